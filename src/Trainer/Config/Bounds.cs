@@ -1,0 +1,15 @@
+namespace ClipTrain.Trainer.Config;
+
+/// <summary>The smallest value that an option may have.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class MinimumAttribute(double value) : Attribute
+{
+    public double Value { get; } = value;
+}
+
+/// <summary>The largest value that an option may have.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class MaximumAttribute(double value) : Attribute
+{
+    public double Value { get; } = value;
+}

@@ -1,0 +1,284 @@
+using System.ComponentModel;
+
+namespace ClipTrain.Trainer.Config;
+
+/// <summary>One run, as its YAML file says. Every property's description and default go into the schema and the reference.</summary>
+[Description("One training run.")]
+public sealed record RunOptions
+{
+    [Description("The run's name; its directory under output.directory is called so.")]
+    public string Name { get; init; } = "run";
+
+    [Description("Seed of everything random: initial weights, order of samples, crops.")]
+    public ulong Seed { get; init; }
+
+    [Description("The model: a name from configs/models, the path of a YAML file, or the model's keys themselves.")]
+    public required ModelOptions Model { get; init; }
+
+    [Description("The training corpus and how it is read.")]
+    public required DataOptions Data { get; init; }
+
+    [Description("Batch, length, precision, optimizer and schedule.")]
+    public required TrainingOptions Training { get; init; }
+
+    [Description("Workers and the devices that they use.")]
+    public ClusterOptions Cluster { get; init; } = new();
+
+    [Description("When checkpoints are written and how many are kept.")]
+    public CheckpointOptions Checkpoint { get; init; } = new();
+
+    [Description("What is measured when training has ended.")]
+    public EvaluationOptions Evaluation { get; init; } = new();
+
+    [Description("Where results go.")]
+    public OutputOptions Output { get; init; } = new();
+}
+
+[Description("A CLIP: an image tower, a text tower and the space that they share.")]
+public sealed record ModelOptions
+{
+    [Description("Width of the shared embedding."), Minimum(1)]
+    public required int EmbedDim { get; init; }
+
+    [Description("The image tower, a Vision Transformer.")]
+    public required ImageTowerOptions Image { get; init; }
+
+    [Description("The text tower, a causal transformer.")]
+    public required TextTowerOptions Text { get; init; }
+
+    [Description("Activation of the transformers' MLPs. OpenAI's weights need quick_gelu, x·sigmoid(1.702x).")]
+    public Activation Activation { get; init; } = Activation.Gelu;
+}
+
+public enum Activation
+{
+    Gelu,
+    QuickGelu,
+}
+
+[Description("Vision Transformer (Dosovitskiy et al. 2021) as CLIP has it: an extra LayerNorm before the blocks, class token, no bias in the patch embedding.")]
+public sealed record ImageTowerOptions
+{
+    [Description("Side of the square input in pixels; a multiple of patch."), Minimum(1)]
+    public required int Size { get; init; }
+
+    [Description("Side of a patch in pixels."), Minimum(1)]
+    public required int Patch { get; init; }
+
+    [Description("Width of the residual stream; a multiple of heads."), Minimum(1)]
+    public required int Width { get; init; }
+
+    [Description("Number of blocks."), Minimum(1)]
+    public required int Layers { get; init; }
+
+    [Description("Attention heads; CLIP's models have width / 64."), Minimum(1)]
+    public required int Heads { get; init; }
+
+    [Description("Hidden width of the MLP as a multiple of width."), Minimum(0.01)]
+    public double MlpRatio { get; init; } = 4;
+}
+
+[Description("CLIP's text transformer: causal, pre-norm, the feature is read at the end-of-text token.")]
+public sealed record TextTowerOptions
+{
+    [Description("Tokens a caption is cut or padded to."), Minimum(2)]
+    public int Context { get; init; } = 77;
+
+    [Description("Size of the vocabulary; must be that of the tokenizer."), Minimum(2)]
+    public int Vocabulary { get; init; } = 49408;
+
+    [Description("Width of the residual stream; a multiple of heads."), Minimum(1)]
+    public required int Width { get; init; }
+
+    [Description("Number of blocks."), Minimum(1)]
+    public required int Layers { get; init; }
+
+    [Description("Attention heads; CLIP's models have width / 64."), Minimum(1)]
+    public required int Heads { get; init; }
+
+    [Description("Hidden width of the MLP as a multiple of width."), Minimum(0.01)]
+    public double MlpRatio { get; init; } = 4;
+}
+
+[Description("A Parquet corpus of images and captions.")]
+public sealed record DataOptions
+{
+    [Description("Parquet files, folders of them, or globs.")]
+    public required IReadOnlyList<string> Train { get; init; }
+
+    [Description("Column with the image bytes, flat or a struct with a bytes field; found by its usual names when empty.")]
+    public string? ImageColumn { get; init; }
+
+    [Description("Column with the caption; found by its usual names when empty.")]
+    public string? CaptionColumn { get; init; }
+
+    [Description("BPE merges: `openai`, or the path of a merge list (text or gzip).")]
+    public string Merges { get; init; } = "openai";
+
+    [Description("Decoding threads a worker; 0 takes the cores that compute leaves, at least one."), Minimum(0)]
+    public int Threads { get; init; }
+
+    [Description("Batches prepared ahead of the step that uses them."), Minimum(1)]
+    public int Prefetch { get; init; } = 4;
+
+    [Description("Row groups that are shuffled together. More mixes better and holds more encoded images in memory."), Minimum(1)]
+    public int ShuffleWindow { get; init; } = 64;
+
+    [Description("The run stops when more than this share of the samples read so far could not be used."), Minimum(0), Maximum(1)]
+    public double MaxBadShare { get; init; } = 0.05;
+
+    [Description("Random resized crop.")]
+    public CropOptions Crop { get; init; } = new();
+}
+
+[Description("The training augmentation: a random crop resized to the tower's size.")]
+public sealed record CropOptions
+{
+    [Description("Smallest share of the image's area that a crop keeps."), Minimum(0.001), Maximum(1)]
+    public double MinScale { get; init; } = 0.9;
+
+    [Description("Largest share of the image's area that a crop keeps."), Minimum(0.001), Maximum(1)]
+    public double MaxScale { get; init; } = 1;
+
+    [Description("Smallest aspect ratio, width over height, of a crop."), Minimum(0.01)]
+    public double MinRatio { get; init; } = 0.75;
+
+    [Description("Largest aspect ratio, width over height, of a crop."), Minimum(0.01)]
+    public double MaxRatio { get; init; } = 4.0 / 3;
+}
+
+public enum Precision
+{
+    Fp32,
+    Bf16,
+}
+
+[Description("The optimisation. Defaults are the CLIP paper's for a ViT (arXiv 2103.00020, tables 18 to 20).")]
+public sealed record TrainingOptions
+{
+    [Description("Pairs in a step, over all workers."), Minimum(1)]
+    public required int GlobalBatch { get; init; }
+
+    [Description("Length of the run in optimizer steps; give this or epochs."), Minimum(1)]
+    public long? Steps { get; init; }
+
+    [Description("Length of the run in passes over the corpus; give this or steps."), Minimum(0.000001)]
+    public double? Epochs { get; init; }
+
+    [Description("Type that the towers compute in. Master weights, LayerNorm, loss and optimizer are fp32 always.")]
+    public Precision Precision { get; init; } = Precision.Fp32;
+
+    [Description("Peak learning rate."), Minimum(0)]
+    public double LearningRate { get; init; } = 5e-4;
+
+    [Description("Steps of linear warm-up; a cosine to zero follows."), Minimum(0)]
+    public long WarmupSteps { get; init; } = 2000;
+
+    [Description("Decay of the first moment."), Minimum(0), Maximum(0.999999)]
+    public double Beta1 { get; init; } = 0.9;
+
+    [Description("Decay of the second moment."), Minimum(0), Maximum(0.999999)]
+    public double Beta2 { get; init; } = 0.98;
+
+    [Description("Added to the root of the second moment."), Minimum(0)]
+    public double Epsilon { get; init; } = 1e-6;
+
+    [Description("Decoupled weight decay, on matrices only."), Minimum(0)]
+    public double WeightDecay { get; init; } = 0.2;
+
+    [Description("The gradient's norm over all parameters is clipped to this; 0 does not clip."), Minimum(0)]
+    public double GradientClip { get; init; }
+
+    [Description("The factor on the cosine similarities, exp of the learned logit scale, is clipped to this."), Minimum(1)]
+    public double MaxLogitScale { get; init; } = 100;
+
+    [Description("Rows of the logit matrix that are held at once."), Minimum(1)]
+    public int LossTileRows { get; init; } = 1024;
+}
+
+[Description("Workers of one run.")]
+public sealed record ClusterOptions
+{
+    [Description("Worker processes."), Minimum(1)]
+    public int Workers { get; init; } = 1;
+
+    [Description("Compute threads a worker; 0 shares the cores out evenly."), Minimum(0)]
+    public int ThreadsPerWorker { get; init; }
+
+    [Description("Device of the workers: cpu, or cuda (worker i uses cuda:i).")]
+    public string Device { get; init; } = "cpu";
+
+    [Description("Port of the coordinator on loopback; 0 takes a free one."), Minimum(0), Maximum(65535)]
+    public int Port { get; init; }
+
+    [Description("A collective that takes longer than this counts as a lost worker."), Minimum(1)]
+    public double CollectiveTimeoutSeconds { get; init; } = 300;
+
+    [Description("A worker that is not heard of for this long counts as lost."), Minimum(1)]
+    public double HeartbeatTimeoutSeconds { get; init; } = 30;
+}
+
+[Description("Checkpoints. One is also written at the end, on Ctrl-C or SIGTERM, and by a survivor when a worker is lost.")]
+public sealed record CheckpointOptions
+{
+    [Description("A checkpoint every so many steps; 0 for none."), Minimum(0)]
+    public long EverySteps { get; init; }
+
+    [Description("A checkpoint every so many minutes; 0 for none."), Minimum(0)]
+    public double EveryMinutes { get; init; } = 10;
+
+    [Description("How many checkpoints are kept; the newest stay."), Minimum(1)]
+    public int Keep { get; init; } = 2;
+}
+
+[Description("Evaluation after training.")]
+public sealed record EvaluationOptions
+{
+    [Description("Image-to-text and text-to-image retrieval, a split each.")]
+    public IReadOnlyList<RetrievalOptions> Retrieval { get; init; } = [];
+
+    [Description("Zero-shot classification, a labelled split each.")]
+    public IReadOnlyList<ZeroShotOptions> ZeroShot { get; init; } = [];
+
+    [Description("Images embedded at once."), Minimum(1)]
+    public int Batch { get; init; } = 256;
+}
+
+[Description("A split on which recall is measured. Pairs with the same caption count as one concept.")]
+public sealed record RetrievalOptions
+{
+    [Description("Name of the split in reports, as in eval.NAME.image_to_text.r1.")]
+    public required string Name { get; init; }
+
+    [Description("Parquet files, folders of them, or globs.")]
+    public required IReadOnlyList<string> Data { get; init; }
+}
+
+[Description("A labelled split that is classified by comparing images with descriptions of the classes.")]
+public sealed record ZeroShotOptions
+{
+    [Description("Name of the split in reports, as in eval.NAME.top1.")]
+    public required string Name { get; init; }
+
+    [Description("Parquet files, folders of them, or globs.")]
+    public required IReadOnlyList<string> Data { get; init; }
+
+    [Description("Column with the class name; rows where it is null are left out.")]
+    public string LabelColumn { get; init; } = "label";
+
+    [Description("Prompt templates; {} stands for the class name. Embeddings of all are averaged.")]
+    public IReadOnlyList<string> Templates { get; init; } = ["a photo of a {}."];
+}
+
+[Description("Where a run's files go.")]
+public sealed record OutputOptions
+{
+    [Description("Folder that holds the run directories.")]
+    public string Directory { get; init; } = "runs";
+
+    [Description("Write TensorBoard event files beside metrics.jsonl.")]
+    public bool Tensorboard { get; init; } = true;
+
+    [Description("Write a metrics line every so many steps."), Minimum(1)]
+    public int LogEverySteps { get; init; } = 1;
+}
