@@ -1,1 +1,3 @@
-return 0;
+using ClipTrain.Trainer.Cli;
+
+return await CommandLine.RunAsync(args);

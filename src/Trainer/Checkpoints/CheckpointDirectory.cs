@@ -1,0 +1,134 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace ClipTrain.Trainer.Checkpoints;
+
+/// <summary>
+/// The checkpoints of a run on disk, <c>checkpoints/step-00001200/</c> each. One is written beside its final name, synced
+/// and renamed, so that a name that exists is a checkpoint that is whole; older ones go only after that.
+/// </summary>
+public sealed class CheckpointDirectory(string root)
+{
+    public const string ModelFile = "model.safetensors", OptimizerFile = "optimizer.safetensors", StateFile = "state.json", ManifestFile = "manifest.json";
+    private const string Prefix = "step-", PartialSuffix = ".partial";
+    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    public string Root { get; } = root;
+
+    /// <summary>The directory of a step's checkpoint, whether it exists or not.</summary>
+    public string PathOf(long step) => Path.Combine(Root, Prefix + step.ToString("D8", CultureInfo.InvariantCulture));
+
+    /// <summary>Steps that have a checkpoint, ascending.</summary>
+    public IReadOnlyList<long> Steps() => !Directory.Exists(Root) ? [] :
+    [
+        .. Directory.EnumerateDirectories(Root, Prefix + "*")
+            .Select(path => long.TryParse(Path.GetFileName(path).AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var step) ? step : -1)
+            .Where(step => step >= 0)
+            .Order(),
+    ];
+
+    /// <summary>Writes a checkpoint and removes all but the newest <paramref name="keep"/>.</summary>
+    /// <exception cref="CheckpointException">The disk is full or cannot be written; nothing earlier was touched.</exception>
+    public string Write(CheckpointState state, IReadOnlyList<NamedTensor> model, IReadOnlyList<NamedTensor> optimizer, int keep)
+    {
+        var final = PathOf(state.Step);
+        var partial = final + PartialSuffix;
+        try
+        {
+            if (Directory.Exists(partial))
+                Directory.Delete(partial, recursive: true);
+            Directory.CreateDirectory(partial);
+            var metadata = new Dictionary<string, string>(StringComparer.Ordinal) { ["format"] = "pt", ["step"] = state.Step.ToString(CultureInfo.InvariantCulture) };
+            var manifest = new SortedDictionary<string, ManifestEntry>(StringComparer.Ordinal)
+            {
+                [ModelFile] = WriteHashed(Path.Combine(partial, ModelFile), stream => SafetensorsWriter.Write(stream, model, metadata)),
+                [OptimizerFile] = WriteHashed(Path.Combine(partial, OptimizerFile), stream => SafetensorsWriter.Write(stream, optimizer, metadata)),
+                [StateFile] = WriteHashed(Path.Combine(partial, StateFile), stream => JsonSerializer.Serialize(stream, state, Json)),
+            };
+            WriteHashed(Path.Combine(partial, ManifestFile), stream => JsonSerializer.Serialize(stream, manifest, Json));
+            DurableFile.SyncDirectory(partial);
+            ReplaceWith(partial, final);
+            DurableFile.SyncDirectory(Root);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            TryDelete(partial);
+            var last = Steps() is [.., var step] ? $"The checkpoint of step {step} is whole." : "There is no earlier checkpoint.";
+            throw new CheckpointException($"{final}: the checkpoint could not be written: {error.Message} {last} Free some space, then resume.", error);
+        }
+
+        foreach (var step in Steps().SkipLast(keep))
+            TryDelete(PathOf(step));
+        return final;
+    }
+
+    /// <summary>Reads a checkpoint's state after comparing every file with the manifest.</summary>
+    /// <exception cref="CheckpointException">Something is missing or differs from what was written.</exception>
+    public CheckpointState Verify(long step)
+    {
+        var path = PathOf(step);
+        var manifest = ReadJson<SortedDictionary<string, ManifestEntry>>(Path.Combine(path, ManifestFile));
+        foreach (var (name, expected) in manifest)
+        {
+            var file = Path.Combine(path, name);
+            if (!File.Exists(file))
+                throw new CheckpointException($"{file}: is missing, though the manifest names it. Resume from another checkpoint with --step.");
+            using var stream = File.OpenRead(file);
+            if (stream.Length != expected.Bytes || Convert.ToHexStringLower(SHA256.HashData(stream)) != expected.Sha256)
+                throw new CheckpointException($"{file}: differs from what was written (its size or hash is not the manifest's). Resume from another checkpoint with --step.");
+        }
+
+        var state = ReadJson<CheckpointState>(Path.Combine(path, StateFile));
+        return state.FormatVersion == 1
+            ? state
+            : throw new CheckpointException($"{path}: has format version {state.FormatVersion}; this program reads version 1.");
+    }
+
+    private static T ReadJson<T>(string path)
+    {
+        try
+        {
+            using var stream = File.OpenRead(path);
+            return JsonSerializer.Deserialize<T>(stream, Json) ?? throw new JsonException("it is null");
+        }
+        catch (Exception error) when (error is IOException or JsonException)
+        {
+            throw new CheckpointException($"{path}: cannot be read: {error.Message}", error);
+        }
+    }
+
+    private static ManifestEntry WriteHashed(string path, Action<Stream> write)
+    {
+        using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20);
+        using var hash = SHA256.Create();
+        using (var hashing = new CryptoStream(file, hash, CryptoStreamMode.Write, leaveOpen: true))
+            write(hashing);
+        file.Flush(flushToDisk: true);
+        return new ManifestEntry(file.Length, Convert.ToHexStringLower(hash.Hash!));
+    }
+
+    private static void ReplaceWith(string partial, string final)
+    {
+        var replaced = final + ".replaced";
+        if (Directory.Exists(final))
+            Directory.Move(final, replaced);
+        Directory.Move(partial, final);
+        if (Directory.Exists(replaced))
+            Directory.Delete(replaced, recursive: true);
+    }
+
+    private static void TryDelete(string directory)
+    {
+        try
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+        catch (IOException)
+        {
+            // A leftover is removed by the next write of that step; the run must not fail for it.
+        }
+    }
+
+    private sealed record ManifestEntry(long Bytes, string Sha256);
+}

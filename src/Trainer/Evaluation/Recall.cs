@@ -1,0 +1,71 @@
+using ClipTrain.Torch;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Evaluation;
+
+/// <summary>Recall at 1, 5 and 10: the share of queries with a right answer among the first k.</summary>
+public sealed record Recall(double R1, double R5, double R10)
+{
+    /// <summary>From each query's rank, counted from 0, of its best right answer.</summary>
+    public static Recall FromRanks(IReadOnlyCollection<long> ranks) => new(ShareBelow(ranks, 1), ShareBelow(ranks, 5), ShareBelow(ranks, 10));
+
+    private static double ShareBelow(IReadOnlyCollection<long> ranks, long k) => ranks.Count == 0 ? 0 : ranks.Count(rank => rank < k) / (double)ranks.Count;
+}
+
+/// <summary>Recall in both directions over a split of <paramref name="Images"/> images and <paramref name="Concepts"/> captions.</summary>
+public sealed record RetrievalResult(Recall ImageToText, Recall TextToImage, long Images, long Concepts);
+
+/// <summary>
+/// Retrieval over a whole split. Images with the same caption are one concept: each is a right answer to it, so an image
+/// is never wrong for a caption that it carries. Wrong answers that score exactly as a right one count before it.
+/// </summary>
+public static class Retrieval
+{
+    private const long TileRows = 1024;
+
+    /// <param name="images_nD">Unit image embeddings.</param>
+    /// <param name="texts_mD">Unit embeddings of the distinct captions.</param>
+    /// <param name="conceptOfImage">For each image its caption's row in <paramref name="texts_mD"/>.</param>
+    public static RetrievalResult Measure(torch.Tensor images_nD, torch.Tensor texts_mD, IReadOnlyList<long> conceptOfImage)
+    {
+        var concepts = texts_mD.size(0);
+        var imagesOfConcept = Enumerable.Range(0, conceptOfImage.Count).ToLookup(image => conceptOfImage[image]);
+        var imageRanks = Ranks(images_nD, texts_mD, image => [(int)conceptOfImage[image]]);
+        var textRanks = Ranks(texts_mD, images_nD, concept => imagesOfConcept[concept]);
+        return new RetrievalResult(Recall.FromRanks(imageRanks), Recall.FromRanks(textRanks), conceptOfImage.Count, concepts);
+    }
+
+    private static List<long> Ranks(torch.Tensor queries_qD, torch.Tensor candidates_cD, Func<int, IEnumerable<int>> rightAnswers)
+    {
+        using var guard = no_grad();
+        var ranks = new List<long>();
+        var candidates_Dc = candidates_cD.t();
+        for (long start = 0; start < queries_qD.size(0); start += TileRows)
+        {
+            using var scope = NewDisposeScope();
+            var rows = Math.Min(TileRows, queries_qD.size(0) - start);
+            var scores_rc = queries_qD.narrow(0, start, rows).mm(candidates_Dc);
+            var scores = scores_rc.AsSpan<float>();
+            var width = (int)candidates_cD.size(0);
+            for (var row = 0; row < rows; row++)
+                ranks.Add(Rank(scores.Slice(row * width, width), [.. rightAnswers((int)start + row)]));
+        }
+
+        return ranks;
+    }
+
+    private static long Rank(ReadOnlySpan<float> scores, HashSet<int> right)
+    {
+        var best = float.NegativeInfinity;
+        foreach (var answer in right)
+            best = Math.Max(best, scores[answer]);
+        long before = 0;
+        for (var i = 0; i < scores.Length; i++)
+        {
+            if (scores[i] >= best && !right.Contains(i))
+                before++;
+        }
+
+        return before;
+    }
+}

@@ -1,0 +1,21 @@
+using ClipTrain.Torch;
+
+namespace ClipTrain.Trainer.Models;
+
+/// <summary>A parameter before it has memory.</summary>
+/// <param name="Name">Its name in open_clip's state dict.</param>
+/// <param name="Shape">Its shape; empty for a scalar.</param>
+/// <param name="InComputeType">
+/// True when the towers multiply by it and it is therefore kept in the compute type (bf16) as well. LayerNorm's gains
+/// and biases, embedding tables and the logit scale stay fp32: they are added or looked up, where bf16 loses precision
+/// and saves nothing.
+/// </param>
+/// <param name="Initialize">Writes initial values into a fp32 tensor of the shape.</param>
+public sealed record ParameterSpec(string Name, IReadOnlyList<long> Shape, bool InComputeType, Action<torch.Tensor, torch.Generator> Initialize)
+{
+    /// <summary>Number of elements.</summary>
+    public long Count => Shape.Aggregate(1L, (product, size) => product * size);
+
+    /// <summary>Matrices decay; gains, biases, the class token and the logit scale do not (CLIP paper, section 2.5).</summary>
+    public bool Decays => Shape.Count >= 2;
+}

@@ -1,0 +1,69 @@
+using ClipTrain.Torch;
+using ClipTrain.Trainer.Config;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Models;
+
+/// <summary>CLIP's text transformer: causal, the feature is the last block's output at the end-of-text token. L tokens, W width, E embedding.</summary>
+public sealed class TextTower : IDisposable
+{
+    /// <summary>Sequence lengths are rounded up to this, so that a run meets few different shapes.</summary>
+    private const long LengthStep = 8;
+
+    private readonly TextTowerOptions _options;
+    private readonly torch.Tensor _tokenEmbedding, _positions, _projection, _causalMask;
+    private readonly LayerNorm _normFinal;
+    private readonly TransformerBlock[] _blocks;
+
+    public TextTower(FlatParameters parameters, TextTowerOptions options, Activation activation)
+    {
+        _options = options;
+        _tokenEmbedding = parameters["token_embedding.weight"];
+        _positions = parameters["positional_embedding"];
+        _projection = parameters["text_projection"];
+        _normFinal = new LayerNorm(parameters, "ln_final");
+        _blocks = [.. Enumerable.Range(0, options.Layers).Select(i => new TransformerBlock(parameters, BlockPrefix(i), options.Width, options.Heads, activation))];
+        using var scope = NewDisposeScope();
+        _causalMask = full([options.Context, options.Context], double.NegativeInfinity, float32, parameters.Master.device)
+            .triu(1).to(_projection.dtype).DetachFromDisposeScope();
+    }
+
+    /// <summary>The tower's parameters with open_clip's names.</summary>
+    public static IEnumerable<ParameterSpec> Parameters(TextTowerOptions options, int embedDim) =>
+    [
+        new("positional_embedding", [options.Context, options.Width], false, Initial.Normal(0.01)),
+        new("text_projection", [options.Width, embedDim], true, Initial.Normal(Math.Pow(options.Width, -0.5))),
+        .. Enumerable.Range(0, options.Layers).SelectMany(i => TransformerBlock.Parameters(BlockPrefix(i), options.Width, options.Layers, options.MlpRatio)),
+        new("token_embedding.weight", [options.Vocabulary, options.Width], false, Initial.Normal(0.02)),
+        .. LayerNorm.Parameters("ln_final", options.Width),
+    ];
+
+    /// <summary>
+    /// Tokens bL (int64) and each sequence's end-of-text position b (int64) → features bE in the compute type.
+    /// </summary>
+    /// <param name="tokens_bL">Token ids, zero padded to the context length.</param>
+    /// <param name="end_b">Index of the end-of-text token in each row.</param>
+    /// <param name="longest">
+    /// The largest entry of <paramref name="end_b"/>. Attention is causal and the feature is read at the end of text, so
+    /// tokens behind it change nothing: only this many, and one, are computed.
+    /// </param>
+    public torch.Tensor Forward(torch.Tensor tokens_bL, torch.Tensor end_b, long longest)
+    {
+        var length = Math.Min(_options.Context, (longest + LengthStep) / LengthStep * LengthStep);
+        var type = _projection.dtype;
+        var embedded_bLW = nn.functional.embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding) + _positions.narrow(0, 0, length);
+        var x_bLW = embedded_bLW.to(type);
+        var mask_LL = _causalMask.narrow(0, 0, length).narrow(1, 0, length);
+        foreach (var block in _blocks.AsSpan(0, _blocks.Length - 1))
+            x_bLW = block.Forward(x_bLW, mask_LL);
+
+        var index_b1W = end_b.view([-1, 1, 1]).expand([-1, 1, _options.Width]);
+        var mask_b11L = mask_LL.index_select(0, end_b).view([-1, 1, 1, length]);
+        var end_bW = _blocks[^1].ForwardAt(x_bLW, x => x.gather(1, index_b1W), mask_b11L).squeeze(1);
+        return _normFinal.Forward(end_bW).matmul(_projection);
+    }
+
+    public void Dispose() => _causalMask.Dispose();
+
+    private static string BlockPrefix(int index) => $"transformer.resblocks.{index}.";
+}

@@ -1,0 +1,22 @@
+namespace ClipTrain.Trainer.Runs;
+
+/// <summary>Where things lie in a run's directory.</summary>
+public sealed record RunFiles(string Directory)
+{
+    /// <summary>The resolved configuration that the run was started with.</summary>
+    public string Config => Path.Combine(Directory, "config.yaml");
+
+    /// <summary>The training corpus as it was found when the run began.</summary>
+    public string Manifest => Path.Combine(Directory, "manifest.json");
+
+    public string Checkpoints => Path.Combine(Directory, "checkpoints");
+
+    public string Metrics => Path.Combine(Directory, "metrics.jsonl");
+
+    /// <summary>Folder of the TensorBoard event files.</summary>
+    public string TensorBoard => Path.Combine(Directory, "tensorboard");
+
+    public string Log => Path.Combine(Directory, "run.log");
+
+    public string Summary => Path.Combine(Directory, "summary.json");
+}

@@ -1,0 +1,37 @@
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Text;
+using ClipTrain.Trainer.Config;
+
+namespace ClipTrain.Trainer.Runs;
+
+/// <summary>What follows from a run's options and corpus, computed alike by the coordinator and every worker.</summary>
+public static class RunPlan
+{
+    /// <summary>Length of the run in steps.</summary>
+    public static long TotalSteps(TrainingOptions training, long corpusSamples) => training.Steps
+        ?? Math.Max(1, (long)Math.Round(training.Epochs!.Value * corpusSamples / training.GlobalBatch));
+
+    /// <summary>The tokenizer that the options name.</summary>
+    /// <exception cref="ConfigException">Its vocabulary is not the model's.</exception>
+    public static ITokenizer Tokenizer(RunOptions options)
+    {
+        var context = options.Model.Text.Context;
+        var tokenizer = options.Data.Merges == "openai" ? BpeTokenizer.OpenAi(context) : BpeTokenizer.FromMerges(options.Data.Merges, context);
+        return tokenizer.VocabularySize == options.Model.Text.Vocabulary
+            ? tokenizer
+            : throw new ConfigException(
+                $"model.text.vocabulary is {options.Model.Text.Vocabulary}, but data.merges '{options.Data.Merges}' makes {tokenizer.VocabularySize} tokens; set model.text.vocabulary to {tokenizer.VocabularySize}.");
+    }
+
+    /// <summary>The training corpus.</summary>
+    public static CorpusManifest Corpus(DataOptions data) => CorpusManifest.Create(data.Train, data.ImageColumn, data.CaptionColumn);
+
+    /// <summary>Compute threads of a worker.</summary>
+    public static int ComputeThreads(ClusterOptions cluster) =>
+        cluster.ThreadsPerWorker > 0 ? cluster.ThreadsPerWorker : Math.Max(1, Environment.ProcessorCount / cluster.Workers);
+
+    /// <summary>Decoding threads of a worker.</summary>
+    public static int DecodeThreads(DataOptions data, ClusterOptions cluster) =>
+        data.Threads > 0 ? data.Threads : Math.Max(1, (Environment.ProcessorCount / cluster.Workers) - ComputeThreads(cluster));
+}

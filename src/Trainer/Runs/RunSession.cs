@@ -1,0 +1,136 @@
+using System.Runtime.InteropServices;
+using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Hosting;
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Evaluation;
+using ClipTrain.Trainer.Telemetry;
+using Serilog;
+using Serilog.Extensions.Logging;
+
+namespace ClipTrain.Trainer.Runs;
+
+/// <summary>A run of this machine from the coordinator's side: prepare its directory, train, evaluate, sum up.</summary>
+public sealed class RunSession(RunFiles files, RunOptions options, long? resumeStep)
+{
+    private const int InterruptedExit = 130, TerminatedExit = 143;
+    private int _signalExit = ExitCodes.Ok;
+
+    /// <summary>Begins a new run.</summary>
+    /// <exception cref="UsageException">Its directory exists.</exception>
+    public static RunSession Create(RunOptions options)
+    {
+        var files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
+        if (Directory.Exists(files.Directory) && Directory.EnumerateFileSystemEntries(files.Directory).Any())
+            throw new UsageException($"{files.Directory} exists already. Continue it with `cliptrain resume {files.Directory}`, or begin another with --set name=NAME.");
+
+        // Whatever is wrong with corpus, tokenizer or splits is told before anything is written.
+        var manifest = RunPlan.Corpus(options.Data);
+        RunPlan.Tokenizer(options);
+        RunEvaluation.CheckSplits(options.Evaluation);
+        Directory.CreateDirectory(files.Directory);
+        File.WriteAllText(files.Config, ConfigWriter.Write(options));
+        manifest.Save(files.Manifest);
+        return new RunSession(files, options, resumeStep: null);
+    }
+
+    /// <summary>Continues a run from its newest checkpoint that is whole, or from the one of a given step.</summary>
+    /// <exception cref="UsageException">There is no such run.</exception>
+    /// <exception cref="CheckpointException">There is no such checkpoint.</exception>
+    public static RunSession Resume(string directory, long? step)
+    {
+        var files = new RunFiles(directory);
+        if (!File.Exists(files.Config))
+            throw new UsageException($"{directory} is not a run: it has no config.yaml.");
+        var options = RunConfig.Load(files.Config, []).Options;
+        var steps = new CheckpointDirectory(files.Checkpoints).Steps();
+        if (step is { } wanted && !steps.Contains(wanted))
+            throw new CheckpointException($"{files.Checkpoints}: has no checkpoint of step {wanted}; there are: {string.Join(", ", steps)}.");
+        if (CorpusManifest.Load(files.Manifest).Hash != RunPlan.Corpus(options.Data).Hash)
+            throw new CorpusException($"The files of data.train have changed since {files.Manifest} was written. Restore them, or begin a new run.");
+        return new RunSession(files, options, step ?? (steps is [.., var newest] ? newest : null));
+    }
+
+    /// <summary>Trains and evaluates; returns the exit code.</summary>
+    public async Task<int> RunAsync()
+    {
+        var log = LogSetup.Create(files.Log);
+        await using var closeLog = (IAsyncDisposable)log;
+        var view = TrainingProgress.Create(log, TimeProvider.System);
+        var started = TimeProvider.System.GetTimestamp();
+        var outcome = await TrainAsync(log, view);
+        if (outcome.Kind != OutcomeKind.Completed)
+        {
+            log.Write(outcome.Kind == OutcomeKind.Failed ? Serilog.Events.LogEventLevel.Error : Serilog.Events.LogEventLevel.Information, "{Message}", outcome.Message);
+            if (outcome.Kind == OutcomeKind.Stopped)
+                log.Information("Continue with: cliptrain resume {Directory}", files.Directory);
+            return outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : _signalExit;
+        }
+
+        log.Information("Trained in {Seconds:F0} s; evaluating.", TimeProvider.System.GetElapsedTime(started).TotalSeconds);
+        return RunReport.EvaluateAndWrite(files, options, log);
+    }
+
+    private async Task<RunOutcome> TrainAsync(ILogger log, IProgressView view)
+    {
+        var total = RunPlan.TotalSteps(options.Training, CorpusManifest.Load(files.Manifest).SampleCount);
+        using var metrics = new MetricsFile(files.Metrics, resumeStep ?? 0);
+        using var tensorBoard = options.Output.Tensorboard ? new TensorBoardWriter(files.TensorBoard, TimeProvider.System) : null;
+        using var loggers = new SerilogLoggerFactory(log);
+        var checkpoints = new CheckpointDirectory(files.Checkpoints);
+        var run = new LocalRun(new LocalRunOptions
+        {
+            RunId = files.Directory,
+            RunDirectory = files.Directory,
+            Workers = options.Cluster.Workers,
+            CodeVersion = ProgramVersion.Text,
+            ConfigHash = ConfigHash.Of(options),
+            ResumedFrom = resumeStep is { } step ? new CheckpointMark(step, checkpoints.PathOf(step)) : null,
+            Host = new CoordinatorHostOptions { Port = options.Cluster.Port },
+            Timeouts = new RunTimeouts
+            {
+                Heartbeat = TimeSpan.FromSeconds(options.Cluster.HeartbeatTimeoutSeconds),
+                Survivors = TimeSpan.FromSeconds(options.Cluster.CollectiveTimeoutSeconds + 30),
+            },
+            Observer = new RunObserver(view, metrics, tensorBoard, options.Output.LogEverySteps),
+            Launch = _ => Launch(),
+            Loggers = loggers,
+        });
+
+        using var interrupt = OnSignal(PosixSignal.SIGINT, InterruptedExit, () => run.RequestStop("Ctrl-C"));
+        using var terminate = OnSignal(PosixSignal.SIGTERM, TerminatedExit, () => run.RequestStop("SIGTERM"));
+        view.Start(total, resumeStep ?? 0);
+        try
+        {
+            await using var store = new TcpStoreRendezvous();
+            return await run.RunAsync(store);
+        }
+        finally
+        {
+            view.Stop();
+        }
+    }
+
+    private PosixSignalRegistration OnSignal(PosixSignal signal, int exitCode, Action stop) => PosixSignalRegistration.Create(signal, context =>
+    {
+        context.Cancel = true;
+        _signalExit = exitCode;
+        stop();
+    });
+
+    private WorkerLaunch Launch()
+    {
+        // Under `dotnet cliptrain.dll` the process is dotnet and needs the program's name again.
+        var process = Environment.ProcessPath!;
+        string[] program = Path.GetFileNameWithoutExtension(process) == "dotnet" ? [typeof(RunSession).Assembly.Location] : [];
+        string[] resume = resumeStep is { } step ? ["--step", step.ToString(System.Globalization.CultureInfo.InvariantCulture)] : [];
+        return new WorkerLaunch(process, [.. program, "worker", files.Directory, .. resume])
+        {
+            Environment = new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["OMP_NUM_THREADS"] = RunPlan.ComputeThreads(options.Cluster).ToString(System.Globalization.CultureInfo.InvariantCulture),
+            },
+        };
+    }
+}

@@ -1,0 +1,16 @@
+using ClipTrain.Coordinator.Core;
+
+namespace ClipTrain.Trainer.Training;
+
+/// <summary>The training loop's line to whoever runs it: the coordinator, or a test.</summary>
+public interface ITrainingControl
+{
+    /// <summary>What is asked of this rank now; a checkpoint once a request. Ranks agree among themselves on the step at which they obey.</summary>
+    Directive TakeDirective();
+
+    /// <summary>A step is committed. Called on every rank.</summary>
+    void StepCommitted(StepMetrics metrics);
+
+    /// <summary>Rank 0 wrote a checkpoint.</summary>
+    void CheckpointWritten(long step, string directory);
+}

@@ -1,0 +1,88 @@
+using ClipTrain.Torch;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Loss;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Optimization;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Training;
+
+/// <summary>What a step did, the same on every rank.</summary>
+public sealed record StepResult(double Loss, double GradientNorm, double LearningRate, double LogitScale);
+
+/// <summary>
+/// One optimizer step, written around the embeddings: towers forward, contrastive loss over all ranks' embeddings, its
+/// gradients back through the towers, gradients summed over ranks, update.
+/// </summary>
+public sealed class TrainingStep(TrainingState state, TrainingOptions options, RankGroup group, LearningRateSchedule schedule)
+{
+    private readonly ContrastiveLoss _loss = new(group, options.LossTileRows);
+
+    /// <summary>Takes the step after <see cref="TrainingState.Step"/> and counts it.</summary>
+    /// <param name="batch">This rank's share of the global batch.</param>
+    /// <param name="counts">Pairs on every rank.</param>
+    /// <exception cref="NonFiniteException">Before anything was updated; thrown on every rank.</exception>
+    public StepResult Take(TrainingBatch batch, ReadOnlySpan<long> counts)
+    {
+        using var scope = NewDisposeScope();
+        var parameters = state.Model.Parameters;
+        var logitScale = state.Model.LogitScaleFactor(options.MaxLogitScale);
+        var loss = ComputeGradients(batch, counts, logitScale, out var embeddings);
+        group.AllReduceSum(parameters.Gradients);
+
+        var norm = Math.Sqrt(sum_of_squares(parameters.Gradients));
+        if (!double.IsFinite(loss) || !double.IsFinite(norm))
+            throw Diagnose(batch, embeddings, loss);
+
+        var rate = schedule.At(state.Step);
+        var clip = options.GradientClip > 0 && norm > options.GradientClip ? options.GradientClip / norm : 1;
+        state.Optimizer.Update(state.Step + 1, rate, clip);
+        using (no_grad())
+            parameters[ClipModel.LogitScale].clamp_(0, Math.Log(options.MaxLogitScale));
+        state.Step++;
+        foreach (var count in counts)
+            state.Samples += count;
+        return new StepResult(loss, norm, rate, logitScale);
+    }
+
+    /// <summary>Leaves this rank's part of the gradients in the flat gradient buffer, and returns the loss over all ranks.</summary>
+    internal double ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, double logitScale, out torch.Tensor[] embeddings)
+    {
+        var parameters = state.Model.Parameters;
+        if (batch.Count == 0)
+        {
+            // Every pair of this rank's share was unusable: it still takes part in the collectives.
+            var none = zeros([0, state.Model.Options.EmbedDim], float32, parameters.Master.device);
+            embeddings = [none, none];
+            var idle = _loss.Compute(none, none, counts, logitScale);
+            parameters.Gradients.zero_();
+            return idle.Loss;
+        }
+
+        var images_bD = state.Model.EncodeImage(batch.Images_b3SS);
+        var texts_bD = state.Model.EncodeText(batch.Tokens_bL, batch.Ends_b, batch.LongestEnd);
+        embeddings = [images_bD.detach(), texts_bD.detach()];
+        var result = _loss.Compute(embeddings[0], embeddings[1], counts, logitScale);
+        autograd.backward([images_bD, texts_bD], [result.ImageGradient_bD, result.TextGradient_bD]);
+        parameters.CollectGradients(accumulate: false);
+        using (no_grad())
+            parameters.View(parameters.Gradients, ClipModel.LogitScale).fill_(result.LogitScaleGradient);
+        return result.Loss;
+    }
+
+    private NonFiniteException Diagnose(TrainingBatch batch, torch.Tensor[] embeddings, double loss)
+    {
+        foreach (var (name, embedding_bD) in new[] { "image", "text" }.Zip(embeddings))
+        {
+            var finite_b = embedding_bD.isfinite().to(float32).amin(1).AsSpan<float>().ToArray();
+            var culprits = batch.Keys.Where((_, i) => finite_b[i] == 0).ToArray();
+            if (culprits.Length > 0)
+                return new NonFiniteException(state.Step + 1, group.Rank, $"the {name} embedding", culprits);
+        }
+
+        var tensor = state.Model.Parameters.FirstNonFinite(state.Model.Parameters.Gradients);
+        var what = tensor is null ? $"the loss ({loss})" : $"the gradient of '{tensor}' (loss {loss:G6})";
+        return new NonFiniteException(state.Step + 1, group.Rank, what, batch.Keys);
+    }
+}

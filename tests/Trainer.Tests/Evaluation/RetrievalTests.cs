@@ -1,0 +1,73 @@
+using ClipTrain.Trainer.Evaluation;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Tests.Evaluation;
+
+public class RetrievalTests
+{
+    [Fact]
+    public void Perfect_embeddings_have_perfect_recall()
+    {
+        var identity = Identity(30);
+        var result = Retrieval.Measure(identity, identity, [.. Enumerable.Range(0, 30).Select(i => (long)i)]);
+        Assert.Equal(new Recall(1, 1, 1), result.ImageToText);
+        Assert.Equal(new Recall(1, 1, 1), result.TextToImage);
+    }
+
+    [Fact]
+    public void Collapsed_embeddings_find_nothing_by_luck()
+    {
+        // All scores tie, so every wrong answer counts before the right one.
+        var ones_ = ones([30, 4]) / 2;
+        var result = Retrieval.Measure(ones_, ones_, [.. Enumerable.Range(0, 30).Select(i => (long)i)]);
+        Assert.Equal(new Recall(0, 0, 0), result.ImageToText);
+    }
+
+    [Fact]
+    public void Ranks_are_counted_exactly()
+    {
+        // Image 0 scores texts 3, 2, 1, … and belongs to text i: it has i texts before it.
+        var texts = tensor([12f, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]).view([12, 1]);
+        var images = ones([12, 1]);
+        var result = Retrieval.Measure(images, texts, [.. Enumerable.Range(0, 12).Select(i => (long)i)]);
+        Assert.Equal(new Recall(1 / 12.0, 5 / 12.0, 10 / 12.0), result.ImageToText);
+    }
+
+    [Fact]
+    public void Any_image_of_a_concept_answers_its_caption()
+    {
+        var texts = Identity(2);
+        var images = tensor([0f, 1, 1, 0, 0, 1]).view([3, 2]);
+        var result = Retrieval.Measure(images, texts, [0, 0, 1]);
+        Assert.Equal(1, result.TextToImage.R1);
+        Assert.Equal(2 / 3.0, result.ImageToText.R1, 1e-9);
+        Assert.Equal((3L, 2L), (result.Images, result.Concepts));
+    }
+
+    [Fact]
+    public void Zero_shot_accuracy_counts_images_and_averages_classes()
+    {
+        // Three images of class 0, of which two are right, and one of class 1 which is right.
+        var images = tensor([1f, 0, 1, 0, 0, 1, 0, 1]).view([4, 2]);
+        var result = ZeroShot.Measure(images, Identity(2), [0, 0, 0, 1]);
+        Assert.Equal(0.75, result.Top1, 1e-9);
+        Assert.Equal(((2 / 3.0) + 1) / 2, result.MeanPerClass, 1e-9);
+        Assert.Equal(1, result.Top5);
+    }
+
+    [Fact]
+    public void A_class_is_the_normalised_mean_of_its_prompts()
+    {
+        var classes = ZeroShot.ClassEmbeddings(tensor([1f, 0, 0, 1, 0, 1, 0, 1]).view([2, 2, 2]));
+        Assert.Equal([(float)Math.Sqrt(0.5), (float)Math.Sqrt(0.5), 0, 1], classes.AsSpan<float>().ToArray(), (a, b) => Math.Abs(a - b) < 1e-6);
+        Assert.Equal("a drawing of a cat.", ZeroShot.Prompt("a drawing of a {}.", "cat"));
+    }
+
+    private static ClipTrain.Torch.torch.Tensor Identity(int size)
+    {
+        var identity = zeros([size, size]);
+        for (var i = 0; i < size; i++)
+            identity.AsSpan<float>()[(i * size) + i] = 1;
+        return identity;
+    }
+}

@@ -1,0 +1,69 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Optimization;
+using ClipTrain.Trainer.Training;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Tests.Models;
+
+/// <summary>Gradients against a straightforward CLIP in PyTorch (tests/Peers/clip_reference.py) with the same weights and batch.</summary>
+public sealed class PeerGradientTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("cliptrain-peer-").FullName;
+
+    [Theory]
+    [InlineData(Activation.Gelu)]
+    [InlineData(Activation.QuickGelu)]
+    public void Gradients_equal_PyTorchs(Activation activation)
+    {
+        set_num_threads(1);
+        var options = TinyClip.Run() with { Model = TinyClip.Model with { Activation = activation } };
+        using var state = new TrainingState(options);
+        var batch = TinyClip.Batch(0, 12);
+        var step = new TrainingStep(state, options.Training with { LossTileRows = 1024 }, new RankGroup(), new LearningRateSchedule(1e-3, 1, 10));
+        var loss = step.ComputeGradients(batch, [12], state.Model.LogitScaleFactor(100), out _);
+
+        var weights = new CheckpointDirectory(_folder);
+        using (var snapshot = state.Snapshot())
+            snapshot.Write(weights, "", "", 1);
+        using var peer = RunPeer(options.Model, Path.Combine(weights.PathOf(0), CheckpointDirectory.ModelFile), batch);
+
+        Assert.Equal(Read(peer, "loss", 1)[0], loss, 1e-6);
+        foreach (var spec in state.Model.Parameters.Specs)
+        {
+            var ours = state.Model.Parameters.View(state.Model.Parameters.Gradients, spec.Name).AsSpan<float>();
+            var difference = Norms.RelativeDifference(ours, Read(peer, spec.Name, (int)spec.Count));
+            Assert.True(difference <= 1e-6, $"{spec.Name}: relative difference {difference:E2}");
+        }
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static float[] Read(SafetensorsFile file, string name, int count)
+    {
+        var values = new float[count];
+        file.Read(name, values);
+        return values;
+    }
+
+    private SafetensorsFile RunPeer(ModelOptions model, string weights, TrainingBatch batch)
+    {
+        File.WriteAllBytes(Path.Combine(_folder, "images.f32"), MemoryMarshal.AsBytes(batch.Images_b3SS.AsSpan<float>()));
+        File.WriteAllBytes(Path.Combine(_folder, "tokens.i64"), MemoryMarshal.AsBytes(batch.Tokens_bL.AsSpan<long>()));
+        File.WriteAllBytes(Path.Combine(_folder, "ends.i64"), MemoryMarshal.AsBytes(batch.Ends_b.AsSpan<long>()));
+        var json = new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, Converters = { new System.Text.Json.Serialization.JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) } };
+        File.WriteAllText(Path.Combine(_folder, "model.json"), JsonSerializer.Serialize(model, json));
+        var output = Path.Combine(_folder, "gradients.safetensors");
+        var script = Path.Combine(AppContext.BaseDirectory, "Peers", "clip_reference.py");
+        var start = new ProcessStartInfo("/usr/bin/python3", [script, "gradients", Path.Combine(_folder, "model.json"), weights, _folder, output]) { RedirectStandardError = true };
+        using var process = Process.Start(start)!;
+        var errors = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, $"The peer failed; scripts/setup --peers installs what it needs.\n{errors}");
+        return new SafetensorsFile(output);
+    }
+}

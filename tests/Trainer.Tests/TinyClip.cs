@@ -1,0 +1,49 @@
+using ClipTrain.Torch;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Training;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Tests;
+
+/// <summary>A CLIP small enough for tests, and random batches for it.</summary>
+internal static class TinyClip
+{
+    public static ModelOptions Model { get; } = new()
+    {
+        EmbedDim = 24,
+        Image = new ImageTowerOptions { Size = 24, Patch = 8, Width = 32, Layers = 3, Heads = 2 },
+        Text = new TextTowerOptions { Context = 20, Vocabulary = 96, Width = 24, Layers = 2, Heads = 3 },
+    };
+
+    public static RunOptions Run(Precision precision = Precision.Fp32, int globalBatch = 12) => new()
+    {
+        Seed = 7,
+        Model = Model,
+        Data = new DataOptions { Train = ["unused"] },
+        Training = new TrainingOptions { GlobalBatch = globalBatch, Steps = 100, WarmupSteps = 5, LearningRate = 1e-2, Precision = precision, LossTileRows = 5, GradientClip = 1 },
+    };
+
+    /// <summary>Pairs [start, start + count) of an endless random data set; the same numbers whoever asks.</summary>
+    public static TrainingBatch Batch(int start, int count)
+    {
+        var (size, context) = (Model.Image.Size, Model.Text.Context);
+        var images = empty([count, 3, size, size], float32);
+        var tokens = zeros([count, context], int64);
+        var ends = zeros([count], int64);
+        for (var i = 0; i < count; i++)
+        {
+            var random = new Random(start + i);
+            var pixels = images.AsSpan<float>().Slice(i * 3 * size * size, 3 * size * size);
+            for (var p = 0; p < pixels.Length; p++)
+                pixels[p] = (float)((random.NextDouble() * 4) - 2);
+            var length = random.Next(2, context - 1);
+            var row = tokens.AsSpan<long>().Slice(i * context, context);
+            for (var t = 0; t < length; t++)
+                row[t] = random.Next(1, Model.Text.Vocabulary - 1);
+            row[length] = Model.Text.Vocabulary - 1;
+            ends.AsSpan<long>()[i] = length;
+        }
+
+        return new TrainingBatch(images, tokens, ends, ends.AsSpan<long>().ToArray().DefaultIfEmpty(0).Max(), [.. Enumerable.Range(start, count).Select(i => $"sample-{i}")]);
+    }
+}
