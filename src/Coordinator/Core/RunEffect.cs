@@ -1,0 +1,52 @@
+using System.Text.Json.Serialization;
+
+namespace ClipTrain.Coordinator.Core;
+
+/// <summary>What the host must do after a turn, in order.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
+[JsonDerivedType(typeof(Answer), "answer")]
+[JsonDerivedType(typeof(KillWorker), "kill-worker")]
+[JsonDerivedType(typeof(DismissWorker), "dismiss-worker")]
+[JsonDerivedType(typeof(PersistState), "persist-state")]
+[JsonDerivedType(typeof(PublishStatus), "publish-status")]
+[JsonDerivedType(typeof(PublishMetrics), "publish-metrics")]
+[JsonDerivedType(typeof(PublishWarning), "publish-warning")]
+[JsonDerivedType(typeof(EndRun), "end-run")]
+public abstract record RunEffect
+{
+    private RunEffect()
+    {
+    }
+
+    /// <summary>Answer the held call of a worker. Nothing to do when none is pending: the worker will ask again.</summary>
+    public sealed record Answer(string WorkerId, HeldCall Call, RunReply Reply) : RunEffect;
+
+    /// <summary>The worker's process hangs or is not wanted any more: end it at once.</summary>
+    public sealed record KillWorker(string WorkerId) : RunEffect;
+
+    /// <summary>The worker's process should end by itself now: end it if it does not within the grace time.</summary>
+    public sealed record DismissWorker(string WorkerId) : RunEffect;
+
+    /// <summary>Write the new state down before anyone is answered.</summary>
+    public sealed record PersistState : RunEffect;
+
+    /// <summary>Membership, phase, checkpoint or failures have changed.</summary>
+    public sealed record PublishStatus : RunEffect;
+
+    public sealed record PublishMetrics(IReadOnlyList<StepMetrics> Metrics) : RunEffect;
+
+    public sealed record PublishWarning(string Text) : RunEffect;
+
+    /// <summary>The run is over.</summary>
+    public sealed record EndRun(RunOutcome Outcome) : RunEffect;
+}
+
+public enum OutcomeKind
+{
+    Completed,
+    Stopped,
+    Failed,
+}
+
+/// <summary>How a run ended. The message says why and, unless it completed, from which step it can be resumed.</summary>
+public sealed record RunOutcome(OutcomeKind Kind, string Message, CheckpointMark? LastCheckpoint);

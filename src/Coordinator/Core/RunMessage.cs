@@ -1,0 +1,39 @@
+using System.Text.Json.Serialization;
+
+namespace ClipTrain.Coordinator.Core;
+
+/// <summary>All that can happen to a run.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
+[JsonDerivedType(typeof(Join), "join")]
+[JsonDerivedType(typeof(Beat), "heartbeat")]
+[JsonDerivedType(typeof(Report), "report")]
+[JsonDerivedType(typeof(Checkpointed), "checkpoint-written")]
+[JsonDerivedType(typeof(WorkerExited), "worker-exited")]
+[JsonDerivedType(typeof(StopRequested), "stop-requested")]
+[JsonDerivedType(typeof(CheckpointRequested), "checkpoint-requested")]
+[JsonDerivedType(typeof(Tick), "tick")]
+public abstract record RunMessage
+{
+    private RunMessage()
+    {
+    }
+
+    public sealed record Join(JoinRequest Request) : RunMessage;
+
+    public sealed record Beat(Heartbeat Heartbeat) : RunMessage;
+
+    public sealed record Report(WorkerReport Outcome) : RunMessage;
+
+    public sealed record Checkpointed(CheckpointWritten Checkpoint) : RunMessage;
+
+    /// <summary>A worker's process has ended. A signal n shows as exit code 128 + n.</summary>
+    public sealed record WorkerExited(string WorkerId, int ExitCode, IReadOnlyList<string> LastLines) : RunMessage;
+
+    /// <summary>Somebody wants the run to end: at a checkpoint, or at once and without one.</summary>
+    public sealed record StopRequested(string By, bool AtOnce) : RunMessage;
+
+    public sealed record CheckpointRequested : RunMessage;
+
+    /// <summary>Time has passed.</summary>
+    public sealed record Tick : RunMessage;
+}

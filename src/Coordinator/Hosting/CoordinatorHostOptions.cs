@@ -1,0 +1,15 @@
+using System.Net;
+
+namespace ClipTrain.Coordinator.Hosting;
+
+public sealed record CoordinatorHostOptions
+{
+    /// <summary>The address to listen on. Another than loopback needs a token of the user's own.</summary>
+    public IPAddress Address { get; init; } = IPAddress.Loopback;
+
+    /// <summary>The port to listen on; 0 takes a free one.</summary>
+    public int Port { get; init; }
+
+    /// <summary>The bearer token that requests must carry; on loopback a random one is made when there is none.</summary>
+    public string? Token { get; init; }
+}

@@ -1,0 +1,29 @@
+using ClipTrain.Coordinator.Core;
+
+namespace ClipTrain.Coordinator.Hosting;
+
+/// <summary>
+/// What leaves a run for those who show or record it. Calls come one at a time, from any thread, and delay the run: return
+/// soon. An exception goes to the log and is otherwise ignored.
+/// </summary>
+public interface IRunObserver
+{
+    /// <summary>The phase, the members, the last checkpoint or the failures have changed.</summary>
+    void OnStatus(RunState state);
+
+    /// <summary>New steps, in order, each once.</summary>
+    void OnMetrics(IReadOnlyList<StepMetrics> metrics);
+
+    void OnWarning(string text);
+
+    void OnWorkerLine(WorkerLine line);
+}
+
+/// <summary>A line that a worker process printed; as text it is prefixed with the rank, "[rank 1] …".</summary>
+/// <param name="Rank">The worker's rank, which is its slot.</param>
+/// <param name="IsError">Whether it came from standard error.</param>
+/// <param name="Text">The line without its end.</param>
+public sealed record WorkerLine(int Rank, bool IsError, string Text)
+{
+    public override string ToString() => $"[rank {Rank}] {Text}";
+}

@@ -1,0 +1,104 @@
+using System.ComponentModel;
+using ClipTrain.Coordinator.Core;
+
+namespace ClipTrain.Coordinator.Hosting;
+
+/// <summary>The worker processes of this machine. None outlives this object, nor, by <see cref="ParentWatch"/>, this process.</summary>
+/// <param name="onLine">Gets every line that a worker prints, from several threads.</param>
+/// <param name="onExit">Gets every exit, in full, after the last line.</param>
+/// <param name="grace">How long a worker that should end may take to do so by itself.</param>
+/// <param name="time">Measures the grace time.</param>
+public sealed class LocalWorkers(Action<WorkerLine> onLine, Func<RunMessage.WorkerExited, Task> onExit, TimeSpan grace, TimeProvider time) : IWorkerControl, IAsyncDisposable
+{
+    private const int CannotStart = 127;
+    private static readonly TimeSpan TermGrace = TimeSpan.FromSeconds(5);
+
+    private readonly Dictionary<string, LocalWorker> _workers = new(StringComparer.Ordinal);
+    private readonly List<Task> _exits = [];
+    private readonly Lock _lock = new();
+    private bool _closed;
+
+    /// <summary>Starts a worker. One that cannot be started shows as one that exited with code 127, the reason as its last line.</summary>
+    public void Start(int slot, WorkerLaunch launch, WorkerEnvironment identity)
+    {
+        lock (_lock)
+        {
+            if (_closed)
+            {
+                return;
+            }
+
+            try
+            {
+                var worker = LocalWorker.Start(launch, identity, slot, onLine, time);
+                _workers.Add(identity.WorkerId, worker);
+                _exits.Add(TellExitAsync(identity.WorkerId, worker.Exit));
+            }
+            catch (Win32Exception error)
+            {
+                _exits.Add(onExit(new RunMessage.WorkerExited(identity.WorkerId, CannotStart, [error.Message])));
+            }
+        }
+    }
+
+    public void Kill(string workerId)
+    {
+        if (Find(workerId) is { } worker)
+        {
+            worker.Kill();
+        }
+    }
+
+    public void Dismiss(string workerId)
+    {
+        if (Find(workerId) is { } worker)
+        {
+            _ = worker.DismissAsync(grace, TermGrace);
+        }
+    }
+
+    /// <summary>Dismisses all workers; ends when all have ended and their exits are told.</summary>
+    public async Task DismissAllAsync()
+    {
+        await Task.WhenAll(Close().Select(worker => worker.DismissAsync(grace, TermGrace)));
+        await Task.WhenAll(_exits);
+    }
+
+    /// <summary>Ends at once what still runs.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var worker in Close())
+        {
+            worker.Kill();
+        }
+
+        await Task.WhenAll(_exits);
+        foreach (var worker in _workers.Values)
+        {
+            worker.Dispose();
+        }
+    }
+
+    private IReadOnlyList<LocalWorker> Close()
+    {
+        lock (_lock)
+        {
+            _closed = true;
+            return [.. _workers.Values];
+        }
+    }
+
+    private LocalWorker? Find(string workerId)
+    {
+        lock (_lock)
+        {
+            return _workers.GetValueOrDefault(workerId);
+        }
+    }
+
+    private async Task TellExitAsync(string workerId, Task<WorkerExit> exit)
+    {
+        var (code, lastLines) = await exit;
+        await onExit(new RunMessage.WorkerExited(workerId, code, lastLines));
+    }
+}
