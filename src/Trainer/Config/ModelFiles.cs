@@ -25,6 +25,9 @@ internal sealed class ModelFiles(string? runFolder)
         if (names.TryGetValue(reference, out var path))
             return path;
 
+        if (names.Count == 0)
+            throw new ConfigException(position, $"there is no model '{reference}'; no model files lie in {string.Join(" or ", _folders)}");
+
         var advice = EditDistance.Nearest(Fold(reference), names.Keys.Select(Fold)) is { } nearest
             ? $"did you mean '{names.Keys.First(name => string.Equals(Fold(name), nearest, StringComparison.Ordinal))}'?"
             : $"there are {string.Join(", ", names.Keys.Order(StringComparer.Ordinal))}; a file is named by a path that ends in .yaml";

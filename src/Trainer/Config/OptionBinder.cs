@@ -8,7 +8,7 @@ internal sealed class OptionBinder(OptionSection root)
     private readonly Dictionary<string, SourcePosition> _positions = new(StringComparer.Ordinal);
     private readonly HashSet<string> _failed = new(StringComparer.Ordinal);
 
-    public List<string> Errors { get; } = [];
+    public List<ConfigError> Errors { get; } = [];
 
     /// <summary>A record of the root's type. Keys in error keep their default, or nothing.</summary>
     public object Bind(MappingNode node)
@@ -48,13 +48,13 @@ internal sealed class OptionBinder(OptionSection root)
             if (section.Find(entry.Key) is not { } key)
             {
                 var (advice, meantKey) = UnknownKey.Explain(entry.Key, section, root);
-                Errors.Add($"{entry.Position}: key '{keyPath}' is not known; {advice}");
+                Report(entry.Position, $"key '{keyPath}' is not known; {advice}");
                 if (meantKey is not null)
                     meant.Add(meantKey);
             }
             else if (!seen.TryAdd(entry.Key, entry.Position))
             {
-                Errors.Add($"{entry.Position}: key '{keyPath}' is given twice; it was first given at {seen[entry.Key]}");
+                Report(entry.Position, $"key '{keyPath}' is given twice; it was first given at {seen[entry.Key]}");
             }
             else
             {
@@ -71,7 +71,7 @@ internal sealed class OptionBinder(OptionSection root)
             var keyPath = UnknownKey.Join(path, key.Name);
             _failed.Add(keyPath);
             if (!meant.Contains(key.Name))
-                Errors.Add($"{node.Position}: key '{keyPath}' is missing: {key.Description}");
+                Report(node.Position, $"key '{keyPath}' is missing: {key.Description}");
         }
 
         return record;
@@ -96,31 +96,39 @@ internal sealed class OptionBinder(OptionSection root)
             case (not (OptionKind.Section or OptionKind.TextList or OptionKind.SectionList), ScalarNode scalar):
                 (value, var error) = ScalarReader.Read(scalar, key);
                 if (error is not null)
-                    Errors.Add($"{node.Position}: key '{path}' {error}");
+                    Report(node.Position, $"key '{path}' {error}");
                 return error is null;
             case (OptionKind.TextList, ScalarNode { IsNull: false } scalar):
-                Errors.Add($"{node.Position}: key '{path}' {ScalarReader.WrongType(key.Kind, node)}; write [{scalar.Value}]");
+                Report(node.Position, $"key '{path}' {ScalarReader.WrongType(key.Kind, node)}; write [{scalar.Value}]");
                 return false;
             default:
-                Errors.Add($"{node.Position}: key '{path}' {ScalarReader.WrongType(key.Kind, node)}");
+                Report(node.Position, $"key '{path}' {ScalarReader.WrongType(key.Kind, node)}");
                 return false;
         }
     }
 
     private bool TryBindList(OptionKey key, SequenceNode sequence, string path, out object? value)
     {
-        var before = Errors.Count;
         var item = key with { Kind = key.Kind == OptionKind.TextList ? OptionKind.Text : OptionKind.Section, Nullable = false };
         var list = (IList)Activator.CreateInstance(typeof(List<>).MakeGenericType(key.ValueType))!;
+        var whole = true;
         for (var i = 0; i < sequence.Items.Count; i++)
         {
             var itemPath = $"{path}.{i}";
             _positions[itemPath] = sequence.Items[i].Position;
-            if (TryBindValue(item, sequence.Items[i], itemPath, out var element))
-                list.Add(element);
+            if (!TryBindValue(item, sequence.Items[i], itemPath, out var element))
+            {
+                whole = false;
+                _failed.Add(itemPath);
+            }
+
+            // An item in error keeps its place, so that the others keep their indexes.
+            list.Add(element);
         }
 
         value = list;
-        return Errors.Count == before;
+        return whole || key.Kind == OptionKind.SectionList;
     }
+
+    private void Report(SourcePosition position, string message) => Errors.Add(new ConfigError(position, message));
 }

@@ -19,7 +19,7 @@ public static class RunConfig
         var root = YamlTree.ReadFile(path);
         var files = new List<string> { path };
         var models = new ModelFiles(Path.GetDirectoryName(path) ?? "");
-        var errors = new List<string>();
+        var errors = new List<ConfigError>();
         foreach (var set in sets)
         {
             Collect(errors, () =>
@@ -36,7 +36,7 @@ public static class RunConfig
         var binder = new OptionBinder(OptionSection.Of(typeof(RunOptions)));
         var options = (RunOptions)binder.Bind(root);
         errors.AddRange(binder.Errors);
-        errors.AddRange(RunValidation.Check(options, binder.IsBound).Select(problem => $"{binder.PositionOf(problem.Key)}: {problem.Message}"));
+        errors.AddRange(RunValidation.Check(options, binder.IsBound).Select(problem => Locate(problem, binder)));
         return errors.Count == 0 ? new LoadedRun(options, files) : throw new ConfigException(errors);
     }
 
@@ -48,12 +48,14 @@ public static class RunConfig
         var path = new ModelFiles(runFolder: null).Find(nameOrPath, new SourcePosition(ModelKey));
         var binder = new OptionBinder(OptionSection.Of(typeof(ModelOptions)));
         var options = (ModelOptions)binder.Bind(YamlTree.ReadFile(path));
-        var problems = RunValidation.CheckModel(options, "", binder.IsBound).Select(problem => $"{binder.PositionOf(problem.Key)}: {problem.Message}");
-        List<string> errors = [.. binder.Errors, .. problems];
+        var problems = RunValidation.CheckModel(options, "", binder.IsBound).Select(problem => Locate(problem, binder));
+        List<ConfigError> errors = [.. binder.Errors, .. problems];
         return errors.Count == 0 ? options : throw new ConfigException(errors);
     }
 
-    private static void ReadNamedModel(MappingNode root, ModelFiles models, List<string> files, List<string> errors)
+    private static ConfigError Locate(Problem problem, OptionBinder binder) => new(binder.PositionOf(problem.Key), problem.Message);
+
+    private static void ReadNamedModel(MappingNode root, ModelFiles models, List<string> files, List<ConfigError> errors)
     {
         if (root.Find(ModelKey) is not { Value: ScalarNode { IsNull: false } name } entry)
             return;
@@ -68,7 +70,7 @@ public static class RunConfig
         root.Set(ModelKey, entry.Position, model);
     }
 
-    private static void Collect(List<string> errors, Action action)
+    private static void Collect(List<ConfigError> errors, Action action)
     {
         try
         {
@@ -76,7 +78,7 @@ public static class RunConfig
         }
         catch (ConfigException e)
         {
-            errors.AddRange(e.Errors);
+            errors.AddRange(e.Details);
         }
     }
 }

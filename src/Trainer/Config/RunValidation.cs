@@ -28,8 +28,7 @@ internal static class RunValidation
         rules.Add(["training.global_batch", "cluster.workers"], () => run.Cluster.Workers > run.Training.GlobalBatch
             ? $"is {run.Training.GlobalBatch}, fewer than cluster.workers, {run.Cluster.Workers}; each worker needs a pair" : null);
         rules.Add(["output.directory"], () => run.Output.Directory.Length == 0 ? "names no folder" : null);
-        if (isBound("evaluation.retrieval") && isBound("evaluation.zero_shot"))
-            AddEvaluation(rules, run.Evaluation);
+        AddSplits(rules, run.Evaluation, isBound);
         return [.. rules.Problems, .. isBound("model") ? CheckModel(run.Model, "model.", isBound) : []];
     }
 
@@ -45,18 +44,14 @@ internal static class RunValidation
         return rules.Problems;
     }
 
-    private static void AddEvaluation(RuleList rules, EvaluationOptions evaluation)
+    private static void AddSplits(RuleList rules, EvaluationOptions evaluation, Func<string, bool> isBound)
     {
         var names = new HashSet<string>(StringComparer.Ordinal);
-        for (var i = 0; i < evaluation.Retrieval.Count; i++)
-        {
-            var split = evaluation.Retrieval[i];
-            AddSplit($"evaluation.retrieval.{i}", split.Name, split.Data);
-        }
+        foreach (var (split, path) in Items(evaluation.Retrieval, "evaluation.retrieval", isBound))
+            AddSplit(path, split.Name, split.Data);
 
-        for (var i = 0; i < evaluation.ZeroShot.Count; i++)
+        foreach (var (split, path) in Items(evaluation.ZeroShot, "evaluation.zero_shot", isBound))
         {
-            var (split, path) = (evaluation.ZeroShot[i], $"evaluation.zero_shot.{i}");
             AddSplit(path, split.Name, split.Data);
             rules.Add([$"{path}.label_column"], () => split.LabelColumn.Length == 0 ? "names no column" : null);
             rules.Add([$"{path}.templates"], () => split.Templates.Count == 0 ? "has no template"
@@ -73,6 +68,9 @@ internal static class RunValidation
             rules.Add([$"{path}.data"], () => data.Count == 0 ? "names no files" : null);
         }
     }
+
+    private static IEnumerable<(T Item, string Path)> Items<T>(IReadOnlyList<T> list, string path, Func<string, bool> isBound) =>
+        isBound(path) ? list.Select((item, i) => (item, $"{path}.{i}")).Where(entry => isBound(entry.Item2)) : [];
 
     private static string? NameError(string name) =>
         name.Length is 0 or > MaxNameLength || !char.IsLetterOrDigit(name[0]) || name.Any(c => !char.IsLetterOrDigit(c) && c is not ('-' or '_' or '.'))

@@ -27,6 +27,9 @@ internal static class ScalarReader
     public static bool IsPlainText(string value) =>
         !new ScalarNode(value, quoted: false, default).IsNull && !TryFlag(value, out _) && !TryNumber(value, out _);
 
+    /// <summary>A bound as people write it, without an exponent.</summary>
+    public static string Show(double value) => value.ToString("0.##########", CultureInfo.InvariantCulture);
+
     private static string Expected(OptionKind kind) => kind switch
     {
         OptionKind.Text => "text",
@@ -128,8 +131,8 @@ internal static class ScalarReader
 
     private static string OutOfRange(ScalarNode scalar, OptionKey key) => (key.Minimum, key.Maximum) switch
     {
-        ({ } minimum, { } maximum) => $"is {scalar.Value} but must be from {minimum} to {maximum}",
-        ({ } minimum, null) => $"is {scalar.Value} but must be at least {minimum}",
-        (_, var maximum) => $"is {scalar.Value} but must be at most {maximum}",
+        ({ } minimum, { } maximum) => $"is {scalar.Value} but must be from {Show(minimum)} to {Show(maximum)}",
+        ({ } minimum, null) => $"is {scalar.Value} but must be at least {Show(minimum)}",
+        (_, var maximum) => $"is {scalar.Value} but must be at most {Show(maximum!.Value)}",
     };
 }

@@ -56,8 +56,23 @@ internal static class YamlTree
         }
         catch (YamlException e)
         {
-            throw new ConfigException(locate(e.Start), $"this is not YAML: {e.Message}");
+            throw new ConfigException(locate(TabIndent(text, e) ?? e.End), $"this is not YAML: {e.Message}");
         }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            // The scanner meets some malformed text, such as a flow list that never ends, with errors that are not its own.
+            throw new ConfigException(locate(parser.Current?.End ?? Mark.Empty), "this is not YAML: a value does not end");
+        }
+    }
+
+    /// <summary>Where the first tab indents a line, when that is the error: the scanner names the mapping's first line instead.</summary>
+    private static Mark? TabIndent(string text, YamlException error)
+    {
+        if (!error.Message.Contains("tab", StringComparison.Ordinal))
+            return null;
+        var lines = text.Split('\n');
+        var line = Array.FindIndex(lines, l => l[..^l.TrimStart().Length].Contains('\t', StringComparison.Ordinal));
+        return line < 0 ? null : new Mark(0, line + 1, lines[line].IndexOf('\t', StringComparison.Ordinal) + 1);
     }
 
     private static ConfigNode ReadNode(Parser parser, Func<Mark, SourcePosition> locate, int depth)
