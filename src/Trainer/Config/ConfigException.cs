@@ -1,0 +1,38 @@
+namespace ClipTrain.Trainer.Config;
+
+/// <summary>What is wrong, and where it was written.</summary>
+internal readonly record struct ConfigError(SourcePosition Position, string Message)
+{
+    public override string ToString() => $"{Position}: {Message}";
+}
+
+/// <summary>A configuration that cannot be used. Holds every error that was found, each naming its file and line or its argument.</summary>
+public sealed class ConfigException : Exception
+{
+    private ConfigException(IReadOnlyList<string> lines)
+        : base(string.Join('\n', lines))
+    {
+        Errors = lines;
+    }
+
+    internal ConfigException(IReadOnlyList<ConfigError> errors)
+        : this(InOrder(errors))
+    {
+        Details = errors;
+    }
+
+    internal ConfigException(SourcePosition position, string message)
+        : this([new ConfigError(position, message)])
+    {
+    }
+
+    /// <summary>One line an error, in the order of the file.</summary>
+    public IReadOnlyList<string> Errors { get; }
+
+    internal IReadOnlyList<ConfigError> Details { get; } = [];
+
+    private static List<string> InOrder(IReadOnlyList<ConfigError> errors) =>
+        [.. errors.GroupBy(error => error.Position.Source, StringComparer.Ordinal)
+            .SelectMany(source => source.OrderBy(error => error.Position.Line).ThenBy(error => error.Position.Column))
+            .Select(error => error.ToString())];
+}

@@ -1,0 +1,27 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace ClipTrain.Trainer.Config;
+
+/// <summary>
+/// One number for what all workers of a run must agree on: the seed, the model, the corpus and its augmentation, the
+/// training and the kind of device. The run's name, its output, checkpoints and evaluation, the number of workers, threads,
+/// prefetching, the port and timeouts may differ between machines or change on resuming, so they are left out.
+/// </summary>
+public static class ConfigHash
+{
+    /// <summary>SHA-256 of the agreed options, in lower-case hexadecimal.</summary>
+    public static string Of(RunOptions options)
+    {
+        var defaults = new DataOptions { Train = [] };
+        var agreed = new RunOptions
+        {
+            Seed = options.Seed,
+            Model = options.Model,
+            Data = options.Data with { Threads = defaults.Threads, Prefetch = defaults.Prefetch },
+            Training = options.Training,
+            Cluster = new ClusterOptions { Device = options.Cluster.Device },
+        };
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(ConfigWriter.Write(agreed))));
+    }
+}

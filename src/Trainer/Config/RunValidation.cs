@@ -1,0 +1,97 @@
+namespace ClipTrain.Trainer.Config;
+
+/// <summary>A rule that is broken, and the key at which to say so.</summary>
+internal readonly record struct Problem(string Key, string Message);
+
+/// <summary>What must hold between options, and what a type and a range cannot say. All such rules are here.</summary>
+internal static class RunValidation
+{
+    private const int MaxNameLength = 100;
+
+    /// <param name="run">The options. Keys in error may hold nothing.</param>
+    /// <param name="isBound">Whether a key was read without an error; rules about others are left out.</param>
+    public static IEnumerable<Problem> Check(RunOptions run, Func<string, bool> isBound)
+    {
+        var rules = new RuleList(isBound);
+        rules.Add(["name"], () => NameError(run.Name));
+        rules.Add(["data.train"], () => run.Data.Train.Count == 0 ? "names no files" : null);
+        rules.Add(["data.merges"], () => run.Data.Merges.Length == 0 ? "must be 'openai' or a path" : null);
+        rules.Add(["data.crop.max_scale", "data.crop.min_scale"], () => Ordered("min_scale", run.Data.Crop.MinScale, run.Data.Crop.MaxScale));
+        rules.Add(["data.crop.max_ratio", "data.crop.min_ratio"], () => Ordered("min_ratio", run.Data.Crop.MinRatio, run.Data.Crop.MaxRatio));
+        rules.Add(["training.steps", "training.epochs"], () => (run.Training.Steps, run.Training.Epochs) switch
+        {
+            (null, null) => "or training.epochs must be given: how long is the run?",
+            (not null, not null) => "and training.epochs are both given; give one of them",
+            _ => null,
+        });
+        rules.Add(["cluster.device"], () => run.Cluster.Device is "cpu" or "cuda" ? null : $"is '{run.Cluster.Device}' but must be cpu or cuda");
+        rules.Add(["training.global_batch", "cluster.workers"], () => run.Cluster.Workers > run.Training.GlobalBatch
+            ? $"is {run.Training.GlobalBatch}, fewer than cluster.workers, {run.Cluster.Workers}; each worker needs a pair" : null);
+        rules.Add(["output.directory"], () => run.Output.Directory.Length == 0 ? "names no folder" : null);
+        AddSplits(rules, run.Evaluation, isBound);
+        return [.. rules.Problems, .. isBound("model") ? CheckModel(run.Model, "model.", isBound) : []];
+    }
+
+    /// <param name="prefix">What stands before the model's keys: <c>model.</c> in a run file, nothing in a model file.</param>
+    /// <inheritdoc cref="Check"/>
+    public static IEnumerable<Problem> CheckModel(ModelOptions model, string prefix, Func<string, bool> isBound)
+    {
+        var rules = new RuleList(isBound);
+        rules.Add([$"{prefix}image.size", $"{prefix}image.patch"], () => model.Image.Size % model.Image.Patch == 0
+            ? null : $"is {model.Image.Size}, not a multiple of patch, {model.Image.Patch}");
+        rules.Add([$"{prefix}image.width", $"{prefix}image.heads"], () => Divisible(model.Image.Width, model.Image.Heads));
+        rules.Add([$"{prefix}text.width", $"{prefix}text.heads"], () => Divisible(model.Text.Width, model.Text.Heads));
+        return rules.Problems;
+    }
+
+    private static void AddSplits(RuleList rules, EvaluationOptions evaluation, Func<string, bool> isBound)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (split, path) in Items(evaluation.Retrieval, "evaluation.retrieval", isBound))
+            AddSplit(path, split.Name, split.Data);
+
+        foreach (var (split, path) in Items(evaluation.ZeroShot, "evaluation.zero_shot", isBound))
+        {
+            AddSplit(path, split.Name, split.Data);
+            rules.Add([$"{path}.label_column"], () => split.LabelColumn.Length == 0 ? "names no column" : null);
+            rules.Add([$"{path}.templates"], () => split.Templates.Count == 0 ? "has no template"
+                : split.Templates.FirstOrDefault(t => !t.Contains("{}", StringComparison.Ordinal)) is { } template
+                    ? $"has the template '{template}' without {{}}, the place of the class name" : null);
+        }
+
+        void AddSplit(string path, string name, IReadOnlyList<string> data)
+        {
+            // Names are one step of the path of a result, eval.NAME.top1.
+            rules.Add([$"{path}.name"], () => NameError(name)
+                ?? (name.Contains('.', StringComparison.Ordinal) ? $"is '{name}' but must have no dot" : null)
+                ?? (names.Add(name) ? null : $"is '{name}', the name of another split"));
+            rules.Add([$"{path}.data"], () => data.Count == 0 ? "names no files" : null);
+        }
+    }
+
+    private static IEnumerable<(T Item, string Path)> Items<T>(IReadOnlyList<T> list, string path, Func<string, bool> isBound) =>
+        isBound(path) ? list.Select((item, i) => (item, $"{path}.{i}")).Where(entry => isBound(entry.Item2)) : [];
+
+    private static string? NameError(string name) =>
+        name.Length is 0 or > MaxNameLength || !char.IsLetterOrDigit(name[0]) || name.Any(c => !char.IsLetterOrDigit(c) && c is not ('-' or '_' or '.'))
+            ? $"is '{name}' but must be letters, digits, '-', '_' and '.', beginning with a letter or digit, at most {MaxNameLength}"
+            : null;
+
+    private static string? Ordered(string minimumKey, double minimum, double maximum) =>
+        minimum <= maximum ? null : $"is {maximum}, less than {minimumKey}, {minimum}";
+
+    private static string? Divisible(int width, int heads) =>
+        width % heads == 0 ? null : $"is {width}, not a multiple of heads, {heads}";
+
+    private sealed class RuleList(Func<string, bool> isBound)
+    {
+        public List<Problem> Problems { get; } = [];
+
+        /// <summary>Runs a rule over <paramref name="keys"/>. What it returns goes on from the first key's name.</summary>
+        public void Add(string[] keys, Func<string?> broken)
+        {
+            if (keys.All(isBound) && broken() is { } error)
+                Problems.Add(new Problem(keys[0], $"key '{keys[0]}' {error}"));
+        }
+    }
+}

@@ -1,0 +1,53 @@
+using ClipTrain.Trainer.Config;
+
+namespace ClipTrain.Trainer.Tests.Config;
+
+public sealed class ConfigHashTests
+{
+    [Theory]
+    [InlineData("seed=1")]
+    [InlineData("model.image.layers=2")]
+    [InlineData("model.activation=quick_gelu")]
+    [InlineData("data.train=[other]")]
+    [InlineData("data.caption_column=text")]
+    [InlineData("data.crop.min_scale=0.5")]
+    [InlineData("data.shuffle_window=3")]
+    [InlineData("training.global_batch=16")]
+    [InlineData("training.learning_rate=0.1")]
+    [InlineData("training.precision=bf16")]
+    [InlineData("cluster.device=cuda")]
+    public void What_changes_the_mathematics_changes_the_hash(string set)
+    {
+        using var file = new RunFile();
+
+        Assert.NotEqual(ConfigHash.Of(file.Load()), ConfigHash.Of(file.Load(set)), StringComparer.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("name=other")]
+    [InlineData("data.threads=3")]
+    [InlineData("data.prefetch=9")]
+    [InlineData("cluster.workers=4")]
+    [InlineData("cluster.threads_per_worker=4")]
+    [InlineData("cluster.port=4000")]
+    [InlineData("cluster.collective_timeout_seconds=9")]
+    [InlineData("checkpoint.keep=9")]
+    [InlineData("evaluation.retrieval=[{name: a, data: [b]}]")]
+    [InlineData("output.directory=elsewhere")]
+    public void What_a_machine_may_choose_for_itself_does_not(string set)
+    {
+        using var file = new RunFile();
+
+        Assert.Equal(ConfigHash.Of(file.Load()), ConfigHash.Of(file.Load(set)));
+    }
+
+    [Fact]
+    public void The_resolved_file_of_a_run_has_the_hash_of_the_run()
+    {
+        using var file = new RunFile();
+        using var resolved = new RunFile(ConfigWriter.Write(file.Load()));
+
+        Assert.Equal(ConfigHash.Of(file.Load()), ConfigHash.Of(resolved.Load()));
+        Assert.Matches("^[0-9a-f]{64}$", ConfigHash.Of(file.Load()));
+    }
+}

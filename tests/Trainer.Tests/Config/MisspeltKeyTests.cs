@@ -1,0 +1,73 @@
+using ClipTrain.Trainer.Config;
+
+namespace ClipTrain.Trainer.Tests.Config;
+
+public sealed class MisspeltKeyTests
+{
+    private static readonly OptionSection s_root = OptionSection.Of(typeof(RunOptions));
+
+    public static TheoryData<string> Sections => [.. s_sections.Keys];
+
+    private static readonly Dictionary<string, OptionSection> s_sections = Walk("(top)", s_root).ToDictionary(StringComparer.Ordinal);
+
+    /// <summary>Every key of every section with every single slip: a letter left out, doubled, replaced, or swapped with the next.</summary>
+    [Theory, MemberData(nameof(Sections))]
+    public void A_single_slip_leads_to_the_key_or_to_one_that_is_as_near(string path)
+    {
+        var section = s_sections[path];
+        foreach (var key in section.Keys)
+        {
+            foreach (var slip in Slips(key.Name).Where(slip => slip.Length >= 3 && section.Find(slip) is null))
+            {
+                var (advice, meant) = UnknownKey.Explain(slip, section, s_root);
+                if (advice.Contains("belongs", StringComparison.Ordinal))
+                {
+                    // The slip is by chance a key of another section (beta1 has none such; steps, batch and the like may).
+                    Assert.Contains(s_sections.Values, other => other.Find(slip) is not null);
+                    continue;
+                }
+
+                Assert.NotNull(meant);
+                Assert.Equal($"did you mean '{meant}'?", advice);
+                Assert.True(EditDistance.Between(slip, meant) <= EditDistance.Between(slip, key.Name), $"{slip} led to {meant}, not {key.Name}");
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("", "", 0)]
+    [InlineData("abc", "", 3)]
+    [InlineData("", "abc", 3)]
+    [InlineData("kitten", "sitting", 3)]
+    [InlineData("steps", "setps", 1)]
+    [InlineData("ab", "ba", 1)]
+    [InlineData("ca", "abc", 3)]
+    public void Distances_are_those_of_optimal_string_alignment(string a, string b, int distance)
+    {
+        Assert.Equal(distance, EditDistance.Between(a, b));
+        Assert.Equal(distance, EditDistance.Between(b, a));
+    }
+
+    [Fact]
+    public void A_word_that_is_far_from_all_candidates_has_no_nearest()
+    {
+        Assert.Null(EditDistance.Nearest("optimizer", ["steps", "epochs", "global_batch"]));
+    }
+
+    private static IEnumerable<string> Slips(string key)
+    {
+        for (var i = 0; i < key.Length; i++)
+        {
+            yield return key.Remove(i, 1);
+            yield return key.Insert(i, key[i].ToString());
+            yield return key[..i] + 'q' + key[(i + 1)..];
+            if (i + 1 < key.Length)
+                yield return key[..i] + key[i + 1] + key[i] + key[(i + 2)..];
+        }
+    }
+
+    private static IEnumerable<KeyValuePair<string, OptionSection>> Walk(string path, OptionSection section) =>
+        section.Keys.Where(key => key.IsSection)
+            .SelectMany(key => Walk($"{path}.{key.Name}", OptionSection.Of(key.ValueType)))
+            .Prepend(KeyValuePair.Create(path, section));
+}

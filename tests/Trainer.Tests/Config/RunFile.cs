@@ -1,0 +1,61 @@
+using ClipTrain.Trainer.Config;
+
+namespace ClipTrain.Trainer.Tests.Config;
+
+/// <summary>A run file in a folder of its own.</summary>
+internal sealed class RunFile : IDisposable
+{
+    /// <summary>A small run without an error.</summary>
+    public const string Valid = """
+        name: small
+        model:
+          embed_dim: 16
+          image:
+            size: 32
+            patch: 8
+            width: 16
+            layers: 1
+            heads: 2
+          text:
+            width: 16
+            layers: 1
+            heads: 2
+        data:
+          train: [corpus]
+        training:
+          global_batch: 8
+          steps: 10
+        """;
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("cliptrain-config-");
+
+    public RunFile(string yaml = Valid)
+    {
+        Path = Write("run.yaml", yaml);
+    }
+
+    public string Path { get; }
+
+    /// <summary>Writes another file, relative to the run file's folder.</summary>
+    public string Write(string name, string text)
+    {
+        var path = System.IO.Path.Combine(_folder.FullName, name);
+        Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, text);
+        return path;
+    }
+
+    public RunOptions Load(params string[] sets) => RunConfig.Load(Path, sets).Options;
+
+    /// <summary>The errors of loading, without the folder's name.</summary>
+    public IReadOnlyList<string> Errors(params string[] sets)
+    {
+        var exception = Assert.Throws<ConfigException>(() => Load(sets));
+        return [.. exception.Errors.Select(error => error.Replace(_folder.FullName + System.IO.Path.DirectorySeparatorChar, "", StringComparison.Ordinal))];
+    }
+
+    /// <summary>The one error of loading.</summary>
+    public string Error(params string[] sets) => Assert.Single(Errors(sets));
+
+    public void Dispose() => _folder.Delete(recursive: true);
+}

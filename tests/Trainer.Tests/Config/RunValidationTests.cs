@@ -1,0 +1,62 @@
+namespace ClipTrain.Trainer.Tests.Config;
+
+public sealed class RunValidationTests
+{
+    private const string NameRule = "but must be letters, digits, '-', '_' and '.', beginning with a letter or digit, at most 100";
+
+    [Theory]
+    [InlineData("training.steps=", "key 'training.steps' or training.epochs must be given: how long is the run?")]
+    [InlineData("model.image.size=33", "key 'model.image.size' is 33, not a multiple of patch, 8")]
+    [InlineData("model.image.width=17", "key 'model.image.width' is 17, not a multiple of heads, 2")]
+    [InlineData("model.text.width=17", "key 'model.text.width' is 17, not a multiple of heads, 2")]
+    [InlineData("data.crop.max_scale=0.5", "key 'data.crop.max_scale' is 0.5, less than min_scale, 0.9")]
+    [InlineData("data.crop.max_ratio=0.5", "key 'data.crop.max_ratio' is 0.5, less than min_ratio, 0.75")]
+    [InlineData("data.train=[]", "key 'data.train' names no files")]
+    [InlineData("data.merges=''", "key 'data.merges' must be 'openai' or a path")]
+    [InlineData("cluster.device=cuda:1", "key 'cluster.device' is 'cuda:1' but must be cpu or cuda")]
+    [InlineData("output.directory=''", "key 'output.directory' names no folder")]
+    [InlineData("name=a/b", "key 'name' is 'a/b' " + NameRule)]
+    [InlineData("name=..", "key 'name' is '..' " + NameRule)]
+    [InlineData("name=''", "key 'name' is '' " + NameRule)]
+    [InlineData("name=-x", "key 'name' is '-x' " + NameRule)]
+    [InlineData("evaluation.retrieval=[{name: a.b, data: [x]}]", "key 'evaluation.retrieval.0.name' is 'a.b' but must have no dot")]
+    [InlineData("evaluation.retrieval=[{name: a, data: []}]", "key 'evaluation.retrieval.0.data' names no files")]
+    [InlineData("evaluation.retrieval=[{name: a, data: [x]}, {name: a, data: [y]}]", "key 'evaluation.retrieval.1.name' is 'a', the name of another split")]
+    [InlineData("evaluation={retrieval: [{name: a, data: [x]}], zero_shot: [{name: a, data: [y]}]}", "key 'evaluation.zero_shot.0.name' is 'a', the name of another split")]
+    [InlineData("evaluation.zero_shot=[{name: a, data: [x], templates: []}]", "key 'evaluation.zero_shot.0.templates' has no template")]
+    [InlineData("evaluation.zero_shot=[{name: a, data: [x], templates: ['{}', a photo]}]", "key 'evaluation.zero_shot.0.templates' has the template 'a photo' without {}, the place of the class name")]
+    [InlineData("evaluation.zero_shot=[{name: a, data: [x], label_column: ''}]", "key 'evaluation.zero_shot.0.label_column' names no column")]
+    public void A_broken_rule_is_told(string set, string error)
+    {
+        using var file = new RunFile();
+
+        Assert.Equal($"--set {set}: {error}", file.Error(set));
+    }
+
+    [Fact]
+    public void Steps_and_epochs_together_are_refused()
+    {
+        using var file = new RunFile();
+
+        Assert.Equal("run.yaml:18:3: key 'training.steps' and training.epochs are both given; give one of them", file.Error("training.epochs=1"));
+    }
+
+    [Fact]
+    public void More_workers_than_pairs_in_a_step_are_refused()
+    {
+        using var file = new RunFile();
+
+        Assert.Equal(
+            "run.yaml:17:3: key 'training.global_batch' is 8, fewer than cluster.workers, 9; each worker needs a pair",
+            file.Error("cluster.workers=9"));
+        Assert.Equal(8, file.Load("cluster.workers=8").Cluster.Workers);
+    }
+
+    [Fact]
+    public void A_rule_about_a_value_in_error_is_left_out()
+    {
+        using var file = new RunFile();
+
+        Assert.Equal("--set model.image.patch=0: key 'model.image.patch' is 0 but must be at least 1", file.Error("model.image.patch=0"));
+    }
+}
