@@ -1,0 +1,44 @@
+using System.Runtime.InteropServices;
+
+namespace ClipTrain.DataPipeline.Images;
+
+/// <summary>The TurboJPEG 2.x C API (turbojpeg.h), of which libturbojpeg.so.0 is the binary interface.</summary>
+internal static unsafe partial class NativeTurboJpeg
+{
+    public const int PixelFormatRgbx = 2, PixelFormatCmyk = 11;
+    public const int ColourspaceCmyk = 3, ColourspaceYcck = 4;
+    public const int Subsampling444 = 0;
+
+    /// <summary>Refuses progressive images of more than 500 scans, which cost minutes to decode.</summary>
+    public const int FlagLimitScans = 32768;
+
+    public const int FlagNoReallocate = 1024;
+
+    private const string Library = "libturbojpeg.so.0";
+
+    [LibraryImport(Library)]
+    public static partial nint tjInitDecompress();
+
+    [LibraryImport(Library)]
+    public static partial nint tjInitCompress();
+
+    [LibraryImport(Library)]
+    public static partial int tjDestroy(nint handle);
+
+    [LibraryImport(Library)]
+    public static partial int tjDecompressHeader3(nint handle, byte* jpeg, CULong length, out int width, out int height, out int subsampling, out int colourspace);
+
+    [LibraryImport(Library)]
+    public static partial int tjDecompress2(nint handle, byte* jpeg, CULong length, byte* pixels, int width, int pitch, int height, int pixelFormat, int flags);
+
+    [LibraryImport(Library)]
+    public static partial CULong tjBufSize(int width, int height, int subsampling);
+
+    [LibraryImport(Library)]
+    public static partial int tjCompress2(nint handle, byte* pixels, int width, int pitch, int height, int pixelFormat, byte** jpeg, CULong* length, int subsampling, int quality, int flags);
+
+    [LibraryImport(Library)]
+    private static partial byte* tjGetErrorStr2(nint handle);
+
+    public static string LastError(nint handle) => Marshal.PtrToStringUTF8((nint)tjGetErrorStr2(handle)) ?? "unknown error";
+}

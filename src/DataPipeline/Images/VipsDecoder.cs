@@ -1,0 +1,111 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using ClipTrain.DataPipeline.Loading;
+
+namespace ClipTrain.DataPipeline.Images;
+
+/// <summary>
+/// PNG, WebP, GIF, TIFF, AVIF and SVG through libvips, in the calling thread. The first frame only; colours become sRGB
+/// of 8 bits; alpha is dropped, not blended, as Pillow's convert("RGB") does. Any number of threads.
+/// </summary>
+internal static unsafe class VipsDecoder
+{
+    private const int UnsignedChar = 0;
+    private const int StripPixels = 1 << 20;
+
+    private static readonly Lazy<bool> Started = new(Start);
+
+    /// <exception cref="ImageDecodeException">No loader knows the format, or the image is damaged, truncated or too large.</exception>
+    public static void Decode(ReadOnlySpan<byte> encoded, PixelBuffer image)
+    {
+        _ = Started.Value;
+        fixed (byte* data = encoded)
+        {
+            using var loaded = Load(data, encoded.Length);
+            ImageDecoder.CheckSize(NativeVips.vips_image_get_width(loaded.Pointer), NativeVips.vips_image_get_height(loaded.Pointer));
+            using var rgb = ToRgb(loaded.Pointer);
+            CopyPixels(rgb.Pointer, image);
+        }
+    }
+
+    private static VipsReference Load(byte* data, int length)
+    {
+        var loader = Marshal.PtrToStringUTF8(NativeVips.vips_foreign_find_load_buffer(data, (nuint)length)) ?? throw VipsOperation.Error();
+        using var load = new VipsOperation(loader);
+        load.SetBuffer("buffer", data, length);
+        load.Set("access=sequential,fail_on=error");
+        return load.Run();
+    }
+
+    private static VipsReference ToRgb(nint image)
+    {
+        using var converted = Convert(image, "colourspace", "space=srgb");
+        using var opaque = Convert(converted.Pointer, "extract_band", "band=0,n=3");
+        return Convert(opaque.Pointer, "cast", "format=uchar");
+    }
+
+    private static VipsReference Convert(nint image, string name, string arguments)
+    {
+        using var operation = new VipsOperation(name);
+        operation.SetImage("in", image);
+        operation.Set(arguments);
+        return operation.Run();
+    }
+
+    /// <summary>Pulls the pixels strip by strip, so that beside the result only a strip is held.</summary>
+    private static void CopyPixels(nint rgb, PixelBuffer image)
+    {
+        int width = NativeVips.vips_image_get_width(rgb), height = NativeVips.vips_image_get_height(rgb);
+        if (NativeVips.vips_image_get_bands(rgb) != 3 || NativeVips.vips_image_get_format(rgb) != UnsignedChar)
+            throw new ImageDecodeException("the image has no colours that can be shown as RGB");
+
+        image.Resize(width, height);
+        using var region = new VipsReference(NativeVips.vips_region_new(rgb));
+        var rows = Math.Max(1, StripPixels / width);
+        for (var top = 0; top < height; top += rows)
+        {
+            var count = Math.Min(rows, height - top);
+            nuint length;
+            var strip = NativeVips.vips_region_fetch(region.Pointer, 0, top, width, count, &length);
+            if (strip is null)
+                throw VipsOperation.Error();
+            ExpandToRgbx(strip, image.Row(top), (long)width * count);
+            NativeVips.g_free((nint)strip);
+        }
+    }
+
+    private static void ExpandToRgbx(byte* rgb, byte* rgbx, long pixels)
+    {
+        for (var end = rgb + (pixels * 3); rgb < end; rgb += 3, rgbx += 4)
+            *(uint*)rgbx = (uint)(rgb[0] | (rgb[1] << 8) | (rgb[2] << 16));
+    }
+
+    private static bool Start()
+    {
+        try
+        {
+            NativeVips.g_log_set_default_handler(&Discard, 0);
+            if (NativeVips.vips_init("cliptrain") != 0)
+                throw new InvalidOperationException("libvips does not start: " + VipsOperation.Error().Message);
+        }
+        catch (DllNotFoundException e)
+        {
+            throw new InvalidOperationException("libvips is missing: run scripts/setup, which puts it into build/native", e);
+        }
+
+        // Images are decoded on as many threads as the caller has; results are never asked for twice.
+        NativeVips.vips_concurrency_set(1);
+        NativeVips.vips_cache_set_max(0);
+
+        // Loaders that libvips itself calls unfit for untrusted input are off, but for SVG, which has no scripts and no files here.
+        NativeVips.vips_block_untrusted_set(1);
+        NativeVips.vips_operation_block_set("VipsForeignLoadSvg", 0);
+        return true;
+    }
+
+    /// <summary>Damaged images are reported as exceptions; libvips' warnings about them would only fill the terminal.</summary>
+    [UnmanagedCallersOnly]
+    private static void Discard(nint domain, int level, nint message, nint data)
+    {
+    }
+}

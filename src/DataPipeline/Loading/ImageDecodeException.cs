@@ -1,0 +1,3 @@
+namespace ClipTrain.DataPipeline.Loading;
+
+public sealed class ImageDecodeException(string message) : Exception(message);

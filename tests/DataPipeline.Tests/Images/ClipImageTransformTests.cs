@@ -1,0 +1,136 @@
+using ClipTrain.DataPipeline.Images;
+using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Ordering;
+
+namespace ClipTrain.DataPipeline.Tests.Images;
+
+[Collection(PillowGroup.Name)]
+public sealed class ClipImageTransformTests(PillowReference reference)
+{
+    /// <summary>One level of 255 over the smallest standard deviation, and a little for rounding.</summary>
+    private const float OneLevel = (1f / 255 / 0.2613f) + 1e-5f;
+
+    [Fact]
+    public void Evaluation_is_torchvisions_resize_and_centre_crop_within_one_level()
+    {
+        var cases = reference.Cases.Transform.Where(c => c.Box is null).ToArray();
+        Assert.NotEmpty(cases);
+        foreach (var item in cases)
+        {
+            using var transform = new ClipImageTransform(new ImageTransformOptions(item.Size));
+            var chw = new float[3 * item.Size * item.Size];
+            transform.Evaluate(reference.Encoded(item.Source), chw);
+            var difference = LargestDifference(reference.Floats(item.Expected), chw);
+            Assert.True(difference <= OneLevel, $"{item.Expected}: {difference}");
+        }
+    }
+
+    [Fact]
+    public unsafe void A_crop_is_resized_and_normalised_as_torchvision_does_within_one_level()
+    {
+        var cases = reference.Cases.Transform.Where(c => c.Box is not null).ToArray();
+        Assert.NotEmpty(cases);
+        using var decoder = new ImageDecoder();
+        using var resampler = new BicubicResampler();
+        using var image = new PixelBuffer();
+        var options = new ImageTransformOptions(96);
+        var normalizer = new ChwNormalizer(options.Mean, options.Std);
+        foreach (var item in cases)
+        {
+            decoder.Decode(reference.Encoded(item.Source), image);
+            var pixels = new byte[(96 * 96 * 4) + BicubicResampler.RowSlack];
+            var chw = new float[3 * 96 * 96];
+            fixed (byte* p = pixels)
+            {
+                resampler.Resample(image, new PixelBox(item.Box![0], item.Box[1], item.Box[2], item.Box[3]), 96, 96, new PixelBox(0, 0, 96, 96), p);
+                normalizer.Normalize(p, 96 * 96, chw);
+            }
+
+            Assert.True(LargestDifference(reference.Floats(item.Expected), chw) <= OneLevel, item.Expected);
+        }
+    }
+
+    [Fact]
+    public void The_same_key_gives_the_same_tensor_and_another_key_another_crop()
+    {
+        using var transform = new ClipImageTransform(new ImageTransformOptions(64) { MinScale = 0.3 });
+        var jpeg = reference.Encoded("transform-300x200.jpg");
+        float[] Train(ulong sample)
+        {
+            var chw = new float[3 * 64 * 64];
+            var random = new CounterRandom(5, 1, sample);
+            transform.Train(jpeg, ref random, chw);
+            return chw;
+        }
+
+        Assert.Equal(Train(7), Train(7));
+        Assert.NotEqual(Train(7), Train(8));
+    }
+
+    [Fact]
+    public void Without_room_to_crop_training_and_evaluation_see_the_same_square_image()
+    {
+        using var transform = new ClipImageTransform(new ImageTransformOptions(224) { MinScale = 1, MinRatio = 1, MaxRatio = 1 });
+        var jpeg = reference.Encoded("transform-224x224.jpg");
+        float[] train = new float[3 * 224 * 224], evaluate = new float[3 * 224 * 224];
+        var random = new CounterRandom(1, 2, 3);
+        transform.Train(jpeg, ref random, train);
+        transform.Evaluate(jpeg, evaluate);
+        Assert.Equal(evaluate, train);
+    }
+
+    [Fact]
+    public void Threads_share_one_transform_and_agree()
+    {
+        using var transform = new ClipImageTransform(new ImageTransformOptions(48));
+        var jpeg = reference.Encoded("transform-300x200.jpg");
+        var expected = new float[3 * 48 * 48];
+        transform.Evaluate(jpeg, expected);
+        Parallel.For(0, 100, new ParallelOptions { MaxDegreeOfParallelism = 4 }, _ =>
+        {
+            var chw = new float[3 * 48 * 48];
+            transform.Evaluate(jpeg, chw);
+            Assert.True(expected.AsSpan().SequenceEqual(chw));
+        });
+    }
+
+    [Fact]
+    public void A_bad_image_is_an_error_and_the_next_one_is_unharmed()
+    {
+        using var transform = new ClipImageTransform(new ImageTransformOptions(32));
+        var jpeg = reference.Encoded("420.jpg");
+        float[] before = new float[3 * 32 * 32], after = new float[3 * 32 * 32];
+        transform.Evaluate(jpeg, before);
+        Assert.Throws<ImageDecodeException>(() => transform.Evaluate(jpeg.AsSpan(0, jpeg.Length / 2), after));
+        transform.Evaluate(jpeg, after);
+        Assert.Equal(before, after);
+    }
+
+    [Fact]
+    public void A_span_without_room_for_the_result_is_refused()
+    {
+        using var transform = new ClipImageTransform(new ImageTransformOptions(32));
+        Assert.Throws<ArgumentException>(() => transform.Evaluate(reference.Encoded("420.jpg"), new float[(3 * 32 * 32) - 1]));
+    }
+
+    [Fact]
+    public void An_option_out_of_range_is_named()
+    {
+        ImageTransformOptions valid = new(32);
+        Refused(valid with { Size = 0 }, nameof(valid.Size));
+        Refused(valid with { MinScale = 0 }, nameof(valid.MinScale));
+        Refused(valid with { MaxScale = 1.1 }, nameof(valid.MaxScale));
+        Refused(valid with { MinRatio = 2, MaxRatio = 1 }, nameof(valid.MinRatio));
+        Refused(valid with { Std = [1, 0, 1] }, nameof(valid.Std));
+        Refused(valid with { Mean = [0] }, nameof(valid.Mean));
+
+        static void Refused(ImageTransformOptions options, string name) =>
+            Assert.Contains(name, Assert.Throws<ArgumentException>(() => new ClipImageTransform(options).Dispose()).Message, StringComparison.Ordinal);
+    }
+
+    private static float LargestDifference(float[] expected, float[] actual)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        return expected.Zip(actual, (a, b) => Math.Abs(a - b)).Max();
+    }
+}
