@@ -35,7 +35,7 @@ public static class CommandLine
         catch (Exception error)
         {
             await Console.Error.WriteLineAsync($"cliptrain met a defect of its own. Please report it with this text:{Environment.NewLine}{error}");
-            return ExitCodes.Unexpected;
+            return ExitCodes.Defect;
         }
     }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Telemetry;
+using Spectre.Console;
 
 namespace ClipTrain.Trainer.Cli;
 
@@ -17,7 +18,8 @@ public static class EvalCommand
             var files = new RunFiles(parsed.GetRequiredValue(run));
             if (!File.Exists(files.Config))
                 throw new UsageException($"{files.Directory} is not a run: it has no config.yaml.");
-            return RunReport.EvaluateAndWrite(files, RunConfig.Load(files.Config, []).Options, LogSetup.Create(files.Log));
+            using var log = LogSetup.Create(AnsiConsole.Console, files.Log);
+            return RunReport.EvaluateAndWrite(files, RunConfig.Load(files.Config, []).Options, log);
         });
         return command;
     }

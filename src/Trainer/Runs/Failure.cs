@@ -18,7 +18,7 @@ public static class Failure
         NativeLibraryException or DllNotFoundException => ExitCodes.MissingComponent,
         CorpusException => ExitCodes.BadData,
         NonFiniteException => ExitCodes.TrainingFailed,
-        CheckpointException => ExitCodes.CheckpointFailed,
+        CheckpointException => ExitCodes.StorageFailed,
         CoordinatorStartException => ExitCodes.Usage,
         CoordinatorLostException or CoordinatorRefusedException => ExitCodes.WorkerLost,
         _ => null,

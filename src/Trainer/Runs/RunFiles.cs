@@ -1,3 +1,5 @@
+using ClipTrain.Trainer.Telemetry;
+
 namespace ClipTrain.Trainer.Runs;
 
 /// <summary>Where things lie in a run's directory.</summary>
@@ -16,7 +18,7 @@ public sealed record RunFiles(string Directory)
     /// <summary>Folder of the TensorBoard event files.</summary>
     public string TensorBoard => Path.Combine(Directory, "tensorboard");
 
-    public string Log => Path.Combine(Directory, "run.log");
+    public string Log => Path.Combine(Directory, LogSetup.FileName);
 
-    public string Summary => Path.Combine(Directory, "summary.json");
+    public string Summary => Path.Combine(Directory, RunSummary.FileName);
 }

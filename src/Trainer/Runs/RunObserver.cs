@@ -1,6 +1,7 @@
 using ClipTrain.Coordinator.Core;
 using ClipTrain.Coordinator.Hosting;
 using ClipTrain.Trainer.Telemetry;
+using Serilog.Events;
 
 namespace ClipTrain.Trainer.Runs;
 
@@ -21,7 +22,7 @@ public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, Ten
             view.Step(step);
             if (step.Step % logEverySteps != 0)
                 continue;
-            metricsFile.Write(step);
+            metricsFile.Append(step);
             tensorBoard?.Write(step);
         }
     }
@@ -29,16 +30,16 @@ public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, Ten
     public void OnStatus(RunState state)
     {
         if (state.Phase != _phase && state.Phase == RunPhase.Running)
-            view.Message(ProgressLevel.Information, $"{state.Members.Count} workers have joined.");
+            view.Message(LogEventLevel.Information, $"{state.Members.Count} workers have joined.");
         _phase = state.Phase;
         if (state.LastCheckpoint is { } checkpoint && checkpoint != _checkpoint)
         {
             _checkpoint = checkpoint;
-            view.Message(ProgressLevel.Information, $"Checkpoint of step {checkpoint.Step} written.");
+            view.Message(LogEventLevel.Information, $"Checkpoint of step {checkpoint.Step} written.");
         }
     }
 
-    public void OnWarning(string text) => view.Message(ProgressLevel.Warning, text);
+    public void OnWarning(string text) => view.Message(LogEventLevel.Warning, text);
 
-    public void OnWorkerLine(WorkerLine line) => view.Message(line.IsError ? ProgressLevel.Warning : ProgressLevel.Information, line.ToString());
+    public void OnWorkerLine(WorkerLine line) => view.Message(line.IsError ? LogEventLevel.Warning : LogEventLevel.Information, line.ToString());
 }

@@ -26,15 +26,19 @@ public static class RunReport
             model.Parameters.LoadMaster(Path.Combine(checkpoints.PathOf(step), CheckpointDirectory.ModelFile));
             return new RunEvaluation(model, RunPlan.Tokenizer(options), options.Evaluation, log).Run();
         });
-        var summary = new RunSummary(
-            Steps: state.Step,
-            Samples: state.Samples,
-            Seconds: state.TrainingSeconds,
-            ImagesPerSecond: state.Samples / Math.Max(state.TrainingSeconds, 1e-9),
-            FinalLoss: MetricsFile.LastLoss(files.Metrics),
-            Eval: figures);
+        var summary = new RunSummary
+        {
+            Name = options.Name,
+            Steps = state.Step,
+            Samples = state.Samples,
+            Seconds = state.TrainingSeconds,
+            ImagesPerSecond = state.Samples / Math.Max(state.TrainingSeconds, 1e-9),
+            FinalLoss = MetricsFile.Read(files.Metrics).LastOrDefault(metrics => metrics.Step <= state.Step)?.Loss ?? double.NaN,
+        };
+        foreach (var (split, result) in figures)
+            summary.AddEvaluation(split, result);
         summary.Write(files.Summary);
-        RunSummary.Render(files.Summary, AnsiConsole.Console);
+        RunSummary.Render(AnsiConsole.Console, files.Summary);
         return ExitCodes.Ok;
     }
 }

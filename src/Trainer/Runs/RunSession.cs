@@ -7,14 +7,15 @@ using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Evaluation;
 using ClipTrain.Trainer.Telemetry;
 using Serilog;
+using Serilog.Events;
 using Serilog.Extensions.Logging;
+using Spectre.Console;
 
 namespace ClipTrain.Trainer.Runs;
 
 /// <summary>A run of this machine from the coordinator's side: prepare its directory, train, evaluate, sum up.</summary>
 public sealed class RunSession(RunFiles files, RunOptions options, long? resumeStep)
 {
-    private const int InterruptedExit = 130, TerminatedExit = 143;
     private int _signalExit = ExitCodes.Ok;
 
     /// <summary>Begins a new run.</summary>
@@ -55,14 +56,13 @@ public sealed class RunSession(RunFiles files, RunOptions options, long? resumeS
     /// <summary>Trains and evaluates; returns the exit code.</summary>
     public async Task<int> RunAsync()
     {
-        var log = LogSetup.Create(files.Log);
-        await using var closeLog = (IAsyncDisposable)log;
-        var view = TrainingProgress.Create(log, TimeProvider.System);
+        await using var log = LogSetup.Create(AnsiConsole.Console, files.Log);
+        var view = TrainingProgress.Create(AnsiConsole.Console, log, TimeProvider.System);
         var started = TimeProvider.System.GetTimestamp();
         var outcome = await TrainAsync(log, view);
         if (outcome.Kind != OutcomeKind.Completed)
         {
-            log.Write(outcome.Kind == OutcomeKind.Failed ? Serilog.Events.LogEventLevel.Error : Serilog.Events.LogEventLevel.Information, "{Message}", outcome.Message);
+            log.Write(outcome.Kind == OutcomeKind.Failed ? LogEventLevel.Error : LogEventLevel.Information, "{Message:l}", outcome.Message);
             if (outcome.Kind == OutcomeKind.Stopped)
                 log.Information("Continue with: cliptrain resume {Directory}", files.Directory);
             return outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : _signalExit;
@@ -75,8 +75,8 @@ public sealed class RunSession(RunFiles files, RunOptions options, long? resumeS
     private async Task<RunOutcome> TrainAsync(ILogger log, IProgressView view)
     {
         var total = RunPlan.TotalSteps(options.Training, CorpusManifest.Load(files.Manifest).SampleCount);
-        using var metrics = new MetricsFile(files.Metrics, resumeStep ?? 0);
-        using var tensorBoard = options.Output.Tensorboard ? new TensorBoardWriter(files.TensorBoard, TimeProvider.System) : null;
+        using var metrics = MetricsFile.Open(files.Metrics, resumeStep ?? 0);
+        using var tensorBoard = options.Output.Tensorboard ? new TensorBoardWriter(files.TensorBoard, TimeProvider.System, resumeStep ?? 0) : null;
         using var loggers = new SerilogLoggerFactory(log);
         var checkpoints = new CheckpointDirectory(files.Checkpoints);
         var run = new LocalRun(new LocalRunOptions
@@ -98,8 +98,8 @@ public sealed class RunSession(RunFiles files, RunOptions options, long? resumeS
             Loggers = loggers,
         });
 
-        using var interrupt = OnSignal(PosixSignal.SIGINT, InterruptedExit, () => run.RequestStop("Ctrl-C"));
-        using var terminate = OnSignal(PosixSignal.SIGTERM, TerminatedExit, () => run.RequestStop("SIGTERM"));
+        using var interrupt = OnSignal(PosixSignal.SIGINT, ExitCodes.Interrupted, () => run.RequestStop("Ctrl-C"));
+        using var terminate = OnSignal(PosixSignal.SIGTERM, ExitCodes.Terminated, () => run.RequestStop("SIGTERM"));
         view.Start(total, resumeStep ?? 0);
         try
         {

@@ -1,0 +1,90 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using ClipTrain.Torch;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Optimization;
+using ClipTrain.Trainer.Training;
+using static ClipTrain.Torch.torch;
+
+// A training step of ours and of a straightforward CLIP in PyTorch eager, in turns, in one run: medians and their ratio.
+var model = new Option<string>("--model") { DefaultValueFactory = _ => "ViT-B-32", Description = "Model file or name." };
+var precision = new Option<Precision>("--precision") { DefaultValueFactory = _ => Precision.Fp32 };
+var batch = new Option<int>("--batch") { DefaultValueFactory = _ => 32 };
+var threads = new Option<int>("--threads") { DefaultValueFactory = _ => 1 };
+var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 3, Description = "Turns of each side." };
+var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 2, Description = "Measured steps a turn, after one that warms up." };
+var caption = new Option<int>("--caption-tokens") { DefaultValueFactory = _ => 0, Description = "Length of our captions; 0 fills the context. The peer always computes the whole context." };
+var root = new RootCommand("Training step against PyTorch eager on the same libtorch.") { model, precision, batch, threads, rounds, steps, caption };
+root.SetAction(parsed => Bench(
+    RunConfig.LoadModel(parsed.GetRequiredValue(model)),
+    parsed.GetValue(precision),
+    parsed.GetValue(batch),
+    parsed.GetValue(threads),
+    parsed.GetValue(rounds),
+    parsed.GetValue(steps),
+    parsed.GetValue(caption)));
+return root.Parse(args).Invoke();
+
+static void Bench(ModelOptions model, Precision precision, int batch, int threads, int rounds, int steps, int captionTokens)
+{
+    set_num_threads(threads);
+    var options = new RunOptions
+    {
+        Model = model,
+        Data = new DataOptions { Train = ["unused"] },
+        Training = new TrainingOptions { GlobalBatch = batch, Steps = 1000, Precision = precision },
+    };
+    using var state = new TrainingState(options);
+    using var generator = new Generator();
+    generator.manual_seed(0);
+    var (size, context) = (model.Image.Size, model.Text.Context);
+    var end = (captionTokens == 0 ? context : captionTokens) - 1;
+    var images = randn([batch, 3, size, size], generator: generator);
+    var tokens = (rand([batch, context]) * (model.Text.Vocabulary - 1)).to(int64);
+    var ends = full([batch], end, int64);
+    var pairs = new TrainingBatch(images, tokens, ends, end, []);
+    var step = new TrainingStep(state, options.Training, new RankGroup(), new LearningRateSchedule(5e-4, 2000, 1000));
+    List<(double Wall, double Cpu)> ours = [], peers = [];
+    for (var round = 0; round < rounds; round++)
+    {
+        for (var i = 0; i <= steps; i++)
+        {
+            var (wall, cpu) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
+            step.Take(pairs, [batch]);
+            if (i > 0)
+                ours.Add((Stopwatch.GetElapsedTime(wall).TotalSeconds, (Environment.CpuUsage.TotalTime - cpu).TotalSeconds));
+        }
+
+        peers.AddRange(Peer(model, precision, batch, threads, steps + 1).Skip(1));
+    }
+
+    Console.WriteLine($"batch {batch}, {precision}, {threads} thread(s), captions of {end + 1} tokens, {rounds} rounds of {steps} steps: medians");
+    Console.WriteLine($"ours  {Median(ours, x => x.Wall),8:F3} s wall {Median(ours, x => x.Cpu),8:F3} s CPU");
+    Console.WriteLine($"peer  {Median(peers, x => x.Wall),8:F3} s wall {Median(peers, x => x.Cpu),8:F3} s CPU");
+    Console.WriteLine($"ratio {Median(ours, x => x.Wall) / Median(peers, x => x.Wall),8:F3}   wall {Median(ours, x => x.Cpu) / Median(peers, x => x.Cpu),8:F3}   CPU");
+}
+
+static double Median(List<(double Wall, double Cpu)> values, Func<(double Wall, double Cpu), double> select)
+{
+    var sorted = values.Select(select).Order().ToArray();
+    return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+}
+
+static IEnumerable<(double Wall, double Cpu)> Peer(ModelOptions model, Precision precision, int batch, int threads, int steps)
+{
+    var json = new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) } };
+    var path = Path.Combine(Path.GetTempPath(), $"cliptrain-bench-{Environment.ProcessId}.json");
+    File.WriteAllText(path, JsonSerializer.Serialize(model, json));
+    string[] arguments = [Path.Combine(AppContext.BaseDirectory, "step_peer.py"), path, $"{batch}", $"{threads}", precision == Precision.Bf16 ? "bf16" : "fp32", $"{steps}"];
+    using var process = Process.Start(new ProcessStartInfo("/usr/bin/python3", arguments) { RedirectStandardOutput = true })!;
+    var lines = process.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    process.WaitForExit();
+    File.Delete(path);
+    return process.ExitCode == 0
+        ? lines.Select(line => line.Split(' ')).Select(fields => (double.Parse(fields[0], CultureInfo.InvariantCulture), double.Parse(fields[1], CultureInfo.InvariantCulture)))
+        : throw new InvalidOperationException("The peer failed; scripts/setup --peers installs what it needs.");
+}
