@@ -1,21 +1,28 @@
+using System.Buffers;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// Bicubic resampling of RGBX, within one level of Pillow's BICUBIC in every channel of every pixel: horizontally, rounded
-/// to 8 bits, then vertically. Only rows and columns that the result needs are computed. For one thread at a time.
+/// Bicubic resampling of RGBX with Pillow's result in every bit: horizontally, rounded to 8 bits, then vertically. Only
+/// rows and columns that the result needs are computed, and a row is used while it is in cache. For one thread at a time.
 /// </summary>
 internal sealed unsafe class BicubicResampler : IDisposable
 {
-    /// <summary>Row kernels work in blocks of 16 bytes and may write this much past the end of a row.</summary>
+    /// <summary>Rows are written in blocks of four pixels, so up to this much past the end of the last one.</summary>
     public const int RowSlack = 16;
+
+    private const int Block = 4;
 
     private readonly BicubicKernel _horizontal = new(), _vertical = new();
     private readonly bool _vectorised;
-    private byte* _rows;
+
+    /// <summary>Row pairs that have been through the horizontal pass: pair p is in slot p mod _slots, a power of two.</summary>
+    private short* _ring;
     private long _capacity;
+    private int _slots, _pairShorts;
 
     public BicubicResampler()
         : this(Avx2.IsSupported)
@@ -33,52 +40,65 @@ internal sealed unsafe class BicubicResampler : IDisposable
     {
         _horizontal.Compute(box.Width, scaledWidth, window.X, window.Width);
         _vertical.Compute(box.Height, scaledHeight, window.Y, window.Height);
+        var needed = _vertical.Groups * (BicubicKernel.GroupTaps / 2);
+        Reserve(needed, window.Width);
 
-        var rowBytes = window.Width * PixelBuffer.BytesPerPixel;
-        int first = _vertical.First, count = _vertical.End - first;
-        Reserve(((long)count * rowBytes) + RowSlack);
-
-        fixed (short* horizontal = _horizontal.Weights, vertical = _vertical.Weights)
+        var ready = _vertical.First / 2;
+        var last = (_vertical.End + 1) / 2;
+        var addresses = ArrayPool<nint>.Shared.Rent(needed);
+        fixed (nint* pairs = addresses)
         {
-            for (var y = 0; y < count; y++)
+            for (var y = 0; y < window.Height; y++)
             {
-                var source = image.Row(box.Y + first + y) + (box.X * PixelBuffer.BytesPerPixel);
-                var row = (uint*)(_rows + ((long)y * rowBytes));
-                if (_vectorised)
-                    ResampleRow.HorizontalAvx2(source, _horizontal, horizontal, row, window.Width);
-                else
-                    ResampleRow.HorizontalPortable(source, _horizontal, horizontal, row, window.Width);
-            }
+                var first = _vertical.Start[y] / 2;
+                for (var end = Math.Min(first + needed, last); ready < end; ready += 2)
+                    HorizontalPass(image, box, ready, window.Width);
+                for (var p = 0; p < needed; p++)
+                    pairs[p] = (nint)Slot(first + p);
 
-            // Ascending order: what a row writes past its end, the next one overwrites.
-            for (var i = 0; i < window.Height; i++)
-            {
-                var top = _rows + ((long)(_vertical.Start[i] - first) * rowBytes);
-                var weights = vertical + (i * _vertical.Stride);
-                var row = result + ((long)i * rowBytes);
+                // Ascending order: what a row writes past its end, the next one overwrites.
+                var row = result + ((long)y * window.Width * PixelBuffer.BytesPerPixel);
                 if (_vectorised)
-                    ResampleRow.VerticalAvx2(top, rowBytes, weights, _vertical.Count[i], row);
+                    ResampleRow.VerticalAvx2(_vertical, y, (short**)pairs, window.Width, row);
                 else
-                    ResampleRow.VerticalPortable(top, rowBytes, weights, _vertical.Count[i], row);
+                    ResampleRow.VerticalPortable(_vertical, y, (short**)pairs, window.Width, row);
             }
         }
+
+        ArrayPool<nint>.Shared.Return(addresses);
     }
 
-    public void Dispose() => Free();
-
-    private void Reserve(long bytes)
+    public void Dispose()
     {
+        NativeMemory.AlignedFree(_ring);
+        _ring = null;
+        _capacity = 0;
+    }
+
+    /// <summary>Makes the row pairs pair and pair + 1; rows past the end of the box repeat its last one, with weight zero later.</summary>
+    private void HorizontalPass(PixelBuffer image, PixelBox box, int pair, int width)
+    {
+        byte* Row(int y) => image.Row(box.Y + Math.Min(y, box.Height - 1)) + ((long)box.X * PixelBuffer.BytesPerPixel);
+
+        var rows = new ResampleRow.SourceRows(Row(2 * pair), Row((2 * pair) + 1), Row((2 * pair) + 2), Row((2 * pair) + 3));
+        if (_vectorised)
+            ResampleRow.HorizontalAvx2(_horizontal, rows, width, Slot(pair), Slot(pair + 1));
+        else
+            ResampleRow.HorizontalPortable(_horizontal, rows, width, Slot(pair), Slot(pair + 1));
+    }
+
+    private short* Slot(int pair) => _ring + ((pair & (_slots - 1)) * (long)_pairShorts);
+
+    private void Reserve(int pairs, int width)
+    {
+        // Pairs are made two at a time, so one more than an output row needs may be held.
+        _slots = (int)BitOperations.RoundUpToPowerOf2((uint)pairs + 1);
+        _pairShorts = (width + Block - 1) / Block * Block * ResampleRow.PairShorts;
+        var bytes = (long)_slots * _pairShorts * sizeof(short);
         if (bytes <= _capacity)
             return;
-        Free();
-        _rows = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
+        NativeMemory.AlignedFree(_ring);
+        _ring = (short*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
         _capacity = bytes;
-    }
-
-    private void Free()
-    {
-        NativeMemory.AlignedFree(_rows);
-        _rows = null;
-        _capacity = 0;
     }
 }

@@ -10,6 +10,9 @@ internal sealed unsafe class PixelBuffer : IDisposable
     /// <summary>Larger images than this pixel count are refused, as Pillow refuses them ("decompression bomb").</summary>
     public const long MaxPixels = 178_956_970;
 
+    /// <summary>SIMD may read, but not use, this much past the last pixel.</summary>
+    private const int Slack = 32;
+
     /// <summary>A rare huge image must not keep its memory for the rest of the run.</summary>
     private const long KeptBytes = 64L << 20;
 
@@ -33,7 +36,7 @@ internal sealed unsafe class PixelBuffer : IDisposable
         if (bytes > _capacity || (_capacity > KeptBytes && bytes <= KeptBytes))
         {
             Free();
-            _pixels = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
+            _pixels = (byte*)NativeMemory.AlignedAlloc((nuint)bytes + Slack, 64);
             _capacity = bytes;
         }
 

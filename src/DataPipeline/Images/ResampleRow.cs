@@ -1,125 +1,174 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>One row of a resampling, in integers: the AVX2 and the portable form of each pass give the same bytes.</summary>
+/// <summary>
+/// The two passes of a resampling, in integers: the AVX2 and the portable form of each give the same bytes. Between the
+/// passes two rows lie together, value by value (r r' g g' b b' x x', 16 bits each), so that one multiply-add instruction
+/// of the vertical pass takes two rows.
+/// </summary>
 internal static unsafe class ResampleRow
 {
+    /// <summary>Values a pixel of a row pair has.</summary>
+    public const int PairShorts = 8;
+
     private const int Half = 1 << (BicubicKernel.FractionBits - 1);
 
-    /// <summary>Two RGBX pixels to 16-bit pairs r₀r₁ g₀g₁ b₀b₁ x₀x₁, so that a multiply-add with the weights (w₀, w₁) sums both. 0x80 writes zero.</summary>
-    private static readonly Vector128<byte> PairUp = Vector128.Create((byte)0, 0x80, 4, 0x80, 1, 0x80, 5, 0x80, 2, 0x80, 6, 0x80, 3, 0x80, 7, 0x80);
+    /// <summary>In each half, the first two of four RGBX pixels as 16-bit neighbours r₀r₁ g₀g₁ b₀b₁ x₀x₁. 0x80 writes zero.</summary>
+    private static readonly Vector256<byte> FirstTwo = Twice(Vector128.Create((byte)0, 0x80, 4, 0x80, 1, 0x80, 5, 0x80, 2, 0x80, 6, 0x80, 3, 0x80, 7, 0x80));
 
-    /// <summary>Four pixels in both halves of 32 bytes: the lower half pairs up pixels 0 and 1, the upper half pixels 2 and 3.</summary>
-    private static readonly Vector256<byte> PairUpFour = Vector256.Create(PairUp, PairUp + Vector128.Create((byte)8, 0, 8, 0, 8, 0, 8, 0, 8, 0, 8, 0, 8, 0, 8, 0));
+    private static readonly Vector256<byte> LastTwo = Twice(Vector128.Create((byte)8, 0x80, 12, 0x80, 9, 0x80, 13, 0x80, 10, 0x80, 14, 0x80, 11, 0x80, 15, 0x80));
 
-    /// <param name="source">The row of the source box, RGBX.</param>
-    /// <param name="kernel">Where each output pixel's weights begin and how many there are.</param>
-    /// <param name="weights">The kernel's weights, held in place.</param>
-    /// <param name="row">The resampled row, RGBX.</param>
+    /// <summary>Two RGBX pixels of 16 bits a channel, value by value.</summary>
+    private static readonly Vector128<byte> Interleave = Vector128.Create((byte)0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
+
+    /// <summary>Four rows at once, so that weights are loaded once for all.</summary>
+    /// <param name="kernel">Columns' weights.</param>
+    /// <param name="rows">Four rows of the source box, RGBX; up to five pixels past the end of a row are read, with weight zero.</param>
     /// <param name="width">Output pixels.</param>
-    public static void HorizontalAvx2(byte* source, BicubicKernel kernel, short* weights, uint* row, int width)
+    /// <param name="upper">The resampled pair of the first two rows.</param>
+    /// <param name="lower">The resampled pair of the last two rows.</param>
+    public static void HorizontalAvx2(BicubicKernel kernel, in SourceRows rows, int width, short* upper, short* lower)
     {
-        int[] starts = kernel.Start, counts = kernel.Count;
-        Vector128<byte> pairUp = PairUp;
-        Vector256<byte> pairUpFour = PairUpFour;
-        for (var i = 0; i < width; i++, weights += kernel.Stride)
+        Vector256<byte> firstTwo = FirstTwo, lastTwo = LastTwo;
+        var groups = kernel.Groups;
+        byte* row0 = rows.Row0, row1 = rows.Row1, row2 = rows.Row2, row3 = rows.Row3;
+        fixed (int* starts = kernel.Start)
+        fixed (short* allWeights = kernel.Weights)
         {
-            var pixels = source + (starts[i] * 4);
-            var count = counts[i];
-            var t = 0;
-            var sum = Vector128.Create(Half);
-            if (count >= 4)
+            var weights = (int*)allWeights;
+            for (var i = 0; i < width; i++)
             {
-                var wide = Vector256<int>.Zero;
-                for (; t + 4 <= count; t += 4)
+                Vector256<int> high = Vector256<int>.Zero, low = high, high2 = high, low2 = high;
+                var at = (long)starts[i] * 4;
+                for (var g = 0; g < groups; g++, at += 16, weights += 4)
                 {
-                    var four = Vector128.Load(pixels + (t * 4));
-                    var pairs = Avx2.Shuffle(Vector256.Create(four, four), pairUpFour).AsInt16();
-                    var factors = Vector256.Create(Vector128.Create(*(int*)(weights + t)), Vector128.Create(*(int*)(weights + t + 2))).AsInt16();
-                    wide = Avx2.Add(wide, Avx2.MultiplyAddAdjacent(pairs, factors));
+                    Vector256<short> highFirst = Vector256.Create(weights[0]).AsInt16(), highLast = Vector256.Create(weights[1]).AsInt16();
+                    Vector256<short> lowFirst = Vector256.Create(weights[2]).AsInt16(), lowLast = Vector256.Create(weights[3]).AsInt16();
+                    var pixels = Vector256.Create(Vector128.Load(row0 + at), Vector128.Load(row1 + at));
+                    var first = Avx2.Shuffle(pixels, firstTwo).AsInt16();
+                    var last = Avx2.Shuffle(pixels, lastTwo).AsInt16();
+                    high = MultiplyAdd(MultiplyAdd(high, first, highFirst), last, highLast);
+                    low = MultiplyAdd(MultiplyAdd(low, first, lowFirst), last, lowLast);
+                    pixels = Vector256.Create(Vector128.Load(row2 + at), Vector128.Load(row3 + at));
+                    first = Avx2.Shuffle(pixels, firstTwo).AsInt16();
+                    last = Avx2.Shuffle(pixels, lastTwo).AsInt16();
+                    high2 = MultiplyAdd(MultiplyAdd(high2, first, highFirst), last, highLast);
+                    low2 = MultiplyAdd(MultiplyAdd(low2, first, lowFirst), last, lowLast);
                 }
 
-                sum += wide.GetLower() + wide.GetUpper();
+                Store(Levels(high, low), upper + (i * PairShorts));
+                Store(Levels(high2, low2), lower + (i * PairShorts));
             }
-
-            for (; t + 2 <= count; t += 2)
-            {
-                var two = Vector128.CreateScalar(*(ulong*)(pixels + (t * 4))).AsByte();
-                sum += Sse2.MultiplyAddAdjacent(Ssse3.Shuffle(two, pairUp).AsInt16(), Vector128.Create(*(int*)(weights + t)).AsInt16());
-            }
-
-            if (t < count)
-            {
-                // The last pixel alone: reading a pair would leave the row.
-                var one = Vector128.CreateScalar((ulong)*(uint*)(pixels + (t * 4))).AsByte();
-                sum += Sse2.MultiplyAddAdjacent(Ssse3.Shuffle(one, pairUp).AsInt16(), Vector128.Create((int)(ushort)weights[t]).AsInt16());
-            }
-
-            sum = Vector128.ShiftRightArithmetic(sum, BicubicKernel.FractionBits);
-            var clamped = Sse2.PackSignedSaturate(sum, sum);
-            row[i] = Sse2.PackUnsignedSaturate(clamped, clamped).AsUInt32().ToScalar();
         }
     }
 
-    public static void HorizontalPortable(byte* source, BicubicKernel kernel, short* weights, uint* row, int width)
+    public static void HorizontalPortable(BicubicKernel kernel, in SourceRows rows, int width, short* upper, short* lower)
     {
-        for (var i = 0; i < width; i++, weights += kernel.Stride)
+        PairPortable(kernel, rows.Row0, rows.Row1, width, upper);
+        PairPortable(kernel, rows.Row2, rows.Row3, width, lower);
+    }
+
+    /// <param name="kernel">Rows' weights.</param>
+    /// <param name="y">Output row.</param>
+    /// <param name="pairs">The row pairs that are summed, two a group of weights.</param>
+    /// <param name="width">Output pixels.</param>
+    /// <param name="row">The result, RGBX; up to <see cref="BicubicResampler.RowSlack"/> bytes past its end are written too.</param>
+    public static void VerticalAvx2(BicubicKernel kernel, int y, short** pairs, int width, byte* row)
+    {
+        var groups = kernel.Groups;
+        fixed (short* allWeights = kernel.Weights)
         {
-            var pixels = source + (kernel.Start[i] * 4);
-            int r = Half, g = Half, b = Half, x = Half;
-            for (var t = 0; t < kernel.Count[i]; t++, pixels += 4)
+            var begin = (int*)allWeights + ((long)y * groups * 4);
+            for (var at = 0; at < width * PairShorts; at += 4 * PairShorts, row += 16)
             {
-                int weight = weights[t];
-                r += pixels[0] * weight;
-                g += pixels[1] * weight;
-                b += pixels[2] * weight;
-                x += pixels[3] * weight;
-            }
+                Vector256<int> high = Vector256<int>.Zero, low = high, high2 = high, low2 = high;
+                var weights = begin;
+                var pair = pairs;
+                for (var g = 0; g < groups; g++, weights += 4, pair += 2)
+                {
+                    short* top = pair[0] + at, bottom = pair[1] + at;
+                    Vector256<short> a = Vector256.Load(top), a2 = Vector256.Load(top + 16), b = Vector256.Load(bottom), b2 = Vector256.Load(bottom + 16);
+                    Vector256<short> highA = Vector256.Create(weights[0]).AsInt16(), highB = Vector256.Create(weights[1]).AsInt16();
+                    Vector256<short> lowA = Vector256.Create(weights[2]).AsInt16(), lowB = Vector256.Create(weights[3]).AsInt16();
+                    high = MultiplyAdd(MultiplyAdd(high, a, highA), b, highB);
+                    low = MultiplyAdd(MultiplyAdd(low, a, lowA), b, lowB);
+                    high2 = MultiplyAdd(MultiplyAdd(high2, a2, highA), b2, highB);
+                    low2 = MultiplyAdd(MultiplyAdd(low2, a2, lowA), b2, lowB);
+                }
 
-            row[i] = Clamp(r) | (Clamp(g) << 8) | (Clamp(b) << 16) | (Clamp(x) << 24);
+                Vector256<int> levels = Levels(high, low), levels2 = Levels(high2, low2);
+                var left = Sse2.PackSignedSaturate(levels.GetLower(), levels.GetUpper());
+                var right = Sse2.PackSignedSaturate(levels2.GetLower(), levels2.GetUpper());
+                Sse2.PackUnsignedSaturate(left, right).Store(row);
+            }
         }
     }
 
-    /// <param name="top">The first of the rows that are summed.</param>
-    /// <param name="rowBytes">Bytes of a row, and the step to the next.</param>
-    /// <param name="weights">A weight a row, zero-padded to an even count.</param>
-    /// <param name="count">Rows.</param>
-    /// <param name="row">The result; up to <see cref="BicubicResampler.RowSlack"/> − 4 bytes past its end are written too.</param>
-    public static void VerticalAvx2(byte* top, int rowBytes, short* weights, int count, byte* row)
+    public static void VerticalPortable(BicubicKernel kernel, int y, short** pairs, int width, byte* row)
     {
-        for (var c = 0; c < rowBytes; c += 16)
-        {
-            Vector256<int> low = Vector256.Create(Half), high = low;
-            var above = top + c;
-            for (var t = 0; t < count; t += 2, above += 2L * rowBytes)
-            {
-                var a = Vector128.Load(above);
-                var b = t + 1 < count ? Vector128.Load(above + rowBytes) : Vector128<byte>.Zero;
-                var factors = Vector256.Create(*(int*)(weights + t)).AsInt16();
-                low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(Avx2.ConvertToVector256Int16(Sse2.UnpackLow(a, b)), factors));
-                high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(Avx2.ConvertToVector256Int16(Sse2.UnpackHigh(a, b)), factors));
-            }
-
-            low = Avx2.ShiftRightArithmetic(low, BicubicKernel.FractionBits);
-            high = Avx2.ShiftRightArithmetic(high, BicubicKernel.FractionBits);
-            var first = Sse2.PackSignedSaturate(low.GetLower(), low.GetUpper());
-            var second = Sse2.PackSignedSaturate(high.GetLower(), high.GetUpper());
-            Sse2.PackUnsignedSaturate(first, second).Store(row + c);
-        }
-    }
-
-    public static void VerticalPortable(byte* top, int rowBytes, short* weights, int count, byte* row)
-    {
-        for (var c = 0; c < rowBytes; c++)
+        for (var c = 0; c < width * 4; c++)
         {
             var sum = Half;
-            for (var t = 0; t < count; t++)
-                sum += top[c + ((long)t * rowBytes)] * weights[t];
+            for (var t = 0; t < kernel.Groups * BicubicKernel.GroupTaps; t++)
+                sum += pairs[t / 2][(2 * c) + (t % 2)] * kernel.Weight(y, t);
             row[c] = (byte)Clamp(sum);
         }
     }
 
-    private static uint Clamp(int sum) => (uint)Math.Clamp(sum >> BicubicKernel.FractionBits, 0, 255);
+    private static void PairPortable(BicubicKernel kernel, byte* upper, byte* lower, int width, short* pair)
+    {
+        for (var i = 0; i < width; i++)
+        {
+            for (var c = 0; c < 4; c++)
+            {
+                int above = Half, below = Half;
+                for (var t = 0; t < kernel.Groups * BicubicKernel.GroupTaps; t++)
+                {
+                    var weight = kernel.Weight(i, t);
+                    var at = ((long)(kernel.Start[i] + t) * 4) + c;
+                    above += upper[at] * weight;
+                    below += lower[at] * weight;
+                }
+
+                *pair++ = Clamp(above);
+                *pair++ = Clamp(below);
+            }
+        }
+    }
+
+    /// <summary>sum + a₀b₀ + a₁b₁ for each pair of neighbours.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> MultiplyAdd(Vector256<int> sum, Vector256<short> a, Vector256<short> b) =>
+        AvxVnni.IsSupported ? AvxVnni.MultiplyWideningAndAdd(sum, a, b) : sum + Avx2.MultiplyAddAdjacent(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(Vector256<int> levels, short* pair)
+    {
+        var clamped = Sse2.PackSignedSaturate(levels.GetLower(), levels.GetUpper());
+        clamped = Vector128.Min(Vector128.Max(clamped, Vector128<short>.Zero), Vector128.Create((short)255));
+        Ssse3.Shuffle(clamped.AsByte(), Interleave).AsInt16().Store(pair);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Levels(Vector256<int> high, Vector256<int> low) =>
+        ((high << BicubicKernel.LowBits) + low + Vector256.Create(Half)) >> BicubicKernel.FractionBits;
+
+    private static short Clamp(int sum) => (short)Math.Clamp(sum >> BicubicKernel.FractionBits, 0, 255);
+
+    private static Vector256<byte> Twice(Vector128<byte> half) => Vector256.Create(half, half);
+
+    /// <summary>Where four neighbouring rows of the source box begin.</summary>
+    public readonly struct SourceRows(byte* row0, byte* row1, byte* row2, byte* row3)
+    {
+        public byte* Row0 { get; } = row0;
+
+        public byte* Row1 { get; } = row1;
+
+        public byte* Row2 { get; } = row2;
+
+        public byte* Row3 { get; } = row3;
+    }
 }

@@ -9,7 +9,7 @@ public sealed class BicubicResamplerTests(PillowReference reference)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void Every_channel_is_within_one_level_of_Pillow_for_every_size_and_crop(bool vectorised)
+    public void Every_byte_is_Pillows_for_every_size_and_crop(bool vectorised)
     {
         using var resampler = new BicubicResampler(vectorised);
         Assert.NotEmpty(reference.Cases.Resample);
@@ -20,7 +20,7 @@ public sealed class BicubicResamplerTests(PillowReference reference)
             var box = new PixelBox(item.Box[0], item.Box[1], item.Box[2], item.Box[3]);
             var actual = Pixels.Resample(resampler, image, box, item.Size[0], item.Size[1], new PixelBox(0, 0, item.Size[0], item.Size[1]));
             var difference = Pixels.LargestDifference(reference.Pixels(item.Expected).Rgb, actual);
-            Assert.True(difference <= 1, $"{item.Source} {box} to {item.Size[0]} × {item.Size[1]}: {difference} levels from Pillow");
+            Assert.True(difference == 0, $"{item.Source} {box} to {item.Size[0]} × {item.Size[1]}: {difference} levels from Pillow");
         }
     }
 
@@ -82,19 +82,6 @@ public sealed class BicubicResamplerTests(PillowReference reference)
         Assert.Equal(
             Pixels.Resample(resampler, alone, new PixelBox(0, 0, box.Width, box.Height), 32, 32, window),
             Pixels.Resample(resampler, image, box, 32, 32, window));
-    }
-
-    [Theory]
-    [InlineData(1, 224)]
-    [InlineData(224, 1)]
-    [InlineData(300, 224)]
-    [InlineData(20000, 224)]
-    public void Weights_of_every_output_pixel_sum_to_one(int from, int to)
-    {
-        var kernel = new BicubicKernel();
-        kernel.Compute(from, to, 0, to);
-        for (var i = 0; i < to; i++)
-            Assert.Equal(1 << BicubicKernel.FractionBits, kernel.Weights.AsSpan(i * kernel.Stride, kernel.Count[i]).ToArray().Sum(w => w));
     }
 
     private static int Next(ref CounterRandom random, int bound) => 1 + (int)random.NextInt64(bound);

@@ -7,11 +7,11 @@ namespace ClipTrain.DataPipeline.Tests.Images;
 [Collection(PillowGroup.Name)]
 public sealed class ClipImageTransformTests(PillowReference reference)
 {
-    /// <summary>One level of 255 over the smallest standard deviation, and a little for rounding.</summary>
-    private const float OneLevel = (1f / 255 / 0.2613f) + 1e-5f;
+    /// <summary>Far below one level of 255: the bytes are the same, the normalisation is rounded in another order.</summary>
+    private const float Rounding = 2e-6f;
 
     [Fact]
-    public void Evaluation_is_torchvisions_resize_and_centre_crop_within_one_level()
+    public void Evaluation_is_torchvisions_resize_and_centre_crop()
     {
         var cases = reference.Cases.Transform.Where(c => c.Box is null).ToArray();
         Assert.NotEmpty(cases);
@@ -21,12 +21,12 @@ public sealed class ClipImageTransformTests(PillowReference reference)
             var chw = new float[3 * item.Size * item.Size];
             transform.Evaluate(reference.Encoded(item.Source), chw);
             var difference = LargestDifference(reference.Floats(item.Expected), chw);
-            Assert.True(difference <= OneLevel, $"{item.Expected}: {difference}");
+            Assert.True(difference <= Rounding, $"{item.Expected}: {difference}");
         }
     }
 
     [Fact]
-    public unsafe void A_crop_is_resized_and_normalised_as_torchvision_does_within_one_level()
+    public unsafe void A_crop_is_resized_and_normalised_as_torchvision_does()
     {
         var cases = reference.Cases.Transform.Where(c => c.Box is not null).ToArray();
         Assert.NotEmpty(cases);
@@ -46,7 +46,7 @@ public sealed class ClipImageTransformTests(PillowReference reference)
                 normalizer.Normalize(p, 96 * 96, chw);
             }
 
-            Assert.True(LargestDifference(reference.Floats(item.Expected), chw) <= OneLevel, item.Expected);
+            Assert.True(LargestDifference(reference.Floats(item.Expected), chw) <= Rounding, item.Expected);
         }
     }
 
