@@ -60,7 +60,7 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, Evaluat
         var manifest = CorpusManifest.Create(data, null, null);
         using var loader = new SequentialLoader(
             manifest,
-            () => new ClipImageTransform(new ImageTransformOptions { Size = size }),
+            () => new ClipImageTransform(new ImageTransformOptions(size)),
             new SequentialLoaderOptions { BatchSize = options.Batch, Threads = Environment.ProcessorCount, LabelColumn = labelColumn },
             bad => log.Warning("{File}, row {Row}: {Reason}; left out of {Split}.", bad.File, bad.Row, bad.Reason, name));
         var embeddings = new List<torch.Tensor>();

@@ -88,7 +88,7 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, long? resu
             _manifest,
             new SampleOrder(_manifest.RowGroupRows, options.Seed, options.Data.ShuffleWindow),
             RunPlan.Tokenizer(options),
-            () => new ClipImageTransform(new ImageTransformOptions { Size = tower.Size, MinScale = crop.MinScale, MaxScale = crop.MaxScale, MinRatio = crop.MinRatio, MaxRatio = crop.MaxRatio }),
+            () => new ClipImageTransform(new ImageTransformOptions(tower.Size) { MinScale = crop.MinScale, MaxScale = crop.MaxScale, MinRatio = crop.MinRatio, MaxRatio = crop.MaxRatio }),
             new TrainingLoaderOptions
             {
                 GlobalBatch = options.Training.GlobalBatch,
