@@ -1,0 +1,132 @@
+using ClipTrain.Torch.Interop;
+
+namespace ClipTrain.Torch;
+
+public static partial class torch
+{
+    public static partial class distributed
+    {
+        /// <summary>
+        /// The ranks of one generation of a run. Every rank must start the same collectives in the same order. After a
+        /// <see cref="DistributedException"/> the group is broken: dispose of it and make another over a new prefix.
+        /// </summary>
+        public sealed unsafe class ProcessGroup : IDisposable
+        {
+            private readonly TimeSpan _timeout;
+            private readonly bool _reducesHalfTypes;
+            private nint _handle;
+
+            private ProcessGroup(nint handle, string backend, int rank, int worldSize, TimeSpan timeout)
+            {
+                _handle = handle;
+                this.backend = backend;
+                this.rank = rank;
+                world_size = worldSize;
+                _timeout = timeout;
+                _reducesHalfTypes = !string.Equals(backend, "gloo", StringComparison.Ordinal);
+            }
+
+            public string backend { get; }
+
+            public int rank { get; }
+
+            public int world_size { get; }
+
+            private nint Handle
+            {
+                get
+                {
+                    ObjectDisposedException.ThrowIf(_handle == 0, this);
+                    return _handle;
+                }
+            }
+
+            /// <summary>A group for CPU tensors. Returns when all ranks have joined.</summary>
+            /// <param name="host">The address of this machine's interface to use; by default the one its name resolves to.</param>
+            /// <param name="timeout">How long joining, and any one collective, may take.</param>
+            /// <exception cref="DistributedException">Not all ranks joined in time, or the address is not this machine's.</exception>
+            public static ProcessGroup Gloo(Store store, int rank, int worldSize, string? host, TimeSpan timeout)
+            {
+                CheckRank(rank, worldSize);
+                nint handle = NativeMethods.ct_gloo(store.Handle, rank, worldSize, host ?? "", DistributedError.Milliseconds(timeout));
+                return new(DistributedError.CheckPointer(handle, $"Gloo group, rank {rank} of {worldSize}"), "gloo", rank, worldSize, timeout);
+            }
+
+            /// <summary>A group for CUDA tensors, one device a rank: make that device current first.</summary>
+            /// <exception cref="DistributedException">This build has no NCCL, or joining failed.</exception>
+            public static ProcessGroup Nccl(Store store, int rank, int worldSize, TimeSpan timeout)
+            {
+                CheckRank(rank, worldSize);
+                nint handle = NativeMethods.ct_nccl(store.Handle, rank, worldSize, DistributedError.Milliseconds(timeout));
+                return new(DistributedError.CheckPointer(handle, $"NCCL group, rank {rank} of {worldSize}"), "nccl", rank, worldSize, timeout);
+            }
+
+            /// <summary>
+            /// Combines the ranks' tensors, in place on each. Gloo reduces bfloat16 and float16 in float32, so that the sum is
+            /// rounded once.
+            /// </summary>
+            public Work all_reduce(Tensor tensor, ReduceOp op = ReduceOp.SUM)
+            {
+                if (_reducesHalfTypes || tensor.dtype is not (bfloat16 or float16))
+                {
+                    return Start(NativeMethods.ct_all_reduce(Handle, tensor.Handle, (int)op), nameof(all_reduce));
+                }
+
+                Tensor wide;
+                using (no_grad())
+                {
+                    wide = tensor.to(float32).DetachFromDisposeScope();
+                }
+
+                return Start(NativeMethods.ct_all_reduce(Handle, wide.Handle, (int)op), nameof(all_reduce), wide, tensor);
+            }
+
+            /// <summary>Copies the root's tensor to every rank's.</summary>
+            public Work broadcast(Tensor tensor, int root) =>
+                Start(NativeMethods.ct_broadcast(Handle, tensor.Handle, root), nameof(broadcast));
+
+            /// <summary>Copies every rank's input to every rank: <paramref name="outputs"/>[r] receives rank r's.</summary>
+            public Work all_gather(ReadOnlySpan<Tensor> outputs, Tensor input)
+            {
+                using var handles = new HandleArray(outputs);
+                fixed (nint* p = handles.Handles)
+                {
+                    return Start(NativeMethods.ct_all_gather(Handle, p, outputs.Length, input.Handle), nameof(all_gather));
+                }
+            }
+
+            /// <summary>Completes when every rank has called it.</summary>
+            public Work barrier() => Start(NativeMethods.ct_barrier(Handle), nameof(barrier));
+
+            /// <summary>Leaves the group. Waits for collectives under way, at most the group's time-out.</summary>
+            public void Dispose()
+            {
+                if (_handle != 0)
+                {
+                    NativeMethods.ct_group_free(_handle);
+                    _handle = 0;
+                }
+            }
+
+            private static void CheckRank(int rank, int worldSize)
+            {
+                ArgumentOutOfRangeException.ThrowIfLessThan(worldSize, 1);
+                if (rank < 0 || rank >= worldSize)
+                {
+                    throw new ArgumentOutOfRangeException(nameof(rank), rank, $"Ranks of a group of {worldSize} are 0 to {worldSize - 1}.");
+                }
+            }
+
+            private Work Start(nint work, string collective, Tensor? wide = null, Tensor? target = null)
+            {
+                string what = $"{collective} on rank {rank} of {world_size}";
+                if (work == 0)
+                {
+                    wide?.Dispose();
+                }
+
+                return new Work(DistributedError.CheckPointer(work, what), what, _timeout, wide, target);
+            }
+        }
+    }
+}

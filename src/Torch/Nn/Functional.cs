@@ -1,0 +1,91 @@
+namespace ClipTrain.Torch;
+
+public static partial class torch
+{
+    public static partial class nn
+    {
+        /// <summary>The functions that networks are made of, as in <c>torch.nn.functional</c>.</summary>
+        public static partial class functional
+        {
+            /// <summary>input · weightᵀ + bias; weight is [out, in].</summary>
+            public static Tensor linear(Tensor input, Tensor weight, Tensor? bias = null) => Aten.linear.Call(input, weight, bias);
+
+            public static Tensor layer_norm(
+                Tensor input, ReadOnlySpan<long> normalized_shape, Tensor? weight = null, Tensor? bias = null, double eps = 1e-5) =>
+                Aten.layer_norm.Call(input, normalized_shape, weight, bias, eps);
+
+            /// <summary>GELU, exact or with <paramref name="approximate"/> "tanh".</summary>
+            public static Tensor gelu(Tensor input, string approximate = "none") => Aten.gelu.Call(input, approximate);
+
+            public static Tensor softmax(Tensor input, long dim, ScalarType? dtype = null) => input.softmax(dim, dtype);
+
+            public static Tensor log_softmax(Tensor input, long dim, ScalarType? dtype = null) => input.log_softmax(dim, dtype);
+
+            public static Tensor sigmoid(Tensor input) => input.sigmoid();
+
+            public static Tensor logsigmoid(Tensor input) => Aten.log_sigmoid.Call(input);
+
+            public static Tensor softplus(Tensor input, double beta = 1, double threshold = 20) => Aten.softplus.Call(input, beta, threshold);
+
+            /// <summary>The rows of <paramref name="weight"/> [entries, width] at <paramref name="input"/>'s indices.</summary>
+            public static Tensor embedding(Tensor input, Tensor weight) => Aten.embedding.Call(weight, input);
+
+            /// <summary>input [N, C, H, W], weight [out, C/groups, kH, kW].</summary>
+            public static Tensor conv2d(
+                Tensor input, Tensor weight, Tensor? bias = null, long stride = 1, long padding = 0, long dilation = 1, long groups = 1) =>
+                Aten.conv2d.Call(
+                    input, weight, bias, new[] { stride, stride }, new[] { padding, padding }, new[] { dilation, dilation }, groups);
+
+            /// <summary>Each slice along <paramref name="dim"/> divided by its p-norm, or by <paramref name="eps"/> if that is more.</summary>
+            public static Tensor normalize(Tensor input, double p = 2, long dim = -1, double eps = 1e-12) =>
+                input.div(input.norm(dim, keepdim: true, p).clamp(min: eps));
+
+            /// <summary>
+            /// The mean cross-entropy of logits [N, C] against class indices [N]; rows whose target is
+            /// <paramref name="ignore_index"/> do not count.
+            /// </summary>
+            public static Tensor cross_entropy(
+                Tensor input, Tensor target, Tensor? weight = null, long ignore_index = -100, double label_smoothing = 0)
+            {
+                const int Mean = 1;
+                return Aten.cross_entropy_loss.Call(input, target, weight, Mean, ignore_index, label_smoothing);
+            }
+
+            public static Tensor dropout(Tensor input, double p = 0.5, bool training = true) => Aten.dropout.Call(input, p, training);
+
+            /// <summary>
+            /// softmax(query · keyᵀ / √E + mask) · value over [..., L, E], [..., S, E] and [..., S, V]. A bool mask is true where
+            /// a key takes part; a float mask is added. Written out where libtorch lacks the operator (before 2.0).
+            /// </summary>
+            public static Tensor scaled_dot_product_attention(
+                Tensor query, Tensor key, Tensor value, Tensor? attn_mask = null, double dropout_p = 0, bool is_causal = false)
+            {
+                if (Aten.scaled_dot_product_attention.Exists)
+                {
+                    return Aten.scaled_dot_product_attention.Call(query, key, value, attn_mask, dropout_p, is_causal);
+                }
+
+                if (is_causal)
+                {
+                    if (attn_mask is not null)
+                    {
+                        throw new ArgumentException("Causal attention takes no other mask.", nameof(attn_mask));
+                    }
+
+                    attn_mask = ones([query.size(-2), key.size(-2)], @bool, query.device).tril();
+                }
+
+                Tensor scores = query.mul(1 / Math.Sqrt(query.size(-1))).matmul(key.transpose(-2, -1));
+                if (attn_mask is not null)
+                {
+                    scores = attn_mask.dtype == @bool
+                        ? scores.masked_fill(attn_mask.logical_not(), double.NegativeInfinity)
+                        : scores.add(attn_mask);
+                }
+
+                Tensor weights = scores.softmax(-1);
+                return (dropout_p > 0 ? dropout(weights, dropout_p) : weights).matmul(value);
+            }
+        }
+    }
+}
