@@ -3,6 +3,7 @@ using Serilog.Core;
 using Serilog.Events;
 using Serilog.Formatting;
 using Spectre.Console;
+using Spectre.Console.Rendering;
 
 namespace ClipTrain.Trainer.Telemetry;
 
@@ -19,7 +20,7 @@ internal sealed class ConsoleSink(IAnsiConsole console, ITextFormatter formatter
         {
             if (TrainingProgress.IsLive(console))
             {
-                console.Write(new Text(text.ToString(), StyleOf(logEvent.Level)));
+                console.Write(new LogLine(new Text(text.ToString(), StyleOf(logEvent.Level))));
             }
             else
             {
@@ -36,4 +37,14 @@ internal sealed class ConsoleSink(IAnsiConsole console, ITextFormatter formatter
         LogEventLevel.Information => Style.Plain,
         _ => new Style(Color.Grey),
     };
+
+    /// <summary>Text that first clears what is below: it is written over a live panel, which then draws itself again.</summary>
+    private sealed class LogLine(IRenderable text) : IRenderable
+    {
+        private const string EraseBelow = "\u001b[0J";
+
+        public Measurement Measure(RenderOptions options, int maxWidth) => text.Measure(options, maxWidth);
+
+        public IEnumerable<Segment> Render(RenderOptions options, int maxWidth) => [Segment.Control(EraseBelow), .. text.Render(options, maxWidth)];
+    }
 }

@@ -8,9 +8,7 @@ internal static class ProgressPanel
 {
     public static IRenderable Draw(ProgressFigures figures)
     {
-        var bar = new BreakdownChart { ShowTags = false }
-            .AddItem("done", figures.Share, Color.Green)
-            .AddItem("left", 1 - figures.Share, Color.Grey35);
+        var bar = new ProgressBar(figures.Share);
         return new Panel(figures.Last is null ? bar : new Rows(bar, Table(figures)))
         {
             Header = new PanelHeader(Title(figures)),

@@ -66,12 +66,32 @@ public sealed class TrainingProgressTests
 
         var text = output.ToString();
         Assert.Contains("step 0 of 20, 0.0%", text, StringComparison.Ordinal);
-        Assert.Contains("INF a message", text, StringComparison.Ordinal);
+        // The message is written where the panel stood, once that is erased.
+        Assert.Matches("\u001b\\[0J[0-9:]{8} INF a message", text);
         // The second step came in the same tenth of a second; stopping draws it nevertheless.
         Assert.Contains("step 2 of 20, 10.0%, 0:36 left", text, StringComparison.Ordinal);
         foreach (var figure in new[] { "loss", "images/s", "data wait", "logit scale", "gradient norm", "12.5%", "14.25", "4.8e-4" })
             Assert.Contains(figure, text, StringComparison.Ordinal);
         Assert.EndsWith("\u001b[?25h", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Steps_and_messages_may_come_from_several_threads()
+    {
+        using var output = new StringWriter();
+        var console = Consoles.Terminal(TextWriter.Synchronized(output));
+        using var logger = LogSetup.Create(console);
+        var progress = TrainingProgress.Create(console, logger, TimeProvider.System);
+
+        progress.Start(100, 0);
+        Parallel.For(1, 101, i =>
+        {
+            progress.Step(Samples.Step(i));
+            progress.Message(LogEventLevel.Information, $"message {i}.");
+        });
+        progress.Stop();
+
+        Assert.All(Enumerable.Range(1, 100), i => Assert.Contains($"message {i}.", output.ToString(), StringComparison.Ordinal));
     }
 
     [Fact]
