@@ -22,7 +22,7 @@ public sealed class MisspeltKeyTests
                 var (advice, meant) = UnknownKey.Explain(slip, section, s_root);
                 if (advice.Contains("belongs", StringComparison.Ordinal))
                 {
-                    // The slip is by chance a key of another section (beta1 has none such; steps, batch and the like may).
+                    // The slip is by chance a key of another section.
                     Assert.Contains(s_sections.Values, other => other.Find(slip) is not null);
                     continue;
                 }

@@ -1,0 +1,88 @@
+using System.Text.Json;
+using ClipTrain.Coordinator.Core;
+
+namespace ClipTrain.Trainer.Telemetry;
+
+/// <summary>metrics.jsonl: one JSON line for each step, in the order of steps. Lines are flushed as they are written.</summary>
+public sealed class MetricsFile : IDisposable
+{
+    private readonly FileStream _stream;
+
+    private MetricsFile(FileStream stream)
+    {
+        _stream = stream;
+    }
+
+    /// <summary>Opens the file to append. Lines of steps after <paramref name="resumedStep"/>, which will be run again, and a last line that a crash left torn are cut off.</summary>
+    /// <exception cref="InvalidDataException">A whole line is no metrics line.</exception>
+    /// <exception cref="IOException">The file cannot be opened.</exception>
+    public static MetricsFile Open(string path, long resumedStep)
+    {
+        var stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
+        try
+        {
+            var kept = ReadLines(stream, path).TakeWhile(line => line.Metrics.Step <= resumedStep).Select(line => line.End).LastOrDefault();
+            stream.SetLength(kept);
+            stream.Position = kept;
+            return new MetricsFile(stream);
+        }
+        catch
+        {
+            stream.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The whole lines of a file, which may be one that is being written.</summary>
+    /// <exception cref="InvalidDataException">A whole line is no metrics line.</exception>
+    public static IEnumerable<StepMetrics> Read(string path)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        foreach (var (metrics, _) in ReadLines(stream, path))
+            yield return metrics;
+    }
+
+    public void Append(StepMetrics metrics)
+    {
+        // One write a line: a reader never sees half of one but after a crash.
+        byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(metrics, TelemetryJson.OneLine), (byte)'\n'];
+        _stream.Write(line);
+        _stream.Flush();
+    }
+
+    public void Dispose() => _stream.Dispose();
+
+    /// <summary>Each whole line, and the offset of its end in the file. What follows the last line break is torn and left out.</summary>
+    private static IEnumerable<(StepMetrics Metrics, long End)> ReadLines(FileStream stream, string path)
+    {
+        var line = new List<byte>();
+        var number = 1;
+        long offset = 0;
+        for (int next; (next = stream.ReadByte()) != -1;)
+        {
+            offset++;
+            if (next != '\n')
+            {
+                line.Add((byte)next);
+                continue;
+            }
+
+            yield return (Parse(line, path, number), offset);
+            number++;
+            line.Clear();
+        }
+    }
+
+    private static StepMetrics Parse(List<byte> line, string path, int number)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<StepMetrics>(line.ToArray(), TelemetryJson.OneLine)
+                ?? throw new JsonException("null is no object");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{path}:{number}: this is no metrics line ({e.Message}); mend the line, or move the file away", e);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+using System.Globalization;
+using ClipTrain.Coordinator.Core;
+
+namespace ClipTrain.Trainer.Telemetry;
+
+/// <summary>Writes a TensorBoard event file with the scalars of each step. Each start of a run has its own file in the run's directory.</summary>
+public sealed class TensorBoardWriter : IDisposable
+{
+    private readonly FileStream _stream;
+    private readonly TimeProvider _time;
+
+    /// <param name="directory">Folder of the event files.</param>
+    /// <param name="resumedStep">The step that the run goes on from: later ones in earlier files are marked as void. 0 for a new run.</param>
+    /// <exception cref="IOException">The file cannot be made.</exception>
+    public TensorBoardWriter(string directory, TimeProvider time, long resumedStep = 0)
+    {
+        _time = time;
+        _stream = Create(directory, time.GetUtcNow().ToUnixTimeSeconds());
+        Append(TensorBoardEvents.FileVersion(WallTime));
+        if (resumedStep > 0)
+            Append(TensorBoardEvents.SessionStarts(WallTime, resumedStep + 1));
+    }
+
+    private double WallTime => _time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0;
+
+    public void Write(StepMetrics metrics) => Append(TensorBoardEvents.Scalars(WallTime, metrics.Step,
+    [
+        ("train/loss", metrics.Loss),
+        ("train/logit_scale", metrics.LogitScale),
+        ("train/gradient_norm", metrics.GradientNorm),
+        ("train/learning_rate", metrics.LearningRate),
+        ("throughput/images_per_second", metrics.ImagesPerSecond),
+        ("data/wait_share", metrics.DataWaitShare),
+    ]));
+
+    public void Dispose() => _stream.Dispose();
+
+    private static FileStream Create(string directory, long seconds)
+    {
+        // Readers take files in the order of their names, so the number of files made in the same second comes last.
+        var name = string.Create(CultureInfo.InvariantCulture, $"events.out.tfevents.{seconds:D10}.{Environment.MachineName}.{Environment.ProcessId}");
+        for (var n = 0; ; n++)
+        {
+            var path = Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"{name}.{n}"));
+            if (!File.Exists(path))
+                return new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
+        }
+    }
+
+    private void Append(byte[] message)
+    {
+        _stream.Write(TensorBoardEvents.Frame(message));
+        _stream.Flush();
+    }
+}

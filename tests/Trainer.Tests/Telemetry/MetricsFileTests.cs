@@ -1,0 +1,101 @@
+using System.Text.Json.Nodes;
+using ClipTrain.Trainer.Telemetry;
+
+namespace ClipTrain.Trainer.Tests.Telemetry;
+
+public sealed class MetricsFileTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    private string FilePath => _folder.File("metrics.jsonl");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void A_step_is_one_JSON_line_with_snake_case_names()
+    {
+        Write(0, 4);
+
+        var line = JsonNode.Parse(Assert.Single(File.ReadAllLines(FilePath)))!;
+        Assert.Equal(
+            "step samples epoch loss logit_scale gradient_norm learning_rate step_seconds images_per_second data_wait_share bad_samples",
+            string.Join(' ', line.AsObject().Select(member => member.Key)));
+        Assert.Equal(0.25, line["loss"]!.GetValue<double>());
+        Assert.Equal(0.00048, line["learning_rate"]!.GetValue<double>());
+    }
+
+    [Fact]
+    public void A_line_can_be_read_while_the_file_is_being_written()
+    {
+        using var metrics = MetricsFile.Open(FilePath, 0);
+
+        metrics.Append(Samples.Step(1));
+
+        Assert.Equal([Samples.Step(1)], MetricsFile.Read(FilePath));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(5)]
+    [InlineData(9)]
+    public void Resuming_cuts_the_steps_that_will_be_run_again(long resumedStep)
+    {
+        Write(0, 1, 2, 3, 4, 5);
+
+        Write(resumedStep, 100);
+
+        Assert.Equal([.. Enumerable.Range(1, (int)Math.Min(resumedStep, 5)).Select(i => (long)i), 100], Steps());
+    }
+
+    [Fact]
+    public void A_crash_at_any_byte_costs_the_torn_line_only()
+    {
+        Write(0, 1, 2, 3);
+        var whole = File.ReadAllBytes(FilePath);
+        var lines = whole.Index().Where(b => b.Item == '\n').Select(b => b.Index + 1).ToList();
+
+        for (var length = 0; length <= whole.Length; length++)
+        {
+            File.WriteAllBytes(FilePath, whole[..length]);
+
+            Assert.Equal(lines.Count(end => end <= length), MetricsFile.Read(FilePath).Count());
+            Write(3, 7);
+            Assert.Equal([.. Enumerable.Range(1, lines.Count(end => end <= length)).Select(i => (long)i), 7], Steps());
+        }
+    }
+
+    [Fact]
+    public void A_loss_that_is_not_a_number_is_kept()
+    {
+        using (var metrics = MetricsFile.Open(FilePath, 0))
+            metrics.Append(Samples.Step(1) with { Loss = double.NaN, GradientNorm = double.PositiveInfinity });
+
+        Assert.Contains("\"loss\":\"NaN\",", File.ReadAllText(FilePath), StringComparison.Ordinal);
+        Assert.Equal((double.NaN, double.PositiveInfinity), (MetricsFile.Read(FilePath).Single().Loss, MetricsFile.Read(FilePath).Single().GradientNorm));
+    }
+
+    [Theory]
+    [InlineData("not JSON")]
+    [InlineData("{\"step\":1}")]
+    [InlineData("null")]
+    public void A_whole_line_that_is_no_metrics_is_an_error_that_names_the_line(string bad)
+    {
+        Write(0, 1);
+        File.AppendAllText(FilePath, $"{bad}\n{File.ReadAllText(FilePath)}");
+
+        var exception = Assert.Throws<InvalidDataException>(() => MetricsFile.Open(FilePath, 9));
+
+        Assert.StartsWith($"{FilePath}:2: this is no metrics line", exception.Message, StringComparison.Ordinal);
+    }
+
+    private void Write(long resumedStep, params long[] steps)
+    {
+        using var metrics = MetricsFile.Open(FilePath, resumedStep);
+        foreach (var step in steps)
+            metrics.Append(Samples.Step(step));
+    }
+
+    private IEnumerable<long> Steps() => MetricsFile.Read(FilePath).Select(metrics => metrics.Step);
+}

@@ -1,0 +1,20 @@
+using ClipTrain.Coordinator.Core;
+
+namespace ClipTrain.Trainer.Tests.Telemetry;
+
+internal static class Samples
+{
+    /// <summary>A step of two seconds and 64 images.</summary>
+    public static StepMetrics Step(long step) => new(
+        Step: step,
+        Samples: step * 64,
+        Epoch: step / 100.0,
+        Loss: 1.0 / step,
+        LogitScale: 14.25,
+        GradientNorm: 0.5,
+        LearningRate: 0.00048,
+        StepSeconds: 2,
+        ImagesPerSecond: 32,
+        DataWaitShare: 0.125,
+        BadSamples: 3);
+}
