@@ -1,0 +1,99 @@
+using ClipTrain.DataPipeline.Text;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace ClipTrain.DataPipeline.Tests.Text;
+
+public sealed class BpeTokenizerTests
+{
+    private static readonly BpeTokenizer OpenAi = BpeTokenizer.OpenAi(77);
+
+    [Fact]
+    public void The_vocabulary_is_that_of_OpenAI()
+    {
+        Assert.Equal(49408, OpenAi.VocabularySize);
+        Assert.Equal(49406, OpenAi.StartOfText);
+        Assert.Equal(49407, OpenAi.EndOfText);
+    }
+
+    [Theory]
+    [InlineData("a photo of a cat", new long[] { 49406, 320, 1125, 539, 320, 2368, 49407 })]
+    [InlineData("hello world!", new long[] { 49406, 3306, 1002, 256, 49407 })]
+    [InlineData("  A  Photo\tof\n a CAT ", new long[] { 49406, 320, 1125, 539, 320, 2368, 49407 })]
+    [InlineData("", new long[] { 49406, 49407 })]
+    public void Known_captions_have_their_known_ids(string caption, long[] expected)
+    {
+        var tokens = new long[77];
+        var end = OpenAi.Encode(caption, tokens);
+        Assert.Equal(expected, tokens[..(end + 1)]);
+        Assert.All(tokens[(end + 1)..], t => Assert.Equal(0, t));
+    }
+
+    [Fact]
+    public void A_caption_that_is_too_long_is_cut_and_ends_with_the_end_token()
+    {
+        var tokens = new long[77];
+        var end = OpenAi.Encode(string.Join(' ', Enumerable.Repeat("cat", 500)), tokens);
+        Assert.Equal(76, end);
+        Assert.Equal([49406, 2368, 2368], tokens[..3]);
+        Assert.Equal([2368, 49407], tokens[75..]);
+    }
+
+    [Fact]
+    public void A_caption_that_just_fits_is_not_cut()
+    {
+        var tokens = new long[6];
+        Assert.Equal(5, BpeTokenizer.OpenAi(6).Encode("cat cat cat cat", tokens));
+        Assert.Equal([49406, 2368, 2368, 2368, 2368, 49407], tokens);
+    }
+
+    [Fact]
+    public void The_end_token_written_out_is_where_the_feature_is_read()
+    {
+        var tokens = new long[77];
+        Assert.Equal(2, OpenAi.Encode("cat<|endoftext|>dog", tokens));
+        Assert.Equal(49407, tokens[4]);
+    }
+
+    [Fact]
+    public void A_word_of_a_hundred_thousand_letters_is_encoded_and_cut()
+    {
+        var tokens = new long[77];
+        var word = string.Concat(Enumerable.Range(0, 100_000).Select(i => (char)('a' + (i * i % 26))));
+        Assert.Equal(76, OpenAi.Encode(word, tokens));
+    }
+
+    [Fact]
+    public void Any_text_gives_a_start_an_end_and_ids_of_the_vocabulary()
+    {
+        var property = Prop.ForAll(ArbMap.Default.ArbFor<string>(), text =>
+        {
+            var tokens = new long[16];
+            tokens.AsSpan().Fill(-1);
+            var end = Short.Encode(text ?? "", tokens);
+            return tokens[0] == Short.StartOfText && tokens[end] == Short.EndOfText && tokens.All(t => t >= 0 && t < Short.VocabularySize);
+        });
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(2000), property);
+    }
+
+    [Fact]
+    public void Threads_share_one_tokenizer_and_agree()
+    {
+        var expected = new long[77];
+        OpenAi.Encode("several different words, 1234 and more", expected);
+        var shared = BpeTokenizer.OpenAi(77);
+        Parallel.For(0, 500, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i =>
+        {
+            var tokens = new long[77];
+            shared.Encode($"word{i}", tokens);
+            shared.Encode("several different words, 1234 and more", tokens);
+            Assert.True(expected.AsSpan().SequenceEqual(tokens));
+        });
+    }
+
+    [Fact]
+    public void A_span_of_another_length_than_the_context_is_refused() =>
+        Assert.Throws<ArgumentException>(() => OpenAi.Encode("cat", new long[76]));
+
+    private static readonly BpeTokenizer Short = BpeTokenizer.OpenAi(16);
+}
