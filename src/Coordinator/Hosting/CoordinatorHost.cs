@@ -89,6 +89,7 @@ public sealed class CoordinatorHost : IAsyncDisposable
             await run.DisposeAsync().ConfigureAwait(false);
         }
 
+        await _app.StopAsync().ConfigureAwait(false);
         await _app.DisposeAsync().ConfigureAwait(false);
     }
 

@@ -74,7 +74,6 @@ public sealed class HostedRun : IAsyncDisposable
         }
 
         _outcome.TrySetCanceled();
-        _closing.Dispose();
     }
 
     private async Task TickAsync(TimeSpan interval, TimeProvider time)

@@ -77,6 +77,8 @@ public sealed class LocalWorkers(Action<WorkerLine> onLine, Func<RunMessage.Work
         {
             worker.Dispose();
         }
+
+        _workers.Clear();
     }
 
     private IReadOnlyList<LocalWorker> Close()

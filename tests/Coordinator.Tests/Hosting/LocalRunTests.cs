@@ -1,0 +1,171 @@
+using System.Diagnostics;
+using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Hosting;
+
+namespace ClipTrain.Coordinator.Tests.Hosting;
+
+/// <summary>Whole runs with real worker processes.</summary>
+public sealed class LocalRunTests : IDisposable
+{
+    private const string Token = "s3cret-t0ken";
+    private readonly TemporaryDirectory _directory = new();
+    private readonly RecordingObserver _observer = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task Three_processes_train_to_the_end_and_none_is_left()
+    {
+        var outcome = await RunAsync(3, "complete");
+
+        Assert.True(outcome.Kind == OutcomeKind.Completed, outcome.Message + "\n" + _observer.Log);
+        Assert.Equal(new CheckpointMark(FakeWorker.Steps, $"step-{FakeWorker.Steps}"), outcome.LastCheckpoint);
+        Assert.Equal(Enumerable.Range(1, FakeWorker.Steps), _observer.Metrics.Select(metrics => (int)metrics.Step));
+        var state = FileRunJournal.Read(_directory.File("state.json"));
+        Assert.Equal(RunPhase.Completed, state.Phase);
+        Assert.All(state.Members, member => Assert.Equal(0, member.ExitCode));
+        AssertNoneLeft(state);
+    }
+
+    [Fact]
+    public async Task The_token_is_on_no_command_line_and_in_no_file()
+    {
+        await RunAsync(1, "complete");
+
+        Assert.Contains("worker complete", Assert.Single(_observer.Lines, line => line.Text.StartsWith("cmdline", StringComparison.Ordinal)).Text, StringComparison.Ordinal);
+        Assert.DoesNotContain(Token, _observer.Log, StringComparison.Ordinal);
+        foreach (var file in Directory.GetFiles(_directory.Path))
+        {
+            Assert.DoesNotContain(Token, await File.ReadAllTextAsync(file), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task When_a_worker_is_killed_a_survivor_saves()
+    {
+        var outcome = await RunAsync(3, "die");
+
+        Assert.Equal(OutcomeKind.Failed, outcome.Kind);
+        Assert.Equal("rank 1 (worker-1) was killed (SIGKILL); out of memory?\n  | about to die at step 5\nresumable from step 4: cliptrain resume demo", outcome.Message);
+        Assert.Equal(new CheckpointMark(4, "step-4"), outcome.LastCheckpoint);
+        AssertNoneLeft(FileRunJournal.Read(_directory.File("state.json")));
+    }
+
+    [Fact]
+    public async Task A_worker_that_hangs_is_killed_when_its_lease_ends_and_a_survivor_saves()
+    {
+        var outcome = await RunAsync(2, "hang");
+
+        Assert.Equal("rank 1 (worker-1) was not heard of for 3 s; resumable from step 4: cliptrain resume demo", outcome.Message);
+        AssertNoneLeft(FileRunJournal.Read(_directory.File("state.json")));
+    }
+
+    [Fact]
+    public async Task What_a_worker_reports_is_the_message_and_a_survivor_saves()
+    {
+        var outcome = await RunAsync(2, "fail");
+        Assert.Equal("rank 1 (worker-1): bad data at step 5; resumable from step 4: cliptrain resume demo", outcome.Message);
+    }
+
+    [Fact]
+    public async Task A_program_that_exits_fails_the_run_with_its_last_words()
+    {
+        var options = Options(_directory.Path, 2, "complete", _observer) with { Launch = _ => new WorkerLaunch("/bin/sh", ["-c", "echo 'no such device' >&2; exit 7"]) };
+        await using var store = new BarrierRendezvous(2);
+        var outcome = await new LocalRun(options).RunAsync(store);
+
+        Assert.Matches("^worker-[01] exited with code 7 before the run was formed\n  \\| no such device\nno checkpoint was written$", outcome.Message);
+    }
+
+    [Fact]
+    public async Task A_stop_ends_the_run_at_a_checkpoint()
+    {
+        var run = new LocalRun(Options(_directory.Path, 2, "endless", _observer));
+        await using var store = new BarrierRendezvous(2);
+        var running = run.RunAsync(store);
+        await _observer.WhenAsync(() => !_observer.Metrics.IsEmpty);
+        run.RequestStop("Ctrl-C");
+        var outcome = await running;
+
+        Assert.Equal(OutcomeKind.Stopped, outcome.Kind);
+        Assert.Equal($"stopped by Ctrl-C; resumable from step {outcome.LastCheckpoint!.Step}: cliptrain resume demo", outcome.Message);
+        AssertNoneLeft(FileRunJournal.Read(_directory.File("state.json")));
+    }
+
+    [Fact]
+    public async Task A_second_stop_ends_the_run_at_once()
+    {
+        var run = new LocalRun(Options(_directory.Path, 2, "endless", _observer));
+        await using var store = new BarrierRendezvous(2);
+        var running = run.RunAsync(store);
+        await _observer.WhenAsync(() => !_observer.Metrics.IsEmpty);
+        run.RequestStop("Ctrl-C");
+        run.RequestStop("Ctrl-C");
+        var outcome = await running;
+
+        Assert.Equal(OutcomeKind.Stopped, outcome.Kind);
+        AssertNoneLeft(FileRunJournal.Read(_directory.File("state.json")));
+    }
+
+    [Fact]
+    public async Task A_stop_before_the_start_ends_the_run()
+    {
+        var run = new LocalRun(Options(_directory.Path, 2, "endless", _observer));
+        run.RequestStop("Ctrl-C");
+        await using var store = new BarrierRendezvous(2);
+        Assert.Equal("stopped at once by Ctrl-C; no checkpoint was written", (await run.RunAsync(store)).Message);
+    }
+
+    [Fact]
+    public async Task Cancelling_leaves_no_worker()
+    {
+        using var cancel = new CancellationTokenSource();
+        await using var store = new BarrierRendezvous(2);
+        var running = new LocalRun(Options(_directory.Path, 2, "endless", _observer)).RunAsync(store, cancel.Token);
+        await _observer.WhenAsync(() => !_observer.Metrics.IsEmpty);
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+        AssertNoneLeft(FileRunJournal.Read(_directory.File("state.json")));
+    }
+
+    [Fact]
+    public async Task Workers_end_when_their_coordinator_is_killed_and_its_state_can_be_read()
+    {
+        using var coordinator = Process.Start(new ProcessStartInfo("dotnet", [typeof(LocalRunTests).Assembly.Location, "coordinator", _directory.Path]) { UseShellExecute = false, RedirectStandardOutput = true })!;
+        var workers = new List<Process>();
+        while (await coordinator.StandardOutput.ReadLineAsync() is { } line && line != "ready")
+        {
+            workers.Add(Process.GetProcessById(int.Parse(line)));
+        }
+
+        Assert.Equal(2, workers.Count);
+        coordinator.Kill();
+        await Task.WhenAll(workers.Select(worker => worker.WaitForExitAsync()));
+
+        var state = FileRunJournal.Read(_directory.File("state.json"));
+        Assert.Equal(RunPhase.Running, state.Phase);
+        AssertNoneLeft(state);
+    }
+
+    internal static LocalRunOptions Options(string directory, int workers, string behaviour, IRunObserver observer) => new()
+    {
+        RunId = "demo",
+        RunDirectory = directory,
+        Workers = workers,
+        CodeVersion = "v1",
+        ConfigHash = "hash1",
+        Host = new CoordinatorHostOptions { Token = Token },
+        Timeouts = new RunTimeouts { Heartbeat = TimeSpan.FromSeconds(3) },
+        Observer = observer,
+        Launch = _ => new WorkerLaunch("dotnet", [typeof(LocalRunTests).Assembly.Location, "worker", behaviour]),
+    };
+
+    private async Task<RunOutcome> RunAsync(int workers, string behaviour)
+    {
+        await using var store = new BarrierRendezvous(workers);
+        return await new LocalRun(Options(_directory.Path, workers, behaviour, _observer)).RunAsync(store);
+    }
+
+    private static void AssertNoneLeft(RunState state) =>
+        Assert.All(state.Members, member => Assert.Throws<ArgumentException>(() => Process.GetProcessById(member.ProcessId!.Value)));
+}

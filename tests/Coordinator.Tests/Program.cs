@@ -1,0 +1,9 @@
+using ClipTrain.Coordinator.Tests.Hosting;
+
+// Tests start this assembly as a worker, or as a coordinator that they can kill.
+return args switch
+{
+    ["worker", var behaviour] => await FakeWorker.RunAsync(behaviour),
+    ["coordinator", var directory] => await FakeCoordinator.RunAsync(directory),
+    _ => throw new ArgumentException("Run the tests with `dotnet test`.", nameof(args)),
+};
