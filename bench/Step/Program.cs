@@ -80,7 +80,7 @@ static IEnumerable<(double Wall, double Cpu)> Peer(ModelOptions model, Precision
     var path = Path.Combine(Path.GetTempPath(), $"cliptrain-bench-{Environment.ProcessId}.json");
     File.WriteAllText(path, JsonSerializer.Serialize(model, json));
     string[] arguments = [Path.Combine(AppContext.BaseDirectory, "step_peer.py"), path, $"{batch}", $"{threads}", precision == Precision.Bf16 ? "bf16" : "fp32", $"{steps}"];
-    using var process = Process.Start(new ProcessStartInfo("/usr/bin/python3", arguments) { RedirectStandardOutput = true })!;
+    using var process = Process.Start(new ProcessStartInfo("/usr/bin/python3", arguments) { RedirectStandardOutput = true, UseShellExecute = false })!;
     var lines = process.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
     process.WaitForExit();
     File.Delete(path);

@@ -26,6 +26,9 @@ internal static unsafe partial class NativeVips
     public static partial void vips_concurrency_set(int threads);
 
     [LibraryImport(Library)]
+    public static partial int vips_version(int part);
+
+    [LibraryImport(Library)]
     public static partial void vips_cache_set_max(int operations);
 
     [LibraryImport(Library)]

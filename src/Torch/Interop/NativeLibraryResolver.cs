@@ -22,6 +22,7 @@ internal static class NativeLibraryResolver
         string beside = Path.Combine(AppContext.BaseDirectory, "native", FileName);
         try
         {
+            NativeEnvironment.Prepare();
             return NativeLibrary.Load(File.Exists(beside) ? beside : FileName);
         }
         catch (DllNotFoundException e)

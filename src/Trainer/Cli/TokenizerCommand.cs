@@ -20,9 +20,9 @@ public static class TokenizerCommand
         command.SetAction(parsed =>
         {
             var manifest = CorpusManifest.Create(parsed.GetRequiredValue(data), null, parsed.GetValue(column));
-            var learned = MergeTrainer.Train(CorpusCaptions.Read(manifest), parsed.GetValue(merges));
-            MergeTrainer.Save(learned, parsed.GetRequiredValue(output));
-            Console.WriteLine($"{learned.Count} merges written to {parsed.GetRequiredValue(output)}: set data.merges to that path and model.text.vocabulary to {learned.Count + 514}.");
+            var learned = MergeTrainer.Learn(CorpusCaptions.Read(manifest), parsed.GetValue(merges));
+            learned.Save(parsed.GetRequiredValue(output));
+            Console.WriteLine($"{learned.Merges.Count} merges written to {parsed.GetRequiredValue(output)}: set data.merges to that path and model.text.vocabulary to {learned.VocabularySize}.");
             return ExitCodes.Ok;
         });
         return command;

@@ -24,8 +24,8 @@ public static class Checkup
         yield return Blas();
         yield return Try("process groups", ProcessGroups, "install libgloo-dev, then run scripts/setup");
         yield return Try("DuckDB (Parquet)", () => $"{Database.LibraryVersion}, {LoadedPath("libduckdb")}", Setup);
-        yield return Try("libjpeg-turbo", () => { JpegDecoder.CheckLibrary(); return LoadedPath("libturbojpeg"); }, "install libturbojpeg0, or run scripts/setup");
-        yield return Try("libvips (PNG, WebP, GIF, TIFF, SVG)", () => $"{VipsDecoder.LibraryVersion}, {LoadedPath("libvips")}", Setup);
+        yield return Try("libjpeg-turbo", () => { ImageLibraries.CheckJpeg(); return LoadedPath("libturbojpeg"); }, "install libturbojpeg0, or run scripts/setup");
+        yield return Try("libvips (PNG, WebP, GIF, TIFF, SVG)", () => $"{ImageLibraries.VipsVersion()}, {LoadedPath("libvips")}", Setup);
         yield return Try("tokenizer", () => $"OpenAI's merges, {BpeTokenizer.OpenAi(77).VocabularySize} tokens", "rebuild ClipTrain");
     }
 
@@ -47,7 +47,7 @@ public static class Checkup
     {
         using var store = new torch.distributed.TCPStore("127.0.0.1", 0, isServer: true, TimeSpan.FromSeconds(5));
         using var group = torch.distributed.ProcessGroup.Gloo(store, 0, 1, "127.0.0.1", TimeSpan.FromSeconds(5));
-        return torch.distributed.is_nccl_available() ? "Gloo, NCCL" : "Gloo";
+        return torch.cuda.is_available() ? "Gloo, NCCL" : "Gloo";
     }
 
     /// <summary>The reference BLAS works but is tens of times slower, which nobody should find out by waiting.</summary>

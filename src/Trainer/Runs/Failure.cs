@@ -15,7 +15,7 @@ public static class Failure
     public static int? ExitCodeOf(Exception error) => error switch
     {
         ConfigException or UsageException => ExitCodes.Usage,
-        NativeLibraryException or DllNotFoundException => ExitCodes.MissingComponent,
+        DllNotFoundException => ExitCodes.MissingComponent,
         CorpusException => ExitCodes.BadData,
         NonFiniteException => ExitCodes.TrainingFailed,
         CheckpointException => ExitCodes.StorageFailed,

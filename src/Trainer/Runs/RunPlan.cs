@@ -13,14 +13,14 @@ public static class RunPlan
         ?? Math.Max(1, (long)Math.Round(training.Epochs!.Value * corpusSamples / training.GlobalBatch));
 
     /// <summary>The tokenizer that the options name.</summary>
-    /// <exception cref="ConfigException">Its vocabulary is not the model's.</exception>
+    /// <exception cref="UsageException">Its vocabulary is not the model's.</exception>
     public static ITokenizer Tokenizer(RunOptions options)
     {
         var context = options.Model.Text.Context;
         var tokenizer = options.Data.Merges == "openai" ? BpeTokenizer.OpenAi(context) : BpeTokenizer.FromMerges(options.Data.Merges, context);
         return tokenizer.VocabularySize == options.Model.Text.Vocabulary
             ? tokenizer
-            : throw new ConfigException(
+            : throw new UsageException(
                 $"model.text.vocabulary is {options.Model.Text.Vocabulary}, but data.merges '{options.Data.Merges}' makes {tokenizer.VocabularySize} tokens; set model.text.vocabulary to {tokenizer.VocabularySize}.");
     }
 

@@ -10,6 +10,7 @@ using Serilog;
 using Serilog.Events;
 using Serilog.Extensions.Logging;
 using Spectre.Console;
+using ExitCodes = ClipTrain.Trainer.Telemetry.ExitCodes;
 
 namespace ClipTrain.Trainer.Runs;
 
@@ -65,7 +66,7 @@ public sealed class RunSession(RunFiles files, RunOptions options, long? resumeS
             log.Write(outcome.Kind == OutcomeKind.Failed ? LogEventLevel.Error : LogEventLevel.Information, "{Message:l}", outcome.Message);
             if (outcome.Kind == OutcomeKind.Stopped)
                 log.Information("Continue with: cliptrain resume {Directory}", files.Directory);
-            return outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : _signalExit;
+            return outcome.Kind == OutcomeKind.Failed ? ExitCodes.WorkerLost : _signalExit;
         }
 
         log.Information("Trained in {Seconds:F0} s; evaluating.", TimeProvider.System.GetElapsedTime(started).TotalSeconds);

@@ -75,8 +75,9 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
     {
         foreach (var (name, embedding_bD) in new[] { "image", "text" }.Zip(embeddings))
         {
-            var finite_b = embedding_bD.isfinite().to(float32).amin(1).AsSpan<float>().ToArray();
-            var culprits = batch.Keys.Where((_, i) => finite_b[i] == 0).ToArray();
+            // A sum is finite only when every term is.
+            var sums_b = embedding_bD.sum(1).to(CPU).AsSpan<float>().ToArray();
+            var culprits = batch.Keys.Where((_, i) => !float.IsFinite(sums_b[i])).ToArray();
             if (culprits.Length > 0)
                 return new NonFiniteException(state.Step + 1, group.Rank, $"the {name} embedding", culprits);
         }

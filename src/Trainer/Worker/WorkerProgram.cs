@@ -9,8 +9,8 @@ using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Runs;
-using ClipTrain.Trainer.Telemetry;
 using ClipTrain.Trainer.Training;
+using ExitCodes = ClipTrain.Trainer.Telemetry.ExitCodes;
 using static ClipTrain.Torch.torch;
 
 namespace ClipTrain.Trainer.Worker;
@@ -50,7 +50,7 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, long? resu
             await client.ReportAsync(place.Generation, outcome, state!.Step, message: null);
             return ExitCodes.Ok;
         }
-        catch (distributed.DistributedException error)
+        catch (DistributedException error)
         {
             var directive = await client.ReportAsync(place.Generation, WorkerOutcome.PeerLost, state?.Step ?? 0, error.Message);
             if (directive == Directive.SaveAloneAndExit && state is not null)

@@ -37,7 +37,7 @@ public class RetrievalTests
     public void Any_image_of_a_concept_answers_its_caption()
     {
         var texts = Identity(2);
-        var images = tensor([0f, 1, 1, 0, 0, 1]).view([3, 2]);
+        var images = tensor([0.6f, 0.8f, 1, 0, 0, 1]).view([3, 2]);
         var result = Retrieval.Measure(images, texts, [0, 0, 1]);
         Assert.Equal(1, result.TextToImage.R1);
         Assert.Equal(2 / 3.0, result.ImageToText.R1, 1e-9);

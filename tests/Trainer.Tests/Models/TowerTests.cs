@@ -17,7 +17,7 @@ public class TowerTests
 
         var ours = tower.EmbedPatches(images);
 
-        var expected = nn.functional.conv2d(images, model.Parameters["visual.conv1.weight"], strides: [8, 8]).flatten(2).transpose(1, 2).contiguous();
+        var expected = nn.functional.conv2d(images, model.Parameters["visual.conv1.weight"], stride: 8).flatten(2).transpose(1, 2).contiguous();
         Assert.Equal(expected.shape, ours.shape);
         Assert.InRange(Norms.RelativeDifference(ours.contiguous().AsSpan<float>(), expected.AsSpan<float>()), 0, 1e-6);
     }
@@ -41,7 +41,8 @@ public class TowerTests
         using var model = new ClipModel(TinyClip.Model, Precision.Fp32, 3);
         var batch = TinyClip.Batch(0, 6);
         var noisy = batch.Tokens_bL.clone();
-        var (tokens, ends) = (noisy.AsSpan<long>(), batch.Ends_b.AsSpan<long>());
+        var tokens = noisy.AsSpan<long>();
+        var ends = batch.Ends_b.AsSpan<long>();
         for (var i = 0; i < 6; i++)
             tokens[(int)((i * 20) + ends[i] + 1)..((i + 1) * 20)].Fill(5);
 
