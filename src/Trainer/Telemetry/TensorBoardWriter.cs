@@ -9,12 +9,13 @@ public sealed class TensorBoardWriter : IDisposable
     private readonly FileStream _stream;
     private readonly TimeProvider _time;
 
-    /// <param name="directory">Folder of the event files.</param>
+    /// <param name="directory">Folder of the event files; made when missing.</param>
     /// <param name="resumedStep">The step that the run goes on from: later ones in earlier files are marked as void. 0 for a new run.</param>
     /// <exception cref="IOException">The file cannot be made.</exception>
     public TensorBoardWriter(string directory, TimeProvider time, long resumedStep = 0)
     {
         _time = time;
+        Directory.CreateDirectory(directory);
         _stream = Create(directory, time.GetUtcNow().ToUnixTimeSeconds());
         Append(TensorBoardEvents.FileVersion(WallTime));
         if (resumedStep > 0)
