@@ -86,7 +86,8 @@ internal static class Training
             turn.Change(turn.State with { CheckpointWantedFrom = null });
         }
 
-        if (member.Status == MemberStatus.Saving)
+        // A periodic checkpoint may still have been on its way to disk when the worker was asked to save a newer state.
+        if (member.Status == MemberStatus.Saving && written.Step >= member.CommittedStep)
         {
             turn.Change(member with { Status = MemberStatus.Saved, LastHeard = turn.Now });
             Draining.Settle(turn);

@@ -182,6 +182,20 @@ public sealed class DrainingTests
     }
 
     [Fact]
+    public void An_older_checkpoint_that_is_still_on_its_way_does_not_end_the_saving()
+    {
+        var run = new RunScript(2).Form();
+        run.Exit(1, 1);
+        run.Report(0, WorkerOutcome.PeerLost, 9);
+        run.Written(0, 8);
+        Assert.Null(run.Outcome);
+        Assert.Equal(Directive.SaveAloneAndExit, run.DirectiveOf(0, 9));
+        run.Written(0, 9);
+
+        Assert.Equal("rank 1 (worker-1) exited with code 1; resumable from step 9: cliptrain resume demo", run.Outcome!.Message);
+    }
+
+    [Fact]
     public void A_survivor_that_dies_while_it_waits_leaves_the_choice_among_the_others()
     {
         var run = new RunScript(3).Form();

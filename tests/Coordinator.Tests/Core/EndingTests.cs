@@ -96,6 +96,26 @@ public sealed class EndingTests
     }
 
     [Fact]
+    public void A_stop_at_once_answers_survivors_that_wait()
+    {
+        var run = new RunScript(2).Form();
+        run.Report(0, WorkerOutcome.PeerLost, 5, "reset");
+        run.Stop(atOnce: true);
+        Assert.Equal(Directive.Abort, run.AnswerTo(0));
+    }
+
+    [Fact]
+    public void Workers_that_were_killed_on_purpose_are_no_failures()
+    {
+        var run = new RunScript(2).Form();
+        run.Stop(atOnce: true);
+        run.Exit(0, 137);
+        run.Exit(1, 137);
+        Assert.Empty(run.State.Failures);
+        Assert.Equal([137, 137], run.State.Members.Select(member => member.ExitCode));
+    }
+
+    [Fact]
     public void Nothing_changes_the_phase_of_a_run_that_has_ended()
     {
         var run = new RunScript(1).Form();

@@ -191,6 +191,20 @@ public sealed class CoordinatorHostTests
     }
 
     [Fact]
+    public async Task A_held_request_that_arrives_twice_is_answered_twice()
+    {
+        await using var fixture = await HostFixture.StartAsync(2);
+        var join = new RunMessage.Join(Core.RunScript.JoinRequest(0));
+        var (_, first) = await fixture.Run.SendAsync(join, ("worker-0", HeldCall.Join));
+        var (_, second) = await fixture.Run.SendAsync(join, ("worker-0", HeldCall.Join));
+
+        await fixture.Run.SendAsync(new RunMessage.Join(Core.RunScript.JoinRequest(1)), ("worker-1", HeldCall.Join));
+
+        Assert.Equal(0, Assert.IsType<RunReply.Assigned>(await first!).Assignment.Rank);
+        Assert.Equal(0, Assert.IsType<RunReply.Assigned>(await second!).Assignment.Rank);
+    }
+
+    [Fact]
     public async Task The_report_of_a_lost_peer_is_answered_when_it_is_decided_who_saves()
     {
         await using var fixture = await HostFixture.StartAsync(3);

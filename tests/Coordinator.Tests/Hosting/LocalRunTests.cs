@@ -54,7 +54,9 @@ public sealed class LocalRunTests : IDisposable
     [Fact]
     public async Task A_worker_that_hangs_is_killed_when_its_lease_ends_and_a_survivor_saves()
     {
-        var outcome = await RunAsync(2, "hang");
+        var options = Options(_directory.Path, 2, "hang", _observer) with { Timeouts = new RunTimeouts { Heartbeat = TimeSpan.FromSeconds(3) } };
+        await using var store = new BarrierRendezvous(2);
+        var outcome = await new LocalRun(options).RunAsync(store);
 
         Assert.Equal("rank 1 (worker-1) was not heard of for 3 s; resumable from step 4: cliptrain resume demo", outcome.Message);
         AssertNoneLeft(FileRunJournal.Read(_directory.File("state.json")));
@@ -90,6 +92,27 @@ public sealed class LocalRunTests : IDisposable
         Assert.Equal(OutcomeKind.Stopped, outcome.Kind);
         Assert.Equal($"stopped by Ctrl-C; resumable from step {outcome.LastCheckpoint!.Step}: cliptrain resume demo", outcome.Message);
         AssertNoneLeft(FileRunJournal.Read(_directory.File("state.json")));
+    }
+
+    [Theory]
+    [InlineData("-INT")]
+    [InlineData("-TERM")]
+    public async Task A_signal_to_all_processes_leaves_the_workers_able_to_stop_at_a_checkpoint(string signal)
+    {
+        var run = new LocalRun(Options(_directory.Path, 2, "endless", _observer));
+        await using var store = new BarrierRendezvous(2);
+        var running = run.RunAsync(store);
+        await _observer.WhenAsync(() => !_observer.Metrics.IsEmpty);
+        using (var kill = Process.Start("kill", [signal, .. _observer.States.Last().Members.Select(member => $"{member.ProcessId}")]))
+        {
+            await kill.WaitForExitAsync();
+        }
+
+        run.RequestStop("a signal");
+        var outcome = await running;
+
+        Assert.True(outcome.Kind == OutcomeKind.Stopped, outcome.Message);
+        Assert.NotNull(outcome.LastCheckpoint);
     }
 
     [Fact]
@@ -155,7 +178,6 @@ public sealed class LocalRunTests : IDisposable
         CodeVersion = "v1",
         ConfigHash = "hash1",
         Host = new CoordinatorHostOptions { Token = Token },
-        Timeouts = new RunTimeouts { Heartbeat = TimeSpan.FromSeconds(3) },
         Observer = observer,
         Launch = _ => new WorkerLaunch("dotnet", [typeof(LocalRunTests).Assembly.Location, "worker", behaviour]),
     };
