@@ -21,21 +21,21 @@ internal static class Departure
             turn.Change(member with { ExitCode = exited.ExitCode });
             if (exited.ExitCode != 0 && member.Status is MemberStatus.Completed or MemberStatus.Stopped)
             {
-                turn.Warn($"{member.Label} {ExitCodes.Describe(exited.ExitCode)}, after it had {member.Status.ToString().ToLowerInvariant()}");
+                turn.Warn($"{member.Label} {ExitDescription.Of(exited.ExitCode)}, after it had {member.Status.ToString().ToLowerInvariant()}");
             }
 
             return new RunReply.Accepted();
         }
 
         var when = turn.State.Phase == RunPhase.Forming ? " before the run was formed" : "";
-        Lose(turn, member with { ExitCode = exited.ExitCode, Status = MemberStatus.Exited }, FailureKind.Exited, ExitCodes.Describe(exited.ExitCode) + when, exited.LastLines);
+        Lose(turn, member with { ExitCode = exited.ExitCode, Status = MemberStatus.Exited }, FailureKind.Exited, ExitDescription.Of(exited.ExitCode) + when, exited.LastLines);
         return new RunReply.Accepted();
     }
 
-    public static void Failed(Turn turn, Member heard, string? message)
+    public static void Failed(Turn turn, Member heard, WorkerReport report)
     {
         turn.Do(new RunEffect.DismissWorker(heard.WorkerId));
-        Lose(turn, heard with { Status = MemberStatus.Failed }, FailureKind.Reported, message ?? "failed without saying why", []);
+        Lose(turn, heard with { Status = MemberStatus.Failed }, FailureKind.Reported, report.Message ?? "failed without saying why", [], report.ExitCode);
     }
 
     public static void PeerLost(Turn turn, Member heard, string? message) =>
@@ -48,10 +48,10 @@ internal static class Departure
         Lose(turn, member with { Status = MemberStatus.Lost }, FailureKind.Unheard, text, []);
     }
 
-    private static void Lose(Turn turn, Member next, FailureKind kind, string text, IReadOnlyList<string> lastLines)
+    private static void Lose(Turn turn, Member next, FailureKind kind, string text, IReadOnlyList<string> lastLines, int? exitCode = null)
     {
         turn.Change(next);
-        turn.Change(turn.State with { Failures = [.. turn.State.Failures, new WorkerFailure(next.WorkerId, kind, text, lastLines)] });
+        turn.Change(turn.State with { Failures = [.. turn.State.Failures, new WorkerFailure(next.WorkerId, kind, text, lastLines, exitCode)] });
         switch (turn.State.Phase)
         {
             case RunPhase.Forming:

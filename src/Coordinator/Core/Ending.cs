@@ -61,6 +61,6 @@ internal static class Ending
             }
         }
 
-        turn.Do(new RunEffect.EndRun(new RunOutcome(kind, message, turn.State.LastCheckpoint)));
+        turn.Do(new RunEffect.EndRun(new RunOutcome(kind, message, turn.State.LastCheckpoint, turn.State.Failures.Count > 0 ? FailureText.Root(turn.State).ExitCode : null)));
     }
 }

@@ -14,9 +14,8 @@ internal static class FailureText
     /// </summary>
     public static string Cause(RunState state)
     {
-        var causes = state.Failures.Where(failure => failure.Kind != FailureKind.CollectiveFailed).ToList();
-        var first = causes.Count > 0 ? causes[0] : state.Failures[0];
-        var further = causes.Skip(1).Where(failure => !string.Equals(failure.Text, first.Text, StringComparison.Ordinal)).ToList();
+        var first = Root(state);
+        var further = state.Failures.Where(failure => failure.Kind != FailureKind.CollectiveFailed).Skip(1).Where(failure => !string.Equals(failure.Text, first.Text, StringComparison.Ordinal)).ToList();
         var text = new StringBuilder(Describe(state, first));
         foreach (var other in further.Take(MostFurtherCauses))
         {
@@ -35,6 +34,10 @@ internal static class FailureText
 
         return text.ToString();
     }
+
+    /// <summary>The first failure that is a cause and not a consequence.</summary>
+    public static WorkerFailure Root(RunState state) =>
+        state.Failures.FirstOrDefault(failure => failure.Kind != FailureKind.CollectiveFailed) ?? state.Failures[0];
 
     public static string Resumable(RunState state) => state.LastCheckpoint is { } checkpoint
         ? $"resumable from step {checkpoint.Step}: cliptrain resume {state.Spec.RunId}"

@@ -44,7 +44,8 @@ public enum WorkerOutcome
 }
 
 /// <summary>Sent when a worker's loop ends; the answer is a directive (after PeerLost: save alone, or abort).</summary>
-public sealed record WorkerReport(string WorkerId, int Generation, WorkerOutcome Outcome, long CommittedStep, string? Message);
+/// <param name="ExitCode">After Failed: the code with which the run's program should exit, which tells scripts the kind of failure.</param>
+public sealed record WorkerReport(string WorkerId, int Generation, WorkerOutcome Outcome, long CommittedStep, string? Message, int? ExitCode = null);
 
 /// <summary>A checkpoint that is whole on disk.</summary>
 public sealed record CheckpointWritten(string WorkerId, long Step, string Directory);

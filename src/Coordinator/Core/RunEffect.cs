@@ -49,4 +49,5 @@ public enum OutcomeKind
 }
 
 /// <summary>How a run ended. The message says why and, unless it completed, from which step it can be resumed.</summary>
-public sealed record RunOutcome(OutcomeKind Kind, string Message, CheckpointMark? LastCheckpoint);
+/// <param name="ExitCode">After a failure: the exit code that the worker at its root named.</param>
+public sealed record RunOutcome(OutcomeKind Kind, string Message, CheckpointMark? LastCheckpoint, int? ExitCode = null);

@@ -100,7 +100,8 @@ public enum FailureKind
 }
 
 /// <summary>One thing that went wrong with one worker, in order of arrival.</summary>
-public sealed record WorkerFailure(string WorkerId, FailureKind Kind, string Text, IReadOnlyList<string> LastLines);
+/// <param name="ExitCode">The code with which the run's program should exit, where the worker named one.</param>
+public sealed record WorkerFailure(string WorkerId, FailureKind Kind, string Text, IReadOnlyList<string> LastLines, int? ExitCode = null);
 
 /// <summary>Everything that the coordinator knows of a run. Serialisable; changed by <see cref="RunMachine"/> alone.</summary>
 public sealed record RunState

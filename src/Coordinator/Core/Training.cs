@@ -46,7 +46,7 @@ internal static class Training
             switch (report.Outcome)
             {
                 case WorkerOutcome.Failed:
-                    Departure.Failed(turn, heard, report.Message);
+                    Departure.Failed(turn, heard, report);
                     break;
                 case WorkerOutcome.PeerLost when member.Status == MemberStatus.Training:
                     Departure.PeerLost(turn, heard, report.Message);

@@ -84,8 +84,8 @@ public sealed class CoordinatorClient : IDisposable
     /// <summary>Reports how training ended. After PeerLost the answer comes when it is decided which survivor saves.</summary>
     /// <exception cref="CoordinatorRefusedException">The report is of another generation.</exception>
     /// <exception cref="CoordinatorLostException">The coordinator cannot be reached.</exception>
-    public async Task<Directive> ReportAsync(int generation, WorkerOutcome outcome, long committedStep, string? message, CancellationToken cancellationToken = default) =>
-        (await CallAsync("report", new WorkerReport(WorkerId, generation, outcome, committedStep, message), CoordinatorJson.Default.WorkerReport, CoordinatorJson.Default.DirectiveAnswer, RetryFor, cancellationToken))!.Directive;
+    public async Task<Directive> ReportAsync(int generation, WorkerOutcome outcome, long committedStep, string? message, int? exitCode = null, CancellationToken cancellationToken = default) =>
+        (await CallAsync("report", new WorkerReport(WorkerId, generation, outcome, committedStep, message, exitCode), CoordinatorJson.Default.WorkerReport, CoordinatorJson.Default.DirectiveAnswer, RetryFor, cancellationToken))!.Directive;
 
     /// <summary>Tells of a checkpoint that is whole on disk. It counts when this call has ended.</summary>
     /// <exception cref="CoordinatorLostException">The coordinator cannot be reached.</exception>

@@ -11,13 +11,11 @@ public static class EvalCommand
 {
     public static Command Create()
     {
-        var run = new Argument<string>("RUN") { Description = "The run's directory." };
+        var run = new Argument<string>("RUN") { Description = "The run's directory, or its name under runs/." };
         var command = new Command("eval", "Evaluate a run's newest checkpoint and print its summary.") { run };
         command.SetAction(parsed =>
         {
-            var files = new RunFiles(parsed.GetRequiredValue(run));
-            if (!File.Exists(files.Config))
-                throw new UsageException($"{files.Directory} is not a run: it has no config.yaml.");
+            var files = RunFiles.Find(parsed.GetRequiredValue(run));
             using var log = LogSetup.Create(AnsiConsole.Console, files.Log);
             return RunReport.EvaluateAndWrite(files, RunConfig.Load(files.Config, []).Options, log);
         });

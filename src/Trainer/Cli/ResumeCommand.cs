@@ -8,7 +8,7 @@ public static class ResumeCommand
 {
     public static Command Create()
     {
-        var run = new Argument<string>("RUN") { Description = "The run's directory." };
+        var run = new Argument<string>("RUN") { Description = "The run's directory, or its name under runs/." };
         var step = new Option<long?>("--step") { Description = "Continue from the checkpoint of this step in place of the newest." };
         var command = new Command("resume", "Continue a run from a checkpoint.") { run, step };
         command.SetAction(parsed => RunSession.Resume(parsed.GetRequiredValue(run), parsed.GetValue(step)).RunAsync());

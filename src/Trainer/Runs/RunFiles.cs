@@ -1,3 +1,4 @@
+using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Telemetry;
 
 namespace ClipTrain.Trainer.Runs;
@@ -10,6 +11,14 @@ public sealed record RunFiles(string Directory)
 
     /// <summary>The training corpus as it was found when the run began.</summary>
     public string Manifest => Path.Combine(Directory, "manifest.json");
+
+    /// <summary>The run of a directory, or of a name in the usual place.</summary>
+    /// <exception cref="UsageException">There is no such run.</exception>
+    public static RunFiles Find(string directoryOrName) =>
+        new[] { directoryOrName, Path.Combine(new OutputOptions().Directory, directoryOrName) }
+            .Select(directory => new RunFiles(directory))
+            .FirstOrDefault(files => File.Exists(files.Config))
+        ?? throw new UsageException($"{directoryOrName} is not a run: neither it nor {Path.Combine(new OutputOptions().Directory, directoryOrName)} has a config.yaml.");
 
     public string Checkpoints => Path.Combine(Directory, "checkpoints");
 

@@ -10,7 +10,6 @@ using Serilog;
 using Serilog.Events;
 using Serilog.Extensions.Logging;
 using Spectre.Console;
-using ExitCodes = ClipTrain.Trainer.Telemetry.ExitCodes;
 
 namespace ClipTrain.Trainer.Runs;
 
@@ -40,11 +39,9 @@ public sealed class RunSession(RunFiles files, RunOptions options, long? resumeS
     /// <summary>Continues a run from its newest checkpoint that is whole, or from the one of a given step.</summary>
     /// <exception cref="UsageException">There is no such run.</exception>
     /// <exception cref="CheckpointException">There is no such checkpoint.</exception>
-    public static RunSession Resume(string directory, long? step)
+    public static RunSession Resume(string run, long? step)
     {
-        var files = new RunFiles(directory);
-        if (!File.Exists(files.Config))
-            throw new UsageException($"{directory} is not a run: it has no config.yaml.");
+        var files = RunFiles.Find(run);
         var options = RunConfig.Load(files.Config, []).Options;
         var steps = new CheckpointDirectory(files.Checkpoints).Steps();
         if (step is { } wanted && !steps.Contains(wanted))
@@ -66,7 +63,7 @@ public sealed class RunSession(RunFiles files, RunOptions options, long? resumeS
             log.Write(outcome.Kind == OutcomeKind.Failed ? LogEventLevel.Error : LogEventLevel.Information, "{Message:l}", outcome.Message);
             if (outcome.Kind == OutcomeKind.Stopped)
                 log.Information("Continue with: cliptrain resume {Directory}", files.Directory);
-            return outcome.Kind == OutcomeKind.Failed ? ExitCodes.WorkerLost : _signalExit;
+            return outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : _signalExit;
         }
 
         log.Information("Trained in {Seconds:F0} s; evaluating.", TimeProvider.System.GetElapsedTime(started).TotalSeconds);
@@ -82,7 +79,7 @@ public sealed class RunSession(RunFiles files, RunOptions options, long? resumeS
         var checkpoints = new CheckpointDirectory(files.Checkpoints);
         var run = new LocalRun(new LocalRunOptions
         {
-            RunId = files.Directory,
+            RunId = options.Name,
             RunDirectory = files.Directory,
             Workers = options.Cluster.Workers,
             CodeVersion = ProgramVersion.Text,

@@ -9,8 +9,8 @@ using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Runs;
+using ClipTrain.Trainer.Telemetry;
 using ClipTrain.Trainer.Training;
-using ExitCodes = ClipTrain.Trainer.Telemetry.ExitCodes;
 using static ClipTrain.Torch.torch;
 
 namespace ClipTrain.Trainer.Worker;
@@ -59,7 +59,7 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, long? resu
         }
         catch (Exception error) when (Failure.ExitCodeOf(error) is { } code)
         {
-            await client.ReportAsync(place.Generation, WorkerOutcome.Failed, state?.Step ?? 0, error.Message);
+            await client.ReportAsync(place.Generation, WorkerOutcome.Failed, state?.Step ?? 0, error.Message, code);
             return code;
         }
         finally

@@ -317,5 +317,5 @@ public sealed class DrainingTests
     [InlineData(135, "crashed (SIGBUS); is a disk or /dev/shm full?")]
     [InlineData(143, "was terminated (SIGTERM)")]
     [InlineData(255, "exited with code 255")]
-    public void Exit_codes_are_told_in_words(int code, string text) => Assert.Equal(text, ExitCodes.Describe(code));
+    public void Exit_codes_are_told_in_words(int code, string text) => Assert.Equal(text, ExitDescription.Of(code));
 }

@@ -1,9 +1,9 @@
 namespace ClipTrain.Coordinator.Core;
 
 /// <summary>Exit codes in words. A process that a signal n ended shows as 128 + n.</summary>
-public static class ExitCodes
+public static class ExitDescription
 {
-    public static string Describe(int exitCode) => exitCode switch
+    public static string Of(int exitCode) => exitCode switch
     {
         0 => "exited without reporting an outcome (exit code 0)",
         128 + 4 => "crashed (SIGILL); was it built for another processor?",
