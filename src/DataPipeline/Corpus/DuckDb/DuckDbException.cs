@@ -1,4 +1,0 @@
-namespace ClipTrain.DataPipeline.Corpus.DuckDb;
-
-/// <summary>An error of DuckDB, in its own words.</summary>
-public sealed class DuckDbException(string message) : Exception(message);
