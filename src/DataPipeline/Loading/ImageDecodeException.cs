@@ -1,3 +1,0 @@
-namespace ClipTrain.DataPipeline.Loading;
-
-public sealed class ImageDecodeException(string message) : Exception(message);
