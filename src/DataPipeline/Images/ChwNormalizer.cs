@@ -19,8 +19,6 @@ internal sealed unsafe class ChwNormalizer
     /// <summary>Writes three planes of <paramref name="pixels"/> values each: [3, pixels].</summary>
     public void Normalize(byte* rgbx, int pixels, Span<float> chw)
     {
-        if (chw.Length < 3 * pixels)
-            throw new ArgumentException($"the span has room for {chw.Length} values, {3 * pixels} are written", nameof(chw));
         fixed (float* planes = chw)
         {
             for (var c = 0; c < 3; c++)

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
@@ -7,15 +6,17 @@ namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
 /// Encoded image to model input, as open_clip prepares it: a random resized crop in training; the short side resized and
-/// the centre cut out in evaluation; bicubic, then normalised. Converted to RGB first, EXIF orientation ignored. Any
-/// number of threads.
+/// the centre cut out in evaluation; bicubic, then normalised. Converted to RGB first, EXIF orientation ignored. For one
+/// thread at a time.
 /// </summary>
-public sealed class ClipImageTransform : IImageTransform
+public sealed unsafe class ClipImageTransform : IImageTransform
 {
     private readonly ImageTransformOptions _options;
     private readonly ChwNormalizer _normalizer;
-    private readonly ConcurrentBag<Workspace> _idle = [];
-    private volatile bool _disposed;
+    private readonly ImageDecoder _decoder = new();
+    private readonly PixelBuffer _image = new();
+    private readonly BicubicResampler _resampler = new();
+    private byte* _resized;
 
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public ClipImageTransform(ImageTransformOptions options)
@@ -23,6 +24,7 @@ public sealed class ClipImageTransform : IImageTransform
         ImageTransformOptions.Validate(options);
         _options = options;
         _normalizer = new ChwNormalizer(options.Mean, options.Std);
+        _resized = (byte*)NativeMemory.AlignedAlloc((nuint)((Size * Size * PixelBuffer.BytesPerPixel) + BicubicResampler.RowSlack), 64);
     }
 
     public int Size => _options.Size;
@@ -31,43 +33,45 @@ public sealed class ClipImageTransform : IImageTransform
     /// <exception cref="ImageDecodeException">The bytes are no image that can be decoded.</exception>
     public void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random, Span<float> chw)
     {
-        var workspace = Rent();
-        try
-        {
-            workspace.Decoder.Decode(encoded, workspace.Image);
-            var box = RandomResizedCrop.Draw(workspace.Image.Width, workspace.Image.Height, _options, ref random);
-            Finish(workspace, box, Size, Size, 0, 0, chw);
-        }
-        finally
-        {
-            Return(workspace);
-        }
+        Decode(encoded, chw);
+        var box = RandomResizedCrop.Draw(_image.Width, _image.Height, _options, ref random);
+        Finish(box, Size, Size, chw);
     }
 
     /// <summary>The middle square of the image, resized to [3, Size, Size] and normalised. Sizes are rounded as torchvision's Resize and CenterCrop round them.</summary>
     /// <exception cref="ImageDecodeException">The bytes are no image that can be decoded.</exception>
     public void Evaluate(ReadOnlySpan<byte> encoded, Span<float> chw)
     {
-        var workspace = Rent();
-        try
-        {
-            workspace.Decoder.Decode(encoded, workspace.Image);
-            int width = workspace.Image.Width, height = workspace.Image.Height;
-            var longSide = LongSide(width, height);
-            var (scaledWidth, scaledHeight) = width <= height ? (Size, longSide) : (longSide, Size);
-            Finish(workspace, new PixelBox(0, 0, width, height), scaledWidth, scaledHeight, CentreOffset(scaledWidth), CentreOffset(scaledHeight), chw);
-        }
-        finally
-        {
-            Return(workspace);
-        }
+        Decode(encoded, chw);
+        int width = _image.Width, height = _image.Height, longSide = LongSide(width, height);
+        var (scaledWidth, scaledHeight) = width <= height ? (Size, longSide) : (longSide, Size);
+        Finish(new PixelBox(0, 0, width, height), scaledWidth, scaledHeight, chw);
     }
 
     public void Dispose()
     {
-        _disposed = true;
-        while (_idle.TryTake(out var workspace))
-            workspace.Dispose();
+        _decoder.Dispose();
+        _image.Dispose();
+        _resampler.Dispose();
+        NativeMemory.AlignedFree(_resized);
+        _resized = null;
+    }
+
+    private void Decode(ReadOnlySpan<byte> encoded, Span<float> chw)
+    {
+        ObjectDisposedException.ThrowIf(_resized is null, this);
+        if (chw.Length != 3 * Size * Size)
+            throw new ArgumentException($"the span has {chw.Length} values, an image has 3 × {Size} × {Size}", nameof(chw));
+        _decoder.Decode(encoded, _image);
+    }
+
+    /// <summary>Resizes the box to scaledWidth × scaledHeight, of which the middle is the result.</summary>
+    private void Finish(PixelBox box, int scaledWidth, int scaledHeight, Span<float> chw)
+    {
+        var window = new PixelBox(CentreOffset(scaledWidth), CentreOffset(scaledHeight), Size, Size);
+        _resampler.Resample(_image, box, scaledWidth, scaledHeight, window, _resized);
+        _normalizer.Normalize(_resized, Size * Size, chw);
+        _image.Trim();
     }
 
     /// <summary>torchvision's int(size · long / short).</summary>
@@ -78,47 +82,4 @@ public sealed class ClipImageTransform : IImageTransform
     }
 
     private int CentreOffset(int scaled) => (int)Math.Round((scaled - Size) / 2.0);
-
-    private unsafe void Finish(Workspace workspace, PixelBox box, int scaledWidth, int scaledHeight, int x, int y, Span<float> chw)
-    {
-        var pixels = workspace.Resized;
-        workspace.Resampler.Resample(workspace.Image, box, scaledWidth, scaledHeight, new PixelBox(x, y, Size, Size), pixels);
-        _normalizer.Normalize(pixels, Size * Size, chw);
-    }
-
-    private Workspace Rent()
-    {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        return _idle.TryTake(out var workspace) ? workspace : new Workspace(Size);
-    }
-
-    private void Return(Workspace workspace)
-    {
-        workspace.Image.Trim();
-        if (_disposed)
-            workspace.Dispose();
-        else
-            _idle.Add(workspace);
-    }
-
-    /// <summary>What one thread needs while it prepares an image.</summary>
-    private sealed unsafe class Workspace(int size) : IDisposable
-    {
-        public ImageDecoder Decoder { get; } = new();
-
-        public PixelBuffer Image { get; } = new();
-
-        public BicubicResampler Resampler { get; } = new();
-
-        public byte* Resized { get; private set; } = (byte*)NativeMemory.AlignedAlloc((nuint)((size * size * PixelBuffer.BytesPerPixel) + BicubicResampler.RowSlack), 64);
-
-        public void Dispose()
-        {
-            Decoder.Dispose();
-            Image.Dispose();
-            Resampler.Dispose();
-            NativeMemory.AlignedFree(Resized);
-            Resized = null;
-        }
-    }
 }

@@ -2,11 +2,25 @@ using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Loading;
 
+/// <summary>
+/// Turns an encoded image into the image tower's input: 3 planes (red, green, blue) of <see cref="Size"/> × <see cref="Size"/>
+/// normalised floats. Not thread-safe: a loader makes one for each of its threads.
+/// </summary>
 public interface IImageTransform : IDisposable
 {
+    /// <summary>Side of the output in pixels.</summary>
     int Size { get; }
 
+    /// <summary>The training view of an image; every random choice is drawn from <paramref name="random"/>.</summary>
+    /// <param name="encoded">The image file's bytes.</param>
+    /// <param name="random">Randomness of this sample in this epoch.</param>
+    /// <param name="chw">Receives [3, Size, Size].</param>
+    /// <exception cref="ImageDecodeException">The bytes are not a usable image.</exception>
     void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random, Span<float> chw);
 
+    /// <summary>The evaluation view of an image, without randomness.</summary>
+    /// <param name="encoded">The image file's bytes.</param>
+    /// <param name="chw">Receives [3, Size, Size].</param>
+    /// <exception cref="ImageDecodeException">The bytes are not a usable image.</exception>
     void Evaluate(ReadOnlySpan<byte> encoded, Span<float> chw);
 }

@@ -80,21 +80,6 @@ public sealed class ClipImageTransformTests(PillowReference reference)
     }
 
     [Fact]
-    public void Threads_share_one_transform_and_agree()
-    {
-        using var transform = new ClipImageTransform(new ImageTransformOptions(48));
-        var jpeg = reference.Encoded("transform-300x200.jpg");
-        var expected = new float[3 * 48 * 48];
-        transform.Evaluate(jpeg, expected);
-        Parallel.For(0, 100, new ParallelOptions { MaxDegreeOfParallelism = 4 }, _ =>
-        {
-            var chw = new float[3 * 48 * 48];
-            transform.Evaluate(jpeg, chw);
-            Assert.True(expected.AsSpan().SequenceEqual(chw));
-        });
-    }
-
-    [Fact]
     public void A_bad_image_is_an_error_and_the_next_one_is_unharmed()
     {
         using var transform = new ClipImageTransform(new ImageTransformOptions(32));
@@ -107,7 +92,7 @@ public sealed class ClipImageTransformTests(PillowReference reference)
     }
 
     [Fact]
-    public void A_span_without_room_for_the_result_is_refused()
+    public void A_span_of_another_size_than_the_result_is_refused()
     {
         using var transform = new ClipImageTransform(new ImageTransformOptions(32));
         Assert.Throws<ArgumentException>(() => transform.Evaluate(reference.Encoded("420.jpg"), new float[(3 * 32 * 32) - 1]));

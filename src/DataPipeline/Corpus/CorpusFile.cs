@@ -1,0 +1,21 @@
+namespace ClipTrain.DataPipeline.Corpus;
+
+/// <summary>One Parquet file of a corpus.</summary>
+/// <param name="Path">Full path.</param>
+/// <param name="Bytes">Size of the file.</param>
+/// <param name="Rows">Rows in all its row groups.</param>
+/// <param name="RowGroups">Rows of each row group, in the file's order.</param>
+public sealed record CorpusFile(string Path, long Bytes, long Rows, IReadOnlyList<int> RowGroups);
+
+/// <summary>A column that every file of a corpus has.</summary>
+/// <param name="Name">Its name as the first file spells it.</param>
+/// <param name="Type">Its type in the first file, as DuckDB names it.</param>
+public sealed record CorpusColumn(string Name, string Type)
+{
+    public override string ToString() => $"{Name} ({Type})";
+}
+
+/// <summary>Where a sample's image or caption comes from.</summary>
+/// <param name="Name">The column.</param>
+/// <param name="Expression">The SQL that selects its bytes or its text.</param>
+public sealed record CorpusSource(string Name, string Expression);

@@ -1,0 +1,114 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using ClipTrain.DataPipeline.Corpus.DuckDb;
+using ClipTrain.DataPipeline.Corpus.Parquet;
+
+namespace ClipTrain.DataPipeline.Corpus;
+
+/// <summary>
+/// A corpus: its files in order, and where image and caption are found in them. Samples are numbered through all files;
+/// the number depends on the files' order only, so it is the same on every worker.
+/// </summary>
+public sealed class CorpusManifest
+{
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+
+    private readonly ReadGroup[] _groups;
+
+    [JsonConstructor]
+    public CorpusManifest(IReadOnlyList<CorpusFile> files, IReadOnlyList<CorpusColumn> columns, CorpusSource image, CorpusSource? caption, string hash)
+    {
+        (Files, Columns, Image, Caption, Hash) = (files, columns, image, caption, hash);
+        _groups = ReadGroup.Cut(files);
+        SampleCount = files.Sum(f => f.Rows);
+        GroupRows = Array.ConvertAll(_groups, g => g.Rows);
+    }
+
+    /// <summary>The files, in the order of their full paths.</summary>
+    public IReadOnlyList<CorpusFile> Files { get; }
+
+    /// <summary>The columns that all files have.</summary>
+    public IReadOnlyList<CorpusColumn> Columns { get; }
+
+    /// <summary>Where the image bytes are.</summary>
+    public CorpusSource Image { get; }
+
+    /// <summary>Where the caption is; null if the corpus was opened without.</summary>
+    public CorpusSource? Caption { get; }
+
+    /// <summary>
+    /// SHA-256 (hexadecimal) of what the samples and their order depend on: the chosen columns, and each file's name without
+    /// folder, size, row count and Parquet metadata. A resumed run compares it to refuse a changed corpus.
+    /// </summary>
+    public string Hash { get; }
+
+    /// <summary>Rows in all files.</summary>
+    [JsonIgnore]
+    public long SampleCount { get; }
+
+    /// <summary>Rows of each group that is read and shuffled as a whole: the row groups, those of more than 2,048 rows cut in parts.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<int> GroupRows { get; }
+
+    internal ReadOnlySpan<ReadGroup> Groups => _groups;
+
+    /// <summary>Looks at every file's metadata; reads no images.</summary>
+    /// <param name="pathsFoldersOrGlobs">Parquet files, folders of them, or globs.</param>
+    /// <param name="imageColumn">The image column, or null to find it by its usual names.</param>
+    /// <param name="captionColumn">The caption column, or null to find it by its usual names.</param>
+    /// <param name="captionRequired">False for a corpus that may have no captions, such as a labelled one.</param>
+    /// <exception cref="CorpusException">Something is missing, damaged or unclear; the message says what to do.</exception>
+    public static CorpusManifest Create(
+        IReadOnlyList<string> pathsFoldersOrGlobs, string? imageColumn = null, string? captionColumn = null, bool captionRequired = true)
+    {
+        using var connection = new DuckDbConnection();
+        return new ManifestBuilder(imageColumn, captionColumn, captionRequired)
+            .Build(CorpusPaths.Expand(connection, pathsFoldersOrGlobs).Select(path => ParquetInspector.Describe(connection, path)));
+    }
+
+    /// <summary>The file and the row in it (from 0) of a sample.</summary>
+    public (string File, long Row) Locate(long index)
+    {
+        var group = _groups[GroupOf(index)];
+        return (Files[group.File].Path, group.FirstRow + index - group.FirstIndex);
+    }
+
+    /// <summary>A sample's name in reports, <c>file:row</c>.</summary>
+    public string Key(long index)
+    {
+        var (file, row) = Locate(index);
+        return $"{file}:{row}";
+    }
+
+    public void Save(string path) => File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(this, Json));
+
+    /// <exception cref="CorpusException">The file is not a manifest.</exception>
+    public static CorpusManifest Load(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<CorpusManifest>(File.ReadAllBytes(path), Json) ?? throw new JsonException("it is null");
+        }
+        catch (Exception e) when (e is JsonException or IOException)
+        {
+            throw new CorpusException($"{path} cannot be read as a corpus manifest: {e.Message}", e);
+        }
+    }
+
+    internal int GroupOf(long index)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, SampleCount);
+        int low = 0, high = _groups.Length - 1;
+        while (low < high)
+        {
+            var middle = (low + high + 1) >>> 1;
+            if (_groups[middle].FirstIndex <= index)
+                low = middle;
+            else
+                high = middle - 1;
+        }
+
+        return low;
+    }
+}

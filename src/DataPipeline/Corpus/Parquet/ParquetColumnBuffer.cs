@@ -1,0 +1,85 @@
+using System.Buffers;
+using System.Buffers.Binary;
+
+namespace ClipTrain.DataPipeline.Corpus.Parquet;
+
+/// <summary>The values of one optional BYTE_ARRAY column in the row group that is being filled.</summary>
+/// <param name="name">The column's name.</param>
+/// <param name="isText">UTF-8 text, or plain bytes.</param>
+internal sealed class ParquetColumnBuffer(string name, bool isText)
+{
+    private readonly ArrayBufferWriter<byte> _values = new();
+    private readonly List<bool> _present = [];
+
+    public string Name => name;
+
+    public bool IsText => isText;
+
+    public int Bytes => _values.WrittenCount;
+
+    public int Nulls { get; private set; }
+
+    public void AddNull()
+    {
+        _present.Add(false);
+        Nulls++;
+    }
+
+    /// <summary>Adds a value in PLAIN encoding: 4 bytes of length, then the bytes.</summary>
+    public void Add(ReadOnlySpan<byte> value)
+    {
+        var target = _values.GetSpan(sizeof(uint) + value.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(target, value.Length);
+        value.CopyTo(target[sizeof(uint)..]);
+        _values.Advance(sizeof(uint) + value.Length);
+        _present.Add(true);
+    }
+
+    /// <summary>The column chunk: one data page with its header, uncompressed.</summary>
+    public void WritePage(Stream output)
+    {
+        var levels = DefinitionLevels();
+        var header = new ArrayBufferWriter<byte>();
+        var size = sizeof(int) + levels.WrittenCount + _values.WrittenCount;
+        var thrift = new ThriftCompactWriter(header);
+        thrift.Int32(1, 0); // type: DATA_PAGE
+        thrift.Int32(2, size); // uncompressed_page_size
+        thrift.Int32(3, size); // compressed_page_size
+        thrift.Struct(5, () => // data_page_header
+        {
+            thrift.Int32(1, _present.Count); // num_values, nulls included
+            thrift.Int32(2, ParquetWriter.EncodingPlain);
+            thrift.Int32(3, ParquetWriter.EncodingRle); // definition levels
+            thrift.Int32(4, ParquetWriter.EncodingRle); // repetition levels, of which a flat column has none
+        });
+        thrift.End();
+        Span<byte> levelBytes = stackalloc byte[sizeof(int)];
+        BinaryPrimitives.WriteInt32LittleEndian(levelBytes, levels.WrittenCount);
+        output.Write(header.WrittenSpan);
+        output.Write(levelBytes);
+        output.Write(levels.WrittenSpan);
+        output.Write(_values.WrittenSpan);
+    }
+
+    public void Clear()
+    {
+        _values.ResetWrittenCount();
+        _present.Clear();
+        Nulls = 0;
+    }
+
+    /// <summary>1 where there is a value, 0 where it is null, as runs of the RLE hybrid encoding with a bit width of 1.</summary>
+    private ArrayBufferWriter<byte> DefinitionLevels()
+    {
+        var levels = new ArrayBufferWriter<byte>();
+        for (int start = 0, end; start < _present.Count; start = end)
+        {
+            for (end = start + 1; end < _present.Count && _present[end] == _present[start];)
+                end++;
+            ThriftCompactWriter.WriteVarint(levels, (ulong)(end - start) << 1);
+            levels.Write([_present[start] ? (byte)1 : (byte)0]);
+        }
+
+        return levels;
+    }
+}

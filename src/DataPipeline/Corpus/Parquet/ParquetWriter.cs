@@ -1,0 +1,112 @@
+using System.Buffers;
+using System.Buffers.Binary;
+
+namespace ClipTrain.DataPipeline.Corpus.Parquet;
+
+/// <summary>
+/// Writes a Parquet file of optional BYTE_ARRAY columns: PLAIN encoding, uncompressed, one page a column chunk
+/// (https://github.com/apache/parquet-format). Its row groups are exactly as large as asked; DuckDB's own writer rounds
+/// them up to 2,048 rows, too many for random access to images.
+/// </summary>
+internal sealed class ParquetWriter
+{
+    public const int EncodingPlain = 0, EncodingRle = 3;
+    private const int TypeByteArray = 6, RepetitionOptional = 1, ConvertedUtf8 = 0, CodecUncompressed = 0;
+
+    private readonly Stream _output;
+    private readonly IReadOnlyList<ParquetColumnBuffer> _columns;
+    private readonly List<RowGroupMetadata> _rowGroups = [];
+
+    public ParquetWriter(Stream output, IReadOnlyList<ParquetColumnBuffer> columns)
+    {
+        (_output, _columns) = (output, columns);
+        output.Write("PAR1"u8);
+    }
+
+    /// <summary>Writes what the columns hold as one row group of so many rows, and empties them.</summary>
+    public void WriteRowGroup(int rows)
+    {
+        var chunks = new List<ChunkMetadata>();
+        foreach (var column in _columns)
+        {
+            var offset = _output.Position;
+            column.WritePage(_output);
+            chunks.Add(new ChunkMetadata(column.Name, offset, _output.Position - offset, rows, column.Nulls));
+            column.Clear();
+        }
+
+        _rowGroups.Add(new RowGroupMetadata(rows, chunks));
+    }
+
+    /// <summary>Writes the metadata, which ends the file.</summary>
+    public void Finish()
+    {
+        var footer = new ArrayBufferWriter<byte>();
+        WriteFileMetadata(new ThriftCompactWriter(footer));
+        Span<byte> length = stackalloc byte[sizeof(int)];
+        BinaryPrimitives.WriteInt32LittleEndian(length, footer.WrittenCount);
+        _output.Write(footer.WrittenSpan);
+        _output.Write(length);
+        _output.Write("PAR1"u8);
+    }
+
+    // The numbers are the field ids of parquet.thrift.
+    private void WriteFileMetadata(ThriftCompactWriter thrift)
+    {
+        thrift.Int32(1, 1); // version
+        thrift.StructList<ParquetColumnBuffer?>(2, [null, .. _columns], column => WriteSchemaElement(thrift, column));
+        thrift.Int64(3, _rowGroups.Sum(g => (long)g.Rows)); // num_rows
+        thrift.StructList(4, _rowGroups, rowGroup => WriteRowGroupMetadata(thrift, rowGroup));
+        thrift.Text(6, "ClipTrain"); // created_by
+        thrift.End();
+    }
+
+    private void WriteSchemaElement(ThriftCompactWriter thrift, ParquetColumnBuffer? column)
+    {
+        if (column is null)
+        {
+            thrift.Text(4, "schema"); // the root
+            thrift.Int32(5, _columns.Count); // num_children
+            return;
+        }
+
+        thrift.Int32(1, TypeByteArray);
+        thrift.Int32(3, RepetitionOptional);
+        thrift.Text(4, column.Name);
+        if (!column.IsText)
+            return;
+        thrift.Int32(6, ConvertedUtf8);
+        thrift.Struct(10, () => thrift.Struct(1, () => { })); // logicalType: STRING
+    }
+
+    private static void WriteRowGroupMetadata(ThriftCompactWriter thrift, RowGroupMetadata rowGroup)
+    {
+        var bytes = rowGroup.Chunks.Sum(c => c.Bytes);
+        thrift.StructList(1, rowGroup.Chunks, chunk => WriteChunkMetadata(thrift, chunk));
+        thrift.Int64(2, bytes); // total_byte_size
+        thrift.Int64(3, rowGroup.Rows); // num_rows
+        thrift.Int64(5, rowGroup.Chunks[0].Offset); // file_offset
+        thrift.Int64(6, bytes); // total_compressed_size
+    }
+
+    private static void WriteChunkMetadata(ThriftCompactWriter thrift, ChunkMetadata chunk)
+    {
+        thrift.Int64(2, chunk.Offset); // file_offset
+        thrift.Struct(3, () => // meta_data
+        {
+            thrift.Int32(1, TypeByteArray);
+            thrift.Int32List(2, EncodingPlain, EncodingRle);
+            thrift.TextList(3, chunk.Column); // path_in_schema
+            thrift.Int32(4, CodecUncompressed);
+            thrift.Int64(5, chunk.Rows); // num_values
+            thrift.Int64(6, chunk.Bytes); // total_uncompressed_size
+            thrift.Int64(7, chunk.Bytes); // total_compressed_size
+            thrift.Int64(9, chunk.Offset); // data_page_offset
+            thrift.Struct(12, () => thrift.Int64(3, chunk.Nulls)); // statistics: null_count
+        });
+    }
+
+    private sealed record ChunkMetadata(string Column, long Offset, long Bytes, int Rows, int Nulls);
+
+    private sealed record RowGroupMetadata(int Rows, IReadOnlyList<ChunkMetadata> Chunks);
+}

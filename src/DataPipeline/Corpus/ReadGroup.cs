@@ -1,0 +1,40 @@
+namespace ClipTrain.DataPipeline.Corpus;
+
+/// <summary>
+/// The rows that are read and shuffled together: a row group, or a part of one with too many rows to hold at once.
+/// </summary>
+/// <param name="File">Index of the file in the manifest.</param>
+/// <param name="FirstRow">First row within the file.</param>
+/// <param name="FirstIndex">First sample index within the corpus.</param>
+/// <param name="Rows">Number of rows.</param>
+internal readonly record struct ReadGroup(int File, long FirstRow, long FirstIndex, int Rows)
+{
+    /// <summary>
+    /// A row group with more rows is read in parts. DuckDB's own smallest row group; larger ones cost memory and random access.
+    /// </summary>
+    public const int MaxRows = 2048;
+
+    public static ReadGroup[] Cut(IReadOnlyList<CorpusFile> files)
+    {
+        var groups = new List<ReadGroup>();
+        long index = 0;
+        for (var file = 0; file < files.Count; file++)
+        {
+            long row = 0;
+            foreach (var rows in files[file].RowGroups)
+            {
+                var parts = (rows + MaxRows - 1) / MaxRows;
+                for (var part = 0; part < parts; part++)
+                {
+                    // Parts as equal as can be.
+                    var count = (int)(((part + 1L) * rows / parts) - ((long)part * rows / parts));
+                    groups.Add(new ReadGroup(file, row, index, count));
+                    row += count;
+                    index += count;
+                }
+            }
+        }
+
+        return [.. groups];
+    }
+}

@@ -1,0 +1,56 @@
+namespace ClipTrain.DataPipeline.Corpus;
+
+/// <summary>
+/// The encoded images and captions of one group of rows, in native memory until it is disposed. Rows that were not asked
+/// for are empty. Reading is thread-safe.
+/// </summary>
+public sealed unsafe class RowGroup : IDisposable
+{
+    private readonly ByteArena _arena;
+    private readonly (nint Address, int Length)[] _images;
+    private readonly string?[] _captions;
+    private readonly string?[] _labels;
+    private bool _disposed;
+
+    internal RowGroup(BlockPool pool, long firstIndex, int rows)
+    {
+        _arena = new ByteArena(pool);
+        (FirstIndex, Rows) = (firstIndex, rows);
+        _images = new (nint, int)[rows];
+        _captions = new string?[rows];
+        _labels = new string?[rows];
+    }
+
+    /// <summary>Sample index of the first row.</summary>
+    public long FirstIndex { get; }
+
+    /// <summary>Number of rows.</summary>
+    public int Rows { get; }
+
+    /// <summary>The image file's bytes; empty where the corpus has none. Good until the group is disposed.</summary>
+    public ReadOnlySpan<byte> Image(int row)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        var (address, length) = _images[row];
+        return new ReadOnlySpan<byte>((void*)address, length);
+    }
+
+    /// <summary>The caption; null where the corpus has none.</summary>
+    public string? Caption(int row) => _captions[row];
+
+    /// <summary>The label; null where the corpus has none or no label column was named.</summary>
+    public string? Label(int row) => _labels[row];
+
+    internal void Set(int row, ReadOnlySpan<byte> image, string? caption, string? label)
+    {
+        _images[row] = image.IsEmpty ? default : (_arena.Append(image), image.Length);
+        _captions[row] = caption;
+        _labels[row] = label;
+    }
+
+    public void Dispose()
+    {
+        _disposed = true;
+        _arena.Dispose();
+    }
+}

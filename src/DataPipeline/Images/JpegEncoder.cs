@@ -1,0 +1,33 @@
+using System.Runtime.InteropServices;
+
+namespace ClipTrain.DataPipeline.Images;
+
+/// <summary>JPEG by libjpeg-turbo, without chroma subsampling.</summary>
+internal static unsafe class JpegEncoder
+{
+    /// <param name="image">The picture.</param>
+    /// <param name="quality">1 to 100.</param>
+    public static byte[] Encode(PixelBuffer image, int quality)
+    {
+        var handle = NativeTurboJpeg.tjInitCompress();
+        if (handle == 0)
+            throw new InvalidOperationException("libturbojpeg cannot start an encoder: " + NativeTurboJpeg.LastError(0));
+        try
+        {
+            var length = NativeTurboJpeg.tjBufSize(image.Width, image.Height, NativeTurboJpeg.Subsampling444);
+            var jpeg = new byte[(int)length.Value];
+            fixed (byte* start = jpeg)
+            {
+                var output = start;
+                if (NativeTurboJpeg.tjCompress2(handle, image.Pixels, image.Width, (int)image.Stride, image.Height, NativeTurboJpeg.PixelFormatRgbx, &output, &length, NativeTurboJpeg.Subsampling444, quality, NativeTurboJpeg.FlagNoReallocate) != 0)
+                    throw new InvalidOperationException("libturbojpeg cannot encode: " + NativeTurboJpeg.LastError(handle));
+            }
+
+            return jpeg[..(int)length.Value];
+        }
+        finally
+        {
+            _ = NativeTurboJpeg.tjDestroy(handle);
+        }
+    }
+}

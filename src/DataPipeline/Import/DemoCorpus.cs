@@ -1,0 +1,104 @@
+using System.Text;
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Images;
+using ClipTrain.DataPipeline.Text;
+
+namespace ClipTrain.DataPipeline.Import;
+
+/// <summary>How far <see cref="DemoCorpus.Build"/> is.</summary>
+public readonly record struct DemoProgress(int ImagesDone, int Images);
+
+/// <summary>
+/// Makes a small corpus of emoji, drawn by six vendors and captioned by their names, on which a small model learns in
+/// minutes. Written into one folder: three Parquet files with the columns image, text, vendor and label (the
+/// emoji's category), a vocabulary learned from the training captions, and whose drawings they are. The same bytes each
+/// time.
+/// </summary>
+public static class DemoCorpus
+{
+    public const string TrainFile = "train.parquet", HeldOutVendorFile = "heldout-vendor.parquet", HeldOutConceptsFile = "heldout-concepts.parquet";
+    public const string MergesFile = "emoji-merges.txt", LicensesFile = "LICENSES.md";
+
+    private const int Side = 96, Quality = 95, Merges = 2000, RowGroupRows = 200;
+    private const string HeldOutVendor = "fluent-emoji";
+    private static readonly string[] NamingVendors = ["noto", "twemoji"];
+    private static readonly string[] TrainVendors = [.. NamingVendors, "openmoji", "emojione", "fxemoji"];
+
+    /// <param name="iconsRoot">The folder with the packages of @iconify-json, as npm installs them from scripts/npm-demo.</param>
+    /// <param name="outputDirectory">Made if it does not exist; files of an earlier build are replaced.</param>
+    /// <param name="progress">Told after every image.</param>
+    /// <exception cref="InvalidDataException">A package is missing or damaged; the message names the file.</exception>
+    public static void Build(string iconsRoot, string outputDirectory, IProgress<DemoProgress>? progress = null)
+    {
+        var sets = new Dictionary<string, EmojiSet>(StringComparer.Ordinal);
+        try
+        {
+            foreach (var vendor in (string[])[.. TrainVendors, HeldOutVendor])
+                sets.Add(vendor, EmojiSet.Load(iconsRoot, vendor));
+            var concepts = new EmojiConcepts([.. NamingVendors.Select(v => sets[v])], [.. sets.Values]);
+            var splits = DemoSplits.Choose(concepts, TrainVendors, HeldOutVendor);
+            Directory.CreateDirectory(outputDirectory);
+
+            var writer = new SplitWriter(sets, concepts, outputDirectory, progress, splits.Train.Count + splits.HeldOutVendor.Count + splits.HeldOutConcepts.Count);
+            writer.Write(TrainFile, splits.Train);
+            writer.Write(HeldOutVendorFile, splits.HeldOutVendor);
+            writer.Write(HeldOutConceptsFile, splits.HeldOutConcepts);
+            MergeTrainer.Learn(splits.Train.Select(r => EmojiConcepts.Caption(r.Concept)), Merges).Save(Path.Combine(outputDirectory, MergesFile));
+            File.WriteAllText(Path.Combine(outputDirectory, LicensesFile), Licenses(sets.Values));
+        }
+        finally
+        {
+            foreach (var set in sets.Values)
+                set.Dispose();
+        }
+    }
+
+    private static string Licenses(IEnumerable<EmojiSet> sets)
+    {
+        var text = new StringBuilder("""
+            # Whose drawings these are
+
+            Every image of this corpus is a drawing of one of the sets below, scaled to 96 × 96 pixels on white and stored as
+            JPEG; the column `vendor` says of which. Each stays under the licence of its set.
+
+            | vendor | set | author | licence | package |
+            |---|---|---|---|---|
+
+            """);
+        foreach (var set in sets)
+            text.Append(set.Attribution()).Append('\n');
+        return text.ToString();
+    }
+
+    /// <summary>Draws the rows of a split, several at once, and writes them in order.</summary>
+    private sealed class SplitWriter(Dictionary<string, EmojiSet> sets, EmojiConcepts concepts, string directory, IProgress<DemoProgress>? progress, int images)
+    {
+        private int _done;
+
+        public void Write(string file, IReadOnlyList<DemoRow> rows)
+        {
+            var jpegs = new byte[rows.Count][];
+            Parallel.For(0, rows.Count, () => new PixelBuffer(), (i, _, image) =>
+            {
+                jpegs[i] = Draw(rows[i], image);
+                progress?.Report(new DemoProgress(Interlocked.Increment(ref _done), images));
+                return image;
+            }, image => image.Dispose());
+            using var corpus = new CorpusWriter(Path.Combine(directory, file), RowGroupRows, extraColumns: ["vendor", "label"]);
+            for (var i = 0; i < rows.Count; i++)
+                corpus.Add(jpegs[i], EmojiConcepts.Caption(rows[i].Concept), rows[i].Vendor, Label(rows[i].Concept));
+            corpus.Complete();
+        }
+
+        /// <summary>The concept's category, as the first naming set that has the concept files it.</summary>
+        private string? Label(string concept) =>
+            NamingVendors.Select(v => concepts.Drawing(concept, v) is { } name ? sets[v].Category(name) : null).FirstOrDefault(c => c is not null);
+
+        private byte[] Draw(DemoRow row, PixelBuffer image)
+        {
+            var svg = sets[row.Vendor].Svg(concepts.Drawing(row.Concept, row.Vendor)!, Side);
+            VipsDecoder.Decode(Encoding.UTF8.GetBytes(svg), image);
+            return JpegEncoder.Encode(image, Quality);
+        }
+    }
+}

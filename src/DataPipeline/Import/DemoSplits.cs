@@ -1,0 +1,46 @@
+using ClipTrain.DataPipeline.Ordering;
+
+namespace ClipTrain.DataPipeline.Import;
+
+/// <summary>One row of the demo corpus: a vendor's drawing of a concept.</summary>
+internal readonly record struct DemoRow(string Concept, string Vendor);
+
+/// <summary>Which drawings are trained on and which are held out: a whole vendor, and concepts that no training row has.</summary>
+internal sealed record DemoSplits(IReadOnlyList<DemoRow> Train, IReadOnlyList<DemoRow> HeldOutVendor, IReadOnlyList<DemoRow> HeldOutConcepts)
+{
+    public const int HeldOutConceptCount = 200;
+    private const int VendorsOfHeldOutConcept = 3;
+
+    /// <summary>
+    /// Chooses at random, the same each time: 200 concepts that at least three vendors have drawn are held out with all
+    /// their drawings. Of the others the held-out vendor's drawings make one split and the rest, mixed, the training split.
+    /// </summary>
+    public static DemoSplits Choose(EmojiConcepts concepts, IReadOnlyList<string> trainVendors, string heldOutVendor)
+    {
+        var random = new CounterRandom(0, 0, 0);
+        var candidates = concepts.Names.Where(n => concepts.Vendors(n) >= VendorsOfHeldOutConcept).ToArray();
+        Shuffle(candidates, ref random);
+        var heldOut = candidates.Take(HeldOutConceptCount).ToHashSet(StringComparer.Ordinal);
+
+        IEnumerable<DemoRow> Rows(IEnumerable<string> names, IEnumerable<string> vendors) =>
+            from name in names from vendor in vendors where concepts.Drawing(name, vendor) is not null select new DemoRow(name, vendor);
+
+        var train = Rows(concepts.Names.Where(n => !heldOut.Contains(n)), trainVendors).ToArray();
+        Shuffle(train, ref random);
+        var trained = train.Select(r => r.Concept).ToHashSet(StringComparer.Ordinal);
+        return new DemoSplits(
+            train,
+            [.. Rows(concepts.Names.Where(trained.Contains), [heldOutVendor])],
+            [.. Rows(concepts.Names.Where(heldOut.Contains), [.. trainVendors, heldOutVendor])]);
+    }
+
+    /// <summary>Fisher–Yates.</summary>
+    private static void Shuffle<T>(T[] items, ref CounterRandom random)
+    {
+        for (var i = items.Length - 1; i > 0; i--)
+        {
+            var j = random.NextInt64(i + 1);
+            (items[i], items[j]) = (items[j], items[i]);
+        }
+    }
+}

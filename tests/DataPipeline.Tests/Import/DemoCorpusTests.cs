@@ -1,0 +1,136 @@
+using ClipTrain.DataPipeline.Corpus.DuckDb;
+using ClipTrain.DataPipeline.Images;
+using ClipTrain.DataPipeline.Import;
+using ClipTrain.DataPipeline.Tests.Images;
+using ClipTrain.DataPipeline.Text;
+
+namespace ClipTrain.DataPipeline.Tests.Import;
+
+/// <summary>A corpus of 260 made-up concepts from six vendors, built once for all tests of the class.</summary>
+public sealed class DemoCorpusTests(DemoCorpusTests.Built built) : IClassFixture<DemoCorpusTests.Built>
+{
+    private const string Training = DemoCorpus.TrainFile, Vendor = DemoCorpus.HeldOutVendorFile, Concepts = DemoCorpus.HeldOutConceptsFile;
+
+    [Fact]
+    public void Held_out_concepts_are_in_no_other_split()
+    {
+        var heldOut = Captions(Concepts).Distinct(StringComparer.Ordinal).ToArray();
+        Assert.Equal(200, heldOut.Length);
+        Assert.Empty(Captions(Training).Intersect(heldOut, StringComparer.Ordinal));
+        Assert.Empty(Captions(Vendor).Intersect(heldOut, StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void The_held_out_vendor_is_not_trained_on_and_its_split_has_one_row_a_trained_concept()
+    {
+        Assert.DoesNotContain("fluent-emoji", Column(Training, "vendor"), StringComparer.Ordinal);
+        Assert.All(Column(Vendor, "vendor"), v => Assert.Equal("fluent-emoji", v));
+        Assert.Equal(Captions(Training).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal), Captions(Vendor).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Every_vendor_has_its_drawings_of_the_held_out_concepts() =>
+        Assert.All(FakeEmojiPackages.Vendors, v => Assert.Equal(200, Column(Concepts, "vendor").Count(x => string.Equals(x, v, StringComparison.Ordinal))));
+
+    [Fact]
+    public void The_label_is_the_category_or_null()
+    {
+        var labels = Captions(Vendor).Zip(Column(Vendor, "label")).ToArray();
+        Assert.NotEmpty(labels);
+        Assert.All(labels, row => Assert.Equal(int.Parse(row.First![^3..]) % 2 == 0 ? "Even" : null, row.Second));
+    }
+
+    [Fact]
+    public void Images_are_drawings_of_96_pixels_on_white()
+    {
+        using var decoder = new ImageDecoder();
+        using var image = new PixelBuffer();
+        using var connection = new DuckDbConnection();
+        using var rows = connection.Query($"SELECT image FROM {Sql.ReadParquet(Path.Combine(built.Folder, Vendor))}");
+        Assert.True(rows.NextChunk());
+        decoder.Decode(rows.Bytes(0, 0), image);
+        var pixels = Pixels.ToRgb(image);
+        Assert.Equal((96, 96), (image.Width, image.Height));
+        Assert.All(pixels[..3], v => Assert.InRange(v, 250, 255));
+        Assert.Contains(pixels, v => v < 240);
+    }
+
+    [Fact]
+    public void The_vocabulary_is_learned_from_the_training_captions()
+    {
+        var tokenizer = BpeTokenizer.FromMerges(Path.Combine(built.Folder, DemoCorpus.MergesFile), 16);
+        var tokens = new long[16];
+        Assert.InRange(tokenizer.Encode("concept", tokens), 2, 2);
+    }
+
+    [Fact]
+    public void Each_vendors_author_and_licence_are_named()
+    {
+        var text = File.ReadAllText(Path.Combine(built.Folder, DemoCorpus.LicensesFile));
+        Assert.All(FakeEmojiPackages.Vendors, v => Assert.Contains("Author of " + v, text, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Building_again_gives_the_same_bytes()
+    {
+        var again = Directory.CreateTempSubdirectory("cliptrain-demo-").FullName;
+        try
+        {
+            DemoCorpus.Build(built.Packages.Root, again);
+            var files = Directory.GetFiles(built.Folder).Select(f => Path.GetFileName(f)!).ToArray();
+            Assert.Equal(5, files.Length);
+            Assert.All(files, f => Assert.True(File.ReadAllBytes(Path.Combine(built.Folder, f)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(again, f))), f));
+        }
+        finally
+        {
+            Directory.Delete(again, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void Progress_ends_when_every_image_is_done()
+    {
+        var last = built.Reports.MaxBy(r => r.ImagesDone);
+        Assert.Equal(last.Images, last.ImagesDone);
+        Assert.Equal(last.Images, built.Reports.Count);
+    }
+
+    private IEnumerable<string?> Captions(string file) => Column(file, "text");
+
+    private List<string?> Column(string file, string column)
+    {
+        using var connection = new DuckDbConnection();
+        using var rows = connection.Query($"SELECT {column} FROM {Sql.ReadParquet(Path.Combine(built.Folder, file))}");
+        var values = new List<string?>();
+        while (rows.NextChunk())
+        {
+            for (var i = 0; i < rows.Rows; i++)
+                values.Add(rows.Text(0, i));
+        }
+
+        return values;
+    }
+
+    public sealed class Built : IDisposable, IProgress<DemoProgress>
+    {
+        public Built()
+        {
+            Packages.AddAll([.. Enumerable.Range(0, 260).Select(i => $"concept-{i:000}")]);
+            DemoCorpus.Build(Packages.Root, Folder, this);
+        }
+
+        internal FakeEmojiPackages Packages { get; } = new();
+
+        public string Folder { get; } = Directory.CreateTempSubdirectory("cliptrain-demo-").FullName;
+
+        public System.Collections.Concurrent.ConcurrentBag<DemoProgress> Reports { get; } = [];
+
+        public void Report(DemoProgress value) => Reports.Add(value);
+
+        public void Dispose()
+        {
+            Packages.Dispose();
+            Directory.Delete(Folder, recursive: true);
+        }
+    }
+}
