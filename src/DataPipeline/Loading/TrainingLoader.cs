@@ -1,0 +1,99 @@
+using System.Diagnostics;
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Ordering;
+
+namespace ClipTrain.DataPipeline.Loading;
+
+/// <summary>
+/// One worker's batches, decoded ahead of training. What a step holds is a function of the corpus, the order and the seed
+/// alone: neither threads, nor the number of workers, nor where the run was resumed change it.
+/// <para>Memory: the encoded samples that this worker needs of two shuffle windows (the one in use and the next: about
+/// 2 × window × bytes of a row group ÷ workers), and <see cref="TrainingLoaderOptions.Prefetch"/> + 1 decoded batches of
+/// 12 × size² + 8 × context bytes a sample.</para>
+/// </summary>
+public sealed class TrainingLoader : IDisposable
+{
+    /// <summary>The share of bad samples is not judged before so many samples have been read.</summary>
+    public const int MinSamplesToJudge = 200;
+
+    private readonly CorpusManifest _manifest;
+    private readonly ITokenizer _tokenizer;
+    private readonly TrainingLoaderOptions _options;
+    private readonly Action<BadSample>? _onBad;
+    private readonly DecodePipeline _pipeline;
+
+    /// <param name="manifest">The corpus.</param>
+    /// <param name="order">The order of its samples, made from the manifest's <see cref="CorpusManifest.GroupRows"/>.</param>
+    /// <param name="tokenizer">Used by all threads.</param>
+    /// <param name="createTransform">Called once for each thread.</param>
+    /// <param name="options">What this worker reads and how.</param>
+    /// <param name="onBad">Called by <see cref="Take"/> for each sample that was skipped, in the order of the stream.</param>
+    public TrainingLoader(
+        CorpusManifest manifest, SampleOrder order, ITokenizer tokenizer, Func<IImageTransform> createTransform,
+        TrainingLoaderOptions options, Action<BadSample>? onBad = null)
+    {
+        if (order.SampleCount != manifest.SampleCount)
+            throw new ArgumentException($"the order is of {order.SampleCount} samples, the corpus has {manifest.SampleCount}", nameof(order));
+        if (manifest.Caption is null)
+            throw new CorpusException($"{manifest.Files[0].Path} has no caption column to train on; name it with data.caption_column");
+        (_manifest, _tokenizer, _options, _onBad) = (manifest, tokenizer, options, onBad);
+        _pipeline = new DecodePipeline(
+            manifest, labelColumn: null, new TrainingStream(order, options), options.Threads, options.Prefetch, tokenizer.ContextLength, createTransform, Decode);
+    }
+
+    /// <summary>Samples read so far, the bad ones included.</summary>
+    public long SamplesRead { get; private set; }
+
+    /// <summary>Samples skipped so far.</summary>
+    public long BadSamples { get; private set; }
+
+    /// <summary>The next step's slice; waits until it is decoded. Steps come in order, each once.</summary>
+    /// <exception cref="CorpusException">A file cannot be read, or too many samples are bad.</exception>
+    public Batch Take(CancellationToken cancellation = default)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var decoded = _pipeline.Take(cancellation);
+        var batch = new Batch(decoded, _pipeline, _manifest, Stopwatch.GetElapsedTime(started));
+        SamplesRead += decoded.Read;
+        BadSamples += decoded.Bad.Count;
+        foreach (var (sample, reason) in decoded.Bad)
+            _onBad?.Invoke(Describe(sample, reason));
+        if (decoded.Bad.Count > 0 && SamplesRead >= Math.Min(MinSamplesToJudge, _manifest.SampleCount) && BadSamples > _options.MaxBadShare * SamplesRead)
+        {
+            batch.Dispose();
+            throw new CorpusException(
+                $"{BadSamples} of the {SamplesRead} samples read so far ({(double)BadSamples / SamplesRead:P1}) could not be used; the limit, data.max_bad_share, is "
+                + $"{_options.MaxBadShare:P1}. For example {Describe(decoded.Bad[0].Sample, decoded.Bad[0].Reason)}. Repair the corpus or raise the limit");
+        }
+
+        return batch;
+    }
+
+    public void Dispose() => _pipeline.Dispose();
+
+    private BadSample Describe(SampleRef sample, string reason)
+    {
+        var (file, row) = _manifest.Locate(sample.Index);
+        return new BadSample(file, row, reason);
+    }
+
+    private Outcome Decode(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot)
+    {
+        if (string.IsNullOrWhiteSpace(sample.Caption))
+            return Outcome.Bad("the caption is empty");
+        if (sample.Image.IsEmpty)
+            return Outcome.Bad("there is no image");
+        try
+        {
+            var random = new CounterRandom(_options.Seed, (ulong)sample.Sample.Epoch, (ulong)sample.Sample.Index);
+            transform.Train(sample.Image, ref random, buffers.Image(slot));
+        }
+        catch (ImageDecodeException e)
+        {
+            return Outcome.Bad(e.Message);
+        }
+
+        buffers.EndPosition(slot) = _tokenizer.Encode(sample.Caption, buffers.TokensOf(slot));
+        return Outcome.Good;
+    }
+}
