@@ -4,55 +4,60 @@ using ClipTrain.DataPipeline.Ordering;
 namespace ClipTrain.DataPipeline.Loading;
 
 /// <summary>
-/// One worker's share of a global batch in native memory. Shapes: b usable pairs, S image side, L context. Disposing it
-/// gives the memory back to the loader, which uses it again.
+/// One worker's part of a global batch, in native memory aligned to 64 bytes. Disposing it gives the memory back to the
+/// loader, which uses it again: copy what must live longer.
 /// </summary>
 public sealed class Batch : IDisposable
 {
+    private readonly DecodedBatch _decoded;
+    private readonly DecodePipeline _pipeline;
     private readonly CorpusManifest _manifest;
-    private readonly BatchBuffers _buffers;
-    private readonly Action<BatchBuffers> _recycle;
     private bool _disposed;
 
-    internal Batch(long step, CorpusManifest manifest, BatchBuffers buffers, IReadOnlyList<SampleRef> samples, int badSamples, Action<BatchBuffers> recycle)
+    internal Batch(DecodedBatch decoded, DecodePipeline pipeline, CorpusManifest manifest, TimeSpan wait)
     {
-        (Step, _manifest, _buffers, Samples, BadSamples, _recycle) = (step, manifest, buffers, samples, badSamples, recycle);
+        (_decoded, _pipeline, _manifest, Wait) = (decoded, pipeline, manifest, wait);
+        Samples = decoded.Samples;
     }
 
-    public long Step { get; }
+    /// <summary>The global step.</summary>
+    public long Step => _decoded.Number;
 
-    /// <summary>b: pairs in this share, without those that could not be used.</summary>
-    public int Count => Samples.Count;
+    /// <summary>Samples in the batch: this worker's slice without the bad ones; may be 0.</summary>
+    public int Count => _decoded.Count;
 
-    /// <summary>fp32 [b, 3, S, S], normalised.</summary>
-    public nint Images => _buffers.Images;
+    /// <summary>float32 [Count, 3, size, size].</summary>
+    public nint Images => Address(_decoded.Buffers.Images);
 
-    /// <summary>int64 [b, L], zero padded.</summary>
-    public nint Tokens => _buffers.Tokens;
+    /// <summary>int64 [Count, context length].</summary>
+    public nint Tokens => Address(_decoded.Buffers.Tokens);
 
-    /// <summary>int64 [b], the end-of-text token's index in each row.</summary>
-    public nint EndPositions => _buffers.EndPositions;
+    /// <summary>int64 [Count]: the position of each caption's end-of-text token.</summary>
+    public nint EndPositions => Address(_decoded.Buffers.EndPositions);
 
-    /// <summary>The samples by row.</summary>
+    /// <summary>The samples, in the order of the stream.</summary>
     public IReadOnlyList<SampleRef> Samples { get; }
 
-    /// <summary>Samples of this share that could not be used.</summary>
-    public int BadSamples { get; }
+    /// <summary>The samples' names, <c>file:row</c>.</summary>
+    public IReadOnlyList<string> Keys => field ??= [.. Samples.Select(s => _manifest.Key(s.Index))];
 
-    /// <summary>How long <see cref="TrainingLoader.Take"/> waited for this batch.</summary>
-    public TimeSpan Wait { get; internal init; }
+    /// <summary>Samples of the slice that were skipped.</summary>
+    public int BadSamples => _decoded.Bad.Count;
 
-    /// <summary>The samples' names, file:row, for messages.</summary>
-    public IReadOnlyList<string> Keys => [.. Samples.Select(sample => _manifest.Locate(sample.Index)).Select(place => $"{place.File}:{place.Row}")];
-
-    /// <summary>The same batch, with the time that was waited for it.</summary>
-    internal Batch After(TimeSpan wait) => new(Step, _manifest, _buffers, Samples, BadSamples, _recycle) { Wait = wait };
+    /// <summary>How long <see cref="TrainingLoader.Take"/> waited for it.</summary>
+    public TimeSpan Wait { get; }
 
     public void Dispose()
     {
         if (_disposed)
             return;
         _disposed = true;
-        _recycle(_buffers);
+        _pipeline.Return(_decoded.Buffers);
+    }
+
+    private nint Address(nint address)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return address;
     }
 }

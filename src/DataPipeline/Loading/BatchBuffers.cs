@@ -2,18 +2,22 @@ using System.Runtime.InteropServices;
 
 namespace ClipTrain.DataPipeline.Loading;
 
-/// <summary>Native memory for a batch: fp32 images [b, 3, S, S], int64 tokens [b, L] and ends [b], 64-byte aligned.</summary>
+/// <summary>
+/// Native memory of one batch, aligned to 64 bytes: images, float32 [capacity, 3, size, size]; tokens, int64 [capacity,
+/// context]; end positions, int64 [capacity].
+/// </summary>
 internal sealed unsafe class BatchBuffers : IDisposable
 {
-    private const nuint Alignment = 64;
-    private readonly int _imageLength, _context, _capacity;
+    private const int Alignment = 64;
+
+    private readonly int _imageFloats, _context;
 
     public BatchBuffers(int capacity, int imageSize, int context)
     {
-        (_capacity, _imageLength, _context) = (capacity, 3 * imageSize * imageSize, context);
-        Images = Allocate((long)capacity * _imageLength * sizeof(float));
-        Tokens = Allocate((long)capacity * context * sizeof(long));
-        EndPositions = Allocate((long)capacity * sizeof(long));
+        (_imageFloats, _context) = (3 * imageSize * imageSize, context);
+        Images = Allocate((nuint)capacity * (nuint)_imageFloats * sizeof(float));
+        Tokens = Allocate((nuint)capacity * (nuint)context * sizeof(long));
+        EndPositions = Allocate((nuint)capacity * sizeof(long));
     }
 
     public nint Images { get; private set; }
@@ -22,11 +26,19 @@ internal sealed unsafe class BatchBuffers : IDisposable
 
     public nint EndPositions { get; private set; }
 
-    public Span<float> Image(int row) => new((float*)Images + ((long)row * _imageLength), _imageLength);
+    public Span<float> Image(int slot) => new((float*)Images + ((long)slot * _imageFloats), _imageFloats);
 
-    public Span<long> TokensOf(int row) => new((long*)Tokens + ((long)row * _context), _context);
+    public Span<long> TokensOf(int slot) => new((long*)Tokens + ((long)slot * _context), _context);
 
-    public Span<long> Ends => new((long*)EndPositions, _capacity);
+    public ref long EndPosition(int slot) => ref ((long*)EndPositions)[slot];
+
+    /// <summary>Copies one slot over another.</summary>
+    public void Move(int from, int to)
+    {
+        Image(from).CopyTo(Image(to));
+        TokensOf(from).CopyTo(TokensOf(to));
+        EndPosition(to) = EndPosition(from);
+    }
 
     public void Dispose()
     {
@@ -36,5 +48,40 @@ internal sealed unsafe class BatchBuffers : IDisposable
         (Images, Tokens, EndPositions) = (0, 0, 0);
     }
 
-    private static nint Allocate(long bytes) => (nint)NativeMemory.AlignedAlloc((nuint)Math.Max(bytes, 1), Alignment);
+    private static nint Allocate(nuint bytes) => (nint)NativeMemory.AlignedAlloc(bytes, Alignment);
+}
+
+/// <summary>Batch buffers for reuse. Thread-safe; disposing it frees what is not rented, and later returns at once.</summary>
+internal sealed class BatchBufferPool(int capacity, int imageSize, int context) : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Stack<BatchBuffers> _free = new();
+    private bool _disposed;
+
+    public BatchBuffers Rent()
+    {
+        lock (_lock)
+            return _free.TryPop(out var buffers) ? buffers : new BatchBuffers(capacity, imageSize, context);
+    }
+
+    public void Return(BatchBuffers buffers)
+    {
+        lock (_lock)
+        {
+            if (_disposed)
+                buffers.Dispose();
+            else
+                _free.Push(buffers);
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _disposed = true;
+            while (_free.TryPop(out var buffers))
+                buffers.Dispose();
+        }
+    }
 }

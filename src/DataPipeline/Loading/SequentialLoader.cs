@@ -2,137 +2,67 @@ using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Loading;
 
-/// <summary>How an evaluation split is read.</summary>
-public sealed record SequentialLoaderOptions
-{
-    /// <summary>Images a batch, at most.</summary>
-    public int BatchSize { get; init; } = 256;
-
-    /// <summary>Decoding threads.</summary>
-    public int Threads { get; init; } = 1;
-
-    /// <summary>Column that is read as the label; none when null.</summary>
-    public string? LabelColumn { get; init; }
-}
-
-/// <summary>What is known of an image beside its pixels.</summary>
-public sealed record EvaluationSample(long Index, string? Caption, string? Label);
-
-/// <summary>Images [b, 3, S, S], fp32, normalised, in native memory, and what is known of each.</summary>
-public sealed class EvaluationBatch : IDisposable
-{
-    private readonly BatchBuffers _buffers;
-
-    internal EvaluationBatch(BatchBuffers buffers, IReadOnlyList<EvaluationSample> samples) => (_buffers, Samples) = (buffers, samples);
-
-    public int Count => Samples.Count;
-
-    public nint Images => _buffers.Images;
-
-    public IReadOnlyList<EvaluationSample> Samples { get; }
-
-    public void Dispose() => _buffers.Dispose();
-}
-
-/// <summary>Reads a whole corpus in order with the evaluation transform. Rows whose image cannot be used are left out and told.</summary>
+/// <summary>
+/// Reads a corpus once, in its order, for evaluation: no shuffling and no augmentation. Memory: the encoded samples of two
+/// groups of rows, and the decoded batches ahead.
+/// </summary>
 public sealed class SequentialLoader : IDisposable
 {
     private readonly CorpusManifest _manifest;
     private readonly SequentialLoaderOptions _options;
     private readonly Action<BadSample>? _onBad;
-    private readonly IImageTransform[] _transforms;
-    private readonly CorpusReader _reader;
-    private readonly List<string?>? _labels;
-    private int _group, _row;
-    private RowGroupData? _data;
+    private readonly DecodePipeline _pipeline;
 
-    public SequentialLoader(CorpusManifest manifest, Func<IImageTransform> transforms, SequentialLoaderOptions options, Action<BadSample>? onBad)
+    /// <param name="manifest">The corpus.</param>
+    /// <param name="createTransform">Called once for each thread.</param>
+    /// <param name="options">What this worker reads and how.</param>
+    /// <param name="onBad">Called for each sample that was skipped, in order, before its batch is given out.</param>
+    /// <exception cref="CorpusException">The corpus has no such label column.</exception>
+    public SequentialLoader(CorpusManifest manifest, Func<IImageTransform> createTransform, SequentialLoaderOptions options, Action<BadSample>? onBad = null)
     {
+        if (options.CaptionRequired && manifest.Caption is null)
+            throw new CorpusException($"{manifest.Files[0].Path} has no caption column; its columns: {ColumnResolver.List(manifest.Columns)}");
         (_manifest, _options, _onBad) = (manifest, options, onBad);
-        _reader = new CorpusReader(manifest);
-        _labels = options.LabelColumn is { } column ? [.. _reader.ReadColumn(column)] : null;
-        _transforms = [.. Enumerable.Range(0, options.Threads).Select(_ => transforms())];
+        _pipeline = new DecodePipeline(
+            manifest, options.LabelColumn, new SequentialStream(manifest, options), options.Threads, options.Prefetch, context: 0, createTransform, Decode);
     }
 
-    /// <summary>The next batch, or null at the end.</summary>
-    /// <exception cref="CorpusException">The corpus cannot be read.</exception>
-    public EvaluationBatch? Take()
+    /// <summary>The batches that are left; the caller disposes each.</summary>
+    /// <exception cref="CorpusException">A file cannot be read.</exception>
+    public IEnumerable<EvaluationBatch> Read(CancellationToken cancellation = default)
     {
-        var rows = ReadRows();
-        if (rows.Count == 0)
-            return null;
-        var buffers = new BatchBuffers(rows.Count, _transforms[0].Size, 0);
-        var reasons = new string?[rows.Count];
-        Parallel.For(0, _transforms.Length, new ParallelOptions { MaxDegreeOfParallelism = _transforms.Length }, thread =>
+        while (!_pipeline.AtEnd)
         {
-            for (var i = thread; i < rows.Count; i += _transforms.Length)
-                reasons[i] = Decode(rows[i].Image, _transforms[thread], buffers.Image(i));
-        });
-        return new EvaluationBatch(buffers, KeepUsable(rows, reasons, buffers));
+            var decoded = _pipeline.Take(cancellation);
+            foreach (var (sample, reason) in decoded.Bad)
+            {
+                var (file, row) = _manifest.Locate(sample.Index);
+                _onBad?.Invoke(new BadSample(file, row, reason));
+            }
+
+            yield return new EvaluationBatch(decoded, _pipeline, _manifest);
+        }
     }
 
-    public void Dispose()
-    {
-        _data?.Dispose();
-        _reader.Dispose();
-        foreach (var transform in _transforms)
-            transform.Dispose();
-    }
+    public void Dispose() => _pipeline.Dispose();
 
-    private static string? Decode(byte[] image, IImageTransform transform, Span<float> chw)
+    private Outcome Decode(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot)
     {
-        if (image.Length == 0)
-            return "it has no image";
+        if (_options.LabelColumn is not null && sample.Label is null)
+            return Outcome.LeftOut;
+        if (_options.CaptionRequired && string.IsNullOrWhiteSpace(sample.Caption))
+            return Outcome.Bad("the caption is empty");
+        if (sample.Image.IsEmpty)
+            return Outcome.Bad("there is no image");
         try
         {
-            transform.Evaluate(image, chw);
-            return null;
+            transform.Evaluate(sample.Image, buffers.Image(slot));
         }
-        catch (ImageDecodeException error)
+        catch (ImageDecodeException e)
         {
-            return error.Message;
-        }
-    }
-
-    private List<EvaluationSample> KeepUsable(List<(EvaluationSample Sample, byte[] Image)> rows, string?[] reasons, BatchBuffers buffers)
-    {
-        var kept = new List<EvaluationSample>(rows.Count);
-        for (var i = 0; i < rows.Count; i++)
-        {
-            if (reasons[i] is { } reason)
-            {
-                var (file, row) = _manifest.Locate(rows[i].Sample.Index);
-                _onBad?.Invoke(new BadSample(file, row, reason));
-                continue;
-            }
-
-            if (kept.Count < i)
-                buffers.Image(i).CopyTo(buffers.Image(kept.Count));
-            kept.Add(rows[i].Sample);
+            return Outcome.Bad(e.Message);
         }
 
-        return kept;
-    }
-
-    private List<(EvaluationSample Sample, byte[] Image)> ReadRows()
-    {
-        var rows = new List<(EvaluationSample, byte[])>();
-        while (rows.Count < _options.BatchSize && _group < _manifest.RowGroupRows.Count)
-        {
-            _data ??= _reader.Read(_group);
-            if (_row == _data.Count)
-            {
-                _data.Dispose();
-                (_data, _row) = (null, 0);
-                _group++;
-                continue;
-            }
-
-            var index = _data.FirstIndex + _row;
-            rows.Add((new EvaluationSample(index, _data.Caption(_row), _labels?[(int)index]), _data.Image(_row).ToArray()));
-            _row++;
-        }
-
-        return rows;
+        return Outcome.Good;
     }
 }

@@ -5,209 +5,95 @@ using ClipTrain.DataPipeline.Ordering;
 namespace ClipTrain.DataPipeline.Loading;
 
 /// <summary>
-/// Delivers one worker's share of every global batch in order, decoded ahead by background threads so that decoding
-/// overlaps compute. What it delivers is a function of corpus, seed and step alone: not of threads, workers or resumes.
+/// One worker's batches, decoded ahead of training. What a step holds is a function of the corpus, the order and the seed
+/// alone: neither threads, nor the number of workers, nor where the run was resumed change it.
+/// <para>Memory: the encoded samples that this worker needs of two shuffle windows (the one in use and the next: about
+/// 2 × window × bytes of a row group ÷ workers), and <see cref="TrainingLoaderOptions.Prefetch"/> + 1 decoded batches of
+/// 12 × size² + 8 × context bytes a sample.</para>
 /// </summary>
-/// <remarks>
-/// Each thread prepares a whole batch: it reads the encoded pairs under a lock, then decodes them. Memory is Prefetch
-/// batches plus the encoded row groups of two shuffle windows.
-/// </remarks>
 public sealed class TrainingLoader : IDisposable
 {
-    /// <summary>Before so many samples the bad share says nothing.</summary>
-    private const long SamplesBeforeLimit = 200;
+    /// <summary>The share of bad samples is not judged before so many samples have been read.</summary>
+    public const int MinSamplesToJudge = 200;
 
     private readonly CorpusManifest _manifest;
     private readonly ITokenizer _tokenizer;
-    private readonly Func<IImageTransform> _transforms;
     private readonly TrainingLoaderOptions _options;
     private readonly Action<BadSample>? _onBad;
-    private readonly EncodedBatchReader _reader;
-    private readonly Thread[] _threads;
-    private readonly Lock _planning = new();
-    private readonly object _ready = new();
-    private readonly Dictionary<long, Prepared> _prepared = [];
-    private readonly Stack<BatchBuffers> _free = new();
-    private readonly SemaphoreSlim _slots;
-    private readonly CancellationTokenSource _closing = new();
-    private readonly int _capacity;
-    private long _nextToPrepare, _nextToTake, _seen, _bad;
-    private Exception? _failure;
+    private readonly DecodePipeline _pipeline;
 
     /// <param name="manifest">The corpus.</param>
-    /// <param name="order">Its order; used by the loader alone from now on.</param>
-    /// <param name="tokenizer">Thread-safe.</param>
-    /// <param name="transforms">Makes a transform for each thread.</param>
-    /// <param name="options">What to deliver.</param>
-    /// <param name="onBad">Told of every sample that could not be used, in order, by the thread that takes its batch.</param>
-    public TrainingLoader(CorpusManifest manifest, SampleOrder order, ITokenizer tokenizer, Func<IImageTransform> transforms, TrainingLoaderOptions options, Action<BadSample>? onBad)
+    /// <param name="order">The order of its samples, made from the manifest's <see cref="CorpusManifest.GroupRows"/>.</param>
+    /// <param name="tokenizer">Used by all threads.</param>
+    /// <param name="createTransform">Called once for each thread.</param>
+    /// <param name="options">What this worker reads and how.</param>
+    /// <param name="onBad">Called by <see cref="Take"/> for each sample that was skipped, in the order of the stream.</param>
+    public TrainingLoader(
+        CorpusManifest manifest, SampleOrder order, ITokenizer tokenizer, Func<IImageTransform> createTransform,
+        TrainingLoaderOptions options, Action<BadSample>? onBad = null)
     {
-        (_manifest, _tokenizer, _transforms, _options, _onBad) = (manifest, tokenizer, transforms, options, onBad);
-        _reader = new EncodedBatchReader(manifest, order, options);
-        _capacity = SampleOrder.LocalSlice(options.GlobalBatch, options.Rank, options.WorldSize).Count;
-        _slots = new SemaphoreSlim(options.Prefetch);
-        _nextToPrepare = _nextToTake = options.FirstStep;
-        _threads = [.. Enumerable.Range(0, options.Threads).Select(i => new Thread(Prepare) { IsBackground = true, Name = $"decode {i}" })];
-        foreach (var thread in _threads)
-            thread.Start();
+        if (order.SampleCount != manifest.SampleCount)
+            throw new ArgumentException($"the order is of {order.SampleCount} samples, the corpus has {manifest.SampleCount}", nameof(order));
+        if (manifest.Caption is null)
+            throw new CorpusException($"{manifest.Files[0].Path} has no caption column to train on; name it with data.caption_column");
+        (_manifest, _tokenizer, _options, _onBad) = (manifest, tokenizer, options, onBad);
+        _pipeline = new DecodePipeline(
+            manifest, labelColumn: null, new TrainingStream(order, options), options.Threads, options.Prefetch, tokenizer.ContextLength, createTransform, Decode);
     }
 
-    /// <summary>The next step's share; waits until it is prepared.</summary>
-    /// <exception cref="CorpusException">The corpus cannot be read, or too much of it cannot be used.</exception>
+    /// <summary>Samples read so far, the bad ones included.</summary>
+    public long SamplesRead { get; private set; }
+
+    /// <summary>Samples skipped so far.</summary>
+    public long BadSamples { get; private set; }
+
+    /// <summary>The next step's slice; waits until it is decoded. Steps come in order, each once.</summary>
+    /// <exception cref="CorpusException">A file cannot be read, or too many samples are bad.</exception>
     public Batch Take(CancellationToken cancellation = default)
     {
         var started = Stopwatch.GetTimestamp();
-        Prepared? prepared;
-        using (cancellation.Register(() => { lock (_ready) Monitor.PulseAll(_ready); }))
+        var decoded = _pipeline.Take(cancellation);
+        var batch = new Batch(decoded, _pipeline, _manifest, Stopwatch.GetElapsedTime(started));
+        SamplesRead += decoded.Read;
+        BadSamples += decoded.Bad.Count;
+        foreach (var (sample, reason) in decoded.Bad)
+            _onBad?.Invoke(Describe(sample, reason));
+        if (decoded.Bad.Count > 0 && SamplesRead >= Math.Min(MinSamplesToJudge, _manifest.SampleCount) && BadSamples > _options.MaxBadShare * SamplesRead)
         {
-            lock (_ready)
-            {
-                while (!_prepared.Remove(_nextToTake, out prepared))
-                {
-                    cancellation.ThrowIfCancellationRequested();
-                    if (_failure is not null)
-                        throw new CorpusException(_failure.Message, _failure);
-                    ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, this);
-                    Monitor.Wait(_ready);
-                }
-            }
-        }
-
-        _nextToTake++;
-        _slots.Release();
-        try
-        {
-            Account(prepared);
-        }
-        catch
-        {
-            prepared.Batch.Dispose();
-            throw;
-        }
-
-        return prepared.Batch.After(Stopwatch.GetElapsedTime(started));
-    }
-
-    public void Dispose()
-    {
-        _closing.Cancel();
-        lock (_ready)
-            Monitor.PulseAll(_ready);
-        foreach (var thread in _threads)
-            thread.Join();
-        foreach (var prepared in _prepared.Values)
-            prepared.Batch.Dispose();
-        lock (_free)
-        {
-            while (_free.TryPop(out var buffers))
-                buffers.Dispose();
-        }
-
-        _reader.Dispose();
-        _slots.Dispose();
-        _closing.Dispose();
-    }
-
-    private void Account(Prepared prepared)
-    {
-        foreach (var bad in prepared.Bad)
-            _onBad?.Invoke(bad);
-        _seen += prepared.Batch.Count + prepared.Bad.Count;
-        _bad += prepared.Bad.Count;
-        if (_seen >= SamplesBeforeLimit && _bad > _options.MaxBadShare * _seen)
-        {
+            batch.Dispose();
             throw new CorpusException(
-                $"{_bad} of the {_seen} samples read so far could not be used, more than the share of {_options.MaxBadShare} that data.max_bad_share allows. "
-                + (prepared.Bad is [.., var last] ? $"The last: {last.File}, row {last.Row}: {last.Reason}. " : "")
-                + "Mend the corpus, or raise the limit.");
+                $"{BadSamples} of the {SamplesRead} samples read so far ({(double)BadSamples / SamplesRead:P1}) could not be used; the limit, data.max_bad_share, is "
+                + $"{_options.MaxBadShare:P1}. For example {Describe(decoded.Bad[0].Sample, decoded.Bad[0].Reason)}. Repair the corpus or raise the limit");
         }
+
+        return batch;
     }
 
-    private void Prepare()
+    public void Dispose() => _pipeline.Dispose();
+
+    private BadSample Describe(SampleRef sample, string reason)
     {
+        var (file, row) = _manifest.Locate(sample.Index);
+        return new BadSample(file, row, reason);
+    }
+
+    private Outcome Decode(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot)
+    {
+        if (string.IsNullOrWhiteSpace(sample.Caption))
+            return Outcome.Bad("the caption is empty");
+        if (sample.Image.IsEmpty)
+            return Outcome.Bad("there is no image");
         try
         {
-            using var transform = _transforms();
-            while (true)
-            {
-                _slots.Wait(_closing.Token);
-                long step;
-                IReadOnlyList<EncodedPair> pairs;
-                lock (_planning)
-                {
-                    if (_nextToPrepare >= _options.LastStep)
-                        return;
-                    step = _nextToPrepare++;
-                    pairs = _reader.Read(step);
-                }
+            var random = new CounterRandom(_options.Seed, (ulong)sample.Sample.Epoch, (ulong)sample.Sample.Index);
+            transform.Train(sample.Image, ref random, buffers.Image(slot));
+        }
+        catch (ImageDecodeException e)
+        {
+            return Outcome.Bad(e.Message);
+        }
 
-                var prepared = Decode(step, pairs, transform);
-                lock (_ready)
-                {
-                    _prepared.Add(step, prepared);
-                    Monitor.PulseAll(_ready);
-                }
-            }
-        }
-        catch (OperationCanceledException) when (_closing.IsCancellationRequested)
-        {
-            // Disposed while waiting for a slot.
-        }
-        catch (Exception error)
-        {
-            lock (_ready)
-            {
-                _failure ??= error;
-                Monitor.PulseAll(_ready);
-            }
-        }
+        buffers.EndPosition(slot) = _tokenizer.Encode(sample.Caption, buffers.TokensOf(slot));
+        return Outcome.Good;
     }
-
-    private Prepared Decode(long step, IReadOnlyList<EncodedPair> pairs, IImageTransform transform)
-    {
-        var buffers = Rent(transform.Size);
-        var used = new List<SampleRef>(pairs.Count);
-        var bad = new List<BadSample>();
-        foreach (var pair in pairs)
-        {
-            if (SampleDecoder.Decode(pair, transform, _tokenizer, _options.Seed, buffers, used.Count) is { } reason)
-            {
-                var (file, row) = _manifest.Locate(pair.Sample.Index);
-                bad.Add(new BadSample(file, row, reason));
-            }
-            else
-            {
-                used.Add(pair.Sample);
-            }
-        }
-
-        return new Prepared(new Batch(step, _manifest, buffers, used, bad.Count, Return), bad);
-    }
-
-    private BatchBuffers Rent(int imageSize)
-    {
-        lock (_free)
-        {
-            if (_free.TryPop(out var buffers))
-                return buffers;
-        }
-
-        return new BatchBuffers(_capacity, imageSize, _tokenizer.ContextLength);
-    }
-
-    private void Return(BatchBuffers buffers)
-    {
-        lock (_free)
-        {
-            if (!_closing.IsCancellationRequested)
-            {
-                _free.Push(buffers);
-                return;
-            }
-        }
-
-        buffers.Dispose();
-    }
-
-    private sealed record Prepared(Batch Batch, IReadOnlyList<BadSample> Bad);
 }

@@ -1,30 +1,35 @@
 namespace ClipTrain.DataPipeline.Loading;
 
-/// <summary>What a worker's loader delivers.</summary>
+/// <summary>What one worker reads and how.</summary>
 public sealed record TrainingLoaderOptions
 {
-    /// <summary>Pairs in a step, over all workers.</summary>
+    /// <summary>Samples of a step over all workers.</summary>
     public required int GlobalBatch { get; init; }
 
+    /// <summary>This worker, from 0.</summary>
     public int Rank { get; init; }
 
+    /// <summary>Number of workers.</summary>
     public int WorldSize { get; init; } = 1;
 
-    /// <summary>Seed of the augmentation.</summary>
+    /// <summary>The run's seed; augmentation is keyed by it, the epoch and the sample.</summary>
     public required ulong Seed { get; init; }
 
     /// <summary>Decoding threads.</summary>
     public int Threads { get; init; } = 1;
 
-    /// <summary>Batches prepared ahead.</summary>
+    /// <summary>Batches prepared ahead of the one that is taken.</summary>
     public int Prefetch { get; init; } = 4;
 
-    /// <summary>Share of unusable samples above which <see cref="TrainingLoader.Take"/> throws.</summary>
+    /// <summary>
+    /// <see cref="TrainingLoader.Take"/> throws when more than this share of the samples read so far was bad; looked at from
+    /// <see cref="TrainingLoader.MinSamplesToJudge"/> samples on, or from one pass over a smaller corpus.
+    /// </summary>
     public double MaxBadShare { get; init; } = 0.05;
 
-    /// <summary>The step to begin with.</summary>
+    /// <summary>The first step to read.</summary>
     public long FirstStep { get; init; }
 
-    /// <summary>The step before which to end.</summary>
+    /// <summary>The step after the last.</summary>
     public long LastStep { get; init; } = long.MaxValue;
 }

@@ -29,7 +29,7 @@ public struct CounterRandom
     {
         if (_left == 0)
         {
-            _block = Philox((uint)_counter, (uint)(_counter >> 32));
+            _block = Philox((uint)_counter, (uint)(_counter >> 32), _stream0, _stream1, _key0, _key1);
             _counter++;
             _left = 4;
         }
@@ -64,9 +64,9 @@ public struct CounterRandom
         }
     }
 
-    private readonly UInt128 Philox(uint counter0, uint counter1)
+    /// <summary>The bijection of counter x under a key; the first number is the lowest 32 bits.</summary>
+    internal static UInt128 Philox(uint x0, uint x1, uint x2, uint x3, uint key0, uint key1)
     {
-        uint x0 = counter0, x1 = counter1, x2 = _stream0, x3 = _stream1, key0 = _key0, key1 = _key1;
         for (var round = 0; round < 10; round++)
         {
             var product0 = (ulong)Multiplier0 * x0;

@@ -1,0 +1,67 @@
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Ordering;
+
+namespace ClipTrain.DataPipeline.Loading;
+
+/// <summary>A window of the stream with the encoded samples that this worker needs of it. Guarded by the loader's gate.</summary>
+internal sealed class LoadedWindow(StreamWindow window, CorpusManifest manifest) : IDisposable
+{
+    private readonly Dictionary<int, bool[]> _wanted = [];
+    private readonly Dictionary<int, RowGroup> _loaded = [];
+    private int _remaining;
+
+    public long Start => window.Start;
+
+    public long End => window.End;
+
+    /// <summary>The row groups to read, in the order that they are shuffled in, with the rows that this worker needs.</summary>
+    public IEnumerable<(int Group, bool[] Rows)> Wanted => window.Groups.Where(_wanted.ContainsKey).Select(group => (group, _wanted[group]));
+
+    /// <summary>Plans to read the sample at a position.</summary>
+    public void Want(long position)
+    {
+        var (group, row) = Place(Sample(position).Index);
+        if (!_wanted.TryGetValue(group, out var rows))
+            _wanted[group] = rows = new bool[manifest.GroupRows[group]];
+        rows[row] = true;
+        _remaining++;
+    }
+
+    public void Add(int group, RowGroup rows) => _loaded[group] = rows;
+
+    /// <summary>The sample at a position, or null while its row group is not read yet.</summary>
+    public EncodedSample? Find(long position)
+    {
+        var sample = Sample(position);
+        var (group, row) = Place(sample.Index);
+        return _loaded.TryGetValue(group, out var rows) ? new EncodedSample(this, sample, rows, row) : null;
+    }
+
+    /// <summary>Notes that one sample is no longer needed; true with the last.</summary>
+    public bool Release() => --_remaining == 0;
+
+    public void Dispose()
+    {
+        foreach (var rows in _loaded.Values)
+            rows.Dispose();
+        _loaded.Clear();
+    }
+
+    private SampleRef Sample(long position) => new(window.Epoch, window.Samples[position - window.Start]);
+
+    private (int Group, int Row) Place(long index)
+    {
+        var group = manifest.GroupOf(index);
+        return (group, (int)(index - manifest.Groups[group].FirstIndex));
+    }
+}
+
+/// <summary>A sample that lies in memory, encoded, until it is released.</summary>
+internal sealed record EncodedSample(LoadedWindow Window, SampleRef Sample, RowGroup Rows, int Row)
+{
+    public ReadOnlySpan<byte> Image => Rows.Image(Row);
+
+    public string? Caption => Rows.Caption(Row);
+
+    public string? Label => Rows.Label(Row);
+}

@@ -1,0 +1,44 @@
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Ordering;
+
+namespace ClipTrain.DataPipeline.Loading;
+
+/// <summary>One worker's contiguous part of a corpus, in the corpus's order; a window is one group of rows.</summary>
+internal sealed class SequentialStream : ISampleStream
+{
+    private readonly CorpusManifest _manifest;
+    private readonly long _start, _end;
+
+    public SequentialStream(CorpusManifest manifest, SequentialLoaderOptions options)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.Batch, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfNegative(options.Rank, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(options.Rank, options.WorldSize, nameof(options));
+        _manifest = manifest;
+        _start = manifest.SampleCount * options.Rank / options.WorldSize;
+        _end = manifest.SampleCount * (options.Rank + 1) / options.WorldSize;
+        MaxCount = options.Batch;
+    }
+
+    public long FirstBatch => 0;
+
+    public long LastBatch => (_end - _start + MaxCount - 1) / MaxCount;
+
+    public int MaxCount { get; }
+
+    public (long Start, int Count) Slice(long batch)
+    {
+        var start = _start + (batch * MaxCount);
+        return (start, (int)Math.Min(MaxCount, _end - start));
+    }
+
+    public StreamWindow Window(long position)
+    {
+        var number = _manifest.GroupOf(position);
+        var group = _manifest.Groups[number];
+        var samples = new long[group.Rows];
+        for (var row = 0; row < samples.Length; row++)
+            samples[row] = group.FirstIndex + row;
+        return new StreamWindow(Epoch: 0, group.FirstIndex, [number], samples);
+    }
+}

@@ -1,0 +1,73 @@
+using System.Runtime.ExceptionServices;
+
+namespace ClipTrain.DataPipeline.Loading;
+
+/// <summary>
+/// The one lock of a loader: its threads wait here for each other's progress, and here a failure or the end stops them all.
+/// </summary>
+internal sealed class WorkGate
+{
+    private readonly object _lock = new();
+    private ExceptionDispatchInfo? _failure;
+    private bool _stopped;
+
+    /// <summary>Waits until <paramref name="attempt"/> gives something; null once the work has failed or stopped.</summary>
+    public T? When<T>(Func<T?> attempt)
+        where T : class
+    {
+        lock (_lock)
+        {
+            while (!_stopped && _failure is null)
+            {
+                if (attempt() is { } result)
+                {
+                    Monitor.PulseAll(_lock);
+                    return result;
+                }
+
+                Monitor.Wait(_lock);
+            }
+
+            return null;
+        }
+    }
+
+    /// <summary>The same for the consumer: takes what is there even after a failure, then throws that failure.</summary>
+    public T WhenOrThrow<T>(Func<T?> attempt, CancellationToken cancellation)
+        where T : class
+    {
+        using var registration = cancellation.Register(() => Change(() => { }));
+        lock (_lock)
+        {
+            while (true)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                ObjectDisposedException.ThrowIf(_stopped, this);
+                if (attempt() is { } result)
+                {
+                    Monitor.PulseAll(_lock);
+                    return result;
+                }
+
+                _failure?.Throw();
+                Monitor.Wait(_lock);
+            }
+        }
+    }
+
+    /// <summary>Changes what others wait for.</summary>
+    public void Change(Action change)
+    {
+        lock (_lock)
+        {
+            change();
+            Monitor.PulseAll(_lock);
+        }
+    }
+
+    /// <summary>Ends all work; the first failure is the one that the consumer sees.</summary>
+    public void Fail(Exception exception) => Change(() => _failure ??= ExceptionDispatchInfo.Capture(exception));
+
+    /// <summary>Ends all work.</summary>
+    public void Stop() => Change(() => _stopped = true);
+}
