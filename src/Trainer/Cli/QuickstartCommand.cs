@@ -15,14 +15,14 @@ public static class QuickstartCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(string[] sets)
+    private static Task<int> RunAsync(string[] sets)
     {
         // The demo corpus must lie where the run file looks for it before the file's paths can be checked.
-        await DataCommand.EnsureDemoAsync(DataCommand.DemoFolder);
+        DataCommand.EnsureDemo(DataCommand.DemoFolder);
         var config = Path.Combine(AppContext.BaseDirectory, "configs", "quickstart.yaml");
         var options = RunConfig.Load(config, sets).Options;
         options = options with { Name = FreeName(options) };
-        return await RunSession.Create(options).RunAsync();
+        return RunSession.Create(options).RunAsync();
     }
 
     /// <summary>The run's name, or the first of name-2, name-3, … that is free: a quickstart can be repeated.</summary>

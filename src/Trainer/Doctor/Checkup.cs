@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
-using ClipTrain.DataPipeline.Corpus.DuckDb;
+using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.Torch;
@@ -23,7 +23,7 @@ public static class Checkup
         yield return Try("threads", () => $"{torch.get_num_threads()} compute threads by default; OMP_WAIT_POLICY={Environment.GetEnvironmentVariable("OMP_WAIT_POLICY") ?? "unset"}", Setup);
         yield return Blas();
         yield return Try("process groups", ProcessGroups, "install libgloo-dev, then run scripts/setup");
-        yield return Try("DuckDB (Parquet)", () => $"{Database.LibraryVersion}, {LoadedPath("libduckdb")}", Setup);
+        yield return Try("DuckDB (Parquet)", () => $"{ParquetLibrary.DuckDbVersion()}, {LoadedPath("libduckdb")}", Setup);
         yield return Try("libjpeg-turbo", () => { ImageLibraries.CheckJpeg(); return LoadedPath("libturbojpeg"); }, "install libturbojpeg0, or run scripts/setup");
         yield return Try("libvips (PNG, WebP, GIF, TIFF, SVG)", () => $"{ImageLibraries.VipsVersion()}, {LoadedPath("libvips")}", Setup);
         yield return Try("tokenizer", () => $"OpenAI's merges, {BpeTokenizer.OpenAi(77).VocabularySize} tokens", "rebuild ClipTrain");

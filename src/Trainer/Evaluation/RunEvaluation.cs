@@ -17,9 +17,13 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, Evaluat
     public static void CheckSplits(EvaluationOptions options)
     {
         foreach (var split in options.Retrieval)
-            CorpusManifest.Create(split.Data, null, null);
+            CorpusManifest.Create(split.Data);
         foreach (var split in options.ZeroShot)
-            CorpusManifest.Create(split.Data, null, null).RequireColumn(split.LabelColumn);
+        {
+            var columns = CorpusManifest.Create(split.Data, captionRequired: false).Columns;
+            if (columns.All(column => column.Name != split.LabelColumn))
+                throw new CorpusException($"Evaluation split '{split.Name}' has no column '{split.LabelColumn}'; its columns: {string.Join(", ", columns)}. Set label_column.");
+        }
     }
 
     /// <summary>The figures, by the splits' names in the options' order.</summary>
@@ -36,7 +40,7 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, Evaluat
     private RetrievalResult Measure(RetrievalOptions split)
     {
         using var scope = NewDisposeScope();
-        var (images_nD, captions) = EmbedImages(split.Name, split.Data, labelColumn: null, sample => sample.Caption);
+        var (images_nD, captions) = EmbedImages(split.Name, split.Data, labelColumn: null);
         var concepts = captions.Distinct(StringComparer.Ordinal).ToArray();
         var conceptOf = concepts.Index().ToDictionary(concept => concept.Item, concept => (long)concept.Index, StringComparer.Ordinal);
         return Retrieval.Measure(images_nD, EmbedTexts(concepts), [.. captions.Select(caption => conceptOf[caption])]);
@@ -45,38 +49,35 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, Evaluat
     private ZeroShotResult Measure(ZeroShotOptions split)
     {
         using var scope = NewDisposeScope();
-        var (images_nD, labels) = EmbedImages(split.Name, split.Data, split.LabelColumn, sample => sample.Label);
+        var (images_nD, labels) = EmbedImages(split.Name, split.Data, split.LabelColumn);
         var classes = labels.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
         var prompts = classes.SelectMany(name => split.Templates.Select(template => ZeroShot.Prompt(template, name))).ToArray();
         var prompts_ctD = EmbedTexts(prompts).view([classes.Length, split.Templates.Count, model.Options.EmbedDim]);
         return ZeroShot.Measure(images_nD, ZeroShot.ClassEmbeddings(prompts_ctD), [.. labels.Select(label => (long)Array.IndexOf(classes, label))]);
     }
 
-    /// <summary>Embeds the images of a split for which <paramref name="text"/> has one; returns embeddings nD and the texts.</summary>
-    private (torch.Tensor Images_nD, List<string> Texts) EmbedImages(string name, IReadOnlyList<string> data, string? labelColumn, Func<EvaluationSample, string?> text)
+    /// <summary>Embeds the images of a split; returns embeddings nD and each image's label, or its caption when no label column is named.</summary>
+    private (torch.Tensor Images_nD, List<string> Texts) EmbedImages(string name, IReadOnlyList<string> data, string? labelColumn)
     {
         using var guard = no_grad();
         var size = model.Options.Image.Size;
-        var manifest = CorpusManifest.Create(data, null, null);
         using var loader = new SequentialLoader(
-            manifest,
+            CorpusManifest.Create(data, captionRequired: labelColumn is null),
             () => new ClipImageTransform(new ImageTransformOptions(size)),
-            new SequentialLoaderOptions { BatchSize = options.Batch, Threads = Environment.ProcessorCount, LabelColumn = labelColumn },
-            bad => log.Warning("{File}, row {Row}: {Reason}; left out of {Split}.", bad.File, bad.Row, bad.Reason, name));
+            new SequentialLoaderOptions { Batch = options.Batch, Threads = Environment.ProcessorCount, LabelColumn = labelColumn, CaptionRequired = labelColumn is null },
+            bad => log.Warning("{Sample}; left out of {Split}", bad.ToString(), name));
         var embeddings = new List<torch.Tensor>();
         var texts = new List<string>();
-        while (loader.Take() is { } batch)
+        foreach (var batch in loader.Read())
         {
             using var scope = NewDisposeScope();
             using (batch)
             {
-                var images = from_blob(batch.Images, [batch.Count, 3, size, size], float32).to(model.Parameters.Master.device);
-                var kept = batch.Samples.Index().Where(sample => text(sample.Item) is not null).ToArray();
-                if (kept.Length == 0)
+                if (batch.Count == 0)
                     continue;
-                var rows = tensor([.. kept.Select(sample => (long)sample.Index)]);
-                embeddings.Add(model.EncodeImage(images).to(CPU).index_select(0, rows).MoveToOuterDisposeScope());
-                texts.AddRange(kept.Select(sample => text(sample.Item)!));
+                var images = from_blob(batch.Images, [batch.Count, 3, size, size], float32).to(model.Parameters.Master.device);
+                embeddings.Add(model.EncodeImage(images).to(CPU).MoveToOuterDisposeScope());
+                texts.AddRange((labelColumn is null ? batch.Captions : batch.Labels).Select(text => text!));
             }
         }
 

@@ -35,7 +35,7 @@ public sealed class WorkerControl(CoordinatorClient client, Assignment place) : 
     public void CheckpointWritten(long step, string directory) => client.CheckpointWrittenAsync(step, directory).GetAwaiter().GetResult();
 
     /// <summary>A sample could not be used.</summary>
-    public void BadSample(BadSample sample) => Warn($"{sample.File}, row {sample.Row}: {sample.Reason}; skipped.");
+    public void BadSample(BadSample sample) => Warn($"{sample}; skipped");
 
     /// <summary>Sends what is pending now.</summary>
     public Task FlushAsync() => _heartbeats?.FlushAsync() ?? Task.CompletedTask;

@@ -86,7 +86,7 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, long? resu
         var crop = options.Data.Crop;
         using var loader = new TrainingLoader(
             _manifest,
-            new SampleOrder(_manifest.RowGroupRows, options.Seed, options.Data.ShuffleWindow),
+            new SampleOrder(_manifest.GroupRows, options.Seed, options.Data.ShuffleWindow),
             RunPlan.Tokenizer(options),
             () => new ClipImageTransform(new ImageTransformOptions(tower.Size) { MinScale = crop.MinScale, MaxScale = crop.MaxScale, MinRatio = crop.MinRatio, MaxRatio = crop.MaxRatio }),
             new TrainingLoaderOptions
