@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace ClipTrain.Torch.Interop;
 
@@ -13,13 +12,7 @@ internal static partial class NativeEnvironment
     {
         // OpenMP threads that spin while they wait take the cores from the threads that decode images.
         SetDefault("OMP_WAIT_POLICY", "passive");
-
-        // OpenBLAS 0.3.21 knows Intel's processors with AVX-512 and takes AMD's for Haswell, at half their speed.
-        if (Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported && IsAmd())
-            SetDefault("OPENBLAS_CORETYPE", "SkylakeX");
     }
-
-    private static bool IsAmd() => X86Base.CpuId(0, 0).Ebx == BitConverter.ToInt32("Auth"u8);
 
     private static void SetDefault(string name, string value) => _ = SetEnv(name, value, overwrite: 0);
 
