@@ -65,8 +65,10 @@ public static partial class torch
             /// Combines the ranks' tensors, in place on each. Gloo reduces bfloat16 and float16 in float32, so that the sum is
             /// rounded once.
             /// </summary>
+            /// <exception cref="ArgumentException">The tensor is not contiguous.</exception>
             public Work all_reduce(Tensor tensor, ReduceOp op = ReduceOp.SUM)
             {
+                CheckContiguous(tensor);
                 if (_reducesHalfTypes || tensor.dtype is not (bfloat16 or float16))
                 {
                     return Start(NativeMethods.ct_all_reduce(Handle, tensor.Handle, (int)op), nameof(all_reduce));
@@ -82,12 +84,23 @@ public static partial class torch
             }
 
             /// <summary>Copies the root's tensor to every rank's.</summary>
-            public Work broadcast(Tensor tensor, int root) =>
-                Start(NativeMethods.ct_broadcast(Handle, tensor.Handle, root), nameof(broadcast));
+            /// <exception cref="ArgumentException">The tensor is not contiguous.</exception>
+            public Work broadcast(Tensor tensor, int root)
+            {
+                CheckContiguous(tensor);
+                return Start(NativeMethods.ct_broadcast(Handle, tensor.Handle, root), nameof(broadcast));
+            }
 
             /// <summary>Copies every rank's input to every rank: <paramref name="outputs"/>[r] receives rank r's.</summary>
+            /// <exception cref="ArgumentException">A tensor is not contiguous.</exception>
             public Work all_gather(ReadOnlySpan<Tensor> outputs, Tensor input)
             {
+                CheckContiguous(input);
+                foreach (Tensor output in outputs)
+                {
+                    CheckContiguous(output);
+                }
+
                 using var handles = new HandleArray(outputs);
                 fixed (nint* p = handles.Handles)
                 {
@@ -114,6 +127,15 @@ public static partial class torch
                 if (rank < 0 || rank >= worldSize)
                 {
                     throw new ArgumentOutOfRangeException(nameof(rank), rank, $"Ranks of a group of {worldSize} are 0 to {worldSize - 1}.");
+                }
+            }
+
+            // Backends read and write a tensor's memory from its first element on, whatever its strides.
+            private static void CheckContiguous(Tensor tensor)
+            {
+                if (!tensor.is_contiguous())
+                {
+                    throw new ArgumentException($"A collective needs contiguous tensors, not a strided {tensor}.", nameof(tensor));
                 }
             }
 
