@@ -103,6 +103,29 @@ public sealed class DistributedTests
             Assert.Equal([0.5f, 1.5f, 2.5f], all.select(1, 4).contiguous().AsSpan<float>().ToArray());
         });
 
+    [Theory]
+    [InlineData(ScalarType.BFloat16)]
+    [InlineData(ScalarType.Float16)]
+    [InlineData(ScalarType.Bool)]
+    [InlineData(ScalarType.Byte)]
+    [InlineData(ScalarType.Float64)]
+    public void Every_dtype_is_broadcast_and_gathered_bit_by_bit(ScalarType dtype) =>
+        Ranks.Run(2, group =>
+        {
+            Tensor mine = tensor([1.0, group.rank, 0.1]).to(dtype);
+            Tensor[] gathered = [zeros([3], dtype), zeros([3], dtype)];
+            Tensor copied = mine.clone();
+
+            using Work gather = group.all_gather(gathered, mine);
+            gather.wait();
+            using Work broadcast = group.broadcast(copied, root: 1);
+            broadcast.wait();
+
+            Assert.True(gathered[group.rank].equal(mine));
+            Assert.True(copied.equal(gathered[1]));
+            Assert.False(copied.equal(gathered[0]));
+        });
+
     [Fact]
     public void A_barrier_holds_until_the_last_rank_arrives()
     {
