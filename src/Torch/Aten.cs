@@ -68,6 +68,7 @@ internal static class Aten
     public static readonly TorchOp permute = new("aten::permute");
     public static readonly TorchOp reshape = new("aten::reshape");
     public static readonly TorchOp view = new("aten::view");
+    public static readonly TorchOp view_dtype = new("aten::view", "dtype");
     public static readonly TorchOp flatten = new("aten::flatten", "using_ints");
     public static readonly TorchOp expand = new("aten::expand");
     public static readonly TorchOp narrow = new("aten::narrow");

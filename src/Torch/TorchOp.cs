@@ -77,50 +77,67 @@ public sealed class TorchOp(string name, string overload = "")
 
     public override string ToString() => Name;
 
+    // Few plain arguments, as almost every call has, are written straight to the stack.
     [SkipLocalsInit]
     private unsafe int Invoke(ReadOnlySpan<TorchValue> arguments, NativeValue** results)
     {
-        nint handle = _handle != 0 ? _handle : Find();
+        if (arguments.Length > FewValues.Count)
+        {
+            return InvokeWithScratch(arguments, results);
+        }
+
+        Unsafe.SkipInit(out FewValues few);
+        var values = (NativeValue*)&few;
+        for (int i = 0; i < arguments.Length; i++)
+        {
+            ref readonly TorchValue argument = ref arguments[i];
+            if (argument.IsList)
+            {
+                return InvokeWithScratch(arguments, results);
+            }
+
+            values[i] = argument.Plain;
+        }
+
+        return Invoke(arguments.Length, values, results);
+    }
+
+    // Lists are copied to memory that does not move during the call.
+    [SkipLocalsInit]
+    private unsafe int InvokeWithScratch(ReadOnlySpan<TorchValue> arguments, NativeValue** results)
+    {
         int words = 0;
         foreach (ref readonly TorchValue argument in arguments)
         {
             words += argument.ScratchWords;
         }
 
-        if (words > StackScratchWords)
-        {
-            return InvokeWithLongLists(handle, arguments, words, results);
-        }
-
         NativeValue* values = stackalloc NativeValue[arguments.Length];
-        long* scratch = stackalloc long[StackScratchWords];
-        return Invoke(handle, arguments, values, scratch, results);
-    }
-
-    private unsafe int InvokeWithLongLists(nint handle, ReadOnlySpan<TorchValue> arguments, int words, NativeValue** results)
-    {
-        NativeValue* values = stackalloc NativeValue[arguments.Length];
-        var scratch = (long*)NativeMemory.Alloc((nuint)words, sizeof(long));
+        long* stack = stackalloc long[StackScratchWords];
+        long* scratch = words <= StackScratchWords ? stack : (long*)NativeMemory.Alloc((nuint)words, sizeof(long));
         try
         {
-            return Invoke(handle, arguments, values, scratch, results);
+            long* next = scratch;
+            for (int i = 0; i < arguments.Length; i++)
+            {
+                arguments[i].Write(out values[i], ref next);
+            }
+
+            return Invoke(arguments.Length, values, results);
         }
         finally
         {
-            NativeMemory.Free(scratch);
+            if (scratch != stack)
+            {
+                NativeMemory.Free(scratch);
+            }
         }
     }
 
-    private unsafe int Invoke(
-        nint handle, ReadOnlySpan<TorchValue> arguments, NativeValue* values, long* scratch, NativeValue** results)
+    private unsafe int Invoke(int count, NativeValue* values, NativeValue** results)
     {
-        for (int i = 0; i < arguments.Length; i++)
-        {
-            arguments[i].Write(out values[i], ref scratch);
-        }
-
-        int count = NativeMethods.ct_call(handle, values, arguments.Length, results);
-        return count >= 0 ? count : throw new TorchException($"{Name}: {NativeError.LastText()}\nOperator: {Schema}");
+        int returned = NativeMethods.ct_call(_handle != 0 ? _handle : Find(), values, count, results);
+        return returned >= 0 ? returned : throw new TorchException($"{Name}: {NativeError.LastText()}\nOperator: {Schema}");
     }
 
     private nint Find()
@@ -144,5 +161,12 @@ public sealed class TorchOp(string name, string overload = "")
         }
 
         return new TorchException($"{Name} did not return {wanted}.\nOperator: {Schema}");
+    }
+
+    [InlineArray(Count)]
+    private struct FewValues
+    {
+        public const int Count = 8;
+        private NativeValue _first;
     }
 }

@@ -80,13 +80,18 @@ public readonly struct TorchValue
     public static implicit operator TorchValue(ReadOnlySpan<torch.Tensor> value) =>
         new(NativeTag.Tensors, value.ToArray(), value.Length);
 
+    internal bool IsList => _list is not null;
+
+    /// <summary>The value for a native call, when it is no list.</summary>
+    internal NativeValue Plain => new() { Tag = _tag, Length = _length, Int = _bits };
+
     /// <summary>How many 8-byte words of scratch <see cref="Write"/> needs.</summary>
     internal int ScratchWords => _list is null ? 0 : _tag is NativeTag.String or NativeTag.Bools ? (_length + 7) / 8 : _length;
 
     /// <summary>Writes the value for a native call, a list's elements to <paramref name="scratch"/>, which is advanced.</summary>
     internal unsafe void Write(out NativeValue target, ref long* scratch)
     {
-        target = new NativeValue { Tag = _tag, Length = _length, Int = _bits };
+        target = Plain;
         if (_list is not null)
         {
             target.Pointer = (nint)scratch;

@@ -13,7 +13,7 @@ public static partial class torch
         public sealed unsafe class ProcessGroup : IDisposable
         {
             private readonly TimeSpan _timeout;
-            private readonly bool _reducesHalfTypes;
+            private readonly bool _takesAllTypes;
             private nint _handle;
 
             private ProcessGroup(nint handle, string backend, int rank, int worldSize, TimeSpan timeout)
@@ -23,7 +23,7 @@ public static partial class torch
                 this.rank = rank;
                 world_size = worldSize;
                 _timeout = timeout;
-                _reducesHalfTypes = !string.Equals(backend, "gloo", StringComparison.Ordinal);
+                _takesAllTypes = !string.Equals(backend, "gloo", StringComparison.Ordinal);
             }
 
             public string backend { get; }
@@ -65,9 +65,11 @@ public static partial class torch
             /// Combines the ranks' tensors, in place on each. Gloo reduces bfloat16 and float16 in float32, so that the sum is
             /// rounded once.
             /// </summary>
+            /// <exception cref="ArgumentException">The tensor is not contiguous.</exception>
             public Work all_reduce(Tensor tensor, ReduceOp op = ReduceOp.SUM)
             {
-                if (_reducesHalfTypes || tensor.dtype is not (bfloat16 or float16))
+                CheckContiguous(tensor);
+                if (_takesAllTypes || tensor.dtype is not (bfloat16 or float16))
                 {
                     return Start(NativeMethods.ct_all_reduce(Handle, tensor.Handle, (int)op), nameof(all_reduce));
                 }
@@ -82,16 +84,31 @@ public static partial class torch
             }
 
             /// <summary>Copies the root's tensor to every rank's.</summary>
-            public Work broadcast(Tensor tensor, int root) =>
-                Start(NativeMethods.ct_broadcast(Handle, tensor.Handle, root), nameof(broadcast));
+            /// <exception cref="ArgumentException">The tensor is not contiguous.</exception>
+            public Work broadcast(Tensor tensor, int root)
+            {
+                CheckContiguous(tensor);
+                using DisposeScope scope = NewDisposeScope();
+                return Start(NativeMethods.ct_broadcast(Handle, AsCopied(tensor).Handle, root), nameof(broadcast));
+            }
 
             /// <summary>Copies every rank's input to every rank: <paramref name="outputs"/>[r] receives rank r's.</summary>
+            /// <exception cref="ArgumentException">A tensor is not contiguous.</exception>
             public Work all_gather(ReadOnlySpan<Tensor> outputs, Tensor input)
             {
-                using var handles = new HandleArray(outputs);
+                CheckContiguous(input);
+                using DisposeScope scope = NewDisposeScope();
+                var copied = new Tensor[outputs.Length];
+                for (int i = 0; i < copied.Length; i++)
+                {
+                    CheckContiguous(outputs[i]);
+                    copied[i] = AsCopied(outputs[i]);
+                }
+
+                using var handles = new HandleArray(copied);
                 fixed (nint* p = handles.Handles)
                 {
-                    return Start(NativeMethods.ct_all_gather(Handle, p, outputs.Length, input.Handle), nameof(all_gather));
+                    return Start(NativeMethods.ct_all_gather(Handle, p, copied.Length, AsCopied(input).Handle), nameof(all_gather));
                 }
             }
 
@@ -115,6 +132,33 @@ public static partial class torch
                 {
                     throw new ArgumentOutOfRangeException(nameof(rank), rank, $"Ranks of a group of {worldSize} are 0 to {worldSize - 1}.");
                 }
+            }
+
+            // Backends read and write a tensor's memory from its first element on, whatever its strides.
+            private static void CheckContiguous(Tensor tensor)
+            {
+                if (!tensor.is_contiguous())
+                {
+                    throw new ArgumentException($"A collective needs contiguous tensors, not a strided {tensor}.", nameof(tensor));
+                }
+            }
+
+            // Gloo copies no bfloat16, int16 or bool, but what only moves may go under another name of the same size.
+            private Tensor AsCopied(Tensor tensor)
+            {
+                ScalarType? name = tensor.dtype switch
+                {
+                    ScalarType.BFloat16 or ScalarType.Int16 => float16,
+                    ScalarType.Bool => uint8,
+                    _ => null,
+                };
+                if (name is null || _takesAllTypes)
+                {
+                    return tensor;
+                }
+
+                using GradModeGuard guard = no_grad();
+                return Aten.view_dtype.Call(tensor, name);
             }
 
             private Work Start(nint work, string collective, Tensor? wide = null, Tensor? target = null)

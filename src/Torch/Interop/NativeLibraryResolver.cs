@@ -1,4 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace ClipTrain.Torch.Interop;
@@ -9,7 +11,10 @@ internal static class NativeLibraryResolver
     public const string LibraryName = "cliptrain_torch";
     private const string FileName = "libcliptrain_torch.so";
 
-    public static void Register() =>
+    // A static constructor of the class that has the imports would be checked at each of their calls.
+    [ModuleInitializer]
+    [SuppressMessage("Usage", "CA2255", Justification = "The resolver must be there before the first import is called.")]
+    internal static void Register() =>
         NativeLibrary.SetDllImportResolver(typeof(NativeLibraryResolver).Assembly, Resolve);
 
     private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? searchPath)

@@ -10,8 +10,6 @@ internal static unsafe partial class NativeMethods
 {
     private const string Library = NativeLibraryResolver.LibraryName;
 
-    static NativeMethods() => NativeLibraryResolver.Register();
-
     // dispatch.cpp
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial nint ct_find_operator(string name, string overload);

@@ -174,9 +174,12 @@ void append_result(IValue& value, std::vector<CtValue>& results) {
   results.push_back(r);
 }
 
-// Kept between calls so that a call allocates nothing. An operator that calls back into this file finds them empty.
-thread_local std::vector<IValue> spare_stack;
-thread_local std::vector<CtValue> results;
+// Kept between calls so that a call allocates nothing.
+struct CallBuffers {
+  std::vector<IValue> stack;
+  std::vector<CtValue> results;
+};
+thread_local CallBuffers buffers;
 
 }  // namespace
 
@@ -198,8 +201,9 @@ CT_API const char* ct_operator_schema(void* op) { return static_cast<Operator*>(
 // Returns their count, or -1.
 CT_API int ct_call(void* handle, const CtValue* arguments, int count, const CtValue** out) {
   const auto& op = *static_cast<const Operator*>(handle);
-  std::vector<IValue> stack;
-  stack.swap(spare_stack);
+  CallBuffers& mine = buffers;
+  std::vector<IValue> stack = std::move(mine.stack);  // should an operator come back here, it finds no stack in use
+  std::vector<CtValue>& results = mine.results;
   results.clear();
   int n = ct::guarded(-1, [&] {
     const int parameters = static_cast<int>(op.parameters.size());
@@ -221,6 +225,6 @@ CT_API int ct_call(void* handle, const CtValue* arguments, int count, const CtVa
     results.clear();
   }
   stack.clear();
-  stack.swap(spare_stack);
+  mine.stack = std::move(stack);
   return n;
 }

@@ -1,17 +1,19 @@
 // c10d: stores and process groups. Every object that C# holds is a heap-allocated intrusive pointer.
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
-#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#ifdef USE_C10D_GLOO
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#endif
+#ifdef USE_C10D_NCCL
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+#endif
 
 #include <chrono>
-#include <cstring>
+#include <cstdlib>
 #include <vector>
 
 #include "common.h"
-#ifdef USE_C10D_NCCL
-#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
-#include <cstdlib>
-#endif
 
 using at::Tensor;
 using std::chrono::milliseconds;
@@ -102,10 +104,15 @@ CT_API int ct_store_delete(void* store, const char* key) {
 // `host` is the address of the interface to use; empty for the one that this machine's name resolves to.
 CT_API void* ct_gloo(void* store, int rank, int world_size, const char* host, int64_t timeout_ms) {
   return ct::guarded<void*>(nullptr, [&]() -> void* {
+#ifdef USE_C10D_GLOO
     using Gloo = c10d::ProcessGroupGloo;
     auto options = Gloo::Options::create(milliseconds(timeout_ms));
     options->devices.push_back(*host ? Gloo::createDeviceForHostname(host) : Gloo::createDefaultDevice());
     return new GroupPtr(c10::make_intrusive<Gloo>(store_of(store), rank, world_size, options));
+#else
+    (void)store, (void)rank, (void)world_size, (void)host, (void)timeout_ms;
+    TORCH_CHECK(false, "this build has no Gloo: its headers were missing; install libgloo-dev and run scripts/setup again");
+#endif
   });
 }
 

@@ -17,6 +17,7 @@ std::string& last_error() {
   return text;
 }
 
+std::atomic<bool> counting_handles{false};
 std::atomic<int64_t> live_handles{0};
 
 }  // namespace ct
@@ -27,7 +28,11 @@ const char* text(std::string&& s) { return (ct::last_error() = std::move(s)).c_s
 }  // namespace
 
 CT_API const char* ct_last_error() { return ct::last_error().c_str(); }
-CT_API int64_t ct_live_handles() { return ct::live_handles.load(); }
+// Starts counting at the first call, so that only differences between two calls mean something.
+CT_API int64_t ct_live_handles() {
+  ct::counting_handles.store(true);
+  return ct::live_handles.load();
+}
 
 CT_API void ct_release(void* t) { ct::release(t); }
 CT_API void ct_release_many(void** handles, int count) {

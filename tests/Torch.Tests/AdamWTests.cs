@@ -1,0 +1,167 @@
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Torch.Tests;
+
+public sealed class AdamWTests
+{
+    private const double Lr = 1e-3;
+    private const double Beta1 = 0.9;
+    private const double Beta2 = 0.98;
+    private const double Eps = 1e-6;
+    private const double WeightDecay = 0.2;
+
+    [Fact]
+    public void Several_steps_agree_with_the_formula_in_double_precision()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        const int N = 1003;
+        var state = new State(N, seed: 1);
+        double[] p = [.. state.Param.AsSpan<float>().ToArray().Select(x => (double)x)];
+        double[] m = new double[N];
+        double[] v = new double[N];
+
+        for (int step = 1; step <= 20; step++)
+        {
+            Tensor grad = state.NextGrad();
+            float[] g = grad.AsSpan<float>().ToArray();
+            state.Step(grad, step, gradScale: 0.5);
+            for (int i = 0; i < N; i++)
+            {
+                double scaled = g[i] * 0.5;
+                p[i] *= 1 - (Lr * WeightDecay);
+                m[i] = (Beta1 * m[i]) + ((1 - Beta1) * scaled);
+                v[i] = (Beta2 * v[i]) + ((1 - Beta2) * scaled * scaled);
+                double mHat = m[i] / (1 - Math.Pow(Beta1, step));
+                double vHat = v[i] / (1 - Math.Pow(Beta2, step));
+                p[i] -= Lr * mHat / (Math.Sqrt(vHat) + Eps);
+            }
+        }
+
+        Span<float> actual = state.Param.AsSpan<float>();
+        for (int i = 0; i < N; i++)
+        {
+            Assert.Equal(p[i], actual[i], 2e-6);
+        }
+    }
+
+    [Fact]
+    public void The_fused_pass_agrees_with_the_separate_operators()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var fused = new State(5000, seed: 2);
+        var separate = new State(5000, seed: 2);
+
+        for (int step = 1; step <= 10; step++)
+        {
+            fused.Step(fused.NextGrad(), step);
+            optim.adamw_composite_(
+                separate.Param, separate.NextGrad(), separate.ExpAvg, separate.ExpAvgSq, separate.Bf16,
+                1, Lr, Beta1, Beta2, Eps, WeightDecay, step);
+        }
+
+        Assert.True(fused.Param.allclose(separate.Param, rtol: 1e-6, atol: 1e-7));
+        Assert.True(fused.ExpAvg.allclose(separate.ExpAvg, rtol: 1e-6, atol: 1e-7));
+        Assert.True(fused.ExpAvgSq.allclose(separate.ExpAvgSq, rtol: 1e-6, atol: 1e-7));
+    }
+
+    [Fact]
+    public void The_result_does_not_depend_on_the_number_of_threads_or_on_how_the_buffer_is_cut()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        const int N = 200_003;
+        var one = new State(N, seed: 3);
+        var two = new State(N, seed: 3);
+        var slices = new State(N, seed: 3);
+        for (int step = 1; step <= 3; step++)
+        {
+            using (new ThreadCount(1))
+            {
+                one.Step(one.NextGrad(), step);
+            }
+
+            using (new ThreadCount(2))
+            {
+                two.Step(two.NextGrad(), step);
+            }
+
+            Tensor grad = slices.NextGrad();
+            foreach ((long start, long length) in new[] { (0L, 77_777L), (77_777L, N - 77_777L) })
+            {
+                Tensor Slice(Tensor t) => t.narrow(0, start, length);
+                optim.adamw_(
+                    Slice(slices.Param), Slice(grad), Slice(slices.ExpAvg), Slice(slices.ExpAvgSq), Slice(slices.Bf16),
+                    1, Lr, Beta1, Beta2, Eps, WeightDecay, step);
+            }
+        }
+
+        foreach (State other in new[] { two, slices })
+        {
+            Assert.True(one.Param.equal(other.Param));
+            Assert.True(one.ExpAvg.equal(other.ExpAvg));
+            Assert.True(one.ExpAvgSq.equal(other.ExpAvgSq));
+            Assert.True(one.Bf16.equal(other.Bf16));
+        }
+    }
+
+    [Fact]
+    public void The_bfloat16_copy_is_libtorchs_own_rounding_also_of_ties_and_infinities()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        float[] values =
+        [
+            1f, BitConverter.UInt32BitsToSingle(0x3F808000), BitConverter.UInt32BitsToSingle(0x3F818000),
+            BitConverter.UInt32BitsToSingle(0x3F808001), float.MaxValue, float.NegativeInfinity, -0f, 1e-40f, .. Enumerable.Range(0, 5000).Select(i => MathF.Sin(i) * i),
+        ];
+        Tensor param = tensor(values);
+        long n = param.numel();
+        Tensor rounded = zeros([n], bfloat16);
+
+        // No gradient and no decay leave the weights as they are.
+        optim.adamw_(param, zeros([n]), zeros([n]), zeros([n]), rounded, 1, Lr, Beta1, Beta2, Eps, 0, 1);
+
+        Assert.Equal(param.to(bfloat16).AsSpan<ushort>().ToArray(), rounded.AsSpan<ushort>().ToArray());
+    }
+
+    [Fact]
+    public void A_weight_that_is_not_a_number_stays_that_in_bfloat16()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        // The second one's low bits alone would round it up to infinity.
+        Tensor param = tensor([float.NaN, BitConverter.UInt32BitsToSingle(0x7F800001), BitConverter.UInt32BitsToSingle(0x7FFFFFFF)]);
+        Tensor rounded = zeros([3], bfloat16);
+
+        optim.adamw_(param, zeros([3]), zeros([3]), zeros([3]), rounded, 1, Lr, Beta1, Beta2, Eps, 0, 1);
+
+        Assert.True(rounded.isnan().all().item<bool>());
+    }
+
+    [Fact]
+    public void Tensors_that_do_not_match_are_named()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor p = zeros([4]);
+
+        TorchException e = Assert.Throws<TorchException>(
+            () => optim.adamw_(p, zeros([4]), zeros([5]), zeros([4]), null, 1, Lr, Beta1, Beta2, Eps, 0, 1));
+
+        Assert.Contains("'exp_avg'", e.Message, StringComparison.Ordinal);
+    }
+
+    private sealed class State(long n, long seed)
+    {
+        private readonly Generator _generator = new(seed);
+
+        public Tensor Param { get; } = randn([n], generator: new Generator(seed + 100));
+
+        public Tensor ExpAvg { get; } = zeros([n]);
+
+        public Tensor ExpAvgSq { get; } = zeros([n]);
+
+        public Tensor Bf16 { get; } = zeros([n], bfloat16);
+
+        public Tensor NextGrad() => randn([ExpAvg.numel()], generator: _generator);
+
+        public void Step(Tensor grad, long step, double gradScale = 1) =>
+            optim.adamw_(Param, grad, ExpAvg, ExpAvgSq, Bf16, gradScale, Lr, Beta1, Beta2, Eps, WeightDecay, step);
+    }
+}

@@ -1,0 +1,178 @@
+using System.Text;
+using static ClipTrain.Torch.torch;
+using static ClipTrain.Torch.torch.distributed;
+
+namespace ClipTrain.Torch.Tests;
+
+public sealed class DistributedTests
+{
+    public static TheoryData<int> WorldSizes => [1, 2, 3, 4];
+
+    [Theory]
+    [MemberData(nameof(WorldSizes))]
+    public void An_all_reduce_sums_over_the_ranks_whatever_the_size(int worldSize) =>
+        Ranks.Run(worldSize, group =>
+        {
+            foreach (int n in new[] { 1, 7, 1001, 100_003 })
+            {
+                Tensor x = full([n], group.rank + 1.0);
+
+                using Work work = group.all_reduce(x);
+                work.wait();
+
+                Assert.True(work.is_completed);
+                Assert.All(x.AsSpan<float>().ToArray(), v => Assert.Equal(worldSize * (worldSize + 1) / 2, v));
+            }
+        });
+
+    [Theory]
+    [InlineData(ReduceOp.MAX, 3)]
+    [InlineData(ReduceOp.MIN, 1)]
+    [InlineData(ReduceOp.PRODUCT, 6)]
+    public void An_all_reduce_combines_as_asked(ReduceOp op, float expected) =>
+        Ranks.Run(3, group =>
+        {
+            Tensor x = full([5], group.rank + 1.0);
+            using Work work = group.all_reduce(x, op);
+            work.wait();
+            Assert.Equal(expected, x.select(0, 4).item<float>());
+        });
+
+    [Theory]
+    [InlineData(ScalarType.BFloat16)]
+    [InlineData(ScalarType.Float16)]
+    public void Half_types_are_summed_in_float32_and_rounded_once(ScalarType dtype) =>
+        Ranks.Run(4, group =>
+        {
+            // In bfloat16, 256 + 1 is 256: only a wider sum reaches 259, which rounds to 260.
+            Tensor x = full([9], group.rank == 0 ? 256.0 : 1.0, dtype);
+            Tensor expected = full([9], 259.0).to(dtype);
+
+            using Work work = group.all_reduce(x);
+            work.wait();
+
+            Assert.Equal(dtype, x.dtype);
+            Assert.True(x.equal(expected));
+        });
+
+    [Fact]
+    public void An_integer_all_reduce_is_exact() =>
+        Ranks.Run(2, group =>
+        {
+            Tensor x = tensor([1L << 60]);
+            using Work work = group.all_reduce(x);
+            work.wait();
+            Assert.Equal(1L << 61, x.item<long>());
+        });
+
+    [Fact]
+    public void Several_reductions_may_be_under_way_at_once() =>
+        Ranks.Run(2, group =>
+        {
+            Tensor flat = arange(1000, float32);
+            Work[] works = [.. flat.split(300).Select(bucket => group.all_reduce(bucket))];
+            foreach (Work work in works)
+            {
+                work.wait();
+                work.Dispose();
+            }
+
+            Assert.True(flat.equal(arange(1000, float32) * 2));
+        });
+
+    [Fact]
+    public void A_broadcast_copies_the_roots_tensor() =>
+        Ranks.Run(3, group =>
+        {
+            Tensor x = full([4], group.rank);
+            using Work work = group.broadcast(x, root: 2);
+            work.wait();
+            Assert.Equal([2L, 2, 2, 2], x.AsSpan<long>().ToArray());
+        });
+
+    [Fact]
+    public void An_all_gather_collects_the_inputs_in_the_order_of_ranks() =>
+        Ranks.Run(3, group =>
+        {
+            Tensor all = zeros([3, 5]);
+            Tensor[] rows = all.unbind();
+
+            using Work work = group.all_gather(rows, full([5], group.rank + 0.5));
+            work.wait();
+
+            Assert.Equal([0.5f, 1.5f, 2.5f], all.select(1, 4).contiguous().AsSpan<float>().ToArray());
+        });
+
+    [Theory]
+    [InlineData(ScalarType.BFloat16)]
+    [InlineData(ScalarType.Float16)]
+    [InlineData(ScalarType.Bool)]
+    [InlineData(ScalarType.Byte)]
+    [InlineData(ScalarType.Float64)]
+    public void Every_dtype_is_broadcast_and_gathered_bit_by_bit(ScalarType dtype) =>
+        Ranks.Run(2, group =>
+        {
+            Tensor mine = tensor([1.0, group.rank, 0.1]).to(dtype);
+            Tensor[] gathered = [zeros([3], dtype), zeros([3], dtype)];
+            Tensor copied = mine.clone();
+
+            using Work gather = group.all_gather(gathered, mine);
+            gather.wait();
+            using Work broadcast = group.broadcast(copied, root: 1);
+            broadcast.wait();
+
+            Assert.True(gathered[group.rank].equal(mine));
+            Assert.True(copied.equal(gathered[1]));
+            Assert.False(copied.equal(gathered[0]));
+        });
+
+    [Fact]
+    public void A_barrier_holds_until_the_last_rank_arrives()
+    {
+        int arrived = 0;
+        Ranks.Run(4, group =>
+        {
+            Interlocked.Increment(ref arrived);
+            using Work work = group.barrier();
+            work.wait();
+            Assert.Equal(4, Volatile.Read(ref arrived));
+        });
+    }
+
+    [Fact]
+    public void Generations_of_a_group_share_a_store_under_prefixes() =>
+        Ranks.Run(2, (rank, store) =>
+        {
+            using DisposeScope scope = NewDisposeScope();
+            foreach (string generation in new[] { "g0", "g1" })
+            {
+                using var prefixed = new PrefixStore(generation, store);
+                using ProcessGroup group = ProcessGroup.Gloo(prefixed, rank, 2, Ranks.Loopback, Ranks.Patience);
+                Tensor x = ones([3]);
+                using Work work = group.all_reduce(x);
+                work.wait();
+                Assert.Equal(6, x.sum().item<float>());
+            }
+        });
+
+    [Fact]
+    public void A_store_holds_values_and_counters_that_other_clients_see()
+    {
+        using var server = new TCPStore(Ranks.Loopback, 0, isServer: true, Ranks.Patience);
+        using var client = new TCPStore(Ranks.Loopback, server.Port, isServer: false, Ranks.Patience);
+        using var prefixed = new PrefixStore("run", client);
+
+        Assert.True(server.Port > 0);
+        server.set("key", "value");
+        Assert.Equal("value", Encoding.UTF8.GetString(client.get("key")));
+        server.set("empty", ReadOnlySpan<byte>.Empty);
+        Assert.Empty(client.get("empty"));
+        Assert.Equal(2, client.add("count", 2));
+        Assert.Equal(5, server.add("count", 3));
+        prefixed.set("key", "other");
+        prefixed.wait("key", Ranks.Patience);
+        Assert.Equal("value", Encoding.UTF8.GetString(server.get("key")));
+        Assert.True(client.delete("key"));
+        Assert.False(client.delete("key"));
+    }
+}

@@ -1,0 +1,42 @@
+using System.Runtime.ExceptionServices;
+using static ClipTrain.Torch.torch;
+using static ClipTrain.Torch.torch.distributed;
+
+namespace ClipTrain.Torch.Tests;
+
+/// <summary>The ranks of a group as threads of this process, each with a store client and a group of its own.</summary>
+internal static class Ranks
+{
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    public const string Loopback = "127.0.0.1";
+
+    /// <summary>Runs <paramref name="body"/> as every rank of one group; the first exception is thrown here.</summary>
+    public static void Run(int worldSize, Action<ProcessGroup> body, TimeSpan? timeout = null) =>
+        Run(worldSize, (rank, store) =>
+        {
+            using DisposeScope scope = NewDisposeScope();
+            using ProcessGroup group = ProcessGroup.Gloo(store, rank, worldSize, Loopback, timeout ?? Patience);
+            body(group);
+        });
+
+    public static void Run(int worldSize, Action<int, Store> body)
+    {
+        using var server = new TCPStore(Loopback, 0, isServer: true, Patience);
+        var errors = new ExceptionDispatchInfo?[worldSize];
+        Thread[] threads = [.. Enumerable.Range(0, worldSize).Select(rank => new Thread(() =>
+        {
+            try
+            {
+                using var store = new TCPStore(Loopback, server.Port, isServer: false, Patience);
+                body(rank, store);
+            }
+            catch (Exception e)
+            {
+                errors[rank] = ExceptionDispatchInfo.Capture(e);
+            }
+        }))];
+        Array.ForEach(threads, t => t.Start());
+        Array.ForEach(threads, t => t.Join());
+        Array.Find(errors, e => e is not null)?.Throw();
+    }
+}

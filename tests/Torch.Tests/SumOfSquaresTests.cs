@@ -1,0 +1,62 @@
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Torch.Tests;
+
+public sealed class SumOfSquaresTests
+{
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(17)]
+    [InlineData(16_384)]
+    [InlineData(300_001)]
+    public void It_is_the_sum_in_double_precision_whatever_the_number_of_threads(int n)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor x = randn([n], generator: new Generator(5));
+        double expected = x.AsSpan<float>().ToArray().Sum(v => (double)v * v);
+
+        double one, two;
+        using (new ThreadCount(1))
+        {
+            one = sum_of_squares(x);
+        }
+
+        using (new ThreadCount(2))
+        {
+            two = sum_of_squares(x);
+        }
+
+        Assert.Equal(BitConverter.DoubleToInt64Bits(one), BitConverter.DoubleToInt64Bits(two));
+        Assert.Equal(expected, one, expected * 1e-12);
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    [InlineData(float.NegativeInfinity)]
+    public void One_element_that_is_not_finite_shows_in_the_result(float bad)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor x = ones([50_000]);
+        x.AsSpan<float>()[49_999] = bad;
+
+        Assert.False(double.IsFinite(sum_of_squares(x)));
+    }
+
+    [Fact]
+    public void The_largest_floats_do_not_overflow()
+    {
+        using DisposeScope scope = NewDisposeScope();
+
+        Assert.True(double.IsFinite(sum_of_squares(full([100_000], (double)float.MaxValue))));
+    }
+
+    [Fact]
+    public void Strided_input_is_refused()
+    {
+        using DisposeScope scope = NewDisposeScope();
+
+        Assert.Throws<TorchException>(() => sum_of_squares(ones([4, 2]).select(1, 0)));
+    }
+}
