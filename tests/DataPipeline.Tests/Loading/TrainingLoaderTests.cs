@@ -99,7 +99,7 @@ public sealed class TrainingLoaderTests : IDisposable
     public void A_rank_without_samples_gets_empty_batches()
     {
         var manifest = TestCorpus.Create(_folder, rowGroupRows: 2, 5);
-        using var loader = Loader(manifest, globalBatch: 2, rank: 2, worldSize: 3, lastStep: 3);
+        using var loader = Loader(manifest, globalBatch: 2, rank: 2, worldSize: 3, lastStep: long.MaxValue);
 
         Assert.All(LoadedBatch.Take(loader, 3), batch => Assert.Empty(batch.Samples));
     }
@@ -225,6 +225,23 @@ public sealed class TrainingLoaderTests : IDisposable
             () => new CountedTransform(() => { }, () => { }, () => throw new InvalidTimeZoneException("boom")), Options(threads: 2));
 
         Assert.Equal("boom", Assert.Throws<InvalidTimeZoneException>(() => loader.Take()).Message);
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_read_stops_the_run_when_it_is_next_but_not_before()
+    {
+        var manifest = TestCorpus.Create(_folder, rowGroupRows: 20, 20, 20, 20, 20, 20, 20, 20, 20);
+        var order = Order(manifest, windowGroups: 1);
+        var batch = new SampleRef[20];
+        order.GlobalBatch(6, batch);
+        var missing = manifest.Locate(batch[0].Index).File;
+        File.Delete(missing);
+        using var loader = Loader(manifest, order, globalBatch: 20, prefetch: 1);
+
+        // Window 6 is read once window 4 is done, which is not before step 3 was taken.
+        Assert.Equal([0, 1, 2, 3], LoadedBatch.Take(loader, 4).Select(b => b.Step));
+        var error = Assert.Throws<CorpusException>(() => LoadedBatch.Take(loader, 3));
+        Assert.Contains(missing, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
