@@ -16,7 +16,7 @@ public sealed class CorpusManifest
     private readonly ReadGroup[] _groups;
 
     [JsonConstructor]
-    public CorpusManifest(IReadOnlyList<CorpusFile> files, IReadOnlyList<CorpusColumn> columns, CorpusSource image, CorpusSource? caption, string hash)
+    internal CorpusManifest(IReadOnlyList<CorpusFile> files, IReadOnlyList<CorpusColumn> columns, CorpusSource image, CorpusSource? caption, string hash)
     {
         (Files, Columns, Image, Caption, Hash) = (files, columns, image, caption, hash);
         _groups = ReadGroup.Cut(files);

@@ -24,10 +24,10 @@ public sealed class CorpusWriter : IDisposable
     /// <param name="imageColumn">Name of the column of encoded images.</param>
     /// <param name="captionColumn">Name of the column of captions.</param>
     /// <param name="extraColumns">Names of further text columns, such as a label.</param>
-    public CorpusWriter(string path, int rowGroupRows = 250, string imageColumn = "image", string captionColumn = "text", params ReadOnlySpan<string> extraColumns)
+    public CorpusWriter(string path, int rowGroupRows = 250, string imageColumn = "image", string captionColumn = "text", IReadOnlyList<string>? extraColumns = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rowGroupRows);
-        string[] names = [imageColumn, captionColumn, .. extraColumns];
+        string[] names = [imageColumn, captionColumn, .. extraColumns ?? []];
         if (names.GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new ArgumentException($"column {twice.Key} is named twice", nameof(extraColumns));
         _path = Path.GetFullPath(path);
@@ -46,7 +46,7 @@ public sealed class CorpusWriter : IDisposable
     /// <param name="image">The image file's bytes; empty for a row without.</param>
     /// <param name="caption">The caption, or null.</param>
     /// <param name="extra">The values of the extra columns, in their order.</param>
-    public void Add(ReadOnlySpan<byte> image, string? caption, params ReadOnlySpan<string?> extra)
+    public void Add(ReadOnlySpan<byte> image, string? caption, ReadOnlySpan<string?> extra = default)
     {
         if (extra.Length != _columns.Length - 2)
             throw new ArgumentException($"{extra.Length} extra values for {_columns.Length - 2} extra columns", nameof(extra));

@@ -88,6 +88,8 @@ internal sealed class WindowReader : IDisposable
 
     private IEnumerable<LoadedWindow> Plan()
     {
+        if (_stream.MaxCount == 0)
+            yield break;
         LoadedWindow? window = null;
         for (var batch = _stream.FirstBatch; batch < _stream.LastBatch; batch++)
         {

@@ -34,10 +34,10 @@ public sealed class CorpusWriterTests : IDisposable
             ([1, 2, 3], "été 🐈", "a"), ([], "no image", null), ([0, 255], null, ""), ([.. Enumerable.Range(0, 300).Select(i => (byte)i)], "", "b"),
             ([9], long10K, null), ([], null, null),
         ];
-        using (var writer = new CorpusWriter(path, rowGroupRows: 4, extraColumns: "label"))
+        using (var writer = new CorpusWriter(path, rowGroupRows: 4, extraColumns: ["label"]))
         {
             foreach (var (image, caption, label) in rows)
-                writer.Add(image, caption, label);
+                writer.Add(image, caption, [label]);
             writer.Complete();
         }
 
@@ -87,7 +87,7 @@ public sealed class CorpusWriterTests : IDisposable
     {
         using var writer = new CorpusWriter(_folder.File("a.parquet"), extraColumns: ["label", "source"]);
 
-        Assert.Throws<ArgumentException>(() => writer.Add([1], "text", "only one"));
-        Assert.Throws<ArgumentException>(() => new CorpusWriter(_folder.File("b.parquet"), extraColumns: "IMAGE"));
+        Assert.Throws<ArgumentException>(() => writer.Add([1], "text", ["only one"]));
+        Assert.Throws<ArgumentException>(() => new CorpusWriter(_folder.File("b.parquet"), extraColumns: ["IMAGE"]));
     }
 }

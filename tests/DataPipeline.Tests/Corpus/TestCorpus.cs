@@ -28,7 +28,7 @@ internal static class TestCorpus
             var path = folder.File($"{paths.Count:D4}.parquet");
             using var writer = new CorpusWriter(path, rowGroupRows, extraColumns: ["label"]);
             for (var i = 0; i < rows; i++, next++)
-                writer.Add(Image(next), Caption(next), $"label {next % 5}");
+                writer.Add(Image(next), Caption(next), [$"label {next % 5}"]);
             writer.Complete();
             paths.Add(path);
         }

@@ -11,7 +11,6 @@ internal sealed class ThriftCompactWriter(IBufferWriter<byte> output)
 {
     private enum FieldType : byte
     {
-        I16 = 4,
         I32 = 5,
         I64 = 6,
         Binary = 8,
@@ -21,8 +20,6 @@ internal sealed class ThriftCompactWriter(IBufferWriter<byte> output)
 
     // The id of the last field of each open struct.
     private readonly Stack<int> _lastField = new([0]);
-
-    public void Int16(int id, short value) => Field(id, FieldType.I16).ZigZag(value);
 
     public void Int32(int id, int value) => Field(id, FieldType.I32).ZigZag(value);
 

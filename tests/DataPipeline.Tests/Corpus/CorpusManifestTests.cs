@@ -1,0 +1,145 @@
+using ClipTrain.DataPipeline.Corpus;
+
+namespace ClipTrain.DataPipeline.Tests.Corpus;
+
+public sealed class CorpusManifestTests : IDisposable
+{
+    private const string Flat = "SELECT 'x'::BLOB AS image, 'a' AS text";
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("SELECT 'x'::BLOB AS image, 'a' AS text", "image", "text")]
+    [InlineData("SELECT 'x'::BLOB AS jpg, 'a' AS caption, 'u' AS url, 'success' AS status", "jpg", "caption")]
+    [InlineData("SELECT {'bytes': 'x'::BLOB, 'path': 'p'} AS image, 'a' AS caption", "image", "caption")]
+    [InlineData("SELECT {'path': 'p', 'bytes': 'x'::BLOB} AS img, ['a', 'b'] AS captions", "img", "captions")]
+    [InlineData("SELECT 'x'::BLOB AS webp, 'a' AS TEXT", "webp", "TEXT")]
+    [InlineData("SELECT 'path.jpg' AS image, 'x'::BLOB AS png, 7 AS text, 'a' AS title", "png", "title")]
+    [InlineData("SELECT {'bytes': 'x'::BLOB} AS \"Image\", 'a' AS \"Caption\"", "Image", "Caption")]
+    public void Columns_are_found_by_their_usual_names(string select, string image, string caption)
+    {
+        var manifest = CorpusManifest.Create([TestCorpus.WriteSql(_folder, "a.parquet", select)]);
+
+        Assert.Equal((image, caption), (manifest.Image.Name, manifest.Caption!.Name));
+        using var reader = new CorpusReader(manifest);
+        var sample = reader.ReadRows(0, 1).Single();
+        Assert.Equal("x"u8, sample.Image.Span);
+        Assert.Equal("a", sample.Caption);
+    }
+
+    [Fact]
+    public void Named_columns_win_over_usual_ones()
+    {
+        var path = TestCorpus.WriteSql(_folder, "a.parquet", "SELECT 'x'::BLOB AS image, 'y'::BLOB AS \"my \"\"image\"\"\", 'a' AS text, 'b' AS re_caption");
+
+        var manifest = CorpusManifest.Create([path], "my \"image\"", "re_caption");
+
+        using var reader = new CorpusReader(manifest);
+        var sample = reader.ReadRows(0, 1).Single();
+        Assert.Equal("y"u8, sample.Image.Span);
+        Assert.Equal("b", sample.Caption);
+    }
+
+    [Fact]
+    public void Files_folders_and_globs_give_each_file_once_in_ordinal_order()
+    {
+        Directory.CreateDirectory(_folder.File("sub"));
+        foreach (var name in (string[])["b.parquet", "a.parquet", "B.parquet", "sub/a.parquet", "10.parquet", "9.parquet", "odd [1]*'.parquet"])
+            TestCorpus.WriteSql(_folder, name, Flat);
+        File.WriteAllText(_folder.File("notes.txt"), "no corpus");
+
+        Assert.Equal(
+            ["10.parquet", "9.parquet", "B.parquet", "a.parquet", "b.parquet", "odd [1]*'.parquet"], Names([_folder.Path, _folder.File("a.parquet")]), StringComparer.Ordinal);
+        Assert.Equal(["a.parquet", "sub/a.parquet"], Names([_folder.File("**/a.parquet")]), StringComparer.Ordinal);
+        Assert.Equal(["B.parquet", "a.parquet", "b.parquet"], Names([_folder.File("?.parquet"), _folder.File("[!0-9].parquet")]).Where(n => n[0] > '9'), StringComparer.Ordinal);
+        Assert.Equal(["odd [1]*'.parquet"], Names([_folder.File("odd [1]*'.parquet")]), StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public void A_path_with_pattern_characters_is_read_as_itself()
+    {
+        TestCorpus.WriteSql(_folder, "x1.parquet", Flat.Replace("'a'", "'wrong'", StringComparison.Ordinal));
+        Directory.CreateDirectory(_folder.File("epoch=3"));
+        var path = TestCorpus.WriteSql(_folder, "epoch=3/x[1]?'.parquet", Flat);
+
+        var manifest = CorpusManifest.Create([path]);
+
+        using var reader = new CorpusReader(manifest);
+        Assert.Equal("a", reader.ReadRows(0, 1).Single().Caption);
+        Assert.Equal(["image", "text"], manifest.Columns.Select(c => c.Name), StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public void Row_groups_rows_and_places_are_those_of_the_files()
+    {
+        var manifest = TestCorpus.Create(_folder, rowGroupRows: 10, 25, 5);
+
+        Assert.Equal([[10, 10, 5], [5]], manifest.Files.Select(f => f.RowGroups.ToArray()));
+        Assert.Equal([25L, 5L], manifest.Files.Select(f => f.Rows));
+        Assert.Equal(manifest.Files.Select(f => new FileInfo(f.Path).Length), manifest.Files.Select(f => f.Bytes));
+        Assert.Equal(30, manifest.SampleCount);
+        Assert.Equal([10, 10, 5, 5], manifest.GroupRows);
+        Assert.Equal((manifest.Files[0].Path, 24L), manifest.Locate(24));
+        Assert.Equal((manifest.Files[1].Path, 0L), manifest.Locate(25));
+        Assert.Equal($"{manifest.Files[1].Path}:4", manifest.Key(29));
+        Assert.Throws<ArgumentOutOfRangeException>(() => manifest.Locate(30));
+    }
+
+    [Fact]
+    public void A_saved_manifest_is_loaded_as_it_was()
+    {
+        var manifest = TestCorpus.Create(_folder, rowGroupRows: 10, 25, 5);
+
+        manifest.Save(_folder.File("manifest.json"));
+        var loaded = CorpusManifest.Load(_folder.File("manifest.json"));
+
+        Assert.Equal(manifest.Hash, loaded.Hash);
+        Assert.Equal(manifest.GroupRows, loaded.GroupRows);
+        Assert.Equal(manifest.Files.Select(f => f.Path), loaded.Files.Select(f => f.Path), StringComparer.Ordinal);
+        Assert.Equal((manifest.Image, manifest.Caption), (loaded.Image, loaded.Caption));
+        Assert.Equal(manifest.Columns, loaded.Columns);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{}")]
+    [InlineData("null")]
+    [InlineData("{\"files\": null}")]
+    public void What_is_no_manifest_is_refused_by_name(string text)
+    {
+        File.WriteAllText(_folder.File("manifest.json"), text);
+
+        Assert.Contains(_folder.File("manifest.json"), Assert.Throws<CorpusException>(() => CorpusManifest.Load(_folder.File("manifest.json"))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_hash_changes_with_the_content_and_not_with_the_folder()
+    {
+        using var other = new TemporaryFolder();
+        var original = TestCorpus.Create(_folder, rowGroupRows: 10, 25, 5).Hash;
+        void AssertDiffers(CorpusManifest manifest) => Assert.NotEqual(original, manifest.Hash, StringComparer.Ordinal);
+
+        Assert.Equal(original, TestCorpus.Create(other, rowGroupRows: 10, 25, 5).Hash);
+        AssertDiffers(TestCorpus.Create(other, rowGroupRows: 5, 25, 5));
+        AssertDiffers(TestCorpus.Create(other, rowGroupRows: 10, 26, 5));
+        AssertDiffers(TestCorpus.Create(other, rowGroupRows: 10, 25));
+        TestCorpus.Write(other, 10, 25, 5);
+        AssertDiffers(CorpusManifest.Create([other.File("0000.parquet"), other.File("0001.parquet")], captionColumn: "label"));
+        File.Move(other.File("0001.parquet"), other.File("0002.parquet"));
+        AssertDiffers(CorpusManifest.Create([other.File("0000.parquet"), other.File("0002.parquet")]));
+    }
+
+    [Fact]
+    public void A_corpus_without_captions_opens_where_none_are_required()
+    {
+        var path = TestCorpus.WriteSql(_folder, "a.parquet", "SELECT 'x'::BLOB AS image, 3 AS label");
+
+        Assert.Null(CorpusManifest.Create([path], captionRequired: false).Caption);
+        Assert.Throws<CorpusException>(() => CorpusManifest.Create([path]));
+    }
+
+    private string[] Names(IReadOnlyList<string> patterns) =>
+        [.. CorpusManifest.Create(patterns).Files.Select(f => Path.GetRelativePath(_folder.Path, f.Path))];
+}
