@@ -102,6 +102,22 @@ public sealed class ImageDecoderTests(PillowReference reference)
     }
 
     [Fact]
+    public void A_header_that_claims_a_wide_image_without_its_data_takes_little_memory()
+    {
+        using var decoder = new ImageDecoder();
+        using var image = new PixelBuffer();
+        var png = reference.Encoded("gray-alpha.png");
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(16), 3_000_000);
+        UpdateHeaderChecksum(png);
+
+        using var process = Process.GetCurrentProcess();
+        var before = process.PeakWorkingSet64;
+        Assert.Throws<ImageDecodeException>(() => decoder.Decode(png, image));
+        process.Refresh();
+        Assert.InRange(process.PeakWorkingSet64 - before, 0, 512L << 20);
+    }
+
+    [Fact]
     public void Damaged_images_give_an_error_or_an_image_and_leave_the_decoder_usable()
     {
         using var decoder = new ImageDecoder();
