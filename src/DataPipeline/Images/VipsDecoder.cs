@@ -11,7 +11,9 @@ namespace ClipTrain.DataPipeline.Images;
 internal static unsafe class VipsDecoder
 {
     private const int UnsignedChar = 0;
-    private const int StripPixels = 1 << 20;
+
+    /// <summary>What is asked for at once, at most: libvips takes time quadratic in rows, as it lists the lines of a request by appending, and memory of some 30 bytes a pixel.</summary>
+    private const int StripRows = 64, StripPixels = 1 << 20;
 
     private static readonly Lazy<bool> Started = new(Start);
 
@@ -61,7 +63,7 @@ internal static unsafe class VipsDecoder
 
         image.Resize(width, height);
         using var region = new VipsReference(NativeVips.vips_region_new(rgb));
-        var rows = Math.Max(1, StripPixels / width);
+        var rows = Math.Clamp(StripPixels / width, 1, StripRows);
         for (var top = 0; top < height; top += rows)
         {
             var count = Math.Min(rows, height - top);

@@ -35,6 +35,22 @@ public sealed class ImageDecoderTests(PillowReference reference)
     }
 
     [Fact]
+    public void Avif_decodes()
+    {
+        // 16 × 16 pixels of one colour, lossless, written by libvips.
+        var avif = Convert.FromBase64String(
+            "AAAAHGZ0eXBhdmlmAAAAAG1pZjFhdmlmbWlhZgAAAOptZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAAA5waXRtAAAAAAABAAAAImlsb2MAAAAA" +
+            "REAAAQABAAAAAAEOAAEAAAAAAAAAIgAAACNpaW5mAAAAAAABAAAAFWluZmUCAAAAAAEAAGF2MDEAAAAAamlwcnAAAABLaXBjbwAAAAxhdjFDgSACAAAAABNjb2xybmNseAAB" +
+            "AA0AAIAAAAAUaXNwZQAAAAAAAAAQAAAAEAAAABBwaXhpAAAAAAMICAgAAAAXaXBtYQAAAAAAAAABAAEEgQIDBAAAACptZGF0EgAKCDgM/9hAQ0AIMhQQAAAAFLm9tA4DEh2t" +
+            "Sk3a9a+ZMA==");
+        using var decoder = new ImageDecoder();
+        using var image = new PixelBuffer();
+        decoder.Decode(avif, image);
+        Assert.Equal((16, 16), (image.Width, image.Height));
+        Assert.Equal([200, 100, 50], Pixels.ToRgb(image)[^3..]);
+    }
+
+    [Fact]
     public void Every_format_cut_short_is_an_error_and_not_a_half_grey_picture()
     {
         using var decoder = new ImageDecoder();
@@ -83,6 +99,22 @@ public sealed class ImageDecoderTests(PillowReference reference)
             Assert.Throws<ImageDecodeException>(() => decoder.Decode(encoded, image));
         process.Refresh();
         Assert.InRange(process.WorkingSet64 - before, long.MinValue, 256L << 20);
+    }
+
+    [Fact]
+    public void A_header_that_claims_a_wide_image_without_its_data_takes_little_memory()
+    {
+        using var decoder = new ImageDecoder();
+        using var image = new PixelBuffer();
+        var png = reference.Encoded("gray-alpha.png");
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(16), 3_000_000);
+        UpdateHeaderChecksum(png);
+
+        using var process = Process.GetCurrentProcess();
+        var before = process.PeakWorkingSet64;
+        Assert.Throws<ImageDecodeException>(() => decoder.Decode(png, image));
+        process.Refresh();
+        Assert.InRange(process.PeakWorkingSet64 - before, 0, 512L << 20);
     }
 
     [Fact]

@@ -77,6 +77,8 @@ def formats():
     decode_case("exif-orientation.jpg", rgb, exif=oriented)
     decode_case("one-pixel.jpg", photo(1, 1))
     decode_case("rgb.png", rgb)
+    decode_case("narrow.png", photo(2, 40000))
+    decode_case("wide.png", photo(40000, 2))
     decode_case("gray.png", gray)
     decode_case("bilevel.png", gray.convert("1"))
     decode_case("alpha.png", alpha)
