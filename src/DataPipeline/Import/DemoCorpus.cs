@@ -20,6 +20,8 @@ public static class DemoCorpus
     public const string MergesFile = "emoji-merges.txt", LicensesFile = "LICENSES.md";
 
     private const int Side = 96, Quality = 95, Merges = 2000, RowGroupRows = 200;
+    /// <summary>White around a drawing, as a share of its longer side.</summary>
+    private const double Margin = 1.0 / 22;
     private const string HeldOutVendor = "fluent-emoji";
     private static readonly string[] NamingVendors = ["noto", "twemoji"];
     private static readonly string[] TrainVendors = [.. NamingVendors, "openmoji", "emojione", "fxemoji"];
@@ -86,7 +88,7 @@ public static class DemoCorpus
             }, image => image.Dispose());
             using var corpus = new CorpusWriter(Path.Combine(directory, file), RowGroupRows, extraColumns: ["vendor", "label"]);
             for (var i = 0; i < rows.Count; i++)
-                corpus.Add(jpegs[i], EmojiConcepts.Caption(rows[i].Concept), rows[i].Vendor, Label(rows[i].Concept));
+                corpus.Add(jpegs[i], EmojiConcepts.Caption(rows[i].Concept), [rows[i].Vendor, Label(rows[i].Concept)]);
             corpus.Complete();
         }
 
@@ -96,9 +98,14 @@ public static class DemoCorpus
 
         private byte[] Draw(DemoRow row, PixelBuffer image)
         {
-            var svg = sets[row.Vendor].Svg(concepts.Drawing(row.Concept, row.Vendor)!, Side);
-            VipsDecoder.Decode(Encoding.UTF8.GetBytes(svg), image);
+            var (set, name) = (sets[row.Vendor], concepts.Drawing(row.Concept, row.Vendor)!);
+            var frame = set.Frame(name);
+            Rasterize(frame);
+            // Sets leave different margins, which would tell the vendor and hide the concept: every drawing gets the same.
+            Rasterize(frame.Around(image, Margin));
             return JpegEncoder.Encode(image, Quality);
+
+            void Rasterize(DrawingFrame shown) => VipsDecoder.Decode(Encoding.UTF8.GetBytes(set.Svg(name, shown, Side)), image);
         }
     }
 }

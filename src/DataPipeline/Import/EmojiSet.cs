@@ -57,15 +57,21 @@ internal sealed class EmojiSet : IDisposable
     /// <summary>The category that the set files the name under, if any.</summary>
     public string? Category(string name) => _categories.GetValueOrDefault(name);
 
-    /// <summary>The drawing as SVG of size × size pixels on white.</summary>
-    public string Svg(string name, int size)
+    /// <summary>The square, in the drawing's own units, that the set shows it in.</summary>
+    public DrawingFrame Frame(string name)
     {
         var icon = _icons.RootElement.GetProperty("icons").GetProperty(name);
         double left = Number(icon, "left", 0), top = Number(icon, "top", 0), width = Number(icon, "width", _width), height = Number(icon, "height", _height);
+        var side = Math.Max(width, height);
+        return new DrawingFrame(left + ((width - side) / 2), top + ((height - side) / 2), side);
+    }
 
-        // The white ground is larger than the drawing, for those that are not square.
+    /// <summary>What a frame shows of the drawing, as SVG of size × size pixels on white.</summary>
+    public string Svg(string name, DrawingFrame frame, int size)
+    {
+        var body = _icons.RootElement.GetProperty("icons").GetProperty(name).GetProperty("body").GetString();
         return FormattableString.Invariant(
-            $"""<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{size}" height="{size}" viewBox="{left} {top} {width} {height}"><rect x="{left - width}" y="{top - height}" width="{3 * width}" height="{3 * height}" fill="#fff"/>{icon.GetProperty("body").GetString()}</svg>""");
+            $"""<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{size}" height="{size}" viewBox="{frame.Left} {frame.Top} {frame.Side} {frame.Side}"><rect x="{frame.Left}" y="{frame.Top}" width="{frame.Side}" height="{frame.Side}" fill="#fff"/>{body}</svg>""");
     }
 
     /// <summary>A line of Markdown: whose work it is and under which licence.</summary>

@@ -14,11 +14,13 @@ public static class RankGroups
     {
         if (place.WorldSize == 1)
             return new RankGroup();
-        var store = new distributed.PrefixStore(place.StorePrefix, new distributed.TCPStore(place.StoreHost, place.StorePort, isServer: false, StoreTimeout));
+        // The group keeps the stores alive as long as it needs them.
+        using var store = new distributed.TCPStore(place.StoreHost, place.StorePort, isServer: false, StoreTimeout);
+        using var prefix = new distributed.PrefixStore(place.StorePrefix, store);
         var timeout = TimeSpan.FromSeconds(cluster.CollectiveTimeoutSeconds);
         var group = cluster.Device == "cpu"
-            ? distributed.ProcessGroup.Gloo(store, place.Rank, place.WorldSize, place.StoreHost, timeout)
-            : distributed.ProcessGroup.Nccl(store, place.Rank, place.WorldSize, timeout);
+            ? distributed.ProcessGroup.Gloo(prefix, place.Rank, place.WorldSize, place.StoreHost, timeout)
+            : distributed.ProcessGroup.Nccl(prefix, place.Rank, place.WorldSize, timeout);
         return new RankGroup(group, place.Rank, place.WorldSize);
     }
 }

@@ -1,0 +1,89 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace ClipTrain.EndToEnd.Tests;
+
+public sealed class BadInputTests : IDisposable
+{
+    private readonly TinyCorpus _corpus = new();
+
+    [Fact]
+    public void A_missing_corpus_file_is_named() => AssertFails(4, ["no-such.parquet"], "data.train=[no-such.parquet]");
+
+    [Fact]
+    public void A_truncated_parquet_file_is_named()
+    {
+        var bytes = File.ReadAllBytes(_corpus.PathOf("train.parquet"));
+        File.WriteAllBytes(_corpus.PathOf("cut.parquet"), bytes[..(bytes.Length / 2)]);
+        AssertFails(4, ["cut.parquet"], "data.train=[cut.parquet]");
+    }
+
+    [Fact]
+    public void A_misspelt_key_is_an_error_with_place_and_the_right_key()
+    {
+        File.WriteAllText(_corpus.PathOf("run.yaml"), File.ReadAllText(_corpus.PathOf("run.yaml")).Replace("global_batch", "global_bacth", StringComparison.Ordinal));
+        AssertFails(2, ["run.yaml:", "global_bacth", "global_batch"]);
+    }
+
+    [Fact]
+    public void A_vocabulary_that_is_not_the_tokenizers_is_told_before_training() =>
+        AssertFails(2, ["519", "model.text.vocabulary"], "model.text.vocabulary=600");
+
+    [Fact]
+    public void A_missing_evaluation_split_is_told_before_training() =>
+        AssertFails(4, ["nowhere.parquet"], "evaluation.retrieval=[{name: a, data: [nowhere.parquet]}]");
+
+    [Fact]
+    public void A_port_in_use_is_named()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        AssertFails(2, [$"{port}", "cluster.port"], $"cluster.port={port}");
+    }
+
+    [Fact]
+    public void Broken_images_and_empty_captions_are_skipped_counted_and_named()
+    {
+        _corpus.Write("some-bad.parquet", 96, i => i == 7 ? [1, 2, 3] : TinyCorpus.Picture(i), i => i == 9 ? null : i == 11 ? new string('x', 10_000) : TinyCorpus.Caption(i));
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "train", _corpus.RunFile, "--set", "data.train=[some-bad.parquet]", "--set", "evaluation={}");
+        Assert.True(exit == 0, output);
+        Assert.Contains("some-bad.parquet:7", output, StringComparison.Ordinal);
+        Assert.Contains("some-bad.parquet:9", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("some-bad.parquet:11:", output, StringComparison.Ordinal);
+        Assert.Contains("\"bad_samples\":2", File.ReadLines(_corpus.PathOf("runs", "tiny", "metrics.jsonl")).ElementAt(10), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Too_many_broken_images_stop_the_run()
+    {
+        _corpus.Write("bad.parquet", 96, i => i % 3 == 0 ? [0xFF, 0xD8, 0xFF] : TinyCorpus.Picture(i), TinyCorpus.Caption);
+        AssertFails(4, ["data.max_bad_share", "bad.parquet"], "data.train=[bad.parquet]", "training.steps=100", "evaluation={}");
+    }
+
+    [Fact]
+    public void A_run_that_exists_is_not_overwritten()
+    {
+        Directory.CreateDirectory(_corpus.PathOf("runs", "tiny"));
+        File.WriteAllText(_corpus.PathOf("runs", "tiny", "note"), "mine");
+        AssertFails(2, ["resume", "exists"]);
+        Assert.Equal("mine", File.ReadAllText(_corpus.PathOf("runs", "tiny", "note")));
+    }
+
+    [Fact]
+    public void Resuming_nothing_says_so()
+    {
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "resume", "nothing");
+        Assert.Equal(2, exit);
+        Assert.Contains("nothing is not a run", output, StringComparison.Ordinal);
+    }
+
+    public void Dispose() => _corpus.Dispose();
+
+    private void AssertFails(int expectedExit, string[] texts, params string[] sets)
+    {
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["train", _corpus.RunFile, .. sets.SelectMany(set => new[] { "--set", set })]);
+        Assert.True(expectedExit == exit, $"exit code {exit}\n{output}");
+        Assert.All(texts, text => Assert.Contains(text, output, StringComparison.Ordinal));
+    }
+}

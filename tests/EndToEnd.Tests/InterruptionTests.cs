@@ -1,0 +1,52 @@
+using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+
+namespace ClipTrain.EndToEnd.Tests;
+
+public sealed partial class InterruptionTests : IDisposable
+{
+    private const string Long = "training.steps=100000";
+    private readonly TinyCorpus _corpus = new();
+
+    [Theory]
+    [InlineData(PosixSignal.SIGINT, 130)]
+    [InlineData(PosixSignal.SIGTERM, 143)]
+    public async Task A_signal_stops_at_a_checkpoint_that_resumes(PosixSignal signal, int expectedExit)
+    {
+        using var run = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", Long);
+        await run.Printed("step 3/");
+        run.Signal(signal);
+        Assert.Equal(expectedExit, run.WaitForExit());
+        Assert.Contains("cliptrain resume", run.Output, StringComparison.Ordinal);
+        AssertResumes();
+    }
+
+    [Fact]
+    public async Task A_killed_worker_ends_the_run_with_its_name_and_a_survivors_checkpoint()
+    {
+        using var run = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", Long, "--set", "checkpoint.every_steps=0");
+        await run.Printed("step 3/");
+        run.KillWorker();
+        Assert.Equal(6, run.WaitForExit());
+        Assert.Matches("rank [01] \\(worker-[01]\\) was killed", run.Output);
+        Assert.Contains("resumable from step", run.Output, StringComparison.Ordinal);
+        AssertResumes();
+    }
+
+    public void Dispose() => _corpus.Dispose();
+
+    /// <summary>The newest checkpoint is whole, and a resumed run goes on from it.</summary>
+    private void AssertResumes()
+    {
+        var checkpoint = Directory.GetDirectories(_corpus.PathOf("runs", "tiny", "checkpoints")).Order(StringComparer.Ordinal).Last();
+        var step = int.Parse(StepPattern().Match(checkpoint).Groups[1].Value);
+        Assert.True(step >= 3, checkpoint);
+        using var resumed = ProgramRun.Start(_corpus.Folder, "resume", "tiny");
+        resumed.Printed($"step {step + 1}/").GetAwaiter().GetResult();
+        resumed.Signal(PosixSignal.SIGTERM);
+        Assert.Equal(143, resumed.WaitForExit());
+    }
+
+    [GeneratedRegex("step-([0-9]+)$", RegexOptions.NonBacktracking)]
+    private static partial Regex StepPattern();
+}

@@ -1,0 +1,115 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace ClipTrain.EndToEnd.Tests;
+
+/// <summary>The <c>cliptrain</c> program in a process of its own, as a user runs it.</summary>
+internal sealed partial class ProgramRun : IDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+    private readonly Process _process;
+    private readonly StringBuilder _output = new();
+    private readonly List<(string Text, TaskCompletionSource Seen)> _awaited = [];
+    private readonly Lock _lock = new();
+
+    private ProgramRun(string folder, string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "cliptrain.dll"), .. arguments])
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        _process = Process.Start(start)!;
+        _process.OutputDataReceived += (_, line) => Add(line.Data);
+        _process.ErrorDataReceived += (_, line) => Add(line.Data);
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    public string Output
+    {
+        get
+        {
+            lock (_lock)
+                return _output.ToString();
+        }
+    }
+
+    public static ProgramRun Start(string folder, params string[] arguments) => new(folder, arguments);
+
+    /// <summary>Runs to the end; returns exit code and all that was printed.</summary>
+    public static (int ExitCode, string Output) Finish(string folder, params string[] arguments)
+    {
+        using var run = Start(folder, arguments);
+        return (run.WaitForExit(), run.Output);
+    }
+
+    /// <summary>Returns when a text has been printed.</summary>
+    public Task Printed(string text)
+    {
+        lock (_lock)
+        {
+            var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (_output.ToString().Contains(text, StringComparison.Ordinal))
+                seen.SetResult();
+            else
+                _awaited.Add((text, seen));
+            return seen.Task.WaitAsync(Limit);
+        }
+    }
+
+    public void Signal(PosixSignal signal) => Assert.Equal(0, Kill(_process.Id, signal == PosixSignal.SIGINT ? 2 : 15));
+
+    /// <summary>Ends one of the program's worker processes at once.</summary>
+    public void KillWorker()
+    {
+        var worker = Process.GetProcesses().First(process => IsWorkerOf(process, _process.Id));
+        worker.Kill();
+    }
+
+    public int WaitForExit()
+    {
+        Assert.True(_process.WaitForExit(Limit), $"The program did not end. It printed:\n{Output}");
+        _process.WaitForExit();
+        return _process.ExitCode;
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+            _process.Kill(entireProcessTree: true);
+        _process.Dispose();
+    }
+
+    private static bool IsWorkerOf(Process process, int parent)
+    {
+        try
+        {
+            var stat = File.ReadAllText($"/proc/{process.Id}/stat");
+            return stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1] == $"{parent}"
+                && File.ReadAllText($"/proc/{process.Id}/cmdline").Contains("\0worker\0", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int process, int signal);
+
+    private void Add(string? line)
+    {
+        if (line is null)
+            return;
+        lock (_lock)
+        {
+            _output.AppendLine(line);
+            foreach (var (_, seen) in _awaited.Where(awaited => line.Contains(awaited.Text, StringComparison.Ordinal)))
+                seen.TrySetResult();
+        }
+    }
+}
