@@ -40,7 +40,7 @@ internal static class FailureText
         state.Failures.FirstOrDefault(failure => failure.Kind != FailureKind.CollectiveFailed) ?? state.Failures[0];
 
     public static string Resumable(RunState state) => state.LastCheckpoint is { } checkpoint
-        ? $"resumable from step {checkpoint.Step}: cliptrain resume {state.Spec.RunId}"
+        ? $"resumable from step {checkpoint.Step}: cliptrain resume {state.Spec.ResumeAs ?? state.Spec.RunId}"
         : "no checkpoint was written";
 
     private static string Describe(RunState state, WorkerFailure failure)

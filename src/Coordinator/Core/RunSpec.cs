@@ -10,6 +10,9 @@ namespace ClipTrain.Coordinator.Core;
 public sealed record RunSpec(string RunId, int WorldSize, string CodeVersion, string ConfigHash, string StoreHost, int StorePort)
 {
     public RunTimeouts Timeouts { get; init; } = new();
+
+    /// <summary>What a user types to resume the run, where that is not its name: its directory.</summary>
+    public string? ResumeAs { get; init; }
 }
 
 /// <summary>How long the coordinator waits for what.</summary>

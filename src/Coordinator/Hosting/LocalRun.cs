@@ -89,7 +89,7 @@ public sealed class LocalRun(LocalRunOptions options)
     {
         var (storeHost, storePort) = await rendezvous.StartAsync(cancellationToken);
         await using var host = await CoordinatorHost.StartAsync(options.Host, options.Time, options.Loggers, cancellationToken);
-        var spec = new RunSpec(options.RunId, options.Workers, options.CodeVersion, options.ConfigHash, storeHost, storePort) { Timeouts = options.Timeouts };
+        var spec = new RunSpec(options.RunId, options.Workers, options.CodeVersion, options.ConfigHash, storeHost, storePort) { Timeouts = options.Timeouts, ResumeAs = options.RunDirectory };
         HostedRun? hosted = null;
         await using var workers = new LocalWorkers(line => hosted!.Observer.OnWorkerLine(line), exited => hosted!.SendAsync(exited), options.ExitGrace, options.Time);
         hosted = host.AddRun(spec, options.ResumedFrom, options.Observer, new FileRunJournal(Path.Combine(options.RunDirectory, "state.json")), workers);

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using ClipTrain.Trainer.Doctor;
 using ClipTrain.Trainer.Telemetry;
-using Spectre.Console;
 
 namespace ClipTrain.Trainer.Cli;
 
@@ -14,10 +13,13 @@ public static class DoctorCommand
         command.SetAction(_ =>
         {
             var findings = Checkup.All().ToList();
-            var table = new Table().Border(TableBorder.Simple).AddColumns("", "component", "found", "fix");
             foreach (var finding in findings)
-                table.AddRow(finding.IsWell ? "[green]ok[/]" : "[red]wrong[/]", Markup.Escape(finding.Component), Markup.Escape(finding.Found), Markup.Escape(finding.Fix ?? ""));
-            AnsiConsole.Write(table);
+            {
+                Console.WriteLine($"{(finding.IsWell ? "ok   " : "WRONG")} {finding.Component,-16} {finding.Found}");
+                if (finding.Fix is { } fix)
+                    Console.WriteLine($"      {"",-16} fix: {fix}");
+            }
+
             return findings.All(finding => finding.IsWell) ? ExitCodes.Ok : ExitCodes.MissingComponent;
         });
         return command;

@@ -20,12 +20,12 @@ public static class Checkup
         yield return new Finding("machine", $"{RuntimeInformation.OSDescription}, {Environment.ProcessorCount} cores, {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30} GiB, {Vectors()}", null);
         yield return Try("libtorch", () => $"{torch.version}, {LoadedPath("libtorch_cpu")}, binding {LoadedPath("libcliptrain_torch")}", Setup);
         yield return Try("devices", Devices, Setup);
-        yield return Try("threads", () => $"{torch.get_num_threads()} compute threads by default; OMP_WAIT_POLICY={Environment.GetEnvironmentVariable("OMP_WAIT_POLICY") ?? "unset"}", Setup);
+        yield return Try("threads", () => $"{torch.get_num_threads()} compute threads by default; {Environment.ProcessorCount} cores to share out", Setup);
         yield return Blas();
         yield return Try("process groups", ProcessGroups, "install libgloo-dev, then run scripts/setup");
-        yield return Try("DuckDB (Parquet)", () => $"{ParquetLibrary.DuckDbVersion()}, {LoadedPath("libduckdb")}", Setup);
+        yield return Try("DuckDB", () => $"{ParquetLibrary.DuckDbVersion()}, {LoadedPath("libduckdb")}", Setup);
         yield return Try("libjpeg-turbo", () => { ImageLibraries.CheckJpeg(); return LoadedPath("libturbojpeg"); }, "install libturbojpeg0, or run scripts/setup");
-        yield return Try("libvips (PNG, WebP, GIF, TIFF, SVG)", () => $"{ImageLibraries.VipsVersion()}, {LoadedPath("libvips")}", Setup);
+        yield return Try("libvips", () => $"{ImageLibraries.VipsVersion()}, {LoadedPath("libvips")}", Setup);
         yield return Try("tokenizer", () => $"OpenAI's merges, {BpeTokenizer.OpenAi(77).VocabularySize} tokens", "rebuild ClipTrain");
     }
 

@@ -61,8 +61,6 @@ public sealed class RunSession(RunFiles files, RunOptions options, long? resumeS
         if (outcome.Kind != OutcomeKind.Completed)
         {
             log.Write(outcome.Kind == OutcomeKind.Failed ? LogEventLevel.Error : LogEventLevel.Information, "{Message:l}", outcome.Message);
-            if (outcome.Kind == OutcomeKind.Stopped)
-                log.Information("Continue with: cliptrain resume {Directory}", files.Directory);
             return outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : _signalExit;
         }
 

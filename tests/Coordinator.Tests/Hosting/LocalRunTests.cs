@@ -46,7 +46,7 @@ public sealed class LocalRunTests : IDisposable
         var outcome = await RunAsync(3, "die");
 
         Assert.Equal(OutcomeKind.Failed, outcome.Kind);
-        Assert.Equal("rank 1 (worker-1) was killed (SIGKILL); out of memory?\n  | about to die at step 5\nresumable from step 4: cliptrain resume demo", outcome.Message);
+        Assert.Equal($"rank 1 (worker-1) was killed (SIGKILL); out of memory?\n  | about to die at step 5\nresumable from step 4: cliptrain resume {_directory.Path}", outcome.Message);
         Assert.Equal(new CheckpointMark(4, "step-4"), outcome.LastCheckpoint);
         AssertNoneLeft(FileRunJournal.Read(_directory.File("state.json")));
     }
@@ -58,7 +58,7 @@ public sealed class LocalRunTests : IDisposable
         await using var store = new BarrierRendezvous(2);
         var outcome = await new LocalRun(options).RunAsync(store);
 
-        Assert.Equal("rank 1 (worker-1) was not heard of for 3 s; resumable from step 4: cliptrain resume demo", outcome.Message);
+        Assert.Equal($"rank 1 (worker-1) was not heard of for 3 s; resumable from step 4: cliptrain resume {_directory.Path}", outcome.Message);
         AssertNoneLeft(FileRunJournal.Read(_directory.File("state.json")));
     }
 
@@ -66,7 +66,7 @@ public sealed class LocalRunTests : IDisposable
     public async Task What_a_worker_reports_is_the_message_and_a_survivor_saves()
     {
         var outcome = await RunAsync(2, "fail");
-        Assert.Equal("rank 1 (worker-1): bad data at step 5; resumable from step 4: cliptrain resume demo", outcome.Message);
+        Assert.Equal($"rank 1 (worker-1): bad data at step 5; resumable from step 4: cliptrain resume {_directory.Path}", outcome.Message);
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public sealed class LocalRunTests : IDisposable
         var outcome = await running;
 
         Assert.Equal(OutcomeKind.Stopped, outcome.Kind);
-        Assert.Equal($"stopped by Ctrl-C; resumable from step {outcome.LastCheckpoint!.Step}: cliptrain resume demo", outcome.Message);
+        Assert.Equal($"stopped by Ctrl-C; resumable from step {outcome.LastCheckpoint!.Step}: cliptrain resume {_directory.Path}", outcome.Message);
         AssertNoneLeft(FileRunJournal.Read(_directory.File("state.json")));
     }
 
