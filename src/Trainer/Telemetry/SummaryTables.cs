@@ -4,7 +4,7 @@ using Spectre.Console;
 
 namespace ClipTrain.Trainer.Telemetry;
 
-/// <summary>Draws a summary's JSON: its own figures as one table, and a table of evaluation with a row for each object that holds figures.</summary>
+/// <summary>Draws a summary's JSON: its own figures as one table, and a table for each kind of figures in the evaluation, with a row for each object that holds them.</summary>
 internal static class SummaryTables
 {
     public static IEnumerable<Table> Draw(JsonObject summary)
@@ -16,7 +16,11 @@ internal static class SummaryTables
         yield return run;
 
         if (summary["eval"] is JsonObject { Count: > 0 } evaluation)
-            yield return Evaluation([.. Rows(evaluation, "")]);
+        {
+            // Retrieval, zero-shot and the sizes of splits have figures of their own: a table each stays narrow.
+            foreach (var kind in Rows(evaluation, "").GroupBy(row => string.Join(' ', Figures(row.Figures).Select(figure => figure.Key)), StringComparer.Ordinal))
+                yield return Evaluation([.. kind]);
+        }
     }
 
     private static Table Evaluation(List<(string Path, JsonObject Figures)> rows)

@@ -47,10 +47,11 @@ public sealed class RunSummaryTests : IDisposable
 
         Assert.Matches(@"│ steps +│ +54,321 │", printed);
         Assert.Matches(@"│ final loss +│ +1\.25 │", printed);
-        Assert.Matches(@"│ evaluation +│ +r1 │ +r5 │ +top1 │", printed);
-        Assert.Matches(@"│ heldout-vendor image to text +│ 0\.42 │ +0\.7 │ +│", printed);
-        Assert.Matches(@"│ heldout-vendor text to image +│ +0\.4 │ 0\.987 │ +│", printed);
-        Assert.Matches(@"│ imagenet +│ +│ +│ +0\.6 │", printed);
+        Assert.Matches(@"│ evaluation +│ +r1 │ +r5 │\r?\n", printed);
+        Assert.Matches(@"│ heldout-vendor image to text +│ 0\.42 │ +0\.7 │\r?\n", printed);
+        Assert.Matches(@"│ heldout-vendor text to image +│ +0\.4 │ 0\.987 │\r?\n", printed);
+        Assert.Matches(@"│ evaluation +│ +top1 │\r?\n", printed);
+        Assert.Matches(@"│ imagenet +│ +0\.6 │\r?\n", printed);
     }
 
     [Fact]
