@@ -1,14 +1,14 @@
 using System.Runtime.InteropServices;
 
-namespace ClipTrain.Trainer.Checkpoints;
+namespace ClipTrain.Coordinator.Hosting;
 
-/// <summary>What a rename needs to survive a power cut and .NET does not offer.</summary>
-public static partial class DurableFile
+/// <summary>What a rename needs to survive a power cut and .NET does not offer: for the run's state and for checkpoints.</summary>
+public static partial class DirectorySync
 {
     private const int ReadOnly = 0;
 
     /// <summary>Flushes a directory's entries, without which a rename in it may be lost.</summary>
-    public static void SyncDirectory(string path)
+    public static void Sync(string path)
     {
         var descriptor = Open(path, ReadOnly);
         if (descriptor < 0)

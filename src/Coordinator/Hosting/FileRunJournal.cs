@@ -20,7 +20,7 @@ public sealed class FileRunJournal(string path) : IRunJournal
         }
 
         File.Move(aside, path, overwrite: true);
-        Posix.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        DirectorySync.Sync(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
     /// <summary>The state as it was last written.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
+using ClipTrain.Coordinator.Hosting;
 
 namespace ClipTrain.Trainer.Checkpoints;
 
@@ -47,9 +48,9 @@ public sealed class CheckpointDirectory(string root)
                 [StateFile] = WriteHashed(Path.Combine(partial, StateFile), stream => JsonSerializer.Serialize(stream, state, Json)),
             };
             WriteHashed(Path.Combine(partial, ManifestFile), stream => JsonSerializer.Serialize(stream, manifest, Json));
-            DurableFile.SyncDirectory(partial);
+            DirectorySync.Sync(partial);
             ReplaceWith(partial, final);
-            DurableFile.SyncDirectory(Root);
+            DirectorySync.Sync(Root);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -110,7 +111,10 @@ public sealed class CheckpointDirectory(string root)
 
     private static void ReplaceWith(string partial, string final)
     {
+        // A crash in the midst of this may have left one.
         var replaced = final + ".replaced";
+        if (Directory.Exists(replaced))
+            Directory.Delete(replaced, recursive: true);
         if (Directory.Exists(final))
             Directory.Move(final, replaced);
         Directory.Move(partial, final);

@@ -31,15 +31,6 @@ public sealed class RankGroup : IDisposable
         work.wait();
     }
 
-    /// <summary>Overwrites a tensor on every rank with rank 0's.</summary>
-    public void BroadcastFromFirst(torch.Tensor tensor)
-    {
-        if (_group is null)
-            return;
-        using var work = _group.broadcast(tensor, 0);
-        work.wait();
-    }
-
     /// <summary>Every rank's tensor of the same shape, by rank.</summary>
     public torch.Tensor[] AllGather(torch.Tensor tensor)
     {

@@ -47,7 +47,7 @@ public static class Checkup
     {
         using var store = new torch.distributed.TCPStore("127.0.0.1", 0, isServer: true, TimeSpan.FromSeconds(5));
         using var group = torch.distributed.ProcessGroup.Gloo(store, 0, 1, "127.0.0.1", TimeSpan.FromSeconds(5));
-        return torch.cuda.is_available() ? "Gloo, NCCL" : "Gloo";
+        return "Gloo";
     }
 
     /// <summary>The reference BLAS works but is tens of times slower, which nobody should find out by waiting.</summary>

@@ -42,8 +42,7 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, Evaluat
         using var scope = NewDisposeScope();
         var (images_nD, captions) = EmbedImages(split.Name, split.Data, labelColumn: null);
         var concepts = captions.Distinct(StringComparer.Ordinal).ToArray();
-        var conceptOf = concepts.Index().ToDictionary(concept => concept.Item, concept => (long)concept.Index, StringComparer.Ordinal);
-        return Retrieval.Measure(images_nD, EmbedTexts(concepts), [.. captions.Select(caption => conceptOf[caption])]);
+        return Retrieval.Measure(images_nD, EmbedTexts(concepts), PlacesIn(concepts, captions));
     }
 
     private ZeroShotResult Measure(ZeroShotOptions split)
@@ -53,7 +52,14 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, Evaluat
         var classes = labels.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
         var prompts = classes.SelectMany(name => split.Templates.Select(template => ZeroShot.Prompt(template, name))).ToArray();
         var prompts_ctD = EmbedTexts(prompts).view([classes.Length, split.Templates.Count, model.Options.EmbedDim]);
-        return ZeroShot.Measure(images_nD, ZeroShot.ClassEmbeddings(prompts_ctD), [.. labels.Select(label => (long)Array.IndexOf(classes, label))]);
+        return ZeroShot.Measure(images_nD, ZeroShot.ClassEmbeddings(prompts_ctD), PlacesIn(classes, labels));
+    }
+
+    /// <summary>For each text its place among the distinct ones.</summary>
+    private static long[] PlacesIn(IReadOnlyList<string> distinct, IEnumerable<string> texts)
+    {
+        var places = distinct.Index().ToDictionary(text => text.Item, text => (long)text.Index, StringComparer.Ordinal);
+        return [.. texts.Select(text => places[text])];
     }
 
     /// <summary>Embeds the images of a split; returns embeddings nD and each image's label, or its caption when no label column is named.</summary>

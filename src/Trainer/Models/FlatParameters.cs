@@ -76,9 +76,6 @@ public sealed class FlatParameters : IDisposable
     /// <summary>The tensor that the model computes with: a leaf of the autograd graph, in the compute type or fp32.</summary>
     public torch.Tensor this[string name] => _leaves[IndexOf(name)];
 
-    /// <summary>Number of trainable numbers, padding not counted.</summary>
-    public long Count => Specs.Sum(spec => spec.Count);
-
     /// <summary>A view of a parameter's part of a buffer that has <see cref="Master"/>'s layout, in the parameter's shape.</summary>
     public torch.Tensor View(torch.Tensor buffer, string name)
     {

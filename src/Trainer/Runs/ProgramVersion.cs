@@ -7,7 +7,4 @@ public static class ProgramVersion
 {
     /// <summary>The version, and the identity of the compiled program.</summary>
     public static string Text { get; } = $"{typeof(ProgramVersion).Assembly.GetName().Version?.ToString(3)}+{typeof(ProgramVersion).Assembly.ManifestModule.ModuleVersionId:N}";
-
-    /// <summary>The version alone.</summary>
-    public static string Short { get; } = typeof(ProgramVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 }

@@ -11,14 +11,10 @@ public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, Ten
     private CheckpointMark? _checkpoint;
     private RunPhase? _phase;
 
-    /// <summary>The newest metrics.</summary>
-    public StepMetrics? Last { get; private set; }
-
     public void OnMetrics(IReadOnlyList<StepMetrics> metrics)
     {
         foreach (var step in metrics)
         {
-            Last = step;
             view.Step(step);
             if (step.Step % logEverySteps != 0)
                 continue;

@@ -14,7 +14,7 @@ using Spectre.Console;
 namespace ClipTrain.Trainer.Runs;
 
 /// <summary>A run of this machine from the coordinator's side: prepare its directory, train, evaluate, sum up.</summary>
-public sealed class RunSession(RunFiles files, RunOptions options, long? resumeStep)
+public sealed class RunSession(RunFiles files, RunOptions options, long corpusSamples, long? resumeStep)
 {
     private int _signalExit = ExitCodes.Ok;
 
@@ -33,7 +33,7 @@ public sealed class RunSession(RunFiles files, RunOptions options, long? resumeS
         Directory.CreateDirectory(files.Directory);
         File.WriteAllText(files.Config, ConfigWriter.Write(options));
         manifest.Save(files.Manifest);
-        return new RunSession(files, options, resumeStep: null);
+        return new RunSession(files, options, manifest.SampleCount, resumeStep: null);
     }
 
     /// <summary>Continues a run from its newest checkpoint that is whole, or from the one of a given step.</summary>
@@ -46,9 +46,10 @@ public sealed class RunSession(RunFiles files, RunOptions options, long? resumeS
         var steps = new CheckpointDirectory(files.Checkpoints).Steps();
         if (step is { } wanted && !steps.Contains(wanted))
             throw new CheckpointException($"{files.Checkpoints}: has no checkpoint of step {wanted}; there are: {string.Join(", ", steps)}.");
-        if (CorpusManifest.Load(files.Manifest).Hash != RunPlan.Corpus(options.Data).Hash)
+        var manifest = RunPlan.Corpus(options.Data);
+        if (CorpusManifest.Load(files.Manifest).Hash != manifest.Hash)
             throw new CorpusException($"The files of data.train have changed since {files.Manifest} was written. Restore them, or begin a new run.");
-        return new RunSession(files, options, step ?? (steps is [.., var newest] ? newest : null));
+        return new RunSession(files, options, manifest.SampleCount, step ?? (steps is [.., var newest] ? newest : null));
     }
 
     /// <summary>Trains and evaluates; returns the exit code.</summary>
@@ -70,7 +71,7 @@ public sealed class RunSession(RunFiles files, RunOptions options, long? resumeS
 
     private async Task<RunOutcome> TrainAsync(ILogger log, IProgressView view)
     {
-        var total = RunPlan.TotalSteps(options.Training, CorpusManifest.Load(files.Manifest).SampleCount);
+        var total = RunPlan.TotalSteps(options.Training, corpusSamples);
         using var metrics = MetricsFile.Open(files.Metrics, resumeStep ?? 0);
         using var tensorBoard = options.Output.Tensorboard ? new TensorBoardWriter(files.TensorBoard, TimeProvider.System, resumeStep ?? 0) : null;
         using var loggers = new SerilogLoggerFactory(log);
