@@ -1,4 +1,3 @@
-using System.Text;
 using ClipTrain.DataPipeline.Corpus.Parquet;
 
 namespace ClipTrain.DataPipeline.Corpus;
@@ -12,12 +11,9 @@ public sealed class CorpusWriter : IDisposable
     /// <summary>A row group ends before its row count is reached when one column holds this many bytes.</summary>
     private const int MaxColumnBytes = 256 << 20;
 
-    private readonly string _path, _temporary;
     private readonly int _rowGroupRows;
     private readonly ParquetColumnBuffer[] _columns;
-    private readonly FileStream _output;
-    private readonly ParquetWriter _writer;
-    private int _pending;
+    private readonly ParquetFileWriter _file;
 
     /// <param name="path">The file to write; one that exists is replaced.</param>
     /// <param name="rowGroupRows">Rows of a row group: 100 to 500 suit images.</param>
@@ -30,13 +26,9 @@ public sealed class CorpusWriter : IDisposable
         string[] names = [imageColumn, captionColumn, .. extraColumns ?? []];
         if (names.GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new ArgumentException($"column {twice.Key} is named twice", nameof(extraColumns));
-        _path = Path.GetFullPath(path);
-        _temporary = $"{_path}.{Guid.NewGuid():N}.tmp";
         _rowGroupRows = rowGroupRows;
         _columns = [.. names.Select((name, i) => new ParquetColumnBuffer(name, isText: i > 0))];
-        Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
-        _output = new FileStream(_temporary, FileMode.CreateNew, FileAccess.Write);
-        _writer = new ParquetWriter(_output, _columns);
+        _file = new ParquetFileWriter(path, _columns);
     }
 
     /// <summary>Rows added so far.</summary>
@@ -54,43 +46,17 @@ public sealed class CorpusWriter : IDisposable
             _columns[0].AddNull();
         else
             _columns[0].Add(image);
-        AddText(_columns[1], caption);
+        _columns[1].AddText(caption);
         for (var i = 0; i < extra.Length; i++)
-            AddText(_columns[i + 2], extra[i]);
+            _columns[i + 2].AddText(extra[i]);
         Rows++;
-        _pending++;
-        if (_pending == _rowGroupRows || _columns.Any(c => c.Bytes >= MaxColumnBytes))
-            Flush();
+        _file.AddRow();
+        if (_file.Pending == _rowGroupRows || _columns.Any(c => c.Bytes >= MaxColumnBytes))
+            _file.Flush();
     }
 
     /// <summary>Writes what is left, syncs the file to disk and gives it its name.</summary>
-    public void Complete()
-    {
-        Flush();
-        _writer.Finish();
-        _output.Flush(flushToDisk: true);
-        _output.Dispose();
-        File.Move(_temporary, _path, overwrite: true);
-    }
+    public void Complete() => _file.Complete();
 
-    public void Dispose()
-    {
-        _output.Dispose();
-        File.Delete(_temporary);
-    }
-
-    private static void AddText(ParquetColumnBuffer column, string? text)
-    {
-        if (text is null)
-            column.AddNull();
-        else
-            column.Add(Encoding.UTF8.GetBytes(text));
-    }
-
-    private void Flush()
-    {
-        if (_pending > 0)
-            _writer.WriteRowGroup(_pending);
-        _pending = 0;
-    }
+    public void Dispose() => _file.Dispose();
 }

@@ -1,12 +1,14 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Text;
 
 namespace ClipTrain.DataPipeline.Corpus.Parquet;
 
 /// <summary>The values of one optional BYTE_ARRAY column in the row group that is being filled.</summary>
 /// <param name="name">The column's name.</param>
 /// <param name="isText">UTF-8 text, or plain bytes.</param>
-internal sealed class ParquetColumnBuffer(string name, bool isText)
+/// <param name="group">The struct that the column is a field of, or null; fields of one struct follow each other.</param>
+internal sealed class ParquetColumnBuffer(string name, bool isText, string? group = null)
 {
     private readonly ArrayBufferWriter<byte> _values = new();
     private readonly List<bool> _present = [];
@@ -14,6 +16,8 @@ internal sealed class ParquetColumnBuffer(string name, bool isText)
     public string Name => name;
 
     public bool IsText => isText;
+
+    public string? Group => group;
 
     public int Bytes => _values.WrittenCount;
 
@@ -33,6 +37,15 @@ internal sealed class ParquetColumnBuffer(string name, bool isText)
         value.CopyTo(target[sizeof(uint)..]);
         _values.Advance(sizeof(uint) + value.Length);
         _present.Add(true);
+    }
+
+    /// <summary>Adds a text, or a null.</summary>
+    public void AddText(string? text)
+    {
+        if (text is null)
+            AddNull();
+        else
+            Add(Encoding.UTF8.GetBytes(text));
     }
 
     /// <summary>The column chunk: one data page with its header, uncompressed.</summary>

@@ -4,22 +4,26 @@ using System.Buffers.Binary;
 namespace ClipTrain.DataPipeline.Corpus.Parquet;
 
 /// <summary>
-/// Writes a Parquet file of optional BYTE_ARRAY columns: PLAIN encoding, uncompressed, one page a column chunk
+/// Writes a Parquet file of optional BYTE_ARRAY columns, some of them fields of structs: PLAIN encoding, uncompressed, one page a column chunk
 /// (https://github.com/apache/parquet-format). Its row groups are exactly as large as asked; DuckDB's own writer rounds
 /// them up to 2,048 rows, too many for random access to images.
 /// </summary>
 internal sealed class ParquetWriter
 {
     public const int EncodingPlain = 0, EncodingRle = 3;
-    private const int TypeByteArray = 6, RepetitionOptional = 1, ConvertedUtf8 = 0, CodecUncompressed = 0;
+    private const int TypeByteArray = 6, RepetitionRequired = 0, RepetitionOptional = 1, ConvertedUtf8 = 0, CodecUncompressed = 0;
 
     private readonly Stream _output;
     private readonly IReadOnlyList<ParquetColumnBuffer> _columns;
+    private readonly IReadOnlyList<KeyValuePair<string, string>> _metadata;
     private readonly List<RowGroupMetadata> _rowGroups = [];
 
-    public ParquetWriter(Stream output, IReadOnlyList<ParquetColumnBuffer> columns)
+    /// <param name="output">Where the file goes, from its beginning.</param>
+    /// <param name="columns">The columns, which the caller fills.</param>
+    /// <param name="metadata">Further metadata of the file, such as Hugging Face's features.</param>
+    public ParquetWriter(Stream output, IReadOnlyList<ParquetColumnBuffer> columns, params IReadOnlyList<KeyValuePair<string, string>> metadata)
     {
-        (_output, _columns) = (output, columns);
+        (_output, _columns, _metadata) = (output, columns, metadata);
         output.Write("PAR1"u8);
     }
 
@@ -31,7 +35,7 @@ internal sealed class ParquetWriter
         {
             var offset = _output.Position;
             column.WritePage(_output);
-            chunks.Add(new ChunkMetadata(column.Name, offset, _output.Position - offset, rows, column.Nulls));
+            chunks.Add(new ChunkMetadata(column.Group is { } group ? [group, column.Name] : [column.Name], offset, _output.Position - offset, rows, column.Nulls));
             column.Clear();
         }
 
@@ -54,29 +58,54 @@ internal sealed class ParquetWriter
     private void WriteFileMetadata(ThriftCompactWriter thrift)
     {
         thrift.Int32(1, 1); // version
-        thrift.StructList<ParquetColumnBuffer?>(2, [null, .. _columns], column => WriteSchemaElement(thrift, column));
+        thrift.StructList(2, Schema(), element => WriteSchemaElement(thrift, element));
         thrift.Int64(3, _rowGroups.Sum(g => (long)g.Rows)); // num_rows
         thrift.StructList(4, _rowGroups, rowGroup => WriteRowGroupMetadata(thrift, rowGroup));
+        if (_metadata.Count > 0)
+            thrift.StructList(5, _metadata, pair => WriteKeyValue(thrift, pair)); // key_value_metadata
         thrift.Text(6, "ClipTrain"); // created_by
         thrift.End();
     }
 
-    private void WriteSchemaElement(ThriftCompactWriter thrift, ParquetColumnBuffer? column)
+    /// <summary>The schema's tree, each node before its children.</summary>
+    private List<SchemaElement> Schema()
     {
-        if (column is null)
+        var elements = new List<SchemaElement>();
+        var topLevel = 0;
+        for (var i = 0; i < _columns.Count; i++)
         {
-            thrift.Text(4, "schema"); // the root
-            thrift.Int32(5, _columns.Count); // num_children
-            return;
+            var group = _columns[i].Group;
+            var isFirst = group is null || i == 0 || _columns[i - 1].Group != group;
+            if (isFirst)
+                topLevel++;
+            // A struct is always there; only its fields may be null.
+            if (isFirst && group is not null)
+                elements.Add(new SchemaElement(group, RepetitionRequired, _columns.Count(c => c.Group == group)));
+            elements.Add(new SchemaElement(_columns[i].Name, RepetitionOptional, Column: _columns[i]));
         }
 
-        thrift.Int32(1, TypeByteArray);
-        thrift.Int32(3, RepetitionOptional);
-        thrift.Text(4, column.Name);
-        if (!column.IsText)
+        return [new SchemaElement("schema", Repetition: null, topLevel), .. elements];
+    }
+
+    private static void WriteSchemaElement(ThriftCompactWriter thrift, SchemaElement element)
+    {
+        if (element.Column is not null)
+            thrift.Int32(1, TypeByteArray);
+        if (element.Repetition is { } repetition)
+            thrift.Int32(3, repetition);
+        thrift.Text(4, element.Name);
+        if (element.Column is null)
+            thrift.Int32(5, element.Children); // num_children
+        if (element.Column is not { IsText: true })
             return;
         thrift.Int32(6, ConvertedUtf8);
         thrift.Struct(10, () => thrift.Struct(1, () => { })); // logicalType: STRING
+    }
+
+    private static void WriteKeyValue(ThriftCompactWriter thrift, KeyValuePair<string, string> pair)
+    {
+        thrift.Text(1, pair.Key);
+        thrift.Text(2, pair.Value);
     }
 
     private static void WriteRowGroupMetadata(ThriftCompactWriter thrift, RowGroupMetadata rowGroup)
@@ -96,7 +125,7 @@ internal sealed class ParquetWriter
         {
             thrift.Int32(1, TypeByteArray);
             thrift.Int32List(2, EncodingPlain, EncodingRle);
-            thrift.TextList(3, chunk.Column); // path_in_schema
+            thrift.TextList(3, chunk.Path); // path_in_schema
             thrift.Int32(4, CodecUncompressed);
             thrift.Int64(5, chunk.Rows); // num_values
             thrift.Int64(6, chunk.Bytes); // total_uncompressed_size
@@ -106,7 +135,10 @@ internal sealed class ParquetWriter
         });
     }
 
-    private sealed record ChunkMetadata(string Column, long Offset, long Bytes, int Rows, int Nulls);
+    /// <summary>A column, or a struct with children; the root is a struct without repetition.</summary>
+    private sealed record SchemaElement(string Name, int? Repetition, int Children = 0, ParquetColumnBuffer? Column = null);
+
+    private sealed record ChunkMetadata(string[] Path, long Offset, long Bytes, int Rows, int Nulls);
 
     private sealed record RowGroupMetadata(int Rows, IReadOnlyList<ChunkMetadata> Chunks);
 }

@@ -1,0 +1,45 @@
+using System.Globalization;
+
+namespace ClipTrain.DataPipeline.Import.Export;
+
+/// <summary>
+/// Names of samples in one archive, made of the images' paths. A reader of shards cuts a base name at its first dot and
+/// joins neighbours of one name, so that a name has no dot and comes once.
+/// </summary>
+internal sealed class SampleKeys
+{
+    private readonly HashSet<string> _used = new(StringComparer.Ordinal);
+
+    /// <param name="row">The sample.</param>
+    /// <param name="index">Its number, which names it where it has no path.</param>
+    public (string Key, string Extension) Next(ExportRow row, long index)
+    {
+        var path = string.Join('/', (row.Path ?? "").Split('/', StringSplitOptions.RemoveEmptyEntries).Where(part => part is not ("." or "..")));
+        var extension = Path.GetExtension(path).TrimStart('.').ToLowerInvariant();
+        var isNamed = SampleFiles.IsImage(extension);
+        var key = isNamed ? path[..^(extension.Length + 1)] : path;
+        var name = key.LastIndexOf('/') + 1;
+        key = key[..name] + key[name..].Replace('.', '_');
+        // Readers pass over names that begin so.
+        if (key.Length == name || key.AsSpan(name).StartsWith("__", StringComparison.Ordinal))
+            key += index.ToString("D9", CultureInfo.InvariantCulture);
+        if (key.AsSpan(name).StartsWith("__", StringComparison.Ordinal))
+            key = key.Insert(name, "x");
+        var unique = key;
+        for (var n = 2; !_used.Add(unique); n++)
+            unique = $"{key}-{n}";
+        return (unique, isNamed ? extension : ExtensionOf(row.Image));
+    }
+
+    private static string ExtensionOf(ReadOnlySpan<byte> image) => image switch
+    {
+        [0xFF, 0xD8, ..] => "jpg",
+        [0x89, (byte)'P', ..] => "png",
+        [(byte)'R', (byte)'I', (byte)'F', (byte)'F', ..] => "webp",
+        [(byte)'G', (byte)'I', (byte)'F', ..] => "gif",
+        [(byte)'I', (byte)'I', ..] or [(byte)'M', (byte)'M', ..] => "tif",
+        [(byte)'B', (byte)'M', ..] => "bmp",
+        [(byte)'<', ..] => "svg",
+        _ => "avif",
+    };
+}

@@ -1,0 +1,44 @@
+namespace ClipTrain.DataPipeline.Import.Folders;
+
+/// <summary>A folder with a folder of images a class: the class' name becomes the label, and a template makes the caption of it.</summary>
+public sealed class ClassSource : ImportSource
+{
+    /// <summary>What stands for the class' name in a template.</summary>
+    public const string Placeholder = "{}";
+
+    private readonly string _template;
+
+    /// <param name="folder">The folder of the classes' folders.</param>
+    /// <param name="template">The caption, with <see cref="Placeholder"/> where the name goes.</param>
+    /// <exception cref="Corpus.CorpusException">The folder is missing or holds no image.</exception>
+    public ClassSource(string folder, string template)
+    {
+        _template = template;
+        Inputs = [FolderInput.Describe(folder)];
+        Arguments = new Dictionary<string, string>(StringComparer.Ordinal) { ["import"] = "classes", ["--template"] = template };
+    }
+
+    public override IReadOnlyDictionary<string, string> Arguments { get; }
+
+    public override IReadOnlyList<ImportInput> Inputs { get; }
+
+    internal override IReadOnlyList<string> ExtraNames() => ["label"];
+
+    internal override IEnumerable<PendingRow> Read(int input)
+    {
+        var root = Inputs[input].Path;
+        long position = 0;
+        foreach (var image in FolderWalk.Images(root))
+            yield return new PendingRow(Path.Combine(root, image), ++position, () => ToRow(root, image));
+    }
+
+    private ImportRow ToRow(string root, string image)
+    {
+        var end = image.IndexOf('/');
+        if (end < 0)
+            throw new ImportRowException("image is in no class' folder", image);
+        var name = image[..end].Replace('_', ' ').Trim();
+        return new ImportRow(
+            image, ImageFile.Read(Path.Combine(root, image)), _template.Replace(Placeholder, name, StringComparison.Ordinal), [KeyValuePair.Create("label", (string?)name)]);
+    }
+}

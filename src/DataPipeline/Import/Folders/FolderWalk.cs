@@ -1,0 +1,43 @@
+using ClipTrain.DataPipeline.Corpus;
+
+namespace ClipTrain.DataPipeline.Import.Folders;
+
+/// <summary>The image files in a folder and those below, in an order that depends on their names alone.</summary>
+internal static class FolderWalk
+{
+    /// <summary>Paths relative to the root: a folder's own files in ordinal order, then its folders. Hidden files and folders are passed over.</summary>
+    /// <exception cref="CorpusException">A folder cannot be listed.</exception>
+    public static IEnumerable<string> Images(string root) => In(root, "", []);
+
+    private static IEnumerable<string> In(string root, string folder, HashSet<string> around)
+    {
+        var path = Path.TrimEndingDirectorySeparator(Path.Combine(root, folder));
+        // A link to a folder that it lies in would be followed for ever.
+        var real = new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
+        if (!around.Add(real))
+            yield break;
+        foreach (var file in Names(path, Directory.EnumerateFiles).Where(IsImage))
+            yield return folder + file;
+        foreach (var inner in Names(path, Directory.EnumerateDirectories))
+        {
+            foreach (var image in In(root, $"{folder}{inner}/", around))
+                yield return image;
+        }
+
+        around.Remove(real);
+    }
+
+    private static bool IsImage(string file) => SampleFiles.IsImage(Path.GetExtension(file).TrimStart('.').ToLowerInvariant());
+
+    private static string[] Names(string folder, Func<string, IEnumerable<string>> list)
+    {
+        try
+        {
+            return [.. list(folder).Select(p => Path.GetFileName(p)).Where(n => n[0] != '.').Order(StringComparer.Ordinal)];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CorpusException($"the folder {folder} cannot be listed: {e.Message}", e);
+        }
+    }
+}

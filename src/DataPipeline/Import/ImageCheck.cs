@@ -1,0 +1,41 @@
+using System.Collections.Concurrent;
+using ClipTrain.DataPipeline.Images;
+using ClipTrain.DataPipeline.Loading;
+
+namespace ClipTrain.DataPipeline.Import;
+
+/// <summary>Verifies images with the decoders that training uses. Any number of threads.</summary>
+internal sealed class ImageCheck(ImageVerification verification) : IDisposable
+{
+    private readonly ConcurrentBag<(ImageDecoder Decoder, PixelBuffer Pixels)> _idle = [];
+
+    /// <exception cref="ImportRowException">Training could not use the image.</exception>
+    public void Check(ReadOnlySpan<byte> image)
+    {
+        if (verification == ImageVerification.Header && ImageHeader.LooksWhole(image))
+            return;
+        var tools = _idle.TryTake(out var idle) ? idle : (Decoder: new ImageDecoder(), Pixels: new PixelBuffer());
+        try
+        {
+            tools.Decoder.Decode(image, tools.Pixels);
+        }
+        catch (ImageDecodeException e)
+        {
+            throw new ImportRowException("image cannot be decoded", e.Message, e);
+        }
+        finally
+        {
+            tools.Pixels.Trim();
+            _idle.Add(tools);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var (decoder, pixels) in _idle)
+        {
+            decoder.Dispose();
+            pixels.Dispose();
+        }
+    }
+}

@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ClipTrain.DataPipeline.Corpus.Parquet;
+
+namespace ClipTrain.DataPipeline.Import;
+
+/// <summary>
+/// Writes one file of an imported corpus as Hugging Face's datasets lay out images: <c>image</c> a struct of <c>bytes</c>
+/// and <c>path</c>, <c>caption</c> and the extra columns text, and the features in the file's metadata.
+/// </summary>
+internal sealed class ShardWriter : IDisposable
+{
+    /// <summary>A row group ends with 500 rows, with 100 rows or more once they have 32 MiB, and in any case with 128 MiB.</summary>
+    private const int MinRows = 100, MaxRows = 500, FullBytes = 32 << 20, MaxBytes = 128 << 20;
+
+    private readonly ParquetColumnBuffer _bytes = new("bytes", isText: false, "image");
+    private readonly ParquetColumnBuffer _path = new("path", isText: true, "image");
+    private readonly ParquetColumnBuffer _caption = new("caption", isText: true);
+    private readonly ParquetColumnBuffer[] _extra;
+    private readonly ParquetFileWriter _file;
+
+    public ShardWriter(string path, IReadOnlyList<string> extraColumns)
+    {
+        _extra = [.. extraColumns.Select(name => new ParquetColumnBuffer(name, isText: true))];
+        _file = new ParquetFileWriter(path, [_bytes, _path, _caption, .. _extra], KeyValuePair.Create("huggingface", Features(extraColumns)));
+    }
+
+    /// <summary>Rows added so far.</summary>
+    public int Rows { get; private set; }
+
+    /// <summary>The name of the file with this number: ordinal order is the order of the rows.</summary>
+    public static string FileName(int shard) => shard.ToString("D6", CultureInfo.InvariantCulture) + ".parquet";
+
+    /// <param name="row">The row.</param>
+    /// <param name="extra">The values of the extra columns, in their order.</param>
+    public void Add(ImportRow row, ReadOnlySpan<string?> extra)
+    {
+        _bytes.Add(row.Image);
+        _path.AddText(row.Path);
+        _caption.AddText(row.Caption);
+        for (var i = 0; i < _extra.Length; i++)
+            _extra[i].AddText(extra[i]);
+        Rows++;
+        _file.AddRow();
+        if (_file.Pending == MaxRows || (_file.Pending >= MinRows && _bytes.Bytes >= FullBytes) || _bytes.Bytes >= MaxBytes)
+            _file.Flush();
+    }
+
+    /// <summary>Writes what is left, syncs the file to disk and gives it its name.</summary>
+    public void Complete() => _file.Complete();
+
+    public void Dispose() => _file.Dispose();
+
+    private static string Features(IReadOnlyList<string> extraColumns)
+    {
+        var features = new JsonObject { ["image"] = new JsonObject { ["_type"] = "Image" } };
+        foreach (var column in (string[])["caption", .. extraColumns])
+            features[column] = new JsonObject { ["dtype"] = "string", ["_type"] = "Value" };
+        return new JsonObject { ["info"] = new JsonObject { ["features"] = features } }.ToJsonString(JsonSerializerOptions.Default);
+    }
+}

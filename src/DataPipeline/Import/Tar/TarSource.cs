@@ -1,0 +1,107 @@
+using ClipTrain.DataPipeline.Corpus;
+
+namespace ClipTrain.DataPipeline.Import.Tar;
+
+/// <summary>
+/// Webdataset shards, as img2dataset writes them: files that follow each other and have the same path up to the first dot
+/// of their base name are one sample. Read as a stream; nothing is unpacked to disk.
+/// </summary>
+public sealed class TarSource : ImportSource
+{
+    private readonly string? _caption;
+
+    /// <param name="paths">Tar files, plain or gzip, or folders of them.</param>
+    /// <param name="caption">Where the caption is: an extension or a field of the JSON; null for the usual ones.</param>
+    /// <exception cref="CorpusException">A file is missing.</exception>
+    public TarSource(IReadOnlyList<string> paths, string? caption = null)
+    {
+        _caption = caption;
+        Inputs = InputFiles.Expand(paths, ".tar", ".tar.gz", ".tgz");
+        Arguments = new Dictionary<string, string>(StringComparer.Ordinal) { ["import"] = "tar", ["--caption"] = caption ?? "" };
+    }
+
+    public override IReadOnlyDictionary<string, string> Arguments { get; }
+
+    public override IReadOnlyList<ImportInput> Inputs { get; }
+
+    internal override IReadOnlyList<string> ExtraNames() => NamesOfFirstRows();
+
+    internal override IEnumerable<PendingRow> Read(int input)
+    {
+        var path = Inputs[input].Path;
+        using var reader = Open(path);
+        string? key = null;
+        var files = new List<SampleFile>();
+        while (true)
+        {
+            var (next, damage) = Attempt(reader.Next);
+            if (damage is not null)
+            {
+                // The files before it are whole: they may make a row.
+                if (key is not null)
+                    yield return Sample(path, reader.Position, key, files);
+                yield return Failure(path, reader.Position, damage);
+                yield break;
+            }
+
+            var name = next is { } header ? SampleName.Parse(header.Name) : null;
+            if (key is not null && (next is null || (name is not null && name.Value.Key != key)))
+            {
+                yield return Sample(path, reader.Position, key, files);
+                (key, files) = (null, []);
+            }
+
+            if (next is null)
+                yield break;
+            if (name is not { } member)
+                continue;
+            key = member.Key;
+            var accepted = SampleFiles.Accepted(member.Extension, _caption);
+            if (accepted == 0)
+                continue;
+            if (next.Value.Size > accepted)
+            {
+                files.Add(new SampleFile(member.Extension, Content: null));
+                continue;
+            }
+
+            var (content, broken) = Attempt(() => reader.Read(next.Value));
+            if (broken is not null)
+            {
+                yield return Failure(path, reader.Position, broken);
+                yield break;
+            }
+
+            files.Add(new SampleFile(member.Extension, content));
+        }
+    }
+
+    private static TarReader Open(string path)
+    {
+        try
+        {
+            return new TarReader(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CorpusException($"{path} cannot be read: {e.Message}", e);
+        }
+    }
+
+    private static (T? Value, ImportRowException? Damage) Attempt<T>(Func<T> read)
+    {
+        try
+        {
+            return (read(), null);
+        }
+        catch (ImportRowException e)
+        {
+            return (default, e);
+        }
+    }
+
+    private PendingRow Sample(string path, long position, string key, List<SampleFile> files) =>
+        new($"{path}:{key}", position, () => SampleFiles.ToRow(key, files, _caption));
+
+    private static PendingRow Failure(string path, long position, ImportRowException damage) => new(path, position, () => throw damage);
+}

@@ -1,0 +1,38 @@
+using ClipTrain.DataPipeline.Import;
+using ClipTrain.Trainer.Telemetry;
+using Spectre.Console;
+
+namespace ClipTrain.Trainer.Cli;
+
+/// <summary>Draws what came of an import.</summary>
+internal static class ImportTables
+{
+    public static IEnumerable<Table> Draw(ImportState state)
+    {
+        yield return Counts("import",
+        [
+            new("pairs", state.Tally.Rows), new("bytes of images", state.Tally.ImageBytes), new("files", state.Shards.Count),
+            new("bytes of files", state.Shards.Sum(s => s.Bytes)), new("failures", state.Tally.Failures()),
+        ]);
+        if (state.Tally.Reasons.Count > 0)
+        {
+            var reasons = new Table { Border = TableBorder.Rounded };
+            reasons.AddColumn("failures").AddColumn(new TableColumn("").RightAligned()).AddColumn("the first");
+            foreach (var (reason, count) in state.Tally.Reasons)
+                reasons.AddRow(new Text(reason), new Text(Readable.Count(count)), new Text(state.Tally.First.FirstOrDefault(f => f.Reason == reason) is { } first ? $"{first.Place}: {first.Detail}" : ""));
+            yield return reasons;
+        }
+
+        if (state.Tally.LeftOut.Count > 0)
+            yield return Counts("values that no column was made for, as the first rows have none", state.Tally.LeftOut);
+    }
+
+    private static Table Counts(string title, IEnumerable<KeyValuePair<string, long>> counts)
+    {
+        var table = new Table { Border = TableBorder.Rounded };
+        table.AddColumn(title).AddColumn(new TableColumn("").RightAligned());
+        foreach (var (name, count) in counts)
+            table.AddRow(new Text(name), new Text(Readable.Count(count)));
+        return table;
+    }
+}
