@@ -10,5 +10,6 @@ internal sealed record ImportRow(string Path, byte[] Image, string? Caption, IRe
 /// <summary>A pair that has been found but not yet made: making it is what several threads do at once.</summary>
 /// <param name="Place">Where it is, as in <c>pairs.csv:12</c> or <c>00000.tar:000123</c>.</param>
 /// <param name="Position">How much of its input has been read, in the unit of <see cref="ImportInput.Size"/>.</param>
+/// <param name="Bytes">What it holds in memory already.</param>
 /// <param name="Make">Makes the row; throws <see cref="ImportRowException"/> where it cannot be used.</param>
-internal sealed record PendingRow(string Place, long Position, Func<ImportRow> Make);
+internal sealed record PendingRow(string Place, long Position, long Bytes, Func<ImportRow> Make);

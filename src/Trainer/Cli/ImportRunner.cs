@@ -18,6 +18,9 @@ internal static class ImportRunner
                 new DirectProgress<ImportProgress>(p => show(new ImportFigures(p.Rows, p.Failures, p.Share))), cancellation));
             foreach (var table in ImportTables.Draw(state))
                 AnsiConsole.Write(table);
+            // Lines, not cells: places are long, and are copied.
+            foreach (var failure in state.Tally.First.DistinctBy(f => f.Reason, StringComparer.Ordinal))
+                Console.WriteLine($"{failure.Place}: {failure.Reason}: {failure.Detail}");
             Console.WriteLine($"{Path.Combine(options.OutputDirectory, ImportReport.FileName)} has these figures and names what failed.");
             if (state.Tally.Rows > 0)
                 return ExitCodes.Ok;

@@ -15,14 +15,7 @@ internal static class ImportTables
             new("bytes of files", state.Shards.Sum(s => s.Bytes)), new("failures", state.Tally.Failures()),
         ]);
         if (state.Tally.Reasons.Count > 0)
-        {
-            var reasons = new Table { Border = TableBorder.Rounded };
-            reasons.AddColumn("failures").AddColumn(new TableColumn("").RightAligned()).AddColumn("the first");
-            foreach (var (reason, count) in state.Tally.Reasons)
-                reasons.AddRow(new Text(reason), new Text(Readable.Count(count)), new Text(state.Tally.First.FirstOrDefault(f => f.Reason == reason) is { } first ? $"{first.Place}: {first.Detail}" : ""));
-            yield return reasons;
-        }
-
+            yield return Counts("failures", state.Tally.Reasons);
         if (state.Tally.LeftOut.Count > 0)
             yield return Counts("values that no column was made for, as the first rows have none", state.Tally.LeftOut);
     }

@@ -35,14 +35,15 @@ public sealed class FolderImportTests : IDisposable
     }
 
     [Fact]
-    public void Images_without_caption_are_named()
+    public void Images_without_caption_and_links_to_nothing_are_named()
     {
         Put("1.jpg", "1.txt", "one");
         File.WriteAllBytes(Path.Combine(Images, "2.jpg"), Pictures.Jpeg(2));
+        File.CreateSymbolicLink(Path.Combine(Images, "3.jpg"), "gone.jpg");
 
-        var failure = Assert.Single(Imported.Run(new FolderSource([Images]), Output).Tally.First);
+        var failures = Imported.Run(new FolderSource([Images]), Output).Tally.First;
 
-        Assert.Equal((Path.Combine(Images, "2.jpg"), "no caption"), (failure.Place, failure.Reason));
+        Assert.Equal([(Path.Combine(Images, "2.jpg"), "no caption"), (Path.Combine(Images, "3.jpg"), "file is missing")], failures.Select(f => (f.Place, f.Reason)));
     }
 
     [Fact]

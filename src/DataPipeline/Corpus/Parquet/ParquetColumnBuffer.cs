@@ -10,7 +10,7 @@ namespace ClipTrain.DataPipeline.Corpus.Parquet;
 /// <param name="group">The struct that the column is a field of, or null; fields of one struct follow each other.</param>
 internal sealed class ParquetColumnBuffer(string name, bool isText, string? group = null)
 {
-    private readonly ArrayBufferWriter<byte> _values = new();
+    private readonly SegmentedBuffer _values = new();
     private readonly List<bool> _present = [];
 
     public string Name => name;
@@ -19,7 +19,7 @@ internal sealed class ParquetColumnBuffer(string name, bool isText, string? grou
 
     public string? Group => group;
 
-    public int Bytes => _values.WrittenCount;
+    public int Bytes => _values.Length;
 
     public int Nulls { get; private set; }
 
@@ -32,10 +32,10 @@ internal sealed class ParquetColumnBuffer(string name, bool isText, string? grou
     /// <summary>Adds a value in PLAIN encoding: 4 bytes of length, then the bytes.</summary>
     public void Add(ReadOnlySpan<byte> value)
     {
-        var target = _values.GetSpan(sizeof(uint) + value.Length);
-        BinaryPrimitives.WriteInt32LittleEndian(target, value.Length);
-        value.CopyTo(target[sizeof(uint)..]);
-        _values.Advance(sizeof(uint) + value.Length);
+        Span<byte> length = stackalloc byte[sizeof(int)];
+        BinaryPrimitives.WriteInt32LittleEndian(length, value.Length);
+        _values.Append(length);
+        _values.Append(value);
         _present.Add(true);
     }
 
@@ -53,7 +53,7 @@ internal sealed class ParquetColumnBuffer(string name, bool isText, string? grou
     {
         var levels = DefinitionLevels();
         var header = new ArrayBufferWriter<byte>();
-        var size = sizeof(int) + levels.WrittenCount + _values.WrittenCount;
+        var size = sizeof(int) + levels.WrittenCount + _values.Length;
         var thrift = new ThriftCompactWriter(header);
         thrift.Int32(1, 0); // type: DATA_PAGE
         thrift.Int32(2, size); // uncompressed_page_size
@@ -71,12 +71,12 @@ internal sealed class ParquetColumnBuffer(string name, bool isText, string? grou
         output.Write(header.WrittenSpan);
         output.Write(levelBytes);
         output.Write(levels.WrittenSpan);
-        output.Write(_values.WrittenSpan);
+        _values.WriteTo(output);
     }
 
     public void Clear()
     {
-        _values.ResetWrittenCount();
+        _values.Clear();
         _present.Clear();
         Nulls = 0;
     }

@@ -47,7 +47,7 @@ public sealed class CsvSource : ImportSource
         while (reader.Next() is { } fields)
         {
             var place = $"{path}:{reader.Line}";
-            yield return new PendingRow(place, text.BaseStream.Position, () => ToRow(fields, columns, root));
+            yield return new PendingRow(place, text.BaseStream.Position, Bytes: 0, () => ToRow(fields, columns, root));
         }
     }
 

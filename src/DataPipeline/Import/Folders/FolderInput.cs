@@ -17,7 +17,9 @@ internal static class FolderInput
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var image in FolderWalk.Images(root))
         {
-            hash.AppendData(Encoding.UTF8.GetBytes($"{image}\0{new FileInfo(Path.Combine(root, image)).Length}\n"));
+            // A link to a file that is gone is a failure of its row.
+            var bytes = new FileInfo(Path.Combine(root, image)) is { Exists: true } file ? file.Length : -1;
+            hash.AppendData(Encoding.UTF8.GetBytes($"{image}\0{bytes}\n"));
             images++;
         }
 

@@ -28,7 +28,7 @@ public sealed class FolderSource : ImportSource
         var root = Inputs[input].Path;
         long position = 0;
         foreach (var image in FolderWalk.Images(root))
-            yield return new PendingRow(Path.Combine(root, image), ++position, () => ToRow(root, image));
+            yield return new PendingRow(Path.Combine(root, image), ++position, Bytes: 0, () => ToRow(root, image));
     }
 
     private ImportRow ToRow(string root, string image)

@@ -101,7 +101,7 @@ public sealed class TarSource : ImportSource
     }
 
     private PendingRow Sample(string path, long position, string key, List<SampleFile> files) =>
-        new($"{path}:{key}", position, () => SampleFiles.ToRow(key, files, _caption));
+        new($"{path}:{key}", position, files.Sum(f => f.Content?.LongLength ?? 0), () => SampleFiles.ToRow(key, files, _caption));
 
-    private static PendingRow Failure(string path, long position, ImportRowException damage) => new(path, position, () => throw damage);
+    private static PendingRow Failure(string path, long position, ImportRowException damage) => new(path, position, Bytes: 0, () => throw damage);
 }

@@ -1,0 +1,88 @@
+namespace ClipTrain.DataPipeline.Import;
+
+/// <summary>Reads one input on a thread of its own, so far ahead of its consumer as rows and bytes allow.</summary>
+internal sealed class InputReader : IDisposable
+{
+    private const int RowsAhead = 64;
+    private const long BytesAhead = 16 << 20;
+
+    private readonly object _lock = new();
+    private readonly Queue<PendingRow> _rows = new();
+    private readonly Task _reading;
+    private long _bytes;
+    private bool _ended, _unwanted;
+
+    /// <param name="source">The source.</param>
+    /// <param name="input">Index of the input.</param>
+    /// <param name="skip">Rows at the beginning to pass over.</param>
+    public InputReader(ImportSource source, int input, long skip) =>
+        _reading = Task.Factory.StartNew(() => Fill(source.Read(input), skip), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    /// <summary>The rows, in order; to be enumerated once.</summary>
+    public IEnumerable<PendingRow> Rows()
+    {
+        while (Take() is { } row)
+            yield return row;
+        _reading.GetAwaiter().GetResult();
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _unwanted = true;
+            Monitor.PulseAll(_lock);
+        }
+
+        // A failure has been thrown by Rows, or nobody came to it.
+        _reading.ContinueWith(_ => { }, TaskScheduler.Default).Wait();
+    }
+
+    private void Fill(IEnumerable<PendingRow> rows, long skip)
+    {
+        try
+        {
+            foreach (var row in rows)
+            {
+                if (skip-- <= 0)
+                    Add(row);
+                if (_unwanted)
+                    return;
+            }
+        }
+        finally
+        {
+            lock (_lock)
+            {
+                _ended = true;
+                Monitor.PulseAll(_lock);
+            }
+        }
+    }
+
+    private void Add(PendingRow row)
+    {
+        lock (_lock)
+        {
+            while (!_unwanted && _rows.Count > 0 && (_rows.Count == RowsAhead || _bytes + row.Bytes > BytesAhead))
+                Monitor.Wait(_lock);
+            _rows.Enqueue(row);
+            _bytes += row.Bytes;
+            Monitor.PulseAll(_lock);
+        }
+    }
+
+    private PendingRow? Take()
+    {
+        lock (_lock)
+        {
+            while (_rows.Count == 0 && !_ended)
+                Monitor.Wait(_lock);
+            if (!_rows.TryDequeue(out var row))
+                return null;
+            _bytes -= row.Bytes;
+            Monitor.PulseAll(_lock);
+            return row;
+        }
+    }
+}
