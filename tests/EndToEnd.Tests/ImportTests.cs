@@ -59,6 +59,19 @@ public sealed class ImportTests : IDisposable
     public void The_rate_and_the_time_left_are_of_what_was_done_since_an_import_went_on() =>
         Assert.Equal("1,500 pairs, 3 failed, 50 a second, 0:20 left", ImportRate.Describe(new ImportFigures(1500, 3, 0.5), new ImportFigures(1000, 0, 0.25), seconds: 10));
 
+    [Fact]
+    public void Progress_is_shown_no_more_often_than_asked()
+    {
+        var clock = new Clock();
+        var shown = new List<(int Second, string Text)>();
+        var show = new ImportRate(clock).Every(TimeSpan.FromSeconds(10), (_, text) => shown.Add(((int)clock.Seconds, text)));
+
+        for (; clock.Seconds < 25; clock.Seconds++)
+            show(new ImportFigures((long)clock.Seconds * 7, 0, clock.Seconds / 100));
+
+        Assert.Equal([(10, "70 pairs, 7 a second, 1:30 left"), (20, "140 pairs, 7 a second, 1:20 left")], shown);
+    }
+
     public void Dispose() => _corpus.Dispose();
 
     private void AssertRuns(int expectedExit, string[] arguments, params string[] texts)
@@ -66,5 +79,14 @@ public sealed class ImportTests : IDisposable
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, arguments);
         Assert.True(expectedExit == exit, $"exit code {exit}\n{output}");
         Assert.All(texts, part => Assert.Contains(part, output, StringComparison.Ordinal));
+    }
+
+    private sealed class Clock : TimeProvider
+    {
+        public double Seconds { get; set; }
+
+        public override long TimestampFrequency => 1000;
+
+        public override long GetTimestamp() => (long)(Seconds * 1000);
     }
 }

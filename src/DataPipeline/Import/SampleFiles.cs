@@ -46,17 +46,18 @@ internal static class SampleFiles
         if (image.Content is null)
             throw new ImportRowException("no image", files.Count == 0 ? key : $"{key} has {string.Join(", ", files.Select(f => f.Extension))}");
 
-        var texts = files.Where(f => IsText(f.Extension) || f.Extension == caption).ToDictionary(f => f.Extension, string? (f) => Text(key, f), StringComparer.Ordinal);
-        var fields = files.FirstOrDefault(f => f.Extension == "json") is { Content: { } json } ? JsonFields.Read(json) : [];
-        var extra = new List<KeyValuePair<string, string?>>();
-        if (files.FirstOrDefault(f => f.Extension == "cls") is { Content: not null } label)
-            extra.Add(new("label", Text(key, label)));
-        string[] names = caption is null ? ["txt", .. CaptionFields] : [caption];
-        var found = names.Select(n => texts.GetValueOrDefault(n) ?? fields.FirstOrDefault(f => f.Key == n).Value).FirstOrDefault(c => c is not null);
-        // What has become the caption, or says the same as it, needs no column.
-        extra.AddRange(texts.Concat(fields).Where(f => !names.Contains(f.Key, StringComparer.Ordinal) || (f.Value is not null && f.Value.Trim() != found?.Trim())));
-        return new ImportRow($"{key}.{image.Extension}", image.Content, found?.Trim(), extra);
+        var texts = files.Where(f => IsText(f.Extension) || f.Extension == caption).Select(f => KeyValuePair.Create(f.Extension, (string?)Text(key, f)));
+        var fields = files.Where(f => f.Extension == "json").SelectMany(f => JsonFields.Read(f.Content!));
+        KeyValuePair<string, string?>[] said = [.. texts, .. fields];
+        string[] captionNames = caption is null ? ["txt", .. CaptionFields] : [caption];
+        var found = captionNames.Select(name => said.FirstOrDefault(s => s.Key == name).Value?.Trim()).FirstOrDefault(text => !string.IsNullOrEmpty(text));
+        var labels = files.Where(f => f.Extension == "cls").Select(f => KeyValuePair.Create("label", (string?)Text(key, f)));
+        return new ImportRow($"{key}.{image.Extension}", image.Content, found, [.. labels, .. said.Where(s => !IsSaid(s, captionNames, found))]);
     }
+
+    /// <summary>Whether a value has become the caption or would only repeat it.</summary>
+    private static bool IsSaid(KeyValuePair<string, string?> value, string[] captionNames, string? caption) =>
+        captionNames.Contains(value.Key, StringComparer.Ordinal) && (string.IsNullOrWhiteSpace(value.Value) || value.Value.Trim() == caption);
 
     private static bool IsText(string extension) => extension is "txt" || extension.EndsWith(".txt", StringComparison.Ordinal);
 

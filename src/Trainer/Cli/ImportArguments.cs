@@ -9,7 +9,7 @@ internal sealed class ImportArguments
 {
     private readonly Option<string> _output = new("--output", "-o") { Description = "Folder of the corpus. An import that was cut off goes on from what is there.", Required = true };
     private readonly Option<int> _shardSize = new("--shard-size") { Description = "Rows of each Parquet file.", DefaultValueFactory = _ => 10_000 };
-    private readonly Option<ImageVerification> _verify = new("--verify") { Description = "header looks at an image's first and last bytes; decode decodes it." };
+    private readonly Option<ImageVerification> _verify = new("--verify") { Description = "header, the default, looks at an image's first and last bytes; decode decodes it." };
     private readonly Option<bool> _allowNoCaption = new("--allow-no-caption") { Description = "Take images without caption too, as for a labelled evaluation set." };
     private readonly Option<long?> _maxFailures = new("--max-failures") { Description = "Stop when more pairs than this cannot be imported; never when left out." };
 

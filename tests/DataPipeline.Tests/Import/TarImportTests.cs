@@ -95,7 +95,7 @@ public sealed class TarImportTests : IDisposable
             ("no-image.txt", "x"u8.ToArray()), ("no-caption.jpg", jpeg), ("blank.jpg", jpeg), ("blank.txt", " \n"u8.ToArray()),
             ("cut.jpg", jpeg[..(jpeg.Length / 2)]), ("cut.txt", "x"u8.ToArray()), ("json.jpg", jpeg), ("json.json", "{\"caption\": \"\\ud800\"}"u8.ToArray()),
             ("list.jpg", jpeg), ("list.json", "[1]"u8.ToArray()), ("latin.jpg", jpeg), ("latin.txt", [0xE9, 0x74]), ("twice.jpg", jpeg), ("twice.jpg", jpeg), ("twice.txt", "x"u8.ToArray()),
-            ("good.jpg", jpeg), ("good.txt", "good"u8.ToArray()),
+            ("good.jpg", jpeg), ("good.txt", " \n"u8.ToArray()), ("good.json", """{"text": "good"}"""u8.ToArray()),
         ]);
 
         var state = Imported.Run(new TarSource([_folder.File("a.tar")]), Output);
@@ -175,6 +175,9 @@ public sealed class TarImportTests : IDisposable
                     failures++;
                 }
             }
+
+            if (seed % 10 == 0)
+                Assert.Equal(Imported.Run(new TarSource([_folder.File("m.tar")]), _folder.File($"out{seed}")).Tally.Rows, Imported.Column(_folder.File($"out{seed}"), "caption").Count);
         }
 
         // Both happen often, or the mutations would be too weak or too strong to tell anything.

@@ -3,7 +3,8 @@ namespace ClipTrain.DataPipeline.Corpus.Parquet;
 /// <summary>Bytes that are appended and written out as one, in segments that are kept for the next row group: growing never copies, and never needs more than the bytes themselves.</summary>
 internal sealed class SegmentedBuffer
 {
-    private const int SegmentBytes = 1 << 20;
+    /// <summary>Small, as each column of a file has one at least.</summary>
+    private const int SegmentBytes = 64 << 10;
 
     private readonly List<byte[]> _segments = [];
 

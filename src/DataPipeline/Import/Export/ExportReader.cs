@@ -9,7 +9,7 @@ namespace ClipTrain.DataPipeline.Import.Export;
 /// <param name="Path">The image file's name, where the corpus has it.</param>
 /// <param name="Image">Its bytes; empty where there are none.</param>
 /// <param name="Caption">The caption, or null.</param>
-/// <param name="Json">The other columns as a JSON object, nulls included: numbers and truth values as such, all else as text.</param>
+/// <param name="Json">The other columns as a JSON object, nulls included: whole numbers and truth values as such, all else as text.</param>
 internal sealed record ExportRow(string? Path, byte[] Image, string? Caption, byte[] Json);
 
 /// <summary>Reads all columns of a corpus, in order, a row group or 2,048 rows of a larger one at a time.</summary>

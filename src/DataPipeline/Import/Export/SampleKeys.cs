@@ -20,9 +20,9 @@ internal sealed class SampleKeys
         var key = isNamed ? path[..^(extension.Length + 1)] : path;
         var name = key.LastIndexOf('/') + 1;
         key = key[..name] + key[name..].Replace('.', '_');
-        // Readers pass over names that begin so.
-        if (key.Length == name || key.AsSpan(name).StartsWith("__", StringComparison.Ordinal))
+        if (key.Length == name)
             key += index.ToString("D9", CultureInfo.InvariantCulture);
+        // Readers pass over names that begin so.
         if (key.AsSpan(name).StartsWith("__", StringComparison.Ordinal))
             key = key.Insert(name, "x");
         var unique = key;
