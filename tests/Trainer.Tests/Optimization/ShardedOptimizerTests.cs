@@ -1,3 +1,4 @@
+using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Optimization;
@@ -41,6 +42,49 @@ public class ShardedOptimizerTests
         Assert.InRange(state.Optimizer.Held.Length, elements / 4, (elements / 4) + 16);
         state.TakePlace(0, 1);
         Assert.True(state.Optimizer.HoldsAll);
+    }
+
+    [Fact]
+    public void A_gradient_that_is_not_finite_on_one_rank_stops_all_before_the_update()
+    {
+        var options = TinyClip.Run() with { Training = TinyClip.Run().Training with { ShardOptimizer = true } };
+        var weights = Ranks.Run(3, group =>
+        {
+            using var state = new TrainingState(options, null, group.Rank, group.WorldSize);
+            var before = state.Model.Parameters.Master.AsSpan<float>().ToArray();
+            var batch = TinyClip.Batch(group.Rank * Pairs, Pairs);
+            if (group.Rank == 1)
+                batch.Images_b3SS.AsSpan<float>()[0] = float.PositiveInfinity;
+            var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
+            Assert.Throws<NonFiniteException>(() => step.Take(batch, [Pairs, Pairs, Pairs]));
+            Assert.All(state.Optimizer.SecondMoment.AsSpan<float>().ToArray(), moment => Assert.Equal(0, moment));
+            return (before, after: state.Model.Parameters.Master.AsSpan<float>().ToArray());
+        });
+        Assert.All(weights, rank => Assert.Equal(rank.before, rank.after));
+    }
+
+    [Fact]
+    public void A_rank_that_is_lost_during_the_update_leaves_the_others_states_whole()
+    {
+        float[] before = [], after = [], moments = [];
+        Exception? error = null;
+        Assert.Throws<OperationCanceledException>(() => Ranks.Run<int>(2, group =>
+        {
+            var options = TinyClip.Run() with { Training = TinyClip.Run().Training with { ShardOptimizer = true } };
+            using var state = new TrainingState(options, null, group.Rank, group.WorldSize);
+            group.Barrier();
+            if (group.Rank == 0)
+                throw new OperationCanceledException();
+            before = state.Model.Parameters.Master.AsSpan<float>().ToArray();
+            error = Record.Exception(() => state.Optimizer.UpdateSharded(group, ones([state.Optimizer.Held.Length]), 1, 1e-2, 1));
+            after = state.Model.Parameters.Master.AsSpan<float>().ToArray();
+            moments = [.. state.Optimizer.FirstMoment.AsSpan<float>(), .. state.Optimizer.SecondMoment.AsSpan<float>()];
+            return 1;
+        }));
+        Assert.IsType<DistributedException>(error);
+        Assert.NotEmpty(before);
+        Assert.Equal(before, after);
+        Assert.All(moments, moment => Assert.Equal(0, moment));
     }
 
     [Fact]
