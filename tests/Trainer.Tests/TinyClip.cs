@@ -1,5 +1,7 @@
+using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Training;
 using static ClipTrain.Torch.torch;
 
@@ -24,7 +26,7 @@ internal static class TinyClip
     };
 
     /// <summary>Pairs [start, start + count) of an endless random data set; the same numbers whoever asks.</summary>
-    public static TrainingBatch Batch(int start, int count)
+    public static TrainingBatch Batch(int start, int count, double patchDropout = 0)
     {
         var (size, context) = (Model.Image.Size, Model.Text.Context);
         var images = empty([count, 3, size, size], float32);
@@ -44,6 +46,11 @@ internal static class TinyClip
             ends.AsSpan<long>()[i] = length;
         }
 
-        return new TrainingBatch(images, tokens, ends, ends.AsSpan<long>().ToArray().DefaultIfEmpty(0).Max(), [.. Enumerable.Range(start, count).Select(i => $"sample-{i}")]);
+        var samples = Enumerable.Range(start, count).Select(i => new SampleRef(0, i)).ToArray();
+        var kept = PatchDropout.Draw(Model.Image with { PatchDropout = patchDropout }, seed: 7, samples);
+        return new TrainingBatch(images, tokens, ends, kept, [.. samples.Select(sample => $"sample-{sample.Index}")]);
     }
+
+    /// <summary>The largest end-of-text position of a batch.</summary>
+    public static long LongestEnd(this TrainingBatch batch) => batch.Ends_b.AsSpan<long>().ToArray().Max();
 }

@@ -76,6 +76,9 @@ public sealed record ImageTowerOptions
 
     [Description("Hidden width of the MLP as a multiple of width."), Minimum(0.01)]
     public double MlpRatio { get; init; } = 4;
+
+    [Description("Share of an image's patches that training leaves out, drawn anew for each epoch (FLIP, arXiv 2212.00794). Evaluation sees all."), Minimum(0), Maximum(0.999999)]
+    public double PatchDropout { get; init; }
 }
 
 [Description("CLIP's text transformer: causal, pre-norm, the feature is read at the end-of-text token.")]
@@ -153,6 +156,12 @@ public enum Precision
     Bf16,
 }
 
+public enum ActivationCheckpointing
+{
+    None,
+    Block,
+}
+
 [Description("The optimisation. Defaults are the CLIP paper's for a ViT (arXiv 2103.00020, tables 18 to 20).")]
 public sealed record TrainingOptions
 {
@@ -194,6 +203,15 @@ public sealed record TrainingOptions
 
     [Description("Rows of the logit matrix that are held at once."), Minimum(1)]
     public int LossTileRows { get; init; } = 1024;
+
+    [Description("Pairs that a worker runs through the towers at once; 0 for all of its share. The loss is that of the global batch all the same: towers run forward twice (GradCache, arXiv 2101.06983), and memory grows with this in place of the batch."), Minimum(0)]
+    public int MicroBatch { get; init; }
+
+    [Description("What the backward pass computes again to save memory: none, or block, which keeps the inputs of the transformer blocks alone. The gradients are the same.")]
+    public ActivationCheckpointing ActivationCheckpointing { get; init; } = ActivationCheckpointing.None;
+
+    [Description("Each worker keeps the optimizer's moments of its part of the weights alone (ZeRO stage 1, arXiv 1910.02054). The weights become the same.")]
+    public bool ShardOptimizer { get; init; }
 }
 
 [Description("Workers of one run.")]

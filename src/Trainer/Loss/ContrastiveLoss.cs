@@ -19,16 +19,16 @@ public sealed record ContrastiveLossResult(double Loss, torch.Tensor ImageGradie
 /// A rank computes the rows of its own images, a tile at a time, in two passes: the first takes each row's logsumexp and
 /// the rank's share of each column's; the ranks then add up the columns; the second pass computes the tile again and from
 /// it ∂L/∂s = 1/2N · (softmax over the row + softmax over the column − 2·identity). The N×N matrix never exists,
-/// memory is a few tiles plus O(N·D). Shapes: b local pairs, N global pairs, D embedding, R rows of a tile.
+/// memory is two tiles plus O(N·D). Shapes: b local pairs, N global pairs, D embedding, R rows of a tile.
 /// </remarks>
 public sealed class ContrastiveLoss(RankGroup group, int tileRows)
 {
     /// <summary>Embeddings must be fp32, of unit length and without history.</summary>
     /// <param name="images_bD">This rank's image embeddings.</param>
-    /// <param name="texts_bD">Their captions' embeddings.</param>
+    /// <param name="texts_ND">The captions' embeddings of all ranks, by rank.</param>
     /// <param name="counts">Number of pairs on every rank; this rank's is b. They may differ.</param>
     /// <param name="scale">Factor on the cosine similarities.</param>
-    public ContrastiveLossResult Compute(torch.Tensor images_bD, torch.Tensor texts_bD, ReadOnlySpan<long> counts, double scale)
+    public ContrastiveLossResult Compute(torch.Tensor images_bD, torch.Tensor texts_ND, ReadOnlySpan<long> counts, double scale)
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
@@ -36,18 +36,17 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows)
         if (total == 0)
             throw new ArgumentException("The global batch has no usable pair.", nameof(counts));
 
-        var allTexts_ND = group.AllGatherRows(texts_bD, counts);
-        var allTexts_DN = allTexts_ND.t();
+        var texts_DN = texts_ND.t();
         var scaledImages_bD = images_bD * scale;
         var rowSums_b = empty([local], float32, images_bD.device);
         var columnSums_N = full([total], double.NegativeInfinity, float32, images_bD.device);
 
         // One tile that holds all rows is kept for the second pass.
-        torch.Tensor? onlyTile = local <= tileRows && local > 0 ? scaledImages_bD.mm(allTexts_DN) : null;
+        torch.Tensor? onlyTile = local <= tileRows && local > 0 ? scaledImages_bD.mm(texts_DN) : null;
         foreach (var (start, rows) in Tiles(local))
         {
             using var tileScope = NewDisposeScope();
-            var logits_RN = onlyTile ?? scaledImages_bD.narrow(0, start, rows).mm(allTexts_DN);
+            var logits_RN = onlyTile ?? scaledImages_bD.narrow(0, start, rows).mm(texts_DN);
             rowSums_b.narrow(0, start, rows).copy_(logits_RN.logsumexp(1));
             columnSums_N.copy_(logaddexp(columnSums_N, logits_RN.logsumexp(0)));
         }
@@ -55,29 +54,30 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows)
         if (group.WorldSize > 1)
             columnSums_N = stack(group.AllGather(columnSums_N), 0).logsumexp(0);
 
-        var diagonal_b = (scaledImages_bD * texts_bD).sum(1);
+        var diagonal_b = (scaledImages_bD * texts_ND.narrow(0, first, local)).sum(1);
         var localLoss = (rowSums_b + columnSums_N.narrow(0, first, local) - (diagonal_b * 2)).to(float64).sum() / (2.0 * total);
         group.AllReduceSum(localLoss);
 
         var imageGradient_bD = empty_like(images_bD).MoveToOuterDisposeScope();
-        var allTextGradient_ND = zeros([total, texts_bD.size(1)], float32, images_bD.device);
-        double scaleGradient = 0;
+        var allTextGradient_ND = zeros_like(texts_ND);
         foreach (var (start, rows) in Tiles(local))
         {
             using var tileScope = NewDisposeScope();
             var scaledImages_RD = scaledImages_bD.narrow(0, start, rows);
-            var logits_RN = onlyTile ?? scaledImages_RD.mm(allTexts_DN);
+            var logits_RN = onlyTile ?? scaledImages_RD.mm(texts_DN);
             var gradient_RN = (logits_RN - rowSums_b.narrow(0, start, rows).unsqueeze(1)).exp_();
-            gradient_RN.add_((logits_RN - columnSums_N).exp_());
+            gradient_RN.add_(logits_RN.sub_(columnSums_N).exp_());
             gradient_RN.narrow(1, first + start, rows).diagonal().sub_(2);
             gradient_RN.mul_(0.5 / total);
-            scaleGradient += (gradient_RN * logits_RN).to(float64).sum().item<double>();
-            imageGradient_bD.narrow(0, start, rows).copy_(gradient_RN.mm(allTexts_ND) * scale);
+            imageGradient_bD.narrow(0, start, rows).copy_(gradient_RN.mm(texts_ND) * scale);
             allTextGradient_ND.addmm_(gradient_RN.t(), scaledImages_RD);
         }
 
         group.AllReduceSum(allTextGradient_ND);
         var textGradient_bD = allTextGradient_ND.narrow(0, first, local).clone().MoveToOuterDisposeScope();
+
+        // Logits are linear in the images, so that Σⱼ sᵢⱼ·∂L/∂sᵢⱼ, what row i adds to ∂L/∂(log scale), is ⟨imageᵢ, ∂L/∂imageᵢ⟩.
+        var scaleGradient = (images_bD * imageGradient_bD).to(float64).sum().item<double>();
         return new ContrastiveLossResult(localLoss.item<double>(), imageGradient_bD, textGradient_bD, scaleGradient);
     }
 

@@ -35,10 +35,21 @@ public sealed class ClipModel : IDisposable
     ];
 
     /// <summary>Images b3SS → embeddings bE, fp32, of unit length.</summary>
-    public torch.Tensor EncodeImage(torch.Tensor images_b3SS) => Normalize(_image.Forward(images_b3SS));
+    /// <param name="kept_bK">The patches to look at; null looks at all. See <see cref="PatchDropout"/>.</param>
+    public torch.Tensor EncodeImage(torch.Tensor images_b3SS, torch.Tensor? kept_bK = null) =>
+        TowerPass.Forward(ImageSegments(kept_bK), images_b3SS);
 
-    /// <summary>Tokens bL and end-of-text positions b → embeddings bE, fp32, of unit length. See <see cref="TextTower.Forward"/>.</summary>
-    public torch.Tensor EncodeText(torch.Tensor tokens_bL, torch.Tensor end_b, long longest) => Normalize(_text.Forward(tokens_bL, end_b, longest));
+    /// <summary>Tokens bL and end-of-text positions b → embeddings bE, fp32, of unit length. See <see cref="TextTower.Segments"/>.</summary>
+    public torch.Tensor EncodeText(torch.Tensor tokens_bL, torch.Tensor end_b, long longest) =>
+        TowerPass.Forward(TextSegments(end_b, longest), tokens_bL);
+
+    /// <summary><see cref="EncodeImage"/> with a way back.</summary>
+    public TowerPass PassImage(torch.Tensor images_b3SS, torch.Tensor? kept_bK, ActivationCheckpointing checkpointing) =>
+        new(ImageSegments(kept_bK), images_b3SS, checkpointing);
+
+    /// <summary><see cref="EncodeText"/> with a way back.</summary>
+    public TowerPass PassText(torch.Tensor tokens_bL, torch.Tensor end_b, long longest, ActivationCheckpointing checkpointing) =>
+        new(TextSegments(end_b, longest), tokens_bL, checkpointing);
 
     /// <summary>The factor on the cosine similarities: exp of the learned log, at most <paramref name="max"/>.</summary>
     public double LogitScaleFactor(double max) => Math.Min(Math.Exp(Parameters[LogitScale].item<float>()), max);
@@ -48,6 +59,10 @@ public sealed class ClipModel : IDisposable
         _text.Dispose();
         Parameters.Dispose();
     }
+
+    private Func<torch.Tensor, torch.Tensor>[] ImageSegments(torch.Tensor? kept_bK) => [.. _image.Segments(kept_bK), Normalize];
+
+    private Func<torch.Tensor, torch.Tensor>[] TextSegments(torch.Tensor end_b, long longest) => [.. _text.Segments(end_b, longest), Normalize];
 
     private static torch.Tensor Normalize(torch.Tensor features_bE) => nn.functional.normalize(features_bE.to(float32), 2, -1);
 }

@@ -68,7 +68,7 @@ public sealed class FlatParameters : IDisposable
     public torch.Tensor Master { get; }
 
     /// <summary>fp32 gradients, 1-D, laid out as <see cref="Master"/>.</summary>
-    public torch.Tensor Gradients { get; }
+    public torch.Tensor Gradients { get; private set; }
 
     /// <summary>bf16 copies of the compute-type parameters, a prefix of <see cref="Master"/>'s layout; null in fp32.</summary>
     public torch.Tensor? Compute { get; }
@@ -81,6 +81,17 @@ public sealed class FlatParameters : IDisposable
     {
         var index = IndexOf(name);
         return buffer.narrow(0, _offsets[index], Specs[index].Count).view([.. Specs[index].Shape]);
+    }
+
+    /// <summary>
+    /// Gives up the gradient buffer for a new one, of zeros: a collective that was broken off may still write into the old
+    /// one, and keeps it until it no longer does.
+    /// </summary>
+    public void ReplaceGradients()
+    {
+        using var scope = NewDisposeScope();
+        Gradients.Dispose();
+        Gradients = zeros_like(Master).DetachFromDisposeScope();
     }
 
     /// <summary>Moves the leaves' gradients into <see cref="Gradients"/>, added to what is there or in its place.</summary>

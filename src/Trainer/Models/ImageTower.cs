@@ -43,31 +43,45 @@ public sealed class ImageTower
         ];
     }
 
-    /// <summary>Images b3SS, normalised → features bE in the compute type, not yet of unit length.</summary>
-    public torch.Tensor Forward(torch.Tensor images_b3SS)
-    {
-        var type = _patchWeight.dtype;
-        var x_bLW = EmbedPatches(images_b3SS.to(type));
-        var class_b1W = _classToken.to(type).expand([images_b3SS.size(0), 1, _options.Width]);
-        x_bLW = _normPre.Forward(cat([class_b1W, x_bLW], 1) + _positions.to(type));
-        foreach (var block in _blocks.AsSpan(0, _blocks.Length - 1))
-            x_bLW = block.Forward(x_bLW, null);
-        var class_bW = _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, 0, 1), null).squeeze(1);
-        return _normPost.Forward(class_bW).matmul(_projection);
-    }
+    /// <summary>
+    /// The tower as a chain of segments: images b3SS, normalised → features bE in the compute type, not yet of unit length.
+    /// </summary>
+    /// <param name="kept_bK">The patches to look at, of each image as many; null looks at all. See <see cref="PatchDropout"/>.</param>
+    public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor? kept_bK = null) =>
+    [
+        images_b3SS => Stem(images_b3SS, kept_bK),
+        .. _blocks[..^1].Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, null))),
+        x_bLW => _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, 0, 1), null).squeeze(1),
+        class_bW => _normPost.Forward(class_bW).matmul(_projection),
+    ];
 
     /// <summary>
     /// The patch convolution (kernel = stride = P, no bias) as unfold and matrix product: the same sums, and on CPUs a
-    /// much faster backward pass in bf16.
+    /// much faster backward pass in bf16. Patches that are not kept are not computed.
     /// </summary>
-    internal torch.Tensor EmbedPatches(torch.Tensor images_b3SS)
+    internal torch.Tensor EmbedPatches(torch.Tensor images_b3SS, torch.Tensor? kept_bK = null)
     {
-        long batch = images_b3SS.size(0), patch = _options.Patch, grid = _options.Size / patch;
+        long batch = images_b3SS.size(0), patch = _options.Patch, grid = _options.Size / patch, pixels = 3 * patch * patch;
         var patches_bLX = images_b3SS.reshape([batch, 3, grid, patch, grid, patch])
             .permute([0, 2, 4, 1, 3, 5])
-            .reshape([batch, grid * grid, 3 * patch * patch]);
-        return nn.functional.linear(patches_bLX, _patchWeight.reshape([_options.Width, 3 * patch * patch]));
+            .reshape([batch, grid * grid, pixels]);
+        if (kept_bK is not null)
+            patches_bLX = patches_bLX.gather(1, kept_bK.unsqueeze(-1).expand([-1, -1, pixels]));
+        return nn.functional.linear(patches_bLX, _patchWeight.reshape([_options.Width, pixels]));
     }
+
+    private torch.Tensor Stem(torch.Tensor images_b3SS, torch.Tensor? kept_bK)
+    {
+        var type = _patchWeight.dtype;
+        var x_bLW = EmbedPatches(images_b3SS.to(type), kept_bK);
+        var class_b1W = _classToken.to(type).expand([images_b3SS.size(0), 1, _options.Width]);
+        return _normPre.Forward(cat([class_b1W, x_bLW], 1) + Positions(kept_bK).to(type));
+    }
+
+    /// <summary>Position 0 is the class token's; the patches' follow.</summary>
+    private torch.Tensor Positions(torch.Tensor? kept_bK) => kept_bK is null
+        ? _positions
+        : nn.functional.embedding(cat([zeros([kept_bK.size(0), 1], int64, kept_bK.device), kept_bK + 1], 1), _positions);
 
     private static string BlockPrefix(int index) => $"visual.transformer.resblocks.{index}.";
 }

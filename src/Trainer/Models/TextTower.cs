@@ -38,29 +38,25 @@ public sealed class TextTower : IDisposable
         .. LayerNorm.Parameters("ln_final", options.Width),
     ];
 
-    /// <summary>
-    /// Tokens bL (int64) and each sequence's end-of-text position b (int64) → features bE in the compute type.
-    /// </summary>
-    /// <param name="tokens_bL">Token ids, zero padded to the context length.</param>
-    /// <param name="end_b">Index of the end-of-text token in each row.</param>
+    /// <summary>The tower as a chain of segments: tokens bL (int64), zero padded to the context → features bE in the compute type.</summary>
+    /// <param name="end_b">Index of the end-of-text token in each row, int64.</param>
     /// <param name="longest">
     /// The largest entry of <paramref name="end_b"/>. Attention is causal and the feature is read at the end of text, so
     /// tokens behind it change nothing: only this many, and one, are computed.
     /// </param>
-    public torch.Tensor Forward(torch.Tensor tokens_bL, torch.Tensor end_b, long longest)
+    public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor end_b, long longest)
     {
         var length = Math.Min(_options.Context, (longest + LengthStep) / LengthStep * LengthStep);
-        var type = _projection.dtype;
-        var embedded_bLW = nn.functional.embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding) + _positions.narrow(0, 0, length);
-        var x_bLW = embedded_bLW.to(type);
         var mask_LL = _causalMask.narrow(0, 0, length).narrow(1, 0, length);
-        foreach (var block in _blocks.AsSpan(0, _blocks.Length - 1))
-            x_bLW = block.Forward(x_bLW, mask_LL);
-
-        var index_b1W = end_b.view([-1, 1, 1]).expand([-1, 1, _options.Width]);
         var mask_b11L = mask_LL.index_select(0, end_b).view([-1, 1, 1, length]);
-        var end_bW = _blocks[^1].ForwardAt(x_bLW, x => x.gather(1, index_b1W), mask_b11L).squeeze(1);
-        return _normFinal.Forward(end_bW).matmul(_projection);
+        var index_b1W = end_b.view([-1, 1, 1]).expand([-1, 1, _options.Width]);
+        return
+        [
+            tokens_bL => (nn.functional.embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding) + _positions.narrow(0, 0, length)).to(_projection.dtype),
+            .. _blocks[..^1].Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, mask_LL))),
+            x_bLW => _blocks[^1].ForwardAt(x_bLW, x => x.gather(1, index_b1W), mask_b11L).squeeze(1),
+            end_bW => _normFinal.Forward(end_bW).matmul(_projection),
+        ];
     }
 
     public void Dispose() => _causalMask.Dispose();

@@ -1,44 +1,94 @@
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
+using static ClipTrain.Torch.torch;
 
 namespace ClipTrain.Trainer.Training;
 
-/// <summary>A copy of a training state in host memory, to be written as a checkpoint by any thread.</summary>
+/// <summary>
+/// A training state in host memory: a copy to be written as a checkpoint by any thread, or one on its way into a
+/// <see cref="TrainingState"/>. It has all weights, and the moments of all or of a slice.
+/// </summary>
 public sealed class StateSnapshot : IDisposable
 {
-    internal const string FirstMomentPrefix = "exp_avg.", SecondMomentPrefix = "exp_avg_sq.";
+    private const string FirstMomentPrefix = "exp_avg.", SecondMomentPrefix = "exp_avg_sq.";
 
-    private readonly torch.Tensor _master, _firstMoment, _secondMoment;
-    private readonly IReadOnlyList<NamedTensor> _model, _optimizer;
-    private readonly long _samples, _badSamples;
-    private readonly double _trainingSeconds;
+    private readonly FlatParameters _layout;
 
-    /// <summary>Takes over the buffers.</summary>
-    internal StateSnapshot(TrainingState state, torch.Tensor master, torch.Tensor firstMoment, torch.Tensor secondMoment)
+    /// <summary>Memory for a state, zero: files leave out the padding between parameters.</summary>
+    internal StateSnapshot(FlatParameters layout, FlatSlice held, StateCounters counters)
     {
-        (_master, _firstMoment, _secondMoment) = (master, firstMoment, secondMoment);
-        (Step, _samples, _badSamples, _trainingSeconds) = (state.Step, state.Samples, state.BadSamples, state.TrainingSeconds);
-        _model = Tensors(state.Model.Parameters, master, "");
-        _optimizer = [.. Tensors(state.Model.Parameters, firstMoment, FirstMomentPrefix), .. Tensors(state.Model.Parameters, secondMoment, SecondMomentPrefix)];
+        (_layout, Held, Counters) = (layout, held, counters);
+        using var scope = NewDisposeScope();
+        Master = zeros(layout.Master.numel(), float32).DetachFromDisposeScope();
+        FirstMoment = zeros(held.Length, float32).DetachFromDisposeScope();
+        SecondMoment = zeros(held.Length, float32).DetachFromDisposeScope();
     }
 
-    public long Step { get; }
+    public long Step => Counters.Step;
 
-    /// <summary>Writes the checkpoint; returns its directory.</summary>
-    public string Write(CheckpointDirectory checkpoints, string configHash, string corpusHash, int keep) => checkpoints.Write(
-        new CheckpointState(Step, _samples, _badSamples, _trainingSeconds, configHash, corpusHash), _model, _optimizer, keep);
+    internal StateCounters Counters { get; }
+
+    /// <summary>The part of the flat buffers whose moments it has.</summary>
+    internal FlatSlice Held { get; }
+
+    internal torch.Tensor Master { get; }
+
+    internal torch.Tensor FirstMoment { get; }
+
+    internal torch.Tensor SecondMoment { get; }
+
+    /// <summary>Writes the checkpoint, for which all moments are needed; returns its directory.</summary>
+    public string Write(CheckpointDirectory checkpoints, string configHash, string corpusHash, int keep)
+    {
+        using var scope = NewDisposeScope();
+        return checkpoints.Write(
+            new CheckpointState(Counters.Step, Counters.Samples, Counters.BadSamples, Counters.TrainingSeconds, configHash, corpusHash),
+            Tensors(Master, ""),
+            [.. Tensors(FirstMoment, FirstMomentPrefix), .. Tensors(SecondMoment, SecondMomentPrefix)],
+            keep);
+    }
 
     public void Dispose()
     {
-        _master.Dispose();
-        _firstMoment.Dispose();
-        _secondMoment.Dispose();
+        Master.Dispose();
+        FirstMoment.Dispose();
+        SecondMoment.Dispose();
     }
 
-    private static List<NamedTensor> Tensors(FlatParameters parameters, torch.Tensor buffer, string prefix) =>
+    /// <summary>Reads a checkpoint.</summary>
+    /// <param name="layout">The parameters that it must have.</param>
+    /// <exception cref="CheckpointException">The checkpoint is not whole, or is of another model, configuration or corpus.</exception>
+    internal static StateSnapshot Read(FlatParameters layout, CheckpointDirectory checkpoints, long step, string configHash, string corpusHash)
+    {
+        var saved = checkpoints.Verify(step);
+        var path = checkpoints.PathOf(step);
+        if (saved.ConfigHash != configHash)
+            throw new CheckpointException($"{path}: was written under another configuration. Resume with the run's own config.yaml, or begin a new run.");
+        if (saved.CorpusHash != corpusHash)
+            throw new CheckpointException($"{path}: was written with another corpus: the files of data.train have changed since. Restore them, or begin a new run.");
+        var counters = new StateCounters(saved.Step, saved.Samples, saved.BadSamples, saved.TrainingSeconds);
+        var snapshot = new StateSnapshot(layout, new FlatSlice(0, layout.Master.numel()), counters);
+        try
+        {
+            using var model = new SafetensorsFile(Path.Combine(path, CheckpointDirectory.ModelFile));
+            using var optimizer = new SafetensorsFile(Path.Combine(path, CheckpointDirectory.OptimizerFile));
+            layout.Read(model, snapshot.Master, "");
+            layout.Read(optimizer, snapshot.FirstMoment, FirstMomentPrefix);
+            layout.Read(optimizer, snapshot.SecondMoment, SecondMomentPrefix);
+            return snapshot;
+        }
+        catch
+        {
+            snapshot.Dispose();
+            throw;
+        }
+    }
+
+    private List<NamedTensor> Tensors(torch.Tensor buffer, string prefix) =>
     [
-        .. parameters.Specs.OrderBy(spec => spec.Name, StringComparer.Ordinal)
-            .Select(spec => new NamedTensor(prefix + spec.Name, spec.Shape, parameters.View(buffer, spec.Name).DataPointer)),
+        .. _layout.Specs.OrderBy(spec => spec.Name, StringComparer.Ordinal)
+            .Select(spec => new NamedTensor(prefix + spec.Name, spec.Shape, _layout.View(buffer, spec.Name).DataPointer)),
     ];
 }

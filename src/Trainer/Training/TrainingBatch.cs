@@ -1,14 +1,30 @@
+using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Torch;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Models;
+using static ClipTrain.Torch.torch;
 
 namespace ClipTrain.Trainer.Training;
 
-/// <summary>This rank's share of a global batch as tensors. Shapes: b pairs (may be 0), S image side, L context.</summary>
+/// <summary>This rank's share of a global batch, in host memory. Shapes: b pairs (may be 0), S image side, L context, K kept patches.</summary>
 /// <param name="Images_b3SS">fp32, normalised.</param>
 /// <param name="Tokens_bL">int64, zero padded.</param>
 /// <param name="Ends_b">int64, each caption's end-of-text position.</param>
-/// <param name="LongestEnd">The largest end-of-text position.</param>
+/// <param name="KeptPatches_bK">int64, the patches of each image that the tower looks at; null for all.</param>
 /// <param name="Keys">Names of the samples, for messages.</param>
-public sealed record TrainingBatch(torch.Tensor Images_b3SS, torch.Tensor Tokens_bL, torch.Tensor Ends_b, long LongestEnd, IReadOnlyList<string> Keys)
+public sealed record TrainingBatch(torch.Tensor Images_b3SS, torch.Tensor Tokens_bL, torch.Tensor Ends_b, torch.Tensor? KeptPatches_bK, IReadOnlyList<string> Keys)
 {
     public long Count => Images_b3SS.size(0);
+
+    /// <summary>The loader's batch as tensors, valid until the batch is disposed of.</summary>
+    public static TrainingBatch Of(Batch batch, RunOptions options)
+    {
+        var (image, text) = (options.Model.Image, options.Model.Text);
+        return new TrainingBatch(
+            from_blob(batch.Images, [batch.Count, 3, image.Size, image.Size], float32),
+            from_blob(batch.Tokens, [batch.Count, text.Context], int64),
+            from_blob(batch.EndPositions, [batch.Count], int64),
+            PatchDropout.Draw(image, options.Seed, batch.Samples),
+            batch.Keys);
+    }
 }

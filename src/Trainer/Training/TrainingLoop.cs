@@ -68,7 +68,7 @@ public sealed class TrainingLoop(
         if (wish == Directive.Continue && CheckpointIsDue())
             wish = Directive.Checkpoint;
         var shares = group.AllGather([batch.Count, batch.BadSamples, (long)wish]);
-        var result = _step.Take(ToTensors(batch), [.. shares.Select(share => share[0])]);
+        var result = _step.Take(TrainingBatch.Of(batch, options), [.. shares.Select(share => share[0])]);
         state.BadSamples += shares.Sum(share => share[1]);
 
         var seconds = time.GetElapsedTime(started).TotalSeconds;
@@ -89,22 +89,6 @@ public sealed class TrainingLoop(
         return (Directive)shares.Max(share => share[2]);
     }
 
-    private TrainingBatch ToTensors(Batch batch)
-    {
-        var tower = options.Model.Image;
-        var device = state.Model.Parameters.Master.device;
-        var ends_b = from_blob(batch.EndPositions, [batch.Count], int64);
-        long longest = 0;
-        foreach (var end in ends_b.AsSpan<long>())
-            longest = Math.Max(longest, end);
-        return new TrainingBatch(
-            from_blob(batch.Images, [batch.Count, 3, tower.Size, tower.Size], float32).to(device),
-            from_blob(batch.Tokens, [batch.Count, options.Model.Text.Context], int64).to(device),
-            ends_b.to(device),
-            longest,
-            batch.Keys);
-    }
-
     private bool IsPeriodic() => options.Checkpoint.EverySteps > 0 && state.Step % options.Checkpoint.EverySteps == 0;
 
     /// <summary>Ranks' clocks differ, so that minutes are a wish of rank 0 and not a rule.</summary>
@@ -114,7 +98,7 @@ public sealed class TrainingLoop(
     private void Checkpoint(CheckpointWriter writer)
     {
         _lastCheckpoint = time.GetTimestamp();
-        if (group.Rank == 0)
-            writer.Begin(state.Snapshot());
+        if (StateTransfer.Gather(state, group) is { } snapshot)
+            writer.Begin(snapshot);
     }
 }

@@ -1,25 +1,32 @@
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Optimization;
 using static ClipTrain.Torch.torch;
 
 namespace ClipTrain.Trainer.Training;
 
-/// <summary>Everything of a run that a step changes: weights, moments and counters. All ranks hold the same.</summary>
+/// <summary>
+/// Everything of a run that a step changes: weights, moments and counters. All ranks hold the same, but that with
+/// training.shard_optimizer each of several ranks holds the moments of its slice of the weights alone.
+/// </summary>
 public sealed class TrainingState : IDisposable
 {
+    private readonly TrainingOptions _options;
+
     /// <summary>A fresh state: initial weights drawn from the run's seed, moments zero.</summary>
-    public TrainingState(RunOptions options, torch.Device? device = null)
+    public TrainingState(RunOptions options, torch.Device? device = null, int rank = 0, int worldSize = 1)
     {
+        _options = options.Training;
         Model = new ClipModel(options.Model, options.Training.Precision, options.Seed, device);
-        Optimizer = new AdamW(Model.Parameters, options.Training);
+        Optimizer = new AdamW(Model.Parameters, options.Training, HeldBy(rank, worldSize));
     }
 
     public ClipModel Model { get; }
 
-    public AdamW Optimizer { get; }
+    public AdamW Optimizer { get; private set; }
 
     /// <summary>Optimizer steps done.</summary>
     public long Step { get; set; }
@@ -33,38 +40,42 @@ public sealed class TrainingState : IDisposable
     /// <summary>Wall seconds of training, over all resumes.</summary>
     public double TrainingSeconds { get; set; }
 
-    /// <summary>Copies weights, moments and counters to host memory, so that training can go on while they are written.</summary>
-    public StateSnapshot Snapshot()
+    internal StateCounters Counters => new(Step, Samples, BadSamples, TrainingSeconds);
+
+    /// <summary>
+    /// Takes another place among the ranks. Where that changes which moments are held, they are lost, and a checkpoint must be
+    /// loaded or the state of a rank that holds all received.
+    /// </summary>
+    public void TakePlace(int rank, int worldSize)
     {
-        using var guard = no_grad();
-        using var scope = NewDisposeScope();
-        return new StateSnapshot(
-            this,
-            HostCopy(Model.Parameters.Master),
-            HostCopy(Optimizer.FirstMoment),
-            HostCopy(Optimizer.SecondMoment));
+        var held = HeldBy(rank, worldSize);
+        if (held == Optimizer.Held)
+            return;
+        Optimizer.Dispose();
+        Optimizer = new AdamW(Model.Parameters, _options, held);
     }
 
-    /// <summary>Overwrites this state with a checkpoint's.</summary>
+    /// <summary>Copies weights, moments and counters to host memory, so that training can go on while they are written.</summary>
+    /// <exception cref="InvalidOperationException">The moments are sharded: <see cref="StateTransfer.Gather"/> brings them together.</exception>
+    public StateSnapshot Snapshot()
+    {
+        if (!Optimizer.HoldsAll)
+            throw new InvalidOperationException("This rank holds the moments of its slice alone; the ranks' slices must be gathered.");
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var snapshot = new StateSnapshot(Model.Parameters, Optimizer.Held, Counters);
+        snapshot.Master.copy_(Model.Parameters.Master);
+        snapshot.FirstMoment.copy_(Optimizer.FirstMoment);
+        snapshot.SecondMoment.copy_(Optimizer.SecondMoment);
+        return snapshot;
+    }
+
+    /// <summary>Overwrites this state with a checkpoint's. Of several ranks one reads and sends with <see cref="StateTransfer.Load"/>.</summary>
     /// <exception cref="CheckpointException">The checkpoint is not whole, or is of another model, configuration or corpus.</exception>
     public void Load(CheckpointDirectory checkpoints, long step, string configHash, string corpusHash)
     {
-        var saved = checkpoints.Verify(step);
-        var path = checkpoints.PathOf(step);
-        if (saved.ConfigHash != configHash)
-            throw new CheckpointException($"{path}: was written under another configuration. Resume with the run's own config.yaml, or begin a new run.");
-        if (saved.CorpusHash != corpusHash)
-            throw new CheckpointException($"{path}: was written with another corpus: the files of data.train have changed since. Restore them, or begin a new run.");
-        using var guard = no_grad();
-        using var scope = NewDisposeScope();
-        Model.Parameters.LoadMaster(Path.Combine(path, CheckpointDirectory.ModelFile));
-        using (var file = new SafetensorsFile(Path.Combine(path, CheckpointDirectory.OptimizerFile)))
-        {
-            Model.Parameters.Read(file, Optimizer.FirstMoment, StateSnapshot.FirstMomentPrefix);
-            Model.Parameters.Read(file, Optimizer.SecondMoment, StateSnapshot.SecondMomentPrefix);
-        }
-
-        (Step, Samples, BadSamples, TrainingSeconds) = (saved.Step, saved.Samples, saved.BadSamples, saved.TrainingSeconds);
+        using var snapshot = StateSnapshot.Read(Model.Parameters, checkpoints, step, configHash, corpusHash);
+        Restore(snapshot);
     }
 
     public void Dispose()
@@ -73,5 +84,22 @@ public sealed class TrainingState : IDisposable
         Model.Dispose();
     }
 
-    private static torch.Tensor HostCopy(torch.Tensor buffer) => buffer.to(CPU).clone().DetachFromDisposeScope();
+    /// <summary>Overwrites this state with a snapshot's, which has at least the moments that are held here.</summary>
+    internal void Restore(StateSnapshot snapshot)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var (offset, length) = (Optimizer.Held.Offset - snapshot.Held.Offset, Optimizer.Held.Length);
+        Model.Parameters.Master.copy_(snapshot.Master);
+        Model.Parameters.RefreshCompute();
+        Optimizer.FirstMoment.copy_(snapshot.FirstMoment.narrow(0, offset, length));
+        Optimizer.SecondMoment.copy_(snapshot.SecondMoment.narrow(0, offset, length));
+        (Step, Samples, BadSamples, TrainingSeconds) = snapshot.Counters;
+    }
+
+    private FlatSlice HeldBy(int rank, int worldSize)
+    {
+        var elements = Model.Parameters.Master.numel();
+        return _options.ShardOptimizer ? FlatSlice.Of(elements, rank, worldSize) : new FlatSlice(0, elements);
+    }
 }

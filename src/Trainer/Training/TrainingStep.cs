@@ -13,7 +13,8 @@ public sealed record StepResult(double Loss, double GradientNorm, double Learnin
 
 /// <summary>
 /// One optimizer step, written around the embeddings: towers forward, contrastive loss over all ranks' embeddings, its
-/// gradients back through the towers, gradients summed over ranks, update.
+/// gradients back through the towers, gradients summed over ranks, update. Where the optimizer is sharded, a rank sums and
+/// updates its slice alone. A failed collective leaves the state as the step before left it.
 /// </summary>
 public sealed class TrainingStep(TrainingState state, TrainingOptions options, RankGroup group, LearningRateSchedule schedule)
 {
@@ -29,15 +30,16 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
         var parameters = state.Model.Parameters;
         var logitScale = state.Model.LogitScaleFactor(options.MaxLogitScale);
         var loss = ComputeGradients(batch, counts, logitScale, out var embeddings);
-        group.AllReduceSum(parameters.Gradients);
-
-        var norm = Math.Sqrt(sum_of_squares(parameters.Gradients));
+        var (gradients, norm) = SumGradients();
         if (!double.IsFinite(loss) || !double.IsFinite(norm))
             throw Diagnose(batch, embeddings, loss);
 
         var rate = schedule.At(state.Step);
         var clip = options.GradientClip > 0 && norm > options.GradientClip ? options.GradientClip / norm : 1;
-        state.Optimizer.Update(state.Step + 1, rate, clip);
+        if (state.Optimizer.HoldsAll)
+            state.Optimizer.Update(state.Step + 1, rate, clip);
+        else
+            state.Optimizer.UpdateSharded(group, gradients, state.Step + 1, rate, clip);
         using (no_grad())
             parameters[ClipModel.LogitScale].clamp_(0, Math.Log(options.MaxLogitScale));
         state.Step++;
@@ -50,25 +52,32 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
     internal double ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, double logitScale, out torch.Tensor[] embeddings)
     {
         var parameters = state.Model.Parameters;
-        if (batch.Count == 0)
-        {
-            // Every pair of this rank's share was unusable: it still takes part in the collectives.
-            var none = zeros([0, state.Model.Options.EmbedDim], float32, parameters.Master.device);
-            embeddings = [none, none];
-            var idle = _loss.Compute(none, none, counts, logitScale);
-            parameters.Gradients.zero_();
-            return idle.Loss;
-        }
+        var pass = new EncodingPass(state.Model, batch, options);
 
-        var images_bD = state.Model.EncodeImage(batch.Images_b3SS);
-        var texts_bD = state.Model.EncodeText(batch.Tokens_bL, batch.Ends_b, batch.LongestEnd);
-        embeddings = [images_bD.detach(), texts_bD.detach()];
-        var result = _loss.Compute(embeddings[0], embeddings[1], counts, logitScale);
-        autograd.backward([images_bD, texts_bD], [result.ImageGradient_bD, result.TextGradient_bD]);
-        parameters.CollectGradients(accumulate: false);
+        // The texts travel while the images, the larger part of the work, are computed.
+        var texts_bD = pass.EncodeTexts();
+        using var gathering = group.BeginAllGatherRows(texts_bD, counts);
+        var images_bD = pass.EncodeImages();
+        embeddings = [images_bD, texts_bD];
+        var result = _loss.Compute(images_bD, gathering.Wait(), counts, logitScale);
+        pass.Backward(result.ImageGradient_bD, result.TextGradient_bD);
         using (no_grad())
             parameters.View(parameters.Gradients, ClipModel.LogitScale).fill_(result.LogitScaleGradient);
         return result.Loss;
+    }
+
+    /// <summary>The gradient summed over ranks, or this rank's slice of it, and the norm of the whole.</summary>
+    private (torch.Tensor Gradients, double Norm) SumGradients()
+    {
+        var gradients = state.Model.Parameters.Gradients;
+        if (!state.Optimizer.HoldsAll)
+        {
+            var slice = group.ReduceScatterSum(gradients);
+            return (slice, GradientNorm.OfSlices(slice, group));
+        }
+
+        group.AllReduceSum(gradients);
+        return (gradients, GradientNorm.Of(gradients, group));
     }
 
     private NonFiniteException Diagnose(TrainingBatch batch, torch.Tensor[] embeddings, double loss)

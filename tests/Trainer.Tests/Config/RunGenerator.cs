@@ -59,11 +59,12 @@ internal static class RunGenerator
         from layers in s_count
         from context in Gen.Choose(2, 1000)
         from ratio in s_positive.Where(r => r >= 0.01)
+        from dropout in s_share
         select new ModelOptions
         {
             EmbedDim = embed,
             Activation = activation,
-            Image = new ImageTowerOptions { Size = patch * side, Patch = patch, Width = heads * headWidth, Heads = heads, Layers = layers, MlpRatio = ratio },
+            Image = new ImageTowerOptions { Size = patch * side, Patch = patch, Width = heads * headWidth, Heads = heads, Layers = layers, MlpRatio = ratio, PatchDropout = dropout },
             Text = new TextTowerOptions { Context = context, Vocabulary = context + 1, Width = heads * headWidth, Heads = heads, Layers = layers },
         };
 
@@ -104,6 +105,9 @@ internal static class RunGenerator
         from beta2 in s_share
         from clip in s_positive
         from scale in s_positive.Where(s => s >= 1)
+        from micro in Gen.Choose(0, int.MaxValue)
+        from checkpointing in Gen.Elements(ActivationCheckpointing.None, ActivationCheckpointing.Block)
+        from shard in Gen.Elements(true, false)
         select new TrainingOptions
         {
             GlobalBatch = batch,
@@ -119,6 +123,9 @@ internal static class RunGenerator
             GradientClip = clip,
             MaxLogitScale = scale,
             LossTileRows = batch,
+            MicroBatch = micro,
+            ActivationCheckpointing = checkpointing,
+            ShardOptimizer = shard,
         };
 
     private static readonly Gen<CheckpointOptions> s_checkpoint =

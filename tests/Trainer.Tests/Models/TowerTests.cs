@@ -46,9 +46,9 @@ public class TowerTests
         for (var i = 0; i < 6; i++)
             tokens[(int)((i * 20) + ends[i] + 1)..((i + 1) * 20)].Fill(5);
 
-        var expected = model.EncodeText(batch.Tokens_bL, batch.Ends_b, batch.LongestEnd);
+        var expected = model.EncodeText(batch.Tokens_bL, batch.Ends_b, batch.LongestEnd());
 
-        Assert.Equal(expected.AsSpan<float>(), model.EncodeText(noisy, batch.Ends_b, batch.LongestEnd).AsSpan<float>());
+        Assert.Equal(expected.AsSpan<float>(), model.EncodeText(noisy, batch.Ends_b, batch.LongestEnd()).AsSpan<float>());
         var whole = model.EncodeText(noisy, batch.Ends_b, 19);
         Assert.InRange(Norms.RelativeDifference(whole.AsSpan<float>(), expected.AsSpan<float>()), 0, 1e-6);
     }
@@ -59,7 +59,7 @@ public class TowerTests
         using var guard = no_grad();
         using var model = new ClipModel(TinyClip.Model, Precision.Bf16, 3);
         var batch = TinyClip.Batch(0, 5);
-        foreach (var embeddings in new[] { model.EncodeImage(batch.Images_b3SS), model.EncodeText(batch.Tokens_bL, batch.Ends_b, batch.LongestEnd) })
+        foreach (var embeddings in new[] { model.EncodeImage(batch.Images_b3SS), model.EncodeText(batch.Tokens_bL, batch.Ends_b, batch.LongestEnd()) })
         {
             Assert.Equal([5L, 24L], embeddings.shape);
             Assert.All((embeddings * embeddings).sum(1).AsSpan<float>().ToArray(), square => Assert.Equal(1, square, 1e-5));

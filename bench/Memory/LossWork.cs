@@ -1,0 +1,60 @@
+using ClipTrain.Torch;
+using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Loss;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Bench.Memory;
+
+/// <summary>The loss over random embeddings and its gradients, in two forms. N pairs, b of them on this rank, D embedding.</summary>
+internal static class LossWork
+{
+    private const double Scale = 20;
+    private const int TileRows = 1024;
+
+    public static Measurement Measure(RankGroup group, bool tiled, int pairs, int width)
+    {
+        using var scope = NewDisposeScope();
+        Compute(group, tiled, Embeddings(64, width), Embeddings(64, width));
+        var (images_ND, texts_ND) = (Embeddings(pairs, width), Embeddings(pairs, width));
+        return Measurement.Of(() => Compute(group, tiled, images_ND, texts_ND));
+    }
+
+    private static void Compute(RankGroup group, bool tiled, torch.Tensor images_ND, torch.Tensor texts_ND)
+    {
+        using var scope = NewDisposeScope();
+        if (!tiled)
+        {
+            Full(group, images_ND, texts_ND);
+            return;
+        }
+
+        var (offset, length) = Share(group, images_ND.size(0));
+        var counts = Enumerable.Repeat(length, group.WorldSize).ToArray();
+        new ContrastiveLoss(group, TileRows).Compute(images_ND.narrow(0, offset, length), texts_ND, counts, Scale);
+    }
+
+    /// <summary>
+    /// As open_clip computes it with --local-loss and --gather-with-grad: local images against all texts, local texts against
+    /// all images, cross entropy of both under autograd. One process has one matrix and its transpose.
+    /// </summary>
+    private static void Full(RankGroup group, torch.Tensor images_ND, torch.Tensor texts_ND)
+    {
+        var (offset, length) = Share(group, images_ND.size(0));
+        var (images, texts) = (images_ND.detach().requires_grad_(), texts_ND.detach().requires_grad_());
+        var perImage_bN = images.narrow(0, offset, length).mul(Scale).matmul(texts.t());
+        var perText_bN = group.WorldSize == 1 ? perImage_bN.t() : texts.narrow(0, offset, length).mul(Scale).matmul(images.t());
+        var labels_b = arange(offset, offset + length, 1, int64);
+        var loss = (nn.functional.cross_entropy(perImage_bN, labels_b) + nn.functional.cross_entropy(perText_bN, labels_b)) / 2;
+        loss.backward();
+        group.AllReduceSum(images.grad!);
+        group.AllReduceSum(texts.grad!);
+    }
+
+    private static (long Offset, long Length) Share(RankGroup group, long pairs) => (pairs / group.WorldSize * group.Rank, pairs / group.WorldSize);
+
+    private static torch.Tensor Embeddings(long count, int width)
+    {
+        using var scope = NewDisposeScope();
+        return nn.functional.normalize(randn([count, width]), 2, -1).MoveToOuterDisposeScope();
+    }
+}

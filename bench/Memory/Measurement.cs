@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using System.Globalization;
+using ClipTrain.Trainer.Distributed;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Bench.Memory;
+
+/// <summary>
+/// What a piece of work took in a process of its own: its peak of resident memory is then no other's.
+/// </summary>
+/// <param name="Seconds">Wall time.</param>
+/// <param name="Before">Bytes resident before the work, which its inputs are in.</param>
+/// <param name="Peak">Most bytes resident.</param>
+internal sealed record Measurement(double Seconds, long Before, long Peak)
+{
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(30);
+
+    /// <summary>Most bytes beside the inputs.</summary>
+    public long Added => Peak - Before;
+
+    /// <summary>Times work in this process.</summary>
+    public static Measurement Of(Action work)
+    {
+        GC.Collect();
+        var before = Resident("VmRSS");
+        var started = Stopwatch.GetTimestamp();
+        work();
+        return new Measurement(Stopwatch.GetElapsedTime(started).TotalSeconds, before, Resident("VmHWM"));
+    }
+
+    /// <summary>Runs this program's <c>child</c> command in as many processes as there are ranks; returns the greatest of each number.</summary>
+    public static Measurement InProcesses(int ranks, params string[] arguments)
+    {
+        using var server = new distributed.TCPStore("127.0.0.1", 0, isServer: true, Timeout);
+        var processes = Enumerable.Range(0, ranks).Select(rank => Process.Start(
+            new ProcessStartInfo(Environment.ProcessPath!, ["child", $"{rank}", $"{ranks}", $"{server.Port}", .. arguments]) { RedirectStandardOutput = true, UseShellExecute = false })!).ToArray();
+        var results = processes.Select(process =>
+        {
+            using (process)
+            {
+                var output = process.StandardOutput.ReadToEnd();
+                process.WaitForExit();
+                return process.ExitCode == 0 ? Parse(output) : throw new InvalidOperationException($"'{string.Join(' ', arguments)}' ended with {process.ExitCode}: out of memory?");
+            }
+        }).ToArray();
+        return new Measurement(results.Max(result => result.Seconds), results.Max(result => result.Before), results.Max(result => result.Peak));
+    }
+
+    /// <summary>A child's place among its ranks.</summary>
+    public static RankGroup Join(int rank, int ranks, int port)
+    {
+        if (ranks == 1)
+            return new RankGroup();
+        using var store = new distributed.TCPStore("127.0.0.1", port, isServer: false, Timeout);
+        using var prefix = new distributed.PrefixStore("bench", store);
+        return new RankGroup(distributed.ProcessGroup.Gloo(prefix, rank, ranks, "127.0.0.1", Timeout), rank, ranks);
+    }
+
+    /// <summary>What a child prints for its parent.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Seconds} {Before} {Peak}");
+
+    private static Measurement Parse(string line)
+    {
+        var fields = line.Split(' ');
+        return new Measurement(double.Parse(fields[0], CultureInfo.InvariantCulture), long.Parse(fields[1], CultureInfo.InvariantCulture), long.Parse(fields[2], CultureInfo.InvariantCulture));
+    }
+
+    private static long Resident(string field)
+    {
+        var line = File.ReadLines("/proc/self/status").First(line => line.StartsWith(field, StringComparison.Ordinal));
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) * 1024;
+    }
+}

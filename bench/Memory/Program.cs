@@ -1,0 +1,107 @@
+using System.CommandLine;
+using System.Globalization;
+using ClipTrain.Bench.Memory;
+using ClipTrain.Trainer.Config;
+using static ClipTrain.Torch.torch;
+
+// Peak memory and time of the loss and of whole steps. Each measurement is a process of its own.
+var threads = new Option<int>("--threads") { DefaultValueFactory = _ => 1, Recursive = true, Description = "Compute threads a process." };
+var root = new RootCommand("Peak memory of the loss and of steps.") { threads, Loss(), Steps(), Micro(), Child() };
+return root.Parse(args).Invoke();
+
+Command Loss()
+{
+    var tiled = new Option<int[]>("--pairs") { DefaultValueFactory = _ => [8192, 16384, 32768], AllowMultipleArgumentsPerToken = true, Description = "Global batches of the tiled loss." };
+    var full = new Option<int[]>("--full-pairs") { DefaultValueFactory = _ => [8192, 16384], AllowMultipleArgumentsPerToken = true, Description = "Global batches of the full matrix." };
+    var width = new Option<int>("--width") { DefaultValueFactory = _ => 512, Description = "Width of the embeddings." };
+    var command = new Command("loss", "The loss by tiles against the full matrix of logits.") { tiled, full, width };
+    command.SetAction(parsed =>
+    {
+        Console.WriteLine("loss     pairs  processes  seconds  MiB a process beside the embeddings");
+        foreach (var (form, pairs) in parsed.GetValue(full)!.Select(n => ("full", n)).Concat(parsed.GetValue(tiled)!.Select(n => ("tiled", n))))
+        {
+            foreach (var processes in new[] { 1, 2 })
+            {
+                var result = Measurement.InProcesses(processes, "loss", form, $"{pairs}", $"{parsed.GetValue(width)}", $"{parsed.GetValue(threads)}");
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{form,-5} {pairs,8} {processes,10} {result.Seconds,8:F2} {result.Added >> 20,8}"));
+            }
+        }
+
+        Console.WriteLine("The full matrix grows with the square: twice the pairs take four times the memory.");
+    });
+    return command;
+}
+
+Command Steps()
+{
+    var batches = new Option<int[]>("--batches") { DefaultValueFactory = _ => [1024, 4096, 16384, 65536, 131072], AllowMultipleArgumentsPerToken = true, Description = "Global batches." };
+    var micro = new Option<int>("--micro-batch") { DefaultValueFactory = _ => 256 };
+    var command = new Command("step", "A step of a small model as the global batch grows.") { batches, micro };
+    command.SetAction(parsed =>
+    {
+        Console.WriteLine($"   batch  micro-batch  seconds  MiB in all  MiB beside the batch");
+        foreach (var batch in parsed.GetValue(batches)!)
+        {
+            var result = Step(batch, parsed.GetValue(micro), ActivationCheckpointing.None, parsed.GetValue(threads));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{batch,8} {parsed.GetValue(micro),12} {result.Seconds,8:F2} {result.Peak >> 20,11} {result.Added >> 20,10}"));
+        }
+    });
+    return command;
+}
+
+Command Micro()
+{
+    var batch = new Option<int>("--batch") { DefaultValueFactory = _ => 1024 };
+    var micros = new Option<int[]>("--micro-batches") { DefaultValueFactory = _ => [0, 256, 64], AllowMultipleArgumentsPerToken = true };
+    var command = new Command("micro", "A step by micro-batches and with checkpointing against one pass.") { batch, micros };
+    command.SetAction(parsed =>
+    {
+        set_num_threads(parsed.GetValue(threads));
+        var pairs = parsed.GetValue(batch);
+        using var scope = NewDisposeScope();
+        using var onePass = new StepWork(pairs, 0, ActivationCheckpointing.None);
+        var expected = onePass.Take(onePass.Batch());
+        var norm = Math.Sqrt(sum_of_squares(expected));
+        double? whole = null;
+        Console.WriteLine("micro-batch  checkpointing  seconds  time ratio  MiB beside the batch  gradient difference");
+        foreach (var micro in parsed.GetValue(micros)!)
+        {
+            foreach (var checkpointing in Enum.GetValues<ActivationCheckpointing>())
+            {
+                var result = Step(pairs, micro, checkpointing, parsed.GetValue(threads));
+                whole ??= result.Seconds;
+                using var work = new StepWork(pairs, micro, checkpointing);
+                var difference = Math.Sqrt(sum_of_squares(work.Take(work.Batch()).sub(expected))) / norm;
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{micro,11} {checkpointing,14} {result.Seconds,8:F2} {result.Seconds / whole,11:F2} {result.Added >> 20,21} {difference,20:E1}"));
+            }
+        }
+    });
+    return command;
+}
+
+// What Measurement.InProcesses starts.
+Command Child()
+{
+    var rank = new Argument<int>("RANK");
+    var ranks = new Argument<int>("RANKS");
+    var port = new Argument<int>("PORT");
+    var work = new Argument<string[]>("WORK");
+    var command = new Command("child", "One process of a measurement.") { rank, ranks, port, work };
+    command.Hidden = true;
+    command.SetAction(parsed =>
+    {
+        var arguments = parsed.GetValue(work)!;
+        set_num_threads(Number(arguments[^1]));
+        using var group = Measurement.Join(parsed.GetValue(rank), parsed.GetValue(ranks), parsed.GetValue(port));
+        var result = arguments[0] == "loss"
+            ? LossWork.Measure(group, tiled: arguments[1] == "tiled", Number(arguments[2]), Number(arguments[3]))
+            : StepWork.Measure(Number(arguments[1]), Number(arguments[2]), Enum.Parse<ActivationCheckpointing>(arguments[3]));
+        Console.Write(result);
+    });
+    return command;
+}
+
+static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
+
+static Measurement Step(int batch, int micro, ActivationCheckpointing checkpointing, int threads) =>
+    Measurement.InProcesses(1, "step", $"{batch}", $"{micro}", $"{checkpointing}", $"{threads}");

@@ -1,0 +1,28 @@
+using ClipTrain.Torch;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Distributed;
+
+/// <summary>Rows of all ranks on their way. See <see cref="RankGroup.BeginAllGatherRows"/>.</summary>
+public sealed class GatheringRows : IDisposable
+{
+    private readonly distributed.Work? _work;
+    private readonly torch.Tensor[] _parts;
+    private readonly long[] _counts;
+
+    /// <param name="work">The collective; null when there is nothing to wait for.</param>
+    /// <param name="parts">Receive each rank's rows, padded.</param>
+    /// <param name="counts">How many of them are rows.</param>
+    internal GatheringRows(distributed.Work? work, torch.Tensor[] parts, long[] counts) => (_work, _parts, _counts) = (work, parts, counts);
+
+    /// <summary>Waits for them and returns them by rank, ND.</summary>
+    public torch.Tensor Wait()
+    {
+        if (_work is null)
+            return _parts[0];
+        _work.wait();
+        return cat([.. _parts.Zip(_counts, (part, count) => part.narrow(0, 0, count))], 0);
+    }
+
+    public void Dispose() => _work?.Dispose();
+}

@@ -1,0 +1,54 @@
+using ClipTrain.DataPipeline.Ordering;
+using ClipTrain.Torch;
+using ClipTrain.Trainer.Config;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Models;
+
+/// <summary>
+/// Which patches of its images training looks at (FLIP, Li et al. 2022, arXiv 2212.00794). They are a function of seed, epoch
+/// and sample alone, as crops are, so that any worker at any time draws the same.
+/// </summary>
+public static class PatchDropout
+{
+    // A sample's crop is drawn with the sample's number, which never has this bit.
+    private const ulong Purpose = 1UL << 62;
+
+    /// <summary>Patches that are kept of each image: the rounded share, at least one.</summary>
+    public static int Kept(ImageTowerOptions options)
+    {
+        var patches = Patches(options);
+        return Math.Clamp((int)Math.Round(patches * (1 - options.PatchDropout)), 1, patches);
+    }
+
+    /// <summary>Numbers of the kept patches, b samples by K kept, int64, ascending in each row; null when all are kept.</summary>
+    public static torch.Tensor? Draw(ImageTowerOptions options, ulong seed, IReadOnlyList<SampleRef> samples)
+    {
+        var (patches, kept) = (Patches(options), Kept(options));
+        if (kept == patches)
+            return null;
+        var kept_bK = empty([samples.Count, kept], int64);
+        var numbers = kept_bK.AsSpan<long>();
+        var order = new long[patches];
+        for (var i = 0; i < samples.Count; i++)
+            Draw(new CounterRandom(seed, (ulong)samples[i].Epoch, Purpose | (ulong)samples[i].Index), order, numbers.Slice(i * kept, kept));
+        return kept_bK;
+    }
+
+    /// <summary>The first draws of Fisher and Yates's shuffle: every choice of as many patches is equally likely.</summary>
+    private static void Draw(CounterRandom random, Span<long> order, Span<long> kept)
+    {
+        for (var i = 0; i < order.Length; i++)
+            order[i] = i;
+        for (var i = 0; i < kept.Length; i++)
+        {
+            var j = i + (int)random.NextInt64(order.Length - i);
+            (order[i], order[j]) = (order[j], order[i]);
+        }
+
+        order[..kept.Length].CopyTo(kept);
+        kept.Sort();
+    }
+
+    private static int Patches(ImageTowerOptions options) => options.Size / options.Patch * (options.Size / options.Patch);
+}
