@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Tests.Images;
 using ClipTrain.DataPipeline.Text;

@@ -1,3 +1,4 @@
+using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text;
 using FsCheck;
 using FsCheck.Fluent;

@@ -1,3 +1,5 @@
+using System.Text;
+using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Tests.Text;
@@ -70,8 +72,8 @@ public sealed class MergeTrainerTests
     private static List<string> Pieces(string caption)
     {
         var pieces = new List<string>();
-        foreach (var piece in new PieceScanner(caption))
-            pieces.Add(piece.ToString());
+        foreach (var piece in new PieceScanner(Encoding.UTF8.GetBytes(caption)))
+            pieces.Add(Encoding.UTF8.GetString(piece));
         return pieces;
     }
 }
