@@ -6,8 +6,9 @@ using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text;
 
 // Captions a CPU second of ClipTrain's tokenizer and of Python's, one thread each, in turns; medians.
-//   dotnet run -c Release --project bench/Tokenizer [ROUNDS]
+//   dotnet run -c Release --project bench/Tokenizer [ROUNDS [reference|tuned]]
 const int captionCount = 20_000, context = 77;
+var mode = args.Length > 1 ? args[1] : "reference";
 var rounds = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 9;
 var folder = Directory.CreateTempSubdirectory("cliptrain-bench-").FullName;
 try
@@ -26,7 +27,7 @@ void Compare(CaptionSet set, string merges)
 {
     string captionsFile = Path.Combine(folder, "captions.json"), idsFile = Path.Combine(folder, "ids.json");
     File.WriteAllText(captionsFile, JsonSerializer.Serialize(set.Captions));
-    using var peer = Process.Start(new ProcessStartInfo("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "tokenizer_peer.py"), merges, captionsFile, idsFile])
+    using var peer = Process.Start(new ProcessStartInfo("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "tokenizer_peer.py"), merges, captionsFile, idsFile, mode])
     {
         RedirectStandardInput = true,
         RedirectStandardOutput = true,
@@ -36,7 +37,7 @@ void Compare(CaptionSet set, string merges)
     var tokens = new long[captionCount * context];
     var ends = new long[captionCount];
     PeerPass();
-    for (var i = 0; i < 30; i++)
+    for (var warm = Stopwatch.StartNew(); warm.ElapsedMilliseconds < 3000;)
         OurPass();
     var pairs = Enumerable.Range(0, rounds).Select(_ => (Ours: captionCount / OurPass(), Peer: captionCount / PeerPass())).ToArray();
     peer.StandardInput.Close();

@@ -1,16 +1,22 @@
-"""The peer of this benchmark: CLIP's tokenizer as Python runs it, with regular expressions and a dictionary of known words.
+"""The peer of this benchmark: CLIP's tokenizer as Python runs it.
 
-For every line on standard input encodes all captions and prints the CPU seconds; with a second argument it writes the ids
-first. It does without ftfy, which the reference also runs and which takes it another third to half of its time.
+It works as the reference does: a regular expression cuts pieces, each piece's bytes are written as characters, a
+dictionary knows the symbols of pieces merged before, and another the symbols' ids. With "tuned" as the last argument it
+keeps the ids of whole pieces, which the reference does not. Both write into one tensor, as the reference does, and do without ftfy, which takes the reference another third
+to half of its time.
+
+Writes the ids of all captions, then for every line on standard input encodes them again and prints the CPU seconds.
 """
-import functools
 import html
 import json
 import re
 import sys
 import time
 
-merges_file, captions_file, ids_file = sys.argv[1:4]
+import torch
+
+torch.set_num_threads(1)
+merges_file, captions_file, ids_file, mode = sys.argv[1:5]
 PATTERN = re.compile(r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[^\W\d_]+|\d|(?:[^\s\w]|_)+")
 
 
@@ -29,10 +35,13 @@ RANKS = {pair: i for i, pair in enumerate(MERGES)}
 START, END, CONTEXT = len(IDS), len(IDS) + 1, 77
 
 
-@functools.cache
-def encode_piece(piece):
-    word = [BYTES[b] for b in piece.encode("utf-8")]
-    word[-1] += "</w>"
+MERGED, PIECES = {}, {}
+
+
+def merge(piece):
+    if piece in MERGED:
+        return MERGED[piece]
+    word = [*piece[:-1], piece[-1] + "</w>"]
     while len(word) > 1:
         rank, pair = min((RANKS.get(p, len(RANKS)), p) for p in zip(word, word[1:]))
         if rank == len(RANKS):
@@ -46,24 +55,45 @@ def encode_piece(piece):
                 merged.append(word[i])
                 i += 1
         word = merged
-    return [IDS[s] for s in word]
+    MERGED[piece] = " ".join(word)
+    return MERGED[piece]
+
+
+def encode_piece(piece):
+    characters = "".join(BYTES[b] for b in piece.encode("utf-8"))
+    return [IDS[symbol] for symbol in merge(characters).split(" ")]
+
+
+def known_piece(piece):
+    if piece not in PIECES:
+        PIECES[piece] = encode_piece(piece)
+    return PIECES[piece]
+
+
+encode_one = known_piece if mode == "tuned" else encode_piece
 
 
 def encode(caption):
     text = re.sub(r"\s+", " ", html.unescape(html.unescape(caption))).strip().lower()
     tokens = [START]
     for piece in PATTERN.findall(text):
-        tokens += encode_piece(piece)
-    tokens = tokens[:CONTEXT - 1] + [END]
-    return tokens + [0] * (CONTEXT - len(tokens))
+        tokens += encode_one(piece)
+    return tokens[:CONTEXT - 1] + [END]
+
+
+def encode_all():
+    tokens_bL = torch.zeros(len(captions), CONTEXT, dtype=torch.int64)
+    for i, caption in enumerate(captions):
+        tokens = encode(caption)
+        tokens_bL[i, :len(tokens)] = torch.tensor(tokens)
+    return tokens_bL
 
 
 with open(captions_file, encoding="utf-8") as f:
     captions = json.load(f)
 with open(ids_file, "w") as f:
-    json.dump([encode(c) for c in captions], f)
+    json.dump(encode_all().tolist(), f)
 for _ in sys.stdin:
     before = time.process_time()
-    for caption in captions:
-        encode(caption)
+    encode_all()
     print(time.process_time() - before, flush=True)

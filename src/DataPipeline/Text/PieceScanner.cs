@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace ClipTrain.DataPipeline.Text;
@@ -10,7 +11,8 @@ namespace ClipTrain.DataPipeline.Text;
 /// </summary>
 internal ref struct PieceScanner(ReadOnlySpan<byte> text)
 {
-    private static readonly Kind[] Ascii = [.. Enumerable.Range(0, 128).Select(c => KindOf(new Rune(c)))];
+    /// <summary>The kinds of characters below U+10000.</summary>
+    private static readonly Kind[] Kinds = [.. Enumerable.Range(0, char.MaxValue + 1).Select(c => KindOf(Rune.IsValid(c) ? new Rune(c) : Rune.ReplacementChar))];
 
     private static readonly byte[][] Whole =
     [
@@ -41,7 +43,7 @@ internal ref struct PieceScanner(ReadOnlySpan<byte> text)
         var at = _at;
         var kind = Kind.Space;
         var length = 0;
-        while (at < _text.Length && (kind = Next(_text[at..], out length)) == Kind.Space)
+        while (at < _text.Length && (kind = Next(at, out length)) == Kind.Space)
             at += length;
         if (at == _text.Length)
         {
@@ -49,16 +51,21 @@ internal ref struct PieceScanner(ReadOnlySpan<byte> text)
             return false;
         }
 
-        var end = _text[at] is (byte)'\'' or (byte)'<' && WholeAt(_text[at..]) is var whole and > 0 ? at + whole : at + length;
-        if (kind != Kind.Number && end == at + length)
-        {
-            while (end < _text.Length && Next(_text[end..], out length) == kind)
-                end += length;
-        }
-
+        var end = at + length;
+        if (_text[at] is (byte)'\'' or (byte)'<' && WholeAt(_text[at..]) is var whole and > 0)
+            end = at + whole;
+        else if (kind != Kind.Number)
+            end = RunEnd(end, kind);
         Current = _text[at..end];
         _at = end;
         return true;
+    }
+
+    private readonly int RunEnd(int at, Kind kind)
+    {
+        while (at < _text.Length && Next(at, out var length) == kind)
+            at += length;
+        return at;
     }
 
     private static int WholeAt(ReadOnlySpan<byte> text)
@@ -72,13 +79,28 @@ internal ref struct PieceScanner(ReadOnlySpan<byte> text)
         return 0;
     }
 
-    /// <summary>The kind of the first character of a text that is not empty, and its length in bytes.</summary>
-    private static Kind Next(ReadOnlySpan<byte> text, out int length)
+    /// <summary>The kind of a character and its length in bytes. The text is valid UTF-8, so the first byte tells the rest.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly Kind Next(int at, out int length)
     {
-        length = 1;
-        if (text[0] < 128)
-            return Ascii[text[0]];
-        _ = Rune.DecodeFromUtf8(text, out var rune, out length);
+        var first = _text[at];
+        if (first < 0x80)
+        {
+            length = 1;
+            return Kinds[first];
+        }
+
+        return NextWide(_text[at..], out length);
+    }
+
+    private static Kind NextWide(ReadOnlySpan<byte> text, out int length)
+    {
+        length = text[0] switch { < 0xE0 => 2, < 0xF0 => 3, _ => 4 };
+        if (length == 2)
+            return Kinds[((text[0] & 0x1F) << 6) | (text[1] & 0x3F)];
+        if (length == 3)
+            return Kinds[((text[0] & 0x0F) << 12) | ((text[1] & 0x3F) << 6) | (text[2] & 0x3F)];
+        _ = Rune.DecodeFromUtf8(text, out var rune, out _);
         return KindOf(rune);
     }
 

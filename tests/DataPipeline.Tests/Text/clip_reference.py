@@ -66,6 +66,10 @@ def misread(text, at):
     return None
 
 
+def category(character):
+    return unicodedata.category(character or " ")
+
+
 def is_convincing(before, sequence, after):
     lead, conts = sequence[0], sequence[1:]
     if len(sequence) == 4:
@@ -73,8 +77,8 @@ def is_convincing(before, sequence, after):
     if len(sequence) == 3:
         return sequence.startswith("â€") or (conts[0] != "\xa0" and not FOLLOWS_WORDS.issuperset(conts))
     if lead in "ÂÃ":
-        return (lead == "Ã" or 0xA0 <= ord(conts) <= 0xBF) and not (before.isupper() and not after.isalpha())
-    return lead not in "×ß" and (before.islower() or conts not in FOLLOWS_WORDS)
+        return (lead == "Ã" or 0xA0 <= ord(conts) <= 0xBF) and not (category(before) == "Lu" and category(after)[0] != "L")
+    return lead not in "×ß" and (category(before) == "Ll" or conts not in FOLLOWS_WORDS)
 
 
 def repair_mojibake(text):
@@ -86,7 +90,7 @@ def repair_mojibake(text):
         before = text[at - 1:at]
         if count > 1 or (count == 1 and is_convincing(before, text[at:end], text[end:end + 1])):
             result += decoded
-        elif count == 0 and text[at:at + 2] in ("Â ", "Ã ") and not before.isalpha():
+        elif count == 0 and text[at:at + 2] in ("Â ", "Ã ") and category(before)[0] != "L":
             result += "à" if text[at] == "Ã" else ""
             end = at + 1
         else:

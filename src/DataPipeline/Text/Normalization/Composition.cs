@@ -40,20 +40,22 @@ internal static class Composition
                 wholes.Add((parts[code][0], parts[code][1]), code);
         }
 
-        unsettled.UnionWith(classes.Keys);
         unsettled.UnionWith(wholes.Keys.Select(pair => pair.Item2));
         unsettled.UnionWith(Enumerable.Range(Vowels, VowelCount).Concat(Enumerable.Range(Tails + 1, TailCount - 1)));
         (Classes, Parts, Wholes, Unsettled) = (classes.ToFrozenDictionary(), parts.ToFrozenDictionary(), wholes.ToFrozenDictionary(), unsettled.ToFrozenSet());
     }
 
-    /// <summary>Whether a character may be changed, or change the one before it. A text without such characters is composed.</summary>
+    /// <summary>Whether a character may be changed, or join the one before it.</summary>
     public static bool MayChange(int codePoint) => codePoint >= 0x300 && Unsettled.Contains(codePoint);
+
+    /// <summary>Whether a character is a mark that only its order among other marks can be changed of.</summary>
+    public static bool IsMark(int codePoint) => ClassOf(codePoint) > 0 && !Unsettled.Contains(codePoint);
 
     public static string Compose(string text)
     {
         var settled = true;
         foreach (var rune in text.EnumerateRunes())
-            settled &= !MayChange(rune.Value);
+            settled &= !MayChange(rune.Value) && !IsMark(rune.Value);
         if (settled)
             return text;
 

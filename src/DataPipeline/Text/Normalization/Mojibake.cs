@@ -54,7 +54,7 @@ internal static class Mojibake
                     result.Append(character.ToString());
                 }
             }
-            else if (sequences == 0 && text[at] is 'Â' or 'Ã' && at + 1 < text.Length && text[at + 1] == ' ' && !IsLetter(text, at - 1))
+            else if (sequences == 0 && text[at] is 'Â' or 'Ã' && at + 1 < text.Length && text[at + 1] == ' ' && !Rune.IsLetter(Before(text, at)))
             {
                 result.Append(text[at++] == 'Ã' ? "à" : "");
             }
@@ -96,11 +96,11 @@ internal static class Mojibake
         switch (text[at])
         {
             case 'Â' or 'Ã':
-                return (text[at] == 'Ã' || second is >= '\u00A0' and <= '\u00BF') && (!IsUpper(text, at - 1) || IsLetter(text, end));
+                return (text[at] == 'Ã' || second is >= '\u00A0' and <= '\u00BF') && (!Rune.IsUpper(Before(text, at)) || Rune.IsLetter(At(text, end)));
             case '×':
                 return false;
             case < 'ß':
-                return IsLower(text, at - 1) || !FollowsWords.Contains(second);
+                return Rune.IsLower(Before(text, at)) || !FollowsWords.Contains(second);
             case 'ß':
                 return false;
             case < 'ð':
@@ -110,9 +110,16 @@ internal static class Mojibake
         }
     }
 
-    private static bool IsLetter(string text, int at) => at >= 0 && at < text.Length && char.IsLetter(text[at]);
+    /// <summary>The character before a place; at the beginning one that is no letter.</summary>
+    private static Rune Before(ReadOnlySpan<char> text, int at)
+    {
+        _ = Rune.DecodeLastFromUtf16(text[..at], out var rune, out _);
+        return rune;
+    }
 
-    private static bool IsLower(string text, int at) => at >= 0 && char.IsLower(text[at]);
-
-    private static bool IsUpper(string text, int at) => at >= 0 && char.IsUpper(text[at]);
+    private static Rune At(ReadOnlySpan<char> text, int at)
+    {
+        _ = Rune.DecodeFromUtf16(text[at..], out var rune, out _);
+        return rune;
+    }
 }

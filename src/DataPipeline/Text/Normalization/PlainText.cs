@@ -9,11 +9,20 @@ internal static class PlainText
 
     private enum Kind : byte
     {
-        /// <summary>Stays, but for its case.</summary>
+        /// <summary>Stays.</summary>
         Plain,
 
-        /// <summary>Stays, unless what follows it makes mojibake.</summary>
+        /// <summary>Becomes another letter.</summary>
+        Capital,
+
+        /// <summary>A letter that makes mojibake with some that follow it.</summary>
         Lead,
+
+        /// <summary>A curly quote.</summary>
+        Quote,
+
+        /// <summary>A combining mark that joins no letter; alone behind one it stays.</summary>
+        Mark,
 
         /// <summary>May have to be repaired, alone or with its neighbours.</summary>
         Special,
@@ -28,27 +37,32 @@ internal static class PlainText
         for (var i = 0; i < text.Length; i++)
         {
             var character = text[i];
-            if (character < 0x80 && Kinds[character] == Kind.Plain)
+            switch (Kinds[character])
             {
-                buffer[written++] = (byte)(char.IsAsciiLetterUpper(character) ? character | 0x20 : character);
-                continue;
+                case Kind.Plain:
+                    break;
+                case Kind.Capital:
+                    character = char.ToLowerInvariant(character);
+                    break;
+                case Kind.Lead when !Mojibake.MayBegin(text, i):
+                    character = char.ToLowerInvariant(character);
+                    break;
+                case Kind.Quote:
+                    character = Typography.Replacement(character)![0];
+                    break;
+                case Kind.Mark when i > 0 && Kinds[text[i - 1]] != Kind.Mark:
+                    break;
+                case Kind.Special when IsEmoji(text, i):
+                    written += new Rune(character, text[++i]).EncodeToUtf8(buffer[written..]);
+                    continue;
+                default:
+                    return false;
             }
 
-            Rune rune;
-            if (char.IsSurrogate(character))
-            {
-                if (!IsEmoji(text, i))
-                    return false;
-                rune = new Rune(character, text[++i]);
-            }
+            if (character < 0x80)
+                buffer[written++] = (byte)character;
             else
-            {
-                if (Kinds[character] == Kind.Special || (Kinds[character] == Kind.Lead && Mojibake.MayBegin(text, i)))
-                    return false;
-                rune = new Rune(char.ToLowerInvariant(character));
-            }
-
-            written += rune.EncodeToUtf8(buffer[written..]);
+                written += new Rune(character).EncodeToUtf8(buffer[written..]);
         }
 
         return true;
@@ -58,10 +72,14 @@ internal static class PlainText
     private static bool IsEmoji(ReadOnlySpan<char> text, int at) =>
         text[at] is '\uD83C' or '\uD83D' or '\uD83E' && at + 1 < text.Length && char.IsLowSurrogate(text[at + 1]);
 
-    private static Kind KindOf(char character)
+    private static Kind KindOf(char character) => character switch
     {
-        if (character is '&' or 'İ' or 'Σ' || Typography.Replacement(character) is not null || Composition.MayChange(character))
-            return Kind.Special;
-        return Mojibake.IsLead(character) ? Kind.Lead : Kind.Plain;
-    }
+        '&' or 'İ' or 'Σ' => Kind.Special,
+        _ when char.IsSurrogate(character) => Kind.Special,
+        _ when Typography.Replacement(character) is { } straight => straight is "'" or "\"" && character < '\uFF00' ? Kind.Quote : Kind.Special,
+        _ when Composition.IsMark(character) => Kind.Mark,
+        _ when Composition.MayChange(character) => Kind.Special,
+        _ when Mojibake.IsLead(character) => Kind.Lead,
+        _ => char.ToLowerInvariant(character) == character ? Kind.Plain : Kind.Capital,
+    };
 }
