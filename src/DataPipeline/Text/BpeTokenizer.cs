@@ -37,9 +37,9 @@ public sealed class BpeTokenizer : ITokenizer
     /// <summary>The vocabulary of OpenAI's CLIP, 49,408 tokens; its context length is 77.</summary>
     public static BpeTokenizer OpenAi(int contextLength) => new(MergeList.OpenAi(), contextLength);
 
-    /// <summary>The vocabulary of a file, see <see cref="MergeList"/>: 512 tokens for bytes, one a merge, and two.</summary>
-    /// <exception cref="InvalidDataException">The file is no list of merges; the message names file and line.</exception>
-    public static BpeTokenizer FromMerges(string path, int contextLength) => new(MergeList.Load(path), contextLength);
+    /// <summary>The vocabulary of a merge list or of Hugging Face's files, see <see cref="MergeList.Named"/>.</summary>
+    /// <exception cref="InvalidDataException">It is none of CLIP's kind; the message names file and place.</exception>
+    public static BpeTokenizer FromMerges(string name, int contextLength) => new(MergeList.Named(name), contextLength);
 
     /// <summary>
     /// Writes start, the caption's tokens from number <paramref name="first"/> on, end, and zeros up to
