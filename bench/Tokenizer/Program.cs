@@ -7,6 +7,13 @@ using ClipTrain.DataPipeline.Text;
 
 // Captions a CPU second of ClipTrain's tokenizer and of Python's, one thread each, in turns; medians.
 //   dotnet run -c Release --project bench/Tokenizer [ROUNDS [reference|tuned]]
+//   dotnet run -c Release --project bench/Tokenizer train [CAPTIONS]    the time to learn a vocabulary
+if (args is ["train", ..])
+{
+    TrainingTime.Print(args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 1_000_000);
+    return;
+}
+
 const int captionCount = 20_000, context = 77;
 var mode = args.Length > 1 ? args[1] : "reference";
 var rounds = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 9;
