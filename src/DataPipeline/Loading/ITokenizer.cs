@@ -10,8 +10,8 @@ public interface ITokenizer
     int ContextLength { get; }
 
     /// <summary>Fills all <see cref="ContextLength"/> tokens, with zeros after the end-of-text token.</summary>
-    /// <param name="text">A caption of any length; what does not fit is cut.</param>
+    /// <param name="text">A caption of any length.</param>
     /// <param name="tokens">Receives [ContextLength].</param>
-    /// <returns>The position of the end-of-text token.</returns>
-    int Encode(string text, Span<long> tokens);
+    /// <param name="first">The caption's token that stands behind the start token; those before it, and those that do not fit, are left out.</param>
+    EncodedCaption Encode(string text, Span<long> tokens, int first);
 }

@@ -16,6 +16,9 @@ public sealed class TrainingLoader : IDisposable
     /// <summary>The share of bad samples is not judged before so many samples have been read.</summary>
     public const int MinSamplesToJudge = 200;
 
+    /// <summary>Sets the places of captions' windows apart from what the same seed draws for crops ("captions" in ASCII).</summary>
+    private const ulong WindowStream = 0x63617074696F6E73;
+
     private readonly CorpusManifest _manifest;
     private readonly ITokenizer _tokenizer;
     private readonly TrainingLoaderOptions _options;
@@ -93,7 +96,16 @@ public sealed class TrainingLoader : IDisposable
             return Outcome.Bad(e.Message);
         }
 
-        buffers.EndPosition(slot) = _tokenizer.Encode(sample.Caption, buffers.TokensOf(slot));
+        buffers.EndPosition(slot) = Encode(sample.Caption, sample.Sample, buffers.TokensOf(slot)).End;
         return Outcome.Good;
+    }
+
+    private EncodedCaption Encode(string text, SampleRef sample, Span<long> tokens)
+    {
+        var caption = _tokenizer.Encode(text, tokens, first: 0);
+        if (caption.Excess == 0 || _options.LongCaptions == LongCaptions.Cut)
+            return caption;
+        var random = new CounterRandom(_options.Seed ^ WindowStream, (ulong)sample.Epoch, (ulong)sample.Index);
+        return _tokenizer.Encode(text, tokens, first: (int)random.NextInt64(caption.Excess + 1));
     }
 }

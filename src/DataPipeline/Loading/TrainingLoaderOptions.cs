@@ -15,6 +15,9 @@ public sealed record TrainingLoaderOptions
     /// <summary>The run's seed; augmentation is keyed by it, the epoch and the sample.</summary>
     public required ulong Seed { get; init; }
 
+    /// <summary>What of captions is used that are too long.</summary>
+    public LongCaptions LongCaptions { get; init; }
+
     /// <summary>Decoding threads.</summary>
     public int Threads { get; init; } = 1;
 

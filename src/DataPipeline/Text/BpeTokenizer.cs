@@ -1,17 +1,17 @@
-using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Text.Normalization;
 
 namespace ClipTrain.DataPipeline.Text;
 
 /// <summary>CLIP's tokenizer: byte-pair encoding with marks at the ends of words, between a start and an end token. Any number of threads.</summary>
 public sealed class BpeTokenizer : ITokenizer
 {
-    /// <summary>Captions repeat few words; what does not fit any more is encoded each time.</summary>
-    private const int MaxCachedWords = 1 << 16, MaxCachedLength = 64;
+    private const int MaxOnStack = 2048;
 
     private readonly BytePairEncoder _encoder;
-    private readonly ConcurrentDictionary<string, int[]> _cache = new(StringComparer.Ordinal);
-    private int _cached;
+    private readonly WordCache _cache = new();
+    private readonly int[] _startOfText, _endOfText;
 
     /// <param name="merges">The vocabulary.</param>
     /// <param name="contextLength">Tokens of an encoded caption, start and end included.</param>
@@ -21,6 +21,7 @@ public sealed class BpeTokenizer : ITokenizer
         Merges = merges;
         ContextLength = contextLength;
         _encoder = new BytePairEncoder(merges);
+        (_startOfText, _endOfText) = ([StartOfText], [EndOfText]);
     }
 
     public MergeList Merges { get; }
@@ -36,54 +37,57 @@ public sealed class BpeTokenizer : ITokenizer
     /// <summary>The vocabulary of OpenAI's CLIP, 49,408 tokens; its context length is 77.</summary>
     public static BpeTokenizer OpenAi(int contextLength) => new(MergeList.OpenAi(), contextLength);
 
-    /// <summary>The vocabulary of a file, see <see cref="MergeList"/>: 512 tokens for bytes, one a merge, and two.</summary>
-    /// <exception cref="InvalidDataException">The file is no list of merges; the message names file and line.</exception>
-    public static BpeTokenizer FromMerges(string path, int contextLength) => new(MergeList.Load(path), contextLength);
+    /// <summary>The vocabulary of a merge list or of Hugging Face's files, see <see cref="MergeList.Named"/>.</summary>
+    /// <exception cref="InvalidDataException">It is none of CLIP's kind; the message names file and place.</exception>
+    public static BpeTokenizer FromMerges(string name, int contextLength) => new(MergeList.Named(name), contextLength);
 
     /// <summary>
-    /// Writes start, the caption's tokens, end, and zeros up to <see cref="ContextLength"/>. A caption that is too long is
-    /// cut, with the end token in the last place.
+    /// Writes start, the caption's tokens from number <paramref name="first"/> on, end, and zeros up to
+    /// <see cref="ContextLength"/>. What does not fit is left out, with the end token in the last place.
     /// </summary>
-    /// <returns>
-    /// The place of the first end-of-text token, where the text tower's feature is read. It is inside the caption when
-    /// that holds the literal "&lt;|endoftext|&gt;", as in the reference.
-    /// </returns>
-    public int Encode(string text, Span<long> tokens)
+    /// <remarks>
+    /// <see cref="EncodedCaption.End"/> is inside the caption when that holds the literal "&lt;|endoftext|&gt;", as in the
+    /// reference.
+    /// </remarks>
+    [SkipLocalsInit]
+    public EncodedCaption Encode(string text, Span<long> tokens, int first)
     {
         if (tokens.Length != ContextLength)
             throw new ArgumentException($"the span has {tokens.Length} places, a caption takes {ContextLength}", nameof(tokens));
-        tokens.Clear();
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
         tokens[0] = StartOfText;
-        var count = 1;
-        foreach (var piece in new PieceScanner(CaptionNormalizer.Normalize(text)))
+        int at = 1, length = 0, end = -1;
+        var rest = tokens[..^1];
+        foreach (var piece in new PieceScanner(CaptionNormalizer.Normalize(text, stackalloc byte[MaxOnStack])))
         {
             foreach (var token in Tokens(piece))
             {
-                if (count == tokens.Length - 1)
-                    break;
-                tokens[count++] = token;
+                if (length++ < first || at >= rest.Length)
+                    continue;
+                if (token == EndOfText && end < 0)
+                    end = at;
+                rest[at++] = token;
             }
-
-            if (count == tokens.Length - 1)
-                break;
         }
 
-        tokens[count] = EndOfText;
-        return tokens.IndexOf(EndOfText);
+        tokens[at] = EndOfText;
+        tokens[(at + 1)..].Clear();
+        return new EncodedCaption(end < 0 ? at : end, length, ContextLength);
     }
 
-    private int[] Tokens(ReadOnlySpan<char> piece)
+    private ReadOnlySpan<int> Tokens(ReadOnlySpan<byte> piece)
     {
-        if (_cache.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(piece, out var known))
+        var hash = WordCache.Hash(piece);
+        if (_cache.Find(piece, hash) is { } known)
             return known;
-        var tokens = piece switch
-        {
-            PieceScanner.StartOfText => [StartOfText],
-            PieceScanner.EndOfText => [EndOfText],
-            _ => _encoder.Encode(piece),
-        };
-        if (piece.Length <= MaxCachedLength && Volatile.Read(ref _cached) < MaxCachedWords && _cache.TryAdd(piece.ToString(), tokens))
-            Interlocked.Increment(ref _cached);
+        var tokens = piece.SequenceEqual(PieceScanner.StartOfText) ? _startOfText : piece.SequenceEqual(PieceScanner.EndOfText) ? _endOfText : Merge(piece);
+        _cache.Add(piece, hash, tokens);
         return tokens;
+    }
+
+    private int[] Merge(ReadOnlySpan<byte> piece)
+    {
+        var tokens = new int[piece.Length];
+        return tokens[.._encoder.Encode(piece, tokens)];
     }
 }

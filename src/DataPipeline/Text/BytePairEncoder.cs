@@ -1,48 +1,73 @@
-using System.Text;
-
 namespace ClipTrain.DataPipeline.Text;
 
 /// <summary>Turns a piece of text into tokens by applying merges, earliest in the list first and from left to right.</summary>
-internal sealed class BytePairEncoder
+internal sealed class BytePairEncoder(MergeList list)
 {
-    private readonly Dictionary<(int Left, int Right), int> _merged;
+    /// <summary>Up to here searching all pairs again and again is faster than keeping them in order.</summary>
+    private const int ShortPiece = 64;
 
-    public BytePairEncoder(MergeList list)
-    {
-        var tokens = new Dictionary<string, int>(StringComparer.Ordinal);
-        foreach (var symbol in ByteAlphabet.Symbols)
-            tokens.Add(symbol, tokens.Count);
-        _merged = new Dictionary<(int, int), int>(list.Merges.Count);
-        foreach (var (left, right) in list.Merges)
-        {
-            _merged.Add((tokens[left], tokens[right]), tokens.Count);
-            tokens.Add(left + right, tokens.Count);
-        }
-    }
+    private readonly MergeTable _merged = new(list);
 
     /// <summary>The piece's bytes as tokens, the last one marked as the end of the word.</summary>
-    public static int[] Bytes(ReadOnlySpan<char> piece)
+    public static void Bytes(ReadOnlySpan<byte> piece, Span<int> tokens)
     {
-        var bytes = new byte[Encoding.UTF8.GetByteCount(piece)];
-        Encoding.UTF8.GetBytes(piece, bytes);
-        var tokens = Array.ConvertAll(bytes, ByteAlphabet.Token);
-        tokens[^1] += ByteAlphabet.Size;
-        return tokens;
+        for (var i = 0; i < piece.Length; i++)
+            tokens[i] = ByteAlphabet.Token(piece[i]);
+        tokens[piece.Length - 1] += ByteAlphabet.Size;
     }
 
-    /// <summary>The tokens of a piece that is not empty. Takes n log n time for n bytes, so that a long word does no harm.</summary>
-    public int[] Encode(ReadOnlySpan<char> piece)
+    /// <summary>The tokens of a piece that is not empty.</summary>
+    /// <param name="piece">UTF-8.</param>
+    /// <param name="tokens">As long as the piece, or longer.</param>
+    /// <returns>How many tokens there are.</returns>
+    public int Encode(ReadOnlySpan<byte> piece, Span<int> tokens)
     {
-        var tokens = Bytes(piece);
+        Bytes(piece, tokens);
+        return piece.Length <= ShortPiece ? MergeShort(tokens[..piece.Length]) : MergeLong(tokens[..piece.Length]);
+    }
+
+    /// <summary>Takes n² time for n bytes, without memory of its own.</summary>
+    internal int MergeShort(Span<int> tokens)
+    {
+        Span<int> merged = stackalloc int[tokens.Length];
+        for (var i = 0; i + 1 < tokens.Length; i++)
+            merged[i] = _merged.Find(tokens[i], tokens[i + 1]);
+        var count = tokens.Length;
+        while (count > 1)
+        {
+            // A merge's token grows with its place in the list: the smallest token is the earliest merge.
+            var at = 0;
+            for (var i = 1; i + 1 < count; i++)
+            {
+                if (merged[i] < merged[at])
+                    at = i;
+            }
+
+            if (merged[at] == int.MaxValue)
+                break;
+            tokens[at] = merged[at];
+            tokens[(at + 2)..count].CopyTo(tokens[(at + 1)..]);
+            merged[(at + 1)..count].CopyTo(merged[at..]);
+            count--;
+            if (at > 0)
+                merged[at - 1] = _merged.Find(tokens[at - 1], tokens[at]);
+            if (at + 1 < count)
+                merged[at] = _merged.Find(tokens[at], tokens[at + 1]);
+        }
+
+        return count;
+    }
+
+    /// <summary>The same in n log n time, so that a long word does no harm.</summary>
+    internal int MergeLong(Span<int> tokens)
+    {
         var next = new int[tokens.Length];
         var previous = new int[tokens.Length];
-
-        // A merge's token grows with its place in the list: the smallest token is the earliest merge, then the leftmost place.
         var candidates = new PriorityQueue<(int At, int Left, int Right), (int Token, int At)>();
         for (var i = 0; i < tokens.Length; i++)
         {
             (previous[i], next[i]) = (i - 1, i + 1);
-            Consider(i);
+            Consider(i, tokens);
         }
 
         while (candidates.TryDequeue(out var pair, out var priority))
@@ -56,16 +81,23 @@ internal sealed class BytePairEncoder
             next[at] = next[other];
             if (next[at] < tokens.Length)
                 previous[next[at]] = at;
-            Consider(at);
+            Consider(at, tokens);
             if (previous[at] >= 0)
-                Consider(previous[at]);
+                Consider(previous[at], tokens);
         }
 
-        return Array.FindAll(tokens, t => t >= 0);
-
-        void Consider(int at)
+        var count = 0;
+        foreach (var token in tokens)
         {
-            if (next[at] < tokens.Length && _merged.TryGetValue((tokens[at], tokens[next[at]]), out var token))
+            if (token >= 0)
+                tokens[count++] = token;
+        }
+
+        return count;
+
+        void Consider(int at, ReadOnlySpan<int> tokens)
+        {
+            if (next[at] < tokens.Length && _merged.Find(tokens[at], tokens[next[at]]) is var token and < int.MaxValue)
                 candidates.Enqueue((at, tokens[at], tokens[next[at]]), (token, at));
         }
     }

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text;
+using ClipTrain.DataPipeline.Text.HuggingFace;
 
 namespace ClipTrain.DataPipeline.Text;
 
@@ -12,14 +13,25 @@ public readonly record struct Merge(string Left, string Right);
 /// </summary>
 public sealed class MergeList
 {
+    /// <summary>What a vocabulary has besides its merges.</summary>
+    public const int TokensWithoutMerges = (2 * ByteAlphabet.Size) + 2;
+
+    internal const string StartOfText = "<|startoftext|>", EndOfText = "<|endoftext|>";
+
     private const string Version = "#version: 0.2";
 
     private MergeList(IReadOnlyList<Merge> merges) => Merges = merges;
 
     public IReadOnlyList<Merge> Merges { get; }
 
-    /// <summary>Tokens of the vocabulary: the bytes, the bytes at the end of a word, the merges, start and end of text.</summary>
-    public int VocabularySize => (2 * ByteAlphabet.Size) + Merges.Count + 2;
+    /// <summary>
+    /// Tokens of the vocabulary: 256 bytes, 256 bytes at the end of a word, the merges, start and end of text. OpenAI's has
+    /// 49,408; the paper's 49,152 counts each byte once.
+    /// </summary>
+    public int VocabularySize => TokensWithoutMerges + Merges.Count;
+
+    /// <summary>The tokens in the order of their ids, as Hugging Face's files write them.</summary>
+    internal IEnumerable<string> Symbols => [.. ByteAlphabet.Symbols, .. Merges.Select(m => m.Left + m.Right), StartOfText, EndOfText];
 
     /// <summary>The 48,894 merges of OpenAI's CLIP.</summary>
     public static MergeList OpenAi()
@@ -28,6 +40,20 @@ public sealed class MergeList
         return Read(stream, "openai-merges.txt.gz");
     }
 
+    /// <summary>
+    /// The vocabulary that a run names: <c>openai</c>, a merge list, Hugging Face's tokenizer.json (a name that ends in
+    /// .json) or a folder of Hugging Face's files.
+    /// </summary>
+    /// <exception cref="InvalidDataException">It is none of CLIP's kind; the message names file and place.</exception>
+    public static MergeList Named(string name) => name switch
+    {
+        "openai" => OpenAi(),
+        _ when Directory.Exists(name) => TokenizerFolder.Read(name),
+        _ when name.EndsWith(".json", StringComparison.OrdinalIgnoreCase) => TokenizerJson.Read(name),
+        _ => Load(name),
+    };
+
+    /// <summary>A merge list alone.</summary>
     /// <exception cref="InvalidDataException">A line is no merge of known symbols; the message names file and line.</exception>
     public static MergeList Load(string path)
     {
@@ -63,27 +89,13 @@ public sealed class MergeList
 
     private static MergeList Parse(TextReader reader, string name)
     {
-        var merges = new List<Merge>();
-        var known = new HashSet<string>(ByteAlphabet.Symbols, StringComparer.Ordinal);
+        var merges = new MergeListBuilder(name);
         for (var number = 1; reader.ReadLine() is { } line; number++)
         {
-            if (line.Length == 0 || (number == 1 && line.Contains("#version", StringComparison.Ordinal)))
-                continue;
-            if (line.Split(' ') is not [var left, var right])
-                throw new InvalidDataException($"{name}, line {number}: \"{Shorten(line)}\" is not two symbols with a blank between them");
-            foreach (var symbol in new[] { left, right })
-            {
-                if (!known.Contains(symbol))
-                    throw new InvalidDataException($"{name}, line {number}: \"{Shorten(symbol)}\" is neither a byte nor made by an earlier merge");
-            }
-
-            if (left.EndsWith(ByteAlphabet.EndOfWord, StringComparison.Ordinal) || !known.Add(left + right))
-                throw new InvalidDataException($"{name}, line {number}: \"{Shorten(line)}\" cannot be merged: the result exists already or goes on after the end of a word");
-            merges.Add(new Merge(left, right));
+            if (line.Length > 0 && !(number == 1 && line.Contains("#version", StringComparison.Ordinal)))
+                merges.Add($"line {number}", line.Split(' '));
         }
 
-        return new MergeList(merges);
+        return merges.Build();
     }
-
-    private static string Shorten(string text) => text.Length <= 60 ? text : text[..60] + "…";
 }

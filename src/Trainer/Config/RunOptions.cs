@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.Trainer.Config;
 
@@ -115,8 +116,11 @@ public sealed record DataOptions
     [Description("Column with the caption; found by its usual names when empty.")]
     public string? CaptionColumn { get; init; }
 
-    [Description("BPE merges: `openai`, or the path of a merge list (text or gzip).")]
+    [Description("BPE vocabulary: `openai`, or the path of a merge list (text or gzip), of Hugging Face's tokenizer.json, or of a folder with vocab.json and merges.txt.")]
     public string Merges { get; init; } = "openai";
+
+    [Description("What of a caption is used that is longer than model.text.context: its beginning (cut), or so many tokens from a random place (window), drawn anew in each epoch.")]
+    public LongCaptions LongCaptions { get; init; } = LongCaptions.Cut;
 
     [Description("Decoding threads a worker; 0 takes the cores that compute leaves, at least one."), Minimum(0)]
     public int Threads { get; init; }

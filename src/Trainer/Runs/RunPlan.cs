@@ -13,15 +13,29 @@ public static class RunPlan
         ?? Math.Max(1, (long)Math.Round(training.Epochs!.Value * corpusSamples / training.GlobalBatch));
 
     /// <summary>The tokenizer that the options name.</summary>
-    /// <exception cref="UsageException">Its vocabulary is not the model's.</exception>
+    /// <exception cref="UsageException">It cannot be read, or its vocabulary is not the model's.</exception>
     public static ITokenizer Tokenizer(RunOptions options)
     {
         var context = options.Model.Text.Context;
-        var tokenizer = options.Data.Merges == "openai" ? BpeTokenizer.OpenAi(context) : BpeTokenizer.FromMerges(options.Data.Merges, context);
+        var tokenizer = new BpeTokenizer(Merges(options.Data.Merges), context);
         return tokenizer.VocabularySize == options.Model.Text.Vocabulary
             ? tokenizer
             : throw new UsageException(
                 $"model.text.vocabulary is {options.Model.Text.Vocabulary}, but data.merges '{options.Data.Merges}' makes {tokenizer.VocabularySize} tokens; set model.text.vocabulary to {tokenizer.VocabularySize}.");
+    }
+
+    /// <summary>The vocabulary of a name as in data.merges.</summary>
+    /// <exception cref="UsageException">There is none, or it is not of CLIP's kind.</exception>
+    public static MergeList Merges(string name)
+    {
+        try
+        {
+            return MergeList.Named(name);
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException(e.Message);
+        }
     }
 
     /// <summary>The training corpus.</summary>

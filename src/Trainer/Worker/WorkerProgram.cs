@@ -97,6 +97,7 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, long? resu
                 Seed = options.Seed,
                 Threads = RunPlan.DecodeThreads(options.Data, options.Cluster),
                 Prefetch = options.Data.Prefetch,
+                LongCaptions = options.Data.LongCaptions,
                 MaxBadShare = options.Data.MaxBadShare,
                 FirstStep = state.Step,
                 LastStep = total,

@@ -2,6 +2,7 @@ using ClipTrain.DataPipeline.Corpus.DuckDb;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Import;
 using ClipTrain.DataPipeline.Tests.Images;
+using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Tests.Import;

@@ -39,12 +39,12 @@ internal sealed class FakeTokenizer : ITokenizer
 
     public int ContextLength => 16;
 
-    public int Encode(string text, Span<long> tokens)
+    public EncodedCaption Encode(string text, Span<long> tokens, int first)
     {
         tokens.Clear();
         var length = Math.Min(text.Length, tokens.Length);
         for (var i = 0; i < length; i++)
             tokens[i] = text[i];
-        return length - 1;
+        return new EncodedCaption(length - 1, text.Length, ContextLength);
     }
 }

@@ -1,3 +1,5 @@
+using System.Text;
+using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text;
 using FsCheck;
 using FsCheck.Fluent;
@@ -45,6 +47,64 @@ public sealed class BpeTokenizerTests
         var tokens = new long[6];
         Assert.Equal(5, BpeTokenizer.OpenAi(6).Encode("cat cat cat cat", tokens));
         Assert.Equal([49406, 2368, 2368, 2368, 2368, 49407], tokens);
+    }
+
+    [Fact]
+    public void A_window_of_a_long_caption_is_cut_from_the_token_given()
+    {
+        var whole = new long[77];
+        var full = OpenAi.Encode("one two three four five six seven eight nine ten", whole, first: 0);
+        Assert.Equal((11, 10, 0), (full.End, full.Length, full.Excess));
+        for (var first = 0; first <= 6; first++)
+        {
+            var tokens = new long[6];
+            var caption = BpeTokenizer.OpenAi(6).Encode("one two three four five six seven eight nine ten", tokens, first);
+            Assert.Equal((5, 10, 6), (caption.End, caption.Length, caption.Excess));
+            Assert.Equal([49406, .. whole[(first + 1)..(first + 5)], 49407], tokens);
+        }
+    }
+
+    [Fact]
+    public void A_batch_is_its_captions_one_by_one_and_tells_how_many_were_cut()
+    {
+        string[] captions = ["cat", "", string.Join(' ', Enumerable.Repeat("cat", 14)), string.Join(' ', Enumerable.Repeat("cat", 15)), "a photo"];
+        var (tokens_bL, ends_b) = (new long[captions.Length * 16], new long[captions.Length]);
+        Assert.Equal(1, Short.Encode(captions, tokens_bL, ends_b));
+        foreach (var (i, caption) in captions.Index())
+        {
+            var tokens = new long[16];
+            Assert.Equal(Short.Encode(caption, tokens), ends_b[i]);
+            Assert.Equal(tokens, tokens_bL[(i * 16)..((i + 1) * 16)]);
+        }
+
+        Assert.Throws<ArgumentException>(() => Short.Encode(captions, new long[16], new long[captions.Length]));
+    }
+
+    [Fact]
+    public void Both_ways_to_merge_a_word_give_the_same_tokens()
+    {
+        var encoder = new BytePairEncoder(MergeList.OpenAi());
+        var words = ArbMap.Default.ArbFor<NonEmptyString>().Generator.Select(s => Encoding.UTF8.GetBytes(s.Get))
+            .Or(Gen.Elements("ing", "the", "ab", "e", "é").NonEmptyListOf().Select(parts => Encoding.UTF8.GetBytes(string.Concat(parts))));
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(2000), Prop.ForAll(words.ToArbitrary(), word =>
+        {
+            var (quick, slow) = (new int[word.Length], new int[word.Length]);
+            BytePairEncoder.Bytes(word, quick);
+            BytePairEncoder.Bytes(word, slow);
+            return quick[..encoder.MergeShort(quick)].SequenceEqual(slow[..encoder.MergeLong(slow)]);
+        }));
+    }
+
+    [Fact]
+    public void Words_beyond_what_is_remembered_are_encoded_all_the_same()
+    {
+        var shared = BpeTokenizer.OpenAi(4);
+        long[] tokens = new long[4], again = new long[4];
+        for (var i = 0; i < 200_000; i++)
+            shared.Encode($"w{(char)('a' + (i % 26))}{(char)('a' + (i / 26 % 26))}{(char)('a' + (i / 676 % 26))}{(char)('a' + (i / 17576))}", tokens);
+        BpeTokenizer.OpenAi(4).Encode("wzkvl", tokens);
+        shared.Encode("wzkvl", again);
+        Assert.Equal(tokens, again);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text;
+using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Tests.Text;

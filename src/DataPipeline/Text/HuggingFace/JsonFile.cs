@@ -1,0 +1,31 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace ClipTrain.DataPipeline.Text.HuggingFace;
+
+/// <summary>JSON files whose errors name the file and the place.</summary>
+internal static class JsonFile
+{
+    /// <exception cref="InvalidDataException">The file is no JSON object.</exception>
+    public static JsonDocument Read(string path)
+    {
+        try
+        {
+            var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            return document.RootElement.ValueKind == JsonValueKind.Object ? document : throw new InvalidDataException($"{path}: is not a JSON object");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{path}, line {e.LineNumber + 1}: is not JSON: {e.Message}", e);
+        }
+    }
+
+    public static void Write(string path, Action<Utf8JsonWriter> write)
+    {
+        using var stream = File.Create(path);
+        using var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        writer.WriteStartObject();
+        write(writer);
+        writer.WriteEndObject();
+    }
+}

@@ -1,0 +1,80 @@
+using System.Text;
+
+namespace ClipTrain.DataPipeline.Text.Normalization;
+
+/// <summary>
+/// Writes characters that only look different in one way: curly quotes straight, Latin ligatures and digraphs as letters,
+/// full-width forms of ASCII and half-width katakana at their usual width, Windows-1252 in place of the control characters
+/// that it was read as; characters that control and show nothing are left out.
+/// </summary>
+internal static class Typography
+{
+    /// <summary>U+FF61 to U+FF9F. The voicing marks at the end become combining ones.</summary>
+    private const string Katakana =
+        "。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン\u3099\u309A";
+
+    /// <summary>U+FFE0 to U+FFE6.</summary>
+    private const string Signs = "¢£¬\u0304¦¥₩";
+
+    public static string Straighten(string text)
+    {
+        var at = 0;
+        while (at < text.Length && Replacement(text[at]) is null)
+            at++;
+        if (at == text.Length)
+            return text;
+        var result = new StringBuilder(text.Length).Append(text, 0, at);
+        for (; at < text.Length; at++)
+        {
+            if (Replacement(text[at]) is { } replacement)
+                result.Append(replacement);
+            else
+                result.Append(text[at]);
+        }
+
+        return result.ToString();
+    }
+
+    /// <summary>What is written for a character; null for itself.</summary>
+    public static string? Replacement(char character) => character switch
+    {
+        '\t' or '\n' or '\f' or '\r' or (>= ' ' and <= '~') => null,
+        < ' ' or '\x7F' or '\uFEFF' or (>= '\u206A' and <= '\u206F') or (>= '\uFFF9' and <= '\uFFFC') => "",
+        >= '\x80' and <= '\x9F' => Windows1252.Character((byte)character) is var meant && meant != character ? Replacement(meant) ?? meant.ToString() : null,
+        '\u02BC' or (>= '‘' and <= '‛') => "'",
+        >= '“' and <= '‟' => "\"",
+        >= '\uFF01' and <= '\uFF5E' => ((char)(character - 0xFF01 + '!')).ToString(),
+        >= '\uFF61' and <= '\uFF9F' => Katakana[character - 0xFF61].ToString(),
+        '\uFFE3' => " \u0304",
+        >= '\uFFE0' and <= '\uFFE6' => Signs[character - 0xFFE0].ToString(),
+        '\u3000' => " ",
+        _ => Ligature(character),
+    };
+
+    private static string? Ligature(char character) => character switch
+    {
+        'Ĳ' => "IJ",
+        'ĳ' => "ij",
+        'ŉ' => "'n",
+        'Ǆ' => "DŽ",
+        'ǅ' => "Dž",
+        'ǆ' => "dž",
+        'Ǉ' => "LJ",
+        'ǈ' => "Lj",
+        'ǉ' => "lj",
+        'Ǌ' => "NJ",
+        'ǋ' => "Nj",
+        'ǌ' => "nj",
+        'Ǳ' => "DZ",
+        'ǲ' => "Dz",
+        'ǳ' => "dz",
+        'ﬀ' => "ff",
+        'ﬁ' => "fi",
+        'ﬂ' => "fl",
+        'ﬃ' => "ffi",
+        'ﬄ' => "ffl",
+        'ﬅ' => "ſt",
+        'ﬆ' => "st",
+        _ => null,
+    };
+}
