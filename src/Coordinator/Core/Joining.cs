@@ -8,6 +8,12 @@ internal static class Joining
 
     public static RunReply Join(Turn turn, JoinRequest request)
     {
+        // What the end of the run asked of a process stands.
+        if (turn.State.Find(request.WorkerId) is { Status: MemberStatus.Saving or MemberStatus.Saved or MemberStatus.Aborted } asked && IsSameProcess(asked, request))
+        {
+            return new RunReply.Directed(Directives.For(turn.State, asked));
+        }
+
         if (Refusal(turn, request) is { } refusal)
         {
             return refusal;
@@ -41,10 +47,8 @@ internal static class Joining
 
     private static bool MayJoin(Member member) => member.Status switch
     {
-        MemberStatus.Saving or MemberStatus.Saved or MemberStatus.Aborted or MemberStatus.Failed => false,
-
-        // The host has ended this process: what it said before has no meaning any more.
-        MemberStatus.Exited => false,
+        // The process has ended, or will: what it said before has no meaning any more.
+        MemberStatus.Failed or MemberStatus.Exited => false,
         MemberStatus.Lost => !member.IsLocal,
         _ => true,
     };
@@ -148,6 +152,7 @@ internal static class Joining
 
     private static RunReply Reply(RunState state, Member member) => member.Status switch
     {
+        MemberStatus.Saving or MemberStatus.Aborted => new RunReply.Directed(Directives.For(state, member)),
         _ when state.HasEnded => new RunReply.Refused(RefusalKind.WrongPhase, state.EndText!),
         MemberStatus.Joined => new RunReply.Held(),
         MemberStatus.Training or MemberStatus.Finished => new RunReply.Assigned(Formation.PlaceOf(state, member)),

@@ -21,6 +21,7 @@ internal static class Restart
             turn.Do(new RunEffect.RecordGeneration(Formation.Record(turn)));
         }
 
+        Membership.Settle(turn);
         return new RunReply.Accepted();
     }
 
