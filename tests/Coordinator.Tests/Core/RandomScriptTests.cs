@@ -15,7 +15,7 @@ public sealed class RandomScriptTests
         WaitingNotice = TimeSpan.FromSeconds(30),
     };
 
-    public static TheoryData<int> Seeds => [.. Enumerable.Range(0, 400)];
+    public static TheoryData<int> Seeds => [.. Enumerable.Range(0, 150)];
 
     [Theory]
     [MemberData(nameof(Seeds))]
