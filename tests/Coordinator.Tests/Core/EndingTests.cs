@@ -218,6 +218,16 @@ public sealed class EndingTests
     }
 
     [Fact]
+    public void A_checkpoint_of_a_worker_that_was_lost_does_not_count()
+    {
+        var run = new RunScript(2, local: 0).Form();
+        run.Written(1, 7);
+        run.Wait(30, 0);
+        Assert.IsType<RunReply.Accepted>(run.Written(1, 9));
+        Assert.Equal(7, run.State.LastCheckpoint!.Step);
+    }
+
+    [Fact]
     public void What_must_outlive_the_coordinator_is_written_before_anybody_is_answered()
     {
         var run = new RunScript(2);
