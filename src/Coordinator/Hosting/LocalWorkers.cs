@@ -91,15 +91,18 @@ public sealed class LocalWorkers(Func<string, (WorkerLaunch Launch, WorkerEnviro
     private void Forget(string workerId)
     {
         _exits.RemoveAll(exit => exit.IsCompletedSuccessfully);
-        if (_workers.Remove(workerId, out var earlier))
+        if (!_workers.TryGetValue(workerId, out var earlier))
         {
-            if (!earlier.Exit.IsCompleted)
-            {
-                throw new InvalidOperationException($"The process of {workerId} has not ended.");
-            }
-
-            earlier.Dispose();
+            return;
         }
+
+        if (!earlier.Exit.IsCompleted)
+        {
+            throw new InvalidOperationException($"The process of {workerId} has not ended.");
+        }
+
+        earlier.Dispose();
+        _workers.Remove(workerId);
     }
 
     private IReadOnlyList<LocalWorker> Close()
