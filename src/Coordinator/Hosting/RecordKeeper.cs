@@ -19,17 +19,18 @@ internal sealed class RecordKeeper(IRunLedger ledger, IRunObserver observer, lon
         return FlushAsync();
     }
 
-    public Task RecordAsync(IReadOnlyList<StepRecord> steps)
+    public async Task RecordAsync(IReadOnlyList<StepRecord> steps)
     {
         _pending.AddRange(steps.Select(step => new LedgerEntry(Step: step)));
+
+        // The ledger first: it knows every step that was ever told of.
+        await FlushAsync().ConfigureAwait(false);
         var news = steps.Select(step => step.Metrics).Where(metrics => metrics.Step > _publishedStep).ToList();
         if (news.Count > 0)
         {
             _publishedStep = news[^1].Step;
             observer.OnMetrics(news);
         }
-
-        return FlushAsync();
     }
 
     /// <summary>Writes what could not be written before.</summary>

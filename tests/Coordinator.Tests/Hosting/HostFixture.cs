@@ -1,3 +1,4 @@
+using System.Text;
 using ClipTrain.Coordinator.Core;
 using ClipTrain.Coordinator.Hosting;
 using ClipTrain.Coordinator.Tests.Core;
@@ -74,6 +75,11 @@ internal sealed class HostFixture : IAsyncDisposable, IRunJournal, IWorkerContro
 
     public static WorkerReport Report(int slot, WorkerOutcome outcome, long step, string? message = null) =>
         new(WorkerIds.ForSlot(slot), RunScript.JoinRequest(slot).Incarnation, 1, outcome, step, message);
+
+    /// <summary>A request without a token.</summary>
+    /// <param name="path">Behind "/runs/".</param>
+    public HttpRequestMessage Request(string method, string path, string? body) =>
+        new(new HttpMethod(method), new Uri(Host.Address, $"/runs/{path}".TrimEnd('/'))) { Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json") };
 
     /// <summary>Lets a second pass and the run notice it: its ticker runs once a second.</summary>
     public async Task TickAsync()
