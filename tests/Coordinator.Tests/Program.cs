@@ -4,6 +4,7 @@ using ClipTrain.Coordinator.Tests.Hosting;
 return args switch
 {
     ["worker", var behaviour] => await FakeWorker.RunAsync(behaviour),
-    ["coordinator", var directory] => await FakeCoordinator.RunAsync(directory),
+    ["coordinator", var directory] => await FakeCoordinator.RunLocallyAsync(directory),
+    ["serve", var directory, var port] => await FakeCoordinator.ServeAsync(directory, port),
     _ => throw new ArgumentException("Run the tests with `dotnet test`.", nameof(args)),
 };

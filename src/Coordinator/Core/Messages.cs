@@ -1,15 +1,51 @@
 namespace ClipTrain.Coordinator.Core;
 
-/// <summary>A worker process asks for its place in the run.</summary>
-public sealed record JoinRequest(string WorkerId, int ProcessId, string Host, string CodeVersion, string ConfigHash);
+/// <summary>A worker process asks for its place in the run's next generation: at its start, and whenever its generation is over.</summary>
+/// <param name="WorkerId">Its name in the run; a process that takes over after a crash may use it again.</param>
+/// <param name="Incarnation">Random, a new one for each process: tells a restarted worker from the one before.</param>
+/// <param name="Host">Name of its machine, for messages.</param>
+/// <param name="Address">The address of its machine at which other ranks reach it.</param>
+/// <param name="Device">A device that no other worker may use, as in "node7/cuda:0"; null when it may be shared.</param>
+/// <param name="CodeVersion">The build that it runs.</param>
+/// <param name="ConfigHash">Hash of the configuration that it resolved.</param>
+/// <param name="CorpusHash">Hash of the corpus manifest that it found.</param>
+public sealed record JoinRequest(
+    string WorkerId, string Incarnation, int ProcessId, string Host, string Address, string? Device, string CodeVersion, string ConfigHash, string CorpusHash)
+{
+    /// <summary>The step of the whole training state in the worker's memory; null when it holds none that can be used.</summary>
+    public long? HeldStep { get; init; }
 
-/// <summary>A worker's place in one generation of the run, and the store through which its process group meets.</summary>
-public sealed record Assignment(int Generation, int Rank, int WorldSize, string StoreHost, int StorePort, string StorePrefix);
+    /// <summary>The generation that the worker leaves; 0 when it was in none.</summary>
+    public int LeftGeneration { get; init; }
 
-/// <summary>What a worker tells regularly. Metrics hold the steps since the last heartbeat; rank 0 alone sends them.</summary>
-public sealed record Heartbeat(string WorkerId, int Generation, long CommittedStep, IReadOnlyList<StepMetrics> Metrics, IReadOnlyList<string> Warnings);
+    /// <summary>Why it left, as in "all_reduce on rank 1 of 4: Connection closed by peer"; null when it was asked to regroup.</summary>
+    public string? Reason { get; init; }
+}
 
-/// <summary>What the coordinator asks of a worker, the answer to its heartbeat.</summary>
+/// <summary>
+/// A worker's place in one generation of the run, and where the training state comes from. All ranks are given the same but
+/// for the rank.
+/// </summary>
+/// <param name="StartStep">The step of the state that the generation starts from.</param>
+/// <param name="SourceRank">The rank whose memory holds that state; null when it is the checkpoint of <paramref name="StartStep"/>, or, at step 0 without one, the initial weights.</param>
+/// <param name="Checkpoint">The checkpoint to load, by rank 0, when there is no source rank; null at a fresh start.</param>
+/// <param name="NeedsTransfer">Whether some rank lacks the state, so that all take part in handing it on.</param>
+public sealed record Assignment(int Generation, int Rank, int WorldSize, long StartStep, int? SourceRank, CheckpointMark? Checkpoint, bool NeedsTransfer);
+
+/// <summary>The answer to a join: a place, or what to do instead (SaveAloneAndExit, Abort).</summary>
+public sealed record JoinAnswer(Assignment? Place, Directive? Directive);
+
+/// <summary>What a worker tells regularly, from its first join to its end.</summary>
+/// <param name="Generation">The generation that it is in; 0 while it is in none.</param>
+/// <param name="Records">Rank 0 alone sends them: the committed steps that the coordinator has not acknowledged, in order.</param>
+public sealed record Heartbeat(string WorkerId, string Incarnation, int Generation, long CommittedStep, IReadOnlyList<StepRecord> Records, IReadOnlyList<string> Warnings);
+
+/// <summary>The answer to a heartbeat.</summary>
+/// <param name="Generation">That of the heartbeat; an answer to a generation that the worker has left means nothing.</param>
+/// <param name="RecordedStep">Records up to this step are safe and need not be sent again.</param>
+public sealed record HeartbeatAnswer(int Generation, Directive Directive, long RecordedStep);
+
+/// <summary>What the coordinator asks of a worker.</summary>
 public enum Directive
 {
     Continue,
@@ -17,40 +53,60 @@ public enum Directive
     /// <summary>All ranks agree on a step, write a checkpoint there and go on.</summary>
     Checkpoint,
 
-    /// <summary>All ranks agree on a step, write a checkpoint there and exit.</summary>
+    /// <summary>All ranks agree on a step, leave their group there and join again: workers wait to be taken in.</summary>
+    Regroup,
+
+    /// <summary>All ranks agree on a step, write a checkpoint there and report Stopped.</summary>
     Stop,
 
-    /// <summary>A peer is lost and this worker has the newest state: write it as a checkpoint alone, and exit.</summary>
+    /// <summary>The generation is over: give up the collective under way and join again.</summary>
+    Rejoin,
+
+    /// <summary>The run is ending and this worker has the newest state: write it as a checkpoint alone, and exit.</summary>
     SaveAloneAndExit,
 
     /// <summary>Exit without writing anything.</summary>
     Abort,
 }
 
-/// <summary>Why a worker's training loop ended or paused.</summary>
+/// <summary>How a worker's training loop ended.</summary>
 public enum WorkerOutcome
 {
-    /// <summary>The run's last step is committed and its checkpoint written.</summary>
+    /// <summary>The run's last step is committed and, on rank 0, its checkpoint written.</summary>
     Completed,
 
     /// <summary>Stopped as asked, at a checkpoint.</summary>
     Stopped,
 
-    /// <summary>A collective failed; the worker holds a whole state at its committed step and waits for a directive.</summary>
-    PeerLost,
-
-    /// <summary>The worker cannot go on: bad data, a non-finite loss, a full disk, a defect. The message says which.</summary>
+    /// <summary>The worker cannot go on, nor could another in its place: bad data, a non-finite loss, a full disk, a defect. The message says which.</summary>
     Failed,
 }
 
-/// <summary>Sent when a worker's loop ends; the answer is a directive (after PeerLost: save alone, or abort).</summary>
+/// <summary>
+/// Sent when a worker's loop ends. After Completed and Stopped the answer comes when all ranks have reported (Continue: exit)
+/// or the generation broke before that (Rejoin).
+/// </summary>
 /// <param name="ExitCode">After Failed: the code with which the run's program should exit, which tells scripts the kind of failure.</param>
-public sealed record WorkerReport(string WorkerId, int Generation, WorkerOutcome Outcome, long CommittedStep, string? Message, int? ExitCode = null);
+public sealed record WorkerReport(string WorkerId, string Incarnation, int Generation, WorkerOutcome Outcome, long CommittedStep, string? Message, int? ExitCode = null);
 
 /// <summary>A checkpoint that is whole on disk.</summary>
 public sealed record CheckpointWritten(string WorkerId, long Step, string Directory);
 
-/// <summary>One optimizer step as rank 0 saw it. Seconds are wall seconds; rates are over all workers.</summary>
+/// <summary>One committed step: what it measured, and what each rank contributed, by rank.</summary>
+public sealed record StepRecord(int Generation, StepMetrics Metrics, IReadOnlyList<StepShare> Shares);
+
+/// <summary>One rank's part of a global batch.</summary>
+/// <param name="Samples">Samples of its slice, those that could not be used included.</param>
+/// <param name="BadSamples">How many could not be used.</param>
+/// <param name="Digest">Digest of which samples they were, in order.</param>
+/// <param name="BusySeconds">Time of the step before that the rank spent on its own work, not waiting for others; 0 when unknown.</param>
+public sealed record StepShare(int Samples, int BadSamples, ulong Digest, double BusySeconds);
+
+/// <summary>One membership of the run, and the step that it started from.</summary>
+/// <param name="Workers">Worker ids by rank.</param>
+public sealed record GenerationRecord(int Generation, long StartStep, IReadOnlyList<string> Workers, DateTimeOffset Time);
+
+/// <summary>One optimizer step, the same on every rank but for times. Seconds are wall seconds; rates are over all workers.</summary>
 public sealed record StepMetrics(
     long Step,
     long Samples,

@@ -9,7 +9,9 @@ namespace ClipTrain.Coordinator.Core;
 [JsonDerivedType(typeof(DismissWorker), "dismiss-worker")]
 [JsonDerivedType(typeof(PersistState), "persist-state")]
 [JsonDerivedType(typeof(PublishStatus), "publish-status")]
-[JsonDerivedType(typeof(PublishMetrics), "publish-metrics")]
+[JsonDerivedType(typeof(StartWorker), "start-worker")]
+[JsonDerivedType(typeof(RecordSteps), "record-steps")]
+[JsonDerivedType(typeof(RecordGeneration), "record-generation")]
 [JsonDerivedType(typeof(PublishWarning), "publish-warning")]
 [JsonDerivedType(typeof(EndRun), "end-run")]
 public abstract record RunEffect
@@ -33,7 +35,14 @@ public abstract record RunEffect
     /// <summary>Membership, phase, checkpoint or failures have changed.</summary>
     public sealed record PublishStatus : RunEffect;
 
-    public sealed record PublishMetrics(IReadOnlyList<StepMetrics> Metrics) : RunEffect;
+    /// <summary>Start a local worker again, whose process has ended.</summary>
+    public sealed record StartWorker(string WorkerId) : RunEffect;
+
+    /// <summary>Append committed steps to the run's ledger, synced, and publish their metrics.</summary>
+    public sealed record RecordSteps(IReadOnlyList<StepRecord> Records) : RunEffect;
+
+    /// <summary>Append a new generation to the run's ledger, synced. Steps after its start step, if any are recorded, were undone.</summary>
+    public sealed record RecordGeneration(GenerationRecord Record) : RunEffect;
 
     public sealed record PublishWarning(string Text) : RunEffect;
 

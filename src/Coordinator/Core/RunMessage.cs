@@ -11,6 +11,7 @@ namespace ClipTrain.Coordinator.Core;
 [JsonDerivedType(typeof(WorkerExited), "worker-exited")]
 [JsonDerivedType(typeof(StopRequested), "stop-requested")]
 [JsonDerivedType(typeof(CheckpointRequested), "checkpoint-requested")]
+[JsonDerivedType(typeof(CoordinatorRestarted), "coordinator-restarted")]
 [JsonDerivedType(typeof(Tick), "tick")]
 public abstract record RunMessage
 {
@@ -33,6 +34,14 @@ public abstract record RunMessage
     public sealed record StopRequested(string By, bool AtOnce) : RunMessage;
 
     public sealed record CheckpointRequested : RunMessage;
+
+    /// <summary>The coordinator was started again and has read this state from its journal. Always its first message then.</summary>
+    /// <param name="RecordedStep">The last step in the run's ledger.</param>
+    public sealed record CoordinatorRestarted(long RecordedStep) : RunMessage
+    {
+        /// <summary>The last generation in the run's ledger; null when it cannot lack one that the journal knows.</summary>
+        public int? RecordedGeneration { get; init; }
+    }
 
     /// <summary>Time has passed.</summary>
     public sealed record Tick : RunMessage;

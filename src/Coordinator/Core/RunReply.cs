@@ -8,6 +8,7 @@ namespace ClipTrain.Coordinator.Core;
 [JsonDerivedType(typeof(Held), "held")]
 [JsonDerivedType(typeof(Assigned), "assigned")]
 [JsonDerivedType(typeof(Directed), "directed")]
+[JsonDerivedType(typeof(Beaten), "heartbeat-answer")]
 [JsonDerivedType(typeof(Refused), "refused")]
 public abstract record RunReply
 {
@@ -24,6 +25,8 @@ public abstract record RunReply
 
     public sealed record Directed(Directive Directive) : RunReply;
 
+    public sealed record Beaten(HeartbeatAnswer Answer) : RunReply;
+
     public sealed record Refused(RefusalKind Kind, string Reason) : RunReply;
 }
 
@@ -31,11 +34,14 @@ public enum RefusalKind
 {
     UnknownWorker,
 
-    /// <summary>The worker runs other code or another configuration.</summary>
+    /// <summary>The worker runs other code, another configuration or another corpus.</summary>
     Mismatch,
 
-    /// <summary>Another process has this worker's place.</summary>
+    /// <summary>Another process has this worker's name.</summary>
     PlaceTaken,
+
+    /// <summary>Another worker uses this worker's device.</summary>
+    DeviceTaken,
 
     StaleGeneration,
 

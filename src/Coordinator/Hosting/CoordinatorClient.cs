@@ -8,38 +8,50 @@ namespace ClipTrain.Coordinator.Hosting;
 
 /// <summary>
 /// A worker's side of the control plane. Calls are repeated while the coordinator cannot be reached, for at most
-/// <see cref="RetryFor"/>; a refusal is final. Safe for use by several threads.
+/// <see cref="RetryFor"/>, so that a coordinator may be started again; a refusal is final. Safe for use by several threads.
 /// <code>
-/// // In the worker's Main:
-/// using var watch = ParentWatch.Start();
-/// var identity = WorkerEnvironment.Read();
-/// using var client = new CoordinatorClient(identity, TimeProvider.System);
-/// var place = await client.JoinAsync(codeVersion, configHash, stopping);
-/// await using var heartbeat = HeartbeatLoop.Start(client, place.Generation, TimeSpan.FromSeconds(1),
-///     () => new WorkerProgress(committedStep, DrainMetrics(), DrainWarnings()));
-/// heartbeat.CoordinatorLost.Register(() => Environment.Exit(1));
-/// try
+/// // In the worker's Main; a local worker begins with `using var watch = ParentWatch.Start()`:
+/// using var client = new CoordinatorClient(identity, TimeProvider.System) { RetryFor = patience };
+/// await using var heartbeat = HeartbeatLoop.Start(client, incarnation, TimeSpan.FromSeconds(0.5),
+///     () => new WorkerProgress(committedStep, rank == 0 ? unacknowledged : [], DrainWarnings()),
+///     recordedStep => unacknowledged.RemoveUpTo(recordedStep), patience);
+/// var request = new JoinRequest(identity.WorkerId, incarnation, …);
+/// while (true)
 /// {
-///     while (step &lt; steps)
+///     var answer = await client.JoinAsync(request);              // held until a generation forms
+///     if (answer.Place is not { } place)
 ///     {
-///         switch (heartbeat.TakeDirective()) { … }   // ranks agree by a collective on what to do
-///         TrainOneStep();                             // then: committedStep = step
+///         if (answer.Directive == Directive.SaveAloneAndExit)
+///             await client.CheckpointWrittenAsync(committedStep, SaveAlone());
+///         return;
 ///     }
-///     await client.CheckpointWrittenAsync(step, directory);
-///     await heartbeat.FlushAsync();                   // the last metrics
-///     await client.ReportAsync(place.Generation, WorkerOutcome.Completed, step, message: null);
-/// }
-/// catch (CollectiveException error)
-/// {
-///     var directive = await client.ReportAsync(place.Generation, WorkerOutcome.PeerLost, committedStep, error.Message);
-///     if (directive == Directive.SaveAloneAndExit)
+///
+///     committedStep = place.StartStep;                           // what progress tells, before the generation is entered
+///     var broken = heartbeat.Enter(place.Generation);            // cancelled when the generation is over
+///     string? reason = null;
+///     try
 ///     {
-///         await client.CheckpointWrittenAsync(committedStep, SaveAlone());
+///         // Build the group through client.StoreAsync, get the state, then each step: ranks agree by a collective on
+///         // heartbeat.TakeDirective() and obey it at the same step.
+///         var outcome = Train(place, broken);                    // null after an agreed Regroup
+///         if (outcome is { } end)
+///         {
+///             await heartbeat.FlushAsync();                      // the last records
+///             if (await client.ReportAsync(new WorkerReport(…, end, committedStep, null)) != Directive.Rejoin)
+///                 return;                                        // held until all ranks have reported
+///         }
 ///     }
-/// }
-/// catch (Exception error)
-/// {
-///     await client.ReportAsync(place.Generation, WorkerOutcome.Failed, committedStep, error.Message);
+///     catch (CollectiveException error)
+///     {
+///         reason = error.Message;
+///     }
+///     catch (Exception error)
+///     {
+///         await client.ReportAsync(new WorkerReport(…, WorkerOutcome.Failed, committedStep, error.Message));
+///         return;
+///     }
+///
+///     request = request with { HeldStep = committedStep, LeftGeneration = place.Generation, Reason = reason };
 /// }
 /// </code>
 /// </summary>
@@ -47,21 +59,24 @@ public sealed class CoordinatorClient : IDisposable
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan AttemptTimeout = CoordinatorEndpoints.HoldLimit + TimeSpan.FromSeconds(10);
+
+    /// <summary>For a call that may be held.</summary>
+    private static readonly TimeSpan HeldTimeout = CoordinatorEndpoints.HoldLimit + TimeSpan.FromSeconds(10);
+
+    /// <summary>A connection that packets vanish from is given up, and a new one finds a way that is open again.</summary>
+    private static readonly TimeSpan HeartbeatTimeout = TimeSpan.FromSeconds(5);
 
     private readonly HttpClient _http;
+    private readonly string _run;
     private readonly TimeProvider _time;
     private int _checkpointsConfirmed;
 
+    /// <exception cref="CoordinatorStartException">The trusted certificate cannot be read.</exception>
     public CoordinatorClient(WorkerEnvironment identity, TimeProvider time)
     {
-        // A proxy set for the outside world must not stand between processes of one run.
-        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(5) })
-        {
-            BaseAddress = new Uri(identity.Coordinator, $"/runs/{Uri.EscapeDataString(identity.RunId)}/"),
-            Timeout = Timeout.InfiniteTimeSpan,
-        };
+        _http = new HttpClient(CoordinatorConnection.Create(identity.TrustedCertificate)) { BaseAddress = identity.Coordinator, Timeout = Timeout.InfiniteTimeSpan };
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", identity.Token);
+        _run = $"/runs/{Uri.EscapeDataString(identity.RunId)}";
         _time = time;
         WorkerId = identity.WorkerId;
     }
@@ -75,33 +90,70 @@ public sealed class CoordinatorClient : IDisposable
 
     internal TimeProvider Time => _time;
 
-    /// <summary>Joins the run; ends when all workers have joined.</summary>
+    /// <summary>Asks for a place in the next generation; ends when it has formed, or the run ends.</summary>
     /// <exception cref="CoordinatorRefusedException">The worker does not fit the run, or the run has ended.</exception>
     /// <exception cref="CoordinatorLostException">The coordinator cannot be reached.</exception>
-    public Task<Assignment> JoinAsync(string codeVersion, string configHash, CancellationToken cancellationToken = default) =>
-        CallAsync("join", new JoinRequest(WorkerId, Environment.ProcessId, Dns.GetHostName(), codeVersion, configHash), CoordinatorJson.Default.JoinRequest, CoordinatorJson.Default.Assignment, RetryFor, cancellationToken)!;
+    public Task<JoinAnswer> JoinAsync(JoinRequest request, CancellationToken cancellationToken = default) =>
+        PostAsync("join", request, CoordinatorJson.Default.JoinRequest, CoordinatorJson.Default.JoinAnswer, cancellationToken);
 
-    /// <summary>Reports how training ended. After PeerLost the answer comes when it is decided which survivor saves.</summary>
-    /// <exception cref="CoordinatorRefusedException">The report is of another generation.</exception>
+    /// <summary>
+    /// Reports how training ended. After Completed and Stopped the answer comes when all ranks have reported (Continue), or
+    /// the generation broke (Rejoin).
+    /// </summary>
+    /// <exception cref="CoordinatorRefusedException">The run does not know the worker.</exception>
     /// <exception cref="CoordinatorLostException">The coordinator cannot be reached.</exception>
-    public async Task<Directive> ReportAsync(int generation, WorkerOutcome outcome, long committedStep, string? message, int? exitCode = null, CancellationToken cancellationToken = default) =>
-        (await CallAsync("report", new WorkerReport(WorkerId, generation, outcome, committedStep, message, exitCode), CoordinatorJson.Default.WorkerReport, CoordinatorJson.Default.DirectiveAnswer, RetryFor, cancellationToken))!.Directive;
+    public async Task<Directive> ReportAsync(WorkerReport report, CancellationToken cancellationToken = default) =>
+        (await PostAsync("report", report, CoordinatorJson.Default.WorkerReport, CoordinatorJson.Default.DirectiveAnswer, cancellationToken)).Directive;
 
     /// <summary>Tells of a checkpoint that is whole on disk. It counts when this call has ended.</summary>
+    /// <exception cref="CoordinatorRefusedException">The run does not know the worker.</exception>
     /// <exception cref="CoordinatorLostException">The coordinator cannot be reached.</exception>
     public async Task CheckpointWrittenAsync(long step, string directory, CancellationToken cancellationToken = default)
     {
-        await CallAsync("checkpoint-written", new CheckpointWritten(WorkerId, step, directory), CoordinatorJson.Default.CheckpointWritten, CoordinatorJson.Default.DirectiveAnswer, RetryFor, cancellationToken);
+        var written = new CheckpointWritten(WorkerId, step, directory);
+        await CallAsync(() => Post("checkpoint-written", written, CoordinatorJson.Default.CheckpointWritten), (_, _) => Task.FromResult(true), RetryFor, HeldTimeout, cancellationToken);
         Interlocked.Increment(ref _checkpointsConfirmed);
     }
 
+    /// <summary>Asks the key-value store of a generation; Get and Wait end when the key is there.</summary>
+    /// <exception cref="CoordinatorRefusedException">The generation is over.</exception>
+    /// <exception cref="CoordinatorLostException">The coordinator cannot be reached.</exception>
+    public Task<StoreAnswer> StoreAsync(StoreRequest request, CancellationToken cancellationToken = default) =>
+        PostAsync("store", request, CoordinatorJson.Default.StoreRequest, CoordinatorJson.Default.StoreAnswer, cancellationToken);
+
+    /// <summary>Names of the runs that the coordinator hosts.</summary>
+    /// <exception cref="CoordinatorRefusedException">The token is wrong.</exception>
+    /// <exception cref="CoordinatorLostException">The coordinator cannot be reached.</exception>
+    public Task<IReadOnlyList<string>> RunsAsync(CancellationToken cancellationToken = default) =>
+        CallAsync(() => new HttpRequestMessage(HttpMethod.Get, "/runs"), (content, token) => ReadAsync(content, CoordinatorJson.Default.IReadOnlyListString, token), RetryFor, HeldTimeout, cancellationToken);
+
+    /// <summary>The run's resolved configuration, as its file is.</summary>
+    /// <exception cref="CoordinatorRefusedException">The coordinator has no such run.</exception>
+    /// <exception cref="CoordinatorLostException">The coordinator cannot be reached.</exception>
+    public Task<byte[]> ConfigAsync(CancellationToken cancellationToken = default) => FileAsync("config", cancellationToken);
+
+    /// <summary>The manifest of the run's corpus, as its file is.</summary>
+    /// <exception cref="CoordinatorRefusedException">The coordinator has no such run.</exception>
+    /// <exception cref="CoordinatorLostException">The coordinator cannot be reached.</exception>
+    public Task<byte[]> ManifestAsync(CancellationToken cancellationToken = default) => FileAsync("manifest", cancellationToken);
+
     public void Dispose() => _http.Dispose();
 
-    internal async Task<Directive> HeartbeatAsync(Heartbeat heartbeat, TimeSpan retryFor, CancellationToken cancellationToken) =>
-        (await CallAsync("heartbeat", heartbeat, CoordinatorJson.Default.Heartbeat, CoordinatorJson.Default.DirectiveAnswer, retryFor, cancellationToken))!.Directive;
+    internal Task<HeartbeatAnswer> HeartbeatAsync(Heartbeat heartbeat, TimeSpan retryFor, CancellationToken cancellationToken) =>
+        CallAsync(() => Post("heartbeat", heartbeat, CoordinatorJson.Default.Heartbeat), (content, token) => ReadAsync(content, CoordinatorJson.Default.HeartbeatAnswer, token), retryFor, HeartbeatTimeout, cancellationToken);
 
-    private async Task<TAnswer?> CallAsync<TRequest, TAnswer>(string path, TRequest request, JsonTypeInfo<TRequest> requestType, JsonTypeInfo<TAnswer> answerType, TimeSpan retryFor, CancellationToken cancellationToken)
-        where TAnswer : class
+    private Task<byte[]> FileAsync(string name, CancellationToken cancellationToken) =>
+        CallAsync(() => new HttpRequestMessage(HttpMethod.Get, $"{_run}/{name}"), (content, token) => content.ReadAsByteArrayAsync(token), RetryFor, HeldTimeout, cancellationToken);
+
+    private Task<TAnswer> PostAsync<TRequest, TAnswer>(string path, TRequest request, JsonTypeInfo<TRequest> requestType, JsonTypeInfo<TAnswer> answerType, CancellationToken cancellationToken) =>
+        CallAsync(() => Post(path, request, requestType), (content, token) => ReadAsync(content, answerType, token), RetryFor, HeldTimeout, cancellationToken);
+
+    private HttpRequestMessage Post<T>(string path, T body, JsonTypeInfo<T> type) => new(HttpMethod.Post, $"{_run}/{path}") { Content = JsonContent.Create(body, type) };
+
+    private static async Task<T> ReadAsync<T>(HttpContent content, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
+        await content.ReadFromJsonAsync(type, cancellationToken) ?? throw new IOException("The answer is empty.");
+
+    private async Task<T> CallAsync<T>(Func<HttpRequestMessage> request, Func<HttpContent, CancellationToken, Task<T>> read, TimeSpan retryFor, TimeSpan timeout, CancellationToken cancellationToken)
     {
         long? failingSince = null;
         var pause = FirstPause;
@@ -109,9 +161,10 @@ public sealed class CoordinatorClient : IDisposable
         {
             try
             {
-                using var attempt = new CancellationTokenSource(AttemptTimeout, _time);
+                using var attempt = new CancellationTokenSource(timeout, _time);
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(attempt.Token, cancellationToken);
-                using var response = await _http.PostAsJsonAsync(path, request, requestType, either.Token);
+                using var message = request();
+                using var response = await _http.SendAsync(message, either.Token);
                 if (response.StatusCode == HttpStatusCode.Accepted)
                 {
                     failingSince = null;
@@ -125,14 +178,19 @@ public sealed class CoordinatorClient : IDisposable
                 }
 
                 response.EnsureSuccessStatusCode();
-                return response.StatusCode == HttpStatusCode.NoContent ? null : await response.Content.ReadFromJsonAsync(answerType, either.Token);
+                return await read(response.Content, either.Token);
             }
             catch (Exception error) when (error is HttpRequestException or IOException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
             {
+                if (CoordinatorConnection.Distrust(error) is { } distrust)
+                {
+                    throw new CoordinatorRefusedException($"The certificate of the coordinator at {Address} is not trusted: {distrust}");
+                }
+
                 failingSince ??= _time.GetTimestamp();
                 if (_time.GetElapsedTime(failingSince.Value) >= retryFor)
                 {
-                    throw new CoordinatorLostException($"The coordinator at {_http.BaseAddress!.GetLeftPart(UriPartial.Authority)} cannot be reached: {error.Message}", error);
+                    throw new CoordinatorLostException($"The coordinator at {Address} cannot be reached: {error.Message}", error);
                 }
             }
 
@@ -140,6 +198,8 @@ public sealed class CoordinatorClient : IDisposable
             pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
         }
     }
+
+    private string Address => _http.BaseAddress!.GetLeftPart(UriPartial.Authority);
 
     private static async Task<string> ReasonAsync(HttpResponseMessage response, CancellationToken cancellationToken) =>
         string.Equals(response.Content.Headers.ContentType?.MediaType, "application/json", StringComparison.Ordinal)

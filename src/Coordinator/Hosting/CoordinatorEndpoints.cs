@@ -11,7 +11,8 @@ namespace ClipTrain.Coordinator.Hosting;
 
 /// <summary>
 /// The coordinator over HTTP. Bodies are JSON. 401: no or a wrong token. 404: no such run or worker. 409: refused, with the
-/// reason. 202: the answer is not known yet, send the same request again.
+/// reason. 202: the answer is not known yet, send the same request again. 503: the coordinator is starting or stopping, try
+/// again.
 /// </summary>
 internal sealed class CoordinatorEndpoints(ConcurrentDictionary<string, HostedRun> runs, BearerToken token, bool readingIsFree, TimeProvider time, ILogger logger)
 {
@@ -20,18 +21,23 @@ internal sealed class CoordinatorEndpoints(ConcurrentDictionary<string, HostedRu
 
     public void Map(IEndpointRouteBuilder app)
     {
+        var status = WithRun(WriteStateAsync);
         app.MapGet("/health", (RequestDelegate)(context => context.Response.WriteAsync("ok")));
-        app.MapGet("/runs/{run}", With((context, run) => WriteAsync(context, StatusCodes.Status200OK, run.State, CoordinatorJson.Default.RunState), needsToken: !readingIsFree));
-        app.MapPost("/runs/{run}/join", Post(CoordinatorJson.Default.JoinRequest, body => new RunMessage.Join(body), body => (body.WorkerId, HeldCall.Join)));
-        app.MapPost("/runs/{run}/heartbeat", Post(CoordinatorJson.Default.Heartbeat, body => new RunMessage.Beat(body)));
-        app.MapPost("/runs/{run}/report", Post(CoordinatorJson.Default.WorkerReport, body => new RunMessage.Report(body), body => (body.WorkerId, HeldCall.Report)));
-        app.MapPost("/runs/{run}/checkpoint-written", Post(CoordinatorJson.Default.CheckpointWritten, body => new RunMessage.Checkpointed(body)));
-        app.MapPost("/runs/{run}/stop", Post(CoordinatorJson.Default.StopRequest, body => new RunMessage.StopRequested(body.By, body.AtOnce)));
-        app.MapPost("/runs/{run}/checkpoint", With((context, run) => AnswerAsync(context, run, new RunMessage.CheckpointRequested(), call: null), needsToken: true));
+        app.MapGet("/runs", WithToken(WriteNamesAsync));
+        app.MapGet("/runs/{run}", readingIsFree ? status : WithToken(status));
+        app.MapGet("/runs/{run}/config", WithToken(WithRun((context, run) => WriteFileAsync(context, run, run.Files?.Config))));
+        app.MapGet("/runs/{run}/manifest", WithToken(WithRun((context, run) => WriteFileAsync(context, run, run.Files?.Manifest))));
+        app.MapPost("/runs/{run}/join", Post(CoordinatorJson.Default.JoinRequest, (context, run, body) => AnswerAsync(context, run, new RunMessage.Join(body), (body.WorkerId, HeldCall.Join))));
+        app.MapPost("/runs/{run}/heartbeat", Post(CoordinatorJson.Default.Heartbeat, (context, run, body) => AnswerAsync(context, run, new RunMessage.Beat(body))));
+        app.MapPost("/runs/{run}/report", Post(CoordinatorJson.Default.WorkerReport, (context, run, body) => AnswerAsync(context, run, new RunMessage.Report(body), (body.WorkerId, HeldCall.Report))));
+        app.MapPost("/runs/{run}/checkpoint-written", Post(CoordinatorJson.Default.CheckpointWritten, (context, run, body) => AnswerAsync(context, run, new RunMessage.Checkpointed(body))));
+        app.MapPost("/runs/{run}/store", Post(CoordinatorJson.Default.StoreRequest, AskStoreAsync));
+        app.MapPost("/runs/{run}/stop", Post(CoordinatorJson.Default.StopRequest, (context, run, body) => AnswerAsync(context, run, new RunMessage.StopRequested(body.By, body.AtOnce))));
+        app.MapPost("/runs/{run}/checkpoint", WithToken(WithRun((context, run) => AnswerAsync(context, run, new RunMessage.CheckpointRequested()))));
     }
 
-    private RequestDelegate Post<T>(JsonTypeInfo<T> type, Func<T, RunMessage> message, Func<T, (string WorkerId, HeldCall Call)>? call = null) =>
-        With(async (context, run) =>
+    private RequestDelegate Post<T>(JsonTypeInfo<T> type, Func<HttpContext, HostedRun, T, Task> handle) =>
+        WithToken(WithRun(async (context, run) =>
         {
             T? body;
             try
@@ -50,22 +56,29 @@ internal sealed class CoordinatorEndpoints(ConcurrentDictionary<string, HostedRu
                 return;
             }
 
-            await AnswerAsync(context, run, message(body), call?.Invoke(body));
-        }, needsToken: true);
+            await handle(context, run, body);
+        }));
 
-    private RequestDelegate With(Func<HttpContext, HostedRun, Task> handle, bool needsToken) => async context =>
+    private RequestDelegate WithToken(RequestDelegate handle) => context =>
     {
-        if (needsToken && !token.IsOn(context.Request))
+        if (token.IsOn(context.Request))
         {
-            context.Response.Headers.WWWAuthenticate = "Bearer";
-            await WriteErrorAsync(context, StatusCodes.Status401Unauthorized, $"The request needs the run's token: Authorization: Bearer TOKEN, with the value of {WorkerEnvironment.TokenVariable}.");
-            return;
+            return handle(context);
         }
 
+        context.Response.Headers.WWWAuthenticate = "Bearer";
+        return WriteErrorAsync(context, StatusCodes.Status401Unauthorized, $"The request needs the run's token: Authorization: Bearer TOKEN, with the value of {WorkerEnvironment.TokenVariable}.");
+    };
+
+    private RequestDelegate WithRun(Func<HttpContext, HostedRun, Task> handle) => async context =>
+    {
         var name = (string)context.Request.RouteValues["run"]!;
         if (!runs.TryGetValue(name, out var run))
         {
-            await WriteErrorAsync(context, StatusCodes.Status404NotFound, $"This coordinator has no run {name}.");
+            // A coordinator that has just been started again listens before it has taken its run up.
+            await (runs.IsEmpty
+                ? WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, "This coordinator has no run yet.")
+                : WriteErrorAsync(context, StatusCodes.Status404NotFound, $"This coordinator has no run {name}."));
             return;
         }
 
@@ -73,20 +86,24 @@ internal sealed class CoordinatorEndpoints(ConcurrentDictionary<string, HostedRu
         {
             await handle(context, run);
         }
+        catch (RunClosedException closed)
+        {
+            await WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, closed.Message);
+        }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
             logger.LogDebug("{Path}: the client has gone.", context.Request.Path);
         }
     };
 
-    private async Task AnswerAsync(HttpContext context, HostedRun run, RunMessage message, (string WorkerId, HeldCall Call)? call)
+    private async Task AnswerAsync(HttpContext context, HostedRun run, RunMessage message, (string WorkerId, HeldCall Call)? call = null)
     {
         var (reply, later) = await run.SendAsync(message, call);
         if (later is not null)
         {
             try
             {
-                reply = await later.WaitAsync(HoldLimit, time, context.RequestAborted);
+                reply = await HoldAsync(context, later);
             }
             catch (TimeoutException)
             {
@@ -97,12 +114,50 @@ internal sealed class CoordinatorEndpoints(ConcurrentDictionary<string, HostedRu
 
         await (reply switch
         {
-            RunReply.Assigned assigned => WriteAsync(context, StatusCodes.Status200OK, assigned.Assignment, CoordinatorJson.Default.Assignment),
+            RunReply.Assigned assigned => WriteAsync(context, StatusCodes.Status200OK, new JoinAnswer(assigned.Assignment, Directive: null), CoordinatorJson.Default.JoinAnswer),
+            RunReply.Directed directed when message is RunMessage.Join => WriteAsync(context, StatusCodes.Status200OK, new JoinAnswer(Place: null, directed.Directive), CoordinatorJson.Default.JoinAnswer),
             RunReply.Directed directed => WriteAsync(context, StatusCodes.Status200OK, new DirectiveAnswer(directed.Directive), CoordinatorJson.Default.DirectiveAnswer),
+            RunReply.Beaten beaten => WriteAsync(context, StatusCodes.Status200OK, beaten.Answer, CoordinatorJson.Default.HeartbeatAnswer),
             RunReply.Refused { Kind: RefusalKind.UnknownWorker } refused => WriteErrorAsync(context, StatusCodes.Status404NotFound, refused.Reason),
             RunReply.Refused refused => WriteErrorAsync(context, StatusCodes.Status409Conflict, refused.Reason),
             _ => NoContent(context),
         });
+    }
+
+    private async Task AskStoreAsync(HttpContext context, HostedRun run, StoreRequest request)
+    {
+        try
+        {
+            await WriteAsync(context, StatusCodes.Status200OK, await HoldAsync(context, run.Store.AskAsync(request)), CoordinatorJson.Default.StoreAnswer);
+        }
+        catch (StoreRefusedException refused)
+        {
+            await WriteErrorAsync(context, StatusCodes.Status409Conflict, refused.Message);
+        }
+        catch (TimeoutException)
+        {
+            context.Response.StatusCode = StatusCodes.Status202Accepted;
+        }
+    }
+
+    private Task<T> HoldAsync<T>(HttpContext context, Task<T> answer) => answer.WaitAsync(HoldLimit, time, context.RequestAborted);
+
+    private Task WriteNamesAsync(HttpContext context) =>
+        WriteAsync(context, StatusCodes.Status200OK, [.. runs.Keys.Order(StringComparer.Ordinal)], CoordinatorJson.Default.IReadOnlyListString);
+
+    private static Task WriteStateAsync(HttpContext context, HostedRun run) =>
+        WriteAsync(context, StatusCodes.Status200OK, run.State, CoordinatorJson.Default.RunState);
+
+    private static async Task WriteFileAsync(HttpContext context, HostedRun run, byte[]? content)
+    {
+        if (content is null)
+        {
+            await WriteErrorAsync(context, StatusCodes.Status404NotFound, $"Run {run.State.Spec.RunId} has only workers that its coordinator starts.");
+            return;
+        }
+
+        context.Response.ContentType = "application/octet-stream";
+        await context.Response.Body.WriteAsync(content, context.RequestAborted);
     }
 
     private static Task NoContent(HttpContext context)

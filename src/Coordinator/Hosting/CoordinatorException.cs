@@ -1,6 +1,6 @@
 namespace ClipTrain.Coordinator.Hosting;
 
-/// <summary>The coordinator cannot be started as asked. The message says what to change.</summary>
+/// <summary>The coordinator, or the connection to it, cannot be set up as asked. The message says what to change.</summary>
 public sealed class CoordinatorStartException(string message, Exception? innerException = null) : Exception(message, innerException);
 
 /// <summary>The coordinator understood the request and refused it. The message is its reason.</summary>

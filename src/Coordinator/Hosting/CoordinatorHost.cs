@@ -1,12 +1,15 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using ClipTrain.Coordinator.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -46,7 +49,7 @@ public sealed class CoordinatorHost : IAsyncDisposable
         }
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(options.Address, options.Port));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(options.Address, options.Port, endpoint => Secure(endpoint, options.Certificate)));
         builder.Services.AddRoutingCore();
         // The program that hosts the coordinator handles Ctrl-C; the default lifetime would exit under its feet.
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
@@ -69,16 +72,30 @@ public sealed class CoordinatorHost : IAsyncDisposable
         return host;
     }
 
-    /// <summary>Takes a run in. Its workers can join from now on.</summary>
+    /// <summary>Takes a new run in. Its workers can join from now on.</summary>
     /// <param name="spec">What is fixed for the run.</param>
     /// <param name="resumedFrom">The checkpoint that the run starts from, if any.</param>
     /// <param name="observer">Gets metrics, status and warnings.</param>
     /// <param name="journal">Keeps the state.</param>
-    /// <param name="workers">Ends processes of this machine; null when all workers run elsewhere.</param>
-    public HostedRun AddRun(RunSpec spec, CheckpointMark? resumedFrom, IRunObserver observer, IRunJournal journal, IWorkerControl? workers)
+    /// <param name="ledger">Keeps generations and steps.</param>
+    /// <param name="workers">Starts and ends processes of this machine; null when all workers run elsewhere.</param>
+    /// <param name="files">Offered to workers on other machines, if any.</param>
+    public HostedRun AddRun(RunSpec spec, CheckpointMark? resumedFrom, IRunObserver observer, IRunJournal journal, IRunLedger ledger, IWorkerControl? workers, RunFilesOffer? files = null) =>
+        OpenRun(RunState.Create(spec, resumedFrom, _time.GetUtcNow()), observer, journal, ledger, workers, files);
+
+    /// <summary>
+    /// Takes a run up in a state that the journal of an earlier coordinator has kept: workers that still train go on, and
+    /// send the steps that the ledger lacks. A new state will do as well.
+    /// </summary>
+    public HostedRun OpenRun(RunState state, IRunObserver observer, IRunJournal journal, IRunLedger ledger, IWorkerControl? workers, RunFilesOffer? files = null)
     {
-        var run = new HostedRun(spec, resumedFrom, observer, journal, workers, _time, _logger);
-        return _runs.TryAdd(spec.RunId, run) ? run : throw new ArgumentException($"Run {spec.RunId} is hosted already.", nameof(spec));
+        var name = state.Spec.RunId;
+        if (_runs.ContainsKey(name))
+        {
+            throw new ArgumentException($"Run {name} is hosted already.", nameof(state));
+        }
+
+        return _runs[name] = new HostedRun(state, observer, journal, ledger, workers, files, _time, _logger);
     }
 
     public async ValueTask DisposeAsync()
@@ -91,6 +108,14 @@ public sealed class CoordinatorHost : IAsyncDisposable
 
         await _app.StopAsync().ConfigureAwait(false);
         await _app.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static void Secure(ListenOptions endpoint, X509Certificate2? certificate)
+    {
+        if (certificate is not null)
+        {
+            endpoint.UseHttps(new HttpsConnectionAdapterOptions { ServerCertificate = certificate });
+        }
     }
 
     private static Uri LocalAddress(WebApplication app)

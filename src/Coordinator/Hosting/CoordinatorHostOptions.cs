@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 
 namespace ClipTrain.Coordinator.Hosting;
 
@@ -12,4 +13,7 @@ public sealed record CoordinatorHostOptions
 
     /// <summary>The bearer token that requests must carry; on loopback a random one is made when there is none.</summary>
     public string? Token { get; init; }
+
+    /// <summary>With its private key: the coordinator is reached by https alone. Null: by http, whose token anyone on the way can read.</summary>
+    public X509Certificate2? Certificate { get; init; }
 }

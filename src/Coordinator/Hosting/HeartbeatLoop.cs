@@ -2,60 +2,87 @@ using ClipTrain.Coordinator.Core;
 
 namespace ClipTrain.Coordinator.Hosting;
 
-/// <summary>What a heartbeat carries. Metrics and warnings are those since the last call: the loop keeps them until they are delivered.</summary>
-public sealed record WorkerProgress(long CommittedStep, IReadOnlyList<StepMetrics> Metrics, IReadOnlyList<string> Warnings);
+/// <summary>
+/// What a heartbeat carries. Records are those that the coordinator has not acknowledged: told again and again until it has.
+/// Warnings are those since the last call: the loop keeps them until they are delivered.
+/// </summary>
+public sealed record WorkerProgress(long CommittedStep, IReadOnlyList<StepRecord> Records, IReadOnlyList<string> Warnings);
 
-/// <summary>Sends heartbeats in the background and holds the coordinator's latest directive.</summary>
+/// <summary>
+/// Sends heartbeats in the background, from a worker's start to its end and through all generations, and holds the
+/// coordinator's latest directive for the generation that the worker is in.
+/// </summary>
 public sealed class HeartbeatLoop : IAsyncDisposable
 {
     private readonly CoordinatorClient _client;
-    private readonly int _generation;
+    private readonly string _incarnation;
     private readonly TimeSpan _interval;
     private readonly TimeSpan _loseAfter;
     private readonly Func<WorkerProgress> _progress;
+    private readonly Action<long> _acknowledge;
     private readonly CancellationTokenSource _closing = new();
     private readonly CancellationTokenSource _lost = new();
     private readonly SemaphoreSlim _sending = new(1);
-    private readonly List<StepMetrics> _metrics = [];
     private readonly List<string> _warnings = [];
     private readonly Lock _lock = new();
     private readonly Task _loop;
+    private CancellationTokenSource _broken = new();
+    private int _generation;
     private Directive _latest = Directive.Continue;
     private int? _takenAt;
     private long? _failingSince;
 
-    private HeartbeatLoop(CoordinatorClient client, int generation, TimeSpan interval, TimeSpan loseAfter, Func<WorkerProgress> progress)
+    private HeartbeatLoop(CoordinatorClient client, string incarnation, TimeSpan interval, Func<WorkerProgress> progress, Action<long> acknowledge, TimeSpan loseAfter)
     {
         _client = client;
-        _generation = generation;
+        _incarnation = incarnation;
         _interval = interval;
-        _loseAfter = loseAfter;
         _progress = progress;
+        _acknowledge = acknowledge;
+        _loseAfter = loseAfter;
         CoordinatorLost = _lost.Token;
         _loop = Task.Run(BeatAsync);
     }
 
     /// <summary>
     /// Cancelled when the coordinator refuses this worker or has not been reached for a bounded time. Nobody will tell this
-    /// worker to end any more: it must exit by itself.
+    /// worker to end any more: it must stop by itself.
     /// </summary>
     public CancellationToken CoordinatorLost { get; }
 
     /// <summary>Why the coordinator counts as lost; null while it does not.</summary>
     public Exception? LossReason { get; private set; }
 
-    /// <summary>Sends the first heartbeat at once and then one every interval.</summary>
+    /// <summary>Sends the first heartbeat at once, as of a worker in no generation, and then one every interval.</summary>
     /// <param name="client">The connection.</param>
-    /// <param name="generation">The generation of the worker's assignment.</param>
+    /// <param name="incarnation">That of the worker's joins.</param>
     /// <param name="interval">A small part of the lease, such as a tenth.</param>
     /// <param name="progress">Called for each heartbeat, never by two threads at once.</param>
+    /// <param name="acknowledge">Gets the last step whose record is safe, and which need not be told again.</param>
     /// <param name="loseAfter">How long the coordinator may be out of reach; by default the client's <see cref="CoordinatorClient.RetryFor"/>.</param>
-    public static HeartbeatLoop Start(CoordinatorClient client, int generation, TimeSpan interval, Func<WorkerProgress> progress, TimeSpan? loseAfter = null) =>
-        new(client, generation, interval, loseAfter ?? client.RetryFor, progress);
+    public static HeartbeatLoop Start(CoordinatorClient client, string incarnation, TimeSpan interval, Func<WorkerProgress> progress, Action<long> acknowledge, TimeSpan? loseAfter = null) =>
+        new(client, incarnation, interval, progress, acknowledge, loseAfter ?? client.RetryFor);
 
     /// <summary>
-    /// What to do now: the answer to the last heartbeat. Only a Checkpoint is handed out once a request, though the
-    /// coordinator repeats it until the checkpoint is written.
+    /// The worker has a place in a generation. Answers to heartbeats of an earlier one mean nothing from now on. Progress must
+    /// be that of the new generation already.
+    /// </summary>
+    /// <returns>Cancelled when the generation is over for this worker, which then must give up the collective under way and join again.</returns>
+    public CancellationToken Enter(int generation)
+    {
+        lock (_lock)
+        {
+            _generation = generation;
+            _latest = Directive.Continue;
+            _takenAt = null;
+            _broken = new CancellationTokenSource();
+            return _broken.Token;
+        }
+    }
+
+    /// <summary>
+    /// What to do now: the answer to the last heartbeat of the generation. Only a Checkpoint is handed out once a request,
+    /// though the coordinator repeats it until the checkpoint is written.
     /// </summary>
     public Directive TakeDirective()
     {
@@ -76,7 +103,7 @@ public sealed class HeartbeatLoop : IAsyncDisposable
         }
     }
 
-    /// <summary>Delivers what is pending now, such as the metrics of the last step before the final report.</summary>
+    /// <summary>Delivers what is pending now, such as the record of the last step before the final report.</summary>
     /// <exception cref="CoordinatorLostException">It could not be delivered.</exception>
     /// <exception cref="CoordinatorRefusedException">The coordinator does not take it.</exception>
     public Task FlushAsync(CancellationToken cancellationToken = default) => SendAsync(_client.RetryFor, cancellationToken);
@@ -140,26 +167,44 @@ public sealed class HeartbeatLoop : IAsyncDisposable
         await _sending.WaitAsync(cancellationToken);
         try
         {
+            // The generation first: one that is newer than the progress would be told of steps that it has not done.
+            var generation = Volatile.Read(ref _generation);
             var progress = _progress();
-            _metrics.AddRange(progress.Metrics);
             _warnings.AddRange(progress.Warnings);
             var confirmed = _client.CheckpointsConfirmed;
-            var directive = await _client.HeartbeatAsync(new Heartbeat(_client.WorkerId, _generation, progress.CommittedStep, [.. _metrics], [.. _warnings]), retryFor, cancellationToken);
-            _metrics.Clear();
+            var answer = await _client.HeartbeatAsync(new Heartbeat(_client.WorkerId, _incarnation, generation, progress.CommittedStep, progress.Records, [.. _warnings]), retryFor, cancellationToken);
             _warnings.Clear();
-            lock (_lock)
-            {
-                _latest = directive;
-                // A request that outlives a written checkpoint is a new one.
-                if (directive != Directive.Checkpoint || confirmed > _takenAt)
-                {
-                    _takenAt = null;
-                }
-            }
+            await TakeAsync(answer, confirmed);
         }
         finally
         {
             _sending.Release();
         }
+    }
+
+    private Task TakeAsync(HeartbeatAnswer answer, int confirmed)
+    {
+        CancellationTokenSource broken;
+        lock (_lock)
+        {
+            if (answer.Generation != _generation)
+            {
+                return Task.CompletedTask;
+            }
+
+            _latest = answer.Directive;
+
+            // A request that outlives a written checkpoint is a new one.
+            if (answer.Directive != Directive.Checkpoint || confirmed > _takenAt)
+            {
+                _takenAt = null;
+            }
+
+            _acknowledge(answer.RecordedStep);
+            broken = _broken;
+        }
+
+        // Whatever a worker of a generation that is over is told, it is told when it joins again.
+        return answer.Directive >= Directive.Rejoin ? broken.CancelAsync() : Task.CompletedTask;
     }
 }

@@ -17,23 +17,36 @@ public sealed class HostedRun : IAsyncDisposable
     private readonly TaskCompletionSource<RunOutcome> _outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _closing = new();
     private readonly IRunJournal _journal;
+    private readonly RecordKeeper _records;
     private readonly IWorkerControl? _workers;
     private readonly ILogger _logger;
+    private readonly TimeProvider _time;
     private readonly SteadyClock _clock;
     private readonly Task _turns;
     private readonly Task _ticks;
     private RunState _state;
+    private long _lastMessage;
 
-    internal HostedRun(RunSpec spec, CheckpointMark? resumedFrom, IRunObserver observer, IRunJournal journal, IWorkerControl? workers, TimeProvider time, ILogger logger)
+    /// <summary>Takes a run up in a state that a journal has kept, or that is new.</summary>
+    internal HostedRun(RunState state, IRunObserver observer, IRunJournal journal, IRunLedger ledger, IWorkerControl? workers, RunFilesOffer? files, TimeProvider time, ILogger logger)
     {
+        _time = time;
         _clock = new SteadyClock(time);
+        _lastMessage = time.GetTimestamp();
         Observer = new GuardedObserver(observer, logger);
+        Files = files;
         _journal = journal;
         _workers = workers;
         _logger = logger;
-        _state = RunState.Create(spec, resumedFrom, _clock.Now);
+        _state = state;
+
+        // A run that goes on from a checkpoint has not undone yet what the ledger says of later steps.
+        var recorded = state.Place is null ? state.RecordedStep : ledger.RecordedStep;
+        _records = new RecordKeeper(ledger, Observer, recorded);
+        var restarted = new Entry(new RunMessage.CoordinatorRestarted(recorded) { RecordedGeneration = RecordedGeneration(state, ledger) }, Call: null);
+        _channel.Writer.TryWrite(restarted);
         _turns = Task.Run(TakeTurnsAsync);
-        _ticks = TickAsync(TimeSpan.FromTicks(Math.Min(LongestTick.Ticks, spec.Timeouts.Heartbeat.Ticks / 4)), time);
+        _ticks = TickAsync(TimeSpan.FromTicks(Math.Min(LongestTick.Ticks, state.Spec.Timeouts.Heartbeat.Ticks / 4)));
     }
 
     /// <summary>The state after the last turn.</summary>
@@ -42,8 +55,15 @@ public sealed class HostedRun : IAsyncDisposable
     /// <summary>How the run ended. Faults only by a defect of the coordinator itself.</summary>
     public Task<RunOutcome> Outcome => _outcome.Task;
 
+    /// <summary>How long no worker has said anything: after the end of the run, whether all have heard of it and gone.</summary>
+    public TimeSpan SinceLastMessage => _time.GetElapsedTime(Volatile.Read(ref _lastMessage));
+
     /// <summary>The run's observer; whoever else tells it something does so here, so that calls come one at a time.</summary>
     internal IRunObserver Observer { get; }
+
+    internal RunFilesOffer? Files { get; }
+
+    internal RendezvousStore Store { get; } = new();
 
     /// <summary>Asks for a stop at a checkpoint, or at once and without one.</summary>
     public Task RequestStopAsync(string by, bool atOnce = false) => SendAsync(new RunMessage.StopRequested(by, atOnce));
@@ -51,12 +71,20 @@ public sealed class HostedRun : IAsyncDisposable
     public Task RequestCheckpointAsync() => SendAsync(new RunMessage.CheckpointRequested());
 
     /// <summary>Takes a turn. The second task is there when the answer is held, and ends when the answer is known.</summary>
+    /// <exception cref="RunClosedException">The run is not hosted here any more, though it has not ended; also from the second task.</exception>
     internal async Task<(RunReply Reply, Task<RunReply>? Later)> SendAsync(RunMessage message, (string WorkerId, HeldCall Call)? call = null)
     {
+        if (message is RunMessage.Join or RunMessage.Beat or RunMessage.Report or RunMessage.Checkpointed)
+        {
+            Volatile.Write(ref _lastMessage, _time.GetTimestamp());
+        }
+
         var entry = new Entry(message, call);
         if (!_channel.Writer.TryWrite(entry))
         {
-            return (new RunReply.Refused(RefusalKind.WrongPhase, $"Run {State.Spec.RunId} is closed."), null);
+            return State.EndText is { } end
+                ? (new RunReply.Refused(RefusalKind.WrongPhase, end), null)
+                : throw new RunClosedException(State.Spec.RunId);
         }
 
         return await entry.Answer.Task.ConfigureAwait(false);
@@ -70,15 +98,21 @@ public sealed class HostedRun : IAsyncDisposable
         await _turns.ConfigureAwait(false);
         foreach (var pending in _held.Values)
         {
-            pending.TrySetResult(new RunReply.Refused(RefusalKind.WrongPhase, $"Run {State.Spec.RunId} is closed."));
+            pending.TrySetException(new RunClosedException(State.Spec.RunId));
         }
 
+        _held.Clear();
+        Store.CloseAllBut(generation: null);
         _outcome.TrySetCanceled();
     }
 
-    private async Task TickAsync(TimeSpan interval, TimeProvider time)
+    /// <summary>The last generation that both ledger and state know: the ledger may hold the generations of an earlier start of the run.</summary>
+    private static int RecordedGeneration(RunState state, IRunLedger ledger) =>
+        ledger.LastGeneration is { } last && last.Generation == state.Generation && last.StartStep == state.Place?.StartStep ? state.Generation : state.Generation - 1;
+
+    private async Task TickAsync(TimeSpan interval)
     {
-        using var timer = new PeriodicTimer(interval, time);
+        using var timer = new PeriodicTimer(interval, _time);
         while (await timer.WaitForNextTickAsync(_closing.Token).ConfigureAwait(false))
         {
             await SendAsync(new RunMessage.Tick()).ConfigureAwait(false);
@@ -87,7 +121,6 @@ public sealed class HostedRun : IAsyncDisposable
 
     private async Task TakeTurnsAsync()
     {
-        await DoAsync(new RunEffect.PersistState()).ConfigureAwait(false);
         await foreach (var entry in _channel.Reader.ReadAllAsync().ConfigureAwait(false))
         {
             try
@@ -107,23 +140,30 @@ public sealed class HostedRun : IAsyncDisposable
     {
         var result = RunMachine.Handle(State, entry.Message, _clock.Now);
         Volatile.Write(ref _state, result.State);
+        Store.CloseAllBut(result.State.Phase == RunPhase.Running ? result.State.Generation : null);
         foreach (var effect in result.Effects)
         {
             await DoAsync(effect).ConfigureAwait(false);
         }
 
-        if (result.Reply is not RunReply.Held || entry.Call is not { } call)
+        await _records.FlushAsync().ConfigureAwait(false);
+        return result.Reply switch
         {
-            return (result.Reply, null);
-        }
+            RunReply.Held when entry.Call is { } call => (result.Reply, Hold(call)),
+            RunReply.Beaten beaten => (new RunReply.Beaten(beaten.Answer with { RecordedStep = _records.Safe(beaten.Answer.RecordedStep) }), null),
+            var reply => (reply, null),
+        };
+    }
 
+    private Task<RunReply> Hold((string WorkerId, HeldCall Call) call)
+    {
         if (!_held.TryGetValue(call, out var pending))
         {
             pending = new TaskCompletionSource<RunReply>(TaskCreationOptions.RunContinuationsAsynchronously);
             _held.Add(call, pending);
         }
 
-        return (result.Reply, pending.Task);
+        return pending.Task;
     }
 
     private async Task DoAsync(RunEffect effect)
@@ -136,14 +176,21 @@ public sealed class HostedRun : IAsyncDisposable
             case RunEffect.PublishStatus:
                 Observer.OnStatus(State);
                 break;
-            case RunEffect.PublishMetrics publish:
-                Observer.OnMetrics(publish.Metrics);
-                break;
             case RunEffect.PublishWarning publish:
                 Observer.OnWarning(publish.Text);
                 break;
+            case RunEffect.RecordGeneration record:
+                await _records.RecordAsync(record.Record).ConfigureAwait(false);
+                Store.Open(record.Record.Generation);
+                break;
+            case RunEffect.RecordSteps record:
+                await _records.RecordAsync(record.Records).ConfigureAwait(false);
+                break;
             case RunEffect.Answer answer when _held.Remove((answer.WorkerId, answer.Call), out var pending):
                 pending.SetResult(answer.Reply);
+                break;
+            case RunEffect.StartWorker start:
+                _workers?.Start(start.WorkerId);
                 break;
             case RunEffect.KillWorker kill:
                 _workers?.Kill(kill.WorkerId);
@@ -175,3 +222,6 @@ public sealed class HostedRun : IAsyncDisposable
         public TaskCompletionSource<(RunReply Reply, Task<RunReply>? Later)> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }
+
+/// <summary>The run has not ended, but this coordinator hosts it no more: another may, after a restart.</summary>
+internal sealed class RunClosedException(string runId) : Exception($"The coordinator of run {runId} is being shut down.");

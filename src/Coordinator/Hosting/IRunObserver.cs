@@ -11,7 +11,7 @@ public interface IRunObserver
     /// <summary>The phase, the members, the last checkpoint or the failures have changed.</summary>
     void OnStatus(RunState state);
 
-    /// <summary>New steps, in order, each once.</summary>
+    /// <summary>New steps, in order, each once: a step that is done again after a return to a checkpoint is not told of again.</summary>
     void OnMetrics(IReadOnlyList<StepMetrics> metrics);
 
     void OnWarning(string text);
@@ -19,11 +19,10 @@ public interface IRunObserver
     void OnWorkerLine(WorkerLine line);
 }
 
-/// <summary>A line that a worker process printed; as text it is prefixed with the rank, "[rank 1] …".</summary>
-/// <param name="Rank">The worker's rank, which is its slot.</param>
+/// <summary>A line that a worker process of this machine printed; as text it is prefixed with the worker, "[worker-1] …".</summary>
 /// <param name="IsError">Whether it came from standard error.</param>
 /// <param name="Text">The line without its end.</param>
-public sealed record WorkerLine(int Rank, bool IsError, string Text)
+public sealed record WorkerLine(string WorkerId, bool IsError, string Text)
 {
-    public override string ToString() => $"[rank {Rank}] {Text}";
+    public override string ToString() => $"[{WorkerId}] {Text}";
 }

@@ -1,8 +1,11 @@
 namespace ClipTrain.Coordinator.Hosting;
 
-/// <summary>Power over worker processes. Workers that run elsewhere are simply not known to it.</summary>
+/// <summary>Power over worker processes of this machine. Workers that run elsewhere are simply not known to it.</summary>
 public interface IWorkerControl
 {
+    /// <summary>Starts a worker; an earlier process of that name must have ended.</summary>
+    void Start(string workerId);
+
     /// <summary>Ends the process at once.</summary>
     void Kill(string workerId);
 

@@ -8,29 +8,22 @@ namespace ClipTrain.Coordinator.Hosting;
 /// <summary>All that a run on this machine needs.</summary>
 public sealed record LocalRunOptions
 {
-    /// <summary>The run's name, as in <c>cliptrain resume RUN</c>.</summary>
-    public required string RunId { get; init; }
+    /// <summary>What is fixed for the run; <see cref="RunSpec.LocalWorkers"/> processes are started.</summary>
+    public required RunSpec Spec { get; init; }
 
-    /// <summary>An existing directory; state.json is kept in it.</summary>
-    public required string RunDirectory { get; init; }
+    public required IRunJournal Journal { get; init; }
 
-    public required int Workers { get; init; }
-
-    public required string CodeVersion { get; init; }
-
-    public required string ConfigHash { get; init; }
-
-    /// <summary>How the worker in a slot is started.</summary>
-    public required Func<int, WorkerLaunch> Launch { get; init; }
+    public required IRunLedger Ledger { get; init; }
 
     public required IRunObserver Observer { get; init; }
+
+    /// <summary>How the worker of an id is started, for the first time or again.</summary>
+    public required Func<string, WorkerLaunch> Launch { get; init; }
 
     /// <summary>The checkpoint that the run starts from, if any.</summary>
     public CheckpointMark? ResumedFrom { get; init; }
 
     public CoordinatorHostOptions Host { get; init; } = new();
-
-    public RunTimeouts Timeouts { get; init; } = new();
 
     /// <summary>How long a worker may take to exit when its part is done, before it gets SIGTERM and then SIGKILL.</summary>
     public TimeSpan ExitGrace { get; init; } = TimeSpan.FromSeconds(30);
@@ -41,32 +34,25 @@ public sealed record LocalRunOptions
 }
 
 /// <summary>
-/// A run on this machine from start to end: the coordinator, the store and the worker processes.
+/// A run on this machine from start to end: the coordinator and the worker processes, which are started again when they crash.
 /// <code>
+/// using var ledger = FileRunLedger.Open(Path.Combine(runDirectory, "ledger.jsonl"));
 /// var run = new LocalRun(new LocalRunOptions
 /// {
-///     RunId = options.Name,
-///     RunDirectory = runDirectory,
-///     Workers = options.Cluster.Workers,
-///     CodeVersion = version,
-///     ConfigHash = hash,
+///     Spec = new RunSpec(options.Name, workers, version, configHash, corpusHash) { LocalWorkers = workers, ResumeAs = runDirectory },
+///     Journal = new FileRunJournal(Path.Combine(runDirectory, "journal.jsonl")),
+///     Ledger = ledger,
+///     Observer = observer,
 ///     ResumedFrom = checkpoint is null ? null : new CheckpointMark(checkpoint.Step, checkpoint.Directory),
 ///     Host = new CoordinatorHostOptions { Port = options.Cluster.Port },
-///     Timeouts = new RunTimeouts { Heartbeat = heartbeat, Survivors = collective + TimeSpan.FromSeconds(30) },
-///     Observer = observer,
-///     Launch = slot => new WorkerLaunch("dotnet", [program, "worker", "--config", resolvedConfig])
+///     Launch = workerId => new WorkerLaunch("dotnet", [program, "worker", runDirectory])
 ///     {
 ///         Environment = new Dictionary&lt;string, string> { ["OMP_NUM_THREADS"] = "2" },
 ///     },
 /// });
 /// using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => { context.Cancel = true; run.RequestStop("Ctrl-C"); });
 /// using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => { context.Cancel = true; run.RequestStop("SIGTERM"); });
-/// RunOutcome outcome;
-/// await using (var store = new TcpStoreRendezvous())
-/// {
-///     outcome = await run.RunAsync(store);   // CoordinatorStartException: its message is for the user
-/// }
-///
+/// var outcome = await run.RunAsync();   // CoordinatorStartException: its message is for the user
 /// Console.Error.WriteLine(outcome.Message);
 /// return outcome.Kind == OutcomeKind.Failed ? 1 : 0;
 /// </code>
@@ -82,21 +68,23 @@ public sealed class LocalRun(LocalRunOptions options)
     /// Runs to the end; when this returns, no worker process is left. Cancelling is for emergencies: workers are killed and
     /// nothing is saved.
     /// </summary>
-    /// <param name="rendezvous">The store, not started yet; the caller disposes it.</param>
     /// <param name="cancellationToken">Ends the run without a checkpoint.</param>
     /// <exception cref="CoordinatorStartException">The coordinator cannot listen as asked.</exception>
-    public async Task<RunOutcome> RunAsync(IRendezvous rendezvous, CancellationToken cancellationToken = default)
+    public async Task<RunOutcome> RunAsync(CancellationToken cancellationToken = default)
     {
-        var (storeHost, storePort) = await rendezvous.StartAsync(cancellationToken);
         await using var host = await CoordinatorHost.StartAsync(options.Host, options.Time, options.Loggers, cancellationToken);
-        var spec = new RunSpec(options.RunId, options.Workers, options.CodeVersion, options.ConfigHash, storeHost, storePort) { Timeouts = options.Timeouts, ResumeAs = options.RunDirectory };
         HostedRun? hosted = null;
-        await using var workers = new LocalWorkers(line => hosted!.Observer.OnWorkerLine(line), exited => hosted!.SendAsync(exited), options.ExitGrace, options.Time);
-        hosted = host.AddRun(spec, options.ResumedFrom, options.Observer, new FileRunJournal(Path.Combine(options.RunDirectory, "state.json")), workers);
+        await using var workers = new LocalWorkers(
+            workerId => (options.Launch(workerId), new WorkerEnvironment(host.Address, host.Token, options.Spec.RunId, workerId)),
+            line => hosted!.Observer.OnWorkerLine(line),
+            exited => hosted!.SendAsync(exited),
+            options.ExitGrace,
+            options.Time);
+        hosted = host.AddRun(options.Spec, options.ResumedFrom, options.Observer, options.Journal, options.Ledger, workers);
         Attach(hosted);
-        for (var slot = 0; slot < options.Workers && !hosted.Outcome.IsCompleted; slot++)
+        for (var slot = 0; slot < options.Spec.LocalWorkers && !hosted.Outcome.IsCompleted; slot++)
         {
-            workers.Start(slot, options.Launch(slot), new WorkerEnvironment(host.Address, host.Token, options.RunId, WorkerIds.ForSlot(slot)));
+            workers.Start(WorkerIds.ForSlot(slot));
         }
 
         var outcome = await hosted.Outcome.WaitAsync(cancellationToken);

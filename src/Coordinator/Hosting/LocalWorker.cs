@@ -17,15 +17,15 @@ internal sealed class LocalWorker : IDisposable
     private readonly Lock _lock = new();
     private Task? _dismissal;
 
-    private LocalWorker(Process process, int slot, Action<WorkerLine> onLine, TimeProvider time)
+    private LocalWorker(Process process, string workerId, Action<WorkerLine> onLine, TimeProvider time)
     {
         _process = process;
         _time = time;
-        var output = ReadAsync(process.StandardOutput, line => onLine(new WorkerLine(slot, IsError: false, line)));
+        var output = ReadAsync(process.StandardOutput, line => onLine(new WorkerLine(workerId, IsError: false, line)));
         var errors = ReadAsync(process.StandardError, line =>
         {
             _errors.Add(line);
-            onLine(new WorkerLine(slot, IsError: true, line));
+            onLine(new WorkerLine(workerId, IsError: true, line));
         });
         Exit = WaitAsync(Task.WhenAll(output, errors));
     }
@@ -34,7 +34,7 @@ internal sealed class LocalWorker : IDisposable
     public Task<WorkerExit> Exit { get; }
 
     /// <exception cref="System.ComponentModel.Win32Exception">The program cannot be started.</exception>
-    public static LocalWorker Start(WorkerLaunch launch, WorkerEnvironment identity, int slot, Action<WorkerLine> onLine, TimeProvider time)
+    public static LocalWorker Start(WorkerLaunch launch, WorkerEnvironment identity, Action<WorkerLine> onLine, TimeProvider time)
     {
         var start = new ProcessStartInfo(launch.FileName, launch.Arguments)
         {
@@ -50,7 +50,7 @@ internal sealed class LocalWorker : IDisposable
         }
 
         identity.WriteTo(start.Environment);
-        return new LocalWorker(Process.Start(start)!, slot, onLine, time);
+        return new LocalWorker(Process.Start(start)!, identity.WorkerId, onLine, time);
     }
 
     public void Kill()

@@ -4,11 +4,12 @@ using ClipTrain.Coordinator.Core;
 namespace ClipTrain.Coordinator.Hosting;
 
 /// <summary>The worker processes of this machine. None outlives this object, nor, by <see cref="ParentWatch"/>, this process.</summary>
+/// <param name="launchOf">How a worker is started, and who it is.</param>
 /// <param name="onLine">Gets every line that a worker prints, from several threads.</param>
 /// <param name="onExit">Gets every exit, in full, after the last line.</param>
 /// <param name="grace">How long a worker that should end may take to do so by itself.</param>
 /// <param name="time">Measures the grace time.</param>
-public sealed class LocalWorkers(Action<WorkerLine> onLine, Func<RunMessage.WorkerExited, Task> onExit, TimeSpan grace, TimeProvider time) : IWorkerControl, IAsyncDisposable
+public sealed class LocalWorkers(Func<string, (WorkerLaunch Launch, WorkerEnvironment Identity)> launchOf, Action<WorkerLine> onLine, Func<RunMessage.WorkerExited, Task> onExit, TimeSpan grace, TimeProvider time) : IWorkerControl, IAsyncDisposable
 {
     private const int CannotStart = 127;
     private static readonly TimeSpan TermGrace = TimeSpan.FromSeconds(5);
@@ -18,8 +19,12 @@ public sealed class LocalWorkers(Action<WorkerLine> onLine, Func<RunMessage.Work
     private readonly Lock _lock = new();
     private bool _closed;
 
-    /// <summary>Starts a worker. One that cannot be started shows as one that exited with code 127, the reason as its last line.</summary>
-    public void Start(int slot, WorkerLaunch launch, WorkerEnvironment identity)
+    /// <summary>
+    /// Starts a worker, again if an earlier process of that name has ended. One that cannot be started shows as one that
+    /// exited with code 127, the reason as its last line.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The earlier process has not ended.</exception>
+    public void Start(string workerId)
     {
         lock (_lock)
         {
@@ -28,15 +33,17 @@ public sealed class LocalWorkers(Action<WorkerLine> onLine, Func<RunMessage.Work
                 return;
             }
 
+            Forget(workerId);
+            var (launch, identity) = launchOf(workerId);
             try
             {
-                var worker = LocalWorker.Start(launch, identity, slot, onLine, time);
-                _workers.Add(identity.WorkerId, worker);
-                _exits.Add(TellExitAsync(identity.WorkerId, worker.Exit));
+                var worker = LocalWorker.Start(launch, identity, onLine, time);
+                _workers.Add(workerId, worker);
+                _exits.Add(TellExitAsync(workerId, worker.Exit));
             }
             catch (Win32Exception error)
             {
-                _exits.Add(onExit(new RunMessage.WorkerExited(identity.WorkerId, CannotStart, [error.Message])));
+                _exits.Add(onExit(new RunMessage.WorkerExited(workerId, CannotStart, [error.Message])));
             }
         }
     }
@@ -79,6 +86,23 @@ public sealed class LocalWorkers(Action<WorkerLine> onLine, Func<RunMessage.Work
         }
 
         _workers.Clear();
+    }
+
+    private void Forget(string workerId)
+    {
+        _exits.RemoveAll(exit => exit.IsCompletedSuccessfully);
+        if (!_workers.TryGetValue(workerId, out var earlier))
+        {
+            return;
+        }
+
+        if (!earlier.Exit.IsCompleted)
+        {
+            throw new InvalidOperationException($"The process of {workerId} has not ended.");
+        }
+
+        earlier.Dispose();
+        _workers.Remove(workerId);
     }
 
     private IReadOnlyList<LocalWorker> Close()

@@ -4,23 +4,36 @@ namespace ClipTrain.Coordinator.Tests.Core;
 
 public sealed class EndingTests
 {
+    private static readonly RunReply Continue = new RunReply.Directed(Directive.Continue);
+    private static readonly RunReply Rejoin = new RunReply.Directed(Directive.Rejoin);
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(4)]
-    public void A_run_is_completed_when_all_workers_have_completed(int worldSize)
+    public void A_run_is_completed_when_all_workers_have_completed_and_all_are_answered_then(int world)
     {
-        var run = new RunScript(worldSize).Form();
+        var run = new RunScript(world).Form();
         run.Written(0, 100);
-        for (var slot = 0; slot < worldSize; slot++)
+        for (var slot = 0; slot < world - 1; slot++)
         {
+            Assert.IsType<RunReply.Held>(run.Report(slot, WorkerOutcome.Completed, 100));
+            Assert.IsType<RunReply.Held>(run.Report(slot, WorkerOutcome.Completed, 100));
+            Assert.Equal(Directive.Continue, run.DirectiveOf(slot, 100));
             Assert.Null(run.Outcome);
-            Assert.Equal(new RunReply.Directed(Directive.Continue), run.Report(slot, WorkerOutcome.Completed, 100));
+        }
+
+        Assert.Equal(Continue, run.Report(world - 1, WorkerOutcome.Completed, 100));
+        Assert.Equal(RunPhase.Completed, run.State.Phase);
+        Assert.Equal(new RunOutcome(OutcomeKind.Completed, "completed at step 100", new CheckpointMark(100, "checkpoints/step-100")), run.Outcome);
+        for (var slot = 0; slot < world; slot++)
+        {
+            Assert.Equal(Continue, run.AnswerTo(slot, HeldCall.Report));
+            Assert.Equal(Continue, run.Report(slot, WorkerOutcome.Completed, 100));
             run.Exit(slot, 0);
         }
 
-        Assert.Equal(RunPhase.Completed, run.State.Phase);
-        Assert.Equal(new RunOutcome(OutcomeKind.Completed, "completed at step 100", new CheckpointMark(100, "checkpoints/step-100")), run.Outcome);
+        Assert.Empty(run.Warnings);
     }
 
     [Fact]
@@ -28,11 +41,44 @@ public sealed class EndingTests
     {
         var run = new RunScript(2).Form();
         run.Report(0, WorkerOutcome.Completed, 100);
-        run.Exit(0, 139);
         run.Report(1, WorkerOutcome.Completed, 100);
+        run.Exit(0, 139);
 
-        Assert.Equal(OutcomeKind.Completed, run.Outcome!.Kind);
-        Assert.Equal("rank 0 (worker-0) crashed (SIGSEGV, a segmentation fault), after it had completed", Assert.Single(run.Effects.OfType<RunEffect.PublishWarning>()).Text);
+        Assert.Equal("rank 0 (worker-0) crashed (SIGSEGV, a segmentation fault), after it had completed", Assert.Single(run.Warnings));
+    }
+
+    public static TheoryData<int, WorkerOutcome> EarlyLosses => new() { { 0, WorkerOutcome.Completed }, { 1, WorkerOutcome.Completed }, { 0, WorkerOutcome.Stopped }, { 1, WorkerOutcome.Stopped } };
+
+    [Theory]
+    [MemberData(nameof(EarlyLosses))]
+    public void When_the_last_checkpoint_is_written_the_run_ends_without_those_who_have_not_reported(int lost, WorkerOutcome outcome)
+    {
+        var run = new RunScript(3).Form();
+        run.Written(0, 100);
+        run.Report(0, outcome, 100);
+        run.Exit(lost, 137);
+
+        Assert.Equal(outcome == WorkerOutcome.Completed ? OutcomeKind.Completed : OutcomeKind.Stopped, run.Outcome!.Kind);
+        var without = lost == 0 ? "rank 0 (worker-0), rank 1 (worker-1), rank 2 (worker-2)" : "rank 1 (worker-1), rank 2 (worker-2)";
+        Assert.Equal($"the run ends without {without}: its last checkpoint is written", run.Warnings.Last());
+    }
+
+    [Fact]
+    public void Without_the_last_checkpoint_a_loss_brings_those_who_have_reported_back()
+    {
+        var run = new RunScript(2).Form();
+        run.Written(0, 90);
+        run.Report(1, WorkerOutcome.Completed, 100);
+        run.Exit(0, 137);
+
+        Assert.Equal(Rejoin, run.AnswerTo(1, HeldCall.Report));
+        Assert.Equal(Rejoin, run.Report(1, WorkerOutcome.Completed, 100, generation: 1));
+        run.Join(1, 100, 1);
+        run.Join(0);
+        Assert.Equal(new Assignment(2, 0, 2, 100, 1, null, NeedsTransfer: true), run.PlaceOf(0));
+        run.Report(0, WorkerOutcome.Completed, 100);
+        run.Report(1, WorkerOutcome.Completed, 100);
+        Assert.Equal("completed at step 100", run.Outcome!.Message);
     }
 
     [Fact]
@@ -55,7 +101,6 @@ public sealed class EndingTests
         }
 
         Assert.Equal(new RunOutcome(OutcomeKind.Stopped, "stopped by Ctrl-C; resumable from step 8: cliptrain resume demo", new CheckpointMark(8, "checkpoints/step-8")), run.Outcome);
-        Assert.Equal(RunPhase.Stopped, run.State.Phase);
     }
 
     [Fact]
@@ -69,7 +114,7 @@ public sealed class EndingTests
     }
 
     [Fact]
-    public void A_stop_while_forming_ends_the_run_at_once()
+    public void A_stop_before_the_run_was_formed_ends_it_at_once()
     {
         var run = new RunScript(2, resumedFrom: new CheckpointMark(40, "checkpoints/step-40"));
         run.Join(0);
@@ -77,7 +122,7 @@ public sealed class EndingTests
 
         Assert.Equal("stopped at once by Ctrl-C; resumable from step 40: cliptrain resume demo", run.Outcome!.Message);
         Assert.Equal(2, run.Effects.OfType<RunEffect.KillWorker>().Count());
-        Assert.IsType<RunReply.Refused>(Assert.Single(run.Effects.OfType<RunEffect.Answer>()).Reply);
+        Assert.IsType<RunReply.Refused>(run.AnswerTo(0));
     }
 
     [Fact]
@@ -89,19 +134,9 @@ public sealed class EndingTests
         Assert.Null(run.Outcome);
         run.Stop(atOnce: true);
 
-        Assert.Equal(OutcomeKind.Stopped, run.Outcome!.Kind);
-        Assert.Equal("stopped at once by Ctrl-C; resumable from step 5: cliptrain resume demo", run.Outcome.Message);
+        Assert.Equal("stopped at once by Ctrl-C; resumable from step 5: cliptrain resume demo", run.Outcome!.Message);
         Assert.Equal(["worker-0", "worker-1"], run.Effects.OfType<RunEffect.KillWorker>().Select(kill => kill.WorkerId));
         Assert.Equal(Directive.Abort, run.DirectiveOf(0));
-    }
-
-    [Fact]
-    public void A_stop_at_once_answers_survivors_that_wait()
-    {
-        var run = new RunScript(2).Form();
-        run.Report(0, WorkerOutcome.PeerLost, 5, "reset");
-        run.Stop(atOnce: true);
-        Assert.Equal(Directive.Abort, run.AnswerTo(0));
     }
 
     [Fact]
@@ -116,6 +151,15 @@ public sealed class EndingTests
     }
 
     [Fact]
+    public void Spares_are_sent_home_at_the_end()
+    {
+        var run = new RunScript(1, local: 0).Form();
+        run.Join(1);
+        run.Report(0, WorkerOutcome.Completed, 3);
+        Assert.Equal("completed at step 3", Assert.IsType<RunReply.Refused>(run.AnswerTo(1)).Reason);
+    }
+
+    [Fact]
     public void Nothing_changes_the_phase_of_a_run_that_has_ended()
     {
         var run = new RunScript(1).Form();
@@ -126,7 +170,8 @@ public sealed class EndingTests
         run.Stop(atOnce: true);
         run.Report(0, WorkerOutcome.Failed, 3, "late");
         run.Exit(0, 1);
-        run.Wait(TimeSpan.FromHours(1));
+        run.Join(0, 3, 1, "late");
+        run.Wait(3600);
         Assert.IsType<RunReply.Refused>(run.Send(new RunMessage.CheckpointRequested()));
 
         Assert.Equal(RunPhase.Completed, run.State.Phase);
@@ -144,7 +189,6 @@ public sealed class EndingTests
 
         Assert.Equal(Directive.Checkpoint, run.DirectiveOf(0, 11));
         Assert.Equal(Directive.Continue, run.DirectiveOf(1, 11));
-        Assert.Equal(Directive.Checkpoint, run.DirectiveOf(0, 12));
         run.Written(0, 9);
         Assert.Equal(Directive.Checkpoint, run.DirectiveOf(0, 12));
         run.Written(0, 12);
@@ -153,10 +197,13 @@ public sealed class EndingTests
     }
 
     [Fact]
-    public void A_stop_overrides_a_wanted_checkpoint()
+    public void A_stop_overrides_a_regroup_and_a_wanted_checkpoint()
     {
-        var run = new RunScript(1).Form();
+        var run = new RunScript(1, max: 2).Form();
         run.Send(new RunMessage.CheckpointRequested());
+        Assert.Equal(Directive.Checkpoint, run.DirectiveOf(0));
+        run.Join(1);
+        Assert.Equal(Directive.Regroup, run.DirectiveOf(0));
         run.Stop();
         Assert.Equal(Directive.Stop, run.DirectiveOf(0));
     }
@@ -171,6 +218,16 @@ public sealed class EndingTests
     }
 
     [Fact]
+    public void A_checkpoint_of_a_worker_that_was_lost_does_not_count()
+    {
+        var run = new RunScript(2, local: 0).Form();
+        run.Written(1, 7);
+        run.Wait(30, 0);
+        Assert.IsType<RunReply.Accepted>(run.Written(1, 9));
+        Assert.Equal(7, run.State.LastCheckpoint!.Step);
+    }
+
+    [Fact]
     public void What_must_outlive_the_coordinator_is_written_before_anybody_is_answered()
     {
         var run = new RunScript(2);
@@ -178,6 +235,6 @@ public sealed class EndingTests
         run.Forget();
         run.Join(1);
         Assert.IsType<RunEffect.PersistState>(run.Effects[0]);
-        Assert.Contains(run.Effects, effect => effect is RunEffect.Answer);
+        Assert.True(run.Effects.FindIndex(effect => effect is RunEffect.RecordGeneration) < run.Effects.FindIndex(effect => effect is RunEffect.Answer));
     }
 }

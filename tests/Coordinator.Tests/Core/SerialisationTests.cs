@@ -7,16 +7,18 @@ namespace ClipTrain.Coordinator.Tests.Core;
 public sealed class SerialisationTests
 {
     private static readonly RunOutcome Outcome = new(OutcomeKind.Failed, "why", new CheckpointMark(3, "d"));
+    private static readonly StepRecord Record = RunScript.Record(7, 2, 0.1, 0.2);
 
     public static TheoryData<RunMessage> Messages =>
     [
-        new RunMessage.Join(RunScript.JoinRequest(2)),
-        new RunMessage.Beat(new Heartbeat("worker-0", 1, 7, [RunScript.Metrics(6), RunScript.Metrics(7)], ["careful"])),
-        new RunMessage.Report(new WorkerReport("worker-0", 1, WorkerOutcome.PeerLost, 7, null)),
+        new RunMessage.Join(RunScript.JoinRequest(2) with { Device = "node2/cuda:0", HeldStep = 7, LeftGeneration = 2, Reason = "reset" }),
+        new RunMessage.Beat(new Heartbeat("worker-0", "a", 1, 7, [Record], ["careful"])),
+        new RunMessage.Report(new WorkerReport("worker-0", "a", 1, WorkerOutcome.Failed, 7, null, 4)),
         new RunMessage.Checkpointed(new CheckpointWritten("worker-0", 7, "d")),
         new RunMessage.WorkerExited("worker-0", 137, ["a", "b"]),
         new RunMessage.StopRequested("Ctrl-C", true),
         new RunMessage.CheckpointRequested(),
+        new RunMessage.CoordinatorRestarted(7) { RecordedGeneration = 2 },
         new RunMessage.Tick(),
     ];
 
@@ -24,8 +26,9 @@ public sealed class SerialisationTests
     [
         new RunReply.Accepted(),
         new RunReply.Held(),
-        new RunReply.Assigned(new Assignment(1, 2, 3, "h", 4, "gen1")),
+        new RunReply.Assigned(new Assignment(1, 2, 3, 40, null, new CheckpointMark(40, "d"), NeedsTransfer: true)),
         new RunReply.Directed(Directive.SaveAloneAndExit),
+        new RunReply.Beaten(new HeartbeatAnswer(1, Directive.Regroup, 7)),
         new RunReply.Refused(RefusalKind.Mismatch, "why"),
     ];
 
@@ -36,7 +39,9 @@ public sealed class SerialisationTests
         new RunEffect.DismissWorker("worker-0"),
         new RunEffect.PersistState(),
         new RunEffect.PublishStatus(),
-        new RunEffect.PublishMetrics([RunScript.Metrics(1)]),
+        new RunEffect.StartWorker("worker-0"),
+        new RunEffect.RecordSteps([Record]),
+        new RunEffect.RecordGeneration(new GenerationRecord(2, 40, ["worker-0", "b"], RunScript.Start)),
         new RunEffect.PublishWarning("careful"),
         new RunEffect.EndRun(Outcome),
     ];
@@ -64,32 +69,43 @@ public sealed class SerialisationTests
     [Fact]
     public void A_state_with_everything_in_it_survives_JSON()
     {
-        var run = new RunScript(3, resumedFrom: new CheckpointMark(2, "d")).Form();
-        run.Beat(0, 5, metrics: [RunScript.Metrics(5)]);
+        var run = new RunScript(3, min: 2, max: 4, local: 2, resumedFrom: new CheckpointMark(2, "d")).Form();
+        run.Wait(10, 0, 1, 2);
+        for (var step = 3; step <= 25; step++)
+        {
+            run.Beat(0, step, records: [RunScript.Record(step, 1, 0.1, 0.1, 0.4)]);
+        }
+
         run.Send(new RunMessage.CheckpointRequested());
+        Assert.NotEmpty(run.State.Stragglers.Slow);
+        AssertSurvives(run.State, CoordinatorJson.Default.RunState);
+
+        run.Exit(1, 137, "last words");
+        run.Join(0, 25, 1, "reset");
+        AssertSurvives(run.State, CoordinatorJson.Default.RunState);
         run.Stop();
-        run.Exit(2, 137, "last words");
-        run.Report(0, WorkerOutcome.PeerLost, 5, "reset");
         AssertSurvives(run.State, CoordinatorJson.Default.RunState);
         Assert.NotNull(run.State.Deadline);
         Assert.NotNull(run.State.CheckpointWantedFrom);
+        Assert.NotNull(run.State.DrainsTo);
+        Assert.NotEmpty(run.State.Failures);
     }
 
     [Fact]
     public void A_loss_that_is_not_finite_survives_JSON()
     {
         var metrics = RunScript.Metrics(1) with { Loss = double.NaN, GradientNorm = double.PositiveInfinity };
-        var beat = new Heartbeat("worker-0", 1, 1, [metrics], []);
+        var beat = new Heartbeat("worker-0", "a", 1, 1, [new StepRecord(1, metrics, [])], []);
 
         var back = JsonSerializer.Deserialize(JsonSerializer.Serialize(beat, CoordinatorJson.Default.Heartbeat), CoordinatorJson.Default.Heartbeat)!;
 
-        Assert.Equal(metrics, Assert.Single(back.Metrics));
+        Assert.Equal(metrics, Assert.Single(back.Records).Metrics);
     }
 
     [Theory]
     [InlineData("""{"workerId":"worker-0"}""")]
-    [InlineData("""{"workerId":null,"generation":1,"committedStep":0,"metrics":[],"warnings":[]}""")]
-    [InlineData("""{"workerId":"worker-0","generation":1,"committedStep":0,"metrics":null,"warnings":[]}""")]
+    [InlineData("""{"workerId":null,"incarnation":"a","generation":1,"committedStep":0,"records":[],"warnings":[]}""")]
+    [InlineData("""{"workerId":"worker-0","incarnation":"a","generation":1,"committedStep":0,"records":null,"warnings":[]}""")]
     public void An_incomplete_message_is_an_error(string json) =>
         Assert.Throws<JsonException>(() => JsonSerializer.Deserialize(json, CoordinatorJson.Default.Heartbeat));
 

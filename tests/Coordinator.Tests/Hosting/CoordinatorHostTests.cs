@@ -1,118 +1,43 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
-using System.Text;
-using System.Text.Json;
 using ClipTrain.Coordinator.Core;
 using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Tests.Core;
 
 namespace ClipTrain.Coordinator.Tests.Hosting;
 
 public sealed class CoordinatorHostTests
 {
-    public static TheoryData<string, string> Posts => new()
-    {
-        { "join", """{"workerId":"worker-0","processId":1,"host":"h","codeVersion":"v1","configHash":"hash1"}""" },
-        { "heartbeat", """{"workerId":"worker-0","generation":1,"committedStep":5,"metrics":[],"warnings":["w"]}""" },
-        { "report", """{"workerId":"worker-0","generation":1,"outcome":"Failed","committedStep":5,"message":"m"}""" },
-        { "checkpoint-written", """{"workerId":"worker-0","step":5,"directory":"d"}""" },
-        { "stop", """{"by":"somebody","atOnce":true}""" },
-        { "checkpoint", "{}" },
-    };
-
     [Fact]
     public async Task A_run_goes_from_joins_to_completion_over_HTTP()
     {
         await using var fixture = await HostFixture.StartAsync(3);
         var clients = Enumerable.Range(0, 3).Select(slot => fixture.Client(slot)).ToList();
-        var early = clients[2].JoinAsync("v1", "hash1");
+        var early = clients[2].JoinAsync(RunScript.JoinRequest(2));
         await fixture.Observer.WhenAsync(() => fixture.Run.State.Members[2].Status == MemberStatus.Joined);
         Assert.False(early.IsCompleted);
 
-        var places = await Task.WhenAll(clients[0].JoinAsync("v1", "hash1"), clients[1].JoinAsync("v1", "hash1"), early);
+        var places = (await Task.WhenAll(clients[0].JoinAsync(RunScript.JoinRequest(0)), clients[1].JoinAsync(RunScript.JoinRequest(1)), early)).Select(answer => answer.Place!).ToList();
         Assert.Equal([0, 1, 2], places.Select(place => place.Rank));
-        Assert.All(places, place => Assert.Equal((1, 3, "127.0.0.1", 4321, "gen1"), (place.Generation, place.WorldSize, place.StoreHost, place.StorePort, place.StorePrefix)));
+        Assert.All(places, place => Assert.Equal(new Assignment(1, place.Rank, 3, 0, null, null, false), place));
 
-        await using (var heartbeat = HeartbeatLoop.Start(clients[0], 1, TimeSpan.FromSeconds(1), () => new WorkerProgress(10, [Core.RunScript.Metrics(10)], [])))
+        await using (var heartbeat = HeartbeatLoop.Start(clients[0], "process-0-0", TimeSpan.FromSeconds(1), () => new WorkerProgress(10, RunScript.Records(1, 10), []), _ => { }))
         {
+            heartbeat.Enter(1);
             await heartbeat.FlushAsync();
             Assert.Equal(Directive.Continue, heartbeat.TakeDirective());
         }
 
         await clients[0].CheckpointWrittenAsync(10, "checkpoints/step-10");
-        foreach (var client in clients)
-        {
-            Assert.Equal(Directive.Continue, await client.ReportAsync(1, WorkerOutcome.Completed, 10, message: null));
-        }
+        var answers = await Task.WhenAll(clients.Select((client, slot) => client.ReportAsync(HostFixture.Report(slot, WorkerOutcome.Completed, 10))));
+        Assert.All(answers, answer => Assert.Equal(Directive.Continue, answer));
 
         Assert.Equal(new RunOutcome(OutcomeKind.Completed, "completed at step 10", new CheckpointMark(10, "checkpoints/step-10")), await fixture.Run.Outcome);
-        Assert.Equal([Core.RunScript.Metrics(10)], fixture.Observer.Metrics);
+        Assert.Equal(Enumerable.Range(1, 10).Select(step => RunScript.Metrics(step)), fixture.Observer.Metrics);
         Assert.Equal(RunPhase.Completed, fixture.Observer.States.Last().Phase);
-    }
-
-    [Theory]
-    [MemberData(nameof(Posts))]
-    public async Task A_request_that_changes_something_needs_the_token(string endpoint, string body)
-    {
-        await using var fixture = await HostFixture.StartAsync(2);
-        await fixture.FormAsync();
-        var before = Core.RunScript.Json(fixture.Run.State);
-        using var http = new HttpClient();
-        foreach (var authorization in new[] { null, "Bearer", "Bearer ", "Bearer wrong", "Basic " + fixture.Host.Token, "bearer" + fixture.Host.Token, "Bearer " + fixture.Host.Token[..^1], "Bearer " + fixture.Host.Token + "0" })
-        {
-            using var request = Post(fixture, endpoint, body);
-            if (authorization is not null)
-            {
-                Assert.True(request.Headers.TryAddWithoutValidation("Authorization", authorization));
-            }
-
-            using var response = await http.SendAsync(request);
-
-            Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
-            Assert.Contains("CLIPTRAIN_TOKEN", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        }
-
-        Assert.Equal(before, Core.RunScript.Json(fixture.Run.State));
-        using var good = Post(fixture, endpoint, body);
-        good.Headers.Authorization = new AuthenticationHeaderValue("Bearer", fixture.Host.Token);
-        using var accepted = await http.SendAsync(good);
-        Assert.NotEqual(HttpStatusCode.Unauthorized, accepted.StatusCode);
-    }
-
-    [Fact]
-    public async Task On_loopback_anyone_may_read_the_status()
-    {
-        await using var fixture = await HostFixture.StartAsync(2);
-        using var http = new HttpClient();
-
-        Assert.Equal("ok", await http.GetStringAsync(new Uri(fixture.Host.Address, "/health")));
-        var json = await http.GetStringAsync(new Uri(fixture.Host.Address, "/runs/demo"));
-
-        Assert.Equal("Forming", JsonDocument.Parse(json).RootElement.GetProperty("phase").GetString());
-        Assert.DoesNotContain(fixture.Host.Token, json, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task Beyond_loopback_reading_needs_the_token_too()
-    {
-        await using var fixture = await HostFixture.StartAsync(1, new CoordinatorHostOptions { Address = IPAddress.Any, Token = "a token of one's own" });
-        using var http = new HttpClient();
-        Assert.Equal("127.0.0.1", fixture.Host.Address.Host);
-        using (var refused = await http.GetAsync(new Uri(fixture.Host.Address, "/runs/demo")))
-        {
-            Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
-        }
-
-        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "a token of one's own");
-        using var response = await http.GetAsync(new Uri(fixture.Host.Address, "/runs/demo"));
-        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-    }
-
-    [Fact]
-    public async Task Beyond_loopback_a_token_is_a_must()
-    {
-        var error = await Assert.ThrowsAsync<CoordinatorStartException>(() => CoordinatorHost.StartAsync(new CoordinatorHostOptions { Address = IPAddress.Any }, TimeProvider.System));
-        Assert.Contains("CLIPTRAIN_TOKEN", error.Message, StringComparison.Ordinal);
+        Assert.Equal(["worker-0", "worker-1", "worker-2"], fixture.Ledger.LastGeneration!.Workers);
+        Assert.Equal(Enumerable.Range(1, 10).Select(step => (long)step), fixture.Ledger.Steps);
     }
 
     [Fact]
@@ -127,28 +52,21 @@ public sealed class CoordinatorHostTests
         Assert.Equal($"Port {port} on 127.0.0.1 is in use by another program. Set cluster.port to another port, or to 0 for a free one.", error.Message);
     }
 
-    [Fact]
-    public async Task Tokens_are_random()
-    {
-        await using var one = await CoordinatorHost.StartAsync(new CoordinatorHostOptions(), TimeProvider.System);
-        await using var two = await CoordinatorHost.StartAsync(new CoordinatorHostOptions(), TimeProvider.System);
-        Assert.NotEqual(one.Token, two.Token);
-        Assert.Equal(64, one.Token.Length);
-    }
-
     [Theory]
     [InlineData("heartbeat", "{}", 400, "The body is not a Heartbeat")]
     [InlineData("heartbeat", "null", 400, "it is null")]
     [InlineData("heartbeat", "not json", 400, "The body is not a Heartbeat")]
-    [InlineData("report", """{"workerId":"worker-0","generation":1,"outcome":"Exploded","committedStep":5,"message":"m"}""", 400, "$.outcome")]
-    [InlineData("heartbeat", """{"workerId":"worker-7","generation":1,"committedStep":5,"metrics":[],"warnings":[]}""", 404, "no worker-7")]
-    [InlineData("heartbeat", """{"workerId":"worker-0","generation":9,"committedStep":5,"metrics":[],"warnings":[]}""", 409, "generation 9")]
+    [InlineData("report", """{"workerId":"worker-0","incarnation":"i","generation":1,"outcome":"Exploded","committedStep":5,"message":"m"}""", 400, "$.outcome")]
+    [InlineData("store", """{"workerId":"worker-0","generation":1,"op":"Set","key":"k","value":"not base 64!"}""", 400, "$.value")]
+    [InlineData("store", """{"workerId":"worker-0","generation":9,"op":"Set","key":"k"}""", 409, "Generation 9")]
+    [InlineData("report", """{"workerId":"worker-7","incarnation":"i","generation":1,"outcome":"Completed","committedStep":5,"message":"m"}""", 404, "no worker-7")]
+    [InlineData("checkpoint-written", """{"workerId":"worker-7","step":5,"directory":"d"}""", 404, "no worker-7")]
     public async Task A_wrong_request_is_answered_with_what_is_wrong(string endpoint, string body, int status, string reason)
     {
         await using var fixture = await HostFixture.StartAsync(1);
         await fixture.FormAsync();
         using var http = new HttpClient();
-        using var request = Post(fixture, endpoint, body);
+        using var request = fixture.Request("POST", $"demo/{endpoint}", body);
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", fixture.Host.Token);
 
         using var response = await http.SendAsync(request);
@@ -158,11 +76,30 @@ public sealed class CoordinatorHostTests
     }
 
     [Fact]
+    public async Task A_worker_from_elsewhere_finds_the_run_and_its_files_by_address_and_token()
+    {
+        await using var fixture = await HostFixture.StartAsync(1);
+        var lobby = fixture.Client(0, run: "");
+        Assert.Equal(["demo"], await lobby.RunsAsync());
+        var client = fixture.Client(0);
+        Assert.Equal("the config"u8.ToArray(), await client.ConfigAsync());
+        Assert.Equal("the manifest"u8.ToArray(), await client.ManifestAsync());
+    }
+
+    [Fact]
+    public async Task A_run_without_files_to_offer_says_so()
+    {
+        await using var fixture = await HostFixture.StartEmptyAsync();
+        fixture.Open(new RunScript(1).State);
+        var error = await Assert.ThrowsAsync<CoordinatorRefusedException>(() => fixture.Client(0).ConfigAsync());
+        Assert.Equal("Run demo has only workers that its coordinator starts.", error.Message);
+    }
+
+    [Fact]
     public async Task A_run_that_is_not_here_is_not_found()
     {
         await using var fixture = await HostFixture.StartAsync(1);
-        using var client = new CoordinatorClient(new WorkerEnvironment(fixture.Host.Address, fixture.Host.Token, "other", "worker-0"), fixture.Time);
-        var error = await Assert.ThrowsAsync<CoordinatorRefusedException>(() => client.JoinAsync("v1", "hash1"));
+        var error = await Assert.ThrowsAsync<CoordinatorRefusedException>(() => fixture.Client(0, run: "other").JoinAsync(RunScript.JoinRequest(0)));
         Assert.Equal("This coordinator has no run other.", error.Message);
     }
 
@@ -170,15 +107,14 @@ public sealed class CoordinatorHostTests
     public async Task A_run_cannot_be_hosted_twice()
     {
         await using var fixture = await HostFixture.StartAsync(1);
-        var journal = fixture;
-        Assert.Throws<ArgumentException>(() => fixture.Host.AddRun(fixture.Run.State.Spec, resumedFrom: null, fixture.Observer, journal, workers: null));
+        Assert.Throws<ArgumentException>(() => fixture.Host.AddRun(fixture.Run.State.Spec, resumedFrom: null, fixture.Observer, fixture, fixture.Ledger, workers: null));
     }
 
     [Fact]
     public async Task A_held_request_is_given_back_after_a_while_and_repeating_it_loses_nothing()
     {
         await using var fixture = await HostFixture.StartAsync(2);
-        var join = fixture.Client(0).JoinAsync("v1", "hash1");
+        var join = fixture.JoinAsync(0);
         for (var round = 0; round < 3; round++)
         {
             await fixture.Time.WhenTimerRunsAsync(CoordinatorEndpoints.HoldLimit);
@@ -186,47 +122,56 @@ public sealed class CoordinatorHostTests
         }
 
         Assert.False(join.IsCompleted);
-        await fixture.Client(1).JoinAsync("v1", "hash1");
-        Assert.Equal(0, (await join).Rank);
+        await fixture.JoinAsync(1);
+        Assert.Equal(0, (await join).Place!.Rank);
     }
 
     [Fact]
     public async Task A_held_request_that_arrives_twice_is_answered_twice()
     {
         await using var fixture = await HostFixture.StartAsync(2);
-        var join = new RunMessage.Join(Core.RunScript.JoinRequest(0));
+        var join = new RunMessage.Join(RunScript.JoinRequest(0));
         var (_, first) = await fixture.Run.SendAsync(join, ("worker-0", HeldCall.Join));
         var (_, second) = await fixture.Run.SendAsync(join, ("worker-0", HeldCall.Join));
 
-        await fixture.Run.SendAsync(new RunMessage.Join(Core.RunScript.JoinRequest(1)), ("worker-1", HeldCall.Join));
+        await fixture.Run.SendAsync(new RunMessage.Join(RunScript.JoinRequest(1)), ("worker-1", HeldCall.Join));
 
         Assert.Equal(0, Assert.IsType<RunReply.Assigned>(await first!).Assignment.Rank);
         Assert.Equal(0, Assert.IsType<RunReply.Assigned>(await second!).Assignment.Rank);
     }
 
     [Fact]
-    public async Task The_report_of_a_lost_peer_is_answered_when_it_is_decided_who_saves()
+    public async Task When_a_worker_fails_the_one_with_the_newest_state_is_asked_to_save_it()
     {
         await using var fixture = await HostFixture.StartAsync(3);
         var clients = await fixture.FormAsync();
-        var zero = clients[0].ReportAsync(1, WorkerOutcome.PeerLost, 6, "connection reset");
-        var one = clients[1].ReportAsync(1, WorkerOutcome.PeerLost, 7, "connection reset");
-        await fixture.Observer.WhenAsync(() => fixture.Run.State.Members.Count(member => member.Status == MemberStatus.PeerLost) == 2);
-        Assert.False(zero.IsCompleted || one.IsCompleted);
+        Assert.Equal(Directive.Abort, await clients[2].ReportAsync(HostFixture.Report(2, WorkerOutcome.Failed, 6, "bad data")));
+        var zero = clients[0].JoinAsync(RunScript.JoinRequest(0) with { HeldStep = 6, LeftGeneration = 1, Reason = "connection reset" });
+        await fixture.Observer.WhenAsync(() => fixture.Run.State.Members[0].Status == MemberStatus.Joined);
+        Assert.False(zero.IsCompleted);
 
-        await fixture.Run.SendAsync(new RunMessage.WorkerExited("worker-2", 137, []));
+        var one = await clients[1].JoinAsync(RunScript.JoinRequest(1) with { HeldStep = 7, LeftGeneration = 1, Reason = "connection reset" });
 
-        Assert.Equal(Directive.Abort, await zero);
-        Assert.Equal(Directive.SaveAloneAndExit, await one);
+        Assert.Equal(new JoinAnswer(null, Directive.Abort), await zero);
+        Assert.Equal(new JoinAnswer(null, Directive.SaveAloneAndExit), one);
         await clients[1].CheckpointWrittenAsync(7, "d");
-        Assert.Equal("rank 2 (worker-2) was killed (SIGKILL); out of memory?; resumable from step 7: cliptrain resume demo", (await fixture.Run.Outcome).Message);
+        Assert.Equal("rank 2 (worker-2): bad data; resumable from step 7: cliptrain resume demo", (await fixture.Run.Outcome).Message);
+    }
+
+    [Fact]
+    public async Task A_local_worker_that_ended_is_started_again()
+    {
+        await using var fixture = await HostFixture.StartAsync(2);
+        await fixture.FormAsync();
+        await fixture.Run.SendAsync(new RunMessage.WorkerExited("worker-1", 137, []));
+        Assert.Equal(["worker-1"], fixture.Started);
     }
 
     [Fact]
     public async Task A_worker_that_does_not_fit_is_told_why()
     {
         await using var fixture = await HostFixture.StartAsync(1);
-        var error = await Assert.ThrowsAsync<CoordinatorRefusedException>(() => fixture.Client(0).JoinAsync("v1", "hash2"));
+        var error = await Assert.ThrowsAsync<CoordinatorRefusedException>(() => fixture.Client(0).JoinAsync(RunScript.JoinRequest(0) with { ConfigHash = "hash2" }));
         Assert.Contains("its configuration hash is hash2, the run's is hash1", error.Message, StringComparison.Ordinal);
         Assert.Contains("hash2", Assert.Single(fixture.Observer.Warnings), StringComparison.Ordinal);
     }
@@ -236,17 +181,30 @@ public sealed class CoordinatorHostTests
     {
         await using var fixture = await HostFixture.StartAsync(1);
         await fixture.FormAsync();
-        // The ticker runs once a second; each tick is let through before the next.
         for (var second = 0; second < 29; second++)
         {
-            await TickAsync(fixture);
+            await fixture.TickAsync();
         }
 
         Assert.Equal(RunPhase.Running, fixture.Run.State.Phase);
-        await TickAsync(fixture);
+        await fixture.TickAsync();
 
-        Assert.Equal("rank 0 (worker-0) was not heard of for 30 s; no checkpoint was written", (await fixture.Run.Outcome).Message);
+        Assert.Equal(RunPhase.Forming, fixture.Run.State.Phase);
+        Assert.Contains("rank 0 (worker-0) was not heard of for 30 s", fixture.Observer.Warnings);
         Assert.Equal(["worker-0"], fixture.Killed);
+    }
+
+    [Fact]
+    public async Task The_silence_of_all_workers_is_measured_from_their_last_message()
+    {
+        await using var fixture = await HostFixture.StartAsync(1);
+        fixture.Time.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(TimeSpan.FromSeconds(2), fixture.Run.SinceLastMessage);
+        await fixture.FormAsync();
+        Assert.Equal(TimeSpan.Zero, fixture.Run.SinceLastMessage);
+        fixture.Time.Advance(TimeSpan.FromSeconds(1));
+        await fixture.Run.RequestCheckpointAsync();
+        Assert.Equal(TimeSpan.FromSeconds(1), fixture.Run.SinceLastMessage);
     }
 
     [Fact]
@@ -260,7 +218,7 @@ public sealed class CoordinatorHostTests
             writing.TrySetResult();
             return written.Task;
         };
-        var join = fixture.Client(0).JoinAsync("v1", "hash1");
+        var join = fixture.JoinAsync(0);
         await writing.Task;
         Assert.False(join.IsCompleted);
         written.SetResult();
@@ -281,33 +239,30 @@ public sealed class CoordinatorHostTests
     {
         await using var fixture = await HostFixture.StartAsync(1, observer: new ThrowingObserver());
         var clients = await fixture.FormAsync();
-        await clients[0].ReportAsync(1, WorkerOutcome.Completed, 3, message: null);
+        await clients[0].ReportAsync(HostFixture.Report(0, WorkerOutcome.Completed, 3));
         Assert.Equal(OutcomeKind.Completed, (await fixture.Run.Outcome).Kind);
     }
 
     [Fact]
-    public async Task Closing_the_host_answers_those_who_wait()
+    public async Task A_coordinator_that_closes_lets_those_who_wait_try_for_another()
     {
         var fixture = await HostFixture.StartAsync(2);
-        var join = fixture.Client(0).JoinAsync("v1", "hash1");
+        using var client = new CoordinatorClient(new WorkerEnvironment(fixture.Host.Address, fixture.Host.Token, "demo", "worker-0"), fixture.Time) { RetryFor = TimeSpan.Zero };
+        var join = client.JoinAsync(RunScript.JoinRequest(0));
         await fixture.Observer.WhenAsync(() => fixture.Run.State.Members[0].Status == MemberStatus.Joined);
         await fixture.Host.DisposeAsync();
-        await Assert.ThrowsAsync<CoordinatorRefusedException>(() => join);
-        await fixture.DisposeAsync();
+        await Assert.ThrowsAsync<CoordinatorLostException>(() => join);
     }
 
-    private static async Task TickAsync(HostFixture fixture)
+    [Fact]
+    public async Task A_run_that_has_ended_tells_so_to_who_comes_late()
     {
-        fixture.Time.Advance(TimeSpan.FromSeconds(1));
-        var now = fixture.Time.GetUtcNow();
-        while (fixture.Run.State.LastTick < now)
-        {
-            await Task.Yield();
-        }
+        await using var fixture = await HostFixture.StartAsync(2);
+        await fixture.Run.RequestStopAsync("Ctrl-C");
+        await fixture.Run.DisposeAsync();
+        var error = await Assert.ThrowsAsync<CoordinatorRefusedException>(() => fixture.JoinAsync(0));
+        Assert.StartsWith("stopped at once by Ctrl-C", error.Message, StringComparison.Ordinal);
     }
-
-    private static HttpRequestMessage Post(HostFixture fixture, string endpoint, string body) =>
-        new(HttpMethod.Post, new Uri(fixture.Host.Address, $"/runs/demo/{endpoint}")) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
 
     private sealed class ThrowingObserver : IRunObserver
     {

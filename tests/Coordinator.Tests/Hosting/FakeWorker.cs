@@ -5,84 +5,149 @@ using ClipTrain.Coordinator.Hosting;
 
 namespace ClipTrain.Coordinator.Tests.Hosting;
 
-/// <summary>A worker process that counts steps instead of training. Its checkpoints are names only.</summary>
-internal static class FakeWorker
+/// <summary>A worker that counts steps instead of training. Its checkpoints are names only.</summary>
+/// <param name="behaviour">"complete", "endless", or what rank 1 of the first generation does at step 5: "die", "hang", "fail".</param>
+internal sealed class FakeWorker(CoordinatorClient client, string behaviour, CancellationToken ended)
 {
     public const int Steps = 20;
     private const int StepOfTrouble = 5;
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
 
-    /// <param name="behaviour">"complete", "endless", or what rank 1 does at step 5: "die", "hang", "fail".</param>
+    private readonly string _incarnation = Guid.NewGuid().ToString("N");
+    private readonly Lock _lock = new();
+    private readonly Queue<StepRecord> _records = new();
+    private long _step;
+    private Assignment? _place;
+
+    /// <summary>The process of a local worker.</summary>
     public static async Task<int> RunAsync(string behaviour)
     {
         using var watch = ParentWatch.Start();
-        using var client = new CoordinatorClient(WorkerEnvironment.Read(), TimeProvider.System);
         Console.WriteLine($"cmdline {(await File.ReadAllTextAsync("/proc/self/cmdline")).Replace('\0', ' ')}");
-        var place = await client.JoinAsync("v1", "hash1");
-        using var store = new TcpClient(place.StoreHost, place.StorePort);
-        long committed = 0;
-        var metrics = new Queue<StepMetrics>();
-        await using var heartbeat = HeartbeatLoop.Start(client, place.Generation, TimeSpan.FromMilliseconds(50), () =>
+        using var client = new CoordinatorClient(WorkerEnvironment.Read(), TimeProvider.System);
+        return await new FakeWorker(client, behaviour, CancellationToken.None).LiveAsync();
+    }
+
+    public async Task<int> LiveAsync()
+    {
+        await using var heartbeat = HeartbeatLoop.Start(client, _incarnation, Interval, Progress, Acknowledge);
+        var request = new JoinRequest(client.WorkerId, _incarnation, Environment.ProcessId, "node", "127.0.0.1", null, "v1", "hash1", "corpus1");
+        while (true)
         {
-            lock (metrics)
+            var answer = await client.JoinAsync(request, ended);
+            if (answer.Place is not { } place)
             {
-                var pending = metrics.ToList();
-                metrics.Clear();
-                return new WorkerProgress(Interlocked.Read(ref committed), pending, []);
+                if (answer.Directive == Directive.SaveAloneAndExit)
+                {
+                    await client.CheckpointWrittenAsync(_step, $"step-{_step}", ended);
+                }
+
+                return 1;
             }
-        });
-        try
-        {
-            for (long step = 1; behaviour == "endless" || step <= Steps; step++)
+
+            string? reason = null;
+            try
             {
-                if (place.Rank == 1 && step == StepOfTrouble)
+                if (await TrainAsync(place, heartbeat) is { } outcome)
                 {
-                    await TroubleAsync(behaviour, step);
-                }
-
-                if (await AgreeAsync(store, heartbeat.TakeDirective()) == Directive.Stop)
-                {
-                    await CheckpointAsync(client, place, committed);
-                    await client.ReportAsync(place.Generation, WorkerOutcome.Stopped, committed, message: null);
-                    return 0;
-                }
-
-                Interlocked.Exchange(ref committed, step);
-                if (place.Rank == 0)
-                {
-                    lock (metrics)
+                    await heartbeat.FlushAsync(ended);
+                    if (await client.ReportAsync(Report(place, outcome), ended) != Directive.Rejoin)
                     {
-                        metrics.Enqueue(Core.RunScript.Metrics(step));
+                        return 0;
                     }
                 }
             }
-
-            await CheckpointAsync(client, place, committed);
-            await heartbeat.FlushAsync();
-            await client.ReportAsync(place.Generation, WorkerOutcome.Completed, committed, message: null);
-            return 0;
-        }
-        catch (IOException error)
-        {
-            if (await client.ReportAsync(place.Generation, WorkerOutcome.PeerLost, committed, error.Message) == Directive.SaveAloneAndExit)
+            catch (InvalidDataException error)
             {
-                await client.CheckpointWrittenAsync(committed, $"step-{committed}");
+                await client.ReportAsync(Report(place, WorkerOutcome.Failed) with { Message = error.Message }, ended);
+                return 1;
+            }
+            catch (Exception error) when (!ended.IsCancellationRequested && error is IOException or SocketException or OperationCanceledException or CoordinatorRefusedException)
+            {
+                reason = error.Message;
             }
 
-            return 1;
-        }
-        catch (InvalidDataException error)
-        {
-            await client.ReportAsync(place.Generation, WorkerOutcome.Failed, committed, error.Message);
-            return 1;
+            request = request with { HeldStep = _step, LeftGeneration = place.Generation, Reason = reason };
         }
     }
 
-    private static async Task TroubleAsync(string behaviour, long step)
+    private WorkerReport Report(Assignment place, WorkerOutcome outcome) => new(client.WorkerId, _incarnation, place.Generation, outcome, _step, Message: null);
+
+    /// <summary>Null when the ranks agreed to regroup.</summary>
+    private async Task<WorkerOutcome?> TrainAsync(Assignment place, HeartbeatLoop heartbeat)
+    {
+        lock (_lock)
+        {
+            _place = place;
+            _step = place.StartStep;
+            var kept = _records.Where(record => record.Metrics.Step <= _step).ToList();
+            _records.Clear();
+            kept.ForEach(_records.Enqueue);
+        }
+
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(heartbeat.Enter(place.Generation), ended);
+        using var group = await FakeGroup.MeetAsync(client, place, over.Token);
+        while (true)
+        {
+            if (place is { Rank: 1, Generation: 1 } && _step == StepOfTrouble - 1)
+            {
+                await TroubleAsync();
+            }
+
+            var wish = heartbeat.TakeDirective();
+            switch ((Directive)await group.MaxAsync((byte)(wish <= Directive.Stop ? wish : Directive.Continue), over.Token))
+            {
+                case Directive.Regroup:
+                    return null;
+                case Directive.Stop:
+                    await CheckpointAsync(place);
+                    return WorkerOutcome.Stopped;
+            }
+
+            if (behaviour != "endless" && _step == Steps)
+            {
+                await CheckpointAsync(place);
+                return WorkerOutcome.Completed;
+            }
+
+            Commit(place);
+        }
+    }
+
+    private void Commit(Assignment place)
+    {
+        lock (_lock)
+        {
+            _step++;
+            _records.Enqueue(Core.RunScript.Record(_step, place.Generation, new double[place.WorldSize]));
+        }
+    }
+
+    private WorkerProgress Progress()
+    {
+        lock (_lock)
+        {
+            return new WorkerProgress(_step, _place?.Rank == 0 ? [.. _records] : [], []);
+        }
+    }
+
+    private void Acknowledge(long recordedStep)
+    {
+        lock (_lock)
+        {
+            while (_records.TryPeek(out var first) && first.Metrics.Step <= recordedStep)
+            {
+                _records.Dequeue();
+            }
+        }
+    }
+
+    private async Task TroubleAsync()
     {
         switch (behaviour)
         {
             case "die":
-                await Console.Error.WriteLineAsync($"about to die at step {step}");
+                await Console.Error.WriteLineAsync($"about to die at step {StepOfTrouble}");
                 Process.GetCurrentProcess().Kill();
                 break;
             case "hang":
@@ -93,18 +158,10 @@ internal static class FakeWorker
 
                 break;
             case "fail":
-                throw new InvalidDataException($"bad data at step {step}");
+                throw new InvalidDataException($"bad data at step {StepOfTrouble}");
         }
     }
 
-    private static Task CheckpointAsync(CoordinatorClient client, Assignment place, long step) =>
-        place.Rank == 0 ? client.CheckpointWrittenAsync(step, $"step-{step}") : Task.CompletedTask;
-
-    private static async Task<Directive> AgreeAsync(TcpClient store, Directive directive)
-    {
-        var bytes = new[] { (byte)directive };
-        await store.GetStream().WriteAsync(bytes);
-        await store.GetStream().ReadExactlyAsync(bytes);
-        return (Directive)bytes[0];
-    }
+    private Task CheckpointAsync(Assignment place) =>
+        place.Rank == 0 ? client.CheckpointWrittenAsync(_step, $"step-{_step}", ended) : Task.CompletedTask;
 }

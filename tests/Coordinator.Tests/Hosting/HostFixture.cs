@@ -1,5 +1,7 @@
+using System.Text;
 using ClipTrain.Coordinator.Core;
 using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Tests.Core;
 
 namespace ClipTrain.Coordinator.Tests.Hosting;
 
@@ -22,34 +24,77 @@ internal sealed class HostFixture : IAsyncDisposable, IRunJournal, IWorkerContro
 
     public RecordingObserver Observer { get; } = new();
 
+    public MemoryLedger Ledger { get; private set; } = new();
+
     public List<string> Killed { get; } = [];
+
+    public List<string> Started { get; } = [];
 
     public Func<RunState, Task> Journal { get; set; } = _ => Task.CompletedTask;
 
-    public static async Task<HostFixture> StartAsync(int worldSize, CoordinatorHostOptions? options = null, IRunObserver? observer = null)
+    public static async Task<HostFixture> StartAsync(int workers, CoordinatorHostOptions? options = null, IRunObserver? observer = null, RunSpec? spec = null, CheckpointMark? resumedFrom = null, MemoryLedger? ledger = null)
     {
-        var time = new ManualTimeProvider();
-        var fixture = new HostFixture(await CoordinatorHost.StartAsync(options ?? new CoordinatorHostOptions(), time), time);
-        fixture.Run = fixture.Host.AddRun(new RunSpec("demo", worldSize, "v1", "hash1", "127.0.0.1", 4321), resumedFrom: null, observer ?? fixture.Observer, fixture, fixture);
+        var fixture = await StartEmptyAsync(options, ledger);
+        fixture.Run = fixture.Host.AddRun(spec ?? RunScript.Spec(workers), resumedFrom, observer ?? fixture.Observer, fixture, fixture.Ledger, fixture, new RunFilesOffer("the config"u8.ToArray(), "the manifest"u8.ToArray()));
         return fixture;
     }
 
-    public CoordinatorClient Client(int slot, string? token = null)
+    /// <summary>A coordinator that was started again and has this state in its journal.</summary>
+    public static async Task<HostFixture> ReopenAsync(RunState state, CoordinatorHostOptions options, MemoryLedger ledger)
     {
-        var client = new CoordinatorClient(new WorkerEnvironment(Host.Address, token ?? Host.Token, "demo", WorkerIds.ForSlot(slot)), Time);
+        var fixture = await StartEmptyAsync(options, ledger);
+        fixture.Open(state);
+        return fixture;
+    }
+
+    /// <summary>A coordinator that listens and has no run.</summary>
+    public static async Task<HostFixture> StartEmptyAsync(CoordinatorHostOptions? options = null, MemoryLedger? ledger = null)
+    {
+        var time = new ManualTimeProvider();
+        return new HostFixture(await CoordinatorHost.StartAsync(options ?? new CoordinatorHostOptions(), time), time) { Ledger = ledger ?? new MemoryLedger() };
+    }
+
+    public void Open(RunState state) => Run = Host.OpenRun(state, Observer, this, Ledger, this);
+
+    public CoordinatorClient Client(int slot, string? token = null, string run = "demo")
+    {
+        var client = new CoordinatorClient(new WorkerEnvironment(Host.Address, token ?? Host.Token, run, WorkerIds.ForSlot(slot)), Time);
         _clients.Add(client);
         return client;
     }
 
+    public Task<JoinAnswer> JoinAsync(int slot) => Client(slot).JoinAsync(RunScript.JoinRequest(slot));
+
     /// <summary>Clients of all workers, joined.</summary>
     public async Task<IReadOnlyList<CoordinatorClient>> FormAsync()
     {
-        var clients = Enumerable.Range(0, Run.State.Spec.WorldSize).Select(slot => Client(slot)).ToList();
-        await Task.WhenAll(clients.Select(client => client.JoinAsync("v1", "hash1")));
+        var clients = Enumerable.Range(0, Run.State.Spec.Workers).Select(slot => Client(slot)).ToList();
+        await Task.WhenAll(clients.Select((client, slot) => client.JoinAsync(RunScript.JoinRequest(slot))));
         return clients;
     }
 
+    public static WorkerReport Report(int slot, WorkerOutcome outcome, long step, string? message = null) =>
+        new(WorkerIds.ForSlot(slot), RunScript.JoinRequest(slot).Incarnation, 1, outcome, step, message);
+
+    /// <summary>A request without a token.</summary>
+    /// <param name="path">Behind "/runs/".</param>
+    public HttpRequestMessage Request(string method, string path, string? body) =>
+        new(new HttpMethod(method), new Uri(Host.Address, $"/runs/{path}".TrimEnd('/'))) { Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json") };
+
+    /// <summary>Lets a second pass and the run notice it: its ticker runs once a second.</summary>
+    public async Task TickAsync()
+    {
+        Time.Advance(TimeSpan.FromSeconds(1));
+        var now = Time.GetUtcNow();
+        while (Run.State.LastTick < now)
+        {
+            await Task.Yield();
+        }
+    }
+
     public Task WriteAsync(RunState state) => Journal(state);
+
+    public void Start(string workerId) => Started.Add(workerId);
 
     public void Kill(string workerId) => Killed.Add(workerId);
 

@@ -22,7 +22,7 @@ public sealed class LocalWorkersTests
         Assert.Equal(("worker-0", 7), (exited.WorkerId, exited.ExitCode));
         Assert.Equal(Enumerable.Range(11, 40).Select(i => $"error {i}"), exited.LastLines);
         Assert.Equal(50, _observer.Lines.Count(line => line.IsError));
-        Assert.Equal("[rank 0] output", Assert.Single(_observer.Lines, line => !line.IsError).ToString());
+        Assert.Equal("[worker-0] output", Assert.Single(_observer.Lines, line => !line.IsError).ToString());
     }
 
     [Fact]
@@ -46,8 +46,8 @@ public sealed class LocalWorkersTests
     [Fact]
     public async Task A_program_that_does_not_exist_shows_as_an_exit_with_the_reason()
     {
-        await using var workers = new LocalWorkers(_observer.OnWorkerLine, Exited, Grace, _time);
-        workers.Start(0, new WorkerLaunch("/no/such/program", []), Identity);
+        await using var workers = Workers(new WorkerLaunch("/no/such/program", []));
+        workers.Start("worker-0");
         var exited = await _exit.Task;
         Assert.Equal(127, exited.ExitCode);
         Assert.Contains("/no/such/program", Assert.Single(exited.LastLines), StringComparison.Ordinal);
@@ -99,7 +99,7 @@ public sealed class LocalWorkersTests
         await ReadyAsync();
         await workers.DisposeAsync();
         Assert.Equal(137, Assert.Single(_exits).ExitCode);
-        workers.Start(1, new WorkerLaunch("/bin/sh", ["-c", "exit 0"]), Identity);
+        workers.Start("worker-1");
         Assert.Single(_exits);
     }
 
@@ -137,15 +137,38 @@ public sealed class LocalWorkersTests
         await ended.Task;
     }
 
-    private static WorkerEnvironment Identity => new(new Uri("http://127.0.0.1:1234"), "s3cret", "demo", "worker-0");
+    [Fact]
+    public async Task A_worker_that_has_ended_is_started_again_under_its_name()
+    {
+        using var directory = new TemporaryDirectory();
+        var mark = directory.File("mark");
+        await using var workers = Start($"[ -e {mark} ] && exit 2; touch {mark}; exit 1");
+        Assert.Equal(1, (await _exit.Task).ExitCode);
+        workers.Start("worker-0");
+        await workers.DismissAllAsync();
+        Assert.Equal([1, 2], _exits.Select(exit => exit.ExitCode));
+    }
+
+    [Fact]
+    public async Task A_worker_that_lives_is_not_started_again()
+    {
+        await using var workers = Start("echo ready; while read x; do :; done");
+        await ReadyAsync();
+        Assert.Throws<InvalidOperationException>(() => workers.Start("worker-0"));
+        workers.Kill("worker-0");
+        Assert.Equal(137, (await _exit.Task).ExitCode);
+    }
 
     private LocalWorkers Start(string script, IReadOnlyDictionary<string, string>? environment = null)
     {
-        var workers = new LocalWorkers(_observer.OnWorkerLine, Exited, Grace, _time);
         var launch = new WorkerLaunch("/bin/sh", ["-c", script]);
-        workers.Start(0, environment is null ? launch : launch with { Environment = environment }, Identity);
+        var workers = Workers(environment is null ? launch : launch with { Environment = environment });
+        workers.Start("worker-0");
         return workers;
     }
+
+    private LocalWorkers Workers(WorkerLaunch launch) =>
+        new(workerId => (launch, new WorkerEnvironment(new Uri("http://127.0.0.1:1234"), "s3cret", "demo", workerId)), _observer.OnWorkerLine, Exited, Grace, _time);
 
     private Task ReadyAsync() => _observer.WhenAsync(() => !_observer.Lines.IsEmpty);
 
