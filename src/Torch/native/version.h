@@ -23,4 +23,7 @@ using Backend = c10d::Backend;
 using Backend = c10d::ProcessGroup;
 #endif
 
+// Since 2.6 a backend can be told to give up its collectives; before, only its destructor does.
+#define CT_BACKEND_HAS_ABORT (TORCH_VERSION_MAJOR * 100 + TORCH_VERSION_MINOR >= 206)
+
 }  // namespace ct
