@@ -59,7 +59,8 @@ public sealed class AbortTests
             Work[] works =
             [
                 group.all_reduce(ones([3], bfloat16)), group.broadcast(ones([3]), root: 1), group.barrier(),
-                group.all_gather([ones([2]), ones([2])], ones([2])),
+                group.all_gather([ones([2]), ones([2])], ones([2])), group.reduce_scatter_tensor(ones([2]), ones([4])),
+                group.all_gather_into_tensor(ones([4]), ones([2])),
             ];
 
             Assert.All(works, work => Assert.True(Assert.Throws<DistributedException>(() => work.wait(cancelled.Token)).Aborted));

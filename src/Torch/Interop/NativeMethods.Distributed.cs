@@ -59,6 +59,12 @@ internal static unsafe partial class NativeMethods
     internal static partial nint ct_all_gather(nint group, nint* outputs, int count, nint input);
 
     [LibraryImport(Library)]
+    internal static partial nint ct_reduce_scatter_tensor(nint group, nint output, nint input);
+
+    [LibraryImport(Library)]
+    internal static partial nint ct_all_gather_into_tensor(nint group, nint output, nint input);
+
+    [LibraryImport(Library)]
     internal static partial nint ct_barrier(nint group);
 
     [LibraryImport(Library)]

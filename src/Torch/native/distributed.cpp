@@ -135,6 +135,21 @@ CT_API void* ct_all_gather(void* group, void** outputs, int count, void* input) 
   });
 }
 
+// Flat forms, which NCCL has and Gloo lacks: [world · n] → [n] and back.
+CT_API void* ct_reduce_scatter_tensor(void* group, void* output, void* input) {
+  return start([&] {
+    Tensor to = ct::borrow(output), from = ct::borrow(input);
+    return group_of(group)->_reduce_scatter_base(to, from);
+  });
+}
+
+CT_API void* ct_all_gather_into_tensor(void* group, void* output, void* input) {
+  return start([&] {
+    Tensor to = ct::borrow(output), from = ct::borrow(input);
+    return group_of(group)->_allgather_base(to, from);
+  });
+}
+
 CT_API void* ct_barrier(void* group) {
   return start([&] { return group_of(group)->barrier(); });
 }
