@@ -116,7 +116,10 @@ public static partial class torch
             /// <summary>Completes when every rank has called it.</summary>
             public Work barrier() => Start(NativeMethods.ct_barrier(Handle), nameof(barrier));
 
-            /// <summary>Leaves the group. Waits for collectives under way, at most the group's time-out.</summary>
+            /// <summary>
+            /// Leaves the group. Waits for collectives under way, at most the group's time-out. A <see cref="GradientReducer"/>
+            /// over the group is to be disposed of first: the group is left when the last of the two is gone.
+            /// </summary>
             public void Dispose()
             {
                 if (_handle != 0)

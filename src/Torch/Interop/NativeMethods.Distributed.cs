@@ -75,4 +75,18 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     internal static partial void ct_work_free(nint work);
+
+    // reducer.cpp
+    [LibraryImport(Library)]
+    internal static partial nint ct_reducer(
+        nint* leaves, long* offsets, int leafCount, nint flat, nint group, GradientBucket* ranges, int bucketCount);
+
+    [LibraryImport(Library)]
+    internal static partial void ct_reducer_free(nint reducer);
+
+    [LibraryImport(Library)]
+    internal static partial int ct_reducer_begin(nint reducer, int accumulate);
+
+    [LibraryImport(Library)]
+    internal static partial int ct_reducer_finish(nint reducer, nint* works);
 }
