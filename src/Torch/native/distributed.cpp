@@ -54,12 +54,10 @@ bool done_within(c10d::Work& work, milliseconds timeout) {
 
 void ct::abandon(GroupPtr&& group) {
   std::thread([group = std::move(group)]() mutable {
-#if CT_BACKEND_HAS_ABORT
     try {
-      group->abort();
-    } catch (...) {  // a backend that cannot abort lets its collectives time out
+      ct::abort_collectives(*group, 0);
+    } catch (...) {  // a backend that cannot lets its collectives time out
     }
-#endif
     group.reset();
   }).detach();
 }

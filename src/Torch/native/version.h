@@ -23,7 +23,12 @@ using Backend = c10d::Backend;
 using Backend = c10d::ProcessGroup;
 #endif
 
-// Since 2.6 a backend can be told to give up its collectives; before, only its destructor does.
-#define CT_BACKEND_HAS_ABORT (TORCH_VERSION_MAJOR * 100 + TORCH_VERSION_MINOR >= 206)
+// Tells a backend to give up its collectives. Only later 2.x can; before, NCCL's destructor does so, and Gloo's waits.
+template <class B>
+auto abort_collectives(B& backend, int) -> decltype(backend.abort()) {
+  return backend.abort();
+}
+template <class B>
+void abort_collectives(B&, long) {}
 
 }  // namespace ct
