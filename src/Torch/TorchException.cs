@@ -19,8 +19,8 @@ public class TorchException : Exception
 }
 
 /// <summary>
-/// A store or a collective failed: a peer left, a connection broke or the time-out passed. A process group that threw it
-/// stays broken: dispose of it and make a new one over a <c>PrefixStore</c> with a new prefix.
+/// A store or a collective failed: a peer left, a connection broke, the time-out passed, or the wait was aborted. A process
+/// group that threw it stays broken: abandon it and make a new one over a <c>PrefixStore</c> with a new prefix.
 /// </summary>
 public sealed class DistributedException : TorchException
 {
@@ -37,4 +37,7 @@ public sealed class DistributedException : TorchException
         : base(message, innerException)
     {
     }
+
+    /// <summary>Whether the caller's token ended the wait, rather than a failure of the collective.</summary>
+    public bool Aborted { get; init; }
 }

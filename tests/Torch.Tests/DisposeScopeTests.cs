@@ -1,10 +1,9 @@
-using System.Runtime.InteropServices;
 using ClipTrain.Torch.Interop;
 using static ClipTrain.Torch.torch;
 
 namespace ClipTrain.Torch.Tests;
 
-public sealed partial class DisposeScopeTests
+public sealed class DisposeScopeTests
 {
     [Fact]
     public void A_scope_releases_everything_that_was_made_inside_it()
@@ -99,7 +98,7 @@ public sealed partial class DisposeScopeTests
 
             if (step % Stretch == 0)
             {
-                marks.Add((NativeMethods.ct_live_handles(), AllocatedBytes()));
+                marks.Add((NativeMethods.ct_live_handles(), NativeHeap.AllocatedBytes()));
             }
         }
 
@@ -109,30 +108,5 @@ public sealed partial class DisposeScopeTests
         // compiler allocates from the same heap, but not in all of them.
         IEnumerable<long> growth = marks.Zip(marks.Skip(1), (before, after) => after.Bytes - before.Bytes);
         Assert.InRange(growth.Min(), long.MinValue, 128 * 1024);
-    }
-
-    // In use by malloc, in arenas and in separately mapped blocks.
-    private static long AllocatedBytes()
-    {
-        MallInfo2 info = mallinfo2();
-        return (long)(info.InUse + info.Mapped);
-    }
-
-    [LibraryImport("libc")]
-    private static partial MallInfo2 mallinfo2();
-
-    [StructLayout(LayoutKind.Sequential)]
-    private readonly struct MallInfo2
-    {
-        public readonly nuint Arena;
-        public readonly nuint FreeBlocks;
-        public readonly nuint FreeFastBlocks;
-        public readonly nuint MappedBlocks;
-        public readonly nuint Mapped;
-        public readonly nuint MaxInUse;
-        public readonly nuint FreeFast;
-        public readonly nuint InUse;
-        public readonly nuint Free;
-        public readonly nuint Releasable;
     }
 }

@@ -1,4 +1,3 @@
-using System.Text;
 using static ClipTrain.Torch.torch;
 using static ClipTrain.Torch.torch.distributed;
 
@@ -154,25 +153,4 @@ public sealed class DistributedTests
                 Assert.Equal(6, x.sum().item<float>());
             }
         });
-
-    [Fact]
-    public void A_store_holds_values_and_counters_that_other_clients_see()
-    {
-        using var server = new TCPStore(Ranks.Loopback, 0, isServer: true, Ranks.Patience);
-        using var client = new TCPStore(Ranks.Loopback, server.Port, isServer: false, Ranks.Patience);
-        using var prefixed = new PrefixStore("run", client);
-
-        Assert.True(server.Port > 0);
-        server.set("key", "value");
-        Assert.Equal("value", Encoding.UTF8.GetString(client.get("key")));
-        server.set("empty", ReadOnlySpan<byte>.Empty);
-        Assert.Empty(client.get("empty"));
-        Assert.Equal(2, client.add("count", 2));
-        Assert.Equal(5, server.add("count", 3));
-        prefixed.set("key", "other");
-        prefixed.wait("key", Ranks.Patience);
-        Assert.Equal("value", Encoding.UTF8.GetString(server.get("key")));
-        Assert.True(client.delete("key"));
-        Assert.False(client.delete("key"));
-    }
 }

@@ -4,7 +4,7 @@ using static ClipTrain.Torch.torch.distributed;
 
 namespace ClipTrain.Torch.Tests;
 
-/// <summary>The ranks of a group as threads of this process, each with a store client and a group of its own.</summary>
+/// <summary>The ranks of a group as threads of this process, each with a store and a group of its own over the same keys.</summary>
 internal static class Ranks
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -21,13 +21,13 @@ internal static class Ranks
 
     public static void Run(int worldSize, Action<int, Store> body)
     {
-        using var server = new TCPStore(Loopback, 0, isServer: true, Patience);
+        var shared = new MemoryStore();
         var errors = new ExceptionDispatchInfo?[worldSize];
         Thread[] threads = [.. Enumerable.Range(0, worldSize).Select(rank => new Thread(() =>
         {
             try
             {
-                using var store = new TCPStore(Loopback, server.Port, isServer: false, Patience);
+                using var store = new CallbackStore(shared);
                 body(rank, store);
             }
             catch (Exception e)

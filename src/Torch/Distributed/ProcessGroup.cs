@@ -8,11 +8,10 @@ public static partial class torch
     {
         /// <summary>
         /// The ranks of one generation of a run. Every rank must start the same collectives in the same order. After a
-        /// <see cref="DistributedException"/> the group is broken: dispose of it and make another over a new prefix.
+        /// <see cref="DistributedException"/> the group is broken: <see cref="Abandon"/> it and make another over a new prefix.
         /// </summary>
-        public sealed unsafe class ProcessGroup : IDisposable
+        public sealed unsafe partial class ProcessGroup : IDisposable
         {
-            private readonly TimeSpan _timeout;
             private readonly bool _takesAllTypes;
             private nint _handle;
 
@@ -22,7 +21,7 @@ public static partial class torch
                 this.backend = backend;
                 this.rank = rank;
                 world_size = worldSize;
-                _timeout = timeout;
+                Timeout = timeout;
                 _takesAllTypes = !string.Equals(backend, "gloo", StringComparison.Ordinal);
             }
 
@@ -32,7 +31,9 @@ public static partial class torch
 
             public int world_size { get; }
 
-            private nint Handle
+            internal TimeSpan Timeout { get; }
+
+            internal nint Handle
             {
                 get
                 {
@@ -115,14 +116,36 @@ public static partial class torch
             /// <summary>Completes when every rank has called it.</summary>
             public Work barrier() => Start(NativeMethods.ct_barrier(Handle), nameof(barrier));
 
-            /// <summary>Leaves the group. Waits for collectives under way, at most the group's time-out.</summary>
+            /// <summary>
+            /// Leaves the group. Waits for collectives under way, at most the group's time-out. A <see cref="GradientReducer"/>
+            /// over the group is to be disposed of first: the group is left when the last of the two is gone.
+            /// </summary>
             public void Dispose()
             {
                 if (_handle != 0)
                 {
-                    NativeMethods.ct_group_free(_handle);
-                    _handle = 0;
+                    NativeMethods.ct_group_free(TakeHandle());
                 }
+            }
+
+            /// <summary>
+            /// Leaves a broken or hung group without waiting: it ends in the background, when its collectives have failed or
+            /// their time-out has passed. Until then these may still write to their tensors, whose memory libtorch keeps, and
+            /// the peers' connections to this rank stay open. Another group may be made at once.
+            /// </summary>
+            public void Abandon()
+            {
+                if (_handle != 0)
+                {
+                    DistributedError.Check(NativeMethods.ct_group_abandon(TakeHandle()), nameof(Abandon));
+                }
+            }
+
+            private nint TakeHandle()
+            {
+                nint handle = _handle;
+                _handle = 0;
+                return handle;
             }
 
             private static void CheckRank(int rank, int worldSize)
@@ -169,7 +192,7 @@ public static partial class torch
                     wide?.Dispose();
                 }
 
-                return new Work(DistributedError.CheckPointer(work, what), what, _timeout, wide, target);
+                return new Work(DistributedError.CheckPointer(work, what), what, Timeout, wide, target);
             }
         }
     }

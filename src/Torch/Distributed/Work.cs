@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ClipTrain.Torch.Interop;
 
 namespace ClipTrain.Torch;
@@ -6,9 +7,16 @@ public static partial class torch
 {
     public static partial class distributed
     {
-        /// <summary>A collective under way. Its tensors must not be touched until it was waited for.</summary>
+        /// <summary>
+        /// A collective under way. Its tensors must not be touched until it was waited for. When waiting threw, the collective
+        /// may still be under way and write to them until its group's time-out has passed: libtorch keeps their memory until
+        /// then, but what it holds is no longer the caller's. To go on, take other tensors.
+        /// </summary>
         public sealed class Work : IDisposable
         {
+            // How late an abort may be noticed.
+            private static readonly TimeSpan s_slice = TimeSpan.FromMilliseconds(50);
+
             private readonly string _what;
             private readonly TimeSpan _timeout;
             private readonly Tensor? _target;
@@ -41,11 +49,19 @@ public static partial class torch
                 }
             }
 
-            /// <summary>Waits for the collective, at most <paramref name="timeout"/> (by default the group's).</summary>
-            /// <exception cref="DistributedException">It failed or took too long. The group is broken: make a new one.</exception>
-            public void wait(TimeSpan? timeout = null)
+            /// <summary>Waits for the collective, at most the group's time-out.</summary>
+            /// <param name="abort">Ends the wait early, within some 50 ms, when it is cancelled.</param>
+            /// <exception cref="DistributedException">
+            /// It failed or took too long, or the wait was aborted (<see cref="DistributedException.Aborted"/>). The group is
+            /// broken: abandon it and make a new one.
+            /// </exception>
+            public void wait(CancellationToken abort = default) => wait(_timeout, abort);
+
+            /// <summary>Waits for the collective, at most <paramref name="timeout"/>. May be called again when that has passed.</summary>
+            /// <inheritdoc cref="wait(CancellationToken)"/>
+            public void wait(TimeSpan timeout, CancellationToken abort = default)
             {
-                DistributedError.Check(NativeMethods.ct_work_wait(Handle, DistributedError.Milliseconds(timeout ?? _timeout)), _what);
+                WaitUntilDone(timeout, abort);
                 if (_wide is not null)
                 {
                     using GradModeGuard guard = no_grad();
@@ -55,6 +71,7 @@ public static partial class torch
                 }
             }
 
+            /// <summary>Lets the work go, without waiting for it.</summary>
             public void Dispose()
             {
                 if (_handle != 0)
@@ -65,6 +82,29 @@ public static partial class torch
 
                 _wide?.Dispose();
                 _wide = null;
+            }
+
+            private void WaitUntilDone(TimeSpan timeout, CancellationToken abort)
+            {
+                long start = Stopwatch.GetTimestamp();
+                TimeSpan left = timeout;
+                do
+                {
+                    TimeSpan slice = abort.CanBeCanceled && left > s_slice ? s_slice : left;
+                    if (DistributedError.Check(NativeMethods.ct_work_wait(Handle, DistributedError.Milliseconds(slice)), _what) != 0)
+                    {
+                        return;
+                    }
+
+                    if (abort.IsCancellationRequested)
+                    {
+                        throw new DistributedException($"{_what}: the wait was aborted") { Aborted = true };
+                    }
+
+                    left = timeout - Stopwatch.GetElapsedTime(start);
+                }
+                while (left > TimeSpan.Zero);
+                throw new DistributedException($"{_what}: timed out after {timeout.TotalSeconds:0.###} s");
             }
         }
     }

@@ -2,9 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace ClipTrain.Torch.Interop;
 
-/// <summary>The functions of <c>native/distributed.cpp</c>.</summary>
+/// <summary>The functions of the native files that have to do with ranks.</summary>
 internal static unsafe partial class NativeMethods
 {
+    // store.cpp, callback_store.cpp
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial nint ct_tcp_store(string host, int port, int server, long timeoutMs, int* boundPort);
 
@@ -29,6 +30,13 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int ct_store_delete(nint store, string key);
 
+    [LibraryImport(Library)]
+    internal static partial nint ct_callback_store(StoreCallbacks* calls, nint backend, long timeoutMs);
+
+    [LibraryImport(Library)]
+    internal static partial void ct_bytes_assign(nint bytes, byte* data, int length);
+
+    // distributed.cpp
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial nint ct_gloo(nint store, int rank, int worldSize, string host, long timeoutMs);
 
@@ -39,6 +47,9 @@ internal static unsafe partial class NativeMethods
     internal static partial void ct_group_free(nint group);
 
     [LibraryImport(Library)]
+    internal static partial int ct_group_abandon(nint group);
+
+    [LibraryImport(Library)]
     internal static partial nint ct_all_reduce(nint group, nint tensor, int op);
 
     [LibraryImport(Library)]
@@ -46,6 +57,12 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     internal static partial nint ct_all_gather(nint group, nint* outputs, int count, nint input);
+
+    [LibraryImport(Library)]
+    internal static partial nint ct_reduce_scatter_tensor(nint group, nint output, nint input);
+
+    [LibraryImport(Library)]
+    internal static partial nint ct_all_gather_into_tensor(nint group, nint output, nint input);
 
     [LibraryImport(Library)]
     internal static partial nint ct_barrier(nint group);
@@ -58,4 +75,18 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     internal static partial void ct_work_free(nint work);
+
+    // reducer.cpp
+    [LibraryImport(Library)]
+    internal static partial nint ct_reducer(
+        nint* leaves, long* offsets, int leafCount, nint flat, nint group, GradientBucket* ranges, int bucketCount);
+
+    [LibraryImport(Library)]
+    internal static partial void ct_reducer_free(nint reducer);
+
+    [LibraryImport(Library)]
+    internal static partial int ct_reducer_begin(nint reducer, int accumulate);
+
+    [LibraryImport(Library)]
+    internal static partial int ct_reducer_finish(nint reducer, nint* works);
 }

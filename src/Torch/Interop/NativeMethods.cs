@@ -24,6 +24,9 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)]
     internal static partial byte* ct_last_error();
 
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial void ct_set_last_error(string message);
+
     [LibraryImport(Library)]
     internal static partial long ct_live_handles();
 

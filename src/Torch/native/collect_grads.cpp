@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "collect_grads.h"
 #include "common.h"
 
 using at::Tensor;
@@ -64,44 +65,50 @@ void check_grad(const Tensor& grad, int index) {
 
 }  // namespace
 
-CT_API int ct_collect_grads(void** parameters, const int64_t* offsets, int count, void* flat_handle, int accumulate) {
-  return ct::guarded(-1, [&] {
-    at::NoGradGuard no_grad;
-    const Tensor flat = ct::borrow(flat_handle);
-    TORCH_CHECK(flat.dim() == 1 && flat.scalar_type() == at::kFloat && flat.is_contiguous(),
-                "gradients are collected into a contiguous 1-D Float tensor, not ", flat.sizes(), " ", flat.dtype());
-    for (int i = 0; i < count; i++) {  // before anything is written or cleared
-      const Tensor p = ct::borrow(parameters[i]);
-      TORCH_CHECK(offsets[i] >= 0 && offsets[i] + p.numel() <= flat.numel(), "parameter ", i, " of ", p.numel(),
-                  " elements at offset ", offsets[i], " does not fit a buffer of ", flat.numel());
-      if (p.grad().defined()) check_grad(p.grad(), i);
-    }
+void ct::collect_grads(const std::vector<Tensor>& parameters, const int64_t* offsets, const Tensor& flat, bool accumulate) {
+  at::NoGradGuard no_grad;
+  TORCH_CHECK(flat.dim() == 1 && flat.scalar_type() == at::kFloat && flat.is_contiguous(),
+              "gradients are collected into a contiguous 1-D Float tensor, not ", flat.sizes(), " ", flat.dtype());
+  const int count = static_cast<int>(parameters.size());
+  for (int i = 0; i < count; i++) {  // before anything is written or cleared
+    const Tensor& p = parameters[i];
+    TORCH_CHECK(offsets[i] >= 0 && offsets[i] + p.numel() <= flat.numel(), "parameter ", i, " of ", p.numel(),
+                " elements at offset ", offsets[i], " does not fit a buffer of ", flat.numel());
+    if (p.grad().defined()) check_grad(p.grad(), i);
+  }
 
-    std::vector<Segment> segments;
-    std::vector<Tensor> cleared;  // keeps the gradients until they are moved
-    int64_t total = 0;
-    for (int i = 0; i < count; i++) {
-      const Tensor p = ct::borrow(parameters[i]);
-      Tensor grad = p.grad();
-      if (!grad.defined() && accumulate) continue;
-      if (flat.device().is_cpu() && (!grad.defined() || (grad.device().is_cpu() && grad.is_contiguous()))) {
-        segments.push_back({grad.defined() ? grad.data_ptr() : nullptr, grad.defined() ? grad.scalar_type() : at::kFloat,
-                            offsets[i], p.numel(), total});
-        total += p.numel();
+  std::vector<Segment> segments;
+  std::vector<Tensor> cleared;  // keeps the gradients until they are moved
+  int64_t total = 0;
+  for (int i = 0; i < count; i++) {
+    const Tensor& p = parameters[i];
+    Tensor grad = p.grad();
+    if (!grad.defined() && accumulate) continue;
+    if (flat.device().is_cpu() && (!grad.defined() || (grad.device().is_cpu() && grad.is_contiguous()))) {
+      segments.push_back({grad.defined() ? grad.data_ptr() : nullptr, grad.defined() ? grad.scalar_type() : at::kFloat,
+                          offsets[i], p.numel(), total});
+      total += p.numel();
+    } else {
+      Tensor to = flat.narrow(0, offsets[i], p.numel()).view(p.sizes());
+      if (!grad.defined()) {
+        to.zero_();
+      } else if (accumulate) {
+        to.add_(grad);
       } else {
-        Tensor to = flat.narrow(0, offsets[i], p.numel()).view(p.sizes());
-        if (!grad.defined()) {
-          to.zero_();
-        } else if (accumulate) {
-          to.add_(grad);
-        } else {
-          to.copy_(grad);
-        }
+        to.copy_(grad);
       }
-      p.mutable_grad().reset();
-      cleared.push_back(std::move(grad));
     }
-    if (total > 0) move_all(segments, total, flat.data_ptr<float>(), accumulate != 0);
+    p.mutable_grad().reset();
+    cleared.push_back(std::move(grad));
+  }
+  if (total > 0) move_all(segments, total, flat.data_ptr<float>(), accumulate);
+}
+
+CT_API int ct_collect_grads(void** parameters, const int64_t* offsets, int count, void* flat, int accumulate) {
+  return ct::guarded(-1, [&] {
+    std::vector<Tensor> borrowed;
+    for (int i = 0; i < count; i++) borrowed.push_back(ct::borrow(parameters[i]));
+    ct::collect_grads(borrowed, offsets, ct::borrow(flat), accumulate != 0);
     return 0;
   });
 }

@@ -39,7 +39,7 @@ struct CtValue {
 
 namespace ct {
 
-// The text of the calling thread's last error, which ct_last_error returns.
+// The text of the calling thread's last error, which ct_last_error returns and ct_set_last_error sets.
 std::string& last_error();
 
 // The number of tensor handles that C# holds, counted only while the tests ask for it: it costs an operator some percent.

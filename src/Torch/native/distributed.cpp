@@ -1,7 +1,7 @@
-// c10d: stores and process groups. Every object that C# holds is a heap-allocated intrusive pointer.
-#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+// c10d: process groups, collectives and the waiting for them.
+#include "distributed.h"
+
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #ifdef USE_C10D_GLOO
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #endif
@@ -11,94 +11,55 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <thread>
 #include <vector>
 
-#include "common.h"
-
 using at::Tensor;
+using ct::group_of;
+using ct::GroupPtr;
+using ct::store_of;
+using ct::WorkPtr;
 using std::chrono::milliseconds;
 
 namespace {
 
-using StorePtr = c10::intrusive_ptr<c10d::Store>;
-using GroupPtr = c10::intrusive_ptr<ct::Backend>;
-using WorkPtr = c10::intrusive_ptr<c10d::Work>;
-
-StorePtr& store_of(void* p) { return *static_cast<StorePtr*>(p); }
-GroupPtr& group_of(void* p) { return *static_cast<GroupPtr*>(p); }
 WorkPtr& work_of(void* p) { return *static_cast<WorkPtr*>(p); }
-
-template <class T>
-void free_quietly(void* p) {
-  try {
-    delete static_cast<T*>(p);
-  } catch (...) {  // a connection that breaks while it is closed is closed
-  }
-}
 
 template <class F>
 void* start(F&& collective) {
   return ct::guarded<void*>(nullptr, [&]() -> void* { return new WorkPtr(collective()); });
 }
 
+// Whether the work is done within `timeout`; throws when it has failed.
+bool done_within(c10d::Work& work, milliseconds timeout) {
+#ifdef USE_C10D_NCCL
+  // NCCL's wait() gives up the communicator when its time is over, so until the work is done it is only asked.
+  if (dynamic_cast<c10d::ProcessGroupNCCL::WorkNCCL*>(&work)) {
+    const auto end = std::chrono::steady_clock::now() + timeout;
+    while (!work.isCompleted()) {
+      if (std::chrono::steady_clock::now() >= end) return false;
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+  }
+#endif
+  try {
+    return work.wait(timeout);
+  } catch (...) {
+    // Also thrown when only the time is over. What has ended by now, well or not, says so when asked again.
+    return work.isCompleted() && work.wait(timeout);
+  }
+}
+
 }  // namespace
 
-// A client of the store at host:port; with `server`, that store itself as well, on a free port when `port` is 0.
-CT_API void* ct_tcp_store(const char* host, int port, int server, int64_t timeout_ms, int* bound_port) {
-  return ct::guarded<void*>(nullptr, [&]() -> void* {
-    c10d::TCPStoreOptions options;
-    options.port = static_cast<uint16_t>(port);
-    options.isServer = server != 0;
-    options.waitWorkers = false;
-    options.timeout = milliseconds(timeout_ms);
-    auto store = c10::make_intrusive<c10d::TCPStore>(std::string(host), options);
-    *bound_port = store->getPort();
-    return new StorePtr(std::move(store));
-  });
-}
-
-CT_API void* ct_prefix_store(const char* prefix, void* store) {
-  return ct::guarded<void*>(nullptr, [&]() -> void* {
-    return new StorePtr(c10::make_intrusive<c10d::PrefixStore>(std::string(prefix), store_of(store)));
-  });
-}
-
-CT_API void ct_store_free(void* store) { free_quietly<StorePtr>(store); }
-
-CT_API int ct_store_set(void* store, const char* key, const uint8_t* value, int length) {
-  return ct::guarded(-1, [&] {
-    store_of(store)->set(key, std::vector<uint8_t>(value, value + length));
-    return 0;
-  });
-}
-
-// Waits for the key. The value lies in memory that is this thread's until its next call. Returns its length, or -1.
-CT_API int ct_store_get(void* store, const char* key, const uint8_t** value) {
-  thread_local std::vector<uint8_t> held;
-  return ct::guarded(-1, [&] {
-    held = store_of(store)->get(key);
-    *value = held.data();
-    return static_cast<int>(held.size());
-  });
-}
-
-CT_API int ct_store_add(void* store, const char* key, int64_t amount, int64_t* result) {
-  return ct::guarded(-1, [&] {
-    *result = store_of(store)->add(key, amount);
-    return 0;
-  });
-}
-
-CT_API int ct_store_wait(void* store, const char* key, int64_t timeout_ms) {
-  return ct::guarded(-1, [&] {
-    store_of(store)->wait({key}, milliseconds(timeout_ms));
-    return 0;
-  });
-}
-
-// 1 when the key was there.
-CT_API int ct_store_delete(void* store, const char* key) {
-  return ct::guarded(-1, [&] { return static_cast<int>(store_of(store)->deleteKey(key)); });
+void ct::abandon(GroupPtr&& group) {
+  std::thread([group = std::move(group)]() mutable {
+    try {
+      ct::abort_collectives(*group, 0);
+    } catch (...) {  // a backend that cannot lets its collectives time out
+    }
+    group.reset();
+  }).detach();
 }
 
 // `host` is the address of the interface to use; empty for the one that this machine's name resolves to.
@@ -134,7 +95,16 @@ CT_API void* ct_nccl(void* store, int rank, int world_size, int64_t timeout_ms) 
   });
 }
 
-CT_API void ct_group_free(void* group) { free_quietly<GroupPtr>(group); }
+CT_API void ct_group_free(void* group) { ct::free_quietly<GroupPtr>(group); }
+
+// As ct_group_free, without waiting for the group's collectives.
+CT_API int ct_group_abandon(void* group) {
+  return ct::guarded(-1, [&] {
+    ct::abandon(std::move(group_of(group)));
+    ct::free_quietly<GroupPtr>(group);
+    return 0;
+  });
+}
 
 CT_API void* ct_all_reduce(void* group, void* tensor, int op) {
   return start([&] {
@@ -163,19 +133,32 @@ CT_API void* ct_all_gather(void* group, void** outputs, int count, void* input) 
   });
 }
 
+// Flat forms, which NCCL has and Gloo lacks: [world · n] → [n] and back.
+CT_API void* ct_reduce_scatter_tensor(void* group, void* output, void* input) {
+  return start([&] {
+    Tensor to = ct::borrow(output), from = ct::borrow(input);
+    return group_of(group)->_reduce_scatter_base(to, from);
+  });
+}
+
+CT_API void* ct_all_gather_into_tensor(void* group, void* output, void* input) {
+  return start([&] {
+    Tensor to = ct::borrow(output), from = ct::borrow(input);
+    return group_of(group)->_allgather_base(to, from);
+  });
+}
+
 CT_API void* ct_barrier(void* group) {
   return start([&] { return group_of(group)->barrier(); });
 }
 
+// 1 when the work is done, 0 when it is still under way after `timeout_ms` (above 0), -1 when it has failed.
 CT_API int ct_work_wait(void* work, int64_t timeout_ms) {
-  return ct::guarded(-1, [&] {
-    TORCH_CHECK(work_of(work)->wait(milliseconds(timeout_ms)), "the collective did not finish");
-    return 0;
-  });
+  return ct::guarded(-1, [&] { return static_cast<int>(done_within(*work_of(work), milliseconds(timeout_ms))); });
 }
 
 CT_API int ct_work_is_completed(void* work) {
   return ct::guarded(-1, [&] { return static_cast<int>(work_of(work)->isCompleted()); });
 }
 
-CT_API void ct_work_free(void* work) { free_quietly<WorkPtr>(work); }
+CT_API void ct_work_free(void* work) { ct::free_quietly<WorkPtr>(work); }

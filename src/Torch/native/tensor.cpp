@@ -28,6 +28,8 @@ const char* text(std::string&& s) { return (ct::last_error() = std::move(s)).c_s
 }  // namespace
 
 CT_API const char* ct_last_error() { return ct::last_error().c_str(); }
+
+CT_API void ct_set_last_error(const char* message) { ct::last_error() = message; }
 // Starts counting at the first call, so that only differences between two calls mean something.
 CT_API int64_t ct_live_handles() {
   ct::counting_handles.store(true);

@@ -23,4 +23,12 @@ using Backend = c10d::Backend;
 using Backend = c10d::ProcessGroup;
 #endif
 
+// Tells a backend to give up its collectives. Only later 2.x can; before, NCCL's destructor does so, and Gloo's waits.
+template <class B>
+auto abort_collectives(B& backend, int) -> decltype(backend.abort()) {
+  return backend.abort();
+}
+template <class B>
+void abort_collectives(B&, long) {}
+
 }  // namespace ct

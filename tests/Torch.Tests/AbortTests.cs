@@ -1,0 +1,98 @@
+using System.Diagnostics;
+using static ClipTrain.Torch.torch;
+using static ClipTrain.Torch.torch.distributed;
+
+namespace ClipTrain.Torch.Tests;
+
+public sealed class AbortTests
+{
+    private static readonly TimeSpan s_second = TimeSpan.FromSeconds(1);
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void The_peers_of_a_hung_rank_abort_abandon_and_go_on_without_it(int worldSize) =>
+        HungPeer.Run(worldSize, (group, store) =>
+        {
+            using var abort = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
+            var watch = Stopwatch.StartNew();
+
+            using Work hung = group.all_reduce(ones([1000]));
+            DistributedException e = Assert.Throws<DistributedException>(() => hung.wait(abort.Token));
+            group.Abandon();
+
+            Assert.True(watch.Elapsed < s_second, $"Leaving took {watch.Elapsed}.");
+            Assert.True(e.Aborted);
+            Assert.Contains($"all_reduce on rank {group.rank} of {worldSize}", e.Message, StringComparison.Ordinal);
+            using var prefixed = new PrefixStore("next", store);
+            using ProcessGroup next = ProcessGroup.Gloo(prefixed, group.rank, worldSize - 1, Ranks.Loopback, Ranks.Patience);
+            Tensor x = ones([10]);
+            using Work work = next.all_reduce(x);
+            work.wait(CancellationToken.None);
+            Assert.Equal(10 * (worldSize - 1), x.sum().item<float>());
+            Assert.True(watch.Elapsed < Ranks.Patience / 2, $"Going on took {watch.Elapsed}.");
+        });
+
+    [Fact]
+    public void Abandoning_lets_go_of_many_hung_collectives_whose_tensors_were_released() =>
+        HungPeer.Run(2, (group, _) =>
+        {
+            for (int i = 0; i < 10; i++)
+            {
+                using Tensor x = ones([100_000]);
+                using Work work = group.all_reduce(x);
+            }
+
+            var watch = Stopwatch.StartNew();
+            group.Abandon();
+
+            Assert.True(watch.Elapsed < s_second, $"Abandoning took {watch.Elapsed}.");
+            Assert.Throws<ObjectDisposedException>(() => group.barrier());
+        });
+
+    [Fact]
+    public void Every_collective_can_be_aborted() =>
+        HungPeer.Run(2, (group, _) =>
+        {
+            using var cancelled = new CancellationTokenSource();
+            cancelled.Cancel();
+            Work[] works =
+            [
+                group.all_reduce(ones([3], bfloat16)), group.broadcast(ones([3]), root: 1), group.barrier(),
+                group.all_gather([ones([2]), ones([2])], ones([2])), group.reduce_scatter_tensor(ones([2]), ones([4])),
+                group.all_gather_into_tensor(ones([4]), ones([2])),
+            ];
+
+            Assert.All(works, work => Assert.True(Assert.Throws<DistributedException>(() => work.wait(cancelled.Token)).Aborted));
+            Array.ForEach(works, work => work.Dispose());
+        });
+
+    [Fact]
+    public void A_time_out_is_no_abort() =>
+        HungPeer.Run(2, (group, _) =>
+        {
+            using var never = new CancellationTokenSource();
+            using Work work = group.all_reduce(ones([3]));
+
+            DistributedException e = Assert.Throws<DistributedException>(() => work.wait(TimeSpan.FromMilliseconds(120), never.Token));
+
+            Assert.False(e.Aborted);
+            Assert.Contains("timed out after 0.12 s", e.Message, StringComparison.Ordinal);
+        });
+
+    [Fact]
+    public void A_collective_that_is_done_counts_though_the_token_is_cancelled() =>
+        Ranks.Run(2, group =>
+        {
+            using var cancelled = new CancellationTokenSource();
+            Tensor x = ones([3]);
+            using Work work = group.all_reduce(x);
+            work.wait();
+            cancelled.Cancel();
+
+            work.wait(cancelled.Token);
+
+            Assert.Equal(6, x.sum().item<float>());
+        });
+}

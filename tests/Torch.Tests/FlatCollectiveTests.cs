@@ -1,0 +1,96 @@
+using static ClipTrain.Torch.torch;
+using static ClipTrain.Torch.torch.distributed;
+
+namespace ClipTrain.Torch.Tests;
+
+public sealed class FlatCollectiveTests
+{
+    public static TheoryData<int, long> Grid
+    {
+        get
+        {
+            var grid = new TheoryData<int, long>();
+            foreach (int worldSize in new[] { 1, 2, 3, 4 })
+            {
+                foreach (long n in new[] { 1, 7, 1000, 33_333 })
+                {
+                    grid.Add(worldSize, n);
+                }
+            }
+
+            return grid;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Grid))]
+    public void A_rank_receives_its_share_of_bitwise_the_sums_of_an_all_reduce(int worldSize, long n) =>
+        Ranks.Run(worldSize, group =>
+        {
+            Tensor input = Noise(worldSize * n, group.rank);
+            Tensor before = input.clone();
+            Tensor sums = input.clone();
+            Tensor output = zeros([n]);
+
+            using Work scatter = group.reduce_scatter_tensor(output, input);
+            scatter.wait();
+            using Work all = group.all_reduce(sums);
+            all.wait();
+
+            Assert.True(output.equal(sums.narrow(0, group.rank * n, n)));
+            Assert.True(input.equal(before));
+        });
+
+    [Theory]
+    [MemberData(nameof(Grid))]
+    public void The_shares_are_joined_in_the_order_of_ranks(int worldSize, long n) =>
+        Ranks.Run(worldSize, group =>
+        {
+            Tensor output = zeros([worldSize * n]);
+
+            using Work work = group.all_gather_into_tensor(output, Noise(n, group.rank));
+            work.wait();
+
+            Assert.True(output.equal(cat([.. Enumerable.Range(0, worldSize).Select(rank => Noise(n, rank))], 0)));
+        });
+
+    [Theory]
+    [InlineData(ScalarType.BFloat16)]
+    [InlineData(ScalarType.Float16)]
+    [InlineData(ScalarType.Int64)]
+    [InlineData(ScalarType.Float64)]
+    public void Other_dtypes_are_scattered_as_all_reduced_and_gathered_bit_by_bit(ScalarType dtype) =>
+        Ranks.Run(3, group =>
+        {
+            Tensor input = (Noise(12, group.rank) * 100).to(dtype);
+            Tensor sums = input.clone();
+            Tensor share = zeros([2, 2], dtype);
+            Tensor joined = zeros([3, 2, 2], dtype);
+
+            using Work scatter = group.reduce_scatter_tensor(share, input);
+            scatter.wait();
+            using Work gather = group.all_gather_into_tensor(joined, share);
+            gather.wait();
+            using Work all = group.all_reduce(sums);
+            all.wait();
+
+            Assert.True(joined.view(-1).equal(sums));
+        });
+
+    [Fact]
+    public void Tensors_that_are_no_share_and_whole_are_refused() =>
+        Ranks.Run(2, group =>
+        {
+            Assert.Throws<ArgumentException>(() => group.reduce_scatter_tensor(zeros([2]), zeros([3])));
+            Assert.Throws<ArgumentException>(() => group.reduce_scatter_tensor(zeros([2]), zeros([4], bfloat16)));
+            Assert.Throws<ArgumentException>(() => group.reduce_scatter_tensor(zeros([2]), zeros([4, 2]).select(1, 0)));
+            Assert.Throws<ArgumentException>(() => group.all_gather_into_tensor(zeros([3]), zeros([2])));
+            Assert.Throws<ArgumentException>(() => group.all_gather_into_tensor(zeros([4, 2]).select(1, 0), zeros([2])));
+        });
+
+    private static Tensor Noise(long n, int rank)
+    {
+        var random = new Random(rank);
+        return tensor([.. Enumerable.Range(0, (int)n).Select(_ => (float)(random.NextDouble() - 0.5))]);
+    }
+}

@@ -1,0 +1,48 @@
+using static ClipTrain.Torch.torch;
+using static ClipTrain.Torch.torch.distributed;
+
+namespace ClipTrain.Torch.Tests;
+
+/// <summary>Leaves of several dtypes with places in a flat buffer, and backward passes whose gradients are known.</summary>
+internal sealed class FlatLeaves
+{
+    /// <summary>Elements 0 to 14 are leaf 0, 15 to 21 leaf 1, 24 to 1,023 leaf 2, 1,024 to 1,039 leaf 3; 22 and 23 belong to none.</summary>
+    public static readonly long[] Offsets = [0, 15, 24, 1024];
+    public const long Length = 1040;
+
+    /// <summary>From the last leaf to the first, cut where leaves are.</summary>
+    public static readonly GradientBucket[] Buckets = [new(1024, 16), new(24, 1000), new(0, 24)];
+
+    public Tensor[] Leaves { get; } =
+    [
+        zeros([3, 5], requires_grad: true), zeros([7], bfloat16, requires_grad: true),
+        zeros([10, 100], bfloat16, requires_grad: true), zeros([4, 4], requires_grad: true),
+    ];
+
+    /// <summary>What lies in the buffer before the first gradient comes.</summary>
+    public Tensor Flat { get; } = full([Length], 5.0);
+
+    public GradientReducer Reducer(ProcessGroup? group, ReadOnlySpan<GradientBucket> buckets) => new(Leaves, Offsets, Flat, group, buckets);
+
+    /// <summary>Moves the gradients after backward, as a step without a reducer does.</summary>
+    public void Collect(bool accumulate) => autograd.collect_grads(Leaves, Offsets, Flat, accumulate);
+
+    /// <summary>
+    /// Gives some leaves (by default all) gradients that follow from the seed: eighths between −4 and 4, whose sums are exact
+    /// in any order, or with <paramref name="rounds"/> numbers whose sums round.
+    /// </summary>
+    public void Backward(int seed, bool rounds = false, params int[] which)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor loss = zeros([]);
+        foreach (int i in which.Length == 0 ? [0, 1, 2, 3] : which)
+        {
+            Tensor leaf = Leaves[i];
+            var random = new Random((100 * seed) + i);
+            float[] values = [.. Enumerable.Range(0, (int)leaf.numel()).Select(_ => rounds ? random.NextSingle() : random.Next(-32, 33) / 8f)];
+            loss += (leaf * tensor(values).view(leaf.shape).to(leaf.dtype)).sum().to(float32);
+        }
+
+        loss.backward();
+    }
+}
