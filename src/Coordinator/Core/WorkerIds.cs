@@ -13,4 +13,7 @@ public static class WorkerIds
         ArgumentOutOfRangeException.ThrowIfNegative(slot);
         return string.Create(CultureInfo.InvariantCulture, $"{Prefix}{slot}");
     }
+
+    /// <summary>The slot of a local worker's id.</summary>
+    public static int SlotOf(string workerId) => int.Parse(workerId.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture);
 }
