@@ -97,6 +97,8 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
             outcome = await train(records);
         }
 
+        new CheckpointDirectory(files.Checkpoints).RemoveLeftovers();
+
         if (outcome.Kind != OutcomeKind.Completed)
         {
             log.Write(outcome.Kind == OutcomeKind.Failed ? LogEventLevel.Error : LogEventLevel.Information, "{Message:l}", outcome.Message);
