@@ -84,7 +84,7 @@ public sealed class CheckpointTests : IDisposable
         Write(state);
         Train(state, 1);
         // A file where the checkpoint's directory would be makes the write fail as a full disk does: with an IOException.
-        File.WriteAllText(Checkpoints.PathOf(1) + ".partial", "");
+        File.WriteAllText(Checkpoints.PathOf(1), "");
         var error = Assert.Throws<CheckpointException>(() => Write(state));
         Assert.Contains("step 0 is whole", error.Message, StringComparison.Ordinal);
         state.Load(Checkpoints, 0, ConfigHash, CorpusHash);
