@@ -3,6 +3,12 @@ namespace ClipTrain.Coordinator.Core;
 /// <summary>The ways in which a worker leaves without having completed or stopped.</summary>
 internal static class Departure
 {
+    /// <summary>A local process that ends so often in a row before it was given a place will not do better the next time.</summary>
+    public const int MaxFruitlessStarts = 3;
+
+    /// <summary>More than anybody reads. The first ones are kept: the cause is among them.</summary>
+    private const int MaxFailures = 64;
+
     public static RunReply Exited(Turn turn, RunMessage.WorkerExited exited)
     {
         if (turn.State.Find(exited.WorkerId) is not { } member)
@@ -15,31 +21,44 @@ internal static class Departure
             return new RunReply.Accepted();
         }
 
-        var expected = !(member.HoldsLease || member.Status is MemberStatus.Expected or MemberStatus.Joined) || turn.State.HasEnded;
-        if (expected)
+        var gone = member with { ExitCode = exited.ExitCode };
+        var text = ExitDescription.Of(exited.ExitCode);
+        if (turn.State.HasEnded || !(member.IsLiving || member.Status == MemberStatus.Expected))
         {
-            turn.Change(member with { ExitCode = exited.ExitCode });
-            if (exited.ExitCode != 0 && member.Status is MemberStatus.Completed or MemberStatus.Stopped)
+            turn.Change(gone);
+            if (exited.ExitCode != 0 && member is { Status: MemberStatus.Finished, Outcome: { } outcome })
             {
-                turn.Warn($"{member.Label} {ExitDescription.Of(exited.ExitCode)}, after it had {member.Status.ToString().ToLowerInvariant()}");
+                turn.Warn($"{member.Label} {text}, after it had {outcome.ToString().ToLowerInvariant()}");
             }
-
-            return new RunReply.Accepted();
+        }
+        else
+        {
+            Lose(turn, gone with { Status = MemberStatus.Exited }, FailureKind.Exited, text + When(turn.State, member), exited.LastLines);
         }
 
-        var when = turn.State.Phase == RunPhase.Forming ? " before the run was formed" : "";
-        Lose(turn, member with { ExitCode = exited.ExitCode, Status = MemberStatus.Exited }, FailureKind.Exited, ExitDescription.Of(exited.ExitCode) + when, exited.LastLines);
+        if (member.IsLocal && turn.State.Phase is (RunPhase.Forming or RunPhase.Running))
+        {
+            StartAgain(turn, turn.State.Find(member.WorkerId)!);
+        }
+
+        Membership.Settle(turn);
         return new RunReply.Accepted();
     }
 
     public static void Failed(Turn turn, Member heard, WorkerReport report)
     {
         turn.Do(new RunEffect.DismissWorker(heard.WorkerId));
-        Lose(turn, heard with { Status = MemberStatus.Failed }, FailureKind.Reported, report.Message ?? "failed without saying why", [], report.ExitCode);
+        Note(turn, heard, FailureKind.Reported, report.Message ?? "failed without saying why", [], report.ExitCode);
+        turn.Change(heard with { Status = MemberStatus.Failed });
+        if (turn.State.IsFirstForming)
+        {
+            Ending.Fail(turn);
+        }
+        else
+        {
+            Draining.Begin(turn, OutcomeKind.Failed);
+        }
     }
-
-    public static void PeerLost(Turn turn, Member heard, string? message) =>
-        Lose(turn, heard with { Status = MemberStatus.PeerLost }, FailureKind.CollectiveFailed, message ?? "a collective failed", []);
 
     /// <summary>The process may hang inside a collective: ending it is what frees its peers from theirs.</summary>
     public static void Unheard(Turn turn, Member member, string text)
@@ -48,20 +67,53 @@ internal static class Departure
         Lose(turn, member with { Status = MemberStatus.Lost }, FailureKind.Unheard, text, []);
     }
 
-    private static void Lose(Turn turn, Member next, FailureKind kind, string text, IReadOnlyList<string> lastLines, int? exitCode = null)
+    /// <summary>A worker is gone. If it was in the generation that runs, that one is over.</summary>
+    /// <param name="gone">The member as it is now.</param>
+    public static void Lose(Turn turn, Member gone, FailureKind kind, string text, IReadOnlyList<string> lastLines)
     {
-        turn.Change(next);
-        turn.Change(turn.State with { Failures = [.. turn.State.Failures, new WorkerFailure(next.WorkerId, kind, text, lastLines, exitCode)] });
-        switch (turn.State.Phase)
+        var before = turn.State.Find(gone.WorkerId)!;
+        Note(turn, gone, kind, text, lastLines);
+        turn.Change(gone);
+        if (turn.State.IsFirstForming && kind == FailureKind.Exited && gone.IsLocal)
         {
-            case RunPhase.Forming:
-                Ending.Fail(turn, FailureText.Cause(turn.State));
-                return;
-            case RunPhase.Running:
-                turn.Change(turn.State with { Phase = RunPhase.Draining, Deadline = turn.Now + turn.State.Spec.Timeouts.Survivors });
-                break;
+            // A wrong setup would end the next process the same way.
+            Ending.Fail(turn);
+            return;
         }
 
-        Draining.Settle(turn);
+        turn.Warn($"{gone.Label} {text}");
+        if (turn.State.Phase == RunPhase.Running && before.HasPlace)
+        {
+            Membership.Over(turn, isPlanned: false);
+        }
+        else if (before.Status == MemberStatus.Leaving)
+        {
+            Membership.Break(turn);
+        }
     }
+
+    public static void Note(Turn turn, Member member, FailureKind kind, string text, IReadOnlyList<string> lastLines, int? exitCode = null)
+    {
+        if (turn.State.Failures.Count < MaxFailures)
+        {
+            turn.Change(turn.State with { Failures = [.. turn.State.Failures, new WorkerFailure(member.WorkerId, member.Label, kind, text, lastLines, exitCode)] });
+        }
+    }
+
+    private static void StartAgain(Turn turn, Member member)
+    {
+        var fruitless = member.Generation > 0 ? 0 : member.FruitlessStarts + 1;
+        if (fruitless >= MaxFruitlessStarts)
+        {
+            turn.Change(member with { FruitlessStarts = fruitless });
+            Draining.Begin(turn, OutcomeKind.Failed);
+        }
+        else
+        {
+            turn.Change(new Member(member.WorkerId, IsLocal: true) { FruitlessStarts = fruitless });
+            turn.Do(new RunEffect.StartWorker(member.WorkerId));
+        }
+    }
+
+    private static string When(RunState state, Member member) => member.Generation > 0 ? "" : state.IsFirstForming ? " before the run was formed" : " before it was given a place";
 }

@@ -3,64 +3,86 @@ namespace ClipTrain.Coordinator.Core;
 /// <summary>The three ends of a run.</summary>
 internal static class Ending
 {
+    /// <summary>All of the generation have reported.</summary>
     public static void FinishIfDone(Turn turn)
     {
+        if (turn.State.Members.All(member => member.Status != MemberStatus.Training))
+        {
+            Finish(turn);
+        }
+    }
+
+    /// <summary>
+    /// A worker of the generation is lost or left while others have reported already. When the checkpoint of the step that
+    /// they reported is written, there is nothing left to do, so that the run ends as if all had reported.
+    /// </summary>
+    /// <returns>Whether the run has ended.</returns>
+    public static bool CompleteWithout(Turn turn)
+    {
         var state = turn.State;
-        if (state.Phase == RunPhase.Draining)
+        var inGeneration = state.Members.Where(member => member.Generation == state.Generation).ToList();
+        if (!inGeneration.Exists(member => member.Outcome is not null && state.LastCheckpoint?.Step >= member.CommittedStep))
         {
-            Draining.Settle(turn);
+            return false;
         }
-        else if (state.Members.All(member => member.Status == MemberStatus.Completed))
-        {
-            End(turn, RunPhase.Completed, OutcomeKind.Completed, $"completed at step {state.CommittedStep}");
-        }
-        else if (state.Members.All(member => member.Status is MemberStatus.Completed or MemberStatus.Stopped))
-        {
-            End(turn, RunPhase.Stopped, OutcomeKind.Stopped, $"stopped by {state.StopRequestedBy ?? "its workers"}; {FailureText.Resumable(state)}");
-        }
+
+        turn.Warn($"the run ends without {string.Join(", ", inGeneration.Where(member => member.Status != MemberStatus.Finished).OrderBy(member => member.Rank).Select(member => member.Label))}: its last checkpoint is written");
+        Finish(turn);
+        return true;
     }
 
     /// <summary>No state is saved, so nobody needs time to exit.</summary>
-    public static void StopAtOnce(Turn turn)
-    {
-        KillLiving(turn);
-        End(turn, RunPhase.Stopped, OutcomeKind.Stopped, $"stopped at once by {turn.State.StopRequestedBy}; {FailureText.Resumable(turn.State)}");
-    }
+    public static void StopAtOnce(Turn turn) => End(turn, OutcomeKind.Stopped, $"stopped at once by {turn.State.StopRequestedBy}; {FailureText.Resumable(turn.State)}", atOnce: true);
 
-    public static void Fail(Turn turn, string cause)
-    {
-        if (turn.State.Phase == RunPhase.Forming)
-        {
-            KillLiving(turn);
-        }
+    public static void Stop(Turn turn) => End(turn, OutcomeKind.Stopped, $"stopped by {turn.State.StopRequestedBy ?? "its workers"}; {FailureText.Resumable(turn.State)}");
 
+    /// <summary>A run that never formed has no worker that needs time to exit either.</summary>
+    public static void Fail(Turn turn)
+    {
+        var cause = FailureText.Cause(turn.State);
         var separator = cause.Contains('\n', StringComparison.Ordinal) ? "\n" : "; ";
-        End(turn, RunPhase.Failed, OutcomeKind.Failed, cause + separator + FailureText.Resumable(turn.State));
+        End(turn, OutcomeKind.Failed, cause + separator + FailureText.Resumable(turn.State), atOnce: turn.State.IsFirstForming);
     }
 
-    private static void KillLiving(Turn turn)
+    private static void Finish(Turn turn)
     {
-        foreach (var member in turn.State.Members.Where(member => member.ExitCode is null))
+        var reported = turn.State.Members.Where(member => member.Generation == turn.State.Generation && member.Outcome is not null).ToList();
+        if (reported.TrueForAll(member => member.Outcome == WorkerOutcome.Completed))
         {
-            turn.Do(new RunEffect.KillWorker(member.WorkerId));
+            End(turn, OutcomeKind.Completed, $"completed at step {reported.Max(member => member.CommittedStep)}");
+        }
+        else
+        {
+            Stop(turn);
         }
     }
 
-    private static void End(Turn turn, RunPhase phase, OutcomeKind kind, string message)
+    private static void End(Turn turn, OutcomeKind kind, string message, bool atOnce = false)
     {
-        turn.Change(turn.State with { Phase = phase, EndText = message, Deadline = null, CheckpointWantedFrom = null });
+        var phase = kind switch
+        {
+            OutcomeKind.Completed => RunPhase.Completed,
+            OutcomeKind.Stopped => RunPhase.Stopped,
+            _ => RunPhase.Failed,
+        };
+        turn.Change(turn.State with { Phase = phase, EndText = message, Deadline = null, NextNotice = null, CheckpointWantedFrom = null });
         foreach (var member in turn.State.Members)
         {
+            if (member.ExitCode is null && (atOnce || member.Status == MemberStatus.Expected))
+            {
+                turn.Do(new RunEffect.KillWorker(member.WorkerId));
+            }
+
             if (member.Status == MemberStatus.Joined)
             {
-                turn.Do(new RunEffect.Answer(member.WorkerId, HeldCall.Join, new RunReply.Refused(RefusalKind.WrongPhase, message)));
+                turn.Answer(member.WorkerId, HeldCall.Join, new RunReply.Refused(RefusalKind.WrongPhase, message));
             }
-            else if (member.Status == MemberStatus.PeerLost)
+            else if (member.Status == MemberStatus.Finished)
             {
-                turn.Do(new RunEffect.Answer(member.WorkerId, HeldCall.Report, new RunReply.Directed(Directive.Abort)));
+                turn.Answer(member.WorkerId, HeldCall.Report, new RunReply.Directed(Directives.For(turn.State, member)));
             }
         }
 
-        turn.Do(new RunEffect.EndRun(new RunOutcome(kind, message, turn.State.LastCheckpoint, turn.State.Failures.Count > 0 ? FailureText.Root(turn.State).ExitCode : null)));
+        turn.Do(new RunEffect.EndRun(new RunOutcome(kind, message, turn.State.LastCheckpoint, kind == OutcomeKind.Failed ? FailureText.Root(turn.State).ExitCode : null)));
     }
 }

@@ -9,17 +9,20 @@ internal static class FailureText
     private const int MostFurtherCauses = 3;
 
     /// <summary>
-    /// The first failure that is a cause (collectives fail because of one), shortly what else went wrong, and the last
-    /// lines of the first worker.
+    /// The failure that is the cause (collectives fail because of one), shortly what else went wrong, and the last lines of
+    /// the worker at the root.
     /// </summary>
     public static string Cause(RunState state)
     {
-        var first = Root(state);
-        var further = state.Failures.Where(failure => failure.Kind != FailureKind.CollectiveFailed).Skip(1).Where(failure => !string.Equals(failure.Text, first.Text, StringComparison.Ordinal)).ToList();
-        var text = new StringBuilder(Describe(state, first));
+        var root = Root(state);
+        var further = state.Failures
+            .Where(failure => failure.Kind != FailureKind.CollectiveFailed && failure != root && !string.Equals(failure.Text, root.Text, StringComparison.Ordinal))
+            .DistinctBy(Describe, StringComparer.Ordinal)
+            .ToList();
+        var text = new StringBuilder(Despair(state)).Append(Describe(root));
         foreach (var other in further.Take(MostFurtherCauses))
         {
-            text.Append("; then ").Append(Describe(state, other));
+            text.Append("; then ").Append(Describe(other));
         }
 
         if (further.Count > MostFurtherCauses)
@@ -27,7 +30,7 @@ internal static class FailureText
             text.Append(CultureInfo.InvariantCulture, $"; and {further.Count - MostFurtherCauses} more");
         }
 
-        foreach (var line in first.LastLines)
+        foreach (var line in root.LastLines)
         {
             text.Append("\n  | ").Append(line);
         }
@@ -35,19 +38,35 @@ internal static class FailureText
         return text.ToString();
     }
 
-    /// <summary>The first failure that is a cause and not a consequence.</summary>
+    /// <summary>The report of a worker that could not go on, which alone ends a run; else the first failure that is a cause and not a consequence.</summary>
     public static WorkerFailure Root(RunState state) =>
-        state.Failures.FirstOrDefault(failure => failure.Kind != FailureKind.CollectiveFailed) ?? state.Failures[0];
+        state.Failures.FirstOrDefault(failure => failure.Kind == FailureKind.Reported)
+        ?? state.Failures.FirstOrDefault(failure => failure.Kind != FailureKind.CollectiveFailed)
+        ?? state.Failures[0];
 
     public static string Resumable(RunState state) => state.LastCheckpoint is { } checkpoint
         ? $"resumable from step {checkpoint.Step}: cliptrain resume {state.Spec.ResumeAs ?? state.Spec.RunId}"
         : "no checkpoint was written";
 
-    private static string Describe(RunState state, WorkerFailure failure)
+    public static string Describe(WorkerFailure failure) => failure.Kind is FailureKind.Reported or FailureKind.CollectiveFailed
+        ? $"{failure.Label}: {failure.Text}"
+        : $"{failure.Label} {failure.Text}";
+
+    /// <summary>Why failures that a run survives ended this one.</summary>
+    private static string Despair(RunState state)
     {
-        var label = state.Find(failure.WorkerId)!.Label;
-        return failure.Kind is FailureKind.Reported or FailureKind.CollectiveFailed
-            ? $"{label}: {failure.Text}"
-            : $"{label} {failure.Text}";
+        if (state.Failures.Any(failure => failure.Kind == FailureKind.Reported))
+        {
+            return "";
+        }
+
+        if (state.Members.FirstOrDefault(member => member.FruitlessStarts >= Departure.MaxFruitlessStarts) is { } stuck)
+        {
+            return $"{stuck.WorkerId} ended {stuck.FruitlessStarts} times in a row before it was given a place: ";
+        }
+
+        return state.FruitlessGenerations >= state.Spec.MaxFruitlessGenerations
+            ? $"{state.FruitlessGenerations} generations in a row broke without a new step: "
+            : "";
     }
 }

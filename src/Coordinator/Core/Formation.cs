@@ -1,91 +1,117 @@
 namespace ClipTrain.Coordinator.Core;
 
-/// <summary>From the first join to the moment when every worker has its rank.</summary>
+/// <summary>From workers that wait to a generation in which each has its rank.</summary>
 internal static class Formation
 {
-    public static RunReply Join(Turn turn, JoinRequest request)
-    {
-        var spec = turn.State.Spec;
-        if (turn.State.Find(request.WorkerId) is not { } member)
-        {
-            return new RunReply.Refused(RefusalKind.UnknownWorker, $"Run {spec.RunId} has no {request.WorkerId}; its workers are {WorkerIds.ForSlot(0)} to {WorkerIds.ForSlot(spec.WorldSize - 1)}.");
-        }
-
-        if (Difference(spec, request) is { } difference)
-        {
-            var reason = $"{request.WorkerId} on {request.Host} does not fit run {spec.RunId}: {difference}. Start every worker with the same build and configuration.";
-            turn.Warn(reason);
-            return new RunReply.Refused(RefusalKind.Mismatch, reason);
-        }
-
-        if (turn.State.Phase is not (RunPhase.Forming or RunPhase.Running))
-        {
-            return new RunReply.Refused(RefusalKind.WrongPhase, turn.State.EndText ?? $"Run {spec.RunId} is ending after a failure.");
-        }
-
-        if (member.Status != MemberStatus.Expected && (member.ProcessId != request.ProcessId || !string.Equals(member.Host, request.Host, StringComparison.Ordinal)))
-        {
-            return new RunReply.Refused(RefusalKind.PlaceTaken, $"{request.WorkerId} has joined run {spec.RunId} already, as process {member.ProcessId} on {member.Host}.");
-        }
-
-        if (turn.State.Phase == RunPhase.Running)
-        {
-            return new RunReply.Assigned(Place(turn.State, member));
-        }
-
-        if (member.Status == MemberStatus.Expected)
-        {
-            turn.Change(member with { Status = MemberStatus.Joined, ProcessId = request.ProcessId, Host = request.Host, LastHeard = turn.Now });
-        }
-
-        if (turn.State.Members.Any(other => other.Status != MemberStatus.Joined))
-        {
-            return new RunReply.Held();
-        }
-
-        Form(turn);
-        return new RunReply.Assigned(Place(turn.State, turn.State.Members[member.Slot]));
-    }
-
-    /// <summary>The time to form is over: fail and name who is missing.</summary>
-    public static void Expire(Turn turn)
-    {
-        var missing = turn.State.Members.Where(member => member.Status == MemberStatus.Expected).Select(member => member.WorkerId).ToList();
-        var spec = turn.State.Spec;
-        Ending.Fail(turn, $"{spec.WorldSize - missing.Count} of {spec.WorldSize} workers joined within {spec.Timeouts.Forming.TotalSeconds:0.#} s; missing: {string.Join(", ", missing)}");
-    }
-
-    private static void Form(Turn turn)
+    /// <summary>
+    /// Forms a generation when it can be formed. The first waits for all workers until its time is over, then for the
+    /// minimum; a later one waits for those that are leaving the generation before, then for the minimum.
+    /// </summary>
+    public static void TryForm(Turn turn)
     {
         var state = turn.State;
-        turn.Change(state with
+        var joined = state.Members.Where(member => member.Status == MemberStatus.Joined).ToList();
+        var waitsForAll = state.IsFirstForming && turn.Now < state.Deadline && joined.Count < state.Spec.Workers;
+        if (waitsForAll || state.Members.Any(member => member.Status == MemberStatus.Leaving))
         {
-            Phase = RunPhase.Running,
-            Deadline = null,
-            Members = [.. state.Members.Select((member, rank) => member with { Rank = rank, Status = MemberStatus.Training, LastHeard = turn.Now })],
-        });
-        foreach (var member in turn.State.Members)
+            return;
+        }
+
+        if (joined.Count < state.Spec.MinWorkers)
         {
-            turn.Do(new RunEffect.Answer(member.WorkerId, HeldCall.Join, new RunReply.Assigned(Place(turn.State, member))));
+            SayThatItWaits(turn, joined.Count);
+            return;
+        }
+
+        var taken = StateSource.Take(joined, state.Spec.MaxWorkers);
+        var place = StateSource.Place(state, taken);
+        if (state.FruitlessGenerations >= state.Spec.MaxFruitlessGenerations && place.StartStep <= state.FurthestStep)
+        {
+            Draining.Begin(turn, OutcomeKind.Failed);
+            Draining.Settle(turn);
+        }
+        else
+        {
+            Form(turn, taken, place);
         }
     }
 
-    private static Assignment Place(RunState state, Member member) =>
-        new(state.Generation, member.Rank!.Value, state.Spec.WorldSize, state.Spec.StoreHost, state.Spec.StorePort, $"gen{state.Generation}");
-
-    private static string? Difference(RunSpec spec, JoinRequest request)
+    /// <summary>More workers than the run takes wait until there is room; each is told of once.</summary>
+    public static void NameSpares(Turn turn)
     {
-        var parts = new List<string>();
-        if (!string.Equals(spec.CodeVersion, request.CodeVersion, StringComparison.Ordinal))
+        var most = turn.State.Spec.MaxWorkers;
+        if (turn.State.Phase != RunPhase.Running || turn.State.Members.Count(member => member.HasPlace) < most)
         {
-            parts.Add($"its code version is {request.CodeVersion}, the run's is {spec.CodeVersion}");
+            return;
         }
 
-        if (!string.Equals(spec.ConfigHash, request.ConfigHash, StringComparison.Ordinal))
+        foreach (var spare in turn.State.Members.Where(member => member.Status == MemberStatus.Joined && !member.IsSpare).ToList())
         {
-            parts.Add($"its configuration hash is {request.ConfigHash}, the run's is {spec.ConfigHash}");
+            turn.Change(spare with { IsSpare = true });
+            turn.Warn($"{spare.Label} waits as a spare: the run takes at most {most} workers");
+        }
+    }
+
+    /// <summary>The place of a member of the generation that runs.</summary>
+    public static Assignment PlaceOf(RunState state, Member member) => state.Place! with { Rank = member.Rank!.Value };
+
+    private static void Form(Turn turn, IReadOnlyList<Member> taken, Assignment place)
+    {
+        var placed = taken.Select((member, rank) => member with
+        {
+            Status = MemberStatus.Training,
+            Rank = rank,
+            Generation = place.Generation,
+            CommittedStep = place.StartStep,
+            Outcome = null,
+            HasBeaten = false,
+            IsSuspected = false,
+            IsSpare = false,
+            FruitlessStarts = 0,
+        }).ToList();
+        turn.Change(turn.State with
+        {
+            Phase = RunPhase.Running,
+            Place = place,
+            IsPlannedRegroup = false,
+            Deadline = null,
+            NextNotice = null,
+            CommittedStep = place.StartStep,
+            RecordedStep = Math.Min(turn.State.RecordedStep, place.StartStep),
+            Stragglers = new StragglerWatch(),
+
+            // Those who left for good are forgotten: workers of ever new names may come and go for weeks.
+            Members = [.. turn.State.Members.Where(member => member.IsLocal || member.IsLiving)],
+        });
+        foreach (var member in placed)
+        {
+            turn.Change(member);
         }
 
-        return parts.Count == 0 ? null : string.Join("; ", parts);
+        Progress.Note(turn, place.StartStep);
+        turn.Do(new RunEffect.RecordGeneration(Record(turn)));
+        foreach (var member in placed)
+        {
+            turn.Answer(member.WorkerId, HeldCall.Join, new RunReply.Assigned(PlaceOf(turn.State, member)));
+        }
+
+        NameSpares(turn);
+    }
+
+    /// <summary>The generation that runs, for the ledger.</summary>
+    public static GenerationRecord Record(Turn turn)
+    {
+        var workers = turn.State.Members.Where(member => member.HasPlace).OrderBy(member => member.Rank).Select(member => member.WorkerId);
+        return new GenerationRecord(turn.State.Generation, turn.State.Place!.StartStep, [.. workers], turn.Now);
+    }
+
+    private static void SayThatItWaits(Turn turn, int joined)
+    {
+        var state = turn.State;
+        if (state.NextNotice is null || turn.Now >= state.NextNotice)
+        {
+            turn.Refresh(state with { NextNotice = turn.Now + state.Spec.Timeouts.WaitingNotice });
+            turn.Warn($"waits for workers: {joined} of at least {state.Spec.MinWorkers} have joined");
+        }
     }
 }

@@ -3,32 +3,70 @@ namespace ClipTrain.Coordinator.Core;
 /// <summary>What the passing of time does: leases and deadlines run out.</summary>
 internal static class Leases
 {
+    private const double SuspiciousPhi = 8;
+
+    /// <summary>However regular a worker was, a shorter silence is no evidence: any process can be held up so long.</summary>
+    private static readonly TimeSpan LeastSilence = TimeSpan.FromSeconds(3);
+
     public static RunReply Tick(Turn turn)
     {
         SkipOwnAbsence(turn);
         turn.Refresh(turn.State with { LastTick = turn.Now });
-        var timeout = turn.State.Spec.Timeouts.Heartbeat;
-        if (turn.State.Phase is RunPhase.Running or RunPhase.Draining)
+        foreach (var member in turn.State.Members)
         {
-            foreach (var member in turn.State.Members.Where(member => member.HoldsLease && turn.Now - member.LastHeard >= timeout).ToList())
+            // One loss may have changed all others, or ended the run.
+            if (!turn.State.HasEnded && turn.State.Find(member.WorkerId) is { IsLiving: true } now)
             {
-                Departure.Unheard(turn, member, $"was not heard of for {timeout.TotalSeconds:0.#} s");
+                Watch(turn, now);
             }
         }
 
-        if (turn.State.Deadline <= turn.Now)
+        if (turn.State.Deadline <= turn.Now && !turn.State.IsFirstForming)
         {
-            if (turn.State.Phase == RunPhase.Forming)
-            {
-                Formation.Expire(turn);
-            }
-            else
-            {
-                Draining.Expire(turn);
-            }
+            Expire(turn);
         }
 
+        Membership.Settle(turn);
         return new RunReply.Accepted();
+    }
+
+    /// <summary>
+    /// A generation that runs gives a silent worker the whole lease, since to replace it costs more than to wait. Once the
+    /// generation is over the others wait for it, and suspicion is enough.
+    /// </summary>
+    private static void Watch(Turn turn, Member member)
+    {
+        var silence = turn.Now - member.LastHeard!.Value;
+        var lease = turn.State.Spec.Timeouts.Heartbeat;
+        if (silence >= lease)
+        {
+            Departure.Unheard(turn, member, $"was not heard of for {lease.TotalSeconds:0.#} s");
+        }
+        else if (silence >= LeastSilence && member.Heartbeats.Phi(turn.Now) > SuspiciousPhi)
+        {
+            if (member is { Status: MemberStatus.Leaving, IsLocal: false })
+            {
+                Departure.Unheard(turn, member, $"was silent for {silence.TotalSeconds:0} s while the others joined again");
+            }
+            else if (member is { HasPlace: true, IsSuspected: false })
+            {
+                turn.Refresh(member with { IsSuspected = true });
+                turn.Warn($"{member.Label} has been silent for {silence.TotalSeconds:0} s");
+            }
+        }
+    }
+
+    /// <summary>Those who have neither joined again nor saved by now are given up.</summary>
+    private static void Expire(Turn turn)
+    {
+        var timeouts = turn.State.Spec.Timeouts;
+        turn.Refresh(turn.State with { Deadline = null });
+        foreach (var member in turn.State.Members.Where(member => member.Status is MemberStatus.Leaving or MemberStatus.Saving).ToList())
+        {
+            Departure.Unheard(turn, member, member.Status == MemberStatus.Saving
+                ? $"did not write its checkpoint within {timeouts.Save.TotalSeconds:0.#} s"
+                : $"did not join again within {timeouts.Regroup.TotalSeconds:0.#} s");
+        }
     }
 
     /// <summary>
@@ -47,9 +85,9 @@ internal static class Leases
         turn.Refresh(state with
         {
             Deadline = state.Deadline + absence,
-            Members = [.. state.Members.Select(member => member.LastHeard is { } heard
-                ? member with { LastHeard = heard + absence < turn.Now ? heard + absence : turn.Now }
-                : member)],
+            Members = [.. state.Members.Select(member => member with { LastHeard = Later(member.LastHeard), Heartbeats = member.Heartbeats with { Last = Later(member.Heartbeats.Last) } })],
         });
+
+        DateTimeOffset? Later(DateTimeOffset? time) => time + absence < turn.Now ? time + absence : time is null ? null : turn.Now;
     }
 }

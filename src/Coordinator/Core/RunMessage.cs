@@ -37,7 +37,11 @@ public abstract record RunMessage
 
     /// <summary>The coordinator was started again and has read this state from its journal. Always its first message then.</summary>
     /// <param name="RecordedStep">The last step in the run's ledger.</param>
-    public sealed record CoordinatorRestarted(long RecordedStep) : RunMessage;
+    public sealed record CoordinatorRestarted(long RecordedStep) : RunMessage
+    {
+        /// <summary>The last generation in the run's ledger; null when it cannot lack one that the journal knows.</summary>
+        public int? RecordedGeneration { get; init; }
+    }
 
     /// <summary>Time has passed.</summary>
     public sealed record Tick : RunMessage;

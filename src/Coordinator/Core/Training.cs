@@ -5,80 +5,66 @@ internal static class Training
 {
     public static RunReply Beat(Turn turn, Heartbeat beat)
     {
-        if (Refusal(turn.State, beat.WorkerId, beat.Generation) is { } refusal)
+        if (turn.State.Find(beat.WorkerId) is not { } member || !string.Equals(member.Incarnation, beat.Incarnation, StringComparison.Ordinal))
         {
-            return refusal;
+            return Answer(turn, beat, Directives.ForStranger(turn.State, turn.State.Find(beat.WorkerId), beat.Generation));
         }
 
-        var member = turn.State.Find(beat.WorkerId)!;
-        if (member.HoldsLease)
+        if (member.IsLiving && !turn.State.HasEnded)
         {
-            turn.Refresh(member with { LastHeard = turn.Now, CommittedStep = beat.CommittedStep });
+            Hear(turn, member, beat);
         }
 
-        var news = beat.Metrics.Where(metrics => metrics.Step > turn.State.LastMetricsStep).ToList();
-        if (news.Count > 0)
-        {
-            turn.Refresh(turn.State with { LastMetricsStep = news.Max(metrics => metrics.Step) });
-            turn.Do(new RunEffect.PublishMetrics(news));
-        }
-
-        foreach (var warning in beat.Warnings)
-        {
-            turn.Warn($"{member.Label}: {warning}");
-        }
-
-        return new RunReply.Directed(DirectiveFor(turn.State, turn.State.Find(beat.WorkerId)!));
+        return Answer(turn, beat, Directives.For(turn.State, turn.State.Find(beat.WorkerId)!));
     }
 
-    /// <summary>A PeerLost report is held until it is decided who saves; the others are answered at once.</summary>
+    /// <summary>Completed and Stopped are held until all of the generation have reported; Failed is answered at once.</summary>
     public static RunReply Report(Turn turn, WorkerReport report)
     {
-        if (Refusal(turn.State, report.WorkerId, report.Generation) is { } refusal)
+        if (turn.State.Find(report.WorkerId) is not { } member)
         {
-            return refusal;
+            return Unknown(turn.State, report.WorkerId);
         }
 
-        var member = turn.State.Find(report.WorkerId)!;
-        if (member.HoldsLease)
+        // A local worker may fail before it has joined.
+        if (!string.Equals(member.Incarnation ?? report.Incarnation, report.Incarnation, StringComparison.Ordinal))
         {
-            var heard = member with { LastHeard = turn.Now, CommittedStep = report.CommittedStep };
-            switch (report.Outcome)
-            {
-                case WorkerOutcome.Failed:
-                    Departure.Failed(turn, heard, report);
-                    break;
-                case WorkerOutcome.PeerLost when member.Status == MemberStatus.Training:
-                    Departure.PeerLost(turn, heard, report.Message);
-                    break;
-                case WorkerOutcome.Completed when member.Status == MemberStatus.Training:
-                    turn.Change(heard with { Status = MemberStatus.Completed });
-                    Ending.FinishIfDone(turn);
-                    break;
-                case WorkerOutcome.Stopped when member.Status == MemberStatus.Training:
-                    turn.Change(heard with { Status = MemberStatus.Stopped });
-                    Ending.FinishIfDone(turn);
-                    break;
-            }
+            return new RunReply.Directed(Directive.Abort);
+        }
+
+        if (!turn.State.HasEnded)
+        {
+            Take(turn, member, report);
         }
 
         var now = turn.State.Find(report.WorkerId)!;
-        return now.Status == MemberStatus.PeerLost && !turn.State.HasEnded
-            ? new RunReply.Held()
-            : new RunReply.Directed(DirectiveFor(turn.State, now));
+        return now.Status switch
+        {
+            _ when turn.State.HasEnded => new RunReply.Directed(Directives.For(turn.State, now)),
+            MemberStatus.Finished => new RunReply.Held(),
+            MemberStatus.Training or MemberStatus.Leaving or MemberStatus.Joined => new RunReply.Directed(Directive.Rejoin),
+            _ => new RunReply.Directed(Directives.For(turn.State, now)),
+        };
     }
 
     public static RunReply Checkpointed(Turn turn, CheckpointWritten written)
     {
-        if (turn.State.Find(written.WorkerId) is not { } member)
+        var state = turn.State;
+        if (state.Find(written.WorkerId) is not { } member)
         {
-            return Unknown(turn.State, written.WorkerId);
+            return Unknown(state, written.WorkerId);
         }
 
-        var state = turn.State;
+        // The others may have gone on from before the step of one who was lost on the way.
+        if (member.Status == MemberStatus.Lost)
+        {
+            return new RunReply.Accepted();
+        }
+
         if (state.LastCheckpoint is null || written.Step > state.LastCheckpoint.Step)
         {
             turn.Change(state with { LastCheckpoint = new CheckpointMark(written.Step, written.Directory) });
+            Progress.Forgive(turn);
         }
 
         if (state.CheckpointWantedFrom <= written.Step)
@@ -87,7 +73,7 @@ internal static class Training
         }
 
         // A periodic checkpoint may still have been on its way to disk when the worker was asked to save a newer state.
-        if (member.Status == MemberStatus.Saving && written.Step >= member.CommittedStep)
+        if (member.Status == MemberStatus.Saving && written.Step >= member.HeldStep)
         {
             turn.Change(member with { Status = MemberStatus.Saved, LastHeard = turn.Now });
             Draining.Settle(turn);
@@ -103,14 +89,19 @@ internal static class Training
             return new RunReply.Accepted();
         }
 
-        if (stop.AtOnce || turn.State.Phase == RunPhase.Forming)
-        {
-            turn.Change(turn.State with { StopRequestedBy = turn.State.StopRequestedBy ?? stop.By });
-            Ending.StopAtOnce(turn);
-        }
-        else if (turn.State.StopRequestedBy is null)
+        if (turn.State.StopRequestedBy is null)
         {
             turn.Change(turn.State with { StopRequestedBy = stop.By });
+        }
+
+        if (stop.AtOnce || turn.State.IsFirstForming)
+        {
+            Ending.StopAtOnce(turn);
+        }
+        else if (turn.State.Phase == RunPhase.Forming)
+        {
+            Draining.Begin(turn, OutcomeKind.Stopped);
+            Draining.Settle(turn);
         }
 
         return new RunReply.Accepted();
@@ -131,41 +122,49 @@ internal static class Training
         return new RunReply.Accepted();
     }
 
-    /// <summary>
-    /// What a worker is told, a function of the state alone. Stop goes to every rank. Checkpoint goes to rank 0 in each
-    /// answer until a checkpoint of the wanted step or a later one is written: an answer that gets lost loses nothing, and
-    /// the worker's heartbeat loop hands a repeated one on only once.
-    /// </summary>
-    public static Directive DirectiveFor(RunState state, Member member) => member.Status switch
+    private static void Hear(Turn turn, Member member, Heartbeat beat)
     {
-        MemberStatus.Completed or MemberStatus.Stopped => Directive.Continue,
-        MemberStatus.Saving when !state.HasEnded => Directive.SaveAloneAndExit,
-        MemberStatus.Training or MemberStatus.PeerLost when !state.HasEnded => state switch
+        var heard = member with { LastHeard = turn.Now, Heartbeats = member.Heartbeats.Beat(turn.Now), IsSuspected = false };
+        if (member.HasPlace && beat.Generation == turn.State.Generation)
         {
-            { Phase: RunPhase.Draining } => Directive.Continue,
-            { StopRequestedBy: not null } => Directive.Stop,
-            { CheckpointWantedFrom: not null } when member.Rank == 0 => Directive.Checkpoint,
-            _ => Directive.Continue,
-        },
-        _ => Directive.Abort,
-    };
-
-    private static RunReply.Refused? Refusal(RunState state, string workerId, int generation)
-    {
-        if (state.Find(workerId) is null)
-        {
-            return Unknown(state, workerId);
+            heard = heard with { HasBeaten = true, CommittedStep = Math.Max(member.CommittedStep, beat.CommittedStep) };
         }
 
-        if (generation != state.Generation)
+        turn.Refresh(heard);
+        Progress.Measure(turn);
+        Records.Take(turn, beat.Records);
+        foreach (var warning in beat.Warnings)
         {
-            return new RunReply.Refused(RefusalKind.StaleGeneration, $"{workerId} speaks for generation {generation} of run {state.Spec.RunId}, which is at generation {state.Generation}.");
+            turn.Warn($"{member.Label}: {warning}");
         }
-
-        return state.Phase == RunPhase.Forming
-            ? new RunReply.Refused(RefusalKind.WrongPhase, $"Run {state.Spec.RunId} still waits for workers to join.")
-            : null;
     }
+
+    private static void Take(Turn turn, Member member, WorkerReport report)
+    {
+        if (report.Outcome == WorkerOutcome.Failed)
+        {
+            if (member.IsLiving || member.Status == MemberStatus.Expected)
+            {
+                Departure.Failed(turn, member with { LastHeard = turn.Now }, report);
+                Membership.Settle(turn);
+            }
+        }
+        else if (member.Status == MemberStatus.Training && report.Generation == turn.State.Generation)
+        {
+            turn.Change(member with
+            {
+                Status = MemberStatus.Finished,
+                Outcome = report.Outcome,
+                LastHeard = turn.Now,
+                CommittedStep = Math.Max(member.CommittedStep, report.CommittedStep),
+            });
+            Progress.Measure(turn);
+            Membership.Settle(turn);
+        }
+    }
+
+    private static RunReply.Beaten Answer(Turn turn, Heartbeat beat, Directive directive) =>
+        new(new HeartbeatAnswer(beat.Generation, directive, turn.State.RecordedStep));
 
     private static RunReply.Refused Unknown(RunState state, string workerId) =>
         new(RefusalKind.UnknownWorker, $"Run {state.Spec.RunId} has no {workerId}.");

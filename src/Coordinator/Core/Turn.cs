@@ -29,12 +29,19 @@ internal sealed class Turn(RunState state, DateTimeOffset now)
     /// <summary>A change that is not worth a write to disk: a lease, a step counter.</summary>
     public void Refresh(RunState next) => State = next;
 
-    public void Refresh(Member next) =>
-        State = State with { Members = [.. State.Members.Select(member => member.Slot == next.Slot ? next : member)] };
+    /// <summary>Takes the place of the member of that id, or is a new one.</summary>
+    public void Refresh(Member next)
+    {
+        var members = State.Members.Where(member => !string.Equals(member.WorkerId, next.WorkerId, StringComparison.Ordinal)).Append(next).ToArray();
+        Array.Sort(members, (left, right) => WorkerIds.Compare(left.WorkerId, right.WorkerId));
+        State = State with { Members = members };
+    }
 
     public void Do(RunEffect effect) => _effects.Add(effect);
 
     public void Warn(string text) => Do(new RunEffect.PublishWarning(text));
+
+    public void Answer(string workerId, HeldCall call, RunReply reply) => Do(new RunEffect.Answer(workerId, call, reply));
 
     public TurnResult Finish(RunReply reply)
     {
