@@ -65,5 +65,9 @@ internal sealed class StepWork : IDisposable
         return _state.Model.Parameters.Gradients;
     }
 
-    public void Dispose() => _state.Dispose();
+    public void Dispose()
+    {
+        _step.Dispose();
+        _state.Dispose();
+    }
 }

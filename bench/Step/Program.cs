@@ -47,7 +47,7 @@ static void Bench(ModelOptions model, Precision precision, int batch, int thread
     var tokens = (rand([batch, context]) * (model.Text.Vocabulary - 1)).to(int64);
     var ends = full([batch], end, int64);
     var pairs = new TrainingBatch(images, tokens, ends, null, []);
-    var step = new TrainingStep(state, options.Training, new RankGroup(), new LearningRateSchedule(5e-4, 2000, 1000));
+    using var step = new TrainingStep(state, options.Training, new RankGroup(), new LearningRateSchedule(5e-4, 2000, 1000));
     List<(double Wall, double Cpu)> ours = [], peers = [];
     for (var round = 0; round < rounds; round++)
     {

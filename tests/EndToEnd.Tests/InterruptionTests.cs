@@ -21,18 +21,6 @@ public sealed class InterruptionTests : IDisposable
         AssertResumes();
     }
 
-    [Fact]
-    public async Task A_killed_worker_ends_the_run_with_its_name_and_a_survivors_checkpoint()
-    {
-        using var run = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", Long, "--set", "checkpoint.every_steps=0");
-        await run.Printed("step 3/");
-        run.KillWorker();
-        Assert.Equal(6, run.WaitForExit());
-        Assert.Matches("rank [01] \\(worker-[01]\\) was killed", run.Output);
-        Assert.Contains("resumable from step", run.Output, StringComparison.Ordinal);
-        AssertResumes();
-    }
-
     public void Dispose() => _corpus.Dispose();
 
     /// <summary>The newest checkpoint is whole, and a resumed run goes on from it.</summary>

@@ -14,6 +14,9 @@ public static class WorkerIds
         return string.Create(CultureInfo.InvariantCulture, $"{Prefix}{slot}");
     }
 
+    /// <summary>The slot of a local worker's id.</summary>
+    public static int SlotOf(string workerId) => int.Parse(workerId.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture);
+
     /// <summary>Natural order, in which numbers compare as numbers: worker-2 comes before worker-10. Only equal ids compare as equal.</summary>
     public static int Compare(string left, string right)
     {

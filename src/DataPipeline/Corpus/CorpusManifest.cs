@@ -80,6 +80,22 @@ public sealed class CorpusManifest
         return $"{file}:{row}";
     }
 
+    /// <summary>What makes another manifest another corpus than this one, in words; null when both are of the same.</summary>
+    public string? DifferenceTo(CorpusManifest other)
+    {
+        if (Hash == other.Hash)
+            return null;
+        foreach (var (mine, its) in Files.Zip(other.Files))
+        {
+            if (Path.GetFileName(mine.Path) != Path.GetFileName(its.Path) || mine.Rows != its.Rows || mine.Bytes != its.Bytes)
+                return $"{its.Path} has {its.Rows} rows in {its.Bytes} bytes, where {mine.Path} with {mine.Rows} rows in {mine.Bytes} bytes is expected";
+        }
+
+        return Files.Count != other.Files.Count
+            ? $"it has {other.Files.Count} files, not {Files.Count}"
+            : "a file's contents, or the chosen columns, differ";
+    }
+
     public void Save(string path) => File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(this, Json));
 
     /// <exception cref="CorpusException">The file is not a manifest.</exception>
@@ -87,11 +103,24 @@ public sealed class CorpusManifest
     {
         try
         {
-            return JsonSerializer.Deserialize<CorpusManifest>(File.ReadAllBytes(path), Json) ?? throw new JsonException("it is null");
+            return Parse(File.ReadAllBytes(path));
         }
-        catch (Exception e) when (e is JsonException or IOException)
+        catch (Exception e) when (e is CorpusException or IOException)
         {
             throw new CorpusException($"{path} cannot be read as a corpus manifest: {e.Message}", e);
+        }
+    }
+
+    /// <exception cref="CorpusException">The text is not a manifest's.</exception>
+    public static CorpusManifest Parse(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<CorpusManifest>(json, Json) ?? throw new JsonException("it is null");
+        }
+        catch (JsonException e)
+        {
+            throw new CorpusException($"not a corpus manifest: {e.Message}", e);
         }
     }
 

@@ -44,6 +44,9 @@ public sealed class Batch : IDisposable
     /// <summary>Samples of the slice that were skipped.</summary>
     public int BadSamples => _decoded.Bad.Count;
 
+    /// <summary>Digest of the whole slice, the bad samples included.</summary>
+    public ulong Digest => _decoded.Digest;
+
     /// <summary>How long <see cref="TrainingLoader.Take"/> waited for it.</summary>
     public TimeSpan Wait { get; }
 

@@ -41,6 +41,9 @@ internal sealed class DecodedBatch(long number, long start, int slots, BatchBuff
 
     public ArraySegment<string?> Labels => new(_labels, 0, Count);
 
+    /// <summary>Digest of all samples that were read, the bad ones included.</summary>
+    public ulong Digest { get; private set; } = SampleDigest.Of([]);
+
     /// <summary>The bad samples with their reasons, in the order of the stream.</summary>
     public IReadOnlyList<(SampleRef Sample, string Reason)> Bad { get; private set; } = [];
 
@@ -59,6 +62,7 @@ internal sealed class DecodedBatch(long number, long start, int slots, BatchBuff
 
     private void CloseUp()
     {
+        Digest = SampleDigest.Of(_samples);
         var bad = new List<(SampleRef, string)>();
         for (var slot = 0; slot < slots; slot++)
         {

@@ -12,7 +12,7 @@ namespace ClipTrain.Trainer.Checkpoints;
 public sealed class CheckpointDirectory(string root)
 {
     public const string ModelFile = "model.safetensors", OptimizerFile = "optimizer.safetensors", StateFile = "state.json", ManifestFile = "manifest.json";
-    private const string Prefix = "step-", PartialSuffix = ".partial";
+    private const string Prefix = "step-", PartialSuffix = ".partial", ReplacedSuffix = ".replaced";
     private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     public string Root { get; } = root;
@@ -34,11 +34,10 @@ public sealed class CheckpointDirectory(string root)
     public string Write(CheckpointState state, IReadOnlyList<NamedTensor> model, IReadOnlyList<NamedTensor> optimizer, int keep)
     {
         var final = PathOf(state.Step);
-        var partial = final + PartialSuffix;
+        // A rank that the others have given up may still be writing the same step.
+        var partial = $"{final}{PartialSuffix}-{Guid.NewGuid():N}";
         try
         {
-            if (Directory.Exists(partial))
-                Directory.Delete(partial, recursive: true);
             Directory.CreateDirectory(partial);
             var metadata = new Dictionary<string, string>(StringComparer.Ordinal) { ["format"] = "pt", ["step"] = state.Step.ToString(CultureInfo.InvariantCulture) };
             var manifest = new SortedDictionary<string, ManifestEntry>(StringComparer.Ordinal)
@@ -62,6 +61,15 @@ public sealed class CheckpointDirectory(string root)
         foreach (var step in Steps().SkipLast(keep))
             TryDelete(PathOf(step));
         return final;
+    }
+
+    /// <summary>Removes what writers have left that were killed. Only when nobody writes.</summary>
+    public void RemoveLeftovers()
+    {
+        if (!Directory.Exists(Root))
+            return;
+        foreach (var leftover in Directory.EnumerateDirectories(Root, $"{Prefix}*{PartialSuffix}-*").Concat(Directory.EnumerateDirectories(Root, $"{Prefix}*{ReplacedSuffix}")))
+            TryDelete(leftover);
     }
 
     /// <summary>Reads a checkpoint's state after comparing every file with the manifest.</summary>
@@ -112,7 +120,7 @@ public sealed class CheckpointDirectory(string root)
     private static void ReplaceWith(string partial, string final)
     {
         // A crash in the midst of this may have left one.
-        var replaced = final + ".replaced";
+        var replaced = final + ReplacedSuffix;
         if (Directory.Exists(replaced))
             Directory.Delete(replaced, recursive: true);
         if (Directory.Exists(final))
@@ -130,7 +138,7 @@ public sealed class CheckpointDirectory(string root)
         }
         catch (IOException)
         {
-            // A leftover is removed by the next write of that step; the run must not fail for it.
+            // A leftover is removed when the run ends; the run must not fail for it.
         }
     }
 

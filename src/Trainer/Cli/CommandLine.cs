@@ -18,6 +18,7 @@ public static class CommandLine
             DataCommand.Create(),
             TokenizerCommand.Create(),
             DoctorCommand.Create(),
+            CoordinatorCommand.Create(),
             WorkerCommand.Create(),
             DocsCommand.Create(),
         };

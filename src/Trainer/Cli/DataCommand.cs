@@ -5,7 +5,7 @@ using Spectre.Console;
 
 namespace ClipTrain.Trainer.Cli;
 
-/// <summary><c>cliptrain data demo DIR</c></summary>
+/// <summary><c>cliptrain data …</c></summary>
 public static class DataCommand
 {
     /// <summary>Where the quickstart's run file looks for the demo corpus.</summary>
@@ -20,7 +20,7 @@ public static class DataCommand
             EnsureDemo(parsed.GetRequiredValue(folder));
             return ExitCodes.Ok;
         });
-        return new Command("data", "Make and inspect corpora.") { demo, ImportCommand.Create(), ExportCommand.Create() };
+        return new Command("data", "Make and inspect corpora.") { demo, ImportCommand.Create(), ExportCommand.Create(), AuditCommand.Create() };
     }
 
     /// <summary>Makes the demo corpus unless it is there.</summary>

@@ -14,9 +14,28 @@ public static class RunConfig
     /// <param name="path">The YAML file.</param>
     /// <param name="sets">Arguments such as <c>training.steps=1000</c>; the value is YAML.</param>
     /// <exception cref="ConfigException">With every error that was found.</exception>
-    public static LoadedRun Load(string path, IReadOnlyList<string> sets)
+    public static LoadedRun Load(string path, IReadOnlyList<string> sets) => Load(YamlTree.ReadFile(path), path, sets);
+
+    /// <summary>Reads the text of a run file that came from elsewhere.</summary>
+    /// <param name="name">What errors call it.</param>
+    /// <exception cref="ConfigException">With every error that was found.</exception>
+    public static LoadedRun Parse(string name, string text) => Load(YamlTree.ReadText(name, text), name, []);
+
+    /// <summary>Reads a model file.</summary>
+    /// <param name="nameOrPath">A name from configs/models, or a path that ends in .yaml or .yml.</param>
+    /// <exception cref="ConfigException">With every error that was found.</exception>
+    public static ModelOptions LoadModel(string nameOrPath)
     {
-        var root = YamlTree.ReadFile(path);
+        var path = new ModelFiles(runFolder: null).Find(nameOrPath, new SourcePosition(ModelKey));
+        var binder = new OptionBinder(OptionSection.Of(typeof(ModelOptions)));
+        var options = (ModelOptions)binder.Bind(YamlTree.ReadFile(path));
+        var problems = RunValidation.CheckModel(options, "", binder.IsBound).Select(problem => Locate(problem, binder));
+        List<ConfigError> errors = [.. binder.Errors, .. problems];
+        return errors.Count == 0 ? options : throw new ConfigException(errors);
+    }
+
+    private static LoadedRun Load(MappingNode root, string path, IReadOnlyList<string> sets)
+    {
         var files = new List<string> { path };
         var models = new ModelFiles(Path.GetDirectoryName(path) ?? "");
         var errors = new List<ConfigError>();
@@ -38,19 +57,6 @@ public static class RunConfig
         errors.AddRange(binder.Errors);
         errors.AddRange(RunValidation.Check(options, binder.IsBound).Select(problem => Locate(problem, binder)));
         return errors.Count == 0 ? new LoadedRun(options, files) : throw new ConfigException(errors);
-    }
-
-    /// <summary>Reads a model file.</summary>
-    /// <param name="nameOrPath">A name from configs/models, or a path that ends in .yaml or .yml.</param>
-    /// <exception cref="ConfigException">With every error that was found.</exception>
-    public static ModelOptions LoadModel(string nameOrPath)
-    {
-        var path = new ModelFiles(runFolder: null).Find(nameOrPath, new SourcePosition(ModelKey));
-        var binder = new OptionBinder(OptionSection.Of(typeof(ModelOptions)));
-        var options = (ModelOptions)binder.Bind(YamlTree.ReadFile(path));
-        var problems = RunValidation.CheckModel(options, "", binder.IsBound).Select(problem => Locate(problem, binder));
-        List<ConfigError> errors = [.. binder.Errors, .. problems];
-        return errors.Count == 0 ? options : throw new ConfigException(errors);
     }
 
     private static ConfigError Locate(Problem problem, OptionBinder binder) => new(binder.PositionOf(problem.Key), problem.Message);

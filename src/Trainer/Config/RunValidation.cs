@@ -25,8 +25,13 @@ internal static class RunValidation
             _ => null,
         });
         rules.Add(["cluster.device"], () => run.Cluster.Device is "cpu" or "cuda" ? null : $"is '{run.Cluster.Device}' but must be cpu or cuda");
-        rules.Add(["training.global_batch", "cluster.workers"], () => run.Cluster.Workers > run.Training.GlobalBatch
-            ? $"is {run.Training.GlobalBatch}, fewer than cluster.workers, {run.Cluster.Workers}; each worker needs a pair" : null);
+        rules.Add(["cluster.min_workers", "cluster.workers"], () => run.Cluster.MinWorkers > run.Cluster.Workers
+            ? $"is {run.Cluster.MinWorkers}, more than cluster.workers, {run.Cluster.Workers}" : null);
+        rules.Add(["cluster.max_workers", "cluster.workers"], () => run.Cluster.MaxWorkers < run.Cluster.Workers
+            ? $"is {run.Cluster.MaxWorkers}, fewer than cluster.workers, {run.Cluster.Workers}" : null);
+        rules.Add(["training.global_batch", "cluster.workers", "cluster.max_workers"], () =>
+            (run.Cluster.MaxWorkers ?? run.Cluster.Workers) is var most && most > run.Training.GlobalBatch
+                ? $"is {run.Training.GlobalBatch}, fewer than {(run.Cluster.MaxWorkers is null ? "cluster.workers" : "cluster.max_workers")}, {most}; each worker needs a pair" : null);
         rules.Add(["output.directory"], () => run.Output.Directory.Length == 0 ? "names no folder" : null);
         AddSplits(rules, run.Evaluation, isBound);
         return [.. rules.Problems, .. isBound("model") ? CheckModel(run.Model, "model.", isBound) : []];

@@ -26,11 +26,19 @@ internal static class YamlTree
             throw new ConfigException(new SourcePosition(path), $"cannot be read: {e.Message}");
         }
 
-        var root = Read(text, mark => new SourcePosition(path, mark.Line, mark.Column));
+        return ReadText(path, text);
+    }
+
+    /// <summary>The one document of a text, which must be a mapping.</summary>
+    /// <param name="name">What errors call it.</param>
+    /// <exception cref="ConfigException">It is no YAML mapping.</exception>
+    public static MappingNode ReadText(string name, string text)
+    {
+        var root = Read(text, mark => new SourcePosition(name, mark.Line, mark.Column));
         return root switch
         {
             MappingNode mapping => mapping,
-            ScalarNode { IsNull: true } => throw new ConfigException(new SourcePosition(path), "the file is empty"),
+            ScalarNode { IsNull: true } => throw new ConfigException(new SourcePosition(name), "the file is empty"),
             _ => throw new ConfigException(root.Position, "the file must hold keys and values, as in 'name: my-run'"),
         };
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ClipTrain.Torch;
 using static ClipTrain.Torch.torch;
 
@@ -7,20 +8,34 @@ namespace ClipTrain.Trainer.Distributed;
 /// This process's place among the ranks and the few collectives that training needs. With one rank they are the
 /// identity and no process group exists.
 /// </summary>
+/// <remarks>A failed collective breaks the group: <see cref="Abandon"/> it.</remarks>
 public sealed class RankGroup : IDisposable
 {
     private readonly distributed.ProcessGroup? _group;
+    private readonly CancellationToken _abort;
+    private readonly Stopwatch _waiting = new();
 
     /// <summary>A group of one.</summary>
     public RankGroup()
     {
     }
 
-    public RankGroup(distributed.ProcessGroup group, int rank, int worldSize) => (_group, Rank, WorldSize) = (group, rank, worldSize);
+    /// <param name="group">Now this object's.</param>
+    /// <param name="rank">This process's place.</param>
+    /// <param name="worldSize">How many there are.</param>
+    /// <param name="abort">When cancelled, every collective fails with a <see cref="DistributedException"/>.</param>
+    public RankGroup(distributed.ProcessGroup group, int rank, int worldSize, CancellationToken abort = default) =>
+        (_group, Rank, WorldSize, _abort) = (group, rank, worldSize, abort);
 
     public int Rank { get; }
 
     public int WorldSize { get; } = 1;
+
+    /// <summary>The time spent in waiting for other ranks, or for the network.</summary>
+    public TimeSpan Waited => _waiting.Elapsed;
+
+    /// <summary>Whether a rank can receive its slice of a sum without all of it; otherwise sums are better overlapped with backward.</summary>
+    public bool ScattersSums => _group?.backend == "nccl";
 
     /// <summary>Sums a tensor over all ranks, in place.</summary>
     public void AllReduceSum(torch.Tensor tensor)
@@ -28,7 +43,7 @@ public sealed class RankGroup : IDisposable
         if (_group is null)
             return;
         using var work = _group.all_reduce(tensor);
-        work.wait();
+        Wait(work);
     }
 
     /// <summary>Every rank's tensor of the same shape, by rank.</summary>
@@ -40,7 +55,7 @@ public sealed class RankGroup : IDisposable
         for (var rank = 0; rank < WorldSize; rank++)
             gathered[rank] = empty(tensor.shape, tensor.dtype, tensor.device);
         using var work = _group.all_gather(gathered, tensor);
-        work.wait();
+        Wait(work);
         return gathered;
     }
 
@@ -75,7 +90,7 @@ public sealed class RankGroup : IDisposable
         var gathered = new torch.Tensor[WorldSize];
         for (var rank = 0; rank < WorldSize; rank++)
             gathered[rank] = empty([most, rows_nD.size(1)], rows_nD.dtype, rows_nD.device);
-        return new GatheringRows(_group.all_gather(gathered, mine.contiguous()), gathered, [.. counts]);
+        return new GatheringRows(_group.all_gather(gathered, mine.contiguous()), gathered, [.. counts], Wait);
     }
 
     /// <summary>Copies the root's tensor to every rank's.</summary>
@@ -84,14 +99,46 @@ public sealed class RankGroup : IDisposable
         if (_group is null)
             return;
         using var work = _group.broadcast(tensor, root);
-        work.wait();
+        Wait(work);
     }
 
     /// <summary>Sums a 1-D tensor over all ranks and returns this rank's <see cref="FlatSlice"/> of the sum. What the tensor holds then is not defined.</summary>
     public torch.Tensor ReduceScatterSum(torch.Tensor flat)
     {
-        AllReduceSum(flat);
-        return Slice(flat, Rank);
+        if (_group is null)
+            return flat;
+        // On the wire all slices have one length.
+        using var scope = NewDisposeScope();
+        var length = FlatSlice.LengthFor(flat.numel(), WorldSize);
+        var whole = flat;
+        if (length * WorldSize > flat.numel())
+        {
+            whole = zeros([length * WorldSize], flat.dtype, flat.device);
+            whole.narrow(0, 0, flat.numel()).copy_(flat);
+        }
+
+        var sum = empty([length], flat.dtype, flat.device);
+        using var work = _group.reduce_scatter_tensor(sum, whole);
+        Wait(work);
+        return sum.narrow(0, 0, FlatSlice.Of(flat.numel(), Rank, WorldSize).Length).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>A reducer of the leaves' gradients into a flat buffer, summed over the ranks. To be disposed of before the group.</summary>
+    public distributed.GradientReducer NewReducer(ReadOnlySpan<torch.Tensor> leaves, ReadOnlySpan<long> offsets, torch.Tensor flat, ReadOnlySpan<GradientBucket> buckets) =>
+        new(leaves, offsets, flat, _group, buckets);
+
+    /// <summary>Waits for all that a reducer of this group has begun.</summary>
+    public void Finish(distributed.GradientReducer reducer)
+    {
+        _waiting.Start();
+        try
+        {
+            reducer.Finish(_abort);
+        }
+        finally
+        {
+            _waiting.Stop();
+        }
     }
 
     /// <summary>Puts the ranks' <see cref="FlatSlice"/>s together in <paramref name="whole"/>, which holds anything if that fails.</summary>
@@ -116,7 +163,7 @@ public sealed class RankGroup : IDisposable
         }
 
         using var work = _group.all_gather(parts, mine);
-        work.wait();
+        Wait(work);
         for (var rank = 0; rank < WorldSize; rank++)
         {
             var place = Slice(whole, rank);
@@ -131,10 +178,26 @@ public sealed class RankGroup : IDisposable
         if (_group is null)
             return;
         using var work = _group.barrier();
-        work.wait();
+        Wait(work);
     }
 
+    /// <summary>Leaves without waiting for what is under way, and without telling the others.</summary>
+    public void Abandon() => _group?.Abandon();
+
     public void Dispose() => _group?.Dispose();
+
+    private void Wait(distributed.Work work)
+    {
+        _waiting.Start();
+        try
+        {
+            work.wait(_abort);
+        }
+        finally
+        {
+            _waiting.Stop();
+        }
+    }
 
     private torch.Tensor Slice(torch.Tensor flat, int rank)
     {

@@ -1,4 +1,6 @@
 using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using static ClipTrain.Torch.torch;
 
@@ -7,20 +9,37 @@ namespace ClipTrain.Trainer.Distributed;
 /// <summary>Builds the process group of an assignment.</summary>
 public static class RankGroups
 {
-    private static readonly TimeSpan StoreTimeout = TimeSpan.FromSeconds(60);
-
-    /// <summary>Meets the other ranks through the store that the assignment names; alone it needs nobody.</summary>
-    public static RankGroup Join(Assignment place, ClusterOptions cluster)
+    /// <summary>Meets the other ranks through the coordinator's store; alone it needs nobody.</summary>
+    /// <param name="place">The place among them.</param>
+    /// <param name="client">The way to the store.</param>
+    /// <param name="address">The address of this machine at which the other ranks reach it.</param>
+    /// <param name="cluster">Device and time-out.</param>
+    /// <param name="abort">Gives up, also in any later collective of the group.</param>
+    /// <exception cref="DistributedException">A rank did not come, or <paramref name="abort"/> was cancelled.</exception>
+    public static RankGroup Join(Assignment place, CoordinatorClient client, string address, ClusterOptions cluster, CancellationToken abort)
     {
         if (place.WorldSize == 1)
             return new RankGroup();
-        // The group keeps the stores alive as long as it needs them.
-        using var store = new distributed.TCPStore(place.StoreHost, place.StorePort, isServer: false, StoreTimeout);
-        using var prefix = new distributed.PrefixStore(place.StorePrefix, store);
+        // Connecting blocks inside the library and knows no cancellation: it waits on a thread of its own, which is left alone when given up.
+        var connecting = Task.Factory.StartNew(() => Connect(place, client, address, cluster, abort), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
+        {
+            return new RankGroup(connecting.WaitAsync(abort).GetAwaiter().GetResult(), place.Rank, place.WorldSize, abort);
+        }
+        catch (OperationCanceledException error)
+        {
+            _ = connecting.ContinueWith(late => late.Result.Abandon(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            throw new DistributedException($"The group of generation {place.Generation} was given up before all {place.WorldSize} ranks had met.", error) { Aborted = true };
+        }
+    }
+
+    private static distributed.ProcessGroup Connect(Assignment place, CoordinatorClient client, string address, ClusterOptions cluster, CancellationToken abort)
+    {
+        // The group keeps the store alive as long as it needs it.
+        using var store = new distributed.CallbackStore(new CoordinatorStore(client, place.Generation, abort));
         var timeout = TimeSpan.FromSeconds(cluster.CollectiveTimeoutSeconds);
-        var group = cluster.Device == "cpu"
-            ? distributed.ProcessGroup.Gloo(prefix, place.Rank, place.WorldSize, place.StoreHost, timeout)
-            : distributed.ProcessGroup.Nccl(prefix, place.Rank, place.WorldSize, timeout);
-        return new RankGroup(group, place.Rank, place.WorldSize);
+        return cluster.Device == "cpu"
+            ? distributed.ProcessGroup.Gloo(store, place.Rank, place.WorldSize, address, timeout)
+            : distributed.ProcessGroup.Nccl(store, place.Rank, place.WorldSize, timeout);
     }
 }

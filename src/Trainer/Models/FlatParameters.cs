@@ -1,6 +1,7 @@
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
 using static ClipTrain.Torch.torch;
 
 namespace ClipTrain.Trainer.Models;
@@ -94,6 +95,9 @@ public sealed class FlatParameters : IDisposable
         Gradients = zeros_like(Master).DetachFromDisposeScope();
     }
 
+    /// <summary>A reducer that moves the leaves' gradients into <see cref="Gradients"/> while backward runs, summed over the ranks.</summary>
+    public distributed.GradientReducer NewReducer(RankGroup group) => group.NewReducer(_leaves, _offsets, Gradients, GradientBuckets.Of(Ranges));
+
     /// <summary>Moves the leaves' gradients into <see cref="Gradients"/>, added to what is there or in its place.</summary>
     public void CollectGradients(bool accumulate) => autograd.collect_grads(_leaves, _offsets, Gradients, accumulate);
 
@@ -166,6 +170,3 @@ public sealed class FlatParameters : IDisposable
         return View(buffer, spec.Name).requires_grad_();
     }
 }
-
-/// <summary>A range of the flat buffers whose elements the optimizer treats alike.</summary>
-public sealed record OptimizerRange(long Offset, long Length, bool Decays, bool InComputeType);

@@ -22,6 +22,18 @@ public sealed record RunFiles(string Directory)
 
     public string Checkpoints => Path.Combine(Directory, "checkpoints");
 
+    /// <summary>Who took part in which steps with which samples; what <c>cliptrain data audit</c> reads.</summary>
+    public string Ledger => Path.Combine(Directory, "ledger.jsonl");
+
+    /// <summary>The coordinator's state, from which it goes on after a crash.</summary>
+    public string Journal => Path.Combine(Directory, "journal.jsonl");
+
+    /// <summary>The token of a run on loopback.</summary>
+    public string Token => Path.Combine(Directory, "token");
+
+    /// <summary>Held by the coordinator of the run.</summary>
+    public string Lock => Path.Combine(Directory, "coordinator.lock");
+
     public string Metrics => Path.Combine(Directory, "metrics.jsonl");
 
     /// <summary>Folder of the TensorBoard event files.</summary>

@@ -9,7 +9,7 @@ namespace ClipTrain.Trainer.Runs;
 public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, TensorBoardWriter? tensorBoard, int logEverySteps) : IRunObserver
 {
     private CheckpointMark? _checkpoint;
-    private RunPhase? _phase;
+    private int _generation;
 
     public void OnMetrics(IReadOnlyList<StepMetrics> metrics)
     {
@@ -25,9 +25,12 @@ public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, Ten
 
     public void OnStatus(RunState state)
     {
-        if (state.Phase != _phase && state.Phase == RunPhase.Running)
-            view.Message(LogEventLevel.Information, $"{state.Members.Count} workers have joined.");
-        _phase = state.Phase;
+        if (state.Phase == RunPhase.Running && state.Generation != _generation && state.Place is { } place)
+        {
+            _generation = state.Generation;
+            view.Message(LogEventLevel.Information, $"generation {place.Generation}: {place.WorldSize} worker{(place.WorldSize == 1 ? "" : "s")} from step {place.StartStep}");
+        }
+
         if (state.LastCheckpoint is { } checkpoint && checkpoint != _checkpoint)
         {
             _checkpoint = checkpoint;

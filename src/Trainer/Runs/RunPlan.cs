@@ -41,11 +41,13 @@ public static class RunPlan
     /// <summary>The training corpus.</summary>
     public static CorpusManifest Corpus(DataOptions data) => CorpusManifest.Create(data.Train, data.ImageColumn, data.CaptionColumn);
 
-    /// <summary>Compute threads of a worker.</summary>
-    public static int ComputeThreads(ClusterOptions cluster) =>
-        cluster.ThreadsPerWorker > 0 ? cluster.ThreadsPerWorker : Math.Max(1, Environment.ProcessorCount / cluster.Workers);
+    /// <summary>The cores of this machine that each of the workers gets that `cliptrain train` starts on it.</summary>
+    public static int CoresOfLocalWorker(ClusterOptions cluster) => Math.Max(1, Environment.ProcessorCount / cluster.Workers);
 
-    /// <summary>Decoding threads of a worker.</summary>
-    public static int DecodeThreads(DataOptions data, ClusterOptions cluster) =>
-        data.Threads > 0 ? data.Threads : Math.Max(1, (Environment.ProcessorCount / cluster.Workers) - ComputeThreads(cluster));
+    /// <summary>Compute threads of a worker that may use so many cores.</summary>
+    public static int ComputeThreads(ClusterOptions cluster, int cores) => cluster.ThreadsPerWorker > 0 ? cluster.ThreadsPerWorker : cores;
+
+    /// <summary>Decoding threads of a worker that may use so many cores.</summary>
+    public static int DecodeThreads(DataOptions data, ClusterOptions cluster, int cores) =>
+        data.Threads > 0 ? data.Threads : Math.Max(1, cores - ComputeThreads(cluster, cores));
 }

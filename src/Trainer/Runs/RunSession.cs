@@ -8,13 +8,12 @@ using ClipTrain.Trainer.Evaluation;
 using ClipTrain.Trainer.Telemetry;
 using Serilog;
 using Serilog.Events;
-using Serilog.Extensions.Logging;
 using Spectre.Console;
 
 namespace ClipTrain.Trainer.Runs;
 
-/// <summary>A run of this machine from the coordinator's side: prepare its directory, train, evaluate, sum up.</summary>
-public sealed class RunSession(RunFiles files, RunOptions options, long corpusSamples, long? resumeStep)
+/// <summary>A run from the coordinator's side: prepare its directory, train, evaluate, sum up.</summary>
+public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifest manifest, long? resumeStep)
 {
     private int _signalExit = ExitCodes.Ok;
 
@@ -33,7 +32,7 @@ public sealed class RunSession(RunFiles files, RunOptions options, long corpusSa
         Directory.CreateDirectory(files.Directory);
         File.WriteAllText(files.Config, ConfigWriter.Write(options));
         manifest.Save(files.Manifest);
-        return new RunSession(files, options, manifest.SampleCount, resumeStep: null);
+        return new RunSession(files, options, manifest, resumeStep: null);
     }
 
     /// <summary>Continues a run from its newest checkpoint that is whole, or from the one of a given step.</summary>
@@ -47,18 +46,59 @@ public sealed class RunSession(RunFiles files, RunOptions options, long corpusSa
         if (step is { } wanted && !steps.Contains(wanted))
             throw new CheckpointException($"{files.Checkpoints}: has no checkpoint of step {wanted}; there are: {string.Join(", ", steps)}.");
         var manifest = RunPlan.Corpus(options.Data);
-        if (CorpusManifest.Load(files.Manifest).Hash != manifest.Hash)
-            throw new CorpusException($"The files of data.train have changed since {files.Manifest} was written. Restore them, or begin a new run.");
-        return new RunSession(files, options, manifest.SampleCount, step ?? (steps is [.., var newest] ? newest : null));
+        if (CorpusManifest.Load(files.Manifest).DifferenceTo(manifest) is { } difference)
+            throw new CorpusException($"The files of data.train have changed since {files.Manifest} was written: {difference}. Restore them, or begin a new run.");
+        return new RunSession(files, options, manifest, step ?? (steps is [.., var newest] ? newest : null));
     }
 
-    /// <summary>Trains and evaluates; returns the exit code.</summary>
-    public async Task<int> RunAsync()
+    /// <summary>Begins the run of a run file, or continues it when its directory is there already, so that a supervisor can give the same command again after a crash.</summary>
+    /// <param name="configOrRun">A run file or a run's directory.</param>
+    /// <param name="sets">Keys set on top of the file.</param>
+    /// <exception cref="UsageException">The directory is that of another run.</exception>
+    public static RunSession Open(string configOrRun, IReadOnlyList<string> sets)
     {
+        if (!File.Exists(configOrRun))
+            return Resume(configOrRun, step: null);
+        var options = RunConfig.Load(configOrRun, sets).Options;
+        var files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
+        if (!File.Exists(files.Config))
+            return Create(options);
+        return ConfigHash.Of(RunConfig.Load(files.Config, []).Options) == ConfigHash.Of(options)
+            ? Resume(files.Directory, step: null)
+            : throw new UsageException($"{files.Directory} holds a run of another configuration. Continue that one with `cliptrain coordinator {files.Directory}`, or begin another with --set name=NAME.");
+    }
+
+    /// <summary>Trains on workers that this process starts, and evaluates; returns the exit code.</summary>
+    public Task<int> RunAsync() => RunAsync(resumeStep ?? 0, TrainLocallyAsync);
+
+    /// <summary>Trains on workers that come by themselves, and evaluates; returns the exit code.</summary>
+    /// <param name="host">Where to listen.</param>
+    /// <param name="tokenFile">The file that the token was read from, for the line that tells how workers join.</param>
+    public Task<int> ServeAsync(CoordinatorHostOptions host, string? tokenFile)
+    {
+        // A coordinator that was killed has left workers that train on.
+        var spec = Spec(localWorkers: 0);
+        var left = FileRunJournal.Read(files.Journal) is { HasEnded: false } state && state.Spec.CodeVersion == spec.CodeVersion && state.Spec.LocalWorkers == 0 ? state : null;
+        return RunAsync(left is null ? resumeStep ?? 0 : null, records => new ServedRun(files, records).RunAsync(host, tokenFile, left ?? RunState.Create(spec, ResumedFrom(), TimeProvider.System.GetUtcNow()), OnSignals));
+    }
+
+    /// <param name="fromStep">The step that training goes on from; null where workers hold what the ledger has.</param>
+    /// <param name="train">Trains to the end.</param>
+    private async Task<int> RunAsync(long? fromStep, Func<RunRecords, Task<RunOutcome>> train)
+    {
+        Directory.CreateDirectory(files.Directory);
         await using var log = LogSetup.Create(AnsiConsole.Console, files.Log);
-        var view = TrainingProgress.Create(AnsiConsole.Console, log, TimeProvider.System);
+        using var @lock = RunLock.Acquire(files.Lock, TimeProvider.System);
         var started = TimeProvider.System.GetTimestamp();
-        var outcome = await TrainAsync(log, view);
+        RunOutcome outcome;
+        using (var records = new RunRecords(files, options, fromStep, log))
+        {
+            records.View.Start(RunPlan.TotalSteps(options.Training, manifest.SampleCount), records.StartStep);
+            outcome = await train(records);
+        }
+
+        new CheckpointDirectory(files.Checkpoints).RemoveLeftovers();
+
         if (outcome.Kind != OutcomeKind.Completed)
         {
             log.Write(outcome.Kind == OutcomeKind.Failed ? LogEventLevel.Error : LogEventLevel.Information, "{Message:l}", outcome.Message);
@@ -69,47 +109,45 @@ public sealed class RunSession(RunFiles files, RunOptions options, long corpusSa
         return RunReport.EvaluateAndWrite(files, options, log);
     }
 
-    private async Task<RunOutcome> TrainAsync(ILogger log, IProgressView view)
+    private async Task<RunOutcome> TrainLocallyAsync(RunRecords records)
     {
-        var total = RunPlan.TotalSteps(options.Training, corpusSamples);
-        using var metrics = MetricsFile.Open(files.Metrics, resumeStep ?? 0);
-        using var tensorBoard = options.Output.Tensorboard ? new TensorBoardWriter(files.TensorBoard, TimeProvider.System, resumeStep ?? 0) : null;
-        using var loggers = new SerilogLoggerFactory(log);
-        var checkpoints = new CheckpointDirectory(files.Checkpoints);
         var run = new LocalRun(new LocalRunOptions
         {
-            RunId = options.Name,
-            RunDirectory = files.Directory,
-            Workers = options.Cluster.Workers,
-            CodeVersion = ProgramVersion.Text,
-            ConfigHash = ConfigHash.Of(options),
-            ResumedFrom = resumeStep is { } step ? new CheckpointMark(step, checkpoints.PathOf(step)) : null,
+            Spec = Spec(localWorkers: options.Cluster.Workers),
+            ResumedFrom = ResumedFrom(),
             Host = new CoordinatorHostOptions { Port = options.Cluster.Port },
-            Timeouts = new RunTimeouts
-            {
-                Heartbeat = TimeSpan.FromSeconds(options.Cluster.HeartbeatTimeoutSeconds),
-                Survivors = TimeSpan.FromSeconds(options.Cluster.CollectiveTimeoutSeconds + 30),
-            },
-            Observer = new RunObserver(view, metrics, tensorBoard, options.Output.LogEverySteps),
+            Journal = new FileRunJournal(files.Journal),
+            Ledger = records.Ledger,
+            Observer = records.Observer,
             Launch = _ => Launch(),
-            Loggers = loggers,
+            Loggers = records.Loggers,
         });
-
-        using var interrupt = OnSignal(PosixSignal.SIGINT, ExitCodes.Interrupted, () => run.RequestStop("Ctrl-C"));
-        using var terminate = OnSignal(PosixSignal.SIGTERM, ExitCodes.Terminated, () => run.RequestStop("SIGTERM"));
-        view.Start(total, resumeStep ?? 0);
-        try
-        {
-            await using var store = new TcpStoreRendezvous();
-            return await run.RunAsync(store);
-        }
-        finally
-        {
-            view.Stop();
-        }
+        using var signals = OnSignals(run.RequestStop);
+        return await run.RunAsync();
     }
 
-    private PosixSignalRegistration OnSignal(PosixSignal signal, int exitCode, Action stop) => PosixSignalRegistration.Create(signal, context =>
+    private RunSpec Spec(int localWorkers) => new(options.Name, options.Cluster.Workers, ProgramVersion.Text, ConfigHash.Of(options), manifest.Hash)
+    {
+        MinWorkers = options.Cluster.MinWorkers ?? options.Cluster.Workers,
+        MaxWorkers = options.Cluster.MaxWorkers ?? options.Cluster.Workers,
+        LocalWorkers = localWorkers,
+        ResumeAs = files.Directory,
+        Timeouts = new RunTimeouts
+        {
+            Forming = TimeSpan.FromSeconds(options.Cluster.FormingTimeoutSeconds),
+            Heartbeat = TimeSpan.FromSeconds(options.Cluster.HeartbeatTimeoutSeconds),
+            Regroup = TimeSpan.FromSeconds(options.Cluster.CollectiveTimeoutSeconds + 30),
+        },
+    };
+
+    private CheckpointMark? ResumedFrom() => resumeStep is { } step ? new CheckpointMark(step, new CheckpointDirectory(files.Checkpoints).PathOf(step)) : null;
+
+    /// <summary>The first signal asks for a stop at a checkpoint; the exit code tells which it was.</summary>
+    private IDisposable OnSignals(Action<string> stop) => new Signals(
+        Handle(PosixSignal.SIGINT, ExitCodes.Interrupted, () => stop("Ctrl-C")),
+        Handle(PosixSignal.SIGTERM, ExitCodes.Terminated, () => stop("SIGTERM")));
+
+    private PosixSignalRegistration Handle(PosixSignal signal, int exitCode, Action stop) => PosixSignalRegistration.Create(signal, context =>
     {
         context.Cancel = true;
         _signalExit = exitCode;
@@ -121,13 +159,19 @@ public sealed class RunSession(RunFiles files, RunOptions options, long corpusSa
         // Under `dotnet cliptrain.dll` the process is dotnet and needs the program's name again.
         var process = Environment.ProcessPath!;
         string[] program = Path.GetFileNameWithoutExtension(process) == "dotnet" ? [typeof(RunSession).Assembly.Location] : [];
-        string[] resume = resumeStep is { } step ? ["--step", step.ToString(System.Globalization.CultureInfo.InvariantCulture)] : [];
-        return new WorkerLaunch(process, [.. program, "worker", files.Directory, .. resume])
+        var threads = RunPlan.ComputeThreads(options.Cluster, RunPlan.CoresOfLocalWorker(options.Cluster));
+        return new WorkerLaunch(process, [.. program, "worker", files.Directory])
         {
-            Environment = new Dictionary<string, string>(StringComparer.Ordinal)
-            {
-                ["OMP_NUM_THREADS"] = RunPlan.ComputeThreads(options.Cluster).ToString(System.Globalization.CultureInfo.InvariantCulture),
-            },
+            Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["OMP_NUM_THREADS"] = threads.ToString(System.Globalization.CultureInfo.InvariantCulture) },
         };
+    }
+
+    private sealed record Signals(PosixSignalRegistration Interrupt, PosixSignalRegistration Terminate) : IDisposable
+    {
+        public void Dispose()
+        {
+            Interrupt.Dispose();
+            Terminate.Dispose();
+        }
     }
 }

@@ -27,6 +27,9 @@ public static class ExitCodes
     /// <summary>The disk is full, or a checkpoint could not be written.</summary>
     public const int StorageFailed = 7;
 
+    /// <summary>An audit found that a run's records do not prove what they should.</summary>
+    public const int AuditFailed = 8;
+
     /// <summary>Stopped by Ctrl-C, after a checkpoint (128 + SIGINT).</summary>
     public const int Interrupted = 130;
 

@@ -44,20 +44,35 @@ internal sealed class EncodingPass
         return Encode((start, count) => _model.EncodeText(Tokens(start, count), Ends(start, count), LongestEnd(start, count)));
     }
 
-    /// <summary>Leaves the parameters' gradients in the flat buffer.</summary>
+    /// <summary>Leaves the parameters' gradients in the flat buffer, or with the reducer, which is begun for the last micro-batch.</summary>
     /// <param name="imageGradient_bD">∂loss/∂(images' embeddings).</param>
     /// <param name="textGradient_bD">∂loss/∂(captions' embeddings).</param>
-    public void Backward(torch.Tensor imageGradient_bD, torch.Tensor textGradient_bD)
+    /// <param name="logScaleGradient">∂loss/∂(log of the logit scale).</param>
+    /// <param name="reducer">Sums over the ranks what backward gives; null to keep this rank's.</param>
+    public void Backward(torch.Tensor imageGradient_bD, torch.Tensor textGradient_bD, double logScaleGradient, distributed.GradientReducer? reducer)
     {
-        if (_microBatches.Length == 0)
-            _model.Parameters.Gradients.zero_();
-        foreach (var (start, count) in _microBatches)
+        var parameters = _model.Parameters;
+        for (var i = 0; i < _microBatches.Length - 1; i++)
         {
-            using var scope = NewDisposeScope();
-            (_texts ?? PassTexts(start, count)).Backward(textGradient_bD.narrow(0, start, count));
-            (_images ?? PassImages(start, count)).Backward(imageGradient_bD.narrow(0, start, count));
-            _model.Parameters.CollectGradients(accumulate: start > 0);
+            Backward(_microBatches[i], imageGradient_bD, textGradient_bD);
+            parameters.CollectGradients(accumulate: i > 0);
         }
+
+        var accumulate = _microBatches.Length > 1;
+        reducer?.Begin(accumulate);
+        using (var scope = NewDisposeScope())
+            autograd.backward([parameters[ClipModel.LogitScale] * 1.0], [full([], logScaleGradient, float32, _device)]);
+        if (_microBatches.Length > 0)
+            Backward(_microBatches[^1], imageGradient_bD, textGradient_bD);
+        if (reducer is null)
+            parameters.CollectGradients(accumulate);
+    }
+
+    private void Backward((long Start, long Count) part, torch.Tensor imageGradient_bD, torch.Tensor textGradient_bD)
+    {
+        using var scope = NewDisposeScope();
+        (_texts ?? PassTexts(part.Start, part.Count)).Backward(textGradient_bD.narrow(0, part.Start, part.Count));
+        (_images ?? PassImages(part.Start, part.Count)).Backward(imageGradient_bD.narrow(0, part.Start, part.Count));
     }
 
     private static IEnumerable<long> Starts(long total, long size)

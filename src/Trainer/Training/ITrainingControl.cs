@@ -9,7 +9,7 @@ public interface ITrainingControl
     Directive TakeDirective();
 
     /// <summary>A step is committed. Called on every rank.</summary>
-    void StepCommitted(StepMetrics metrics);
+    void StepCommitted(StepRecord record);
 
     /// <summary>Rank 0 wrote a checkpoint.</summary>
     void CheckpointWritten(long step, string directory);

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using ClipTrain.Coordinator.Core;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Torch;
-using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Optimization;
@@ -13,18 +12,19 @@ namespace ClipTrain.Trainer.Training;
 /// <summary>What the loop needs beside its options.</summary>
 /// <param name="TotalSteps">Length of the run.</param>
 /// <param name="CorpusSamples">Pairs in the corpus, for the epoch count.</param>
-public sealed record TrainingPlan(long TotalSteps, long CorpusSamples, string ConfigHash, string CorpusHash);
+/// <param name="Generation">The membership that takes these steps.</param>
+public sealed record TrainingPlan(long TotalSteps, long CorpusSamples, int Generation);
 
-/// <summary>The steps of a run from the state's step to the last, with checkpoints on the way. Runs on the torch thread.</summary>
+/// <summary>The steps of one generation, from the state's step to the run's last or to the next regrouping. Runs on the torch thread.</summary>
 public sealed class TrainingLoop(
     RunOptions options,
     TrainingPlan plan,
     TrainingState state,
     RankGroup group,
     TrainingLoader loader,
-    CheckpointDirectory checkpoints,
+    CheckpointWriter writer,
     ITrainingControl control,
-    TimeProvider time)
+    TimeProvider time) : IDisposable
 {
     private readonly TrainingStep _step = new(
         state,
@@ -33,61 +33,75 @@ public sealed class TrainingLoop(
         new LearningRateSchedule(options.Training.LearningRate, options.Training.WarmupSteps, plan.TotalSteps));
 
     private long _lastCheckpoint = time.GetTimestamp();
+    private TimeSpan _busy;
 
-    /// <summary>Trains to the end or until asked to stop.</summary>
-    public WorkerOutcome Run(CancellationToken cancellation)
+    /// <summary>Trains to the end or until asked to stop or to regroup.</summary>
+    public LoopEnd Run(CancellationToken cancellation)
     {
-        using var writer = new CheckpointWriter(checkpoints, plan.ConfigHash, plan.CorpusHash, options.Checkpoint.Keep, control);
+        // A rank may have been lost after the last step and before its checkpoint.
+        if (state.Step == plan.TotalSteps)
+        {
+            Checkpoint();
+            writer.Finish();
+        }
+
         while (state.Step < plan.TotalSteps)
         {
             writer.ThrowIfFailed();
             var asked = TakeStep(cancellation);
             var last = state.Step == plan.TotalSteps;
-            if (last || asked >= Directive.Checkpoint || IsPeriodic())
-                Checkpoint(writer);
-            if (last || asked == Directive.Stop)
+            // Moments that are spread over the ranks survive a regrouping only on disk.
+            var leaves = asked == Directive.Stop || (asked == Directive.Regroup && options.Training.ShardOptimizer);
+            if (last || leaves || asked == Directive.Checkpoint || IsPeriodic())
+                Checkpoint();
+            if (last || leaves)
                 writer.Finish();
-            if (asked == Directive.Stop && !last)
-                return WorkerOutcome.Stopped;
+            if (!last && asked >= Directive.Regroup)
+                return asked == Directive.Stop ? LoopEnd.Stopped : LoopEnd.Regroup;
         }
 
-        return WorkerOutcome.Completed;
+        return LoopEnd.Completed;
     }
+
+    public void Dispose() => _step.Dispose();
 
     /// <summary>Takes a step; returns the strongest wish of any rank, the same on all.</summary>
     private Directive TakeStep(CancellationToken cancellation)
     {
-        var started = time.GetTimestamp();
+        var (started, waited) = (time.GetTimestamp(), group.Waited);
         using var scope = NewDisposeScope();
         using var batch = loader.Take(cancellation);
         if (batch.Step != state.Step)
             throw new UnreachableException($"The loader gave step {batch.Step} for step {state.Step}.");
 
-        // One small exchange tells every rank the sizes of all shares and lets them agree on what to do after this step.
+        // One small exchange tells every rank what all have read and lets them agree on what to do after this step.
         var wish = control.TakeDirective();
         if (wish == Directive.Continue && CheckpointIsDue())
             wish = Directive.Checkpoint;
-        var shares = group.AllGather([batch.Count, batch.BadSamples, (long)wish]);
-        var result = _step.Take(TrainingBatch.Of(batch, options), [.. shares.Select(share => share[0])]);
-        state.BadSamples += shares.Sum(share => share[1]);
+        var rows = group.AllGather([batch.Count, batch.BadSamples, (long)wish, unchecked((long)batch.Digest), (long)_busy.TotalMicroseconds]);
+        StepShare[] shares = [.. rows.Select(row => new StepShare((int)(row[0] + row[1]), (int)row[1], unchecked((ulong)row[3]), row[4] / 1e6))];
+        var result = _step.Take(TrainingBatch.Of(batch, options), [.. rows.Select(row => row[0])]);
+        state.BadSamples += shares.Sum(share => share.BadSamples);
 
-        var seconds = time.GetElapsedTime(started).TotalSeconds;
-        state.TrainingSeconds += seconds;
-        var pairs = shares.Sum(share => share[0]);
-        control.StepCommitted(new StepMetrics(
-            state.Step,
-            state.Samples,
-            (state.Samples + state.BadSamples) / (double)plan.CorpusSamples,
-            result.Loss,
-            result.LogitScale,
-            result.GradientNorm,
-            result.LearningRate,
-            seconds,
-            pairs / seconds,
-            batch.Wait.TotalSeconds / seconds,
-            state.BadSamples));
-        return (Directive)shares.Max(share => share[2]);
+        var elapsed = time.GetElapsedTime(started);
+        _busy = elapsed - (group.Waited - waited);
+        state.TrainingSeconds += elapsed.TotalSeconds;
+        control.StepCommitted(new StepRecord(plan.Generation, Metrics(result, rows.Sum(row => row[0]), elapsed.TotalSeconds, batch.Wait), shares));
+        return (Directive)rows.Max(row => row[2]);
     }
+
+    private StepMetrics Metrics(StepResult result, long pairs, double seconds, TimeSpan dataWait) => new(
+        state.Step,
+        state.Samples,
+        (state.Samples + state.BadSamples) / (double)plan.CorpusSamples,
+        result.Loss,
+        result.LogitScale,
+        result.GradientNorm,
+        result.LearningRate,
+        seconds,
+        pairs / seconds,
+        dataWait.TotalSeconds / seconds,
+        state.BadSamples);
 
     private bool IsPeriodic() => options.Checkpoint.EverySteps > 0 && state.Step % options.Checkpoint.EverySteps == 0;
 
@@ -95,7 +109,7 @@ public sealed class TrainingLoop(
     private bool CheckpointIsDue() => group.Rank == 0 && options.Checkpoint.EveryMinutes > 0
         && time.GetElapsedTime(_lastCheckpoint).TotalMinutes >= options.Checkpoint.EveryMinutes;
 
-    private void Checkpoint(CheckpointWriter writer)
+    private void Checkpoint()
     {
         _lastCheckpoint = time.GetTimestamp();
         if (StateTransfer.Gather(state, group) is { } snapshot)

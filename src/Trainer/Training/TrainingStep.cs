@@ -13,12 +13,13 @@ public sealed record StepResult(double Loss, double GradientNorm, double Learnin
 
 /// <summary>
 /// One optimizer step, written around the embeddings: towers forward, contrastive loss over all ranks' embeddings, its
-/// gradients back through the towers, gradients summed over ranks, update. Where the optimizer is sharded, a rank sums and
-/// updates its slice alone. A failed collective leaves the state as the step before left it.
+/// gradients back through the towers, each summed over the ranks while the next is computed, update. Where the optimizer is
+/// sharded, a rank updates its slice alone, and sums that alone where the ranks' network can. A failed collective leaves the state as the step before left it.
 /// </summary>
-public sealed class TrainingStep(TrainingState state, TrainingOptions options, RankGroup group, LearningRateSchedule schedule)
+public sealed class TrainingStep(TrainingState state, TrainingOptions options, RankGroup group, LearningRateSchedule schedule) : IDisposable
 {
     private readonly ContrastiveLoss _loss = new(group, options.LossTileRows);
+    private readonly distributed.GradientReducer? _reducer = !state.Optimizer.HoldsAll && group.ScattersSums ? null : state.Model.Parameters.NewReducer(group);
 
     /// <summary>Takes the step after <see cref="TrainingState.Step"/> and counts it.</summary>
     /// <param name="batch">This rank's share of the global batch.</param>
@@ -29,8 +30,8 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
         using var scope = NewDisposeScope();
         var parameters = state.Model.Parameters;
         var logitScale = state.Model.LogitScaleFactor(options.MaxLogitScale);
-        var loss = ComputeGradients(batch, counts, logitScale, out var embeddings);
-        var (gradients, norm) = SumGradients();
+        var loss = BeginGradients(batch, counts, logitScale, _reducer, out var embeddings);
+        var (gradients, norm) = FinishGradients();
         if (!double.IsFinite(loss) || !double.IsFinite(norm))
             throw Diagnose(batch, embeddings, loss);
 
@@ -49,9 +50,13 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
     }
 
     /// <summary>Leaves this rank's part of the gradients in the flat gradient buffer, and returns the loss over all ranks.</summary>
-    internal double ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, double logitScale, out torch.Tensor[] embeddings)
+    internal double ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, double logitScale) =>
+        BeginGradients(batch, counts, logitScale, null, out _);
+
+    public void Dispose() => _reducer?.Dispose();
+
+    private double BeginGradients(TrainingBatch batch, ReadOnlySpan<long> counts, double logitScale, distributed.GradientReducer? reducer, out torch.Tensor[] embeddings)
     {
-        var parameters = state.Model.Parameters;
         var pass = new EncodingPass(state.Model, batch, options);
 
         // The texts travel while the images, the larger part of the work, are computed.
@@ -60,24 +65,21 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
         var images_bD = pass.EncodeImages();
         embeddings = [images_bD, texts_bD];
         var result = _loss.Compute(images_bD, gathering.Wait(), counts, logitScale);
-        pass.Backward(result.ImageGradient_bD, result.TextGradient_bD);
-        using (no_grad())
-            parameters.View(parameters.Gradients, ClipModel.LogitScale).fill_(result.LogitScaleGradient);
+        pass.Backward(result.ImageGradient_bD, result.TextGradient_bD, result.LogitScaleGradient, reducer);
         return result.Loss;
     }
 
     /// <summary>The gradient summed over ranks, or this rank's slice of it, and the norm of the whole.</summary>
-    private (torch.Tensor Gradients, double Norm) SumGradients()
+    private (torch.Tensor Gradients, double Norm) FinishGradients()
     {
         var gradients = state.Model.Parameters.Gradients;
-        if (!state.Optimizer.HoldsAll)
-        {
-            var slice = group.ReduceScatterSum(gradients);
-            return (slice, GradientNorm.OfSlices(slice, group));
-        }
-
-        group.AllReduceSum(gradients);
-        return (gradients, GradientNorm.Of(gradients, group));
+        if (_reducer is not null)
+            group.Finish(_reducer);
+        if (state.Optimizer.HoldsAll)
+            return (gradients, GradientNorm.Of(gradients, group));
+        var (offset, length) = state.Optimizer.Held;
+        var slice = _reducer is null ? group.ReduceScatterSum(gradients) : gradients.narrow(0, offset, length);
+        return (slice, GradientNorm.OfSlices(slice, group));
     }
 
     private NonFiniteException Diagnose(TrainingBatch batch, torch.Tensor[] embeddings, double loss)

@@ -5,57 +5,93 @@ using ClipTrain.Trainer.Training;
 
 namespace ClipTrain.Trainer.Worker;
 
-/// <summary>Connects the training loop with the coordinator: what the loop tells goes out with the heartbeats.</summary>
-public sealed class WorkerControl(CoordinatorClient client, Assignment place) : ITrainingControl, IAsyncDisposable
+/// <summary>
+/// Connects the training loop with the coordinator: what the loop tells goes out with the heartbeats, which go on for the
+/// worker's whole life. Records of steps are kept on every rank until the coordinator has them, so that none is lost with
+/// the rank that sends them.
+/// </summary>
+public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
 {
+    private readonly CoordinatorClient _client;
+    private readonly HeartbeatLoop _heartbeats;
     private readonly Lock _lock = new();
-    private readonly List<StepMetrics> _metrics = [];
+    private readonly Queue<StepRecord> _records = new();
     private readonly List<string> _warnings = [];
     private long _committedStep;
-    private HeartbeatLoop? _heartbeats;
+    private bool _sendsRecords;
+
+    public WorkerControl(CoordinatorClient client, string incarnation, TimeSpan interval, TimeSpan loseAfter)
+    {
+        _client = client;
+        _heartbeats = HeartbeatLoop.Start(client, incarnation, interval, TakeProgress, Acknowledge, loseAfter);
+    }
 
     /// <summary>Cancelled when nobody is left to report to.</summary>
-    public CancellationToken CoordinatorLost => _heartbeats?.CoordinatorLost ?? CancellationToken.None;
+    public CancellationToken CoordinatorLost => _heartbeats.CoordinatorLost;
 
-    /// <summary>Begins to send heartbeats.</summary>
-    public void Start(TimeSpan interval) => _heartbeats = HeartbeatLoop.Start(client, place.Generation, interval, TakeProgress);
+    /// <summary>Why; null while the coordinator can be reached.</summary>
+    public Exception? LossReason => _heartbeats.LossReason;
 
-    public Directive TakeDirective() => _heartbeats?.TakeDirective() ?? Directive.Continue;
-
-    public void StepCommitted(StepMetrics metrics)
+    /// <summary>The worker has a place in a generation; returns what is cancelled when that generation is over.</summary>
+    public CancellationToken Enter(Assignment place)
     {
         lock (_lock)
         {
-            _committedStep = metrics.Step;
-            if (place.Rank == 0)
-                _metrics.Add(metrics);
+            _sendsRecords = place.Rank == 0;
+            _committedStep = place.StartStep;
+            // Steps after this one are taken again and will be told again.
+            var kept = _records.Where(record => record.Metrics.Step <= place.StartStep).ToList();
+            _records.Clear();
+            kept.ForEach(_records.Enqueue);
+        }
+
+        return _heartbeats.Enter(place.Generation);
+    }
+
+    /// <summary>A worker that has lost its coordinator stops at a checkpoint: nobody would take in another, or see it go on.</summary>
+    public Directive TakeDirective() => CoordinatorLost.IsCancellationRequested ? Directive.Stop
+        : _heartbeats.TakeDirective() is var directive && directive <= Directive.Stop ? directive
+        : Directive.Continue;
+
+    public void StepCommitted(StepRecord record)
+    {
+        lock (_lock)
+        {
+            _committedStep = record.Metrics.Step;
+            _records.Enqueue(record);
         }
     }
 
-    public void CheckpointWritten(long step, string directory) => client.CheckpointWrittenAsync(step, directory).GetAwaiter().GetResult();
+    public void CheckpointWritten(long step, string directory) => _client.CheckpointWrittenAsync(step, directory).GetAwaiter().GetResult();
 
     /// <summary>A sample could not be used.</summary>
-    public void BadSample(BadSample sample) => Warn($"{sample}; skipped");
-
-    /// <summary>Sends what is pending now.</summary>
-    public Task FlushAsync() => _heartbeats?.FlushAsync() ?? Task.CompletedTask;
-
-    public ValueTask DisposeAsync() => _heartbeats?.DisposeAsync() ?? ValueTask.CompletedTask;
-
-    private void Warn(string text)
+    public void BadSample(BadSample sample)
     {
         lock (_lock)
-            _warnings.Add(text);
+            _warnings.Add($"{sample}; skipped");
     }
+
+    /// <summary>Sends what is pending now.</summary>
+    public Task FlushAsync() => _heartbeats.FlushAsync();
+
+    public ValueTask DisposeAsync() => _heartbeats.DisposeAsync();
 
     private WorkerProgress TakeProgress()
     {
         lock (_lock)
         {
-            var progress = new WorkerProgress(_committedStep, [.. _metrics], [.. _warnings]);
-            _metrics.Clear();
+            var progress = new WorkerProgress(_committedStep, _sendsRecords ? [.. _records] : [], [.. _warnings]);
             _warnings.Clear();
             return progress;
+        }
+    }
+
+    private void Acknowledge(long recordedStep)
+    {
+        lock (_lock)
+        {
+            while (_records.TryPeek(out var first) && first.Metrics.Step <= recordedStep)
+                _records.Dequeue();
         }
     }
 }

@@ -84,7 +84,7 @@ public sealed class CheckpointTests : IDisposable
         Write(state);
         Train(state, 1);
         // A file where the checkpoint's directory would be makes the write fail as a full disk does: with an IOException.
-        File.WriteAllText(Checkpoints.PathOf(1) + ".partial", "");
+        File.WriteAllText(Checkpoints.PathOf(1), "");
         var error = Assert.Throws<CheckpointException>(() => Write(state));
         Assert.Contains("step 0 is whole", error.Message, StringComparison.Ordinal);
         state.Load(Checkpoints, 0, ConfigHash, CorpusHash);
@@ -122,7 +122,7 @@ public sealed class CheckpointTests : IDisposable
 
     private static void Train(TrainingState state, int untilStep)
     {
-        var step = new TrainingStep(state, TinyClip.Run().Training, new RankGroup(), new LearningRateSchedule(1e-2, 5, 100));
+        using var step = new TrainingStep(state, TinyClip.Run().Training, new RankGroup(), new LearningRateSchedule(1e-2, 5, 100));
         while (state.Step < untilStep)
             step.Take(TinyClip.Batch((int)state.Step * 12, 12), [12]);
     }

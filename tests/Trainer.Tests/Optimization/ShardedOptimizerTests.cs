@@ -55,7 +55,7 @@ public class ShardedOptimizerTests
             var batch = TinyClip.Batch(group.Rank * Pairs, Pairs);
             if (group.Rank == 1)
                 batch.Images_b3SS.AsSpan<float>()[0] = float.PositiveInfinity;
-            var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
+            using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
             Assert.Throws<NonFiniteException>(() => step.Take(batch, [Pairs, Pairs, Pairs]));
             Assert.All(state.Optimizer.SecondMoment.AsSpan<float>().ToArray(), moment => Assert.Equal(0, moment));
             return (before, after: state.Model.Parameters.Master.AsSpan<float>().ToArray());
@@ -105,7 +105,7 @@ public class ShardedOptimizerTests
         var options = TinyClip.Run(precision) with { Training = TinyClip.Run(precision).Training with { ShardOptimizer = shard } };
         using var state = new TrainingState(options, null, group.Rank, worldSize);
         Assert.Equal(!shard || worldSize == 1, state.Optimizer.HoldsAll);
-        var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
+        using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
         var counts = Enumerable.Repeat((long)Pairs, worldSize).ToArray();
         var norms = Enumerable.Range(0, 4).Select(i => step.Take(TinyClip.Batch(((i * worldSize) + group.Rank) * Pairs, Pairs), counts).GradientNorm).ToArray();
         var parameters = state.Model.Parameters;

@@ -37,7 +37,7 @@ public class DistributedEquivalenceTests
         var weights = Ranks.Run(worldSize, group =>
         {
             using var state = new TrainingState(TinyClip.Run());
-            var step = new TrainingStep(state, TinyClip.Run().Training, group, new LearningRateSchedule(1e-2, 2, 10));
+            using var step = new TrainingStep(state, TinyClip.Run().Training, group, new LearningRateSchedule(1e-2, 2, 10));
             for (var i = 0; i < 4; i++)
                 step.Take(Share(group.Rank, worldSize, i * GlobalBatch), Counts(worldSize));
             return state.Model.Parameters.Master.AsSpan<float>().ToArray();
@@ -52,7 +52,7 @@ public class DistributedEquivalenceTests
         var results = Ranks.Run(2, group =>
         {
             using var state = new TrainingState(TinyClip.Run());
-            var step = new TrainingStep(state, TinyClip.Run().Training, group, new LearningRateSchedule(1e-2, 2, 10));
+            using var step = new TrainingStep(state, TinyClip.Run().Training, group, new LearningRateSchedule(1e-2, 2, 10));
             step.Take(TinyClip.Batch(0, (int)counts[group.Rank]), counts);
             return state.Model.Parameters.Master.AsSpan<float>().ToArray();
         });
@@ -69,8 +69,8 @@ public class DistributedEquivalenceTests
     private static (double Loss, Dictionary<string, float[]> Gradients)[] LossAndGradients(int worldSize) => Ranks.Run(worldSize, group =>
     {
         using var state = new TrainingState(TinyClip.Run(Precision.Fp32));
-        var step = new TrainingStep(state, TinyClip.Run().Training, group, new LearningRateSchedule(1e-2, 2, 10));
-        var loss = step.ComputeGradients(Share(group.Rank, worldSize, 0), Counts(worldSize), 1 / 0.07, out _);
+        using var step = new TrainingStep(state, TinyClip.Run().Training, group, new LearningRateSchedule(1e-2, 2, 10));
+        var loss = step.ComputeGradients(Share(group.Rank, worldSize, 0), Counts(worldSize), 1 / 0.07);
         var parameters = state.Model.Parameters;
         group.AllReduceSum(parameters.Gradients);
         return (loss, parameters.Specs.ToDictionary(spec => spec.Name, spec => parameters.View(parameters.Gradients, spec.Name).AsSpan<float>().ToArray(), StringComparer.Ordinal));

@@ -61,10 +61,10 @@ public class MicroBatchTests
     private static (double Loss, float[] Gradients) LossAndGradients(RankGroup group, TrainingOptions options, double patchDropout)
     {
         using var state = new TrainingState(TinyClip.Run(options.Precision));
-        var step = new TrainingStep(state, options, group, new LearningRateSchedule(1e-2, 2, 10));
+        using var step = new TrainingStep(state, options, group, new LearningRateSchedule(1e-2, 2, 10));
         var slices = Enumerable.Range(0, group.WorldSize).Select(rank => SampleOrder.LocalSlice(GlobalBatch, rank, group.WorldSize)).ToArray();
         var (start, count) = slices[group.Rank];
-        var loss = step.ComputeGradients(TinyClip.Batch(start, count, patchDropout), [.. slices.Select(slice => (long)slice.Count)], 1 / 0.07, out _);
+        var loss = step.ComputeGradients(TinyClip.Batch(start, count, patchDropout), [.. slices.Select(slice => (long)slice.Count)], 1 / 0.07);
         group.AllReduceSum(state.Model.Parameters.Gradients);
         return (loss, state.Model.Parameters.Gradients.AsSpan<float>().ToArray());
     }

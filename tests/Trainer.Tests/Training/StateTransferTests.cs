@@ -136,7 +136,7 @@ public sealed class StateTransferTests : IDisposable
 
     private static float[] WeightsAfter(TrainingState state, RankGroup group, int untilStep)
     {
-        var step = new TrainingStep(state, Options(Precision.Fp32, shard: false).Training, group, new LearningRateSchedule(1e-2, 2, 10));
+        using var step = new TrainingStep(state, Options(Precision.Fp32, shard: false).Training, group, new LearningRateSchedule(1e-2, 2, 10));
         var counts = Enumerable.Repeat((long)Pairs, group.WorldSize).ToArray();
         while (state.Step < untilStep)
             step.Take(TinyClip.Batch((((int)state.Step * group.WorldSize) + group.Rank) * Pairs, Pairs), counts);

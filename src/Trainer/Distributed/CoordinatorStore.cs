@@ -1,0 +1,34 @@
+using System.Text;
+using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Torch;
+
+namespace ClipTrain.Trainer.Distributed;
+
+/// <summary>
+/// The key-value store through which the ranks of a generation find each other, kept by the coordinator. So rendezvous has
+/// the coordinator's token and encryption, needs no port of its own, and ends when the generation is over.
+/// </summary>
+public sealed class CoordinatorStore(CoordinatorClient client, int generation, CancellationToken abort) : IStoreBackend
+{
+    public void Set(string key, ReadOnlySpan<byte> value) => Call(StoreOp.Set, key, value.ToArray());
+
+    public byte[] Get(string key, TimeSpan timeout) =>
+        Call(StoreOp.Get, key, timeout: timeout).Value ?? throw new InvalidDataException($"The coordinator answered without a value for '{key}'.");
+
+    public long Add(string key, long amount) => Call(StoreOp.Add, key, amount: amount).Number;
+
+    public bool Check(string key) => Call(StoreOp.Check, key).Number != 0;
+
+    public bool Delete(string key) => Call(StoreOp.Delete, key).Number != 0;
+
+    public void Wait(string key, TimeSpan timeout) => Call(StoreOp.Wait, key, timeout: timeout);
+
+    private StoreAnswer Call(StoreOp op, string key, byte[]? value = null, long amount = 0, TimeSpan? timeout = null)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(abort);
+        if (timeout is { } time)
+            limit.CancelAfter(time);
+        return client.StoreAsync(new StoreRequest(client.WorkerId, generation, op, key, value, amount), limit.Token).GetAwaiter().GetResult();
+    }
+}

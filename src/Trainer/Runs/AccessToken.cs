@@ -1,0 +1,37 @@
+using System.Security.Cryptography;
+using ClipTrain.Coordinator.Hosting;
+
+namespace ClipTrain.Trainer.Runs;
+
+/// <summary>The token of a run, from an argument, a file or the environment. Files are the way that shows it to nobody else.</summary>
+public static class AccessToken
+{
+    /// <summary>The token that the user gave; null when none.</summary>
+    /// <exception cref="UsageException">The file cannot be read or is empty.</exception>
+    public static string? Find(string? token, string? file)
+    {
+        if (file is null)
+            return token ?? Environment.GetEnvironmentVariable(WorkerEnvironment.TokenVariable);
+        try
+        {
+            return File.ReadAllText(file).Trim() is { Length: > 0 } text ? text : throw new UsageException($"--token-file {file} is empty; it must hold the run's token.");
+        }
+        catch (IOException error)
+        {
+            throw new UsageException($"--token-file {file} cannot be read: {error.Message}");
+        }
+    }
+
+    /// <summary>The token kept in a file, which is made, readable by this user alone, unless it is there.</summary>
+    public static string Keep(string file)
+    {
+        if (!File.Exists(file))
+        {
+            using var stream = new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+            using var writer = new StreamWriter(stream);
+            writer.WriteLine(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)));
+        }
+
+        return File.ReadAllText(file).Trim();
+    }
+}

@@ -1,0 +1,129 @@
+using System.Collections;
+using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Hosting;
+using ClipTrain.DataPipeline.Ordering;
+
+namespace ClipTrain.Trainer.Runs;
+
+/// <summary>One epoch of the stream as far as the run has read it.</summary>
+/// <param name="Samples">Samples that the stream has reached.</param>
+/// <param name="Once">Those that one committed step holds.</param>
+/// <param name="Duplicates">Those that more than one does.</param>
+/// <param name="Missing">Those that none does.</param>
+public sealed record EpochAudit(long Epoch, long Samples, long Once, long Duplicates, long Missing);
+
+/// <summary>What a run's ledger proves.</summary>
+/// <param name="Steps">Committed steps.</param>
+/// <param name="UndoneSteps">Steps that were committed, lost with every replica, and done again from a checkpoint.</param>
+/// <param name="BadSamples">Samples of committed steps that could not be used.</param>
+/// <param name="Faults">Every contradiction, in words; empty when each sample was consumed exactly once.</param>
+public sealed record AuditReport(
+    long Steps, long UndoneSteps, long BadSamples, IReadOnlyList<GenerationRecord> Generations, IReadOnlyList<EpochAudit> Epochs, IReadOnlyList<string> Faults);
+
+/// <summary>One sample of a committed step.</summary>
+/// <param name="Step">The step, from 1.</param>
+public readonly record struct SampleUse(SampleRef Sample, long Step, int Rank);
+
+/// <summary>
+/// Compares a run's ledger with the order of its samples: which rank says to have read what in each committed step, against
+/// what the order gives it. Ranks tell a digest of what they read, so a match proves the samples and not only their number.
+/// </summary>
+public sealed class SampleAudit(SampleOrder order, int globalBatch)
+{
+    private const int MostFaults = 100;
+
+    private readonly SortedDictionary<long, StepRecord> _steps = [];
+    private readonly List<GenerationRecord> _generations = [];
+    private readonly List<string> _faults = [];
+    private long _undone;
+
+    /// <summary>Audits the entries of a ledger.</summary>
+    /// <param name="entries">In the order in which they were written.</param>
+    /// <param name="onUse">Gets each sample that is proved to have been read, in the order of steps and ranks.</param>
+    public AuditReport Run(IEnumerable<LedgerEntry> entries, Action<SampleUse>? onUse = null)
+    {
+        foreach (var entry in entries)
+        {
+            if (entry.Generation is { } generation)
+                Begin(generation);
+            else if (entry.Step is { } step && !_steps.TryAdd(step.Metrics.Step, step))
+                Fault($"step {step.Metrics.Step} is recorded twice");
+        }
+
+        var uses = new Dictionary<long, BitArray>();
+        var duplicates = new Dictionary<long, long>();
+        var batch = new SampleRef[globalBatch];
+        long next = 1, bad = 0;
+        foreach (var (step, record) in _steps)
+        {
+            if (step != next)
+                Fault(step == next + 1 ? $"step {next} is not recorded" : $"steps {next} to {step - 1} are not recorded");
+            next = step + 1;
+            order.GlobalBatch(step - 1, batch);
+            bad += record.Shares.Sum(share => share.BadSamples);
+            Check(step, record, batch, (sample, rank) =>
+            {
+                if (!uses.TryGetValue(sample.Epoch, out var used))
+                    uses[sample.Epoch] = used = new BitArray(checked((int)order.SampleCount));
+                if (used[(int)sample.Index])
+                    duplicates[sample.Epoch] = duplicates.GetValueOrDefault(sample.Epoch) + 1;
+                used[(int)sample.Index] = true;
+                onUse?.Invoke(new SampleUse(sample, step, rank));
+            });
+        }
+
+        return new AuditReport(_steps.Count, _undone, bad, _generations, [.. Epochs((next - 1) * globalBatch, uses, duplicates)], _faults);
+    }
+
+    /// <summary>A generation that starts from an earlier step undoes the steps behind it.</summary>
+    private void Begin(GenerationRecord generation)
+    {
+        _generations.Add(generation);
+        foreach (var step in _steps.Keys.Where(step => step > generation.StartStep).ToList())
+        {
+            _steps.Remove(step);
+            _undone++;
+        }
+
+        var last = _steps.Count > 0 ? _steps.Keys.Last() : 0;
+        if (generation.StartStep > last)
+            Fault($"generation {generation.Generation} starts from step {generation.StartStep}, but the ledger ends at step {last} before it");
+    }
+
+    private void Check(long step, StepRecord record, SampleRef[] batch, Action<SampleRef, int> use)
+    {
+        var world = record.Shares.Count;
+        for (var rank = 0; rank < world; rank++)
+        {
+            var (start, count) = SampleOrder.LocalSlice(globalBatch, rank, world);
+            var slice = batch.AsSpan(start, count);
+            var share = record.Shares[rank];
+            if (share.Samples != count)
+                Fault($"step {step}, rank {rank} of {world}: read {share.Samples} samples, its slice has {count}");
+            else if (share.Digest != SampleDigest.Of(slice))
+                Fault($"step {step}, rank {rank} of {world}: its {count} samples are not those that the order gives it");
+            else
+                foreach (var sample in slice)
+                    use(sample, rank);
+        }
+    }
+
+    private IEnumerable<EpochAudit> Epochs(long position, Dictionary<long, BitArray> uses, Dictionary<long, long> duplicates)
+    {
+        for (long epoch = 0; epoch * order.SampleCount < position; epoch++)
+        {
+            var reached = Math.Min(order.SampleCount, position - (epoch * order.SampleCount));
+            long used = uses.TryGetValue(epoch, out var bits) ? bits.Cast<bool>().LongCount(bit => bit) : 0;
+            var repeated = duplicates.GetValueOrDefault(epoch);
+            yield return new EpochAudit(epoch, reached, used - repeated, repeated, reached - used);
+        }
+    }
+
+    private void Fault(string text)
+    {
+        if (_faults.Count < MostFaults)
+            _faults.Add(text);
+        else if (_faults.Count == MostFaults)
+            _faults.Add("and more");
+    }
+}

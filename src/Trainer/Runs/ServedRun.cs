@@ -1,0 +1,40 @@
+using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Hosting;
+
+namespace ClipTrain.Trainer.Runs;
+
+/// <summary>Hosts a run for workers that come by themselves. After a crash of the coordinator it goes on from the journal.</summary>
+public sealed class ServedRun(RunFiles files, RunRecords records)
+{
+    private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(30), Silence = TimeSpan.FromSeconds(3), Pause = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Serves until the run has ended and its workers have been told.</summary>
+    public async Task<RunOutcome> RunAsync(CoordinatorHostOptions hosting, string? tokenFile, RunState state, Func<Action<string>, IDisposable> onSignals)
+    {
+        if (hosting.Token is null && System.Net.IPAddress.IsLoopback(hosting.Address))
+        {
+            tokenFile = files.Token;
+            hosting = hosting with { Token = AccessToken.Keep(tokenFile) };
+        }
+
+        await using var host = await CoordinatorHost.StartAsync(hosting, TimeProvider.System, records.Loggers);
+        var journal = new FileRunJournal(files.Journal);
+        var offer = new RunFilesOffer(await File.ReadAllBytesAsync(files.Config), await File.ReadAllBytesAsync(files.Manifest));
+        var run = host.OpenRun(state, records.Observer, journal, records.Ledger, workers: null, offer);
+        records.Log.Information("Workers join with: cliptrain worker --coordinator {Address:l} --token-file {File:l}", host.Address.ToString().TrimEnd('/'), tokenFile ?? "FILE");
+
+        var stops = 0;
+        using var signals = onSignals(by => _ = run.RequestStopAsync(by, atOnce: Interlocked.Increment(ref stops) > 1));
+        var outcome = await run.Outcome;
+        await FarewellAsync(run);
+        return outcome;
+    }
+
+    /// <summary>Stays until the workers, who ask once a heartbeat, have heard of the end and fallen silent.</summary>
+    private static async Task FarewellAsync(HostedRun run)
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        while (run.SinceLastMessage < Silence && TimeProvider.System.GetElapsedTime(started) < LongestFarewell)
+            await Task.Delay(Pause);
+    }
+}

@@ -1,0 +1,139 @@
+using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Hosting;
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Images;
+using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Ordering;
+using ClipTrain.Torch;
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Runs;
+using ClipTrain.Trainer.Training;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Worker;
+
+/// <summary>
+/// What a worker keeps from one generation to the next: the training state, and the way to bring it to where a generation
+/// starts. Belongs to the torch thread.
+/// </summary>
+public sealed class WorkerTraining(
+    RunOptions options, CorpusManifest manifest, WorkerIdentity identity, CoordinatorClient client, WorkerControl control, CheckpointWriter writer, CheckpointDirectory checkpoints) : IDisposable
+{
+    private readonly string _configHash = ConfigHash.Of(options);
+    private TrainingState? _state;
+    private RankGroup? _left;
+
+    /// <summary>The step of the whole state in memory; null when there is none that can be used.</summary>
+    public long? HeldStep { get; private set; }
+
+    /// <summary>The last step that this worker has committed.</summary>
+    public long CommittedStep => _state?.Step ?? 0;
+
+    /// <summary>Takes part in a generation from its start to its end.</summary>
+    /// <param name="place">The place in it.</param>
+    /// <param name="over">Cancelled when the coordinator declares it over.</param>
+    /// <exception cref="DistributedException">The generation broke; the state is whole at <see cref="HeldStep"/> if that has a value.</exception>
+    public LoopEnd Train(Assignment place, CancellationToken over)
+    {
+        LeaveGroup();
+        set_num_threads(RunPlan.ComputeThreads(options.Cluster, identity.Cores));
+        _state ??= new TrainingState(options, device(identity.Device));
+        var group = RankGroups.Join(place, client, identity.Address, options.Cluster, over);
+        try
+        {
+            _state.TakePlace(place.Rank, place.WorldSize);
+            Synchronize(place, group);
+            var end = Loop(place, group, over);
+            // The others may not have read all that this rank sent: the group stays until they have left it too.
+            _left = group;
+            return end;
+        }
+        catch (Exception error)
+        {
+            group.Abandon();
+            _state.Model.Parameters.ReplaceGradients();
+            if (error is OperationCanceledException)
+                throw new DistributedException("The generation is over.", error) { Aborted = true };
+            throw;
+        }
+    }
+
+    /// <summary>Writes the state as a checkpoint without the other ranks, when the run ends and this rank's state is the newest.</summary>
+    public void SaveAlone()
+    {
+        writer.Begin(_state!.Snapshot());
+        writer.Finish();
+    }
+
+    /// <summary>Leaves the last group; to be called when all ranks have left it.</summary>
+    public void LeaveGroup()
+    {
+        _left?.Dispose();
+        _left = null;
+    }
+
+    public void Dispose()
+    {
+        LeaveGroup();
+        _state?.Dispose();
+    }
+
+    private LoopEnd Loop(Assignment place, RankGroup group, CancellationToken over)
+    {
+        var total = RunPlan.TotalSteps(options.Training, manifest.SampleCount);
+        var tower = options.Model.Image;
+        var crop = options.Data.Crop;
+        using var loader = new TrainingLoader(
+            manifest,
+            new SampleOrder(manifest.GroupRows, options.Seed, options.Data.ShuffleWindow),
+            RunPlan.Tokenizer(options),
+            () => new ClipImageTransform(new ImageTransformOptions(tower.Size) { MinScale = crop.MinScale, MaxScale = crop.MaxScale, MinRatio = crop.MinRatio, MaxRatio = crop.MaxRatio }),
+            new TrainingLoaderOptions
+            {
+                GlobalBatch = options.Training.GlobalBatch,
+                Rank = place.Rank,
+                WorldSize = place.WorldSize,
+                Seed = options.Seed,
+                Threads = RunPlan.DecodeThreads(options.Data, options.Cluster, identity.Cores),
+                Prefetch = options.Data.Prefetch,
+                LongCaptions = options.Data.LongCaptions,
+                MaxBadShare = options.Data.MaxBadShare,
+                FirstStep = _state!.Step,
+                LastStep = total,
+            },
+            control.BadSample);
+        using var loop = new TrainingLoop(options, new TrainingPlan(total, manifest.SampleCount, place.Generation), _state, group, loader, writer, control, TimeProvider.System);
+        try
+        {
+            return loop.Run(over);
+        }
+        finally
+        {
+            // An update is local and whole, but where ranks hold parts of the moments the others' are gone.
+            HeldStep = options.Training.ShardOptimizer ? null : _state.Step;
+        }
+    }
+
+    /// <summary>Brings the state to where the generation starts: from a rank that holds it, from a checkpoint, or anew.</summary>
+    private void Synchronize(Assignment place, RankGroup group)
+    {
+        if (place.SourceRank is { } source)
+        {
+            if (place.NeedsTransfer)
+                StateTransfer.Broadcast(_state!, group, source);
+        }
+        else if (place.Checkpoint is { } checkpoint)
+        {
+            StateTransfer.Load(_state!, group, checkpoints, checkpoint.Step, _configHash, manifest.Hash);
+        }
+        else if (HeldStep is not null || _state!.Step > 0)
+        {
+            _state!.Dispose();
+            _state = new TrainingState(options, device(identity.Device));
+        }
+
+        HeldStep = _state!.Step;
+    }
+}

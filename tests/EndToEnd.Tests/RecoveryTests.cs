@@ -1,0 +1,75 @@
+namespace ClipTrain.EndToEnd.Tests;
+
+public sealed class RecoveryTests : IDisposable
+{
+    private const int Steps = 60;
+    private readonly TinyCorpus _corpus = new();
+
+    [Theory]
+    [InlineData("training.shard_optimizer=false")]
+    [InlineData("training.shard_optimizer=true")]
+    public async Task A_run_whose_worker_is_killed_ends_bitwise_as_an_undisturbed_one(string option)
+    {
+        string[] sets = ["training.steps=60", "checkpoint.every_steps=20", option];
+        Assert.Equal(0, Start("undisturbed", sets).WaitForExit());
+
+        using var run = Start("disturbed", sets);
+        await run.Printed("step 3/");
+        run.KillWorker();
+        Assert.True(run.WaitForExit() == 0, run.Output);
+
+        Assert.Matches("worker-[01]\\)? was killed \\(SIGKILL\\)", run.Output);
+        Assert.Equal(_corpus.Model("undisturbed", Steps), _corpus.Model("disturbed", Steps));
+        Assert.Equal(_corpus.Optimizer("undisturbed", Steps), _corpus.Optimizer("disturbed", Steps));
+        AssertAudits("disturbed");
+    }
+
+    [Fact]
+    public async Task With_a_lower_minimum_the_survivors_go_on_and_the_restarted_worker_is_taken_in_again()
+    {
+        using var run = Start("elastic", "training.steps=100000", "cluster.workers=3", "cluster.min_workers=1");
+        await run.Printed("step 3/");
+        run.KillWorker();
+        await run.Printed("generation 2: 2 workers");
+        await run.Printed("generation 3: 3 workers");
+        run.Signal(System.Runtime.InteropServices.PosixSignal.SIGTERM);
+        Assert.True(run.WaitForExit() == 143, run.Output);
+        AssertAudits("elastic");
+    }
+
+    [Fact]
+    public void An_audit_tells_every_sample_of_a_run_with_step_and_rank()
+    {
+        Assert.Equal(0, Start("plain", "training.steps=12", "cluster.workers=3").WaitForExit());
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "data", "audit", "plain", "--list", "uses.tsv");
+        Assert.True(exit == 0, output);
+        var uses = File.ReadLines(_corpus.PathOf("uses.tsv")).Skip(1).Select(line => line.Split('\t')).ToList();
+        Assert.Equal(120, uses.Count);
+        Assert.Equal(TinyCorpus.Rows, uses.Where(use => use[0] == "0").Select(use => use[1]).Distinct(StringComparer.Ordinal).Count());
+        Assert.Equal("012", string.Concat(uses.Select(use => use[4]).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)));
+    }
+
+    [Fact]
+    public void An_audit_finds_a_step_that_was_taken_out_of_the_ledger()
+    {
+        Assert.Equal(0, Start("plain", "training.steps=12").WaitForExit());
+        var ledger = _corpus.PathOf("runs", "plain", "ledger.jsonl");
+        var lines = File.ReadAllLines(ledger);
+        File.WriteAllLines(ledger, lines.Where((_, i) => i != 4));
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "data", "audit", "plain");
+        Assert.True(exit == 8, output);
+        Assert.Contains("step 4 is not recorded", output, StringComparison.Ordinal);
+    }
+
+    public void Dispose() => _corpus.Dispose();
+
+    private ProgramRun Start(string name, params string[] sets) =>
+        ProgramRun.Start(_corpus.Folder, ["train", _corpus.RunFile, "--set", $"name={name}", "--set", "evaluation={}", .. sets.SelectMany(set => new[] { "--set", set })]);
+
+    private void AssertAudits(string run)
+    {
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "data", "audit", run);
+        Assert.True(exit == 0, output);
+        Assert.Contains("every sample was consumed exactly once", output, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,109 @@
+using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Hosting;
+using ClipTrain.DataPipeline.Ordering;
+using ClipTrain.Trainer.Runs;
+
+namespace ClipTrain.Trainer.Tests.Runs;
+
+public sealed class SampleAuditTests
+{
+    private const int GlobalBatch = 10, Samples = 48;
+    private static readonly SampleOrder Order = new([16, 16, 16], seed: 5, windowGroups: 2);
+
+    private static readonly int[] WorldSizes = [1, 2, 3, 4, 10];
+
+    public static TheoryData<int, int> Worlds
+    {
+        get
+        {
+            var pairs = new TheoryData<int, int>();
+            foreach (var (before, after) in WorldSizes.SelectMany(before => WorldSizes.Select(after => (before, after))))
+                pairs.Add(before, after);
+            return pairs;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Worlds))]
+    public void Every_sample_is_proved_consumed_once_whatever_the_worlds(int before, int after)
+    {
+        var uses = new List<SampleUse>();
+        var report = Audit([Generation(1, 0, before), .. Steps(1, 4, before), Generation(2, 4, after), .. Steps(5, 12, after)], uses);
+
+        Assert.Empty(report.Faults);
+        Assert.Equal(12, report.Steps);
+        Assert.Equal([48, 48, 24], report.Epochs.Select(epoch => epoch.Once));
+        Assert.All(report.Epochs, epoch => Assert.Equal((0, 0), (epoch.Duplicates, epoch.Missing)));
+        Assert.Equal(Enumerable.Range(0, Samples).Select(i => (long)i), uses.Where(use => use.Sample.Epoch == 0).Select(use => use.Sample.Index).Order());
+        Assert.Equal(uses.Count, uses.Select(use => use.Sample).Distinct().Count());
+        Assert.All(uses, use => Assert.InRange(use.Rank, 0, (use.Step <= 4 ? before : after) - 1));
+    }
+
+    [Fact]
+    public void Steps_that_a_fall_back_to_a_checkpoint_undid_count_once()
+    {
+        var report = Audit([Generation(1, 0, 2), .. Steps(1, 7, 2), Generation(2, 5, 3), .. Steps(6, 9, 3)]);
+        Assert.Empty(report.Faults);
+        Assert.Equal((9, 2), (report.Steps, report.UndoneSteps));
+        Assert.Equal([48, 42], report.Epochs.Select(epoch => epoch.Once));
+    }
+
+    [Fact]
+    public void A_step_that_is_not_recorded_is_a_gap()
+    {
+        var report = Audit([Generation(1, 0, 2), .. Steps(1, 2, 2), .. Steps(4, 4, 2)]);
+        Assert.Contains("step 3 is not recorded", report.Faults, StringComparer.Ordinal);
+        Assert.Equal(10, Assert.Single(report.Epochs).Missing);
+    }
+
+    [Fact]
+    public void A_step_that_is_recorded_twice_is_a_fault() =>
+        Assert.Contains("step 2 is recorded twice", Audit([Generation(1, 0, 1), .. Steps(1, 2, 1), .. Steps(2, 3, 1)]).Faults, StringComparer.Ordinal);
+
+    [Fact]
+    public void Other_samples_than_the_orders_are_a_fault_of_their_rank()
+    {
+        var wrong = Step(2, 2);
+        var shares = wrong.Shares.ToArray();
+        shares[1] = shares[1] with { Digest = Step(3, 2).Shares[1].Digest };
+        var report = Audit([Generation(1, 0, 2), .. Steps(1, 1, 2), new LedgerEntry(null, wrong with { Shares = shares })]);
+        Assert.Contains("step 2, rank 1 of 2: its 5 samples are not those that the order gives it", report.Faults, StringComparer.Ordinal);
+        Assert.Equal(5, Assert.Single(report.Epochs).Missing);
+    }
+
+    [Fact]
+    public void A_share_of_another_size_is_a_fault()
+    {
+        var wrong = Step(1, 3);
+        var shares = wrong.Shares.ToArray();
+        shares[2] = shares[2] with { Samples = 4 };
+        Assert.Contains("step 1, rank 2 of 3: read 4 samples, its slice has 3", Audit([Generation(1, 0, 3), new LedgerEntry(null, wrong with { Shares = shares })]).Faults, StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public void A_generation_that_starts_beyond_the_ledger_is_a_fault() =>
+        Assert.Contains(Audit([Generation(1, 0, 1), .. Steps(1, 2, 1), Generation(2, 4, 1), .. Steps(5, 5, 1)]).Faults, fault => fault.StartsWith("generation 2 starts from step 4", StringComparison.Ordinal));
+
+    private static AuditReport Audit(IEnumerable<LedgerEntry> entries, List<SampleUse>? uses = null) =>
+        new SampleAudit(Order, GlobalBatch).Run(entries, uses is null ? null : uses.Add);
+
+    private static LedgerEntry Generation(int number, long startStep, int world) =>
+        new(new GenerationRecord(number, startStep, [.. Enumerable.Range(0, world).Select(i => $"worker-{i}")], DateTimeOffset.UnixEpoch), null);
+
+    private static IEnumerable<LedgerEntry> Steps(long first, long last, int world)
+    {
+        for (var step = first; step <= last; step++)
+            yield return new LedgerEntry(null, Step(step, world));
+    }
+
+    private static StepRecord Step(long step, int world)
+    {
+        var batch = new SampleRef[GlobalBatch];
+        Order.GlobalBatch(step - 1, batch);
+        return new StepRecord(1, new StepMetrics(step, step * GlobalBatch, 0, 1, 14, 1, 0, 1, 1, 0, 0), [.. Enumerable.Range(0, world).Select(rank =>
+        {
+            var (start, count) = SampleOrder.LocalSlice(GlobalBatch, rank, world);
+            return new StepShare(count, 0, SampleDigest.Of(batch.AsSpan(start, count)), 0);
+        })]);
+    }
+}
