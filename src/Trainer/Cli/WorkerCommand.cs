@@ -13,7 +13,12 @@ public static class WorkerCommand
     public static Command Create()
     {
         var directory = new Argument<string?>("RUN") { Description = "Run directory, given by `cliptrain train` to the workers that it starts.", Arity = ArgumentArity.ZeroOrOne, Hidden = true };
-        var coordinator = new Option<Uri?>("--coordinator") { Description = "Address of the coordinator, as in http://node1:7700." };
+        var coordinator = new Option<Uri?>("--coordinator")
+        {
+            Description = "Address of the coordinator, as in http://node1:7700.",
+            CustomParser = given => Uri.TryCreate(given.Tokens[0].Value, UriKind.Absolute, out var uri) && (uri.Scheme is "http" or "https") ? uri
+                : throw new UsageException($"--coordinator must be an address, as in http://node1:7700, not '{given.Tokens[0].Value}'."),
+        };
         var (token, tokenFile) = (TokenOption(), TokenFileOption());
         var run = new Option<string?>("--run") { Description = "Name of the run, where the coordinator hosts several." };
         var name = new Option<string?>("--name") { Description = "This worker's name; by default made of the host's and the device's or process'." };

@@ -18,7 +18,7 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
     private readonly Queue<StepRecord> _records = new();
     private readonly List<string> _warnings = [];
     private long _committedStep;
-    private bool _sendsRecords;
+    private long _sendsUpTo = long.MaxValue;
 
     public WorkerControl(CoordinatorClient client, string incarnation, TimeSpan interval, TimeSpan loseAfter)
     {
@@ -37,7 +37,8 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
     {
         lock (_lock)
         {
-            _sendsRecords = place.Rank == 0;
+            // Of this generation's steps rank 0 tells; what is not recorded of those before may be known to no other rank.
+            _sendsUpTo = place.Rank == 0 ? long.MaxValue : place.StartStep;
             _committedStep = place.StartStep;
             // Steps after this one are taken again and will be told again.
             var kept = _records.Where(record => record.Metrics.Step <= place.StartStep).ToList();
@@ -46,6 +47,14 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
         }
 
         return _heartbeats.Enter(place.Generation);
+    }
+
+    /// <summary>The worker leaves its generation: what is not recorded yet is told now, before another generation is built on it.</summary>
+    public Task LeaveAsync()
+    {
+        lock (_lock)
+            _sendsUpTo = long.MaxValue;
+        return FlushAsync();
     }
 
     /// <summary>A worker that has lost its coordinator stops at a checkpoint: nobody would take in another, or see it go on.</summary>
@@ -62,7 +71,12 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
         }
     }
 
-    public void CheckpointWritten(long step, string directory) => _client.CheckpointWrittenAsync(step, directory).GetAwaiter().GetResult();
+    public void CheckpointWritten(long step, string directory)
+    {
+        // A run that goes on from it must have the records of the steps that it holds.
+        FlushAsync().GetAwaiter().GetResult();
+        _client.CheckpointWrittenAsync(step, directory).GetAwaiter().GetResult();
+    }
 
     /// <summary>A sample could not be used.</summary>
     public void BadSample(BadSample sample)
@@ -80,7 +94,7 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
     {
         lock (_lock)
         {
-            var progress = new WorkerProgress(_committedStep, _sendsRecords ? [.. _records] : [], [.. _warnings]);
+            var progress = new WorkerProgress(_committedStep, [.. _records.Where(record => record.Metrics.Step <= _sendsUpTo)], [.. _warnings]);
             _warnings.Clear();
             return progress;
         }

@@ -70,6 +70,7 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusMani
                 return code;
             }
 
+            await control.LeaveAsync();
             request = Request() with { HeldStep = training.HeldStep, LeftGeneration = place.Generation, Reason = reason };
         }
     }
