@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ClipTrain.EndToEnd.Tests.Cluster;
 using ClipTrain.Soak;
 
 var faults = new Option<int>("--faults") { Description = "How many faults.", DefaultValueFactory = _ => 50 };
@@ -11,12 +12,16 @@ var measure = new Option<int>("--measure-recovery") { Description = "In place of
 var command = new RootCommand("Injects faults into a run of a tiny model and proves that nothing was lost.") { faults, seed, workers, mode, keep, measure };
 command.SetAction(async parsed =>
 {
+    var hasNetwork = NetworkHosts.Missing is null;
+    if (!hasNetwork)
+        Console.WriteLine($"No network is cut: {NetworkHosts.Missing}");
     var options = new SoakOptions
     {
         Faults = parsed.GetValue(faults),
         Seed = parsed.GetValue(seed),
         Workers = parsed.GetValue(workers),
         IsElastic = parsed.GetValue(mode) == "elastic",
+        HasNetwork = hasNetwork,
         Keep = parsed.GetValue(keep),
     };
     var violations = parsed.GetValue(measure) is > 0 and var kills

@@ -20,7 +20,7 @@ public static class SoakRun
     {
         using var run = new TinyRun { Keep = options.Keep };
         using var violations = new Violations();
-        using IHosts hosts = new LocalHost();
+        using IHosts hosts = options.HasNetwork ? new SeparateHosts(options.Workers + 1) : new LocalHost();
         var files = run.Files(Fleet.RunName);
         Directory.CreateDirectory(files.Directory);
         await using var fleet = new Fleet(run, options, hosts, violations, time);

@@ -38,8 +38,8 @@ internal sealed class NetworkHosts : IDisposable
 
     public static string Address(int host) => $"10.77.0.{host}";
 
-    /// <summary>Starts <c>cliptrain</c> on a host.</summary>
-    public ProgramRun Run(int host, string folder, params string[] arguments) => ProgramRun.StartBy(["ip", "netns", "exec", Host(host)], folder, arguments);
+    /// <summary>What stands before a command so that it runs on a host.</summary>
+    public string[] Enter(int host) => ["ip", "netns", "exec", Host(host)];
 
     /// <summary>Pulls a host's cable: packets vanish, and no connection is told.</summary>
     public void Cut(int host) => Ip("-n", Switch, "link", "set", Port(host), "down");
