@@ -7,10 +7,10 @@ namespace ClipTrain.Soak;
 /// <param name="IsBitwise">Whether a step that is done again must have the loss that it had.</param>
 /// <param name="MayGoBack">Whether the replicas that a generation had left by the time of another may all be gone.</param>
 /// <param name="LeastCheckpoint">The step of a checkpoint that was whole well before a run went back.</param>
-internal sealed record HistoryRules(int GlobalBatch, bool IsBitwise, Func<GenerationRecord, bool> MayGoBack, Func<long, long> LeastCheckpoint);
+public sealed record HistoryRules(int GlobalBatch, bool IsBitwise, Func<GenerationRecord, bool> MayGoBack, Func<long, long> LeastCheckpoint);
 
 /// <summary>The committed steps of a run as its ledger tells them, entry by entry, each checked against those before.</summary>
-internal sealed class StepHistory(HistoryRules rules)
+public sealed class StepHistory(HistoryRules rules)
 {
     private readonly List<double> _losses = [];
     private readonly List<int> _generations = [];
@@ -41,8 +41,7 @@ internal sealed class StepHistory(HistoryRules rules)
     {
         if (generation.Generation <= (Generation?.Generation ?? 0))
             yield return $"generation {generation.Generation} was recorded after generation {Generation!.Generation}";
-        if (generation.StartStep > Step)
-            yield return $"generation {generation.Generation} starts from step {generation.StartStep}, but only {Step} steps are recorded";
+        // It may start from a step whose record is still on its way: the steps that follow tell whether it came.
         if (generation.StartStep < Step)
         {
             var source = _records[_generations[(int)Step - 1]];
