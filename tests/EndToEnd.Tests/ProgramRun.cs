@@ -13,9 +13,9 @@ internal sealed partial class ProgramRun : IDisposable
     private readonly List<(string Text, TaskCompletionSource Seen)> _awaited = [];
     private readonly Lock _lock = new();
 
-    private ProgramRun(string folder, string[] arguments)
+    private ProgramRun(string folder, string[] command)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "cliptrain.dll"), .. arguments])
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
@@ -29,6 +29,8 @@ internal sealed partial class ProgramRun : IDisposable
         _process.BeginErrorReadLine();
     }
 
+    public int ProcessId => _process.Id;
+
     public string Output
     {
         get
@@ -38,7 +40,14 @@ internal sealed partial class ProgramRun : IDisposable
         }
     }
 
-    public static ProgramRun Start(string folder, params string[] arguments) => new(folder, arguments);
+    public static ProgramRun Start(string folder, params string[] arguments) => StartBy([], folder, arguments);
+
+    /// <summary>Starts the program by a command that runs the command given to it, in its own process.</summary>
+    public static ProgramRun StartBy(string[] by, string folder, params string[] arguments) =>
+        new(folder, [.. by, "dotnet", Path.Combine(AppContext.BaseDirectory, "cliptrain.dll"), .. arguments]);
+
+    /// <summary>Starts a command that runs the program.</summary>
+    public static ProgramRun StartCommand(string folder, params string[] command) => new(folder, command);
 
     /// <summary>Runs to the end; returns exit code and all that was printed.</summary>
     public static (int ExitCode, string Output) Finish(string folder, params string[] arguments)
@@ -61,7 +70,13 @@ internal sealed partial class ProgramRun : IDisposable
         }
     }
 
+    /// <summary>Sends SIGUSR1, for which .NET has no name.</summary>
+    public void SignalUsr1() => Assert.Equal(0, Kill(_process.Id, 10));
+
     public void Signal(PosixSignal signal) => Assert.Equal(0, Kill(_process.Id, signal == PosixSignal.SIGINT ? 2 : 15));
+
+    /// <summary>Ends the program at once.</summary>
+    public void Kill() => _process.Kill();
 
     /// <summary>Ends one of the program's worker processes at once.</summary>
     public void KillWorker()

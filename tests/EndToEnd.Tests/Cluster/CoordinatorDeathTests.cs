@@ -1,0 +1,60 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace ClipTrain.EndToEnd.Tests.Cluster;
+
+[Collection(HostCollection.Name)]
+public sealed class CoordinatorDeathTests
+{
+    [NetworkFact]
+    public async Task Workers_train_on_without_their_coordinator_and_the_same_command_takes_the_run_up_again()
+    {
+        using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2");
+        var first = cluster.Coordinator();
+        ProgramRun[] workers = [cluster.Worker(1), cluster.Worker(2)];
+        await first.Printed("step 3/");
+        first.Kill();
+        first.WaitForExit();
+        var recorded = cluster.Record.Steps.Count;
+
+        var second = cluster.Coordinator();
+        await second.Printed("step ");
+        second.Signal(PosixSignal.SIGTERM);
+        Assert.True(second.WaitForExit() == 143, second.Output);
+        Assert.All(workers, worker => Assert.True(worker.WaitForExit() == 0, worker.Output));
+
+        Assert.Single(cluster.Record.Generations);
+        Assert.True(cluster.Record.Steps.Count > recorded);
+        cluster.Record.AssertWhole();
+    }
+
+    [NetworkFact]
+    public async Task A_second_coordinator_of_a_run_is_refused_and_names_the_first()
+    {
+        using var cluster = new TinyCluster(2);
+        var first = cluster.Coordinator();
+        await first.Printed("Workers join with");
+        var second = cluster.Coordinator(host: 2);
+        Assert.True(second.WaitForExit() == 2, second.Output);
+        Assert.Contains(first.ProcessId.ToString(CultureInfo.InvariantCulture), second.Output, StringComparison.Ordinal);
+    }
+
+    [NetworkFact]
+    public async Task Workers_whose_coordinator_stays_away_stop_at_a_checkpoint_from_which_the_same_commands_go_on()
+    {
+        using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2", "checkpoint.every_steps=0", "cluster.coordinator_timeout_seconds=3");
+        var first = cluster.Coordinator();
+        ProgramRun[] workers = [cluster.Worker(1), cluster.Worker(2)];
+        await first.Printed("step 3/");
+        first.Kill();
+        Assert.All(workers, worker => Assert.True(worker.WaitForExit() == 6, worker.Output));
+        Assert.All(workers, worker => Assert.Contains("10.77.0.1:7700", worker.Output, StringComparison.Ordinal));
+        var checkpoint = Assert.Single(Directory.GetDirectories(cluster.Corpus.PathOf("runs", "tiny", "checkpoints")));
+        var step = int.Parse(checkpoint[(checkpoint.LastIndexOf('-') + 1)..], CultureInfo.InvariantCulture);
+
+        var second = cluster.Coordinator();
+        cluster.Worker(1);
+        cluster.Worker(2);
+        await second.Printed(string.Create(CultureInfo.InvariantCulture, $"step {step + 1}/"));
+    }
+}

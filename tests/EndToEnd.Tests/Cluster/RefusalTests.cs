@@ -1,0 +1,50 @@
+namespace ClipTrain.EndToEnd.Tests.Cluster;
+
+[Collection(HostCollection.Name)]
+public sealed class RefusalTests
+{
+    [NetworkFact]
+    public async Task A_worker_with_a_wrong_token_or_another_corpus_is_told_so()
+    {
+        using var cluster = new TinyCluster(2);
+        File.WriteAllText(cluster.Corpus.PathOf("wrong"), "a wrong token");
+        using var other = new TinyCorpus();
+        other.Write("train.parquet", TinyCorpus.Rows - 1, TinyCorpus.Picture, TinyCorpus.Caption);
+        await cluster.Coordinator().Printed("Workers join with");
+
+        var stranger = cluster.Join(2, TinyCluster.Url, "--token-file", "wrong");
+        using var misled = cluster.Hosts.Run(2, other.Folder, "worker", "--coordinator", TinyCluster.Url, "--token-file", cluster.Corpus.PathOf("token"));
+
+        AssertEnds(stranger, 6, "token");
+        AssertEnds(misled, 4, "train.parquet", "95 rows", "96 rows");
+    }
+
+    [NetworkFact]
+    public void A_coordinator_that_does_not_answer_is_named()
+    {
+        using var cluster = new TinyCluster(1);
+        AssertEnds(cluster.Join(1, "http://10.77.0.9:7700", "--token-file", "token"), 6, "10.77.0.9:7700");
+    }
+
+    [Fact]
+    public void Listening_beyond_loopback_without_a_token_is_refused()
+    {
+        using var corpus = new TinyCorpus();
+        using var coordinator = ProgramRun.Start(corpus.Folder, "coordinator", corpus.RunFile, "--listen", "0.0.0.0:0");
+        AssertEnds(coordinator, 2, "token", "0.0.0.0");
+    }
+
+    [Fact]
+    public void A_worker_without_a_token_is_told_how_to_give_one()
+    {
+        using var corpus = new TinyCorpus();
+        using var worker = ProgramRun.Start(corpus.Folder, "worker", "--coordinator", "http://127.0.0.1:7700");
+        AssertEnds(worker, 2, "--token-file", "CLIPTRAIN_TOKEN");
+    }
+
+    private static void AssertEnds(ProgramRun program, int exit, params string[] texts)
+    {
+        Assert.True(program.WaitForExit() == exit, program.Output);
+        Assert.All(texts, text => Assert.Contains(text, program.Output, StringComparison.Ordinal));
+    }
+}

@@ -1,0 +1,42 @@
+namespace ClipTrain.EndToEnd.Tests.Cluster;
+
+/// <summary>
+/// A folder with a corpus in which the scripts of scripts/cluster find the program that the tests were built with, and
+/// stand-ins for the commands of a cluster that this machine has not.
+/// </summary>
+internal sealed class ScriptHome : IDisposable
+{
+    private const UnixFileMode Executable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    public ScriptHome()
+    {
+        Directory.CreateDirectory(Corpus.PathOf("scripts", "cluster"));
+        foreach (var script in new[] { "keep", "ssh", "slurm.sbatch" })
+            WriteProgram(File.ReadAllText(Repository.ClusterScript(script)), "scripts", "cluster", script);
+        WriteProgram($"#!/usr/bin/env bash\nexec dotnet {AppContext.BaseDirectory}cliptrain.dll \"$@\"\n", "cliptrain");
+    }
+
+    public TinyCorpus Corpus { get; } = new();
+
+    public RunRecord Record => new(Corpus.PathOf("runs", "tiny"));
+
+    /// <summary>Makes a command that the scripts find before any of the machine's.</summary>
+    public void StandIn(string command, string bash)
+    {
+        Directory.CreateDirectory(Corpus.PathOf("bin"));
+        WriteProgram($"#!/usr/bin/env bash\n{bash}\n", "bin", command);
+    }
+
+    /// <summary>Starts a script.</summary>
+    /// <param name="environment">Variables, as in <c>SLURM_JOB_ID=7</c>.</param>
+    public ProgramRun Run(string script, string[] environment, params string[] arguments) =>
+        ProgramRun.StartCommand(Corpus.Folder, ["env", $"PATH={Corpus.PathOf("bin")}:{Environment.GetEnvironmentVariable("PATH")}", .. environment, Corpus.PathOf("scripts", "cluster", script), .. arguments]);
+
+    public void Dispose() => Corpus.Dispose();
+
+    private void WriteProgram(string text, params string[] path)
+    {
+        File.WriteAllText(Corpus.PathOf(path), text);
+        File.SetUnixFileMode(Corpus.PathOf(path), Executable);
+    }
+}

@@ -1,0 +1,48 @@
+namespace ClipTrain.EndToEnd.Tests.Cluster;
+
+/// <summary>A tiny run on a network of hosts: its coordinator on host 1, workers where they are wanted.</summary>
+internal sealed class TinyCluster : IDisposable
+{
+    public const string Url = "http://10.77.0.1:7700";
+    private readonly List<ProgramRun> _programs = [];
+    private readonly string[] _settings;
+
+    /// <param name="hosts">Number of hosts.</param>
+    /// <param name="settings">Keys of the run, as in <c>training.steps=100</c>.</param>
+    public TinyCluster(int hosts, params string[] settings)
+    {
+        _settings = [.. new[] { "evaluation={}", .. settings }.SelectMany(setting => new[] { "--set", setting })];
+        Hosts = new NetworkHosts(hosts);
+        File.WriteAllText(Corpus.PathOf("token"), "a token of this test");
+    }
+
+    public TinyCorpus Corpus { get; } = new();
+
+    public NetworkHosts Hosts { get; }
+
+    public RunRecord Record => new(Corpus.PathOf("runs", "tiny"));
+
+    /// <summary>Starts the run's coordinator; the same call again is what a supervisor does after a crash.</summary>
+    public ProgramRun Coordinator(int host = 1, params string[] options) =>
+        Started(Hosts.Run(host, Corpus.Folder, ["coordinator", Corpus.RunFile, "--listen", $"{NetworkHosts.Address(host)}:7700", "--token-file", "token", .. _settings, .. options]));
+
+    /// <summary>Starts a worker that is called after its host.</summary>
+    public ProgramRun Worker(int host, params string[] options) => Join(host, Url, "--token-file", "token", .. options);
+
+    /// <summary>Starts a worker with its options alone.</summary>
+    public ProgramRun Join(int host, string url, params string[] options) =>
+        Started(Hosts.Run(host, Corpus.Folder, ["worker", "--coordinator", url, "--name", $"host-{host}", .. options]));
+
+    public void Dispose()
+    {
+        _programs.ForEach(program => program.Dispose());
+        Hosts.Dispose();
+        Corpus.Dispose();
+    }
+
+    private ProgramRun Started(ProgramRun program)
+    {
+        _programs.Add(program);
+        return program;
+    }
+}

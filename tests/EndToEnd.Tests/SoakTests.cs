@@ -1,0 +1,66 @@
+using ClipTrain.Coordinator.Core;
+using ClipTrain.Soak;
+
+namespace ClipTrain.EndToEnd.Tests;
+
+public sealed class SoakTests
+{
+    [Fact]
+    public async Task A_run_under_random_faults_is_bitwise_an_undisturbed_one()
+    {
+        using var output = new StringWriter();
+        var options = new SoakOptions { Faults = 6, Seed = 1 };
+        Assert.True(await SoakRun.RunAsync(options, output, TimeProvider.System) == 0, output.ToString());
+    }
+
+    [Fact]
+    public void A_plan_of_faults_is_a_function_of_its_seed_and_deals_each_kind_equally_often()
+    {
+        var options = new SoakOptions();
+        Fault[] Plan(int seed) => [.. FaultPlan.Draw(seed, 45, options.Kinds, options.Workers, options.Lease)];
+        Assert.Equivalent(Plan(1), Plan(1), strict: true);
+        Assert.NotEqual(Plan(1).Select(fault => fault.Kind), Plan(2).Select(fault => fault.Kind));
+        Assert.All(Plan(1).CountBy(fault => fault.Kind), kind => Assert.Equal(5, kind.Value));
+    }
+
+    [Fact]
+    public void A_history_that_goes_on_from_the_last_step_is_right()
+    {
+        Assert.Empty(Faults(touched: false, Generation(1, 0), Step(1, 1), Step(1, 2), Generation(2, 2), Step(2, 3)));
+    }
+
+    [Fact]
+    public void A_step_that_is_left_out_or_comes_twice_is_found()
+    {
+        Assert.Contains("step 3 was recorded after step 1", Faults(touched: false, Generation(1, 0), Step(1, 1), Step(1, 3)));
+        Assert.Contains("step 1 was recorded after step 1", Faults(touched: false, Generation(1, 0), Step(1, 1), Step(1, 1)));
+    }
+
+    [Fact]
+    public void To_go_back_is_wrong_unless_all_who_had_the_step_were_touched()
+    {
+        LedgerEntry[] entries = [Generation(1, 0), Step(1, 1), Step(1, 2), Generation(2, 1), Step(2, 2)];
+        Assert.StartsWith("generation 2 starts from step 1, though step 2 is committed", Assert.Single(Faults(touched: false, entries)), StringComparison.Ordinal);
+        Assert.Empty(Faults(touched: true, entries));
+        Assert.Equal("generation 2 starts from step 0, though there is a checkpoint of step 1", Assert.Single(Faults(touched: true, Generation(1, 0), Step(1, 1), Step(1, 2), Generation(2, 0))));
+    }
+
+    [Fact]
+    public void A_step_that_is_done_again_with_another_loss_is_found()
+    {
+        var faults = Faults(touched: true, Generation(1, 0), Step(1, 1), Step(1, 2), Generation(2, 1), Step(2, 2, loss: 0.75));
+        Assert.Equal("step 2 was done again and has loss 0.75; it had 0.5", Assert.Single(faults));
+    }
+
+    /// <summary>What a history finds wrong where a checkpoint of step 1 exists.</summary>
+    private static List<string> Faults(bool touched, params LedgerEntry[] entries)
+    {
+        var history = new StepHistory(new HistoryRules(GlobalBatch: 4, IsBitwise: true, _ => touched, _ => 1));
+        return [.. entries.SelectMany(history.Add)];
+    }
+
+    private static LedgerEntry Generation(int number, long startStep) => new(new GenerationRecord(number, startStep, ["w0", "w1"], DateTimeOffset.UnixEpoch), Step: null);
+
+    private static LedgerEntry Step(int generation, long step, double loss = 0.5) =>
+        new(Generation: null, new StepRecord(generation, new StepMetrics(step, 4 * step, 0, loss, 1, 1, 1, 1, 1, 0, 0), [new StepShare(2, 0, 1, 0), new StepShare(2, 0, 2, 0)]));
+}

@@ -1,0 +1,15 @@
+namespace ClipTrain.Soak;
+
+/// <summary>Where a run's processes are: host 1 has the coordinator, host 2 the first worker.</summary>
+internal interface IHosts : IDisposable
+{
+    string Address(int host);
+
+    /// <summary>What stands before a command so that it runs on a host.</summary>
+    IReadOnlyList<string> Prefix(int host);
+
+    /// <summary>Packets from and to a host vanish, until it returns.</summary>
+    void Cut(int host);
+
+    void Return(int host);
+}

@@ -1,0 +1,29 @@
+namespace ClipTrain.Soak;
+
+/// <summary>What to do to a run, and with how many workers.</summary>
+public sealed record SoakOptions
+{
+    public int Faults { get; init; } = 50;
+
+    public int Seed { get; init; } = 1;
+
+    public int Workers { get; init; } = 3;
+
+    /// <summary>Whether one worker is enough to go on; otherwise the run waits until all are back, and must be bit-identical to an undisturbed one.</summary>
+    public bool IsElastic { get; init; }
+
+    /// <summary>Whether each worker has a network of its own that can be cut; needs root and iproute2.</summary>
+    public bool HasNetwork { get; init; }
+
+    /// <summary>Whether the run's folder stays. It does anyway after a violation.</summary>
+    public bool Keep { get; init; }
+
+    /// <summary>The time of silence after which a worker counts as lost.</summary>
+    public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(4);
+
+    /// <summary>A run that has committed no step for so long after a fault hangs.</summary>
+    public TimeSpan RecoveryLimit { get; init; } = TimeSpan.FromSeconds(90);
+
+    /// <summary>The kinds of fault that are dealt.</summary>
+    public IReadOnlyList<FaultKind> Kinds => [.. Enum.GetValues<FaultKind>().Where(kind => HasNetwork || kind is not (FaultKind.CutWorker or FaultKind.CutWorkerBeyondLease))];
+}

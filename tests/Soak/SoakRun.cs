@@ -1,0 +1,110 @@
+using System.Diagnostics;
+using System.Globalization;
+using ClipTrain.Coordinator.Core;
+
+namespace ClipTrain.Soak;
+
+/// <summary>Trains a tiny model under faults, and compares what came of it with an undisturbed run.</summary>
+public static class SoakRun
+{
+    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
+
+    /// <summary>A checkpoint younger than this when its writer was killed may not have been told to the coordinator.</summary>
+    private static readonly TimeSpan TellTime = TimeSpan.FromSeconds(2);
+
+    /// <summary>Returns the number of violations.</summary>
+    /// <param name="options">What to do.</param>
+    /// <param name="output">Gets what happens, line by line, and the report.</param>
+    /// <param name="time">The clock of pauses and measurements.</param>
+    public static async Task<int> RunAsync(SoakOptions options, TextWriter output, TimeProvider time)
+    {
+        using var run = new TinyRun { Keep = options.Keep };
+        using var violations = new Violations();
+        using IHosts hosts = options.HasNetwork ? new SeparateHosts(options.Workers + 1) : new LocalHost();
+        var files = run.Files(Fleet.RunName);
+        Directory.CreateDirectory(files.Directory);
+        await using var fleet = new Fleet(run, options, hosts, violations, time);
+        var history = new StepHistory(new HistoryRules(TinyRun.GlobalBatch, !options.IsElastic, source => fleet.Touches.AllSince(source.Time, source.Workers), KnownCheckpoint));
+        var outcomes = new List<FaultOutcome>();
+        output.WriteLine($"{options.Faults} faults of seed {options.Seed} in {run.Folder}");
+        using (var ledger = new LedgerTail(files.Ledger, history, violations))
+        {
+            try
+            {
+                await DisturbAsync(options, fleet, ledger, violations, outcomes, output, time);
+                await fleet.StopAsync();
+                ledger.Drain(_ => true);
+            }
+            catch (TimeoutException)
+            {
+                violations.Add($"no step was committed within {options.RecoveryLimit.TotalSeconds} s; the last is {history.Step}");
+            }
+            catch (OperationCanceledException) when (violations.Found.IsCancellationRequested)
+            {
+                // The violation says why.
+            }
+        }
+
+        if (violations.Texts.Count == 0)
+            await CheckAsync(run, history, new Reference(run, options, violations, time), violations);
+        SoakReport.Write(output, outcomes);
+        output.WriteLine($"{history.Step} steps in {history.Generation?.Generation ?? 0} generations; {fleet.Refusals} times a worker was refused or had lost its coordinator");
+        if (violations.Texts.Count > 0)
+        {
+            run.Keep = true;
+            Explain(options, fleet, violations, output);
+        }
+
+        output.WriteLine($"{outcomes.Count} faults, {violations.Texts.Count} violations");
+        return violations.Texts.Count;
+
+        long KnownCheckpoint(long step) => run.Checkpoints(Fleet.RunName, time.GetUtcNow() - TellTime).Where(known => known <= step).DefaultIfEmpty(0).Max();
+    }
+
+    private static async Task DisturbAsync(
+        SoakOptions options, Fleet fleet, LedgerTail ledger, Violations violations, List<FaultOutcome> outcomes, TextWriter output, TimeProvider time)
+    {
+        fleet.Start();
+        await ledger.Until(history => history.Step > 0, StartLimit);
+        var injector = new FaultInjector(fleet, ledger, options, time);
+        foreach (var fault in FaultPlan.Draw(options.Seed, options.Faults, options.Kinds, options.Workers, options.Lease))
+        {
+            violations.Fault++;
+            var outcome = await injector.InjectAsync(fault);
+            outcomes.Add(outcome);
+            var (step, generation) = ledger.Drain(history => (history.Step, history.Generation!.Generation));
+            output.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{violations.Fault}/{options.Faults} {fault.Kind} [{string.Join(' ', fault.Victims)}] {fault.Length.TotalSeconds:F2} s: next step after {outcome.Recovery.TotalSeconds:F2} s; step {step}, generation {generation}"));
+        }
+    }
+
+    private static async Task CheckAsync(TinyRun run, StepHistory history, Reference reference, Violations violations)
+    {
+        violations.Fault = 0;
+        foreach (var leftover in run.Leftovers())
+            violations.Add(leftover);
+        using var audit = Process.Start(run.Program([], "data", "audit", Fleet.RunName))!;
+        var text = await audit.StandardOutput.ReadToEndAsync();
+        await audit.WaitForExitAsync();
+        if (audit.ExitCode != 0)
+            violations.Add($"the audit ended with exit code {audit.ExitCode}: {string.Join("; ", text.Split('\n').Where(line => line.StartsWith("fault:", StringComparison.Ordinal)))}");
+        if (violations.Texts.Count == 0)
+            await reference.CompareAsync(history);
+    }
+
+    private static void Explain(SoakOptions options, Fleet fleet, Violations violations, TextWriter output)
+    {
+        foreach (var process in (Supervised[])[fleet.Coordinator, .. fleet.Workers])
+        {
+            output.WriteLine($"---- the last lines of {process.Name}");
+            foreach (var line in process.LastLines)
+                output.WriteLine(line);
+        }
+
+        output.WriteLine("----");
+        foreach (var text in violations.Texts)
+            output.WriteLine($"violation: {text}");
+        output.WriteLine($"again with: scripts/soak --faults {options.Faults} --seed {options.Seed} --workers {options.Workers} --mode {(options.IsElastic ? "elastic" : "fixed")}");
+    }
+}

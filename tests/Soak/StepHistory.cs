@@ -1,0 +1,95 @@
+using ClipTrain.Coordinator.Core;
+
+namespace ClipTrain.Soak;
+
+/// <summary>What a history's run has to keep to.</summary>
+/// <param name="GlobalBatch">Samples of each step.</param>
+/// <param name="IsBitwise">Whether a step that is done again must have the loss that it had.</param>
+/// <param name="MayGoBack">Whether the replicas that a generation had left by the time of another may all be gone.</param>
+/// <param name="LeastCheckpoint">The step of a checkpoint that was whole well before a run went back.</param>
+public sealed record HistoryRules(int GlobalBatch, bool IsBitwise, Func<GenerationRecord, bool> MayGoBack, Func<long, long> LeastCheckpoint);
+
+/// <summary>The committed steps of a run as its ledger tells them, entry by entry, each checked against those before.</summary>
+public sealed class StepHistory(HistoryRules rules)
+{
+    private readonly List<double> _losses = [];
+    private readonly List<int> _generations = [];
+    private readonly Dictionary<int, GenerationRecord> _records = [];
+
+    /// <summary>The last committed step.</summary>
+    public long Step { get; private set; }
+
+    /// <summary>The generation that formed last; null before the first.</summary>
+    public GenerationRecord? Generation { get; private set; }
+
+    /// <summary>The newest generation that has committed a step; 0 before the first.</summary>
+    public int CommittedGeneration { get; private set; }
+
+    /// <summary>Step entries read, those that were undone later included.</summary>
+    public long Entries { get; private set; }
+
+    public long UndoneSteps { get; private set; }
+
+    /// <summary>The loss of a committed step, from 1.</summary>
+    public double Loss(long step) => _losses[(int)step - 1];
+
+    /// <summary>Takes in an entry.</summary>
+    /// <returns>What is wrong with it.</returns>
+    public IEnumerable<string> Add(LedgerEntry entry) => [.. entry.Generation is { } generation ? AddGeneration(generation) : AddStep(entry.Step!)];
+
+    private IEnumerable<string> AddGeneration(GenerationRecord generation)
+    {
+        if (generation.Generation <= (Generation?.Generation ?? 0))
+            yield return $"generation {generation.Generation} was recorded after generation {Generation!.Generation}";
+        // It may start from a step whose record is still on its way: the steps that follow tell whether it came.
+        if (generation.StartStep < Step)
+        {
+            var source = _records[_generations[(int)Step - 1]];
+            if (!rules.MayGoBack(source))
+                yield return $"generation {generation.Generation} starts from step {generation.StartStep}, though step {Step} is committed and not all of {string.Join(", ", source.Workers)} have been touched since";
+            if (rules.LeastCheckpoint(Step) is var least && generation.StartStep < least)
+                yield return $"generation {generation.Generation} starts from step {generation.StartStep}, though there is a checkpoint of step {least}";
+            UndoneSteps += Step - generation.StartStep;
+            Step = generation.StartStep;
+        }
+
+        Generation = generation;
+        _records[generation.Generation] = generation;
+    }
+
+    private IEnumerable<string> AddStep(StepRecord record)
+    {
+        var step = record.Metrics.Step;
+        Entries++;
+        if (step != Step + 1)
+            yield return $"step {step} was recorded after step {Step}";
+        if (!_records.TryGetValue(record.Generation, out var generation))
+            yield return $"step {step} is of generation {record.Generation}, which is not recorded";
+        else if (record.Shares.Count != generation.Workers.Count)
+            yield return $"step {step} has shares of {record.Shares.Count} ranks, its generation has {generation.Workers.Count}";
+        if (record.Shares.Sum(share => share.Samples) is var samples && samples != rules.GlobalBatch)
+            yield return $"step {step} has {samples} samples, not {rules.GlobalBatch}";
+        if (Keep((int)step, record) is { } before && rules.IsBitwise && !before.Equals(record.Metrics.Loss))
+            yield return $"step {step} was done again and has loss {record.Metrics.Loss:R}; it had {before:R}";
+        Step = step;
+        CommittedGeneration = Math.Max(CommittedGeneration, record.Generation);
+    }
+
+    /// <summary>Keeps a step's loss; returns the one that it had before it was undone.</summary>
+    private double? Keep(int step, StepRecord record)
+    {
+        if (step == _losses.Count + 1)
+        {
+            _losses.Add(record.Metrics.Loss);
+            _generations.Add(record.Generation);
+            return null;
+        }
+
+        if (step < 1 || step > _losses.Count)
+            return null;
+        var before = _losses[step - 1];
+        _losses[step - 1] = record.Metrics.Loss;
+        _generations[step - 1] = record.Generation;
+        return before;
+    }
+}

@@ -1,0 +1,138 @@
+using System.Diagnostics;
+
+namespace ClipTrain.Soak;
+
+/// <summary>A process that is started again whenever it ends, as a cluster's supervisor would, until it is retired.</summary>
+internal sealed class Supervised : IAsyncDisposable
+{
+    private const int KeptLines = 60;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+    private readonly Func<ProcessStartInfo> _start;
+    private readonly Action<int> _ended;
+    private readonly Queue<string> _lines = [];
+    private readonly StreamWriter _log;
+    private readonly TimeProvider _time;
+    private readonly Lock _lock = new();
+    private Process? _process;
+    private Task _life = Task.CompletedTask;
+    private bool _isKilled, _isRetired;
+
+    /// <param name="name">Name in reports.</param>
+    /// <param name="start">How to start it.</param>
+    /// <param name="ended">Gets the exit code whenever it has ended without having been killed from here.</param>
+    /// <param name="log">File for what it prints.</param>
+    public Supervised(string name, Func<ProcessStartInfo> start, Action<int> ended, string log, TimeProvider time)
+    {
+        (Name, _start, _ended, _time) = (name, start, ended, time);
+        _log = new StreamWriter(log) { AutoFlush = true };
+    }
+
+    public string Name { get; }
+
+    /// <summary>The last lines that it has printed.</summary>
+    public IReadOnlyList<string> LastLines
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _lines];
+        }
+    }
+
+    public void Start() => _life = LiveAsync();
+
+    /// <summary>kill -9; returns when the process has ended. It will be started again.</summary>
+    public async Task KillAsync()
+    {
+        Task ended;
+        lock (_lock)
+        {
+            if (_process is not { HasExited: false } process)
+                return;
+            _isKilled = true;
+            ended = process.WaitForExitAsync();
+            Posix.Send(process.Id, Posix.Kill);
+        }
+
+        await ended;
+    }
+
+    /// <summary>Sends a signal to the process that lives now, if one does.</summary>
+    public void Signal(int signal)
+    {
+        lock (_lock)
+        {
+            if (_process is { HasExited: false } process)
+                Posix.Send(process.Id, signal);
+        }
+    }
+
+    /// <summary>The processes that it has started with a word among their arguments.</summary>
+    public IReadOnlyList<int> Children(string word)
+    {
+        lock (_lock)
+            return _process is { HasExited: false } process ? Posix.Children(process.Id, word) : [];
+    }
+
+    /// <summary>The next end of the process is its last.</summary>
+    public void Retire()
+    {
+        lock (_lock)
+            _isRetired = true;
+    }
+
+    /// <summary>Returns when the retired process has ended.</summary>
+    /// <exception cref="TimeoutException">It did not within the limit.</exception>
+    public Task EndAsync(TimeSpan limit) => _life.WaitAsync(limit);
+
+    public async ValueTask DisposeAsync()
+    {
+        Retire();
+        await KillAsync();
+        await _life;
+        await _log.DisposeAsync();
+    }
+
+    private async Task LiveAsync()
+    {
+        do
+        {
+            Process process;
+            lock (_lock)
+            {
+                _isKilled = false;
+                process = _process = Process.Start(_start())!;
+            }
+
+            Print($"== process {process.Id}");
+            process.OutputDataReceived += (_, line) => Print(line.Data);
+            process.ErrorDataReceived += (_, line) => Print(line.Data);
+            process.BeginOutputReadLine();
+            process.BeginErrorReadLine();
+            await process.WaitForExitAsync();
+            Print(_isKilled ? "== killed" : $"== exit code {process.ExitCode}");
+            if (!_isKilled)
+                _ended(process.ExitCode);
+            lock (_lock)
+                _process = null;
+            process.Dispose();
+            if (!_isRetired)
+                await Task.Delay(Pause, _time);
+        }
+        while (!_isRetired);
+    }
+
+    private void Print(string? line)
+    {
+        if (line is null)
+            return;
+        lock (_lock)
+        {
+            var stamped = $"{_time.GetUtcNow():HH:mm:ss.fff} {line}";
+            _lines.Enqueue(stamped);
+            if (_lines.Count > KeptLines)
+                _lines.Dequeue();
+            _log.WriteLine(stamped);
+        }
+    }
+}
