@@ -32,8 +32,8 @@ public sealed class SoakTests
     [Fact]
     public void A_step_that_is_left_out_or_comes_twice_is_found()
     {
-        Assert.Contains("step 3 was recorded after step 1", Faults(touched: false, Generation(1, 0), Step(1, 1), Step(1, 3)));
-        Assert.Contains("step 1 was recorded after step 1", Faults(touched: false, Generation(1, 0), Step(1, 1), Step(1, 1)));
+        Assert.Contains("step 3 was recorded after step 1", Faults(touched: false, Generation(1, 0), Step(1, 1), Step(1, 3)), StringComparer.Ordinal);
+        Assert.Contains("step 1 was recorded after step 1", Faults(touched: false, Generation(1, 0), Step(1, 1), Step(1, 1)), StringComparer.Ordinal);
     }
 
     [Fact]

@@ -11,7 +11,7 @@ internal sealed class TinyCluster : IDisposable
     /// <param name="settings">Keys of the run, as in <c>training.steps=100</c>.</param>
     public TinyCluster(int hosts, params string[] settings)
     {
-        _settings = [.. new[] { "evaluation={}", .. settings }.SelectMany(setting => new[] { "--set", setting })];
+        _settings = [.. settings.Prepend("evaluation={}").SelectMany(setting => new[] { "--set", setting })];
         Hosts = new NetworkHosts(hosts);
         File.WriteAllText(Corpus.PathOf("token"), "a token of this test");
     }
@@ -27,7 +27,7 @@ internal sealed class TinyCluster : IDisposable
         Started(Hosts.Run(host, Corpus.Folder, ["coordinator", Corpus.RunFile, "--listen", $"{NetworkHosts.Address(host)}:7700", "--token-file", "token", .. _settings, .. options]));
 
     /// <summary>Starts a worker that is called after its host.</summary>
-    public ProgramRun Worker(int host, params string[] options) => Join(host, Url, "--token-file", "token", .. options);
+    public ProgramRun Worker(int host, params string[] options) => Join(host, Url, ["--token-file", "token", .. options]);
 
     /// <summary>Starts a worker with its options alone.</summary>
     public ProgramRun Join(int host, string url, params string[] options) =>
