@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using ClipTrain.Coordinator.Core;
 using ClipTrain.Coordinator.Hosting;
 using ClipTrain.DataPipeline.Corpus;
@@ -15,8 +14,6 @@ namespace ClipTrain.Trainer.Runs;
 /// <summary>A run from the coordinator's side: prepare its directory, train, evaluate, sum up.</summary>
 public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifest manifest, long? resumeStep)
 {
-    private int _signalExit = ExitCodes.Ok;
-
     /// <summary>Begins a new run.</summary>
     /// <exception cref="UsageException">Its directory exists.</exception>
     public static RunSession Create(RunOptions options)
@@ -79,13 +76,14 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
         // A coordinator that was killed has left workers that train on.
         var spec = Spec(localWorkers: 0);
         var left = FileRunJournal.Read(files.Journal) is { HasEnded: false } state && state.Spec.CodeVersion == spec.CodeVersion && state.Spec.LocalWorkers == 0 ? state : null;
-        return RunAsync(left is null ? resumeStep ?? 0 : null, records => new ServedRun(files, records).RunAsync(host, tokenFile, left ?? RunState.Create(spec, ResumedFrom(), TimeProvider.System.GetUtcNow()), OnSignals));
+        return RunAsync(left is null ? resumeStep ?? 0 : null, (records, signals) => new ServedRun(files, records).RunAsync(host, tokenFile, left ?? RunState.Create(spec, ResumedFrom(), TimeProvider.System.GetUtcNow()), signals));
     }
 
     /// <param name="fromStep">The step that training goes on from; null where workers hold what the ledger has.</param>
     /// <param name="train">Trains to the end.</param>
-    private async Task<int> RunAsync(long? fromStep, Func<RunRecords, Task<RunOutcome>> train)
+    private async Task<int> RunAsync(long? fromStep, Func<RunRecords, StopSignals, Task<RunOutcome>> train)
     {
+        using var signals = new StopSignals();
         Directory.CreateDirectory(files.Directory);
         await using var log = LogSetup.Create(AnsiConsole.Console, files.Log);
         using var @lock = RunLock.Acquire(files.Lock, TimeProvider.System);
@@ -94,7 +92,7 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
         using (var records = new RunRecords(files, options, fromStep, log))
         {
             records.View.Start(RunPlan.TotalSteps(options.Training, manifest.SampleCount), records.StartStep);
-            outcome = await train(records);
+            outcome = await train(records, signals);
         }
 
         new CheckpointDirectory(files.Checkpoints).RemoveLeftovers();
@@ -102,14 +100,14 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
         if (outcome.Kind != OutcomeKind.Completed)
         {
             log.Write(outcome.Kind == OutcomeKind.Failed ? LogEventLevel.Error : LogEventLevel.Information, "{Message:l}", outcome.Message);
-            return outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : _signalExit;
+            return outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : signals.ExitCode;
         }
 
         log.Information("Trained in {Seconds:F0} s; evaluating.", TimeProvider.System.GetElapsedTime(started).TotalSeconds);
         return RunReport.EvaluateAndWrite(files, options, log);
     }
 
-    private async Task<RunOutcome> TrainLocallyAsync(RunRecords records)
+    private async Task<RunOutcome> TrainLocallyAsync(RunRecords records, StopSignals signals)
     {
         var run = new LocalRun(new LocalRunOptions
         {
@@ -122,7 +120,7 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
             Launch = _ => Launch(),
             Loggers = records.Loggers,
         });
-        using var signals = OnSignals(run.RequestStop);
+        signals.Attach(run.RequestStop);
         return await run.RunAsync();
     }
 
@@ -142,18 +140,6 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
 
     private CheckpointMark? ResumedFrom() => resumeStep is { } step ? new CheckpointMark(step, new CheckpointDirectory(files.Checkpoints).PathOf(step)) : null;
 
-    /// <summary>The first signal asks for a stop at a checkpoint; the exit code tells which it was.</summary>
-    private IDisposable OnSignals(Action<string> stop) => new Signals(
-        Handle(PosixSignal.SIGINT, ExitCodes.Interrupted, () => stop("Ctrl-C")),
-        Handle(PosixSignal.SIGTERM, ExitCodes.Terminated, () => stop("SIGTERM")));
-
-    private PosixSignalRegistration Handle(PosixSignal signal, int exitCode, Action stop) => PosixSignalRegistration.Create(signal, context =>
-    {
-        context.Cancel = true;
-        _signalExit = exitCode;
-        stop();
-    });
-
     private WorkerLaunch Launch()
     {
         // Under `dotnet cliptrain.dll` the process is dotnet and needs the program's name again.
@@ -164,14 +150,5 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
         {
             Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["OMP_NUM_THREADS"] = threads.ToString(System.Globalization.CultureInfo.InvariantCulture) },
         };
-    }
-
-    private sealed record Signals(PosixSignalRegistration Interrupt, PosixSignalRegistration Terminate) : IDisposable
-    {
-        public void Dispose()
-        {
-            Interrupt.Dispose();
-            Terminate.Dispose();
-        }
     }
 }

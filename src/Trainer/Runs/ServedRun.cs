@@ -9,7 +9,7 @@ public sealed class ServedRun(RunFiles files, RunRecords records)
     private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(30), Silence = TimeSpan.FromSeconds(3), Pause = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Serves until the run has ended and its workers have been told.</summary>
-    public async Task<RunOutcome> RunAsync(CoordinatorHostOptions hosting, string? tokenFile, RunState state, Func<Action<string>, IDisposable> onSignals)
+    public async Task<RunOutcome> RunAsync(CoordinatorHostOptions hosting, string? tokenFile, RunState state, StopSignals signals)
     {
         if (hosting.Token is null && System.Net.IPAddress.IsLoopback(hosting.Address))
         {
@@ -24,7 +24,7 @@ public sealed class ServedRun(RunFiles files, RunRecords records)
         records.Log.Information("Workers join with: cliptrain worker --coordinator {Address:l} --token-file {File:l}", host.Address.ToString().TrimEnd('/'), tokenFile ?? "FILE");
 
         var stops = 0;
-        using var signals = onSignals(by => _ = run.RequestStopAsync(by, atOnce: Interlocked.Increment(ref stops) > 1));
+        signals.Attach(by => _ = run.RequestStopAsync(by, atOnce: Interlocked.Increment(ref stops) > 1));
         var outcome = await run.Outcome;
         await FarewellAsync(run);
         return outcome;

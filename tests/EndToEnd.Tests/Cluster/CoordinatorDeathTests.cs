@@ -18,7 +18,7 @@ public sealed class CoordinatorDeathTests
         var recorded = cluster.Record.Steps.Count;
 
         var second = cluster.Coordinator();
-        await second.Printed("step ");
+        await second.Printed(" loss ");
         second.Signal(PosixSignal.SIGTERM);
         Assert.True(second.WaitForExit() == 143, second.Output);
         Assert.All(workers, worker => Assert.True(worker.WaitForExit() == 0, worker.Output));
