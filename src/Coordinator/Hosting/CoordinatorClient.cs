@@ -66,6 +66,9 @@ public sealed class CoordinatorClient : IDisposable
     /// <summary>A connection that packets vanish from is given up, and a new one finds a way that is open again.</summary>
     private static readonly TimeSpan HeartbeatTimeout = TimeSpan.FromSeconds(5);
 
+    /// <summary>The coordinator finds out within this time that the process before, which had this worker's name, has died.</summary>
+    private static readonly TimeSpan NameFreeWithin = TimeSpan.FromSeconds(6);
+
     private readonly HttpClient _http;
     private readonly string _run;
     private readonly TimeProvider _time;
@@ -155,7 +158,7 @@ public sealed class CoordinatorClient : IDisposable
 
     private async Task<T> CallAsync<T>(Func<HttpRequestMessage> request, Func<HttpContent, CancellationToken, Task<T>> read, TimeSpan retryFor, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        long? failingSince = null;
+        long? failingSince = null, takenSince = null;
         var pause = FirstPause;
         while (true)
         {
@@ -174,11 +177,17 @@ public sealed class CoordinatorClient : IDisposable
 
                 if ((int)response.StatusCode is >= 400 and < 500)
                 {
-                    throw new CoordinatorRefusedException(await ReasonAsync(response, either.Token));
+                    takenSince ??= _time.GetTimestamp();
+                    if (response.StatusCode != HttpStatusCode.Locked || _time.GetElapsedTime(takenSince.Value) >= NameFreeWithin)
+                    {
+                        throw new CoordinatorRefusedException(await ReasonAsync(response, either.Token));
+                    }
                 }
-
-                response.EnsureSuccessStatusCode();
-                return await read(response.Content, either.Token);
+                else
+                {
+                    response.EnsureSuccessStatusCode();
+                    return await read(response.Content, either.Token);
+                }
             }
             catch (Exception error) when (error is HttpRequestException or IOException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
             {

@@ -11,7 +11,7 @@ namespace ClipTrain.Coordinator.Hosting;
 
 /// <summary>
 /// The coordinator over HTTP. Bodies are JSON. 401: no or a wrong token. 404: no such run or worker. 409: refused, with the
-/// reason. 202: the answer is not known yet, send the same request again. 503: the coordinator is starting or stopping, try
+/// reason. 423: another worker has the name, or had it until lately. 202: the answer is not known yet, send the same request again. 503: the coordinator is starting or stopping, try
 /// again.
 /// </summary>
 internal sealed class CoordinatorEndpoints(ConcurrentDictionary<string, HostedRun> runs, BearerToken token, bool readingIsFree, TimeProvider time, ILogger logger)
@@ -119,6 +119,7 @@ internal sealed class CoordinatorEndpoints(ConcurrentDictionary<string, HostedRu
             RunReply.Directed directed => WriteAsync(context, StatusCodes.Status200OK, new DirectiveAnswer(directed.Directive), CoordinatorJson.Default.DirectiveAnswer),
             RunReply.Beaten beaten => WriteAsync(context, StatusCodes.Status200OK, beaten.Answer, CoordinatorJson.Default.HeartbeatAnswer),
             RunReply.Refused { Kind: RefusalKind.UnknownWorker } refused => WriteErrorAsync(context, StatusCodes.Status404NotFound, refused.Reason),
+            RunReply.Refused { Kind: RefusalKind.PlaceTaken } refused => WriteErrorAsync(context, StatusCodes.Status423Locked, refused.Reason),
             RunReply.Refused refused => WriteErrorAsync(context, StatusCodes.Status409Conflict, refused.Reason),
             _ => NoContent(context),
         });

@@ -46,15 +46,20 @@ public sealed class FileRunLedger : IRunLedger, IDisposable
     /// <exception cref="InvalidDataException">A line before the last is no entry.</exception>
     public static IEnumerable<LedgerEntry> Read(string path) => Scan(path).Select(line => line.Entry);
 
+    /// <summary>Writes entries as a ledger's lines, which <see cref="Read"/> reads.</summary>
+    public static void Write(Stream stream, IEnumerable<LedgerEntry> entries)
+    {
+        foreach (var entry in entries)
+        {
+            JsonSerializer.Serialize(stream, entry, CoordinatorJson.Default.LedgerEntry);
+            stream.WriteByte((byte)'\n');
+        }
+    }
+
     public Task AppendAsync(IReadOnlyList<LedgerEntry> entries)
     {
         using var lines = new MemoryStream();
-        foreach (var entry in entries)
-        {
-            JsonSerializer.Serialize(lines, entry, CoordinatorJson.Default.LedgerEntry);
-            lines.WriteByte((byte)'\n');
-        }
-
+        Write(lines, entries);
         _file.Append(lines.GetBuffer().AsSpan(0, (int)lines.Length));
         foreach (var entry in entries)
         {

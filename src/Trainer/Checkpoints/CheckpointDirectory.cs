@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
+using ClipTrain.Coordinator.Core;
 using ClipTrain.Coordinator.Hosting;
 
 namespace ClipTrain.Trainer.Checkpoints;
@@ -11,7 +12,7 @@ namespace ClipTrain.Trainer.Checkpoints;
 /// </summary>
 public sealed class CheckpointDirectory(string root)
 {
-    public const string ModelFile = "model.safetensors", OptimizerFile = "optimizer.safetensors", StateFile = "state.json", ManifestFile = "manifest.json";
+    public const string ModelFile = "model.safetensors", OptimizerFile = "optimizer.safetensors", StateFile = "state.json", StepsFile = "steps.jsonl", ManifestFile = "manifest.json";
     private const string Prefix = "step-", PartialSuffix = ".partial", ReplacedSuffix = ".replaced";
     private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
@@ -30,8 +31,9 @@ public sealed class CheckpointDirectory(string root)
     ];
 
     /// <summary>Writes a checkpoint and removes all but the newest <paramref name="keep"/>.</summary>
+    /// <param name="unrecorded">Records of steps in it that the run's ledger may lack, so that it never holds a step that nobody can account for.</param>
     /// <exception cref="CheckpointException">The disk is full or cannot be written; nothing earlier was touched.</exception>
-    public string Write(CheckpointState state, IReadOnlyList<NamedTensor> model, IReadOnlyList<NamedTensor> optimizer, int keep)
+    public string Write(CheckpointState state, IReadOnlyList<NamedTensor> model, IReadOnlyList<NamedTensor> optimizer, IReadOnlyList<StepRecord> unrecorded, int keep)
     {
         var final = PathOf(state.Step);
         // A rank that the others have given up may still be writing the same step.
@@ -45,6 +47,7 @@ public sealed class CheckpointDirectory(string root)
                 [ModelFile] = WriteHashed(Path.Combine(partial, ModelFile), stream => SafetensorsWriter.Write(stream, model, metadata)),
                 [OptimizerFile] = WriteHashed(Path.Combine(partial, OptimizerFile), stream => SafetensorsWriter.Write(stream, optimizer, metadata)),
                 [StateFile] = WriteHashed(Path.Combine(partial, StateFile), stream => JsonSerializer.Serialize(stream, state, Json)),
+                [StepsFile] = WriteHashed(Path.Combine(partial, StepsFile), stream => FileRunLedger.Write(stream, unrecorded.Select(step => new LedgerEntry(null, step)))),
             };
             WriteHashed(Path.Combine(partial, ManifestFile), stream => JsonSerializer.Serialize(stream, manifest, Json));
             DirectorySync.Sync(partial);
@@ -61,6 +64,21 @@ public sealed class CheckpointDirectory(string root)
         foreach (var step in Steps().SkipLast(keep))
             TryDelete(PathOf(step));
         return final;
+    }
+
+    /// <summary>Records of steps that the ledger may have lacked when a checkpoint was written.</summary>
+    /// <exception cref="CheckpointException">The file is there and cannot be read.</exception>
+    public IReadOnlyList<StepRecord> Unrecorded(long step)
+    {
+        var path = Path.Combine(PathOf(step), StepsFile);
+        try
+        {
+            return File.Exists(path) ? [.. FileRunLedger.Read(path).Select(entry => entry.Step!)] : [];
+        }
+        catch (Exception error) when (error is IOException or InvalidDataException)
+        {
+            throw new CheckpointException($"{path}: cannot be read: {error.Message}", error);
+        }
     }
 
     /// <summary>Removes what writers have left that were killed. Only when nobody writes.</summary>

@@ -28,7 +28,7 @@ public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, Ten
         if (state.Phase == RunPhase.Running && state.Generation != _generation && state.Place is { } place)
         {
             _generation = state.Generation;
-            view.Message(LogEventLevel.Information, $"generation {place.Generation}: {place.WorldSize} worker{(place.WorldSize == 1 ? "" : "s")} from step {place.StartStep}");
+            view.Message(LogEventLevel.Information, $"generation {place.Generation}: {place.WorldSize} worker{(place.WorldSize == 1 ? "" : "s")} from step {Math.Max(place.StartStep, state.RecordedStep)}");
         }
 
         if (state.LastCheckpoint is { } checkpoint && checkpoint != _checkpoint)

@@ -1,3 +1,4 @@
+using ClipTrain.Coordinator.Core;
 using ClipTrain.Coordinator.Hosting;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Telemetry;
@@ -17,11 +18,15 @@ public sealed class RunRecords : IDisposable
 
     /// <param name="files">The run's files.</param>
     /// <param name="options">Which of them are wanted.</param>
+    /// <param name="totalSteps">Length of the run.</param>
     /// <param name="resumeStep">The checkpoint that the run goes on from; null where its workers hold what the ledger has.</param>
+    /// <param name="found">Records of steps, in order, that the ledger may lack: those that lie with a checkpoint.</param>
     /// <param name="log">Gets what the view shows as lines.</param>
-    public RunRecords(RunFiles files, RunOptions options, long? resumeStep, ILogger log)
+    public RunRecords(RunFiles files, RunOptions options, long totalSteps, long? resumeStep, IReadOnlyList<StepRecord> found, ILogger log)
     {
         _ledger = FileRunLedger.Open(files.Ledger);
+        var missing = found.SkipWhile(record => record.Metrics.Step <= _ledger.RecordedStep).ToList();
+        _ledger.AppendAsync([.. missing.Select(record => new LedgerEntry(null, record))]).GetAwaiter().GetResult();
         var keep = resumeStep ?? _ledger.RecordedStep;
         StartStep = keep;
         _metrics = MetricsFile.Open(files.Metrics, keep);
@@ -30,6 +35,8 @@ public sealed class RunRecords : IDisposable
         View = TrainingProgress.Create(AnsiConsole.Console, log, TimeProvider.System);
         Observer = new RunObserver(View, _metrics, _tensorBoard, options.Output.LogEverySteps);
         Log = log;
+        View.Start(totalSteps, StartStep);
+        Observer.OnMetrics(Untold(files.Ledger));
     }
 
     public ILogger Log { get; }
@@ -53,4 +60,12 @@ public sealed class RunRecords : IDisposable
         _metrics.Dispose();
         _ledger.Dispose();
     }
+
+    /// <summary>Steps that the ledger has and the metrics have not: their coordinator was killed between the two, or never heard of them.</summary>
+    private StepMetrics[] Untold(string ledger) =>
+    [
+        .. FileRunLedger.Read(ledger).Select(entry => entry.Step?.Metrics).OfType<StepMetrics>()
+            .Where(metrics => metrics.Step > _metrics.LastStep && metrics.Step <= StartStep)
+            .GroupBy(metrics => metrics.Step).Select(again => again.Last()).OrderBy(metrics => metrics.Step),
+    ];
 }

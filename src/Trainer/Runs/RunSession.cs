@@ -14,6 +14,8 @@ namespace ClipTrain.Trainer.Runs;
 /// <summary>A run from the coordinator's side: prepare its directory, train, evaluate, sum up.</summary>
 public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifest manifest, long? resumeStep)
 {
+    private readonly CheckpointDirectory _checkpoints = new(files.Checkpoints);
+
     /// <summary>Begins a new run.</summary>
     /// <exception cref="UsageException">Its directory exists.</exception>
     public static RunSession Create(RunOptions options)
@@ -73,10 +75,21 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
     /// <param name="tokenFile">The file that the token was read from, for the line that tells how workers join.</param>
     public Task<int> ServeAsync(CoordinatorHostOptions host, string? tokenFile)
     {
-        // A coordinator that was killed has left workers that train on.
         var spec = Spec(localWorkers: 0);
-        var left = FileRunJournal.Read(files.Journal) is { HasEnded: false } state && state.Spec.CodeVersion == spec.CodeVersion && state.Spec.LocalWorkers == 0 ? state : null;
-        return RunAsync(left is null ? resumeStep ?? 0 : null, (records, signals) => new ServedRun(files, records).RunAsync(host, tokenFile, left ?? RunState.Create(spec, ResumedFrom(), TimeProvider.System.GetUtcNow()), signals));
+        var left = LeftBehind(spec);
+        return RunAsync(left is null ? resumeStep ?? 0 : null, (records, signals) =>
+            new ServedRun(files, records).RunAsync(host, tokenFile, left ?? RunState.Create(spec, ResumedFrom(), TimeProvider.System.GetUtcNow()), signals));
+    }
+
+    /// <summary>
+    /// What a coordinator that was killed knew of its run; its workers train on, or have given it up meanwhile and left a
+    /// newer checkpoint than it knew. Null when no run was left unfinished.
+    /// </summary>
+    private RunState? LeftBehind(RunSpec spec)
+    {
+        if (FileRunJournal.Read(files.Journal) is not { HasEnded: false } state || state.Spec.CodeVersion != spec.CodeVersion || state.Spec.LocalWorkers > 0)
+            return null;
+        return resumeStep > (state.LastCheckpoint?.Step ?? 0) ? state with { LastCheckpoint = ResumedFrom() } : state;
     }
 
     /// <param name="fromStep">The step that training goes on from; null where workers hold what the ledger has.</param>
@@ -89,13 +102,13 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
         using var @lock = RunLock.Acquire(files.Lock, TimeProvider.System);
         var started = TimeProvider.System.GetTimestamp();
         RunOutcome outcome;
-        using (var records = new RunRecords(files, options, fromStep, log))
+        var found = resumeStep is { } step ? _checkpoints.Unrecorded(step) : [];
+        using (var records = new RunRecords(files, options, RunPlan.TotalSteps(options.Training, manifest.SampleCount), fromStep, found, log))
         {
-            records.View.Start(RunPlan.TotalSteps(options.Training, manifest.SampleCount), records.StartStep);
             outcome = await train(records, signals);
         }
 
-        new CheckpointDirectory(files.Checkpoints).RemoveLeftovers();
+        _checkpoints.RemoveLeftovers();
 
         if (outcome.Kind != OutcomeKind.Completed)
         {
@@ -138,7 +151,7 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
         },
     };
 
-    private CheckpointMark? ResumedFrom() => resumeStep is { } step ? new CheckpointMark(step, new CheckpointDirectory(files.Checkpoints).PathOf(step)) : null;
+    private CheckpointMark? ResumedFrom() => resumeStep is { } step ? new CheckpointMark(step, _checkpoints.PathOf(step)) : null;
 
     private WorkerLaunch Launch()
     {

@@ -8,10 +8,10 @@ public sealed class MetricsFile : IDisposable
 {
     private readonly FileStream _stream;
 
-    private MetricsFile(FileStream stream)
-    {
-        _stream = stream;
-    }
+    private MetricsFile(FileStream stream, long lastStep) => (_stream, LastStep) = (stream, lastStep);
+
+    /// <summary>The step of the last line; 0 when there is none.</summary>
+    public long LastStep { get; private set; }
 
     /// <summary>Opens the file to append. Lines of steps after <paramref name="resumedStep"/>, which will be run again, and a last line that a crash left torn are cut off.</summary>
     /// <exception cref="InvalidDataException">A whole line is no metrics line.</exception>
@@ -21,10 +21,10 @@ public sealed class MetricsFile : IDisposable
         var stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
         try
         {
-            var kept = ReadLines(stream, path).TakeWhile(line => line.Metrics.Step <= resumedStep).Select(line => line.End).LastOrDefault();
-            stream.SetLength(kept);
-            stream.Position = kept;
-            return new MetricsFile(stream);
+            var kept = ReadLines(stream, path).TakeWhile(line => line.Metrics.Step <= resumedStep).Select(line => (line.Metrics.Step, line.End)).LastOrDefault();
+            stream.SetLength(kept.End);
+            stream.Position = kept.End;
+            return new MetricsFile(stream, kept.Step);
         }
         catch
         {
@@ -48,6 +48,7 @@ public sealed class MetricsFile : IDisposable
         byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(metrics, TelemetryJson.OneLine), (byte)'\n'];
         _stream.Write(line);
         _stream.Flush();
+        LastStep = metrics.Step;
     }
 
     public void Dispose() => _stream.Dispose();

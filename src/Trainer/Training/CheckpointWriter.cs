@@ -14,10 +14,11 @@ public sealed class CheckpointWriter(CheckpointDirectory checkpoints, string con
     public void Begin(StateSnapshot snapshot)
     {
         Finish();
+        var unrecorded = control.Unrecorded(snapshot.Step);
         _writing = Task.Run(() =>
         {
             using (snapshot)
-                control.CheckpointWritten(snapshot.Step, snapshot.Write(checkpoints, configHash, corpusHash, keep));
+                control.CheckpointWritten(snapshot.Step, snapshot.Write(checkpoints, configHash, corpusHash, keep, unrecorded));
         });
     }
 

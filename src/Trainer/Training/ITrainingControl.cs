@@ -11,6 +11,9 @@ public interface ITrainingControl
     /// <summary>A step is committed. Called on every rank.</summary>
     void StepCommitted(StepRecord record);
 
+    /// <summary>Records of committed steps that the ledger may not have yet, up to and with a step.</summary>
+    IReadOnlyList<StepRecord> Unrecorded(long upToStep);
+
     /// <summary>Rank 0 wrote a checkpoint.</summary>
     void CheckpointWritten(long step, string directory);
 }

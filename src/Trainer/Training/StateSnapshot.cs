@@ -1,3 +1,4 @@
+using ClipTrain.Coordinator.Core;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Distributed;
@@ -40,13 +41,15 @@ public sealed class StateSnapshot : IDisposable
     internal torch.Tensor SecondMoment { get; }
 
     /// <summary>Writes the checkpoint, for which all moments are needed; returns its directory.</summary>
-    public string Write(CheckpointDirectory checkpoints, string configHash, string corpusHash, int keep)
+    /// <param name="unrecorded">Records of steps in it that the run's ledger may lack.</param>
+    public string Write(CheckpointDirectory checkpoints, string configHash, string corpusHash, int keep, IReadOnlyList<StepRecord> unrecorded)
     {
         using var scope = NewDisposeScope();
         return checkpoints.Write(
             new CheckpointState(Counters.Step, Counters.Samples, Counters.BadSamples, Counters.TrainingSeconds, configHash, corpusHash),
             Tensors(Master, ""),
             [.. Tensors(FirstMoment, FirstMomentPrefix), .. Tensors(SecondMoment, SecondMomentPrefix)],
+            unrecorded,
             keep);
     }
 

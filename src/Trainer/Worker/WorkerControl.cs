@@ -71,6 +71,12 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
         }
     }
 
+    public IReadOnlyList<StepRecord> Unrecorded(long upToStep)
+    {
+        lock (_lock)
+            return [.. _records.Where(record => record.Metrics.Step <= upToStep)];
+    }
+
     public void CheckpointWritten(long step, string directory)
     {
         // A run that goes on from it must have the records of the steps that it holds.

@@ -56,5 +56,8 @@ public sealed class CoordinatorDeathTests
         cluster.Worker(1);
         cluster.Worker(2);
         await second.Printed(string.Create(CultureInfo.InvariantCulture, $"step {step + 1}/"));
+        second.Signal(PosixSignal.SIGTERM);
+        Assert.True(second.WaitForExit() == 143, second.Output);
+        cluster.Record.AssertWhole();
     }
 }

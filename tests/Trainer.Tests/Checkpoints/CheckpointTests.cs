@@ -130,6 +130,6 @@ public sealed class CheckpointTests : IDisposable
     private void Write(TrainingState state)
     {
         using var snapshot = state.Snapshot();
-        snapshot.Write(Checkpoints, ConfigHash, CorpusHash, keep: 2);
+        snapshot.Write(Checkpoints, ConfigHash, CorpusHash, keep: 2, unrecorded: []);
     }
 }

@@ -29,7 +29,7 @@ public sealed class PeerGradientTests : IDisposable
 
         var weights = new CheckpointDirectory(_folder);
         using (var snapshot = state.Snapshot())
-            snapshot.Write(weights, "", "", 1);
+            snapshot.Write(weights, "", "", 1, []);
         using var peer = RunPeer(options.Model, Path.Combine(weights.PathOf(0), CheckpointDirectory.ModelFile), batch);
 
         Assert.Equal(Read(peer, "loss", 1)[0], loss, 1e-6);

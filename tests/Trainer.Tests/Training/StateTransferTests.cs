@@ -41,7 +41,7 @@ public sealed class StateTransferTests : IDisposable
         {
             WeightsAfter(state, group, 2);
             using (var snapshot = StateTransfer.Gather(state, group))
-                snapshot?.Write(new CheckpointDirectory(_folder), "config", "corpus", 1);
+                snapshot?.Write(new CheckpointDirectory(_folder), "config", "corpus", 1, []);
             return WeightsAfter(state, group, 4);
         }));
         var resumed = Ranks.Run(3, group => InState(group, options with { Seed = 99 }, state =>
@@ -63,7 +63,7 @@ public sealed class StateTransferTests : IDisposable
                 WeightsAfter(state, group, 2);
                 using var snapshot = StateTransfer.Gather(state, group);
                 Assert.Equal(group.Rank == 0, snapshot is not null);
-                snapshot?.Write(checkpoints, "config", "corpus", 1);
+                snapshot?.Write(checkpoints, "config", "corpus", 1, []);
                 return 0;
             }));
             return [.. new[] { CheckpointDirectory.ModelFile, CheckpointDirectory.OptimizerFile }.Select(file => File.ReadAllBytes(Path.Combine(checkpoints.PathOf(2), file)))];
