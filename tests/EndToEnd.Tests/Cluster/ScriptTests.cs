@@ -47,7 +47,7 @@ public sealed class ScriptTests : IDisposable
         second.Signal(PosixSignal.SIGTERM);
         Assert.True(second.WaitForExit() == 143, second.Output);
         Assert.False(File.Exists(_home.Corpus.PathOf(".cliptrain-7.token")));
-        Assert.All(_home.Record.Generations, generation => Assert.Equal(["node-0", "node-1"], generation.Workers));
+        Assert.All(_home.Record.Generations, generation => Assert.Equal(["localhost-0", "localhost-1"], generation.Workers));
         _home.Record.AssertWhole();
     }
 
@@ -110,7 +110,7 @@ public sealed class ScriptTests : IDisposable
 
     private ProgramRun Slurm(params string[] settings) => _home.Run(
         "slurm.sbatch",
-        [$"SLURM_SUBMIT_DIR={_home.Corpus.Folder}", "SLURM_JOB_ID=7", "SLURMD_NODENAME=node", "SLURM_CPUS_PER_TASK=1", "CLIPTRAIN_PORT=17702"],
+        [$"SLURM_SUBMIT_DIR={_home.Corpus.Folder}", "SLURM_JOB_ID=7", "SLURMD_NODENAME=localhost", "SLURM_CPUS_PER_TASK=1", "CLIPTRAIN_PORT=17702"],
         [_home.Corpus.RunFile, .. Sets(["cluster.workers=2", .. settings])]);
 
     private static IEnumerable<string> Sets(string[] settings) => settings.Prepend("evaluation={}").SelectMany(setting => new[] { "--set", setting });
