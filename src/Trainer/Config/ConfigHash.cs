@@ -6,20 +6,28 @@ namespace ClipTrain.Trainer.Config;
 /// <summary>
 /// One number for what all workers of a run must agree on: the seed, the model, the corpus and its augmentation, the
 /// training and the kind of device. The run's name, its output, checkpoints and evaluation, the number of workers, threads,
-/// prefetching, the port and timeouts may differ between machines or change on resuming, so they are left out.
+/// prefetching, the port and timeouts may differ between machines or change on resuming, so they are left out; so is what
+/// changes memory and time but, but for rounding, no number: micro-batches, activation checkpointing, the optimizer's sharding
+/// and the tiles of the loss.
 /// </summary>
 public static class ConfigHash
 {
     /// <summary>SHA-256 of the agreed options, in lower-case hexadecimal.</summary>
     public static string Of(RunOptions options)
     {
-        var defaults = new DataOptions { Train = [] };
+        var (data, training) = (new DataOptions { Train = [] }, new TrainingOptions { GlobalBatch = 1 });
         var agreed = new RunOptions
         {
             Seed = options.Seed,
             Model = options.Model,
-            Data = options.Data with { Threads = defaults.Threads, Prefetch = defaults.Prefetch },
-            Training = options.Training,
+            Data = options.Data with { Threads = data.Threads, Prefetch = data.Prefetch },
+            Training = options.Training with
+            {
+                MicroBatch = training.MicroBatch,
+                ActivationCheckpointing = training.ActivationCheckpointing,
+                ShardOptimizer = training.ShardOptimizer,
+                LossTileRows = training.LossTileRows,
+            },
             Cluster = new ClusterOptions { Device = options.Cluster.Device },
         };
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(ConfigWriter.Write(agreed))));

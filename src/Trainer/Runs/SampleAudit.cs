@@ -1,4 +1,3 @@
-using System.Collections;
 using ClipTrain.Coordinator.Core;
 using ClipTrain.Coordinator.Hosting;
 using ClipTrain.DataPipeline.Ordering;
@@ -50,7 +49,7 @@ public sealed class SampleAudit(SampleOrder order, int globalBatch)
                 Fault($"step {step.Metrics.Step} is recorded twice");
         }
 
-        var uses = new Dictionary<long, BitArray>();
+        var uses = new Dictionary<long, SampleSet>();
         var duplicates = new Dictionary<long, long>();
         var batch = new SampleRef[globalBatch];
         long next = 1, bad = 0;
@@ -64,10 +63,9 @@ public sealed class SampleAudit(SampleOrder order, int globalBatch)
             Check(step, record, batch, (sample, rank) =>
             {
                 if (!uses.TryGetValue(sample.Epoch, out var used))
-                    uses[sample.Epoch] = used = new BitArray(checked((int)order.SampleCount));
-                if (used[(int)sample.Index])
+                    uses[sample.Epoch] = used = new SampleSet(order.SampleCount);
+                if (!used.Add(sample.Index))
                     duplicates[sample.Epoch] = duplicates.GetValueOrDefault(sample.Epoch) + 1;
-                used[(int)sample.Index] = true;
                 onUse?.Invoke(new SampleUse(sample, step, rank));
             });
         }
@@ -104,12 +102,12 @@ public sealed class SampleAudit(SampleOrder order, int globalBatch)
         }
     }
 
-    private IEnumerable<EpochAudit> Epochs(long position, Dictionary<long, BitArray> uses, Dictionary<long, long> duplicates)
+    private IEnumerable<EpochAudit> Epochs(long position, Dictionary<long, SampleSet> uses, Dictionary<long, long> duplicates)
     {
         for (long epoch = 0; epoch * order.SampleCount < position; epoch++)
         {
             var reached = Math.Min(order.SampleCount, position - (epoch * order.SampleCount));
-            long used = uses.TryGetValue(epoch, out var bits) ? bits.Cast<bool>().LongCount(bit => bit) : 0;
+            var used = uses.TryGetValue(epoch, out var set) ? set.Count : 0;
             var repeated = duplicates.GetValueOrDefault(epoch);
             yield return new EpochAudit(epoch, reached, used - repeated, repeated, reached - used);
         }

@@ -1,3 +1,4 @@
+using System.Net;
 using ClipTrain.Coordinator.Core;
 using ClipTrain.Coordinator.Hosting;
 
@@ -11,7 +12,7 @@ public sealed class ServedRun(RunFiles files, RunRecords records)
     /// <summary>Serves until the run has ended and its workers have been told.</summary>
     public async Task<RunOutcome> RunAsync(CoordinatorHostOptions hosting, string? tokenFile, RunState state, StopSignals signals)
     {
-        if (hosting.Token is null && System.Net.IPAddress.IsLoopback(hosting.Address))
+        if (hosting.Token is null && IPAddress.IsLoopback(hosting.Address))
         {
             tokenFile = files.Token;
             hosting = hosting with { Token = AccessToken.Keep(tokenFile) };
@@ -21,13 +22,20 @@ public sealed class ServedRun(RunFiles files, RunRecords records)
         var journal = new FileRunJournal(files.Journal);
         var offer = new RunFilesOffer(await File.ReadAllBytesAsync(files.Config), await File.ReadAllBytesAsync(files.Manifest));
         var run = host.OpenRun(state, records.Observer, journal, records.Ledger, workers: null, offer);
-        records.Log.Information("Workers join with: cliptrain worker --coordinator {Address:l} --token-file {File:l}", host.Address.ToString().TrimEnd('/'), tokenFile ?? "FILE");
+        records.Log.Information("Workers join with: cliptrain worker --coordinator {Address:l} --token-file {File:l}", Reachable(host.Address, hosting.Address), tokenFile ?? "FILE");
 
         var stops = 0;
         signals.Attach(by => _ = run.RequestStopAsync(by, atOnce: Interlocked.Increment(ref stops) > 1));
         var outcome = await run.Outcome;
         await FarewellAsync(run);
         return outcome;
+    }
+
+    /// <summary>The address to tell workers of: one that listens everywhere is reached by this machine's name.</summary>
+    private static string Reachable(Uri address, IPAddress listening)
+    {
+        var isAny = listening.Equals(IPAddress.Any) || listening.Equals(IPAddress.IPv6Any);
+        return (isAny ? new UriBuilder(address) { Host = Dns.GetHostName() }.Uri : address).GetLeftPart(UriPartial.Authority);
     }
 
     /// <summary>Stays until the workers, who ask once a heartbeat, have heard of the end and fallen silent.</summary>

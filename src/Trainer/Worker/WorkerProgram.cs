@@ -33,6 +33,10 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusMani
         {
             return await RunAsync(client, control, torchThread, training);
         }
+        catch (CoordinatorLostException error) when (training.CommittedStep > 0)
+        {
+            throw new CoordinatorLostException($"{error.Message} This worker stopped after step {training.CommittedStep}. Start the coordinator and the workers again: they go on from the newest checkpoint in {checkpoints.Root}.", error);
+        }
         finally
         {
             torchThread.Run(training.Dispose);

@@ -27,7 +27,7 @@ public sealed class KubernetesTests
         var container = Container("cliptrain-coordinator");
         var port = Assert.Single(Items(container, "ports"));
         Assert.Equal(Text(port, "name"), Text(Items(service, "spec", "ports")[0], "targetPort"));
-        Assert.Equal(Text(port, "name"), Text(container, "livenessProbe", "httpGet", "port"));
+        Assert.Equal(Text(port, "name"), Text(container, "readinessProbe", "httpGet", "port"));
         Assert.Contains($"0.0.0.0:{Text(port, "containerPort")}", Arguments("cliptrain-coordinator"), StringComparer.Ordinal);
         Assert.Contains($"http://cliptrain-coordinator:{Text(Items(service, "spec", "ports")[0], "port")}", Arguments("cliptrain-worker"), StringComparer.Ordinal);
         Assert.Equal(Map(service, "spec", "selector"), Map(Object("Job", "cliptrain-coordinator"), "spec", "template", "metadata", "labels"));
