@@ -1,0 +1,19 @@
+using ClipTrain.Torch;
+using ClipTrain.Trainer.Models;
+
+namespace ClipTrain.Trainer.Tests.Models;
+
+public class GradientBucketsTests
+{
+    [Fact]
+    public void Buckets_go_through_each_range_from_its_end_and_cover_it()
+    {
+        const long bucket = 1 << 22;
+        GradientBucket[] expected =
+        [
+            new(bucket + 16, bucket), new(16, bucket), new(0, 16),
+            new((2 * bucket) + 16, 48),
+        ];
+        Assert.Equal(expected, GradientBuckets.Of([new OptimizerRange(0, (2 * bucket) + 16, true, true), new OptimizerRange((2 * bucket) + 16, 48, false, false)]));
+    }
+}
