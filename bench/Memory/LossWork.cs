@@ -9,7 +9,7 @@ namespace ClipTrain.Bench.Memory;
 internal static class LossWork
 {
     private const double Scale = 20;
-    private const int TileRows = 1024;
+    private const int TileRows = 512;
 
     public static Measurement Measure(RankGroup group, bool tiled, int pairs, int width)
     {

@@ -206,7 +206,7 @@ public sealed record TrainingOptions
     public double MaxLogitScale { get; init; } = 100;
 
     [Description("Rows of the logit matrix that are held at once."), Minimum(1)]
-    public int LossTileRows { get; init; } = 1024;
+    public int LossTileRows { get; init; } = 512;
 
     [Description("Pairs that a worker runs through the towers at once; 0 for all of its share. The loss is that of the global batch all the same: towers run forward twice (GradCache, arXiv 2101.06983), and memory grows with this in place of the batch."), Minimum(0)]
     public int MicroBatch { get; init; }

@@ -37,16 +37,17 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows)
             throw new ArgumentException("The global batch has no usable pair.", nameof(counts));
 
         var texts_DN = texts_ND.t();
-        var scaledImages_bD = images_bD * scale;
         var rowSums_b = empty([local], float32, images_bD.device);
         var columnSums_N = full([total], double.NegativeInfinity, float32, images_bD.device);
 
         // One tile that holds all rows is kept for the second pass.
-        torch.Tensor? onlyTile = local <= tileRows && local > 0 ? scaledImages_bD.mm(texts_DN) : null;
+        torch.Tensor? onlyTile = local <= tileRows && local > 0 ? (images_bD * scale).mm(texts_DN) : null;
+        var diagonals = zeros([], float64, images_bD.device);
         foreach (var (start, rows) in Tiles(local))
         {
             using var tileScope = NewDisposeScope();
-            var logits_RN = onlyTile ?? scaledImages_bD.narrow(0, start, rows).mm(texts_DN);
+            var logits_RN = onlyTile ?? (images_bD.narrow(0, start, rows) * scale).mm(texts_DN);
+            diagonals.add_(logits_RN.narrow(1, first + start, rows).diagonal().to(float64).sum());
             rowSums_b.narrow(0, start, rows).copy_(logits_RN.logsumexp(1));
             columnSums_N.copy_(logaddexp(columnSums_N, logits_RN.logsumexp(0)));
         }
@@ -54,31 +55,31 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows)
         if (group.WorldSize > 1)
             columnSums_N = stack(group.AllGather(columnSums_N), 0).logsumexp(0);
 
-        var diagonal_b = (scaledImages_bD * texts_ND.narrow(0, first, local)).sum(1);
-        var localLoss = (rowSums_b + columnSums_N.narrow(0, first, local) - (diagonal_b * 2)).to(float64).sum() / (2.0 * total);
+        var localLoss = ((rowSums_b + columnSums_N.narrow(0, first, local)).to(float64).sum() - (diagonals * 2)) / (2.0 * total);
         group.AllReduceSum(localLoss);
 
         var imageGradient_bD = empty_like(images_bD).MoveToOuterDisposeScope();
         var allTextGradient_ND = zeros_like(texts_ND);
+        var scaleGradient = zeros([], float64, images_bD.device);
         foreach (var (start, rows) in Tiles(local))
         {
             using var tileScope = NewDisposeScope();
-            var scaledImages_RD = scaledImages_bD.narrow(0, start, rows);
+            var scaledImages_RD = images_bD.narrow(0, start, rows) * scale;
             var logits_RN = onlyTile ?? scaledImages_RD.mm(texts_DN);
             var gradient_RN = (logits_RN - rowSums_b.narrow(0, start, rows).unsqueeze(1)).exp_();
             gradient_RN.add_(logits_RN.sub_(columnSums_N).exp_());
             gradient_RN.narrow(1, first + start, rows).diagonal().sub_(2);
             gradient_RN.mul_(0.5 / total);
-            imageGradient_bD.narrow(0, start, rows).copy_(gradient_RN.mm(texts_ND) * scale);
+            var imageGradient_RD = imageGradient_bD.narrow(0, start, rows);
+            imageGradient_RD.copy_(gradient_RN.mm(texts_ND) * scale);
+            // Logits are linear in the images, so that Σⱼ sᵢⱼ·∂L/∂sᵢⱼ, what row i adds to ∂L/∂(log scale), is ⟨imageᵢ, ∂L/∂imageᵢ⟩.
+            scaleGradient.add_((images_bD.narrow(0, start, rows) * imageGradient_RD).to(float64).sum());
             allTextGradient_ND.addmm_(gradient_RN.t(), scaledImages_RD);
         }
 
         group.AllReduceSum(allTextGradient_ND);
-        var textGradient_bD = allTextGradient_ND.narrow(0, first, local).clone().MoveToOuterDisposeScope();
-
-        // Logits are linear in the images, so that Σⱼ sᵢⱼ·∂L/∂sᵢⱼ, what row i adds to ∂L/∂(log scale), is ⟨imageᵢ, ∂L/∂imageᵢ⟩.
-        var scaleGradient = (images_bD * imageGradient_bD).to(float64).sum().item<double>();
-        return new ContrastiveLossResult(localLoss.item<double>(), imageGradient_bD, textGradient_bD, scaleGradient);
+        var textGradient_bD = (local == total ? allTextGradient_ND : allTextGradient_ND.narrow(0, first, local).clone()).MoveToOuterDisposeScope();
+        return new ContrastiveLossResult(localLoss.item<double>(), imageGradient_bD, textGradient_bD, scaleGradient.item<double>());
     }
 
     private IEnumerable<(long Start, long Rows)> Tiles(long rows)
