@@ -20,6 +20,7 @@ public static class RunMachine
             RunMessage.Beat beat => Training.Beat(turn, beat.Heartbeat),
             RunMessage.Report report => Training.Report(turn, report.Outcome),
             RunMessage.Checkpointed written => Training.Checkpointed(turn, written.Checkpoint),
+            RunMessage.CheckpointFound found => Training.CheckpointFound(turn, found.Checkpoint),
             RunMessage.WorkerExited exited => Departure.Exited(turn, exited),
             RunMessage.StopRequested stop => Training.Stop(turn, stop),
             RunMessage.CheckpointRequested => Training.RequestCheckpoint(turn),

@@ -8,6 +8,7 @@ namespace ClipTrain.Coordinator.Core;
 [JsonDerivedType(typeof(Beat), "heartbeat")]
 [JsonDerivedType(typeof(Report), "report")]
 [JsonDerivedType(typeof(Checkpointed), "checkpoint-written")]
+[JsonDerivedType(typeof(CheckpointFound), "checkpoint-found")]
 [JsonDerivedType(typeof(WorkerExited), "worker-exited")]
 [JsonDerivedType(typeof(StopRequested), "stop-requested")]
 [JsonDerivedType(typeof(CheckpointRequested), "checkpoint-requested")]
@@ -26,6 +27,9 @@ public abstract record RunMessage
     public sealed record Report(WorkerReport Outcome) : RunMessage;
 
     public sealed record Checkpointed(CheckpointWritten Checkpoint) : RunMessage;
+
+    /// <summary>A checkpoint of this run is whole on disk; who wrote it may have died before telling.</summary>
+    public sealed record CheckpointFound(CheckpointMark Checkpoint) : RunMessage;
 
     /// <summary>A worker's process has ended. A signal n shows as exit code 128 + n.</summary>
     public sealed record WorkerExited(string WorkerId, int ExitCode, IReadOnlyList<string> LastLines) : RunMessage;

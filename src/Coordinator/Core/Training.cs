@@ -47,6 +47,18 @@ internal static class Training
         };
     }
 
+    /// <summary>A step that nobody has told of yet may be one that the others have not gone through: it does not count.</summary>
+    public static RunReply CheckpointFound(Turn turn, CheckpointMark found)
+    {
+        var state = turn.State;
+        if (!state.HasEnded && found.Step > (state.LastCheckpoint?.Step ?? 0) && found.Step <= state.RecordedStep)
+        {
+            turn.Change(state with { LastCheckpoint = found });
+        }
+
+        return new RunReply.Accepted();
+    }
+
     public static RunReply Checkpointed(Turn turn, CheckpointWritten written)
     {
         var state = turn.State;

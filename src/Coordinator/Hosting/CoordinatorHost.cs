@@ -80,14 +80,15 @@ public sealed class CoordinatorHost : IAsyncDisposable
     /// <param name="ledger">Keeps generations and steps.</param>
     /// <param name="workers">Starts and ends processes of this machine; null when all workers run elsewhere.</param>
     /// <param name="files">Offered to workers on other machines, if any.</param>
-    public HostedRun AddRun(RunSpec spec, CheckpointMark? resumedFrom, IRunObserver observer, IRunJournal journal, IRunLedger ledger, IWorkerControl? workers, RunFilesOffer? files = null) =>
-        OpenRun(RunState.Create(spec, resumedFrom, _time.GetUtcNow()), observer, journal, ledger, workers, files);
+    /// <param name="findCheckpoint">The newest checkpoint that this run has written, told of or not.</param>
+    public HostedRun AddRun(RunSpec spec, CheckpointMark? resumedFrom, IRunObserver observer, IRunJournal journal, IRunLedger ledger, IWorkerControl? workers, RunFilesOffer? files = null, Func<CheckpointMark?>? findCheckpoint = null) =>
+        OpenRun(RunState.Create(spec, resumedFrom, _time.GetUtcNow()), observer, journal, ledger, workers, files, findCheckpoint);
 
     /// <summary>
     /// Takes a run up in a state that the journal of an earlier coordinator has kept: workers that still train go on, and
     /// send the steps that the ledger lacks. A new state will do as well.
     /// </summary>
-    public HostedRun OpenRun(RunState state, IRunObserver observer, IRunJournal journal, IRunLedger ledger, IWorkerControl? workers, RunFilesOffer? files = null)
+    public HostedRun OpenRun(RunState state, IRunObserver observer, IRunJournal journal, IRunLedger ledger, IWorkerControl? workers, RunFilesOffer? files = null, Func<CheckpointMark?>? findCheckpoint = null)
     {
         var name = state.Spec.RunId;
         if (_runs.ContainsKey(name))
@@ -95,7 +96,7 @@ public sealed class CoordinatorHost : IAsyncDisposable
             throw new ArgumentException($"Run {name} is hosted already.", nameof(state));
         }
 
-        return _runs[name] = new HostedRun(state, observer, journal, ledger, workers, files, _time, _logger);
+        return _runs[name] = new HostedRun(state, observer, journal, ledger, workers, files, findCheckpoint, _time, _logger);
     }
 
     public async ValueTask DisposeAsync()

@@ -19,6 +19,7 @@ public sealed class HostedRun : IAsyncDisposable
     private readonly IRunJournal _journal;
     private readonly RecordKeeper _records;
     private readonly IWorkerControl? _workers;
+    private readonly Func<CheckpointMark?>? _findCheckpoint;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
     private readonly SteadyClock _clock;
@@ -28,7 +29,7 @@ public sealed class HostedRun : IAsyncDisposable
     private long _lastMessage;
 
     /// <summary>Takes a run up in a state that a journal has kept, or that is new.</summary>
-    internal HostedRun(RunState state, IRunObserver observer, IRunJournal journal, IRunLedger ledger, IWorkerControl? workers, RunFilesOffer? files, TimeProvider time, ILogger logger)
+    internal HostedRun(RunState state, IRunObserver observer, IRunJournal journal, IRunLedger ledger, IWorkerControl? workers, RunFilesOffer? files, Func<CheckpointMark?>? findCheckpoint, TimeProvider time, ILogger logger)
     {
         _time = time;
         _clock = new SteadyClock(time);
@@ -37,6 +38,7 @@ public sealed class HostedRun : IAsyncDisposable
         Files = files;
         _journal = journal;
         _workers = workers;
+        _findCheckpoint = findCheckpoint;
         _logger = logger;
         _state = state;
 
@@ -138,14 +140,13 @@ public sealed class HostedRun : IAsyncDisposable
 
     private async Task<(RunReply Reply, Task<RunReply>? Later)> TakeTurnAsync(Entry entry)
     {
-        var result = RunMachine.Handle(State, entry.Message, _clock.Now);
-        Volatile.Write(ref _state, result.State);
-        Store.CloseAllBut(result.State.Phase == RunPhase.Running ? result.State.Generation : null);
-        foreach (var effect in result.Effects)
+        // The next generation may have to start from a checkpoint whose writer did not live to tell of it.
+        if ((State.Phase == RunPhase.Forming || entry.Message is RunMessage.WorkerExited) && _findCheckpoint?.Invoke() is { } found && found.Step > (State.LastCheckpoint?.Step ?? 0))
         {
-            await DoAsync(effect).ConfigureAwait(false);
+            await ApplyAsync(new RunMessage.CheckpointFound(found)).ConfigureAwait(false);
         }
 
+        var result = await ApplyAsync(entry.Message).ConfigureAwait(false);
         await _records.FlushAsync().ConfigureAwait(false);
         return result.Reply switch
         {
@@ -153,6 +154,19 @@ public sealed class HostedRun : IAsyncDisposable
             RunReply.Beaten beaten => (new RunReply.Beaten(beaten.Answer with { RecordedStep = _records.Safe(beaten.Answer.RecordedStep) }), null),
             var reply => (reply, null),
         };
+    }
+
+    private async Task<TurnResult> ApplyAsync(RunMessage message)
+    {
+        var result = RunMachine.Handle(State, message, _clock.Now);
+        Volatile.Write(ref _state, result.State);
+        Store.CloseAllBut(result.State.Phase == RunPhase.Running ? result.State.Generation : null);
+        foreach (var effect in result.Effects)
+        {
+            await DoAsync(effect).ConfigureAwait(false);
+        }
+
+        return result;
     }
 
     private Task<RunReply> Hold((string WorkerId, HeldCall Call) call)

@@ -23,6 +23,9 @@ public sealed record LocalRunOptions
     /// <summary>The checkpoint that the run starts from, if any.</summary>
     public CheckpointMark? ResumedFrom { get; init; }
 
+    /// <summary>The newest checkpoint that the run has written, told of or not.</summary>
+    public Func<CheckpointMark?>? FindCheckpoint { get; init; }
+
     public CoordinatorHostOptions Host { get; init; } = new();
 
     /// <summary>How long a worker may take to exit when its part is done, before it gets SIGTERM and then SIGKILL.</summary>
@@ -80,7 +83,7 @@ public sealed class LocalRun(LocalRunOptions options)
             exited => hosted!.SendAsync(exited),
             options.ExitGrace,
             options.Time);
-        hosted = host.AddRun(options.Spec, options.ResumedFrom, options.Observer, options.Journal, options.Ledger, workers);
+        hosted = host.AddRun(options.Spec, options.ResumedFrom, options.Observer, options.Journal, options.Ledger, workers, findCheckpoint: options.FindCheckpoint);
         Attach(hosted);
         for (var slot = 0; slot < options.Spec.LocalWorkers && !hosted.Outcome.IsCompleted; slot++)
         {

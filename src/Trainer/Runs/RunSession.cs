@@ -78,7 +78,7 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
         var spec = Spec(localWorkers: 0);
         var left = LeftBehind(spec);
         return RunAsync(left is null ? resumeStep ?? 0 : null, (records, signals) =>
-            new ServedRun(files, records).RunAsync(host, tokenFile, left ?? RunState.Create(spec, ResumedFrom(), TimeProvider.System.GetUtcNow()), signals));
+            new ServedRun(files, records, FindCheckpoint()).RunAsync(host, tokenFile, left ?? RunState.Create(spec, ResumedFrom(), TimeProvider.System.GetUtcNow()), signals));
     }
 
     /// <summary>
@@ -126,6 +126,7 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
         {
             Spec = Spec(localWorkers: options.Cluster.Workers),
             ResumedFrom = ResumedFrom(),
+            FindCheckpoint = FindCheckpoint(),
             Host = new CoordinatorHostOptions { Port = options.Cluster.Port },
             Journal = new FileRunJournal(files.Journal),
             Ledger = records.Ledger,
@@ -151,7 +152,16 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
         },
     };
 
-    private CheckpointMark? ResumedFrom() => resumeStep is { } step ? new CheckpointMark(step, _checkpoints.PathOf(step)) : null;
+    /// <summary>Checkpoints that were there before may lie beyond the step that the user chose to resume from.</summary>
+    private Func<CheckpointMark?> FindCheckpoint()
+    {
+        var before = _checkpoints.Steps().ToHashSet();
+        return () => _checkpoints.Steps().LastOrDefault(step => !before.Contains(step)) is var step && step > 0 ? Mark(step) : null;
+    }
+
+    private CheckpointMark Mark(long step) => new(step, _checkpoints.PathOf(step));
+
+    private CheckpointMark? ResumedFrom() => resumeStep is { } step ? Mark(step) : null;
 
     private WorkerLaunch Launch()
     {

@@ -5,7 +5,10 @@ using ClipTrain.Coordinator.Hosting;
 namespace ClipTrain.Trainer.Runs;
 
 /// <summary>Hosts a run for workers that come by themselves. After a crash of the coordinator it goes on from the journal.</summary>
-public sealed class ServedRun(RunFiles files, RunRecords records)
+/// <param name="files">The run's files.</param>
+/// <param name="records">Where it is written down.</param>
+/// <param name="findCheckpoint">The newest checkpoint that the run has written.</param>
+public sealed class ServedRun(RunFiles files, RunRecords records, Func<CheckpointMark?> findCheckpoint)
 {
     private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(30), Silence = TimeSpan.FromSeconds(3), Pause = TimeSpan.FromMilliseconds(200);
 
@@ -21,7 +24,7 @@ public sealed class ServedRun(RunFiles files, RunRecords records)
         await using var host = await CoordinatorHost.StartAsync(hosting, TimeProvider.System, records.Loggers);
         var journal = new FileRunJournal(files.Journal);
         var offer = new RunFilesOffer(await File.ReadAllBytesAsync(files.Config), await File.ReadAllBytesAsync(files.Manifest));
-        var run = host.OpenRun(state, records.Observer, journal, records.Ledger, workers: null, offer);
+        var run = host.OpenRun(state, records.Observer, journal, records.Ledger, workers: null, offer, findCheckpoint);
         records.Log.Information("Workers join with: cliptrain worker --coordinator {Address:l} --token-file {File:l}", Reachable(host.Address, hosting.Address), tokenFile ?? "FILE");
 
         var stops = 0;

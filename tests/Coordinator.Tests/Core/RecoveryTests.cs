@@ -297,4 +297,22 @@ public sealed class RecoveryTests
         run.Join(1, 5, 1, "reset");
         Assert.Equal(Directive.Checkpoint, run.DirectiveOf(0, 5));
     }
+
+    [Theory]
+    [InlineData(6, 6)]
+    [InlineData(9, 4)]
+    public void A_checkpoint_whose_writer_died_before_telling_counts_when_its_step_is_recorded(long found, long expected)
+    {
+        var run = new RunScript(2).Form();
+        run.Written(0, 4);
+        run.Beat(0, 8, records: RunScript.Records(1, 8));
+        run.Exit(0, 137);
+        run.Send(new RunMessage.CheckpointFound(new CheckpointMark(found, $"checkpoints/step-{found}")));
+        run.Exit(1, 137);
+        run.Renew(0);
+        run.Renew(1);
+        run.Join(0);
+        run.Join(1);
+        Assert.Equal((expected, expected), (run.PlaceOf(0).StartStep, run.PlaceOf(1).Checkpoint!.Step));
+    }
 }

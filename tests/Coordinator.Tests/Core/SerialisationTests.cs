@@ -15,6 +15,7 @@ public sealed class SerialisationTests
         new RunMessage.Beat(new Heartbeat("worker-0", "a", 1, 7, [Record], ["careful"])),
         new RunMessage.Report(new WorkerReport("worker-0", "a", 1, WorkerOutcome.Failed, 7, null, 4)),
         new RunMessage.Checkpointed(new CheckpointWritten("worker-0", 7, "d")),
+        new RunMessage.CheckpointFound(new CheckpointMark(7, "d")),
         new RunMessage.WorkerExited("worker-0", 137, ["a", "b"]),
         new RunMessage.StopRequested("Ctrl-C", true),
         new RunMessage.CheckpointRequested(),
