@@ -8,10 +8,13 @@ namespace ClipTrain.DataPipeline.Selection;
 /// </summary>
 public sealed class NearHashes
 {
-    /// <summary>Hashes that differ in so many bits or fewer are near.</summary>
-    public const int Radius = 3;
+    /// <summary>
+    /// Hashes that differ in so many bits or fewer are near. Half of a <see cref="PerceptualHash"/>'s bits are set, so
+    /// distances are even; those of one picture in two sizes and qualities are mostly 0 to 4, of two pictures about 32.
+    /// </summary>
+    public const int Radius = 4;
 
-    private const int Bands = Radius + 1, BandBits = 64 / Bands;
+    private const int Bands = Radius + 1;
 
     private readonly Dictionary<ulong, List<ulong>>[] _buckets = [.. Enumerable.Range(0, Bands).Select(_ => new Dictionary<ulong, List<ulong>>())];
 
@@ -34,5 +37,9 @@ public sealed class NearHashes
         return true;
     }
 
-    private static ulong Band(ulong hash, int band) => (hash >> (band * BandBits)) & ((1UL << BandBits) - 1);
+    private static ulong Band(ulong hash, int band)
+    {
+        int first = band * 64 / Bands, end = (band + 1) * 64 / Bands;
+        return (hash >> first) & ((1UL << (end - first)) - 1);
+    }
 }

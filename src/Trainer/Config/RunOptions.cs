@@ -126,7 +126,7 @@ public sealed record DataOptions
     [Description("SQL condition over the corpus' columns; rows for which it holds are used, as in `clip_score > 0.28 and width >= 200`.")]
     public string? Filter { get; init; }
 
-    [Description("Of several rows with the same image only the first is used: same in every byte of its file (exact), or to the eye (perceptual: 64-bit pHash, at most 3 bits differ). Reads every image once, when the run begins.")]
+    [Description("Of several rows with the same image only the first is used: same in every byte of its file (exact), or to the eye (perceptual: 64-bit pHash, at most 4 bits differ). Reads every image once, when the run begins.")]
     public Deduplication Deduplicate { get; init; } = Deduplication.None;
 
     [Description("Balanced sampling over the queries that captions hold.")]
