@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
 
 namespace ClipTrain.EndToEnd.Tests;
@@ -40,6 +42,21 @@ public sealed partial class SelectionTests : IDisposable
     }
 
     [Fact]
+    public async Task A_worker_that_joins_takes_the_selection_from_the_coordinator()
+    {
+        Train("local", "data.subset=0.5", "cluster.workers=1");
+        var url = new UriBuilder("http", "127.0.0.1", FreePort()).Uri;
+        using var coordinator = ProgramRun.Start(
+            _corpus.Folder, "coordinator", _corpus.RunFile, "--listen", url.Authority, "--token", "secret",
+            "--set", "name=served", "--set", "evaluation={}", "--set", "data.subset=0.5", "--set", "cluster.workers=1");
+        await coordinator.Printed("--coordinator");
+        using var worker = ProgramRun.Start(_corpus.Folder, "worker", "--coordinator", url.ToString(), "--token", "secret", "--cores", "1");
+
+        Assert.True(coordinator.WaitForExit() == 0, coordinator.Output + worker.Output);
+        Assert.Equal(_corpus.Model("local", 12), _corpus.Model("served", 12));
+    }
+
+    [Fact]
     public void A_condition_that_cannot_be_used_is_told_before_training()
     {
         AssertFails("data.filter=clip_score > 0.28", "clip_score", "label (VARCHAR)");
@@ -63,6 +80,13 @@ public sealed partial class SelectionTests : IDisposable
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "train", _corpus.RunFile, "--set", set);
         Assert.True(exit is 4, output);
         Assert.All(texts, text => Assert.Contains(text, output, StringComparison.Ordinal));
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     [GeneratedRegex(@"train\.parquet:(?<row>\d+)", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
