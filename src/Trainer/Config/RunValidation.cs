@@ -18,6 +18,7 @@ internal static class RunValidation
         rules.Add(["name"], () => NameError(run.Name));
         rules.Add(["data.train"], () => run.Data.Train.Count == 0 ? "names no files" : null);
         rules.Add(["data.merges"], () => run.Data.Merges.Length == 0 ? "must be 'openai' or a path" : null);
+        rules.Add(["data.caption_column"], () => run.Data.CaptionColumn?.Contains("", StringComparer.Ordinal) == true ? "names no column" : null);
         rules.Add(["data.caption_weights", "data.caption_mode", "data.caption_column"], () => CaptionWeightsError(run.Data));
         rules.Add(["data.crop.max_scale", "data.crop.min_scale"], () => Ordered("min_scale", run.Data.Crop.MinScale, run.Data.Crop.MaxScale));
         rules.Add(["data.crop.max_ratio", "data.crop.min_ratio"], () => Ordered("min_ratio", run.Data.Crop.MinRatio, run.Data.Crop.MaxRatio));
