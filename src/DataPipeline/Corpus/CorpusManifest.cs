@@ -2,26 +2,33 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using ClipTrain.DataPipeline.Corpus.DuckDb;
 using ClipTrain.DataPipeline.Corpus.Parquet;
+using ClipTrain.DataPipeline.Selection;
 
 namespace ClipTrain.DataPipeline.Corpus;
 
 /// <summary>
-/// A corpus: its files in order, and where image and caption are found in them. Samples are numbered through all files;
-/// the number depends on the files' order only, so it is the same on every worker.
+/// A corpus: its files in order, where image and caption are found in them, and which rows are samples. Samples are
+/// numbered through all files; the number depends on files and selection only, so it is the same on every worker.
 /// </summary>
 public sealed class CorpusManifest
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
 
     private readonly ReadGroup[] _groups;
+    private readonly RowMask? _selected;
 
     [JsonConstructor]
-    internal CorpusManifest(IReadOnlyList<CorpusFile> files, IReadOnlyList<CorpusColumn> columns, CorpusSource image, CorpusSource? caption, string hash)
+    internal CorpusManifest(
+        IReadOnlyList<CorpusFile> files, IReadOnlyList<CorpusColumn> columns, CorpusSource image, CorpusSource? caption, string filesHash,
+        IReadOnlyList<CorpusSource>? captionChoices = null, CorpusSelection? selection = null)
     {
-        (Files, Columns, Image, Caption, Hash) = (files, columns, image, caption, hash);
-        _groups = ReadGroup.Cut(files);
-        SampleCount = files.Sum(f => f.Rows);
-        GroupRows = Array.ConvertAll(_groups, g => g.Rows);
+        (Files, Columns, Image, Caption, FilesHash, CaptionChoices, Selection) = (files, columns, image, caption, filesHash, captionChoices ?? [], selection);
+        RowCount = files.Sum(f => f.Rows);
+        _selected = selection?.Unpack(RowCount);
+        Hash = _selected?.HashWith(filesHash) ?? filesHash;
+        _groups = ReadGroup.Cut(files, _selected);
+        SampleCount = _groups.Sum(g => (long)g.Samples);
+        GroupRows = Array.ConvertAll(_groups, g => g.Samples);
     }
 
     /// <summary>The files, in the order of their full paths.</summary>
@@ -36,17 +43,31 @@ public sealed class CorpusManifest
     /// <summary>Where the caption is; null if the corpus was opened without.</summary>
     public CorpusSource? Caption { get; }
 
+    /// <summary>All captions of a pair, a list of texts a column, for one to be chosen in each epoch; empty where <see cref="Caption"/> is it.</summary>
+    public IReadOnlyList<CorpusSource> CaptionChoices { get; }
+
+    /// <summary>The rows that are samples; null for all.</summary>
+    public CorpusSelection? Selection { get; }
+
     /// <summary>
-    /// SHA-256 (hexadecimal) of what the samples and their order depend on: the chosen columns, and each file's name without
-    /// folder, size, row count and Parquet metadata. A resumed run compares it to refuse a changed corpus.
+    /// SHA-256 (hexadecimal) of the chosen columns, and of each file's name without folder, size, row count and Parquet
+    /// metadata. A resumed run and a worker compare it to refuse another corpus.
     /// </summary>
+    public string FilesHash { get; }
+
+    /// <summary>SHA-256 (hexadecimal) of what the samples and their order depend on: the files and which rows are selected.</summary>
+    [JsonIgnore]
     public string Hash { get; }
 
     /// <summary>Rows in all files.</summary>
     [JsonIgnore]
+    public long RowCount { get; }
+
+    /// <summary>Rows that are samples.</summary>
+    [JsonIgnore]
     public long SampleCount { get; }
 
-    /// <summary>Rows of each group that is read and shuffled as a whole: the row groups, those of more than 2,048 rows cut in parts.</summary>
+    /// <summary>Samples of each group that is read and shuffled as a whole: the row groups, those of more than 2,048 rows cut in parts.</summary>
     [JsonIgnore]
     public IReadOnlyList<int> GroupRows { get; }
 
@@ -61,16 +82,24 @@ public sealed class CorpusManifest
     public static CorpusManifest Create(
         IReadOnlyList<string> pathsFoldersOrGlobs, string? imageColumn = null, string? captionColumn = null, bool captionRequired = true)
     {
+        return Create(pathsFoldersOrGlobs, new CorpusColumns { Image = imageColumn, Captions = captionColumn is null ? [] : [captionColumn], CaptionRequired = captionRequired });
+    }
+
+    /// <inheritdoc cref="Create(IReadOnlyList{string}, string?, string?, bool)"/>
+    /// <param name="columns">The columns that are used.</param>
+    public static CorpusManifest Create(IReadOnlyList<string> pathsFoldersOrGlobs, CorpusColumns columns)
+    {
         using var connection = new DuckDbConnection();
-        return new ManifestBuilder(imageColumn, captionColumn, captionRequired)
+        return new ManifestBuilder(columns)
             .Build(CorpusPaths.Expand(connection, pathsFoldersOrGlobs).Select(path => ParquetInspector.Describe(connection, path)));
     }
 
     /// <summary>The file and the row in it (from 0) of a sample.</summary>
     public (string File, long Row) Locate(long index)
     {
-        var group = _groups[GroupOf(index)];
-        return (Files[group.File].Path, group.FirstRow + index - group.FirstIndex);
+        var (number, row) = Place(index);
+        var group = _groups[number];
+        return (Files[group.File].Path, group.FirstRow + row);
     }
 
     /// <summary>A sample's name in reports, <c>file:row</c>.</summary>
@@ -80,10 +109,13 @@ public sealed class CorpusManifest
         return $"{file}:{row}";
     }
 
-    /// <summary>What makes another manifest another corpus than this one, in words; null when both are of the same.</summary>
+    /// <summary>The corpus of these files with the samples that another manifest of the same files selects.</summary>
+    public CorpusManifest With(CorpusSelection? selection) => new(Files, Columns, Image, Caption, FilesHash, CaptionChoices, selection);
+
+    /// <summary>What makes the files of another manifest others than those of this one, in words; null when both are of the same.</summary>
     public string? DifferenceTo(CorpusManifest other)
     {
-        if (Hash == other.Hash)
+        if (FilesHash == other.FilesHash)
             return null;
         foreach (var (mine, its) in Files.Zip(other.Files))
         {
@@ -118,11 +150,23 @@ public sealed class CorpusManifest
         {
             return JsonSerializer.Deserialize<CorpusManifest>(json, Json) ?? throw new JsonException("it is null");
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidDataException)
         {
             throw new CorpusException($"not a corpus manifest: {e.Message}", e);
         }
     }
+
+    /// <summary>The group that a sample lies in, and its row in that group.</summary>
+    internal (int Group, int Row) Place(long index)
+    {
+        var number = GroupOf(index);
+        var group = _groups[number];
+        var nth = (int)(index - group.FirstIndex);
+        return (number, _selected is null ? nth : (int)(_selected.Find(group.FirstCorpusRow, nth) - group.FirstCorpusRow));
+    }
+
+    /// <summary>Whether a row, counted through all files, is a sample.</summary>
+    internal bool IsSelected(long corpusRow) => _selected?[corpusRow] ?? true;
 
     internal int GroupOf(long index)
     {

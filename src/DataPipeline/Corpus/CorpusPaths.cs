@@ -2,14 +2,15 @@ using ClipTrain.DataPipeline.Corpus.DuckDb;
 
 namespace ClipTrain.DataPipeline.Corpus;
 
-/// <summary>Turns what a user names (files, folders, globs) into the ordered list of a corpus's files.</summary>
+/// <summary>Turns what a user names (files, folders, globs, lists of these) into the ordered list of a corpus's files.</summary>
 internal static class CorpusPaths
 {
     /// <summary>
     /// Full paths, each once, in ordinal order, so that the order depends on the names alone. A folder stands for the
-    /// .parquet files directly in it; globs know <c>*</c>, <c>?</c>, <c>[…]</c> and <c>**</c>.
+    /// .parquet files directly in it; globs know <c>*</c>, <c>?</c>, <c>[…]</c> and <c>**</c>. A .txt or .json file lists
+    /// files, folders and globs, see <see cref="FileList"/>.
     /// </summary>
-    /// <exception cref="CorpusException">A file is missing, or a folder or glob gives no file.</exception>
+    /// <exception cref="CorpusException">A file is missing, or a folder, glob or list gives no file.</exception>
     public static IReadOnlyList<string> Expand(DuckDbConnection connection, IReadOnlyList<string> pathsFoldersOrGlobs)
     {
         if (pathsFoldersOrGlobs.Count == 0)
@@ -26,7 +27,7 @@ internal static class CorpusPaths
             throw new CorpusException("an empty path is named as corpus; give Parquet files, folders of them, or globs (data.train)");
         var path = Path.GetFullPath(entry);
         if (File.Exists(path))
-            return [path];
+            return FileList.IsList(path) ? FileList.Read(path).SelectMany(listed => Listed(connection, path, listed)) : [path];
         if (Directory.Exists(path))
         {
             var inFolder = Directory.GetFiles(path, "*.parquet");
@@ -39,6 +40,18 @@ internal static class CorpusPaths
             throw new CorpusException($"{path} does not exist; correct the path in data.train");
         var matches = Glob(connection, path);
         return matches.Count > 0 ? matches : throw new CorpusException($"no file matches {path}; correct the glob in data.train");
+    }
+
+    private static IEnumerable<string> Listed(DuckDbConnection connection, string list, string entry)
+    {
+        try
+        {
+            return FileList.IsList(entry) ? throw new CorpusException($"{entry} is a list itself; name it in data.train") : ExpandOne(connection, entry);
+        }
+        catch (CorpusException e)
+        {
+            throw new CorpusException($"{list}: {e.Message}", e);
+        }
     }
 
     private static List<string> Glob(DuckDbConnection connection, string pattern)

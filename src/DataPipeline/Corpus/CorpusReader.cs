@@ -19,11 +19,12 @@ public sealed class CorpusReader : IDisposable
         _manifest = manifest;
         _checked = new bool[manifest.Files.Count];
         var label = labelColumn is null ? null : ColumnResolver.Text(manifest.Columns, labelColumn, manifest.Files[0].Path);
-        _columns = $"{manifest.Image.Expression}, {manifest.Caption?.Expression ?? "NULL::VARCHAR"}, {label?.Expression ?? "NULL::VARCHAR"}";
+        _columns = string.Join(
+            ", ", [manifest.Image.Expression, manifest.Caption?.Expression ?? "NULL::VARCHAR", label?.Expression ?? "NULL::VARCHAR", .. manifest.CaptionChoices.Select(c => c.Expression)]);
         _connection = new DuckDbConnection();
     }
 
-    /// <summary>Reads one group of rows; the caller disposes it.</summary>
+    /// <summary>Reads one group of rows, those that are not selected too; the caller disposes it.</summary>
     /// <param name="groupIndex">Index into <see cref="CorpusManifest.GroupRows"/>.</param>
     /// <exception cref="CorpusException">The file is damaged, or is not what it was when the manifest was made.</exception>
     public RowGroup Read(int groupIndex) => Read(groupIndex, wanted: default);
@@ -49,7 +50,7 @@ public sealed class CorpusReader : IDisposable
     {
         var group = _manifest.Groups[groupIndex];
         var file = _manifest.Files[group.File];
-        var rows = new RowGroup(_pool, group.FirstIndex, group.Rows);
+        var rows = new RowGroup(_pool, group.Rows);
         try
         {
             CheckUnchanged(group.File);
@@ -83,20 +84,24 @@ public sealed class CorpusReader : IDisposable
             {
                 var row = (int)(result.Int64(0, i) - group.FirstRow);
                 if (wanted.IsEmpty || wanted[row])
-                    rows.Set(row, result.IsNull(1, i) ? default : result.Bytes(1, i), result.Text(2, i), result.Text(3, i));
+                    rows.Set(row, result.IsNull(1, i) ? default : result.Bytes(1, i), result.Text(2, i), Choices(result, i), result.Text(3, i));
             }
         }
 
         return read;
     }
 
+    private string?[][]? Choices(DuckDbResult result, int row) =>
+        _manifest.CaptionChoices.Count == 0 ? null : [.. _manifest.CaptionChoices.Select((_, i) => result.Texts(4 + i, row))];
+
     private IEnumerable<Sample> Samples(long start, long end)
     {
         for (var index = start; index < end;)
         {
-            using var group = Read(_manifest.GroupOf(index));
-            for (var row = (int)(index - group.FirstIndex); row < group.Rows && index < end; row++, index++)
-                yield return new Sample(index, group.Image(row).ToArray(), group.Caption(row), group.Label(row));
+            var number = _manifest.GroupOf(index);
+            using var group = Read(number);
+            for (; index < end && _manifest.Place(index) is var place && place.Group == number; index++)
+                yield return new Sample(index, group.Image(place.Row).ToArray(), group.Caption(place.Row), group.Label(place.Row));
         }
     }
 

@@ -6,11 +6,12 @@ using ClipTrain.DataPipeline.Corpus.Parquet;
 namespace ClipTrain.DataPipeline.Corpus;
 
 /// <summary>Puts the descriptions of files together to a manifest and checks that they fit each other. No I/O.</summary>
-internal sealed class ManifestBuilder(string? imageColumn, string? captionColumn, bool captionRequired)
+internal sealed class ManifestBuilder(CorpusColumns wanted)
 {
     private readonly List<CorpusFile> _files = [];
     private List<CorpusColumn> _columns = [];
     private CorpusSource? _image, _caption;
+    private IReadOnlyList<CorpusColumn> _captions = [];
 
     public CorpusManifest Build(IEnumerable<ParquetDescription> descriptions)
     {
@@ -29,7 +30,10 @@ internal sealed class ManifestBuilder(string? imageColumn, string? captionColumn
             throw new CorpusException($"the corpus has no rows ({_files.Count} files, the first is {_files[0].Path}); name files that hold samples");
         AppendText(hash, _image!.Expression);
         AppendText(hash, _caption?.Expression ?? "");
-        return new CorpusManifest(_files, _columns, _image, _caption, Convert.ToHexStringLower(hash.GetHashAndReset()));
+        CorpusSource[] choices = wanted.EveryCaption ? [.. _captions.Select(ColumnResolver.AllCaptions)] : [];
+        foreach (var choice in choices)
+            AppendText(hash, choice.Expression);
+        return new CorpusManifest(_files, _columns, _image, _caption, Convert.ToHexStringLower(hash.GetHashAndReset()), choices);
     }
 
     private void Add(ParquetDescription description)
@@ -38,15 +42,18 @@ internal sealed class ManifestBuilder(string? imageColumn, string? captionColumn
         if (_files.Count == 0)
         {
             _columns = [.. description.Columns];
-            _image = ColumnResolver.Image(description.Columns, imageColumn, path);
-            if (captionRequired || captionColumn is not null || ColumnResolver.HasCaption(description.Columns))
-                _caption = ColumnResolver.Caption(description.Columns, captionColumn, path);
+            _image = ColumnResolver.Image(description.Columns, wanted.Image, path);
+            if (wanted.CaptionRequired || wanted.Captions.Count > 0 || ColumnResolver.HasCaption(description.Columns))
+            {
+                _captions = ColumnResolver.Captions(description.Columns, wanted.Captions, path);
+                _caption = ColumnResolver.FirstCaption(_captions);
+            }
         }
         else
         {
             RequireSame(_image!, description, columns => ColumnResolver.Image(columns, _image!.Name, path));
             if (_caption is not null)
-                RequireSame(_caption, description, columns => ColumnResolver.Caption(columns, _caption.Name, path));
+                RequireSame(_caption, description, columns => ColumnResolver.FirstCaption(ColumnResolver.Captions(columns, [.. _captions.Select(c => c.Name)], path)));
             _columns.RemoveAll(c => !description.Columns.Any(other => other.Name.Equals(c.Name, StringComparison.Ordinal)));
         }
 

@@ -1,3 +1,5 @@
+using ClipTrain.DataPipeline.Selection;
+
 namespace ClipTrain.DataPipeline.Corpus;
 
 /// <summary>
@@ -5,19 +7,23 @@ namespace ClipTrain.DataPipeline.Corpus;
 /// </summary>
 /// <param name="File">Index of the file in the manifest.</param>
 /// <param name="FirstRow">First row within the file.</param>
-/// <param name="FirstIndex">First sample index within the corpus.</param>
+/// <param name="FirstCorpusRow">The same row counted through all files.</param>
 /// <param name="Rows">Number of rows.</param>
-internal readonly record struct ReadGroup(int File, long FirstRow, long FirstIndex, int Rows)
+/// <param name="FirstIndex">First sample index within the corpus.</param>
+/// <param name="Samples">Number of rows that are selected.</param>
+internal readonly record struct ReadGroup(int File, long FirstRow, long FirstCorpusRow, int Rows, long FirstIndex, int Samples)
 {
     /// <summary>
     /// A row group with more rows is read in parts. DuckDB's own smallest row group; larger ones cost memory and random access.
     /// </summary>
     public const int MaxRows = 2048;
 
-    public static ReadGroup[] Cut(IReadOnlyList<CorpusFile> files)
+    /// <param name="files">The corpus' files.</param>
+    /// <param name="selected">The rows that are samples; null for all.</param>
+    public static ReadGroup[] Cut(IReadOnlyList<CorpusFile> files, RowMask? selected)
     {
         var groups = new List<ReadGroup>();
-        long index = 0;
+        long index = 0, corpusRow = 0;
         for (var file = 0; file < files.Count; file++)
         {
             long row = 0;
@@ -28,9 +34,11 @@ internal readonly record struct ReadGroup(int File, long FirstRow, long FirstInd
                 {
                     // Parts as equal as can be.
                     var count = (int)(((part + 1L) * rows / parts) - ((long)part * rows / parts));
-                    groups.Add(new ReadGroup(file, row, index, count));
+                    var samples = selected?.CountIn(corpusRow, count) ?? count;
+                    groups.Add(new ReadGroup(file, row, corpusRow, count, index, samples));
                     row += count;
-                    index += count;
+                    corpusRow += count;
+                    index += samples;
                 }
             }
         }

@@ -9,20 +9,19 @@ public sealed unsafe class RowGroup : IDisposable
     private readonly ByteArena _arena;
     private readonly (nint Address, int Length)[] _images;
     private readonly string?[] _captions;
+    private readonly string?[][]?[] _choices;
     private readonly string?[] _labels;
     private bool _disposed;
 
-    internal RowGroup(BlockPool pool, long firstIndex, int rows)
+    internal RowGroup(BlockPool pool, int rows)
     {
         _arena = new ByteArena(pool);
-        (FirstIndex, Rows) = (firstIndex, rows);
+        Rows = rows;
         _images = new (nint, int)[rows];
         _captions = new string?[rows];
+        _choices = new string?[rows][][];
         _labels = new string?[rows];
     }
-
-    /// <summary>Sample index of the first row.</summary>
-    public long FirstIndex { get; }
 
     /// <summary>Number of rows.</summary>
     public int Rows { get; }
@@ -38,13 +37,17 @@ public sealed unsafe class RowGroup : IDisposable
     /// <summary>The caption; null where the corpus has none.</summary>
     public string? Caption(int row) => _captions[row];
 
+    /// <summary>All captions, column by column; null where the manifest has no <see cref="CorpusManifest.CaptionChoices"/>.</summary>
+    public IReadOnlyList<IReadOnlyList<string?>>? CaptionChoices(int row) => _choices[row];
+
     /// <summary>The label; null where the corpus has none or no label column was named.</summary>
     public string? Label(int row) => _labels[row];
 
-    internal void Set(int row, ReadOnlySpan<byte> image, string? caption, string? label)
+    internal void Set(int row, ReadOnlySpan<byte> image, string? caption, string?[][]? choices, string? label)
     {
         _images[row] = image.IsEmpty ? default : (_arena.Append(image), image.Length);
         _captions[row] = caption;
+        _choices[row] = choices;
         _labels[row] = label;
     }
 

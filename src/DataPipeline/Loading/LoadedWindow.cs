@@ -20,9 +20,9 @@ internal sealed class LoadedWindow(StreamWindow window, CorpusManifest manifest)
     /// <summary>Plans to read the sample at a position.</summary>
     public void Want(long position)
     {
-        var (group, row) = Place(Sample(position).Index);
+        var (group, row) = manifest.Place(Sample(position).Index);
         if (!_wanted.TryGetValue(group, out var rows))
-            _wanted[group] = rows = new bool[manifest.GroupRows[group]];
+            _wanted[group] = rows = new bool[manifest.Groups[group].Rows];
         rows[row] = true;
         _remaining++;
     }
@@ -33,7 +33,7 @@ internal sealed class LoadedWindow(StreamWindow window, CorpusManifest manifest)
     public EncodedSample? Find(long position)
     {
         var sample = Sample(position);
-        var (group, row) = Place(sample.Index);
+        var (group, row) = manifest.Place(sample.Index);
         return _loaded.TryGetValue(group, out var rows) ? new EncodedSample(this, sample, rows, row) : null;
     }
 
@@ -48,12 +48,6 @@ internal sealed class LoadedWindow(StreamWindow window, CorpusManifest manifest)
     }
 
     private SampleRef Sample(long position) => new(window.Epoch, window.Samples[position - window.Start]);
-
-    private (int Group, int Row) Place(long index)
-    {
-        var group = manifest.GroupOf(index);
-        return (group, (int)(index - manifest.Groups[group].FirstIndex));
-    }
 }
 
 /// <summary>A sample that lies in memory, encoded, until it is released.</summary>
@@ -62,6 +56,8 @@ internal sealed record EncodedSample(LoadedWindow Window, SampleRef Sample, RowG
     public ReadOnlySpan<byte> Image => Rows.Image(Row);
 
     public string? Caption => Rows.Caption(Row);
+
+    public IReadOnlyList<IReadOnlyList<string?>>? CaptionChoices => Rows.CaptionChoices(Row);
 
     public string? Label => Rows.Label(Row);
 }

@@ -36,7 +36,7 @@ internal sealed class SequentialStream : ISampleStream
     {
         var number = _manifest.GroupOf(position);
         var group = _manifest.Groups[number];
-        var samples = new long[group.Rows];
+        var samples = new long[group.Samples];
         for (var row = 0; row < samples.Length; row++)
             samples[row] = group.FirstIndex + row;
         return new StreamWindow(Epoch: 0, group.FirstIndex, [number], samples);

@@ -23,6 +23,7 @@ public sealed class TrainingLoader : IDisposable
     private readonly ITokenizer _tokenizer;
     private readonly TrainingLoaderOptions _options;
     private readonly Action<BadSample>? _onBad;
+    private readonly CaptionChoice _choice;
     private readonly DecodePipeline _pipeline;
 
     /// <param name="manifest">The corpus.</param>
@@ -39,6 +40,9 @@ public sealed class TrainingLoader : IDisposable
             throw new ArgumentException($"the order is of {order.SampleCount} samples, the corpus has {manifest.SampleCount}", nameof(order));
         if (manifest.Caption is null)
             throw new CorpusException($"{manifest.Files[0].Path} has no caption column to train on; name it with data.caption_column");
+        if (options.CaptionMode != CaptionMode.First && manifest.CaptionChoices.Count == 0)
+            throw new ArgumentException("the manifest has no caption choices", nameof(manifest));
+        _choice = new CaptionChoice(options.CaptionMode, options.CaptionWeights, options.Seed);
         (_manifest, _tokenizer, _options, _onBad) = (manifest, tokenizer, options, onBad);
         _pipeline = new DecodePipeline(
             manifest, labelColumn: null, new TrainingStream(order, options), options.Threads, options.Prefetch, tokenizer.ContextLength, createTransform, Decode);
@@ -82,7 +86,8 @@ public sealed class TrainingLoader : IDisposable
 
     private Outcome Decode(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot)
     {
-        if (string.IsNullOrWhiteSpace(sample.Caption))
+        var caption = _options.CaptionMode == CaptionMode.First ? sample.Caption : _choice.Of(sample.CaptionChoices!, sample.Sample);
+        if (string.IsNullOrWhiteSpace(caption))
             return Outcome.Bad("the caption is empty");
         if (sample.Image.IsEmpty)
             return Outcome.Bad("there is no image");
@@ -96,7 +101,7 @@ public sealed class TrainingLoader : IDisposable
             return Outcome.Bad(e.Message);
         }
 
-        buffers.EndPosition(slot) = Encode(sample.Caption, sample.Sample, buffers.TokensOf(slot)).End;
+        buffers.EndPosition(slot) = Encode(caption, sample.Sample, buffers.TokensOf(slot)).End;
         return Outcome.Good;
     }
 

@@ -18,6 +18,12 @@ public sealed record TrainingLoaderOptions
     /// <summary>What of captions is used that are too long.</summary>
     public LongCaptions LongCaptions { get; init; }
 
+    /// <summary>Which of a pair's captions is used; other than the first needs a manifest with <see cref="Corpus.CorpusManifest.CaptionChoices"/>.</summary>
+    public CaptionMode CaptionMode { get; init; }
+
+    /// <summary>With <see cref="CaptionMode.Random"/>, a weight for each caption column; none weighs all alike.</summary>
+    public IReadOnlyList<double> CaptionWeights { get; init; } = [];
+
     /// <summary>Decoding threads.</summary>
     public int Threads { get; init; } = 1;
 

@@ -13,3 +13,7 @@ public sealed class MaximumAttribute(double value) : Attribute
 {
     public double Value { get; } = value;
 }
+
+/// <summary>Marks a list of texts that may be given as one text.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class OneOrMoreAttribute : Attribute;

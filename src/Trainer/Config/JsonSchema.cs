@@ -66,6 +66,12 @@ internal static class JsonSchema
         },
         OptionKind.Section => Reference(key.ValueType, definitions),
         OptionKind.SectionList => new JsonObject { ["type"] = "array", ["items"] = Reference(key.ValueType, definitions) },
+        OptionKind.TextList when key.OneOrMore => new JsonObject
+        {
+            ["type"] = new JsonArray("string", "array", "null"),
+            ["items"] = new JsonObject { ["type"] = "string" },
+        },
+        OptionKind.NumberList => new JsonObject { ["type"] = "array", ["items"] = new JsonObject { ["type"] = "number" } },
         OptionKind.TextList => new JsonObject { ["type"] = "array", ["items"] = new JsonObject { ["type"] = "string" } },
         OptionKind.Choice => new JsonObject { ["enum"] = new JsonArray([.. key.Choices.Select(choice => (JsonNode?)choice)]) },
         OptionKind.Flag => Scalar("boolean", key),

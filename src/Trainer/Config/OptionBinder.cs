@@ -91,14 +91,17 @@ internal sealed class OptionBinder(OptionSection root)
                 // A section whose keys are all commented out.
                 value = BindSection(OptionSection.Of(key.ValueType), new MappingNode(node.Position), path);
                 return true;
-            case (OptionKind.TextList or OptionKind.SectionList, SequenceNode sequence):
+            case (OptionKind.TextList or OptionKind.NumberList or OptionKind.SectionList, SequenceNode sequence):
                 return TryBindList(key, sequence, path, out value);
-            case (not (OptionKind.Section or OptionKind.TextList or OptionKind.SectionList), ScalarNode scalar):
+            case (OptionKind.TextList, ScalarNode one) when key.OneOrMore:
+                value = one.IsNull ? null : (IReadOnlyList<string>)[one.Value];
+                return true;
+            case (not (OptionKind.Section or OptionKind.TextList or OptionKind.NumberList or OptionKind.SectionList), ScalarNode scalar):
                 (value, var error) = ScalarReader.Read(scalar, key);
                 if (error is not null)
                     Report(node.Position, $"key '{path}' {error}");
                 return error is null;
-            case (OptionKind.TextList, ScalarNode { IsNull: false } scalar):
+            case (OptionKind.TextList or OptionKind.NumberList, ScalarNode { IsNull: false } scalar):
                 Report(node.Position, $"key '{path}' {ScalarReader.WrongType(key.Kind, node)}; write [{scalar.Value}]");
                 return false;
             default:
@@ -109,7 +112,8 @@ internal sealed class OptionBinder(OptionSection root)
 
     private bool TryBindList(OptionKey key, SequenceNode sequence, string path, out object? value)
     {
-        var item = key with { Kind = key.Kind == OptionKind.TextList ? OptionKind.Text : OptionKind.Section, Nullable = false };
+        var kind = key.Kind switch { OptionKind.TextList => OptionKind.Text, OptionKind.NumberList => OptionKind.Number, _ => OptionKind.Section };
+        var item = key with { Kind = kind, Nullable = false };
         var list = (IList)Activator.CreateInstance(typeof(List<>).MakeGenericType(key.ValueType))!;
         var whole = true;
         for (var i = 0; i < sequence.Items.Count; i++)
@@ -123,7 +127,7 @@ internal sealed class OptionBinder(OptionSection root)
             }
 
             // An item in error keeps its place, so that the others keep their indexes.
-            list.Add(element);
+            list.Add(element ?? (key.ValueType.IsValueType ? Activator.CreateInstance(key.ValueType) : null));
         }
 
         value = list;

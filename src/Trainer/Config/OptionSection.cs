@@ -15,6 +15,7 @@ internal enum OptionKind
     Number,
     Choice,
     TextList,
+    NumberList,
     Section,
     SectionList,
 }
@@ -34,6 +35,9 @@ internal sealed record OptionKey(
     double? Maximum,
     object? Default)
 {
+    /// <summary>Whether a list may be given as its only item.</summary>
+    public bool OneOrMore => Property.IsDefined(typeof(OneOrMoreAttribute));
+
     public bool IsSection => Kind is OptionKind.Section or OptionKind.SectionList;
 
     /// <summary>The spellings of a choice.</summary>
@@ -74,10 +78,10 @@ internal sealed class OptionSection
         var kind = (valueType, isList) switch
         {
             _ when valueType == typeof(string) => isList ? OptionKind.TextList : OptionKind.Text,
+            _ when valueType == typeof(double) => isList ? OptionKind.NumberList : OptionKind.Number,
             (_, true) => OptionKind.SectionList,
             _ when valueType == typeof(bool) => OptionKind.Flag,
             _ when valueType == typeof(int) || valueType == typeof(long) || valueType == typeof(ulong) => OptionKind.Integer,
-            _ when valueType == typeof(double) => OptionKind.Number,
             _ when valueType.IsEnum => OptionKind.Choice,
             _ => OptionKind.Section,
         };

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Selection;
 
 namespace ClipTrain.Trainer.Config;
 
@@ -107,14 +108,32 @@ public sealed record TextTowerOptions
 [Description("A Parquet corpus of images and captions.")]
 public sealed record DataOptions
 {
-    [Description("Parquet files, folders of them, or globs.")]
+    [Description("Parquet files, folders of them, globs, or lists of these: a .txt with one a line, or a .json with an array of texts.")]
     public required IReadOnlyList<string> Train { get; init; }
 
     [Description("Column with the image bytes, flat or a struct with a bytes field; found by its usual names when empty.")]
     public string? ImageColumn { get; init; }
 
-    [Description("Column with the caption; found by its usual names when empty.")]
-    public string? CaptionColumn { get; init; }
+    [Description("Column with the caption, text or a list of texts, or several in the order of their priority; found by its usual names when empty."), OneOrMore]
+    public IReadOnlyList<string>? CaptionColumn { get; init; }
+
+    [Description("Which of a pair's captions is used where there are several: the first that is not blank; one by chance, drawn anew in each epoch (random); or each in turn, one an epoch (all).")]
+    public CaptionMode CaptionMode { get; init; } = CaptionMode.First;
+
+    [Description("With data.caption_mode random, a positive weight for each of data.caption_column; all weigh alike when empty. The captions of one column share its weight.")]
+    public IReadOnlyList<double> CaptionWeights { get; init; } = [];
+
+    [Description("SQL condition over the corpus' columns; rows for which it holds are used, as in `clip_score > 0.28 and width >= 200`.")]
+    public string? Filter { get; init; }
+
+    [Description("Of several rows with the same image only the first is used: same in every byte of its file (exact), or to the eye (perceptual: 64-bit pHash, at most 4 bits differ). Reads every image once, when the run begins.")]
+    public Deduplication Deduplicate { get; init; } = Deduplication.None;
+
+    [Description("Balanced sampling over the queries that captions hold.")]
+    public BalanceOptions Balance { get; init; } = new();
+
+    [Description("Share of the rows that is used, drawn from the seed after all other rules; a smaller share lies in a larger one."), Minimum(0.000001), Maximum(1)]
+    public double Subset { get; init; } = 1;
 
     [Description("BPE vocabulary: `openai`, or the path of a merge list (text or gzip), of Hugging Face's tokenizer.json, or of a folder with vocab.json and merges.txt.")]
     public string Merges { get; init; } = "openai";
@@ -136,6 +155,16 @@ public sealed record DataOptions
 
     [Description("Random resized crop.")]
     public CropOptions Crop { get; init; } = new();
+}
+
+[Description("Balanced sampling over queries, as in MetaCLIP (arXiv 2309.16671): a pair is drawn for each query that its caption holds, with a probability that caps the pairs a query draws; pairs without a query go.")]
+public sealed record BalanceOptions
+{
+    [Description("File with a query a line, matched as whole words without regard to case; no balancing when empty.")]
+    public string? Queries { get; init; }
+
+    [Description("Pairs that a query draws at most, on average."), Minimum(1)]
+    public int Cap { get; init; } = 20_000;
 }
 
 [Description("The training augmentation: a random crop resized to the tower's size.")]

@@ -1,3 +1,5 @@
+using ClipTrain.DataPipeline.Loading;
+
 namespace ClipTrain.Trainer.Config;
 
 /// <summary>A rule that is broken, and the key at which to say so.</summary>
@@ -16,6 +18,8 @@ internal static class RunValidation
         rules.Add(["name"], () => NameError(run.Name));
         rules.Add(["data.train"], () => run.Data.Train.Count == 0 ? "names no files" : null);
         rules.Add(["data.merges"], () => run.Data.Merges.Length == 0 ? "must be 'openai' or a path" : null);
+        rules.Add(["data.caption_column"], () => run.Data.CaptionColumn?.Contains("", StringComparer.Ordinal) == true ? "names no column" : null);
+        rules.Add(["data.caption_weights", "data.caption_mode", "data.caption_column"], () => CaptionWeightsError(run.Data));
         rules.Add(["data.crop.max_scale", "data.crop.min_scale"], () => Ordered("min_scale", run.Data.Crop.MinScale, run.Data.Crop.MaxScale));
         rules.Add(["data.crop.max_ratio", "data.crop.min_ratio"], () => Ordered("min_ratio", run.Data.Crop.MinRatio, run.Data.Crop.MaxRatio));
         rules.Add(["training.steps", "training.epochs"], () => (run.Training.Steps, run.Training.Epochs) switch
@@ -81,6 +85,12 @@ internal static class RunValidation
         name.Length is 0 or > MaxNameLength || !char.IsLetterOrDigit(name[0]) || name.Any(c => !char.IsLetterOrDigit(c) && c is not ('-' or '_' or '.'))
             ? $"is '{name}' but must be letters, digits, '-', '_' and '.', beginning with a letter or digit, at most {MaxNameLength}"
             : null;
+
+    private static string? CaptionWeightsError(DataOptions data) => data.CaptionWeights.Count == 0 ? null
+        : data.CaptionMode != CaptionMode.Random ? "is only used with data.caption_mode random"
+        : data.CaptionWeights.Count != (data.CaptionColumn?.Count ?? 0) ? $"has {data.CaptionWeights.Count} weights for the {data.CaptionColumn?.Count ?? 0} columns of data.caption_column"
+        : data.CaptionWeights.Any(weight => weight <= 0) ? "must be positive"
+        : null;
 
     private static string? Ordered(string minimumKey, double minimum, double maximum) =>
         minimum <= maximum ? null : $"is {maximum}, less than {minimumKey}, {minimum}";

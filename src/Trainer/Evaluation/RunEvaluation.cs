@@ -1,6 +1,7 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Selection;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
@@ -68,7 +69,7 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, Evaluat
         using var guard = no_grad();
         var size = model.Options.Image.Size;
         using var loader = new SequentialLoader(
-            CorpusManifest.Create(data, captionRequired: labelColumn is null),
+            CorpusSelector.Select(CorpusManifest.Create(data, captionRequired: labelColumn is null), new SelectionOptions()),
             () => new ClipImageTransform(new ImageTransformOptions(size)),
             new SequentialLoaderOptions { Batch = options.Batch, Threads = Environment.ProcessorCount, LabelColumn = labelColumn, CaptionRequired = labelColumn is null },
             bad => log.Warning("{Sample}; left out of {Split}", bad.ToString(), name));

@@ -38,9 +38,6 @@ public static class RunPlan
         }
     }
 
-    /// <summary>The training corpus.</summary>
-    public static CorpusManifest Corpus(DataOptions data) => CorpusManifest.Create(data.Train, data.ImageColumn, data.CaptionColumn);
-
     /// <summary>The cores of this machine that each of the workers gets that `cliptrain train` starts on it.</summary>
     public static int CoresOfLocalWorker(ClusterOptions cluster) => Math.Max(1, Environment.ProcessorCount / cluster.Workers);
 

@@ -25,9 +25,9 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
             throw new UsageException($"{files.Directory} exists already. Continue it with `cliptrain resume {files.Directory}`, or begin another with --set name=NAME.");
 
         // Whatever is wrong with corpus, tokenizer or splits is told before anything is written.
-        var manifest = RunPlan.Corpus(options.Data);
         RunPlan.Tokenizer(options);
         RunEvaluation.CheckSplits(options.Evaluation);
+        var manifest = RunCorpus.Select(options, rule => AnsiConsole.MarkupLineInterpolated($"Selecting: {rule} …"));
         Directory.CreateDirectory(files.Directory);
         File.WriteAllText(files.Config, ConfigWriter.Write(options));
         manifest.Save(files.Manifest);
@@ -44,9 +44,8 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
         var steps = new CheckpointDirectory(files.Checkpoints).Steps();
         if (step is { } wanted && !steps.Contains(wanted))
             throw new CheckpointException($"{files.Checkpoints}: has no checkpoint of step {wanted}; there are: {string.Join(", ", steps)}.");
-        var manifest = RunPlan.Corpus(options.Data);
-        if (CorpusManifest.Load(files.Manifest).DifferenceTo(manifest) is { } difference)
-            throw new CorpusException($"The files of data.train have changed since {files.Manifest} was written: {difference}. Restore them, or begin a new run.");
+        var manifest = RunCorpus.Continue(
+            options.Data, CorpusManifest.Load(files.Manifest), difference => $"The files of data.train have changed since {files.Manifest} was written: {difference}. Restore them, or begin a new run.");
         return new RunSession(files, options, manifest, step ?? (steps is [.., var newest] ? newest : null));
     }
 
@@ -100,6 +99,8 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
         Directory.CreateDirectory(files.Directory);
         await using var log = LogSetup.Create(AnsiConsole.Console, files.Log);
         using var @lock = RunLock.Acquire(files.Lock, TimeProvider.System);
+        if (manifest.Selection is { } selection)
+            log.Information("{Rows} rows in the corpus, {Samples} selected. {Steps:l}.", manifest.RowCount, manifest.SampleCount, string.Join("; ", selection.Steps));
         var started = TimeProvider.System.GetTimestamp();
         RunOutcome outcome;
         var found = resumeStep is { } step ? _checkpoints.Unrecorded(step) : [];

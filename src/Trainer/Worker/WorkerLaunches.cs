@@ -58,9 +58,8 @@ public static class WorkerLaunches
         using (var client = new CoordinatorClient(connection, TimeProvider.System))
         {
             options = RunConfig.Parse($"{worker.Coordinator} config of {connection.RunId}", Encoding.UTF8.GetString(await client.ConfigAsync())).Options;
-            manifest = RunPlan.Corpus(options.Data);
-            if (CorpusManifest.Parse(await client.ManifestAsync()).DifferenceTo(manifest) is { } difference)
-                throw new CorpusException($"This machine's corpus is not the run's: {difference}. Give every worker the same files.");
+            manifest = RunCorpus.Continue(
+                options.Data, CorpusManifest.Parse(await client.ManifestAsync()), difference => $"This machine's corpus is not the run's: {difference}. Give every worker the same files.");
         }
 
         var device = worker.Device ?? (options.Cluster.Device == "cpu" ? "cpu"

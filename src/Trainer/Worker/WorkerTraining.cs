@@ -99,6 +99,8 @@ public sealed class WorkerTraining(
                 Threads = RunPlan.DecodeThreads(options.Data, options.Cluster, identity.Cores),
                 Prefetch = options.Data.Prefetch,
                 LongCaptions = options.Data.LongCaptions,
+                CaptionMode = options.Data.CaptionMode,
+                CaptionWeights = options.Data.CaptionWeights,
                 MaxBadShare = options.Data.MaxBadShare,
                 FirstStep = _state!.Step,
                 LastStep = total,

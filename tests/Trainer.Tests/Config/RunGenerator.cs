@@ -1,3 +1,5 @@
+using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Selection;
 using ClipTrain.Trainer.Config;
 using FsCheck;
 using FsCheck.Fluent;
@@ -71,7 +73,14 @@ internal static class RunGenerator
     private static readonly Gen<DataOptions> s_data =
         from train in s_text.NonEmptyListOf()
         from image in s_text.OrNull()
-        from caption in s_text.OrNull()
+        from captions in Gen.OneOf(Gen.Constant<List<string>?>(null), s_text.NonEmptyListOf().Select(list => (List<string>?)[.. list]))
+        from random in Gen.Elements(true, false)
+        from weight in s_positive
+        from filter in s_text.OrNull()
+        from queries in s_text.OrNull()
+        from cap in s_count
+        from duplicates in Gen.Elements(Deduplication.None, Deduplication.Exact, Deduplication.Perceptual)
+        from subset in s_share.Where(s => s > 0)
         from merges in s_text
         from threads in Gen.Choose(0, 64)
         from prefetch in s_count
@@ -84,7 +93,13 @@ internal static class RunGenerator
         {
             Train = [.. train],
             ImageColumn = image,
-            CaptionColumn = caption,
+            CaptionColumn = captions,
+            CaptionMode = random && captions is not null ? CaptionMode.Random : CaptionMode.All,
+            CaptionWeights = random && captions is not null ? [.. captions.Select(_ => weight)] : [],
+            Filter = filter,
+            Deduplicate = duplicates,
+            Balance = new BalanceOptions { Queries = queries, Cap = cap },
+            Subset = subset,
             Merges = merges,
             Threads = threads,
             Prefetch = prefetch,

@@ -40,6 +40,18 @@ public sealed class SetArgumentTests
     }
 
     [Theory]
+    [InlineData("data.caption_column=alt", "alt")]
+    [InlineData("data.caption_column='12'", "12")]
+    [InlineData("data.caption_column=[recap, alt]", "recap", "alt")]
+    public void Caption_columns_are_one_or_several(string set, params string[] columns)
+    {
+        using var file = new RunFile();
+
+        Assert.Equal(columns, file.Load(set).Data.CaptionColumn);
+        Assert.Null(file.Load("data.caption_column=").Data.CaptionColumn);
+    }
+
+    [Theory]
     [InlineData("data.train=[a, 'b,c', \"d\"]", "a", "b,c", "d")]
     [InlineData("data.train.0=x", "x")]
     [InlineData("data.train.1=x", "corpus", "x")]

@@ -53,6 +53,10 @@ internal sealed class DuckDbConnection : IDisposable
             throw new DuckDbException(error ?? "unknown DuckDB error");
     }
 
+    /// <summary>From now on no file but these can be opened, whatever a statement says.</summary>
+    public void OpenOnly(IEnumerable<string> paths) => Execute(
+        $"SET allowed_paths = [{string.Join(", ", paths.Select(Sql.Literal))}]; SET enable_external_access = false; SET lock_configuration = true;");
+
     /// <summary>Runs one statement and streams its rows. The parameters <c>?</c> are strings or 64-bit integers.</summary>
     public DuckDbResult Query(string sql, params ReadOnlySpan<object> parameters)
     {

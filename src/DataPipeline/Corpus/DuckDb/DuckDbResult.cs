@@ -36,30 +36,47 @@ internal sealed unsafe class DuckDbResult : IDisposable
         return Rows > 0;
     }
 
-    public bool IsNull(int column, int row)
-    {
-        var validity = NativeDuckDb.duckdb_vector_get_validity(Vector(column));
-        return validity != null && (validity[row >> 6] & (1UL << (row & 63))) == 0;
-    }
+    public bool IsNull(int column, int row) => IsNull(Vector(column), row);
 
     /// <summary>A BIGINT.</summary>
     public long Int64(int column, int row) => ((long*)NativeDuckDb.duckdb_vector_get_data(Vector(column)))[row];
 
     /// <summary>A BLOB, or a VARCHAR's UTF-8.</summary>
-    public ReadOnlySpan<byte> Bytes(int column, int row)
-    {
-        var value = (NativeDuckDb.StringValue*)NativeDuckDb.duckdb_vector_get_data(Vector(column)) + row;
-        var data = value->Length <= NativeDuckDb.StringValue.MaxInlined ? value->Inlined : value->Pointer;
-        return new ReadOnlySpan<byte>(data, checked((int)value->Length));
-    }
+    public ReadOnlySpan<byte> Bytes(int column, int row) => Bytes(Vector(column), row);
 
     /// <summary>A VARCHAR; null where it is NULL.</summary>
     public string? Text(int column, int row) => IsNull(column, row) ? null : Encoding.UTF8.GetString(Bytes(column, row));
+
+    /// <summary>A VARCHAR[]; empty where it is NULL.</summary>
+    public string?[] Texts(int column, int row)
+    {
+        if (IsNull(column, row))
+            return [];
+        var list = ((NativeDuckDb.ListEntry*)NativeDuckDb.duckdb_vector_get_data(Vector(column)))[row];
+        var items = NativeDuckDb.duckdb_list_vector_get_child(Vector(column));
+        var texts = new string?[list.Length];
+        for (var i = 0; i < texts.Length; i++)
+            texts[i] = IsNull(items, (long)list.Offset + i) ? null : Encoding.UTF8.GetString(Bytes(items, (long)list.Offset + i));
+        return texts;
+    }
 
     public void Dispose()
     {
         NativeDuckDb.duckdb_destroy_data_chunk(ref _chunk);
         NativeDuckDb.duckdb_destroy_result(ref _result);
+    }
+
+    private static bool IsNull(nint vector, long row)
+    {
+        var validity = NativeDuckDb.duckdb_vector_get_validity(vector);
+        return validity != null && (validity[row >> 6] & (1UL << (int)(row & 63))) == 0;
+    }
+
+    private static ReadOnlySpan<byte> Bytes(nint vector, long row)
+    {
+        var value = (NativeDuckDb.StringValue*)NativeDuckDb.duckdb_vector_get_data(vector) + row;
+        var data = value->Length <= NativeDuckDb.StringValue.MaxInlined ? value->Inlined : value->Pointer;
+        return new ReadOnlySpan<byte>(data, checked((int)value->Length));
     }
 
     private nint Vector(int column) => NativeDuckDb.duckdb_data_chunk_get_vector(_chunk, (ulong)column);

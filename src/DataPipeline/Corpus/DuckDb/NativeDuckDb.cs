@@ -32,6 +32,13 @@ internal static unsafe partial class NativeDuckDb
         public const int MaxInlined = 12;
     }
 
+    /// <summary><c>duckdb_list_entry</c>: where a row's items lie in the child vector.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct ListEntry
+    {
+        public ulong Offset, Length;
+    }
+
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int duckdb_open(string? path, out nint database);
 
@@ -88,4 +95,7 @@ internal static unsafe partial class NativeDuckDb
 
     [LibraryImport(Library)]
     public static partial ulong* duckdb_vector_get_validity(nint vector);
+
+    [LibraryImport(Library)]
+    public static partial nint duckdb_list_vector_get_child(nint vector);
 }

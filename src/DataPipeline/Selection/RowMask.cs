@@ -1,0 +1,88 @@
+using System.Numerics;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace ClipTrain.DataPipeline.Selection;
+
+/// <summary>A set of rows, counted through all files of a corpus: a bit a row.</summary>
+internal sealed class RowMask
+{
+    private const int WordBits = 64;
+
+    private readonly ulong[] _words;
+
+    /// <summary>All rows.</summary>
+    public RowMask(long rows)
+    {
+        Rows = rows;
+        _words = new ulong[(rows + WordBits - 1) / WordBits];
+        Array.Fill(_words, ulong.MaxValue);
+        if (rows % WordBits != 0)
+            _words[^1] = (1UL << (int)(rows % WordBits)) - 1;
+    }
+
+    /// <param name="rows">Rows of the corpus.</param>
+    /// <param name="words">Row r is bit r mod 64 of word r / 64; bits after the last row are 0.</param>
+    public RowMask(long rows, ulong[] words) => (Rows, _words) = (rows, words);
+
+    /// <summary>Rows of the corpus, in the set or not.</summary>
+    public long Rows { get; }
+
+    /// <summary>Rows in the set.</summary>
+    public long Count => _words.Sum(word => (long)BitOperations.PopCount(word));
+
+    public ReadOnlySpan<ulong> Words => _words;
+
+    public bool this[long row] => (_words[row / WordBits] >> (int)(row % WordBits) & 1) != 0;
+
+    public void Remove(long row) => _words[row / WordBits] &= ~(1UL << (int)(row % WordBits));
+
+    /// <summary>How many of the rows from <paramref name="first"/> on are in the set.</summary>
+    public int CountIn(long first, int rows)
+    {
+        var count = 0;
+        for (var row = first; row < first + rows;)
+        {
+            var word = WordFrom(row, out var next);
+            count += BitOperations.PopCount(next <= first + rows ? word : word & ((1UL << (int)(first + rows - row)) - 1));
+            row = next;
+        }
+
+        return count;
+    }
+
+    /// <summary>The row of the set that <paramref name="nth"/> others of it precede, counted from <paramref name="first"/> on.</summary>
+    public long Find(long first, int nth)
+    {
+        for (var row = first; ;)
+        {
+            var word = WordFrom(row, out var next);
+            var count = BitOperations.PopCount(word);
+            if (nth < count)
+            {
+                for (; nth > 0; nth--)
+                    word &= word - 1;
+                return row + BitOperations.TrailingZeroCount(word);
+            }
+
+            nth -= count;
+            row = next;
+        }
+    }
+
+    /// <summary>SHA-256 (hexadecimal) of a corpus' hash and the set.</summary>
+    public string HashWith(string filesHash)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.ASCII.GetBytes(filesHash));
+        hash.AppendData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(Words));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>The bits from a row to the end of its word, the row's own lowest; <paramref name="next"/> is the row after them.</summary>
+    private ulong WordFrom(long row, out long next)
+    {
+        next = (row / WordBits * WordBits) + WordBits;
+        return _words[row / WordBits] >> (int)(row % WordBits);
+    }
+}

@@ -1,0 +1,39 @@
+using System.Text.RegularExpressions;
+
+namespace ClipTrain.DataPipeline.Selection;
+
+/// <summary>Tells a single SQL expression from more than that.</summary>
+internal static partial class SqlCondition
+{
+    /// <summary>Why a text is no single condition, going on from the text; null when it may be one. The database checks the rest.</summary>
+    public static string? ErrorIn(string text)
+    {
+        var depth = 0;
+        var empty = true;
+        foreach (var token in Token().EnumerateMatches(text))
+        {
+            var part = text.AsSpan(token.Index, token.Length);
+            empty = false;
+            switch (part)
+            {
+                case ";" or "--" or "/*" or "$":
+                    return $"holds {part}; it must be one condition, as in clip_score > 0.28 and width >= 200";
+                case "(":
+                    depth++;
+                    break;
+                case ")" when --depth < 0:
+                    return "closes a parenthesis that it does not open";
+                case "'" or "\"":
+                    return $"opens a quotation with {part} that it does not close";
+                case var word when word.Equals("select", StringComparison.OrdinalIgnoreCase):
+                    return "holds a query: only conditions over the corpus' own columns are possible";
+            }
+        }
+
+        return empty ? "is empty" : depth > 0 ? "opens a parenthesis that it does not close" : null;
+    }
+
+    // Quotations and words whole.
+    [GeneratedRegex("""'(?:[^']|'')*'|"(?:[^"]|"")*"|\w+|--|/\*|\S""", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Token();
+}

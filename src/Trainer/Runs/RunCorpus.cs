@@ -1,0 +1,61 @@
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Selection;
+using ClipTrain.Trainer.Config;
+
+namespace ClipTrain.Trainer.Runs;
+
+/// <summary>The training corpus of a run. Its selection is made once, when the run begins; after that the manifest says what was selected.</summary>
+public static class RunCorpus
+{
+    /// <summary>The corpus of a run that begins.</summary>
+    /// <param name="options">The run's options.</param>
+    /// <param name="onRule">Gets the name of each rule of the selection before it is applied.</param>
+    /// <exception cref="CorpusException">The corpus cannot be used, or a rule leaves nothing of it.</exception>
+    /// <exception cref="UsageException">The list of queries cannot be read.</exception>
+    public static CorpusManifest Select(RunOptions options, Action<string>? onRule = null)
+    {
+        var data = options.Data;
+        var queries = data.Balance.Queries is { } path ? Queries(path) : [];
+        return CorpusSelector.Select(
+            Open(data),
+            new SelectionOptions
+            {
+                Filter = data.Filter,
+                Deduplicate = data.Deduplicate,
+                Queries = queries,
+                QueryCap = data.Balance.Cap,
+                Subset = data.Subset,
+                Seed = options.Seed,
+            },
+            onRule);
+    }
+
+    /// <summary>The corpus of a run that has begun, from the files that are here now and the selection that its manifest holds.</summary>
+    /// <param name="data">The run's options.</param>
+    /// <param name="begun">The manifest that the run began with.</param>
+    /// <param name="error">Makes an error of what differs.</param>
+    /// <exception cref="CorpusException">The files here are others.</exception>
+    public static CorpusManifest Continue(DataOptions data, CorpusManifest begun, Func<string, string> error)
+    {
+        var here = Open(data);
+        return begun.DifferenceTo(here) is { } difference ? throw new CorpusException(error(difference)) : here.With(begun.Selection);
+    }
+
+    private static CorpusManifest Open(DataOptions data) => CorpusManifest.Create(
+        data.Train,
+        new CorpusColumns { Image = data.ImageColumn, Captions = data.CaptionColumn ?? [], EveryCaption = data.CaptionMode != CaptionMode.First });
+
+    private static string[] Queries(string path)
+    {
+        try
+        {
+            string[] queries = [.. File.ReadLines(path).Where(line => !string.IsNullOrWhiteSpace(line)).Distinct(StringComparer.OrdinalIgnoreCase)];
+            return queries.Length > 0 ? queries : throw new UsageException($"{path} holds no query; write one a line, or leave data.balance.queries out.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"data.balance.queries: {e.Message}");
+        }
+    }
+}

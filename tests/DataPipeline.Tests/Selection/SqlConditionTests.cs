@@ -1,0 +1,28 @@
+using ClipTrain.DataPipeline.Selection;
+
+namespace ClipTrain.DataPipeline.Tests.Selection;
+
+public sealed class SqlConditionTests
+{
+    [Theory]
+    [InlineData("clip_score > 0.28 and width >= 200")]
+    [InlineData("(a or b) and not (c)")]
+    [InlineData("text like '%;)(--%' and \"odd ;( column\" is not null")]
+    [InlineData("text = 'it''s' or a - -1 > 2 or a / b * c < 3")]
+    [InlineData("selected and list_contains(tags, 'select')")]
+    public void A_condition_passes(string text) => Assert.Null(SqlCondition.ErrorIn(text));
+
+    [Theory]
+    [InlineData("", "is empty")]
+    [InlineData("  \n", "is empty")]
+    [InlineData("a > 1; drop table b", "holds ;")]
+    [InlineData("a > 1 -- and b", "holds --")]
+    [InlineData("a > 1 /* b */", "holds /*")]
+    [InlineData("a = $1", "holds $")]
+    [InlineData("(a > 1", "opens a parenthesis")]
+    [InlineData("a > 1) or (b", "closes a parenthesis")]
+    [InlineData("text = 'open", "opens a quotation")]
+    [InlineData("a > (Select max(a) from read_parquet('x'))", "holds a query")]
+    public void What_is_more_or_less_than_one_condition_is_refused(string text, string reason) =>
+        Assert.Contains(reason, SqlCondition.ErrorIn(text), StringComparison.Ordinal);
+}
