@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""JPEG to normalised tensor, 224 px, random resized crop of 0.9 to 1.0 of the area: ClipTrain beside Pillow + torchvision.
+"""JPEG to tensor, 224 px, random resized crop of 0.9 to 1.0 of the area: ClipTrain beside Pillow + torchvision.
 
-Both sides take turns on one thread, on the same files; medians of the passes, in images per CPU second.
+Both sides take turns on one thread, on the same files; medians of the passes, in images per CPU second. Where ClipTrain
+gives bytes, to be normalised on the device, so does the peer (PILToTensor).
 
     dotnet build -c Release bench/Images && bench/Images/compare.py [PASSES]
 """
@@ -24,11 +25,12 @@ PROGRAM = os.path.join(HERE, "bin", "Release", "net10.0", "bench-images.dll")
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)
 
-PEER = transforms.Compose([
-    transforms.RandomResizedCrop(224, scale=(0.9, 1.0), interpolation=transforms.InterpolationMode.BICUBIC),
-    transforms.ToTensor(),
-    transforms.Normalize((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
-])
+CROP = transforms.RandomResizedCrop(224, scale=(0.9, 1.0), interpolation=transforms.InterpolationMode.BICUBIC)
+NORMALIZE = transforms.Normalize((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+PEERS = {
+    "Fp32": transforms.Compose([CROP, transforms.ToTensor(), NORMALIZE]),
+    "UInt8": transforms.Compose([CROP, transforms.PILToTensor()]),
+}
 
 
 def photo(random, width, height):
@@ -54,33 +56,45 @@ def write_images(folder, side, count):
     return total / count
 
 
-def peer_pass(files):
+def peer_pass(files, peer):
     before = time.process_time()
     for data in files:
-        PEER(Image.open(io.BytesIO(data)).convert("RGB"))
+        peer(Image.open(io.BytesIO(data)).convert("RGB"))
     return time.process_time() - before
 
 
-def our_pass(process):
-    process.stdin.write("\n")
+def ask(process, what):
+    process.stdin.write(what + "\n")
     process.stdin.flush()
-    return float(process.stdout.readline())
+    return process.stdout.readline().strip()
 
 
-def compare(side, count):
+def our_pass(process, what):
+    return float(ask(process, what))
+
+
+def compare(side, count, kinds):
     with tempfile.TemporaryDirectory() as folder:
         bits = write_images(folder, side, count)
         files = [open(os.path.join(folder, name), "rb").read() for name in sorted(os.listdir(folder))]
         with subprocess.Popen(["dotnet", PROGRAM, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-            for _ in range(4):
-                our_pass(process)
-            peer_pass(files)
-            pairs = [(our_pass(process), peer_pass(files)) for _ in range(PASSES)]
+            for kind in kinds:
+                peer = PEERS[kind.split()[0]]
+                for _ in range(6):
+                    our_pass(process, kind)
+                peer_pass(files, peer)
+                pairs = [(our_pass(process, kind), peer_pass(files, peer)) for _ in range(PASSES)]
+                report(side, bits, kind, count, pairs)
+            for decode in sorted({kind.split()[1] for kind in kinds} - {"Exact"}):
+                print("%4d px, %s: mean, 99th percentile and largest difference from exact, of 255: %s" % (side, decode, ask(process, "Error " + decode)))
             process.stdin.close()
+
+
+def report(side, bits, kind, count, pairs):
     ours, peer = (statistics.median(count / p[i] for p in pairs) for i in (0, 1))
     ratio = statistics.median(p[1] / p[0] for p in pairs)
-    print("%4d px, %.1f bits a pixel: ClipTrain %5.0f, Pillow + torchvision %5.0f images per CPU second, ratio %.2f" % (side, bits, ours, peer, ratio))
+    print("%4d px, %.1f bits a pixel, %-11s: ClipTrain %5.0f, Pillow + torchvision %5.0f images per CPU second, ratio %.2f" % (side, bits, kind, ours, peer, ratio), flush=True)
 
 
-compare(400, 200)
-compare(800, 60)
+compare(400, 200, ["Fp32 Fast", "UInt8 Fast", "Fp32 Exact"])
+compare(1000, 40, ["Fp32 Fast", "Fp32 Scaled", "UInt8 Scaled", "Fp32 Exact"])

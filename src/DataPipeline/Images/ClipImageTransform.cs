@@ -5,73 +5,132 @@ using ClipTrain.DataPipeline.Ordering;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// Encoded image to model input, as open_clip prepares it: a random resized crop in training; the short side resized and
-/// the centre cut out in evaluation; bicubic, then normalised. Converted to RGB first, EXIF orientation ignored. For one
+/// Encoded image to model input, as open_clip prepares it: in training a random resized crop and what other augmentation
+/// the options name; in evaluation the short side resized and the centre cut out; bicubic, then normalised. For one
 /// thread at a time.
 /// </summary>
 public sealed unsafe class ClipImageTransform : IImageTransform
 {
+    /// <summary>What writers in whole blocks may write past a square.</summary>
+    private const int Slack = 64;
+
     private readonly ImageTransformOptions _options;
-    private readonly ChwNormalizer _normalizer;
-    private readonly ImageDecoder _decoder = new();
+    private readonly ChwWriter _writer;
+    private readonly ImageDecoder _decoder;
+    private readonly PlanarView _planar;
     private readonly PixelBuffer _image = new();
     private readonly BicubicResampler _resampler = new();
-    private byte* _resized;
+
+    /// <summary>The square as it is stored, and turned as it is shown.</summary>
+    private byte* _square, _shown;
 
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public ClipImageTransform(ImageTransformOptions options)
     {
         ImageTransformOptions.Validate(options);
         _options = options;
-        _normalizer = new ChwNormalizer(options.Mean, options.Std);
-        _resized = (byte*)NativeMemory.AlignedAlloc((nuint)((Size * Size * PixelBuffer.BytesPerPixel) + BicubicResampler.RowSlack), 64);
+        _writer = new ChwWriter(options.Type, options.Normalization);
+        _decoder = new ImageDecoder(options.Limits);
+        _planar = new PlanarView(_decoder, Size);
+        _square = (byte*)NativeMemory.AlignedAlloc((nuint)((Size * Size * PixelBuffer.BytesPerPixel) + Slack), 64);
+        _shown = (byte*)NativeMemory.AlignedAlloc((nuint)(Size * Size * PixelBuffer.BytesPerPixel), 64);
     }
 
     public int Size => _options.Size;
 
-    /// <summary>A random crop of the image, resized to [3, Size, Size] and normalised.</summary>
+    public ImageType Type => _options.Type;
+
+    /// <summary>A random crop of the image, resized, augmented and normalised.</summary>
     /// <exception cref="ImageDecodeException">The bytes are no image that can be decoded.</exception>
-    public void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random, Span<float> chw)
+    public void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random, Span<byte> chw)
     {
-        Decode(encoded, chw);
-        var box = RandomResizedCrop.Draw(_image.Width, _image.Height, _options, ref random);
-        Finish(box, Size, Size, chw);
+        CheckUse(chw);
+        var orientation = _options.Jpeg != JpegDecode.Exact && _decoder.ReadPlanarHeader(encoded) is { } header
+            ? ReadPlanar(encoded, header, ref random)
+            : ReadExact(encoded, ref random);
+        var pixels = Show(orientation);
+        Augmentation.Apply(pixels, _options, ref random);
+        Write(pixels, chw);
     }
 
-    /// <summary>The middle square of the image, resized to [3, Size, Size] and normalised. Sizes are rounded as torchvision's Resize and CenterCrop round them.</summary>
+    /// <summary>The middle square of the image, resized and normalised. Sizes are rounded as torchvision's Resize and CenterCrop round them.</summary>
     /// <exception cref="ImageDecodeException">The bytes are no image that can be decoded.</exception>
-    public void Evaluate(ReadOnlySpan<byte> encoded, Span<float> chw)
+    public void Evaluate(ReadOnlySpan<byte> encoded, Span<byte> chw)
     {
-        Decode(encoded, chw);
-        int width = _image.Width, height = _image.Height, longSide = LongSide(width, height);
-        var (scaledWidth, scaledHeight) = width <= height ? (Size, longSide) : (longSide, Size);
-        Finish(new PixelBox(0, 0, width, height), scaledWidth, scaledHeight, chw);
+        CheckUse(chw);
+        _decoder.Decode(encoded, _image);
+        var orientation = Asked(_image.Orientation);
+        var (width, height) = orientation.Turn(_image.Width, _image.Height);
+        var longSide = LongSide(width, height);
+        var (shownWidth, shownHeight) = width <= height ? (Size, longSide) : (longSide, Size);
+        var (scaledWidth, scaledHeight) = orientation.Turn(shownWidth, shownHeight);
+        var window = orientation.Stored(new PixelBox(CentreOffset(shownWidth), CentreOffset(shownHeight), Size, Size), scaledWidth, scaledHeight);
+        _resampler.Resample(_image, new PixelBox(0, 0, _image.Width, _image.Height), scaledWidth, scaledHeight, window, _square);
+        _image.Trim();
+        Write(Show(orientation), chw);
     }
 
     public void Dispose()
     {
         _decoder.Dispose();
+        _planar.Dispose();
         _image.Dispose();
         _resampler.Dispose();
-        NativeMemory.AlignedFree(_resized);
-        _resized = null;
+        NativeMemory.AlignedFree(_square);
+        NativeMemory.AlignedFree(_shown);
+        _square = _shown = null;
     }
 
-    private void Decode(ReadOnlySpan<byte> encoded, Span<float> chw)
+    private Orientation ReadPlanar(ReadOnlySpan<byte> encoded, JpegHeader header, ref CounterRandom random)
     {
-        ObjectDisposedException.ThrowIf(_resized is null, this);
-        if (chw.Length != 3 * Size * Size)
-            throw new ArgumentException($"the span has {chw.Length} values, an image has 3 × {Size} × {Size}", nameof(chw));
+        var orientation = _options.Orient ? Orientation.OfJpeg(encoded) : Orientation.Upright;
+        var box = DrawBox(orientation, header.Width, header.Height, ref random);
+        var divisor = _options.Jpeg == JpegDecode.Scaled ? JpegHeader.Divisor(box, Size) : 1;
+        _planar.Read(encoded, header, divisor, box, _square);
+        return orientation;
+    }
+
+    private Orientation ReadExact(ReadOnlySpan<byte> encoded, ref CounterRandom random)
+    {
         _decoder.Decode(encoded, _image);
+        var orientation = Asked(_image.Orientation);
+        var box = DrawBox(orientation, _image.Width, _image.Height, ref random);
+        _resampler.Resample(_image, box, Size, Size, new PixelBox(0, 0, Size, Size), _square);
+        _image.Trim();
+        return orientation;
     }
 
-    /// <summary>Resizes the box to scaledWidth × scaledHeight, of which the middle is the result.</summary>
-    private void Finish(PixelBox box, int scaledWidth, int scaledHeight, Span<float> chw)
+    private Orientation Asked(Orientation orientation) => _options.Orient ? orientation : Orientation.Upright;
+
+    /// <summary>Draws a crop of the picture as shown; returns where it is stored.</summary>
+    private PixelBox DrawBox(Orientation orientation, int width, int height, ref CounterRandom random)
     {
-        var window = new PixelBox(CentreOffset(scaledWidth), CentreOffset(scaledHeight), Size, Size);
-        _resampler.Resample(_image, box, scaledWidth, scaledHeight, window, _resized);
-        _normalizer.Normalize(_resized, Size * Size, chw);
-        _image.Trim();
+        var (shownWidth, shownHeight) = orientation.Turn(width, height);
+        return orientation.Stored(RandomResizedCrop.Draw(shownWidth, shownHeight, _options, ref random), width, height);
+    }
+
+    private Span<uint> Show(Orientation orientation)
+    {
+        var stored = new Span<uint>(_square, Size * Size);
+        if (orientation == Orientation.Upright)
+            return stored;
+        var shown = new Span<uint>(_shown, Size * Size);
+        orientation.Show(stored, shown, Size);
+        return shown;
+    }
+
+    private void Write(Span<uint> pixels, Span<byte> chw)
+    {
+        fixed (uint* rgbx = pixels)
+            _writer.Write((byte*)rgbx, pixels.Length, chw);
+    }
+
+    private void CheckUse(Span<byte> chw)
+    {
+        ObjectDisposedException.ThrowIf(_square is null, this);
+        var bytes = ((IImageTransform)this).OutputBytes;
+        if (chw.Length != bytes)
+            throw new ArgumentException($"the span has {chw.Length} bytes, an image of 3 × {Size} × {Size} {Type} has {bytes}", nameof(chw));
     }
 
     /// <summary>torchvision's int(size · long / short).</summary>

@@ -2,27 +2,46 @@ using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>Decodes an encoded image to RGBX by what its first bytes say: JPEG through libjpeg-turbo, everything else through libvips.</summary>
-internal sealed class ImageDecoder : IDisposable
+/// <summary>
+/// Decodes an encoded image by what its first bytes say: JPEG through libjpeg-turbo, everything else through libvips. Of an
+/// animation the first frame.
+/// </summary>
+internal sealed class ImageDecoder(ImageLimits limits) : IDisposable
 {
     private readonly JpegDecoder _jpeg = new();
 
-    /// <exception cref="ImageDecodeException">Nothing that can be decoded, damaged, truncated, or larger than <see cref="PixelBuffer.MaxPixels"/>.</exception>
+    public ImageDecoder()
+        : this(new ImageLimits())
+    {
+    }
+
+    /// <summary>Decodes to RGBX.</summary>
+    /// <exception cref="ImageDecodeException">Nothing that can be decoded, damaged, truncated, or larger than the limits.</exception>
     public void Decode(ReadOnlySpan<byte> encoded, PixelBuffer image)
     {
-        if (encoded.IsEmpty)
-            throw new ImageDecodeException("the image has no bytes");
-        if (!(encoded is [0xFF, 0xD8, ..] && _jpeg.TryDecode(encoded, image)))
-            VipsDecoder.Decode(encoded, image);
+        limits.CheckLength(encoded.Length);
+        if (encoded is [0xFF, 0xD8, ..] && _jpeg.ReadHeader(encoded, limits) is { } header)
+        {
+            _jpeg.Decode(encoded, header, image);
+            image.Orientation = Orientation.OfJpeg(encoded);
+        }
+        else
+        {
+            VipsDecoder.Decode(encoded, image, limits);
+        }
     }
+
+    /// <summary>The header if the image is a JPEG that <see cref="Decode(ReadOnlySpan{byte}, JpegHeader, int, JpegPlanes)"/> takes.</summary>
+    /// <exception cref="ImageDecodeException">The image is empty or larger than the limits.</exception>
+    public JpegHeader? ReadPlanarHeader(ReadOnlySpan<byte> encoded)
+    {
+        limits.CheckLength(encoded.Length);
+        return encoded is [0xFF, 0xD8, ..] && _jpeg.ReadHeader(encoded, limits) is { ChromaFactors: not null } header ? header : null;
+    }
+
+    /// <summary>Decodes a JPEG to its planes, its sides divided by divisor.</summary>
+    /// <exception cref="ImageDecodeException">The image is damaged or truncated.</exception>
+    public void Decode(ReadOnlySpan<byte> encoded, JpegHeader header, int divisor, JpegPlanes planes) => _jpeg.Decode(encoded, header, divisor, planes);
 
     public void Dispose() => _jpeg.Dispose();
-
-    internal static void CheckSize(int width, int height)
-    {
-        if (width < 1 || height < 1)
-            throw new ImageDecodeException($"the image says it is {width} × {height} pixels");
-        if ((long)width * height > PixelBuffer.MaxPixels)
-            throw new ImageDecodeException($"the image says it is {width} × {height} pixels, more than the {PixelBuffer.MaxPixels} that are accepted");
-    }
 }

@@ -1,9 +1,14 @@
+using ClipTrain.DataPipeline.Loading;
+
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>How images become a model's input. The defaults are CLIP's normalisation and open_clip's training crop.</summary>
+/// <summary>How images become a model's input. The defaults are CLIP's normalisation and open_clip's training crop, and no other augmentation.</summary>
 /// <param name="Size">Side of the square result in pixels.</param>
 public sealed record ImageTransformOptions(int Size)
 {
+    /// <summary>Type of the result.</summary>
+    public ImageType Type { get; init; } = ImageType.Fp32;
+
     /// <summary>Smallest share of the image's area that a training crop keeps.</summary>
     public double MinScale { get; init; } = 0.9;
 
@@ -16,11 +21,25 @@ public sealed record ImageTransformOptions(int Size)
     /// <summary>Largest aspect ratio, width over height, of a training crop.</summary>
     public double MaxRatio { get; init; } = 4.0 / 3;
 
-    /// <summary>Means of red, green and blue, of channels scaled to [0, 1].</summary>
-    public IReadOnlyList<float> Mean { get; init; } = [0.48145466f, 0.4578275f, 0.40821073f];
+    /// <summary>Share of the training samples that are mirrored.</summary>
+    public double FlipProbability { get; init; }
 
-    /// <summary>Standard deviations of red, green and blue, of channels scaled to [0, 1].</summary>
-    public IReadOnlyList<float> Std { get; init; } = [0.26862954f, 0.26130258f, 0.27577711f];
+    /// <summary>Changes of the training samples' colours.</summary>
+    public ColourJitter Jitter { get; init; } = ColourJitter.None;
+
+    /// <summary>Share of the training samples that lose their colours.</summary>
+    public double GreyscaleProbability { get; init; }
+
+    /// <summary>How training decodes JPEGs.</summary>
+    public JpegDecode Jpeg { get; init; } = JpegDecode.Fast;
+
+    /// <summary>Whether pictures are turned as EXIF says.</summary>
+    public bool Orient { get; init; }
+
+    /// <summary>What an image may cost.</summary>
+    public ImageLimits Limits { get; init; } = new();
+
+    public ImageNormalization Normalization { get; init; } = ImageNormalization.Clip;
 
     internal static void Validate(ImageTransformOptions options)
     {
@@ -31,7 +50,7 @@ public sealed record ImageTransformOptions(int Size)
             throw new ArgumentException($"{nameof(MinScale)} {minScale} and {nameof(MaxScale)} {maxScale} must be 0 < {nameof(MinScale)} ≤ {nameof(MaxScale)} ≤ 1", nameof(options));
         if (!(minRatio > 0 && minRatio <= maxRatio && double.IsFinite(maxRatio)))
             throw new ArgumentException($"{nameof(MinRatio)} {minRatio} and {nameof(MaxRatio)} {maxRatio} must be 0 < {nameof(MinRatio)} ≤ {nameof(MaxRatio)}", nameof(options));
-        if (options.Mean.Count != 3 || options.Std.Count != 3 || options.Std.Any(s => !(s > 0)))
-            throw new ArgumentException($"{nameof(Mean)} and {nameof(Std)} each need three numbers, those of {nameof(Std)} above 0", nameof(options));
+        if (options.Normalization is not { Mean.Count: 3, Std.Count: 3 } normalization || normalization.Std.Any(s => !(s > 0)))
+            throw new ArgumentException($"{nameof(Normalization)} needs three means and three deviations above 0", nameof(options));
     }
 }

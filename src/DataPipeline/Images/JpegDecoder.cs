@@ -15,31 +15,53 @@ internal sealed unsafe class JpegDecoder : IDisposable
             throw new InvalidOperationException("libturbojpeg cannot start a decoder: " + NativeTurboJpeg.LastError(0));
     }
 
-    /// <summary>
-    /// Decodes into the buffer. False when the header is none that TurboJPEG reads (damage, or sampling factors that it
-    /// does not know), with the buffer untouched.
-    /// </summary>
-    /// <exception cref="ImageDecodeException">The image is too large, damaged or truncated.</exception>
-    public bool TryDecode(ReadOnlySpan<byte> encoded, PixelBuffer image)
+    /// <summary>The header; null when it is none that TurboJPEG reads: damage, or sampling factors that it does not know.</summary>
+    /// <exception cref="ImageDecodeException">The image is larger than the limits allow.</exception>
+    public JpegHeader? ReadHeader(ReadOnlySpan<byte> encoded, ImageLimits limits)
     {
         fixed (byte* jpeg = encoded)
         {
-            var length = new CULong((nuint)encoded.Length);
-            if (NativeTurboJpeg.tjDecompressHeader3(_handle, jpeg, length, out var width, out var height, out _, out var colourspace) != 0)
-                return false;
-
-            ImageDecoder.CheckSize(width, height);
-            image.Resize(width, height);
-            var cmyk = colourspace is NativeTurboJpeg.ColourspaceCmyk or NativeTurboJpeg.ColourspaceYcck;
-            var format = cmyk ? NativeTurboJpeg.PixelFormatCmyk : NativeTurboJpeg.PixelFormatRgbx;
-
-            // A truncated file is only a warning to libjpeg, with the rest of the picture grey: −1 is an error whatever the error code.
-            if (NativeTurboJpeg.tjDecompress2(_handle, jpeg, length, image.Pixels, width, (int)image.Stride, height, format, NativeTurboJpeg.FlagLimitScans) != 0)
-                throw new ImageDecodeException("JPEG: " + NativeTurboJpeg.LastError(_handle));
-            if (cmyk)
-                InvertedCmykToRgbx(image);
-            return true;
+            if (NativeTurboJpeg.tjDecompressHeader3(_handle, jpeg, new CULong((nuint)encoded.Length), out var width, out var height, out var subsampling, out var colourspace) != 0)
+                return null;
+            limits.CheckSize(width, height);
+            limits.CheckScans(encoded, width, height);
+            return new JpegHeader(width, height, subsampling, colourspace);
         }
+    }
+
+    /// <summary>Decodes an image whose header has been read to RGBX.</summary>
+    /// <exception cref="ImageDecodeException">The image is damaged or truncated.</exception>
+    public void Decode(ReadOnlySpan<byte> encoded, JpegHeader header, PixelBuffer image)
+    {
+        image.Resize(header.Width, header.Height);
+        var format = header.IsCmyk ? NativeTurboJpeg.PixelFormatCmyk : NativeTurboJpeg.PixelFormatRgbx;
+        fixed (byte* jpeg = encoded)
+            Check(NativeTurboJpeg.tjDecompress2(_handle, jpeg, new CULong((nuint)encoded.Length), image.Pixels, header.Width, (int)image.Stride, header.Height, format, NativeTurboJpeg.FlagLimitScans));
+        if (header.IsCmyk)
+            InvertedCmykToRgbx(image);
+    }
+
+    /// <summary>Decodes an image that has <see cref="JpegHeader.ChromaFactors"/> to its planes, sides divided by 1, 2, 4 or 8 and rounded up.</summary>
+    /// <exception cref="ImageDecodeException">The image is damaged or truncated.</exception>
+    public void Decode(ReadOnlySpan<byte> encoded, JpegHeader header, int divisor, JpegPlanes planes)
+    {
+        var (factorX, factorY) = header.ChromaFactors ?? throw new ArgumentException("the JPEG has no planes of luma and chroma", nameof(header));
+        int width = DivideUp(header.Width, divisor), height = DivideUp(header.Height, divisor);
+        int chromaWidth = DivideUp(width, factorX), chromaHeight = DivideUp(height, factorY);
+        planes.HasColour = header.Colourspace == NativeTurboJpeg.ColourspaceYCbCr && header.Subsampling != NativeTurboJpeg.SubsamplingGray;
+
+        // Luma is written up to whole multiples of the chroma's pixels.
+        planes.Luma.Resize(width, height, chromaWidth * factorX, chromaHeight * factorY);
+        if (planes.HasColour)
+        {
+            planes.Blue.Resize(chromaWidth, chromaHeight, chromaWidth, chromaHeight);
+            planes.Red.Resize(chromaWidth, chromaHeight, chromaWidth, chromaHeight);
+        }
+
+        var pixels = stackalloc byte*[] { planes.Luma.Pixels, planes.Blue.Pixels, planes.Red.Pixels };
+        var strides = stackalloc int[] { planes.Luma.Stride, chromaWidth, chromaWidth };
+        fixed (byte* jpeg = encoded)
+            Check(NativeTurboJpeg.tjDecompressToYUVPlanes(_handle, jpeg, new CULong((nuint)encoded.Length), pixels, width, strides, height, NativeTurboJpeg.FlagLimitScans));
     }
 
     public void Dispose()
@@ -48,6 +70,15 @@ internal sealed unsafe class JpegDecoder : IDisposable
             _ = NativeTurboJpeg.tjDestroy(_handle);
         _handle = 0;
     }
+
+    /// <summary>A truncated file is only a warning to libjpeg, with the rest of the picture grey: −1 is an error whatever the error code.</summary>
+    private void Check(int result)
+    {
+        if (result != 0)
+            throw new ImageDecodeException("JPEG: " + NativeTurboJpeg.LastError(_handle));
+    }
+
+    private static int DivideUp(int size, int divisor) => (size + divisor - 1) / divisor;
 
     /// <summary>CMYK JPEGs store ink inverted (Adobe's convention), so that a byte is the share of light that passes. Pillow's formula, without colour profiles.</summary>
     private static void InvertedCmykToRgbx(PixelBuffer image)

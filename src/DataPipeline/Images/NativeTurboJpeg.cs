@@ -6,8 +6,8 @@ namespace ClipTrain.DataPipeline.Images;
 internal static unsafe partial class NativeTurboJpeg
 {
     public const int PixelFormatRgbx = 2, PixelFormatCmyk = 11;
-    public const int ColourspaceCmyk = 3, ColourspaceYcck = 4;
-    public const int Subsampling444 = 0;
+    public const int ColourspaceYCbCr = 1, ColourspaceGray = 2, ColourspaceCmyk = 3, ColourspaceYcck = 4;
+    public const int Subsampling444 = 0, Subsampling422 = 1, Subsampling420 = 2, SubsamplingGray = 3, Subsampling440 = 4, Subsampling411 = 5;
 
     /// <summary>Refuses progressive images of more than 500 scans, which cost minutes to decode.</summary>
     public const int FlagLimitScans = 32768;
@@ -30,6 +30,9 @@ internal static unsafe partial class NativeTurboJpeg
 
     [LibraryImport(Library)]
     public static partial int tjDecompress2(nint handle, byte* jpeg, CULong length, byte* pixels, int width, int pitch, int height, int pixelFormat, int flags);
+
+    [LibraryImport(Library)]
+    public static partial int tjDecompressToYUVPlanes(nint handle, byte* jpeg, CULong length, byte** planes, int width, int* strides, int height, int flags);
 
     [LibraryImport(Library)]
     public static partial CULong tjBufSize(int width, int height, int subsampling);

@@ -28,6 +28,10 @@ internal static unsafe partial class NativeVips
     [LibraryImport(Library)]
     public static partial int vips_version(int part);
 
+    /// <summary>EXIF's orientation, 1 where the file says none.</summary>
+    [LibraryImport(Library)]
+    public static partial int vips_image_get_orientation(nint image);
+
     [LibraryImport(Library)]
     public static partial void vips_cache_set_max(int operations);
 

@@ -7,8 +7,8 @@ internal sealed unsafe class PixelBuffer : IDisposable
 {
     public const int BytesPerPixel = 4;
 
-    /// <summary>Larger images than this pixel count are refused, as Pillow refuses them ("decompression bomb").</summary>
-    public const long MaxPixels = 178_956_970;
+    /// <summary>Larger images than this pixel count are refused unless the limit is raised: above it Pillow warns of a "decompression bomb".</summary>
+    public const long MaxPixels = 89_478_485;
 
     /// <summary>SIMD may read, but not use, this much past the last pixel.</summary>
     private const int Slack = 32;
@@ -22,6 +22,9 @@ internal sealed unsafe class PixelBuffer : IDisposable
     public int Width { get; private set; }
 
     public int Height { get; private set; }
+
+    /// <summary>How the picture is to be turned to be shown, as the file says it.</summary>
+    public Orientation Orientation { get; set; } = Orientation.Upright;
 
     public long Stride => (long)Width * BytesPerPixel;
 

@@ -18,15 +18,16 @@ internal static unsafe class VipsDecoder
     private static readonly Lazy<bool> Started = new(Start);
 
     /// <exception cref="ImageDecodeException">No loader knows the format, or the image is damaged, truncated or too large.</exception>
-    public static void Decode(ReadOnlySpan<byte> encoded, PixelBuffer image)
+    public static void Decode(ReadOnlySpan<byte> encoded, PixelBuffer image, ImageLimits limits)
     {
         _ = Started.Value;
         fixed (byte* data = encoded)
         {
             using var loaded = Load(data, encoded.Length);
-            ImageDecoder.CheckSize(NativeVips.vips_image_get_width(loaded.Pointer), NativeVips.vips_image_get_height(loaded.Pointer));
+            limits.CheckSize(NativeVips.vips_image_get_width(loaded.Pointer), NativeVips.vips_image_get_height(loaded.Pointer));
             using var rgb = ToRgb(loaded.Pointer);
             CopyPixels(rgb.Pointer, image);
+            image.Orientation = new Orientation(NativeVips.vips_image_get_orientation(loaded.Pointer));
         }
     }
 

@@ -26,7 +26,7 @@ public sealed class Batch : IDisposable
     /// <summary>Samples in the batch: this worker's slice without the bad ones; may be 0.</summary>
     public int Count => _decoded.Count;
 
-    /// <summary>float32 [Count, 3, size, size].</summary>
+    /// <summary>[Count, 3, size, size] of the transform's type.</summary>
     public nint Images => Address(_decoded.Buffers.Images);
 
     /// <summary>int64 [Count, context length].</summary>

@@ -3,19 +3,19 @@ using System.Runtime.InteropServices;
 namespace ClipTrain.DataPipeline.Loading;
 
 /// <summary>
-/// Native memory of one batch, aligned to 64 bytes: images, float32 [capacity, 3, size, size]; tokens, int64 [capacity,
+/// Native memory of one batch, aligned to 64 bytes: images, [capacity, 3, size, size] of the transform's type; tokens, int64 [capacity,
 /// context]; end positions, int64 [capacity].
 /// </summary>
 internal sealed unsafe class BatchBuffers : IDisposable
 {
     private const int Alignment = 64;
 
-    private readonly int _imageFloats, _context;
+    private readonly int _imageBytes, _context;
 
-    public BatchBuffers(int capacity, int imageSize, int context)
+    public BatchBuffers(int capacity, int imageBytes, int context)
     {
-        (_imageFloats, _context) = (3 * imageSize * imageSize, context);
-        Images = Allocate((nuint)capacity * (nuint)_imageFloats * sizeof(float));
+        (_imageBytes, _context) = (imageBytes, context);
+        Images = Allocate((nuint)capacity * (nuint)imageBytes);
         Tokens = Allocate((nuint)capacity * (nuint)context * sizeof(long));
         EndPositions = Allocate((nuint)capacity * sizeof(long));
     }
@@ -26,7 +26,7 @@ internal sealed unsafe class BatchBuffers : IDisposable
 
     public nint EndPositions { get; private set; }
 
-    public Span<float> Image(int slot) => new((float*)Images + ((long)slot * _imageFloats), _imageFloats);
+    public Span<byte> Image(int slot) => new((byte*)Images + ((long)slot * _imageBytes), _imageBytes);
 
     public Span<long> TokensOf(int slot) => new((long*)Tokens + ((long)slot * _context), _context);
 
@@ -52,7 +52,7 @@ internal sealed unsafe class BatchBuffers : IDisposable
 }
 
 /// <summary>Batch buffers for reuse. Thread-safe; disposing it frees what is not rented, and later returns at once.</summary>
-internal sealed class BatchBufferPool(int capacity, int imageSize, int context) : IDisposable
+internal sealed class BatchBufferPool(int capacity, int imageBytes, int context) : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly Stack<BatchBuffers> _free = new();
@@ -61,7 +61,7 @@ internal sealed class BatchBufferPool(int capacity, int imageSize, int context) 
     public BatchBuffers Rent()
     {
         lock (_lock)
-            return _free.TryPop(out var buffers) ? buffers : new BatchBuffers(capacity, imageSize, context);
+            return _free.TryPop(out var buffers) ? buffers : new BatchBuffers(capacity, imageBytes, context);
     }
 
     public void Return(BatchBuffers buffers)

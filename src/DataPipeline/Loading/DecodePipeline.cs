@@ -36,7 +36,7 @@ internal sealed class DecodePipeline : IDisposable
         {
             for (var i = 0; i < threads; i++)
                 _transforms.Add(createTransform());
-            _pool = new BatchBufferPool(stream.MaxCount, _transforms[0].Size, context);
+            _pool = new BatchBufferPool(stream.MaxCount, _transforms[0].OutputBytes, context);
             _reader = new WindowReader(manifest, labelColumn, stream, _gate);
         }
         catch

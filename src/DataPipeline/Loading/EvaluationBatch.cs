@@ -21,7 +21,7 @@ public sealed class EvaluationBatch : IDisposable
     /// <summary>Samples in the batch, without the bad ones and those left out; may be 0.</summary>
     public int Count => _decoded.Count;
 
-    /// <summary>float32 [Count, 3, size, size].</summary>
+    /// <summary>[Count, 3, size, size] of the transform's type.</summary>
     public nint Images
     {
         get

@@ -4,23 +4,29 @@ namespace ClipTrain.DataPipeline.Loading;
 
 /// <summary>
 /// Turns an encoded image into the image tower's input: 3 planes (red, green, blue) of <see cref="Size"/> × <see cref="Size"/>
-/// normalised floats. Not thread-safe: a loader makes one for each of its threads.
+/// values of <see cref="Type"/>. Not thread-safe: a loader makes one for each of its threads.
 /// </summary>
 public interface IImageTransform : IDisposable
 {
     /// <summary>Side of the output in pixels.</summary>
     int Size { get; }
 
+    /// <summary>Type of the output's values.</summary>
+    ImageType Type { get; }
+
+    /// <summary>Bytes of the output.</summary>
+    int OutputBytes => 3 * Size * Size * Type.Bytes();
+
     /// <summary>The training view of an image; every random choice is drawn from <paramref name="random"/>.</summary>
     /// <param name="encoded">The image file's bytes.</param>
     /// <param name="random">Randomness of this sample in this epoch.</param>
-    /// <param name="chw">Receives [3, Size, Size].</param>
+    /// <param name="chw">Receives [3, Size, Size] of <see cref="Type"/>.</param>
     /// <exception cref="ImageDecodeException">The bytes are not a usable image.</exception>
-    void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random, Span<float> chw);
+    void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random, Span<byte> chw);
 
     /// <summary>The evaluation view of an image, without randomness.</summary>
     /// <param name="encoded">The image file's bytes.</param>
-    /// <param name="chw">Receives [3, Size, Size].</param>
+    /// <param name="chw">Receives [3, Size, Size] of <see cref="Type"/>.</param>
     /// <exception cref="ImageDecodeException">The bytes are not a usable image.</exception>
-    void Evaluate(ReadOnlySpan<byte> encoded, Span<float> chw);
+    void Evaluate(ReadOnlySpan<byte> encoded, Span<byte> chw);
 }

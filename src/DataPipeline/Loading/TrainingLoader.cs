@@ -9,7 +9,7 @@ namespace ClipTrain.DataPipeline.Loading;
 /// alone: neither threads, nor the number of workers, nor where the run was resumed change it.
 /// <para>Memory: the encoded samples that this worker needs of two shuffle windows (the one in use and the next: about
 /// 2 × window × bytes of a row group ÷ workers), and <see cref="TrainingLoaderOptions.Prefetch"/> + 1 decoded batches of
-/// 12 × size² + 8 × context bytes a sample.</para>
+/// 3 × size² values (1, 2 or 4 bytes each) and 8 × context bytes a sample.</para>
 /// </summary>
 public sealed class TrainingLoader : IDisposable
 {

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Selection;
 
@@ -155,6 +156,53 @@ public sealed record DataOptions
 
     [Description("Random resized crop.")]
     public CropOptions Crop { get; init; } = new();
+
+    [Description("What training does to a crop beyond resizing it. The paper does nothing.")]
+    public AugmentationOptions Augmentation { get; init; } = new();
+
+    [Description("How training decodes JPEGs: fast makes colours after resizing; exact gives Pillow's bytes; scaled is fast and decodes large images at 1/2, 1/4 or 1/8, not under the crop's target. Evaluation is exact. docs/results.md has the differences.")]
+    public JpegDecode Jpeg { get; init; } = JpegDecode.Fast;
+
+    [Description("Turn pictures as their EXIF orientation says, in training and evaluation.")]
+    public bool ExifOrientation { get; init; }
+
+    [Description("An image of more pixels than this is a bad sample. A decoding thread may hold four bytes for each."), Minimum(1), Maximum(536870911)]
+    public long MaxImagePixels { get; init; } = 89_478_485;
+
+    [Description("An encoded image of more bytes than this is a bad sample."), Minimum(1)]
+    public long MaxImageBytes { get; init; } = 64 << 20;
+}
+
+[Description("Augmentation, with torchvision's formulas; every choice is a function of the seed, the epoch and the sample.")]
+public sealed record AugmentationOptions
+{
+    [Description("Share of the images that are mirrored."), Minimum(0), Maximum(1)]
+    public double Flip { get; init; }
+
+    [Description("Random changes of colour.")]
+    public ColorJitterOptions ColorJitter { get; init; } = new();
+
+    [Description("Share of the images that lose their colours."), Minimum(0), Maximum(1)]
+    public double Grayscale { get; init; }
+}
+
+[Description("torchvision's ColorJitter: brightness, contrast, saturation and hue in random order.")]
+public sealed record ColorJitterOptions
+{
+    [Description("Share of the images whose colours are changed."), Minimum(0), Maximum(1)]
+    public double Probability { get; init; }
+
+    [Description("The factor on brightness is uniform in 1 ± this, not under 0."), Minimum(0)]
+    public double Brightness { get; init; }
+
+    [Description("The same for contrast."), Minimum(0)]
+    public double Contrast { get; init; }
+
+    [Description("The same for saturation."), Minimum(0)]
+    public double Saturation { get; init; }
+
+    [Description("Hues are turned by a share of the colour circle that is uniform in ± this."), Minimum(0), Maximum(0.5)]
+    public double Hue { get; init; }
 }
 
 [Description("Balanced sampling over queries, as in MetaCLIP (arXiv 2309.16671): a pair is drawn for each query that its caption holds, with a probability that caps the pairs a query draws; pairs without a query go.")]

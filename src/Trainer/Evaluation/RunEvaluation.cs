@@ -5,14 +5,17 @@ using ClipTrain.DataPipeline.Selection;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Training;
 using Serilog;
 using static ClipTrain.Torch.torch;
 
 namespace ClipTrain.Trainer.Evaluation;
 
 /// <summary>Measures a model on every split that a run's options name. Runs on the torch thread.</summary>
-public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, EvaluationOptions options, ILogger log)
+public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOptions run, ILogger log)
 {
+    private readonly EvaluationOptions _options = run.Evaluation;
+
     /// <summary>Opens every split, so that a wrong path is told before training and not after.</summary>
     /// <exception cref="CorpusException">A split cannot be read, or lacks its label column.</exception>
     public static void CheckSplits(EvaluationOptions options)
@@ -31,9 +34,9 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, Evaluat
     public IReadOnlyList<(string Split, object Figures)> Run()
     {
         var figures = new List<(string, object)>();
-        foreach (var split in options.Retrieval)
+        foreach (var split in _options.Retrieval)
             figures.Add((split.Name, Measure(split)));
-        foreach (var split in options.ZeroShot)
+        foreach (var split in _options.ZeroShot)
             figures.Add((split.Name, Measure(split)));
         return figures;
     }
@@ -67,11 +70,10 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, Evaluat
     private (torch.Tensor Images_nD, List<string> Texts) EmbedImages(string name, IReadOnlyList<string> data, string? labelColumn)
     {
         using var guard = no_grad();
-        var size = model.Options.Image.Size;
         using var loader = new SequentialLoader(
             CorpusSelector.Select(CorpusManifest.Create(data, captionRequired: labelColumn is null), new SelectionOptions()),
-            () => new ClipImageTransform(new ImageTransformOptions(size)),
-            new SequentialLoaderOptions { Batch = options.Batch, Threads = Environment.ProcessorCount, LabelColumn = labelColumn, CaptionRequired = labelColumn is null },
+            () => new ClipImageTransform(ImageInput.Evaluation(run)),
+            new SequentialLoaderOptions { Batch = _options.Batch, Threads = Environment.ProcessorCount, LabelColumn = labelColumn, CaptionRequired = labelColumn is null },
             bad => log.Warning("{Sample}; left out of {Split}", bad.ToString(), name));
         var embeddings = new List<torch.Tensor>();
         var texts = new List<string>();
@@ -82,7 +84,7 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, Evaluat
             {
                 if (batch.Count == 0)
                     continue;
-                var images = from_blob(batch.Images, [batch.Count, 3, size, size], float32).to(model.Parameters.Master.device);
+                var images = ImageInput.OnDevice(ImageInput.Wrap(batch.Images, batch.Count, run), model.Parameters.Master.device);
                 embeddings.Add(model.EncodeImage(images).to(CPU).MoveToOuterDisposeScope());
                 texts.AddRange((labelColumn is null ? batch.Captions : batch.Labels).Select(text => text!));
             }
@@ -98,7 +100,7 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, Evaluat
         using var guard = no_grad();
         var context = model.Options.Text.Context;
         var embeddings = new List<torch.Tensor>();
-        foreach (var chunk in texts.Chunk(options.Batch))
+        foreach (var chunk in texts.Chunk(_options.Batch))
         {
             using var scope = NewDisposeScope();
             var tokens = new long[chunk.Length * context];

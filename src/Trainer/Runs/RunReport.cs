@@ -24,7 +24,7 @@ public static class RunReport
             torch.set_num_threads(Environment.ProcessorCount);
             using var model = new ClipModel(options.Model, Precision.Fp32, options.Seed);
             model.Parameters.LoadMaster(Path.Combine(checkpoints.PathOf(step), CheckpointDirectory.ModelFile));
-            return new RunEvaluation(model, RunPlan.Tokenizer(options), options.Evaluation, log).Run();
+            return new RunEvaluation(model, RunPlan.Tokenizer(options), options, log).Run();
         });
         var summary = new RunSummary
         {

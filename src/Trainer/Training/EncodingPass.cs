@@ -101,7 +101,7 @@ internal sealed class EncodingPass
     private TowerPass PassTexts(long start, long count) =>
         _model.PassText(Tokens(start, count), Ends(start, count), LongestEnd(start, count), _checkpointing);
 
-    private torch.Tensor Images(long start, long count) => _batch.Images_b3SS.narrow(0, start, count).to(_device);
+    private torch.Tensor Images(long start, long count) => ImageInput.OnDevice(_batch.Images_b3SS.narrow(0, start, count), _device);
 
     private torch.Tensor? KeptPatches(long start, long count) => _batch.KeptPatches_bK?.narrow(0, start, count).to(_device);
 

@@ -7,7 +7,7 @@ using static ClipTrain.Torch.torch;
 namespace ClipTrain.Trainer.Training;
 
 /// <summary>This rank's share of a global batch, in host memory. Shapes: b pairs (may be 0), S image side, L context, K kept patches.</summary>
-/// <param name="Images_b3SS">fp32, normalised.</param>
+/// <param name="Images_b3SS">Normalised, fp32 or bf16; or uint8, to be normalised on the device.</param>
 /// <param name="Tokens_bL">int64, zero padded.</param>
 /// <param name="Ends_b">int64, each caption's end-of-text position.</param>
 /// <param name="KeptPatches_bK">int64, the patches of each image that the tower looks at; null for all.</param>
@@ -21,7 +21,7 @@ public sealed record TrainingBatch(torch.Tensor Images_b3SS, torch.Tensor Tokens
     {
         var (image, text) = (options.Model.Image, options.Model.Text);
         return new TrainingBatch(
-            from_blob(batch.Images, [batch.Count, 3, image.Size, image.Size], float32),
+            ImageInput.Wrap(batch.Images, batch.Count, options),
             from_blob(batch.Tokens, [batch.Count, text.Context], int64),
             from_blob(batch.EndPositions, [batch.Count], int64),
             PatchDropout.Draw(image, options.Seed, batch.Samples),

@@ -83,13 +83,11 @@ public sealed class WorkerTraining(
     private LoopEnd Loop(Assignment place, RankGroup group, CancellationToken over)
     {
         var total = RunPlan.TotalSteps(options.Training, manifest.SampleCount);
-        var tower = options.Model.Image;
-        var crop = options.Data.Crop;
         using var loader = new TrainingLoader(
             manifest,
             new SampleOrder(manifest.GroupRows, options.Seed, options.Data.ShuffleWindow),
             RunPlan.Tokenizer(options),
-            () => new ClipImageTransform(new ImageTransformOptions(tower.Size) { MinScale = crop.MinScale, MaxScale = crop.MaxScale, MinRatio = crop.MinRatio, MaxRatio = crop.MaxRatio }),
+            () => new ClipImageTransform(ImageInput.Training(options)),
             new TrainingLoaderOptions
             {
                 GlobalBatch = options.Training.GlobalBatch,

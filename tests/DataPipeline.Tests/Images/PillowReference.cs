@@ -35,9 +35,11 @@ public sealed class PillowReference : IDisposable
 
     private string PathOf(string name) => Path.Combine(_folder, name);
 
-    public sealed record Manifest(string[] Decode, ResampleCase[] Resample, TransformCase[] Transform);
+    public sealed record Manifest(string[] Decode, ResampleCase[] Resample, TransformCase[] Transform, ColourCase[] Colour, string[] Oriented);
 
     public sealed record ResampleCase(string Source, int[] Box, int[] Size, string Expected);
+
+    public sealed record ColourCase(string Change, double Amount, string Expected);
 
     public sealed record TransformCase(string Source, int Size, int[]? Box, string Expected);
 }

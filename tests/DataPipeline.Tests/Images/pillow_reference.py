@@ -7,14 +7,14 @@ import zlib
 
 import numpy
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 from torchvision import transforms
 from torchvision.transforms import functional
 
 out = sys.argv[1]
 torch.set_num_threads(1)
 random = numpy.random.default_rng(0)
-manifest = {"decode": [], "resample": [], "transform": []}
+manifest = {"decode": [], "resample": [], "transform": [], "colour": [], "oriented": []}
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 BICUBIC = transforms.InterpolationMode.BICUBIC
 
@@ -147,8 +147,42 @@ def transforming():
             transform_case(source, 96, box, functional.resized_crop(image, box[1], box[0], box[3], box[2], (96, 96), BICUBIC))
 
 
+def colours():
+    image = photo(97, 61, noise=60)
+    save_rgb("colour.rgb", image)
+    changes = {
+        "brightness": (functional.adjust_brightness, (0, 0.4, 1, 1.7)),
+        "contrast": (functional.adjust_contrast, (0, 0.4, 1, 1.7)),
+        "saturation": (functional.adjust_saturation, (0, 0.4, 1, 1.7)),
+        "hue": (functional.adjust_hue, (-0.5, -0.13, 0.004, 0.31, 0.5)),
+        "greyscale": (lambda picture, _: functional.to_grayscale(picture, 3), (0,)),
+    }
+    for change, (adjust, amounts) in changes.items():
+        for amount in amounts:
+            name = "%s-%g.rgb" % (change, amount)
+            save_rgb(name, adjust(image, amount))
+            manifest["colour"].append({"change": change, "amount": amount, "expected": name})
+
+
+def orienting():
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        for kind in ("jpg", "png", "webp", "tiff"):
+            name = "oriented-%d.%s" % (orientation, kind)
+            photo(150, 97).save(path(name), exif=exif, **({"quality": 90} if kind == "jpg" else {"lossless": True} if kind == "webp" else {}))
+            image = Image.open(path(name))
+            # Pillow turns TIFFs while it reads them, and leaves the tag.
+            image = (image if kind == "tiff" else ImageOps.exif_transpose(image)).convert("RGB")
+            result = transforms.Compose([transforms.Resize(64, BICUBIC), transforms.CenterCrop(64)])(image)
+            save_rgb(name + ".rgb", result)
+            manifest["oriented"].append(name)
+
+
 formats()
 resampling()
 transforming()
+colours()
+orienting()
 with open(path("manifest.json"), "w") as f:
     json.dump(manifest, f)

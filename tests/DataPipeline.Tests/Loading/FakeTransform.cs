@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 
@@ -12,15 +13,19 @@ internal sealed class FakeTransform : IImageTransform
 {
     public int Size => 2;
 
-    public void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random, Span<float> chw)
+    public ImageType Type => ImageType.Fp32;
+
+    public void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random, Span<byte> output)
     {
-        Evaluate(encoded, chw);
+        Evaluate(encoded, output);
+        var chw = MemoryMarshal.Cast<byte, float>(output);
         for (var i = 1; i < chw.Length; i++)
             chw[i] = (float)random.NextDouble();
     }
 
-    public void Evaluate(ReadOnlySpan<byte> encoded, Span<float> chw)
+    public void Evaluate(ReadOnlySpan<byte> encoded, Span<byte> output)
     {
+        var chw = MemoryMarshal.Cast<byte, float>(output);
         if (encoded.Length < 8)
             throw new ImageDecodeException($"{encoded.Length} bytes are no image");
         chw.Fill(-1);

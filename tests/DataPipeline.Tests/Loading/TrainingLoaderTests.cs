@@ -290,13 +290,15 @@ public sealed class TrainingLoaderTests : IDisposable
 
         public int Size => _inner.Size;
 
-        public void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random, Span<float> chw)
+        public ImageType Type => _inner.Type;
+
+        public void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random, Span<byte> chw)
         {
             _decoding?.Invoke();
             _inner.Train(encoded, ref random, chw);
         }
 
-        public void Evaluate(ReadOnlySpan<byte> encoded, Span<float> chw) => _inner.Evaluate(encoded, chw);
+        public void Evaluate(ReadOnlySpan<byte> encoded, Span<byte> chw) => _inner.Evaluate(encoded, chw);
 
         public void Dispose() => _disposed();
     }

@@ -1,0 +1,106 @@
+namespace ClipTrain.DataPipeline.Images;
+
+/// <summary>Changes of a picture's colours, in place, with Pillow's result in every bit (ImageEnhance, convert("L"), convert("HSV")).</summary>
+internal static class ColourChange
+{
+    /// <summary>Towards black for factors below 1.</summary>
+    public static void Brightness(Span<uint> rgbx, float factor) => BlendFrom(rgbx, 0, factor);
+
+    /// <summary>Towards the picture's mean grey for factors below 1.</summary>
+    public static void Contrast(Span<uint> rgbx, float factor)
+    {
+        var sum = 0L;
+        foreach (var pixel in rgbx)
+            sum += Luma(pixel);
+        BlendFrom(rgbx, (int)(((double)sum / rgbx.Length) + 0.5), factor);
+    }
+
+    /// <summary>Towards each pixel's grey for factors below 1.</summary>
+    public static void Saturation(Span<uint> rgbx, float factor)
+    {
+        foreach (ref var pixel in rgbx)
+        {
+            var grey = Luma(pixel);
+            pixel = Pack(Blend(grey, Red(pixel), factor), Blend(grey, Green(pixel), factor), Blend(grey, Blue(pixel), factor));
+        }
+    }
+
+    /// <summary>Turns hues by a share of the colour circle.</summary>
+    public static void Hue(Span<uint> rgbx, double turn)
+    {
+        var shift = (int)(turn * 255);
+        foreach (ref var pixel in rgbx)
+        {
+            var (hue, saturation, value) = ToHsv(Red(pixel), Green(pixel), Blue(pixel));
+            pixel = FromHsv((hue + shift) & 0xFF, saturation, value);
+        }
+    }
+
+    public static void Greyscale(Span<uint> rgbx)
+    {
+        foreach (ref var pixel in rgbx)
+            pixel = (uint)Luma(pixel) * 0x010101u;
+    }
+
+    /// <summary>ITU-R 601 in 1/65,536.</summary>
+    private static int Luma(uint pixel) => ((Red(pixel) * 19595) + (Green(pixel) * 38470) + (Blue(pixel) * 7471) + 0x8000) >> 16;
+
+    /// <summary>A channel of 8 bits has 256 outcomes.</summary>
+    private static void BlendFrom(Span<uint> rgbx, int from, float factor)
+    {
+        Span<byte> outcomes = stackalloc byte[256];
+        for (var level = 0; level < outcomes.Length; level++)
+            outcomes[level] = (byte)Blend(from, level, factor);
+        foreach (ref var pixel in rgbx)
+            pixel = Pack(outcomes[Red(pixel)], outcomes[Green(pixel)], outcomes[Blue(pixel)]);
+    }
+
+    private static int Blend(int from, int to, float factor) => (int)Math.Clamp(from + (factor * (to - from)), 0f, 255f);
+
+    private static (int Hue, int Saturation, int Value) ToHsv(int r, int g, int b)
+    {
+        int max = Math.Max(r, Math.Max(g, b)), min = Math.Min(r, Math.Min(g, b));
+        if (max == min)
+            return (0, 0, max);
+        float range = max - min, rc = (max - r) / range, gc = (max - g) / range, bc = (max - b) / range;
+        float hue;
+        if (r == max)
+            hue = bc - gc;
+        else if (g == max)
+            hue = (float)(2.0 + rc - bc);
+        else
+            hue = (float)(4.0 + gc - rc);
+        hue = (float)(((hue / 6.0) + 1.0) % 1.0);
+        return ((int)(hue * 255.0), (int)(range / max * 255.0), max);
+    }
+
+    private static uint FromHsv(int hue, int saturation, int value)
+    {
+        if (saturation == 0)
+            return Pack(value, value, value);
+        var sixths = (float)hue * 6.0 / 255.0;
+        var sector = (int)Math.Floor(sixths);
+        var f = (float)(sixths - sector);
+        var s = (float)(saturation / 255.0);
+        int p = Round(value * (1.0 - s)), q = Round(value * (1.0 - (s * f))), t = Round(value * (1.0 - (s * (1.0 - f))));
+        return (sector % 6) switch
+        {
+            0 => Pack(value, t, p),
+            1 => Pack(q, value, p),
+            2 => Pack(p, value, t),
+            3 => Pack(p, q, value),
+            4 => Pack(t, p, value),
+            _ => Pack(value, p, q),
+        };
+    }
+
+    private static int Round(double value) => Math.Clamp((int)Math.Round(value, MidpointRounding.AwayFromZero), 0, 255);
+
+    private static int Red(uint pixel) => (int)(pixel & 0xFF);
+
+    private static int Green(uint pixel) => (int)(pixel >> 8 & 0xFF);
+
+    private static int Blue(uint pixel) => (int)(pixel >> 16 & 0xFF);
+
+    private static uint Pack(int r, int g, int b) => (uint)(r | (g << 8) | (b << 16));
+}

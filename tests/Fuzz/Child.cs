@@ -1,0 +1,48 @@
+using System.Diagnostics;
+
+namespace ClipTrain.Fuzz;
+
+/// <summary>
+/// The process that is allowed to die. Says on standard output what it begins (<c>begin N</c>), what came of it
+/// (<c>end N REASON…</c>, separated by tabs), and how much memory it holds (<c>memory BYTES</c>) after each hundred.
+/// </summary>
+internal static class Child
+{
+    private const int MemoryEvery = 100;
+
+    public static void Run(ulong seed, long first, long end)
+    {
+        var folder = Directory.CreateTempSubdirectory("cliptrain-fuzz-").FullName;
+        try
+        {
+            var seeds = new Seeds(seed, folder);
+            using var trial = new Trial(folder);
+            for (var i = first; i < end; i++)
+            {
+                Say($"begin {i}");
+                var (bytes, isParquet) = seeds.Mutated(i);
+                var reasons = trial.Reasons(bytes, isParquet, i).Select(reason => reason.ReplaceLineEndings(" ").Replace('\t', ' '));
+                Say(string.Join('\t', [$"end {i}", .. reasons]));
+                if ((i - first) % MemoryEvery == MemoryEvery - 1)
+                    Say($"memory {Held()}");
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static long Held()
+    {
+        GC.Collect();
+        using var process = Process.GetCurrentProcess();
+        return process.WorkingSet64;
+    }
+
+    private static void Say(string line)
+    {
+        Console.Out.WriteLine(line);
+        Console.Out.Flush();
+    }
+}

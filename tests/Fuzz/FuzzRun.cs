@@ -1,0 +1,114 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace ClipTrain.Fuzz;
+
+/// <summary>Tries damaged files in child processes; one that dies, hangs or grows is a violation, and the next goes on behind the file that did it.</summary>
+public static class FuzzRun
+{
+    /// <summary>Files a child tries; a new one begins without what earlier ones may have left.</summary>
+    private const long ChildFiles = 2000;
+
+    /// <summary>A picture of the largest accepted size, in RGBX and on its way there, and the runtime.</summary>
+    private const long MemoryLimit = 2L << 30;
+
+    /// <summary>Caches fill up during a child's first files; after them nothing may stay.</summary>
+    private const int WarmUpReports = 5;
+
+    private const long LeakLimit = 128L << 20;
+
+    private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(20);
+
+    /// <summary>Tries files [0, mutations) of a seed on so many processes at once.</summary>
+    public static FuzzReport Run(long mutations, ulong seed, int jobs)
+    {
+        var report = new FuzzReport();
+        var parts = Enumerable.Range(0, (int)((mutations + ChildFiles - 1) / ChildFiles)).Select(i => i * ChildFiles);
+        Parallel.ForEach(parts, new ParallelOptions { MaxDegreeOfParallelism = jobs }, first =>
+        {
+            var end = Math.Min(mutations, first + ChildFiles);
+            for (var next = first; next < end;)
+                next = RunChild(report, seed, next, end);
+        });
+        return report;
+    }
+
+    /// <summary>Runs a child; returns the first file that has not been tried.</summary>
+    private static long RunChild(FuzzReport report, ulong seed, long first, long end)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        foreach (var argument in new[] { typeof(FuzzRun).Assembly.Location, "child", Text((long)seed), Text(first), Text(end) })
+            start.ArgumentList.Add(argument);
+        using var child = Process.Start(start)!;
+        var errors = child.StandardError.ReadToEndAsync();
+        var current = first - 1;
+        var memory = new List<long>();
+        while (true)
+        {
+            var line = ReadLine(child, out var problem);
+            if (problem is not null)
+            {
+                child.Kill();
+                lock (report)
+                    report.AddViolation($"file {current} of seed {seed}: {problem}");
+                return Math.Max(current, first) + 1;
+            }
+
+            if (line is null)
+                break;
+            var words = line.Split('\t');
+            var (kind, number) = (words[0].Split(' ')[0], long.Parse(words[0].Split(' ')[1], CultureInfo.InvariantCulture));
+            if (kind == "begin")
+                current = number;
+            else if (kind == "memory")
+                memory.Add(number);
+            else
+                Add(report, words[1..]);
+        }
+
+        child.WaitForExit();
+        lock (report)
+        {
+            if (child.ExitCode != 0)
+            {
+                report.AddViolation($"file {current} of seed {seed}: exit {child.ExitCode}: {FirstLine(errors.Result)}");
+                return Math.Max(current, first) + 1;
+            }
+
+            if (memory.Count > WarmUpReports && memory[^1] - memory[WarmUpReports] > LeakLimit)
+                report.Violations.Add($"files {first} to {end} of seed {seed}: {(memory[^1] - memory[WarmUpReports]) >> 20} MiB stayed");
+        }
+
+        return end;
+    }
+
+    private static void Add(FuzzReport report, IReadOnlyList<string> reasons)
+    {
+        lock (report)
+            report.Add(reasons);
+    }
+
+    /// <summary>The child's next line, null at its end; while it is awaited, time and memory are watched.</summary>
+    private static string? ReadLine(Process child, out string? problem)
+    {
+        problem = null;
+        var reading = child.StandardOutput.ReadLineAsync();
+        var started = Stopwatch.GetTimestamp();
+        while (!reading.Wait(TimeSpan.FromMilliseconds(100)))
+        {
+            child.Refresh();
+            if (!child.HasExited && child.WorkingSet64 > MemoryLimit)
+                problem = $"more than {MemoryLimit >> 20} MiB";
+            else if (Stopwatch.GetElapsedTime(started) > TimeLimit)
+                problem = $"no answer within {TimeLimit.TotalSeconds:0} s";
+            if (problem is not null)
+                return null;
+        }
+
+        return reading.Result;
+    }
+
+    private static string FirstLine(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault() ?? "no message";
+
+    private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
+}
