@@ -8,12 +8,7 @@ internal sealed unsafe class JpegDecoder : IDisposable
 {
     private nint _handle;
 
-    public JpegDecoder()
-    {
-        _handle = NativeTurboJpeg.tjInitDecompress();
-        if (_handle == 0)
-            throw new InvalidOperationException("libturbojpeg cannot start a decoder: " + NativeTurboJpeg.LastError(0));
-    }
+    public JpegDecoder() => Open();
 
     /// <summary>
     /// Decodes into the buffer. False when the header is none that TurboJPEG reads (damage, or sampling factors that it
@@ -26,7 +21,12 @@ internal sealed unsafe class JpegDecoder : IDisposable
         {
             var length = new CULong((nuint)encoded.Length);
             if (NativeTurboJpeg.tjDecompressHeader3(_handle, jpeg, length, out var width, out var height, out _, out var colourspace) != 0)
+            {
+                // A header that breaks off leaves the handle within it, and the next image would be taken for the rest.
+                Dispose();
+                Open();
                 return false;
+            }
 
             ImageDecoder.CheckSize(width, height);
             image.Resize(width, height);
@@ -47,6 +47,13 @@ internal sealed unsafe class JpegDecoder : IDisposable
         if (_handle != 0)
             _ = NativeTurboJpeg.tjDestroy(_handle);
         _handle = 0;
+    }
+
+    private void Open()
+    {
+        _handle = NativeTurboJpeg.tjInitDecompress();
+        if (_handle == 0)
+            throw new InvalidOperationException("libturbojpeg cannot start a decoder: " + NativeTurboJpeg.LastError(0));
     }
 
     /// <summary>CMYK JPEGs store ink inverted (Adobe's convention), so that a byte is the share of light that passes. Pillow's formula, without colour profiles.</summary>
