@@ -47,6 +47,9 @@ public sealed class TrainingLoader : IDisposable
     /// <summary>Samples read so far, the bad ones included.</summary>
     public long SamplesRead { get; private set; }
 
+    /// <summary>What its stages have done up to now; any thread may ask.</summary>
+    public LoaderFigures Figures => _pipeline.Figures;
+
     /// <summary>Samples skipped so far.</summary>
     public long BadSamples { get; private set; }
 
@@ -80,7 +83,7 @@ public sealed class TrainingLoader : IDisposable
         return new BadSample(file, row, reason);
     }
 
-    private Outcome Decode(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot)
+    private Outcome Decode(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot, ThreadMeter meter)
     {
         if (string.IsNullOrWhiteSpace(sample.Caption))
             return Outcome.Bad("the caption is empty");
@@ -88,6 +91,7 @@ public sealed class TrainingLoader : IDisposable
             return Outcome.Bad("there is no image");
         try
         {
+            using var _ = meter.Time(LoaderWork.Decode);
             var random = new CounterRandom(_options.Seed, (ulong)sample.Sample.Epoch, (ulong)sample.Sample.Index);
             transform.Train(sample.Image, ref random, buffers.Image(slot));
         }
@@ -96,8 +100,12 @@ public sealed class TrainingLoader : IDisposable
             return Outcome.Bad(e.Message);
         }
 
-        buffers.EndPosition(slot) = Encode(sample.Caption, sample.Sample, buffers.TokensOf(slot)).End;
-        return Outcome.Good;
+        using (meter.Time(LoaderWork.Tokenize))
+        {
+            var caption = Encode(sample.Caption, sample.Sample, buffers.TokensOf(slot));
+            buffers.EndPosition(slot) = caption.End;
+            return caption.Excess > 0 ? Outcome.Truncated : Outcome.Good;
+        }
     }
 
     private EncodedCaption Encode(string text, SampleRef sample, Span<long> tokens)
