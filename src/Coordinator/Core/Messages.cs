@@ -107,6 +107,8 @@ public sealed record StepShare(int Samples, int BadSamples, ulong Digest, double
 public sealed record GenerationRecord(int Generation, long StartStep, IReadOnlyList<string> Workers, DateTimeOffset Time);
 
 /// <summary>One optimizer step, the same on every rank but for times. Seconds are wall seconds; rates are over all workers.</summary>
+/// <param name="TruncatedCaptions">Captions of this step that are longer than the context, over all workers.</param>
+/// <param name="Loader">How the data loader does; null in files of versions that did not tell.</param>
 public sealed record StepMetrics(
     long Step,
     long Samples,
@@ -118,4 +120,18 @@ public sealed record StepMetrics(
     double StepSeconds,
     double ImagesPerSecond,
     double DataWaitShare,
-    long BadSamples);
+    long BadSamples,
+    long TruncatedCaptions = 0,
+    LoaderMetrics? Loader = null);
+
+/// <summary>What a stage of the data loader did lately.</summary>
+/// <param name="Rate">Samples a second.</param>
+/// <param name="Busy">Share of its threads' time at work.</param>
+/// <param name="Starved">Share waited for the stage before.</param>
+/// <param name="Blocked">Share waited for room behind.</param>
+public sealed record StageMetrics(double Rate, double Busy, double Starved, double Blocked);
+
+/// <summary>The data loader of rank 0 over the last seconds. The waits of the threads that decode, tokenize and assemble are told of decoding.</summary>
+/// <param name="QueuedSamples">Encoded samples in memory.</param>
+/// <param name="QueuedBatches">Batches ready for the step.</param>
+public sealed record LoaderMetrics(StageMetrics Read, StageMetrics Decode, StageMetrics Tokenize, StageMetrics Assemble, long QueuedSamples, int QueuedBatches);

@@ -8,12 +8,7 @@ internal sealed unsafe class JpegDecoder : IDisposable
 {
     private nint _handle;
 
-    public JpegDecoder()
-    {
-        _handle = NativeTurboJpeg.tjInitDecompress();
-        if (_handle == 0)
-            throw new InvalidOperationException("libturbojpeg cannot start a decoder: " + NativeTurboJpeg.LastError(0));
-    }
+    public JpegDecoder() => Open();
 
     /// <summary>The header; null when it is none that TurboJPEG reads: damage, or sampling factors that it does not know.</summary>
     /// <exception cref="ImageDecodeException">The image is larger than the limits allow.</exception>
@@ -22,7 +17,13 @@ internal sealed unsafe class JpegDecoder : IDisposable
         fixed (byte* jpeg = encoded)
         {
             if (NativeTurboJpeg.tjDecompressHeader3(_handle, jpeg, new CULong((nuint)encoded.Length), out var width, out var height, out var subsampling, out var colourspace) != 0)
+            {
+                // A header that breaks off leaves the handle within it, and the next image would be taken for the rest.
+                Dispose();
+                Open();
                 return null;
+            }
+
             limits.CheckSize(width, height);
             limits.CheckScans(encoded, width, height);
             return new JpegHeader(width, height, subsampling, colourspace);
@@ -79,6 +80,13 @@ internal sealed unsafe class JpegDecoder : IDisposable
     }
 
     private static int DivideUp(int size, int divisor) => (size + divisor - 1) / divisor;
+
+    private void Open()
+    {
+        _handle = NativeTurboJpeg.tjInitDecompress();
+        if (_handle == 0)
+            throw new InvalidOperationException("libturbojpeg cannot start a decoder: " + NativeTurboJpeg.LastError(0));
+    }
 
     /// <summary>CMYK JPEGs store ink inverted (Adobe's convention), so that a byte is the share of light that passes. Pillow's formula, without colour profiles.</summary>
     private static void InvertedCmykToRgbx(PixelBuffer image)

@@ -44,6 +44,9 @@ public sealed class Batch : IDisposable
     /// <summary>Samples of the slice that were skipped.</summary>
     public int BadSamples => _decoded.Bad.Count;
 
+    /// <summary>Samples of the batch whose caption is longer than the context, so that a part of it was left out.</summary>
+    public int TruncatedCaptions => _decoded.Truncated;
+
     /// <summary>Digest of the whole slice, the bad samples included.</summary>
     public ulong Digest => _decoded.Digest;
 

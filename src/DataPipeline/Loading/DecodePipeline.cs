@@ -2,8 +2,8 @@ using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Loading;
 
-/// <summary>Decodes a sample into a slot of the buffers.</summary>
-internal delegate Outcome DecodeSample(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot);
+/// <summary>Decodes a sample into a slot of the buffers, and counts what it does.</summary>
+internal delegate Outcome DecodeSample(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot, ThreadMeter meter);
 
 /// <summary>
 /// Threads that decode the batches of a stream ahead of their consumer. They share the samples of the earliest unfinished
@@ -20,6 +20,8 @@ internal sealed class DecodePipeline : IDisposable
     private readonly Queue<DecodedBatch> _batches = new();
     private readonly BatchBufferPool _pool;
     private readonly WindowReader _reader;
+    private readonly LoaderMeter _meter;
+    private readonly ThreadMeter _consumer;
     private DecodedBatch? _filling;
     private long _nextBatch, _taken;
     private bool _disposed;
@@ -32,12 +34,14 @@ internal sealed class DecodePipeline : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(prefetch);
         (_stream, _prefetch, _decode) = (stream, prefetch, decode);
         _nextBatch = _taken = stream.FirstBatch;
+        _meter = new LoaderMeter(threads);
+        _consumer = _meter.AddThread();
         try
         {
             for (var i = 0; i < threads; i++)
                 _transforms.Add(createTransform());
             _pool = new BatchBufferPool(stream.MaxCount, _transforms[0].OutputBytes, context);
-            _reader = new WindowReader(manifest, labelColumn, stream, _gate);
+            _reader = new WindowReader(manifest, labelColumn, stream, _gate, _meter.AddThread());
         }
         catch
         {
@@ -47,7 +51,8 @@ internal sealed class DecodePipeline : IDisposable
 
         foreach (var transform in _transforms)
         {
-            var thread = new Thread(() => Run(transform)) { IsBackground = true, Name = $"cliptrain-decode-{_threads.Count}" };
+            var meter = _meter.AddThread();
+            var thread = new Thread(() => Run(transform, meter)) { IsBackground = true, Name = $"cliptrain-decode-{_threads.Count}" };
             _threads.Add(thread);
             thread.Start();
         }
@@ -56,12 +61,24 @@ internal sealed class DecodePipeline : IDisposable
     /// <summary>Whether all batches have been taken.</summary>
     public bool AtEnd => _taken >= _stream.LastBatch;
 
+    /// <summary>What has been done up to now.</summary>
+    public LoaderFigures Figures
+    {
+        get
+        {
+            var ready = 0;
+            _gate.Look(() => ready = _batches.Count(b => b.Ready));
+            return _meter.Look(ready);
+        }
+    }
+
     /// <summary>Waits for the next batch. A failure of any thread is thrown here.</summary>
     public DecodedBatch Take(CancellationToken cancellation)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (AtEnd)
             throw new InvalidOperationException($"all batches up to {_stream.LastBatch} have been taken");
+        using var _ = _consumer.Time(LoaderWork.AwaitBatch);
         var batch = _gate.WhenOrThrow(() => _batches.TryPeek(out var first) && first.Ready ? _batches.Dequeue() : null, cancellation);
         _taken++;
         return batch;
@@ -84,12 +101,12 @@ internal sealed class DecodePipeline : IDisposable
         _pool.Dispose();
     }
 
-    private void Run(IImageTransform transform)
+    private void Run(IImageTransform transform, ThreadMeter meter)
     {
         try
         {
-            while (_gate.When(NextSlot) is { } slot && _reader.Get(slot.Position) is { } sample)
-                Fill(slot, sample, transform);
+            while (AwaitSlot(meter) is { } slot && AwaitSample(slot, meter) is { } sample)
+                Fill(slot, sample, transform, meter);
         }
         catch (Exception e)
         {
@@ -97,11 +114,28 @@ internal sealed class DecodePipeline : IDisposable
         }
     }
 
-    private void Fill(SlotToFill slot, EncodedSample sample, IImageTransform transform)
+    private SlotToFill? AwaitSlot(ThreadMeter meter)
     {
-        var outcome = _decode(sample, transform, slot.Batch.Buffers, slot.Slot);
-        var complete = slot.Batch.Finish(slot.Slot, sample, outcome);
-        _reader.Release(sample);
+        using var _ = meter.Time(LoaderWork.AwaitSlot);
+        return _gate.When(NextSlot);
+    }
+
+    private EncodedSample? AwaitSample(SlotToFill slot, ThreadMeter meter)
+    {
+        using var _ = meter.Time(LoaderWork.AwaitSample);
+        return _reader.Get(slot.Position);
+    }
+
+    private void Fill(SlotToFill slot, EncodedSample sample, IImageTransform transform, ThreadMeter meter)
+    {
+        var outcome = _decode(sample, transform, slot.Batch.Buffers, slot.Slot, meter);
+        bool complete;
+        using (meter.Time(LoaderWork.Assemble))
+        {
+            complete = slot.Batch.Finish(slot.Slot, sample, outcome);
+            _reader.Release(sample);
+        }
+
         if (complete)
             _gate.Change(() => slot.Batch.Ready = true);
     }

@@ -3,9 +3,12 @@ using ClipTrain.DataPipeline.Ordering;
 namespace ClipTrain.DataPipeline.Loading;
 
 /// <summary>What became of a sample.</summary>
-internal readonly record struct Outcome(bool Used, string? BadReason)
+internal readonly record struct Outcome(bool Used, string? BadReason, bool IsTruncated = false)
 {
     public static Outcome Good => new(Used: true, BadReason: null);
+
+    /// <summary>Good, but for a caption that was too long.</summary>
+    public static Outcome Truncated => new(Used: true, BadReason: null, IsTruncated: true);
 
     /// <summary>Not wanted, and nothing is wrong with it.</summary>
     public static Outcome LeftOut => default;
@@ -34,6 +37,9 @@ internal sealed class DecodedBatch(long number, long start, int slots, BatchBuff
 
     /// <summary>Samples that can be used; they are the first of the batch.</summary>
     public int Count { get; private set; }
+
+    /// <summary>How many of these had a caption that was too long.</summary>
+    public int Truncated { get; private set; }
 
     public ArraySegment<SampleRef> Samples => new(_samples, 0, Count);
 
@@ -70,6 +76,8 @@ internal sealed class DecodedBatch(long number, long start, int slots, BatchBuff
                 bad.Add((_samples[slot], reason));
             if (!_outcomes[slot].Used)
                 continue;
+            if (_outcomes[slot].IsTruncated)
+                Truncated++;
             if (Count != slot)
             {
                 buffers.Move(slot, Count);

@@ -46,7 +46,7 @@ public sealed class SequentialLoader : IDisposable
 
     public void Dispose() => _pipeline.Dispose();
 
-    private Outcome Decode(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot)
+    private Outcome Decode(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot, ThreadMeter meter)
     {
         if (_options.LabelColumn is not null && sample.Label is null)
             return Outcome.LeftOut;
@@ -56,6 +56,7 @@ public sealed class SequentialLoader : IDisposable
             return Outcome.Bad("there is no image");
         try
         {
+            using var _ = meter.Time(LoaderWork.Decode);
             transform.Evaluate(sample.Image, buffers.Image(slot));
         }
         catch (ImageDecodeException e)

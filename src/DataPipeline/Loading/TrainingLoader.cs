@@ -51,6 +51,9 @@ public sealed class TrainingLoader : IDisposable
     /// <summary>Samples read so far, the bad ones included.</summary>
     public long SamplesRead { get; private set; }
 
+    /// <summary>What its stages have done up to now; any thread may ask.</summary>
+    public LoaderFigures Figures => _pipeline.Figures;
+
     /// <summary>Samples skipped so far.</summary>
     public long BadSamples { get; private set; }
 
@@ -84,7 +87,7 @@ public sealed class TrainingLoader : IDisposable
         return new BadSample(file, row, reason);
     }
 
-    private Outcome Decode(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot)
+    private Outcome Decode(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot, ThreadMeter meter)
     {
         var caption = _options.CaptionMode == CaptionMode.First ? sample.Caption : _choice.Of(sample.CaptionChoices!, sample.Sample);
         if (string.IsNullOrWhiteSpace(caption))
@@ -93,6 +96,7 @@ public sealed class TrainingLoader : IDisposable
             return Outcome.Bad("there is no image");
         try
         {
+            using var _ = meter.Time(LoaderWork.Decode);
             var random = new CounterRandom(_options.Seed, (ulong)sample.Sample.Epoch, (ulong)sample.Sample.Index);
             transform.Train(sample.Image, ref random, buffers.Image(slot));
         }
@@ -101,8 +105,12 @@ public sealed class TrainingLoader : IDisposable
             return Outcome.Bad(e.Message);
         }
 
-        buffers.EndPosition(slot) = Encode(caption, sample.Sample, buffers.TokensOf(slot)).End;
-        return Outcome.Good;
+        using (meter.Time(LoaderWork.Tokenize))
+        {
+            var encoded = Encode(caption, sample.Sample, buffers.TokensOf(slot));
+            buffers.EndPosition(slot) = encoded.End;
+            return encoded.Excess > 0 ? Outcome.Truncated : Outcome.Good;
+        }
     }
 
     private EncodedCaption Encode(string text, SampleRef sample, Span<long> tokens)

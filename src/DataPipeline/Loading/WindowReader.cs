@@ -13,13 +13,14 @@ internal sealed class WindowReader : IDisposable
     private readonly CorpusManifest _manifest;
     private readonly ISampleStream _stream;
     private readonly WorkGate _gate;
+    private readonly ThreadMeter _meter;
     private readonly CorpusReader _reader;
     private readonly Thread _thread;
     private readonly List<LoadedWindow> _windows = [];
 
-    public WindowReader(CorpusManifest manifest, string? labelColumn, ISampleStream stream, WorkGate gate)
+    public WindowReader(CorpusManifest manifest, string? labelColumn, ISampleStream stream, WorkGate gate, ThreadMeter meter)
     {
-        (_manifest, _stream, _gate) = (manifest, stream, gate);
+        (_manifest, _stream, _gate, _meter) = (manifest, stream, gate, meter);
         _reader = new CorpusReader(manifest, labelColumn);
         _thread = new Thread(Run) { IsBackground = true, Name = "cliptrain-read" };
         _thread.Start();
@@ -53,11 +54,11 @@ internal sealed class WindowReader : IDisposable
         {
             foreach (var window in Plan())
             {
-                if (_gate.When(() => Open(window)) is null)
+                if (AwaitRoom(window) is null)
                     return;
                 foreach (var (group, wanted) in window.Wanted)
                 {
-                    var rows = _reader.Read(group, wanted);
+                    var rows = Read(group, wanted);
                     if (_gate.When(() => Add(window, group, rows)) is null)
                     {
                         rows.Dispose();
@@ -70,6 +71,18 @@ internal sealed class WindowReader : IDisposable
         {
             _gate.Fail(e);
         }
+    }
+
+    private LoadedWindow? AwaitRoom(LoadedWindow window)
+    {
+        using var _ = _meter.Time(LoaderWork.AwaitWindow);
+        return _gate.When(() => Open(window));
+    }
+
+    private RowGroup Read(int group, bool[] wanted)
+    {
+        using var _ = _meter.Time(LoaderWork.Read, wanted.Count(row => row));
+        return _reader.Read(group, wanted);
     }
 
     private LoadedWindow? Open(LoadedWindow window)

@@ -65,6 +65,13 @@ internal sealed class WorkGate
         }
     }
 
+    /// <summary>Looks at what others change; nobody is woken.</summary>
+    public void Look(Action look)
+    {
+        lock (_lock)
+            look();
+    }
+
     /// <summary>Ends all work; the first failure is the one that the consumer sees.</summary>
     public void Fail(Exception exception) => Change(() => _failure ??= ExceptionDispatchInfo.Capture(exception));
 

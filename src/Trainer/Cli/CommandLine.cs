@@ -16,6 +16,7 @@ public static class CommandLine
             ResumeCommand.Create(),
             EvalCommand.Create(),
             DataCommand.Create(),
+            BenchCommand.Create(),
             TokenizerCommand.Create(),
             DoctorCommand.Create(),
             CoordinatorCommand.Create(),

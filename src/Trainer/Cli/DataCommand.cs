@@ -20,7 +20,7 @@ public static class DataCommand
             EnsureDemo(parsed.GetRequiredValue(folder));
             return ExitCodes.Ok;
         });
-        return new Command("data", "Make and inspect corpora.") { demo, ImportCommand.Create(), ExportCommand.Create(), AuditCommand.Create() };
+        return new Command("data", "Make and inspect corpora.") { demo, ImportCommand.Create(), ExportCommand.Create(), AuditCommand.Create(), StatsCommand.Create(), VerifyCommand.Create(), ViewCommand.Create() };
     }
 
     /// <summary>Makes the demo corpus unless it is there.</summary>

@@ -32,9 +32,28 @@ public sealed class TensorBoardWriter : IDisposable
         ("train/learning_rate", metrics.LearningRate),
         ("throughput/images_per_second", metrics.ImagesPerSecond),
         ("data/wait_share", metrics.DataWaitShare),
+        ("data/truncated_captions", metrics.TruncatedCaptions),
+        .. Loader(metrics.Loader),
     ]));
 
     public void Dispose() => _stream.Dispose();
+
+    private static IEnumerable<(string Name, double Value)> Loader(LoaderMetrics? loader)
+    {
+        if (loader is null)
+            yield break;
+        foreach (var (name, stage) in new[] { ("read", loader.Read), ("decode", loader.Decode), ("tokenize", loader.Tokenize), ("assemble", loader.Assemble) })
+        {
+            yield return ($"data_{name}/rate", stage.Rate);
+            yield return ($"data_{name}/busy_share", stage.Busy);
+        }
+
+        yield return ("data_read/blocked_share", loader.Read.Blocked);
+        yield return ("data_decode/starved_share", loader.Decode.Starved);
+        yield return ("data_decode/blocked_share", loader.Decode.Blocked);
+        yield return ("data/queued_samples", loader.QueuedSamples);
+        yield return ("data/queued_batches", loader.QueuedBatches);
+    }
 
     private static FileStream Create(string directory, long seconds)
     {

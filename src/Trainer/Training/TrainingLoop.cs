@@ -5,6 +5,7 @@ using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Optimization;
+using ClipTrain.Trainer.Telemetry;
 using static ClipTrain.Torch.torch;
 
 namespace ClipTrain.Trainer.Training;
@@ -32,6 +33,7 @@ public sealed class TrainingLoop(
         group,
         new LearningRateSchedule(options.Training.LearningRate, options.Training.WarmupSteps, plan.TotalSteps));
 
+    private readonly LoaderWatch _watch = new();
     private long _lastCheckpoint = time.GetTimestamp();
     private TimeSpan _busy;
 
@@ -78,7 +80,7 @@ public sealed class TrainingLoop(
         var wish = control.TakeDirective();
         if (wish == Directive.Continue && CheckpointIsDue())
             wish = Directive.Checkpoint;
-        var rows = group.AllGather([batch.Count, batch.BadSamples, (long)wish, unchecked((long)batch.Digest), (long)_busy.TotalMicroseconds]);
+        var rows = group.AllGather([batch.Count, batch.BadSamples, (long)wish, unchecked((long)batch.Digest), (long)_busy.TotalMicroseconds, batch.TruncatedCaptions]);
         StepShare[] shares = [.. rows.Select(row => new StepShare((int)(row[0] + row[1]), (int)row[1], unchecked((ulong)row[3]), row[4] / 1e6))];
         var result = _step.Take(TrainingBatch.Of(batch, options), [.. rows.Select(row => row[0])]);
         state.BadSamples += shares.Sum(share => share.BadSamples);
@@ -86,11 +88,11 @@ public sealed class TrainingLoop(
         var elapsed = time.GetElapsedTime(started);
         _busy = elapsed - (group.Waited - waited);
         state.TrainingSeconds += elapsed.TotalSeconds;
-        control.StepCommitted(new StepRecord(plan.Generation, Metrics(result, rows.Sum(row => row[0]), elapsed.TotalSeconds, batch.Wait), shares));
+        control.StepCommitted(new StepRecord(plan.Generation, Metrics(result, rows.Sum(row => row[0]), elapsed.TotalSeconds, batch.Wait, rows.Sum(row => row[5])), shares));
         return (Directive)rows.Max(row => row[2]);
     }
 
-    private StepMetrics Metrics(StepResult result, long pairs, double seconds, TimeSpan dataWait) => new(
+    private StepMetrics Metrics(StepResult result, long pairs, double seconds, TimeSpan dataWait, long truncated) => new(
         state.Step,
         state.Samples,
         (state.Samples + state.BadSamples) / (double)plan.CorpusSamples,
@@ -101,7 +103,9 @@ public sealed class TrainingLoop(
         seconds,
         pairs / seconds,
         dataWait.TotalSeconds / seconds,
-        state.BadSamples);
+        state.BadSamples,
+        truncated,
+        _watch.Look(loader.Figures));
 
     private bool IsPeriodic() => options.Checkpoint.EverySteps > 0 && state.Step % options.Checkpoint.EverySteps == 0;
 

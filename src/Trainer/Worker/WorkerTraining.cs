@@ -1,9 +1,6 @@
 using ClipTrain.Coordinator.Core;
 using ClipTrain.Coordinator.Hosting;
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
-using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
@@ -83,27 +80,7 @@ public sealed class WorkerTraining(
     private LoopEnd Loop(Assignment place, RankGroup group, CancellationToken over)
     {
         var total = RunPlan.TotalSteps(options.Training, manifest.SampleCount);
-        using var loader = new TrainingLoader(
-            manifest,
-            new SampleOrder(manifest.GroupRows, options.Seed, options.Data.ShuffleWindow),
-            RunPlan.Tokenizer(options),
-            () => new ClipImageTransform(ImageInput.Training(options)),
-            new TrainingLoaderOptions
-            {
-                GlobalBatch = options.Training.GlobalBatch,
-                Rank = place.Rank,
-                WorldSize = place.WorldSize,
-                Seed = options.Seed,
-                Threads = RunPlan.DecodeThreads(options.Data, options.Cluster, identity.Cores),
-                Prefetch = options.Data.Prefetch,
-                LongCaptions = options.Data.LongCaptions,
-                CaptionMode = options.Data.CaptionMode,
-                CaptionWeights = options.Data.CaptionWeights,
-                MaxBadShare = options.Data.MaxBadShare,
-                FirstStep = _state!.Step,
-                LastStep = total,
-            },
-            control.BadSample);
+        using var loader = new RunLoader(place.Rank, place.WorldSize, identity.Cores, _state!.Step, total).Open(options, manifest, control.BadSample);
         using var loop = new TrainingLoop(options, new TrainingPlan(total, manifest.SampleCount, place.Generation), _state, group, loader, writer, control, TimeProvider.System);
         try
         {

@@ -50,6 +50,21 @@ public sealed class ImageHeaderTests
         Assert.True(looksWhole < 4 * image.Length, format);
     }
 
+    [Theory]
+    [MemberData(nameof(Images))]
+    public void Format_and_size_are_read_without_decoding(string format, string base64)
+    {
+        var image = Convert.FromBase64String(base64);
+        using var decoder = new ImageDecoder();
+        using var pixels = new PixelBuffer();
+        decoder.Decode(image, pixels);
+
+        var facts = ImageHeader.Read(image)!.Value;
+
+        Assert.StartsWith(facts.Format.ToString(), format, StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(((uint)pixels.Width, (uint)pixels.Height), (facts.Width, facts.Height));
+    }
+
     [Fact]
     public void Sizes_that_training_refuses_do_not_look_whole()
     {

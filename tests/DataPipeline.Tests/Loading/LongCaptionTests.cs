@@ -61,6 +61,27 @@ public sealed class LongCaptionTests : IDisposable
             LoadedBatch.AssertEqual(expected[i], LoadedBatch.Concat([.. workers.Select(w => w[i])]));
     }
 
+    [Theory]
+    [InlineData(LongCaptions.Cut)]
+    [InlineData(LongCaptions.Window)]
+    public void Captions_that_are_too_long_are_counted(LongCaptions captions)
+    {
+        var path = _folder.File("mixed.parquet");
+        using (var writer = new CorpusWriter(path, 8))
+        {
+            for (var i = 0; i < 8; i++)
+                writer.Add(i == 7 ? [] : TestCorpus.Image(i), i % 2 == 0 ? "short" : Long);
+            writer.Complete();
+        }
+
+        var manifest = CorpusManifest.Create([path]);
+        using var loader = new TrainingLoader(manifest, new SampleOrder(manifest.GroupRows, 5, 2), Tokenizer, () => new FakeTransform(), new TrainingLoaderOptions { GlobalBatch = 8, Seed = 5, LongCaptions = captions, MaxBadShare = 1 });
+        using var batch = loader.Take();
+
+        // Of four long ones one has no image.
+        Assert.Equal((7, 3), (batch.Count, batch.TruncatedCaptions));
+    }
+
     private LoadedBatch[] Take(LongCaptions captions, int steps, int threads = 1, int rank = 0, int worldSize = 1, long firstStep = 0)
     {
         var options = new TrainingLoaderOptions { GlobalBatch = 8, Seed = 5, LongCaptions = captions, Threads = threads, Rank = rank, WorldSize = worldSize, FirstStep = firstStep };

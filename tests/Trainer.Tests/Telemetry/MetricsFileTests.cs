@@ -18,10 +18,11 @@ public sealed class MetricsFileTests : IDisposable
 
         var line = JsonNode.Parse(Assert.Single(File.ReadAllLines(FilePath)))!;
         Assert.Equal(
-            "step samples epoch loss logit_scale gradient_norm learning_rate step_seconds images_per_second data_wait_share bad_samples",
+            "step samples epoch loss logit_scale gradient_norm learning_rate step_seconds images_per_second data_wait_share bad_samples truncated_captions loader",
             string.Join(' ', line.AsObject().Select(member => member.Key)));
         Assert.Equal(0.25, line["loss"]!.GetValue<double>());
         Assert.Equal(0.00048, line["learning_rate"]!.GetValue<double>());
+        Assert.Equal(0.125, line["loader"]!["decode"]!["starved"]!.GetValue<double>());
     }
 
     [Fact]
@@ -64,6 +65,14 @@ public sealed class MetricsFileTests : IDisposable
             Write(3, 7);
             Assert.Equal([.. Enumerable.Range(1, lines.Count(end => end <= length)).Select(i => (long)i), 7], Steps());
         }
+    }
+
+    [Fact]
+    public void Lines_of_versions_that_did_not_tell_of_the_loader_are_read()
+    {
+        File.WriteAllText(FilePath, """{"step":1,"samples":64,"epoch":0.01,"loss":1,"logit_scale":14.25,"gradient_norm":0.5,"learning_rate":0.00048,"step_seconds":2,"images_per_second":32,"data_wait_share":0.125,"bad_samples":3}""" + "\n");
+
+        Assert.Equal(Samples.Step(1) with { TruncatedCaptions = 0, Loader = null }, MetricsFile.Read(FilePath).Single() with { Epoch = 0.01 });
     }
 
     [Fact]

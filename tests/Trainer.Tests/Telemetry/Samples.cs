@@ -16,5 +16,7 @@ internal static class Samples
         StepSeconds: 2,
         ImagesPerSecond: 32,
         DataWaitShare: 0.125,
-        BadSamples: 3);
+        BadSamples: 3,
+        TruncatedCaptions: 5,
+        Loader: new LoaderMetrics(new(900, 0.25, 0, 0.5), new(800, 0.75, 0.125, 0), new(800, 0.0625, 0, 0), new(800, 0.03125, 0, 0), QueuedSamples: 96, QueuedBatches: 4));
 }

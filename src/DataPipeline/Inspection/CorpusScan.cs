@@ -1,0 +1,113 @@
+using System.Collections.Concurrent;
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Import;
+
+namespace ClipTrain.DataPipeline.Inspection;
+
+/// <summary>What came of some adjacent rows.</summary>
+/// <param name="FirstIndex">The first one's number in the corpus.</param>
+/// <param name="Rows">How many there are.</param>
+/// <param name="Results">A result for each; none after a failure.</param>
+/// <param name="Failure">Why they could not be read, or null.</param>
+internal sealed record ScannedRows<T>(long FirstIndex, int Rows, IReadOnlyList<T> Results, CorpusException? Failure);
+
+/// <summary>
+/// Looks at rows of a corpus on all cores, with results in the corpus' order whatever the number of cores. Memory: two or
+/// three groups of rows, encoded.
+/// </summary>
+/// <param name="createTools">What a thread needs to look at rows; used by one thread at a time.</param>
+/// <param name="look">Looks at a row.</param>
+internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func<TTools, RowGroup, int, TResult> look)
+    where TTools : IDisposable
+{
+    private const int ChunkRows = 32, ChunksPerCore = 4;
+
+    private readonly ConcurrentBag<TTools> _idle = [];
+
+    public IEnumerable<ScannedRows<TResult>> Run(CorpusManifest manifest, RowChoice choice, CancellationToken cancellation)
+    {
+        using var reader = new CorpusReader(manifest);
+        try
+        {
+            foreach (var rows in ReadAhead.Select(Chunks(manifest, choice, reader), Look, ChunksPerCore * Environment.ProcessorCount))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                yield return rows;
+            }
+        }
+        finally
+        {
+            foreach (var tools in _idle)
+                tools.Dispose();
+        }
+    }
+
+    private static IEnumerable<Chunk> Chunks(CorpusManifest manifest, RowChoice choice, CorpusReader reader)
+    {
+        foreach (var (number, wanted) in choice.Groups)
+        {
+            var group = manifest.Groups[number];
+            SharedRows shared;
+            CorpusException? failure = null;
+            try
+            {
+                shared = new SharedRows(reader.Read(number, wanted));
+            }
+            catch (CorpusException e)
+            {
+                (shared, failure) = (SharedRows.None, e);
+            }
+
+            if (failure is not null)
+            {
+                yield return new Chunk(shared, [], group.FirstIndex, wanted?.Count(row => row) ?? group.Rows, failure);
+                continue;
+            }
+
+            // The group goes with its last chunk, or with this method when that is left early.
+            using var hold = shared;
+            foreach (var chunk in Enumerable.Range(0, group.Rows).Where(row => wanted is null || wanted[row]).Chunk(ChunkRows))
+                yield return new Chunk(shared.Share(), chunk, group.FirstIndex + chunk[0], chunk.Length, Failure: null);
+        }
+    }
+
+    private ScannedRows<TResult> Look(Chunk chunk)
+    {
+        if (chunk.Failure is not null)
+            return new ScannedRows<TResult>(chunk.FirstIndex, chunk.Count, [], chunk.Failure);
+        using var shared = chunk.Shared;
+        var tools = _idle.TryTake(out var idle) ? idle : createTools();
+        try
+        {
+            return new ScannedRows<TResult>(chunk.FirstIndex, chunk.Count, Array.ConvertAll(chunk.Rows, row => look(tools, shared.Rows, row)), Failure: null);
+        }
+        finally
+        {
+            _idle.Add(tools);
+        }
+    }
+
+    private sealed record Chunk(SharedRows Shared, int[] Rows, long FirstIndex, int Count, CorpusException? Failure);
+
+    /// <summary>A group of rows that is freed when all who share it have disposed it.</summary>
+    private sealed class SharedRows(RowGroup? rows) : IDisposable
+    {
+        private int _holders = 1;
+
+        public static SharedRows None { get; } = new(rows: null);
+
+        public RowGroup Rows => rows!;
+
+        public SharedRows Share()
+        {
+            Interlocked.Increment(ref _holders);
+            return this;
+        }
+
+        public void Dispose()
+        {
+            if (Interlocked.Decrement(ref _holders) == 0)
+                rows?.Dispose();
+        }
+    }
+}

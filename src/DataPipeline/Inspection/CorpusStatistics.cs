@@ -1,0 +1,109 @@
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Import;
+using ClipTrain.DataPipeline.Loading;
+
+namespace ClipTrain.DataPipeline.Inspection;
+
+/// <summary>What a corpus consists of.</summary>
+public sealed class CorpusStatistics
+{
+    /// <summary>Rows looked at.</summary>
+    public long Rows { get; private set; }
+
+    public long MissingImages { get; private set; }
+
+    /// <summary>Bytes that are no image, by the header or, where that does not say, by decoding.</summary>
+    public long UnreadableImages { get; private set; }
+
+    /// <summary>Captions that are missing or blank.</summary>
+    public long MissingCaptions { get; private set; }
+
+    /// <summary>Captions with more tokens than fit the context.</summary>
+    public long TruncatedCaptions { get; private set; }
+
+    public Distribution Width { get; } = new();
+
+    public Distribution Height { get; } = new();
+
+    public Distribution ShortSide { get; } = new();
+
+    /// <summary>Width over height.</summary>
+    public Distribution Aspect { get; } = new();
+
+    /// <summary>Sizes of image files.</summary>
+    public Distribution Bytes { get; } = new();
+
+    /// <summary>Unicode code points of captions.</summary>
+    public Distribution Characters { get; } = new();
+
+    /// <summary>Tokens of captions, without start and end.</summary>
+    public Distribution Tokens { get; } = new();
+
+    public SortedDictionary<ImageFormat, long> Formats { get; } = [];
+
+    public SortedDictionary<string, long> Scripts { get; } = new(StringComparer.Ordinal);
+
+    public RepeatCount Images { get; } = new();
+
+    public RepeatCount Captions { get; } = new();
+
+    /// <summary>Looks at rows of a corpus; images are decoded only where their header does not tell their size.</summary>
+    /// <param name="progress">Told how many rows are done.</param>
+    /// <exception cref="CorpusException">A file cannot be read.</exception>
+    public static CorpusStatistics Of(CorpusManifest manifest, RowChoice choice, ITokenizer tokenizer, Action<long> progress, CancellationToken cancellation)
+    {
+        var statistics = new CorpusStatistics();
+        var scan = new CorpusScan<RowExaminer, (long, RowFacts)>(
+            () => new RowExaminer(tokenizer), (examiner, rows, row) => (rows.FirstIndex + row, examiner.Examine(rows.Image(row), rows.Caption(row))));
+        foreach (var rows in scan.Run(manifest, choice, cancellation))
+        {
+            if (rows.Failure is not null)
+                throw rows.Failure;
+            foreach (var (index, facts) in rows.Results)
+                statistics.Add(index, facts);
+            progress(statistics.Rows);
+        }
+
+        return statistics;
+    }
+
+    /// <summary>Counts a sample.</summary>
+    public void Add(long index, RowFacts facts)
+    {
+        Rows++;
+        if (facts.Image is { } image)
+            Add(index, image);
+        else
+            MissingImages++;
+        if (facts.Caption is { } caption)
+            Add(index, caption);
+        else
+            MissingCaptions++;
+    }
+
+    private void Add(long index, ImageFacts image)
+    {
+        Bytes.Add(image.Bytes);
+        Images.Add(image.Hash, index);
+        if (image.Format is not { } format)
+        {
+            UnreadableImages++;
+            return;
+        }
+
+        Formats[format] = Formats.GetValueOrDefault(format) + 1;
+        Width.Add(image.Width);
+        Height.Add(image.Height);
+        ShortSide.Add(Math.Min(image.Width, image.Height));
+        Aspect.Add((double)image.Width / image.Height);
+    }
+
+    private void Add(long index, CaptionFacts caption)
+    {
+        Captions.Add(caption.Hash, index);
+        Characters.Add(caption.Characters);
+        Tokens.Add(caption.Tokens);
+        TruncatedCaptions += caption.Truncated ? 1 : 0;
+        Scripts[caption.Script] = Scripts.GetValueOrDefault(caption.Script) + 1;
+    }
+}

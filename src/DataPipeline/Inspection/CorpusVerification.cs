@@ -1,0 +1,85 @@
+using System.Text.RegularExpressions;
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Images;
+using ClipTrain.DataPipeline.Loading;
+
+namespace ClipTrain.DataPipeline.Inspection;
+
+/// <summary>Rows that training could not use.</summary>
+/// <param name="Place">The row, <c>file:row</c>; of rows that cannot be read the first.</param>
+/// <param name="Rows">How many they are.</param>
+/// <param name="Reason">What is wrong.</param>
+public sealed record BrokenRows(string Place, long Rows, string Reason)
+{
+    public override string ToString() => Rows == 1 ? $"{Place} {Reason}" : $"{Place} and the {Rows - 1} rows after it: {Reason}";
+}
+
+/// <summary>Decodes rows with the decoders that training uses.</summary>
+public static partial class CorpusVerification
+{
+    /// <summary>All rows that are broken, in the corpus' order; a part of a file that cannot be read is one entry and does not end the search.</summary>
+    /// <param name="progress">Told how many rows are done, and how many of them are broken.</param>
+    public static IEnumerable<BrokenRows> Run(CorpusManifest manifest, RowChoice choice, Action<long, long> progress, CancellationToken cancellation)
+    {
+        var captioned = manifest.Caption is not null;
+        var scan = new CorpusScan<Decoder, (long Index, string? Reason)>(
+            () => new Decoder(), (decoder, rows, row) => (rows.FirstIndex + row, captioned && string.IsNullOrWhiteSpace(rows.Caption(row)) ? "the caption is empty" : decoder.Check(rows.Image(row))));
+        long done = 0, broken = 0;
+        foreach (var rows in scan.Run(manifest, choice, cancellation))
+        {
+            if (rows.Failure is { } failure)
+            {
+                broken += rows.Rows;
+                yield return new BrokenRows(manifest.Key(rows.FirstIndex), rows.Rows, failure.Message);
+            }
+
+            foreach (var (index, reason) in rows.Results)
+            {
+                if (reason is null)
+                    continue;
+                broken++;
+                yield return new BrokenRows(manifest.Key(index), 1, reason);
+            }
+
+            done += rows.Rows;
+            progress(done, broken);
+        }
+    }
+
+    /// <summary>A reason without its numbers and paths, so that like ones are counted together.</summary>
+    public static string Kind(string reason) => Particulars().Replace(reason, "…");
+
+    [GeneratedRegex(@"/\S+|\d[\d,.]*", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Particulars();
+
+    private sealed class Decoder : IDisposable
+    {
+        private readonly ImageDecoder _decoder = new();
+        private readonly PixelBuffer _pixels = new();
+
+        public string? Check(ReadOnlySpan<byte> image)
+        {
+            if (image.IsEmpty)
+                return "there is no image";
+            try
+            {
+                _decoder.Decode(image, _pixels);
+                return null;
+            }
+            catch (ImageDecodeException e)
+            {
+                return e.Message.ReplaceLineEndings(" ").Trim();
+            }
+            finally
+            {
+                _pixels.Trim();
+            }
+        }
+
+        public void Dispose()
+        {
+            _decoder.Dispose();
+            _pixels.Dispose();
+        }
+    }
+}

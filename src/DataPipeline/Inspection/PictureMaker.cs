@@ -1,0 +1,59 @@
+using ClipTrain.DataPipeline.Images;
+using ClipTrain.DataPipeline.Ordering;
+
+namespace ClipTrain.DataPipeline.Inspection;
+
+/// <summary>Makes JPEGs of images to look at. For one thread at a time.</summary>
+internal sealed unsafe class PictureMaker(ImageTransformOptions augmentation) : IDisposable
+{
+    /// <summary>The longer side of a shown original.</summary>
+    private const int LongSide = 320;
+
+    private const int Quality = 88;
+
+    private readonly ImageDecoder _decoder = new();
+    private readonly BicubicResampler _resampler = new();
+    private readonly PixelBuffer _image = new(), _picture = new();
+    private readonly ClipImageTransform _transform = new(augmentation);
+    private readonly float[] _chw = new float[3 * augmentation.Size * augmentation.Size];
+
+    /// <summary>The image, smaller if it is large, with its own size in pixels.</summary>
+    /// <exception cref="Loading.ImageDecodeException">It is no image.</exception>
+    public (int Width, int Height, byte[] Jpeg) Original(ReadOnlySpan<byte> encoded)
+    {
+        _decoder.Decode(encoded, _image);
+        int width = _image.Width, height = _image.Height;
+        var scale = Math.Min(1, (double)LongSide / Math.Max(width, height));
+        int w = Math.Max(1, (int)Math.Round(width * scale)), h = Math.Max(1, (int)Math.Round(height * scale));
+        _picture.Resize(w, h);
+        _resampler.Resample(_image, new PixelBox(0, 0, width, height), w, h, new PixelBox(0, 0, w, h), _picture.Pixels);
+        _image.Trim();
+        return (width, height, JpegEncoder.Encode(_picture, Quality));
+    }
+
+    /// <summary>The training view of the image.</summary>
+    /// <exception cref="Loading.ImageDecodeException">It is no image.</exception>
+    public byte[] Augmented(ReadOnlySpan<byte> encoded, CounterRandom random)
+    {
+        _transform.Train(encoded, ref random, _chw);
+        var size = _transform.Size;
+        _picture.Resize(size, size);
+        for (var c = 0; c < 3; c++)
+        {
+            var (mean, std) = (augmentation.Mean[c], augmentation.Std[c]);
+            for (var i = 0; i < size * size; i++)
+                _picture.Pixels[(i * PixelBuffer.BytesPerPixel) + c] = (byte)Math.Clamp(MathF.Round(((_chw[(c * size * size) + i] * std) + mean) * 255), 0, 255);
+        }
+
+        return JpegEncoder.Encode(_picture, Quality);
+    }
+
+    public void Dispose()
+    {
+        _decoder.Dispose();
+        _resampler.Dispose();
+        _image.Dispose();
+        _picture.Dispose();
+        _transform.Dispose();
+    }
+}
