@@ -16,7 +16,8 @@ internal static class HtmlPage
         .soft { color: var(--soft); font-size: .86rem; }
         header { margin-bottom: 1.75rem; }
         .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: 1rem; margin-bottom: 1rem; }
-        .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 1rem; }
+        .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 1rem; margin-bottom: 1rem; }
+        .grid.narrow { grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); }
         .card { min-width: 0; padding: 1rem 1.15rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
         .figure { font-size: 1.55rem; font-weight: 620; font-variant-numeric: tabular-nums; letter-spacing: -0.01em; }
         .warn { color: var(--warn); }
