@@ -20,7 +20,7 @@ public sealed class DataToolsTests : IDisposable
 
         var page = Page("pages/stats.html");
         Assert.Equal(8, page.Descendants("svg").Count());
-        Assert.Contains("24 × 21", page.Value, StringComparison.Ordinal);
+        Assert.Contains("26 × 21", page.Value, StringComparison.Ordinal);
         Assert.Contains("0 images missing, 1 unreadable, 1 captions missing", page.Value, StringComparison.Ordinal);
         Assert.DoesNotContain(page.DescendantsAndSelf().Attributes(), a => a.Value.Contains("http", StringComparison.Ordinal));
     }

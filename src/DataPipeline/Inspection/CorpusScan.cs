@@ -4,6 +4,9 @@ using ClipTrain.DataPipeline.Import;
 
 namespace ClipTrain.DataPipeline.Inspection;
 
+/// <summary>A sample: its row in the group that was read, and its number in the corpus.</summary>
+internal readonly record struct ScannedRow(int Row, long Index);
+
 /// <summary>What came of some adjacent rows.</summary>
 /// <param name="FirstIndex">The first one's number in the corpus.</param>
 /// <param name="Rows">How many there are.</param>
@@ -17,7 +20,7 @@ internal sealed record ScannedRows<T>(long FirstIndex, int Rows, IReadOnlyList<T
 /// </summary>
 /// <param name="createTools">What a thread needs to look at rows; used by one thread at a time.</param>
 /// <param name="look">Looks at a row.</param>
-internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func<TTools, RowGroup, int, TResult> look)
+internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func<TTools, RowGroup, ScannedRow, TResult> look)
     where TTools : IDisposable
 {
     private const int ChunkRows = 32, ChunksPerCore = 4;
@@ -47,11 +50,16 @@ internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func
         foreach (var (number, wanted) in choice.Groups)
         {
             var group = manifest.Groups[number];
+            ScannedRow[] samples = [.. Enumerable.Range(0, group.Samples).Where(nth => wanted is null || wanted[nth])
+                .Select(nth => group.FirstIndex + nth).Select(index => new ScannedRow(manifest.Place(index).Row, index))];
+            var mask = new bool[group.Rows];
+            foreach (var sample in samples)
+                mask[sample.Row] = true;
             SharedRows shared;
             CorpusException? failure = null;
             try
             {
-                shared = new SharedRows(reader.Read(number, wanted));
+                shared = new SharedRows(reader.Read(number, mask));
             }
             catch (CorpusException e)
             {
@@ -60,14 +68,14 @@ internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func
 
             if (failure is not null)
             {
-                yield return new Chunk(shared, [], group.FirstIndex, wanted?.Count(row => row) ?? group.Rows, failure);
+                yield return new Chunk(shared, [], group.FirstIndex, samples.Length, failure);
                 continue;
             }
 
             // The group goes with its last chunk, or with this method when that is left early.
             using var hold = shared;
-            foreach (var chunk in Enumerable.Range(0, group.Rows).Where(row => wanted is null || wanted[row]).Chunk(ChunkRows))
-                yield return new Chunk(shared.Share(), chunk, group.FirstIndex + chunk[0], chunk.Length, Failure: null);
+            foreach (var chunk in samples.Chunk(ChunkRows))
+                yield return new Chunk(shared.Share(), chunk, chunk[0].Index, chunk.Length, Failure: null);
         }
     }
 
@@ -87,7 +95,7 @@ internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func
         }
     }
 
-    private sealed record Chunk(SharedRows Shared, int[] Rows, long FirstIndex, int Count, CorpusException? Failure);
+    private sealed record Chunk(SharedRows Shared, ScannedRow[] Rows, long FirstIndex, int Count, CorpusException? Failure);
 
     /// <summary>A group of rows that is freed when all who share it have disposed it.</summary>
     private sealed class SharedRows(RowGroup? rows) : IDisposable

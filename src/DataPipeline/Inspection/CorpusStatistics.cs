@@ -54,7 +54,7 @@ public sealed class CorpusStatistics
     {
         var statistics = new CorpusStatistics();
         var scan = new CorpusScan<RowExaminer, (long, RowFacts)>(
-            () => new RowExaminer(tokenizer), (examiner, rows, row) => (rows.FirstIndex + row, examiner.Examine(rows.Image(row), rows.Caption(row))));
+            () => new RowExaminer(tokenizer), (examiner, rows, row) => (row.Index, examiner.Examine(rows.Image(row.Row), rows.Caption(row.Row))));
         foreach (var rows in scan.Run(manifest, choice, cancellation))
         {
             if (rows.Failure is not null)

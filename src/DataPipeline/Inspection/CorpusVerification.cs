@@ -23,7 +23,7 @@ public static partial class CorpusVerification
     {
         var captioned = manifest.Caption is not null;
         var scan = new CorpusScan<Decoder, (long Index, string? Reason)>(
-            () => new Decoder(), (decoder, rows, row) => (rows.FirstIndex + row, captioned && string.IsNullOrWhiteSpace(rows.Caption(row)) ? "the caption is empty" : decoder.Check(rows.Image(row))));
+            () => new Decoder(), (decoder, rows, row) => (row.Index, captioned && string.IsNullOrWhiteSpace(rows.Caption(row.Row)) ? "the caption is empty" : decoder.Check(rows.Image(row.Row))));
         long done = 0, broken = 0;
         foreach (var rows in scan.Run(manifest, choice, cancellation))
         {

@@ -1,4 +1,5 @@
 using ClipTrain.DataPipeline.Images;
+using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Inspection;
@@ -14,11 +15,11 @@ internal sealed unsafe class PictureMaker(ImageTransformOptions augmentation) : 
     private readonly ImageDecoder _decoder = new();
     private readonly BicubicResampler _resampler = new();
     private readonly PixelBuffer _image = new(), _picture = new();
-    private readonly ClipImageTransform _transform = new(augmentation);
-    private readonly float[] _chw = new float[3 * augmentation.Size * augmentation.Size];
+    private readonly ClipImageTransform _transform = new(augmentation with { Type = ImageType.UInt8 });
+    private readonly byte[] _chw = new byte[3 * augmentation.Size * augmentation.Size];
 
     /// <summary>The image, smaller if it is large, with its own size in pixels.</summary>
-    /// <exception cref="Loading.ImageDecodeException">It is no image.</exception>
+    /// <exception cref="ImageDecodeException">It is no image.</exception>
     public (int Width, int Height, byte[] Jpeg) Original(ReadOnlySpan<byte> encoded)
     {
         _decoder.Decode(encoded, _image);
@@ -32,7 +33,7 @@ internal sealed unsafe class PictureMaker(ImageTransformOptions augmentation) : 
     }
 
     /// <summary>The training view of the image.</summary>
-    /// <exception cref="Loading.ImageDecodeException">It is no image.</exception>
+    /// <exception cref="ImageDecodeException">It is no image.</exception>
     public byte[] Augmented(ReadOnlySpan<byte> encoded, CounterRandom random)
     {
         _transform.Train(encoded, ref random, _chw);
@@ -40,9 +41,8 @@ internal sealed unsafe class PictureMaker(ImageTransformOptions augmentation) : 
         _picture.Resize(size, size);
         for (var c = 0; c < 3; c++)
         {
-            var (mean, std) = (augmentation.Mean[c], augmentation.Std[c]);
             for (var i = 0; i < size * size; i++)
-                _picture.Pixels[(i * PixelBuffer.BytesPerPixel) + c] = (byte)Math.Clamp(MathF.Round(((_chw[(c * size * size) + i] * std) + mean) * 255), 0, 255);
+                _picture.Pixels[(i * PixelBuffer.BytesPerPixel) + c] = _chw[(c * size * size) + i];
         }
 
         return JpegEncoder.Encode(_picture, Quality);

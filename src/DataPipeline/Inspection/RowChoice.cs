@@ -17,7 +17,7 @@ public sealed class RowChoice
     /// <summary>Rows chosen.</summary>
     public long Count { get; }
 
-    /// <summary>The groups to read in their order, each with its wanted rows; null wants all.</summary>
+    /// <summary>The groups to read in their order, each with its wanted samples; null wants all.</summary>
     internal IReadOnlyList<(int Group, bool[]? Rows)> Groups { get; }
 
     /// <summary>Every row.</summary>

@@ -35,7 +35,7 @@ public sealed class SampleViewer(ITokenizer tokenizer, TokenDecoder decoder, Ima
     public IEnumerable<SampleView> Draw(CorpusManifest manifest, RowChoice choice, CancellationToken cancellation)
     {
         var scan = new CorpusScan<PictureMaker, SampleView>(
-            () => new PictureMaker(augmentation), (maker, rows, row) => View(maker, manifest.Key(rows.FirstIndex + row), rows.FirstIndex + row, rows.Image(row), rows.Caption(row)));
+            () => new PictureMaker(augmentation), (maker, rows, row) => View(maker, manifest.Key(row.Index), row.Index, rows.Image(row.Row), rows.Caption(row.Row)));
         foreach (var rows in scan.Run(manifest, choice, cancellation))
         {
             if (rows.Failure is not null)

@@ -33,7 +33,7 @@ public sealed record CorpusInput(CorpusManifest Manifest, ITokenizer Tokenizer, 
     }
 
     private static CorpusInput Of(RunOptions options) =>
-        new(RunCorpus.Select(options), RunPlan.Tokenizer(options), RunPlan.Merges(options.Data.Merges), ImageInput.Training(options) with { Type = ImageType.Fp32 }, options.Seed);
+        new(RunCorpus.Select(options), RunPlan.Tokenizer(options), RunPlan.Merges(options.Data.Merges), ImageInput.Training(options), options.Seed);
 
     private static bool IsRunFile(string path) => Path.GetExtension(path) is ".yaml" or ".yml";
 }

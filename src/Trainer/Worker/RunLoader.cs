@@ -4,6 +4,7 @@ using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Runs;
+using ClipTrain.Trainer.Training;
 
 namespace ClipTrain.Trainer.Worker;
 

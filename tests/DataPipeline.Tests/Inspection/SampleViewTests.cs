@@ -1,5 +1,6 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
+using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Inspection;
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Tests.Corpus;
@@ -39,10 +40,10 @@ public sealed class SampleViewTests : IDisposable
     [Fact]
     public unsafe void The_image_of_an_epoch_is_what_training_sees_in_it()
     {
-        using var transform = new ClipImageTransform(Options);
+        using var transform = new ClipImageTransform(Options with { Type = ImageType.UInt8 });
         using var decoder = new ImageDecoder();
         using var pixels = new PixelBuffer();
-        var chw = new float[3 * Size * Size];
+        var chw = new byte[3 * Size * Size];
         var random = new CounterRandom(5, epoch: 2, sample: 7);
         transform.Train(Pictures.Jpeg(7), ref random, chw);
 
@@ -53,7 +54,7 @@ public sealed class SampleViewTests : IDisposable
             for (var i = 0; i < chw.Length; i++)
             {
                 var c = i / (Size * Size);
-                errors[epoch] += Math.Abs((((chw[i] * Options.Std[c]) + Options.Mean[c]) * 255) - pixels.Pixels[(i % (Size * Size) * PixelBuffer.BytesPerPixel) + c]) / chw.Length;
+                errors[epoch] += Math.Abs((double)chw[i] - pixels.Pixels[(i % (Size * Size) * PixelBuffer.BytesPerPixel) + c]) / chw.Length;
             }
         }
 
