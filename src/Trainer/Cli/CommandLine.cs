@@ -17,6 +17,7 @@ public static class CommandLine
             EvalCommand.Create(),
             DataCommand.Create(),
             TokenizerCommand.Create(),
+            ModelCommand.Create(),
             DoctorCommand.Create(),
             CoordinatorCommand.Create(),
             WorkerCommand.Create(),

@@ -53,6 +53,7 @@ internal static class ConfigReference
         OptionKind.Section => "section",
         OptionKind.SectionList => "list of sections",
         OptionKind.TextList => "list of texts",
+        OptionKind.IntegerList => "list of whole numbers",
         OptionKind.Choice => string.Join(" or ", key.Choices.Select(choice => $"`{choice}`")),
         OptionKind.Flag => "`true` or `false`",
         OptionKind.Integer => "whole number",

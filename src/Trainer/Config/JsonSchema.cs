@@ -67,6 +67,7 @@ internal static class JsonSchema
         OptionKind.Section => Reference(key.ValueType, definitions),
         OptionKind.SectionList => new JsonObject { ["type"] = "array", ["items"] = Reference(key.ValueType, definitions) },
         OptionKind.TextList => new JsonObject { ["type"] = "array", ["items"] = new JsonObject { ["type"] = "string" } },
+        OptionKind.IntegerList => new JsonObject { ["type"] = "array", ["items"] = new JsonObject { ["type"] = "integer" } },
         OptionKind.Choice => new JsonObject { ["enum"] = new JsonArray([.. key.Choices.Select(choice => (JsonNode?)choice)]) },
         OptionKind.Flag => Scalar("boolean", key),
         OptionKind.Integer => Scalar("integer", key),

@@ -15,6 +15,7 @@ internal enum OptionKind
     Number,
     Choice,
     TextList,
+    IntegerList,
     Section,
     SectionList,
 }
@@ -74,6 +75,7 @@ internal sealed class OptionSection
         var kind = (valueType, isList) switch
         {
             _ when valueType == typeof(string) => isList ? OptionKind.TextList : OptionKind.Text,
+            _ when isList && valueType == typeof(int) => OptionKind.IntegerList,
             (_, true) => OptionKind.SectionList,
             _ when valueType == typeof(bool) => OptionKind.Flag,
             _ when valueType == typeof(int) || valueType == typeof(long) || valueType == typeof(ulong) => OptionKind.Integer,

@@ -12,7 +12,7 @@ namespace ClipTrain.Trainer.Models;
 /// </summary>
 /// <remarks>
 /// Order in the buffers: compute-type parameters first, so that the bf16 copy is a prefix; within each half those that
-/// decay first. So the optimizer needs at most four ranges. Every parameter starts at a multiple of 16 elements.
+/// decay first; BatchNorms' running statistics last. So the optimizer needs at most five ranges. Every parameter starts at a multiple of 16 elements.
 /// </remarks>
 public sealed class FlatParameters : IDisposable
 {
@@ -33,7 +33,7 @@ public sealed class FlatParameters : IDisposable
         {
             var spec = Specs[i];
             if (i == 0 || Group(Specs[i - 1]) != Group(spec))
-                ranges.Add(new OptimizerRange(end, 0, spec.Decays, spec.InComputeType));
+                ranges.Add(new OptimizerRange(end, 0, spec.Decays, spec.InComputeType, spec.IsStatistic));
             _offsets[i] = end;
             end += (spec.Count + Alignment - 1) / Alignment * Alignment;
             ranges[^1] = ranges[^1] with { Length = end - ranges[^1].Offset };
@@ -65,6 +65,9 @@ public sealed class FlatParameters : IDisposable
     /// <summary>The ranges that the optimizer updates alike.</summary>
     public IReadOnlyList<OptimizerRange> Ranges { get; }
 
+    /// <summary>The part of the buffers that is trained by gradients: all but the running statistics.</summary>
+    public FlatSlice Trained => new(0, Ranges.Where(range => !range.IsStatistic).Sum(range => range.Length));
+
     /// <summary>fp32 master weights, 1-D.</summary>
     public torch.Tensor Master { get; }
 
@@ -76,6 +79,9 @@ public sealed class FlatParameters : IDisposable
 
     /// <summary>The tensor that the model computes with: a leaf of the autograd graph, in the compute type or fp32.</summary>
     public torch.Tensor this[string name] => _leaves[IndexOf(name)];
+
+    /// <summary>Whether there is a parameter of that name.</summary>
+    public bool Has(string name) => _indexByName.ContainsKey(name);
 
     /// <summary>A view of a parameter's part of a buffer that has <see cref="Master"/>'s layout, in the parameter's shape.</summary>
     public torch.Tensor View(torch.Tensor buffer, string name)
@@ -149,7 +155,7 @@ public sealed class FlatParameters : IDisposable
         Compute?.Dispose();
     }
 
-    private static int Group(ParameterSpec spec) => (spec.InComputeType ? 0 : 2) + (spec.Decays ? 0 : 1);
+    private static int Group(ParameterSpec spec) => spec.IsStatistic ? 4 : (spec.InComputeType ? 0 : 2) + (spec.Decays ? 0 : 1);
 
     private int IndexOf(string name) => _indexByName.TryGetValue(name, out var index)
         ? index
