@@ -127,7 +127,7 @@ internal sealed class OptionBinder(OptionSection root)
             }
 
             // An item in error keeps its place, so that the others keep their indexes.
-            list.Add(element);
+            list.Add(element ?? (key.Kind == OptionKind.IntegerList ? 0 : null));
         }
 
         value = list;

@@ -117,26 +117,31 @@ public sealed class FlatParameters : IDisposable
         Compute.copy_(Master.narrow(0, 0, Compute.numel()));
     }
 
-    /// <summary>Overwrites the weights with those of a safetensors file, which must name every parameter.</summary>
+    /// <summary>
+    /// Overwrites the weights with those of a safetensors file, which must name every parameter. Positions of images at another
+    /// resolution are resampled.
+    /// </summary>
     /// <exception cref="CheckpointException">The file is broken or of another model.</exception>
     public void LoadMaster(string path)
     {
         using (var file = new SafetensorsFile(path))
-            Read(file, Master, "");
+        {
+            Read(Master, (spec, place) =>
+            {
+                if (file.Entries.TryGetValue(spec.Name, out var entry) && PositionTable.IsOtherResolution(spec, entry.Shape))
+                    place.copy_(PositionTable.Resize(file.Read(spec.Name, entry.Shape), spec.Shape[0]));
+                else
+                    file.Read(spec.Name, place.AsSpan<float>());
+            });
+        }
+
         RefreshCompute();
     }
 
     /// <summary>Overwrites a buffer of <see cref="Master"/>'s layout with a file's tensors, whose names are the parameters' behind a prefix.</summary>
     /// <exception cref="CheckpointException">The file is broken or of another model.</exception>
-    public void Read(SafetensorsFile file, torch.Tensor buffer, string prefix)
-    {
-        using var guard = no_grad();
-        using var scope = NewDisposeScope();
-        var host = buffer.to(CPU);
-        foreach (var spec in Specs)
-            file.Read(prefix + spec.Name, View(host, spec.Name).AsSpan<float>());
-        buffer.copy_(host);
-    }
+    public void Read(SafetensorsFile file, torch.Tensor buffer, string prefix) =>
+        Read(buffer, (spec, place) => file.Read(prefix + spec.Name, place.AsSpan<float>()));
 
     /// <summary>The first parameter whose part of a buffer holds a NaN or an infinity, or null.</summary>
     public string? FirstNonFinite(torch.Tensor buffer)
@@ -160,6 +165,16 @@ public sealed class FlatParameters : IDisposable
     private int IndexOf(string name) => _indexByName.TryGetValue(name, out var index)
         ? index
         : throw new KeyNotFoundException($"The model has no parameter '{name}'.");
+
+    private void Read(torch.Tensor buffer, Action<ParameterSpec, torch.Tensor> read)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var host = buffer.to(CPU);
+        foreach (var spec in Specs)
+            read(spec, View(host, spec.Name));
+        buffer.copy_(host);
+    }
 
     private void Initialize(IReadOnlyList<ParameterSpec> specs, ulong seed)
     {

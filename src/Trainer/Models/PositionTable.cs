@@ -34,19 +34,23 @@ public static class PositionTable
         return table;
     }
 
+    /// <summary>Whether a parameter is a table of positions of an image's places, and a file has one of the same width for another number of them.</summary>
+    public static bool IsOtherResolution(ParameterSpec spec, IReadOnlyList<long> shape) =>
+        spec.Name.StartsWith("visual.", StringComparison.Ordinal) && spec.Name.EndsWith("positional_embedding", StringComparison.Ordinal)
+        && shape.Count == 2 && shape[1] == spec.Shape[1] && shape[0] != spec.Shape[0];
+
     /// <summary>
-    /// Learned positions for a grid of another side, resampled as open_clip does: bicubic with an anti-aliasing filter. Those of
-    /// tokens before the patches stay.
+    /// Learned positions for a grid of another side, resampled as open_clip does: bicubic, with an anti-aliasing filter. That of
+    /// the token before the patches, which is there where the rows are no square, stays.
     /// </summary>
-    /// <param name="positions_LW">fp32; positions of other tokens, then of the patches.</param>
-    /// <param name="side">Places a side of the new grid.</param>
-    /// <param name="others">Tokens before the patches that have positions.</param>
-    public static torch.Tensor Resize(torch.Tensor positions_LW, int side, int others)
+    /// <param name="positions_LW">fp32.</param>
+    /// <param name="rows">Rows of the new table.</param>
+    public static torch.Tensor Resize(torch.Tensor positions_LW, long rows)
     {
-        var width = positions_LW.size(1);
-        var from = (long)Math.Sqrt(positions_LW.size(0) - others);
+        var (width, from, to) = (positions_LW.size(1), (long)Math.Sqrt(positions_LW.size(0)), (long)Math.Sqrt(rows));
+        var others = positions_LW.size(0) - (from * from);
         var grid_1Wss = positions_LW.narrow(0, others, from * from).reshape([1, from, from, width]).permute([0, 3, 1, 2]);
-        var resized_LW = nn.functional.interpolate_bicubic(grid_1Wss, side, side).permute([0, 2, 3, 1]).reshape([(long)side * side, width]);
+        var resized_LW = nn.functional.interpolate_bicubic(grid_1Wss, to, to).permute([0, 2, 3, 1]).reshape([to * to, width]);
         return cat([positions_LW.narrow(0, 0, others), resized_LW], 0);
     }
 }
