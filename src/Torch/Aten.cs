@@ -169,6 +169,10 @@ internal static class Aten
     public static readonly TorchOp gelu = new("aten::gelu");
     public static readonly TorchOp embedding = new("aten::embedding");
     public static readonly TorchOp conv2d = new("aten::conv2d");
+    public static readonly TorchOp batch_norm = new("aten::batch_norm");
+    public static readonly TorchOp avg_pool2d = new("aten::avg_pool2d");
+    public static readonly TorchOp im2col = new("aten::im2col");
+    public static readonly TorchOp upsample_bicubic2d_aa = new("aten::_upsample_bicubic2d_aa");
     public static readonly TorchOp cross_entropy_loss = new("aten::cross_entropy_loss");
     public static readonly TorchOp dropout = new("aten::dropout");
     public static readonly TorchOp scaled_dot_product_attention = new("aten::scaled_dot_product_attention");

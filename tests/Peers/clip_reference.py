@@ -3,8 +3,8 @@ one parameter a tensor, the whole logit matrix. Tests compare gradients with it,
 
     clip_reference.py gradients MODEL.json WEIGHTS.safetensors BATCH_DIR OUT.safetensors [--bf16]
 
-BATCH_DIR holds images.f32 (b,3,S,S), tokens.i64 (b,L) and ends.i64 (b). OUT holds the gradient of every parameter and
-`loss`.
+BATCH_DIR holds images.f32 (b,3,S,S), tokens.i64 (b,L) and ends.i64 (b). OUT holds the gradient of every parameter, what
+the step makes of BatchNorms' running statistics, and `loss`.
 """
 import json
 import struct
@@ -57,37 +57,173 @@ class Transformer(nn.Module):
         return x
 
 
+class ConvStem(nn.Sequential):
+    def __init__(self, patch, width):
+        super().__init__()
+        steps = patch.bit_length() - 1
+        channels = [3] + [width >> (steps - 1 - i) for i in range(steps)]
+        for i, (before, after) in enumerate(zip(channels, channels[1:])):
+            layer = nn.Sequential()
+            layer.add_module("conv", nn.Conv2d(before, after, 3, 2, 1, bias=False))
+            layer.add_module("bn", nn.BatchNorm2d(after))
+            self.add_module(str(i), layer)
+
+    def forward(self, x):
+        for layer in self:
+            x = F.relu(layer(x))
+        return x
+
+
+class QueryPool(nn.Module):
+    def __init__(self, width, heads, mlp_ratio, activation):
+        super().__init__()
+        block = Block(width, heads, mlp_ratio, activation)
+        self.query = nn.Parameter(torch.zeros(width))
+        self.attn, self.ln_2, self.mlp = block.attn, block.ln_2, block.mlp
+
+    def forward(self, x):
+        read = self.attn(self.query.to(x.dtype).expand(x.shape[0], 1, -1), x, x, need_weights=False)[0][:, 0]
+        return read + self.mlp(self.ln_2(read))
+
+
+def sine_positions(side, width):
+    """MAE's get_2d_sincos_pos_embed."""
+    def of(places):
+        frequencies = 1 / 10000 ** (np.arange(width // 4) / (width / 4))
+        angles = np.outer(places, frequencies)
+        return np.concatenate([np.sin(angles), np.cos(angles)], 1)
+
+    columns, rows = np.meshgrid(np.arange(side), np.arange(side))
+    return torch.from_numpy(np.concatenate([of(columns.reshape(-1)), of(rows.reshape(-1))], 1)).float()
+
+
 class Visual(nn.Module):
     def __init__(self, tower, embed_dim, activation):
         super().__init__()
         width, patch = tower["width"], tower["patch"]
-        self.conv1 = nn.Conv2d(3, width, patch, patch, bias=False)
-        self.class_embedding = nn.Parameter(torch.zeros(width))
-        self.positional_embedding = nn.Parameter(torch.zeros((tower["size"] // patch) ** 2 + 1, width))
+        stride = tower.get("stride") or patch
+        side = (tower["size"] - patch) // stride + 1
+        pooling, positions = tower.get("pooling", "class_token"), tower.get("positions", "learned")
+        has_class, self.registers = pooling == "class_token", tower.get("registers", 0)
+        if tower.get("patch_embedding") == "conv_stem":
+            self.stem = ConvStem(patch, width)
+            self.conv1 = nn.Conv2d(width, width, 1, bias=False)
+        else:
+            self.stem = nn.Identity()
+            self.conv1 = nn.Conv2d(3, width, patch, stride, bias=False)
+        if has_class:
+            self.class_embedding = nn.Parameter(torch.zeros(width))
+        if positions == "learned":
+            self.positional_embedding = nn.Parameter(torch.zeros(side ** 2 + has_class, width))
+        else:
+            table = sine_positions(side, width) if positions == "sine" else torch.zeros(side ** 2, width)
+            table = torch.cat([torch.zeros(int(has_class), width), table])
+            self.register_buffer("positional_embedding", table, persistent=False)
+        if self.registers:
+            self.register_tokens = nn.Parameter(torch.zeros(self.registers, width))
         self.ln_pre = Fp32LayerNorm(width)
         self.transformer = Transformer(tower, activation)
         self.ln_post = Fp32LayerNorm(width)
+        self.pooling = pooling
+        if pooling == "attention":
+            self.attn_pool = QueryPool(width, tower["heads"], tower.get("mlp_ratio", 4), activation)
         self.proj = nn.Parameter(torch.zeros(width, embed_dim))
 
     def forward(self, images):
-        x = self.conv1(images).flatten(2).transpose(1, 2)
-        cls = self.class_embedding.to(x.dtype).expand(x.shape[0], 1, -1)
-        x = torch.cat([cls, x], 1) + self.positional_embedding.to(x.dtype)
-        x = self.transformer(self.ln_pre(x))
-        return self.ln_post(x[:, 0]) @ self.proj
+        x = self.conv1(self.stem(images)).flatten(2).transpose(1, 2)
+        each = lambda rows: rows.to(x.dtype).expand(x.shape[0], -1, -1)
+        if self.pooling == "class_token":
+            x = torch.cat([each(self.class_embedding[None]), x], 1)
+        x = x + self.positional_embedding.to(x.dtype)
+        if self.registers:
+            before = int(self.pooling == "class_token")
+            x = torch.cat([x[:, :before], each(self.register_tokens), x[:, before:]], 1)
+        x = self.ln_post(self.transformer(self.ln_pre(x)))
+        if self.pooling == "class_token":
+            x = x[:, 0]
+        elif self.pooling == "average":
+            x = x[:, self.registers:].mean(1)
+        else:
+            x = self.attn_pool(x[:, self.registers:])
+        return x @ self.proj
+
+
+class Bottleneck(nn.Module):
+    def __init__(self, inputs, channels, stride):
+        super().__init__()
+        outputs = channels * 4
+        self.conv1, self.bn1 = nn.Conv2d(inputs, channels, 1, bias=False), nn.BatchNorm2d(channels)
+        self.conv2, self.bn2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
+        self.conv3, self.bn3 = nn.Conv2d(channels, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
+        self.pool = nn.AvgPool2d(stride)
+        self.downsample = None
+        if stride > 1 or inputs != outputs:
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = F.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(self.pool(y)))
+        return F.relu(y + (self.downsample(self.pool(x)) if self.downsample is not None else x))
+
+
+class AttentionPool(nn.Module):
+    def __init__(self, places, width, heads, embed_dim):
+        super().__init__()
+        self.positional_embedding = nn.Parameter(torch.zeros(places + 1, width))
+        self.q_proj, self.k_proj, self.v_proj = (nn.Linear(width, width) for _ in range(3))
+        self.c_proj = nn.Linear(width, embed_dim)
+        self.heads = heads
+
+    def forward(self, x):
+        x = x.flatten(2).permute(2, 0, 1)
+        x = torch.cat([x.mean(0, keepdim=True), x]) + self.positional_embedding[:, None].to(x.dtype)
+        return F.multi_head_attention_forward(
+            x[:1], x, x, x.shape[-1], self.heads, None,
+            torch.cat([self.q_proj.bias, self.k_proj.bias, self.v_proj.bias]), None, None, False, 0,
+            self.c_proj.weight, self.c_proj.bias, use_separate_proj_weight=True, need_weights=False,
+            q_proj_weight=self.q_proj.weight, k_proj_weight=self.k_proj.weight, v_proj_weight=self.v_proj.weight)[0][0]
+
+
+class ResNet(nn.Module):
+    def __init__(self, tower, embed_dim):
+        super().__init__()
+        width = tower["width"]
+        self.conv1, self.bn1 = nn.Conv2d(3, width // 2, 3, 2, 1, bias=False), nn.BatchNorm2d(width // 2)
+        self.conv2, self.bn2 = nn.Conv2d(width // 2, width // 2, 3, padding=1, bias=False), nn.BatchNorm2d(width // 2)
+        self.conv3, self.bn3 = nn.Conv2d(width // 2, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+        inputs = width
+        for stage, count in enumerate(tower["blocks"]):
+            blocks = []
+            for i in range(count):
+                blocks.append(Bottleneck(inputs, width << stage, 2 if stage and not i else 1))
+                inputs = (width << stage) * 4
+            setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
+        self.attnpool = AttentionPool((tower["size"] // 32) ** 2, inputs, tower["heads"], embed_dim)
+
+    def forward(self, x):
+        for conv, bn in ((self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3)):
+            x = F.relu(bn(conv(x)))
+        x = F.avg_pool2d(x, 2)
+        return self.attnpool(self.layer4(self.layer3(self.layer2(self.layer1(x)))))
 
 
 class Clip(nn.Module):
     def __init__(self, options):
         super().__init__()
         text, activation = options["text"], options.get("activation", "gelu")
-        self.visual = Visual(options["image"], options["embed_dim"], activation)
+        if options["image"].get("architecture") == "resnet":
+            self.visual = ResNet(options["image"], options["embed_dim"])
+        else:
+            self.visual = Visual(options["image"], options["embed_dim"], activation)
         self.transformer = Transformer(text, activation)
         self.token_embedding = nn.Embedding(text.get("vocabulary", 49408), text["width"])
         self.positional_embedding = nn.Parameter(torch.zeros(text.get("context", 77), text["width"]))
         self.ln_final = Fp32LayerNorm(text["width"])
         self.text_projection = nn.Parameter(torch.zeros(text["width"], options["embed_dim"]))
         self.logit_scale = nn.Parameter(torch.tensor(0.0))
+        self.heads = text["heads"]
+        self.causal, self.pooling = text.get("attention", "causal") == "causal", text.get("pooling", "end_of_text")
         context = text.get("context", 77)
         self.register_buffer("mask", torch.full((context, context), float("-inf")).triu(1), persistent=False)
 
@@ -95,9 +231,20 @@ class Clip(nn.Module):
         x = self.token_embedding(tokens) + self.positional_embedding
         if torch.is_autocast_cpu_enabled():
             x = x.to(torch.bfloat16)
-        x = self.transformer(x, self.mask.to(x.dtype))
-        x = self.ln_final(x)
-        return x[torch.arange(x.shape[0]), ends] @ self.text_projection
+        mask, is_text = self.mask.to(x.dtype), torch.arange(x.shape[1]) <= ends[:, None]
+        if not self.causal:
+            mask = None
+            if self.pooling != "last":
+                mask = torch.zeros(is_text.shape).masked_fill(~is_text, float("-inf")).to(x.dtype)
+                mask = mask[:, None].expand(-1, x.shape[1], -1).repeat_interleave(self.heads, 0)
+        x = self.ln_final(self.transformer(x, mask))
+        if self.pooling == "mean":
+            x = (x * is_text[..., None]).sum(1) / is_text.sum(1, keepdim=True)
+        elif self.pooling == "last":
+            x = x[:, -1]
+        else:
+            x = x[torch.arange(x.shape[0]), ends]
+        return x @ self.text_projection
 
     def forward(self, images, tokens, ends):
         image = F.normalize(self.visual(images).float(), dim=-1)
@@ -157,7 +304,8 @@ def main():
         loss = model(*batch)
     loss.backward()
     gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
-    write_safetensors(out, {**gradients, "loss": loss.detach()})
+    statistics = {name: buffer for name, buffer in model.named_buffers() if "running_" in name}
+    write_safetensors(out, {**gradients, **statistics, "loss": loss.detach()})
 
 
 if __name__ == "__main__":

@@ -4,19 +4,25 @@ internal static class Norms
 {
     /// <summary>
     /// Asserts that two gradients of a model differ by at most 1e-6 of their norm over all parameters, and by at most
-    /// 5e-6 in any one tensor: what is left is the rounding of fp32 sums in another order.
+    /// 5e-6 in any one tensor: what is left is the rounding of fp32 sums in another order. A tensor whose gradient is zero but
+    /// for rounding, as that of a bias that softmax does not see, is compared with the norm of the whole.
     /// </summary>
-    public static void AssertSameGradients(IReadOnlyDictionary<string, float[]> expected, IReadOnlyDictionary<string, float[]> actual)
+    /// <param name="rounding">A factor on what is allowed, for models that round more.</param>
+    public static void AssertSameGradients(IReadOnlyDictionary<string, float[]> expected, IReadOnlyDictionary<string, float[]> actual, double rounding = 1)
     {
         var names = expected.Keys.Order(StringComparer.Ordinal).ToArray();
         var whole = RelativeDifference([.. names.SelectMany(name => actual[name])], [.. names.SelectMany(name => expected[name])]);
-        Assert.True(whole <= 1e-6, $"the whole gradient: {whole:E2}");
+        Assert.True(whole <= 1e-6 * rounding, $"the whole gradient: {whole:E2}");
+        var norm = Norm([.. names.SelectMany(name => expected[name])]);
         foreach (var name in names)
         {
             var difference = RelativeDifference(actual[name], expected[name]);
-            Assert.True(difference <= 5e-6, $"{name}: {difference:E2}");
+            var share = Norm(expected[name]) / norm;
+            Assert.True(difference <= 5e-6 * rounding || difference * share <= 1e-8, $"{name}: {difference:E2} of a share of {share:E2}");
         }
     }
+
+    private static double Norm(float[] values) => Math.Sqrt(values.Sum(value => (double)value * value));
 
     /// <summary>‖a − b‖ / ‖b‖.</summary>
     public static double RelativeDifference(ReadOnlySpan<float> a, ReadOnlySpan<float> b)

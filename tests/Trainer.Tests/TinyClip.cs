@@ -25,10 +25,16 @@ internal static class TinyClip
         Training = new TrainingOptions { GlobalBatch = globalBatch, Steps = 100, WarmupSteps = 5, LearningRate = 1e-2, Precision = precision, LossTileRows = 5, GradientClip = 1 },
     };
 
-    /// <summary>Pairs [start, start + count) of an endless random data set; the same numbers whoever asks.</summary>
-    public static TrainingBatch Batch(int start, int count, double patchDropout = 0)
+    /// <summary>The same with a small ResNet for its image tower.</summary>
+    public static ModelOptions ResNet { get; } = Model with
     {
-        var (size, context) = (Model.Image.Size, Model.Text.Context);
+        Image = new ImageTowerOptions { Architecture = ImageArchitecture.Resnet, Size = 64, Width = 8, Blocks = [1, 2, 1, 1], Heads = 4 },
+    };
+
+    /// <summary>Pairs [start, start + count) of an endless random data set; the same numbers whoever asks.</summary>
+    public static TrainingBatch Batch(int start, int count, double patchDropout = 0, ImageTowerOptions? tower = null)
+    {
+        var (size, context) = ((tower ?? Model.Image).Size, Model.Text.Context);
         var images = empty([count, 3, size, size], float32);
         var tokens = zeros([count, context], int64);
         var ends = zeros([count], int64);
@@ -47,7 +53,7 @@ internal static class TinyClip
         }
 
         var samples = Enumerable.Range(start, count).Select(i => new SampleRef(0, i)).ToArray();
-        var kept = PatchDropout.Draw(Model.Image with { PatchDropout = patchDropout }, seed: 7, samples);
+        var kept = PatchDropout.Draw((tower ?? Model.Image) with { PatchDropout = patchDropout }, seed: 7, samples);
         return new TrainingBatch(images, tokens, ends, kept, [.. samples.Select(sample => $"sample-{sample.Index}")]);
     }
 

@@ -36,6 +36,26 @@ public static partial class torch
                 Aten.conv2d.Call(
                     input, weight, bias, new[] { stride, stride }, new[] { padding, padding }, new[] { dilation, dilation }, groups);
 
+            /// <summary>
+            /// Normalises each channel of input [N, C, …] with the batch's statistics, which then move the running ones, or
+            /// without <paramref name="training"/> with the running ones.
+            /// </summary>
+            public static Tensor batch_norm(
+                Tensor input, Tensor running_mean, Tensor running_var, Tensor? weight = null, Tensor? bias = null, bool training = false, double momentum = 0.1, double eps = 1e-5) =>
+                Aten.batch_norm.Call(input, weight, bias, running_mean, running_var, training, momentum, eps, true);
+
+            /// <summary>Means of the squares of side <paramref name="kernel_size"/> that tile input [N, C, H, W].</summary>
+            public static Tensor avg_pool2d(Tensor input, long kernel_size) =>
+                Aten.avg_pool2d.Call(input, new[] { kernel_size, kernel_size }, new[] { kernel_size, kernel_size });
+
+            /// <summary>The squares of side <paramref name="kernel_size"/> of input [N, C, H, W], flat, as [N, C·k·k, L].</summary>
+            public static Tensor unfold(Tensor input, long kernel_size, long stride) =>
+                Aten.im2col.Call(input, new[] { kernel_size, kernel_size }, new[] { 1L, 1L }, new[] { 0L, 0L }, new[] { stride, stride });
+
+            /// <summary>Bicubic resampling of input [N, C, H, W] to a size, with a wider filter where it shrinks, as <c>interpolate(mode='bicubic', antialias=True)</c>.</summary>
+            public static Tensor interpolate_bicubic(Tensor input, long height, long width) =>
+                Aten.upsample_bicubic2d_aa.Call(input, new[] { height, width }, false, TorchValue.None, TorchValue.None);
+
             /// <summary>Each slice along <paramref name="dim"/> divided by its p-norm, or by <paramref name="eps"/> if that is more.</summary>
             public static Tensor normalize(Tensor input, double p = 2, long dim = -1, double eps = 1e-12) =>
                 input.div(input.norm(dim, keepdim: true, p).clamp(min: eps));

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text.Json;
+using ClipTrain.Torch;
 
 namespace ClipTrain.Trainer.Checkpoints;
 
@@ -51,6 +52,14 @@ public sealed class SafetensorsFile : IDisposable
             throw new CheckpointException($"{Path}: tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], not the F32 of {destination.Length} numbers that is expected.");
         _stream.Position = entry.Start;
         _stream.ReadExactly(System.Runtime.InteropServices.MemoryMarshal.AsBytes(destination));
+    }
+
+    /// <summary>A fp32 tensor of a shape.</summary>
+    public torch.Tensor Read(string name, IReadOnlyList<long> shape)
+    {
+        var values = torch.empty([.. shape], torch.float32);
+        Read(name, values.AsSpan<float>());
+        return values;
     }
 
     public void Dispose() => _stream.Dispose();

@@ -18,6 +18,7 @@ public static class CommandLine
             DataCommand.Create(),
             BenchCommand.Create(),
             TokenizerCommand.Create(),
+            ModelCommand.Create(),
             DoctorCommand.Create(),
             CoordinatorCommand.Create(),
             WorkerCommand.Create(),

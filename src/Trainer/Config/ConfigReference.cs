@@ -54,6 +54,7 @@ internal static class ConfigReference
         OptionKind.SectionList => "list of sections",
         OptionKind.TextList => key.OneOrMore ? "text or list of texts" : "list of texts",
         OptionKind.NumberList => "list of numbers",
+        OptionKind.IntegerList => "list of whole numbers",
         OptionKind.Choice => string.Join(" or ", key.Choices.Select(choice => $"`{choice}`")),
         OptionKind.Flag => "`true` or `false`",
         OptionKind.Integer => "whole number",

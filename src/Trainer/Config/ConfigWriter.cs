@@ -53,7 +53,7 @@ public static class ConfigWriter
 
     private static void WriteItem(StringBuilder text, object item, int indent)
     {
-        if (item is string or double)
+        if (item is string or int or double)
         {
             Pad(text, indent).Append("- ").Append(Scalar(item)).Append('\n');
             return;

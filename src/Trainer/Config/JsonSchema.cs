@@ -73,6 +73,7 @@ internal static class JsonSchema
         },
         OptionKind.NumberList => new JsonObject { ["type"] = "array", ["items"] = new JsonObject { ["type"] = "number" } },
         OptionKind.TextList => new JsonObject { ["type"] = "array", ["items"] = new JsonObject { ["type"] = "string" } },
+        OptionKind.IntegerList => new JsonObject { ["type"] = "array", ["items"] = new JsonObject { ["type"] = "integer" } },
         OptionKind.Choice => new JsonObject { ["enum"] = new JsonArray([.. key.Choices.Select(choice => (JsonNode?)choice)]) },
         OptionKind.Flag => Scalar("boolean", key),
         OptionKind.Integer => Scalar("integer", key),

@@ -66,6 +66,8 @@ internal sealed class OptionBinder(OptionSection root)
             }
         }
 
+        // What a misspelt key should have been is not there, and rules about it would only say so again.
+        _failed.UnionWith(meant.Where(key => !seen.ContainsKey(key)).Select(key => UnknownKey.Join(path, key)));
         foreach (var key in section.Keys.Where(key => key.Required && !seen.ContainsKey(key.Name)))
         {
             var keyPath = UnknownKey.Join(path, key.Name);
@@ -91,17 +93,19 @@ internal sealed class OptionBinder(OptionSection root)
                 // A section whose keys are all commented out.
                 value = BindSection(OptionSection.Of(key.ValueType), new MappingNode(node.Position), path);
                 return true;
-            case (OptionKind.TextList or OptionKind.NumberList or OptionKind.SectionList, SequenceNode sequence):
+            case (OptionKind.IntegerList, ScalarNode { IsNull: true }) when key.Nullable:
+                return true;
+            case (OptionKind.TextList or OptionKind.NumberList or OptionKind.IntegerList or OptionKind.SectionList, SequenceNode sequence):
                 return TryBindList(key, sequence, path, out value);
             case (OptionKind.TextList, ScalarNode one) when key.OneOrMore:
                 value = one.IsNull ? null : (IReadOnlyList<string>)[one.Value];
                 return true;
-            case (not (OptionKind.Section or OptionKind.TextList or OptionKind.NumberList or OptionKind.SectionList), ScalarNode scalar):
+            case (not (OptionKind.Section or OptionKind.TextList or OptionKind.NumberList or OptionKind.IntegerList or OptionKind.SectionList), ScalarNode scalar):
                 (value, var error) = ScalarReader.Read(scalar, key);
                 if (error is not null)
                     Report(node.Position, $"key '{path}' {error}");
                 return error is null;
-            case (OptionKind.TextList or OptionKind.NumberList, ScalarNode { IsNull: false } scalar):
+            case (OptionKind.TextList or OptionKind.NumberList or OptionKind.IntegerList, ScalarNode { IsNull: false } scalar):
                 Report(node.Position, $"key '{path}' {ScalarReader.WrongType(key.Kind, node)}; write [{scalar.Value}]");
                 return false;
             default:
@@ -112,8 +116,7 @@ internal sealed class OptionBinder(OptionSection root)
 
     private bool TryBindList(OptionKey key, SequenceNode sequence, string path, out object? value)
     {
-        var kind = key.Kind switch { OptionKind.TextList => OptionKind.Text, OptionKind.NumberList => OptionKind.Number, _ => OptionKind.Section };
-        var item = key with { Kind = kind, Nullable = false };
+        var item = key with { Kind = ItemKind(key.Kind), Nullable = false };
         var list = (IList)Activator.CreateInstance(typeof(List<>).MakeGenericType(key.ValueType))!;
         var whole = true;
         for (var i = 0; i < sequence.Items.Count; i++)
@@ -133,6 +136,14 @@ internal sealed class OptionBinder(OptionSection root)
         value = list;
         return whole || key.Kind == OptionKind.SectionList;
     }
+
+    private static OptionKind ItemKind(OptionKind list) => list switch
+    {
+        OptionKind.TextList => OptionKind.Text,
+        OptionKind.NumberList => OptionKind.Number,
+        OptionKind.IntegerList => OptionKind.Integer,
+        _ => OptionKind.Section,
+    };
 
     private void Report(SourcePosition position, string message) => Errors.Add(new ConfigError(position, message));
 }

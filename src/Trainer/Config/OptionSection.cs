@@ -16,6 +16,7 @@ internal enum OptionKind
     Choice,
     TextList,
     NumberList,
+    IntegerList,
     Section,
     SectionList,
 }
@@ -79,6 +80,7 @@ internal sealed class OptionSection
         {
             _ when valueType == typeof(string) => isList ? OptionKind.TextList : OptionKind.Text,
             _ when valueType == typeof(double) => isList ? OptionKind.NumberList : OptionKind.Number,
+            _ when isList && valueType == typeof(int) => OptionKind.IntegerList,
             (_, true) => OptionKind.SectionList,
             _ when valueType == typeof(bool) => OptionKind.Flag,
             _ when valueType == typeof(int) || valueType == typeof(long) || valueType == typeof(ulong) => OptionKind.Integer,

@@ -46,11 +46,8 @@ internal static class RunValidation
     public static IEnumerable<Problem> CheckModel(ModelOptions model, string prefix, Func<string, bool> isBound)
     {
         var rules = new RuleList(isBound);
-        rules.Add([$"{prefix}image.size", $"{prefix}image.patch"], () => model.Image.Size % model.Image.Patch == 0
-            ? null : $"is {model.Image.Size}, not a multiple of patch, {model.Image.Patch}");
-        rules.Add([$"{prefix}image.width", $"{prefix}image.heads"], () => Divisible(model.Image.Width, model.Image.Heads));
         rules.Add([$"{prefix}text.width", $"{prefix}text.heads"], () => Divisible(model.Text.Width, model.Text.Heads));
-        return rules.Problems;
+        return [.. isBound($"{prefix}image") ? ImageValidation.Check(model.Image, $"{prefix}image.", isBound) : [], .. rules.Problems];
     }
 
     private static void AddSplits(RuleList rules, EvaluationOptions evaluation, Func<string, bool> isBound)
@@ -95,10 +92,10 @@ internal static class RunValidation
     private static string? Ordered(string minimumKey, double minimum, double maximum) =>
         minimum <= maximum ? null : $"is {maximum}, less than {minimumKey}, {minimum}";
 
-    private static string? Divisible(int width, int heads) =>
+    internal static string? Divisible(int width, int heads) =>
         width % heads == 0 ? null : $"is {width}, not a multiple of heads, {heads}";
 
-    private sealed class RuleList(Func<string, bool> isBound)
+    internal sealed class RuleList(Func<string, bool> isBound)
     {
         public List<Problem> Problems { get; } = [];
 

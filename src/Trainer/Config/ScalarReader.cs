@@ -37,7 +37,7 @@ internal static class ScalarReader
         OptionKind.Integer => "a whole number",
         OptionKind.Number => "a number",
         OptionKind.Choice => "one of its words",
-        OptionKind.TextList or OptionKind.NumberList or OptionKind.SectionList => "a list",
+        OptionKind.TextList or OptionKind.NumberList or OptionKind.IntegerList or OptionKind.SectionList => "a list",
         OptionKind.Section => "keys and values",
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
     };

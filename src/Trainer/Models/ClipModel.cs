@@ -11,14 +11,14 @@ public sealed class ClipModel : IDisposable
     public const string LogitScale = "logit_scale";
 
     private readonly TextTower _text;
-    private readonly ImageTower _image;
+    private readonly IImageTower _image;
 
     /// <summary>A model with freshly initialised weights, a pure function of options and seed.</summary>
     public ClipModel(ModelOptions options, Precision precision, ulong seed, torch.Device? device = null)
     {
         Options = options;
         Parameters = new FlatParameters([.. Specs(options)], precision, seed, device);
-        _image = new ImageTower(Parameters, options.Image, options.Activation);
+        _image = ImageTower.Create(Parameters, options.Image, options.Activation);
         _text = new TextTower(Parameters, options.Text, options.Activation);
     }
 
@@ -35,17 +35,17 @@ public sealed class ClipModel : IDisposable
     ];
 
     /// <summary>Images b3SS → embeddings bE, fp32, of unit length.</summary>
-    /// <param name="kept_bK">The patches to look at; null looks at all. See <see cref="PatchDropout"/>.</param>
-    public torch.Tensor EncodeImage(torch.Tensor images_b3SS, torch.Tensor? kept_bK = null) =>
-        TowerPass.Forward(ImageSegments(kept_bK), images_b3SS);
+    /// <inheritdoc cref="IImageTower.Segments" path="/param"/>
+    public torch.Tensor EncodeImage(torch.Tensor images_b3SS, torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
+        TowerPass.Forward(ImageSegments(kept_bK, statistics), images_b3SS);
 
     /// <summary>Tokens bL and end-of-text positions b → embeddings bE, fp32, of unit length. See <see cref="TextTower.Segments"/>.</summary>
     public torch.Tensor EncodeText(torch.Tensor tokens_bL, torch.Tensor end_b, long longest) =>
         TowerPass.Forward(TextSegments(end_b, longest), tokens_bL);
 
     /// <summary><see cref="EncodeImage"/> with a way back.</summary>
-    public TowerPass PassImage(torch.Tensor images_b3SS, torch.Tensor? kept_bK, ActivationCheckpointing checkpointing) =>
-        new(ImageSegments(kept_bK), images_b3SS, checkpointing);
+    public TowerPass PassImage(torch.Tensor images_b3SS, torch.Tensor? kept_bK, ActivationCheckpointing checkpointing, BatchStatistics? statistics = null) =>
+        new(ImageSegments(kept_bK, statistics), images_b3SS, checkpointing);
 
     /// <summary><see cref="EncodeText"/> with a way back.</summary>
     public TowerPass PassText(torch.Tensor tokens_bL, torch.Tensor end_b, long longest, ActivationCheckpointing checkpointing) =>
@@ -60,7 +60,8 @@ public sealed class ClipModel : IDisposable
         Parameters.Dispose();
     }
 
-    private Func<torch.Tensor, torch.Tensor>[] ImageSegments(torch.Tensor? kept_bK) => [.. _image.Segments(kept_bK), Normalize];
+    private Func<torch.Tensor, torch.Tensor>[] ImageSegments(torch.Tensor? kept_bK, BatchStatistics? statistics) =>
+        [.. _image.Segments(kept_bK, statistics), Normalize];
 
     private Func<torch.Tensor, torch.Tensor>[] TextSegments(torch.Tensor end_b, long longest) => [.. _text.Segments(end_b, longest), Normalize];
 

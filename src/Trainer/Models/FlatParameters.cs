@@ -12,7 +12,7 @@ namespace ClipTrain.Trainer.Models;
 /// </summary>
 /// <remarks>
 /// Order in the buffers: compute-type parameters first, so that the bf16 copy is a prefix; within each half those that
-/// decay first. So the optimizer needs at most four ranges. Every parameter starts at a multiple of 16 elements.
+/// decay first; BatchNorms' running statistics last. So the optimizer needs at most five ranges. Every parameter starts at a multiple of 16 elements.
 /// </remarks>
 public sealed class FlatParameters : IDisposable
 {
@@ -33,7 +33,7 @@ public sealed class FlatParameters : IDisposable
         {
             var spec = Specs[i];
             if (i == 0 || Group(Specs[i - 1]) != Group(spec))
-                ranges.Add(new OptimizerRange(end, 0, spec.Decays, spec.InComputeType));
+                ranges.Add(new OptimizerRange(end, 0, spec.Decays, spec.InComputeType, spec.IsStatistic));
             _offsets[i] = end;
             end += (spec.Count + Alignment - 1) / Alignment * Alignment;
             ranges[^1] = ranges[^1] with { Length = end - ranges[^1].Offset };
@@ -65,6 +65,9 @@ public sealed class FlatParameters : IDisposable
     /// <summary>The ranges that the optimizer updates alike.</summary>
     public IReadOnlyList<OptimizerRange> Ranges { get; }
 
+    /// <summary>The part of the buffers that is trained by gradients: all but the running statistics.</summary>
+    public FlatSlice Trained => new(0, Ranges.Where(range => !range.IsStatistic).Sum(range => range.Length));
+
     /// <summary>fp32 master weights, 1-D.</summary>
     public torch.Tensor Master { get; }
 
@@ -76,6 +79,9 @@ public sealed class FlatParameters : IDisposable
 
     /// <summary>The tensor that the model computes with: a leaf of the autograd graph, in the compute type or fp32.</summary>
     public torch.Tensor this[string name] => _leaves[IndexOf(name)];
+
+    /// <summary>Whether there is a parameter of that name.</summary>
+    public bool Has(string name) => _indexByName.ContainsKey(name);
 
     /// <summary>A view of a parameter's part of a buffer that has <see cref="Master"/>'s layout, in the parameter's shape.</summary>
     public torch.Tensor View(torch.Tensor buffer, string name)
@@ -111,26 +117,31 @@ public sealed class FlatParameters : IDisposable
         Compute.copy_(Master.narrow(0, 0, Compute.numel()));
     }
 
-    /// <summary>Overwrites the weights with those of a safetensors file, which must name every parameter.</summary>
+    /// <summary>
+    /// Overwrites the weights with those of a safetensors file, which must name every parameter. Positions of images at another
+    /// resolution are resampled.
+    /// </summary>
     /// <exception cref="CheckpointException">The file is broken or of another model.</exception>
     public void LoadMaster(string path)
     {
         using (var file = new SafetensorsFile(path))
-            Read(file, Master, "");
+        {
+            Read(Master, (spec, place) =>
+            {
+                if (file.Entries.TryGetValue(spec.Name, out var entry) && PositionTable.IsOtherResolution(spec, entry.Shape))
+                    place.copy_(PositionTable.Resize(file.Read(spec.Name, entry.Shape), spec.Shape[0]));
+                else
+                    file.Read(spec.Name, place.AsSpan<float>());
+            });
+        }
+
         RefreshCompute();
     }
 
     /// <summary>Overwrites a buffer of <see cref="Master"/>'s layout with a file's tensors, whose names are the parameters' behind a prefix.</summary>
     /// <exception cref="CheckpointException">The file is broken or of another model.</exception>
-    public void Read(SafetensorsFile file, torch.Tensor buffer, string prefix)
-    {
-        using var guard = no_grad();
-        using var scope = NewDisposeScope();
-        var host = buffer.to(CPU);
-        foreach (var spec in Specs)
-            file.Read(prefix + spec.Name, View(host, spec.Name).AsSpan<float>());
-        buffer.copy_(host);
-    }
+    public void Read(SafetensorsFile file, torch.Tensor buffer, string prefix) =>
+        Read(buffer, (spec, place) => file.Read(prefix + spec.Name, place.AsSpan<float>()));
 
     /// <summary>The first parameter whose part of a buffer holds a NaN or an infinity, or null.</summary>
     public string? FirstNonFinite(torch.Tensor buffer)
@@ -149,11 +160,21 @@ public sealed class FlatParameters : IDisposable
         Compute?.Dispose();
     }
 
-    private static int Group(ParameterSpec spec) => (spec.InComputeType ? 0 : 2) + (spec.Decays ? 0 : 1);
+    private static int Group(ParameterSpec spec) => spec.IsStatistic ? 4 : (spec.InComputeType ? 0 : 2) + (spec.Decays ? 0 : 1);
 
     private int IndexOf(string name) => _indexByName.TryGetValue(name, out var index)
         ? index
         : throw new KeyNotFoundException($"The model has no parameter '{name}'.");
+
+    private void Read(torch.Tensor buffer, Action<ParameterSpec, torch.Tensor> read)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var host = buffer.to(CPU);
+        foreach (var spec in Specs)
+            read(spec, View(host, spec.Name));
+        buffer.copy_(host);
+    }
 
     private void Initialize(IReadOnlyList<ParameterSpec> specs, ulong seed)
     {

@@ -13,6 +13,11 @@ namespace ClipTrain.Trainer.Models;
 /// <param name="Initialize">Writes initial values into a fp32 tensor of the shape.</param>
 public sealed record ParameterSpec(string Name, IReadOnlyList<long> Shape, bool InComputeType, Action<torch.Tensor, torch.Generator> Initialize)
 {
+    /// <summary>
+    /// Whether this is a running statistic of a BatchNorm: no parameter, but state that a step changes. See <see cref="BatchStatistics"/>.
+    /// </summary>
+    public bool IsStatistic { get; init; }
+
     /// <summary>Number of elements.</summary>
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);
 

@@ -17,14 +17,16 @@ public static class PatchDropout
     /// <summary>Patches that are kept of each image: the rounded share, at least one.</summary>
     public static int Kept(ImageTowerOptions options)
     {
-        var patches = Patches(options);
+        var patches = PatchGrid.Of(options).Count;
         return Math.Clamp((int)Math.Round(patches * (1 - options.PatchDropout)), 1, patches);
     }
 
     /// <summary>Numbers of the kept patches, b samples by K kept, int64, ascending in each row; null when all are kept.</summary>
     public static torch.Tensor? Draw(ImageTowerOptions options, ulong seed, IReadOnlyList<SampleRef> samples)
     {
-        var (patches, kept) = (Patches(options), Kept(options));
+        if (options.PatchDropout == 0)
+            return null;
+        var (patches, kept) = (PatchGrid.Of(options).Count, Kept(options));
         if (kept == patches)
             return null;
         var kept_bK = empty([samples.Count, kept], int64);
@@ -49,6 +51,4 @@ public static class PatchDropout
         order[..kept.Length].CopyTo(kept);
         kept.Sort();
     }
-
-    private static int Patches(ImageTowerOptions options) => options.Size / options.Patch * (options.Size / options.Patch);
 }

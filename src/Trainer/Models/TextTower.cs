@@ -4,14 +4,14 @@ using static ClipTrain.Torch.torch;
 
 namespace ClipTrain.Trainer.Models;
 
-/// <summary>CLIP's text transformer: causal, the feature is the last block's output at the end-of-text token. L tokens, W width, E embedding.</summary>
+/// <summary>CLIP's text transformer: by default causal, and the feature is the last block's output at the end-of-text token. L tokens, W width, E embedding.</summary>
 public sealed class TextTower : IDisposable
 {
     /// <summary>Sequence lengths are rounded up to this, so that a run meets few different shapes.</summary>
     private const long LengthStep = 8;
 
     private readonly TextTowerOptions _options;
-    private readonly torch.Tensor _tokenEmbedding, _positions, _projection, _causalMask;
+    private readonly torch.Tensor _tokenEmbedding, _positions, _projection, _mask_LL;
     private readonly LayerNorm _normFinal;
     private readonly TransformerBlock[] _blocks;
 
@@ -24,7 +24,8 @@ public sealed class TextTower : IDisposable
         _normFinal = new LayerNorm(parameters, "ln_final");
         _blocks = [.. Enumerable.Range(0, options.Layers).Select(i => new TransformerBlock(parameters, BlockPrefix(i), options.Width, options.Heads, activation))];
         using var scope = NewDisposeScope();
-        _causalMask = full([options.Context, options.Context], double.NegativeInfinity, float32, parameters.Master.device)
+        // Row i is what a token sees that may attend to tokens 0 to i: in a causal tower token i, in a caption that ends at i any.
+        _mask_LL = full([options.Context, options.Context], double.NegativeInfinity, float32, parameters.Master.device)
             .triu(1).to(_projection.dtype).DetachFromDisposeScope();
     }
 
@@ -41,25 +42,36 @@ public sealed class TextTower : IDisposable
     /// <summary>The tower as a chain of segments: tokens bL (int64), zero padded to the context → features bE in the compute type.</summary>
     /// <param name="end_b">Index of the end-of-text token in each row, int64.</param>
     /// <param name="longest">
-    /// The largest entry of <paramref name="end_b"/>. Attention is causal and the feature is read at the end of text, so
-    /// tokens behind it change nothing: only this many, and one, are computed.
+    /// The largest entry of <paramref name="end_b"/>. Tokens behind it are padding, which no token of a caption attends to and
+    /// which is not read: only this many, and one, are computed. Where the feature is the context's last token, padding is text.
     /// </param>
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor end_b, long longest)
     {
-        var length = Math.Min(_options.Context, (longest + LengthStep) / LengthStep * LengthStep);
-        var mask_LL = _causalMask.narrow(0, 0, length).narrow(1, 0, length);
-        var mask_b11L = mask_LL.index_select(0, end_b).view([-1, 1, 1, length]);
+        var padded = _options.Pooling == TextPooling.Last;
+        var length = padded ? _options.Context : Math.Min(_options.Context, (longest + LengthStep) / LengthStep * LengthStep);
+        var mask_LL = _mask_LL.narrow(0, 0, length).narrow(1, 0, length);
+        var caption_b11L = padded ? null : mask_LL.index_select(0, end_b).view([-1, 1, 1, length]);
+        var mask = _options.Attention == TextAttention.Causal ? mask_LL : caption_b11L;
         var index_b1W = end_b.view([-1, 1, 1]).expand([-1, 1, _options.Width]);
         return
         [
             tokens_bL => (nn.functional.embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding) + _positions.narrow(0, 0, length)).to(_projection.dtype),
-            .. _blocks[..^1].Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, mask_LL))),
-            x_bLW => _blocks[^1].ForwardAt(x_bLW, x => x.gather(1, index_b1W), mask_b11L).squeeze(1),
-            end_bW => _normFinal.Forward(end_bW).matmul(_projection),
+            .. _blocks[..^1].Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, mask))),
+            x_bLW => _options.Pooling switch
+            {
+                TextPooling.EndOfText => _blocks[^1].ForwardAt(x_bLW, x => x.gather(1, index_b1W), caption_b11L).squeeze(1),
+                TextPooling.Last => _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, length - 1, 1), null).squeeze(1),
+                _ => _blocks[^1].Forward(x_bLW, mask),
+            },
+            x => (_options.Pooling == TextPooling.Mean ? Mean(_normFinal.Forward(x), caption_b11L!) : _normFinal.Forward(x)).matmul(_projection),
         ];
     }
 
-    public void Dispose() => _causalMask.Dispose();
+    /// <summary>The mean of each caption's own tokens: x_bLW → bW.</summary>
+    private static torch.Tensor Mean(torch.Tensor x_bLW, torch.Tensor caption_b11L) =>
+        caption_b11L.squeeze(1).softmax(-1).matmul(x_bLW).squeeze(1);
+
+    public void Dispose() => _mask_LL.Dispose();
 
     private static string BlockPrefix(int index) => $"transformer.resblocks.{index}.";
 }

@@ -8,7 +8,8 @@ namespace ClipTrain.Trainer.Optimization;
 
 /// <summary>
 /// Adam with decoupled weight decay (Loshchilov and Hutter 2019) over the flat buffers, or over the slice of them whose
-/// moments it holds: one fused pass a range, which also rounds the new weights to the compute type.
+/// moments it holds: one fused pass a range, which also rounds the new weights to the compute type. BatchNorms' running
+/// statistics move to what the batch had, which stands in their gradients' place.
 /// </summary>
 public sealed class AdamW : IDisposable
 {
@@ -93,6 +94,12 @@ public sealed class AdamW : IDisposable
             if (length == 0)
                 continue;
             torch.Tensor Part(torch.Tensor buffer) => buffer.narrow(0, offset - Held.Offset, length);
+            if (range.IsStatistic)
+            {
+                Part(master).lerp_(Part(gradients), BatchNorm.Momentum);
+                continue;
+            }
+
             optim.adamw_(
                 Part(master),
                 Part(gradients),

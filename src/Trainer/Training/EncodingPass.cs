@@ -17,12 +17,14 @@ internal sealed class EncodingPass
     private readonly TrainingBatch _batch;
     private readonly ActivationCheckpointing _checkpointing;
     private readonly torch.Device _device;
+    private readonly BatchStatistics _statistics;
     private readonly (long Start, long Count)[] _microBatches;
     private TowerPass? _images, _texts;
 
     public EncodingPass(ClipModel model, TrainingBatch batch, TrainingOptions options)
     {
         (_model, _batch, _checkpointing) = (model, batch, options.ActivationCheckpointing);
+        _statistics = new BatchStatistics(model.Parameters);
         _device = model.Parameters.Master.device;
         var size = options.MicroBatch == 0 ? Math.Max(1, batch.Count) : options.MicroBatch;
         _microBatches = [.. Starts(batch.Count, size).Select(start => (start, Math.Min(size, batch.Count - start)))];
@@ -33,7 +35,7 @@ internal sealed class EncodingPass
     {
         if (_microBatches.Length == 1)
             return (_images = PassImages(0, _batch.Count)).Embedding_bD;
-        return Encode((start, count) => _model.EncodeImage(Images(start, count), KeptPatches(start, count)));
+        return Encode((start, count) => _model.EncodeImage(Images(start, count), KeptPatches(start, count), _statistics));
     }
 
     /// <summary>The captions' embeddings bD, without history.</summary>
@@ -48,8 +50,9 @@ internal sealed class EncodingPass
     /// <param name="imageGradient_bD">∂loss/∂(images' embeddings).</param>
     /// <param name="textGradient_bD">∂loss/∂(captions' embeddings).</param>
     /// <param name="logScaleGradient">∂loss/∂(log of the logit scale).</param>
+    /// <param name="pairs">Pairs of the step, over all ranks.</param>
     /// <param name="reducer">Sums over the ranks what backward gives; null to keep this rank's.</param>
-    public void Backward(torch.Tensor imageGradient_bD, torch.Tensor textGradient_bD, double logScaleGradient, distributed.GradientReducer? reducer)
+    public void Backward(torch.Tensor imageGradient_bD, torch.Tensor textGradient_bD, double logScaleGradient, long pairs, distributed.GradientReducer? reducer)
     {
         var parameters = _model.Parameters;
         for (var i = 0; i < _microBatches.Length - 1; i++)
@@ -64,6 +67,7 @@ internal sealed class EncodingPass
             autograd.backward([parameters[ClipModel.LogitScale] * 1.0], [full([], logScaleGradient, float32, _device)]);
         if (_microBatches.Length > 0)
             Backward(_microBatches[^1], imageGradient_bD, textGradient_bD);
+        _statistics.Backward(pairs);
         if (reducer is null)
             parameters.CollectGradients(accumulate);
     }
@@ -96,7 +100,7 @@ internal sealed class EncodingPass
     }
 
     private TowerPass PassImages(long start, long count) =>
-        _model.PassImage(Images(start, count), KeptPatches(start, count), _checkpointing);
+        _model.PassImage(Images(start, count), KeptPatches(start, count), _checkpointing, _statistics);
 
     private TowerPass PassTexts(long start, long count) =>
         _model.PassText(Tokens(start, count), Ends(start, count), LongestEnd(start, count), _checkpointing);

@@ -65,21 +65,24 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
         var images_bD = pass.EncodeImages();
         embeddings = [images_bD, texts_bD];
         var result = _loss.Compute(images_bD, gathering.Wait(), counts, logitScale);
-        pass.Backward(result.ImageGradient_bD, result.TextGradient_bD, result.LogitScaleGradient, reducer);
+        long pairs = 0;
+        foreach (var count in counts)
+            pairs += count;
+        pass.Backward(result.ImageGradient_bD, result.TextGradient_bD, result.LogitScaleGradient, pairs, reducer);
         return result.Loss;
     }
 
     /// <summary>The gradient summed over ranks, or this rank's slice of it, and the norm of the whole.</summary>
     private (torch.Tensor Gradients, double Norm) FinishGradients()
     {
-        var gradients = state.Model.Parameters.Gradients;
+        var (gradients, trained) = (state.Model.Parameters.Gradients, state.Model.Parameters.Trained);
         if (_reducer is not null)
             group.Finish(_reducer);
         if (state.Optimizer.HoldsAll)
-            return (gradients, GradientNorm.Of(gradients, group));
-        var (offset, length) = state.Optimizer.Held;
-        var slice = _reducer is null ? group.ReduceScatterSum(gradients) : gradients.narrow(0, offset, length);
-        return (slice, GradientNorm.OfSlices(slice, group));
+            return (gradients, GradientNorm.Of(gradients, trained, group));
+        var held = state.Optimizer.Held;
+        var slice = _reducer is null ? group.ReduceScatterSum(gradients) : gradients.narrow(0, held.Offset, held.Length);
+        return (slice, GradientNorm.OfSlices(slice.narrow(0, 0, held.Intersect(trained).Length), group));
     }
 
     private NonFiniteException Diagnose(TrainingBatch batch, torch.Tensor[] embeddings, double loss)

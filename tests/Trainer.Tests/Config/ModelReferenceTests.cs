@@ -77,7 +77,7 @@ public sealed class ModelReferenceTests
     {
         using var file = Named("resnet");
 
-        Assert.StartsWith("run.yaml:2:8: there is no model 'resnet'; there are ViT-B-16, ViT-B-16-quickgelu, ViT-B-32,", file.Error(), StringComparison.Ordinal);
+        Assert.StartsWith("run.yaml:2:8: there is no model 'resnet'; there are RN101, RN101-quickgelu, RN50,", file.Error(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -62,12 +62,21 @@ internal static class RunGenerator
         from context in Gen.Choose(2, 1000)
         from ratio in s_positive.Where(r => r >= 0.01)
         from dropout in s_share
+        from blocks in Gen.Choose(1, 40).ArrayOf(4)
+        from pooling in Gen.Elements(Enum.GetValues<ImagePooling>())
+        from positions in Gen.Elements(ImagePositions.Learned, ImagePositions.None)
+        from embedding in Gen.Elements(PatchEmbedding.Linear, PatchEmbedding.Convolution)
+        from isResNet in Gen.Elements(true, false)
+        from attention in Gen.Elements(Enum.GetValues<TextAttention>())
+        from textPooling in Gen.Elements(Enum.GetValues<TextPooling>())
         select new ModelOptions
         {
             EmbedDim = embed,
             Activation = activation,
-            Image = new ImageTowerOptions { Size = patch * side, Patch = patch, Width = heads * headWidth, Heads = heads, Layers = layers, MlpRatio = ratio, PatchDropout = dropout },
-            Text = new TextTowerOptions { Context = context, Vocabulary = context + 1, Width = heads * headWidth, Heads = heads, Layers = layers },
+            Image = isResNet
+                ? new ImageTowerOptions { Architecture = ImageArchitecture.Resnet, Size = 32 * side, Width = 2 * heads * headWidth, Heads = heads, Blocks = blocks }
+                : new ImageTowerOptions { Size = patch * side, Patch = patch, Width = heads * headWidth, Heads = heads, Layers = layers, MlpRatio = ratio, PatchDropout = dropout, Pooling = pooling, Positions = positions, PatchEmbedding = embedding, Registers = side },
+            Text = new TextTowerOptions { Context = context, Vocabulary = context + 1, Width = heads * headWidth, Heads = heads, Layers = layers, Attention = attention, Pooling = textPooling },
         };
 
     private static readonly Gen<DataOptions> s_data =

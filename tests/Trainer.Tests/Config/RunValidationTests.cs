@@ -60,6 +60,32 @@ public sealed class RunValidationTests
         Assert.Equal(8, file.Load("cluster.workers=8").Cluster.Workers);
     }
 
+    [Theory]
+    [InlineData("model.image.stride=9", "key 'model.image.stride' is 9, more than patch, 8: pixels between patches would not be seen")]
+    [InlineData("model.image.stride=5", "key 'model.image.stride' is 5: patches of 8 at such distances do not end at the edge of 32 pixels")]
+    [InlineData("model.image.patch=null", "key 'model.image.patch' is missing: a vit needs the side of its patches")]
+    [InlineData("model.image.layers=null", "key 'model.image.layers' is missing: a vit needs a number of blocks")]
+    [InlineData("model.image.blocks=[1, 1, 1, 1]", "key 'model.image.blocks' is for a resnet; a vit has layers")]
+    [InlineData("model.image.blocks=3", "key 'model.image.blocks' expects a list, found 3; write [3]")]
+    [InlineData("model.image.blocks=[a]", "key 'model.image.blocks.0' expects a whole number, found the text 'a'")]
+    public void Image_towers_that_cannot_be_are_refused(string set, string error)
+    {
+        using var file = new RunFile();
+
+        Assert.EndsWith(error, file.Error(set), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_resnet_has_none_of_the_keys_of_a_vit()
+    {
+        using var file = new RunFile();
+
+        var errors = string.Join(Environment.NewLine, file.Errors("model.image.architecture=resnet", "model.image.pooling=average"));
+        Assert.Contains("key 'model.image.blocks' must have four numbers of at least 1, as [3, 4, 6, 3]", errors, StringComparison.Ordinal);
+        foreach (var key in new[] { "patch", "layers", "pooling" })
+            Assert.Contains($"key 'model.image.{key}' is for a vit; this is a resnet", errors, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_rule_about_a_value_in_error_is_left_out()
     {

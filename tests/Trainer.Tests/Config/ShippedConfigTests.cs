@@ -13,7 +13,8 @@ public sealed class ShippedConfigTests
     {
         var model = RunConfig.LoadModel(name);
 
-        Assert.Equal(64, model.Image.Width / model.Image.Heads);
+        var width = model.Image.Architecture == ImageArchitecture.Resnet ? model.Image.Width * 32 : model.Image.Width;
+        Assert.Equal(name switch { "ViT-H-14" => 80, "ViT-g-14" => 88, _ => 64 }, width / model.Image.Heads);
         Assert.Equal(64, model.Text.Width / model.Text.Heads);
         Assert.Equal(name.EndsWith("-quickgelu", StringComparison.Ordinal), model.Activation == Activation.QuickGelu);
     }
@@ -37,7 +38,7 @@ public sealed class ShippedConfigTests
 
         Assert.Equal(
             (embedding, size, patch, width, layers, textWidth),
-            (model.EmbedDim, model.Image.Size, model.Image.Patch, model.Image.Width, model.Image.Layers, model.Text.Width));
+            (model.EmbedDim, model.Image.Size, model.Image.Patch!.Value, model.Image.Width, model.Image.Layers!.Value, model.Text.Width));
         Assert.Equal((12, 77, 49408), (model.Text.Layers, model.Text.Context, model.Text.Vocabulary));
     }
 

@@ -15,15 +15,16 @@ public sealed class PeerGradientTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("cliptrain-peer-").FullName;
 
-    [Theory]
-    [InlineData(Activation.Gelu)]
-    [InlineData(Activation.QuickGelu)]
-    public void Gradients_equal_PyTorchs(Activation activation)
+    public static TheoryData<string> Models => [.. ModelVariants.All.Keys];
+
+    [Theory, MemberData(nameof(Models))]
+    public void Gradients_equal_PyTorchs(string variant)
     {
         set_num_threads(1);
-        var options = TinyClip.Run() with { Model = TinyClip.Model with { Activation = activation } };
+        var options = TinyClip.Run() with { Model = ModelVariants.All[variant] };
         using var state = new TrainingState(options);
-        var batch = TinyClip.Batch(0, 12);
+        ModelVariants.GiveResidualsWeight(state.Model.Parameters);
+        var batch = TinyClip.Batch(0, 12, tower: options.Model.Image);
         using var step = new TrainingStep(state, options.Training with { LossTileRows = 1024 }, new RankGroup(), new LearningRateSchedule(1e-3, 1, 10));
         var loss = step.ComputeGradients(batch, [12], state.Model.LogitScaleFactor(100));
 
@@ -32,11 +33,19 @@ public sealed class PeerGradientTests : IDisposable
             snapshot.Write(weights, "", "", 1, []);
         using var peer = RunPeer(options.Model, Path.Combine(weights.PathOf(0), CheckpointDirectory.ModelFile), batch);
 
-        Assert.Equal(Read(peer, "loss", 1)[0], loss, 1e-6);
+        // BatchNorm and averages over tokens round more than what CLIP's transformers do.
+        var rounding = variant is "vit" or "quick gelu" ? 1 : 4;
+        Assert.Equal(Read(peer, "loss", 1)[0], loss, 1e-6 * rounding);
         var parameters = state.Model.Parameters;
         Norms.AssertSameGradients(
-            parameters.Specs.ToDictionary(spec => spec.Name, spec => Read(peer, spec.Name, (int)spec.Count), StringComparer.Ordinal),
-            parameters.Specs.ToDictionary(spec => spec.Name, spec => parameters.View(parameters.Gradients, spec.Name).AsSpan<float>().ToArray(), StringComparer.Ordinal));
+            parameters.Specs.Where(spec => !spec.IsStatistic).ToDictionary(spec => spec.Name, spec => Read(peer, spec.Name, (int)spec.Count), StringComparer.Ordinal),
+            parameters.Specs.ToDictionary(spec => spec.Name, spec => parameters.View(parameters.Gradients, spec.Name).AsSpan<float>().ToArray(), StringComparer.Ordinal),
+            rounding);
+
+        // The optimizer moves the running statistics, here beside weights that stay.
+        state.Optimizer.Update(1, 0, 1);
+        foreach (var spec in parameters.Specs.Where(spec => spec.IsStatistic))
+            Assert.InRange(Norms.RelativeDifference(parameters[spec.Name].AsSpan<float>(), Read(peer, spec.Name, (int)spec.Count)), 0, 1e-6);
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -1,0 +1,73 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using ClipTrain.Torch;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Models.Cost;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Bench.Models;
+
+/// <summary>What the native heap grows by in a recorded forward pass, and what <see cref="ModelCost"/> says.</summary>
+internal static partial class KeptActivations
+{
+    public static void Compare(string[] names, int batch)
+    {
+        Console.WriteLine("model  type  tower  MB measured  MB said  measured over said");
+        foreach (var name in names)
+        {
+            foreach (var precision in Enum.GetValues<Precision>())
+                Compare(name, RunConfig.LoadModel(name), precision, batch);
+        }
+    }
+
+    private static void Compare(string name, ModelOptions options, Precision precision, int batch)
+    {
+        using var model = new ClipModel(options, precision, 0);
+        using var scope = NewDisposeScope();
+        var images = randn([batch, 3, options.Image.Size, options.Image.Size]);
+        var (tokens, ends) = (ones([batch, options.Text.Context], int64), full([batch], options.Text.Context - 1, int64));
+        var statistics = new BatchStatistics(model.Parameters);
+        var cost = ModelCost.Of(options);
+        foreach (var (tower, pass) in new (string, Func<TowerPass>)[]
+        {
+            ("image", () => model.PassImage(images, null, ActivationCheckpointing.None, statistics)),
+            ("text", () => model.PassText(tokens, ends, options.Text.Context - 1, ActivationCheckpointing.None)),
+        })
+        {
+            // The library allocates workspaces of its own at first.
+            var first = pass();
+            first.Backward(zeros_like(first.Embedding_bD));
+            var before = AllocatedBytes();
+            var kept = pass();
+            var measured = (AllocatedBytes() - before) / 1e6;
+            var said = batch * cost.Where(part => part.Tower == tower).Sum(part => part.Activations.Bytes(precision)) / 1e6;
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}  {precision}  {tower}  {measured:0.0}  {said:0.0}  {measured / said:0.000}"));
+            kept.Backward(zeros_like(kept.Embedding_bD));
+        }
+    }
+
+    private static long AllocatedBytes()
+    {
+        var info = mallinfo2();
+        return (long)(info.InUse + info.Mapped);
+    }
+
+    [LibraryImport("libc")]
+    private static partial MallInfo2 mallinfo2();
+
+    [StructLayout(LayoutKind.Sequential)]
+    private readonly struct MallInfo2
+    {
+        public readonly nuint Arena;
+        public readonly nuint FreeBlocks;
+        public readonly nuint FreeFastBlocks;
+        public readonly nuint MappedBlocks;
+        public readonly nuint Mapped;
+        public readonly nuint MaxInUse;
+        public readonly nuint FreeFast;
+        public readonly nuint InUse;
+        public readonly nuint Free;
+        public readonly nuint Releasable;
+    }
+}

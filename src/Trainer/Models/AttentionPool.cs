@@ -1,0 +1,49 @@
+using ClipTrain.Torch;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Models;
+
+/// <summary>
+/// The end of CLIP's ResNets: one layer of attention whose query is the mean of the map, in place of average pooling.
+/// x_bCHW → bE. L = HW + 1, N heads.
+/// </summary>
+public sealed class AttentionPool(FlatParameters parameters, string prefix, int heads)
+{
+    private readonly torch.Tensor _positions_LC = parameters[prefix + "positional_embedding"];
+    private readonly (torch.Tensor Weight, torch.Tensor Bias)[] _layers =
+        [.. s_layers.Select(layer => (parameters[$"{prefix}{layer}.weight"], parameters[$"{prefix}{layer}.bias"]))];
+
+    private static readonly string[] s_layers = ["q_proj", "k_proj", "v_proj", "c_proj"];
+
+    /// <param name="prefix">What the names begin with.</param>
+    /// <param name="places">HW.</param>
+    /// <param name="width">C.</param>
+    /// <param name="embedDim">E.</param>
+    public static IEnumerable<ParameterSpec> Parameters(string prefix, long places, long width, long embedDim)
+    {
+        var std = Math.Pow(width, -0.5);
+        return
+        [
+            new(prefix + "positional_embedding", [places + 1, width], false, Initial.Normal(std)),
+            .. s_layers.SelectMany(layer => (ParameterSpec[])
+            [
+                new($"{prefix}{layer}.weight", [layer == "c_proj" ? embedDim : width, width], true, Initial.Normal(std)),
+                new($"{prefix}{layer}.bias", [layer == "c_proj" ? embedDim : width], true, Initial.UniformByFanIn(width)),
+            ]),
+        ];
+    }
+
+    public torch.Tensor Forward(torch.Tensor x_bCHW)
+    {
+        var map_bPC = x_bCHW.flatten(2).transpose(1, 2);
+        var x_bLC = cat([map_bPC.mean(1, keepdim: true), map_bPC], 1) + _positions_LC.to(x_bCHW.dtype);
+        var mixed_b1C = Attention.Mix(Heads(x_bLC.narrow(1, 0, 1), 0), Heads(x_bLC, 1), Heads(x_bLC, 2), null);
+        return Apply(mixed_b1C, 3).squeeze(1);
+    }
+
+    private torch.Tensor Apply(torch.Tensor x_bLC, int layer) => nn.functional.linear(x_bLC, _layers[layer].Weight, _layers[layer].Bias);
+
+    /// <summary>bLC → bNLD.</summary>
+    private torch.Tensor Heads(torch.Tensor x_bLC, int layer) =>
+        Apply(x_bLC, layer).reshape([x_bLC.size(0), x_bLC.size(1), heads, x_bLC.size(2) / heads]).transpose(1, 2);
+}

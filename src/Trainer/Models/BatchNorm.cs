@@ -1,0 +1,49 @@
+using ClipTrain.Torch;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Models;
+
+/// <summary>
+/// BatchNorm over the batch and the places of each channel (Ioffe and Szegedy 2015), computed in fp32 whatever its input's
+/// type. In training it normalises with the statistics of the pairs that this rank computes at once, as PyTorch does.
+/// </summary>
+public sealed class BatchNorm(FlatParameters parameters, string name)
+{
+    /// <summary>How far a step moves the running statistics towards the batch's.</summary>
+    public const double Momentum = 0.1;
+
+    private const double Epsilon = 1e-5;
+    private const string MeanSuffix = ".running_mean", VarianceSuffix = ".running_var";
+
+    private readonly torch.Tensor _weight = parameters[name + ".weight"], _bias = parameters[name + ".bias"];
+    private readonly torch.Tensor _mean = parameters[name + MeanSuffix], _variance = parameters[name + VarianceSuffix];
+
+    /// <param name="name">What the names begin with.</param>
+    /// <param name="channels">C.</param>
+    /// <param name="gain">Initial gain; one when null.</param>
+    public static IEnumerable<ParameterSpec> Parameters(string name, long channels, Action<torch.Tensor, torch.Generator>? gain = null) =>
+    [
+        new(name + ".weight", [channels], false, gain ?? Initial.One),
+        new(name + ".bias", [channels], false, Initial.Zero),
+        new(name + MeanSuffix, [channels], false, Initial.Zero) { IsStatistic = true },
+        new(name + VarianceSuffix, [channels], false, Initial.One) { IsStatistic = true },
+    ];
+
+    /// <summary>x_bCHW → bCHW.</summary>
+    /// <param name="x_bCHW">The input.</param>
+    /// <param name="statistics">In training, what is told of the batch; null normalises with the running statistics.</param>
+    public torch.Tensor Forward(torch.Tensor x_bCHW, BatchStatistics? statistics)
+    {
+        var x = x_bCHW.to(float32);
+        if (statistics is null)
+            return nn.functional.batch_norm(x, _mean.detach(), _variance.detach(), _weight, _bias, eps: Epsilon).to(x_bCHW.dtype);
+        if (x.numel() == x.size(1))
+            throw new InvalidOperationException($"{name}: a batch of one pair whose map has one place has no variance. Give each worker and each micro-batch at least two pairs, or use larger images.");
+        // With a momentum of 1 the batch's own statistics are left there.
+        var (mean, variance) = (zeros_like(_bias).detach(), zeros_like(_bias).detach());
+        var y = nn.functional.batch_norm(x, mean, variance, _weight, _bias, training: true, momentum: 1, eps: Epsilon);
+        statistics.Observe(name + MeanSuffix, mean, x.size(0));
+        statistics.Observe(name + VarianceSuffix, variance, x.size(0));
+        return y.to(x_bCHW.dtype);
+    }
+}

@@ -1,0 +1,47 @@
+using System.Numerics;
+using ClipTrain.Torch;
+using ClipTrain.Trainer.Config;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Models;
+
+/// <summary>
+/// Patches by convolutions of 3×3 and stride 2, each with BatchNorm and ReLU, that halve the map until a place stands for a
+/// patch, and one of 1×1 at the end (Xiao et al. 2021, arXiv 2106.14881). Channels double from step to step up to W.
+/// </summary>
+internal sealed class ConvStem(FlatParameters parameters, ImageTowerOptions options) : IPatchEmbedder
+{
+    private readonly torch.Tensor[] _convolutions = [.. Channels(options).Select((_, i) => parameters[$"visual.stem.{i}.conv.weight"])];
+    private readonly BatchNorm[] _norms = [.. Channels(options).Select((_, i) => new BatchNorm(parameters, $"visual.stem.{i}.bn"))];
+    private readonly torch.Tensor _last = parameters["visual.conv1.weight"];
+
+    public static IEnumerable<ParameterSpec> Parameters(ImageTowerOptions options)
+    {
+        long width = options.Width;
+        return
+        [
+            .. Channels(options).SelectMany((channels, i) => (ParameterSpec[])
+            [
+                new($"visual.stem.{i}.conv.weight", [channels.To, channels.From, 3, 3], true, Initial.UniformByFanIn(channels.From * 9)),
+                .. BatchNorm.Parameters($"visual.stem.{i}.bn", channels.To),
+            ]),
+            new("visual.conv1.weight", [width, width, 1, 1], true, Initial.UniformByFanIn(width)),
+        ];
+    }
+
+    /// <summary>Channels into and out of each convolution of stride 2.</summary>
+    internal static IEnumerable<(long From, long To)> Channels(ImageTowerOptions options)
+    {
+        var steps = BitOperations.Log2((uint)options.Patch!.Value);
+        for (var i = 0; i < steps; i++)
+            yield return (i == 0 ? 3 : options.Width >> (steps - i), options.Width >> (steps - 1 - i));
+    }
+
+    public torch.Tensor Forward(torch.Tensor images_b3SS, torch.Tensor? kept_bK, BatchStatistics? statistics)
+    {
+        var x = images_b3SS;
+        for (var i = 0; i < _convolutions.Length; i++)
+            x = _norms[i].Forward(nn.functional.conv2d(x, _convolutions[i], stride: 2, padding: 1), statistics).relu();
+        return PatchProjection.Keep(nn.functional.conv2d(x, _last).flatten(2).transpose(1, 2), kept_bK);
+    }
+}

@@ -1,0 +1,56 @@
+using ClipTrain.Trainer.Config;
+
+namespace ClipTrain.Trainer.Models.Cost;
+
+/// <summary>What a model costs, computed from its options: no model is made.</summary>
+public static class ModelCost
+{
+    /// <summary>
+    /// The parts of both towers, in the order of a forward pass. All of a sequence counts, as others count, though the towers
+    /// leave out what the last block, or a ResNet's pooling, would compute of tokens that nobody reads, and of padding.
+    /// </summary>
+    public static IReadOnlyList<ModelPart> Of(ModelOptions model)
+    {
+        var parameters = ClipModel.Specs(model).Where(spec => !spec.IsStatistic && spec.Name != ClipModel.LogitScale)
+            .GroupBy(spec => PartOf(spec.Name, model.Image.Architecture), StringComparer.Ordinal)
+            .ToDictionary(part => part.Key, part => part.Sum(spec => spec.Count), StringComparer.Ordinal);
+        return
+        [
+            .. ImageCost.Of(model).Select(part => Part("image", part)),
+            .. Text(model).Select(part => Part("text", part)),
+            new ModelPart("both", "logit scale", 1, 1, 0, default),
+        ];
+
+        ModelPart Part(string tower, (string Name, long Tokens, long Macs, Activations Activations) part) =>
+            new(tower, part.Name, part.Tokens, parameters.GetValueOrDefault($"{tower} {part.Name}"), part.Macs, part.Activations);
+    }
+
+    private static IEnumerable<(string Name, long Tokens, long Macs, Activations Activations)> Text(ModelOptions model)
+    {
+        var text = model.Text;
+        long width = text.Width, context = text.Context;
+        var block = new TransformerCost(context, width, text.Heads, Mlp.HiddenWidth(text.Width, text.MlpRatio), model.Activation);
+        var read = text.Pooling == TextPooling.Mean ? context : 1;
+        yield return ("embedding", context, 0, default);
+        yield return ("blocks", context, text.Layers * block.Macs, ((text.Layers - 1) * block.Activations) + (text.Pooling == TextPooling.Mean ? block.Activations : block.ActivationsOfOne));
+        yield return ("pooling", 1, 0, new Activations(text.Pooling == TextPooling.Mean ? context * width : 0, read * width));
+        yield return ("projection", 1, width * model.EmbedDim, new Activations(width, 0));
+    }
+
+    /// <summary>The part that a parameter is of, by its name in open_clip.</summary>
+    private static string PartOf(string name, ImageArchitecture architecture)
+    {
+        const string Visual = "visual.";
+        var image = name.StartsWith(Visual, StringComparison.Ordinal);
+        var module = (image ? name[Visual.Length..] : name).Split('.')[0];
+        return (image ? "image " : "text ") + module switch
+        {
+            "transformer" => "blocks",
+            "proj" or "text_projection" => "projection",
+            "ln_post" or "ln_final" or "attn_pool" or "attnpool" => "pooling",
+            "layer1" or "layer2" or "layer3" or "layer4" => $"stage {module[^1]}",
+            _ when !image => "embedding",
+            _ => architecture == ImageArchitecture.Resnet ? "stem" : "patches",
+        };
+    }
+}

@@ -1,0 +1,14 @@
+using ClipTrain.Torch;
+
+namespace ClipTrain.Trainer.Models;
+
+/// <summary>What a model needs of its image tower.</summary>
+public interface IImageTower
+{
+    /// <summary>
+    /// The tower as a chain of segments: images b3SS, normalised → features bE in the compute type, not yet of unit length.
+    /// </summary>
+    /// <param name="kept_bK">The patches to look at, of each image as many; null looks at all. See <see cref="PatchDropout"/>.</param>
+    /// <param name="statistics">In training, what BatchNorms tell of the batch; null normalises with the running statistics.</param>
+    IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null);
+}

@@ -1,0 +1,78 @@
+using ClipTrain.Torch;
+using ClipTrain.Trainer.Config;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Models;
+
+/// <summary>
+/// CLIP's ResNet (arXiv 2103.00020, section 2.4): a stem of three convolutions and an average pool, four stages of
+/// <see cref="Bottleneck"/>s, <see cref="AttentionPool"/>. Images b3SS → features bE.
+/// </summary>
+public sealed class ModifiedResNet : IImageTower
+{
+    /// <summary>Pixels of the image's side over places of the last map's side.</summary>
+    public const int Reduction = 32;
+
+    private readonly torch.Tensor[] _convolutions;
+    private readonly BatchNorm[] _norms;
+    private readonly Bottleneck[] _blocks;
+    private readonly AttentionPool _pool;
+
+    public ModifiedResNet(FlatParameters parameters, ImageTowerOptions options)
+    {
+        _convolutions = [.. Enumerable.Range(1, 3).Select(i => parameters[$"visual.conv{i}.weight"])];
+        _norms = [.. Enumerable.Range(1, 3).Select(i => new BatchNorm(parameters, $"visual.bn{i}"))];
+        _blocks = [.. Blocks(options).Select(block => new Bottleneck(parameters, block.Prefix, block.Stride))];
+        _pool = new AttentionPool(parameters, "visual.attnpool.", options.Heads);
+    }
+
+    /// <summary>Channels of the last map: 8 times the first stage's, times the blocks' expansion.</summary>
+    public static long OutputWidth(ImageTowerOptions options) => 8L * options.Width * Bottleneck.Expansion;
+
+    /// <summary>The tower's parameters with open_clip's names.</summary>
+    public static IEnumerable<ParameterSpec> Parameters(ImageTowerOptions options, int embedDim)
+    {
+        long width = options.Width, side = options.Size / Reduction;
+        var stem = new[] { (3L, width / 2), (width / 2, width / 2), (width / 2, width) };
+        return
+        [
+            .. stem.SelectMany((channels, i) => (ParameterSpec[])
+            [
+                new($"visual.conv{i + 1}.weight", [channels.Item2, channels.Item1, 3, 3], true, Initial.UniformByFanIn(channels.Item1 * 9)),
+                .. BatchNorm.Parameters($"visual.bn{i + 1}", channels.Item2),
+            ]),
+            .. Blocks(options).SelectMany(block => Bottleneck.Parameters(block.Prefix, block.Input, block.Channels, block.Stride)),
+            .. AttentionPool.Parameters("visual.attnpool.", side * side, OutputWidth(options), embedDim),
+        ];
+    }
+
+    public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
+    [
+        images_b3SS => Stem(images_b3SS, statistics),
+        .. _blocks.Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bCHW => block.Forward(x_bCHW, statistics))),
+        _pool.Forward,
+    ];
+
+    /// <summary>The residual blocks in order, with the channels that come in and those of the 3×3 convolution.</summary>
+    internal static IEnumerable<(string Prefix, long Input, long Channels, long Stride)> Blocks(ImageTowerOptions options)
+    {
+        long input = options.Width;
+        foreach (var (stage, count) in options.Blocks!.Index())
+        {
+            var channels = (long)options.Width << stage;
+            for (var i = 0; i < count; i++)
+            {
+                yield return ($"visual.layer{stage + 1}.{i}.", input, channels, stage > 0 && i == 0 ? 2 : 1);
+                input = channels * Bottleneck.Expansion;
+            }
+        }
+    }
+
+    private torch.Tensor Stem(torch.Tensor images_b3SS, BatchStatistics? statistics)
+    {
+        var x = images_b3SS.to(_convolutions[0].dtype);
+        for (var i = 0; i < _convolutions.Length; i++)
+            x = _norms[i].Forward(nn.functional.conv2d(x, _convolutions[i], stride: i == 0 ? 2 : 1, padding: 1), statistics).relu();
+        return nn.functional.avg_pool2d(x, 2);
+    }
+}

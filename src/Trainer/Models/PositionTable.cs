@@ -1,0 +1,56 @@
+using ClipTrain.Torch;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Models;
+
+/// <summary>Tables of positions of a square grid's places, row by row.</summary>
+public static class PositionTable
+{
+    private const double Base = 10_000;
+
+    /// <summary>
+    /// Fixed positions as MAE's and open_clip's: half of the width for the column, half for the row, each the sines and then
+    /// the cosines of as many frequencies, 10000^(-4i/W).
+    /// </summary>
+    /// <param name="side">Places a side.</param>
+    /// <param name="width">W, a multiple of 4.</param>
+    /// <returns>side·side rows of W.</returns>
+    public static float[] Sine(int side, int width)
+    {
+        var quarter = width / 4;
+        var table = new float[side * side * width];
+        for (var place = 0; place < side * side; place++)
+        {
+            var row = table.AsSpan(place * width, width);
+            var (y, x) = Math.DivRem(place, side);
+            for (var i = 0; i < quarter; i++)
+            {
+                var frequency = Math.Pow(Base, -(double)i / quarter);
+                (row[i], row[quarter + i]) = ((float)Math.Sin(x * frequency), (float)Math.Cos(x * frequency));
+                (row[(2 * quarter) + i], row[(3 * quarter) + i]) = ((float)Math.Sin(y * frequency), (float)Math.Cos(y * frequency));
+            }
+        }
+
+        return table;
+    }
+
+    /// <summary>Whether a parameter is a table of positions of an image's places, and a file has one of the same width for another number of them.</summary>
+    public static bool IsOtherResolution(ParameterSpec spec, IReadOnlyList<long> shape) =>
+        spec.Name.StartsWith("visual.", StringComparison.Ordinal) && spec.Name.EndsWith("positional_embedding", StringComparison.Ordinal)
+        && shape.Count == 2 && shape[1] == spec.Shape[1] && shape[0] != spec.Shape[0];
+
+    /// <summary>
+    /// Learned positions for a grid of another side, resampled as open_clip does: bicubic, with an anti-aliasing filter. That of
+    /// the token before the patches, which is there where the rows are no square, stays.
+    /// </summary>
+    /// <param name="positions_LW">fp32.</param>
+    /// <param name="rows">Rows of the new table.</param>
+    public static torch.Tensor Resize(torch.Tensor positions_LW, long rows)
+    {
+        var (width, from, to) = (positions_LW.size(1), (long)Math.Sqrt(positions_LW.size(0)), (long)Math.Sqrt(rows));
+        var others = positions_LW.size(0) - (from * from);
+        var grid_1Wss = positions_LW.narrow(0, others, from * from).reshape([1, from, from, width]).permute([0, 3, 1, 2]);
+        var resized_LW = nn.functional.interpolate_bicubic(grid_1Wss, to, to).permute([0, 2, 3, 1]).reshape([to * to, width]);
+        return cat([positions_LW.narrow(0, 0, others), resized_LW], 0);
+    }
+}
