@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using ClipTrain.DataPipeline.Corpus.DuckDb;
@@ -6,34 +8,40 @@ using ClipTrain.DataPipeline.Corpus.Parquet;
 namespace ClipTrain.DataPipeline.Corpus;
 
 /// <summary>
-/// A corpus: its files in order, and where image and caption are found in them. Samples are numbered through all files;
-/// the number depends on the files' order only, so it is the same on every worker.
+/// A corpus, or a mixture of several: its files in order, and where image and caption are found in them. Samples are numbered
+/// through all files; the number depends on the files' order only, so it is the same on every worker.
 /// </summary>
 public sealed class CorpusManifest
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
 
     private readonly ReadGroup[] _groups;
+    private readonly int[] _partOfFile;
 
     [JsonConstructor]
-    internal CorpusManifest(IReadOnlyList<CorpusFile> files, IReadOnlyList<CorpusColumn> columns, CorpusSource image, CorpusSource? caption, string hash)
+    internal CorpusManifest(IReadOnlyList<CorpusFile> files, IReadOnlyList<CorpusColumn> columns, CorpusSource image, CorpusSource? caption, string hash, IReadOnlyList<CorpusPart>? parts = null)
     {
+        Parts = parts ?? [new CorpusPart("", files.Count, image, caption)];
         (Files, Columns, Image, Caption, Hash) = (files, columns, image, caption, hash);
         _groups = ReadGroup.Cut(files);
+        _partOfFile = [.. Parts.SelectMany((part, number) => Enumerable.Repeat(number, part.Files))];
         SampleCount = files.Sum(f => f.Rows);
         GroupRows = Array.ConvertAll(_groups, g => g.Rows);
     }
 
-    /// <summary>The files, in the order of their full paths.</summary>
+    /// <summary>The corpora of a mixture in their order; one without a name otherwise.</summary>
+    public IReadOnlyList<CorpusPart> Parts { get; }
+
+    /// <summary>The files, in the order of the parts and of their full paths.</summary>
     public IReadOnlyList<CorpusFile> Files { get; }
 
     /// <summary>The columns that all files have.</summary>
     public IReadOnlyList<CorpusColumn> Columns { get; }
 
-    /// <summary>Where the image bytes are.</summary>
+    /// <summary>Where the image bytes are, in a mixture those of the first part.</summary>
     public CorpusSource Image { get; }
 
-    /// <summary>Where the caption is; null if the corpus was opened without.</summary>
+    /// <summary>Where the caption is, in a mixture that of the first part; null if the corpus was opened without.</summary>
     public CorpusSource? Caption { get; }
 
     /// <summary>
@@ -52,6 +60,9 @@ public sealed class CorpusManifest
 
     internal ReadOnlySpan<ReadGroup> Groups => _groups;
 
+    /// <summary>The part that a file is of.</summary>
+    internal CorpusPart PartOf(int file) => Parts[_partOfFile[file]];
+
     /// <summary>Looks at every file's metadata; reads no images.</summary>
     /// <param name="pathsFoldersOrGlobs">Parquet files, folders of them, or globs.</param>
     /// <param name="imageColumn">The image column, or null to find it by its usual names.</param>
@@ -64,6 +75,29 @@ public sealed class CorpusManifest
         using var connection = new DuckDbConnection();
         return new ManifestBuilder(imageColumn, captionColumn, captionRequired)
             .Build(CorpusPaths.Expand(connection, pathsFoldersOrGlobs).Select(path => ParquetInspector.Describe(connection, path)));
+    }
+
+    /// <summary>One manifest for a mixture: the corpora's samples are numbered one corpus after the other.</summary>
+    /// <param name="corpora">The corpora with their names.</param>
+    public static CorpusManifest Mix(IReadOnlyList<(string Name, CorpusManifest Corpus)> corpora)
+    {
+        var first = corpora[0].Corpus;
+        return new CorpusManifest(
+            [.. corpora.SelectMany(c => c.Corpus.Files)],
+            [.. first.Columns.Where(column => corpora.All(c => c.Corpus.Columns.Any(other => other.Name.Equals(column.Name, StringComparison.Ordinal))))],
+            first.Image,
+            first.Caption,
+            Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', corpora.Select(c => $"{c.Corpus.Hash} {c.Name}"))))),
+            [.. corpora.Select(c => new CorpusPart(c.Name, c.Corpus.Files.Count, c.Corpus.Image, c.Corpus.Caption))]);
+    }
+
+    /// <summary>Rows of the groups of each part, which together are <see cref="GroupRows"/>.</summary>
+    public IReadOnlyList<IReadOnlyList<int>> GroupRowsByPart()
+    {
+        var rows = Parts.Select(_ => new List<int>()).ToArray();
+        foreach (var group in _groups)
+            rows[_partOfFile[group.File]].Add(group.Rows);
+        return rows;
     }
 
     /// <summary>The file and the row in it (from 0) of a sample.</summary>

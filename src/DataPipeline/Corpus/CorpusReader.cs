@@ -8,7 +8,7 @@ public sealed class CorpusReader : IDisposable
     private readonly CorpusManifest _manifest;
     private readonly BlockPool _pool = new();
     private readonly DuckDbConnection _connection;
-    private readonly string _columns;
+    private readonly string _label;
     private readonly bool[] _checked;
 
     /// <param name="manifest">The corpus.</param>
@@ -19,7 +19,7 @@ public sealed class CorpusReader : IDisposable
         _manifest = manifest;
         _checked = new bool[manifest.Files.Count];
         var label = labelColumn is null ? null : ColumnResolver.Text(manifest.Columns, labelColumn, manifest.Files[0].Path);
-        _columns = $"{manifest.Image.Expression}, {manifest.Caption?.Expression ?? "NULL::VARCHAR"}, {label?.Expression ?? "NULL::VARCHAR"}";
+        _label = label?.Expression ?? "NULL::VARCHAR";
         _connection = new DuckDbConnection();
     }
 
@@ -74,8 +74,9 @@ public sealed class CorpusReader : IDisposable
     private int Fill(RowGroup rows, string path, ReadGroup group, ReadOnlySpan<bool> wanted)
     {
         var read = 0;
+        var part = _manifest.PartOf(group.File);
         using var result = _connection.Query(
-            $"SELECT file_row_number, {_columns} FROM {Sql.ReadParquet(path)} WHERE file_row_number BETWEEN ? AND ?",
+            $"SELECT file_row_number, {part.Image.Expression}, {part.Caption?.Expression ?? "NULL::VARCHAR"}, {_label} FROM {Sql.ReadParquet(path)} WHERE file_row_number BETWEEN ? AND ?",
             group.FirstRow, group.FirstRow + group.Rows - 1);
         while (result.NextChunk())
         {

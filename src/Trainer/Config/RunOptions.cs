@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.Trainer.Config;
 
@@ -107,13 +108,22 @@ public sealed record TextTowerOptions
 [Description("A Parquet corpus of images and captions.")]
 public sealed record DataOptions
 {
-    [Description("Parquet files, folders of them, or globs.")]
-    public required IReadOnlyList<string> Train { get; init; }
+    [Description("Parquet files, folders of them, or globs; give this or mixture.")]
+    public IReadOnlyList<string> Train { get; init; } = [];
 
-    [Description("Column with the image bytes, flat or a struct with a bytes field; found by its usual names when empty.")]
+    [Description("Several corpora that the batches are mixed from, each with its own epochs; give this or train.")]
+    public IReadOnlyList<MixtureOptions> Mixture { get; init; } = [];
+
+    [Description("What a corpus of the mixture has of the batches: its size times its weight (proportional), its weight alone (fixed), or its size to the power 1/temperature times its weight (temperature).")]
+    public MixtureSampling Sampling { get; init; } = MixtureSampling.Proportional;
+
+    [Description("The temperature of sampling: 1 is proportional, and the higher the more a small corpus is repeated."), Minimum(0.01)]
+    public double? Temperature { get; init; }
+
+    [Description("Column of data.train with the image bytes, flat or a struct with a bytes field; found by its usual names when empty.")]
     public string? ImageColumn { get; init; }
 
-    [Description("Column with the caption; found by its usual names when empty.")]
+    [Description("Column of data.train with the caption; found by its usual names when empty.")]
     public string? CaptionColumn { get; init; }
 
     [Description("BPE vocabulary: `openai`, or the path of a merge list (text or gzip), of Hugging Face's tokenizer.json, or of a folder with vocab.json and merges.txt.")]
@@ -128,7 +138,7 @@ public sealed record DataOptions
     [Description("Batches prepared ahead of the step that uses them."), Minimum(1)]
     public int Prefetch { get; init; } = 4;
 
-    [Description("Row groups that are shuffled together. More mixes better and holds more encoded images in memory."), Minimum(1)]
+    [Description("Row groups that are shuffled together; the corpora of a mixture share them. More mixes better and holds more encoded images in memory."), Minimum(1)]
     public int ShuffleWindow { get; init; } = 64;
 
     [Description("The run stops when more than this share of the samples read so far could not be used."), Minimum(0), Maximum(1)]
@@ -136,6 +146,25 @@ public sealed record DataOptions
 
     [Description("Random resized crop.")]
     public CropOptions Crop { get; init; } = new();
+}
+
+[Description("A corpus of a mixture.")]
+public sealed record MixtureOptions
+{
+    [Description("Its name in reports.")]
+    public required string Name { get; init; }
+
+    [Description("Parquet files, folders of them, or globs.")]
+    public required IReadOnlyList<string> Files { get; init; }
+
+    [Description("Its share of the batches, relative to the others', as sampling says."), Minimum(0.000001), Maximum(1000000)]
+    public double Weight { get; init; } = 1;
+
+    [Description("Column with the image bytes; found by its usual names when empty.")]
+    public string? ImageColumn { get; init; }
+
+    [Description("Column with the caption; found by its usual names when empty.")]
+    public string? CaptionColumn { get; init; }
 }
 
 [Description("The training augmentation: a random crop resized to the tower's size.")]
@@ -175,7 +204,7 @@ public sealed record TrainingOptions
     [Description("Length of the run in optimizer steps; give this or epochs."), Minimum(1)]
     public long? Steps { get; init; }
 
-    [Description("Length of the run in passes over the corpus; give this or steps."), Minimum(0.000001)]
+    [Description("Length of the run in passes over the corpus, of a mixture in multiples of all its samples; give this or steps."), Minimum(0.000001)]
     public double? Epochs { get; init; }
 
     [Description("Type that the towers compute in. Master weights, LayerNorm, loss and optimizer are fp32 always.")]

@@ -1,3 +1,5 @@
+using ClipTrain.DataPipeline.Ordering;
+
 namespace ClipTrain.Trainer.Config;
 
 /// <summary>A rule that is broken, and the key at which to say so.</summary>
@@ -14,7 +16,8 @@ internal static class RunValidation
     {
         var rules = new RuleList(isBound);
         rules.Add(["name"], () => NameError(run.Name));
-        rules.Add(["data.train"], () => run.Data.Train.Count == 0 ? "names no files" : null);
+        if (isBound("data"))
+            AddCorpora(rules, run.Data, isBound);
         rules.Add(["data.merges"], () => run.Data.Merges.Length == 0 ? "must be 'openai' or a path" : null);
         rules.Add(["data.crop.max_scale", "data.crop.min_scale"], () => Ordered("min_scale", run.Data.Crop.MinScale, run.Data.Crop.MaxScale));
         rules.Add(["data.crop.max_ratio", "data.crop.min_ratio"], () => Ordered("min_ratio", run.Data.Crop.MinRatio, run.Data.Crop.MaxRatio));
@@ -47,6 +50,33 @@ internal static class RunValidation
         rules.Add([$"{prefix}image.width", $"{prefix}image.heads"], () => Divisible(model.Image.Width, model.Image.Heads));
         rules.Add([$"{prefix}text.width", $"{prefix}text.heads"], () => Divisible(model.Text.Width, model.Text.Heads));
         return rules.Problems;
+    }
+
+    private static void AddCorpora(RuleList rules, DataOptions data, Func<string, bool> isBound)
+    {
+        rules.Add(["data.train", "data.mixture"], () => (data.Train.Count, data.Mixture.Count) switch
+        {
+            (0, 0) => "or data.mixture must name files: what is the run to train on?",
+            (> 0, > 0) => "and data.mixture are both given; give one of them",
+            _ => null,
+        });
+        rules.Add(["data.temperature", "data.sampling"], () => (data.Temperature, data.Sampling == MixtureSampling.Temperature) switch
+        {
+            (null, true) => "must be given with data.sampling: temperature",
+            (not null, false) => "is given, but data.sampling is not temperature",
+            _ => null,
+        });
+        rules.Add(["data.sampling", "data.mixture"], () => data.Sampling != MixtureSampling.Proportional && data.Mixture.Count == 0 ? "needs data.mixture" : null);
+        rules.Add(["data.image_column", "data.mixture"], () => OfTrainAlone(data.ImageColumn));
+        rules.Add(["data.caption_column", "data.mixture"], () => OfTrainAlone(data.CaptionColumn));
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (corpus, path) in Items(data.Mixture, "data.mixture", isBound))
+        {
+            rules.Add([$"{path}.name"], () => NameError(corpus.Name) ?? (names.Add(corpus.Name) ? null : $"is '{corpus.Name}', the name of another corpus"));
+            rules.Add([$"{path}.files"], () => corpus.Files.Count == 0 ? "names no files" : null);
+        }
+
+        string? OfTrainAlone(string? column) => column is not null && data.Mixture.Count > 0 ? "is for data.train; with data.mixture each corpus names its own" : null;
     }
 
     private static void AddSplits(RuleList rules, EvaluationOptions evaluation, Func<string, bool> isBound)

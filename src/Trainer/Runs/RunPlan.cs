@@ -1,5 +1,6 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.Trainer.Config;
 
@@ -38,8 +39,21 @@ public static class RunPlan
         }
     }
 
-    /// <summary>The training corpus.</summary>
-    public static CorpusManifest Corpus(DataOptions data) => CorpusManifest.Create(data.Train, data.ImageColumn, data.CaptionColumn);
+    /// <summary>The training corpus, or the mixture.</summary>
+    public static CorpusManifest Corpus(DataOptions data) => data.Mixture.Count == 0
+        ? CorpusManifest.Create(data.Train, data.ImageColumn, data.CaptionColumn)
+        : CorpusManifest.Mix([.. data.Mixture.Select(corpus => (corpus.Name, CorpusOf(corpus)))]);
+
+    /// <summary>The order in which a run takes its samples.</summary>
+    public static SampleOrder Order(CorpusManifest manifest, RunOptions options)
+    {
+        var data = options.Data;
+        // A corpus that is not a mixture has all of the stream.
+        var corpora = manifest.GroupRowsByPart().Select((rows, part) => data.Mixture.Count == 0
+            ? new CorpusShare(rows, 1)
+            : CorpusShare.Of(rows, data.Mixture[part].Weight, data.Sampling, data.Temperature ?? 1));
+        return new SampleOrder([.. corpora], options.Seed, data.ShuffleWindow);
+    }
 
     /// <summary>The cores of this machine that each of the workers gets that `cliptrain train` starts on it.</summary>
     public static int CoresOfLocalWorker(ClusterOptions cluster) => Math.Max(1, Environment.ProcessorCount / cluster.Workers);
@@ -50,4 +64,16 @@ public static class RunPlan
     /// <summary>Decoding threads of a worker that may use so many cores.</summary>
     public static int DecodeThreads(DataOptions data, ClusterOptions cluster, int cores) =>
         data.Threads > 0 ? data.Threads : Math.Max(1, cores - ComputeThreads(cluster, cores));
+
+    private static CorpusManifest CorpusOf(MixtureOptions corpus)
+    {
+        try
+        {
+            return CorpusManifest.Create(corpus.Files, corpus.ImageColumn, corpus.CaptionColumn);
+        }
+        catch (CorpusException e)
+        {
+            throw new CorpusException($"data.mixture, corpus {corpus.Name}: {e.Message}", e);
+        }
+    }
 }

@@ -1,3 +1,4 @@
+using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.Trainer.Config;
 using FsCheck;
 using FsCheck.Fluent;
@@ -70,6 +71,9 @@ internal static class RunGenerator
 
     private static readonly Gen<DataOptions> s_data =
         from train in s_text.NonEmptyListOf()
+        from corpora in Gen.Choose(0, 3)
+        from sampling in Gen.Elements(MixtureSampling.Proportional, MixtureSampling.Fixed, MixtureSampling.Temperature)
+        from weight in Gen.Choose(1, 1_000_000).Select(i => i / 1000.0)
         from image in s_text.OrNull()
         from caption in s_text.OrNull()
         from merges in s_text
@@ -82,9 +86,12 @@ internal static class RunGenerator
         from ratio in s_positive.Where(r => r >= 0.01)
         select new DataOptions
         {
-            Train = [.. train],
-            ImageColumn = image,
-            CaptionColumn = caption,
+            Train = corpora == 0 ? [.. train] : [],
+            Mixture = [.. Enumerable.Range(0, corpora).Select(i => new MixtureOptions { Name = $"c-{i}", Files = [.. train], Weight = weight, ImageColumn = image, CaptionColumn = caption })],
+            Sampling = corpora == 0 ? MixtureSampling.Proportional : sampling,
+            Temperature = corpora > 0 && sampling == MixtureSampling.Temperature ? weight + 1 : null,
+            ImageColumn = corpora == 0 ? image : null,
+            CaptionColumn = corpora == 0 ? caption : null,
             Merges = merges,
             Threads = threads,
             Prefetch = prefetch,
