@@ -33,13 +33,14 @@ internal sealed class WindowReader : IDisposable
     }
 
     /// <summary>Gives a sample back: its bytes are not used any more.</summary>
-    public void Release(EncodedSample sample) => _gate.Change(() =>
+    public void Release(EncodedSample sample) => _gate.ChangeIf(() =>
     {
         sample.Window.Release();
         if (sample.Window.IsNeeded)
-            return;
+            return false;
         _windows.Remove(sample.Window);
         sample.Window.Dispose();
+        return true;
     });
 
     /// <summary>Waits for the thread, which ends with the gate, and frees all.</summary>
@@ -62,11 +63,9 @@ internal sealed class WindowReader : IDisposable
                 foreach (var (group, wanted) in window.Wanted)
                 {
                     var rows = _reader.Read(group, wanted);
-                    if (_gate.When(() => Add(window, group, rows)) is null)
-                    {
-                        rows.Dispose();
+                    _gate.Change(() => window.Add(group, rows));
+                    if (_gate.IsOver)
                         return;
-                    }
                 }
             }
         }
@@ -83,12 +82,6 @@ internal sealed class WindowReader : IDisposable
         if (_windows.Count > _stream.Schedule.Corpora)
             return null;
         _windows.Add(window);
-        return window;
-    }
-
-    private static LoadedWindow Add(LoadedWindow window, int group, RowGroup rows)
-    {
-        window.Add(group, rows);
         return window;
     }
 
