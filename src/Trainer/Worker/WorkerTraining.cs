@@ -3,7 +3,6 @@ using ClipTrain.Coordinator.Hosting;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
-using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
@@ -87,7 +86,7 @@ public sealed class WorkerTraining(
         var crop = options.Data.Crop;
         using var loader = new TrainingLoader(
             manifest,
-            new SampleOrder(manifest.GroupRows, options.Seed, options.Data.ShuffleWindow),
+            RunPlan.Order(manifest, options),
             RunPlan.Tokenizer(options),
             () => new ClipImageTransform(new ImageTransformOptions(tower.Size) { MinScale = crop.MinScale, MaxScale = crop.MaxScale, MinRatio = crop.MinRatio, MaxRatio = crop.MaxRatio }),
             new TrainingLoaderOptions
