@@ -9,11 +9,12 @@ public static class CorpusCaptions
     /// <exception cref="CorpusException">The corpus has no caption column, or a file cannot be read.</exception>
     public static IEnumerable<string> Read(CorpusManifest manifest)
     {
-        var caption = manifest.Caption ?? throw new CorpusException($"{manifest.Files[0].Path} has no caption column.");
         using var connection = new DuckDbConnection();
         long firstRow = 0;
-        foreach (var file in manifest.Files)
+        for (var number = 0; number < manifest.Files.Count; number++)
         {
+            var file = manifest.Files[number];
+            var caption = manifest.PartOf(number).Caption ?? throw new CorpusException($"{file.Path} has no caption column.");
             using var rows = connection.Query($"SELECT {caption.Expression}, file_row_number FROM {Sql.ReadParquet(file.Path)}");
             while (rows.NextChunk())
             {

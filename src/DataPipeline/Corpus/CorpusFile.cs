@@ -19,3 +19,11 @@ public sealed record CorpusColumn(string Name, string Type)
 /// <param name="Name">The column.</param>
 /// <param name="Expression">The SQL that selects its bytes or its text.</param>
 public sealed record CorpusSource(string Name, string Expression);
+
+/// <summary>A corpus of a mixture.</summary>
+/// <param name="Name">Its name in reports.</param>
+/// <param name="Files">How many of the manifest's files are its; they follow those of the parts before it.</param>
+/// <param name="Image">Where the image bytes are in them.</param>
+/// <param name="Caption">Where the caption is; null if the corpus was opened without.</param>
+/// <param name="CaptionChoices">All captions of a pair, a list of texts a column; empty where <paramref name="Caption"/> is it.</param>
+public sealed record CorpusPart(string Name, int Files, CorpusSource Image, CorpusSource? Caption, IReadOnlyList<CorpusSource> CaptionChoices);

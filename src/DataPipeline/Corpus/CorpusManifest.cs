@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using ClipTrain.DataPipeline.Corpus.DuckDb;
@@ -7,22 +9,26 @@ using ClipTrain.DataPipeline.Selection;
 namespace ClipTrain.DataPipeline.Corpus;
 
 /// <summary>
-/// A corpus: its files in order, where image and caption are found in them, and which rows are samples. Samples are
-/// numbered through all files; the number depends on files and selection only, so it is the same on every worker.
+/// A corpus, or a mixture of several: its files in order, where image and caption are found in them, and which rows are
+/// samples. Samples are numbered through all files; the number depends on files and selection only, so it is the same on
+/// every worker.
 /// </summary>
 public sealed class CorpusManifest
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
 
     private readonly ReadGroup[] _groups;
+    private readonly int[] _partOfFile;
     private readonly RowMask? _selected;
 
     [JsonConstructor]
     internal CorpusManifest(
         IReadOnlyList<CorpusFile> files, IReadOnlyList<CorpusColumn> columns, CorpusSource image, CorpusSource? caption, string filesHash,
-        IReadOnlyList<CorpusSource>? captionChoices = null, CorpusSelection? selection = null)
+        IReadOnlyList<CorpusSource>? captionChoices = null, CorpusSelection? selection = null, IReadOnlyList<CorpusPart>? parts = null)
     {
         (Files, Columns, Image, Caption, FilesHash, CaptionChoices, Selection) = (files, columns, image, caption, filesHash, captionChoices ?? [], selection);
+        Parts = parts ?? [new CorpusPart("", files.Count, image, caption, CaptionChoices)];
+        _partOfFile = [.. Parts.SelectMany((part, number) => Enumerable.Repeat(number, part.Files))];
         RowCount = files.Sum(f => f.Rows);
         _selected = selection?.Unpack(RowCount);
         Hash = _selected?.HashWith(filesHash) ?? filesHash;
@@ -31,19 +37,22 @@ public sealed class CorpusManifest
         GroupRows = Array.ConvertAll(_groups, g => g.Samples);
     }
 
-    /// <summary>The files, in the order of their full paths.</summary>
+    /// <summary>The corpora of a mixture in their order; one without a name otherwise.</summary>
+    public IReadOnlyList<CorpusPart> Parts { get; }
+
+    /// <summary>The files, in the order of the parts and of their full paths.</summary>
     public IReadOnlyList<CorpusFile> Files { get; }
 
     /// <summary>The columns that all files have.</summary>
     public IReadOnlyList<CorpusColumn> Columns { get; }
 
-    /// <summary>Where the image bytes are.</summary>
+    /// <summary>Where the image bytes are, in a mixture those of the first part.</summary>
     public CorpusSource Image { get; }
 
-    /// <summary>Where the caption is; null if the corpus was opened without.</summary>
+    /// <summary>Where the caption is, in a mixture that of the first part; null if the corpus was opened without.</summary>
     public CorpusSource? Caption { get; }
 
-    /// <summary>All captions of a pair, a list of texts a column, for one to be chosen in each epoch; empty where <see cref="Caption"/> is it.</summary>
+    /// <summary>All captions of a pair, a list of texts a column, for one to be chosen in each epoch, in a mixture those of the first part; empty where <see cref="Caption"/> is it.</summary>
     public IReadOnlyList<CorpusSource> CaptionChoices { get; }
 
     /// <summary>The rows that are samples; null for all.</summary>
@@ -51,7 +60,7 @@ public sealed class CorpusManifest
 
     /// <summary>
     /// SHA-256 (hexadecimal) of the chosen columns, and of each file's name without folder, size, row count and Parquet
-    /// metadata. A resumed run and a worker compare it to refuse another corpus.
+    /// metadata; of a mixture, of its corpora's hashes and names. A resumed run and a worker compare it to refuse another corpus.
     /// </summary>
     public string FilesHash { get; }
 
@@ -72,6 +81,9 @@ public sealed class CorpusManifest
     public IReadOnlyList<int> GroupRows { get; }
 
     internal ReadOnlySpan<ReadGroup> Groups => _groups;
+
+    /// <summary>The part that a file is of.</summary>
+    internal CorpusPart PartOf(int file) => Parts[_partOfFile[file]];
 
     /// <summary>Looks at every file's metadata; reads no images.</summary>
     /// <param name="pathsFoldersOrGlobs">Parquet files, folders of them, or globs.</param>
@@ -94,6 +106,31 @@ public sealed class CorpusManifest
             .Build(CorpusPaths.Expand(connection, pathsFoldersOrGlobs).Select(path => ParquetInspector.Describe(connection, path)));
     }
 
+    /// <summary>One manifest for a mixture: the corpora's samples are numbered one corpus after the other, each with its own selection.</summary>
+    /// <param name="corpora">The corpora with their names.</param>
+    public static CorpusManifest Mix(IReadOnlyList<(string Name, CorpusManifest Corpus)> corpora)
+    {
+        var first = corpora[0].Corpus;
+        return new CorpusManifest(
+            [.. corpora.SelectMany(c => c.Corpus.Files)],
+            [.. first.Columns.Where(column => corpora.All(c => c.Corpus.Columns.Any(other => other.Name.Equals(column.Name, StringComparison.Ordinal))))],
+            first.Image,
+            first.Caption,
+            Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', corpora.Select(c => $"{c.Corpus.FilesHash} {c.Name}"))))),
+            first.CaptionChoices,
+            JoinSelections(corpora),
+            [.. corpora.Select(c => new CorpusPart(c.Name, c.Corpus.Files.Count, c.Corpus.Image, c.Corpus.Caption, c.Corpus.CaptionChoices))]);
+    }
+
+    /// <summary>Samples of the groups of each part, which together are <see cref="GroupRows"/>.</summary>
+    public IReadOnlyList<IReadOnlyList<int>> GroupRowsByPart()
+    {
+        var rows = Parts.Select(_ => new List<int>()).ToArray();
+        foreach (var group in _groups)
+            rows[_partOfFile[group.File]].Add(group.Samples);
+        return rows;
+    }
+
     /// <summary>The file and the row in it (from 0) of a sample.</summary>
     public (string File, long Row) Locate(long index)
     {
@@ -110,7 +147,7 @@ public sealed class CorpusManifest
     }
 
     /// <summary>The corpus of these files with the samples that another manifest of the same files selects.</summary>
-    public CorpusManifest With(CorpusSelection? selection) => new(Files, Columns, Image, Caption, FilesHash, CaptionChoices, selection);
+    public CorpusManifest With(CorpusSelection? selection) => new(Files, Columns, Image, Caption, FilesHash, CaptionChoices, selection, Parts);
 
     /// <summary>What makes the files of another manifest others than those of this one, in words; null when both are of the same.</summary>
     public string? DifferenceTo(CorpusManifest other)
@@ -125,7 +162,7 @@ public sealed class CorpusManifest
 
         return Files.Count != other.Files.Count
             ? $"it has {other.Files.Count} files, not {Files.Count}"
-            : "a file's contents, or the chosen columns, differ";
+            : "a file's contents, the chosen columns, or the names of a mixture's corpora differ";
     }
 
     public void Save(string path) => File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(this, Json));
@@ -184,4 +221,9 @@ public sealed class CorpusManifest
 
         return low;
     }
+
+    private static CorpusSelection? JoinSelections(IReadOnlyList<(string Name, CorpusManifest Corpus)> corpora) =>
+        corpora.All(c => c.Corpus.Selection is null) ? null : CorpusSelection.Pack(
+            [.. corpora.SelectMany(c => c.Corpus.Selection?.Steps.Select(step => step with { Rule = $"{c.Name}: {step.Rule}" }) ?? [])],
+            RowMask.Join([.. corpora.Select(c => c.Corpus._selected ?? new RowMask(c.Corpus.RowCount))]));
 }

@@ -8,7 +8,7 @@ public sealed class CorpusReader : IDisposable
     private readonly CorpusManifest _manifest;
     private readonly BlockPool _pool = new();
     private readonly DuckDbConnection _connection;
-    private readonly string _columns;
+    private readonly string _label;
     private readonly bool[] _checked;
 
     /// <param name="manifest">The corpus.</param>
@@ -19,8 +19,7 @@ public sealed class CorpusReader : IDisposable
         _manifest = manifest;
         _checked = new bool[manifest.Files.Count];
         var label = labelColumn is null ? null : ColumnResolver.Text(manifest.Columns, labelColumn, manifest.Files[0].Path);
-        _columns = string.Join(
-            ", ", [manifest.Image.Expression, manifest.Caption?.Expression ?? "NULL::VARCHAR", label?.Expression ?? "NULL::VARCHAR", .. manifest.CaptionChoices.Select(c => c.Expression)]);
+        _label = label?.Expression ?? "NULL::VARCHAR";
         _connection = new DuckDbConnection();
     }
 
@@ -75,8 +74,9 @@ public sealed class CorpusReader : IDisposable
     private int Fill(RowGroup rows, string path, ReadGroup group, ReadOnlySpan<bool> wanted)
     {
         var read = 0;
+        var part = _manifest.PartOf(group.File);
         using var result = _connection.Query(
-            $"SELECT file_row_number, {_columns} FROM {Sql.ReadParquet(path)} WHERE file_row_number BETWEEN ? AND ?",
+            $"SELECT {Columns(part)} FROM {Sql.ReadParquet(path)} WHERE file_row_number BETWEEN ? AND ?",
             group.FirstRow, group.FirstRow + group.Rows - 1);
         while (result.NextChunk())
         {
@@ -84,15 +84,18 @@ public sealed class CorpusReader : IDisposable
             {
                 var row = (int)(result.Int64(0, i) - group.FirstRow);
                 if (wanted.IsEmpty || wanted[row])
-                    rows.Set(row, result.IsNull(1, i) ? default : result.Bytes(1, i), result.Text(2, i), Choices(result, i), result.Text(3, i));
+                    rows.Set(row, result.IsNull(1, i) ? default : result.Bytes(1, i), result.Text(2, i), Choices(part, result, i), result.Text(3, i));
             }
         }
 
         return read;
     }
 
-    private string?[][]? Choices(DuckDbResult result, int row) =>
-        _manifest.CaptionChoices.Count == 0 ? null : [.. _manifest.CaptionChoices.Select((_, i) => result.Texts(4 + i, row))];
+    private string Columns(CorpusPart part) => string.Join(
+        ", ", ["file_row_number", part.Image.Expression, part.Caption?.Expression ?? "NULL::VARCHAR", _label, .. part.CaptionChoices.Select(c => c.Expression)]);
+
+    private static string?[][]? Choices(CorpusPart part, DuckDbResult result, int row) =>
+        part.CaptionChoices.Count == 0 ? null : [.. part.CaptionChoices.Select((_, i) => result.Texts(4 + i, row))];
 
     private IEnumerable<Sample> Samples(long start, long end)
     {

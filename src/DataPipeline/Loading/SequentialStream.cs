@@ -7,7 +7,6 @@ namespace ClipTrain.DataPipeline.Loading;
 internal sealed class SequentialStream : ISampleStream
 {
     private readonly CorpusManifest _manifest;
-    private readonly long _start, _end;
 
     public SequentialStream(CorpusManifest manifest, SequentialLoaderOptions options)
     {
@@ -15,24 +14,32 @@ internal sealed class SequentialStream : ISampleStream
         ArgumentOutOfRangeException.ThrowIfNegative(options.Rank, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(options.Rank, options.WorldSize, nameof(options));
         _manifest = manifest;
-        _start = manifest.SampleCount * options.Rank / options.WorldSize;
-        _end = manifest.SampleCount * (options.Rank + 1) / options.WorldSize;
+        Start = manifest.SampleCount * options.Rank / options.WorldSize;
+        End = manifest.SampleCount * (options.Rank + 1) / options.WorldSize;
         MaxCount = options.Batch;
     }
 
     public long FirstBatch => 0;
 
-    public long LastBatch => (_end - _start + MaxCount - 1) / MaxCount;
+    public long LastBatch => (End - Start + MaxCount - 1) / MaxCount;
 
     public int MaxCount { get; }
 
+    public long Start { get; }
+
+    public long End { get; }
+
+    public MixtureSchedule Schedule => MixtureSchedule.Single;
+
     public (long Start, int Count) Slice(long batch)
     {
-        var start = _start + (batch * MaxCount);
-        return (start, (int)Math.Min(MaxCount, _end - start));
+        var start = Start + (batch * MaxCount);
+        return (start, (int)Math.Min(MaxCount, End - start));
     }
 
-    public StreamWindow Window(long position)
+    public bool Holds(long position) => position >= Start && position < End;
+
+    public StreamWindow Window(int corpus, long position)
     {
         var number = _manifest.GroupOf(position);
         var group = _manifest.Groups[number];

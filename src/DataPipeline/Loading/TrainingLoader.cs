@@ -8,8 +8,9 @@ namespace ClipTrain.DataPipeline.Loading;
 /// One worker's batches, decoded ahead of training. What a step holds is a function of the corpus, the order and the seed
 /// alone: neither threads, nor the number of workers, nor where the run was resumed change it.
 /// <para>Memory: the encoded samples that this worker needs of two shuffle windows (the one in use and the next: about
-/// 2 × window × bytes of a row group ÷ workers), and <see cref="TrainingLoaderOptions.Prefetch"/> + 1 decoded batches of
-/// 3 × size² values (1, 2 or 4 bytes each) and 8 × context bytes a sample.</para>
+/// 2 × window × bytes of a row group ÷ workers, for a mixture as for one corpus, whose window its corpora share), and
+/// <see cref="TrainingLoaderOptions.Prefetch"/> + 1 decoded batches of 3 × size² values (1, 2 or 4 bytes each) and
+/// 8 × context bytes a sample.</para>
 /// </summary>
 public sealed class TrainingLoader : IDisposable
 {
@@ -38,9 +39,9 @@ public sealed class TrainingLoader : IDisposable
     {
         if (order.SampleCount != manifest.SampleCount)
             throw new ArgumentException($"the order is of {order.SampleCount} samples, the corpus has {manifest.SampleCount}", nameof(order));
-        if (manifest.Caption is null)
+        if (manifest.Parts.Any(part => part.Caption is null))
             throw new CorpusException($"{manifest.Files[0].Path} has no caption column to train on; name it with data.caption_column");
-        if (options.CaptionMode != CaptionMode.First && manifest.CaptionChoices.Count == 0)
+        if (options.CaptionMode != CaptionMode.First && manifest.Parts.Any(part => part.CaptionChoices.Count == 0))
             throw new ArgumentException("the manifest has no caption choices", nameof(manifest));
         _choice = new CaptionChoice(options.CaptionMode, options.CaptionWeights, options.Seed);
         (_manifest, _tokenizer, _options, _onBad) = (manifest, tokenizer, options, onBad);

@@ -15,6 +15,8 @@ internal sealed class TrainingStream : ISampleStream
         (_order, _globalBatch) = (order, options.GlobalBatch);
         (_start, MaxCount) = SampleOrder.LocalSlice(options.GlobalBatch, options.Rank, options.WorldSize);
         (FirstBatch, LastBatch) = (options.FirstStep, options.LastStep);
+        Start = checked(FirstBatch * _globalBatch);
+        End = LastBatch > long.MaxValue / _globalBatch ? long.MaxValue : LastBatch * _globalBatch;
     }
 
     public long FirstBatch { get; }
@@ -23,7 +25,15 @@ internal sealed class TrainingStream : ISampleStream
 
     public int MaxCount { get; }
 
+    public long Start { get; }
+
+    public long End { get; }
+
+    public MixtureSchedule Schedule => _order.Schedule;
+
     public (long Start, int Count) Slice(long batch) => (checked(batch * _globalBatch) + _start, MaxCount);
 
-    public StreamWindow Window(long position) => _order.Window(position);
+    public bool Holds(long position) => position % _globalBatch is var place && place >= _start && place < _start + MaxCount;
+
+    public StreamWindow Window(int corpus, long position) => _order.Window(corpus, position);
 }

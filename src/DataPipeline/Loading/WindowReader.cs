@@ -1,15 +1,15 @@
 using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Loading;
 
 /// <summary>
 /// A thread that reads the row groups of one window after the other, each once, and keeps of them only what this worker
-/// needs. At most two windows are in memory: the one in use and the next. A window goes when its last sample is released.
+/// needs. In memory are at most the window in use of each corpus, and the next of one. A window goes when its last sample is
+/// released.
 /// </summary>
 internal sealed class WindowReader : IDisposable
 {
-    private const int MaxWindows = 2;
-
     private readonly CorpusManifest _manifest;
     private readonly ISampleStream _stream;
     private readonly WorkGate _gate;
@@ -27,16 +27,21 @@ internal sealed class WindowReader : IDisposable
     }
 
     /// <summary>Waits for the sample at a position; null once the work has failed or stopped.</summary>
-    public EncodedSample? Get(long position) =>
-        _gate.When(() => _windows.Find(w => w.Start <= position && position < w.End)?.Find(position));
+    public EncodedSample? Get(long position)
+    {
+        var (corpus, place) = _stream.Schedule.At(position);
+        return _gate.When(() => _windows.Find(w => w.Holds(corpus, place))?.Find(place));
+    }
 
     /// <summary>Gives a sample back: its bytes are not used any more.</summary>
-    public void Release(EncodedSample sample) => _gate.Change(() =>
+    public void Release(EncodedSample sample) => _gate.ChangeIf(() =>
     {
-        if (!sample.Window.Release())
-            return;
+        sample.Window.Release();
+        if (sample.Window.IsNeeded)
+            return false;
         _windows.Remove(sample.Window);
         sample.Window.Dispose();
+        return true;
     });
 
     /// <summary>Waits for the thread, which ends with the gate, and frees all.</summary>
@@ -59,11 +64,9 @@ internal sealed class WindowReader : IDisposable
                 foreach (var (group, wanted) in window.Wanted)
                 {
                     var rows = Read(group, wanted);
-                    if (_gate.When(() => Add(window, group, rows)) is null)
-                    {
-                        rows.Dispose();
+                    _gate.Change(() => window.Add(group, rows));
+                    if (_gate.IsOver)
                         return;
-                    }
                 }
             }
         }
@@ -87,40 +90,49 @@ internal sealed class WindowReader : IDisposable
 
     private LoadedWindow? Open(LoadedWindow window)
     {
-        if (_windows.Count == MaxWindows)
+        // A position's window is never kept from opening: windows open in the order of their first positions, and of those
+        // before it each corpus has at most one whose samples are not all taken already.
+        if (_windows.Count > _stream.Schedule.Corpora)
             return null;
         _windows.Add(window);
         return window;
     }
 
-    private static LoadedWindow Add(LoadedWindow window, int group, RowGroup rows)
-    {
-        window.Add(group, rows);
-        return window;
-    }
-
+    /// <summary>The windows that hold samples of this worker, in the order of their first positions in the stream.</summary>
     private IEnumerable<LoadedWindow> Plan()
     {
         if (_stream.MaxCount == 0)
             yield break;
-        LoadedWindow? window = null;
-        for (var batch = _stream.FirstBatch; batch < _stream.LastBatch; batch++)
+        var ahead = new PriorityQueue<(int Corpus, long Position), long>();
+        for (var corpus = 0; corpus < _stream.Schedule.Corpora; corpus++)
+            Enqueue(corpus, _stream.Schedule.CountOf(corpus, _stream.Start));
+        while (ahead.TryDequeue(out var next, out _))
         {
-            var (start, count) = _stream.Slice(batch);
-            for (var position = start; position < start + count; position++)
-            {
-                if (window is null || position >= window.End)
-                {
-                    if (window is not null)
-                        yield return window;
-                    window = new LoadedWindow(_stream.Window(position), _manifest);
-                }
-
-                window.Want(position);
-            }
+            var window = _stream.Window(next.Corpus, next.Position);
+            if (Load(window, next.Position) is { IsNeeded: true } loaded)
+                yield return loaded;
+            Enqueue(next.Corpus, window.End);
         }
 
-        if (window is not null)
-            yield return window;
+        void Enqueue(int corpus, long position)
+        {
+            if (_stream.Schedule.PositionOf(corpus, position) is var first && first < _stream.End)
+                ahead.Enqueue((corpus, position), first);
+        }
+    }
+
+    private LoadedWindow Load(StreamWindow window, long first)
+    {
+        var loaded = new LoadedWindow(window, _manifest);
+        for (var position = first; position < window.End; position++)
+        {
+            var inStream = _stream.Schedule.PositionOf(window.Corpus, position);
+            if (inStream >= _stream.End)
+                break;
+            if (_stream.Holds(inStream))
+                loaded.Want(position);
+        }
+
+        return loaded;
     }
 }

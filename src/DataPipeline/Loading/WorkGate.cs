@@ -11,7 +11,20 @@ internal sealed class WorkGate
     private ExceptionDispatchInfo? _failure;
     private bool _stopped;
 
-    /// <summary>Waits until <paramref name="attempt"/> gives something; null once the work has failed or stopped.</summary>
+    /// <summary>Whether the work has failed or stopped.</summary>
+    public bool IsOver
+    {
+        get
+        {
+            lock (_lock)
+                return _stopped || _failure is not null;
+        }
+    }
+
+    /// <summary>
+    /// Waits until <paramref name="attempt"/> gives something; null once the work has failed or stopped. Wakes nobody: what an
+    /// attempt takes is nothing that others wait for.
+    /// </summary>
     public T? When<T>(Func<T?> attempt)
         where T : class
     {
@@ -20,11 +33,7 @@ internal sealed class WorkGate
             while (!_stopped && _failure is null)
             {
                 if (attempt() is { } result)
-                {
-                    Monitor.PulseAll(_lock);
                     return result;
-                }
-
                 Monitor.Wait(_lock);
             }
 
@@ -32,7 +41,7 @@ internal sealed class WorkGate
         }
     }
 
-    /// <summary>The same for the consumer: takes what is there even after a failure, then throws that failure.</summary>
+    /// <summary>The same for the consumer, who makes room: takes what is there even after a failure, then throws that failure.</summary>
     public T WhenOrThrow<T>(Func<T?> attempt, CancellationToken cancellation)
         where T : class
     {
@@ -70,6 +79,16 @@ internal sealed class WorkGate
     {
         lock (_lock)
             look();
+    }
+
+    /// <summary>Changes what others wait for only when <paramref name="change"/> gives true.</summary>
+    public void ChangeIf(Func<bool> change)
+    {
+        lock (_lock)
+        {
+            if (change())
+                Monitor.PulseAll(_lock);
+        }
     }
 
     /// <summary>Ends all work; the first failure is the one that the consumer sees.</summary>

@@ -1,39 +1,57 @@
 namespace ClipTrain.DataPipeline.Ordering;
 
 /// <summary>
-/// The endless stream of samples that training reads: a pure function of the corpus's row groups, the seed and the window.
-/// Each epoch holds every sample exactly once: row groups are shuffled, cut into windows, and the samples of a window are
-/// shuffled together. Global batch s is positions [s·B, (s+1)·B) of the stream; a batch may straddle two epochs.
-/// Any position is reached at once. Thread-safe.
+/// The endless stream of samples that training reads: a pure function of the row groups of one or several corpora, their
+/// weights, the seed and the window. A schedule deals its positions out to the corpora; each corpus has an endless order of
+/// its own, in which every epoch holds each of its samples exactly once. Global batch s is positions [s·B, (s+1)·B); a batch
+/// may straddle epochs. Any position is reached at once. Samples are numbered through all corpora. Thread-safe.
 /// </summary>
 public sealed class SampleOrder
 {
-    // Purposes of randomness within an epoch. Augmentation uses the sample's index, which never has the top bit.
-    private const ulong GroupPurpose = ulong.MaxValue, WindowPurpose = 1UL << 63;
+    private readonly CorpusOrder[] _corpora;
+    private readonly long[] _firstSamples;
+    private readonly int[] _firstGroups;
 
-    private readonly IReadOnlyList<int> _rowGroupRows;
-    private readonly long[] _groupStarts;
-    private readonly ulong _seed;
-    private readonly int _windowGroups;
-
-    // The last ones computed: steps are mostly read in sequence.
-    private volatile EpochOrder? _epoch;
-    private volatile StreamWindow? _window;
-
+    /// <summary>The order of one corpus.</summary>
     /// <param name="rowGroupRows">Rows of each row group of the corpus, in order.</param>
     /// <param name="seed">The run's seed.</param>
     /// <param name="windowGroups">Row groups that are shuffled together.</param>
     public SampleOrder(IReadOnlyList<int> rowGroupRows, ulong seed, int windowGroups)
+        : this([new CorpusShare(rowGroupRows, 1)], seed, windowGroups)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(windowGroups);
-        (_rowGroupRows, _seed, _windowGroups) = (rowGroupRows, seed, windowGroups);
-        _groupStarts = Starts(rowGroupRows);
-        SampleCount = _groupStarts[^1];
-        if (SampleCount == 0)
-            throw new ArgumentException("there are no samples to order", nameof(rowGroupRows));
     }
 
-    /// <summary>Samples of an epoch.</summary>
+    /// <summary>The order of a mixture.</summary>
+    /// <param name="corpora">The corpora, in the order in which their samples are numbered.</param>
+    /// <param name="seed">The run's seed.</param>
+    /// <param name="windowGroups">
+    /// Row groups that are shuffled together. Each corpus has its share of them, at least one: of a corpus with a tenth of the
+    /// stream a batch holds a tenth, so that neighbours meet as rarely as with one corpus, and memory is that of one.
+    /// </param>
+    public SampleOrder(IReadOnlyList<CorpusShare> corpora, ulong seed, int windowGroups)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(windowGroups);
+        Schedule = new MixtureSchedule([.. corpora.Select(c => c.Weight)]);
+        _corpora = new CorpusOrder[corpora.Count];
+        _firstSamples = new long[corpora.Count];
+        _firstGroups = new int[corpora.Count];
+        var total = corpora.Sum(c => c.Weight);
+        var groups = 0;
+        for (var corpus = 0; corpus < corpora.Count; corpus++)
+        {
+            var (rows, weight) = corpora[corpus];
+            (_firstSamples[corpus], _firstGroups[corpus]) = (SampleCount, groups);
+            // Corpora of one shape must not be shuffled alike.
+            _corpora[corpus] = new CorpusOrder(rows, seed ^ ((ulong)corpus << 32), Math.Max(1, (int)Math.Round(windowGroups * weight / total)));
+            SampleCount += _corpora[corpus].SampleCount;
+            groups += rows.Count;
+        }
+    }
+
+    /// <summary>Which corpus each position of the stream is dealt to.</summary>
+    public MixtureSchedule Schedule { get; }
+
+    /// <summary>Samples of all corpora.</summary>
     public long SampleCount { get; }
 
     /// <summary>The contiguous part of a global batch that one worker takes; the first ranks take one more where it does not divide.</summary>
@@ -53,105 +71,43 @@ public sealed class SampleOrder
     public void GlobalBatch(long step, Span<SampleRef> batch)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(step);
-        var position = checked(step * batch.Length);
-        while (!batch.IsEmpty)
+        var start = checked(step * batch.Length);
+        for (var i = 0; i < batch.Length; i++)
         {
-            var window = Window(position);
-            var offset = (int)(position - window.Start);
-            var count = Math.Min(batch.Length, window.Samples.Length - offset);
-            for (var i = 0; i < count; i++)
-                batch[i] = new SampleRef(window.Epoch, window.Samples[offset + i]);
-            batch = batch[count..];
-            position += count;
+            var (corpus, position) = Schedule.At(start + i);
+            var window = _corpora[corpus].Window(position);
+            batch[i] = new SampleRef(window.Epoch, _firstSamples[corpus] + window.Samples[position - window.Start]);
         }
     }
 
-    /// <summary>The row group that a sample lies in.</summary>
-    public int RowGroupOf(long index)
+    /// <summary>The number of a corpus's first sample, and how many it has.</summary>
+    public (long First, long Count) SamplesOf(int corpus) => (_firstSamples[corpus], _corpora[corpus].SampleCount);
+
+    /// <summary>The corpus that a sample is of.</summary>
+    public int CorpusOf(long index)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, SampleCount);
-        return LastNotAbove(_groupStarts, index);
+        var corpus = Array.BinarySearch(_firstSamples, index);
+        return corpus >= 0 ? corpus : ~corpus - 1;
     }
 
-    /// <summary>The window that a position of the stream lies in.</summary>
-    internal StreamWindow Window(long position)
+    /// <summary>The row group that a sample lies in, numbered through all corpora.</summary>
+    public int RowGroupOf(long index)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(position);
-        var window = _window;
-        if (window is null || position < window.Start || position >= window.End)
-            _window = window = ComputeWindow(position);
-        return window;
+        var corpus = CorpusOf(index);
+        return _firstGroups[corpus] + _corpora[corpus].RowGroupOf(index - _firstSamples[corpus]);
     }
 
-    private StreamWindow ComputeWindow(long position)
+    /// <summary>The window that a position of a corpus's own stream lies in, with groups and samples numbered through all corpora.</summary>
+    internal StreamWindow Window(int corpus, long position)
     {
-        var (epochNumber, inEpoch) = Math.DivRem(position, SampleCount);
-        var epoch = _epoch;
-        if (epoch is null || epoch.Number != epochNumber)
-            _epoch = epoch = ComputeEpoch(epochNumber);
-
-        var number = LastNotAbove(epoch.WindowStarts, inEpoch);
-        var first = number * _windowGroups;
-        var groups = epoch.Groups.AsSpan(first, Math.Min(_windowGroups, epoch.Groups.Length - first)).ToArray();
-        var samples = new long[epoch.WindowStarts[number + 1] - epoch.WindowStarts[number]];
-        var next = 0;
-        foreach (var group in groups)
+        var window = _corpora[corpus].Window(position);
+        return corpus == 0 ? window : window with
         {
-            for (var row = 0; row < _rowGroupRows[group]; row++)
-                samples[next++] = _groupStarts[group] + row;
-        }
-
-        Shuffle(samples, WindowPurpose | (uint)number, epochNumber);
-        return new StreamWindow(epochNumber, (epochNumber * SampleCount) + epoch.WindowStarts[number], groups, samples);
+            Corpus = corpus,
+            Groups = Array.ConvertAll(window.Groups, group => _firstGroups[corpus] + group),
+            Samples = Array.ConvertAll(window.Samples, sample => _firstSamples[corpus] + sample),
+        };
     }
-
-    private EpochOrder ComputeEpoch(long number)
-    {
-        var groups = new int[_rowGroupRows.Count];
-        for (var i = 0; i < groups.Length; i++)
-            groups[i] = i;
-        Shuffle(groups, GroupPurpose, number);
-        var windowRows = groups.Chunk(_windowGroups).Select(window => window.Sum(g => (long)_rowGroupRows[g]));
-        return new EpochOrder(number, groups, Starts([.. windowRows]));
-    }
-
-    /// <summary>Fisher and Yates's shuffle (Durstenfeld's form).</summary>
-    private void Shuffle<T>(T[] items, ulong purpose, long epoch)
-    {
-        var random = new CounterRandom(_seed, (ulong)epoch, purpose);
-        for (var i = items.Length - 1; i > 0; i--)
-        {
-            var j = random.NextInt64(i + 1);
-            (items[i], items[j]) = (items[j], items[i]);
-        }
-    }
-
-    private static long[] Starts(IReadOnlyList<int> counts) => Starts([.. counts.Select(c => (long)c)]);
-
-    private static long[] Starts(long[] counts)
-    {
-        var starts = new long[counts.Length + 1];
-        for (var i = 0; i < counts.Length; i++)
-            starts[i + 1] = starts[i] + counts[i];
-        return starts;
-    }
-
-    // Of equal starts, those of empty groups, the last one holds the value.
-    private static int LastNotAbove(long[] starts, long value)
-    {
-        int low = 0, high = starts.Length - 2;
-        while (low < high)
-        {
-            var middle = (low + high + 1) >>> 1;
-            if (starts[middle] <= value)
-                low = middle;
-            else
-                high = middle - 1;
-        }
-
-        return low;
-    }
-
-    private sealed record EpochOrder(long Number, int[] Groups, long[] WindowStarts);
 }

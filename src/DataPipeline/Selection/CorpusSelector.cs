@@ -9,7 +9,7 @@ namespace ClipTrain.DataPipeline.Selection;
 public static class CorpusSelector
 {
     /// <summary>The same corpus with the rows that the options select; a corpus of which all are selected is returned as it is.</summary>
-    /// <param name="manifest">A corpus without a selection.</param>
+    /// <param name="manifest">A corpus without a selection; those of a mixture are selected before they are mixed.</param>
     /// <param name="options">The rules.</param>
     /// <param name="onRule">Gets the name of each rule before it is applied; some read every image.</param>
     /// <exception cref="CorpusException">A rule does not fit the corpus, or nothing is left.</exception>

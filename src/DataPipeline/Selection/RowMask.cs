@@ -37,6 +37,28 @@ internal sealed class RowMask
 
     public void Remove(long row) => _words[row / WordBits] &= ~(1UL << (int)(row % WordBits));
 
+    /// <summary>The sets of several corpora as one, their rows counted through.</summary>
+    public static RowMask Join(IReadOnlyList<RowMask> sets)
+    {
+        var words = new ulong[(sets.Sum(set => set.Rows) + WordBits - 1) / WordBits];
+        long rows = 0;
+        foreach (var set in sets)
+        {
+            var (word, shift) = ((int)(rows / WordBits), (int)(rows % WordBits));
+            foreach (var bits in set._words)
+            {
+                words[word++] |= bits << shift;
+                // What reaches beyond the last word is after the last row, and 0.
+                if (shift > 0 && word < words.Length)
+                    words[word] |= bits >> (WordBits - shift);
+            }
+
+            rows += set.Rows;
+        }
+
+        return new RowMask(rows, words);
+    }
+
     /// <summary>How many of the rows from <paramref name="first"/> on are in the set.</summary>
     public int CountIn(long first, int rows)
     {

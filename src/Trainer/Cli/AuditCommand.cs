@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using ClipTrain.Coordinator.Hosting;
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Telemetry;
@@ -17,7 +16,7 @@ public static class AuditCommand
     {
         var run = new Argument<string>("RUN") { Description = "The run's directory, or its name under runs/." };
         var list = new Option<string?>("--list") { Description = "Also write every sample with its step and rank to this file (tab-separated)." };
-        var command = new Command("audit", "Prove from a run's own records that each sample was consumed exactly once.") { run, list };
+        var command = new Command("audit", "Prove from a run's own records that each sample was consumed exactly once in each epoch of its corpus.") { run, list };
         command.SetAction(parsed => Audit(RunFiles.Find(parsed.GetRequiredValue(run)), parsed.GetValue(list)));
         return command;
     }
@@ -28,23 +27,23 @@ public static class AuditCommand
             throw new UsageException($"{files.Ledger} does not exist: the run has committed no step.");
         var options = RunConfig.Load(files.Config, []).Options;
         var manifest = CorpusManifest.Load(files.Manifest);
-        var audit = new SampleAudit(new SampleOrder(manifest.GroupRows, options.Seed, options.Data.ShuffleWindow), options.Training.GlobalBatch);
+        var audit = new SampleAudit(RunPlan.Order(manifest, options), options.Training.GlobalBatch);
         using var writer = list is null ? null : new StreamWriter(list);
         writer?.WriteLine("epoch\tsample\tplace\tstep\trank");
         var report = audit.Run(FileRunLedger.Read(files.Ledger), writer is null ? null : use => writer.WriteLine(
             string.Create(CultureInfo.InvariantCulture, $"{use.Sample.Epoch}\t{use.Sample.Index}\t{manifest.Key(use.Sample.Index)}\t{use.Step}\t{use.Rank}")));
-        Print(report);
+        Print(report, manifest);
         return report.Faults.Count == 0 ? ExitCodes.Ok : ExitCodes.AuditFailed;
     }
 
-    private static void Print(AuditReport report)
+    private static void Print(AuditReport report, CorpusManifest manifest)
     {
         var generations = new Table().AddColumns("generation", "from step", "workers", "since");
         foreach (var generation in report.Generations)
             generations.AddRow(Text(generation.Generation), Text(generation.StartStep), Markup.Escape(string.Join(", ", generation.Workers)), generation.Time.ToString("u", CultureInfo.InvariantCulture));
-        var epochs = new Table().AddColumns("epoch", "samples reached", "consumed once", "duplicates", "missing");
+        var epochs = new Table().AddColumns(manifest.Parts.Count > 1 ? "corpus, epoch" : "epoch", "samples reached", "consumed once", "duplicates", "missing");
         foreach (var epoch in report.Epochs)
-            epochs.AddRow(Text(epoch.Epoch), Text(epoch.Samples), Text(epoch.Once), Text(epoch.Duplicates), Text(epoch.Missing));
+            epochs.AddRow(Markup.Escape($"{manifest.Parts[epoch.Corpus].Name} {Text(epoch.Epoch)}".TrimStart()), Text(epoch.Samples), Text(epoch.Once), Text(epoch.Duplicates), Text(epoch.Missing));
         AnsiConsole.Write(generations);
         AnsiConsole.Write(epochs);
         foreach (var fault in report.Faults)

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Selection;
 
 namespace ClipTrain.Trainer.Config;
@@ -176,13 +177,22 @@ public sealed record TextTowerOptions
 [Description("A Parquet corpus of images and captions.")]
 public sealed record DataOptions
 {
-    [Description("Parquet files, folders of them, globs, or lists of these: a .txt with one a line, or a .json with an array of texts.")]
-    public required IReadOnlyList<string> Train { get; init; }
+    [Description("Parquet files, folders of them, globs, or lists of these: a .txt with one a line, or a .json with an array of texts; give this or mixture.")]
+    public IReadOnlyList<string> Train { get; init; } = [];
 
-    [Description("Column with the image bytes, flat or a struct with a bytes field; found by its usual names when empty.")]
+    [Description("Several corpora that the batches are mixed from, each with its own epochs; give this or train.")]
+    public IReadOnlyList<MixtureOptions> Mixture { get; init; } = [];
+
+    [Description("What a corpus of the mixture has of the batches: its size times its weight (proportional), its weight alone (fixed), or its size to the power 1/temperature times its weight (temperature).")]
+    public MixtureSampling Sampling { get; init; } = MixtureSampling.Proportional;
+
+    [Description("The temperature of sampling: 1 is proportional, and the higher the more a small corpus is repeated."), Minimum(0.01)]
+    public double? Temperature { get; init; }
+
+    [Description("Column of data.train with the image bytes, flat or a struct with a bytes field; found by its usual names when empty.")]
     public string? ImageColumn { get; init; }
 
-    [Description("Column with the caption, text or a list of texts, or several in the order of their priority; found by its usual names when empty."), OneOrMore]
+    [Description("Column of data.train with the caption, text or a list of texts, or several in the order of their priority; found by its usual names when empty."), OneOrMore]
     public IReadOnlyList<string>? CaptionColumn { get; init; }
 
     [Description("Which of a pair's captions is used where there are several: the first that is not blank; one by chance, drawn anew in each epoch (random); or each in turn, one an epoch (all).")]
@@ -200,7 +210,7 @@ public sealed record DataOptions
     [Description("Balanced sampling over the queries that captions hold.")]
     public BalanceOptions Balance { get; init; } = new();
 
-    [Description("Share of the rows that is used, drawn from the seed after all other rules; a smaller share lies in a larger one."), Minimum(0.000001), Maximum(1)]
+    [Description("Share of the rows that is used, drawn from the seed after all other rules; a smaller share lies in a larger one, in each corpus of a mixture."), Minimum(0.000001), Maximum(1)]
     public double Subset { get; init; } = 1;
 
     [Description("BPE vocabulary: `openai`, or the path of a merge list (text or gzip), of Hugging Face's tokenizer.json, or of a folder with vocab.json and merges.txt.")]
@@ -215,7 +225,7 @@ public sealed record DataOptions
     [Description("Batches prepared ahead of the step that uses them."), Minimum(1)]
     public int Prefetch { get; init; } = 4;
 
-    [Description("Row groups that are shuffled together. More mixes better and holds more encoded images in memory."), Minimum(1)]
+    [Description("Row groups that are shuffled together; the corpora of a mixture share them. More mixes better and holds more encoded images in memory."), Minimum(1)]
     public int ShuffleWindow { get; init; } = 64;
 
     [Description("The run stops when more than this share of the samples read so far could not be used."), Minimum(0), Maximum(1)]
@@ -278,8 +288,27 @@ public sealed record BalanceOptions
     [Description("File with a query a line, matched as whole words without regard to case; no balancing when empty.")]
     public string? Queries { get; init; }
 
-    [Description("Pairs that a query draws at most, on average."), Minimum(1)]
+    [Description("Pairs that a query draws at most, on average; in a mixture, from each corpus."), Minimum(1)]
     public int Cap { get; init; } = 20_000;
+}
+
+[Description("A corpus of a mixture. It is filtered, deduplicated, balanced and cut to its subset by itself, by the rules of data.")]
+public sealed record MixtureOptions
+{
+    [Description("Its name in reports.")]
+    public required string Name { get; init; }
+
+    [Description("Parquet files, folders of them, globs, or lists of these.")]
+    public required IReadOnlyList<string> Files { get; init; }
+
+    [Description("Its share of the batches, relative to the others', as sampling says."), Minimum(0.000001), Maximum(1000000)]
+    public double Weight { get; init; } = 1;
+
+    [Description("Column with the image bytes; found by its usual names when empty.")]
+    public string? ImageColumn { get; init; }
+
+    [Description("Column with the caption, text or a list of texts, or several in the order of their priority; found by its usual names when empty."), OneOrMore]
+    public IReadOnlyList<string>? CaptionColumn { get; init; }
 }
 
 [Description("The training augmentation: a random crop resized to the tower's size.")]
@@ -319,7 +348,7 @@ public sealed record TrainingOptions
     [Description("Length of the run in optimizer steps; give this or epochs."), Minimum(1)]
     public long? Steps { get; init; }
 
-    [Description("Length of the run in passes over the corpus; give this or steps."), Minimum(0.000001)]
+    [Description("Length of the run in passes over the corpus, of a mixture in multiples of all its samples; give this or steps."), Minimum(0.000001)]
     public double? Epochs { get; init; }
 
     [Description("Type that the towers compute in. Master weights, LayerNorm, loss and optimizer are fp32 always.")]

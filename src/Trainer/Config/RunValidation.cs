@@ -1,4 +1,5 @@
 using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.Trainer.Config;
 
@@ -16,10 +17,11 @@ internal static class RunValidation
     {
         var rules = new RuleList(isBound);
         rules.Add(["name"], () => NameError(run.Name));
-        rules.Add(["data.train"], () => run.Data.Train.Count == 0 ? "names no files" : null);
+        if (isBound("data"))
+            AddCorpora(rules, run.Data, isBound);
         rules.Add(["data.merges"], () => run.Data.Merges.Length == 0 ? "must be 'openai' or a path" : null);
-        rules.Add(["data.caption_column"], () => run.Data.CaptionColumn?.Contains("", StringComparer.Ordinal) == true ? "names no column" : null);
-        rules.Add(["data.caption_weights", "data.caption_mode", "data.caption_column"], () => CaptionWeightsError(run.Data));
+        rules.Add(["data.caption_column"], () => NoColumnError(run.Data.CaptionColumn));
+        rules.Add(["data.caption_weights", "data.caption_mode", "data.caption_column", "data.mixture"], () => CaptionWeightsError(run.Data));
         rules.Add(["data.crop.max_scale", "data.crop.min_scale"], () => Ordered("min_scale", run.Data.Crop.MinScale, run.Data.Crop.MaxScale));
         rules.Add(["data.crop.max_ratio", "data.crop.min_ratio"], () => Ordered("min_ratio", run.Data.Crop.MinRatio, run.Data.Crop.MaxRatio));
         rules.Add(["training.steps", "training.epochs"], () => (run.Training.Steps, run.Training.Epochs) switch
@@ -48,6 +50,34 @@ internal static class RunValidation
         var rules = new RuleList(isBound);
         rules.Add([$"{prefix}text.width", $"{prefix}text.heads"], () => Divisible(model.Text.Width, model.Text.Heads));
         return [.. isBound($"{prefix}image") ? ImageValidation.Check(model.Image, $"{prefix}image.", isBound) : [], .. rules.Problems];
+    }
+
+    private static void AddCorpora(RuleList rules, DataOptions data, Func<string, bool> isBound)
+    {
+        rules.Add(["data.train", "data.mixture"], () => (data.Train.Count, data.Mixture.Count) switch
+        {
+            (0, 0) => "or data.mixture must name files: what is the run to train on?",
+            (> 0, > 0) => "and data.mixture are both given; give one of them",
+            _ => null,
+        });
+        rules.Add(["data.temperature", "data.sampling"], () => (data.Temperature, data.Sampling == MixtureSampling.Temperature) switch
+        {
+            (null, true) => "must be given with data.sampling: temperature",
+            (not null, false) => "is given, but data.sampling is not temperature",
+            _ => null,
+        });
+        rules.Add(["data.sampling", "data.mixture"], () => data.Sampling != MixtureSampling.Proportional && data.Mixture.Count == 0 ? "needs data.mixture" : null);
+        rules.Add(["data.image_column", "data.mixture"], () => OfTrainAlone(data.ImageColumn is not null));
+        rules.Add(["data.caption_column", "data.mixture"], () => OfTrainAlone(data.CaptionColumn is not null));
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (corpus, path) in Items(data.Mixture, "data.mixture", isBound))
+        {
+            rules.Add([$"{path}.name"], () => NameError(corpus.Name) ?? (names.Add(corpus.Name) ? null : $"is '{corpus.Name}', the name of another corpus"));
+            rules.Add([$"{path}.files"], () => corpus.Files.Count == 0 ? "names no files" : null);
+            rules.Add([$"{path}.caption_column"], () => NoColumnError(corpus.CaptionColumn));
+        }
+
+        string? OfTrainAlone(bool given) => given && data.Mixture.Count > 0 ? "is for data.train; with data.mixture each corpus names its own" : null;
     }
 
     private static void AddSplits(RuleList rules, EvaluationOptions evaluation, Func<string, bool> isBound)
@@ -83,7 +113,10 @@ internal static class RunValidation
             ? $"is '{name}' but must be letters, digits, '-', '_' and '.', beginning with a letter or digit, at most {MaxNameLength}"
             : null;
 
+    private static string? NoColumnError(IReadOnlyList<string>? columns) => columns?.Contains("", StringComparer.Ordinal) == true ? "names no column" : null;
+
     private static string? CaptionWeightsError(DataOptions data) => data.CaptionWeights.Count == 0 ? null
+        : data.Mixture.Count > 0 ? "is for data.train; with data.mixture a corpus' columns weigh alike"
         : data.CaptionMode != CaptionMode.Random ? "is only used with data.caption_mode random"
         : data.CaptionWeights.Count != (data.CaptionColumn?.Count ?? 0) ? $"has {data.CaptionWeights.Count} weights for the {data.CaptionColumn?.Count ?? 0} columns of data.caption_column"
         : data.CaptionWeights.Any(weight => weight <= 0) ? "must be positive"

@@ -5,30 +5,27 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Trainer.Runs;
 
-/// <summary>The training corpus of a run. Its selection is made once, when the run begins; after that the manifest says what was selected.</summary>
+/// <summary>The training corpus of a run, or its mixture. The selection is made once, when the run begins; after that the manifest says what was selected.</summary>
 public static class RunCorpus
 {
     /// <summary>The corpus of a run that begins.</summary>
     /// <param name="options">The run's options.</param>
-    /// <param name="onRule">Gets the name of each rule of the selection before it is applied.</param>
+    /// <param name="onRule">Gets the name of each rule of the selection before it is applied, in a mixture after the corpus' name.</param>
     /// <exception cref="CorpusException">The corpus cannot be used, or a rule leaves nothing of it.</exception>
     /// <exception cref="UsageException">The list of queries cannot be read.</exception>
     public static CorpusManifest Select(RunOptions options, Action<string>? onRule = null)
     {
         var data = options.Data;
-        var queries = data.Balance.Queries is { } path ? Queries(path) : [];
-        return CorpusSelector.Select(
-            Open(data),
-            new SelectionOptions
-            {
-                Filter = data.Filter,
-                Deduplicate = data.Deduplicate,
-                Queries = queries,
-                QueryCap = data.Balance.Cap,
-                Subset = data.Subset,
-                Seed = options.Seed,
-            },
-            onRule);
+        var selection = new SelectionOptions
+        {
+            Filter = data.Filter,
+            Deduplicate = data.Deduplicate,
+            Queries = data.Balance.Queries is { } path ? Queries(path) : [],
+            QueryCap = data.Balance.Cap,
+            Subset = data.Subset,
+            Seed = options.Seed,
+        };
+        return Open(data, (name, corpus) => CorpusSelector.Select(corpus, selection, rule => onRule?.Invoke(name is null ? rule : $"{name}: {rule}")));
     }
 
     /// <summary>The corpus of a run that has begun, from the files that are here now and the selection that its manifest holds.</summary>
@@ -38,13 +35,33 @@ public static class RunCorpus
     /// <exception cref="CorpusException">The files here are others.</exception>
     public static CorpusManifest Continue(DataOptions data, CorpusManifest begun, Func<string, string> error)
     {
-        var here = Open(data);
+        var here = Open(data, (_, corpus) => corpus);
         return begun.DifferenceTo(here) is { } difference ? throw new CorpusException(error(difference)) : here.With(begun.Selection);
     }
 
-    private static CorpusManifest Open(DataOptions data) => CorpusManifest.Create(
-        data.Train,
-        new CorpusColumns { Image = data.ImageColumn, Captions = data.CaptionColumn ?? [], EveryCaption = data.CaptionMode != CaptionMode.First });
+    /// <param name="data">The run's options.</param>
+    /// <param name="select">Gets each corpus with its name in the mixture, null for data.train; returns it with its samples.</param>
+    private static CorpusManifest Open(DataOptions data, Func<string?, CorpusManifest, CorpusManifest> select)
+    {
+        return data.Mixture.Count == 0
+            ? select(null, Create(data.Train, data.ImageColumn, data.CaptionColumn))
+            : CorpusManifest.Mix([.. data.Mixture.Select(corpus => (corpus.Name, Of(corpus)))]);
+
+        CorpusManifest Of(MixtureOptions corpus)
+        {
+            try
+            {
+                return select(corpus.Name, Create(corpus.Files, corpus.ImageColumn, corpus.CaptionColumn));
+            }
+            catch (CorpusException e)
+            {
+                throw new CorpusException($"data.mixture, corpus {corpus.Name}: {e.Message}", e);
+            }
+        }
+
+        CorpusManifest Create(IReadOnlyList<string> files, string? image, IReadOnlyList<string>? captions) =>
+            CorpusManifest.Create(files, new CorpusColumns { Image = image, Captions = captions ?? [], EveryCaption = data.CaptionMode != CaptionMode.First });
+    }
 
     private static string[] Queries(string path)
     {

@@ -1,5 +1,6 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.Trainer.Config;
 
@@ -36,6 +37,17 @@ public static class RunPlan
         {
             throw new UsageException(e.Message);
         }
+    }
+
+    /// <summary>The order in which a run takes its samples.</summary>
+    public static SampleOrder Order(CorpusManifest manifest, RunOptions options)
+    {
+        var data = options.Data;
+        // A corpus that is not a mixture has all of the stream.
+        var corpora = manifest.GroupRowsByPart().Select((rows, part) => data.Mixture.Count == 0
+            ? new CorpusShare(rows, 1)
+            : CorpusShare.Of(rows, data.Mixture[part].Weight, data.Sampling, data.Temperature ?? 1));
+        return new SampleOrder([.. corpora], options.Seed, data.ShuffleWindow);
     }
 
     /// <summary>The cores of this machine that each of the workers gets that `cliptrain train` starts on it.</summary>

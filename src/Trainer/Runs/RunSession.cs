@@ -45,7 +45,7 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
         if (step is { } wanted && !steps.Contains(wanted))
             throw new CheckpointException($"{files.Checkpoints}: has no checkpoint of step {wanted}; there are: {string.Join(", ", steps)}.");
         var manifest = RunCorpus.Continue(
-            options.Data, CorpusManifest.Load(files.Manifest), difference => $"The files of data.train have changed since {files.Manifest} was written: {difference}. Restore them, or begin a new run.");
+            options.Data, CorpusManifest.Load(files.Manifest), difference => $"The files of the corpus have changed since {files.Manifest} was written: {difference}. Restore them, or begin a new run.");
         return new RunSession(files, options, manifest, step ?? (steps is [.., var newest] ? newest : null));
     }
 

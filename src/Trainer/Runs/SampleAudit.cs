@@ -4,18 +4,19 @@ using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.Trainer.Runs;
 
-/// <summary>One epoch of the stream as far as the run has read it.</summary>
-/// <param name="Samples">Samples that the stream has reached.</param>
+/// <summary>One epoch of a corpus as far as the run has read it.</summary>
+/// <param name="Corpus">Number of the corpus in the mixture.</param>
+/// <param name="Samples">Samples that the corpus's stream has reached.</param>
 /// <param name="Once">Those that one committed step holds.</param>
 /// <param name="Duplicates">Those that more than one does.</param>
 /// <param name="Missing">Those that none does.</param>
-public sealed record EpochAudit(long Epoch, long Samples, long Once, long Duplicates, long Missing);
+public sealed record EpochAudit(int Corpus, long Epoch, long Samples, long Once, long Duplicates, long Missing);
 
 /// <summary>What a run's ledger proves.</summary>
 /// <param name="Steps">Committed steps.</param>
 /// <param name="UndoneSteps">Steps that were committed, lost with every replica, and done again from a checkpoint.</param>
 /// <param name="BadSamples">Samples of committed steps that could not be used.</param>
-/// <param name="Faults">Every contradiction, in words; empty when each sample was consumed exactly once.</param>
+/// <param name="Faults">Every contradiction, in words; empty when each sample was consumed exactly once in each epoch of its corpus.</param>
 public sealed record AuditReport(
     long Steps, long UndoneSteps, long BadSamples, IReadOnlyList<GenerationRecord> Generations, IReadOnlyList<EpochAudit> Epochs, IReadOnlyList<string> Faults);
 
@@ -49,8 +50,7 @@ public sealed class SampleAudit(SampleOrder order, int globalBatch)
                 Fault($"step {step.Metrics.Step} is recorded twice");
         }
 
-        var uses = new Dictionary<long, SampleSet>();
-        var duplicates = new Dictionary<long, long>();
+        var uses = new EpochUses(order);
         var batch = new SampleRef[globalBatch];
         long next = 1, bad = 0;
         foreach (var (step, record) in _steps)
@@ -62,15 +62,12 @@ public sealed class SampleAudit(SampleOrder order, int globalBatch)
             bad += record.Shares.Sum(share => share.BadSamples);
             Check(step, record, batch, (sample, rank) =>
             {
-                if (!uses.TryGetValue(sample.Epoch, out var used))
-                    uses[sample.Epoch] = used = new SampleSet(order.SampleCount);
-                if (!used.Add(sample.Index))
-                    duplicates[sample.Epoch] = duplicates.GetValueOrDefault(sample.Epoch) + 1;
+                uses.Add(sample);
                 onUse?.Invoke(new SampleUse(sample, step, rank));
             });
         }
 
-        return new AuditReport(_steps.Count, _undone, bad, _generations, [.. Epochs((next - 1) * globalBatch, uses, duplicates)], _faults);
+        return new AuditReport(_steps.Count, _undone, bad, _generations, [.. uses.Reached((next - 1) * globalBatch)], _faults);
     }
 
     /// <summary>A generation that starts from an earlier step undoes the steps behind it.</summary>
@@ -99,17 +96,6 @@ public sealed class SampleAudit(SampleOrder order, int globalBatch)
             else
                 foreach (var sample in slice)
                     use(sample, rank);
-        }
-    }
-
-    private IEnumerable<EpochAudit> Epochs(long position, Dictionary<long, SampleSet> uses, Dictionary<long, long> duplicates)
-    {
-        for (long epoch = 0; epoch * order.SampleCount < position; epoch++)
-        {
-            var reached = Math.Min(order.SampleCount, position - (epoch * order.SampleCount));
-            var used = uses.TryGetValue(epoch, out var set) ? set.Count : 0;
-            var repeated = duplicates.GetValueOrDefault(epoch);
-            yield return new EpochAudit(epoch, reached, used - repeated, repeated, reached - used);
         }
     }
 

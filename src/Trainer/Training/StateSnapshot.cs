@@ -70,7 +70,7 @@ public sealed class StateSnapshot : IDisposable
         if (saved.ConfigHash != configHash)
             throw new CheckpointException($"{path}: was written under another configuration. Resume with the run's own config.yaml, or begin a new run.");
         if (saved.CorpusHash != corpusHash)
-            throw new CheckpointException($"{path}: was written with another corpus: the files of data.train have changed since. Restore them, or begin a new run.");
+            throw new CheckpointException($"{path}: was written with another corpus: its files have changed since. Restore them, or begin a new run.");
         var counters = new StateCounters(saved.Step, saved.Samples, saved.BadSamples, saved.TrainingSeconds);
         var snapshot = new StateSnapshot(layout, new FlatSlice(0, layout.Master.numel()), counters);
         try

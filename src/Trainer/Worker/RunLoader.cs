@@ -20,7 +20,7 @@ public sealed record RunLoader(int Rank, int WorldSize, int Cores, long FirstSte
     /// <param name="onBad">See <see cref="TrainingLoader"/>.</param>
     public TrainingLoader Open(RunOptions options, CorpusManifest manifest, Action<BadSample>? onBad) => new(
         manifest,
-        new SampleOrder(manifest.GroupRows, options.Seed, options.Data.ShuffleWindow),
+        RunPlan.Order(manifest, options),
         RunPlan.Tokenizer(options),
         () => new ClipImageTransform(ImageInput.Training(options)),
         new TrainingLoaderOptions

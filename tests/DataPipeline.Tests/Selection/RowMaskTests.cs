@@ -46,6 +46,35 @@ public sealed class RowMaskTests
     }
 
     [Theory]
+    [InlineData(64, 64)]
+    [InlineData(1, 63, 65)]
+    [InlineData(63, 0, 1, 128, 3)]
+    [InlineData(1000, 7, 200, 64, 1)]
+    public void Joined_sets_hold_the_rows_of_each_after_those_of_the_sets_before(params int[] sizes)
+    {
+        var random = new Random(sizes.Length);
+        var expected = new List<bool>();
+        var sets = Array.ConvertAll(sizes, rows =>
+        {
+            var set = new RowMask(rows);
+            for (var row = 0; row < rows; row++)
+            {
+                expected.Add(random.Next(2) == 0);
+                if (!expected[^1])
+                    set.Remove(row);
+            }
+
+            return set;
+        });
+
+        var joined = RowMask.Join(sets);
+
+        Assert.Equal(sizes.Sum(), joined.Rows);
+        Assert.Equal(expected, Enumerable.Range(0, sizes.Sum()).Select(row => joined[row]));
+        Assert.Equal(expected.Count(held => held), joined.Count);
+    }
+
+    [Theory]
     [MemberData(nameof(Sets))]
     public void A_packed_set_is_unpacked_as_it_was_and_only_for_its_corpus(int rows, double share)
     {

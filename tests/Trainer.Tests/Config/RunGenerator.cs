@@ -1,4 +1,5 @@
 using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Selection;
 using ClipTrain.Trainer.Config;
 using FsCheck;
@@ -81,6 +82,9 @@ internal static class RunGenerator
 
     private static readonly Gen<DataOptions> s_data =
         from train in s_text.NonEmptyListOf()
+        from corpora in Gen.Choose(0, 3)
+        from sampling in Gen.Elements(MixtureSampling.Proportional, MixtureSampling.Fixed, MixtureSampling.Temperature)
+        from share in Gen.Choose(1, 1_000_000).Select(i => i / 1000.0)
         from image in s_text.OrNull()
         from captions in Gen.OneOf(Gen.Constant<List<string>?>(null), s_text.NonEmptyListOf().Select(list => (List<string>?)[.. list]))
         from random in Gen.Elements(true, false)
@@ -100,11 +104,14 @@ internal static class RunGenerator
         from ratio in s_positive.Where(r => r >= 0.01)
         select new DataOptions
         {
-            Train = [.. train],
-            ImageColumn = image,
-            CaptionColumn = captions,
-            CaptionMode = random && captions is not null ? CaptionMode.Random : CaptionMode.All,
-            CaptionWeights = random && captions is not null ? [.. captions.Select(_ => weight)] : [],
+            Train = corpora == 0 ? [.. train] : [],
+            Mixture = [.. Enumerable.Range(0, corpora).Select(i => new MixtureOptions { Name = $"c-{i}", Files = [.. train], Weight = share, ImageColumn = image, CaptionColumn = captions })],
+            Sampling = corpora == 0 ? MixtureSampling.Proportional : sampling,
+            Temperature = corpora > 0 && sampling == MixtureSampling.Temperature ? share + 1 : null,
+            ImageColumn = corpora == 0 ? image : null,
+            CaptionColumn = corpora == 0 ? captions : null,
+            CaptionMode = random ? CaptionMode.Random : CaptionMode.All,
+            CaptionWeights = random && corpora == 0 && captions is not null ? [.. captions.Select(_ => weight)] : [],
             Filter = filter,
             Deduplicate = duplicates,
             Balance = new BalanceOptions { Queries = queries, Cap = cap },

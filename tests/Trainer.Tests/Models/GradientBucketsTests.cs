@@ -14,6 +14,6 @@ public class GradientBucketsTests
             new(bucket + 16, bucket), new(16, bucket), new(0, 16),
             new((2 * bucket) + 16, 48),
         ];
-        Assert.Equal(expected, GradientBuckets.Of([new OptimizerRange(0, (2 * bucket) + 16, true, true), new OptimizerRange((2 * bucket) + 16, 48, false, false)]));
+        Assert.Equal(expected, GradientBuckets.Of([new OptimizerRange(0, (2 * bucket) + 16, true, true, false), new OptimizerRange((2 * bucket) + 16, 48, false, false, false)]));
     }
 }

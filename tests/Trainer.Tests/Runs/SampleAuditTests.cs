@@ -40,6 +40,27 @@ public sealed class SampleAuditTests
     }
 
     [Fact]
+    public void Each_corpus_of_a_mixture_is_proved_by_its_own_epochs()
+    {
+        var order = new SampleOrder([new CorpusShare([16, 8], 3), new CorpusShare([5, 4], 2)], seed: 5, windowGroups: 2);
+        var report = Audit([Generation(1, 0, 3), .. Steps(1, 6, 3, order)], order: order);
+
+        Assert.Empty(report.Faults);
+        Assert.Equal(
+            [new EpochAudit(0, 0, 24, 24, 0, 0), new EpochAudit(0, 1, 12, 12, 0, 0), new EpochAudit(1, 0, 9, 9, 0, 0), new EpochAudit(1, 1, 9, 9, 0, 0), new EpochAudit(1, 2, 6, 6, 0, 0)],
+            report.Epochs);
+    }
+
+    [Fact]
+    public void A_mixture_of_other_weights_is_a_fault()
+    {
+        SampleOrder Order(double weight) => new([new CorpusShare([16, 8], weight), new CorpusShare([5, 4], 2)], seed: 5, windowGroups: 2);
+        var report = Audit([Generation(1, 0, 1), .. Steps(1, 6, 1, Order(3))], order: Order(4));
+        Assert.NotEmpty(report.Faults);
+        Assert.Contains(report.Epochs, epoch => epoch.Missing > 0);
+    }
+
+    [Fact]
     public void Steps_that_a_fall_back_to_a_checkpoint_undid_count_once()
     {
         var report = Audit([Generation(1, 0, 2), .. Steps(1, 7, 2), Generation(2, 5, 3), .. Steps(6, 9, 3)]);
@@ -88,22 +109,22 @@ public sealed class SampleAuditTests
     public void A_step_may_be_recorded_after_the_generation_that_builds_on_it() =>
         Assert.Empty(Audit([Generation(1, 0, 2), .. Steps(1, 2, 2), Generation(2, 4, 1), .. Steps(3, 4, 2), .. Steps(5, 5, 1)]).Faults);
 
-    private static AuditReport Audit(IEnumerable<LedgerEntry> entries, List<SampleUse>? uses = null) =>
-        new SampleAudit(Order, GlobalBatch).Run(entries, uses is null ? null : uses.Add);
+    private static AuditReport Audit(IEnumerable<LedgerEntry> entries, List<SampleUse>? uses = null, SampleOrder? order = null) =>
+        new SampleAudit(order ?? Order, GlobalBatch).Run(entries, uses is null ? null : uses.Add);
 
     private static LedgerEntry Generation(int number, long startStep, int world) =>
         new(new GenerationRecord(number, startStep, [.. Enumerable.Range(0, world).Select(i => $"worker-{i}")], DateTimeOffset.UnixEpoch), null);
 
-    private static IEnumerable<LedgerEntry> Steps(long first, long last, int world)
+    private static IEnumerable<LedgerEntry> Steps(long first, long last, int world, SampleOrder? order = null)
     {
         for (var step = first; step <= last; step++)
-            yield return new LedgerEntry(null, Step(step, world));
+            yield return new LedgerEntry(null, Step(step, world, order));
     }
 
-    private static StepRecord Step(long step, int world)
+    private static StepRecord Step(long step, int world, SampleOrder? order = null)
     {
         var batch = new SampleRef[GlobalBatch];
-        Order.GlobalBatch(step - 1, batch);
+        (order ?? Order).GlobalBatch(step - 1, batch);
         return new StepRecord(1, new StepMetrics(step, step * GlobalBatch, 0, 1, 14, 1, 0, 1, 1, 0, 0), [.. Enumerable.Range(0, world).Select(rank =>
         {
             var (start, count) = SampleOrder.LocalSlice(GlobalBatch, rank, world);

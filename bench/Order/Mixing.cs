@@ -1,0 +1,52 @@
+using ClipTrain.DataPipeline.Ordering;
+
+namespace ClipTrain.Bench.Order;
+
+/// <summary>
+/// How well a window mixes: how often two samples that are neighbours in a row group share a global batch. In a full shuffle of
+/// N samples that is (B - 1) / (N - 1). A window of W groups of R rows cannot do better than (B - 1) / (W·R - 1).
+/// </summary>
+internal static class Mixing
+{
+    private const int Groups = 4096;
+
+    public static void Print()
+    {
+        Console.WriteLine("Neighbours in a row group that share a global batch, and times as often as in a full shuffle");
+        foreach (var (rows, batch) in ((int, int)[])[(250, 1024), (1000, 1024), (1000, 8192)])
+        {
+            var full = (batch - 1.0) / (((long)Groups * rows) - 1);
+            Console.WriteLine($"{Groups} row groups of {rows} rows, global batch {batch}: full shuffle {full:P3}");
+            foreach (var window in (int[])[1, 4, 16, 64, 256, 1024, Groups])
+            {
+                var share = Share(rows, batch, window);
+                Console.WriteLine($"  window {window,4}: {share,8:P3}  {share / full,8:F1} ×");
+            }
+        }
+    }
+
+    private static double Share(int rows, int globalBatch, int window)
+    {
+        var order = new SampleOrder([.. Enumerable.Repeat(rows, Groups)], seed: 1, window);
+        var batchOf = new int[order.SampleCount];
+        var samples = new SampleRef[globalBatch];
+        // Whole batches of the first epoch; what is behind the last stays in one that is not there.
+        for (var batch = 0; batch < order.SampleCount / globalBatch; batch++)
+        {
+            order.GlobalBatch(batch, samples);
+            foreach (var sample in samples)
+                batchOf[sample.Index] = batch + 1;
+        }
+
+        long pairs = 0, together = 0;
+        for (var i = 1; i < batchOf.Length; i++)
+        {
+            if (i % rows == 0 || batchOf[i] == 0 || batchOf[i - 1] == 0)
+                continue;
+            pairs++;
+            together += batchOf[i] == batchOf[i - 1] ? 1 : 0;
+        }
+
+        return (double)together / pairs;
+    }
+}

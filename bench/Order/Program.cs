@@ -1,0 +1,23 @@
+using System.Globalization;
+using ClipTrain.Bench.Order;
+
+// dotnet run -c Release --project bench/Order -- start | mixing
+// start MANIFEST: one side of `start`, in a process of its own so that its peak memory is its own.
+CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+switch (args)
+{
+    case ["start"]:
+        RandomStart.Compare();
+        break;
+    case ["start", var manifest]:
+        RandomStart.Measure(manifest);
+        break;
+    case ["mixing"]:
+        Mixing.Print();
+        break;
+    default:
+        Console.Error.WriteLine("give start (a random step of 100 million rows) or mixing (how well windows shuffle)");
+        return 2;
+}
+
+return 0;

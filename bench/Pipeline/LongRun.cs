@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using System.Globalization;
+using ClipTrain.DataPipeline.Images;
+using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Ordering;
+using ClipTrain.DataPipeline.Text;
+
+namespace ClipTrain.Bench.Pipeline;
+
+/// <summary>One worker's memory over a long run with default settings, sampled as it goes. Images are small, so that a million of them take minutes.</summary>
+internal static class LongRun
+{
+    private const int Side = 40, Size = 32, Rows = 50_000, GlobalBatch = 500, Points = 20;
+
+    /// <summary>Memory after the warm-up, a quarter of the run, may move by so much and count as flat.</summary>
+    private const double Flat = 0.05;
+
+    public static void Print(string folder, long samples)
+    {
+        var images = SyntheticCorpus.Images(Side);
+        var manifest = SyntheticCorpus.Write(folder, images, Rows);
+        var steps = samples / GlobalBatch;
+        var started = Stopwatch.GetTimestamp();
+        using var loader = new TrainingLoader(
+            manifest, new SampleOrder(manifest.GroupRows, seed: 1, windowGroups: 64), new BpeTokenizer(MergeList.Named("openai"), contextLength: 77),
+            () => new ClipImageTransform(new ImageTransformOptions(Size)), new TrainingLoaderOptions { GlobalBatch = GlobalBatch, Seed = 1, LastStep = steps });
+        var resident = new List<double>();
+        for (var step = 1L; step <= steps; step++)
+        {
+            loader.Take().Dispose();
+            if (step % Math.Max(1, steps / Points) != 0)
+                continue;
+            resident.Add(ResidentMiB());
+            Console.WriteLine($"{step * GlobalBatch,9} samples, {Stopwatch.GetElapsedTime(started).TotalSeconds,5:F0} s: {resident[^1]:F0} MiB resident, {GC.GetTotalMemory(forceFullCollection: false) >> 20} MiB managed");
+        }
+
+        var warm = resident.Skip(resident.Count / 4).ToArray();
+        var half = warm.Length / 2;
+        var growth = (warm[half..].Average() / warm[..half].Average()) - 1;
+        Console.WriteLine($"after warm-up {warm.Min():F0} to {warm.Max():F0} MiB; second half against first {growth:+0.0%;-0.0%}: {(growth <= Flat ? "flat" : "GROWS")}");
+    }
+
+    private static double ResidentMiB()
+    {
+        var line = File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal));
+        return long.Parse(line.AsSpan(6, line.Length - 8).Trim(), CultureInfo.InvariantCulture) / 1024.0;
+    }
+}

@@ -1,0 +1,103 @@
+using System.Diagnostics;
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Images;
+using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Ordering;
+using ClipTrain.DataPipeline.Text;
+
+namespace ClipTrain.Bench.Pipeline;
+
+/// <summary>
+/// From Parquet to batches against the decode stage alone (the same JPEGs lie in memory, and nothing is read, tokenised or
+/// handed over), and two threads against one. The sides take turns; medians of seconds and of CPU seconds.
+/// </summary>
+internal static class Rates
+{
+    private const int Side = 400, Rows = 2_500, GlobalBatch = 100, WarmUpSteps = 10;
+
+    public static void Print(string folder, int rounds)
+    {
+        var images = SyntheticCorpus.Images(Side);
+        var manifest = SyntheticCorpus.Write(folder, images, Rows);
+        var tokenizer = new BpeTokenizer(MergeList.Named("openai"), contextLength: 77);
+        Console.WriteLine($"{Rows} JPEGs of {Side} × {Side} pixels, {images.Average(i => i.Length) / 1024:F0} KiB each, to 224 × 224; medians of {rounds} rounds, images a second (a CPU second)");
+        var sides = new (string Name, Func<(double Wall, double Cpu)> Run, List<(double Wall, double Cpu)> Seconds)[]
+        {
+            ("decode alone, 1 thread", () => DecodeAlone(images, 1), []),
+            ("Parquet to batch, 1 thread", () => Pipeline(manifest, tokenizer, 1), []),
+            ("decode alone, 2 threads", () => DecodeAlone(images, 2), []),
+            ("Parquet to batch, 2 threads", () => Pipeline(manifest, tokenizer, 2), []),
+        };
+        for (var round = -1; round < rounds; round++)
+        {
+            foreach (var (_, run, seconds) in sides)
+            {
+                var spent = run();
+                // The first round warms up.
+                if (round >= 0)
+                    seconds.Add(spent);
+            }
+        }
+
+        foreach (var (name, _, seconds) in sides)
+            Console.WriteLine($"{name,-28} {Rows / Median(seconds.Select(s => s.Wall)),8:F0} ({Rows / Median(seconds.Select(s => s.Cpu)):F0})");
+        PrintRatio("Parquet to batch / decode alone, 1 thread", sides[0].Seconds, sides[1].Seconds);
+        PrintRatio("Parquet to batch / decode alone, 2 threads", sides[2].Seconds, sides[3].Seconds);
+        PrintRatio("Parquet to batch, 2 threads / 1 thread", sides[1].Seconds, sides[3].Seconds);
+        PrintRatio("decode alone, 2 threads / 1 thread", sides[0].Seconds, sides[2].Seconds);
+    }
+
+    /// <summary>As many samples as the corpus has, of a loader that has run for a while and would go on: the consumer is faster, so at both ends nothing is prepared ahead.</summary>
+    private static (double Wall, double Cpu) Pipeline(CorpusManifest manifest, ITokenizer tokenizer, int threads)
+    {
+        using var loader = new TrainingLoader(
+            manifest, new SampleOrder(manifest.GroupRows, seed: 1, windowGroups: 4), tokenizer, Transform,
+            new TrainingLoaderOptions { GlobalBatch = GlobalBatch, Seed = 1, Threads = threads });
+        Take(WarmUpSteps);
+        return Spent(() => Take(Rows / GlobalBatch));
+
+        void Take(int steps)
+        {
+            for (var step = 0; step < steps; step++)
+                loader.Take().Dispose();
+        }
+    }
+
+    private static (double Wall, double Cpu) DecodeAlone(byte[][] images, int threads)
+    {
+        var workers = Enumerable.Range(0, threads).Select(thread => new Thread(() =>
+        {
+            using var transform = Transform();
+            var chw = new float[3 * transform.Size * transform.Size];
+            for (var i = thread; i < Rows; i += threads)
+            {
+                var random = new CounterRandom(1, 0, (ulong)i);
+                transform.Train(images[i % images.Length], ref random, chw);
+            }
+        })).ToList();
+        return Spent(() =>
+        {
+            workers.ForEach(worker => worker.Start());
+            workers.ForEach(worker => worker.Join());
+        });
+    }
+
+    private static (double Wall, double Cpu) Spent(Action work)
+    {
+        var (wall, cpu) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
+        work();
+        return (Stopwatch.GetElapsedTime(wall).TotalSeconds, (Environment.CpuUsage.TotalTime - cpu).TotalSeconds);
+    }
+
+    private static ClipImageTransform Transform() => new(new ImageTransformOptions(224));
+
+    /// <summary>The median over rounds of how much faster the second is, in time and in CPU time.</summary>
+    private static void PrintRatio(string name, List<(double Wall, double Cpu)> first, List<(double Wall, double Cpu)> second) =>
+        Console.WriteLine($"{name,-44} {Median(first.Zip(second, (a, b) => a.Wall / b.Wall)):F3} by time, {Median(first.Zip(second, (a, b) => a.Cpu / b.Cpu)):F3} by CPU time");
+
+    private static double Median(IEnumerable<double> values)
+    {
+        var sorted = values.Order().ToArray();
+        return sorted[sorted.Length / 2];
+    }
+}

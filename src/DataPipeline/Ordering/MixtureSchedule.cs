@@ -1,0 +1,103 @@
+using System.Numerics;
+
+namespace ClipTrain.DataPipeline.Ordering;
+
+/// <summary>
+/// Deals the positions of a stream out to corpora in fixed shares, as evenly as can be: a pure function of the position, at
+/// once computed in either direction, so that a run resumes at any step without reading what is before it.
+/// <para>The first corpus takes ⌊n·w/W⌋ of the first n positions, w its weight and W the sum of all; what it leaves is dealt
+/// to the others in the same way. Of the first n positions a corpus so has n·w/W up to less than the number of corpora, and
+/// exactly n·w/W when n is a multiple of the weights' sum.</para>
+/// </summary>
+public sealed class MixtureSchedule
+{
+    // Corpus c takes _weights[c] of every _rests[c] positions that the corpora before it leave.
+    private readonly ulong[] _weights, _rests;
+
+    /// <param name="weights">A positive finite weight for each corpus. Whole numbers are kept as they are, others to 52 bits of the largest.</param>
+    public MixtureSchedule(ReadOnlySpan<double> weights)
+    {
+        if (weights.IsEmpty)
+            throw new ArgumentException("there is no corpus", nameof(weights));
+        foreach (var weight in weights)
+        {
+            if (!double.IsFinite(weight) || weight <= 0)
+                throw new ArgumentException($"a weight is {weight} but must be positive and finite", nameof(weights));
+        }
+
+        _weights = Whole(weights);
+        _rests = new ulong[_weights.Length];
+        var rest = 0UL;
+        for (var corpus = _weights.Length - 1; corpus >= 0; corpus--)
+            _rests[corpus] = rest += _weights[corpus];
+        for (var corpus = 0; corpus < _weights.Length; corpus++)
+        {
+            var divisor = (ulong)BigInteger.GreatestCommonDivisor(_weights[corpus], _rests[corpus]);
+            (_weights[corpus], _rests[corpus]) = (_weights[corpus] / divisor, _rests[corpus] / divisor);
+        }
+    }
+
+    /// <summary>The schedule of a single corpus, which has every position.</summary>
+    public static MixtureSchedule Single { get; } = new([1]);
+
+    /// <summary>Number of corpora.</summary>
+    public int Corpora => _weights.Length;
+
+    /// <summary>The corpus that a position is dealt to, and how many positions that corpus has before it.</summary>
+    public (int Corpus, long Position) At(long position)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(position);
+        var left = position;
+        for (var corpus = 0; corpus < Corpora - 1; corpus++)
+        {
+            var taken = Scale(left, _weights[corpus], _rests[corpus]);
+            if (Scale(left + 1, _weights[corpus], _rests[corpus]) > taken)
+                return (corpus, taken);
+            left -= taken;
+        }
+
+        return (Corpora - 1, left);
+    }
+
+    /// <summary>How many of the first <paramref name="positions"/> positions are a corpus's.</summary>
+    public long CountOf(int corpus, long positions)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(positions);
+        var left = positions;
+        for (var before = 0; before < corpus; before++)
+            left -= Scale(left, _weights[before], _rests[before]);
+        return Scale(left, _weights[corpus], _rests[corpus]);
+    }
+
+    /// <summary>The position of a corpus's n-th, from 0: the inverse of <see cref="At"/>. <see cref="long.MaxValue"/> if it lies beyond.</summary>
+    public long PositionOf(int corpus, long n)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(n);
+        // The least x with ⌊(x + 1)·w/W⌋ = n + 1.
+        var position = Scale(n, _rests[corpus], _weights[corpus], _rests[corpus] - 1);
+        // Of x positions ⌈x·(W - w)/W⌉ are left; the n-th of these, from 0, is ⌊n·W/(W - w)⌋.
+        for (var before = corpus - 1; before >= 0; before--)
+            position = Scale(position, _rests[before], _rests[before] - _weights[before]);
+        return position;
+    }
+
+    /// <summary>⌊(n·numerator + addend) / denominator⌋.</summary>
+    private static long Scale(long n, ulong numerator, ulong denominator, ulong addend = 0)
+    {
+        var result = ((((UInt128)(ulong)n) * numerator) + addend) / denominator;
+        return result > long.MaxValue ? long.MaxValue : (long)result;
+    }
+
+    /// <summary>Scaling by a power of two keeps the ratios of whole numbers.</summary>
+    private static ulong[] Whole(ReadOnlySpan<double> weights)
+    {
+        var largest = 0.0;
+        foreach (var weight in weights)
+            largest = Math.Max(largest, weight);
+        var scale = 52 - Math.ILogB(largest);
+        var whole = new ulong[weights.Length];
+        for (var i = 0; i < whole.Length; i++)
+            whole[i] = Math.Max(1, (ulong)Math.Round(Math.ScaleB(weights[i], scale)));
+        return whole;
+    }
+}
