@@ -7,23 +7,23 @@ using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.Bench.Pipeline;
 
-/// <summary>One worker's memory over a long run with default settings, sampled as it goes. Images are small, so that a million of them take minutes.</summary>
+/// <summary>One worker's memory over a long run with default settings, sampled as it goes. Small images let a million of them take minutes.</summary>
 internal static class LongRun
 {
-    private const int Side = 40, Size = 32, Rows = 50_000, GlobalBatch = 500, Points = 20;
+    private const int GlobalBatch = 500, Points = 20;
 
     /// <summary>Memory after the warm-up, a quarter of the run, may move by so much and count as flat.</summary>
     private const double Flat = 0.05;
 
-    public static void Print(string folder, long samples)
+    public static void Print(string folder, long samples, int side, int rows)
     {
-        var images = SyntheticCorpus.Images(Side);
-        var manifest = SyntheticCorpus.Write(folder, images, Rows);
+        var images = SyntheticCorpus.Images(side);
+        var manifest = SyntheticCorpus.Write(folder, images, rows);
         var steps = samples / GlobalBatch;
         var started = Stopwatch.GetTimestamp();
         using var loader = new TrainingLoader(
-            manifest, new SampleOrder(manifest.GroupRows, seed: 1, windowGroups: 64), new BpeTokenizer(MergeList.Named("openai"), contextLength: 77),
-            () => new ClipImageTransform(new ImageTransformOptions(Size)), new TrainingLoaderOptions { GlobalBatch = GlobalBatch, Seed = 1, LastStep = steps });
+            manifest, new SampleOrder(manifest.GroupRows, seed: 1, ShuffleWindow.Of(manifest)), new BpeTokenizer(MergeList.Named("openai"), contextLength: 77),
+            () => new ClipImageTransform(new ImageTransformOptions(side < 224 ? 32 : 224)), new TrainingLoaderOptions { GlobalBatch = GlobalBatch, Seed = 1, LastStep = steps });
         var resident = new List<double>();
         for (var step = 1L; step <= steps; step++)
         {

@@ -1,7 +1,7 @@
 using System.Globalization;
 using ClipTrain.Bench.Pipeline;
 
-// dotnet run -c Release --project bench/Pipeline -- rates [ROUNDS] | memory [SAMPLES]
+// dotnet run -c Release --project bench/Pipeline -- rates [ROUNDS] | memory [SAMPLES [SIDE ROWS]]
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 var folder = Directory.CreateTempSubdirectory("cliptrain-pipeline-");
 try
@@ -11,8 +11,9 @@ try
         case ["rates", .. var rounds]:
             Rates.Print(folder.FullName, rounds is [var count] ? int.Parse(count, CultureInfo.InvariantCulture) : 7);
             break;
-        case ["memory", .. var samples]:
-            LongRun.Print(folder.FullName, samples is [var number] ? long.Parse(number, CultureInfo.InvariantCulture) : 1_000_000);
+        case ["memory", .. var sizes]:
+            var numbers = sizes.Select(size => int.Parse(size, CultureInfo.InvariantCulture)).ToArray();
+            LongRun.Print(folder.FullName, numbers is [var samples, ..] ? samples : 1_000_000, side: numbers is [_, var side, _] ? side : 40, rows: numbers is [_, _, var rows] ? rows : 50_000);
             break;
         default:
             Console.Error.WriteLine("give rates (against the decode stage alone, and two threads against one) or memory (over a million samples)");

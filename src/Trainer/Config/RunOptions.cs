@@ -225,8 +225,8 @@ public sealed record DataOptions
     [Description("Batches prepared ahead of the step that uses them."), Minimum(1)]
     public int Prefetch { get; init; } = 4;
 
-    [Description("Row groups that are shuffled together; the corpora of a mixture share them. More mixes better and holds more encoded images in memory."), Minimum(1)]
-    public int ShuffleWindow { get; init; } = 64;
+    [Description("Row groups that are shuffled together; the corpora of a mixture share them. More mixes better and holds more encoded images in memory: two windows, divided by the workers. 0 takes as many as hold 256 MiB."), Minimum(0)]
+    public int ShuffleWindow { get; init; }
 
     [Description("The run stops when more than this share of the samples read so far could not be used."), Minimum(0), Maximum(1)]
     public double MaxBadShare { get; init; } = 0.05;
