@@ -68,7 +68,7 @@ internal static class Rates
         var workers = Enumerable.Range(0, threads).Select(thread => new Thread(() =>
         {
             using var transform = Transform();
-            var chw = new float[3 * transform.Size * transform.Size];
+            var chw = new byte[((IImageTransform)transform).OutputBytes];
             for (var i = thread; i < Rows; i += threads)
             {
                 var random = new CounterRandom(1, 0, (ulong)i);
