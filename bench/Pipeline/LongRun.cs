@@ -10,7 +10,7 @@ namespace ClipTrain.Bench.Pipeline;
 /// <summary>One worker's memory over a long run with default settings, sampled as it goes. Small images let a million of them take minutes.</summary>
 internal static class LongRun
 {
-    private const int GlobalBatch = 500, Points = 20;
+    private const int GlobalBatch = 128, Prefetch = 2, Points = 20;
 
     /// <summary>Memory after the warm-up, a quarter of the run, may move by so much and count as flat.</summary>
     private const double Flat = 0.05;
@@ -23,7 +23,7 @@ internal static class LongRun
         var started = Stopwatch.GetTimestamp();
         using var loader = new TrainingLoader(
             manifest, new SampleOrder(manifest.GroupRows, seed: 1, ShuffleWindow.Of(manifest)), new BpeTokenizer(MergeList.Named("openai"), contextLength: 77),
-            () => new ClipImageTransform(new ImageTransformOptions(side < 224 ? 32 : 224)), new TrainingLoaderOptions { GlobalBatch = GlobalBatch, Seed = 1, LastStep = steps });
+            () => new ClipImageTransform(new ImageTransformOptions(side < 224 ? 32 : 224)), new TrainingLoaderOptions { GlobalBatch = GlobalBatch, Prefetch = Prefetch, Seed = 1, LastStep = steps });
         var resident = new List<double>();
         for (var step = 1L; step <= steps; step++)
         {

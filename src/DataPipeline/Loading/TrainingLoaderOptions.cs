@@ -28,7 +28,7 @@ public sealed record TrainingLoaderOptions
     public int Threads { get; init; } = 1;
 
     /// <summary>Batches prepared ahead of the one that is taken.</summary>
-    public int Prefetch { get; init; } = 4;
+    public int Prefetch { get; init; } = 2;
 
     /// <summary>
     /// <see cref="TrainingLoader.Take"/> throws when more than this share of the samples read so far was bad; looked at from

@@ -223,7 +223,7 @@ public sealed record DataOptions
     public int Threads { get; init; }
 
     [Description("Batches prepared ahead of the step that uses them."), Minimum(1)]
-    public int Prefetch { get; init; } = 4;
+    public int Prefetch { get; init; } = 2;
 
     [Description("Row groups that are shuffled together; the corpora of a mixture share them. More mixes better and holds more encoded images in memory: two windows, divided by the workers. 0 takes as many as hold 256 MiB."), Minimum(0)]
     public int ShuffleWindow { get; init; }
