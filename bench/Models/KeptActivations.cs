@@ -1,6 +1,6 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using ClipTrain.Torch;
+using ClipTrain.Torch.Tests;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Models.Cost;
@@ -9,7 +9,7 @@ using static ClipTrain.Torch.torch;
 namespace ClipTrain.Bench.Models;
 
 /// <summary>What the native heap grows by in a recorded forward pass, and what <see cref="ModelCost"/> says.</summary>
-internal static partial class KeptActivations
+internal static class KeptActivations
 {
     public static void Compare(string[] names, int batch)
     {
@@ -38,36 +38,12 @@ internal static partial class KeptActivations
             // The library allocates workspaces of its own at first.
             var first = pass();
             first.Backward(zeros_like(first.Embedding_bD));
-            var before = AllocatedBytes();
+            var before = NativeHeap.AllocatedBytes();
             var kept = pass();
-            var measured = (AllocatedBytes() - before) / 1e6;
+            var measured = (NativeHeap.AllocatedBytes() - before) / 1e6;
             var said = batch * cost.Where(part => part.Tower == tower).Sum(part => part.Activations.Bytes(precision)) / 1e6;
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}  {precision}  {tower}  {measured:0.0}  {said:0.0}  {measured / said:0.000}"));
             kept.Backward(zeros_like(kept.Embedding_bD));
         }
-    }
-
-    private static long AllocatedBytes()
-    {
-        var info = mallinfo2();
-        return (long)(info.InUse + info.Mapped);
-    }
-
-    [LibraryImport("libc")]
-    private static partial MallInfo2 mallinfo2();
-
-    [StructLayout(LayoutKind.Sequential)]
-    private readonly struct MallInfo2
-    {
-        public readonly nuint Arena;
-        public readonly nuint FreeBlocks;
-        public readonly nuint FreeFastBlocks;
-        public readonly nuint MappedBlocks;
-        public readonly nuint Mapped;
-        public readonly nuint MaxInUse;
-        public readonly nuint FreeFast;
-        public readonly nuint InUse;
-        public readonly nuint Free;
-        public readonly nuint Releasable;
     }
 }

@@ -27,6 +27,7 @@ public sealed class HostedRun : IAsyncDisposable
     private readonly Task _ticks;
     private RunState _state;
     private long _lastMessage;
+    private int _stops;
 
     /// <summary>Takes a run up in a state that a journal has kept, or that is new.</summary>
     internal HostedRun(RunState state, IRunObserver observer, IRunJournal journal, IRunLedger ledger, IWorkerControl? workers, RunFilesOffer? files, Func<CheckpointMark?>? findCheckpoint, TimeProvider time, ILogger logger)
@@ -66,6 +67,10 @@ public sealed class HostedRun : IAsyncDisposable
     internal RunFilesOffer? Files { get; }
 
     internal RendezvousStore Store { get; } = new();
+
+    /// <summary>Asks for a stop: the first call at a checkpoint, a second one at once and without.</summary>
+    /// <param name="by">Who asks, as in "stopped by Ctrl-C".</param>
+    public void RequestStop(string by) => _ = RequestStopAsync(by, atOnce: Interlocked.Increment(ref _stops) > 1);
 
     /// <summary>Asks for a stop at a checkpoint, or at once and without one.</summary>
     public Task RequestStopAsync(string by, bool atOnce = false) => SendAsync(new RunMessage.StopRequested(by, atOnce));
@@ -140,8 +145,9 @@ public sealed class HostedRun : IAsyncDisposable
 
     private async Task<(RunReply Reply, Task<RunReply>? Later)> TakeTurnAsync(Entry entry)
     {
-        // The next generation may have to start from a checkpoint whose writer did not live to tell of it.
-        if ((State.Phase == RunPhase.Forming || entry.Message is RunMessage.WorkerExited) && _findCheckpoint?.Invoke() is { } found && found.Step > (State.LastCheckpoint?.Step ?? 0))
+        // The next generation may have to start from a checkpoint whose writer did not live to tell of it. A heartbeat forms none.
+        var mayForm = entry.Message is RunMessage.WorkerExited || (State.Phase == RunPhase.Forming && entry.Message is not RunMessage.Beat);
+        if (mayForm && _findCheckpoint?.Invoke() is { } found && found.Step > (State.LastCheckpoint?.Step ?? 0))
         {
             await ApplyAsync(new RunMessage.CheckpointFound(found)).ConfigureAwait(false);
         }

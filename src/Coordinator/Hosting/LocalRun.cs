@@ -65,7 +65,6 @@ public sealed class LocalRun(LocalRunOptions options)
     private readonly Lock _lock = new();
     private readonly List<string> _stopsBeforeStart = [];
     private HostedRun? _run;
-    private int _stops;
 
     /// <summary>
     /// Runs to the end; when this returns, no worker process is left. Cancelling is for emergencies: workers are killed and
@@ -107,7 +106,7 @@ public sealed class LocalRun(LocalRunOptions options)
             }
             else
             {
-                _ = _run.RequestStopAsync(by, atOnce: _stops++ > 0);
+                _run.RequestStop(by);
             }
         }
     }

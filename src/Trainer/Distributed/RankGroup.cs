@@ -128,18 +128,7 @@ public sealed class RankGroup : IDisposable
         new(leaves, offsets, flat, _group, buckets);
 
     /// <summary>Waits for all that a reducer of this group has begun.</summary>
-    public void Finish(distributed.GradientReducer reducer)
-    {
-        _waiting.Start();
-        try
-        {
-            reducer.Finish(_abort);
-        }
-        finally
-        {
-            _waiting.Stop();
-        }
-    }
+    public void Finish(distributed.GradientReducer reducer) => Wait(reducer.Finish);
 
     /// <summary>Puts the ranks' <see cref="FlatSlice"/>s together in <paramref name="whole"/>, which holds anything if that fails.</summary>
     public void AllGatherInto(torch.Tensor whole, torch.Tensor slice)
@@ -186,12 +175,14 @@ public sealed class RankGroup : IDisposable
 
     public void Dispose() => _group?.Dispose();
 
-    private void Wait(distributed.Work work)
+    private void Wait(distributed.Work work) => Wait(work.wait);
+
+    private void Wait(Action<CancellationToken> wait)
     {
         _waiting.Start();
         try
         {
-            work.wait(_abort);
+            wait(_abort);
         }
         finally
         {

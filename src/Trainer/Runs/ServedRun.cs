@@ -27,8 +27,7 @@ public sealed class ServedRun(RunFiles files, RunRecords records, Func<Checkpoin
         var run = host.OpenRun(state, records.Observer, journal, records.Ledger, workers: null, offer, findCheckpoint);
         records.Log.Information("Workers join with: cliptrain worker --coordinator {Address:l} --token-file {File:l}", Reachable(host.Address, hosting.Address), tokenFile ?? "FILE");
 
-        var stops = 0;
-        signals.Attach(by => _ = run.RequestStopAsync(by, atOnce: Interlocked.Increment(ref stops) > 1));
+        signals.Attach(run.RequestStop);
         var outcome = await run.Outcome;
         await FarewellAsync(run);
         return outcome;

@@ -24,13 +24,7 @@ public sealed class ClassSource : ImportSource
 
     internal override IReadOnlyList<string> ExtraNames() => ["label"];
 
-    internal override IEnumerable<PendingRow> Read(int input)
-    {
-        var root = Inputs[input].Path;
-        long position = 0;
-        foreach (var image in FolderWalk.Images(root))
-            yield return new PendingRow(Path.Combine(root, image), ++position, Bytes: 0, () => ToRow(root, image));
-    }
+    internal override IEnumerable<PendingRow> Read(int input) => FolderWalk.Rows(Inputs[input].Path, ToRow);
 
     private ImportRow ToRow(string root, string image)
     {

@@ -23,13 +23,7 @@ public sealed class FolderSource : ImportSource
 
     internal override IReadOnlyList<string> ExtraNames() => NamesOfFirstRows();
 
-    internal override IEnumerable<PendingRow> Read(int input)
-    {
-        var root = Inputs[input].Path;
-        long position = 0;
-        foreach (var image in FolderWalk.Images(root))
-            yield return new PendingRow(Path.Combine(root, image), ++position, Bytes: 0, () => ToRow(root, image));
-    }
+    internal override IEnumerable<PendingRow> Read(int input) => FolderWalk.Rows(Inputs[input].Path, ToRow);
 
     private ImportRow ToRow(string root, string image)
     {

@@ -9,6 +9,16 @@ internal static class FolderWalk
     /// <exception cref="CorpusException">A folder cannot be listed.</exception>
     public static IEnumerable<string> Images(string root) => In(root, "", []);
 
+    /// <summary>The rows that a function makes of the images, each with its number from 1.</summary>
+    /// <param name="root">The folder.</param>
+    /// <param name="toRow">Makes a row of the root and an image's path below it.</param>
+    public static IEnumerable<PendingRow> Rows(string root, Func<string, string, ImportRow> toRow)
+    {
+        long position = 0;
+        foreach (var image in Images(root))
+            yield return new PendingRow(Path.Combine(root, image), ++position, Bytes: 0, () => toRow(root, image));
+    }
+
     private static IEnumerable<string> In(string root, string folder, HashSet<string> around)
     {
         var path = Path.TrimEndingDirectorySeparator(Path.Combine(root, folder));
