@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text.Json;
 using ClipTrain.Torch;
+using ClipTrain.Trainer.Interop;
 
 namespace ClipTrain.Trainer.Checkpoints;
 
@@ -8,7 +9,7 @@ namespace ClipTrain.Trainer.Checkpoints;
 public sealed record SafetensorsEntry(string Type, IReadOnlyList<long> Shape, long Start, long End);
 
 /// <summary>A safetensors file, read with the format's rules checked: no duplicate names, gaps, overlaps or sizes that disagree.</summary>
-public sealed class SafetensorsFile : IDisposable
+public sealed class SafetensorsFile : IWeights
 {
     /// <summary>The format's own limit on the header.</summary>
     private const long MaxHeaderBytes = 100_000_000;
@@ -31,6 +32,7 @@ public sealed class SafetensorsFile : IDisposable
         try
         {
             Entries = ReadHeader();
+            Shapes = Entries.ToDictionary(pair => pair.Key, pair => pair.Value.Shape, StringComparer.Ordinal);
         }
         catch
         {
@@ -42,6 +44,8 @@ public sealed class SafetensorsFile : IDisposable
     public string Path { get; }
 
     public IReadOnlyDictionary<string, SafetensorsEntry> Entries { get; }
+
+    public IReadOnlyDictionary<string, IReadOnlyList<long>> Shapes { get; }
 
     /// <summary>Reads a fp32 tensor's data into memory of its size.</summary>
     public void Read(string name, Span<float> destination)
