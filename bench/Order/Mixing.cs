@@ -4,7 +4,7 @@ namespace ClipTrain.Bench.Order;
 
 /// <summary>
 /// How well a window mixes: how often two samples that are neighbours in a row group share a global batch. In a full shuffle of
-/// N samples that is (B - 1) / (N - 1). A window of W groups of R rows cannot do better than (B - 1) / (W·R - 1).
+/// N samples that is (B - 1) / (N - 1). A batch that is mixed from W groups of R rows cannot do better than (B/W - 1) / (R - 1).
 /// </summary>
 internal static class Mixing
 {
@@ -27,14 +27,12 @@ internal static class Mixing
 
     private static double Share(int rows, int globalBatch, int window)
     {
-        var order = new SampleOrder([.. Enumerable.Repeat(rows, Groups)], seed: 1, window);
+        var order = new SampleOrder([.. Enumerable.Repeat(rows, Groups)], seed: 1, window, globalBatch);
         var batchOf = new int[order.SampleCount];
-        var samples = new SampleRef[globalBatch];
         // Whole batches of the first epoch; what is behind the last stays in one that is not there.
         for (var batch = 0; batch < order.SampleCount / globalBatch; batch++)
         {
-            order.GlobalBatch(batch, samples);
-            foreach (var sample in samples)
+            foreach (var sample in order.GlobalBatch(batch))
                 batchOf[sample.Index] = batch + 1;
         }
 

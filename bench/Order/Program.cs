@@ -1,7 +1,7 @@
 using System.Globalization;
 using ClipTrain.Bench.Order;
 
-// dotnet run -c Release --project bench/Order -- start | mixing
+// dotnet run -c Release --project bench/Order -- start | mixing | reading
 // start MANIFEST: one side of `start`, in a process of its own so that its peak memory is its own.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 switch (args)
@@ -15,8 +15,11 @@ switch (args)
     case ["mixing"]:
         Mixing.Print();
         break;
+    case ["reading"]:
+        Reading.Print();
+        break;
     default:
-        Console.Error.WriteLine("give start (a random step of 100 million rows) or mixing (how well windows shuffle)");
+        Console.Error.WriteLine("give start (a random step of 100 million rows), mixing (how well windows shuffle) or reading (what each worker reads)");
         return 2;
 }
 

@@ -22,8 +22,8 @@ internal static class LongRun
         var steps = samples / GlobalBatch;
         var started = Stopwatch.GetTimestamp();
         using var loader = new TrainingLoader(
-            manifest, new SampleOrder(manifest.GroupRows, seed: 1, ShuffleWindow.Of(manifest)), new BpeTokenizer(MergeList.Named("openai"), contextLength: 77),
-            () => new ClipImageTransform(new ImageTransformOptions(side < 224 ? 32 : 224)), new TrainingLoaderOptions { GlobalBatch = GlobalBatch, Prefetch = Prefetch, Seed = 1, LastStep = steps });
+            manifest, new SampleOrder(manifest.GroupRows, seed: 1, ShuffleWindow.Of(manifest), GlobalBatch), new BpeTokenizer(MergeList.Named("openai"), contextLength: 77),
+            () => new ClipImageTransform(new ImageTransformOptions(side < 224 ? 32 : 224)), new TrainingLoaderOptions { Prefetch = Prefetch, Seed = 1, LastStep = steps });
         var resident = new List<double>();
         for (var step = 1L; step <= steps; step++)
         {

@@ -51,8 +51,8 @@ internal static class Rates
     private static (double Wall, double Cpu) Pipeline(CorpusManifest manifest, ITokenizer tokenizer, int threads)
     {
         using var loader = new TrainingLoader(
-            manifest, new SampleOrder(manifest.GroupRows, seed: 1, windowGroups: 4), tokenizer, Transform,
-            new TrainingLoaderOptions { GlobalBatch = GlobalBatch, Seed = 1, Threads = threads });
+            manifest, new SampleOrder(manifest.GroupRows, seed: 1, windowGroups: 4, GlobalBatch), tokenizer, Transform,
+            new TrainingLoaderOptions { Seed = 1, Threads = threads });
         Take(WarmUpSteps);
         return Spent(() => Take(Rows / GlobalBatch));
 

@@ -19,7 +19,7 @@ internal sealed class DecodePipeline : IDisposable
     private readonly List<Thread> _threads = [];
     private readonly Queue<DecodedBatch> _batches = new();
     private readonly BatchBufferPool _pool;
-    private readonly WindowReader _reader;
+    private readonly StretchReader _reader;
     private readonly LoaderMeter _meter;
     private readonly ThreadMeter _consumer;
     private DecodedBatch? _filling;
@@ -41,7 +41,7 @@ internal sealed class DecodePipeline : IDisposable
             for (var i = 0; i < threads; i++)
                 _transforms.Add(createTransform());
             _pool = new BatchBufferPool(stream.MaxCount, _transforms[0].OutputBytes, context);
-            _reader = new WindowReader(manifest, labelColumn, stream, _gate, _meter.AddThread());
+            _reader = new StretchReader(manifest, labelColumn, stream, _gate, _meter.AddThread());
         }
         catch
         {

@@ -3,8 +3,8 @@ using ClipTrain.DataPipeline.Ordering;
 namespace ClipTrain.DataPipeline.Loading;
 
 /// <summary>
-/// Which samples one worker reads: consecutive batches, each a range of positions in a stream that a schedule deals out to
-/// corpora, each read in windows.
+/// Which samples one worker reads: consecutive batches, each a range of positions in a stream that is dealt out to
+/// partitions, each read in stretches.
 /// </summary>
 internal interface ISampleStream
 {
@@ -17,21 +17,18 @@ internal interface ISampleStream
     /// <summary>The most samples of a batch.</summary>
     int MaxCount { get; }
 
-    /// <summary>The position that the first batch begins at.</summary>
-    long Start { get; }
-
-    /// <summary>The position that the last batch ends at.</summary>
-    long End { get; }
-
-    /// <summary>The corpora's shares of the positions.</summary>
-    MixtureSchedule Schedule { get; }
+    /// <summary>The partitions that this worker's batches have samples of.</summary>
+    IReadOnlyList<int> Partitions { get; }
 
     /// <summary>The positions of a batch; they rise from batch to batch.</summary>
     (long Start, int Count) Slice(long batch);
 
-    /// <summary>Whether a position between start and end is in one of this worker's batches.</summary>
-    bool Holds(long position);
+    /// <summary>The partition that a position is dealt to, and its place in that partition's stream.</summary>
+    (int Partition, long Place) At(long position);
 
-    /// <summary>The window that holds a position of a corpus's own stream.</summary>
-    StreamWindow Window(int corpus, long position);
+    /// <summary>The stretches of a partition from the first batch to the last, each with its first position in the stream.</summary>
+    IEnumerable<(long Position, Stretch Stretch)> Stretches(int partition);
+
+    /// <summary>The ranges of places of a stretch that are in this worker's batches.</summary>
+    IEnumerable<(long From, long To)> Held(Stretch stretch);
 }

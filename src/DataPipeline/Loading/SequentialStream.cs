@@ -3,10 +3,11 @@ using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Loading;
 
-/// <summary>One worker's contiguous part of a corpus, in the corpus's order; a window is one group of rows.</summary>
+/// <summary>One worker's contiguous part of a corpus, in the corpus's order: a single partition, whose stretches are the groups of rows.</summary>
 internal sealed class SequentialStream : ISampleStream
 {
     private readonly CorpusManifest _manifest;
+    private readonly long _start, _end;
 
     public SequentialStream(CorpusManifest manifest, SequentialLoaderOptions options)
     {
@@ -14,38 +15,41 @@ internal sealed class SequentialStream : ISampleStream
         ArgumentOutOfRangeException.ThrowIfNegative(options.Rank, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(options.Rank, options.WorldSize, nameof(options));
         _manifest = manifest;
-        Start = manifest.SampleCount * options.Rank / options.WorldSize;
-        End = manifest.SampleCount * (options.Rank + 1) / options.WorldSize;
+        _start = manifest.SampleCount * options.Rank / options.WorldSize;
+        _end = manifest.SampleCount * (options.Rank + 1) / options.WorldSize;
         MaxCount = options.Batch;
     }
 
     public long FirstBatch => 0;
 
-    public long LastBatch => (End - Start + MaxCount - 1) / MaxCount;
+    public long LastBatch => (_end - _start + MaxCount - 1) / MaxCount;
 
     public int MaxCount { get; }
 
-    public long Start { get; }
-
-    public long End { get; }
-
-    public MixtureSchedule Schedule => MixtureSchedule.Single;
+    public IReadOnlyList<int> Partitions { get; } = [0];
 
     public (long Start, int Count) Slice(long batch)
     {
-        var start = Start + (batch * MaxCount);
-        return (start, (int)Math.Min(MaxCount, End - start));
+        var start = _start + (batch * MaxCount);
+        return (start, (int)Math.Min(MaxCount, _end - start));
     }
 
-    public bool Holds(long position) => position >= Start && position < End;
+    public (int Partition, long Place) At(long position) => (0, position);
 
-    public StreamWindow Window(int corpus, long position)
+    public IEnumerable<(long Position, Stretch Stretch)> Stretches(int partition)
     {
-        var number = _manifest.GroupOf(position);
-        var group = _manifest.Groups[number];
-        var samples = new long[group.Samples];
-        for (var row = 0; row < samples.Length; row++)
-            samples[row] = group.FirstIndex + row;
-        return new StreamWindow(Epoch: 0, group.FirstIndex, [number], samples);
+        for (var position = _start; position < _end;)
+        {
+            var number = _manifest.GroupOf(position);
+            var group = _manifest.Groups[number];
+            var samples = new long[group.Samples];
+            for (var row = 0; row < samples.Length; row++)
+                samples[row] = group.FirstIndex + row;
+            var stretch = new Stretch(partition, Epoch: 0, group.FirstIndex, number, samples);
+            yield return (position, stretch);
+            position = stretch.End;
+        }
     }
+
+    public IEnumerable<(long From, long To)> Held(Stretch stretch) => [(Math.Max(_start, stretch.Start), Math.Min(_end, stretch.End))];
 }

@@ -7,8 +7,8 @@ namespace ClipTrain.DataPipeline.Loading;
 /// <summary>
 /// One worker's batches, decoded ahead of training. What a step holds is a function of the corpus, the order and the seed
 /// alone: neither threads, nor the number of workers, nor where the run was resumed change it.
-/// <para>Memory: the encoded samples that this worker needs of two shuffle windows (the one in use and the next: about
-/// 2 × window × bytes of a row group ÷ workers, for a mixture as for one corpus, whose window its corpora share), and
+/// <para>Memory: the encoded samples that this worker needs of two row groups for each of its partitions (the one in use and
+/// the next: about 2 × window × bytes of a row group ÷ workers, for a mixture as for one corpus, whose window its corpora share), and
 /// <see cref="TrainingLoaderOptions.Prefetch"/> + 1 decoded batches of 3 × size² values (1, 2 or 4 bytes each) and
 /// 8 × context bytes a sample.</para>
 /// </summary>

@@ -3,9 +3,6 @@ namespace ClipTrain.DataPipeline.Loading;
 /// <summary>What one worker reads and how.</summary>
 public sealed record TrainingLoaderOptions
 {
-    /// <summary>Samples of a step over all workers.</summary>
-    public required int GlobalBatch { get; init; }
-
     /// <summary>This worker, from 0.</summary>
     public int Rank { get; init; }
 

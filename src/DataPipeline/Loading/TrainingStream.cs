@@ -6,17 +6,16 @@ namespace ClipTrain.DataPipeline.Loading;
 internal sealed class TrainingStream : ISampleStream
 {
     private readonly SampleOrder _order;
+    private readonly PartitionSchedule _schedule;
     private readonly int _globalBatch, _start;
 
     public TrainingStream(SampleOrder order, TrainingLoaderOptions options)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.GlobalBatch, nameof(options));
         ArgumentOutOfRangeException.ThrowIfNegative(options.FirstStep, nameof(options));
-        (_order, _globalBatch) = (order, options.GlobalBatch);
-        (_start, MaxCount) = SampleOrder.LocalSlice(options.GlobalBatch, options.Rank, options.WorldSize);
-        (FirstBatch, LastBatch) = (options.FirstStep, options.LastStep);
-        Start = checked(FirstBatch * _globalBatch);
-        End = LastBatch > long.MaxValue / _globalBatch ? long.MaxValue : LastBatch * _globalBatch;
+        (_order, _schedule, _globalBatch) = (order, order.Schedule, order.Schedule.GlobalBatch);
+        (_start, MaxCount) = SampleOrder.LocalSlice(_globalBatch, options.Rank, options.WorldSize);
+        (FirstBatch, LastBatch) = (options.FirstStep, Math.Min(options.LastStep, long.MaxValue / 8 / _globalBatch));
+        Partitions = [.. _schedule.Within(_start, MaxCount)];
     }
 
     public long FirstBatch { get; }
@@ -25,15 +24,33 @@ internal sealed class TrainingStream : ISampleStream
 
     public int MaxCount { get; }
 
-    public long Start { get; }
-
-    public long End { get; }
-
-    public MixtureSchedule Schedule => _order.Schedule;
+    public IReadOnlyList<int> Partitions { get; }
 
     public (long Start, int Count) Slice(long batch) => (checked(batch * _globalBatch) + _start, MaxCount);
 
-    public bool Holds(long position) => position % _globalBatch is var place && place >= _start && place < _start + MaxCount;
+    public (int Partition, long Place) At(long position) => _schedule.At(position);
 
-    public StreamWindow Window(int corpus, long position) => _order.Window(corpus, position);
+    public IEnumerable<(long Position, Stretch Stretch)> Stretches(int partition)
+    {
+        var end = LastBatch * _globalBatch;
+        var place = _schedule.CountOf(partition, FirstBatch * _globalBatch);
+        while (_schedule.PositionOf(partition, place) is var position && position < end)
+        {
+            var stretch = _order.At(partition, place);
+            yield return (position, stretch);
+            place = stretch.End;
+        }
+    }
+
+    public IEnumerable<(long From, long To)> Held(Stretch stretch)
+    {
+        for (var batch = Math.Max(FirstBatch, _schedule.PositionOf(stretch.Partition, stretch.Start) / _globalBatch); batch < LastBatch; batch++)
+        {
+            var (start, count) = Slice(batch);
+            var from = Math.Max(stretch.Start, _schedule.CountOf(stretch.Partition, start));
+            if (from >= stretch.End)
+                break;
+            yield return (from, Math.Min(stretch.End, _schedule.CountOf(stretch.Partition, start + count)));
+        }
+    }
 }

@@ -1,35 +1,38 @@
 namespace ClipTrain.DataPipeline.Ordering;
 
 /// <summary>
-/// The endless stream of one corpus's samples: a pure function of its row groups, the seed and the window. Each epoch holds
-/// every sample exactly once: row groups are shuffled, cut into windows, and the samples of a window are shuffled together.
-/// Any position is reached at once. Thread-safe.
+/// The endless streams of one corpus's partitions: a pure function of its row groups, the seed and the schedule. In each
+/// epoch, which holds every sample exactly once, the row groups are shuffled and laid out one behind the other, and each
+/// partition takes a contiguous part of them, of as many samples as the schedule has positions for it in the epoch. It takes
+/// its row groups one after the other, the samples of each shuffled. Any place is reached at once. Thread-safe.
 /// </summary>
 internal sealed class CorpusOrder
 {
     // Purposes of randomness within an epoch. Augmentation uses the sample's index, which never has the top bit.
-    private const ulong GroupPurpose = ulong.MaxValue, WindowPurpose = 1UL << 63;
+    private const ulong EpochPurpose = ulong.MaxValue, GroupPurpose = 1UL << 63;
 
     private readonly IReadOnlyList<int> _rowGroupRows;
     private readonly long[] _groupStarts;
     private readonly ulong _seed;
-    private readonly int _windowGroups;
+    private readonly PartitionSchedule _schedule;
+    private readonly int _corpus, _firstPartition;
 
-    // The last ones computed: steps are mostly read in sequence.
-    private volatile EpochOrder? _epoch;
-    private volatile StreamWindow? _window;
+    // The last ones computed: steps are mostly read in sequence, and partitions pass from an epoch to the next nearly together.
+    private readonly EpochOrder?[] _epochs = new EpochOrder?[2];
+    private readonly Stretch?[] _stretches;
 
     /// <param name="rowGroupRows">Rows of each row group of the corpus, in order.</param>
     /// <param name="seed">The run's seed.</param>
-    /// <param name="windowGroups">Row groups that are shuffled together.</param>
-    public CorpusOrder(IReadOnlyList<int> rowGroupRows, ulong seed, int windowGroups)
+    /// <param name="schedule">What positions of the stream the corpus's partitions have.</param>
+    /// <param name="corpus">Number of the corpus in the schedule.</param>
+    public CorpusOrder(IReadOnlyList<int> rowGroupRows, ulong seed, PartitionSchedule schedule, int corpus)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(windowGroups);
-        (_rowGroupRows, _seed, _windowGroups) = (rowGroupRows, seed, windowGroups);
-        _groupStarts = Starts(rowGroupRows);
+        (_rowGroupRows, _seed, _schedule, _corpus) = (rowGroupRows, seed, schedule, corpus);
+        _groupStarts = Starts(rowGroupRows.Count, group => rowGroupRows[group]);
         SampleCount = _groupStarts[^1];
-        if (SampleCount == 0)
-            throw new ArgumentException("there are no samples to order", nameof(rowGroupRows));
+        var partitions = schedule.PartitionsOf(corpus);
+        _firstPartition = partitions.Start.Value;
+        _stretches = new Stretch?[partitions.End.Value - _firstPartition];
     }
 
     /// <summary>Samples of an epoch.</summary>
@@ -43,36 +46,41 @@ internal sealed class CorpusOrder
         return LastNotAbove(_groupStarts, index);
     }
 
-    /// <summary>The window that a position of the stream lies in.</summary>
-    public StreamWindow Window(long position)
+    /// <summary>The stretch that holds a place of a partition's stream.</summary>
+    public Stretch At(int partition, long place)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(position);
-        var window = _window;
-        if (window is null || position < window.Start || position >= window.End)
-            _window = window = ComputeWindow(position);
-        return window;
+        ref var cached = ref _stretches[partition - _firstPartition];
+        var stretch = Volatile.Read(ref cached);
+        if (stretch is null || !stretch.Holds(partition, place))
+            Volatile.Write(ref cached, stretch = Compute(partition, place));
+        return stretch;
     }
 
-    private StreamWindow ComputeWindow(long position)
+    private Stretch Compute(int partition, long place)
     {
-        var (epochNumber, inEpoch) = Math.DivRem(position, SampleCount);
-        var epoch = _epoch;
-        if (epoch is null || epoch.Number != epochNumber)
-            _epoch = epoch = ComputeEpoch(epochNumber);
+        var epoch = Epoch(_schedule.CountOfCorpus(_corpus, _schedule.PositionOf(partition, place)) / SampleCount);
+        var part = epoch.Parts[partition - _firstPartition];
+        var laidOut = part.Start + (place - part.FirstPlace);
+        var turn = LastNotAbove(epoch.GroupStarts, laidOut);
+        var group = epoch.Groups[turn];
+        var from = Math.Max(part.Start, epoch.GroupStarts[turn]);
+        var to = Math.Min(part.End, epoch.GroupStarts[turn + 1]);
+        var samples = new long[_rowGroupRows[group]];
+        for (var row = 0; row < samples.Length; row++)
+            samples[row] = _groupStarts[group] + row;
+        // All of a row group is shuffled before partitions share it, so that no sample prefers one of them.
+        Shuffle(samples, GroupPurpose | (uint)group, epoch.Number);
+        var held = samples[(int)(from - epoch.GroupStarts[turn])..(int)(to - epoch.GroupStarts[turn])];
+        return new Stretch(partition, epoch.Number, part.FirstPlace + (from - part.Start), group, held);
+    }
 
-        var number = LastNotAbove(epoch.WindowStarts, inEpoch);
-        var first = number * _windowGroups;
-        var groups = epoch.Groups.AsSpan(first, Math.Min(_windowGroups, epoch.Groups.Length - first)).ToArray();
-        var samples = new long[epoch.WindowStarts[number + 1] - epoch.WindowStarts[number]];
-        var next = 0;
-        foreach (var group in groups)
-        {
-            for (var row = 0; row < _rowGroupRows[group]; row++)
-                samples[next++] = _groupStarts[group] + row;
-        }
-
-        Shuffle(samples, WindowPurpose | (uint)number, epochNumber);
-        return new StreamWindow(epochNumber, (epochNumber * SampleCount) + epoch.WindowStarts[number], groups, samples);
+    private EpochOrder Epoch(long number)
+    {
+        ref var cached = ref _epochs[number % 2];
+        var epoch = Volatile.Read(ref cached);
+        if (epoch is null || epoch.Number != number)
+            Volatile.Write(ref cached, epoch = ComputeEpoch(number));
+        return epoch;
     }
 
     private EpochOrder ComputeEpoch(long number)
@@ -80,9 +88,19 @@ internal sealed class CorpusOrder
         var groups = new int[_rowGroupRows.Count];
         for (var i = 0; i < groups.Length; i++)
             groups[i] = i;
-        Shuffle(groups, GroupPurpose, number);
-        var windowRows = groups.Chunk(_windowGroups).Select(window => window.Sum(g => (long)_rowGroupRows[g]));
-        return new EpochOrder(number, groups, Starts([.. windowRows]));
+        Shuffle(groups, EpochPurpose, number);
+        var (begin, end) = (_schedule.PositionOfCorpus(_corpus, number * SampleCount), _schedule.PositionOfCorpus(_corpus, (number + 1) * SampleCount));
+        var parts = new EpochPart[_stretches.Length];
+        long start = 0;
+        for (var i = 0; i < parts.Length; i++)
+        {
+            var first = _schedule.CountOf(_firstPartition + i, begin);
+            var count = _schedule.CountOf(_firstPartition + i, end) - first;
+            parts[i] = new EpochPart(first, start, start + count);
+            start += count;
+        }
+
+        return new EpochOrder(number, groups, Starts(groups.Length, turn => _rowGroupRows[groups[turn]]), parts);
     }
 
     /// <summary>Fisher and Yates's shuffle (Durstenfeld's form).</summary>
@@ -96,13 +114,11 @@ internal sealed class CorpusOrder
         }
     }
 
-    private static long[] Starts(IReadOnlyList<int> counts) => Starts([.. counts.Select(c => (long)c)]);
-
-    private static long[] Starts(long[] counts)
+    private static long[] Starts(int count, Func<int, int> rows)
     {
-        var starts = new long[counts.Length + 1];
-        for (var i = 0; i < counts.Length; i++)
-            starts[i + 1] = starts[i] + counts[i];
+        var starts = new long[count + 1];
+        for (var i = 0; i < count; i++)
+            starts[i + 1] = starts[i] + rows(i);
         return starts;
     }
 
@@ -122,5 +138,15 @@ internal sealed class CorpusOrder
         return low;
     }
 
-    private sealed record EpochOrder(long Number, int[] Groups, long[] WindowStarts);
+    /// <summary>What a partition has of an epoch.</summary>
+    /// <param name="FirstPlace">The first place in the partition's stream.</param>
+    /// <param name="Start">Where its part of the laid out row groups begins, in samples.</param>
+    /// <param name="End">Where that ends.</param>
+    private readonly record struct EpochPart(long FirstPlace, long Start, long End);
+
+    /// <param name="Number">From 0.</param>
+    /// <param name="Groups">The row groups as they are laid out.</param>
+    /// <param name="GroupStarts">Where each of these begins, in samples.</param>
+    /// <param name="Parts">What the partitions have of them.</param>
+    private sealed record EpochOrder(long Number, int[] Groups, long[] GroupStarts, EpochPart[] Parts);
 }

@@ -4,7 +4,7 @@ namespace ClipTrain.DataPipeline.Ordering;
 
 /// <summary>
 /// Deals the positions of a stream out to corpora in fixed shares, as evenly as can be: a pure function of the position, at
-/// once computed in either direction, so that a run resumes at any step without reading what is before it.
+/// once computed, so that a run resumes at any step without reading what is before it.
 /// <para>The first corpus takes ⌊n·w/W⌋ of the first n positions, w its weight and W the sum of all; what it leaves is dealt
 /// to the others in the same way. Of the first n positions a corpus so has n·w/W up to less than the number of corpora, and
 /// exactly n·w/W when n is a multiple of the weights' sum.</para>
@@ -37,9 +37,6 @@ public sealed class MixtureSchedule
         }
     }
 
-    /// <summary>The schedule of a single corpus, which has every position.</summary>
-    public static MixtureSchedule Single { get; } = new([1]);
-
     /// <summary>Number of corpora.</summary>
     public int Corpora => _weights.Length;
 
@@ -69,24 +66,8 @@ public sealed class MixtureSchedule
         return Scale(left, _weights[corpus], _rests[corpus]);
     }
 
-    /// <summary>The position of a corpus's n-th, from 0: the inverse of <see cref="At"/>. <see cref="long.MaxValue"/> if it lies beyond.</summary>
-    public long PositionOf(int corpus, long n)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(n);
-        // The least x with ⌊(x + 1)·w/W⌋ = n + 1.
-        var position = Scale(n, _rests[corpus], _weights[corpus], _rests[corpus] - 1);
-        // Of x positions ⌈x·(W - w)/W⌉ are left; the n-th of these, from 0, is ⌊n·W/(W - w)⌋.
-        for (var before = corpus - 1; before >= 0; before--)
-            position = Scale(position, _rests[before], _rests[before] - _weights[before]);
-        return position;
-    }
-
-    /// <summary>⌊(n·numerator + addend) / denominator⌋.</summary>
-    private static long Scale(long n, ulong numerator, ulong denominator, ulong addend = 0)
-    {
-        var result = ((((UInt128)(ulong)n) * numerator) + addend) / denominator;
-        return result > long.MaxValue ? long.MaxValue : (long)result;
-    }
+    /// <summary>⌊n · numerator / denominator⌋, where the numerator is not the larger.</summary>
+    private static long Scale(long n, ulong numerator, ulong denominator) => (long)((UInt128)(ulong)n * numerator / denominator);
 
     /// <summary>Scaling by a power of two keeps the ratios of whole numbers.</summary>
     private static ulong[] Whole(ReadOnlySpan<double> weights)

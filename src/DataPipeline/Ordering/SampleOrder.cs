@@ -2,10 +2,15 @@ namespace ClipTrain.DataPipeline.Ordering;
 
 /// <summary>
 /// The endless stream of samples that training reads: a pure function of the row groups of one or several corpora, their
-/// weights, the seed and the window. A schedule deals its positions out to the corpora; each corpus has an endless order of
-/// its own, in which every epoch holds each of its samples exactly once. Global batch s is positions [s·B, (s+1)·B); a batch
-/// may straddle epochs. Any position is reached at once. Samples are numbered through all corpora. Thread-safe.
+/// weights, the seed, the window and the batch size. A schedule deals its positions out to partitions of the corpora; in
+/// every epoch of a corpus its partitions together hold each of its samples exactly once. Global batch s is positions
+/// [s·B, (s+1)·B); a batch may straddle epochs. Any position is reached at once. Samples are numbered through all corpora. Thread-safe.
 /// </summary>
+/// <remarks>
+/// The partitions are what MosaicML Streaming calls canonical nodes: their number is a property of the order, not of the
+/// workers that happen to read it. A batch has its share of as many row groups as there are partitions, and a worker reads
+/// the row groups of its own part of the batches alone.
+/// </remarks>
 public sealed class SampleOrder
 {
     private readonly CorpusOrder[] _corpora;
@@ -15,9 +20,10 @@ public sealed class SampleOrder
     /// <summary>The order of one corpus.</summary>
     /// <param name="rowGroupRows">Rows of each row group of the corpus, in order.</param>
     /// <param name="seed">The run's seed.</param>
-    /// <param name="windowGroups">Row groups that are shuffled together.</param>
-    public SampleOrder(IReadOnlyList<int> rowGroupRows, ulong seed, int windowGroups)
-        : this([new CorpusShare(rowGroupRows, 1)], seed, windowGroups)
+    /// <param name="windowGroups">Row groups that a batch is mixed from.</param>
+    /// <param name="globalBatch">Samples of a global batch.</param>
+    public SampleOrder(IReadOnlyList<int> rowGroupRows, ulong seed, int windowGroups, int globalBatch)
+        : this([new CorpusShare(rowGroupRows, 1)], seed, windowGroups, globalBatch)
     {
     }
 
@@ -25,59 +31,72 @@ public sealed class SampleOrder
     /// <param name="corpora">The corpora, in the order in which their samples are numbered.</param>
     /// <param name="seed">The run's seed.</param>
     /// <param name="windowGroups">
-    /// Row groups that are shuffled together. Each corpus has its share of them, at least one: of a corpus with a tenth of the
+    /// Row groups that a batch is mixed from. Each corpus has its share of them, at least one: of a corpus with a tenth of the
     /// stream a batch holds a tenth, so that neighbours meet as rarely as with one corpus, and memory is that of one.
     /// </param>
-    public SampleOrder(IReadOnlyList<CorpusShare> corpora, ulong seed, int windowGroups)
+    /// <param name="globalBatch">Samples of a global batch.</param>
+    public SampleOrder(IReadOnlyList<CorpusShare> corpora, ulong seed, int windowGroups, int globalBatch)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(windowGroups);
-        Schedule = new MixtureSchedule([.. corpora.Select(c => c.Weight)]);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(globalBatch);
+        if (corpora.Any(corpus => corpus.RowGroupRows.All(rows => rows == 0)))
+            throw new ArgumentException("there are no samples to order", nameof(corpora));
+        var lanes = Math.Min(windowGroups, globalBatch);
+        var total = corpora.Sum(c => c.Weight);
+        Schedule = new PartitionSchedule([.. corpora.Select(c => c.Weight)], [.. corpora.Select(Partitions)], globalBatch, lanes);
         _corpora = new CorpusOrder[corpora.Count];
         _firstSamples = new long[corpora.Count];
         _firstGroups = new int[corpora.Count];
-        var total = corpora.Sum(c => c.Weight);
         var groups = 0;
         for (var corpus = 0; corpus < corpora.Count; corpus++)
         {
-            var (rows, weight) = corpora[corpus];
+            var rows = corpora[corpus].RowGroupRows;
             (_firstSamples[corpus], _firstGroups[corpus]) = (SampleCount, groups);
             // Corpora of one shape must not be shuffled alike.
-            _corpora[corpus] = new CorpusOrder(rows, seed ^ ((ulong)corpus << 32), Math.Max(1, (int)Math.Round(windowGroups * weight / total)));
+            _corpora[corpus] = new CorpusOrder(rows, seed ^ ((ulong)corpus << 32), Schedule, corpus);
             SampleCount += _corpora[corpus].SampleCount;
             groups += rows.Count;
         }
+
+        // More partitions than row groups would read each of these several times.
+        int Partitions(CorpusShare corpus) =>
+            Math.Clamp((int)Math.Round(windowGroups * corpus.Weight / total), 1, Math.Min(lanes, corpus.RowGroupRows.Count(rows => rows > 0)));
     }
 
-    /// <summary>Which corpus each position of the stream is dealt to.</summary>
-    public MixtureSchedule Schedule { get; }
+    /// <summary>Which partition of which corpus each position of the stream is dealt to.</summary>
+    public PartitionSchedule Schedule { get; }
 
     /// <summary>Samples of all corpora.</summary>
     public long SampleCount { get; }
 
-    /// <summary>The contiguous part of a global batch that one worker takes; the first ranks take one more where it does not divide.</summary>
+    /// <summary>The contiguous part of a global batch that one worker takes.</summary>
     public static (int Start, int Count) LocalSlice(int globalBatch, int rank, int worldSize)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(globalBatch);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(worldSize);
         ArgumentOutOfRangeException.ThrowIfNegative(rank);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rank, worldSize);
-        var (share, remainder) = Math.DivRem(globalBatch, worldSize);
-        return ((rank * share) + Math.Min(rank, remainder), share + (rank < remainder ? 1 : 0));
+        // Cut like lanes, so that a worker's part is whole lanes wherever that can be.
+        var start = Lanes.Cut(globalBatch, rank, worldSize);
+        return (start, Lanes.Cut(globalBatch, rank + 1, worldSize) - start);
     }
 
     /// <summary>The samples of a global batch, in order.</summary>
     /// <param name="step">The global step, from 0.</param>
-    /// <param name="batch">Receives the samples; its length is the global batch size.</param>
-    public void GlobalBatch(long step, Span<SampleRef> batch)
+    public SampleRef[] GlobalBatch(long step)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(step);
+        var batch = new SampleRef[Schedule.GlobalBatch];
         var start = checked(step * batch.Length);
         for (var i = 0; i < batch.Length; i++)
         {
-            var (corpus, position) = Schedule.At(start + i);
-            var window = _corpora[corpus].Window(position);
-            batch[i] = new SampleRef(window.Epoch, _firstSamples[corpus] + window.Samples[position - window.Start]);
+            var (partition, place) = Schedule.At(start + i);
+            var corpus = Schedule.CorpusOf(partition);
+            var stretch = _corpora[corpus].At(partition, place);
+            batch[i] = new SampleRef(stretch.Epoch, _firstSamples[corpus] + stretch.Samples[place - stretch.Start]);
         }
+
+        return batch;
     }
 
     /// <summary>The number of a corpus's first sample, and how many it has.</summary>
@@ -99,15 +118,15 @@ public sealed class SampleOrder
         return _firstGroups[corpus] + _corpora[corpus].RowGroupOf(index - _firstSamples[corpus]);
     }
 
-    /// <summary>The window that a position of a corpus's own stream lies in, with groups and samples numbered through all corpora.</summary>
-    internal StreamWindow Window(int corpus, long position)
+    /// <summary>The stretch that holds a place of a partition's stream, with group and samples numbered through all corpora.</summary>
+    internal Stretch At(int partition, long place)
     {
-        var window = _corpora[corpus].Window(position);
-        return corpus == 0 ? window : window with
+        var corpus = Schedule.CorpusOf(partition);
+        var stretch = _corpora[corpus].At(partition, place);
+        return corpus == 0 ? stretch : stretch with
         {
-            Corpus = corpus,
-            Groups = Array.ConvertAll(window.Groups, group => _firstGroups[corpus] + group),
-            Samples = Array.ConvertAll(window.Samples, sample => _firstSamples[corpus] + sample),
+            Group = _firstGroups[corpus] + stretch.Group,
+            Samples = Array.ConvertAll(stretch.Samples, sample => _firstSamples[corpus] + sample),
         };
     }
 }

@@ -2,7 +2,7 @@ using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Ordering;
 
-/// <summary>How many row groups are shuffled together where a run does not say.</summary>
+/// <summary>How many row groups a batch is mixed from where a run does not say.</summary>
 public static class ShuffleWindow
 {
     /// <summary>What a window holds. Of the two that a worker holds half a gibibyte is left for the rest of its data.</summary>

@@ -27,7 +27,7 @@ public static class AuditCommand
             throw new UsageException($"{files.Ledger} does not exist: the run has committed no step.");
         var options = RunConfig.Load(files.Config, []).Options;
         var manifest = CorpusManifest.Load(files.Manifest);
-        var audit = new SampleAudit(RunPlan.Order(manifest, options), options.Training.GlobalBatch);
+        var audit = new SampleAudit(RunPlan.Order(manifest, options));
         using var writer = list is null ? null : new StreamWriter(list);
         writer?.WriteLine("epoch\tsample\tplace\tstep\trank");
         var report = audit.Run(FileRunLedger.Read(files.Ledger), writer is null ? null : use => writer.WriteLine(

@@ -225,7 +225,7 @@ public sealed record DataOptions
     [Description("Batches prepared ahead of the step that uses them."), Minimum(1)]
     public int Prefetch { get; init; } = 2;
 
-    [Description("Row groups that are shuffled together; the corpora of a mixture share them. More mixes better and holds more encoded images in memory: two windows, divided by the workers. 0 takes as many as hold 256 MiB."), Minimum(0)]
+    [Description("Row groups that a batch is mixed from; the corpora of a mixture share them. They are dealt to as many partitions, and a worker reads its own alone, so give at least as many as there are workers. More mixes better and holds more encoded images in memory: twice so many row groups, divided by the workers. 0 takes as many as hold 256 MiB."), Minimum(0)]
     public int ShuffleWindow { get; init; }
 
     [Description("The run stops when more than this share of the samples read so far could not be used."), Minimum(0), Maximum(1)]

@@ -23,7 +23,7 @@ internal sealed class EpochUses(SampleOrder order)
         for (var corpus = 0; corpus < order.Schedule.Corpora; corpus++)
         {
             var (_, count) = order.SamplesOf(corpus);
-            var ofCorpus = order.Schedule.CountOf(corpus, positions);
+            var ofCorpus = order.Schedule.CountOfCorpus(corpus, positions);
             for (long number = 0; number * count < ofCorpus; number++)
             {
                 var reached = Math.Min(count, ofCorpus - (number * count));

@@ -47,7 +47,7 @@ public static class RunPlan
         var corpora = manifest.GroupRowsByPart().Select((rows, part) => data.Mixture.Count == 0
             ? new CorpusShare(rows, 1)
             : CorpusShare.Of(rows, data.Mixture[part].Weight, data.Sampling, data.Temperature ?? 1));
-        return new SampleOrder([.. corpora], options.Seed, data.ShuffleWindow > 0 ? data.ShuffleWindow : ShuffleWindow.Of(manifest));
+        return new SampleOrder([.. corpora], options.Seed, data.ShuffleWindow > 0 ? data.ShuffleWindow : ShuffleWindow.Of(manifest), options.Training.GlobalBatch);
     }
 
     /// <summary>The cores of this machine that each of the workers gets that `cliptrain train` starts on it.</summary>

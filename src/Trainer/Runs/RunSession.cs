@@ -101,6 +101,7 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
         using var @lock = RunLock.Acquire(files.Lock, TimeProvider.System);
         if (manifest.Selection is { } selection)
             log.Information("{Rows} rows in the corpus, {Samples} selected. {Steps:l}.", manifest.RowCount, manifest.SampleCount, string.Join("; ", selection.Steps));
+        WarnOfSharedPartitions(log);
         var started = TimeProvider.System.GetTimestamp();
         RunOutcome outcome;
         var found = resumeStep is { } step ? _checkpoints.Unrecorded(step) : [];
@@ -119,6 +120,13 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
 
         log.Information("Trained in {Seconds:F0} s; evaluating.", TimeProvider.System.GetElapsedTime(started).TotalSeconds);
         return RunReport.EvaluateAndWrite(files, options, log);
+    }
+
+    private void WarnOfSharedPartitions(Serilog.ILogger log)
+    {
+        var workers = Math.Max(options.Cluster.Workers, options.Cluster.MaxWorkers ?? 0);
+        if (RunPlan.Order(manifest, options).Schedule.LaneCount is var lanes && workers > lanes)
+            log.Warning("A batch is mixed from {RowGroups} row groups, so that {Workers} workers read each of them {Times:F1} times; data.shuffle_window: {Workers} would let each read its own alone.", lanes, workers, (double)workers / lanes, workers);
     }
 
     private async Task<RunOutcome> TrainLocallyAsync(RunRecords records, StopSignals signals)

@@ -28,7 +28,7 @@ public readonly record struct SampleUse(SampleRef Sample, long Step, int Rank);
 /// Compares a run's ledger with the order of its samples: which rank says to have read what in each committed step, against
 /// what the order gives it. Ranks tell a digest of what they read, so a match proves the samples and not only their number.
 /// </summary>
-public sealed class SampleAudit(SampleOrder order, int globalBatch)
+public sealed class SampleAudit(SampleOrder order)
 {
     private const int MostFaults = 100;
 
@@ -51,14 +51,13 @@ public sealed class SampleAudit(SampleOrder order, int globalBatch)
         }
 
         var uses = new EpochUses(order);
-        var batch = new SampleRef[globalBatch];
         long next = 1, bad = 0;
         foreach (var (step, record) in _steps)
         {
             if (step != next)
                 Fault(step == next + 1 ? $"step {next} is not recorded" : $"steps {next} to {step - 1} are not recorded");
             next = step + 1;
-            order.GlobalBatch(step - 1, batch);
+            var batch = order.GlobalBatch(step - 1);
             bad += record.Shares.Sum(share => share.BadSamples);
             Check(step, record, batch, (sample, rank) =>
             {
@@ -67,7 +66,7 @@ public sealed class SampleAudit(SampleOrder order, int globalBatch)
             });
         }
 
-        return new AuditReport(_steps.Count, _undone, bad, _generations, [.. uses.Reached((next - 1) * globalBatch)], _faults);
+        return new AuditReport(_steps.Count, _undone, bad, _generations, [.. uses.Reached((next - 1) * order.Schedule.GlobalBatch)], _faults);
     }
 
     /// <summary>A generation that starts from an earlier step undoes the steps behind it.</summary>
@@ -86,7 +85,7 @@ public sealed class SampleAudit(SampleOrder order, int globalBatch)
         var world = record.Shares.Count;
         for (var rank = 0; rank < world; rank++)
         {
-            var (start, count) = SampleOrder.LocalSlice(globalBatch, rank, world);
+            var (start, count) = SampleOrder.LocalSlice(batch.Length, rank, world);
             var slice = batch.AsSpan(start, count);
             var share = record.Shares[rank];
             if (share.Samples != count)

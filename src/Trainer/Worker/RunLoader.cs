@@ -25,7 +25,6 @@ public sealed record RunLoader(int Rank, int WorldSize, int Cores, long FirstSte
         () => new ClipImageTransform(ImageInput.Training(options)),
         new TrainingLoaderOptions
         {
-            GlobalBatch = options.Training.GlobalBatch,
             Rank = Rank,
             WorldSize = WorldSize,
             Seed = options.Seed,

@@ -25,16 +25,15 @@ public sealed class BadSampleTests : IDisposable
             9 => (TestCorpus.Image(i), " \t\n"),
             _ => (TestCorpus.Image(i), TestCorpus.Caption(i)),
         });
-        var order = new SampleOrder(manifest.GroupRows, 1, 2);
+        var order = new SampleOrder(manifest.GroupRows, 1, 2, 16);
         var bad = new List<BadSample>();
         using var loader = new TrainingLoader(
-            manifest, order, new FakeTokenizer(), () => new FakeTransform(), new() { GlobalBatch = 16, Seed = 1, Threads = threads, MaxBadShare = 1, LastStep = 10 }, bad.Add);
+            manifest, order, new FakeTokenizer(), () => new FakeTransform(), new() { Seed = 1, Threads = threads, MaxBadShare = 1, LastStep = 10 }, bad.Add);
         var expectedBad = new List<BadSample>();
 
         for (var step = 0; step < 10; step++)
         {
-            var planned = new SampleRef[16];
-            order.GlobalBatch(step, planned);
+            var planned = order.GlobalBatch(step);
             var batch = LoadedBatch.Take(loader);
 
             Assert.Equal(planned.Where(s => s.Index % 2 == 0), batch.Samples);
@@ -111,8 +110,8 @@ public sealed class BadSampleTests : IDisposable
     };
 
     private static TrainingLoader Loader(CorpusManifest manifest, int globalBatch, double maxBadShare, Action<BadSample>? onBad = null) => new(
-        manifest, new SampleOrder(manifest.GroupRows, 1, 2), new FakeTokenizer(), () => new FakeTransform(),
-        new() { GlobalBatch = globalBatch, Seed = 1, Threads = 2, MaxBadShare = maxBadShare }, onBad);
+        manifest, new SampleOrder(manifest.GroupRows, 1, 2, globalBatch), new FakeTokenizer(), () => new FakeTransform(),
+        new() { Seed = 1, Threads = 2, MaxBadShare = maxBadShare }, onBad);
 
     private CorpusManifest Create(int rows, Func<int, (byte[] Image, string? Caption)> row)
     {

@@ -78,9 +78,9 @@ public sealed class LoaderFiguresTests : IDisposable
     private TrainingLoader Loader(int threads)
     {
         var manifest = TestCorpus.Create(_folder, 10, 60);
-        return new TrainingLoader(manifest, new SampleOrder(manifest.GroupRows, 1, 2), new FakeTokenizer(), () => new FakeTransform(), new TrainingLoaderOptions
+        return new TrainingLoader(manifest, new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 10), new FakeTokenizer(), () => new FakeTransform(), new TrainingLoaderOptions
         {
-            GlobalBatch = 10, Seed = 1, Threads = threads, Prefetch = 3, LastStep = 6,
+            Seed = 1, Threads = threads, Prefetch = 3, LastStep = 6,
         });
     }
 }

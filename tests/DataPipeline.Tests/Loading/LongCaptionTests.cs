@@ -75,7 +75,7 @@ public sealed class LongCaptionTests : IDisposable
         }
 
         var manifest = CorpusManifest.Create([path]);
-        using var loader = new TrainingLoader(manifest, new SampleOrder(manifest.GroupRows, 5, 2), Tokenizer, () => new FakeTransform(), new TrainingLoaderOptions { GlobalBatch = 8, Seed = 5, LongCaptions = captions, MaxBadShare = 1 });
+        using var loader = new TrainingLoader(manifest, new SampleOrder(manifest.GroupRows, 5, 2, 8), Tokenizer, () => new FakeTransform(), new TrainingLoaderOptions { Seed = 5, LongCaptions = captions, MaxBadShare = 1 });
         using var batch = loader.Take();
 
         // Of four long ones one has no image.
@@ -84,8 +84,8 @@ public sealed class LongCaptionTests : IDisposable
 
     private LoadedBatch[] Take(LongCaptions captions, int steps, int threads = 1, int rank = 0, int worldSize = 1, long firstStep = 0)
     {
-        var options = new TrainingLoaderOptions { GlobalBatch = 8, Seed = 5, LongCaptions = captions, Threads = threads, Rank = rank, WorldSize = worldSize, FirstStep = firstStep };
-        using var loader = new TrainingLoader(_manifest, new SampleOrder(_manifest.GroupRows, 5, 2), Tokenizer, () => new FakeTransform(), options);
+        var options = new TrainingLoaderOptions { Seed = 5, LongCaptions = captions, Threads = threads, Rank = rank, WorldSize = worldSize, FirstStep = firstStep };
+        using var loader = new TrainingLoader(_manifest, new SampleOrder(_manifest.GroupRows, 5, 2, 8), Tokenizer, () => new FakeTransform(), options);
         return LoadedBatch.Take(loader, steps);
     }
 

@@ -43,12 +43,11 @@ public sealed class MixtureLoaderTests : IDisposable
     {
         foreach (var (globalBatch, worldSize, threads) in ((int, int, int)[])[(8, 1, 1), (8, 3, 2), (2, 2, 1), (100, 2, 3), (1, 1, 1)])
         {
-            var order = Order(weights, window);
-            var workers = Enumerable.Range(0, worldSize).Select(rank => Loader(order, globalBatch, rank, worldSize, threads)).ToArray();
+            var order = Order(weights, window, globalBatch);
+            var workers = Enumerable.Range(0, worldSize).Select(rank => Loader(order, rank, worldSize, threads)).ToArray();
             for (var step = 0; step < 15; step++)
             {
-                var expected = new SampleRef[globalBatch];
-                order.GlobalBatch(step, expected);
+                var expected = order.GlobalBatch(step);
                 var batch = LoadedBatch.Concat([.. workers.Select(worker => LoadedBatch.Take(worker))]);
                 Assert.Equal(expected, batch.Samples);
                 Assert.Equal(expected.Select(s => (float)s.Index), batch.Images.Select(image => image[0]));
@@ -66,8 +65,8 @@ public sealed class MixtureLoaderTests : IDisposable
     [InlineData(19)]
     public void A_mixture_resumed_at_any_step_reads_the_same(int firstStep)
     {
-        using var whole = Loader(Order([3, 1, 1], 4), 7);
-        using var resumed = Loader(Order([3, 1, 1], 4), 7, threads: 2, firstStep: firstStep);
+        using var whole = Loader(Order([3, 1, 1], 4, 7));
+        using var resumed = Loader(Order([3, 1, 1], 4, 7), threads: 2, firstStep: firstStep);
         foreach (var batch in LoadedBatch.Take(whole, 25).Skip(firstStep))
             LoadedBatch.AssertEqual(batch, LoadedBatch.Take(resumed));
     }
@@ -75,12 +74,11 @@ public sealed class MixtureLoaderTests : IDisposable
     [Fact]
     public void A_worker_to_whom_a_corpus_never_falls_reads_on()
     {
-        // Four positions are dealt out in the same way again and again: with batches of four each rank meets one corpus alone.
-        var order = new SampleOrder([.. _manifest.GroupRowsByPart().Select((rows, part) => new CorpusShare(rows, part == 0 ? 2 : 1))], Seed, 2);
-        using var loader = new TrainingLoader(
-            _manifest, order, new FakeTokenizer(), () => new FakeTransform(), new TrainingLoaderOptions { GlobalBatch = 4, Rank = 3, WorldSize = 4, Seed = Seed });
+        // Every other position of a lane is the first corpus's; of two positions a batch this rank has the second.
+        var order = Order([2, 1, 1], window: 2, globalBatch: 4);
+        using var loader = Loader(order, rank: 3, worldSize: 4);
         var corpora = LoadedBatch.Take(loader, 100).Select(batch => order.CorpusOf(batch.Samples[0].Index)).Distinct();
-        Assert.Single(corpora);
+        Assert.InRange(corpora.Count(), 1, 2);
     }
 
     [Fact]
@@ -111,13 +109,12 @@ public sealed class MixtureLoaderTests : IDisposable
     private string Renamed(string path) =>
         TestCorpus.WriteSql(_folder, "renamed.parquet", $"SELECT image AS jpg, text AS caption FROM read_parquet('{path}')");
 
-    private SampleOrder Order(double[] weights, int window) =>
-        new([.. _manifest.GroupRowsByPart().Zip(weights, (rows, weight) => new CorpusShare(rows, weight))], Seed, window);
+    private SampleOrder Order(double[] weights, int window, int globalBatch) =>
+        new([.. _manifest.GroupRowsByPart().Zip(weights, (rows, weight) => new CorpusShare(rows, weight))], Seed, window, globalBatch);
 
-    private TrainingLoader Loader(SampleOrder order, int globalBatch, int rank = 0, int worldSize = 1, int threads = 1, long firstStep = 0) =>
+    private TrainingLoader Loader(SampleOrder order, int rank = 0, int worldSize = 1, int threads = 1, long firstStep = 0) =>
         new(_manifest, order, new FakeTokenizer(), () => new FakeTransform(), new TrainingLoaderOptions
         {
-            GlobalBatch = globalBatch,
             Rank = rank,
             WorldSize = worldSize,
             Seed = Seed,

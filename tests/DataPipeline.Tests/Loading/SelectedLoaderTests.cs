@@ -93,6 +93,6 @@ public sealed class SelectedLoaderTests : IDisposable
         Assert.Throws<ArgumentException>(() => Loader(CaptionMode.All, manifest: TestCorpus.Create(_folder, 5, 10)));
 
     private TrainingLoader Loader(CaptionMode mode, int rank = 0, int worldSize = 1, int threads = 1, int firstStep = 0, CorpusManifest? manifest = null) => new(
-        manifest ?? _manifest, new SampleOrder((manifest ?? _manifest).GroupRows, 5, 3), new FakeTokenizer(), () => new FakeTransform(),
-        new TrainingLoaderOptions { GlobalBatch = 8, Rank = rank, WorldSize = worldSize, Threads = threads, FirstStep = firstStep, LastStep = 1000, Seed = 5, CaptionMode = mode });
+        manifest ?? _manifest, new SampleOrder((manifest ?? _manifest).GroupRows, 5, 3, 8), new FakeTokenizer(), () => new FakeTransform(),
+        new TrainingLoaderOptions { Rank = rank, WorldSize = worldSize, Threads = threads, FirstStep = firstStep, LastStep = 1000, Seed = 5, CaptionMode = mode });
 }

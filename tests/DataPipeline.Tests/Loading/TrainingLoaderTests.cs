@@ -17,13 +17,12 @@ public sealed class TrainingLoaderTests : IDisposable
     public void A_batch_holds_the_samples_of_the_order_with_their_pixels_and_tokens()
     {
         var manifest = TestCorpus.Create(_folder, rowGroupRows: 10, 35, 20);
-        var order = new SampleOrder(manifest.GroupRows, Seed, windowGroups: 2);
-        using var loader = Loader(manifest, order, globalBatch: 8);
+        var order = new SampleOrder(manifest.GroupRows, Seed, windowGroups: 2, globalBatch: 8);
+        using var loader = Loader(manifest, order);
 
         for (var step = 0; step < 20; step++)
         {
-            var expected = new SampleRef[8];
-            order.GlobalBatch(step, expected);
+            var expected = order.GlobalBatch(step);
             var batch = LoadedBatch.Take(loader);
 
             Assert.Equal(step, batch.Step);
@@ -73,6 +72,35 @@ public sealed class TrainingLoaderTests : IDisposable
             LoadedBatch.AssertEqual(batch, LoadedBatch.Take(resumed));
     }
 
+    [Theory]
+    [InlineData(2, 4)]
+    [InlineData(4, 4)]
+    [InlineData(3, 6)]
+    [InlineData(2, 16)]
+    public void A_worker_needs_the_row_groups_of_its_own_partitions_alone(int worldSize, int windowGroups)
+    {
+        int[] files = [.. Enumerable.Repeat(20, 16)];
+        var manifest = TestCorpus.Create(_folder, rowGroupRows: 20, files);
+        var order = Order(manifest, windowGroups, globalBatch: 48);
+        const int steps = 6;
+        var read = 0;
+        for (var rank = 0; rank < worldSize; rank++)
+        {
+            var (start, count) = SampleOrder.LocalSlice(48, rank, worldSize);
+            var own = Enumerable.Range(0, steps).SelectMany(step => order.GlobalBatch(step).Skip(start).Take(count)).Select(s => manifest.Locate(s.Index).File).ToHashSet(StringComparer.Ordinal);
+            read += own.Count;
+            foreach (var other in manifest.Files.Select(file => file.Path).Except(own, StringComparer.Ordinal))
+                File.Move(other, other + ".away");
+            using (var loader = Loader(manifest, order, rank: rank, worldSize: worldSize, lastStep: steps))
+                Assert.All(LoadedBatch.Take(loader, steps), batch => Assert.Equal(count, batch.Samples.Length));
+            foreach (var away in Directory.GetFiles(_folder.Path, "*.away"))
+                File.Move(away, away[..^5]);
+        }
+
+        // Where two partitions meet they share a row group.
+        Assert.InRange(read, 14, 16 + windowGroups);
+    }
+
     [Fact]
     public void Augmentation_differs_between_epochs_and_samples()
     {
@@ -99,7 +127,7 @@ public sealed class TrainingLoaderTests : IDisposable
     public void A_rank_without_samples_gets_empty_batches()
     {
         var manifest = TestCorpus.Create(_folder, rowGroupRows: 2, 5);
-        using var loader = Loader(manifest, globalBatch: 2, rank: 2, worldSize: 3, lastStep: long.MaxValue);
+        using var loader = Loader(manifest, globalBatch: 2, rank: 0, worldSize: 3, lastStep: long.MaxValue);
 
         Assert.All(LoadedBatch.Take(loader, 3), batch => Assert.Empty(batch.Samples));
     }
@@ -231,14 +259,12 @@ public sealed class TrainingLoaderTests : IDisposable
     public void A_file_that_cannot_be_read_stops_the_run_when_it_is_next_but_not_before()
     {
         var manifest = TestCorpus.Create(_folder, rowGroupRows: 20, 20, 20, 20, 20, 20, 20, 20, 20);
-        var order = Order(manifest, windowGroups: 1);
-        var batch = new SampleRef[20];
-        order.GlobalBatch(6, batch);
-        var missing = manifest.Locate(batch[0].Index).File;
+        var order = Order(manifest, windowGroups: 1, globalBatch: 20);
+        var missing = manifest.Locate(order.GlobalBatch(6)[0].Index).File;
         File.Delete(missing);
-        using var loader = Loader(manifest, order, globalBatch: 20, prefetch: 1);
+        using var loader = Loader(manifest, order, prefetch: 1);
 
-        // Window 6 is read once window 4 is done, which is not before step 3 was taken.
+        // The row group of step 6 is read once that of step 4 is done with, which is not before step 3 was taken.
         Assert.Equal([0, 1, 2, 3], LoadedBatch.Take(loader, 4).Select(b => b.Step));
         var error = Assert.Throws<CorpusException>(() => LoadedBatch.Take(loader, 3));
         Assert.Contains(missing, error.Message, StringComparison.Ordinal);
@@ -249,18 +275,17 @@ public sealed class TrainingLoaderTests : IDisposable
     {
         var manifest = TestCorpus.Create(_folder, rowGroupRows: 5, 20);
 
-        Assert.Throws<ArgumentException>(() => Loader(manifest, new SampleOrder([19], Seed, 1)));
+        Assert.Throws<ArgumentException>(() => Loader(manifest, new SampleOrder([19], Seed, 1, 8)));
     }
 
     private static IEnumerable<string> OpenFiles() =>
         Directory.GetFiles("/proc/self/fd").Select(link => new FileInfo(link).LinkTarget).OfType<string>();
 
-    private static SampleOrder Order(CorpusManifest manifest, int windowGroups = 3) => new(manifest.GroupRows, Seed, windowGroups);
+    private static SampleOrder Order(CorpusManifest manifest, int windowGroups = 3, int globalBatch = 8) => new(manifest.GroupRows, Seed, windowGroups, globalBatch);
 
     private static TrainingLoaderOptions Options(
-        int globalBatch = 8, int rank = 0, int worldSize = 1, int threads = 1, int prefetch = 2, long firstStep = 0, long lastStep = 1000) => new()
+        int rank = 0, int worldSize = 1, int threads = 1, int prefetch = 2, long firstStep = 0, long lastStep = 1000) => new()
         {
-            GlobalBatch = globalBatch,
             Rank = rank,
             WorldSize = worldSize,
             Seed = Seed,
@@ -273,8 +298,8 @@ public sealed class TrainingLoaderTests : IDisposable
     private static TrainingLoader Loader(
         CorpusManifest manifest, SampleOrder? order = null, int globalBatch = 8, int rank = 0, int worldSize = 1, int threads = 1, int prefetch = 2,
         long firstStep = 0, long lastStep = 1000, int windowGroups = 3) =>
-        new(manifest, order ?? Order(manifest, windowGroups), new FakeTokenizer(), () => new FakeTransform(),
-            Options(globalBatch, rank, worldSize, threads, prefetch, firstStep, lastStep));
+        new(manifest, order ?? Order(manifest, windowGroups, globalBatch), new FakeTokenizer(), () => new FakeTransform(),
+            Options(rank, worldSize, threads, prefetch, firstStep, lastStep));
 
     private sealed class CountedTransform : IImageTransform
     {

@@ -114,8 +114,8 @@ public sealed class SelectedMixtureTests : IDisposable
 
     private static TrainingLoader Loader(CorpusManifest mixture, CaptionMode mode, int rank = 0, int worldSize = 1, int firstStep = 0) => new(
         mixture,
-        new SampleOrder([.. mixture.GroupRowsByPart().Select((rows, part) => new CorpusShare(rows, part + 1))], 5, 6),
+        new SampleOrder([.. mixture.GroupRowsByPart().Select((rows, part) => new CorpusShare(rows, part + 1))], 5, 6, 8),
         new FakeTokenizer(),
         () => new FakeTransform(),
-        new TrainingLoaderOptions { GlobalBatch = 8, Rank = rank, WorldSize = worldSize, Threads = worldSize, FirstStep = firstStep, LastStep = 1000, Seed = 5, CaptionMode = mode });
+        new TrainingLoaderOptions { Rank = rank, WorldSize = worldSize, Threads = worldSize, FirstStep = firstStep, LastStep = 1000, Seed = 5, CaptionMode = mode });
 }

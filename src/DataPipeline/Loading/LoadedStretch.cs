@@ -1,0 +1,67 @@
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Ordering;
+
+namespace ClipTrain.DataPipeline.Loading;
+
+/// <summary>A stretch of a partition with the encoded samples that this worker needs of it. Guarded by the loader's gate.</summary>
+internal sealed class LoadedStretch : IDisposable
+{
+    private readonly Stretch _stretch;
+    private readonly CorpusManifest _manifest;
+    private readonly bool[] _wanted;
+    private RowGroup? _rows;
+    private int _remaining;
+
+    /// <param name="stretch">The stretch.</param>
+    /// <param name="held">The ranges of its places that are needed.</param>
+    /// <param name="manifest">The corpus.</param>
+    public LoadedStretch(Stretch stretch, IEnumerable<(long From, long To)> held, CorpusManifest manifest)
+    {
+        (_stretch, _manifest) = (stretch, manifest);
+        _wanted = new bool[manifest.Groups[stretch.Group].Rows];
+        foreach (var (from, to) in held)
+        {
+            for (var place = from; place < to; place++, _remaining++)
+                _wanted[RowOf(place)] = true;
+        }
+    }
+
+    /// <summary>The row group to read.</summary>
+    public int Group => _stretch.Group;
+
+    /// <summary>Its rows that this worker needs.</summary>
+    public ReadOnlySpan<bool> Wanted => _wanted;
+
+    /// <summary>Samples that are still to be used.</summary>
+    public int Remaining => _remaining;
+
+    /// <summary>Whether it holds a place of a partition's stream.</summary>
+    public bool Holds(int partition, long place) => _stretch.Holds(partition, place);
+
+    /// <summary>Takes what was read of the row group.</summary>
+    public void Fill(RowGroup rows) => _rows = rows;
+
+    /// <summary>The sample at a place of its partition's stream, or null while the row group is not read yet.</summary>
+    public EncodedSample? Find(long place) => _rows is null ? null : new EncodedSample(this, SampleAt(place), _rows, RowOf(place));
+
+    /// <summary>Notes that one sample is no longer needed.</summary>
+    public void Release() => _remaining--;
+
+    public void Dispose() => _rows?.Dispose();
+
+    private int RowOf(long place) => _manifest.Place(SampleAt(place).Index).Row;
+
+    private SampleRef SampleAt(long place) => new(_stretch.Epoch, _stretch.Samples[place - _stretch.Start]);
+}
+
+/// <summary>A sample that lies in memory, encoded, until it is released.</summary>
+internal sealed record EncodedSample(LoadedStretch Stretch, SampleRef Sample, RowGroup Rows, int Row)
+{
+    public ReadOnlySpan<byte> Image => Rows.Image(Row);
+
+    public string? Caption => Rows.Caption(Row);
+
+    public IReadOnlyList<IReadOnlyList<string?>>? CaptionChoices => Rows.CaptionChoices(Row);
+
+    public string? Label => Rows.Label(Row);
+}

@@ -1,0 +1,120 @@
+using ClipTrain.DataPipeline.Corpus;
+
+namespace ClipTrain.DataPipeline.Loading;
+
+/// <summary>
+/// A thread that reads the row groups of this worker's partitions in the order in which the stream comes to them, and keeps of
+/// them only what this worker needs. In memory are at most two stretches a partition. A stretch goes when its last sample is
+/// released.
+/// </summary>
+internal sealed class StretchReader : IDisposable
+{
+    private readonly CorpusManifest _manifest;
+    private readonly ISampleStream _stream;
+    private readonly WorkGate _gate;
+    private readonly ThreadMeter _meter;
+    private readonly CorpusReader _reader;
+    private readonly Thread _thread;
+    private readonly List<LoadedStretch> _stretches = [];
+
+    public StretchReader(CorpusManifest manifest, string? labelColumn, ISampleStream stream, WorkGate gate, ThreadMeter meter)
+    {
+        (_manifest, _stream, _gate, _meter) = (manifest, stream, gate, meter);
+        _reader = new CorpusReader(manifest, labelColumn);
+        _thread = new Thread(Run) { IsBackground = true, Name = "cliptrain-read" };
+        _thread.Start();
+    }
+
+    /// <summary>Waits for the sample at a position; null once the work has failed or stopped.</summary>
+    public EncodedSample? Get(long position)
+    {
+        var (partition, place) = _stream.At(position);
+        return _gate.When(() => _stretches.Find(s => s.Holds(partition, place))?.Find(place));
+    }
+
+    /// <summary>Gives a sample back: its bytes are not used any more.</summary>
+    public void Release(EncodedSample sample) => _gate.ChangeIf(() =>
+    {
+        sample.Stretch.Release();
+        if (sample.Stretch.Remaining > 0)
+            return false;
+        _stretches.Remove(sample.Stretch);
+        sample.Stretch.Dispose();
+        return true;
+    });
+
+    /// <summary>Waits for the thread, which ends with the gate, and frees all.</summary>
+    public void Dispose()
+    {
+        _thread.Join();
+        foreach (var stretch in _stretches)
+            stretch.Dispose();
+        _reader.Dispose();
+    }
+
+    private void Run()
+    {
+        try
+        {
+            foreach (var stretch in Plan())
+            {
+                if (AwaitRoom(stretch) is null)
+                    return;
+                var rows = Read(stretch);
+                _gate.Change(() => stretch.Fill(rows));
+                if (_gate.IsOver)
+                    return;
+            }
+        }
+        catch (Exception e)
+        {
+            _gate.Fail(e);
+        }
+    }
+
+    private LoadedStretch? AwaitRoom(LoadedStretch stretch)
+    {
+        using var _ = _meter.Time(LoaderWork.AwaitWindow);
+        return _gate.When(() => Open(stretch));
+    }
+
+    private RowGroup Read(LoadedStretch stretch)
+    {
+        using var _ = _meter.Time(LoaderWork.Read, stretch.Remaining);
+        return _reader.Read(stretch.Group, stretch.Wanted);
+    }
+
+    private LoadedStretch? Open(LoadedStretch stretch)
+    {
+        // A position's stretch is never kept from opening: stretches open in the order of their first positions, and of those
+        // before it each partition has at most one whose samples are not all taken already. The second is for reading ahead:
+        // partitions may come to the end of their row groups all at once.
+        if (_stretches.Count >= 2 * _stream.Partitions.Count)
+            return null;
+        _stretches.Add(stretch);
+        return stretch;
+    }
+
+    /// <summary>The stretches with samples of this worker, in the order of their first positions in the stream.</summary>
+    private IEnumerable<LoadedStretch> Plan()
+    {
+        var partitions = _stream.Partitions.Select(partition => _stream.Stretches(partition).GetEnumerator()).ToList();
+        var ahead = new PriorityQueue<int, long>();
+        for (var i = 0; i < partitions.Count; i++)
+            Enqueue(i);
+        while (ahead.TryDequeue(out var next, out _))
+        {
+            var stretch = partitions[next].Current.Stretch;
+            var loaded = new LoadedStretch(stretch, _stream.Held(stretch), _manifest);
+            if (loaded.Remaining > 0)
+                yield return loaded;
+            Enqueue(next);
+        }
+
+        void Enqueue(int i)
+        {
+            if (partitions[i].MoveNext())
+                ahead.Enqueue(i, partitions[i].Current.Position);
+        }
+    }
+}
