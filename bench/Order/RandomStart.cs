@@ -61,6 +61,7 @@ internal static class RandomStart
             image = source,
             caption = source,
             hash = "",
+            filesHash = "",
         });
     }
 
