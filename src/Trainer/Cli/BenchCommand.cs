@@ -46,7 +46,7 @@ public static class BenchCommand
         AnsiConsole.Write(BenchTables.Draw(result));
         Console.WriteLine($"One of {workers} worker{(workers == 1 ? "" : "s")} loads {Readable.Number(result.ImagesPerSecond)} images a second in batches of {Readable.Number((double)result.Images / result.Batches)}.");
         Console.WriteLine(Bottleneck.Of(result).Advice(new LoaderSetting(
-            result.Figures.Threads, cores, options.Data.Prefetch, manifest.Files.Max(file => file.RowGroups.DefaultIfEmpty().Max()), sizes.Quantile(0.5), options.Model.Image.Size)));
+            result.Figures.Threads, cores, options.Data.Prefetch, manifest.Files.Max(file => file.RowGroups.DefaultIfEmpty().Max()), sizes.Quantile(0.5), options.Model.Image.Size, options.Data.Jpeg)));
         if (need is { } wanted)
             Console.WriteLine(Compare(result.ImagesPerSecond, wanted / workers));
         return ExitCodes.Ok;

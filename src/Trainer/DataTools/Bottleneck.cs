@@ -1,3 +1,4 @@
+using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Trainer.Telemetry;
 
@@ -19,7 +20,8 @@ internal enum SlowStage
 /// <param name="LargestRowGroup">Rows of the corpus' largest row group.</param>
 /// <param name="MedianShortSide">Pixels of the corpus' images, 0 when unknown.</param>
 /// <param name="Size">Side of the image tower's input in pixels.</param>
-internal sealed record LoaderSetting(int Threads, int Cores, int Prefetch, int LargestRowGroup, double MedianShortSide, int Size);
+/// <param name="Jpeg">data.jpeg.</param>
+internal sealed record LoaderSetting(int Threads, int Cores, int Prefetch, int LargestRowGroup, double MedianShortSide, int Size, JpegDecode Jpeg);
 
 /// <summary>Finds the stage that bounds a loader's rate, and what to change.</summary>
 /// <param name="Stage">The stage.</param>
@@ -60,9 +62,11 @@ internal sealed record Bottleneck(SlowStage Stage, double ReadLimit, double Deco
         _ when setting.Threads < setting.Cores =>
             $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Count(setting.Threads)}: raise data.threads to up to {setting.Cores}, the worker's cores, where compute leaves them idle.",
         _ when setting.MedianShortSide >= 2 * setting.Size =>
-            $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Cores(setting)}: images have {Readable.Number(setting.MedianShortSide)} px on their shorter side, the model sees {setting.Size}; store them smaller, or give the worker more cores.",
+            $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Cores(setting)}: images have {Readable.Number(setting.MedianShortSide)} px on their shorter side, the model sees {setting.Size}; {Scaled(setting)}store them smaller, or give the worker more cores.",
         _ => $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Cores(setting)}: give the worker more cores, or store images as JPEG of little more than {setting.Size} px.",
     };
+
+    private static string Scaled(LoaderSetting setting) => setting.Jpeg == JpegDecode.Scaled ? "" : "set data.jpeg: scaled if they are JPEGs, ";
 
     private static string OrThreads(LoaderSetting setting) => setting.Threads < setting.Cores ? $", or raise data.threads to up to {setting.Cores}" : "";
 
