@@ -7,7 +7,8 @@ namespace ClipTrain.Trainer.Training;
 
 /// <summary>
 /// Each token of a caption, its end included, from the image and the tokens before it. The mean is over the tokens of the
-/// global batch; padding is no target. The baseline of Radford et al. 2021, figure 2, as VirTex (Desai and Johnson 2021, arXiv 2006.06666) forward.
+/// global batch; padding is no target. The language model of Radford et al. 2021, figure 2: VirTex (Desai and Johnson 2021,
+/// arXiv 2006.06666) in the forward direction.
 /// </summary>
 internal sealed class CaptioningTask(ClipModel model) : ISampleTask
 {
