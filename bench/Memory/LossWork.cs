@@ -11,18 +11,19 @@ internal static class LossWork
     private const double Scale = 20;
     private const int TileRows = 512;
 
-    public static Measurement Measure(RankGroup group, bool tiled, int pairs, int width)
+    /// <param name="form">full (the matrix of logits under autograd), tiled (softmax by tiles) or sigmoid (by tiles).</param>
+    public static Measurement Measure(RankGroup group, string form, int pairs, int width)
     {
         using var scope = NewDisposeScope();
-        Compute(group, tiled, Embeddings(64, width), Embeddings(64, width));
+        Compute(group, form, Embeddings(64, width), Embeddings(64, width));
         var (images_ND, texts_ND) = (Embeddings(pairs, width), Embeddings(pairs, width));
-        return Measurement.Of(() => Compute(group, tiled, images_ND, texts_ND));
+        return Measurement.Of(() => Compute(group, form, images_ND, texts_ND));
     }
 
-    private static void Compute(RankGroup group, bool tiled, torch.Tensor images_ND, torch.Tensor texts_ND)
+    private static void Compute(RankGroup group, string form, torch.Tensor images_ND, torch.Tensor texts_ND)
     {
         using var scope = NewDisposeScope();
-        if (!tiled)
+        if (form == "full")
         {
             Full(group, images_ND, texts_ND);
             return;
@@ -30,7 +31,8 @@ internal static class LossWork
 
         var (offset, length) = Share(group, images_ND.size(0));
         var counts = Enumerable.Repeat(length, group.WorldSize).ToArray();
-        new ContrastiveLoss(group, TileRows).Compute(images_ND.narrow(0, offset, length), texts_ND, counts, Scale);
+        IPairLoss loss = form == "sigmoid" ? new SigmoidLoss(group, TileRows) : new ContrastiveLoss(group, TileRows);
+        loss.Compute(images_ND.narrow(0, offset, length), texts_ND, counts, Scale);
     }
 
     /// <summary>

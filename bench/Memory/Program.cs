@@ -17,13 +17,13 @@ Command Loss()
     var command = new Command("loss", "The loss by tiles against the full matrix of logits.") { tiled, full, width };
     command.SetAction(parsed =>
     {
-        Console.WriteLine("loss     pairs  processes  seconds  MiB a process beside the embeddings");
-        foreach (var (form, pairs) in parsed.GetValue(full)!.Select(n => ("full", n)).Concat(parsed.GetValue(tiled)!.Select(n => ("tiled", n))))
+        Console.WriteLine("loss      pairs  processes  seconds  MiB a process beside the embeddings");
+        foreach (var (form, pairs) in parsed.GetValue(full)!.Select(n => ("full", n)).Concat(parsed.GetValue(tiled)!.SelectMany(n => new[] { ("tiled", n), ("sigmoid", n) })))
         {
             foreach (var processes in new[] { 1, 2 })
             {
                 var result = Measurement.InProcesses(processes, "loss", form, $"{pairs}", $"{parsed.GetValue(width)}", $"{parsed.GetValue(threads)}");
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{form,-5} {pairs,8} {processes,10} {result.Seconds,8:F2} {result.Added >> 20,8}"));
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{form,-7} {pairs,6} {processes,10} {result.Seconds,8:F2} {result.Added >> 20,8}"));
             }
         }
 
@@ -94,7 +94,7 @@ Command Child()
         set_num_threads(Number(arguments[^1]));
         using var group = Measurement.Join(parsed.GetValue(rank), parsed.GetValue(ranks), parsed.GetValue(port));
         var result = arguments[0] == "loss"
-            ? LossWork.Measure(group, tiled: arguments[1] == "tiled", Number(arguments[2]), Number(arguments[3]))
+            ? LossWork.Measure(group, arguments[1], Number(arguments[2]), Number(arguments[3]))
             : StepWork.Measure(Number(arguments[1]), Number(arguments[2]), Enum.Parse<ActivationCheckpointing>(arguments[3]));
         Console.Write(result);
     });

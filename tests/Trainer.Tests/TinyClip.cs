@@ -10,6 +10,9 @@ namespace ClipTrain.Trainer.Tests;
 /// <summary>A CLIP small enough for tests, and random batches for it.</summary>
 internal static class TinyClip
 {
+    /// <summary>Classes of the batches' labels.</summary>
+    public const int Classes = 5;
+
     public static ModelOptions Model { get; } = new()
     {
         EmbedDim = 24,
@@ -17,12 +20,12 @@ internal static class TinyClip
         Text = new TextTowerOptions { Context = 20, Vocabulary = 96, Width = 24, Layers = 2, Heads = 3 },
     };
 
-    public static RunOptions Run(Precision precision = Precision.Fp32, int globalBatch = 12) => new()
+    public static RunOptions Run(Precision precision = Precision.Fp32, int globalBatch = 12, Objective objective = Objective.Contrastive) => new()
     {
         Seed = 7,
-        Model = Model,
+        Model = objective == Objective.Classification ? Model with { Image = Model.Image with { Classes = Classes } } : Model,
         Data = new DataOptions { Train = ["unused"] },
-        Training = new TrainingOptions { GlobalBatch = globalBatch, Steps = 100, WarmupSteps = 5, LearningRate = 1e-2, Precision = precision, LossTileRows = 5, GradientClip = 1 },
+        Training = new TrainingOptions { GlobalBatch = globalBatch, Steps = 100, WarmupSteps = 5, LearningRate = 1e-2, Precision = precision, LossTileRows = 5, GradientClip = 1, Objective = objective },
     };
 
     /// <summary>The same with a small ResNet for its image tower.</summary>
@@ -54,7 +57,8 @@ internal static class TinyClip
 
         var samples = Enumerable.Range(start, count).Select(i => new SampleRef(0, i)).ToArray();
         var kept = PatchDropout.Draw((tower ?? Model.Image) with { PatchDropout = patchDropout }, seed: 7, samples);
-        return new TrainingBatch(images, tokens, ends, kept, [.. samples.Select(sample => $"sample-{sample.Index}")]);
+        var labels_b = tensor([.. samples.Select(sample => sample.Index * 7 % Classes)]);
+        return new TrainingBatch(images, tokens, ends, kept, [.. samples.Select(sample => $"sample-{sample.Index}")]) { Labels_b = labels_b };
     }
 
     /// <summary>The largest end-of-text position of a batch.</summary>

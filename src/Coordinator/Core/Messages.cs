@@ -108,13 +108,16 @@ public sealed record GenerationRecord(int Generation, long StartStep, IReadOnlyL
 
 /// <summary>One optimizer step, the same on every rank but for times. Seconds are wall seconds; rates are over all workers.</summary>
 /// <param name="TruncatedCaptions">Captions of this step that are longer than the context, over all workers.</param>
+/// <param name="LogitScale">Factor on the cosine similarities; null where the objective compares none.</param>
 /// <param name="Loader">How the data loader does; null in files of versions that did not tell.</param>
+/// <param name="Objective">What the loss is of, as training.objective names it; null in files of versions that had one.</param>
+/// <param name="LogitBias">Added to the logits; null where the objective learns none.</param>
 public sealed record StepMetrics(
     long Step,
     long Samples,
     double Epoch,
     double Loss,
-    double LogitScale,
+    double? LogitScale,
     double GradientNorm,
     double LearningRate,
     double StepSeconds,
@@ -122,7 +125,9 @@ public sealed record StepMetrics(
     double DataWaitShare,
     long BadSamples,
     long TruncatedCaptions = 0,
-    LoaderMetrics? Loader = null);
+    LoaderMetrics? Loader = null,
+    string? Objective = null,
+    double? LogitBias = null);
 
 /// <summary>What a stage of the data loader did lately.</summary>
 /// <param name="Rate">Samples a second.</param>

@@ -4,7 +4,7 @@ namespace ClipTrain.DataPipeline.Loading;
 
 /// <summary>
 /// Native memory of one batch, aligned to 64 bytes: images, [capacity, 3, size, size] of the transform's type; tokens, int64 [capacity,
-/// context]; end positions, int64 [capacity].
+/// context]; end positions, int64 [capacity]; labels, int64 [capacity].
 /// </summary>
 internal sealed unsafe class BatchBuffers : IDisposable
 {
@@ -18,6 +18,7 @@ internal sealed unsafe class BatchBuffers : IDisposable
         Images = Allocate((nuint)capacity * (nuint)imageBytes);
         Tokens = Allocate((nuint)capacity * (nuint)context * sizeof(long));
         EndPositions = Allocate((nuint)capacity * sizeof(long));
+        Labels = Allocate((nuint)capacity * sizeof(long));
     }
 
     public nint Images { get; private set; }
@@ -26,11 +27,15 @@ internal sealed unsafe class BatchBuffers : IDisposable
 
     public nint EndPositions { get; private set; }
 
+    public nint Labels { get; private set; }
+
     public Span<byte> Image(int slot) => new((byte*)Images + ((long)slot * _imageBytes), _imageBytes);
 
     public Span<long> TokensOf(int slot) => new((long*)Tokens + ((long)slot * _context), _context);
 
     public ref long EndPosition(int slot) => ref ((long*)EndPositions)[slot];
+
+    public ref long Label(int slot) => ref ((long*)Labels)[slot];
 
     /// <summary>Copies one slot over another.</summary>
     public void Move(int from, int to)
@@ -38,6 +43,7 @@ internal sealed unsafe class BatchBuffers : IDisposable
         Image(from).CopyTo(Image(to));
         TokensOf(from).CopyTo(TokensOf(to));
         EndPosition(to) = EndPosition(from);
+        Label(to) = Label(from);
     }
 
     public void Dispose()
@@ -45,7 +51,8 @@ internal sealed unsafe class BatchBuffers : IDisposable
         NativeMemory.AlignedFree((void*)Images);
         NativeMemory.AlignedFree((void*)Tokens);
         NativeMemory.AlignedFree((void*)EndPositions);
-        (Images, Tokens, EndPositions) = (0, 0, 0);
+        NativeMemory.AlignedFree((void*)Labels);
+        (Images, Tokens, EndPositions, Labels) = (0, 0, 0, 0);
     }
 
     private static nint Allocate(nuint bytes) => (nint)NativeMemory.AlignedAlloc(bytes, Alignment);

@@ -39,14 +39,14 @@ public sealed class TrainingLoader : IDisposable
     {
         if (order.SampleCount != manifest.SampleCount)
             throw new ArgumentException($"the order is of {order.SampleCount} samples, the corpus has {manifest.SampleCount}", nameof(order));
-        if (manifest.Parts.Any(part => part.Caption is null))
+        if (options.Labels is null && manifest.Parts.Any(part => part.Caption is null))
             throw new CorpusException($"{manifest.Files[0].Path} has no caption column to train on; name it with data.caption_column");
         if (options.CaptionMode != CaptionMode.First && manifest.Parts.Any(part => part.CaptionChoices.Count == 0))
             throw new ArgumentException("the manifest has no caption choices", nameof(manifest));
         _choice = new CaptionChoice(options.CaptionMode, options.CaptionWeights, options.Seed);
         (_manifest, _tokenizer, _options, _onBad) = (manifest, tokenizer, options, onBad);
         _pipeline = new DecodePipeline(
-            manifest, labelColumn: null, new TrainingStream(order, options), options.Threads, options.Prefetch, tokenizer.ContextLength, createTransform, Decode);
+            manifest, options.Labels?.Column, new TrainingStream(order, options), options.Threads, options.Prefetch, tokenizer.ContextLength, createTransform, Decode);
     }
 
     /// <summary>Samples read so far, the bad ones included.</summary>
@@ -90,9 +90,18 @@ public sealed class TrainingLoader : IDisposable
 
     private Outcome Decode(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot, ThreadMeter meter)
     {
-        var caption = _options.CaptionMode == CaptionMode.First ? sample.Caption : _choice.Of(sample.CaptionChoices!, sample.Sample);
-        if (string.IsNullOrWhiteSpace(caption))
+        var caption = _options.Labels is not null ? null : _options.CaptionMode == CaptionMode.First ? sample.Caption : _choice.Of(sample.CaptionChoices!, sample.Sample);
+        if (_options.Labels is { } labels)
+        {
+            if (labels.Parse(sample.Label) is not { } label)
+                return Outcome.Bad(labels.Refuse(sample.Label));
+            buffers.Label(slot) = label;
+        }
+        else if (string.IsNullOrWhiteSpace(caption))
+        {
             return Outcome.Bad("the caption is empty");
+        }
+
         if (sample.Image.IsEmpty)
             return Outcome.Bad("there is no image");
         try
@@ -106,6 +115,8 @@ public sealed class TrainingLoader : IDisposable
             return Outcome.Bad(e.Message);
         }
 
+        if (caption is null)
+            return Outcome.Good;
         using (meter.Time(LoaderWork.Tokenize))
         {
             var encoded = Encode(caption, sample.Sample, buffers.TokensOf(slot));

@@ -21,6 +21,9 @@ public sealed record TrainingLoaderOptions
     /// <summary>With <see cref="CaptionMode.Random"/>, a weight for each caption column; none weighs all alike.</summary>
     public IReadOnlyList<double> CaptionWeights { get; init; } = [];
 
+    /// <summary>The classes of the images, which are read in place of captions; null to read captions.</summary>
+    public ClassLabels? Labels { get; init; }
+
     /// <summary>Decoding threads.</summary>
     public int Threads { get; init; } = 1;
 

@@ -131,6 +131,9 @@ public sealed record ImageTowerOptions
 
     [Description("Share of an image's patches that training leaves out, drawn anew for each epoch (FLIP, arXiv 2212.00794). Evaluation sees all."), Minimum(0), Maximum(0.999999)]
     public double PatchDropout { get; init; }
+
+    [Description("Classes of the linear head on the tower's feature, for training.objective classification."), Minimum(2)]
+    public int? Classes { get; init; }
 }
 
 public enum TextAttention
@@ -200,6 +203,12 @@ public sealed record DataOptions
 
     [Description("With data.caption_mode random, a positive weight for each of data.caption_column; all weigh alike when empty. The captions of one column share its weight.")]
     public IReadOnlyList<double> CaptionWeights { get; init; } = [];
+
+    [Description("Column with the class of an image, a number from 0 or one of data.label_names, for training.objective classification; captions are not read then.")]
+    public string? LabelColumn { get; init; }
+
+    [Description("Names of the classes in the order of their numbers, where data.label_column holds names.")]
+    public IReadOnlyList<string> LabelNames { get; init; } = [];
 
     [Description("SQL condition over the corpus' columns; rows for which it holds are used, as in `clip_score > 0.28 and width >= 200`.")]
     public string? Filter { get; init; }
@@ -333,6 +342,15 @@ public enum Precision
     Bf16,
 }
 
+public enum Objective
+{
+    Contrastive,
+    Sigmoid,
+    BagOfWords,
+    Captioning,
+    Classification,
+}
+
 public enum ActivationCheckpointing
 {
     None,
@@ -342,6 +360,12 @@ public enum ActivationCheckpointing
 [Description("The optimisation. Defaults are the CLIP paper's for a ViT (arXiv 2103.00020, tables 18 to 20).")]
 public sealed record TrainingOptions
 {
+    [Description("What the model learns: contrastive, CLIP's softmax over the global batch; sigmoid, SigLIP's pairwise loss with a learned bias (arXiv 2303.15343); or, from the image alone, bag_of_words, which tokens its caption holds (arXiv 1511.02251), captioning, the caption itself, token by token, or classification, its label. The last three have no text tower to compare images with.")]
+    public Objective Objective { get; init; }
+
+    [Description("Share of a label's weight that is spread evenly over all classes, for objective classification."), Minimum(0), Maximum(0.999999)]
+    public double LabelSmoothing { get; init; }
+
     [Description("Pairs in a step, over all workers."), Minimum(1)]
     public required int GlobalBatch { get; init; }
 
@@ -378,7 +402,7 @@ public sealed record TrainingOptions
     [Description("The factor on the cosine similarities, exp of the learned logit scale, is clipped to this."), Minimum(1)]
     public double MaxLogitScale { get; init; } = 100;
 
-    [Description("Rows of the logit matrix that are held at once."), Minimum(1)]
+    [Description("Rows of the matrix of logits that are held at once."), Minimum(1)]
     public int LossTileRows { get; init; } = 512;
 
     [Description("Pairs that a worker runs through the towers at once; 0 for all of its share. The loss is that of the global batch all the same: towers run forward twice (GradCache, arXiv 2101.06983), and memory grows with this in place of the batch."), Minimum(0)]
@@ -447,6 +471,9 @@ public sealed record EvaluationOptions
     [Description("Zero-shot classification, a labelled split each.")]
     public IReadOnlyList<ZeroShotOptions> ZeroShot { get; init; } = [];
 
+    [Description("Accuracy of the classes that training.objective classification learns, a split each.")]
+    public IReadOnlyList<ClassificationOptions> Classification { get; init; } = [];
+
     [Description("Images embedded at once."), Minimum(1)]
     public int Batch { get; init; } = 256;
 }
@@ -475,6 +502,16 @@ public sealed record ZeroShotOptions
 
     [Description("Prompt templates; {} stands for the class name. Embeddings of all are averaged.")]
     public IReadOnlyList<string> Templates { get; init; } = ["a photo of a {}."];
+}
+
+[Description("A labelled split on which accuracy is measured, with the labels of data.label_column.")]
+public sealed record ClassificationOptions
+{
+    [Description("Name of the split in reports, as in eval.NAME.top1.")]
+    public required string Name { get; init; }
+
+    [Description("Parquet files, folders of them, or globs.")]
+    public required IReadOnlyList<string> Data { get; init; }
 }
 
 [Description("Where a run's files go.")]

@@ -40,6 +40,7 @@ internal static class RunValidation
                 ? $"is {run.Training.GlobalBatch}, fewer than {(run.Cluster.MaxWorkers is null ? "cluster.workers" : "cluster.max_workers")}, {most}; each worker needs a pair" : null);
         rules.Add(["output.directory"], () => run.Output.Directory.Length == 0 ? "names no folder" : null);
         AddSplits(rules, run.Evaluation, isBound);
+        ObjectiveValidation.Add(rules, run);
         return [.. rules.Problems, .. isBound("model") ? CheckModel(run.Model, "model.", isBound) : []];
     }
 
@@ -94,6 +95,9 @@ internal static class RunValidation
                 : split.Templates.FirstOrDefault(t => !t.Contains("{}", StringComparison.Ordinal)) is { } template
                     ? $"has the template '{template}' without {{}}, the place of the class name" : null);
         }
+
+        foreach (var (split, path) in Items(evaluation.Classification, "evaluation.classification", isBound))
+            AddSplit(path, split.Name, split.Data);
 
         void AddSplit(string path, string name, IReadOnlyList<string> data)
         {

@@ -4,13 +4,6 @@ using static ClipTrain.Torch.torch;
 
 namespace ClipTrain.Trainer.Loss;
 
-/// <summary>The loss over the global batch and this rank's share of its gradients.</summary>
-/// <param name="Loss">The same on every rank.</param>
-/// <param name="ImageGradient_bD">∂loss/∂(this rank's image embeddings), complete.</param>
-/// <param name="TextGradient_bD">∂loss/∂(this rank's text embeddings), complete.</param>
-/// <param name="LogitScaleGradient">This rank's part of ∂loss/∂(log of the logit scale); the ranks' parts add up to the whole.</param>
-public sealed record ContrastiveLossResult(double Loss, torch.Tensor ImageGradient_bD, torch.Tensor TextGradient_bD, double LogitScaleGradient);
-
 /// <summary>
 /// CLIP's symmetric contrastive loss (Radford et al. 2021, figure 3) over the global batch of N pairs:
 /// L = 1/2N · Σᵢ [logsumexp over row i + logsumexp over column i − 2·sᵢᵢ], with logits sᵢⱼ = scale · ⟨imageᵢ, textⱼ⟩.
@@ -21,20 +14,16 @@ public sealed record ContrastiveLossResult(double Loss, torch.Tensor ImageGradie
 /// it ∂L/∂s = 1/2N · (softmax over the row + softmax over the column − 2·identity). The N×N matrix never exists,
 /// memory is two tiles plus O(N·D). Shapes: b local pairs, N global pairs, D embedding, R rows of a tile.
 /// </remarks>
-public sealed class ContrastiveLoss(RankGroup group, int tileRows)
+public sealed class ContrastiveLoss(RankGroup group, int tileRows) : IPairLoss
 {
-    /// <summary>Embeddings must be fp32, of unit length and without history.</summary>
-    /// <param name="images_bD">This rank's image embeddings.</param>
-    /// <param name="texts_ND">The captions' embeddings of all ranks, by rank.</param>
-    /// <param name="counts">Number of pairs on every rank; this rank's is b. They may differ.</param>
-    /// <param name="scale">Factor on the cosine similarities.</param>
-    public ContrastiveLossResult Compute(torch.Tensor images_bD, torch.Tensor texts_ND, ReadOnlySpan<long> counts, double scale)
+    /// <inheritdoc/>
+    /// <param name="bias">Softmax does not see what is added to all logits: its gradient is zero.</param>
+    public PairLossResult Compute(torch.Tensor images_bD, torch.Tensor texts_ND, ReadOnlySpan<long> counts, double scale, double bias = 0)
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        long local = images_bD.size(0), total = Sum(counts), first = Sum(counts[..group.Rank]);
-        if (total == 0)
-            throw new ArgumentException("The global batch has no usable pair.", nameof(counts));
+        var local = images_bD.size(0);
+        var (total, first) = RowTiles.Place(counts, group.Rank);
 
         var texts_DN = texts_ND.t();
         var rowSums_b = empty([local], float32, images_bD.device);
@@ -43,7 +32,7 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows)
         // One tile that holds all rows is kept for the second pass.
         torch.Tensor? onlyTile = local <= tileRows && local > 0 ? (images_bD * scale).mm(texts_DN) : null;
         var diagonals = zeros([], float64, images_bD.device);
-        foreach (var (start, rows) in Tiles(local))
+        foreach (var (start, rows) in RowTiles.Of(local, tileRows))
         {
             using var tileScope = NewDisposeScope();
             var logits_RN = onlyTile ?? (images_bD.narrow(0, start, rows) * scale).mm(texts_DN);
@@ -61,7 +50,7 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows)
         var imageGradient_bD = empty_like(images_bD).MoveToOuterDisposeScope();
         var allTextGradient_ND = zeros_like(texts_ND);
         var scaleGradient = zeros([], float64, images_bD.device);
-        foreach (var (start, rows) in Tiles(local))
+        foreach (var (start, rows) in RowTiles.Of(local, tileRows))
         {
             using var tileScope = NewDisposeScope();
             var scaledImages_RD = images_bD.narrow(0, start, rows) * scale;
@@ -79,20 +68,6 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows)
 
         group.AllReduceSum(allTextGradient_ND);
         var textGradient_bD = (local == total ? allTextGradient_ND : allTextGradient_ND.narrow(0, first, local).clone()).MoveToOuterDisposeScope();
-        return new ContrastiveLossResult(localLoss.item<double>(), imageGradient_bD, textGradient_bD, scaleGradient.item<double>());
-    }
-
-    private IEnumerable<(long Start, long Rows)> Tiles(long rows)
-    {
-        for (long start = 0; start < rows; start += tileRows)
-            yield return (start, Math.Min(tileRows, rows - start));
-    }
-
-    private static long Sum(ReadOnlySpan<long> values)
-    {
-        long sum = 0;
-        foreach (var value in values)
-            sum += value;
-        return sum;
+        return new PairLossResult(localLoss.item<double>(), imageGradient_bD, textGradient_bD, scaleGradient.item<double>());
     }
 }

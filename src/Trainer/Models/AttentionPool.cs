@@ -33,12 +33,17 @@ public sealed class AttentionPool(FlatParameters parameters, string prefix, int 
         ];
     }
 
-    public torch.Tensor Forward(torch.Tensor x_bCHW)
+    public torch.Tensor Forward(torch.Tensor x_bCHW) => Attend(x_bCHW, queries: 1).squeeze(1);
+
+    /// <summary>The same for every place of the map as query, after the mean: x_bCHW → bLE.</summary>
+    public torch.Tensor ForwardPlaces(torch.Tensor x_bCHW) => Attend(x_bCHW, queries: _positions_LC.size(0));
+
+    private torch.Tensor Attend(torch.Tensor x_bCHW, long queries)
     {
         var map_bPC = x_bCHW.flatten(2).transpose(1, 2);
         var x_bLC = cat([map_bPC.mean(1, keepdim: true), map_bPC], 1) + _positions_LC.to(x_bCHW.dtype);
-        var mixed_b1C = Attention.Mix(Heads(x_bLC.narrow(1, 0, 1), 0), Heads(x_bLC, 1), Heads(x_bLC, 2), null);
-        return Apply(mixed_b1C, 3).squeeze(1);
+        var mixed_bQC = Attention.Mix(Heads(x_bLC.narrow(1, 0, queries), 0), Heads(x_bLC, 1), Heads(x_bLC, 2), null);
+        return Apply(mixed_bQC, 3);
     }
 
     private torch.Tensor Apply(torch.Tensor x_bLC, int layer) => nn.functional.linear(x_bLC, _layers[layer].Weight, _layers[layer].Bias);

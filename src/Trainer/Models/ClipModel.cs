@@ -4,35 +4,56 @@ using static ClipTrain.Torch.torch;
 
 namespace ClipTrain.Trainer.Models;
 
-/// <summary>A CLIP: both towers, the logit scale and the flat parameters that they share.</summary>
+/// <summary>
+/// A CLIP: both towers, the logit scale and the flat parameters that they share. For an objective that compares no texts, the
+/// image tower and what predicts from it in place of the text tower.
+/// </summary>
 public sealed class ClipModel : IDisposable
 {
     /// <summary>Name of the learned log of the factor on the cosine similarities.</summary>
     public const string LogitScale = "logit_scale";
 
-    private readonly TextTower _text;
+    /// <summary>Name of what the pairwise sigmoid loss adds to all logits.</summary>
+    public const string LogitBias = "logit_bias";
+
+    private readonly TextTower? _text;
+    private readonly CaptionDecoder? _decoder;
     private readonly IImageTower _image;
 
     /// <summary>A model with freshly initialised weights, a pure function of options and seed.</summary>
-    public ClipModel(ModelOptions options, Precision precision, ulong seed, torch.Device? device = null)
+    public ClipModel(ModelOptions options, Precision precision, ulong seed, torch.Device? device = null, Objective objective = Objective.Contrastive)
     {
-        Options = options;
-        Parameters = new FlatParameters([.. Specs(options)], precision, seed, device);
+        (Options, Objective) = (options, objective);
+        Parameters = new FlatParameters([.. Specs(options, objective)], precision, seed, device);
         _image = ImageTower.Create(Parameters, options.Image, options.Activation);
-        _text = new TextTower(Parameters, options.Text, options.Activation);
+        if (HasTextTower)
+            _text = new TextTower(Parameters, options.Text, options.Activation);
+        if (objective == Objective.Captioning)
+            _decoder = new CaptionDecoder(Parameters, options.Text, options.Activation);
     }
 
     public ModelOptions Options { get; }
 
+    /// <summary>What it is trained for, which says what there is beside the image tower.</summary>
+    public Objective Objective { get; }
+
+    /// <summary>Whether captions have embeddings in a space that they share with the images.</summary>
+    public bool HasTextTower => Objective is Objective.Contrastive or Objective.Sigmoid;
+
     public FlatParameters Parameters { get; }
 
     /// <summary>Every parameter of a model, in the order in which initial values are drawn.</summary>
-    public static IEnumerable<ParameterSpec> Specs(ModelOptions options) =>
-    [
-        .. TextTower.Parameters(options.Text, options.EmbedDim),
-        new(LogitScale, [], false, Initial.Constant(Math.Log(1 / 0.07))),
-        .. ImageTower.Parameters(options.Image, options.EmbedDim),
-    ];
+    public static IEnumerable<ParameterSpec> Specs(ModelOptions options, Objective objective = Objective.Contrastive)
+    {
+        IEnumerable<ParameterSpec> others = objective switch
+        {
+            Objective.BagOfWords => ClassifierHead.Parameters(options.EmbedDim, options.Text.Vocabulary),
+            Objective.Captioning => CaptionDecoder.Parameters(options.Text, options.EmbedDim),
+            Objective.Classification => ClassifierHead.Parameters(options.EmbedDim, options.Image.Classes!.Value),
+            _ => [.. TextTower.Parameters(options.Text, options.EmbedDim), .. LogitParameters(objective)],
+        };
+        return [.. others, .. ImageTower.Parameters(options.Image, options.EmbedDim)];
+    }
 
     /// <summary>Images b3SS → embeddings bE, fp32, of unit length.</summary>
     /// <inheritdoc cref="IImageTower.Segments" path="/param"/>
@@ -51,19 +72,41 @@ public sealed class ClipModel : IDisposable
     public TowerPass PassText(torch.Tensor tokens_bL, torch.Tensor end_b, long longest, ActivationCheckpointing checkpointing) =>
         new(TextSegments(end_b, longest), tokens_bL, checkpointing);
 
+    /// <summary>The image tower as a chain of segments: images b3SS → features bE, fp32, as the pooling gives them.</summary>
+    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> FeatureSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
+        [.. _image.Segments(kept_bK, statistics), features_bE => features_bE.to(float32)];
+
+    /// <summary>Image tower and caption decoder as a chain of segments: images b3SS → rows nW, fp32. See <see cref="CaptionDecoder.Segments"/>.</summary>
+    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> CaptionSegments(torch.Tensor tokens_bL, torch.Tensor rows_n, long length, torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
+        [.. _image.PlaceSegments(kept_bK, statistics), .. (_decoder ?? throw Lacks("caption decoder")).Segments(tokens_bL, rows_n, length)];
+
+    /// <summary>Tokens that a caption decoder computes of captions of which the longest ends at a place: all before the end are read.</summary>
+    public long CaptionLength(long longestEnd) => TextTower.Length(Options.Text, longestEnd - 1);
+
+    /// <summary>What is added to all logits; null where nothing is learned to be.</summary>
+    public double? LogitBiasTerm => Parameters.Has(LogitBias) ? Parameters[LogitBias].item<float>() : null;
+
     /// <summary>The factor on the cosine similarities: exp of the learned log, at most <paramref name="max"/>.</summary>
     public double LogitScaleFactor(double max) => Math.Min(Math.Exp(Parameters[LogitScale].item<float>()), max);
 
     public void Dispose()
     {
-        _text.Dispose();
+        _text?.Dispose();
         Parameters.Dispose();
     }
 
     private Func<torch.Tensor, torch.Tensor>[] ImageSegments(torch.Tensor? kept_bK, BatchStatistics? statistics) =>
         [.. _image.Segments(kept_bK, statistics), Normalize];
 
-    private Func<torch.Tensor, torch.Tensor>[] TextSegments(torch.Tensor end_b, long longest) => [.. _text.Segments(end_b, longest), Normalize];
+    private Func<torch.Tensor, torch.Tensor>[] TextSegments(torch.Tensor end_b, long longest) =>
+        [.. (_text ?? throw Lacks("text tower")).Segments(end_b, longest), Normalize];
+
+    private InvalidOperationException Lacks(string part) => new($"A model for {Objective} has no {part}.");
+
+    /// <summary>SigLIP begins with a scale of 10 and a bias of −10, as most pairs are no match (arXiv 2303.15343, section 3.2).</summary>
+    private static IEnumerable<ParameterSpec> LogitParameters(Objective objective) => objective == Objective.Sigmoid
+        ? [new(LogitScale, [], false, Initial.Constant(Math.Log(10))), new(LogitBias, [], false, Initial.Constant(-10))]
+        : [new(LogitScale, [], false, Initial.Constant(Math.Log(1 / 0.07)))];
 
     private static torch.Tensor Normalize(torch.Tensor features_bE) => nn.functional.normalize(features_bE.to(float32), 2, -1);
 }

@@ -11,4 +11,11 @@ public interface IImageTower
     /// <param name="kept_bK">The patches to look at, of each image as many; null looks at all. See <see cref="PatchDropout"/>.</param>
     /// <param name="statistics">In training, what BatchNorms tell of the batch; null normalises with the running statistics.</param>
     IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null);
+
+    /// <summary>
+    /// The same up to the pooling: images b3SS → features of the image's places bPE. Places are the patches, those of the last
+    /// map for a ResNet, and before them the token that the pooling reads if there is one.
+    /// </summary>
+    /// <inheritdoc cref="Segments" path="/param"/>
+    IEnumerable<Func<torch.Tensor, torch.Tensor>> PlaceSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null);
 }

@@ -48,9 +48,14 @@ public sealed class ModifiedResNet : IImageTower
 
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
     [
-        images_b3SS => Stem(images_b3SS, statistics),
-        .. _blocks.Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bCHW => block.Forward(x_bCHW, statistics))),
+        .. MapSegments(statistics),
         _pool.Forward,
+    ];
+
+    public IEnumerable<Func<torch.Tensor, torch.Tensor>> PlaceSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
+    [
+        .. MapSegments(statistics),
+        _pool.ForwardPlaces,
     ];
 
     /// <summary>The residual blocks in order, with the channels that come in and those of the 3×3 convolution.</summary>
@@ -67,6 +72,12 @@ public sealed class ModifiedResNet : IImageTower
             }
         }
     }
+
+    private IEnumerable<Func<torch.Tensor, torch.Tensor>> MapSegments(BatchStatistics? statistics) =>
+    [
+        images_b3SS => Stem(images_b3SS, statistics),
+        .. _blocks.Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bCHW => block.Forward(x_bCHW, statistics))),
+    ];
 
     private torch.Tensor Stem(torch.Tensor images_b3SS, BatchStatistics? statistics)
     {

@@ -7,6 +7,9 @@ namespace ClipTrain.Trainer.Models;
 /// <summary>CLIP's text transformer: by default causal, and the feature is the last block's output at the end-of-text token. L tokens, W width, E embedding.</summary>
 public sealed class TextTower : IDisposable
 {
+    /// <summary>Name of the matrix from the transformer's width to the embedding's.</summary>
+    internal const string Projection = "text_projection";
+
     /// <summary>Sequence lengths are rounded up to this, so that a run meets few different shapes.</summary>
     private const long LengthStep = 8;
 
@@ -20,7 +23,7 @@ public sealed class TextTower : IDisposable
         _options = options;
         _tokenEmbedding = parameters["token_embedding.weight"];
         _positions = parameters["positional_embedding"];
-        _projection = parameters["text_projection"];
+        _projection = parameters[Projection];
         _normFinal = new LayerNorm(parameters, "ln_final");
         _blocks = [.. Enumerable.Range(0, options.Layers).Select(i => new TransformerBlock(parameters, BlockPrefix(i), options.Width, options.Heads, activation))];
         using var scope = NewDisposeScope();
@@ -33,7 +36,7 @@ public sealed class TextTower : IDisposable
     public static IEnumerable<ParameterSpec> Parameters(TextTowerOptions options, int embedDim) =>
     [
         new("positional_embedding", [options.Context, options.Width], false, Initial.Normal(0.01)),
-        new("text_projection", [options.Width, embedDim], true, Initial.Normal(Math.Pow(options.Width, -0.5))),
+        new(Projection, [options.Width, embedDim], true, Initial.Normal(Math.Pow(options.Width, -0.5))),
         .. Enumerable.Range(0, options.Layers).SelectMany(i => TransformerBlock.Parameters(BlockPrefix(i), options.Width, options.Layers, options.MlpRatio)),
         new("token_embedding.weight", [options.Vocabulary, options.Width], false, Initial.Normal(0.02)),
         .. LayerNorm.Parameters("ln_final", options.Width),
@@ -48,7 +51,7 @@ public sealed class TextTower : IDisposable
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor end_b, long longest)
     {
         var padded = _options.Pooling == TextPooling.Last;
-        var length = padded ? _options.Context : Math.Min(_options.Context, (longest + LengthStep) / LengthStep * LengthStep);
+        var length = padded ? _options.Context : Length(_options, longest);
         var mask_LL = _mask_LL.narrow(0, 0, length).narrow(1, 0, length);
         var caption_b11L = padded ? null : mask_LL.index_select(0, end_b).view([-1, 1, 1, length]);
         var mask = _options.Attention == TextAttention.Causal ? mask_LL : caption_b11L;
@@ -67,11 +70,14 @@ public sealed class TextTower : IDisposable
         ];
     }
 
+    /// <summary>Tokens that are computed where the last that is read is at a place.</summary>
+    internal static long Length(TextTowerOptions options, long last) => Math.Min(options.Context, (last + LengthStep) / LengthStep * LengthStep);
+
     /// <summary>The mean of each caption's own tokens: x_bLW → bW.</summary>
     private static torch.Tensor Mean(torch.Tensor x_bLW, torch.Tensor caption_b11L) =>
         caption_b11L.squeeze(1).softmax(-1).matmul(x_bLW).squeeze(1);
 
     public void Dispose() => _mask_LL.Dispose();
 
-    private static string BlockPrefix(int index) => $"transformer.resblocks.{index}.";
+    internal static string BlockPrefix(int index) => $"transformer.resblocks.{index}.";
 }

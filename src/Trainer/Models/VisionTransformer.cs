@@ -68,6 +68,13 @@ public sealed class VisionTransformer : IImageTower
         x_bLW => Read(x_bLW).matmul(_projection),
     ];
 
+    public IEnumerable<Func<torch.Tensor, torch.Tensor>> PlaceSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
+    [
+        images_b3SS => Stem(images_b3SS, kept_bK, statistics),
+        .. _blocks.Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, null))),
+        x_bLW => _normPost.Forward(WithoutRegisters(x_bLW)).matmul(_projection),
+    ];
+
     private torch.Tensor Stem(torch.Tensor images_b3SS, torch.Tensor? kept_bK, BatchStatistics? statistics)
     {
         var type = _projection.dtype;
@@ -92,8 +99,17 @@ public sealed class VisionTransformer : IImageTower
     {
         if (_classToken is not null)
             return _normPost.Forward(x_bLW.squeeze(1));
-        var patches_bPW = _normPost.Forward(x_bLW.narrow(1, _options.Registers, x_bLW.size(1) - _options.Registers));
+        var patches_bPW = _normPost.Forward(WithoutRegisters(x_bLW));
         return _pool is null ? patches_bPW.mean(1) : _pool.Forward(patches_bPW);
+    }
+
+    private torch.Tensor WithoutRegisters(torch.Tensor x_bLW)
+    {
+        if (_registers is null)
+            return x_bLW;
+        var patches = x_bLW.size(1) - Others(_options) - _options.Registers;
+        var patches_bPW = x_bLW.narrow(1, x_bLW.size(1) - patches, patches);
+        return _classToken is null ? patches_bPW : cat([x_bLW.narrow(1, 0, 1), patches_bPW], 1);
     }
 
     private torch.Tensor? PatchPositions(torch.Device device) => _options.Positions switch

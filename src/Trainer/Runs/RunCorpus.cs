@@ -60,7 +60,7 @@ public static class RunCorpus
         }
 
         CorpusManifest Create(IReadOnlyList<string> files, string? image, IReadOnlyList<string>? captions) =>
-            CorpusManifest.Create(files, new CorpusColumns { Image = image, Captions = captions ?? [], EveryCaption = data.CaptionMode != CaptionMode.First });
+            CorpusManifest.Create(files, new CorpusColumns { Image = image, Captions = captions ?? [], CaptionRequired = data.LabelColumn is null, EveryCaption = data.CaptionMode != CaptionMode.First });
     }
 
     private static string[] Queries(string path)

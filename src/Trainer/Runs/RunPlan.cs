@@ -25,6 +25,10 @@ public static class RunPlan
                 $"model.text.vocabulary is {options.Model.Text.Vocabulary}, but data.merges '{options.Data.Merges}' makes {tokenizer.VocabularySize} tokens; set model.text.vocabulary to {tokenizer.VocabularySize}.");
     }
 
+    /// <summary>How the run's corpus tells the classes of its images; null when the run learns none.</summary>
+    public static ClassLabels? Labels(RunOptions options) =>
+        options.Data.LabelColumn is { } column ? new ClassLabels(column, options.Model.Image.Classes!.Value, options.Data.LabelNames) : null;
+
     /// <summary>The vocabulary of a name as in data.merges.</summary>
     /// <exception cref="UsageException">There is none, or it is not of CLIP's kind.</exception>
     public static MergeList Merges(string name)

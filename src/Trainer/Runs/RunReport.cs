@@ -22,7 +22,7 @@ public static class RunReport
         var figures = torchThread.Run(() =>
         {
             torch.set_num_threads(Environment.ProcessorCount);
-            using var model = new ClipModel(options.Model, Precision.Fp32, options.Seed);
+            using var model = new ClipModel(options.Model, Precision.Fp32, options.Seed, objective: options.Training.Objective);
             model.Parameters.LoadMaster(Path.Combine(checkpoints.PathOf(step), CheckpointDirectory.ModelFile));
             return new RunEvaluation(model, RunPlan.Tokenizer(options), options, log).Run();
         });

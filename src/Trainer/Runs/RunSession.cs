@@ -26,7 +26,7 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
 
         // Whatever is wrong with corpus, tokenizer or splits is told before anything is written.
         RunPlan.Tokenizer(options);
-        RunEvaluation.CheckSplits(options.Evaluation);
+        RunEvaluation.CheckSplits(options);
         var manifest = RunCorpus.Select(options, rule => AnsiConsole.MarkupLineInterpolated($"Selecting: {rule} …"));
         Directory.CreateDirectory(files.Directory);
         File.WriteAllText(files.Config, ConfigWriter.Write(options));

@@ -45,7 +45,7 @@ internal sealed class LogProgress(ILogger logger, TimeProvider time) : IProgress
         }
 
         logger.Information(
-            "step {Step}/{Steps} {Share:l} loss {Loss:l} {Rate:l} images/s ETA {Eta:l} data wait {DataWait:l} logit scale {LogitScale:l} gradient norm {GradientNorm:l} learning rate {LearningRate:l}",
+            "step {Step}/{Steps} {Share:l} loss {Loss:l} {Rate:l} images/s ETA {Eta:l} data wait {DataWait:l}{LogitScale:l} gradient norm {GradientNorm:l} learning rate {LearningRate:l}",
             figures.Step,
             figures.TotalSteps,
             Readable.Percent(figures.Share),
@@ -53,7 +53,7 @@ internal sealed class LogProgress(ILogger logger, TimeProvider time) : IProgress
             Readable.Number(figures.ImagesPerSecond),
             Readable.Duration(figures.Remaining!.Value),
             Readable.Percent(metrics.DataWaitShare),
-            Readable.Number(metrics.LogitScale),
+            metrics.LogitScale is { } scale ? $" logit scale {Readable.Number(scale)}" : "",
             Readable.Number(metrics.GradientNorm),
             Readable.Number(metrics.LearningRate));
     }

@@ -31,7 +31,7 @@ internal static class ProgressPanel
             ("loss", Readable.Number(last.Loss)),
             ("images/s", Readable.Number(figures.ImagesPerSecond)),
             ("data wait", Readable.Percent(last.DataWaitShare)),
-            ("logit scale", Readable.Number(last.LogitScale)),
+            .. last.LogitScale is { } scale ? [("logit scale", Readable.Number(scale))] : Array.Empty<(string, string)>(),
             ("gradient norm", Readable.Number(last.GradientNorm)),
             ("learning rate", Readable.Number(last.LearningRate)),
             ("bad samples", Readable.Count(last.BadSamples)),

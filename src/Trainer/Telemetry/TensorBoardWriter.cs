@@ -27,7 +27,8 @@ public sealed class TensorBoardWriter : IDisposable
     public void Write(StepMetrics metrics) => Append(TensorBoardEvents.Scalars(WallTime, metrics.Step,
     [
         ("train/loss", metrics.Loss),
-        ("train/logit_scale", metrics.LogitScale),
+        .. Learned("train/logit_scale", metrics.LogitScale),
+        .. Learned("train/logit_bias", metrics.LogitBias),
         ("train/gradient_norm", metrics.GradientNorm),
         ("train/learning_rate", metrics.LearningRate),
         ("throughput/images_per_second", metrics.ImagesPerSecond),
@@ -37,6 +38,8 @@ public sealed class TensorBoardWriter : IDisposable
     ]));
 
     public void Dispose() => _stream.Dispose();
+
+    private static IEnumerable<(string Name, double Value)> Learned(string name, double? value) => value is { } number ? [(name, number)] : [];
 
     private static IEnumerable<(string Name, double Value)> Loader(LoaderMetrics? loader)
     {

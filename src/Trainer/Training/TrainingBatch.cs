@@ -16,6 +16,9 @@ public sealed record TrainingBatch(torch.Tensor Images_b3SS, torch.Tensor Tokens
 {
     public long Count => Images_b3SS.size(0);
 
+    /// <summary>int64, the images' classes, where they are what is learned.</summary>
+    public torch.Tensor? Labels_b { get; init; }
+
     /// <summary>The loader's batch as tensors, valid until the batch is disposed of.</summary>
     public static TrainingBatch Of(Batch batch, RunOptions options)
     {
@@ -25,6 +28,9 @@ public sealed record TrainingBatch(torch.Tensor Images_b3SS, torch.Tensor Tokens
             from_blob(batch.Tokens, [batch.Count, text.Context], int64),
             from_blob(batch.EndPositions, [batch.Count], int64),
             PatchDropout.Draw(image, options.Seed, batch.Samples),
-            batch.Keys);
+            batch.Keys)
+        {
+            Labels_b = options.Data.LabelColumn is null ? null : from_blob(batch.Labels, [batch.Count], int64),
+        };
     }
 }

@@ -105,7 +105,9 @@ public sealed class TrainingLoop(
         dataWait.TotalSeconds / seconds,
         state.BadSamples,
         truncated,
-        _watch.Look(loader.Figures));
+        _watch.Look(loader.Figures),
+        OptionSection.SnakeCase(options.Training.Objective.ToString()),
+        result.LogitBias);
 
     private bool IsPeriodic() => options.Checkpoint.EverySteps > 0 && state.Step % options.Checkpoint.EverySteps == 0;
 

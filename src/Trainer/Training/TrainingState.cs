@@ -20,7 +20,7 @@ public sealed class TrainingState : IDisposable
     public TrainingState(RunOptions options, torch.Device? device = null, int rank = 0, int worldSize = 1)
     {
         _options = options.Training;
-        Model = new ClipModel(options.Model, options.Training.Precision, options.Seed, device);
+        Model = new ClipModel(options.Model, options.Training.Precision, options.Seed, device, options.Training.Objective);
         Optimizer = new AdamW(Model.Parameters, options.Training, HeldBy(rank, worldSize));
     }
 

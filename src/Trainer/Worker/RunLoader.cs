@@ -33,6 +33,7 @@ public sealed record RunLoader(int Rank, int WorldSize, int Cores, long FirstSte
             LongCaptions = options.Data.LongCaptions,
             CaptionMode = options.Data.CaptionMode,
             CaptionWeights = options.Data.CaptionWeights,
+            Labels = RunPlan.Labels(options),
             MaxBadShare = options.Data.MaxBadShare,
             FirstStep = FirstStep,
             LastStep = LastStep,

@@ -7,6 +7,8 @@ namespace ClipTrain.DataPipeline.Tests.Loading;
 
 public sealed class BadSampleTests : IDisposable
 {
+    private static unsafe long[] LabelsOf(Batch batch) => new ReadOnlySpan<long>((void*)batch.Labels, batch.Count).ToArray();
+
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -46,6 +48,34 @@ public sealed class BadSampleTests : IDisposable
         Assert.Equal(expectedBad, bad);
         Assert.Equal(160, loader.SamplesRead);
         Assert.Equal(bad.Count, loader.BadSamples);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Labels_are_read_in_place_of_captions_and_those_that_tell_no_class_are_bad(bool named)
+    {
+        string?[] labels = named ? ["cat", "dog", "bird", null, "cow"] : ["0", "1", "2", "3", "-1", "1.5", "", null];
+        var path = _folder.File("labelled.parquet");
+        using (var writer = new CorpusWriter(path, rowGroupRows: 8, extraColumns: ["label"]))
+        {
+            for (var i = 0; i < 40; i++)
+                writer.Add(TestCorpus.Image(i), caption: null, [labels[i % labels.Length]]);
+            writer.Complete();
+        }
+
+        var manifest = CorpusManifest.Create([path], new CorpusColumns { CaptionRequired = false });
+        var bad = new List<BadSample>();
+        using var loader = new TrainingLoader(
+            manifest, new SampleOrder(manifest.GroupRows, 1, 2), new FakeTokenizer(), () => new FakeTransform(),
+            new() { GlobalBatch = 40, Seed = 1, Threads = 2, MaxBadShare = 1, LastStep = 1, Labels = new ClassLabels("label", 3, named ? ["cat", "dog", "bird"] : []) }, bad.Add);
+
+        using var batch = loader.Take();
+
+        Assert.Equal(batch.Samples.Select(sample => sample.Index % labels.Length), LabelsOf(batch));
+        Assert.Equal(Enumerable.Range(0, 40).Where(i => i % labels.Length >= 3), bad.Select(sample => (int)sample.Row).Order());
+        Assert.Contains(bad, sample => sample.Reason == "the label, column label, is null");
+        Assert.Contains(bad, sample => sample.Reason == (named ? "the label, column label, is 'cow', none of the 3 names of data.label_names" : "the label, column label, is '3', not a number from 0 to 2"));
     }
 
     [Fact]

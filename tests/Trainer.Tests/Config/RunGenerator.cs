@@ -139,8 +139,10 @@ internal static class RunGenerator
         from micro in Gen.Choose(0, int.MaxValue)
         from checkpointing in Gen.Elements(ActivationCheckpointing.None, ActivationCheckpointing.Block)
         from shard in Gen.Elements(true, false)
+        from objective in Gen.Elements(Objective.Contrastive, Objective.Sigmoid)
         select new TrainingOptions
         {
+            Objective = objective,
             GlobalBatch = batch,
             Steps = bySteps ? steps : null,
             Epochs = bySteps ? null : epochs,

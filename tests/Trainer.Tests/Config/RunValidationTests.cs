@@ -52,6 +52,30 @@ public sealed class RunValidationTests
         Assert.Equal($"--set {set}: {error}", file.Error(set));
     }
 
+    [Theory]
+    [InlineData("classification", "model.image.classes=null", "key 'model.image.classes' is missing: training.objective classification needs the number of classes")]
+    [InlineData("classification", "data.label_column=null", "key 'data.label_column' is missing: training.objective classification needs the column with the class")]
+    [InlineData("classification", "data.label_column=''", "key 'data.label_column' names no column")]
+    [InlineData("classification", "data.label_names=[a, b]", "key 'data.label_names' has 2 names for the 3 classes of model.image.classes")]
+    [InlineData("classification", "data.label_names=[a, b, a]", "key 'data.label_names' has a name twice")]
+    [InlineData("classification", "data.caption_mode=all", "key 'data.caption_mode' is given, but training.objective classification reads no captions")]
+    [InlineData("classification", "evaluation.zero_shot=[{name: a, data: [x]}]", "key 'evaluation.zero_shot' compares images with texts, and training.objective classification trains no space that they share")]
+    [InlineData("bag_of_words", "evaluation.retrieval=[{name: a, data: [x]}]", "key 'evaluation.retrieval' compares images with texts, and training.objective bag_of_words trains no space that they share")]
+    [InlineData("captioning", "model.text.attention=bidirectional", "key 'model.text.attention' must be causal for training.objective captioning: a token is predicted from those before it")]
+    [InlineData("captioning", "model.image.pooling=attention", "key 'model.image.pooling' is attention, which training.objective captioning does not train: it reads the image's places")]
+    [InlineData("sigmoid", "training.label_smoothing=0.1", "key 'training.label_smoothing' is for training.objective classification; this run's is sigmoid")]
+    [InlineData("contrastive", "model.image.classes=3", "key 'model.image.classes' is for training.objective classification; this run's is contrastive")]
+    [InlineData("bag_of_words", "data.label_column=label", "key 'data.label_column' is for training.objective classification; this run's is bag_of_words")]
+    [InlineData("captioning", "data.label_names=[a]", "key 'data.label_names' is for training.objective classification; this run's is captioning")]
+    [InlineData("contrastive", "evaluation.classification=[{name: a, data: [x]}]", "key 'evaluation.classification' is for training.objective classification; this run's is contrastive")]
+    public void What_an_objective_lacks_or_does_not_use_is_told(string objective, string set, string error)
+    {
+        using var file = new RunFile();
+        string[] complete = objective == "classification" ? ["model.image.classes=3", "data.label_column=label"] : [];
+
+        Assert.EndsWith(error, file.Error([$"training.objective={objective}", .. complete, set]), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Steps_and_epochs_together_are_refused()
     {

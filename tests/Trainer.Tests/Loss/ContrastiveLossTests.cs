@@ -65,7 +65,7 @@ public class ContrastiveLossTests
         Assert.Throws<ArgumentException>(() => new ContrastiveLoss(new RankGroup(), 8).Compute(none, none, [0], 1));
     }
 
-    private static float[] Concatenate(ContrastiveLossResult[] parts, Func<ContrastiveLossResult, torch.Tensor> select) =>
+    private static float[] Concatenate(PairLossResult[] parts, Func<PairLossResult, torch.Tensor> select) =>
         [.. parts.SelectMany(part => select(part).AsSpan<float>().ToArray())];
 
     private static torch.Tensor Embeddings(int count, int seed)

@@ -11,15 +11,17 @@ public class MicroBatchTests
     private const int GlobalBatch = 13;
     private static readonly int[] MicroBatches = [0, 1, 2, 5, 13];
 
-    public static TheoryData<int, Precision, double> Grid()
+    public static TheoryData<Objective, int, Precision, double> Grid()
     {
-        var grid = new TheoryData<int, Precision, double>();
+        var grid = new TheoryData<Objective, int, Precision, double>();
         foreach (var worldSize in new[] { 1, 2, 3 })
         {
             foreach (var precision in Enum.GetValues<Precision>())
             {
                 foreach (var patchDropout in new[] { 0, 0.5 })
-                    grid.Add(worldSize, precision, patchDropout);
+                    grid.Add(Objective.Contrastive, worldSize, precision, patchDropout);
+                foreach (var objective in Enum.GetValues<Objective>().Skip(1))
+                    grid.Add(objective, worldSize, precision, 0.5);
             }
         }
 
@@ -28,13 +30,13 @@ public class MicroBatchTests
 
     [Theory]
     [MemberData(nameof(Grid))]
-    public void Loss_and_gradients_are_those_of_one_pass_of_one_process(int worldSize, Precision precision, double patchDropout)
+    public void Loss_and_gradients_are_those_of_one_pass_of_one_process(Objective objective, int worldSize, Precision precision, double patchDropout)
     {
-        var (expectedLoss, expected) = Ranks.Run(1, group => LossAndGradients(group, new TrainingOptions { GlobalBatch = GlobalBatch, Precision = precision }, patchDropout))[0];
+        var (expectedLoss, expected) = Ranks.Run(1, group => LossAndGradients(group, new TrainingOptions { GlobalBatch = GlobalBatch, Precision = precision, Objective = objective }, patchDropout))[0];
         var choices =
             from micro in MicroBatches
             from checkpointing in Enum.GetValues<ActivationCheckpointing>()
-            select new TrainingOptions { GlobalBatch = GlobalBatch, Precision = precision, MicroBatch = micro, ActivationCheckpointing = checkpointing };
+            select new TrainingOptions { GlobalBatch = GlobalBatch, Precision = precision, Objective = objective, MicroBatch = micro, ActivationCheckpointing = checkpointing };
         var ranks = Ranks.Run(worldSize, group => choices.Select(options => (options, LossAndGradients(group, options, patchDropout))).ToArray());
 
         // In bf16 each micro-batch rounds its activations' and weights' gradients to 8 bits.
@@ -60,11 +62,11 @@ public class MicroBatchTests
 
     private static (double Loss, float[] Gradients) LossAndGradients(RankGroup group, TrainingOptions options, double patchDropout)
     {
-        using var state = new TrainingState(TinyClip.Run(options.Precision));
+        using var state = new TrainingState(TinyClip.Run(options.Precision, objective: options.Objective));
         using var step = new TrainingStep(state, options, group, new LearningRateSchedule(1e-2, 2, 10));
         var slices = Enumerable.Range(0, group.WorldSize).Select(rank => SampleOrder.LocalSlice(GlobalBatch, rank, group.WorldSize)).ToArray();
         var (start, count) = slices[group.Rank];
-        var loss = step.ComputeGradients(TinyClip.Batch(start, count, patchDropout), [.. slices.Select(slice => (long)slice.Count)], 1 / 0.07);
+        var loss = step.ComputeGradients(TinyClip.Batch(start, count, patchDropout), [.. slices.Select(slice => (long)slice.Count)]);
         group.AllReduceSum(state.Model.Parameters.Gradients);
         return (loss, state.Model.Parameters.Gradients.AsSpan<float>().ToArray());
     }

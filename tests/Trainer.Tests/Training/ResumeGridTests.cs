@@ -14,16 +14,24 @@ public sealed class ResumeGridTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("cliptrain-resume-").FullName;
 
     [Theory]
-    [InlineData(1, false)]
-    [InlineData(2, false)]
-    [InlineData(3, false)]
-    [InlineData(4, false)]
-    [InlineData(2, true)]
-    [InlineData(3, true)]
-    [InlineData(4, true)]
-    public void A_run_resumed_at_any_step_ends_as_an_unbroken_one_bitwise_at_equal_world_size(int world, bool shard)
+    [InlineData(Objective.Contrastive, 1, false)]
+    [InlineData(Objective.Contrastive, 2, false)]
+    [InlineData(Objective.Contrastive, 3, false)]
+    [InlineData(Objective.Contrastive, 4, false)]
+    [InlineData(Objective.Contrastive, 2, true)]
+    [InlineData(Objective.Contrastive, 3, true)]
+    [InlineData(Objective.Contrastive, 4, true)]
+    [InlineData(Objective.Sigmoid, 2, false)]
+    [InlineData(Objective.Sigmoid, 3, true)]
+    [InlineData(Objective.BagOfWords, 2, false)]
+    [InlineData(Objective.BagOfWords, 3, true)]
+    [InlineData(Objective.Captioning, 2, false)]
+    [InlineData(Objective.Captioning, 3, true)]
+    [InlineData(Objective.Classification, 2, false)]
+    [InlineData(Objective.Classification, 3, true)]
+    public void A_run_resumed_at_any_step_ends_as_an_unbroken_one_bitwise_at_equal_world_size(Objective objective, int world, bool shard)
     {
-        var options = TinyClip.Run() with { Training = TinyClip.Run().Training with { ShardOptimizer = shard } };
+        var options = TinyClip.Run(objective: objective) with { Training = TinyClip.Run(objective: objective).Training with { ShardOptimizer = shard } };
         var checkpoints = new CheckpointDirectory(_folder);
         var unbroken = Ranks.Run(world, group => Train(options, group, state => Save(state, group, checkpoints)))[0];
         for (var step = 1; step < Steps; step++)

@@ -1,0 +1,44 @@
+using ClipTrain.DataPipeline.Loading;
+
+namespace ClipTrain.Trainer.Config;
+
+/// <summary>What an objective needs of the other options, and which are another's.</summary>
+internal static class ObjectiveValidation
+{
+    public static void Add(RunValidation.RuleList rules, RunOptions run)
+    {
+        string? Needed<T>(T? value, Objective by, string otherwise) => (value is not null, run.Training.Objective == by) switch
+        {
+            (false, true) => $"is missing: training.objective {Name(by)} needs {otherwise}",
+            (true, false) => $"is for training.objective {Name(by)}; this run's is {Name(run.Training.Objective)}",
+            _ => null,
+        };
+
+        rules.Add(["model.image.classes", "training.objective"], () => Needed(run.Model.Image.Classes, Objective.Classification, "the number of classes"));
+        rules.Add(["data.label_column", "training.objective"], () => run.Data.LabelColumn == "" ? "names no column" : Needed(run.Data.LabelColumn, Objective.Classification, "the column with the class"));
+        rules.Add(["data.label_names", "model.image.classes", "training.objective"], () => run.Data.LabelNames switch
+        {
+            { Count: 0 } => null,
+            _ when run.Training.Objective != Objective.Classification => Needed(run.Data.LabelNames, Objective.Classification, ""),
+            var names when names.Distinct(StringComparer.Ordinal).Count() < names.Count => "has a name twice",
+            var names when names.Count != run.Model.Image.Classes => $"has {names.Count} names for the {run.Model.Image.Classes} classes of model.image.classes",
+            _ => null,
+        });
+        rules.Add(["data.caption_mode", "training.objective"], () => run.Data.CaptionMode != CaptionMode.First && run.Training.Objective == Objective.Classification
+            ? "is given, but training.objective classification reads no captions" : null);
+        rules.Add(["training.label_smoothing", "training.objective"], () => run.Training.LabelSmoothing > 0 ? Needed("", Objective.Classification, "") : null);
+        rules.Add(["model.text.attention", "training.objective"], () => run.Training.Objective == Objective.Captioning && run.Model.Text.Attention != TextAttention.Causal
+            ? "must be causal for training.objective captioning: a token is predicted from those before it" : null);
+        rules.Add(["model.image.pooling", "training.objective"], () => run.Training.Objective == Objective.Captioning && run.Model.Image.Pooling == ImagePooling.Attention
+            ? "is attention, which training.objective captioning does not train: it reads the image's places" : null);
+        foreach (var (key, splits) in new[] { ("evaluation.retrieval", run.Evaluation.Retrieval.Count), ("evaluation.zero_shot", run.Evaluation.ZeroShot.Count) })
+        {
+            rules.Add([key, "training.objective"], () => splits > 0 && run.Training.Objective is not (Objective.Contrastive or Objective.Sigmoid)
+                ? $"compares images with texts, and training.objective {Name(run.Training.Objective)} trains no space that they share" : null);
+        }
+
+        rules.Add(["evaluation.classification", "training.objective"], () => run.Evaluation.Classification.Count > 0 ? Needed("", Objective.Classification, "") : null);
+    }
+
+    private static string Name(Objective objective) => OptionSection.SnakeCase(objective.ToString());
+}

@@ -1,0 +1,33 @@
+using ClipTrain.Torch;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Training;
+
+/// <summary>What a batch came to.</summary>
+/// <param name="Loss">Over the global batch, the same on every rank.</param>
+/// <param name="BySample_bX">What each of this rank's samples came to on the way, with a name for messages: who looks for a non-finite one finds it here.</param>
+internal sealed record ObjectiveResult(double Loss, IReadOnlyList<(string Name, torch.Tensor Values_bX)> BySample_bX)
+{
+    /// <summary>The factor on the cosine similarities, where there is one.</summary>
+    public double? LogitScale { get; init; }
+
+    /// <summary>What is added to the logits, where something is.</summary>
+    public double? LogitBias { get; init; }
+}
+
+/// <summary>What a model is trained for: a loss over the global batch, and the way of its gradients to the parameters.</summary>
+internal interface IObjective
+{
+    /// <summary>
+    /// Leaves this rank's part of the gradients in the flat buffer, or with the reducer, which is begun for the last
+    /// micro-batch. All ranks call it together.
+    /// </summary>
+    /// <param name="batch">This rank's share of the global batch.</param>
+    /// <param name="counts">Samples on every rank.</param>
+    /// <param name="reducer">Sums over the ranks what backward gives; null to keep this rank's.</param>
+    /// <exception cref="ArgumentException">No rank has a sample that can be used.</exception>
+    ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, distributed.GradientReducer? reducer);
+
+    /// <summary>Brings parameters that have bounds back within them, after an update.</summary>
+    void KeepWithinBounds();
+}

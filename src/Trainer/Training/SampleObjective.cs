@@ -1,0 +1,67 @@
+using ClipTrain.Torch;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Loss;
+using ClipTrain.Trainer.Models;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Training;
+
+/// <summary>
+/// A loss that is a mean over what is predicted of each sample by itself. So a micro-batch goes forward and back before the
+/// next one begins; only the number of targets and the loss are exchanged, beside the gradients.
+/// </summary>
+internal sealed class SampleObjective(ClipModel model, TrainingOptions options, RankGroup group, ISampleTask task) : IObjective
+{
+    private readonly LinearCrossEntropy _loss = new(options.LossTileRows, options.LabelSmoothing);
+
+    public ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, distributed.GradientReducer? reducer)
+    {
+        var parameters = model.Parameters;
+        var parts = BatchPart.Cut(batch, options, parameters.Master.device);
+        var statistics = new BatchStatistics(parameters);
+        var targets = group.AllGather([task.CountTargets(batch)]).Sum(row => row[0]);
+        if (targets == 0)
+            throw new ArgumentException("The global batch has no usable sample.", nameof(batch));
+        var losses_b = zeros([batch.Count], float32, parameters.Master.device);
+        for (var i = 0; i < parts.Length - 1; i++)
+        {
+            using var scope = NewDisposeScope();
+            Forward(parts[i], statistics, targets, losses_b)();
+            parameters.CollectGradients(accumulate: i > 0);
+        }
+
+        // All ranks exchange the loss before any of them begins to reduce gradients: collectives have one order.
+        var backward = parts.Length > 0 ? Forward(parts[^1], statistics, targets, losses_b) : null;
+        var loss = losses_b.to(float64).sum() / targets;
+        group.AllReduceSum(loss);
+        var accumulate = parts.Length > 1;
+        reducer?.Begin(accumulate);
+        backward?.Invoke();
+        statistics.Backward(RowTiles.Place(counts, group.Rank).Total);
+        if (reducer is null)
+            parameters.CollectGradients(accumulate);
+        return new ObjectiveResult(loss.item<double>(), [("loss", losses_b.unsqueeze(1))]);
+    }
+
+    public void KeepWithinBounds()
+    {
+    }
+
+    /// <summary>Adds the part's losses to its samples', leaves the linear layer's gradients with its leaves, and returns the way back through the rest.</summary>
+    private Action Forward(BatchPart part, BatchStatistics statistics, long targets, torch.Tensor losses_b)
+    {
+        var (weight, bias) = (model.Parameters[task.Head.Weight], task.Head.Bias is { } name ? model.Parameters[name] : null);
+        var (classes, sample_n) = task.Targets(part);
+        var pass = new TowerPass(task.Segments(part, statistics), part.Images, options.ActivationCheckpointing);
+        var result = _loss.Compute(pass.Embedding_bD, weight, bias, classes, 1.0 / targets);
+        using (no_grad())
+            losses_b.narrow(0, part.Start, part.Count).index_add_(0, sample_n, result.Losses_n);
+
+        // Before the reducer begins, under which each leaf may have a gradient once: the layer may be an embedding table too.
+        autograd.backward([weight * 1.0], [result.WeightGradient_CW]);
+        if (bias is not null)
+            autograd.backward([bias * 1.0], [result.BiasGradient_C!]);
+        return () => pass.Backward(result.RowGradient_nW);
+    }
+}
