@@ -389,6 +389,19 @@ public sealed record TrainingOptions
 
     [Description("Each worker keeps the optimizer's moments of its part of the weights alone (ZeRO stage 1, arXiv 1910.02054). The weights become the same.")]
     public bool ShardOptimizer { get; init; }
+
+    [Description("Which groups of the towers are trained. A tower's groups are its stem (patches or tokens, with positions), each of its blocks, and what makes the embedding of the last block's output. The others are locked: they get no gradient, no decay and no moments, their BatchNorms keep the running statistics, and no backward pass goes through them.")]
+    public UnlockedGroupsOptions UnlockedGroups { get; init; } = new();
+}
+
+[Description("Groups of each tower that are trained, counted from its end.")]
+public sealed record UnlockedGroupsOptions
+{
+    [Description("Of the image tower; 0 locks all of it (LiT, arXiv 2111.07991). By default all are trained."), Minimum(0)]
+    public int? Image { get; init; }
+
+    [Description("Of the text tower; 0 locks all of it. By default all are trained."), Minimum(0)]
+    public int? Text { get; init; }
 }
 
 [Description("Workers of one run.")]

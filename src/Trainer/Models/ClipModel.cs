@@ -12,12 +12,26 @@ public sealed class ClipModel : IDisposable
 
     private readonly TextTower _text;
     private readonly IImageTower _image;
+    private readonly int _lockedImage, _lockedText;
 
     /// <summary>A model with freshly initialised weights, a pure function of options and seed.</summary>
-    public ClipModel(ModelOptions options, Precision precision, ulong seed, torch.Device? device = null)
+    /// <param name="options">The model.</param>
+    /// <param name="precision">The type that the towers compute in.</param>
+    /// <param name="seed">Of the initial weights.</param>
+    /// <param name="device">Where it lies.</param>
+    /// <param name="training">How it is to be trained: what is locked. Null where it is not, or all of it is.</param>
+    public ClipModel(ModelOptions options, Precision precision, ulong seed, torch.Device? device = null, TrainingOptions? training = null)
     {
         Options = options;
-        Parameters = new FlatParameters([.. Specs(options)], precision, seed, device);
+        var specs = Specs(options);
+        if (training is not null)
+        {
+            specs = specs.Select(spec => FineTuning.Apply(spec, options, training));
+            _lockedImage = FineTuning.LockedGroups(options, training, Tower.Image);
+            _lockedText = FineTuning.LockedGroups(options, training, Tower.Text);
+        }
+
+        Parameters = new FlatParameters([.. specs], precision, seed, device);
         _image = ImageTower.Create(Parameters, options.Image, options.Activation);
         _text = new TextTower(Parameters, options.Text, options.Activation);
     }
@@ -45,11 +59,14 @@ public sealed class ClipModel : IDisposable
 
     /// <summary><see cref="EncodeImage"/> with a way back.</summary>
     public TowerPass PassImage(torch.Tensor images_b3SS, torch.Tensor? kept_bK, ActivationCheckpointing checkpointing, BatchStatistics? statistics = null) =>
-        new(ImageSegments(kept_bK, statistics), images_b3SS, checkpointing);
+        new(ImageSegments(kept_bK, statistics), images_b3SS, checkpointing, _lockedImage);
 
     /// <summary><see cref="EncodeText"/> with a way back.</summary>
     public TowerPass PassText(torch.Tensor tokens_bL, torch.Tensor end_b, long longest, ActivationCheckpointing checkpointing) =>
-        new(TextSegments(end_b, longest), tokens_bL, checkpointing);
+        new(TextSegments(end_b, longest), tokens_bL, checkpointing, _lockedText);
+
+    /// <summary>Whether a tower has parameters that are trained; one that has none needs no way back.</summary>
+    public bool Trains(Tower tower) => (tower == Tower.Image ? _lockedImage : _lockedText) < TowerGroups.Count(Options, tower);
 
     /// <summary>The factor on the cosine similarities: exp of the learned log, at most <paramref name="max"/>.</summary>
     public double LogitScaleFactor(double max) => Math.Min(Math.Exp(Parameters[LogitScale].item<float>()), max);

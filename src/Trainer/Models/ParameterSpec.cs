@@ -18,6 +18,9 @@ public sealed record ParameterSpec(string Name, IReadOnlyList<long> Shape, bool 
     /// </summary>
     public bool IsStatistic { get; init; }
 
+    /// <summary>Whether training leaves it as it is.</summary>
+    public bool IsLocked { get; init; }
+
     /// <summary>Number of elements.</summary>
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);
 

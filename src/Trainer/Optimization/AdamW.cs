@@ -18,11 +18,11 @@ public sealed class AdamW : IDisposable
 
     /// <param name="parameters">The parameters.</param>
     /// <param name="options">Rates of decay.</param>
-    /// <param name="held">The part of the flat buffers that is updated here; null for all.</param>
+    /// <param name="held">The part of the flat buffers that is updated here; null for all that steps change.</param>
     public AdamW(FlatParameters parameters, TrainingOptions options, FlatSlice? held = null)
     {
         (_parameters, _options) = (parameters, options);
-        Held = held ?? new FlatSlice(0, parameters.Master.numel());
+        Held = held ?? parameters.Updated;
         using var scope = NewDisposeScope();
         FirstMoment = zeros([Held.Length], float32, parameters.Master.device).DetachFromDisposeScope();
         SecondMoment = zeros_like(FirstMoment).DetachFromDisposeScope();
@@ -31,8 +31,8 @@ public sealed class AdamW : IDisposable
     /// <summary>The part of the flat buffers whose moments are held.</summary>
     public FlatSlice Held { get; }
 
-    /// <summary>Whether the moments of all weights are held.</summary>
-    public bool HoldsAll => Held.Length == _parameters.Master.numel();
+    /// <summary>Whether the moments of all weights are held that are not locked.</summary>
+    public bool HoldsAll => Held == _parameters.Updated;
 
     /// <summary>Running mean of the gradient, of the weights in <see cref="Held"/>.</summary>
     public torch.Tensor FirstMoment { get; }
@@ -63,7 +63,7 @@ public sealed class AdamW : IDisposable
         Update(master, gradient, firstMoment, secondMoment, null, step, learningRate, gradientScale);
         group.AllGatherInto(_parameters.Gradients, master);
 
-        _parameters.Master.copy_(_parameters.Gradients);
+        _parameters.Master.narrow(0, 0, _parameters.Updated.Length).copy_(_parameters.Gradients);
         FirstMoment.copy_(firstMoment);
         SecondMoment.copy_(secondMoment);
         _parameters.RefreshCompute();

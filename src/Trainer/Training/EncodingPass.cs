@@ -33,7 +33,7 @@ internal sealed class EncodingPass
     /// <summary>The images' embeddings bD, without history.</summary>
     public torch.Tensor EncodeImages()
     {
-        if (_microBatches.Length == 1)
+        if (_microBatches.Length == 1 && _model.Trains(Tower.Image))
             return (_images = PassImages(0, _batch.Count)).Embedding_bD;
         return Encode((start, count) => _model.EncodeImage(Images(start, count), KeptPatches(start, count), _statistics));
     }
@@ -41,7 +41,7 @@ internal sealed class EncodingPass
     /// <summary>The captions' embeddings bD, without history.</summary>
     public torch.Tensor EncodeTexts()
     {
-        if (_microBatches.Length == 1)
+        if (_microBatches.Length == 1 && _model.Trains(Tower.Text))
             return (_texts = PassTexts(0, _batch.Count)).Embedding_bD;
         return Encode((start, count) => _model.EncodeText(Tokens(start, count), Ends(start, count), LongestEnd(start, count)));
     }
@@ -75,8 +75,10 @@ internal sealed class EncodingPass
     private void Backward((long Start, long Count) part, torch.Tensor imageGradient_bD, torch.Tensor textGradient_bD)
     {
         using var scope = NewDisposeScope();
-        (_texts ?? PassTexts(part.Start, part.Count)).Backward(textGradient_bD.narrow(0, part.Start, part.Count));
-        (_images ?? PassImages(part.Start, part.Count)).Backward(imageGradient_bD.narrow(0, part.Start, part.Count));
+        if (_model.Trains(Tower.Text))
+            (_texts ?? PassTexts(part.Start, part.Count)).Backward(textGradient_bD.narrow(0, part.Start, part.Count));
+        if (_model.Trains(Tower.Image))
+            (_images ?? PassImages(part.Start, part.Count)).Backward(imageGradient_bD.narrow(0, part.Start, part.Count));
     }
 
     private static IEnumerable<long> Starts(long total, long size)

@@ -9,7 +9,7 @@ namespace ClipTrain.Trainer.Training;
 
 /// <summary>
 /// A training state in host memory: a copy to be written as a checkpoint by any thread, or one on its way into a
-/// <see cref="TrainingState"/>. It has all weights, and the moments of all or of a slice.
+/// <see cref="TrainingState"/>. It has all weights, and the moments of all that are not locked or of a slice.
 /// </summary>
 public sealed class StateSnapshot : IDisposable
 {
@@ -72,7 +72,7 @@ public sealed class StateSnapshot : IDisposable
         if (saved.CorpusHash != corpusHash)
             throw new CheckpointException($"{path}: was written with another corpus: its files have changed since. Restore them, or begin a new run.");
         var counters = new StateCounters(saved.Step, saved.Samples, saved.BadSamples, saved.TrainingSeconds);
-        var snapshot = new StateSnapshot(layout, new FlatSlice(0, layout.Master.numel()), counters);
+        var snapshot = new StateSnapshot(layout, layout.Updated, counters);
         try
         {
             using var model = new SafetensorsFile(Path.Combine(path, CheckpointDirectory.ModelFile));
@@ -91,7 +91,7 @@ public sealed class StateSnapshot : IDisposable
 
     private List<NamedTensor> Tensors(torch.Tensor buffer, string prefix) =>
     [
-        .. _layout.Specs.OrderBy(spec => spec.Name, StringComparer.Ordinal)
+        .. _layout.In(buffer).OrderBy(spec => spec.Name, StringComparer.Ordinal)
             .Select(spec => new NamedTensor(prefix + spec.Name, spec.Shape, _layout.View(buffer, spec.Name).DataPointer)),
     ];
 }

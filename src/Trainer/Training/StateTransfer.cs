@@ -53,7 +53,7 @@ public static class StateTransfer
         if (state.Optimizer.HoldsAll)
             return group.Rank == 0 ? state.Snapshot() : null;
         var (optimizer, parameters) = (state.Optimizer, state.Model.Parameters);
-        var all = new FlatSlice(0, parameters.Master.numel());
+        var all = parameters.Updated;
         var whole = group.Rank == 0 ? new StateSnapshot(parameters, all, state.Counters) : null;
         try
         {
@@ -92,8 +92,8 @@ public static class StateTransfer
             var parameters = state.Model.Parameters;
             var all = new FlatSlice(0, parameters.Master.numel());
             snapshot ??= new StateSnapshot(parameters, state.Optimizer.Held, StateCounters.FromNumbers(header.AsSpan(1)));
-            var stream = new FlatStream(group, source, all, parameters.Master.device);
-            stream.Send(snapshot.Master, snapshot.Master, all);
+            new FlatStream(group, source, all, parameters.Master.device).Send(snapshot.Master, snapshot.Master, all);
+            var stream = new FlatStream(group, source, parameters.Updated, parameters.Master.device);
             stream.Send(snapshot.FirstMoment, snapshot.FirstMoment, snapshot.Held);
             stream.Send(snapshot.SecondMoment, snapshot.SecondMoment, snapshot.Held);
             return snapshot;

@@ -20,7 +20,7 @@ public sealed class TrainingState : IDisposable
     public TrainingState(RunOptions options, torch.Device? device = null, int rank = 0, int worldSize = 1)
     {
         _options = options.Training;
-        Model = new ClipModel(options.Model, options.Training.Precision, options.Seed, device);
+        Model = new ClipModel(options.Model, options.Training.Precision, options.Seed, device, options.Training);
         Optimizer = new AdamW(Model.Parameters, options.Training, HeldBy(rank, worldSize));
     }
 
@@ -99,7 +99,7 @@ public sealed class TrainingState : IDisposable
 
     private FlatSlice HeldBy(int rank, int worldSize)
     {
-        var elements = Model.Parameters.Master.numel();
-        return _options.ShardOptimizer ? FlatSlice.Of(elements, rank, worldSize) : new FlatSlice(0, elements);
+        var updated = Model.Parameters.Updated;
+        return _options.ShardOptimizer ? FlatSlice.Of(updated.Length, rank, worldSize) : updated;
     }
 }

@@ -139,6 +139,8 @@ internal static class RunGenerator
         from micro in Gen.Choose(0, int.MaxValue)
         from checkpointing in Gen.Elements(ActivationCheckpointing.None, ActivationCheckpointing.Block)
         from shard in Gen.Elements(true, false)
+        from unlockedImage in Gen.Choose(1, 3).Select(i => i == 3 ? (int?)null : i)
+        from unlockedText in Gen.Choose(0, 3).Select(i => i == 3 ? (int?)null : i)
         select new TrainingOptions
         {
             GlobalBatch = batch,
@@ -157,6 +159,7 @@ internal static class RunGenerator
             MicroBatch = micro,
             ActivationCheckpointing = checkpointing,
             ShardOptimizer = shard,
+            UnlockedGroups = new UnlockedGroupsOptions { Image = unlockedImage, Text = unlockedText },
         };
 
     private static readonly Gen<CheckpointOptions> s_checkpoint =
