@@ -31,6 +31,14 @@ internal static class RunValidation
             (not null, not null) => "and training.epochs are both given; give one of them",
             _ => null,
         });
+        rules.Add(["training.start_from"], () => run.Training.StartFrom?.Length == 0 ? "names no file" : null);
+        rules.Add(["training.start_from_except"], () => run.Training.StartFromExcept switch
+        {
+            { Count: > 0 } when run.Training.StartFrom is null => "needs training.start_from",
+            var prefixes when prefixes.Contains("", StringComparer.Ordinal) => "has an empty name, with which all begin",
+            _ => null,
+        });
+        rules.Add(["training.start_from_sha256", "training.start_from"], () => run.Training is { StartFromSha256: not null, StartFrom: null } ? "needs training.start_from" : null);
         AddUnlockedGroups(rules, run);
         rules.Add(["cluster.device"], () => run.Cluster.Device is "cpu" or "cuda" ? null : $"is '{run.Cluster.Device}' but must be cpu or cuda");
         rules.Add(["cluster.min_workers", "cluster.workers"], () => run.Cluster.MinWorkers > run.Cluster.Workers
@@ -91,6 +99,8 @@ internal static class RunValidation
             _ => TooMany(run.Training.UnlockedGroups.Image, Tower.Image),
         });
         rules.Add([TextKey, "model.text.layers"], () => TooMany(run.Training.UnlockedGroups.Text, Tower.Text));
+        rules.Add([ImageKey, TextKey, "training.start_from"], () => run.Training is { UnlockedGroups: not { Image: null, Text: null }, StartFrom: null }
+            ? "or training.unlocked_groups.text is given without training.start_from: weights would be locked that nothing has trained" : null);
         rules.Add([ImageKey, TextKey], () => run.Training.UnlockedGroups is { Image: 0, Text: 0 } ? "and training.unlocked_groups.text are both 0: neither tower would be trained" : null);
 
         string? TooMany(int? groups, Tower tower) => groups > 0 && TowerGroups.Count(run.Model, tower) is var all && groups > all ? $"is {groups}, but the tower has {all}" : null;

@@ -1,8 +1,10 @@
 using ClipTrain.Coordinator.Core;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Starting;
 using static ClipTrain.Torch.torch;
 
 namespace ClipTrain.Trainer.Training;
@@ -80,6 +82,28 @@ public sealed class StateSnapshot : IDisposable
             layout.Read(model, snapshot.Master, "");
             layout.Read(optimizer, snapshot.FirstMoment, FirstMomentPrefix);
             layout.Read(optimizer, snapshot.SecondMoment, SecondMomentPrefix);
+            return snapshot;
+        }
+        catch
+        {
+            snapshot.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A fresh state with the weights that a run starts from.</summary>
+    /// <param name="layout">The parameters, with their initial values.</param>
+    /// <param name="run">A run with training.start_from.</param>
+    /// <exception cref="CheckpointException">The weights cannot be read or do not fit.</exception>
+    internal static StateSnapshot Begin(FlatParameters layout, RunOptions run)
+    {
+        using var guard = no_grad();
+        var snapshot = new StateSnapshot(layout, layout.Updated, new StateCounters(0, 0, 0, 0));
+        try
+        {
+            using var weights = new StartWeights(run);
+            snapshot.Master.copy_(layout.Master);
+            weights.LoadInto(layout, snapshot.Master);
             return snapshot;
         }
         catch

@@ -139,6 +139,8 @@ internal static class RunGenerator
         from micro in Gen.Choose(0, int.MaxValue)
         from checkpointing in Gen.Elements(ActivationCheckpointing.None, ActivationCheckpointing.Block)
         from shard in Gen.Elements(true, false)
+        from start in s_text
+        from startsFrom in Gen.Elements(true, false)
         from unlockedImage in Gen.Choose(1, 3).Select(i => i == 3 ? (int?)null : i)
         from unlockedText in Gen.Choose(0, 3).Select(i => i == 3 ? (int?)null : i)
         select new TrainingOptions
@@ -159,7 +161,10 @@ internal static class RunGenerator
             MicroBatch = micro,
             ActivationCheckpointing = checkpointing,
             ShardOptimizer = shard,
-            UnlockedGroups = new UnlockedGroupsOptions { Image = unlockedImage, Text = unlockedText },
+            StartFrom = startsFrom ? start : null,
+            StartFromExcept = startsFrom ? [start] : [],
+            StartFromSha256 = startsFrom ? start : null,
+            UnlockedGroups = startsFrom ? new UnlockedGroupsOptions { Image = unlockedImage, Text = unlockedText } : new UnlockedGroupsOptions(),
         };
 
     private static readonly Gen<CheckpointOptions> s_checkpoint =
