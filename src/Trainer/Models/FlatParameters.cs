@@ -12,7 +12,7 @@ namespace ClipTrain.Trainer.Models;
 /// </summary>
 /// <remarks>
 /// Order in the buffers: compute-type parameters first, so that the bf16 copy is a prefix; within each half those that
-/// decay first; then BatchNorms' running statistics. So the optimizer needs at most five ranges. What is locked lies behind all
+/// decay first; then BatchNorms' running statistics. So the optimizer needs five ranges, or as many as there are different rates. What is locked lies behind all
 /// that a step changes: gradients and moments have the beginning of the layout alone. Every parameter starts at a multiple of 16
 /// elements.
 /// </remarks>
@@ -23,6 +23,9 @@ public sealed class FlatParameters : IDisposable
     private readonly torch.Tensor[] _leaves;
     private readonly long[] _offsets;
 
+    // What of Updated is of one kind, whatever its rate.
+    private readonly FlatSlice[] _parts;
+
     // Where the compute-type parameters lie in the layout, and in their bf16 copy.
     private readonly List<(FlatSlice Master, long Offset)> _computed = [];
 
@@ -32,16 +35,19 @@ public sealed class FlatParameters : IDisposable
         Specs = [.. specs.OrderBy(Group)];
         Precision = precision;
         _offsets = new long[Specs.Count];
-        var ranges = new List<OptimizerRange>();
+        var (ranges, parts) = (new List<OptimizerRange>(), new List<(FlatSlice Slice, bool InComputeType)>());
         long end = 0;
         for (var i = 0; i < Specs.Count; i++)
         {
             var spec = Specs[i];
             if (i == 0 || Group(Specs[i - 1]) != Group(spec))
-                ranges.Add(new OptimizerRange(end, 0, spec.Decays, spec.InComputeType, spec.IsStatistic));
+                parts.Add((new FlatSlice(end, 0), spec.InComputeType));
+            if (i == 0 || Treatment(Specs[i - 1]) != Treatment(spec))
+                ranges.Add(new OptimizerRange(end, 0, spec.Decays, spec.InComputeType, spec.IsStatistic) { RateFactor = spec.RateFactor, IsRounded = spec.IsRounded });
             _offsets[i] = end;
             end += (spec.Count + Alignment - 1) / Alignment * Alignment;
             ranges[^1] = ranges[^1] with { Length = end - ranges[^1].Offset };
+            parts[^1] = (new FlatSlice(parts[^1].Slice.Offset, end - parts[^1].Slice.Offset), spec.InComputeType);
             _indexByName.Add(spec.Name, i);
             if (!spec.IsLocked)
                 Updated = new FlatSlice(0, end);
@@ -49,11 +55,13 @@ public sealed class FlatParameters : IDisposable
 
         Ranges = [.. ranges.TakeWhile(range => range.Offset < Updated.End)];
         long computeLength = 0;
-        foreach (var range in ranges.Where(range => range.InComputeType))
+        foreach (var (slice, _) in parts.Where(part => part.InComputeType))
         {
-            _computed.Add((new FlatSlice(range.Offset, range.Length), computeLength));
-            computeLength += range.Length;
+            _computed.Add((slice, computeLength));
+            computeLength += slice.Length;
         }
+
+        _parts = [.. parts.Select(part => part.Slice).TakeWhile(part => part.Offset < Updated.End)];
 
         using (no_grad())
         using (var scope = NewDisposeScope())
@@ -125,7 +133,7 @@ public sealed class FlatParameters : IDisposable
     }
 
     /// <summary>A reducer that moves the leaves' gradients into <see cref="Gradients"/> while backward runs, summed over the ranks.</summary>
-    public distributed.GradientReducer NewReducer(RankGroup group) => group.NewReducer(Unlocked(_leaves), Unlocked(_offsets), Gradients, GradientBuckets.Of(Ranges));
+    public distributed.GradientReducer NewReducer(RankGroup group) => group.NewReducer(Unlocked(_leaves), Unlocked(_offsets), Gradients, GradientBuckets.Of(_parts));
 
     /// <summary>Moves the leaves' gradients into <see cref="Gradients"/>, added to what is there or in its place.</summary>
     public void CollectGradients(bool accumulate) => autograd.collect_grads(Unlocked(_leaves), Unlocked(_offsets), Gradients, accumulate);
@@ -190,6 +198,8 @@ public sealed class FlatParameters : IDisposable
         { IsStatistic: true } => 4,
         _ => (spec.InComputeType ? 0 : 2) + (spec.Decays ? 0 : 1),
     };
+
+    private static (int Group, double Rate, bool IsRounded) Treatment(ParameterSpec spec) => (Group(spec), spec.RateFactor, spec.IsRounded);
 
     /// <summary>Those of values by parameter that belong to parameters that are not locked.</summary>
     private ReadOnlySpan<T> Unlocked<T>(T[] byParameter) => byParameter.AsSpan(0, Specs.Count(spec => !spec.IsLocked));

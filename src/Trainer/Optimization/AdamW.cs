@@ -1,3 +1,4 @@
+using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
@@ -15,13 +16,15 @@ public sealed class AdamW : IDisposable
 {
     private readonly FlatParameters _parameters;
     private readonly TrainingOptions _options;
+    private readonly ulong _seed;
 
     /// <param name="parameters">The parameters.</param>
     /// <param name="options">Rates of decay.</param>
+    /// <param name="seed">The run's, of stochastic rounding.</param>
     /// <param name="held">The part of the flat buffers that is updated here; null for all that steps change.</param>
-    public AdamW(FlatParameters parameters, TrainingOptions options, FlatSlice? held = null)
+    public AdamW(FlatParameters parameters, TrainingOptions options, ulong seed, FlatSlice? held = null)
     {
-        (_parameters, _options) = (parameters, options);
+        (_parameters, _options, _seed) = (parameters, options, seed);
         Held = held ?? parameters.Updated;
         using var scope = NewDisposeScope();
         FirstMoment = zeros([Held.Length], float32, parameters.Master.device).DetachFromDisposeScope();
@@ -107,12 +110,21 @@ public sealed class AdamW : IDisposable
                 Part(secondMoment),
                 range.InComputeType && compute is not null ? Part(compute) : null,
                 gradientScale,
-                learningRate,
+                learningRate * range.RateFactor,
                 _options.Beta1,
                 _options.Beta2,
                 _options.Epsilon,
                 range.Decays ? _options.WeightDecay : 0,
-                step);
+                step,
+                range.IsRounded ? new optim.StochasticRounding(RoundingKey(step), offset) : null);
         }
+    }
+
+    /// <summary>Of a step alone, so that any rank rounds an element alike, whichever part of the buffers it holds.</summary>
+    private ulong RoundingKey(long step)
+    {
+        // No sample has this number, so that no crop is drawn from the same bits.
+        var random = new CounterRandom(_seed, (ulong)step, ulong.MaxValue);
+        return ((ulong)random.NextUInt32() << 32) | random.NextUInt32();
     }
 }

@@ -139,6 +139,7 @@ internal static class RunGenerator
         from micro in Gen.Choose(0, int.MaxValue)
         from checkpointing in Gen.Elements(ActivationCheckpointing.None, ActivationCheckpointing.Block)
         from shard in Gen.Elements(true, false)
+        from decay in s_share.Where(s => s > 0)
         from start in s_text
         from startsFrom in Gen.Elements(true, false)
         from unlockedImage in Gen.Choose(1, 3).Select(i => i == 3 ? (int?)null : i)
@@ -161,6 +162,8 @@ internal static class RunGenerator
             MicroBatch = micro,
             ActivationCheckpointing = checkpointing,
             ShardOptimizer = shard,
+            LayerDecay = new LayerDecayOptions { Image = decay, Text = 1 - (decay / 2) },
+            TextWeights = precision,
             StartFrom = startsFrom ? start : null,
             StartFromExcept = startsFrom ? [start] : [],
             StartFromSha256 = startsFrom ? start : null,
