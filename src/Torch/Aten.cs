@@ -51,6 +51,10 @@ internal static class Aten
     public static readonly TorchOp le_Scalar = new("aten::le", "Scalar");
     public static readonly TorchOp lt = new("aten::lt", "Tensor");
     public static readonly TorchOp lt_Scalar = new("aten::lt", "Scalar");
+    public static readonly TorchOp bitwise_and_Scalar = new("aten::bitwise_and", "Scalar");
+    public static readonly TorchOp bitwise_xor = new("aten::bitwise_xor", "Tensor");
+    public static readonly TorchOp bitwise_xor_Scalar = new("aten::bitwise_xor", "Scalar");
+    public static readonly TorchOp bitwise_right_shift_Scalar = new("aten::bitwise_right_shift", "Tensor_Scalar");
     public static readonly TorchOp equal = new("aten::equal");
     public static readonly TorchOp allclose = new("aten::allclose");
 

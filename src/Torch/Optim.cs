@@ -5,7 +5,7 @@ namespace ClipTrain.Torch;
 public static unsafe partial class torch
 {
     /// <summary>Optimizer steps over flat tensors.</summary>
-    public static class optim
+    public static partial class optim
     {
         /// <summary>
         /// One AdamW step (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019), computed as
@@ -21,28 +21,30 @@ public static unsafe partial class torch
         /// <param name="compute_bf16">When given, receives the new weights rounded to the nearest bfloat16 (ties to even).</param>
         /// <param name="grad_scale">A factor for the gradients, as from clipping.</param>
         /// <param name="step">Which step this is, counted from 1.</param>
+        /// <param name="rounding">When given, the new weights are rounded so before they are copied.</param>
         public static void adamw_(
             Tensor param, Tensor grad, Tensor exp_avg, Tensor exp_avg_sq, Tensor? compute_bf16, double grad_scale,
-            double lr, double beta1, double beta2, double eps, double weight_decay, long step)
+            double lr, double beta1, double beta2, double eps, double weight_decay, long step, StochasticRounding? rounding = null)
         {
             if (param.device.type == DeviceType.CPU)
             {
                 NativeError.Check(
                     NativeMethods.ct_adamw(
                         param.Handle, grad.Handle, exp_avg.Handle, exp_avg_sq.Handle, compute_bf16?.Handle ?? 0,
-                        grad_scale, lr, beta1, beta2, eps, weight_decay, step),
+                        grad_scale, lr, beta1, beta2, eps, weight_decay, step,
+                        rounding is null ? 0 : 1, rounding?.Key ?? 0, rounding?.First ?? 0),
                     "torch.optim.adamw_");
                 return;
             }
 
             ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
-            adamw_composite_(param, grad, exp_avg, exp_avg_sq, compute_bf16, grad_scale, lr, beta1, beta2, eps, weight_decay, step);
+            adamw_composite_(param, grad, exp_avg, exp_avg_sq, compute_bf16, grad_scale, lr, beta1, beta2, eps, weight_decay, step, rounding);
         }
 
         /// <summary>The same step from separate operators, for devices that the fused pass does not serve.</summary>
         internal static void adamw_composite_(
             Tensor param, Tensor grad, Tensor exp_avg, Tensor exp_avg_sq, Tensor? compute_bf16, double grad_scale,
-            double lr, double beta1, double beta2, double eps, double weight_decay, long step)
+            double lr, double beta1, double beta2, double eps, double weight_decay, long step, StochasticRounding? rounding = null)
         {
             using GradModeGuard guard = no_grad();
             using DisposeScope scope = NewDisposeScope();
@@ -52,6 +54,7 @@ public static unsafe partial class torch
             exp_avg_sq.mul_(beta2).addcmul_(scaled, scaled, 1 - beta2);
             Tensor denominator = exp_avg_sq.sqrt().div_(Math.Sqrt(1 - Math.Pow(beta2, step))).add_(eps);
             param.addcdiv_(exp_avg, denominator, -lr / (1 - Math.Pow(beta1, step)));
+            rounding?.Round(param);
             compute_bf16?.copy_(param);
         }
     }

@@ -31,7 +31,7 @@ public sealed class MergeList
     public int VocabularySize => TokensWithoutMerges + Merges.Count;
 
     /// <summary>The tokens in the order of their ids, as Hugging Face's files write them.</summary>
-    internal IEnumerable<string> Symbols => [.. ByteAlphabet.Symbols, .. Merges.Select(m => m.Left + m.Right), StartOfText, EndOfText];
+    public IEnumerable<string> Symbols => [.. ByteAlphabet.Symbols, .. Merges.Select(m => m.Left + m.Right), StartOfText, EndOfText];
 
     /// <summary>The 48,894 merges of OpenAI's CLIP.</summary>
     public static MergeList OpenAi()

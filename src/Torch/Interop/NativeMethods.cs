@@ -134,7 +134,8 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)]
     internal static partial int ct_adamw(
         nint param, nint grad, nint expAvg, nint expAvgSq, nint computeBf16, double gradScale,
-        double lr, double beta1, double beta2, double eps, double weightDecay, long step);
+        double lr, double beta1, double beta2, double eps, double weightDecay, long step,
+        int rounds, ulong key, long first);
 
     [LibraryImport(Library)]
     internal static partial int ct_sum_of_squares(nint flat, double* sum);

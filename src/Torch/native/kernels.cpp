@@ -49,6 +49,48 @@ CT_CLONES void bf16_range(const float* __restrict from, uint16_t* __restrict to,
   for (int64_t i = 0; i < n; i++) to[i] = to_bf16(from[i]);
 }
 
+// Wellons' 32-bit permutation "lowbias32".
+inline uint32_t mix(uint32_t x) {
+  x ^= x >> 16;
+  x *= 0x21F0AAADu;
+  x ^= x >> 15;
+  x *= 0xD35A2D97u;
+  return x ^ (x >> 15);
+}
+
+// Rounds to a neighbour in bfloat16 by bits that are a function of key and element. Adding 16 random bits carries with the
+// probability that the lower half stands for; a carry into infinity is not taken.
+CT_CLONES void round_piece(float* __restrict x, int64_t n, uint32_t low, uint32_t key0, uint32_t key1) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; i++) {
+    const uint32_t random = mix(mix((low + static_cast<uint32_t>(i)) ^ key0) + key1) >> 16;
+    uint32_t bits;
+    __builtin_memcpy(&bits, &x[i], 4);
+    const uint32_t up = (bits + random) & 0xFFFF0000u;
+    const uint32_t finite = (up & 0x7F800000u) == 0x7F800000u ? bits & 0xFFFF0000u : up;
+    const uint32_t rounded = (bits & 0x7F800000u) == 0x7F800000u ? bits : finite;
+    __builtin_memcpy(&x[i], &rounded, 4);
+  }
+}
+
+struct Rounding {
+  bool on;
+  uint64_t key;
+  int64_t first;
+};
+
+// Elements [begin, begin + n) of the call's; pieces end where the upper half of the element's number changes.
+void round_range(float* p, int64_t n, int64_t begin, const Rounding& r) {
+  for (int64_t done = 0; done < n;) {
+    const uint64_t element = static_cast<uint64_t>(r.first + begin + done);
+    const uint32_t low = static_cast<uint32_t>(element), high = static_cast<uint32_t>(element >> 32);
+    const int64_t k = std::min<int64_t>(n - done, (int64_t{1} << 32) - low);
+    round_piece(p + done, k, low, static_cast<uint32_t>(r.key),
+                mix(static_cast<uint32_t>(r.key >> 32) + high * 0x9E3779B9u));
+    done += k;
+  }
+}
+
 constexpr int64_t kBlock = 1 << 14;
 constexpr int kLanes = 16;
 
@@ -72,9 +114,11 @@ void check_flat(const Tensor& t, const char* name, at::ScalarType dtype, int64_t
 
 }  // namespace
 
-// One AdamW step (Loshchilov and Hutter, 2019, as torch.optim.AdamW computes it) over flat tensors.
+// One AdamW step (Loshchilov and Hutter, 2019, as torch.optim.AdamW computes it) over flat tensors. With `rounds` the new
+// weights are rounded stochastically to values of bfloat16; `first` is the number of the first element.
 CT_API int ct_adamw(void* param, void* grad, void* exp_avg, void* exp_avg_sq, void* compute_bf16, double grad_scale,
-                    double lr, double beta1, double beta2, double eps, double weight_decay, int64_t step) {
+                    double lr, double beta1, double beta2, double eps, double weight_decay, int64_t step, int rounds,
+                    uint64_t key, int64_t first) {
   return ct::guarded(-1, [&] {
     const Tensor p = ct::borrow(param), g = ct::borrow(grad), m = ct::borrow(exp_avg), v = ct::borrow(exp_avg_sq),
                  b = ct::borrow(compute_bf16);
@@ -92,6 +136,7 @@ CT_API int ct_adamw(void* param, void* grad, void* exp_avg, void* exp_avg_sq, vo
                   static_cast<float>(beta2), static_cast<float>(1 - beta2), static_cast<float>(std::sqrt(bias_correction2)),
                   static_cast<float>(eps), static_cast<float>(1 - lr * weight_decay),
                   static_cast<float>(lr / bias_correction1)};
+    const Rounding rounding{rounds != 0, key, first};
     float *pp = p.data_ptr<float>(), *mp = m.data_ptr<float>(), *vp = v.data_ptr<float>();
     const float* gp = g.data_ptr<float>();
     auto* bp = b.defined() ? static_cast<uint16_t*>(b.data_ptr()) : nullptr;
@@ -100,6 +145,7 @@ CT_API int ct_adamw(void* param, void* grad, void* exp_avg, void* exp_avg_sq, vo
       for (int64_t i = begin; i < end; i += kBlock) {
         const int64_t k = std::min(kBlock, end - i);
         adamw_range(pp + i, gp + i, mp + i, vp + i, k, c);
+        if (rounding.on) round_range(pp + i, k, i, rounding);
         if (bp) bf16_range(pp + i, bp + i, k);
       }
     });

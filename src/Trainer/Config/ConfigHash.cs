@@ -8,7 +8,8 @@ namespace ClipTrain.Trainer.Config;
 /// training and the kind of device. The run's name, its output, checkpoints and evaluation, the number of workers, threads,
 /// prefetching, the port and timeouts may differ between machines or change on resuming, so they are left out; so is what
 /// changes memory and time but, but for rounding, no number: micro-batches, activation checkpointing, the optimizer's sharding
-/// and the tiles of the loss.
+/// and the tiles of the loss. The hash of the weights that a run starts from is found when it begins, and checked where they are
+/// read.
 /// </summary>
 public static class ConfigHash
 {
@@ -27,6 +28,7 @@ public static class ConfigHash
                 ActivationCheckpointing = training.ActivationCheckpointing,
                 ShardOptimizer = training.ShardOptimizer,
                 LossTileRows = training.LossTileRows,
+                StartFromSha256 = null,
             },
             Cluster = new ClusterOptions { Device = options.Cluster.Device },
         };

@@ -413,6 +413,44 @@ public sealed record TrainingOptions
 
     [Description("Each worker keeps the optimizer's moments of its part of the weights alone (ZeRO stage 1, arXiv 1910.02054). The weights become the same.")]
     public bool ShardOptimizer { get; init; }
+
+    [Description("Weights that the run starts from: a file, a checkpoint, or a run, of which the newest checkpoint is meant. Positions of another resolution or context are resized, a token table of another vocabulary gives the rows of the tokens that both have; start_from.json in the run's directory says what became of each tensor. By default weights are drawn from the seed.")]
+    public string? StartFrom { get; init; }
+
+    [Description("Tensors that start fresh all the same, by what their names begin with, as in [text_projection, visual.proj].")]
+    public IReadOnlyList<string> StartFromExcept { get; init; } = [];
+
+    [Description("SHA-256 of what is taken of training.start_from. The run writes it into its config.yaml, so that none of its workers starts from other weights.")]
+    public string? StartFromSha256 { get; init; }
+
+    [Description("Which groups of the towers are trained. A tower's groups are its stem (patches or tokens, with positions), each of its blocks, and what makes the embedding of the last block's output. The others are locked: they get no gradient, no decay and no moments, their BatchNorms keep the running statistics, and no backward pass goes through them.")]
+    public UnlockedGroupsOptions UnlockedGroups { get; init; } = new();
+
+    [Description("What a group's learning rate is of that of the group behind it (BEiT, arXiv 2106.08254). The last group of a tower has the full rate.")]
+    public LayerDecayOptions LayerDecay { get; init; } = new();
+
+    [Description("What the text tower's matrices hold between steps: fp32, or values of bf16, to which each update rounds them stochastically, right on average (arXiv 1502.02551). Gains and biases are fp32 always.")]
+    public Precision TextWeights { get; init; } = Precision.Fp32;
+}
+
+[Description("Groups of each tower that are trained, counted from its end.")]
+public sealed record UnlockedGroupsOptions
+{
+    [Description("Of the image tower; 0 locks all of it (LiT, arXiv 2111.07991). By default all are trained."), Minimum(0)]
+    public int? Image { get; init; }
+
+    [Description("Of the text tower; 0 locks all of it. By default all are trained."), Minimum(0)]
+    public int? Text { get; init; }
+}
+
+[Description("Layer-wise decay of the learning rate, for each tower.")]
+public sealed record LayerDecayOptions
+{
+    [Description("Of the image tower; 1 gives all groups the same rate."), Minimum(0.000001), Maximum(1)]
+    public double Image { get; init; } = 1;
+
+    [Description("Of the text tower; 1 gives all groups the same rate."), Minimum(0.000001), Maximum(1)]
+    public double Text { get; init; } = 1;
 }
 
 [Description("Workers of one run.")]

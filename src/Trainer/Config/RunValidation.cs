@@ -1,5 +1,6 @@
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
+using ClipTrain.Trainer.Models;
 
 namespace ClipTrain.Trainer.Config;
 
@@ -30,6 +31,15 @@ internal static class RunValidation
             (not null, not null) => "and training.epochs are both given; give one of them",
             _ => null,
         });
+        rules.Add(["training.start_from"], () => run.Training.StartFrom?.Length == 0 ? "names no file" : null);
+        rules.Add(["training.start_from_except"], () => run.Training.StartFromExcept switch
+        {
+            { Count: > 0 } when run.Training.StartFrom is null => "needs training.start_from",
+            var prefixes when prefixes.Contains("", StringComparer.Ordinal) => "has an empty name, with which all begin",
+            _ => null,
+        });
+        rules.Add(["training.start_from_sha256", "training.start_from"], () => run.Training is { StartFromSha256: not null, StartFrom: null } ? "needs training.start_from" : null);
+        AddUnlockedGroups(rules, run);
         rules.Add(["cluster.device"], () => run.Cluster.Device is "cpu" or "cuda" ? null : $"is '{run.Cluster.Device}' but must be cpu or cuda");
         rules.Add(["cluster.min_workers", "cluster.workers"], () => run.Cluster.MinWorkers > run.Cluster.Workers
             ? $"is {run.Cluster.MinWorkers}, more than cluster.workers, {run.Cluster.Workers}" : null);
@@ -79,6 +89,22 @@ internal static class RunValidation
         }
 
         string? OfTrainAlone(bool given) => given && data.Mixture.Count > 0 ? "is for data.train; with data.mixture each corpus names its own" : null;
+    }
+
+    private static void AddUnlockedGroups(RuleList rules, RunOptions run)
+    {
+        const string ImageKey = "training.unlocked_groups.image", TextKey = "training.unlocked_groups.text";
+        rules.Add([ImageKey, "model.image.architecture", "model.image.layers", "model.image.blocks"], () => run.Model.Image switch
+        {
+            { Architecture: ImageArchitecture.Resnet, Blocks: null } or { Architecture: ImageArchitecture.Vit, Layers: null } => null,
+            _ => TooMany(run.Training.UnlockedGroups.Image, Tower.Image),
+        });
+        rules.Add([TextKey, "model.text.layers"], () => TooMany(run.Training.UnlockedGroups.Text, Tower.Text));
+        rules.Add([ImageKey, TextKey, "training.start_from"], () => run.Training is { UnlockedGroups: not { Image: null, Text: null }, StartFrom: null }
+            ? "or training.unlocked_groups.text is given without training.start_from: weights would be locked that nothing has trained" : null);
+        rules.Add([ImageKey, TextKey], () => run.Training.UnlockedGroups is { Image: 0, Text: 0 } ? "and training.unlocked_groups.text are both 0: neither tower would be trained" : null);
+
+        string? TooMany(int? groups, Tower tower) => groups > 0 && TowerGroups.Count(run.Model, tower) is var all && groups > all ? $"is {groups}, but the tower has {all}" : null;
     }
 
     private static void AddSplits(RuleList rules, EvaluationOptions evaluation, Func<string, bool> isBound)

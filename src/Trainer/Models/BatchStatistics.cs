@@ -23,9 +23,12 @@ public sealed class BatchStatistics
     {
         using var guard = no_grad();
         _parameters = parameters;
-        foreach (var spec in parameters.Specs.Where(spec => spec.IsStatistic))
+        foreach (var spec in parameters.Specs.Where(spec => spec is { IsStatistic: true, IsLocked: false }))
             _sums.Add(spec.Name, zeros_like(parameters[spec.Name]));
     }
+
+    /// <summary>Whether a statistic is to be told of; one that is locked is not.</summary>
+    public bool Has(string name) => _sums.ContainsKey(name);
 
     /// <summary>Adds a statistic of some pairs, unless this is a pass that is not recorded.</summary>
     public void Observe(string name, torch.Tensor statistic, long pairs)

@@ -19,12 +19,28 @@ public sealed class ClipModel : IDisposable
     private readonly TextTower? _text;
     private readonly CaptionDecoder? _decoder;
     private readonly IImageTower _image;
+    private readonly int _lockedImage, _lockedText;
 
     /// <summary>A model with freshly initialised weights, a pure function of options and seed.</summary>
-    public ClipModel(ModelOptions options, Precision precision, ulong seed, torch.Device? device = null, Objective objective = Objective.Contrastive)
+    /// <param name="options">The model.</param>
+    /// <param name="precision">The type that the towers compute in.</param>
+    /// <param name="seed">Of the initial weights.</param>
+    /// <param name="device">Where it lies.</param>
+    /// <param name="objective">What it is trained for, which says what parts it has.</param>
+    /// <param name="training">How its parameters are to be trained: what is locked, at what rates. Null where it is not, or all alike.</param>
+    public ClipModel(
+        ModelOptions options, Precision precision, ulong seed, torch.Device? device = null, Objective objective = Objective.Contrastive, TrainingOptions? training = null)
     {
         (Options, Objective) = (options, objective);
-        Parameters = new FlatParameters([.. Specs(options, objective)], precision, seed, device);
+        var specs = Specs(options, objective);
+        if (training is not null)
+        {
+            specs = specs.Select(spec => FineTuning.Apply(spec, options, training));
+            _lockedImage = FineTuning.LockedGroups(options, training, Tower.Image);
+            _lockedText = FineTuning.LockedGroups(options, training, Tower.Text);
+        }
+
+        Parameters = new FlatParameters([.. specs], precision, seed, device);
         _image = ImageTower.Create(Parameters, options.Image, options.Activation);
         if (HasTextTower)
             _text = new TextTower(Parameters, options.Text, options.Activation);
@@ -66,11 +82,17 @@ public sealed class ClipModel : IDisposable
 
     /// <summary><see cref="EncodeImage"/> with a way back.</summary>
     public TowerPass PassImage(torch.Tensor images_b3SS, torch.Tensor? kept_bK, ActivationCheckpointing checkpointing, BatchStatistics? statistics = null) =>
-        new(ImageSegments(kept_bK, statistics), images_b3SS, checkpointing);
+        new(ImageSegments(kept_bK, statistics), images_b3SS, checkpointing, _lockedImage);
 
     /// <summary><see cref="EncodeText"/> with a way back.</summary>
     public TowerPass PassText(torch.Tensor tokens_bL, torch.Tensor end_b, long longest, ActivationCheckpointing checkpointing) =>
-        new(TextSegments(end_b, longest), tokens_bL, checkpointing);
+        new(TextSegments(end_b, longest), tokens_bL, checkpointing, _lockedText);
+
+    /// <summary>How many segments of the image tower are locked.</summary>
+    public int LockedImageSegments => _lockedImage;
+
+    /// <summary>Whether a tower has parameters that are trained; one that has none needs no way back.</summary>
+    public bool Trains(Tower tower) => (tower == Tower.Image ? _lockedImage : _lockedText) < TowerGroups.Count(Options, tower);
 
     /// <summary>The image tower as a chain of segments: images b3SS → features bE, fp32, as the pooling gives them.</summary>
     public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> FeatureSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>

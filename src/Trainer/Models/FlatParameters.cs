@@ -12,7 +12,9 @@ namespace ClipTrain.Trainer.Models;
 /// </summary>
 /// <remarks>
 /// Order in the buffers: compute-type parameters first, so that the bf16 copy is a prefix; within each half those that
-/// decay first; BatchNorms' running statistics last. So the optimizer needs at most five ranges. Every parameter starts at a multiple of 16 elements.
+/// decay first; then BatchNorms' running statistics. So the optimizer needs five ranges, or as many as there are different rates. What is locked lies behind all
+/// that a step changes: gradients and moments have the beginning of the layout alone. Every parameter starts at a multiple of 16
+/// elements.
 /// </remarks>
 public sealed class FlatParameters : IDisposable
 {
@@ -21,32 +23,51 @@ public sealed class FlatParameters : IDisposable
     private readonly torch.Tensor[] _leaves;
     private readonly long[] _offsets;
 
+    // What of Updated is of one kind, whatever its rate.
+    private readonly FlatSlice[] _parts;
+
+    // Where the compute-type parameters lie in the layout, and in their bf16 copy.
+    private readonly List<(FlatSlice Master, long Offset)> _computed = [];
+
     /// <summary>Allocates the parameters and draws their initial values, in the order of <paramref name="specs"/>, from the seed.</summary>
     public FlatParameters(IReadOnlyList<ParameterSpec> specs, Precision precision, ulong seed, torch.Device? device = null)
     {
         Specs = [.. specs.OrderBy(Group)];
         Precision = precision;
         _offsets = new long[Specs.Count];
-        var ranges = new List<OptimizerRange>();
+        var (ranges, parts) = (new List<OptimizerRange>(), new List<(FlatSlice Slice, bool InComputeType)>());
         long end = 0;
         for (var i = 0; i < Specs.Count; i++)
         {
             var spec = Specs[i];
             if (i == 0 || Group(Specs[i - 1]) != Group(spec))
-                ranges.Add(new OptimizerRange(end, 0, spec.Decays, spec.InComputeType, spec.IsStatistic));
+                parts.Add((new FlatSlice(end, 0), spec.InComputeType));
+            if (i == 0 || Treatment(Specs[i - 1]) != Treatment(spec))
+                ranges.Add(new OptimizerRange(end, 0, spec.Decays, spec.InComputeType, spec.IsStatistic) { RateFactor = spec.RateFactor, IsRounded = spec.IsRounded });
             _offsets[i] = end;
             end += (spec.Count + Alignment - 1) / Alignment * Alignment;
             ranges[^1] = ranges[^1] with { Length = end - ranges[^1].Offset };
+            parts[^1] = (new FlatSlice(parts[^1].Slice.Offset, end - parts[^1].Slice.Offset), spec.InComputeType);
             _indexByName.Add(spec.Name, i);
+            if (!spec.IsLocked)
+                Updated = new FlatSlice(0, end);
         }
 
-        Ranges = ranges;
+        Ranges = [.. ranges.TakeWhile(range => range.Offset < Updated.End)];
+        long computeLength = 0;
+        foreach (var (slice, _) in parts.Where(part => part.InComputeType))
+        {
+            _computed.Add((slice, computeLength));
+            computeLength += slice.Length;
+        }
+
+        _parts = [.. parts.Select(part => part.Slice).TakeWhile(part => part.Offset < Updated.End)];
+
         using (no_grad())
         using (var scope = NewDisposeScope())
         {
             Master = zeros([end], float32, device).DetachFromDisposeScope();
-            Gradients = zeros([end], float32, device).DetachFromDisposeScope();
-            var computeLength = ranges.Where(range => range.InComputeType).Sum(range => range.Length);
+            Gradients = zeros([Updated.Length], float32, device).DetachFromDisposeScope();
             if (precision == Precision.Bf16)
                 Compute = zeros([computeLength], bfloat16, device).DetachFromDisposeScope();
             Initialize(specs, seed);
@@ -65,25 +86,35 @@ public sealed class FlatParameters : IDisposable
     /// <summary>The ranges that the optimizer updates alike.</summary>
     public IReadOnlyList<OptimizerRange> Ranges { get; }
 
+    /// <summary>The part of the layout that steps change: what is trained by gradients, and running statistics.</summary>
+    public FlatSlice Updated { get; }
+
     /// <summary>The part of the buffers that is trained by gradients: all but the running statistics.</summary>
     public FlatSlice Trained => new(0, Ranges.Where(range => !range.IsStatistic).Sum(range => range.Length));
 
     /// <summary>fp32 master weights, 1-D.</summary>
     public torch.Tensor Master { get; }
 
-    /// <summary>fp32 gradients, 1-D, laid out as <see cref="Master"/>.</summary>
+    /// <summary>fp32 gradients, 1-D, laid out as <see cref="Updated"/> of <see cref="Master"/>.</summary>
     public torch.Tensor Gradients { get; private set; }
 
-    /// <summary>bf16 copies of the compute-type parameters, a prefix of <see cref="Master"/>'s layout; null in fp32.</summary>
+    /// <summary>bf16 copies of the compute-type parameters, those that are locked behind the others, which are a prefix of <see cref="Master"/>'s layout; null in fp32.</summary>
     public torch.Tensor? Compute { get; }
 
-    /// <summary>The tensor that the model computes with: a leaf of the autograd graph, in the compute type or fp32.</summary>
+    /// <summary>The tensor that the model computes with: a leaf of the autograd graph, in the compute type or fp32. Locked ones need no gradient.</summary>
     public torch.Tensor this[string name] => _leaves[IndexOf(name)];
 
     /// <summary>Whether there is a parameter of that name.</summary>
     public bool Has(string name) => _indexByName.ContainsKey(name);
 
-    /// <summary>A view of a parameter's part of a buffer that has <see cref="Master"/>'s layout, in the parameter's shape.</summary>
+    /// <summary>The parameters of a buffer that has <see cref="Master"/>'s layout or its beginning.</summary>
+    public IEnumerable<ParameterSpec> In(torch.Tensor buffer)
+    {
+        var elements = buffer.numel();
+        return Specs.Where((_, i) => _offsets[i] < elements);
+    }
+
+    /// <summary>A view of a parameter's part of a buffer that has <see cref="Master"/>'s layout or its beginning, in the parameter's shape.</summary>
     public torch.Tensor View(torch.Tensor buffer, string name)
     {
         var index = IndexOf(name);
@@ -98,14 +129,14 @@ public sealed class FlatParameters : IDisposable
     {
         using var scope = NewDisposeScope();
         Gradients.Dispose();
-        Gradients = zeros_like(Master).DetachFromDisposeScope();
+        Gradients = zeros([Updated.Length], float32, Master.device).DetachFromDisposeScope();
     }
 
     /// <summary>A reducer that moves the leaves' gradients into <see cref="Gradients"/> while backward runs, summed over the ranks.</summary>
-    public distributed.GradientReducer NewReducer(RankGroup group) => group.NewReducer(_leaves, _offsets, Gradients, GradientBuckets.Of(Ranges));
+    public distributed.GradientReducer NewReducer(RankGroup group) => group.NewReducer(Unlocked(_leaves), Unlocked(_offsets), Gradients, GradientBuckets.Of(_parts));
 
     /// <summary>Moves the leaves' gradients into <see cref="Gradients"/>, added to what is there or in its place.</summary>
-    public void CollectGradients(bool accumulate) => autograd.collect_grads(_leaves, _offsets, Gradients, accumulate);
+    public void CollectGradients(bool accumulate) => autograd.collect_grads(Unlocked(_leaves), Unlocked(_offsets), Gradients, accumulate);
 
     /// <summary>Rounds the master weights into the compute type anew; needed after they were written other than by the optimizer.</summary>
     public void RefreshCompute()
@@ -114,7 +145,8 @@ public sealed class FlatParameters : IDisposable
             return;
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        Compute.copy_(Master.narrow(0, 0, Compute.numel()));
+        foreach (var (master, offset) in _computed)
+            Compute.narrow(0, offset, master.Length).copy_(Master.narrow(0, master.Offset, master.Length));
     }
 
     /// <summary>
@@ -138,7 +170,7 @@ public sealed class FlatParameters : IDisposable
         RefreshCompute();
     }
 
-    /// <summary>Overwrites a buffer of <see cref="Master"/>'s layout with a file's tensors, whose names are the parameters' behind a prefix.</summary>
+    /// <summary>Overwrites a buffer of <see cref="Master"/>'s layout, or of its beginning, with a file's tensors, whose names are the parameters' behind a prefix.</summary>
     /// <exception cref="CheckpointException">The file is broken or of another model.</exception>
     public void Read(SafetensorsFile file, torch.Tensor buffer, string prefix) =>
         Read(buffer, (spec, place) => file.Read(prefix + spec.Name, place.AsSpan<float>()));
@@ -148,7 +180,7 @@ public sealed class FlatParameters : IDisposable
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        return Specs.FirstOrDefault(spec => !double.IsFinite(sum_of_squares(View(buffer, spec.Name).flatten())))?.Name;
+        return In(buffer).FirstOrDefault(spec => !double.IsFinite(sum_of_squares(View(buffer, spec.Name).flatten())))?.Name;
     }
 
     public void Dispose()
@@ -160,7 +192,17 @@ public sealed class FlatParameters : IDisposable
         Compute?.Dispose();
     }
 
-    private static int Group(ParameterSpec spec) => spec.IsStatistic ? 4 : (spec.InComputeType ? 0 : 2) + (spec.Decays ? 0 : 1);
+    private static int Group(ParameterSpec spec) => spec switch
+    {
+        { IsLocked: true } => spec.InComputeType ? 5 : 6,
+        { IsStatistic: true } => 4,
+        _ => (spec.InComputeType ? 0 : 2) + (spec.Decays ? 0 : 1),
+    };
+
+    private static (int Group, double Rate, bool IsRounded) Treatment(ParameterSpec spec) => (Group(spec), spec.RateFactor, spec.IsRounded);
+
+    /// <summary>Those of values by parameter that belong to parameters that are not locked.</summary>
+    private ReadOnlySpan<T> Unlocked<T>(T[] byParameter) => byParameter.AsSpan(0, Specs.Count(spec => !spec.IsLocked));
 
     private int IndexOf(string name) => _indexByName.TryGetValue(name, out var index)
         ? index
@@ -171,7 +213,7 @@ public sealed class FlatParameters : IDisposable
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var host = buffer.to(CPU);
-        foreach (var spec in Specs)
+        foreach (var spec in In(buffer))
             read(spec, View(host, spec.Name));
         buffer.copy_(host);
     }
@@ -187,7 +229,9 @@ public sealed class FlatParameters : IDisposable
     private torch.Tensor MakeLeaf(int index)
     {
         var spec = Specs[index];
-        var buffer = Compute is not null && spec.InComputeType ? Compute : Master;
-        return View(buffer, spec.Name).requires_grad_();
+        if (Compute is null || !spec.InComputeType)
+            return View(Master, spec.Name).requires_grad_(!spec.IsLocked);
+        var (master, offset) = _computed.Last(part => part.Master.Offset <= _offsets[index]);
+        return Compute.narrow(0, offset + _offsets[index] - master.Offset, spec.Count).view([.. spec.Shape]).requires_grad_(!spec.IsLocked);
     }
 }

@@ -1,4 +1,5 @@
 using ClipTrain.Torch;
+using ClipTrain.Trainer.Distributed;
 
 namespace ClipTrain.Trainer.Models;
 
@@ -12,17 +13,17 @@ public static class GradientBuckets
     private const long MaxElements = 1 << 22;
 
     /// <summary>
-    /// The buckets, the first to be complete first. Backward goes from the last layer to the first, as a range from its end to
-    /// its start does, and through the text tower before the image tower. Ranges after the first hold a few values of every
+    /// The buckets, the first to be complete first. Backward goes from the last layer to the first, as a part from its end to
+    /// its start does, and through the text tower before the image tower. Parts after the first hold a few values of every
     /// layer, so that they are complete only in the end.
     /// </summary>
-    public static GradientBucket[] Of(IReadOnlyList<OptimizerRange> ranges) => [.. ranges.SelectMany(Cut)];
+    public static GradientBucket[] Of(IReadOnlyList<FlatSlice> parts) => [.. parts.SelectMany(Cut)];
 
-    private static IEnumerable<GradientBucket> Cut(OptimizerRange range)
+    private static IEnumerable<GradientBucket> Cut(FlatSlice part)
     {
-        for (var end = range.Offset + range.Length; end > range.Offset; end -= MaxElements)
+        for (var end = part.End; end > part.Offset; end -= MaxElements)
         {
-            var start = Math.Max(range.Offset, end - MaxElements);
+            var start = Math.Max(part.Offset, end - MaxElements);
             yield return new GradientBucket(start, end - start);
         }
     }

@@ -1,4 +1,11 @@
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>A range of the flat buffers whose elements the optimizer treats alike.</summary>
-public sealed record OptimizerRange(long Offset, long Length, bool Decays, bool InComputeType, bool IsStatistic);
+public sealed record OptimizerRange(long Offset, long Length, bool Decays, bool InComputeType, bool IsStatistic)
+{
+    /// <summary>Factor on the learning rate.</summary>
+    public double RateFactor { get; init; } = 1;
+
+    /// <summary>Whether an update rounds the weights stochastically to values of bf16.</summary>
+    public bool IsRounded { get; init; }
+}

@@ -18,6 +18,15 @@ public sealed record ParameterSpec(string Name, IReadOnlyList<long> Shape, bool 
     /// </summary>
     public bool IsStatistic { get; init; }
 
+    /// <summary>Whether training leaves it as it is.</summary>
+    public bool IsLocked { get; init; }
+
+    /// <summary>Factor on the learning rate.</summary>
+    public double RateFactor { get; init; } = 1;
+
+    /// <summary>Whether its master weights are rounded stochastically to values of bf16.</summary>
+    public bool IsRounded { get; init; }
+
     /// <summary>Number of elements.</summary>
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);
 

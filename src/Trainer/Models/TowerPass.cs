@@ -8,6 +8,7 @@ namespace ClipTrain.Trainer.Models;
 /// One pass of a batch through a tower and, once the gradient of its embeddings is known, back. The tower comes as a chain
 /// of segments, functions of one tensor, so that the pass may forget what lies between them: with activation checkpointing
 /// (Chen et al. 2016, arXiv 1604.06174) only the segments' inputs are kept, and the way back computes each segment again.
+/// Of segments at the beginning whose parameters are locked nothing is kept: the way back ends before them.
 /// </summary>
 /// <remarks>Its tensors belong to the dispose scope that it was made in; the way back releases them sooner. b batch, D embedding.</remarks>
 public sealed class TowerPass
@@ -21,8 +22,19 @@ public sealed class TowerPass
     private readonly torch.Tensor? _recorded_bD;
 
     /// <summary>Runs the chain on a batch, which itself gets no gradient.</summary>
-    public TowerPass(IReadOnlyList<Func<torch.Tensor, torch.Tensor>> segments, torch.Tensor input, ActivationCheckpointing checkpointing)
+    /// <param name="segments">The chain.</param>
+    /// <param name="input">The batch.</param>
+    /// <param name="checkpointing">What of the rest is kept for the way back.</param>
+    /// <param name="locked">How many segments at the beginning are locked.</param>
+    public TowerPass(IReadOnlyList<Func<torch.Tensor, torch.Tensor>> segments, torch.Tensor input, ActivationCheckpointing checkpointing, int locked = 0)
     {
+        if (locked > 0)
+        {
+            using var frozen = no_grad();
+            input = Forward([.. segments.Take(locked)], input);
+            segments = [.. segments.Skip(locked)];
+        }
+
         _segments = segments;
         if (checkpointing == ActivationCheckpointing.None)
         {

@@ -1,3 +1,4 @@
+using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
@@ -15,14 +16,16 @@ public sealed class AdamW : IDisposable
 {
     private readonly FlatParameters _parameters;
     private readonly TrainingOptions _options;
+    private readonly ulong _seed;
 
     /// <param name="parameters">The parameters.</param>
     /// <param name="options">Rates of decay.</param>
-    /// <param name="held">The part of the flat buffers that is updated here; null for all.</param>
-    public AdamW(FlatParameters parameters, TrainingOptions options, FlatSlice? held = null)
+    /// <param name="seed">The run's, of stochastic rounding.</param>
+    /// <param name="held">The part of the flat buffers that is updated here; null for all that steps change.</param>
+    public AdamW(FlatParameters parameters, TrainingOptions options, ulong seed, FlatSlice? held = null)
     {
-        (_parameters, _options) = (parameters, options);
-        Held = held ?? new FlatSlice(0, parameters.Master.numel());
+        (_parameters, _options, _seed) = (parameters, options, seed);
+        Held = held ?? parameters.Updated;
         using var scope = NewDisposeScope();
         FirstMoment = zeros([Held.Length], float32, parameters.Master.device).DetachFromDisposeScope();
         SecondMoment = zeros_like(FirstMoment).DetachFromDisposeScope();
@@ -31,8 +34,8 @@ public sealed class AdamW : IDisposable
     /// <summary>The part of the flat buffers whose moments are held.</summary>
     public FlatSlice Held { get; }
 
-    /// <summary>Whether the moments of all weights are held.</summary>
-    public bool HoldsAll => Held.Length == _parameters.Master.numel();
+    /// <summary>Whether the moments of all weights are held that are not locked.</summary>
+    public bool HoldsAll => Held == _parameters.Updated;
 
     /// <summary>Running mean of the gradient, of the weights in <see cref="Held"/>.</summary>
     public torch.Tensor FirstMoment { get; }
@@ -63,7 +66,7 @@ public sealed class AdamW : IDisposable
         Update(master, gradient, firstMoment, secondMoment, null, step, learningRate, gradientScale);
         group.AllGatherInto(_parameters.Gradients, master);
 
-        _parameters.Master.copy_(_parameters.Gradients);
+        _parameters.Master.narrow(0, 0, _parameters.Updated.Length).copy_(_parameters.Gradients);
         FirstMoment.copy_(firstMoment);
         SecondMoment.copy_(secondMoment);
         _parameters.RefreshCompute();
@@ -107,12 +110,21 @@ public sealed class AdamW : IDisposable
                 Part(secondMoment),
                 range.InComputeType && compute is not null ? Part(compute) : null,
                 gradientScale,
-                learningRate,
+                learningRate * range.RateFactor,
                 _options.Beta1,
                 _options.Beta2,
                 _options.Epsilon,
                 range.Decays ? _options.WeightDecay : 0,
-                step);
+                step,
+                range.IsRounded ? new optim.StochasticRounding(RoundingKey(step), offset) : null);
         }
+    }
+
+    /// <summary>Of a step alone, so that any rank rounds an element alike, whichever part of the buffers it holds.</summary>
+    private ulong RoundingKey(long step)
+    {
+        // No sample has this number, so that no crop is drawn from the same bits.
+        var random = new CounterRandom(_seed, (ulong)step, ulong.MaxValue);
+        return ((ulong)random.NextUInt32() << 32) | random.NextUInt32();
     }
 }

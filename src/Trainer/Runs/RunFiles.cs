@@ -20,6 +20,9 @@ public sealed record RunFiles(string Directory)
             .FirstOrDefault(files => File.Exists(files.Config))
         ?? throw new UsageException($"{directoryOrName} is not a run: neither it nor {Path.Combine(new OutputOptions().Directory, directoryOrName)} has a config.yaml.");
 
+    /// <summary>What became of the tensors of the weights that the run started from.</summary>
+    public string StartFrom => Path.Combine(Directory, "start_from.json");
+
     public string Checkpoints => Path.Combine(Directory, "checkpoints");
 
     /// <summary>Who took part in which steps with which samples; what <c>cliptrain data audit</c> reads.</summary>

@@ -4,6 +4,7 @@ using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Evaluation;
+using ClipTrain.Trainer.Starting;
 using ClipTrain.Trainer.Telemetry;
 using Serilog;
 using Serilog.Events;
@@ -27,8 +28,15 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
         // Whatever is wrong with corpus, tokenizer or splits is told before anything is written.
         RunPlan.Tokenizer(options);
         RunEvaluation.CheckSplits(options);
+        var start = Examine(options);
         var manifest = RunCorpus.Select(options, rule => AnsiConsole.MarkupLineInterpolated($"Selecting: {rule} …"));
         Directory.CreateDirectory(files.Directory);
+        if (start is not null)
+        {
+            start.Save(files.StartFrom);
+            options = options with { Training = options.Training with { StartFromSha256 = start.Sha256 } };
+        }
+
         File.WriteAllText(files.Config, ConfigWriter.Write(options));
         manifest.Save(files.Manifest);
         return new RunSession(files, options, manifest, resumeStep: null);
@@ -102,6 +110,8 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
         if (manifest.Selection is { } selection)
             log.Information("{Rows} rows in the corpus, {Samples} selected. {Steps:l}.", manifest.RowCount, manifest.SampleCount, string.Join("; ", selection.Steps));
         WarnOfSharedPartitions(log);
+        if (resumeStep is null && File.Exists(files.StartFrom))
+            StartReport.Read(files.StartFrom).Log(log);
         var started = TimeProvider.System.GetTimestamp();
         RunOutcome outcome;
         var found = resumeStep is { } step ? _checkpoints.Unrecorded(step) : [];
@@ -127,6 +137,14 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
         var workers = Math.Max(options.Cluster.Workers, options.Cluster.MaxWorkers ?? 0);
         if (RunPlan.Order(manifest, options).Schedule.LaneCount is var lanes && workers > lanes)
             log.Warning("A batch is mixed from {RowGroups} row groups, so that {Workers} workers read each of them {Times:F1} times; data.shuffle_window: {Workers} would let each read its own alone.", lanes, workers, (double)workers / lanes, workers);
+    }
+
+    private static StartReport? Examine(RunOptions options)
+    {
+        if (options.Training.StartFrom is null)
+            return null;
+        using var weights = new StartWeights(options);
+        return weights.Examine();
     }
 
     private async Task<RunOutcome> TrainLocallyAsync(RunRecords records, StopSignals signals)

@@ -32,7 +32,7 @@ internal sealed class EncodingPass
     /// <summary>The images' embeddings bD, without history.</summary>
     public torch.Tensor EncodeImages()
     {
-        if (_microBatches.Length == 1)
+        if (_microBatches.Length == 1 && _model.Trains(Tower.Image))
             return (_images = PassImages(_microBatches[0])).Embedding_bD;
         return Encode(part => _model.EncodeImage(part.Images, part.KeptPatches, _statistics));
     }
@@ -40,7 +40,7 @@ internal sealed class EncodingPass
     /// <summary>The captions' embeddings bD, without history.</summary>
     public torch.Tensor EncodeTexts()
     {
-        if (_microBatches.Length == 1)
+        if (_microBatches.Length == 1 && _model.Trains(Tower.Text))
             return (_texts = PassTexts(_microBatches[0])).Embedding_bD;
         return Encode(part => _model.EncodeText(part.Tokens, part.Ends, part.LongestEnd));
     }
@@ -73,8 +73,10 @@ internal sealed class EncodingPass
     private void Backward(BatchPart part, PairLossResult gradients)
     {
         using var scope = NewDisposeScope();
-        (_texts ?? PassTexts(part)).Backward(gradients.TextGradient_bD.narrow(0, part.Start, part.Count));
-        (_images ?? PassImages(part)).Backward(gradients.ImageGradient_bD.narrow(0, part.Start, part.Count));
+        if (_model.Trains(Tower.Text))
+            (_texts ?? PassTexts(part)).Backward(gradients.TextGradient_bD.narrow(0, part.Start, part.Count));
+        if (_model.Trains(Tower.Image))
+            (_images ?? PassImages(part)).Backward(gradients.ImageGradient_bD.narrow(0, part.Start, part.Count));
     }
 
     private void BackwardOf(string scalar, double gradient)

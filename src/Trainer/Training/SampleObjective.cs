@@ -53,7 +53,7 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
     {
         var (weight, bias) = (model.Parameters[task.Head.Weight], task.Head.Bias is { } name ? model.Parameters[name] : null);
         var (classes, sample_n) = task.Targets(part);
-        var pass = new TowerPass(task.Segments(part, statistics), part.Images, options.ActivationCheckpointing);
+        var pass = new TowerPass(task.Segments(part, statistics), part.Images, options.ActivationCheckpointing, model.LockedImageSegments);
         var result = _loss.Compute(pass.Embedding_bD, weight, bias, classes, 1.0 / targets);
         using (no_grad())
             losses_b.narrow(0, part.Start, part.Count).index_add_(0, sample_n, result.Losses_n);
@@ -62,6 +62,6 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
         autograd.backward([weight * 1.0], [result.WeightGradient_CW]);
         if (bias is not null)
             autograd.backward([bias * 1.0], [result.BiasGradient_C!]);
-        return () => pass.Backward(result.RowGradient_nW);
+        return model.Trains(Tower.Image) ? () => pass.Backward(result.RowGradient_nW) : () => { };
     }
 }

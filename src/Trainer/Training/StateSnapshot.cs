@@ -1,15 +1,17 @@
 using ClipTrain.Coordinator.Core;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Starting;
 using static ClipTrain.Torch.torch;
 
 namespace ClipTrain.Trainer.Training;
 
 /// <summary>
 /// A training state in host memory: a copy to be written as a checkpoint by any thread, or one on its way into a
-/// <see cref="TrainingState"/>. It has all weights, and the moments of all or of a slice.
+/// <see cref="TrainingState"/>. It has all weights, and the moments of all that are not locked or of a slice.
 /// </summary>
 public sealed class StateSnapshot : IDisposable
 {
@@ -72,7 +74,7 @@ public sealed class StateSnapshot : IDisposable
         if (saved.CorpusHash != corpusHash)
             throw new CheckpointException($"{path}: was written with another corpus: its files have changed since. Restore them, or begin a new run.");
         var counters = new StateCounters(saved.Step, saved.Samples, saved.BadSamples, saved.TrainingSeconds);
-        var snapshot = new StateSnapshot(layout, new FlatSlice(0, layout.Master.numel()), counters);
+        var snapshot = new StateSnapshot(layout, layout.Updated, counters);
         try
         {
             using var model = new SafetensorsFile(Path.Combine(path, CheckpointDirectory.ModelFile));
@@ -89,9 +91,31 @@ public sealed class StateSnapshot : IDisposable
         }
     }
 
+    /// <summary>A fresh state with the weights that a run starts from.</summary>
+    /// <param name="layout">The parameters, with their initial values.</param>
+    /// <param name="run">A run with training.start_from.</param>
+    /// <exception cref="CheckpointException">The weights cannot be read or do not fit.</exception>
+    internal static StateSnapshot Begin(FlatParameters layout, RunOptions run)
+    {
+        using var guard = no_grad();
+        var snapshot = new StateSnapshot(layout, layout.Updated, new StateCounters(0, 0, 0, 0));
+        try
+        {
+            using var weights = new StartWeights(run);
+            snapshot.Master.copy_(layout.Master);
+            weights.LoadInto(layout, snapshot.Master);
+            return snapshot;
+        }
+        catch
+        {
+            snapshot.Dispose();
+            throw;
+        }
+    }
+
     private List<NamedTensor> Tensors(torch.Tensor buffer, string prefix) =>
     [
-        .. _layout.Specs.OrderBy(spec => spec.Name, StringComparer.Ordinal)
+        .. _layout.In(buffer).OrderBy(spec => spec.Name, StringComparer.Ordinal)
             .Select(spec => new NamedTensor(prefix + spec.Name, spec.Shape, _layout.View(buffer, spec.Name).DataPointer)),
     ];
 }

@@ -1,4 +1,5 @@
 using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using static ClipTrain.Torch.torch;
 
@@ -23,7 +24,16 @@ public static class StateTransfer
 
     /// <summary>Overwrites all ranks' states with a checkpoint's, which rank 0 reads.</summary>
     /// <exception cref="CheckpointException">On all ranks: it is not whole, or is of another model, configuration or corpus.</exception>
-    public static void Load(TrainingState state, RankGroup group, CheckpointDirectory checkpoints, long step, string configHash, string corpusHash)
+    public static void Load(TrainingState state, RankGroup group, CheckpointDirectory checkpoints, long step, string configHash, string corpusHash) =>
+        Load(state, group, checkpoints.PathOf(step), () => StateSnapshot.Read(state.Model.Parameters, checkpoints, step, configHash, corpusHash));
+
+    /// <summary>Gives all ranks' fresh states the weights that the run starts from, which rank 0 reads.</summary>
+    /// <param name="run">A run with training.start_from.</param>
+    /// <exception cref="CheckpointException">On all ranks: they cannot be read or do not fit.</exception>
+    public static void Begin(TrainingState state, RankGroup group, RunOptions run) =>
+        Load(state, group, run.Training.StartFrom!, () => StateSnapshot.Begin(state.Model.Parameters, run));
+
+    private static void Load(TrainingState state, RankGroup group, string path, Func<StateSnapshot> readOnFirst)
     {
         StateSnapshot? read = null;
         CheckpointException? error = null;
@@ -31,7 +41,7 @@ public static class StateTransfer
         {
             try
             {
-                read = StateSnapshot.Read(state.Model.Parameters, checkpoints, step, configHash, corpusHash);
+                read = readOnFirst();
             }
             catch (CheckpointException e)
             {
@@ -40,7 +50,7 @@ public static class StateTransfer
         }
 
         using var arrived = Send(state, group, 0, read)
-            ?? throw error ?? new CheckpointException($"{checkpoints.PathOf(step)}: rank 0 could not load the checkpoint and tells why.");
+            ?? throw error ?? new CheckpointException($"{path}: rank 0 could not load it and tells why.");
         state.Restore(arrived);
     }
 
@@ -53,7 +63,7 @@ public static class StateTransfer
         if (state.Optimizer.HoldsAll)
             return group.Rank == 0 ? state.Snapshot() : null;
         var (optimizer, parameters) = (state.Optimizer, state.Model.Parameters);
-        var all = new FlatSlice(0, parameters.Master.numel());
+        var all = parameters.Updated;
         var whole = group.Rank == 0 ? new StateSnapshot(parameters, all, state.Counters) : null;
         try
         {
@@ -92,8 +102,8 @@ public static class StateTransfer
             var parameters = state.Model.Parameters;
             var all = new FlatSlice(0, parameters.Master.numel());
             snapshot ??= new StateSnapshot(parameters, state.Optimizer.Held, StateCounters.FromNumbers(header.AsSpan(1)));
-            var stream = new FlatStream(group, source, all, parameters.Master.device);
-            stream.Send(snapshot.Master, snapshot.Master, all);
+            new FlatStream(group, source, all, parameters.Master.device).Send(snapshot.Master, snapshot.Master, all);
+            var stream = new FlatStream(group, source, parameters.Updated, parameters.Master.device);
             stream.Send(snapshot.FirstMoment, snapshot.FirstMoment, snapshot.Held);
             stream.Send(snapshot.SecondMoment, snapshot.SecondMoment, snapshot.Held);
             return snapshot;

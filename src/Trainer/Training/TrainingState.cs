@@ -15,13 +15,14 @@ namespace ClipTrain.Trainer.Training;
 public sealed class TrainingState : IDisposable
 {
     private readonly TrainingOptions _options;
+    private readonly ulong _seed;
 
     /// <summary>A fresh state: initial weights drawn from the run's seed, moments zero.</summary>
     public TrainingState(RunOptions options, torch.Device? device = null, int rank = 0, int worldSize = 1)
     {
-        _options = options.Training;
-        Model = new ClipModel(options.Model, options.Training.Precision, options.Seed, device, options.Training.Objective);
-        Optimizer = new AdamW(Model.Parameters, options.Training, HeldBy(rank, worldSize));
+        (_options, _seed) = (options.Training, options.Seed);
+        Model = new ClipModel(options.Model, options.Training.Precision, options.Seed, device, options.Training.Objective, options.Training);
+        Optimizer = new AdamW(Model.Parameters, options.Training, options.Seed, HeldBy(rank, worldSize));
     }
 
     public ClipModel Model { get; }
@@ -52,7 +53,7 @@ public sealed class TrainingState : IDisposable
         if (held == Optimizer.Held)
             return;
         Optimizer.Dispose();
-        Optimizer = new AdamW(Model.Parameters, _options, held);
+        Optimizer = new AdamW(Model.Parameters, _options, _seed, held);
     }
 
     /// <summary>Copies weights, moments and counters to host memory, so that training can go on while they are written.</summary>
@@ -99,7 +100,7 @@ public sealed class TrainingState : IDisposable
 
     private FlatSlice HeldBy(int rank, int worldSize)
     {
-        var elements = Model.Parameters.Master.numel();
-        return _options.ShardOptimizer ? FlatSlice.Of(elements, rank, worldSize) : new FlatSlice(0, elements);
+        var updated = Model.Parameters.Updated;
+        return _options.ShardOptimizer ? FlatSlice.Of(updated.Length, rank, worldSize) : updated;
     }
 }

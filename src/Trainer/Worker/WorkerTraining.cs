@@ -105,10 +105,16 @@ public sealed class WorkerTraining(
         {
             StateTransfer.Load(_state!, group, checkpoints, checkpoint.Step, _configHash, manifest.Hash);
         }
-        else if (HeldStep is not null || _state!.Step > 0)
+        else
         {
-            _state!.Dispose();
-            _state = new TrainingState(options, device(identity.Device));
+            if (HeldStep is not null || _state!.Step > 0)
+            {
+                _state!.Dispose();
+                _state = new TrainingState(options, device(identity.Device));
+            }
+
+            if (options.Training.StartFrom is not null)
+                StateTransfer.Begin(_state, group, options);
         }
 
         HeldStep = _state!.Step;

@@ -15,6 +15,7 @@ public sealed class ConfigHashTests
     [InlineData("training.global_batch=16")]
     [InlineData("training.learning_rate=0.1")]
     [InlineData("training.precision=bf16")]
+    [InlineData("training.start_from=weights.safetensors")]
     [InlineData("cluster.device=cuda")]
     public void What_changes_the_mathematics_changes_the_hash(string set)
     {

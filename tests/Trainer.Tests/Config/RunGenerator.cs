@@ -140,6 +140,11 @@ internal static class RunGenerator
         from checkpointing in Gen.Elements(ActivationCheckpointing.None, ActivationCheckpointing.Block)
         from shard in Gen.Elements(true, false)
         from objective in Gen.Elements(Objective.Contrastive, Objective.Sigmoid)
+        from decay in s_share.Where(s => s > 0)
+        from start in s_text
+        from startsFrom in Gen.Elements(true, false)
+        from unlockedImage in Gen.Choose(1, 3).Select(i => i == 3 ? (int?)null : i)
+        from unlockedText in Gen.Choose(0, 3).Select(i => i == 3 ? (int?)null : i)
         select new TrainingOptions
         {
             Objective = objective,
@@ -159,6 +164,12 @@ internal static class RunGenerator
             MicroBatch = micro,
             ActivationCheckpointing = checkpointing,
             ShardOptimizer = shard,
+            LayerDecay = new LayerDecayOptions { Image = decay, Text = 1 - (decay / 2) },
+            TextWeights = precision,
+            StartFrom = startsFrom ? start : null,
+            StartFromExcept = startsFrom ? [start] : [],
+            StartFromSha256 = startsFrom ? start : null,
+            UnlockedGroups = startsFrom ? new UnlockedGroupsOptions { Image = unlockedImage, Text = unlockedText } : new UnlockedGroupsOptions(),
         };
 
     private static readonly Gen<CheckpointOptions> s_checkpoint =

@@ -1,4 +1,5 @@
 using ClipTrain.Torch;
+using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 
 namespace ClipTrain.Trainer.Tests.Models;
@@ -6,7 +7,7 @@ namespace ClipTrain.Trainer.Tests.Models;
 public class GradientBucketsTests
 {
     [Fact]
-    public void Buckets_go_through_each_range_from_its_end_and_cover_it()
+    public void Buckets_go_through_each_part_from_its_end_and_cover_it()
     {
         const long bucket = 1 << 22;
         GradientBucket[] expected =
@@ -14,6 +15,6 @@ public class GradientBucketsTests
             new(bucket + 16, bucket), new(16, bucket), new(0, 16),
             new((2 * bucket) + 16, 48),
         ];
-        Assert.Equal(expected, GradientBuckets.Of([new OptimizerRange(0, (2 * bucket) + 16, true, true, false), new OptimizerRange((2 * bucket) + 16, 48, false, false, false)]));
+        Assert.Equal(expected, GradientBuckets.Of([new FlatSlice(0, (2 * bucket) + 16), new FlatSlice((2 * bucket) + 16, 48)]));
     }
 }

@@ -1,0 +1,82 @@
+// What a step costs when a tower is locked, and an update when it rounds stochastically: in turns, in one run, medians of
+// processor time and their ratio to a step, or an update, of the whole.
+//   dotnet run -c Release --project bench/FineTuning [MODEL] [BATCH] [ROUNDS]
+using System.Globalization;
+using ClipTrain.Torch;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Optimization;
+using ClipTrain.Trainer.Training;
+using static ClipTrain.Torch.torch;
+
+var model = RunConfig.LoadModel(args.Length > 0 ? args[0] : "ViT-B-32");
+var batch = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 16;
+var rounds = args.Length > 2 ? int.Parse(args[2], CultureInfo.InvariantCulture) : 5;
+set_num_threads(1);
+
+var (image, text) = (TowerGroups.Count(model, Tower.Image), TowerGroups.Count(model, Tower.Text));
+(string Name, UnlockedGroupsOptions Unlocked)[] cases =
+[
+    ("nothing locked", new UnlockedGroupsOptions()),
+    ("half of both towers", new UnlockedGroupsOptions { Image = image / 2, Text = text / 2 }),
+    ("text tower", new UnlockedGroupsOptions { Text = 0 }),
+    ("image tower (LiT)", new UnlockedGroupsOptions { Image = 0 }),
+];
+var states = cases.Select(each => new TrainingState(Run(each.Unlocked))).ToArray();
+var seconds = new double[cases.Length][];
+var pairs = new TrainingBatch(randn([batch, 3, model.Image.Size, model.Image.Size]), ones([batch, model.Text.Context], int64), full([batch], model.Text.Context - 1, int64), null, []);
+for (var at = 0; at < cases.Length; at++)
+    seconds[at] = new double[rounds];
+for (var round = -1; round < rounds; round++)
+{
+    for (var at = 0; at < cases.Length; at++)
+    {
+        using var step = new TrainingStep(states[at], Run(cases[at].Unlocked).Training, new RankGroup(), new LearningRateSchedule(1e-4, 10, 100));
+        var used = Seconds(() => step.Take(pairs, [batch]));
+        if (round >= 0)
+            seconds[at][round] = used;
+    }
+}
+
+Console.WriteLine($"batch {batch}, fp32, one thread, {rounds} rounds: median seconds of CPU a step, gradients and moments");
+foreach (var ((name, _), (state, used)) in cases.Zip(states.Zip(seconds)))
+{
+    var bytes = 4 * (state.Model.Parameters.Gradients.numel() + (2 * state.Optimizer.FirstMoment.numel()));
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-22}{Median(used),8:F3} s {Median(used) / Median(seconds[0]),6:F2} {bytes / 1e6,8:F0} MB"));
+}
+
+const long Elements = 1 << 24;
+torch.Tensor[] buffers = [.. Enumerable.Range(0, 4).Select(_ => full([Elements], 0.01, float32))];
+using var compute = zeros([Elements], bfloat16);
+var (plain, rounded) = (new double[rounds], new double[rounds]);
+for (var round = -1; round < rounds; round++)
+{
+    var (without, with) = (Seconds(() => Update(null)), Seconds(() => Update(new optim.StochasticRounding(1, 0))));
+    if (round >= 0)
+        (plain[round], rounded[round]) = (without, with);
+}
+
+Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"update of 2^24 weights with a bf16 copy: {Median(plain) * 1e3:F1} ms, rounded stochastically {Median(rounded) * 1e3:F1} ms, ratio {Median(rounded) / Median(plain):F2}"));
+
+RunOptions Run(UnlockedGroupsOptions unlocked) => new()
+{
+    Model = model,
+    Data = new DataOptions { Train = ["unused"] },
+    Training = new TrainingOptions { GlobalBatch = batch, Steps = 100, UnlockedGroups = unlocked },
+};
+
+void Update(optim.StochasticRounding? rounding) => optim.adamw_(buffers[0], buffers[1], buffers[2], buffers[3], compute, 1, 1e-4, 0.9, 0.98, 1e-6, 0.2, 1, rounding);
+
+static double Seconds(Action work)
+{
+    var before = Environment.CpuUsage.TotalTime;
+    work();
+    return (Environment.CpuUsage.TotalTime - before).TotalSeconds;
+}
+
+static double Median(double[] values)
+{
+    var sorted = values.Order().ToArray();
+    return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+}

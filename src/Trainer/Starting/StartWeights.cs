@@ -1,0 +1,82 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using ClipTrain.Torch;
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Interop;
+using ClipTrain.Trainer.Models;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Starting;
+
+/// <summary>The weights that a run starts from, open.</summary>
+public sealed class StartWeights : IDisposable
+{
+    private readonly RunOptions _run;
+    private readonly IWeights _weights;
+    private readonly StartPlan _plan;
+
+    /// <param name="run">A run with training.start_from.</param>
+    /// <exception cref="CheckpointException">They cannot be read, or do not fit the model.</exception>
+    public StartWeights(RunOptions run)
+    {
+        var source = WeightSource.Find(run.Training.StartFrom!);
+        _run = run;
+        _weights = new SafetensorsFile(source.File);
+        try
+        {
+            _plan = new StartPlan(run, _weights, source.Merges);
+        }
+        catch
+        {
+            _weights.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Reads all that is used, and tells of it.</summary>
+    /// <exception cref="CheckpointException">They cannot be read, or are not those with which the run began.</exception>
+    public StartReport Examine() => new(_weights.Path, Read((_, _) => { }), _plan.Tensors);
+
+    /// <summary>Overwrites a copy of a model's master weights, in host memory, with what is taken from the file.</summary>
+    /// <inheritdoc cref="Examine" path="/exception"/>
+    public void LoadInto(FlatParameters layout, torch.Tensor master)
+    {
+        using var guard = no_grad();
+        Read((start, numbers) =>
+        {
+            using var scope = NewDisposeScope();
+            var place = layout.View(master, start.Name);
+            if (start.Origin == TensorOrigin.Loaded)
+                numbers.CopyTo(place.AsSpan<float>());
+            else if (start.Name == StartPlan.TokenTable)
+                _plan.Rows!.Copy(numbers, place.AsSpan<float>(), (int)start.To![1]);
+            else if (start.Name == TextPositions.Name)
+                TextPositions.Resize(numbers, place.AsSpan<float>(), (int)start.To![1]);
+            else
+                place.copy_(PositionTable.Resize(tensor(numbers, [.. start.From!]), start.To![0]));
+        });
+    }
+
+    public void Dispose() => _weights.Dispose();
+
+    /// <summary>Reads the tensors that are used, in the order of their names; returns the SHA-256 of names and numbers.</summary>
+    private string Read(Action<TensorStart, float[]> use)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var start in _plan.Tensors.Where(start => start.Origin is TensorOrigin.Loaded or TensorOrigin.Resized))
+        {
+            var numbers = new float[start.From!.Aggregate(1L, (product, size) => product * size)];
+            _weights.Read(start.Name, numbers);
+            hash.AppendData(Encoding.UTF8.GetBytes(start.Name));
+            hash.AppendData(MemoryMarshal.AsBytes<float>(numbers));
+            use(start, numbers);
+        }
+
+        var found = Convert.ToHexStringLower(hash.GetHashAndReset());
+        return _run.Training.StartFromSha256 is not { } expected || found == expected
+            ? found
+            : throw new CheckpointException($"{_weights.Path}: its weights are not those that training.start_from_sha256 names, with which the run began ({found[..12]}…, not {expected[..Math.Min(12, expected.Length)]}…). Bring them back, or begin a new run.");
+    }
+}
