@@ -13,8 +13,8 @@ public sealed class ClipModel : IDisposable
     private readonly TextTower _text;
     private readonly IImageTower _image;
 
-    /// <summary>A model with freshly initialised weights, a pure function of options and seed.</summary>
-    public ClipModel(ModelOptions options, Precision precision, ulong seed, torch.Device? device = null)
+    /// <summary>A model with freshly initialised weights, a pure function of options and seed; without a seed it has none yet, and is to be loaded.</summary>
+    public ClipModel(ModelOptions options, Precision precision, ulong? seed, torch.Device? device = null)
     {
         Options = options;
         Parameters = new FlatParameters([.. Specs(options)], precision, seed, device);

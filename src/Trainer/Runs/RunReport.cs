@@ -22,8 +22,9 @@ public static class RunReport
         var figures = torchThread.Run(() =>
         {
             torch.set_num_threads(Environment.ProcessorCount);
-            using var model = new ClipModel(options.Model, Precision.Fp32, options.Seed);
-            model.Parameters.LoadMaster(Path.Combine(checkpoints.PathOf(step), CheckpointDirectory.ModelFile));
+            using var model = new ClipModel(options.Model, Precision.Fp32, seed: null);
+            using (var weights = new SafetensorsFile(Path.Combine(checkpoints.PathOf(step), CheckpointDirectory.ModelFile)))
+                model.Parameters.LoadMaster(weights);
             return new RunEvaluation(model, RunPlan.Tokenizer(options), options, log).Run();
         });
         var summary = new RunSummary
