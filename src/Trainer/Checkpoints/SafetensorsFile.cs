@@ -99,9 +99,9 @@ public sealed class SafetensorsFile : IWeights
             throw Malformed($"its header is not the JSON it should be ({error.Message})");
         }
 
+        CheckLayout(entries, dataStart, fileLength);
         foreach (var (name, entry) in entries)
             CheckSize(name, entry);
-        CheckLayout(entries, dataStart, fileLength);
         return (entries, metadata);
     }
 

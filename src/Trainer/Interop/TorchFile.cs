@@ -109,10 +109,13 @@ public sealed class TorchFile : IWeights
         ? entry
         : throw new CheckpointException($"{Path}: its part '{_folder}/data/{storage.Key}', which holds a tensor's numbers, is missing.");
 
+    /// <summary>Sees that a storage's numbers lie in the file, so that nobody makes room for more.</summary>
     private void CheckStorage(string name, StoredNumbers storage)
     {
-        if (storage.Count > Entry(storage).Length / storage.Bytes)
-            throw new CheckpointException($"{Path}: tensor '{name}' lies in a storage of {storage.Count} numbers, of which the file has {Entry(storage).Length / storage.Bytes}; it was cut short.");
+        var entry = Entry(storage);
+        _archive.DataOffset(entry);
+        if (storage.Count > entry.Length / storage.Bytes)
+            throw new CheckpointException($"{Path}: tensor '{name}' lies in a storage of {storage.Count} numbers, of which the file has {entry.Length / storage.Bytes}; it was cut short.");
     }
 
     private void CheckByteOrder()
@@ -125,8 +128,9 @@ public sealed class TorchFile : IWeights
     {
         if (entry.Length > most)
             throw new CheckpointException($"{Path}: its part '{entry.Name}' has {entry.Length} bytes; files of weights have at most {most}.");
+        var start = _archive.DataOffset(entry);
         var bytes = new byte[entry.Length];
-        NumberReader.ReadBytes(_file, Path, _archive.DataOffset(entry), bytes);
+        NumberReader.ReadBytes(_file, Path, start, bytes);
         return bytes;
     }
 }
