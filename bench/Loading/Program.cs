@@ -25,7 +25,7 @@ static Command Child()
         var before = Status("VmHWM");
         using var opened = ModelFolder.Open(parsed.GetRequiredValue(path), parsed.GetRequiredValue(model));
         using var loaded = opened.Load();
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(started).TotalSeconds} {before} {Status("VmHWM")}"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(started).TotalSeconds} {before} {Status("VmHWM")} {Environment.CpuUsage.TotalTime.TotalSeconds}"));
     });
     return command;
 }
@@ -41,7 +41,7 @@ static void Compare(string name, int rounds, string folder)
         Run("/usr/bin/python3", Path.Combine(AppContext.BaseDirectory, "make_bin.py"), Path.Combine(export, "open_clip_model.safetensors"), Path.Combine(export, "model.bin"));
     }
 
-    Console.WriteLine("file         cache  dd s  load s  ratio  peak MB  peak over weights  of it before loading");
+    Console.WriteLine("file         cache  dd s  load s  ratio  load CPU s  peak MB  peak over weights  of it before loading");
     foreach (var file in new[] { "open_clip_model.safetensors", "model.bin" })
     {
         var path = Path.Combine(export, file);
@@ -59,8 +59,9 @@ static void Compare(string name, int rounds, string folder)
             }
 
             double bytes = new FileInfo(path).Length;
-            var (dd, load, start, peak) = (Median(plain), Median(loads.Select(run => run[0])), Median(loads.Select(run => run[1])), Median(loads.Select(run => run[2])));
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Path.GetExtension(file),-12} {(cold ? "cold" : "warm"),5} {dd,5:F2} {load,7:F2} {load / dd,6:F2} {peak / 1e6,8:F0} {peak / bytes,18:F3} {start / bytes,21:F3}"));
+            double OfLoads(int field) => Median(loads.Select(run => run[field]));
+            var (dd, load, start, peak) = (Median(plain), OfLoads(0), OfLoads(1), OfLoads(2));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Path.GetExtension(file),-12} {(cold ? "cold" : "warm"),5} {dd,5:F2} {load,7:F2} {load / dd,6:F2} {OfLoads(3),11:F2} {peak / 1e6,8:F0} {peak / bytes,18:F3} {start / bytes,21:F3}"));
         }
     }
 }
