@@ -1,3 +1,5 @@
+using ClipTrain.Trainer.Checkpoints;
+
 namespace ClipTrain.Trainer.Interop;
 
 /// <summary>Whose names weights have.</summary>
@@ -16,6 +18,8 @@ public enum NameConvention
 /// <summary>From the names that weights have in files to ours.</summary>
 public static class WeightNames
 {
+    private const string TextPrefix = "text.";
+
     private static readonly string[] s_openAiOnly = ["input_resolution", "context_length", "vocab_size"];
 
     // Wrappers of the model that trained: DistributedDataParallel's and torch.compile's.
@@ -31,24 +35,35 @@ public static class WeightNames
     }
 
     /// <summary>The weights under our names. What has none keeps its own; what is derived from the configuration is left out.</summary>
+    /// <exception cref="CheckpointException">Two names are one without their prefixes.</exception>
     public static IWeights Ours(IWeights weights)
     {
-        var tensors = new Dictionary<string, ComposedTensor>(StringComparer.Ordinal);
-        foreach (var name in weights.Shapes.Keys.Where(name => !IsDerived(name)))
-            tensors[Unwrapped(name)] = ComposedWeights.Same(weights, name);
+        var tensors = Renamed(weights, weights.Shapes.Keys.Where(name => !IsDerived(name)).Select(name => (Unwrapped(name), ComposedWeights.Same(weights, name))));
         if (ConventionOf(tensors.Keys) == NameConvention.HuggingFace)
             return HuggingFaceNames.ToOurs(new ComposedWeights(weights, tensors));
         // CustomTextCLIP of open_clip keeps its text tower as a module of its own.
-        if (tensors.Keys.Any(name => name.StartsWith(TextPrefix, StringComparison.Ordinal)))
-            tensors = tensors.ToDictionary(pair => pair.Key.StartsWith(TextPrefix, StringComparison.Ordinal) ? pair.Key[TextPrefix.Length..] : pair.Key, pair => pair.Value, StringComparer.Ordinal);
-        return new ComposedWeights(weights, tensors.ToDictionary(pair => pair.Key, pair => Scalar(pair.Key, pair.Value), StringComparer.Ordinal));
+        return new ComposedWeights(weights, Renamed(weights, tensors.Select(tensor =>
+        {
+            var name = tensor.Key.StartsWith(TextPrefix, StringComparison.Ordinal) ? tensor.Key[TextPrefix.Length..] : tensor.Key;
+            return (name, Scalar(name, tensor.Value));
+        })));
     }
 
-    private const string TextPrefix = "text.";
+    private static Dictionary<string, ComposedTensor> Renamed(IWeights weights, IEnumerable<(string Name, ComposedTensor Tensor)> tensors)
+    {
+        var renamed = new Dictionary<string, ComposedTensor>(StringComparer.Ordinal);
+        foreach (var (name, tensor) in tensors)
+        {
+            if (!renamed.TryAdd(name, tensor))
+                throw new CheckpointException($"{weights.Path}: has tensor '{name}' twice, with and without a prefix.");
+        }
+
+        return renamed;
+    }
 
     /// <summary>logit_scale and logit_bias have no dimension in our model; open_clip may give them one.</summary>
     private static ComposedTensor Scalar(string name, ComposedTensor tensor) =>
-        name is "logit_scale" or "logit_bias" && tensor.Shape is [1] ? tensor with { Shape = [] } : tensor;
+        name is "logit_scale" or OpenedModel.LogitBias && tensor.Shape is [1] ? tensor with { Shape = [] } : tensor;
 
     private static string Unwrapped(string name)
     {

@@ -164,6 +164,25 @@ public sealed class BadWeightsTests : IDisposable
         Assert.Contains("not one beside it", Refusal(() => WeightsFile.Open(_folder.File("model.safetensors.index.json"))), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("text.ln_final.weight", "ln_final.weight")]
+    [InlineData("module.ln_final.weight", "ln_final.weight")]
+    public void A_tensor_with_and_without_a_prefix_is_refused(string one, string other)
+    {
+        ModelFiles.WriteTensors(_folder.File("bad.safetensors"), [new(one, [2], NumberType.Float32), new(other, [2], NumberType.Float32)], 1);
+        using var weights = WeightsFile.Open(_folder.File("bad.safetensors"));
+        Assert.Contains("'ln_final.weight' twice", Refusal(() => WeightNames.Ours(weights)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Wrappers_and_the_prefix_of_custom_text_models_are_taken_off_and_scalars_have_no_dimension()
+    {
+        ModelFiles.WriteTensors(_folder.File("a.safetensors"), [new("module._orig_mod.text.ln_final.weight", [2], NumberType.Float32), new("module.logit_scale", [1], NumberType.Float32), new("module.visual.bn1.num_batches_tracked", [1], NumberType.Float32)], 1);
+        using var ours = WeightNames.Ours(WeightsFile.Open(_folder.File("a.safetensors")));
+        Assert.Equal("ln_final.weight logit_scale", string.Join(' ', ours.Shapes.Keys.Order(StringComparer.Ordinal)));
+        Assert.Empty(ours.Shapes["logit_scale"]);
+    }
+
     [Fact]
     public void A_file_of_weights_needs_the_name_of_its_model()
     {
