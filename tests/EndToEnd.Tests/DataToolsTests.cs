@@ -68,7 +68,7 @@ public sealed class DataToolsTests : IDisposable
     {
         AssertRuns(0, ["train", "run.yaml", "--set", "evaluation={}"]);
         AssertRuns(0, ["bench", "data", "run.yaml", "--seconds", "0.5", "--metrics", "runs/tiny/metrics.jsonl"],
-            "decode", "tokenize", "assemble", "consumer", "One of 2 workers loads ", "is the bottleneck", "in batches of 5", "The step ");
+            "decode", "tokenize", "assemble", "consumer", "One of 2 workers loads ", "images a second", "in batches of 5", "The step ");
         AssertRuns(2, ["bench", "data", "run.yaml", "--metrics", "none.jsonl"], "--metrics none.jsonl cannot be read");
         AssertRuns(2, ["bench", "data", "run.yaml", "--seconds", "0"], "--seconds is 0");
     }

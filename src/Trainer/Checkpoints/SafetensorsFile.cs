@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text.Json;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Interop;
+using Microsoft.Win32.SafeHandles;
 
 namespace ClipTrain.Trainer.Checkpoints;
 
@@ -14,29 +15,21 @@ public sealed class SafetensorsFile : IWeights
     /// <summary>The format's own limit on the header.</summary>
     private const long MaxHeaderBytes = 100_000_000;
 
-    private readonly FileStream _stream;
+    private readonly SafeFileHandle _file;
 
     /// <exception cref="CheckpointException">The file is missing, cut short or not safetensors.</exception>
     public SafetensorsFile(string path)
     {
         Path = path;
+        _file = NumberReader.Open(path);
         try
         {
-            _stream = File.OpenRead(path);
-        }
-        catch (IOException error)
-        {
-            throw new CheckpointException($"{path}: cannot be read: {error.Message}", error);
-        }
-
-        try
-        {
-            Entries = ReadHeader();
+            (Entries, Metadata) = ReadHeader();
             Shapes = Entries.ToDictionary(pair => pair.Key, pair => pair.Value.Shape, StringComparer.Ordinal);
         }
         catch
         {
-            _stream.Dispose();
+            _file.Dispose();
             throw;
         }
     }
@@ -47,15 +40,17 @@ public sealed class SafetensorsFile : IWeights
 
     public IReadOnlyDictionary<string, IReadOnlyList<long>> Shapes { get; }
 
-    /// <summary>Reads a fp32 tensor's data into memory of its size.</summary>
+    /// <summary>The header's __metadata__.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <summary>Reads a tensor's numbers into memory of its size; those of other precision become fp32.</summary>
     public void Read(string name, Span<float> destination)
     {
         if (!Entries.TryGetValue(name, out var entry))
             throw new CheckpointException($"{Path}: has no tensor '{name}'.");
-        if (entry.Type != "F32" || entry.End - entry.Start != destination.Length * (long)sizeof(float))
-            throw new CheckpointException($"{Path}: tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], not the F32 of {destination.Length} numbers that is expected.");
-        _stream.Position = entry.Start;
-        _stream.ReadExactly(System.Runtime.InteropServices.MemoryMarshal.AsBytes(destination));
+        if (!NumberTypes.OfSafetensors(entry.Type, out var type) || type.Type == NumberType.Other || entry.End - entry.Start != destination.Length * (long)type.Bytes)
+            throw new CheckpointException($"{Path}: tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], not the {destination.Length} numbers that are expected.");
+        NumberReader.Read(_file, Path, entry.Start, type.Type, destination);
     }
 
     /// <summary>A fp32 tensor of a shape.</summary>
@@ -66,38 +61,48 @@ public sealed class SafetensorsFile : IWeights
         return values;
     }
 
-    public void Dispose() => _stream.Dispose();
+    public void Dispose() => _file.Dispose();
 
-    private Dictionary<string, SafetensorsEntry> ReadHeader()
+    private (Dictionary<string, SafetensorsEntry> Entries, Dictionary<string, string> Metadata) ReadHeader()
     {
-        Span<byte> lengthBytes = stackalloc byte[8];
-        if (_stream.ReadAtLeast(lengthBytes, 8, throwOnEndOfStream: false) < 8)
+        var fileLength = RandomAccess.GetLength(_file);
+        if (fileLength < 8)
             throw Malformed("it is shorter than 8 bytes");
+        Span<byte> lengthBytes = stackalloc byte[8];
+        NumberReader.ReadBytes(_file, Path, 0, lengthBytes);
         var length = BinaryPrimitives.ReadUInt64LittleEndian(lengthBytes);
-        if (length > MaxHeaderBytes || (long)length > _stream.Length - 8)
+        if (length > MaxHeaderBytes || (long)length > fileLength - 8)
             throw Malformed($"its header claims {length} bytes");
         var header = new byte[length];
-        _stream.ReadExactly(header);
+        NumberReader.ReadBytes(_file, Path, 8, header);
         var dataStart = 8 + (long)length;
         var entries = new Dictionary<string, SafetensorsEntry>(StringComparer.Ordinal);
+        var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
         try
         {
             using var json = JsonDocument.Parse(header);
             foreach (var property in json.RootElement.EnumerateObject())
             {
                 if (property.Name == "__metadata__")
-                    continue;
-                if (!entries.TryAdd(property.Name, Entry(property.Value, dataStart)))
+                {
+                    foreach (var text in property.Value.EnumerateObject())
+                        metadata[text.Name] = text.Value.GetString() ?? "";
+                }
+                else if (!entries.TryAdd(property.Name, Entry(property.Value, dataStart)))
+                {
                     throw Malformed($"tensor '{property.Name}' occurs twice");
+                }
             }
         }
-        catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or IndexOutOfRangeException or OverflowException)
         {
             throw Malformed($"its header is not the JSON it should be ({error.Message})");
         }
 
-        CheckLayout(entries, dataStart);
-        return entries;
+        CheckLayout(entries, dataStart, fileLength);
+        foreach (var (name, entry) in entries)
+            CheckSize(name, entry);
+        return (entries, metadata);
     }
 
     private static SafetensorsEntry Entry(JsonElement json, long dataStart)
@@ -106,11 +111,27 @@ public sealed class SafetensorsFile : IWeights
         return new SafetensorsEntry(
             json.GetProperty("dtype").GetString() ?? "",
             [.. json.GetProperty("shape").EnumerateArray().Select(size => size.GetInt64())],
-            dataStart + offsets[0].GetInt64(),
-            dataStart + offsets[1].GetInt64());
+            checked(dataStart + offsets[0].GetInt64()),
+            checked(dataStart + offsets[1].GetInt64()));
     }
 
-    private void CheckLayout(Dictionary<string, SafetensorsEntry> entries, long dataStart)
+    private void CheckSize(string name, SafetensorsEntry entry)
+    {
+        if (!NumberTypes.OfSafetensors(entry.Type, out var type))
+            throw Malformed($"tensor '{name}' has the type '{entry.Type}', which is unknown here");
+        var bytes = (Int128)type.Bytes;
+        foreach (var size in entry.Shape)
+        {
+            bytes *= size;
+            if (size < 0 || bytes > long.MaxValue)
+                throw Malformed($"tensor '{name}' has the shape [{string.Join(", ", entry.Shape)}]");
+        }
+
+        if (bytes != (Int128)entry.End - entry.Start)
+            throw Malformed($"tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], {bytes} bytes, but has {(Int128)entry.End - entry.Start}");
+    }
+
+    private void CheckLayout(Dictionary<string, SafetensorsEntry> entries, long dataStart, long fileLength)
     {
         var position = dataStart;
         foreach (var (name, entry) in entries.OrderBy(pair => pair.Value.Start).ThenBy(pair => pair.Value.End))
@@ -120,8 +141,8 @@ public sealed class SafetensorsFile : IWeights
             position = entry.End;
         }
 
-        if (position != _stream.Length)
-            throw Malformed($"it has {_stream.Length} bytes where its header tells of {position}; it was cut short or added to");
+        if (position != fileLength)
+            throw Malformed($"it has {fileLength} bytes where its header tells of {position}; it was cut short or added to");
     }
 
     private CheckpointException Malformed(string why) => new($"{Path}: is not a whole safetensors file: {why}.");

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text.Json;
+using ClipTrain.Trainer.Interop;
 
 namespace ClipTrain.Trainer.Checkpoints;
 
@@ -8,6 +9,14 @@ namespace ClipTrain.Trainer.Checkpoints;
 public sealed record NamedTensor(string Name, IReadOnlyList<long> Shape, nint Data)
 {
     public long ByteCount => Shape.Aggregate(1L, (product, size) => product * size) * sizeof(float);
+}
+
+/// <summary>A tensor as a safetensors header tells of it.</summary>
+public sealed record TensorHeader(string Name, IReadOnlyList<long> Shape, NumberType Type)
+{
+    public long Count => Shape.Aggregate(1L, (product, size) => product * size);
+
+    public long ByteCount => Count * Type.Bytes();
 }
 
 /// <summary>
@@ -18,7 +27,14 @@ public static class SafetensorsWriter
 {
     private const int ChunkBytes = 1 << 24;
 
-    public static unsafe void Write(Stream stream, IReadOnlyList<NamedTensor> tensors, IReadOnlyDictionary<string, string> metadata)
+    public static void Write(Stream stream, IReadOnlyList<NamedTensor> tensors, IReadOnlyDictionary<string, string> metadata)
+    {
+        var place = tensors.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
+        Write(stream, [.. tensors.Select(tensor => new TensorHeader(tensor.Name, tensor.Shape, NumberType.Float32))], metadata, (tensor, data) => Copy(place[tensor.Name], data));
+    }
+
+    /// <summary>Writes tensors whose data a function gives, one after the other.</summary>
+    public static void Write(Stream stream, IReadOnlyList<TensorHeader> tensors, IReadOnlyDictionary<string, string> metadata, Action<TensorHeader, Stream> write)
     {
         var header = Header(tensors, metadata);
         Span<byte> length = stackalloc byte[8];
@@ -26,13 +42,16 @@ public static class SafetensorsWriter
         stream.Write(length);
         stream.Write(header);
         foreach (var tensor in tensors)
-        {
-            for (long done = 0; done < tensor.ByteCount; done += ChunkBytes)
-                stream.Write(new ReadOnlySpan<byte>((byte*)tensor.Data + done, (int)Math.Min(ChunkBytes, tensor.ByteCount - done)));
-        }
+            write(tensor, stream);
     }
 
-    private static byte[] Header(IReadOnlyList<NamedTensor> tensors, IReadOnlyDictionary<string, string> metadata)
+    private static unsafe void Copy(NamedTensor tensor, Stream stream)
+    {
+        for (long done = 0; done < tensor.ByteCount; done += ChunkBytes)
+            stream.Write(new ReadOnlySpan<byte>((byte*)tensor.Data + done, (int)Math.Min(ChunkBytes, tensor.ByteCount - done)));
+    }
+
+    private static byte[] Header(IReadOnlyList<TensorHeader> tensors, IReadOnlyDictionary<string, string> metadata)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer))
@@ -46,7 +65,7 @@ public static class SafetensorsWriter
             foreach (var tensor in tensors)
             {
                 json.WriteStartObject(tensor.Name);
-                json.WriteString("dtype", "F32");
+                json.WriteString("dtype", tensor.Type.SafetensorsName());
                 json.WriteStartArray("shape");
                 foreach (var size in tensor.Shape)
                     json.WriteNumberValue(size);

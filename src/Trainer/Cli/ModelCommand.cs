@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Models.Cost;
 using ClipTrain.Trainer.Telemetry;
@@ -15,16 +16,24 @@ public static class ModelCommand
 
     public static Command Create()
     {
-        var name = new Argument<string>("NAME") { Description = "A name from configs/models, or the path of a model file." };
+        var name = new Argument<string>("NAME") { Description = "A name from configs/models, the path of a model file, or a folder that export takes." };
         var size = new Option<int?>("--image-size") { Description = "Another side of the image, in pixels." };
         var patch = new Option<int?>("--patch") { Description = "Another side of a patch, in pixels." };
         var describe = new Command("describe", "Print a model's tokens, parameters, multiplications and memory, part by part.") { name, size, patch };
         describe.SetAction(parsed =>
         {
-            Describe(ModelResolution.Of(RunConfig.LoadModel(parsed.GetRequiredValue(name)), parsed.GetValue(size), parsed.GetValue(patch)));
+            Describe(ModelResolution.Of(Named(parsed.GetRequiredValue(name)), parsed.GetValue(size), parsed.GetValue(patch)));
             return ExitCodes.Ok;
         });
         return new Command("model", "Inspect models.") { describe };
+    }
+
+    private static ModelOptions Named(string nameOrFolder)
+    {
+        if (!Directory.Exists(nameOrFolder))
+            return RunConfig.LoadModel(nameOrFolder);
+        using var opened = ModelFolder.Open(nameOrFolder);
+        return opened.Options;
     }
 
     private static void Describe(ModelOptions model)

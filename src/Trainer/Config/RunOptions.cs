@@ -414,7 +414,7 @@ public sealed record TrainingOptions
     [Description("Each worker keeps the optimizer's moments of its part of the weights alone (ZeRO stage 1, arXiv 1910.02054). The weights become the same.")]
     public bool ShardOptimizer { get; init; }
 
-    [Description("Weights that the run starts from: a file, a checkpoint, or a run, of which the newest checkpoint is meant. Positions of another resolution or context are resized, a token table of another vocabulary gives the rows of the tokens that both have; start_from.json in the run's directory says what became of each tensor. By default weights are drawn from the seed.")]
+    [Description("Weights that the run starts from: a file, a checkpoint, a run, of which the newest checkpoint is meant, or a folder of open_clip, Hugging Face or cliptrain export. Positions of another resolution or context are resized, a token table of another vocabulary gives the rows of the tokens that both have; start_from.json in the run's directory says what became of each tensor. By default weights are drawn from the seed.")]
     public string? StartFrom { get; init; }
 
     [Description("Tensors that start fresh all the same, by what their names begin with, as in [text_projection, visual.proj].")]

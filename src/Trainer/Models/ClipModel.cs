@@ -21,7 +21,7 @@ public sealed class ClipModel : IDisposable
     private readonly IImageTower _image;
     private readonly int _lockedImage, _lockedText;
 
-    /// <summary>A model with freshly initialised weights, a pure function of options and seed.</summary>
+    /// <summary>A model with freshly initialised weights, a pure function of options and seed; without a seed it has none yet, and is to be loaded.</summary>
     /// <param name="options">The model.</param>
     /// <param name="precision">The type that the towers compute in.</param>
     /// <param name="seed">Of the initial weights.</param>
@@ -29,7 +29,7 @@ public sealed class ClipModel : IDisposable
     /// <param name="objective">What it is trained for, which says what parts it has.</param>
     /// <param name="training">How its parameters are to be trained: what is locked, at what rates. Null where it is not, or all alike.</param>
     public ClipModel(
-        ModelOptions options, Precision precision, ulong seed, torch.Device? device = null, Objective objective = Objective.Contrastive, TrainingOptions? training = null)
+        ModelOptions options, Precision precision, ulong? seed, torch.Device? device = null, Objective objective = Objective.Contrastive, TrainingOptions? training = null)
     {
         (Options, Objective) = (options, objective);
         var specs = Specs(options, objective);

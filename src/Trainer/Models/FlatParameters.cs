@@ -2,6 +2,7 @@ using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Interop;
 using static ClipTrain.Torch.torch;
 
 namespace ClipTrain.Trainer.Models;
@@ -22,6 +23,7 @@ public sealed class FlatParameters : IDisposable
     private readonly Dictionary<string, int> _indexByName = new(StringComparer.Ordinal);
     private readonly torch.Tensor[] _leaves;
     private readonly long[] _offsets;
+    private torch.Tensor? _gradients;
 
     // What of Updated is of one kind, whatever its rate.
     private readonly FlatSlice[] _parts;
@@ -29,8 +31,11 @@ public sealed class FlatParameters : IDisposable
     // Where the compute-type parameters lie in the layout, and in their bf16 copy.
     private readonly List<(FlatSlice Master, long Offset)> _computed = [];
 
-    /// <summary>Allocates the parameters and draws their initial values, in the order of <paramref name="specs"/>, from the seed.</summary>
-    public FlatParameters(IReadOnlyList<ParameterSpec> specs, Precision precision, ulong seed, torch.Device? device = null)
+    /// <summary>
+    /// Allocates the parameters and draws their initial values, in the order of <paramref name="specs"/>, from the seed. Without
+    /// a seed they are zeros, to be loaded.
+    /// </summary>
+    public FlatParameters(IReadOnlyList<ParameterSpec> specs, Precision precision, ulong? seed, torch.Device? device = null)
     {
         Specs = [.. specs.OrderBy(Group)];
         Precision = precision;
@@ -67,10 +72,10 @@ public sealed class FlatParameters : IDisposable
         using (var scope = NewDisposeScope())
         {
             Master = zeros([end], float32, device).DetachFromDisposeScope();
-            Gradients = zeros([Updated.Length], float32, device).DetachFromDisposeScope();
             if (precision == Precision.Bf16)
                 Compute = zeros([computeLength], bfloat16, device).DetachFromDisposeScope();
-            Initialize(specs, seed);
+            if (seed is not null)
+                Initialize(specs, seed.Value);
             _leaves = [.. Specs.Select((_, i) => MakeLeaf(i).DetachFromDisposeScope())];
         }
 
@@ -95,8 +100,20 @@ public sealed class FlatParameters : IDisposable
     /// <summary>fp32 master weights, 1-D.</summary>
     public torch.Tensor Master { get; }
 
-    /// <summary>fp32 gradients, 1-D, laid out as <see cref="Updated"/> of <see cref="Master"/>.</summary>
-    public torch.Tensor Gradients { get; private set; }
+    /// <summary>fp32 gradients, 1-D, laid out as <see cref="Updated"/> of <see cref="Master"/>. Made when they are first asked for: a model that only encodes has none.</summary>
+    public torch.Tensor Gradients
+    {
+        get
+        {
+            if (_gradients is null)
+            {
+                using var scope = NewDisposeScope();
+                _gradients = zeros([Updated.Length], float32, Master.device).DetachFromDisposeScope();
+            }
+
+            return _gradients;
+        }
+    }
 
     /// <summary>bf16 copies of the compute-type parameters, those that are locked behind the others, which are a prefix of <see cref="Master"/>'s layout; null in fp32.</summary>
     public torch.Tensor? Compute { get; }
@@ -127,9 +144,8 @@ public sealed class FlatParameters : IDisposable
     /// </summary>
     public void ReplaceGradients()
     {
-        using var scope = NewDisposeScope();
-        Gradients.Dispose();
-        Gradients = zeros([Updated.Length], float32, Master.device).DetachFromDisposeScope();
+        _gradients?.Dispose();
+        _gradients = null;
     }
 
     /// <summary>A reducer that moves the leaves' gradients into <see cref="Gradients"/> while backward runs, summed over the ranks.</summary>
@@ -149,24 +165,27 @@ public sealed class FlatParameters : IDisposable
             Compute.narrow(0, offset, master.Length).copy_(Master.narrow(0, master.Offset, master.Length));
     }
 
-    /// <summary>
-    /// Overwrites the weights with those of a safetensors file, which must name every parameter. Positions of images at another
-    /// resolution are resampled.
-    /// </summary>
-    /// <exception cref="CheckpointException">The file is broken or of another model.</exception>
-    public void LoadMaster(string path)
+    /// <summary>Overwrites the weights with a file's, all of them and no others. Positions of images at another resolution are resampled.</summary>
+    /// <exception cref="CheckpointException">The file is broken or of another model, or holds numbers that are not finite.</exception>
+    public void LoadMaster(IWeights weights)
     {
-        using (var file = new SafetensorsFile(path))
+        WeightCheck.Strict(weights, Specs, PositionTable.IsOtherResolution);
+        Read(Master, (spec, place) =>
         {
-            Read(Master, (spec, place) =>
+            var shape = weights.Shapes[spec.Name];
+            if (shape.SequenceEqual(spec.Shape))
             {
-                if (file.Entries.TryGetValue(spec.Name, out var entry) && PositionTable.IsOtherResolution(spec, entry.Shape))
-                    place.copy_(PositionTable.Resize(file.Read(spec.Name, entry.Shape), spec.Shape[0]));
-                else
-                    file.Read(spec.Name, place.AsSpan<float>());
-            });
-        }
+                weights.Read(spec.Name, place.AsSpan<float>());
+            }
+            else
+            {
+                var other = empty([.. shape], float32);
+                weights.Read(spec.Name, other.AsSpan<float>());
+                place.copy_(PositionTable.Resize(other, spec.Shape[0]));
+            }
 
+            WeightCheck.Finite(weights, spec.Name, place.AsSpan<float>());
+        });
         RefreshCompute();
     }
 
@@ -188,7 +207,7 @@ public sealed class FlatParameters : IDisposable
         foreach (var leaf in _leaves)
             leaf.Dispose();
         Master.Dispose();
-        Gradients.Dispose();
+        _gradients?.Dispose();
         Compute?.Dispose();
     }
 

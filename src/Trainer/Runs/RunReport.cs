@@ -1,7 +1,11 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ClipTrain.DataPipeline.Text;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Evaluation;
+using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Telemetry;
 using Serilog;
@@ -22,8 +26,9 @@ public static class RunReport
         var figures = torchThread.Run(() =>
         {
             torch.set_num_threads(Environment.ProcessorCount);
-            using var model = new ClipModel(options.Model, Precision.Fp32, options.Seed, objective: options.Training.Objective);
-            model.Parameters.LoadMaster(Path.Combine(checkpoints.PathOf(step), CheckpointDirectory.ModelFile));
+            using var model = new ClipModel(options.Model, Precision.Fp32, seed: null, objective: options.Training.Objective);
+            using (var weights = new SafetensorsFile(Path.Combine(checkpoints.PathOf(step), CheckpointDirectory.ModelFile)))
+                model.Parameters.LoadMaster(weights);
             return new RunEvaluation(model, RunPlan.Tokenizer(options), options, log).Run();
         });
         var summary = new RunSummary
@@ -39,6 +44,31 @@ public static class RunReport
             summary.AddEvaluation(split, result);
         summary.Write(files.Summary);
         RunSummary.Render(AnsiConsole.Console, files.Summary);
+        return ExitCodes.Ok;
+    }
+
+    /// <summary>Measures a model that is of no run on the splits of a run's options, and prints the figures. Returns the exit code.</summary>
+    /// <exception cref="UsageException">Its images or captions are not made as evaluation makes them.</exception>
+    public static int Evaluate(OpenedModel opened, RunOptions options, ILogger log)
+    {
+        if (!opened.Preprocessing.IsClip)
+            throw new UsageException($"{opened.Weights.Path}: its images are normalised or resized otherwise than CLIP's ({opened.Preprocessing.Interpolation}, {opened.Preprocessing.ResizeMode}, mean {string.Join(' ', opened.Preprocessing.Mean)}); evaluation has CLIP's alone.");
+        if (opened.Merges is null)
+            throw new UsageException($"{opened.Weights.Path}: there are no tokenizer's files beside it; put vocab.json and merges.txt there.");
+        if (options.Evaluation is { Retrieval.Count: 0, ZeroShot.Count: 0 })
+            throw new UsageException("The run file's evaluation has no splits: name some under evaluation.retrieval or evaluation.zero_shot.");
+        RunEvaluation.CheckSplits(options);
+        using var torchThread = new TorchThread();
+        var figures = torchThread.Run(() =>
+        {
+            torch.set_num_threads(Environment.ProcessorCount);
+            using var model = opened.Load();
+            var tokenizer = new BpeTokenizer(opened.Merges, opened.Options.Text.Context);
+            return new RunEvaluation(model, tokenizer, options with { Model = opened.Options }, log).Run();
+        });
+        var splits = new JsonObject(figures.Select(split => KeyValuePair.Create(split.Split, JsonSerializer.SerializeToNode(split.Figures, TelemetryJson.OneLine))));
+        foreach (var table in SummaryTables.Draw(new JsonObject { ["model"] = opened.Weights.Path, ["eval"] = splits }))
+            AnsiConsole.Write(table);
         return ExitCodes.Ok;
     }
 }

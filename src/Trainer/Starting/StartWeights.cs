@@ -21,9 +21,8 @@ public sealed class StartWeights : IDisposable
     /// <exception cref="CheckpointException">They cannot be read, or do not fit the model.</exception>
     public StartWeights(RunOptions run)
     {
-        var source = WeightSource.Find(run.Training.StartFrom!);
-        _run = run;
-        _weights = new SafetensorsFile(source.File);
+        var source = WeightSource.Open(run.Training.StartFrom!, run.Model.Activation);
+        (_run, _weights) = (run, source.Weights);
         try
         {
             _plan = new StartPlan(run, _weights, source.Merges);

@@ -76,7 +76,8 @@ public sealed class PositionTableTests
             using (var snapshot = state.Snapshot())
                 snapshot.Write(new CheckpointDirectory(folder), "", "", 1, []);
             using var other = new ClipModel(options with { Image = options.Image with { Size = size } }, Precision.Fp32, 9);
-            other.Parameters.LoadMaster(Path.Combine(new CheckpointDirectory(folder).PathOf(0), CheckpointDirectory.ModelFile));
+            using (var weights = new SafetensorsFile(Path.Combine(new CheckpointDirectory(folder).PathOf(0), CheckpointDirectory.ModelFile)))
+                other.Parameters.LoadMaster(weights);
             foreach (var spec in other.Parameters.Specs)
             {
                 var (before, after) = (state.Model.Parameters[spec.Name].detach(), other.Parameters[spec.Name]);

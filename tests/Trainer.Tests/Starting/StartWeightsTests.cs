@@ -79,8 +79,12 @@ public sealed class StartWeightsTests : IDisposable
         Write(TinyClip.Run());
         var checkpoint = new CheckpointDirectory(Path.Combine(_folder, "checkpoints")).PathOf(0);
         var file = Path.Combine(checkpoint, CheckpointDirectory.ModelFile);
-        Assert.All([file, checkpoint, _folder], path => Assert.Equal(file, WeightSource.Find(path).File));
-        Assert.Contains("no checkpoint", Assert.Throws<CheckpointException>(() => WeightSource.Find(Path.Combine(_folder, "other"))).Message, StringComparison.Ordinal);
+        Assert.All([file, checkpoint, _folder], path =>
+        {
+            using var weights = WeightSource.Open(path, Activation.Gelu).Weights;
+            Assert.Equal(file, weights.Path);
+        });
+        Assert.Contains("no checkpoint", Assert.Throws<CheckpointException>(() => WeightSource.Open(Path.Combine(_folder, "other"), Activation.Gelu)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

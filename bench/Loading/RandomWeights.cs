@@ -1,0 +1,27 @@
+using System.Runtime.InteropServices;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Interop;
+using ClipTrain.Trainer.Models;
+
+namespace ClipTrain.Bench.Loading;
+
+/// <summary>A model's weights, of random numbers that no file system can compress.</summary>
+internal sealed class RandomWeights(ModelOptions model) : IWeights
+{
+    public string Path => "random";
+
+    public IReadOnlyDictionary<string, IReadOnlyList<long>> Shapes { get; } =
+        ClipModel.Specs(model).ToDictionary(spec => spec.Name, spec => spec.Shape, StringComparer.Ordinal);
+
+    public void Read(string name, Span<float> destination)
+    {
+        new Random(name.Length).NextBytes(MemoryMarshal.AsBytes(destination));
+        // No exponent of all ones: the numbers are finite.
+        foreach (ref var value in MemoryMarshal.Cast<float, uint>(destination))
+            value &= 0xbfff_ffff;
+    }
+
+    public void Dispose()
+    {
+    }
+}

@@ -1,0 +1,155 @@
+using ClipTrain.DataPipeline.Text;
+using ClipTrain.DataPipeline.Text.HuggingFace;
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Runs;
+
+namespace ClipTrain.Trainer.Interop;
+
+/// <summary>
+/// Opens models wherever they come from: a run or one of its checkpoints, a folder of open_clip, of Hugging Face or of
+/// <c>cliptrain export</c>, or a single file of weights of a model that is named.
+/// </summary>
+public static class ModelFolder
+{
+    /// <summary>Files of an exported folder of our own.</summary>
+    internal const string OwnConfig = "model.yaml", OwnWeights = "model.safetensors";
+
+    private const string OpenAiMerges = "openai";
+
+    private static readonly string[] s_openClipWeights = ["open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin", "model.safetensors"];
+    private static readonly string[] s_huggingFaceWeights = ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
+
+    /// <summary>Whether a folder says itself what model it holds, and is no run or checkpoint.</summary>
+    public static bool IsModel(string folder) => new[] { OpenClipConfig.FileName, OwnConfig, HuggingFaceConfig.FileName }.Any(file => File.Exists(Path.Combine(folder, file)));
+
+    /// <param name="path">A folder or file, or a run's name under runs/.</param>
+    /// <param name="model">With a file: the name of its model, or the path of a model file of ours or of open_clip.</param>
+    /// <exception cref="CheckpointException">Something is missing or broken, or describes what ClipTrain does not have.</exception>
+    /// <exception cref="UsageException">There is no model at the path.</exception>
+    public static OpenedModel Open(string path, string? model = null)
+    {
+        if (File.Exists(path))
+            return OpenFile(path, model ?? throw new UsageException($"{path} is a file of weights alone: name its model, as in --model ViT-B-32-quickgelu, or give the folder that holds its configuration."));
+        if (model is not null)
+            throw new UsageException($"--model is for a file of weights; {path} is {(Directory.Exists(path) ? "a folder, which says itself what its model is" : "no file")}.");
+        bool Has(string file) => File.Exists(Path.Combine(path, file));
+        if (Has(OpenClipConfig.FileName))
+            return OpenOpenClip(path);
+        if (Has(OwnConfig))
+            return OpenOwn(path);
+        if (Has(CheckpointDirectory.StateFile))
+            return OpenCheckpoint(Path.GetFullPath(path));
+        if (Has(HuggingFaceConfig.FileName))
+            return OpenHuggingFace(path);
+        if (Directory.Exists(path) && !Has("config.yaml"))
+            throw new UsageException($"{path} holds no model: it has neither {OpenClipConfig.FileName} (open_clip), {HuggingFaceConfig.FileName} (Hugging Face), {OwnConfig} (cliptrain export) nor config.yaml (a run).");
+        return OpenRun(RunFiles.Find(path));
+    }
+
+    private static OpenedModel OpenFile(string path, string name)
+    {
+        var options = name.EndsWith(".json", StringComparison.Ordinal) ? OpenClipConfig.Load(name).Model : RunConfig.LoadModel(name);
+        return Opened(options, path, $"the model {name}", Preprocessing.Clip, OpenAi(options));
+    }
+
+    private static OpenedModel OpenOpenClip(string folder)
+    {
+        var config = Path.Combine(folder, OpenClipConfig.FileName);
+        var (options, preprocessing, ownTokenizer) = OpenClipConfig.Load(config);
+        return Opened(options, First(folder, s_openClipWeights), config, preprocessing, Tokenizer(folder, ownTokenizer ? null : OpenAi(options)));
+    }
+
+    private static OpenedModel OpenHuggingFace(string folder)
+    {
+        var config = Path.Combine(folder, HuggingFaceConfig.FileName);
+        var options = HuggingFaceConfig.Load(config);
+        return Opened(options, First(folder, s_huggingFaceWeights), config, Preprocessor(folder), Tokenizer(folder, OpenAi(options)));
+    }
+
+    private static OpenedModel OpenOwn(string folder)
+    {
+        var config = Path.Combine(folder, OwnConfig);
+        var options = RunConfig.LoadModel(config);
+        return Opened(options, First(folder, [OwnWeights]), config, Preprocessor(folder), Tokenizer(folder, OpenAi(options)));
+    }
+
+    private static OpenedModel OpenRun(RunFiles run)
+    {
+        var checkpoints = new CheckpointDirectory(run.Checkpoints);
+        return checkpoints.Steps() is [.., var step]
+            ? OpenCheckpoint(run, checkpoints, step)
+            : throw new CheckpointException($"{run.Checkpoints}: has no checkpoint yet.");
+    }
+
+    private static OpenedModel OpenCheckpoint(string folder)
+    {
+        var checkpoints = new CheckpointDirectory(Path.GetDirectoryName(folder)!);
+        var run = new RunFiles(Path.GetDirectoryName(checkpoints.Root) ?? "");
+        long? step = checkpoints.Steps().Cast<long?>().FirstOrDefault(step => checkpoints.PathOf(step!.Value) == folder);
+        return step is not null && File.Exists(run.Config)
+            ? OpenCheckpoint(run, checkpoints, step.Value)
+            : throw new UsageException($"{folder} is a checkpoint without its run, whose config.yaml says what the model is. Give its {CheckpointDirectory.ModelFile} and --model.");
+    }
+
+    private static OpenedModel OpenCheckpoint(RunFiles run, CheckpointDirectory checkpoints, long step)
+    {
+        checkpoints.Verify(step);
+        var options = RunConfig.Load(run.Config, []).Options;
+        return Opened(options.Model, Path.Combine(checkpoints.PathOf(step), CheckpointDirectory.ModelFile), run.Config, Preprocessing.Clip, RunPlan.Merges(options.Data.Merges), options.Training.Objective);
+    }
+
+    private static OpenedModel Opened(ModelOptions options, string weightsPath, string config, Preprocessing preprocessing, MergeList? merges, Objective? objective = null)
+    {
+        CheckOptions(options, config);
+        if (merges is not null && merges.VocabularySize != options.Text.Vocabulary)
+            throw new CheckpointException($"{config}: says a vocabulary of {options.Text.Vocabulary} tokens, but the tokenizer's files beside it have {merges.VocabularySize}.");
+        var file = WeightsFile.Open(weightsPath);
+        try
+        {
+            KnownActivation.Check(file, options.Activation, config);
+            var weights = SinePositions.Without(WeightNames.Ours(file), options.Image);
+            // Of other programs' models those that add a bias were trained with the sigmoid loss.
+            var trainedFor = objective ?? (weights.Shapes.ContainsKey(ClipModel.LogitBias) ? Objective.Sigmoid : Objective.Contrastive);
+            return new OpenedModel(options, weights, preprocessing, merges, trainedFor);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private static void CheckOptions(ModelOptions options, string config)
+    {
+        if (RunValidation.CheckModel(options, "", _ => true).Select(problem => problem.Message).FirstOrDefault() is { } problem)
+            throw new CheckpointException($"{config}: describes a model that cannot be: {problem}.");
+    }
+
+    private static string First(string folder, string[] names) => names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists)
+        ?? throw new CheckpointException($"{folder}: has no weights: none of {string.Join(", ", names)}.");
+
+    private static Preprocessing Preprocessor(string folder) => Path.Combine(folder, HuggingFaceConfig.PreprocessorFile) is var path && File.Exists(path)
+        ? HuggingFaceConfig.LoadPreprocessing(path)
+        : Preprocessing.Clip;
+
+    private static MergeList? OpenAi(ModelOptions options) =>
+        options.Text.Vocabulary == new TextTowerOptions { Width = 1, Layers = 1, Heads = 1 }.Vocabulary ? RunPlan.Merges(OpenAiMerges) : null;
+
+    /// <summary>The vocabulary whose files lie in a folder, or else another.</summary>
+    private static MergeList? Tokenizer(string folder, MergeList? otherwise)
+    {
+        bool Has(string file) => File.Exists(Path.Combine(folder, file));
+        if (!(Has("vocab.json") && Has("merges.txt")) && !Has("tokenizer.json"))
+            return otherwise;
+        try
+        {
+            return TokenizerFolder.Read(folder);
+        }
+        catch (InvalidDataException error)
+        {
+            throw new CheckpointException(error.Message, error);
+        }
+    }
+}

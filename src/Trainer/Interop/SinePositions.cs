@@ -1,0 +1,38 @@
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Models;
+
+namespace ClipTrain.Trainer.Interop;
+
+/// <summary>Fixed positions: open_clip keeps them as a tensor, with zeros for the class token; ClipTrain computes them.</summary>
+internal static class SinePositions
+{
+    private const string Name = "visual.positional_embedding";
+    private const float Tolerance = 1e-5f;
+
+    /// <summary>Leaves the tensor out, having seen that it holds what is computed.</summary>
+    /// <exception cref="CheckpointException">It holds something else.</exception>
+    public static IWeights Without(IWeights weights, ImageTowerOptions image)
+    {
+        if (image.Positions != ImagePositions.Sine || !weights.Shapes.ContainsKey(Name))
+            return weights;
+        var expected = Table(image);
+        var there = new float[weights.Shapes[Name].Aggregate(1L, (product, size) => product * size)];
+        weights.Read(Name, there);
+        if (there.Length != expected.Length || there.Zip(expected).Any(pair => !(Math.Abs(pair.First - pair.Second) <= Tolerance)))
+            throw new CheckpointException($"{weights.Path}: '{Name}' does not hold the sines and cosines that its configuration says.");
+        return new ComposedWeights(weights, weights.Shapes.Keys.Where(name => name != Name).ToDictionary(name => name, name => ComposedWeights.Same(weights, name), StringComparer.Ordinal));
+    }
+
+    /// <summary>Adds the tensor.</summary>
+    public static IWeights With(IWeights weights, ImageTowerOptions image)
+    {
+        if (image.Positions != ImagePositions.Sine)
+            return weights;
+        var tensors = weights.Shapes.Keys.ToDictionary(name => name, name => ComposedWeights.Same(weights, name), StringComparer.Ordinal);
+        tensors[Name] = new ComposedTensor([PatchGrid.Of(image).Count + 1, image.Width], destination => Table(image).CopyTo(destination));
+        return new ComposedWeights(weights, tensors);
+    }
+
+    private static float[] Table(ImageTowerOptions image) => [.. new float[image.Width], .. PositionTable.Sine(PatchGrid.Of(image).Side, image.Width)];
+}

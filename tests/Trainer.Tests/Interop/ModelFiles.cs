@@ -1,0 +1,73 @@
+using ClipTrain.DataPipeline.Text;
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Interop;
+using ClipTrain.Trainer.Models;
+
+namespace ClipTrain.Trainer.Tests.Interop;
+
+/// <summary>Models of random numbers, written as cliptrain's own folder without the export that is under test.</summary>
+internal static class ModelFiles
+{
+    public static string Write(string folder, ModelOptions options, int seed = 3, params (string Name, long[] Shape)[] more)
+    {
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, "model.yaml"), ConfigWriter.WriteModel(options));
+        var tensors = ClipModel.Specs(options).Select(spec => new TensorHeader(spec.Name, spec.Shape, NumberType.Float32))
+            .Concat(more.Select(tensor => new TensorHeader(tensor.Name, tensor.Shape, NumberType.Float32)));
+        WriteTensors(Path.Combine(folder, "model.safetensors"), [.. tensors], seed);
+        Merges(options).Save(Path.Combine(folder, "merges.txt"));
+        ClipTrain.DataPipeline.Text.HuggingFace.TokenizerFolder.Write(folder, Merges(options), options.Text.Context);
+        return folder;
+    }
+
+    public static void WriteTensors(string path, IReadOnlyList<TensorHeader> tensors, int seed)
+    {
+        using var file = File.Create(path);
+        SafetensorsWriter.Write(file, tensors, new Dictionary<string, string>(StringComparer.Ordinal), (tensor, stream) =>
+        {
+            // Each tensor's numbers follow from its name, so that two that change places are seen.
+            var random = new Random(seed + tensor.Name.Sum(letter => letter * 31));
+            for (var i = 0; i < tensor.Count; i++)
+                stream.Write(BitConverter.GetBytes((float)((random.NextDouble() * 2) - 1)));
+        });
+    }
+
+    /// <summary>A vocabulary of the model's size.</summary>
+    public static MergeList Merges(ModelOptions options)
+    {
+        var count = options.Text.Vocabulary - MergeList.TokensWithoutMerges;
+        var letters = Enumerable.Range('a', 26).Select(letter => ((char)letter).ToString()).ToArray();
+        var pairs = (from left in letters from right in letters select $"{left} {right}").Take(count);
+        var path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllLines(path, ["#version: 0.2", .. pairs]);
+            return MergeList.Load(path);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    /// <summary>A variant whose vocabulary is large enough to have a tokenizer.</summary>
+    public static ModelOptions WithTokenizer(ModelOptions options) => options with { Text = options.Text with { Vocabulary = MergeList.TokensWithoutMerges + 20 } };
+
+    public static float[] Read(IWeights weights, string name)
+    {
+        var values = new float[weights.Shapes[name].Aggregate(1L, (product, size) => product * size)];
+        weights.Read(name, values);
+        return values;
+    }
+
+    public static void AssertSame(IWeights expected, IWeights actual)
+    {
+        Assert.Equal(expected.Shapes.Keys.Order(StringComparer.Ordinal), actual.Shapes.Keys.Order(StringComparer.Ordinal));
+        foreach (var name in expected.Shapes.Keys)
+        {
+            Assert.Equal(expected.Shapes[name], actual.Shapes[name]);
+            Assert.True(Read(expected, name).AsSpan().SequenceEqual(Read(actual, name)), name);
+        }
+    }
+}
