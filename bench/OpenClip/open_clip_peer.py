@@ -1,13 +1,16 @@
 """open_clip's side of bench/OpenClip: the same weights and batch through the open_clip that Python imports.
 
-    open_clip_peer.py CASE.json INPUTS.safetensors OUTPUTS.safetensors
+    open_clip_peer.py compare CASE.json WEIGHTS BATCH OUTPUTS
+    open_clip_peer.py save CASE.json WEIGHTS FOLDER      # as open_clip's users do, with torch.save
+    open_clip_peer.py features FOLDER BATCH OUTPUTS      # of a folder that was exported for open_clip
 
-INPUTS holds the weights, `batch.images` (b,3,S,S) and `batch.tokens` (b,L; as fp32, in which ids are exact). OUTPUTS holds
-`image features`, `text features` and `logits` in evaluation, and unless CASE has no steps the `losses` of the steps, the first
-step's gradients as `gradient/NAME` and how far all steps move weights and running statistics as `moved/NAME`.
+WEIGHTS, BATCH and OUTPUTS are safetensors. BATCH holds `images` (b,3,S,S) and `tokens` (b,L; as fp32, in which ids are exact).
+OUTPUTS holds `image features`, `text features` and `logits` in evaluation, and unless CASE has no steps the `losses` of the
+steps, the first step's gradients as `gradient/NAME` and how far all steps move weights and running statistics as `moved/NAME`.
 """
 import json
 import math
+import os
 import struct
 import sys
 
@@ -38,6 +41,11 @@ def write_safetensors(path, tensors):
         file.write(struct.pack("<Q", len(text)) + text)
         for tensor in tensors.values():
             file.write(tensor.detach().float().contiguous().numpy().tobytes())
+
+
+def read_json(path):
+    with open(path) as file:
+        return json.load(file)
 
 
 def configuration(options):
@@ -148,20 +156,34 @@ def train(model, images, tokens, case):
     return {**outputs, **{f"moved/{name}": value for name, value in moved.items()}, "losses": torch.stack(losses)}
 
 
-def main():
-    case_path, inputs_path, outputs_path = sys.argv[1:4]
-    torch.set_num_threads(1)
-    with open(case_path) as file:
-        case = json.load(file)
-    inputs = read_safetensors(inputs_path)
-    images, tokens = inputs.pop("batch.images"), inputs.pop("batch.tokens").long()
-    model = load(case, inputs)
-    outputs = features(model, images, tokens)
+def read_batch(path):
+    batch = read_safetensors(path)
+    return batch["images"], batch["tokens"].long()
+
+
+def compare(case_path, weights_path, batch_path, outputs_path):
+    case = read_json(case_path)
+    model, batch = load(case, read_safetensors(weights_path)), read_batch(batch_path)
+    outputs = features(model, *batch)
     if case["steps"]:
-        outputs.update(train(model, images, tokens, case))
+        outputs.update(train(model, *batch, case))
     write_safetensors(outputs_path, outputs)
-    print(open_clip.version.__version__, torch.__version__)
+
+
+def save(case_path, weights_path, folder):
+    case = read_json(case_path)
+    torch.save(load(case, read_safetensors(weights_path)).state_dict(), os.path.join(folder, "open_clip_pytorch_model.bin"))
+    with open(os.path.join(folder, "open_clip_config.json"), "w") as file:
+        json.dump({"model_cfg": configuration(case["model"])}, file)
+
+
+def features_of(folder, batch_path, outputs_path):
+    model = open_clip.CLIP(**read_json(os.path.join(folder, "open_clip_config.json"))["model_cfg"])
+    model.load_state_dict(read_safetensors(os.path.join(folder, "open_clip_model.safetensors")), strict=True)
+    write_safetensors(outputs_path, features(model, *read_batch(batch_path)))
 
 
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(1)
+    {"compare": compare, "save": save, "features": features_of}[sys.argv[1]](*sys.argv[2:])
+    print(open_clip.version.__version__, torch.__version__)
