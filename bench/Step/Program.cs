@@ -10,34 +10,45 @@ using ClipTrain.Trainer.Optimization;
 using ClipTrain.Trainer.Training;
 using static ClipTrain.Torch.torch;
 
-// A training step of ours and of a straightforward CLIP in PyTorch eager, in turns, in one run: medians and their ratio.
-var model = new Option<string>("--model") { DefaultValueFactory = _ => "ViT-B-32", Description = "Model file or name." };
-var precision = new Option<Precision>("--precision") { DefaultValueFactory = _ => Precision.Fp32 };
+// A training step of ours and of a straightforward CLIP in PyTorch eager, in turns, in one run: medians and their ratio, a line
+// for each model and precision.
+var models = new Option<string[]>("--model") { DefaultValueFactory = _ => ["ViT-B-32"], Description = "Model files or names.", AllowMultipleArgumentsPerToken = true };
+var precisions = new Option<Precision[]>("--precision") { DefaultValueFactory = _ => [Precision.Fp32], AllowMultipleArgumentsPerToken = true };
+var layers = new Option<int>("--layers") { DefaultValueFactory = _ => int.MaxValue, Description = "Transformer blocks that are kept of each tower: what a block costs shows in a few, and a large model fits." };
 var batch = new Option<int>("--batch") { DefaultValueFactory = _ => 32 };
 var threads = new Option<int>("--threads") { DefaultValueFactory = _ => 1 };
 var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 3, Description = "Turns of each side." };
 var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 2, Description = "Measured steps a turn, after one that warms up." };
 var caption = new Option<int>("--caption-tokens") { DefaultValueFactory = _ => 0, Description = "Length of our captions; 0 fills the context. The peer always computes the whole context." };
-var root = new RootCommand("Training step against PyTorch eager on the same libtorch.") { model, precision, batch, threads, rounds, steps, caption };
-root.SetAction(parsed => Bench(
-    RunConfig.LoadModel(parsed.GetRequiredValue(model)),
-    parsed.GetValue(precision),
-    parsed.GetValue(batch),
-    parsed.GetValue(threads),
-    parsed.GetValue(rounds),
-    parsed.GetValue(steps),
-    parsed.GetValue(caption)));
+var root = new RootCommand("Training step against PyTorch eager on the same libtorch.") { models, precisions, layers, batch, threads, rounds, steps, caption };
+root.SetAction(parsed =>
+{
+    set_num_threads(parsed.GetValue(threads));
+    Console.WriteLine($"batch {parsed.GetValue(batch)}, {parsed.GetValue(threads)} thread(s), {parsed.GetValue(rounds)} rounds of {parsed.GetValue(steps)} steps: medians, in seconds");
+    Console.WriteLine($"{"step",-44} {"precision",-9} {"ours wall",9} {"CPU",8} {"peer wall",9} {"CPU",8} {"wall ratio",10} {"CPU ratio",9}");
+    foreach (var model in parsed.GetRequiredValue(models))
+    {
+        foreach (var precision in parsed.GetRequiredValue(precisions))
+            Bench(model, Cut(RunConfig.LoadModel(model), parsed.GetValue(layers)), precision, parsed.GetValue(batch), parsed.GetValue(threads), parsed.GetValue(rounds), parsed.GetValue(steps), parsed.GetValue(caption));
+    }
+});
 return root.Parse(args).Invoke();
 
-static void Bench(ModelOptions model, Precision precision, int batch, int threads, int rounds, int steps, int captionTokens)
+static ModelOptions Cut(ModelOptions model, int layers) => model with
 {
-    set_num_threads(threads);
+    Image = model.Image with { Layers = model.Image.Layers is { } all ? Math.Min(all, layers) : null },
+    Text = model.Text with { Layers = Math.Min(model.Text.Layers, layers) },
+};
+
+static void Bench(string name, ModelOptions model, Precision precision, int batch, int threads, int rounds, int steps, int captionTokens)
+{
     var options = new RunOptions
     {
         Model = model,
         Data = new DataOptions { Train = ["unused"] },
         Training = new TrainingOptions { GlobalBatch = batch, Steps = 1000, Precision = precision },
     };
+    using var scope = NewDisposeScope();
     using var state = new TrainingState(options);
     using var generator = new Generator();
     generator.manual_seed(0);
@@ -62,11 +73,12 @@ static void Bench(ModelOptions model, Precision precision, int batch, int thread
         peers.AddRange(Peer(model, precision, batch, threads, steps + 1).Skip(1));
     }
 
-    Console.WriteLine($"batch {batch}, {precision}, {threads} thread(s), captions of {end + 1} tokens, {rounds} rounds of {steps} steps: medians");
-    Console.WriteLine($"ours  {Median(ours, x => x.Wall),8:F3} s wall {Median(ours, x => x.Cpu),8:F3} s CPU");
-    Console.WriteLine($"peer  {Median(peers, x => x.Wall),8:F3} s wall {Median(peers, x => x.Cpu),8:F3} s CPU");
-    Console.WriteLine($"ratio {Median(ours, x => x.Wall) / Median(peers, x => x.Wall),8:F3}   wall {Median(ours, x => x.Cpu) / Median(peers, x => x.Cpu),8:F3}   CPU");
+    var work = $"{Path.GetFileNameWithoutExtension(name)}, {Depth(model.Image)} + {model.Text.Layers} blocks, {end + 1} tokens";
+    var (oursWall, oursCpu, peerWall, peerCpu) = (Median(ours, x => x.Wall), Median(ours, x => x.Cpu), Median(peers, x => x.Wall), Median(peers, x => x.Cpu));
+    Console.WriteLine($"{work,-44} {precision,-9} {oursWall,9:F3} {oursCpu,8:F3} {peerWall,9:F3} {peerCpu,8:F3} {oursWall / peerWall,10:F3} {oursCpu / peerCpu,9:F3}");
 }
+
+static string Depth(ImageTowerOptions image) => image.Blocks is { } blocks ? string.Join('-', blocks) : $"{image.Layers}";
 
 static double Median(List<(double Wall, double Cpu)> values, Func<(double Wall, double Cpu), double> select)
 {

@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Tests.Reference;
+using ClipTrain.Trainer.Training;
+
+namespace ClipTrain.Bench.OpenClip;
+
+/// <summary>Models that change hands by <c>cliptrain export</c>: features before and after must be the same.</summary>
+/// <param name="program">cliptrain.</param>
+internal sealed class Exchange(string program)
+{
+    /// <summary>
+    /// Whether open_clip's configuration can say what the model is. Of two that are the same function only on the batches or
+    /// with the weights of the comparison, it cannot.
+    /// </summary>
+    public static bool CanExport(ReferenceCase reference) =>
+        reference.Model.Image.Pooling != ImagePooling.Average && reference.Model.Text is not { Attention: TextAttention.Bidirectional, Pooling: TextPooling.EndOfText };
+
+    /// <summary>Features that open_clip computes of our export.</summary>
+    public Dictionary<string, float[]> ToOpenClip(ReferenceCase reference, Peer peer)
+    {
+        var (model, folder) = (peer.PathOf("model.yaml"), peer.PathOf("for-open-clip"));
+        File.WriteAllText(model, ConfigWriter.WriteModel(reference.Model));
+        Export(peer.Weights, "--model", model, "--format", "open-clip", "-o", folder);
+        return peer.Features(folder);
+    }
+
+    /// <summary>Features that we compute of what open_clip saved.</summary>
+    public Dictionary<string, float[]> FromOpenClip(Peer peer, TrainingBatch batch)
+    {
+        var (saved, folder) = (peer.PathOf("of-open-clip"), peer.PathOf("for-us"));
+        peer.Save(saved);
+        Export(saved, "--format", "cliptrain", "-o", folder);
+        using var model = new ClipModel(RunConfig.LoadModel(Path.Combine(folder, "model.yaml")), Precision.Fp32, 0);
+        model.Parameters.LoadMaster(Path.Combine(folder, "model.safetensors"));
+        return ReferenceOutputs.Features(model, batch);
+    }
+
+    private void Export(params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, ["export", .. arguments]) { RedirectStandardOutput = true, UseShellExecute = false })!;
+        process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"{program} export {string.Join(' ', arguments)} failed.");
+    }
+}

@@ -1,0 +1,97 @@
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using ClipTrain.Torch;
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Tests.Reference;
+using ClipTrain.Trainer.Training;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Bench.OpenClip;
+
+/// <summary>open_clip in Debian's Python, given a case, the same weights and the same batch in a folder of their own.</summary>
+internal sealed class Peer : IDisposable
+{
+    private static readonly JsonSerializerOptions s_json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+    };
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("cliptrain-open-clip-").FullName;
+
+    /// <param name="reference">The case.</param>
+    /// <param name="weights">Of the model that is compared.</param>
+    /// <param name="batch">What both compute.</param>
+    /// <param name="steps">Optimizer steps, 0 for features alone.</param>
+    public Peer(ReferenceCase reference, FlatParameters weights, TrainingBatch batch, int steps)
+    {
+        File.WriteAllText(PathOf("case.json"), JsonSerializer.Serialize(new { reference.Model, reference.OpenClipName, reference.Training, Steps = steps }, s_json));
+        using var scope = NewDisposeScope();
+        Write(Weights, weights.Specs.Select(spec => (spec.Name, weights.View(weights.Master, spec.Name))));
+        Write(PathOf("batch.safetensors"), [("images", batch.Images_b3SS), ("tokens", batch.Tokens_bL.to(float32))]);
+    }
+
+    /// <summary>The weights as a file with our names.</summary>
+    public string Weights => PathOf("weights.safetensors");
+
+    /// <summary>Versions of open_clip and PyTorch, once it ran.</summary>
+    public string Versions { get; private set; } = "";
+
+    /// <summary>A place for a file or folder of this comparison.</summary>
+    public string PathOf(string name) => Path.Combine(_folder, name);
+
+    /// <summary>What it computes, by the names of <see cref="ReferenceOutputs"/>.</summary>
+    public Dictionary<string, float[]> Compare()
+    {
+        Run("compare", PathOf("case.json"), Weights, PathOf("batch.safetensors"), PathOf("outputs.safetensors"));
+        return ReadAll(PathOf("outputs.safetensors"));
+    }
+
+    /// <summary>Lets it write the model as a folder of its own.</summary>
+    public void Save(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        Run("save", PathOf("case.json"), Weights, folder);
+    }
+
+    /// <summary>Features of a folder that was exported for it.</summary>
+    public Dictionary<string, float[]> Features(string folder)
+    {
+        Run("features", folder, PathOf("batch.safetensors"), PathOf("features.safetensors"));
+        return ReadAll(PathOf("features.safetensors"));
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static void Write(string path, IEnumerable<(string Name, torch.Tensor Tensor)> tensors)
+    {
+        using var stream = File.Create(path);
+        SafetensorsWriter.Write(stream, [.. tensors.Select(item => new NamedTensor(item.Name, item.Tensor.shape, item.Tensor.DataPointer))], new Dictionary<string, string>(StringComparer.Ordinal));
+    }
+
+    private static Dictionary<string, float[]> ReadAll(string path)
+    {
+        using var file = new SafetensorsFile(path);
+        return file.Shapes.ToDictionary(
+            pair => pair.Key,
+            pair =>
+            {
+                var values = new float[pair.Value.Aggregate(1L, (product, size) => product * size)];
+                file.Read(pair.Key, values);
+                return values;
+            },
+            StringComparer.Ordinal);
+    }
+
+    private void Run(params string[] arguments)
+    {
+        var start = new ProcessStartInfo("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "open_clip_peer.py"), .. arguments]) { RedirectStandardOutput = true, UseShellExecute = false };
+        using var process = Process.Start(start)!;
+        Versions = process.StandardOutput.ReadToEnd().Trim();
+        process.WaitForExit();
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException("open_clip failed. scripts/setup --peers installs PyTorch; PYTHONPATH must name open_clip's src folder.");
+    }
+}
