@@ -92,11 +92,13 @@ public sealed class FlatParameters : IDisposable
 
     /// <summary>
     /// Gives up the gradient buffer for a new one, of zeros: a collective that was broken off may still write into the old
-    /// one, and keeps it until it no longer does.
+    /// one, and keeps it until it no longer does. Leaves lose the gradients that a backward pass left there that was broken off.
     /// </summary>
     public void ReplaceGradients()
     {
         using var scope = NewDisposeScope();
+        foreach (var leaf in _leaves)
+            leaf.grad = null;
         Gradients.Dispose();
         Gradients = zeros_like(Master).DetachFromDisposeScope();
     }

@@ -1,5 +1,6 @@
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using static ClipTrain.Torch.torch;
 
@@ -18,32 +19,44 @@ internal sealed class EncodingPass
     private readonly ActivationCheckpointing _checkpointing;
     private readonly torch.Device _device;
     private readonly BatchStatistics _statistics;
-    private readonly (long Start, long Count)[] _microBatches;
+    private readonly MicroBatch[] _microBatches;
     private TowerPass? _images, _texts;
 
-    public EncodingPass(ClipModel model, TrainingBatch batch, TrainingOptions options)
+    /// <param name="model">Both towers.</param>
+    /// <param name="batch">This rank's pairs.</param>
+    /// <param name="options">Micro-batches and activation checkpointing.</param>
+    /// <param name="synchronized">The ranks over which BatchNorms normalise; null for each rank by itself.</param>
+    /// <param name="counts">Pairs on each of those.</param>
+    public EncodingPass(ClipModel model, TrainingBatch batch, TrainingOptions options, RankGroup? synchronized = null, ReadOnlySpan<long> counts = default)
     {
         (_model, _batch, _checkpointing) = (model, batch, options.ActivationCheckpointing);
-        _statistics = new BatchStatistics(model.Parameters);
         _device = model.Parameters.Master.device;
-        var size = options.MicroBatch == 0 ? Math.Max(1, batch.Count) : options.MicroBatch;
-        _microBatches = [.. Starts(batch.Count, size).Select(start => (start, Math.Min(size, batch.Count - start)))];
+        _statistics = new BatchStatistics(model.Parameters);
+        // Synchronised ranks take the same number of micro-batches, whose last have no pair on a rank with fewer.
+        long[] all = synchronized is null ? [batch.Count] : [.. counts];
+        var size = options.MicroBatch == 0 ? Math.Max(1, all.Max()) : options.MicroBatch;
+        _microBatches = [.. Starts(all.Max(), size).Select(start => new MicroBatch(
+            Math.Min(start, batch.Count),
+            Part(batch.Count, start),
+            synchronized is null ? _statistics : _statistics.Over(synchronized, all.Sum(count => Part(count, start)))))];
+
+        long Part(long count, long start) => Math.Clamp(count - start, 0, size);
     }
 
     /// <summary>The images' embeddings bD, without history.</summary>
     public torch.Tensor EncodeImages()
     {
         if (_microBatches.Length == 1)
-            return (_images = PassImages(0, _batch.Count)).Embedding_bD;
-        return Encode((start, count) => _model.EncodeImage(Images(start, count), KeptPatches(start, count), _statistics));
+            return (_images = PassImages(_microBatches[0])).Embedding_bD;
+        return Encode(part => _model.EncodeImage(Images(part), KeptPatches(part), part.Statistics));
     }
 
     /// <summary>The captions' embeddings bD, without history.</summary>
     public torch.Tensor EncodeTexts()
     {
         if (_microBatches.Length == 1)
-            return (_texts = PassTexts(0, _batch.Count)).Embedding_bD;
-        return Encode((start, count) => _model.EncodeText(Tokens(start, count), Ends(start, count), LongestEnd(start, count)));
+            return (_texts = PassTexts(_microBatches[0])).Embedding_bD;
+        return Encode(part => _model.EncodeText(Tokens(part), Ends(part), LongestEnd(part)));
     }
 
     /// <summary>Leaves the parameters' gradients in the flat buffer, or with the reducer, which is begun for the last micro-batch.</summary>
@@ -72,11 +85,11 @@ internal sealed class EncodingPass
             parameters.CollectGradients(accumulate);
     }
 
-    private void Backward((long Start, long Count) part, torch.Tensor imageGradient_bD, torch.Tensor textGradient_bD)
+    private void Backward(MicroBatch part, torch.Tensor imageGradient_bD, torch.Tensor textGradient_bD)
     {
         using var scope = NewDisposeScope();
-        (_texts ?? PassTexts(part.Start, part.Count)).Backward(textGradient_bD.narrow(0, part.Start, part.Count));
-        (_images ?? PassImages(part.Start, part.Count)).Backward(imageGradient_bD.narrow(0, part.Start, part.Count));
+        (_texts ?? PassTexts(part)).Backward(textGradient_bD.narrow(0, part.Start, part.Count));
+        (_images ?? PassImages(part)).Backward(imageGradient_bD.narrow(0, part.Start, part.Count));
     }
 
     private static IEnumerable<long> Starts(long total, long size)
@@ -85,40 +98,46 @@ internal sealed class EncodingPass
             yield return start;
     }
 
-    private torch.Tensor Encode(Func<long, long, torch.Tensor> encode)
+    private torch.Tensor Encode(Func<MicroBatch, torch.Tensor> encode)
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var embeddings_bD = empty([_batch.Count, _model.Options.EmbedDim], float32, _device);
-        foreach (var (start, count) in _microBatches)
+        foreach (var part in _microBatches)
         {
             using var microScope = NewDisposeScope();
-            embeddings_bD.narrow(0, start, count).copy_(encode(start, count));
+            embeddings_bD.narrow(0, part.Start, part.Count).copy_(encode(part));
         }
 
         return embeddings_bD.MoveToOuterDisposeScope();
     }
 
-    private TowerPass PassImages(long start, long count) =>
-        _model.PassImage(Images(start, count), KeptPatches(start, count), _checkpointing, _statistics);
+    private TowerPass PassImages(MicroBatch part) =>
+        _model.PassImage(Images(part), KeptPatches(part), _checkpointing, part.Statistics);
 
-    private TowerPass PassTexts(long start, long count) =>
-        _model.PassText(Tokens(start, count), Ends(start, count), LongestEnd(start, count), _checkpointing);
+    private TowerPass PassTexts(MicroBatch part) =>
+        _model.PassText(Tokens(part), Ends(part), LongestEnd(part), _checkpointing);
 
-    private torch.Tensor Images(long start, long count) => ImageInput.OnDevice(_batch.Images_b3SS.narrow(0, start, count), _device);
+    private torch.Tensor Images(MicroBatch part) => ImageInput.OnDevice(part.Of(_batch.Images_b3SS), _device);
 
-    private torch.Tensor? KeptPatches(long start, long count) => _batch.KeptPatches_bK?.narrow(0, start, count).to(_device);
+    private torch.Tensor? KeptPatches(MicroBatch part) => _batch.KeptPatches_bK is { } kept_bK ? part.Of(kept_bK).to(_device) : null;
 
-    private torch.Tensor Tokens(long start, long count) => _batch.Tokens_bL.narrow(0, start, count).to(_device);
+    private torch.Tensor Tokens(MicroBatch part) => part.Of(_batch.Tokens_bL).to(_device);
 
-    private torch.Tensor Ends(long start, long count) => _batch.Ends_b.narrow(0, start, count).to(_device);
+    private torch.Tensor Ends(MicroBatch part) => part.Of(_batch.Ends_b).to(_device);
 
     /// <summary>Captions are computed to the longest of their micro-batch.</summary>
-    private long LongestEnd(long start, long count)
+    private long LongestEnd(MicroBatch part)
     {
         long longest = 0;
-        foreach (var end in _batch.Ends_b.AsSpan<long>().Slice((int)start, (int)count))
+        foreach (var end in _batch.Ends_b.AsSpan<long>().Slice((int)part.Start, (int)part.Count))
             longest = Math.Max(longest, end);
         return longest;
+    }
+
+    /// <summary>Pairs that run through the towers at once, none or some of the batch, and what BatchNorms tell of them.</summary>
+    private sealed record MicroBatch(long Start, long Count, BatchStatistics Statistics)
+    {
+        public torch.Tensor Of(torch.Tensor rows) => rows.narrow(0, Start, Count);
     }
 }

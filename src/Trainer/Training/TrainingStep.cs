@@ -57,7 +57,7 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
 
     private double BeginGradients(TrainingBatch batch, ReadOnlySpan<long> counts, double logitScale, distributed.GradientReducer? reducer, out torch.Tensor[] embeddings)
     {
-        var pass = new EncodingPass(state.Model, batch, options);
+        var pass = new EncodingPass(state.Model, batch, options, group.Statistics, counts);
 
         // The texts travel while the images, the larger part of the work, are computed.
         var texts_bD = pass.EncodeTexts();
