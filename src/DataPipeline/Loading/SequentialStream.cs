@@ -14,8 +14,9 @@ internal sealed class SequentialStream : ISampleStream
         ArgumentOutOfRangeException.ThrowIfNegative(options.Rank, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(options.Rank, options.WorldSize, nameof(options));
         _manifest = manifest;
-        Start = manifest.SampleCount * options.Rank / options.WorldSize;
-        End = manifest.SampleCount * (options.Rank + 1) / options.WorldSize;
+        var (first, end) = options.Samples ?? (0, manifest.SampleCount);
+        Start = first + ((end - first) * options.Rank / options.WorldSize);
+        End = first + ((end - first) * (options.Rank + 1) / options.WorldSize);
         MaxCount = options.Batch;
     }
 

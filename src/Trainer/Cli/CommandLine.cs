@@ -15,6 +15,7 @@ public static class CommandLine
             TrainCommand.Create(),
             ResumeCommand.Create(),
             EvalCommand.Create(),
+            EmbedCommand.Create(),
             DataCommand.Create(),
             BenchCommand.Create(),
             TokenizerCommand.Create(),
