@@ -174,6 +174,8 @@ internal static class Aten
     public static readonly TorchOp embedding = new("aten::embedding");
     public static readonly TorchOp conv2d = new("aten::conv2d");
     public static readonly TorchOp batch_norm = new("aten::batch_norm");
+    public static readonly TorchOp batch_norm_update_stats = new("aten::batch_norm_update_stats");
+    public static readonly TorchOp native_batch_norm_backward = new("aten::native_batch_norm_backward");
     public static readonly TorchOp avg_pool2d = new("aten::avg_pool2d");
     public static readonly TorchOp im2col = new("aten::im2col");
     public static readonly TorchOp upsample_bicubic2d_aa = new("aten::_upsample_bicubic2d_aa");

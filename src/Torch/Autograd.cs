@@ -1,9 +1,15 @@
+using System.Runtime.InteropServices;
 using ClipTrain.Torch.Interop;
 
 namespace ClipTrain.Torch;
 
 public static unsafe partial class torch
 {
+    /// <summary>The way back through a function: from ∂/∂output to ∂/∂input for each input, in their order.</summary>
+    /// <param name="gradient">∂/∂output.</param>
+    /// <param name="saved">What was saved for it.</param>
+    public delegate Tensor[] BackwardFunction(Tensor gradient, Tensor[] saved);
+
     /// <summary>Reverse-mode differentiation.</summary>
     public static class autograd
     {
@@ -22,10 +28,34 @@ public static unsafe partial class torch
             using var grads = new HandleArray(grad_tensors);
             fixed (nint* o = outputs.Handles, g = grads.Handles)
             {
-                NativeError.Check(
-                    NativeMethods.ct_backward(o, grad_tensors.IsEmpty ? null : g, tensors.Length, retain_graph ? 1 : 0),
-                    "torch.autograd.backward");
+                Run(o, grad_tensors.IsEmpty ? null : g, tensors.Length, retain_graph, "torch.autograd.backward");
             }
+        }
+
+        /// <summary>
+        /// Makes <paramref name="output"/>, computed without history, a function of <paramref name="inputs"/> whose way back is
+        /// <paramref name="backward"/>; nothing where autograd does not record, or no input requires a gradient.
+        /// </summary>
+        /// <param name="output">Neither a leaf that requires a gradient nor one of the inputs.</param>
+        /// <param name="inputs">What the output depends on.</param>
+        /// <param name="saved">Given to <paramref name="backward"/>, without history; kept until a backward pass has used them.</param>
+        /// <param name="backward">Must capture no tensor. What it throws ends the backward pass, which throws the same.</param>
+        /// <returns><paramref name="output"/>.</returns>
+        public static Tensor record(
+            Tensor output, ReadOnlySpan<Tensor> inputs, ReadOnlySpan<Tensor> saved, BackwardFunction backward)
+        {
+            using var from = new HandleArray(inputs);
+            using var kept = new HandleArray(saved);
+            BackwardCallbacks calls = BackwardCallbacks.Create();
+            fixed (nint* i = from.Handles, s = kept.Handles)
+            {
+                NativeError.Check(
+                    NativeMethods.ct_record_function(
+                        &calls, (nint)GCHandle.Alloc(backward), output.Handle, i, inputs.Length, s, saved.Length),
+                    "torch.autograd.record");
+            }
+
+            return output;
         }
 
         /// <summary>
@@ -57,6 +87,18 @@ public static unsafe partial class torch
                         "torch.autograd.collect_grads");
                 }
             }
+        }
+
+        internal static void Run(nint* outputs, nint* grads, int count, bool retainGraph, string what)
+        {
+            nint exception;
+            int result = NativeMethods.ct_backward(outputs, grads, count, retainGraph ? 1 : 0, &exception);
+            if (exception != 0)
+            {
+                BackwardCallbacks.Rethrow(exception);
+            }
+
+            NativeError.Check(result, what);
         }
     }
 }

@@ -58,6 +58,20 @@ public sealed class TrainingRunTests : IDisposable
     }
 
     [Fact]
+    public void A_ResNet_with_synchronised_norms_takes_the_same_steps_on_any_number_of_workers()
+    {
+        string[] resnet = ["model.image={architecture: resnet, size: 64, width: 8, blocks: [1, 1, 1, 1], heads: 4}", "training.sync_batch_norm=true", "training.steps=6"];
+        Train("one", 1, resnet);
+        var expected = Losses("one");
+        foreach (var workers in new[] { 2, 3 })
+        {
+            Train($"w{workers}", workers, resnet);
+            foreach (var (a, b) in expected.Zip(Losses($"w{workers}")))
+                Assert.Equal(a, b, 1e-3);
+        }
+    }
+
+    [Fact]
     public void Bf16_trains_on_two_workers()
     {
         Train("bf16", 2, "training.precision=bf16");

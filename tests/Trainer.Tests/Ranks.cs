@@ -10,7 +10,12 @@ internal static class Ranks
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
-    public static T[] Run<T>(int worldSize, Func<RankGroup, T> body)
+    /// <param name="worldSize">How many.</param>
+    /// <param name="body">What each does.</param>
+    /// <param name="withStatistics">Whether the groups have <see cref="RankGroup.Statistics"/>.</param>
+    /// <param name="staysTogether">Whether the ranks end together; otherwise some are lost.</param>
+    /// <param name="abort">The groups'.</param>
+    public static T[] Run<T>(int worldSize, Func<RankGroup, T> body, bool withStatistics = false, bool staysTogether = true, CancellationToken abort = default)
     {
         if (worldSize == 1)
         {
@@ -24,10 +29,16 @@ internal static class Ranks
             () =>
             {
                 using var store = new distributed.TCPStore(host, server.Port, isServer: false, Timeout);
-                using var prefix = new distributed.PrefixStore("test", store);
-                using var group = new RankGroup(distributed.ProcessGroup.Gloo(prefix, rank, worldSize, host, Timeout), rank, worldSize);
+                RankGroup Open(string name, RankGroup? statistics = null)
+                {
+                    using var prefix = new distributed.PrefixStore(name, store);
+                    return new RankGroup(distributed.ProcessGroup.Gloo(prefix, rank, worldSize, host, Timeout), rank, worldSize, abort) { Statistics = statistics };
+                }
+
+                using var group = Open("test", withStatistics ? Open("statistics") : null);
                 var result = body(group);
-                group.Barrier();
+                if (staysTogether)
+                    group.Barrier();
                 return result;
             },
             CancellationToken.None,

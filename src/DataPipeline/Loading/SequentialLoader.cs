@@ -52,6 +52,8 @@ public sealed class SequentialLoader : IDisposable
             return Outcome.LeftOut;
         if (_options.CaptionRequired && string.IsNullOrWhiteSpace(sample.Caption))
             return Outcome.Bad("the caption is empty");
+        if (!_options.Images)
+            return Outcome.Good;
         if (sample.Image.IsEmpty)
             return Outcome.Bad("there is no image");
         try

@@ -12,6 +12,12 @@ public sealed record SequentialLoaderOptions
     /// <summary>Number of workers.</summary>
     public int WorldSize { get; init; } = 1;
 
+    /// <summary>The samples to read, from the first to before the last; all of the corpus, or of this worker's part, when null.</summary>
+    public (long First, long End)? Samples { get; init; }
+
+    /// <summary>False reads captions alone: images are neither decoded nor missed.</summary>
+    public bool Images { get; init; } = true;
+
     /// <summary>Decoding threads.</summary>
     public int Threads { get; init; } = 1;
 

@@ -15,8 +15,9 @@ internal sealed class SequentialStream : ISampleStream
         ArgumentOutOfRangeException.ThrowIfNegative(options.Rank, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(options.Rank, options.WorldSize, nameof(options));
         _manifest = manifest;
-        _start = manifest.SampleCount * options.Rank / options.WorldSize;
-        _end = manifest.SampleCount * (options.Rank + 1) / options.WorldSize;
+        var (first, end) = options.Samples ?? (0, manifest.SampleCount);
+        _start = first + ((end - first) * options.Rank / options.WorldSize);
+        _end = first + ((end - first) * (options.Rank + 1) / options.WorldSize);
         MaxCount = options.Batch;
     }
 

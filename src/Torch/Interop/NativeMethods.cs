@@ -106,7 +106,7 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)]
     internal static partial int ct_generator_set_state(nint generator, nint state);
 
-    // autograd.cpp, collect_grads.cpp, kernels.cpp
+    // autograd.cpp, function.cpp, collect_grads.cpp, kernels.cpp
     [LibraryImport(Library)]
     internal static partial int ct_requires_grad(nint tensor);
 
@@ -120,7 +120,11 @@ internal static unsafe partial class NativeMethods
     internal static partial int ct_set_grad(nint tensor, nint grad);
 
     [LibraryImport(Library)]
-    internal static partial int ct_backward(nint* outputs, nint* grads, int count, int retainGraph);
+    internal static partial int ct_backward(nint* outputs, nint* grads, int count, int retainGraph, nint* exception);
+
+    [LibraryImport(Library)]
+    internal static partial int ct_record_function(
+        BackwardCallbacks* calls, nint context, nint output, nint* inputs, int inputCount, nint* saved, int savedCount);
 
     [LibraryImport(Library), SuppressGCTransition]
     internal static partial int ct_is_grad_enabled();

@@ -44,6 +44,25 @@ public static partial class torch
                 Tensor input, Tensor running_mean, Tensor running_var, Tensor? weight = null, Tensor? bias = null, bool training = false, double momentum = 0.1, double eps = 1e-5) =>
                 Aten.batch_norm.Call(input, weight, bias, running_mean, running_var, training, momentum, eps, true);
 
+            /// <summary>Each channel's mean and biased variance over input [N, C, …].</summary>
+            public static (Tensor mean, Tensor variance) batch_norm_stats(Tensor input)
+            {
+                Tensor[] results = Aten.batch_norm_update_stats.CallMany(input, TorchValue.None, TorchValue.None, 0.0);
+                return (results[0], results[1]);
+            }
+
+            /// <summary>
+            /// The gradients of <see cref="batch_norm"/>'s input, weight and bias where the statistics are given and do not
+            /// depend on the input.
+            /// </summary>
+            public static (Tensor input, Tensor weight, Tensor bias) batch_norm_backward(
+                Tensor grad_output, Tensor input, Tensor weight, Tensor mean, Tensor variance, double eps = 1e-5)
+            {
+                Tensor[] results = Aten.native_batch_norm_backward.CallMany(
+                    grad_output, input, weight, mean, variance, TorchValue.None, TorchValue.None, false, eps, new[] { true, true, true });
+                return (results[0], results[1], results[2]);
+            }
+
             /// <summary>Means of the squares of side <paramref name="kernel_size"/> that tile input [N, C, H, W].</summary>
             public static Tensor avg_pool2d(Tensor input, long kernel_size) =>
                 Aten.avg_pool2d.Call(input, new[] { kernel_size, kernel_size }, new[] { kernel_size, kernel_size });

@@ -128,7 +128,7 @@ public static unsafe partial class torch
         {
             nint self = Handle;
             nint start = gradient?.Handle ?? 0;
-            NativeError.Check(NativeMethods.ct_backward(&self, &start, 1, retain_graph ? 1 : 0), "backward");
+            autograd.Run(&self, &start, 1, retain_graph, "backward");
         }
 
         /// <summary>Leaves the tensor to the scope that encloses its own, or to the caller when there is none.</summary>

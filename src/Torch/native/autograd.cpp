@@ -3,7 +3,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/variable.h>
 
-#include "common.h"
+#include "function.h"
 
 using at::Tensor;
 
@@ -37,15 +37,22 @@ CT_API int ct_set_grad(void* t, void* grad) {
   });
 }
 
-// `grads` may be null, and so may each of its elements, for outputs of one element.
-CT_API int ct_backward(void** outputs, void** grads, int count, int retain_graph) {
+// `grads` may be null, and so may each of its elements, for outputs of one element. When a function of C# threw, `exception`
+// receives that.
+CT_API int ct_backward(void** outputs, void** grads, int count, int retain_graph, void** exception) {
+  *exception = nullptr;
   return ct::guarded(-1, [&] {
     torch::autograd::variable_list roots, root_grads;
     for (int i = 0; i < count; i++) {
       roots.push_back(ct::borrow(outputs[i]));
       root_grads.push_back(ct::borrow(grads ? grads[i] : nullptr));
     }
-    torch::autograd::backward(roots, root_grads, retain_graph != 0);
+    try {
+      torch::autograd::backward(roots, root_grads, retain_graph != 0);
+    } catch (const ct::ManagedError& error) {
+      *exception = error.exception;
+      throw;
+    }
     return 0;
   });
 }

@@ -16,6 +16,7 @@ public static class CommandLine
             ResumeCommand.Create(),
             EvalCommand.Create(),
             ModelExportCommand.Create(),
+            EmbedCommand.Create(),
             DataCommand.Create(),
             BenchCommand.Create(),
             TokenizerCommand.Create(),

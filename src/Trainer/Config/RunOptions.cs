@@ -411,6 +411,9 @@ public sealed record TrainingOptions
     [Description("What the backward pass computes again to save memory: none, or block, which keeps the inputs of the transformer blocks alone. The gradients are the same.")]
     public ActivationCheckpointing ActivationCheckpointing { get; init; } = ActivationCheckpointing.None;
 
+    [Description("BatchNorms normalise with the statistics of what all workers compute at once, in place of one worker's; for models that have any.")]
+    public bool SyncBatchNorm { get; init; }
+
     [Description("Each worker keeps the optimizer's moments of its part of the weights alone (ZeRO stage 1, arXiv 1910.02054). The weights become the same.")]
     public bool ShardOptimizer { get; init; }
 

@@ -31,8 +31,15 @@ public sealed class RankGroup : IDisposable
 
     public int WorldSize { get; } = 1;
 
+    /// <summary>
+    /// The same ranks over connections of their own, for the statistics of BatchNorms; null where those are not synchronised.
+    /// Its collectives have an order of their own, so they may be waited for amid a backward pass, between the buckets that a
+    /// reducer of this group starts when gradients come. Left and abandoned with this group.
+    /// </summary>
+    public RankGroup? Statistics { get; init; }
+
     /// <summary>The time spent in waiting for other ranks, or for the network.</summary>
-    public TimeSpan Waited => _waiting.Elapsed;
+    public TimeSpan Waited => _waiting.Elapsed + (Statistics?.Waited ?? TimeSpan.Zero);
 
     /// <summary>Whether a rank can receive its slice of a sum without all of it; otherwise sums are better overlapped with backward.</summary>
     public bool ScattersSums => _group?.backend == "nccl";
@@ -171,9 +178,17 @@ public sealed class RankGroup : IDisposable
     }
 
     /// <summary>Leaves without waiting for what is under way, and without telling the others.</summary>
-    public void Abandon() => _group?.Abandon();
+    public void Abandon()
+    {
+        Statistics?.Abandon();
+        _group?.Abandon();
+    }
 
-    public void Dispose() => _group?.Dispose();
+    public void Dispose()
+    {
+        Statistics?.Dispose();
+        _group?.Dispose();
+    }
 
     private void Wait(distributed.Work work) => Wait(work.wait);
 

@@ -119,23 +119,5 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
             : throw new CorpusException($"Evaluation split '{name}' has no usable row.");
     }
 
-    private torch.Tensor EmbedTexts(IReadOnlyList<string> texts)
-    {
-        using var guard = no_grad();
-        var context = model.Options.Text.Context;
-        var embeddings = new List<torch.Tensor>();
-        foreach (var chunk in texts.Chunk(_options.Batch))
-        {
-            using var scope = NewDisposeScope();
-            var tokens = new long[chunk.Length * context];
-            var ends = new long[chunk.Length];
-            for (var i = 0; i < chunk.Length; i++)
-                ends[i] = tokenizer.Encode(chunk[i], tokens.AsSpan(i * context, context));
-            var device = model.Parameters.Master.device;
-            var tokens_bL = tensor(tokens).view([chunk.Length, context]).to(device);
-            embeddings.Add(model.EncodeText(tokens_bL, tensor(ends).to(device), ends.Max()).to(CPU).MoveToOuterDisposeScope());
-        }
-
-        return cat([.. embeddings], 0);
-    }
+    private torch.Tensor EmbedTexts(IReadOnlyList<string> texts) => TextEmbedding.Of(model, tokenizer, texts, _options.Batch);
 }

@@ -68,7 +68,7 @@ public sealed class ModelExport(OpenedModel model, ExportFormat format, NumberTy
 
     private string? Refusal() => format switch
     {
-        _ when model.Objective is not (Objective.Contrastive or Objective.Sigmoid) =>
+        _ when !model.HasSharedSpace =>
             $"it was trained for {OptionSection.SnakeCase(model.Objective.ToString())} and has no text tower; a run can start from it with training.start_from",
         ExportFormat.OpenClip => OpenClipConfig.Refusal(model.Options),
         ExportFormat.HuggingFace => HuggingFaceConfig.Refusal(model.Options, model.Preprocessing, model.HasLogitBias),

@@ -2,7 +2,6 @@ using ClipTrain.DataPipeline.Text;
 using ClipTrain.DataPipeline.Text.HuggingFace;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
-using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Trainer.Interop;
@@ -97,10 +96,10 @@ public static class ModelFolder
     {
         checkpoints.Verify(step);
         var options = RunConfig.Load(run.Config, []).Options;
-        return Opened(options.Model, Path.Combine(checkpoints.PathOf(step), CheckpointDirectory.ModelFile), run.Config, Preprocessing.Clip, RunPlan.Merges(options.Data.Merges), options.Training.Objective);
+        return Opened(options.Model, Path.Combine(checkpoints.PathOf(step), CheckpointDirectory.ModelFile), run.Config, Preprocessing.Clip, RunPlan.Merges(options.Data.Merges), options);
     }
 
-    private static OpenedModel Opened(ModelOptions options, string weightsPath, string config, Preprocessing preprocessing, MergeList? merges, Objective? objective = null)
+    private static OpenedModel Opened(ModelOptions options, string weightsPath, string config, Preprocessing preprocessing, MergeList? merges, RunOptions? run = null)
     {
         CheckOptions(options, config);
         if (merges is not null && merges.VocabularySize != options.Text.Vocabulary)
@@ -109,10 +108,7 @@ public static class ModelFolder
         try
         {
             KnownActivation.Check(file, options.Activation, config);
-            var weights = SinePositions.Without(WeightNames.Ours(file), options.Image);
-            // Of other programs' models those that add a bias were trained with the sigmoid loss.
-            var trainedFor = objective ?? (weights.Shapes.ContainsKey(ClipModel.LogitBias) ? Objective.Sigmoid : Objective.Contrastive);
-            return new OpenedModel(options, weights, preprocessing, merges, trainedFor);
+            return new OpenedModel(options, SinePositions.Without(WeightNames.Ours(file), options.Image), preprocessing, merges, run);
         }
         catch
         {

@@ -1,7 +1,9 @@
 using ClipTrain.DataPipeline.Text;
+using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Trainer.Interop;
 
@@ -10,17 +12,37 @@ namespace ClipTrain.Trainer.Interop;
 /// <param name="Weights">Its weights, with our names.</param>
 /// <param name="Preprocessing">How its images are made.</param>
 /// <param name="Merges">Its vocabulary; null where its files do not say.</param>
-/// <param name="Objective">What it was trained for, which says what parts it has.</param>
-public sealed record OpenedModel(ModelOptions Options, IWeights Weights, Preprocessing Preprocessing, MergeList? Merges, Objective Objective) : IDisposable
+/// <param name="Run">The run that trained it; null where another program did, or nobody knows.</param>
+public sealed record OpenedModel(ModelOptions Options, IWeights Weights, Preprocessing Preprocessing, MergeList? Merges, RunOptions? Run) : IDisposable
 {
+    /// <summary>What it was trained for, which says what parts it has. Of other programs' models those that add a bias to their logits were trained with the sigmoid loss.</summary>
+    public Objective Objective => Run?.Training.Objective ?? (Weights.Shapes.ContainsKey(ClipModel.LogitBias) ? Objective.Sigmoid : Objective.Contrastive);
+
+    /// <summary>Whether images and texts have a space that they share.</summary>
+    public bool HasSharedSpace => Objective is Objective.Contrastive or Objective.Sigmoid;
+
     /// <summary>Whether the model adds a learned bias to its logits.</summary>
     public bool HasLogitBias => Objective == Objective.Sigmoid;
 
-    /// <summary>The model with its weights, in fp32.</summary>
-    /// <exception cref="CheckpointException">The weights are not the model's.</exception>
-    public ClipModel Load()
+    /// <summary>Refuses a model whose images are made otherwise than evaluation makes them.</summary>
+    /// <exception cref="UsageException">They are.</exception>
+    public void RequireClipPreprocessing()
     {
-        var model = new ClipModel(Options, Precision.Fp32, seed: null, objective: Objective);
+        if (!Preprocessing.IsClip)
+            throw new UsageException($"{Weights.Path}: its images are normalised or resized otherwise than CLIP's ({Preprocessing.Interpolation}, {Preprocessing.ResizeMode}, mean {string.Join(' ', Preprocessing.Mean)}); evaluation has CLIP's alone.");
+    }
+
+    /// <summary>The model's tokenizer.</summary>
+    /// <exception cref="UsageException">Its files do not say which.</exception>
+    public BpeTokenizer Tokenizer() => Merges is not null
+        ? new BpeTokenizer(Merges, Options.Text.Context)
+        : throw new UsageException($"{Weights.Path}: there are no tokenizer's files beside it; put vocab.json and merges.txt there.");
+
+    /// <summary>The model with its weights.</summary>
+    /// <exception cref="CheckpointException">The weights are not the model's.</exception>
+    public ClipModel Load(Precision precision = Precision.Fp32, torch.Device? device = null)
+    {
+        var model = new ClipModel(Options, precision, seed: null, device, Objective);
         try
         {
             model.Parameters.LoadMaster(Weights);

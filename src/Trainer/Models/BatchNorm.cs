@@ -5,7 +5,8 @@ namespace ClipTrain.Trainer.Models;
 
 /// <summary>
 /// BatchNorm over the batch and the places of each channel (Ioffe and Szegedy 2015), computed in fp32 whatever its input's
-/// type. In training it normalises with the statistics of the pairs that this rank computes at once, as PyTorch does.
+/// type. In training it normalises with the statistics of the pairs that this rank computes at once, as PyTorch does, or, where
+/// the <see cref="BatchStatistics"/> say so, of those that all ranks compute at once.
 /// </summary>
 public sealed class BatchNorm(FlatParameters parameters, string name)
 {
@@ -29,6 +30,12 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
         new(name + VarianceSuffix, [channels], false, Initial.One) { IsStatistic = true },
     ];
 
+    /// <summary>The BatchNorms of a model with their numbers of channels.</summary>
+    public static IEnumerable<(string Name, long Channels)> Of(FlatParameters parameters) =>
+        from spec in parameters.Specs
+        where spec.IsStatistic && spec.Name.EndsWith(MeanSuffix, StringComparison.Ordinal)
+        select (spec.Name[..^MeanSuffix.Length], spec.Count);
+
     /// <summary>x_bCHW → bCHW.</summary>
     /// <param name="x_bCHW">The input.</param>
     /// <param name="statistics">In training, what is told of the batch. Null, or a norm that is locked, normalises with the running statistics.</param>
@@ -37,8 +44,17 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
         var x = x_bCHW.to(float32);
         if (statistics?.Has(name + MeanSuffix) != true)
             return nn.functional.batch_norm(x, _mean.detach(), _variance.detach(), _weight, _bias, eps: Epsilon).to(x_bCHW.dtype);
-        if (x.numel() == x.size(1))
+        var count = statistics.OverRanks?.Count(x) ?? x.numel() / x.size(1);
+        if (count == 1)
             throw new InvalidOperationException($"{name}: a batch of one pair whose map has one place has no variance. Give each worker and each micro-batch at least two pairs, or use larger images.");
+        if (statistics.OverRanks is { } ranks)
+        {
+            var moments = ranks.Of(name, x);
+            statistics.Observe(name + MeanSuffix, moments.Mean_C, x.size(0));
+            statistics.Observe(name + VarianceSuffix, moments.Variance_C * (count / (count - 1.0)), x.size(0));
+            return SynchronizedNorm.Forward(x, _weight, _bias, moments, count, ranks.Ranks, Epsilon).to(x_bCHW.dtype);
+        }
+
         // With a momentum of 1 the batch's own statistics are left there.
         var (mean, variance) = (zeros_like(_bias).detach(), zeros_like(_bias).detach());
         var y = nn.functional.batch_norm(x, mean, variance, _weight, _bias, training: true, momentum: 1, eps: Epsilon);

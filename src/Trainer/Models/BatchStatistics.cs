@@ -1,4 +1,5 @@
 using ClipTrain.Torch;
+using ClipTrain.Trainer.Distributed;
 using static ClipTrain.Torch.torch;
 
 namespace ClipTrain.Trainer.Models;
@@ -27,8 +28,19 @@ public sealed class BatchStatistics
             _sums.Add(spec.Name, zeros_like(parameters[spec.Name]));
     }
 
+    private BatchStatistics(BatchStatistics whole, RankStatistics ranks) => (_parameters, _sums, OverRanks) = (whole._parameters, whole._sums, ranks);
+
     /// <summary>Whether a statistic is to be told of; one that is locked is not.</summary>
     public bool Has(string name) => _sums.ContainsKey(name);
+
+    /// <summary>The statistics over all ranks to normalise with; null for those of what is computed at once.</summary>
+    public RankStatistics? OverRanks { get; }
+
+    /// <summary>Those of a micro-batch that is normalised over all ranks. What it observes goes to this object.</summary>
+    /// <param name="ranks">All of them.</param>
+    /// <param name="pairs">Pairs of the micro-batch on all of them.</param>
+    public BatchStatistics Over(RankGroup ranks, long pairs) =>
+        new(this, new RankStatistics(ranks, pairs, BatchNorm.Of(_parameters), _parameters.Master.device));
 
     /// <summary>Adds a statistic of some pairs, unless this is a pass that is not recorded.</summary>
     public void Observe(string name, torch.Tensor statistic, long pairs)

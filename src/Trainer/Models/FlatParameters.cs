@@ -140,10 +140,12 @@ public sealed class FlatParameters : IDisposable
 
     /// <summary>
     /// Gives up the gradient buffer for a new one, of zeros: a collective that was broken off may still write into the old
-    /// one, and keeps it until it no longer does.
+    /// one, and keeps it until it no longer does. Leaves lose the gradients that a backward pass left there that was broken off.
     /// </summary>
     public void ReplaceGradients()
     {
+        foreach (var leaf in _leaves)
+            leaf.grad = null;
         _gradients?.Dispose();
         _gradients = null;
     }

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using ClipTrain.DataPipeline.Text;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
@@ -51,10 +50,8 @@ public static class RunReport
     /// <exception cref="UsageException">Its images or captions are not made as evaluation makes them.</exception>
     public static int Evaluate(OpenedModel opened, RunOptions options, ILogger log)
     {
-        if (!opened.Preprocessing.IsClip)
-            throw new UsageException($"{opened.Weights.Path}: its images are normalised or resized otherwise than CLIP's ({opened.Preprocessing.Interpolation}, {opened.Preprocessing.ResizeMode}, mean {string.Join(' ', opened.Preprocessing.Mean)}); evaluation has CLIP's alone.");
-        if (opened.Merges is null)
-            throw new UsageException($"{opened.Weights.Path}: there are no tokenizer's files beside it; put vocab.json and merges.txt there.");
+        opened.RequireClipPreprocessing();
+        var tokenizer = opened.Tokenizer();
         if (options.Evaluation is { Retrieval.Count: 0, ZeroShot.Count: 0 })
             throw new UsageException("The run file's evaluation has no splits: name some under evaluation.retrieval or evaluation.zero_shot.");
         RunEvaluation.CheckSplits(options);
@@ -63,7 +60,6 @@ public static class RunReport
         {
             torch.set_num_threads(Environment.ProcessorCount);
             using var model = opened.Load();
-            var tokenizer = new BpeTokenizer(opened.Merges, opened.Options.Text.Context);
             return new RunEvaluation(model, tokenizer, options with { Model = opened.Options }, log).Run();
         });
         var splits = new JsonObject(figures.Select(split => KeyValuePair.Create(split.Split, JsonSerializer.SerializeToNode(split.Figures, TelemetryJson.OneLine))));

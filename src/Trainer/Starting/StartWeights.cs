@@ -1,6 +1,3 @@
-using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using System.Text;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
@@ -63,17 +60,16 @@ public sealed class StartWeights : IDisposable
     /// <summary>Reads the tensors that are used, in the order of their names; returns the SHA-256 of names and numbers.</summary>
     private string Read(Action<TensorStart, float[]> use)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using var hash = new WeightHash();
         foreach (var start in _plan.Tensors.Where(start => start.Origin is TensorOrigin.Loaded or TensorOrigin.Resized))
         {
             var numbers = new float[start.From!.Aggregate(1L, (product, size) => product * size)];
             _weights.Read(start.Name, numbers);
-            hash.AppendData(Encoding.UTF8.GetBytes(start.Name));
-            hash.AppendData(MemoryMarshal.AsBytes<float>(numbers));
+            hash.Add(start.Name, numbers);
             use(start, numbers);
         }
 
-        var found = Convert.ToHexStringLower(hash.GetHashAndReset());
+        var found = hash.Finish();
         return _run.Training.StartFromSha256 is not { } expected || found == expected
             ? found
             : throw new CheckpointException($"{_weights.Path}: its weights are not those that training.start_from_sha256 names, with which the run began ({found[..12]}…, not {expected[..Math.Min(12, expected.Length)]}…). Bring them back, or begin a new run.");

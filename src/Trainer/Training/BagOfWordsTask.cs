@@ -43,6 +43,6 @@ internal sealed class BagOfWordsTask(ClipModel model) : ISampleTask
             arange(part.Count, int64).to(part.Device));
     }
 
-    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> Segments(BatchPart part, BatchStatistics statistics) =>
-        model.FeatureSegments(part.KeptPatches, statistics);
+    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> Segments(BatchPart part) =>
+        model.FeatureSegments(part.KeptPatches, part.Statistics);
 }

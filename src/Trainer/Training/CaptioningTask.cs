@@ -37,11 +37,11 @@ internal sealed class CaptioningTask(ClipModel model) : ISampleTask
         return new SampleTargets(ClassTargets.Of(tensor([.. next]).to(part.Device)), tensor([.. samples]).to(part.Device));
     }
 
-    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> Segments(BatchPart part, BatchStatistics statistics)
+    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> Segments(BatchPart part)
     {
         var length = model.CaptionLength(part.LongestEnd);
         var rows_n = tensor([.. Predicted(part).Select(row => (row.Sample * length) + row.Place)]).to(part.Device);
-        return model.CaptionSegments(part.Tokens, rows_n, length, part.KeptPatches, statistics);
+        return model.CaptionSegments(part.Tokens, rows_n, length, part.KeptPatches, part.Statistics);
     }
 
     /// <summary>The places whose next token is predicted, of one caption after the other.</summary>

@@ -1,5 +1,6 @@
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loss;
 using ClipTrain.Trainer.Models;
 using static ClipTrain.Torch.torch;
@@ -21,12 +22,17 @@ internal sealed class EncodingPass
     private readonly BatchPart[] _microBatches;
     private TowerPass? _images, _texts;
 
-    public EncodingPass(ClipModel model, TrainingBatch batch, TrainingOptions options)
+    /// <param name="model">Both towers.</param>
+    /// <param name="batch">This rank's pairs.</param>
+    /// <param name="options">Micro-batches and activation checkpointing.</param>
+    /// <param name="synchronized">The ranks over which BatchNorms normalise; null for each rank by itself.</param>
+    /// <param name="counts">Pairs on each of those.</param>
+    public EncodingPass(ClipModel model, TrainingBatch batch, TrainingOptions options, RankGroup? synchronized = null, ReadOnlySpan<long> counts = default)
     {
         (_model, _checkpointing) = (model, options.ActivationCheckpointing);
-        _statistics = new BatchStatistics(model.Parameters);
         _device = model.Parameters.Master.device;
-        _microBatches = BatchPart.Cut(batch, options, _device);
+        _statistics = new BatchStatistics(model.Parameters);
+        _microBatches = BatchPart.Cut(batch, options, _statistics, _device, synchronized, counts);
     }
 
     /// <summary>The images' embeddings bD, without history.</summary>
@@ -34,7 +40,7 @@ internal sealed class EncodingPass
     {
         if (_microBatches.Length == 1 && _model.Trains(Tower.Image))
             return (_images = PassImages(_microBatches[0])).Embedding_bD;
-        return Encode(part => _model.EncodeImage(part.Images, part.KeptPatches, _statistics));
+        return Encode(part => _model.EncodeImage(part.Images, part.KeptPatches, part.Statistics));
     }
 
     /// <summary>The captions' embeddings bD, without history.</summary>
@@ -99,7 +105,7 @@ internal sealed class EncodingPass
         return embeddings_bD.MoveToOuterDisposeScope();
     }
 
-    private TowerPass PassImages(BatchPart part) => _model.PassImage(part.Images, part.KeptPatches, _checkpointing, _statistics);
+    private TowerPass PassImages(BatchPart part) => _model.PassImage(part.Images, part.KeptPatches, _checkpointing, part.Statistics);
 
     private TowerPass PassTexts(BatchPart part) => _model.PassText(part.Tokens, part.Ends, part.LongestEnd, _checkpointing);
 }

@@ -25,5 +25,5 @@ internal interface ISampleTask
     SampleTargets Targets(BatchPart part);
 
     /// <summary>The model as a chain of segments from the part's images to rows nW, fp32.</summary>
-    IReadOnlyList<Func<torch.Tensor, torch.Tensor>> Segments(BatchPart part, BatchStatistics statistics);
+    IReadOnlyList<Func<torch.Tensor, torch.Tensor>> Segments(BatchPart part);
 }

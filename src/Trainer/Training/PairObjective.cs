@@ -13,7 +13,7 @@ internal sealed class PairObjective(ClipModel model, TrainingOptions options, Ra
     public ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, distributed.GradientReducer? reducer)
     {
         var (scale, bias) = (model.LogitScaleFactor(options.MaxLogitScale), model.LogitBiasTerm);
-        var pass = new EncodingPass(model, batch, options);
+        var pass = new EncodingPass(model, batch, options, group.Statistics, counts);
 
         // The texts travel while the images, the larger part of the work, are computed.
         var texts_bD = pass.EncodeTexts();

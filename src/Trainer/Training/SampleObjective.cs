@@ -18,8 +18,8 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
     public ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, distributed.GradientReducer? reducer)
     {
         var parameters = model.Parameters;
-        var parts = BatchPart.Cut(batch, options, parameters.Master.device);
         var statistics = new BatchStatistics(parameters);
+        var parts = BatchPart.Cut(batch, options, statistics, parameters.Master.device, group.Statistics, counts);
         var targets = group.AllGather([task.CountTargets(batch)]).Sum(row => row[0]);
         if (targets == 0)
             throw new ArgumentException("The global batch has no usable sample.", nameof(batch));
@@ -27,12 +27,12 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
         for (var i = 0; i < parts.Length - 1; i++)
         {
             using var scope = NewDisposeScope();
-            Forward(parts[i], statistics, targets, losses_b)();
+            Forward(parts[i], targets, losses_b)();
             parameters.CollectGradients(accumulate: i > 0);
         }
 
         // All ranks exchange the loss before any of them begins to reduce gradients: collectives have one order.
-        var backward = parts.Length > 0 ? Forward(parts[^1], statistics, targets, losses_b) : null;
+        var backward = parts.Length > 0 ? Forward(parts[^1], targets, losses_b) : null;
         var loss = losses_b.to(float64).sum() / targets;
         group.AllReduceSum(loss);
         var accumulate = parts.Length > 1;
@@ -49,11 +49,11 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
     }
 
     /// <summary>Adds the part's losses to its samples', leaves the linear layer's gradients with its leaves, and returns the way back through the rest.</summary>
-    private Action Forward(BatchPart part, BatchStatistics statistics, long targets, torch.Tensor losses_b)
+    private Action Forward(BatchPart part, long targets, torch.Tensor losses_b)
     {
         var (weight, bias) = (model.Parameters[task.Head.Weight], task.Head.Bias is { } name ? model.Parameters[name] : null);
         var (classes, sample_n) = task.Targets(part);
-        var pass = new TowerPass(task.Segments(part, statistics), part.Images, options.ActivationCheckpointing, model.LockedImageSegments);
+        var pass = new TowerPass(task.Segments(part), part.Images, options.ActivationCheckpointing, model.LockedImageSegments);
         var result = _loss.Compute(pass.Embedding_bD, weight, bias, classes, 1.0 / targets);
         using (no_grad())
             losses_b.narrow(0, part.Start, part.Count).index_add_(0, sample_n, result.Losses_n);

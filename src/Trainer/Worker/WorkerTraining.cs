@@ -37,7 +37,7 @@ public sealed class WorkerTraining(
         LeaveGroup();
         set_num_threads(RunPlan.ComputeThreads(options.Cluster, identity.Cores));
         _state ??= new TrainingState(options, device(identity.Device));
-        var group = RankGroups.Join(place, client, identity.Address, options.Cluster, over);
+        var group = RankGroups.Join(place, client, identity.Address, options.Cluster, options.Training.SyncBatchNorm, over);
         try
         {
             _state.TakePlace(place.Rank, place.WorldSize);

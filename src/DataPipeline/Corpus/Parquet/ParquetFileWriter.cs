@@ -14,7 +14,7 @@ internal sealed class ParquetFileWriter : IDisposable
     /// <param name="path">The file to write; one that exists is replaced.</param>
     /// <param name="columns">The columns, which the caller fills.</param>
     /// <param name="metadata">Further metadata of the file.</param>
-    public ParquetFileWriter(string path, IReadOnlyList<ParquetColumnBuffer> columns, params IReadOnlyList<KeyValuePair<string, string>> metadata)
+    public ParquetFileWriter(string path, IReadOnlyList<ParquetColumn> columns, params IReadOnlyList<KeyValuePair<string, string>> metadata)
     {
         _path = Path.GetFullPath(path);
         _temporary = $"{_path}.{Guid.NewGuid():N}.tmp";

@@ -4,24 +4,24 @@ using System.Buffers.Binary;
 namespace ClipTrain.DataPipeline.Corpus.Parquet;
 
 /// <summary>
-/// Writes a Parquet file of optional BYTE_ARRAY columns, some of them fields of structs: PLAIN encoding, uncompressed, one page a column chunk
+/// Writes a Parquet file, some of whose columns may be fields of structs: PLAIN encoding, uncompressed, one page a column chunk
 /// (https://github.com/apache/parquet-format). Its row groups are exactly as large as asked; DuckDB's own writer rounds
 /// them up to 2,048 rows, too many for random access to images.
 /// </summary>
 internal sealed class ParquetWriter
 {
     public const int EncodingPlain = 0, EncodingRle = 3;
-    private const int TypeByteArray = 6, RepetitionRequired = 0, RepetitionOptional = 1, ConvertedUtf8 = 0, CodecUncompressed = 0;
+    private const int CodecUncompressed = 0;
 
     private readonly Stream _output;
-    private readonly IReadOnlyList<ParquetColumnBuffer> _columns;
+    private readonly IReadOnlyList<ParquetColumn> _columns;
     private readonly IReadOnlyList<KeyValuePair<string, string>> _metadata;
     private readonly List<RowGroupMetadata> _rowGroups = [];
 
     /// <param name="output">Where the file goes, from its beginning.</param>
     /// <param name="columns">The columns, which the caller fills.</param>
     /// <param name="metadata">Further metadata of the file, such as Hugging Face's features.</param>
-    public ParquetWriter(Stream output, IReadOnlyList<ParquetColumnBuffer> columns, params IReadOnlyList<KeyValuePair<string, string>> metadata)
+    public ParquetWriter(Stream output, IReadOnlyList<ParquetColumn> columns, params IReadOnlyList<KeyValuePair<string, string>> metadata)
     {
         (_output, _columns, _metadata) = (output, columns, metadata);
         output.Write("PAR1"u8);
@@ -35,7 +35,7 @@ internal sealed class ParquetWriter
         {
             var offset = _output.Position;
             column.WritePage(_output);
-            chunks.Add(new ChunkMetadata(column.Group is { } group ? [group, column.Name] : [column.Name], offset, _output.Position - offset, rows, column.Nulls));
+            chunks.Add(new ChunkMetadata(column.Path, column.Schema[^1].Type!.Value, offset, _output.Position - offset, column.Count, column.Nulls));
             column.Clear();
         }
 
@@ -58,7 +58,7 @@ internal sealed class ParquetWriter
     private void WriteFileMetadata(ThriftCompactWriter thrift)
     {
         thrift.Int32(1, 1); // version
-        thrift.StructList(2, Schema(), element => WriteSchemaElement(thrift, element));
+        thrift.StructList(2, Schema(), element => element.Write(thrift));
         thrift.Int64(3, _rowGroups.Sum(g => (long)g.Rows)); // num_rows
         thrift.StructList(4, _rowGroups, rowGroup => WriteRowGroupMetadata(thrift, rowGroup));
         if (_metadata.Count > 0)
@@ -80,26 +80,11 @@ internal sealed class ParquetWriter
                 topLevel++;
             // A struct is always there; only its fields may be null.
             if (isFirst && group is not null)
-                elements.Add(new SchemaElement(group, RepetitionRequired, _columns.Count(c => c.Group == group)));
-            elements.Add(new SchemaElement(_columns[i].Name, RepetitionOptional, Column: _columns[i]));
+                elements.Add(new SchemaElement(group, SchemaElement.Required, _columns.Count(c => c.Group == group)));
+            elements.AddRange(_columns[i].Schema);
         }
 
         return [new SchemaElement("schema", Repetition: null, topLevel), .. elements];
-    }
-
-    private static void WriteSchemaElement(ThriftCompactWriter thrift, SchemaElement element)
-    {
-        if (element.Column is not null)
-            thrift.Int32(1, TypeByteArray);
-        if (element.Repetition is { } repetition)
-            thrift.Int32(3, repetition);
-        thrift.Text(4, element.Name);
-        if (element.Column is null)
-            thrift.Int32(5, element.Children); // num_children
-        if (element.Column is not { IsText: true })
-            return;
-        thrift.Int32(6, ConvertedUtf8);
-        thrift.Struct(10, () => thrift.Struct(1, () => { })); // logicalType: STRING
     }
 
     private static void WriteKeyValue(ThriftCompactWriter thrift, KeyValuePair<string, string> pair)
@@ -123,11 +108,11 @@ internal sealed class ParquetWriter
         thrift.Int64(2, chunk.Offset); // file_offset
         thrift.Struct(3, () => // meta_data
         {
-            thrift.Int32(1, TypeByteArray);
+            thrift.Int32(1, chunk.Type);
             thrift.Int32List(2, EncodingPlain, EncodingRle);
             thrift.TextList(3, chunk.Path); // path_in_schema
             thrift.Int32(4, CodecUncompressed);
-            thrift.Int64(5, chunk.Rows); // num_values
+            thrift.Int64(5, chunk.Values); // num_values
             thrift.Int64(6, chunk.Bytes); // total_uncompressed_size
             thrift.Int64(7, chunk.Bytes); // total_compressed_size
             thrift.Int64(9, chunk.Offset); // data_page_offset
@@ -135,10 +120,7 @@ internal sealed class ParquetWriter
         });
     }
 
-    /// <summary>A column, or a struct with children; the root is a struct without repetition.</summary>
-    private sealed record SchemaElement(string Name, int? Repetition, int Children = 0, ParquetColumnBuffer? Column = null);
-
-    private sealed record ChunkMetadata(string[] Path, long Offset, long Bytes, int Rows, int Nulls);
+    private sealed record ChunkMetadata(string[] Path, int Type, long Offset, long Bytes, int Values, int Nulls);
 
     private sealed record RowGroupMetadata(int Rows, IReadOnlyList<ChunkMetadata> Chunks);
 }

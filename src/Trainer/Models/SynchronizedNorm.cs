@@ -1,0 +1,48 @@
+using ClipTrain.Torch;
+using ClipTrain.Trainer.Distributed;
+using static ClipTrain.Torch.torch;
+
+namespace ClipTrain.Trainer.Models;
+
+/// <summary>
+/// Normalisation with the statistics of all ranks' pairs and its gradients, as torch.nn.SyncBatchNorm. With x̂ = (x − mean) / σ
+/// over N values of a channel, σ² = variance + ε:
+/// ∂x = weight / σ · (∂y − Σ∂y / N − x̂ · Σ(∂y·x̂) / N), where the sums are over all ranks.
+/// </summary>
+internal static class SynchronizedNorm
+{
+    /// <summary>x_bCHW → bCHW, fp32; b may be 0. A backward pass exchanges two sums a channel.</summary>
+    /// <param name="x_bCHW">This rank's part.</param>
+    /// <param name="weight_C">Gains.</param>
+    /// <param name="bias_C">Offsets.</param>
+    /// <param name="moments">Mean and biased variance over all ranks.</param>
+    /// <param name="count">N.</param>
+    /// <param name="ranks">Those that take part.</param>
+    /// <param name="epsilon">ε.</param>
+    public static torch.Tensor Forward(torch.Tensor x_bCHW, torch.Tensor weight_C, torch.Tensor bias_C, (torch.Tensor Mean_C, torch.Tensor Variance_C) moments, long count, RankGroup ranks, double epsilon)
+    {
+        torch.Tensor y_bCHW;
+        using (no_grad())
+            y_bCHW = nn.functional.batch_norm(x_bCHW, moments.Mean_C, moments.Variance_C, weight_C, bias_C, eps: epsilon);
+        return autograd.record(
+            y_bCHW,
+            [x_bCHW, weight_C, bias_C],
+            [x_bCHW, weight_C, moments.Mean_C, moments.Variance_C],
+            (gradient, saved) => Backward(gradient, saved[0], saved[1], saved[2], saved[3], count, ranks, epsilon));
+    }
+
+    private static torch.Tensor[] Backward(torch.Tensor gradient_bCHW, torch.Tensor x_bCHW, torch.Tensor weight_C, torch.Tensor mean_C, torch.Tensor variance_C, long count, RankGroup ranks, double epsilon)
+    {
+        // With given statistics the weight's gradient is Σ(∂y·x̂) and the bias' Σ∂y, of this rank.
+        var (x, weight, bias) = x_bCHW.size(0) == 0
+            ? (zeros_like(x_bCHW), zeros_like(weight_C), zeros_like(weight_C))
+            : nn.functional.batch_norm_backward(gradient_bCHW, x_bCHW, weight_C, mean_C, variance_C, epsilon);
+        var sums_2C = cat([weight, bias], 0).to(float64);
+        ranks.AllReduceSum(sums_2C);
+        var factor_C = weight_C * (variance_C + epsilon).rsqrt() * (-1.0 / count);
+        var sums = sums_2C.to(float32).chunk(2);
+        // What the statistics' own dependence on x adds is linear in x̂, so again a BatchNorm with given statistics.
+        x.add_(nn.functional.batch_norm(x_bCHW, mean_C, variance_C, factor_C * sums[0], factor_C * sums[1], eps: epsilon));
+        return [x, weight, bias];
+    }
+}
