@@ -5,9 +5,11 @@ using ClipTrain.DataPipeline.Corpus.DuckDb;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Torch;
+using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Embedding;
 using ClipTrain.Trainer.Evaluation;
+using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Training;
 
@@ -139,10 +141,14 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
     {
         using var guard = torch.no_grad();
         using var scope = torch.NewDisposeScope();
-        var opened = EmbeddingModel.Open(_corpus.PathOf("runs", "tiny"));
+        var files = new RunFiles(_corpus.PathOf("runs", "tiny"));
+        var options = RunConfig.Load(files.Config, []).Options;
         // The run names its vocabulary by a path of its folder.
-        var run = opened.Run with { Data = opened.Run.Data with { Merges = _corpus.PathOf("merges.txt") } };
-        using var model = opened.Load(Precision.Fp32, torch.CPU);
+        var run = options with { Data = options.Data with { Merges = _corpus.PathOf("merges.txt") } };
+        using var model = new ClipModel(run.Model, Precision.Fp32, seed: null);
+        var checkpoints = new CheckpointDirectory(files.Checkpoints);
+        using (var weights = new SafetensorsFile(Path.Combine(checkpoints.PathOf(checkpoints.Steps()[^1]), CheckpointDirectory.ModelFile)))
+            model.Parameters.LoadMaster(weights);
         using var loader = new SequentialLoader(CorpusManifest.Create([_corpus.PathOf("corpus"), _corpus.PathOf("corpus", "b")]), () => new ClipImageTransform(ImageInput.Evaluation(run)), new SequentialLoaderOptions { Batch = 7 });
         var embeddings = new List<(float[], float[])>();
         foreach (var batch in loader.Read())

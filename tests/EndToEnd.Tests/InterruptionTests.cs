@@ -13,7 +13,8 @@ public sealed class InterruptionTests : IDisposable
     [InlineData(PosixSignal.SIGTERM, 143)]
     public async Task A_signal_stops_at_a_checkpoint_that_resumes(PosixSignal signal, int expectedExit)
     {
-        using var run = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", Long);
+        // Whoever runs the tests in the background ignores SIGINT, and the program would inherit that.
+        using var run = ProgramRun.StartBy(["env", "--default-signal=INT"], _corpus.Folder, "train", _corpus.RunFile, "--set", Long);
         await run.Printed("step 3/");
         run.Signal(signal);
         Assert.Equal(expectedExit, run.WaitForExit());

@@ -33,15 +33,20 @@ internal static class ObjectiveValidation
             ? "is attention, which training.objective captioning does not train: it reads the image's places" : null);
         rules.Add(["training.unlocked_groups.image", "training.objective"], () => run.Training is { UnlockedGroups.Image: not null, Objective: Objective.Captioning }
             ? "is given, but training.objective captioning trains all of the image tower" : null);
-        foreach (var (key, isGiven) in new[] { ("training.unlocked_groups.text", run.Training.UnlockedGroups.Text is not null), ("training.layer_decay.text", run.Training.LayerDecay.Text != 1), ("training.text_weights", run.Training.TextWeights != Precision.Fp32) })
+        foreach (var (key, isGiven) in new (string, Func<TrainingOptions, bool>)[]
         {
-            rules.Add([key, "training.objective"], () => isGiven && run.Training.Objective is not (Objective.Contrastive or Objective.Sigmoid)
+            ("training.unlocked_groups.text", training => training.UnlockedGroups.Text is not null),
+            ("training.layer_decay.text", training => training.LayerDecay.Text != 1),
+            ("training.text_weights", training => training.TextWeights != Precision.Fp32),
+        })
+        {
+            rules.Add([key, "training.objective"], () => isGiven(run.Training) && run.Training.Objective is not (Objective.Contrastive or Objective.Sigmoid)
                 ? $"is of the text tower, which training.objective {Name(run.Training.Objective)} does not train" : null);
         }
 
-        foreach (var (key, splits) in new[] { ("evaluation.retrieval", run.Evaluation.Retrieval.Count), ("evaluation.zero_shot", run.Evaluation.ZeroShot.Count) })
+        foreach (var (key, splits) in new (string, Func<EvaluationOptions, int>)[] { ("evaluation.retrieval", splits => splits.Retrieval.Count), ("evaluation.zero_shot", splits => splits.ZeroShot.Count) })
         {
-            rules.Add([key, "training.objective"], () => splits > 0 && run.Training.Objective is not (Objective.Contrastive or Objective.Sigmoid)
+            rules.Add([key, "training.objective"], () => splits(run.Evaluation) > 0 && run.Training.Objective is not (Objective.Contrastive or Objective.Sigmoid)
                 ? $"compares images with texts, and training.objective {Name(run.Training.Objective)} trains no space that they share" : null);
         }
 

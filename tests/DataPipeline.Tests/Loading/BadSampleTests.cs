@@ -67,8 +67,8 @@ public sealed class BadSampleTests : IDisposable
         var manifest = CorpusManifest.Create([path], new CorpusColumns { CaptionRequired = false });
         var bad = new List<BadSample>();
         using var loader = new TrainingLoader(
-            manifest, new SampleOrder(manifest.GroupRows, 1, 2), new FakeTokenizer(), () => new FakeTransform(),
-            new() { GlobalBatch = 40, Seed = 1, Threads = 2, MaxBadShare = 1, LastStep = 1, Labels = new ClassLabels("label", 3, named ? ["cat", "dog", "bird"] : []) }, bad.Add);
+            manifest, new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 40), new FakeTokenizer(), () => new FakeTransform(),
+            new() { Seed = 1, Threads = 2, MaxBadShare = 1, LastStep = 1, Labels = new ClassLabels("label", 3, named ? ["cat", "dog", "bird"] : []) }, bad.Add);
 
         using var batch = loader.Take();
 

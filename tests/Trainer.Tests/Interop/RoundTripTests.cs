@@ -107,7 +107,7 @@ public sealed class RoundTripTests : IDisposable
     [Fact]
     public void The_sigmoid_losss_bias_travels_to_open_clip_and_is_refused_by_CLIPModel()
     {
-        using var source = ModelFolder.Open(ModelFiles.Write(_folder.File("source"), ModelFiles.WithTokenizer(TinyClip.Model), more: (OpenedModel.LogitBias, [])));
+        using var source = ModelFolder.Open(ModelFiles.Write(_folder.File("source"), ModelFiles.WithTokenizer(TinyClip.Model), more: (ClipModel.LogitBias, [])));
         new ModelExport(source, ExportFormat.OpenClip, NumberType.Float32).Write(_folder.File("open"));
         using var there = ModelFolder.Open(_folder.File("open"));
         ModelFiles.AssertSame(source.Weights, there.Weights);

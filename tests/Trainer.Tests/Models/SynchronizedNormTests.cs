@@ -162,7 +162,7 @@ public sealed class SynchronizedNormTests
             using var state = new TrainingState(Run(options));
             ModelVariants.GiveResidualsWeight(state.Model.Parameters);
             using var step = Step(state, options, group);
-            var loss = step.ComputeGradients(Batch([.. order.Skip(shares.Take(group.Rank).Sum()).Take(shares[group.Rank])]), [.. shares.Select(share => (long)share)], Scale);
+            var loss = step.ComputeGradients(Batch([.. order.Skip(shares.Take(group.Rank).Sum()).Take(shares[group.Rank])]), [.. shares.Select(share => (long)share)]);
             var parameters = state.Model.Parameters;
             group.AllReduceSum(parameters.Gradients);
             return (loss, parameters.Specs.ToDictionary(spec => spec.Name, spec => parameters.View(parameters.Gradients, spec.Name).AsSpan<float>().ToArray(), StringComparer.Ordinal));

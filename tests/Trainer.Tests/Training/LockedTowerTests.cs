@@ -177,7 +177,7 @@ public sealed class LockedTowerTests : IDisposable
         var training = run.Training with { MicroBatch = microBatch, ActivationCheckpointing = checkpointing };
         using var state = new TrainingState(run);
         using var step = new TrainingStep(state, training, new RankGroup(), new LearningRateSchedule(1e-2, 2, 10));
-        step.ComputeGradients(TinyClip.Batch(0, GlobalBatch, tower: run.Model.Image), [GlobalBatch], 1 / 0.07);
+        step.ComputeGradients(TinyClip.Batch(0, GlobalBatch, tower: run.Model.Image), [GlobalBatch]);
         var parameters = state.Model.Parameters;
         return parameters.In(parameters.Gradients).ToDictionary(spec => spec.Name, spec => parameters.View(parameters.Gradients, spec.Name).AsSpan<float>().ToArray(), StringComparer.Ordinal);
     }
