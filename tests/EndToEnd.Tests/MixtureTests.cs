@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using ClipTrain.Trainer.Telemetry;
 
 namespace ClipTrain.EndToEnd.Tests;
 
@@ -33,6 +34,8 @@ public sealed class MixtureTests : IDisposable
         Assert.Matches(Row("few 0", 12), output);
         Assert.Matches(Row("few 1", 12), output);
         Assert.Matches(Row("few 2", 6), output);
+        var epochs = MetricsFile.Read(_corpus.PathOf("runs", "unbroken", "metrics.jsonl")).Last().CorpusEpochs!;
+        Assert.Equal((0.9375, 2.5), (epochs["squares"], epochs["few"]));
     }
 
     [Fact]

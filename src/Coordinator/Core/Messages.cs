@@ -112,6 +112,7 @@ public sealed record GenerationRecord(int Generation, long StartStep, IReadOnlyL
 /// <param name="Loader">How the data loader does; null in files of versions that did not tell.</param>
 /// <param name="Objective">What the loss is of, as training.objective names it; null in files of versions that had one.</param>
 /// <param name="LogitBias">Added to the logits; null where the objective learns none.</param>
+/// <param name="CorpusEpochs">Epochs of each corpus of a mixture, by its name; null where there is one corpus.</param>
 public sealed record StepMetrics(
     long Step,
     long Samples,
@@ -127,7 +128,8 @@ public sealed record StepMetrics(
     long TruncatedCaptions = 0,
     LoaderMetrics? Loader = null,
     string? Objective = null,
-    double? LogitBias = null);
+    double? LogitBias = null,
+    IReadOnlyDictionary<string, double>? CorpusEpochs = null);
 
 /// <summary>What a stage of the data loader did lately.</summary>
 /// <param name="Rate">Samples a second.</param>

@@ -17,10 +17,41 @@ internal static unsafe class VipsDecoder
 
     private static readonly Lazy<bool> Started = new(Start);
 
+    private static readonly ReaderWriterLockSlim Turns = new();
+
     /// <exception cref="ImageDecodeException">No loader knows the format, or the image is damaged, truncated or too large.</exception>
     public static void Decode(ReadOnlySpan<byte> encoded, PixelBuffer image, ImageLimits limits)
     {
         _ = Started.Value;
+        Turns.EnterReadLock();
+        try
+        {
+            DecodeNow(encoded, image, limits);
+            return;
+        }
+        catch (ImageDecodeException)
+        {
+            // libvips' error text is one for all threads. Decoded again while no other image is, the reason is this image's own.
+        }
+        finally
+        {
+            Turns.ExitReadLock();
+        }
+
+        Turns.EnterWriteLock();
+        try
+        {
+            _ = VipsOperation.Error();
+            DecodeNow(encoded, image, limits);
+        }
+        finally
+        {
+            Turns.ExitWriteLock();
+        }
+    }
+
+    private static void DecodeNow(ReadOnlySpan<byte> encoded, PixelBuffer image, ImageLimits limits)
+    {
         fixed (byte* data = encoded)
         {
             using var loaded = Load(data, encoded.Length);

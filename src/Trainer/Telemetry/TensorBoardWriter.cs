@@ -34,6 +34,7 @@ public sealed class TensorBoardWriter : IDisposable
         ("throughput/images_per_second", metrics.ImagesPerSecond),
         ("data/wait_share", metrics.DataWaitShare),
         ("data/truncated_captions", metrics.TruncatedCaptions),
+        .. metrics.CorpusEpochs?.Select(corpus => ($"data/epochs/{corpus.Key}", corpus.Value)) ?? [],
         .. Loader(metrics.Loader),
     ]));
 

@@ -5,6 +5,7 @@ using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Optimization;
+using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Telemetry;
 using static ClipTrain.Torch.torch;
 
@@ -14,7 +15,8 @@ namespace ClipTrain.Trainer.Training;
 /// <param name="TotalSteps">Length of the run.</param>
 /// <param name="CorpusSamples">Pairs in the corpus, for the epoch count.</param>
 /// <param name="Generation">The membership that takes these steps.</param>
-public sealed record TrainingPlan(long TotalSteps, long CorpusSamples, int Generation);
+/// <param name="Mixture">Epochs of each corpus, where there are several.</param>
+public sealed record TrainingPlan(long TotalSteps, long CorpusSamples, int Generation, MixtureEpochs? Mixture = null);
 
 /// <summary>The steps of one generation, from the state's step to the run's last or to the next regrouping. Runs on the torch thread.</summary>
 public sealed class TrainingLoop(
@@ -107,7 +109,8 @@ public sealed class TrainingLoop(
         truncated,
         _watch.Look(loader.Figures),
         OptionSection.SnakeCase(options.Training.Objective.ToString()),
-        result.LogitBias);
+        result.LogitBias,
+        plan.Mixture?.After(state.Step));
 
     private bool IsPeriodic() => options.Checkpoint.EverySteps > 0 && state.Step % options.Checkpoint.EverySteps == 0;
 

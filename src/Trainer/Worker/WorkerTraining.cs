@@ -81,7 +81,7 @@ public sealed class WorkerTraining(
     {
         var total = RunPlan.TotalSteps(options.Training, manifest.SampleCount);
         using var loader = new RunLoader(place.Rank, place.WorldSize, identity.Cores, _state!.Step, total).Open(options, manifest, control.BadSample);
-        using var loop = new TrainingLoop(options, new TrainingPlan(total, manifest.SampleCount, place.Generation), _state, group, loader, writer, control, TimeProvider.System);
+        using var loop = new TrainingLoop(options, new TrainingPlan(total, manifest.SampleCount, place.Generation, MixtureEpochs.Of(manifest, options)), _state, group, loader, writer, control, TimeProvider.System);
         try
         {
             return loop.Run(over);

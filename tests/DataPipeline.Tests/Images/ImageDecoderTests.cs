@@ -174,6 +174,22 @@ public sealed class ImageDecoderTests(PillowReference reference)
         });
     }
 
+    [Fact]
+    public void The_reason_of_a_damaged_image_is_its_own_whatever_other_threads_decode()
+    {
+        var png = reference.Encoded("alpha.png");
+        byte[][] damaged = [png[..(png.Length / 2)], png[..20], [.. png[..8], .. "no chunk of any image"u8], [1, 2, 3]];
+        var alone = damaged.Select(Reason).ToArray();
+        Assert.True(alone.Distinct(StringComparer.Ordinal).Count() > 1);
+        Parallel.For(0, 4000, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i => Assert.Equal(alone[i % damaged.Length], Reason(damaged[i % damaged.Length])));
+
+        static string Reason(byte[] encoded)
+        {
+            using var image = new PixelBuffer();
+            return Assert.Throws<ImageDecodeException>(() => VipsDecoder.Decode(encoded, image, new ImageLimits())).Message;
+        }
+    }
+
     private static void DecodeOrRefuse(ImageDecoder decoder, byte[] encoded, PixelBuffer image)
     {
         try
