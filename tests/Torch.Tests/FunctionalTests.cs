@@ -16,6 +16,25 @@ public sealed class FunctionalTests
         Assert.True(y.var([1], unbiased: false).allclose(ones([4]), atol: 1e-5));
     }
 
+    [Theory]
+    [InlineData(ScalarType.Float32, 1e-5)]
+    [InlineData(ScalarType.BFloat16, 0.01)]
+    public void A_linear_layer_adds_its_bias_and_gives_it_the_sum_of_the_gradients(ScalarType type, double tolerance)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var g = new Generator(5);
+        Tensor x = randn([3, 5, 8], generator: g).to(type), weight = randn([6, 8], generator: g).to(type), bias = randn([6], generator: g).to(type).requires_grad_();
+        Tensor gradient = randn([3, 5, 6], generator: g).to(type);
+
+        Tensor y = nn.functional.linear(x, weight, bias);
+        autograd.backward([y], [gradient]);
+
+        Tensor expected = x.to(float64).matmul(weight.to(float64).t()) + bias.detach().to(float64);
+        Assert.Equal(type, y.dtype);
+        Assert.True(y.detach().to(float64).allclose(expected, rtol: tolerance, atol: 2 * tolerance));
+        Assert.True(bias.grad!.to(float64).allclose(gradient.to(float64).sum([0, 1]), rtol: 2 * tolerance, atol: 5 * tolerance));
+    }
+
     [Fact]
     public void Normalized_rows_have_length_one_and_zero_rows_stay_zero()
     {

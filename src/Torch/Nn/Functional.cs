@@ -7,8 +7,18 @@ public static partial class torch
         /// <summary>The functions that networks are made of, as in <c>torch.nn.functional</c>.</summary>
         public static partial class functional
         {
-            /// <summary>input · weightᵀ + bias; weight is [out, in].</summary>
-            public static Tensor linear(Tensor input, Tensor weight, Tensor? bias = null) => Aten.linear.Call(input, weight, bias);
+            /// <summary>input · weightᵀ + bias; weight is [out, in]. In bf16 on a CPU the product is rounded before the bias is added.</summary>
+            public static Tensor linear(Tensor input, Tensor weight, Tensor? bias = null)
+            {
+                if (bias is null || input.dtype != bfloat16 || input.device.type != DeviceType.CPU)
+                {
+                    return Aten.linear.Call(input, weight, bias);
+                }
+
+                // Fused, the bias is a post-operation of oneDNN's product. oneDNN 2.6, Debian's, makes the code of a product with
+                // one from attributes that may be freed by then: bad_alloc and the like, now and then, for a new shape.
+                return Aten.linear.Call(input, weight, (Tensor?)null).add_(bias);
+            }
 
             public static Tensor layer_norm(
                 Tensor input, ReadOnlySpan<long> normalized_shape, Tensor? weight = null, Tensor? bias = null, double eps = 1e-5) =>
