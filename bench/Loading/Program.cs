@@ -37,7 +37,7 @@ static void Compare(string name, int rounds, string folder)
     if (!Directory.Exists(export))
     {
         Directory.CreateDirectory(folder);
-        new ModelExport(new OpenedModel(options, new RandomWeights(options), Preprocessing.Clip, null), ExportFormat.OpenClip, NumberType.Float32).Write(export);
+        new ModelExport(new OpenedModel(options, new RandomWeights(options), Preprocessing.Clip, Merges: null, Run: null), ExportFormat.OpenClip, NumberType.Float32).Write(export);
         Run("/usr/bin/python3", Path.Combine(AppContext.BaseDirectory, "make_bin.py"), Path.Combine(export, "open_clip_model.safetensors"), Path.Combine(export, "model.bin"));
     }
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using ClipTrain.Trainer.Config;
-using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Tests.Reference;
 using ClipTrain.Trainer.Training;
 
@@ -32,8 +32,8 @@ internal sealed class Exchange(string program)
         var (saved, folder) = (peer.PathOf("of-open-clip"), peer.PathOf("for-us"));
         peer.Save(saved);
         Export(saved, "--format", "cliptrain", "-o", folder);
-        using var model = new ClipModel(RunConfig.LoadModel(Path.Combine(folder, "model.yaml")), Precision.Fp32, 0);
-        model.Parameters.LoadMaster(Path.Combine(folder, "model.safetensors"));
+        using var opened = ModelFolder.Open(folder);
+        using var model = opened.Load();
         return ReferenceOutputs.Features(model, batch);
     }
 
