@@ -1,0 +1,55 @@
+using System.ComponentModel;
+
+namespace ClipTrain.Trainer.Config;
+
+[Description("Evaluation after training.")]
+public sealed record EvaluationOptions
+{
+    [Description("Image-to-text and text-to-image retrieval, a split each.")]
+    public IReadOnlyList<RetrievalOptions> Retrieval { get; init; } = [];
+
+    [Description("Zero-shot classification, a labelled split each.")]
+    public IReadOnlyList<ZeroShotOptions> ZeroShot { get; init; } = [];
+
+    [Description("Accuracy of the classes that training.objective classification learns, a split each.")]
+    public IReadOnlyList<ClassificationOptions> Classification { get; init; } = [];
+
+    [Description("Images embedded at once."), Minimum(1)]
+    public int Batch { get; init; } = 256;
+}
+
+[Description("A split on which recall is measured. Pairs with the same caption count as one concept.")]
+public sealed record RetrievalOptions
+{
+    [Description("Name of the split in reports, as in eval.NAME.image_to_text.r1.")]
+    public required string Name { get; init; }
+
+    [Description("Parquet files, folders of them, or globs.")]
+    public required IReadOnlyList<string> Data { get; init; }
+}
+
+[Description("A labelled split that is classified by comparing images with descriptions of the classes.")]
+public sealed record ZeroShotOptions
+{
+    [Description("Name of the split in reports, as in eval.NAME.top1.")]
+    public required string Name { get; init; }
+
+    [Description("Parquet files, folders of them, or globs.")]
+    public required IReadOnlyList<string> Data { get; init; }
+
+    [Description("Column with the class name; rows where it is null are left out.")]
+    public string LabelColumn { get; init; } = "label";
+
+    [Description("Prompt templates; {} stands for the class name. Embeddings of all are averaged.")]
+    public IReadOnlyList<string> Templates { get; init; } = ["a photo of a {}."];
+}
+
+[Description("A labelled split on which accuracy is measured, with the labels of data.label_column.")]
+public sealed record ClassificationOptions
+{
+    [Description("Name of the split in reports, as in eval.NAME.top1.")]
+    public required string Name { get; init; }
+
+    [Description("Parquet files, folders of them, or globs.")]
+    public required IReadOnlyList<string> Data { get; init; }
+}
