@@ -77,7 +77,7 @@ public sealed class ModelReferenceTests
     {
         using var file = Named("resnet");
 
-        Assert.StartsWith("run.yaml:2:8: there is no model 'resnet'; there are RN101, RN101-quickgelu, RN50,", file.Error(), StringComparison.Ordinal);
+        Assert.StartsWith("run.yaml:2:8: there is no model 'resnet'; there are RN-Ti-64, RN101, RN101-quickgelu, RN50,", file.Error(), StringComparison.Ordinal);
     }
 
     [Fact]
