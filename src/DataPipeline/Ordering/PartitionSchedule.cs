@@ -14,6 +14,9 @@ public sealed class PartitionSchedule
     private readonly Partition[] _partitions;
     private readonly int[] _firstPartitions;
 
+    // By corpus and lane: it is asked for every sample.
+    private readonly int[,] _partitionOf;
+
     /// <param name="weights">The corpora's shares of the stream.</param>
     /// <param name="partitions">Into how many partitions each corpus is dealt, at most as many as there are lanes.</param>
     /// <param name="globalBatch">Samples of a global batch.</param>
@@ -25,11 +28,18 @@ public sealed class PartitionSchedule
         (_lanes, _mixture) = (new Lanes(globalBatch, lanes), new MixtureSchedule(weights));
         _phases = [.. Enumerable.Range(0, lanes).Select(Phase)];
         _firstPartitions = new int[weights.Length + 1];
+        _partitionOf = new int[weights.Length, lanes];
         var all = new List<Partition>();
         for (var corpus = 0; corpus < weights.Length; corpus++)
         {
             for (var i = 0; i < partitions[corpus]; i++)
-                all.Add(new Partition(corpus, Lanes.Cut(lanes, i, partitions[corpus]), Lanes.Cut(lanes, i + 1, partitions[corpus])));
+            {
+                var partition = new Partition(corpus, Lanes.Cut(lanes, i, partitions[corpus]), Lanes.Cut(lanes, i + 1, partitions[corpus]));
+                for (var lane = partition.FirstLane; lane < partition.EndLane; lane++)
+                    _partitionOf[corpus, lane] = all.Count;
+                all.Add(partition);
+            }
+
             _firstPartitions[corpus + 1] = all.Count;
         }
 
@@ -66,7 +76,7 @@ public sealed class PartitionSchedule
         ArgumentOutOfRangeException.ThrowIfNegative(position);
         var lane = _lanes.Of(position);
         var (corpus, _) = _mixture.At(_phases[lane] + _lanes.CountOf(lane, position));
-        var partition = Array.FindIndex(_partitions, _firstPartitions[corpus], p => p.EndLane > lane);
+        var partition = _partitionOf[corpus, lane];
         return (partition, CountOf(partition, position));
     }
 
