@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using ClipTrain.Trainer.Distributed;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.Memory;
 
@@ -52,8 +52,8 @@ internal sealed record Measurement(double Seconds, long Before, long Peak)
         if (ranks == 1)
             return new RankGroup();
         using var store = new distributed.TCPStore("127.0.0.1", port, isServer: false, Timeout);
-        using var prefix = new distributed.PrefixStore("bench", store);
-        return new RankGroup(distributed.ProcessGroup.Gloo(prefix, rank, ranks, "127.0.0.1", Timeout), rank, ranks);
+        using var prefix = new PrefixStore("bench", store);
+        return new RankGroup(ProcessGroup.Gloo(prefix, rank, ranks, "127.0.0.1", Timeout), rank, ranks);
     }
 
     /// <summary>What a child prints for its parent.</summary>

@@ -1,8 +1,9 @@
+using ClipTrain.Torch.Operators;
 using System.Globalization;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.Models;
 
@@ -13,7 +14,7 @@ internal static class PatchEmbeddings
 
     public static void Compare(int rounds)
     {
-        set_num_threads(1);
+        Threads.Set(1);
         Console.WriteLine("patch  stride  type  linear over convolution");
         foreach (var precision in Enum.GetValues<Precision>())
         {

@@ -2,16 +2,16 @@
 // in turns, and count their own processor time, so that what else the machine does disturbs little. Prints medians in
 // nanoseconds and their ratio.
 //   dotnet run -c Release --project bench/Torch [REPEATS]
+using ClipTrain.Torch.Operators;
 using System.Diagnostics;
 using System.Globalization;
-using ClipTrain.Torch;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 int repeats = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 15;
 const int Count = 20_000;
 TimeSpan warmUp = TimeSpan.FromSeconds(1.5); // until the compiler's tiers have settled
 
-set_num_threads(1);
+Threads.Set(1);
 using DisposeScope scope = NewDisposeScope();
 Tensor a = ones(1);
 Tensor b = ones(1);

@@ -4,7 +4,7 @@ using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Corpus.DuckDb;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Embedding;

@@ -1,7 +1,7 @@
 using System.Text;
 using ClipTrain.Coordinator.Core;
 using ClipTrain.Coordinator.Hosting;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
 
 namespace ClipTrain.Trainer.Distributed;
 

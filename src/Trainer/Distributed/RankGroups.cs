@@ -1,8 +1,8 @@
 using ClipTrain.Coordinator.Core;
 using ClipTrain.Coordinator.Hosting;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Config;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Distributed;
 
@@ -36,16 +36,15 @@ public static class RankGroups
 
     private static RankGroup Connect(Assignment place, CoordinatorClient client, string address, ClusterOptions cluster, bool withStatistics, CancellationToken abort)
     {
-        // The groups keep the store alive as long as they need it.
-        using var store = new distributed.CallbackStore(new CoordinatorStore(client, place.Generation, abort));
+        var store = new CoordinatorStore(client, place.Generation, abort);
         var timeout = TimeSpan.FromSeconds(cluster.CollectiveTimeoutSeconds);
         var group = Open(store);
         try
         {
             if (!withStatistics)
                 return new RankGroup(group, place.Rank, place.WorldSize, abort);
-            using var prefixed = new distributed.PrefixStore("statistics", store);
-            return new RankGroup(group, place.Rank, place.WorldSize, abort) { Statistics = new RankGroup(Open(prefixed), place.Rank, place.WorldSize, abort) };
+            var statistics = Open(new PrefixStore("statistics", store));
+            return new RankGroup(group, place.Rank, place.WorldSize, abort) { Statistics = new RankGroup(statistics, place.Rank, place.WorldSize, abort) };
         }
         catch
         {
@@ -53,8 +52,6 @@ public static class RankGroups
             throw;
         }
 
-        distributed.ProcessGroup Open(distributed.Store at) => cluster.Device == "cpu"
-            ? distributed.ProcessGroup.Gloo(at, place.Rank, place.WorldSize, address, timeout)
-            : distributed.ProcessGroup.Nccl(at, place.Rank, place.WorldSize, timeout);
+        ProcessGroup Open(IStoreBackend at) => ProcessGroup.Gloo(at, place.Rank, place.WorldSize, address, timeout);
     }
 }

@@ -1,5 +1,6 @@
-using ClipTrain.Torch;
-using static ClipTrain.Torch.torch;
+using ClipTrain.Torch.Operators;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Evaluation;
 
@@ -16,7 +17,7 @@ public static class ZeroShot
     public static string Prompt(string template, string className) => template.Replace("{}", className, StringComparison.Ordinal);
 
     /// <summary>Embeddings of all prompts, [classes, templates, D] → unit class embeddings, [classes, D].</summary>
-    public static torch.Tensor ClassEmbeddings(torch.Tensor prompts_ctD) => nn.functional.normalize(prompts_ctD.mean(1), 2, -1);
+    public static torch.Tensor ClassEmbeddings(torch.Tensor prompts_ctD) => nn.functional.normalize(prompts_ctD.mean([1]), 2, -1);
 
     /// <param name="images_nD">Unit image embeddings.</param>
     /// <param name="classes_cD">Unit class embeddings.</param>

@@ -1,6 +1,5 @@
 using ClipTrain.Coordinator.Hosting;
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Telemetry;

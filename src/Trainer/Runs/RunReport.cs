@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Evaluation;
@@ -9,6 +9,7 @@ using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Telemetry;
 using Serilog;
 using Spectre.Console;
+using TorchSharp;
 
 namespace ClipTrain.Trainer.Runs;
 
@@ -24,7 +25,7 @@ public static class RunReport
         using var torchThread = new TorchThread();
         var figures = torchThread.Run(() =>
         {
-            torch.set_num_threads(Environment.ProcessorCount);
+            Threads.Set(Environment.ProcessorCount);
             using var model = new ClipModel(options.Model, Precision.Fp32, seed: null, objective: options.Training.Objective);
             using (var weights = new SafetensorsFile(Path.Combine(checkpoints.PathOf(step), CheckpointDirectory.ModelFile)))
                 model.Parameters.LoadMaster(weights);
@@ -58,7 +59,7 @@ public static class RunReport
         using var torchThread = new TorchThread();
         var figures = torchThread.Run(() =>
         {
-            torch.set_num_threads(Environment.ProcessorCount);
+            Threads.Set(Environment.ProcessorCount);
             using var model = opened.Load();
             return new RunEvaluation(model, tokenizer, options with { Model = opened.Options }, log).Run();
         });

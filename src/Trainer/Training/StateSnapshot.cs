@@ -1,11 +1,12 @@
 using ClipTrain.Coordinator.Core;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Starting;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Training;
 
@@ -116,6 +117,6 @@ public sealed class StateSnapshot : IDisposable
     private List<NamedTensor> Tensors(torch.Tensor buffer, string prefix) =>
     [
         .. _layout.In(buffer).OrderBy(spec => spec.Name, StringComparer.Ordinal)
-            .Select(spec => new NamedTensor(prefix + spec.Name, spec.Shape, _layout.View(buffer, spec.Name).DataPointer)),
+            .Select(spec => new NamedTensor(prefix + spec.Name, spec.Shape, _layout.View(buffer, spec.Name).DataPointer())),
     ];
 }

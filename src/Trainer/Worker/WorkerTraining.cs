@@ -1,13 +1,14 @@
+using ClipTrain.Torch.Operators;
 using ClipTrain.Coordinator.Core;
 using ClipTrain.Coordinator.Hosting;
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Worker;
 
@@ -35,7 +36,7 @@ public sealed class WorkerTraining(
     public LoopEnd Train(Assignment place, CancellationToken over)
     {
         LeaveGroup();
-        set_num_threads(RunPlan.ComputeThreads(options.Cluster, identity.Cores));
+        Threads.Set(RunPlan.ComputeThreads(options.Cluster, identity.Cores));
         _state ??= new TrainingState(options, device(identity.Device));
         var group = RankGroups.Join(place, client, identity.Address, options.Cluster, options.Training.SyncBatchNorm, over);
         try

@@ -1,5 +1,5 @@
 using ClipTrain.Trainer.Evaluation;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Evaluation;
 
@@ -63,7 +63,7 @@ public class RetrievalTests
         Assert.Equal("a drawing of a cat.", ZeroShot.Prompt("a drawing of a {}.", "cat"));
     }
 
-    private static ClipTrain.Torch.torch.Tensor Identity(int size)
+    private static torch.Tensor Identity(int size)
     {
         var identity = zeros([size, size]);
         for (var i = 0; i < size; i++)
