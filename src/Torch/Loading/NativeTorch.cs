@@ -62,6 +62,21 @@ public static unsafe partial class NativeTorch
         }
     }
 
+    private static string Shipped => Path.Combine(AppContext.BaseDirectory, "native", "torch");
+
+    /// <summary>Opens the libtorch of a named folder, or else the one beside the program.</summary>
+    /// <exception cref="DllNotFoundException">There is none, or one of another version.</exception>
+    internal static (nint Library, string Folder) OpenLibrary(string? named)
+    {
+        var folder = string.IsNullOrEmpty(named) ? Shipped : LibraryFolder(named);
+        var path = Path.Combine(folder, "libtorch_cpu.so");
+        if (!File.Exists(path))
+            throw new DllNotFoundException($"There is no libtorch_cpu.so in {folder}. {Remedy(named)}");
+        var library = Open(path, named);
+        CheckVersion(library, folder, named);
+        return (library, folder);
+    }
+
     private static LoadedTorch LoadOnce()
     {
         if (!Avx2.IsSupported)
@@ -69,19 +84,14 @@ public static unsafe partial class NativeTorch
         // Threads that spin while they wait take the cores from the threads that decode images. .NET keeps an environment of its own.
         _ = SetEnvironment("OMP_WAIT_POLICY", "passive", overwrite: 0);
 
-        var shipped = Path.Combine(AppContext.BaseDirectory, "native", "torch");
         var named = Environment.GetEnvironmentVariable("LIBTORCH");
-        var folder = string.IsNullOrEmpty(named) ? shipped : LibraryFolder(named);
-        if (!File.Exists(Path.Combine(folder, "libtorch_cpu.so")))
-            throw new DllNotFoundException($"There is no libtorch_cpu.so in {folder}. {Remedy(named)}");
-        var library = Open(Path.Combine(folder, "libtorch_cpu.so"), named);
-        CheckVersion(library, folder, named);
+        var (library, folder) = OpenLibrary(named);
         DisableNnpack(library);
         var mkl = MklDispatch.Apply(library);
         foreach (var other in new[] { "libtorch_cuda.so", "libtorch.so" }.Select(name => Path.Combine(folder, name)).Where(File.Exists))
             Open(other, named);
 
-        var bindingPath = Path.Combine(shipped, "libLibTorchSharp.so");
+        var bindingPath = Path.Combine(Shipped, "libLibTorchSharp.so");
         var patched = OldLibstdcxx.IsInstalled();
         var binding = patched ? OldLibstdcxx.LoadCopy(bindingPath) : Open(bindingPath, named: null);
         ScalarLifetime.Extend(binding);

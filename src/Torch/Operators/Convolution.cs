@@ -27,7 +27,8 @@ public static class Convolution
             return nn.functional.conv2d(x, weight, strides: strides, padding: padding);
         var filled = nn.functional.pad(weight, [0, 0, 0, 0, 0, moreInputs, 0, moreOutputs]);
         var y = nn.functional.conv2d(nn.functional.pad(x, [0, 0, 0, 0, 0, moreInputs]), filled, strides: strides, padding: padding);
-        return y.narrow(1, 0, outputs);
+        // Contiguous, as what follows rounds otherwise for a slice when it is recorded.
+        return y.narrow(1, 0, outputs).contiguous();
     }
 
     private static long Missing(long channels, long block) => (block - (channels % block)) % block;

@@ -21,6 +21,8 @@ public static class RankGroups
     {
         if (place.WorldSize == 1)
             return new RankGroup();
+        if (cluster.Device != "cpu")
+            throw new DllNotFoundException("Several workers on GPUs need NCCL, which ClipTrain does not bind yet. Set cluster.workers to 1, or cluster.device to cpu.");
         // Connecting blocks inside the library and knows no cancellation: it waits on a thread of its own, which is left alone when given up.
         var connecting = Task.Factory.StartNew(() => Connect(place, client, address, cluster, withStatistics, abort), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try

@@ -42,7 +42,7 @@ public sealed class AttentionPool(FlatParameters parameters, string prefix, int 
     {
         var map_bPC = x_bCHW.flatten(2).transpose(1, 2);
         var x_bLC = cat([map_bPC.mean([1], keepdim: true), map_bPC], 1) + _positions_LC.to(x_bCHW.dtype);
-        var mixed_bQC = Attention.Mix(Heads(x_bLC.narrow(1, 0, queries), 0), Heads(x_bLC, 1), Heads(x_bLC, 2), null);
+        var mixed_bQC = Attention.Mix(Heads(x_bLC.narrow(1, 0, queries).contiguous(), 0), Heads(x_bLC, 1), Heads(x_bLC, 2), null);
         return Apply(mixed_bQC, 3);
     }
 

@@ -64,7 +64,7 @@ public sealed class TextTower : IDisposable
             x_bLW => _options.Pooling switch
             {
                 TextPooling.EndOfText => _blocks[^1].ForwardAt(x_bLW, x => x.gather(1, index_b1W), caption_b11L).squeeze(1),
-                TextPooling.Last => _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, length - 1, 1), null).squeeze(1),
+                TextPooling.Last => _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, length - 1, 1).contiguous(), null).squeeze(1),
                 _ => _blocks[^1].Forward(x_bLW, mask),
             },
             x => (_options.Pooling == TextPooling.Mean ? Mean(_normFinal.Forward(x), caption_b11L!) : _normFinal.Forward(x)).MatMul(_projection),
