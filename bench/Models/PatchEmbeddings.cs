@@ -2,6 +2,7 @@ using ClipTrain.Torch.Operators;
 using System.Globalization;
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using static TorchSharp.torch;
 
@@ -33,12 +34,14 @@ internal static class PatchEmbeddings
         var parameters = new FlatParameters([.. VisionTransformer.Parameters(image, 512)], precision, 0);
         var stem = new VisionTransformer(parameters, image, Activation.Gelu).Segments().First();
         var images = randn([Batch, 3, image.Size, image.Size]);
+        var reducer = parameters.NewReducer(new RankGroup());
         void Run()
         {
             using var scope = NewDisposeScope();
             var tokens = stem(images);
             autograd.backward([tokens], [ones_like(tokens)]);
-            parameters.CollectGradients(accumulate: false);
+            reducer.Begin(accumulate: false);
+            reducer.Finish();
         }
 
         Run();

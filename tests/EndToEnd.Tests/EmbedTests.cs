@@ -12,6 +12,7 @@ using ClipTrain.Trainer.Evaluation;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Training;
+using TorchSharp;
 
 namespace ClipTrain.EndToEnd.Tests;
 
