@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Soak;
 

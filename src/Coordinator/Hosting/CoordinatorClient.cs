@@ -2,7 +2,9 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Serialization.Metadata;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Hosting;
 
@@ -19,7 +21,7 @@ namespace ClipTrain.Coordinator.Hosting;
 /// while (true)
 /// {
 ///     var answer = await client.JoinAsync(request);              // held until a generation forms
-///     if (answer.Place is not { } place)
+///     if (answer.Assignment is not { } place)
 ///     {
 ///         if (answer.Directive == Directive.SaveAloneAndExit)
 ///             await client.CheckpointWrittenAsync(committedStep, SaveAlone());

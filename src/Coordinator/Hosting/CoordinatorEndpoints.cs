@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -115,11 +117,11 @@ internal sealed class CoordinatorEndpoints(ConcurrentDictionary<string, HostedRu
         await (reply switch
         {
             RunReply.Assigned assigned => WriteAsync(context, StatusCodes.Status200OK, new JoinAnswer(assigned.Assignment, Directive: null), CoordinatorJson.Default.JoinAnswer),
-            RunReply.Directed directed when message is RunMessage.Join => WriteAsync(context, StatusCodes.Status200OK, new JoinAnswer(Place: null, directed.Directive), CoordinatorJson.Default.JoinAnswer),
+            RunReply.Directed directed when message is RunMessage.Join => WriteAsync(context, StatusCodes.Status200OK, new JoinAnswer(Assignment: null, directed.Directive), CoordinatorJson.Default.JoinAnswer),
             RunReply.Directed directed => WriteAsync(context, StatusCodes.Status200OK, new DirectiveAnswer(directed.Directive), CoordinatorJson.Default.DirectiveAnswer),
-            RunReply.Beaten beaten => WriteAsync(context, StatusCodes.Status200OK, beaten.Answer, CoordinatorJson.Default.HeartbeatAnswer),
+            RunReply.HeartbeatReply beaten => WriteAsync(context, StatusCodes.Status200OK, beaten.Answer, CoordinatorJson.Default.HeartbeatAnswer),
             RunReply.Refused { Kind: RefusalKind.UnknownWorker } refused => WriteErrorAsync(context, StatusCodes.Status404NotFound, refused.Reason),
-            RunReply.Refused { Kind: RefusalKind.PlaceTaken } refused => WriteErrorAsync(context, StatusCodes.Status423Locked, refused.Reason),
+            RunReply.Refused { Kind: RefusalKind.NameTaken } refused => WriteErrorAsync(context, StatusCodes.Status423Locked, refused.Reason),
             RunReply.Refused refused => WriteErrorAsync(context, StatusCodes.Status409Conflict, refused.Reason),
             _ => NoContent(context),
         });

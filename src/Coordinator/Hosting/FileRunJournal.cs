@@ -2,7 +2,9 @@ using System.Globalization;
 using System.Numerics;
 using System.Text;
 using System.Text.Json;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Hosting;
 

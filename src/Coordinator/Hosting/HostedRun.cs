@@ -1,5 +1,7 @@
 using System.Threading.Channels;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 using Microsoft.Extensions.Logging;
 
 namespace ClipTrain.Coordinator.Hosting;
@@ -44,7 +46,7 @@ public sealed class HostedRun : IAsyncDisposable
         _state = state;
 
         // A run that goes on from a checkpoint has not undone yet what the ledger says of later steps.
-        var recorded = state.Place is null ? state.RecordedStep : ledger.RecordedStep;
+        var recorded = state.Assignment is null ? state.RecordedStep : ledger.RecordedStep;
         _records = new RecordKeeper(ledger, Observer, recorded);
         var restarted = new Entry(new RunMessage.CoordinatorRestarted(recorded) { RecordedGeneration = RecordedGeneration(state, ledger) }, Call: null);
         _channel.Writer.TryWrite(restarted);
@@ -115,7 +117,7 @@ public sealed class HostedRun : IAsyncDisposable
 
     /// <summary>The last generation that both ledger and state know: the ledger may hold the generations of an earlier start of the run.</summary>
     private static int RecordedGeneration(RunState state, IRunLedger ledger) =>
-        ledger.LastGeneration is { } last && last.Generation == state.Generation && last.StartStep == state.Place?.StartStep ? state.Generation : state.Generation - 1;
+        ledger.LastGeneration is { } last && last.Generation == state.Generation && last.StartStep == state.Assignment?.StartStep ? state.Generation : state.Generation - 1;
 
     private async Task TickAsync(TimeSpan interval)
     {
@@ -157,7 +159,7 @@ public sealed class HostedRun : IAsyncDisposable
         return result.Reply switch
         {
             RunReply.Held when entry.Call is { } call => (result.Reply, Hold(call)),
-            RunReply.Beaten beaten => (new RunReply.Beaten(beaten.Answer with { RecordedStep = _records.Safe(beaten.Answer.RecordedStep) }), null),
+            RunReply.HeartbeatReply beaten => (new RunReply.HeartbeatReply(beaten.Answer with { RecordedStep = _records.Safe(beaten.Answer.RecordedStep) }), null),
             var reply => (reply, null),
         };
     }

@@ -1,5 +1,7 @@
 using System.Text;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Hosting;
 using ClipTrain.Torch;
 

@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Hosting;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Trainer.Config;

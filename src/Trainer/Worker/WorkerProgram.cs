@@ -1,5 +1,7 @@
 using System.Net;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Hosting;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Torch;
@@ -49,7 +51,7 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusMani
         while (true)
         {
             var answer = await client.JoinAsync(request);
-            if (answer.Place is not { } place)
+            if (answer.Assignment is not { } place)
             {
                 if (answer.Directive == Directive.SaveAloneAndExit)
                     torchThread.Run(training.SaveAlone);

@@ -1,8 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Hosting;
-using ClipTrain.Coordinator.Tests.Core;
+using ClipTrain.Coordinator.Tests.Rules;
 
 namespace ClipTrain.Coordinator.Tests.Hosting;
 
@@ -22,7 +24,7 @@ public sealed class CoordinatorClientTests
 
         time.Advance(FirstPause);
 
-        Assert.Equal(0, (await join).Place!.Rank);
+        Assert.Equal(0, (await join).Assignment!.Rank);
     }
 
     [Fact]
@@ -59,7 +61,7 @@ public sealed class CoordinatorClientTests
         await fixture.Time.WhenTimerRunsAsync(FirstPause);
         fixture.Open(new RunScript(1, local: 0).State);
         fixture.Time.Advance(FirstPause);
-        Assert.Equal(0, (await join).Place!.Rank);
+        Assert.Equal(0, (await join).Assignment!.Rank);
     }
 
     [Fact]

@@ -1,9 +1,11 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Hosting;
-using ClipTrain.Coordinator.Tests.Core;
+using ClipTrain.Coordinator.Tests.Rules;
 
 namespace ClipTrain.Coordinator.Tests.Hosting;
 
@@ -18,7 +20,7 @@ public sealed class CoordinatorHostTests
         await fixture.Observer.WhenAsync(() => fixture.Run.State.Members[2].Status == MemberStatus.Joined);
         Assert.False(early.IsCompleted);
 
-        var places = (await Task.WhenAll(clients[0].JoinAsync(RunScript.JoinRequest(0)), clients[1].JoinAsync(RunScript.JoinRequest(1)), early)).Select(answer => answer.Place!).ToList();
+        var places = (await Task.WhenAll(clients[0].JoinAsync(RunScript.JoinRequest(0)), clients[1].JoinAsync(RunScript.JoinRequest(1)), early)).Select(answer => answer.Assignment!).ToList();
         Assert.Equal([0, 1, 2], places.Select(place => place.Rank));
         Assert.All(places, place => Assert.Equal(new Assignment(1, place.Rank, 3, 0, null, null, false), place));
 
@@ -123,7 +125,7 @@ public sealed class CoordinatorHostTests
 
         Assert.False(join.IsCompleted);
         await fixture.JoinAsync(1);
-        Assert.Equal(0, (await join).Place!.Rank);
+        Assert.Equal(0, (await join).Assignment!.Rank);
     }
 
     [Fact]

@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Tests.Rules;
 using ClipTrain.Coordinator.Hosting;
 
 namespace ClipTrain.Coordinator.Tests.Hosting;
@@ -35,7 +38,7 @@ internal sealed class FakeWorker(CoordinatorClient client, string behaviour, Can
         while (true)
         {
             var answer = await client.JoinAsync(request, ended);
-            if (answer.Place is not { } place)
+            if (answer.Assignment is not { } place)
             {
                 if (answer.Directive == Directive.SaveAloneAndExit)
                 {
@@ -119,7 +122,7 @@ internal sealed class FakeWorker(CoordinatorClient client, string behaviour, Can
         lock (_lock)
         {
             _step++;
-            _records.Enqueue(Core.RunScript.Record(_step, place.Generation, new double[place.WorldSize]));
+            _records.Enqueue(RunScript.Record(_step, place.Generation, new double[place.WorldSize]));
         }
     }
 

@@ -1,6 +1,8 @@
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Hosting;
-using ClipTrain.Coordinator.Tests.Core;
+using ClipTrain.Coordinator.Tests.Rules;
 
 namespace ClipTrain.Coordinator.Tests.Hosting;
 

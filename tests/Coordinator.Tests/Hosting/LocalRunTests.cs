@@ -1,5 +1,8 @@
 using System.Diagnostics;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Tests.Rules;
 using ClipTrain.Coordinator.Hosting;
 
 namespace ClipTrain.Coordinator.Tests.Hosting;
@@ -167,7 +170,7 @@ public sealed class LocalRunTests : IDisposable
 
     internal static LocalRunOptions Options(string directory, int workers, string behaviour, IRunObserver observer, IRunLedger ledger) => new()
     {
-        Spec = Core.RunScript.Spec(workers) with { ResumeAs = directory },
+        Spec = RunScript.Spec(workers) with { ResumeAs = directory },
         Journal = new FileRunJournal(Path.Combine(directory, "journal.jsonl")),
         Ledger = ledger,
         Host = new CoordinatorHostOptions { Token = FakeCoordinator.Token },

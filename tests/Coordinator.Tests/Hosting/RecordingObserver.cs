@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Hosting;
 
 namespace ClipTrain.Coordinator.Tests.Hosting;

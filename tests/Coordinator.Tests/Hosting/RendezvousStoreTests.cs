@@ -1,7 +1,9 @@
 using System.Text;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Hosting;
-using ClipTrain.Coordinator.Tests.Core;
+using ClipTrain.Coordinator.Tests.Rules;
 
 namespace ClipTrain.Coordinator.Tests.Hosting;
 
@@ -89,7 +91,7 @@ public sealed class RendezvousStoreTests
         var client = (await fixture.FormAsync())[0];
         await Ask(client, StoreOp.Set, "k", [1]);
 
-        var place = (await client.JoinAsync(RunScript.JoinRequest(0) with { HeldStep = 0, LeftGeneration = 1, Reason = "a collective failed" })).Place!;
+        var place = (await client.JoinAsync(RunScript.JoinRequest(0) with { HeldStep = 0, LeftGeneration = 1, Reason = "a collective failed" })).Assignment!;
 
         Assert.Equal(2, place.Generation);
         Assert.Equal(0, (await Ask(client, StoreOp.Check, "k", generation: 2)).Number);

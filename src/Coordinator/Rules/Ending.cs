@@ -1,0 +1,91 @@
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
+
+namespace ClipTrain.Coordinator.Rules;
+
+/// <summary>The three ends of a run.</summary>
+internal static class Ending
+{
+    /// <summary>All of the generation have reported.</summary>
+    public static void FinishIfDone(TurnContext turn)
+    {
+        if (turn.State.Members.All(member => member.Status != MemberStatus.Training))
+        {
+            Finish(turn);
+        }
+    }
+
+    /// <summary>
+    /// A worker of the generation is lost or left while others have reported already. When the checkpoint of the step that
+    /// they reported is written, there is nothing left to do, so that the run ends as if all had reported.
+    /// </summary>
+    /// <returns>Whether the run has ended.</returns>
+    public static bool CompleteWithout(TurnContext turn)
+    {
+        var state = turn.State;
+        var inGeneration = state.Members.Where(member => member.Generation == state.Generation).ToList();
+        if (!inGeneration.Exists(member => member.Outcome is not null && state.LastCheckpoint?.Step >= member.CommittedStep))
+        {
+            return false;
+        }
+
+        turn.Warn($"the run ends without {string.Join(", ", inGeneration.Where(member => member.Status != MemberStatus.Finished).OrderBy(member => member.Rank).Select(member => member.Label))}: its last checkpoint is written");
+        Finish(turn);
+        return true;
+    }
+
+    /// <summary>No state is saved, so nobody needs time to exit.</summary>
+    public static void StopAtOnce(TurnContext turn) => End(turn, OutcomeKind.Stopped, $"stopped at once by {turn.State.StopRequestedBy}; {FailureText.Resumable(turn.State)}", atOnce: true);
+
+    public static void Stop(TurnContext turn) => End(turn, OutcomeKind.Stopped, $"stopped by {turn.State.StopRequestedBy ?? "its workers"}; {FailureText.Resumable(turn.State)}");
+
+    /// <summary>A run that never formed has no worker that needs time to exit either.</summary>
+    public static void Fail(TurnContext turn)
+    {
+        var cause = FailureText.Cause(turn.State);
+        var separator = cause.Contains('\n', StringComparison.Ordinal) ? "\n" : "; ";
+        End(turn, OutcomeKind.Failed, cause + separator + FailureText.Resumable(turn.State), atOnce: turn.State.IsFirstForming);
+    }
+
+    private static void Finish(TurnContext turn)
+    {
+        var reported = turn.State.Members.Where(member => member.Generation == turn.State.Generation && member.Outcome is not null).ToList();
+        if (reported.TrueForAll(member => member.Outcome == WorkerOutcome.Completed))
+        {
+            End(turn, OutcomeKind.Completed, $"completed at step {reported.Max(member => member.CommittedStep)}");
+        }
+        else
+        {
+            Stop(turn);
+        }
+    }
+
+    private static void End(TurnContext turn, OutcomeKind kind, string message, bool atOnce = false)
+    {
+        var phase = kind switch
+        {
+            OutcomeKind.Completed => RunPhase.Completed,
+            OutcomeKind.Stopped => RunPhase.Stopped,
+            _ => RunPhase.Failed,
+        };
+        turn.Change(turn.State with { Phase = phase, EndText = message, Deadline = null, NextNotice = null, CheckpointWantedFrom = null });
+        foreach (var member in turn.State.Members)
+        {
+            if (member.ExitCode is null && (atOnce || member.Status == MemberStatus.Expected))
+            {
+                turn.Do(new RunEffect.KillWorker(member.WorkerId));
+            }
+
+            if (member.Status == MemberStatus.Joined)
+            {
+                turn.Answer(member.WorkerId, HeldCall.Join, new RunReply.Refused(RefusalKind.WrongPhase, message));
+            }
+            else if (member.Status == MemberStatus.Finished)
+            {
+                turn.Answer(member.WorkerId, HeldCall.Report, new RunReply.Directed(Directives.For(turn.State, member)));
+            }
+        }
+
+        turn.Do(new RunEffect.EndRun(new RunOutcome(kind, message, turn.State.LastCheckpoint, kind == OutcomeKind.Failed ? FailureText.Root(turn.State).ExitCode : null)));
+    }
+}

@@ -1,0 +1,42 @@
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
+
+namespace ClipTrain.Coordinator.Rules;
+
+/// <summary>Whose training state a generation starts from.</summary>
+internal static class StateSource
+{
+    /// <summary>
+    /// The step of the state that a joining worker holds, when that state is one of this run as it went on: that of the last
+    /// generation, or what the last generation was built on. A worker that was away may hold steps that the others have
+    /// undone since; their records are not in the ledger any more.
+    /// </summary>
+    public static long? Usable(RunState state, JoinRequest request) =>
+        request.HeldStep is { } held && state.Assignment is { } last
+        && (request.LeftGeneration == last.Generation || (request.LeftGeneration < last.Generation && held <= last.StartStep))
+            ? held
+            : null;
+
+    /// <summary>Who is taken into the next generation, by rank: holders of the newest state first when there are too many.</summary>
+    public static IReadOnlyList<Member> Take(IReadOnlyList<Member> joined, int most)
+    {
+        var newest = joined.Max(member => member.HeldStep);
+        return [.. joined.OrderBy(member => newest is null || member.HeldStep != newest).Take(most).Order(ByWorkerId)];
+    }
+
+    /// <summary>Rank 0's place in a generation of these workers. Memory is as good as a checkpoint of the same step, and nearer.</summary>
+    /// <param name="taken">By rank.</param>
+    public static Assignment Assign(RunState state, IReadOnlyList<Member> taken)
+    {
+        var checkpoint = state.LastCheckpoint;
+        var newest = taken.Max(member => member.HeldStep);
+        var source = newest is { } held && held >= (checkpoint?.Step ?? 0) ? taken.First(member => member.HeldStep == held) : null;
+        int? sourceRank = source is null ? null : taken.ToList().IndexOf(source);
+        var start = source?.HeldStep ?? checkpoint?.Step ?? 0;
+        var isFresh = source is null && checkpoint is null;
+        var needsTransfer = taken.Count > 1 && !isFresh && taken.Any(member => member.HeldStep != start);
+        return new Assignment(state.Generation, 0, taken.Count, start, sourceRank, source is null ? checkpoint : null, needsTransfer);
+    }
+
+    private static readonly Comparer<Member> ByWorkerId = Comparer<Member>.Create((left, right) => WorkerIds.Compare(left.WorkerId, right.WorkerId));
+}
