@@ -39,7 +39,7 @@ namespace ClipTrain.Coordinator.Hosting;
 ///         if (outcome is { } end)
 ///         {
 ///             await heartbeat.FlushAsync();                      // the last records
-///             if (await client.ReportAsync(new WorkerReport(…, end, committedStep, null)) != Directive.Rejoin)
+///             if (await client.ReportAsync(new WorkerReport(…, end, committedStep)) != Directive.Rejoin)
 ///                 return;                                        // held until all ranks have reported
 ///         }
 ///     }
@@ -49,7 +49,7 @@ namespace ClipTrain.Coordinator.Hosting;
 ///     }
 ///     catch (Exception error)
 ///     {
-///         await client.ReportAsync(new WorkerReport(…, WorkerOutcome.Failed, committedStep, error.Message));
+///         await client.ReportAsync(new WorkerReport(…, WorkerOutcome.Failed, committedStep) { Message = error.Message });
 ///         return;
 ///     }
 ///
@@ -113,9 +113,9 @@ public sealed class CoordinatorClient : IDisposable
     /// <summary>Tells of a checkpoint that is whole on disk. It counts when this call has ended.</summary>
     /// <exception cref="CoordinatorRefusedException">The run does not know the worker.</exception>
     /// <exception cref="CoordinatorLostException">The coordinator cannot be reached.</exception>
-    public async Task CheckpointWrittenAsync(long step, string directory, CancellationToken cancellationToken = default)
+    public async Task CheckpointWrittenAsync(string incarnation, long step, string directory, CancellationToken cancellationToken = default)
     {
-        var written = new CheckpointWritten(WorkerId, step, directory);
+        var written = new CheckpointWritten(WorkerId, incarnation, step, directory);
         await CallAsync(() => Post("checkpoint-written", written, CoordinatorJson.Default.CheckpointWritten), (_, _) => Task.FromResult(true), RetryFor, HeldTimeout, cancellationToken);
         Interlocked.Increment(ref _checkpointsConfirmed);
     }

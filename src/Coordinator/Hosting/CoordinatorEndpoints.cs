@@ -30,7 +30,7 @@ internal sealed class CoordinatorEndpoints(ConcurrentDictionary<string, HostedRu
         app.MapGet("/runs/{run}/config", WithToken(WithRun((context, run) => WriteFileAsync(context, run, run.Files?.Config))));
         app.MapGet("/runs/{run}/manifest", WithToken(WithRun((context, run) => WriteFileAsync(context, run, run.Files?.Manifest))));
         app.MapPost("/runs/{run}/join", Post(CoordinatorJson.Default.JoinRequest, (context, run, body) => AnswerAsync(context, run, new RunMessage.Join(body), (body.WorkerId, HeldCall.Join))));
-        app.MapPost("/runs/{run}/heartbeat", Post(CoordinatorJson.Default.Heartbeat, (context, run, body) => AnswerAsync(context, run, new RunMessage.Beat(body))));
+        app.MapPost("/runs/{run}/heartbeat", Post(CoordinatorJson.Default.Heartbeat, (context, run, body) => AnswerAsync(context, run, new RunMessage.Beats([body]))));
         app.MapPost("/runs/{run}/report", Post(CoordinatorJson.Default.WorkerReport, (context, run, body) => AnswerAsync(context, run, new RunMessage.Report(body), (body.WorkerId, HeldCall.Report))));
         app.MapPost("/runs/{run}/checkpoint-written", Post(CoordinatorJson.Default.CheckpointWritten, (context, run, body) => AnswerAsync(context, run, new RunMessage.Checkpointed(body))));
         app.MapPost("/runs/{run}/store", Post(CoordinatorJson.Default.StoreRequest, AskStoreAsync));

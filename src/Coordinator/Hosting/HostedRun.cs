@@ -48,7 +48,7 @@ public sealed class HostedRun : IAsyncDisposable
         // A run that goes on from a checkpoint has not undone yet what the ledger says of later steps.
         var recorded = state.Assignment is null ? state.RecordedStep : ledger.RecordedStep;
         _records = new RecordKeeper(ledger, Observer, recorded);
-        var restarted = new Entry(new RunMessage.CoordinatorRestarted(recorded) { RecordedGeneration = RecordedGeneration(state, ledger) }, Call: null);
+        var restarted = new Entry(new RunMessage.TakenOver(recorded) { RecordedGeneration = RecordedGeneration(state, ledger) }, Call: null);
         _channel.Writer.TryWrite(restarted);
         _turns = Task.Run(TakeTurnsAsync);
         _ticks = TickAsync(TimeSpan.FromTicks(Math.Min(LongestTick.Ticks, state.Spec.Timeouts.Heartbeat.Ticks / 4)));
@@ -83,7 +83,7 @@ public sealed class HostedRun : IAsyncDisposable
     /// <exception cref="RunClosedException">The run is not hosted here any more, though it has not ended; also from the second task.</exception>
     internal async Task<(RunReply Reply, Task<RunReply>? Later)> SendAsync(RunMessage message, (string WorkerId, HeldCall Call)? call = null)
     {
-        if (message is RunMessage.Join or RunMessage.Beat or RunMessage.Report or RunMessage.Checkpointed)
+        if (message is RunMessage.Join or RunMessage.Beats or RunMessage.Report or RunMessage.Checkpointed)
         {
             Volatile.Write(ref _lastMessage, _time.GetTimestamp());
         }
@@ -148,7 +148,7 @@ public sealed class HostedRun : IAsyncDisposable
     private async Task<(RunReply Reply, Task<RunReply>? Later)> TakeTurnAsync(Entry entry)
     {
         // The next generation may have to start from a checkpoint whose writer did not live to tell of it. A heartbeat forms none.
-        var mayForm = entry.Message is RunMessage.WorkerExited || (State.Phase == RunPhase.Forming && entry.Message is not RunMessage.Beat);
+        var mayForm = entry.Message is RunMessage.WorkerExited || (State.Phase == RunPhase.Forming && entry.Message is not RunMessage.Beats);
         if (mayForm && _findCheckpoint?.Invoke() is { } found && found.Step > (State.LastCheckpoint?.Step ?? 0))
         {
             await ApplyAsync(new RunMessage.CheckpointFound(found)).ConfigureAwait(false);
@@ -159,7 +159,8 @@ public sealed class HostedRun : IAsyncDisposable
         return result.Reply switch
         {
             RunReply.Held when entry.Call is { } call => (result.Reply, Hold(call)),
-            RunReply.HeartbeatReply beaten => (new RunReply.HeartbeatReply(beaten.Answer with { RecordedStep = _records.Safe(beaten.Answer.RecordedStep) }), null),
+            RunReply.HeartbeatReplies { Replies: [RunReply.HeartbeatReply reply] } => (new RunReply.HeartbeatReply(reply.Answer with { RecordedStep = _records.Safe(reply.Answer.RecordedStep) }), null),
+            RunReply.HeartbeatReplies { Replies: [var reply] } => (reply, null),
             var reply => (reply, null),
         };
     }

@@ -10,7 +10,7 @@ namespace ClipTrain.Coordinator.Hosting;
 /// <summary>All that a run on this machine needs.</summary>
 public sealed record LocalRunOptions
 {
-    /// <summary>What is fixed for the run; <see cref="RunSpec.LocalWorkers"/> processes are started.</summary>
+    /// <summary>What is fixed for the run; <see cref="RunSpec.ManagedWorkers"/> processes are started.</summary>
     public required RunSpec Spec { get; init; }
 
     public required IRunJournal Journal { get; init; }
@@ -44,7 +44,7 @@ public sealed record LocalRunOptions
 /// using var ledger = FileRunLedger.Open(Path.Combine(runDirectory, "ledger.jsonl"));
 /// var run = new LocalRun(new LocalRunOptions
 /// {
-///     Spec = new RunSpec(options.Name, workers, version, configHash, corpusHash) { LocalWorkers = workers, ResumeAs = runDirectory },
+///     Spec = new RunSpec(options.Name, workers, version, configHash, corpusHash) { ManagedWorkers = workers, ResumeAs = runDirectory },
 ///     Journal = new FileRunJournal(Path.Combine(runDirectory, "journal.jsonl")),
 ///     Ledger = ledger,
 ///     Observer = observer,
@@ -86,11 +86,7 @@ public sealed class LocalRun(LocalRunOptions options)
             options.Time);
         hosted = host.AddRun(options.Spec, options.ResumedFrom, options.Observer, options.Journal, options.Ledger, workers, findCheckpoint: options.FindCheckpoint);
         Attach(hosted);
-        for (var slot = 0; slot < options.Spec.LocalWorkers && !hosted.Outcome.IsCompleted; slot++)
-        {
-            workers.Start(WorkerIds.ForSlot(slot));
-        }
-
+        await hosted.SendAsync(new RunMessage.NodeJoined(new Node(Node.Local, Guid.NewGuid().ToString("N"), options.Spec.ManagedWorkers)));
         var outcome = await hosted.Outcome.WaitAsync(cancellationToken);
         await workers.DismissAllAsync();
         return outcome;

@@ -84,7 +84,7 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
     /// <param name="tokenFile">The file that the token was read from, for the line that tells how workers join.</param>
     public Task<int> ServeAsync(CoordinatorHostOptions host, string? tokenFile)
     {
-        var spec = Spec(localWorkers: 0);
+        var spec = Spec(managedWorkers: 0);
         var left = LeftBehind(spec);
         return RunAsync(left is null ? resumeStep ?? 0 : null, (records, signals) =>
             new ServedRun(files, records, FindCheckpoint()).RunAsync(host, tokenFile, left ?? RunState.Create(spec, ResumedFrom(), TimeProvider.System.GetUtcNow()), signals));
@@ -96,7 +96,7 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
     /// </summary>
     private RunState? LeftBehind(RunSpec spec)
     {
-        if (FileRunJournal.Read(files.Journal) is not { HasEnded: false } state || state.Spec.CodeVersion != spec.CodeVersion || state.Spec.LocalWorkers > 0)
+        if (FileRunJournal.Read(files.Journal) is not { HasEnded: false } state || state.Spec.CodeVersion != spec.CodeVersion || state.Spec.ManagedWorkers > 0)
             return null;
         return resumeStep > (state.LastCheckpoint?.Step ?? 0) ? state with { LastCheckpoint = ResumedFrom() } : state;
     }
@@ -153,7 +153,7 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
     {
         var run = new LocalRun(new LocalRunOptions
         {
-            Spec = Spec(localWorkers: options.Cluster.Workers),
+            Spec = Spec(managedWorkers: options.Cluster.Workers),
             ResumedFrom = ResumedFrom(),
             FindCheckpoint = FindCheckpoint(),
             Host = new CoordinatorHostOptions { Port = options.Cluster.Port },
@@ -167,11 +167,11 @@ public sealed class RunSession(RunFiles files, RunOptions options, CorpusManifes
         return await run.RunAsync();
     }
 
-    private RunSpec Spec(int localWorkers) => new(options.Name, options.Cluster.Workers, ProgramVersion.Text, ConfigHash.Of(options), manifest.Hash)
+    private RunSpec Spec(int managedWorkers) => new(options.Name, options.Cluster.Workers, ProgramVersion.Text, ConfigHash.Of(options), manifest.Hash)
     {
         MinWorkers = options.Cluster.MinWorkers ?? options.Cluster.Workers,
         MaxWorkers = options.Cluster.MaxWorkers ?? options.Cluster.Workers,
-        LocalWorkers = localWorkers,
+        ManagedWorkers = managedWorkers,
         ResumeAs = files.Directory,
         Timeouts = new RunTimeouts
         {

@@ -15,6 +15,7 @@ namespace ClipTrain.Trainer.Worker;
 public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
 {
     private readonly CoordinatorClient _client;
+    private readonly string _incarnation;
     private readonly HeartbeatLoop _heartbeats;
     private readonly Lock _lock = new();
     private readonly Queue<StepRecord> _records = new();
@@ -25,6 +26,7 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
     public WorkerControl(CoordinatorClient client, string incarnation, TimeSpan interval, TimeSpan loseAfter)
     {
         _client = client;
+        _incarnation = incarnation;
         _heartbeats = HeartbeatLoop.Start(client, incarnation, interval, TakeProgress, Acknowledge, loseAfter);
     }
 
@@ -83,7 +85,7 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
     {
         // A run that goes on from it must have the records of the steps that it holds.
         FlushAsync().GetAwaiter().GetResult();
-        _client.CheckpointWrittenAsync(step, directory).GetAwaiter().GetResult();
+        _client.CheckpointWrittenAsync(_incarnation, step, directory).GetAwaiter().GetResult();
     }
 
     /// <summary>A sample could not be used.</summary>
