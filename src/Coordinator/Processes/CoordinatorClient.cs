@@ -63,9 +63,9 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
     /// <summary>Tells of a checkpoint that is whole on disk. It counts when this call has ended.</summary>
     /// <exception cref="CoordinatorRefusedException">The run does not know the worker, or does not believe the checkpoint.</exception>
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
-    public async Task CheckpointWrittenAsync(long step, string directory, CancellationToken cancellationToken = default)
+    public async Task CheckpointWrittenAsync(string incarnation, long step, string directory, CancellationToken cancellationToken = default)
     {
-        await AskAsync(() => _run.CheckpointWrittenAsync(new CheckpointWritten(WorkerId, step, directory)), RetryFor, cancellationToken);
+        await AskAsync(() => _run.CheckpointWrittenAsync(new CheckpointWritten(WorkerId, incarnation, step, directory)), RetryFor, cancellationToken);
         Interlocked.Increment(ref _checkpointsConfirmed);
     }
 

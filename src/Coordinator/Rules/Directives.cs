@@ -15,7 +15,7 @@ internal static class Directives
         // After a planned leave a rank may still be inside the last exchange, out of which it comes by itself.
         MemberStatus.Leaving => state.IsPlannedRegroup ? Directive.Continue : Directive.Rejoin,
         MemberStatus.Saving => Directive.SaveAloneAndExit,
-        MemberStatus.Lost when !member.IsLocal => Directive.Rejoin,
+        MemberStatus.Lost when !member.IsManaged => Directive.Rejoin,
         _ => Directive.Abort,
     };
 
@@ -49,7 +49,7 @@ internal static class Directives
 
     /// <summary>A worker waits, there is room for it, and the run is not at its end.</summary>
     private static bool IsRegroupWanted(RunState state) =>
-        state.Members.Any(member => member.Status == MemberStatus.Joined)
-        && state.Members.All(member => member.Status != MemberStatus.Finished)
-        && state.Members.Count(member => member.IsAssigned) < state.Spec.MaxWorkers;
+        state.Members.CountOf(MemberStatus.Joined) > 0
+        && state.Members.CountOf(MemberStatus.Finished) == 0
+        && state.Members.AssignedCount < state.Spec.MaxWorkers;
 }

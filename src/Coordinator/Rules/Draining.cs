@@ -33,7 +33,7 @@ internal static class Draining
 
     public static void Settle(TurnContext turn)
     {
-        if (turn.State.Phase != RunPhase.Draining || turn.State.Members.Any(member => member.Status is MemberStatus.Leaving or MemberStatus.Saving))
+        if (turn.State.Phase != RunPhase.Draining || turn.State.Members.CountOf(MemberStatus.Leaving) + turn.State.Members.CountOf(MemberStatus.Saving) > 0)
         {
             return;
         }

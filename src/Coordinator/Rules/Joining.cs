@@ -3,10 +3,10 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>A worker asks for a place, for the first time or again.</summary>
+/// <summary>A worker asks for a rank, for the first time or again.</summary>
 internal static class Joining
 {
-    /// <summary>A remote worker that was heard of so lately lives; one that was silent for longer may be replaced.</summary>
+    /// <summary>A worker that was heard of within this time lives; one that was silent for longer may be replaced by another process.</summary>
     private static readonly TimeSpan FreshlyHeard = TimeSpan.FromSeconds(3);
 
     public static RunReply Join(TurnContext turn, JoinRequest request)
@@ -22,7 +22,7 @@ internal static class Joining
             return refusal;
         }
 
-        var member = turn.State.Find(request.WorkerId) ?? new Member(request.WorkerId, IsLocal: false);
+        var member = turn.State.Find(request.WorkerId) ?? new Member(request.WorkerId, IsManaged: false);
         if (member.Incarnation is not null && !IsSameProcess(member, request))
         {
             member = Replace(turn, member, request);
@@ -52,7 +52,7 @@ internal static class Joining
     {
         // The process has ended, or will: what it said before has no meaning any more.
         MemberStatus.Failed or MemberStatus.Exited => false,
-        MemberStatus.Lost => !member.IsLocal,
+        MemberStatus.Lost => !member.IsManaged,
         _ => true,
     };
 
@@ -81,7 +81,7 @@ internal static class Joining
             WorkerLoss.Note(turn, member, FailureKind.CollectiveFailed, reason, []);
         }
 
-        turn.Change(member with
+        var joined = member with
         {
             Status = MemberStatus.Joined,
             Rank = null,
@@ -97,8 +97,11 @@ internal static class Joining
             Heartbeats = member.Status == MemberStatus.Leaving ? member.Heartbeats : new PhiAccrualDetector(),
             IsSuspected = false,
             Outcome = null,
-        });
-        Formation.NameSpares(turn);
+        };
+
+        // Not stored: a worker asks again until it has an answer, whichever coordinator it reaches.
+        turn.Show(joined);
+        Formation.NameSpare(turn, joined);
     }
 
     /// <summary>Another process has come under the name of one that is gone or silent.</summary>
@@ -113,7 +116,7 @@ internal static class Joining
             WorkerLoss.Lose(turn, old with { Status = MemberStatus.Lost }, FailureKind.Unheard, reason, []);
         }
 
-        var fresh = new Member(old.WorkerId, old.IsLocal);
+        var fresh = new Member(old.WorkerId, IsManaged: false);
         turn.Change(fresh);
         return fresh;
     }
@@ -133,16 +136,21 @@ internal static class Joining
             return new RunReply.Refused(RefusalKind.WrongPhase, state.EndText!);
         }
 
-        if (state.Find(request.WorkerId) is { IsLiving: true } member && !IsSameProcess(member, request) && IsCertainToLive(turn, member))
+        if (state.Find(request.WorkerId) is { Incarnation: not null } member && !IsSameProcess(member, request) && KeepsName(turn, member))
         {
             return new RunReply.Refused(
                 RefusalKind.NameTaken,
                 $"{request.WorkerId} has joined run {state.Spec.RunId} already, as process {member.ProcessId} on {member.Host}. Give this worker another name, or end that one.");
         }
 
-        if (request.Device is { } device && state.Members.FirstOrDefault(other => other.IsLiving && other.WorkerId != request.WorkerId && other.Device == device) is { } user)
+        if (state.Find(request.WorkerId) is { IsManaged: true } managed && request.Start is { } start && start != managed.Start)
         {
-            return new RunReply.Refused(RefusalKind.DeviceTaken, $"{request.WorkerId} cannot use {device}: {user.WorkerId} uses it. Give each worker a device of its own.");
+            return new RunReply.Refused(RefusalKind.NameTaken, $"{request.WorkerId} has been started again since this process of it was.");
+        }
+
+        if (request.Device is { } device && state.Members.UserOf(device) is { } user && !string.Equals(user, request.WorkerId, StringComparison.Ordinal))
+        {
+            return new RunReply.Refused(RefusalKind.DeviceTaken, $"{request.WorkerId} cannot use {device}: {user} uses it. Give each worker a device of its own.");
         }
 
         return null;
@@ -150,8 +158,9 @@ internal static class Joining
 
     private static bool IsSameProcess(Member member, JoinRequest request) => string.Equals(member.Incarnation, request.Incarnation, StringComparison.Ordinal);
 
-    private static bool IsCertainToLive(TurnContext turn, Member member) =>
-        member.IsLocal ? member.ProcessId is not null : turn.Now - member.LastHeard < FreshlyHeard;
+    /// <summary>A managed worker's name is free when its exit is reported; another's when it is not certain to live.</summary>
+    private static bool KeepsName(TurnContext turn, Member member) =>
+        member.IsManaged || (member.IsLiving && turn.Now - member.LastHeard < FreshlyHeard);
 
     private static RunReply Reply(RunState state, Member member) => member.Status switch
     {

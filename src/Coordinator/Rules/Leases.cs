@@ -15,10 +15,12 @@ internal static class Leases
     {
         SkipOwnAbsence(turn);
         turn.Refresh(turn.State with { LastTick = turn.Now });
-        foreach (var member in turn.State.Members)
+        var members = turn.State.Members;
+        foreach (var member in members)
         {
             // One loss may have changed all others, or ended the run.
-            if (!turn.State.HasEnded && turn.State.Find(member.WorkerId) is { IsLiving: true } now)
+            var now = ReferenceEquals(members, turn.State.Members) ? member : turn.State.Find(member.WorkerId);
+            if (!turn.State.HasEnded && now is { IsLiving: true })
             {
                 Watch(turn, now);
             }
@@ -47,7 +49,7 @@ internal static class Leases
         }
         else if (silence >= LeastSilence && member.Heartbeats.Phi(turn.Now) > SuspiciousPhi)
         {
-            if (member is { Status: MemberStatus.Leaving, IsLocal: false })
+            if (member is { Status: MemberStatus.Leaving, IsManaged: false })
             {
                 WorkerLoss.Unheard(turn, member, $"was silent for {silence.TotalSeconds:0} s while the others joined again");
             }
@@ -88,7 +90,7 @@ internal static class Leases
         turn.Refresh(state with
         {
             Deadline = state.Deadline + absence,
-            Members = [.. state.Members.Select(member => member with { LastHeard = Later(member.LastHeard), Heartbeats = member.Heartbeats with { Last = Later(member.Heartbeats.Last) } })],
+            Members = MemberSet.Of(state.Members.Select(member => member with { LastHeard = Later(member.LastHeard), Heartbeats = member.Heartbeats with { Last = Later(member.Heartbeats.Last) } })),
         });
 
         DateTimeOffset? Later(DateTimeOffset? time) => time + absence < turn.Now ? time + absence : time is null ? null : turn.Now;

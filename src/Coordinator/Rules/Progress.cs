@@ -40,8 +40,7 @@ internal static class Progress
             return;
         }
 
-        var committed = state.Members.Where(member => member.IsAssigned).Min(member => member.CommittedStep);
-        if (committed > state.CommittedStep)
+        if (state.Members.LeastCommittedStep is { } committed && committed > state.CommittedStep)
         {
             turn.Refresh(state with { CommittedStep = committed });
             Note(turn, committed);

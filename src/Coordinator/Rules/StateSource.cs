@@ -18,24 +18,28 @@ internal static class StateSource
             : null;
 
     /// <summary>Who is taken into the next generation, by rank: holders of the newest state first when there are too many.</summary>
-    public static IReadOnlyList<Member> Take(IReadOnlyList<Member> joined, int most)
+    public static IReadOnlyList<Member> Take(IEnumerable<Member> members, int most)
     {
+        var joined = members.ToList();
         var newest = joined.Max(member => member.HeldStep);
         return [.. joined.OrderBy(member => newest is null || member.HeldStep != newest).Take(most).Order(ByWorkerId)];
     }
 
-    /// <summary>Rank 0's place in a generation of these workers. Memory is as good as a checkpoint of the same step, and nearer.</summary>
+    /// <summary>Rank 0's assignment in a generation of these workers. Memory is as good as a checkpoint of the same step, and nearer.</summary>
     /// <param name="taken">By rank.</param>
     public static Assignment Assign(RunState state, IReadOnlyList<Member> taken)
     {
         var checkpoint = state.LastCheckpoint;
         var newest = taken.Max(member => member.HeldStep);
-        var source = newest is { } held && held >= (checkpoint?.Step ?? 0) ? taken.First(member => member.HeldStep == held) : null;
-        int? sourceRank = source is null ? null : taken.ToList().IndexOf(source);
-        var start = source?.HeldStep ?? checkpoint?.Step ?? 0;
-        var isFresh = source is null && checkpoint is null;
-        var needsTransfer = taken.Count > 1 && !isFresh && taken.Any(member => member.HeldStep != start);
-        return new Assignment(state.Generation, 0, taken.Count, start, sourceRank, source is null ? checkpoint : null, needsTransfer);
+        int? sourceRank = newest is { } held && held >= (checkpoint?.Step ?? 0) ? taken.TakeWhile(member => member.HeldStep != held).Count() : null;
+        var start = sourceRank is null ? checkpoint?.Step ?? 0 : newest!.Value;
+        var isFresh = sourceRank is null && checkpoint is null;
+        return new Assignment(state.Generation, Rank: 0, taken.Count, start)
+        {
+            SourceRank = sourceRank,
+            Checkpoint = sourceRank is null ? checkpoint : null,
+            NeedsTransfer = taken.Count > 1 && !isFresh && taken.Any(member => member.HeldStep != start),
+        };
     }
 
     private static readonly Comparer<Member> ByWorkerId = Comparer<Member>.Create((left, right) => WorkerIds.Compare(left.WorkerId, right.WorkerId));

@@ -5,7 +5,7 @@ using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.State;
 
-/// <summary>How states and messages are written, on the wire and on disk. A loss may be NaN or infinite: written by name.</summary>
+/// <summary>How states and messages are written, on the wire and on disk. Numbers that are not finite are written by name.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     UseStringEnumConverter = true,
@@ -13,6 +13,7 @@ namespace ClipTrain.Coordinator.State;
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(RunState))]
+[JsonSerializable(typeof(List<Member>))]
 [JsonSerializable(typeof(RunReply))]
 [JsonSerializable(typeof(JoinRequest))]
 [JsonSerializable(typeof(JoinAnswer))]
@@ -26,6 +27,7 @@ namespace ClipTrain.Coordinator.State;
 [JsonSerializable(typeof(StoreRequest))]
 [JsonSerializable(typeof(StoreAnswer))]
 [JsonSerializable(typeof(LedgerEntry))]
+[JsonSerializable(typeof(Shard))]
 [JsonSerializable(typeof(IReadOnlyList<string>))]
 public sealed partial class CoordinatorJson : JsonSerializerContext;
 

@@ -29,8 +29,22 @@ public sealed record PhiAccrualDetector
     {
         null => this with { Last = now },
         { } last when now <= last => this,
-        { } last => new() { Last = now, Intervals = [.. Intervals.TakeLast(Window - 1), (now - last).TotalSeconds] },
+        { } last => new() { Last = now, Intervals = Append((now - last).TotalSeconds) },
     };
+
+    private double[] Append(double interval)
+    {
+        var kept = Math.Min(Intervals.Count, Window - 1);
+        var next = new double[kept + 1];
+        for (var i = 0; i < kept; i++)
+        {
+            next[i] = Intervals[Intervals.Count - kept + i];
+        }
+
+        // A millisecond is exact enough, and short in JSON.
+        next[kept] = Math.Round(interval, 3);
+        return next;
+    }
 
     /// <summary>φ at this time; 0 before the first heartbeat.</summary>
     public double Phi(DateTimeOffset now)

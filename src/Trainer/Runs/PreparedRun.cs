@@ -90,7 +90,7 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
     {
         MinWorkers = Options.Cluster.MinWorkers ?? Options.Cluster.Workers,
         MaxWorkers = Options.Cluster.MaxWorkers ?? Options.Cluster.Workers,
-        LocalWorkers = managedWorkers,
+        ManagedWorkers = managedWorkers,
         ResumeAs = Files.Directory,
         Timeouts = new RunTimeouts
         {

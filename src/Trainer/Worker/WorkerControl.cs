@@ -17,6 +17,7 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
     private readonly CoordinatorClient _client;
+    private readonly string _incarnation;
     private readonly HeartbeatLoop _heartbeats;
     private readonly object _lock = new();
     private readonly RecordQueue _records = new();
@@ -27,6 +28,7 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
     public WorkerControl(CoordinatorClient client, string incarnation, TimeSpan interval, TimeSpan loseAfter)
     {
         _client = client;
+        _incarnation = incarnation;
         _heartbeats = HeartbeatLoop.Start(client, incarnation, interval, TakeProgress, Acknowledge, loseAfter);
     }
 
@@ -87,7 +89,7 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
     {
         // A run that goes on from it must have the records of the steps that it holds.
         FlushAsync().GetAwaiter().GetResult();
-        _client.CheckpointWrittenAsync(step, directory).GetAwaiter().GetResult();
+        _client.CheckpointWrittenAsync(_incarnation, step, directory).GetAwaiter().GetResult();
     }
 
     /// <summary>A sample could not be used.</summary>

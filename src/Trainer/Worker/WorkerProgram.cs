@@ -72,7 +72,7 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusMani
             }
             catch (Exception error) when (Failure.ExitCodeOf(error) is { } code && error is not (CoordinatorLostException or CoordinatorRefusedException))
             {
-                await client.ReportAsync(new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, WorkerOutcome.Failed, training.CommittedStep, error.Message, code));
+                await client.ReportAsync(new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, WorkerOutcome.Failed, training.CommittedStep) { Message = error.Message, ExitCode = code });
                 return code;
             }
 
@@ -85,17 +85,17 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusMani
     {
         await control.FlushAsync();
         var outcome = end == LoopEnd.Completed ? WorkerOutcome.Completed : WorkerOutcome.Stopped;
-        return await client.ReportAsync(new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, outcome, step, Message: null));
+        return await client.ReportAsync(new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, outcome, step));
     }
 
-    private JoinRequest Request() => new(
-        identity.WorkerId,
-        identity.Incarnation,
-        Environment.ProcessId,
-        Dns.GetHostName(),
-        identity.Address,
-        identity.Device == "cpu" ? null : $"{Dns.GetHostName()}/{identity.Device}",
-        ProgramVersion.Text,
-        ConfigHash.Of(options),
-        manifest.Hash);
+    private JoinRequest Request() => new(identity.WorkerId, identity.Incarnation)
+    {
+        ProcessId = Environment.ProcessId,
+        Host = Dns.GetHostName(),
+        Address = identity.Address,
+        Device = identity.Device == "cpu" ? null : $"{Dns.GetHostName()}/{identity.Device}",
+        CodeVersion = ProgramVersion.Text,
+        ConfigHash = ConfigHash.Of(options),
+        CorpusHash = manifest.Hash,
+    };
 }

@@ -59,7 +59,7 @@ public sealed class CoordinatorClientTests
         await using var fixture = await HostFixture.StartEmptyAsync();
         var join = fixture.JoinAsync(0);
         await fixture.Time.WhenTimerRunsAsync(FirstPause);
-        fixture.Open(new RunScript(1, local: 0).State);
+        fixture.Open(new RunScript(1, managed: 0).State);
         fixture.Time.Advance(FirstPause);
         Assert.Equal(0, (await join).Assignment!.Rank);
     }
@@ -70,7 +70,7 @@ public sealed class CoordinatorClientTests
         await using var fixture = await HostFixture.StartAsync(2);
         using var cancel = new CancellationTokenSource();
         var join = fixture.Client(0).JoinAsync(RunScript.JoinRequest(0), cancel.Token);
-        await fixture.Observer.WhenAsync(() => fixture.Run.State.Members[0].Status == MemberStatus.Joined);
+        await fixture.Observer.WhenAsync(() => fixture.Run.State.Members.First().Status == MemberStatus.Joined);
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => join);
     }

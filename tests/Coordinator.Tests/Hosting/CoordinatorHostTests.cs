@@ -17,12 +17,12 @@ public sealed class CoordinatorHostTests
         await using var fixture = await HostFixture.StartAsync(3);
         var clients = Enumerable.Range(0, 3).Select(slot => fixture.Client(slot)).ToList();
         var early = clients[2].JoinAsync(RunScript.JoinRequest(2));
-        await fixture.Observer.WhenAsync(() => fixture.Run.State.Members[2].Status == MemberStatus.Joined);
+        await fixture.Observer.WhenAsync(() => fixture.Run.State.Members.ElementAt(2).Status == MemberStatus.Joined);
         Assert.False(early.IsCompleted);
 
         var places = (await Task.WhenAll(clients[0].JoinAsync(RunScript.JoinRequest(0)), clients[1].JoinAsync(RunScript.JoinRequest(1)), early)).Select(answer => answer.Assignment!).ToList();
         Assert.Equal([0, 1, 2], places.Select(place => place.Rank));
-        Assert.All(places, place => Assert.Equal(new Assignment(1, place.Rank, 3, 0, null, null, false), place));
+        Assert.All(places, place => Assert.Equal(new Assignment(1, place.Rank, 3, 0), place));
 
         await using (var heartbeat = HeartbeatLoop.Start(clients[0], "process-0-0", TimeSpan.FromSeconds(1), () => new WorkerProgress(10, RunScript.Records(1, 10), []), _ => { }))
         {
@@ -31,7 +31,7 @@ public sealed class CoordinatorHostTests
             Assert.Equal(Directive.Continue, heartbeat.TakeDirective());
         }
 
-        await clients[0].CheckpointWrittenAsync(10, "checkpoints/step-10");
+        await clients[0].CheckpointWrittenAsync("process-0-0", 10, "checkpoints/step-10");
         var answers = await Task.WhenAll(clients.Select((client, slot) => client.ReportAsync(HostFixture.Report(slot, WorkerOutcome.Completed, 10))));
         Assert.All(answers, answer => Assert.Equal(Directive.Continue, answer));
 
@@ -62,7 +62,7 @@ public sealed class CoordinatorHostTests
     [InlineData("store", """{"workerId":"worker-0","generation":1,"op":"Set","key":"k","value":"not base 64!"}""", 400, "$.value")]
     [InlineData("store", """{"workerId":"worker-0","generation":9,"op":"Set","key":"k"}""", 409, "Generation 9")]
     [InlineData("report", """{"workerId":"worker-7","incarnation":"i","generation":1,"outcome":"Completed","committedStep":5,"message":"m"}""", 404, "no worker-7")]
-    [InlineData("checkpoint-written", """{"workerId":"worker-7","step":5,"directory":"d"}""", 404, "no worker-7")]
+    [InlineData("checkpoint-written", """{"workerId":"worker-7","incarnation":"a","step":5,"directory":"d"}""", 404, "no worker-7")]
     public async Task A_wrong_request_is_answered_with_what_is_wrong(string endpoint, string body, int status, string reason)
     {
         await using var fixture = await HostFixture.StartAsync(1);
@@ -149,14 +149,14 @@ public sealed class CoordinatorHostTests
         var clients = await fixture.FormAsync();
         Assert.Equal(Directive.Abort, await clients[2].ReportAsync(HostFixture.Report(2, WorkerOutcome.Failed, 6, "bad data")));
         var zero = clients[0].JoinAsync(RunScript.JoinRequest(0) with { HeldStep = 6, LeftGeneration = 1, Reason = "connection reset" });
-        await fixture.Observer.WhenAsync(() => fixture.Run.State.Members[0].Status == MemberStatus.Joined);
+        await fixture.Observer.WhenAsync(() => fixture.Run.State.Members.First().Status == MemberStatus.Joined);
         Assert.False(zero.IsCompleted);
 
         var one = await clients[1].JoinAsync(RunScript.JoinRequest(1) with { HeldStep = 7, LeftGeneration = 1, Reason = "connection reset" });
 
         Assert.Equal(new JoinAnswer(null, Directive.Abort), await zero);
         Assert.Equal(new JoinAnswer(null, Directive.SaveAloneAndExit), one);
-        await clients[1].CheckpointWrittenAsync(7, "d");
+        await clients[1].CheckpointWrittenAsync("process-1-0", 7, "d");
         Assert.Equal("rank 2 (worker-2): bad data; resumable from step 7: cliptrain resume demo", (await fixture.Run.Outcome).Message);
     }
 
@@ -164,9 +164,10 @@ public sealed class CoordinatorHostTests
     public async Task A_local_worker_that_ended_is_started_again()
     {
         await using var fixture = await HostFixture.StartAsync(2);
+        await fixture.Run.SendAsync(new RunMessage.NodeJoined(new Node(Node.Local, "a", 2)));
         await fixture.FormAsync();
         await fixture.Run.SendAsync(new RunMessage.WorkerExited("worker-1", 137, []));
-        Assert.Equal(["worker-1"], fixture.Started);
+        Assert.Equal(["worker-0", "worker-1", "worker-1"], fixture.Started);
     }
 
     [Fact]
@@ -251,7 +252,7 @@ public sealed class CoordinatorHostTests
         var fixture = await HostFixture.StartAsync(2);
         using var client = new CoordinatorClient(new WorkerEnvironment(fixture.Host.Address, fixture.Host.Token, "demo", "worker-0"), fixture.Time) { RetryFor = TimeSpan.Zero };
         var join = client.JoinAsync(RunScript.JoinRequest(0));
-        await fixture.Observer.WhenAsync(() => fixture.Run.State.Members[0].Status == MemberStatus.Joined);
+        await fixture.Observer.WhenAsync(() => fixture.Run.State.Members.First().Status == MemberStatus.Joined);
         await fixture.Host.DisposeAsync();
         await Assert.ThrowsAsync<CoordinatorLostException>(() => join);
     }

@@ -36,7 +36,7 @@ internal static class FakeCoordinator
         var journal = Path.Combine(directory, "journal.jsonl");
         var observer = new RecordingObserver();
         await using var host = await CoordinatorHost.StartAsync(new CoordinatorHostOptions { Port = int.Parse(port, CultureInfo.InvariantCulture), Token = Token }, TimeProvider.System);
-        var state = FileRunJournal.Read(journal) ?? RunState.Create(RunScript.Spec(2, local: 0), resumedFrom: null, TimeProvider.System.GetUtcNow());
+        var state = FileRunJournal.Read(journal) ?? RunState.Create(RunScript.Spec(2, managed: 0), resumedFrom: null, TimeProvider.System.GetUtcNow());
         var run = host.OpenRun(state, observer, new FileRunJournal(journal), ledger, workers: null);
         Console.WriteLine(host.Address.Port);
         var next = 1;

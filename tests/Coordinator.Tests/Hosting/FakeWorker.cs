@@ -34,7 +34,7 @@ internal sealed class FakeWorker(CoordinatorClient client, string behaviour, Can
     public async Task<int> LiveAsync()
     {
         await using var heartbeat = HeartbeatLoop.Start(client, _incarnation, Interval, Progress, Acknowledge);
-        var request = new JoinRequest(client.WorkerId, _incarnation, Environment.ProcessId, "node", "127.0.0.1", null, "v1", "hash1", "corpus1");
+        var request = new JoinRequest(client.WorkerId, _incarnation) { ProcessId = Environment.ProcessId, Host = "node", Address = "127.0.0.1", CodeVersion = "v1", ConfigHash = "hash1", CorpusHash = "corpus1" };
         while (true)
         {
             var answer = await client.JoinAsync(request, ended);
@@ -42,7 +42,7 @@ internal sealed class FakeWorker(CoordinatorClient client, string behaviour, Can
             {
                 if (answer.Directive == Directive.SaveAloneAndExit)
                 {
-                    await client.CheckpointWrittenAsync(_step, $"step-{_step}", ended);
+                    await client.CheckpointWrittenAsync(_incarnation, _step, $"step-{_step}", ended);
                 }
 
                 return 1;
@@ -74,7 +74,7 @@ internal sealed class FakeWorker(CoordinatorClient client, string behaviour, Can
         }
     }
 
-    private WorkerReport Report(Assignment place, WorkerOutcome outcome) => new(client.WorkerId, _incarnation, place.Generation, outcome, _step, Message: null);
+    private WorkerReport Report(Assignment place, WorkerOutcome outcome) => new(client.WorkerId, _incarnation, place.Generation, outcome, _step);
 
     /// <summary>Null when the ranks agreed to regroup.</summary>
     private async Task<WorkerOutcome?> TrainAsync(Assignment place, HeartbeatLoop heartbeat)
@@ -166,5 +166,5 @@ internal sealed class FakeWorker(CoordinatorClient client, string behaviour, Can
     }
 
     private Task CheckpointAsync(Assignment place) =>
-        place.Rank == 0 ? client.CheckpointWrittenAsync(_step, $"step-{_step}", ended) : Task.CompletedTask;
+        place.Rank == 0 ? client.CheckpointWrittenAsync(_incarnation, _step, $"step-{_step}", ended) : Task.CompletedTask;
 }

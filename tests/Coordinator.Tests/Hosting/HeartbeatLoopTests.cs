@@ -16,11 +16,11 @@ public sealed class HeartbeatLoopTests
         await using var fixture = await HostFixture.StartAsync(2);
         var client = fixture.Client(0);
         var join = client.JoinAsync(RunScript.JoinRequest(0));
-        await fixture.Observer.WhenAsync(() => fixture.Run.State.Members[0].Status == MemberStatus.Joined);
+        await fixture.Observer.WhenAsync(() => fixture.Run.State.Members.First().Status == MemberStatus.Joined);
         fixture.Time.Advance(TimeSpan.FromSeconds(5));
         await using var heartbeat = Start(client, () => new WorkerProgress(0, [], []));
         await heartbeat.FlushAsync();
-        Assert.Equal(fixture.Time.GetUtcNow(), fixture.Run.State.Members[0].LastHeard);
+        Assert.Equal(fixture.Time.GetUtcNow(), fixture.Run.State.Members.First().LastHeard);
         Assert.Equal(Directive.Continue, heartbeat.TakeDirective());
         Assert.False(join.IsCompleted);
     }
@@ -42,7 +42,7 @@ public sealed class HeartbeatLoopTests
             Assert.Equal(Directive.Continue, heartbeat.TakeDirective());
             await heartbeat.FlushAsync();
             Assert.Equal(Directive.Continue, heartbeat.TakeDirective());
-            await client.CheckpointWrittenAsync(step, "d");
+            await client.CheckpointWrittenAsync("process-0-0", step, "d");
         }
 
         await heartbeat.FlushAsync();
@@ -180,7 +180,7 @@ public sealed class HeartbeatLoopTests
     [Fact]
     public async Task A_worker_whose_run_has_ended_without_it_is_torn_out_too()
     {
-        await using var fixture = await HostFixture.StartAsync(1, spec: RunScript.Spec(1, local: 0));
+        await using var fixture = await HostFixture.StartAsync(1, spec: RunScript.Spec(1, managed: 0));
         var client = (await fixture.FormAsync())[0];
         await using var heartbeat = Start(client, () => new WorkerProgress(0, [], []));
         var broken = heartbeat.Enter(1);

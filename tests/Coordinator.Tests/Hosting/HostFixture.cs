@@ -76,7 +76,7 @@ internal sealed class HostFixture : IAsyncDisposable, IRunJournal, IWorkerContro
     }
 
     public static WorkerReport Report(int slot, WorkerOutcome outcome, long step, string? message = null) =>
-        new(WorkerIds.ForSlot(slot), RunScript.JoinRequest(slot).Incarnation, 1, outcome, step, message);
+        new(WorkerIds.ForSlot(slot), RunScript.JoinRequest(slot).Incarnation, 1, outcome, step) { Message = message };
 
     /// <summary>A request without a token.</summary>
     /// <param name="path">Behind "/runs/".</param>

@@ -23,7 +23,7 @@ public sealed class TokenTests
         { "POST", "demo/join", """{"workerId":"worker-9","incarnation":"i","processId":1,"host":"h","address":"a","device":null,"codeVersion":"v1","configHash":"hash1","corpusHash":"corpus1"}""" },
         { "POST", "demo/heartbeat", """{"workerId":"worker-0","incarnation":"process-0-0","generation":1,"committedStep":5,"records":[],"warnings":["w"]}""" },
         { "POST", "demo/report", """{"workerId":"worker-0","incarnation":"process-0-0","generation":1,"outcome":"Failed","committedStep":5,"message":"m"}""" },
-        { "POST", "demo/checkpoint-written", """{"workerId":"worker-0","step":5,"directory":"d"}""" },
+        { "POST", "demo/checkpoint-written", """{"workerId":"worker-0","incarnation":"a","step":5,"directory":"d"}""" },
         { "POST", "demo/store", """{"workerId":"worker-0","generation":1,"op":"Set","key":"k"}""" },
         { "POST", "demo/stop", """{"by":"somebody","atOnce":true}""" },
         { "POST", "demo/checkpoint", "{}" },

@@ -44,7 +44,7 @@ public sealed class RecordsTests
     [Fact]
     public void Undone_steps_are_recorded_again_and_those_of_a_worker_that_was_away_are_not()
     {
-        var run = new RunScript(2, min: 1, local: 0).Form();
+        var run = new RunScript(2, min: 1, managed: 0).Form();
         run.Written(0, 3);
         run.Beat(0, 5, records: RunScript.Records(1, 5));
         run.Wait(30, 0);

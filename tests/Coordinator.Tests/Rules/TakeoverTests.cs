@@ -4,16 +4,16 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Tests.Rules;
 
-/// <summary>The coordinator itself was gone for a while.</summary>
-public sealed class RestartTests
+/// <summary>The coordinator itself was gone for a while, and another process goes on.</summary>
+public sealed class TakeoverTests
 {
     [Fact]
     public void Remote_workers_go_on_as_if_nothing_had_been()
     {
-        var run = new RunScript(2, local: 0).Form();
+        var run = new RunScript(2, managed: 0).Form();
         run.Wait(10, 0, 1);
         run.Sleep(TimeSpan.FromHours(1));
-        run.Send(new RunMessage.CoordinatorRestarted(4));
+        run.Send(new RunMessage.TakenOver(4));
 
         Assert.Equal(RunPhase.Running, run.State.Phase);
         Assert.Equal(4, Assert.IsType<RunReply.HeartbeatReply>(run.Beat(0, 5)).Answer.RecordedStep);
@@ -28,11 +28,11 @@ public sealed class RestartTests
     [Fact]
     public void Deadlines_are_extended_by_the_time_that_the_coordinator_was_gone()
     {
-        var run = new RunScript(2, min: 1, local: 0, timeouts: new RunTimeouts { Forming = TimeSpan.FromSeconds(40) });
+        var run = new RunScript(2, min: 1, managed: 0, timeouts: new RunTimeouts { Forming = TimeSpan.FromSeconds(40) });
         run.Join(0);
         run.Wait(10, 0);
         run.Sleep(TimeSpan.FromHours(1));
-        run.Send(new RunMessage.CoordinatorRestarted(0));
+        run.Send(new RunMessage.TakenOver(0));
         run.Wait(29.999, 0);
         Assert.Equal(RunPhase.Forming, run.State.Phase);
         run.Wait(0.001, 0);
@@ -42,23 +42,23 @@ public sealed class RestartTests
     [Fact]
     public void A_clock_that_went_back_harms_nobody()
     {
-        var run = new RunScript(2, local: 0).Form();
+        var run = new RunScript(2, managed: 0).Form();
         run.Wait(10, 0, 1);
         run.Sleep(TimeSpan.FromDays(-1));
-        run.Send(new RunMessage.CoordinatorRestarted(0));
+        run.Send(new RunMessage.TakenOver(0));
         run.Wait(29.5, 0, 1);
         Assert.Equal(RunPhase.Running, run.State.Phase);
     }
 
     [Fact]
-    public void A_local_worker_that_is_started_anew_takes_its_place_at_once()
+    public void A_managed_worker_that_was_started_anew_with_its_node_joins_at_once()
     {
-        var run = new RunScript(2, local: 1).Form();
-        run.Send(new RunMessage.CoordinatorRestarted(0));
-        run.Renew(0);
+        var run = new RunScript(2, managed: 1).Form();
+        run.Send(new RunMessage.TakenOver(0));
+        run.Send(new RunMessage.NodeJoined(new Node(Node.Local, "node-process-1", 1)));
         Assert.IsType<RunReply.Held>(run.Join(0));
         run.Join(1, held: 5, left: 1, reason: "reset");
-        Assert.Equal(new Assignment(2, 0, 2, 5, 1, null, NeedsTransfer: true), run.AssignmentOf(0));
+        Assert.Equal(new Assignment(2, 0, 2, 5) { SourceRank = 1, NeedsTransfer = true }, run.AssignmentOf(0));
     }
 
     [Theory]
@@ -73,7 +73,7 @@ public sealed class RestartTests
         Assert.Equal(2, run.State.Generation);
         run.Forget();
 
-        run.Send(new RunMessage.CoordinatorRestarted(3) { RecordedGeneration = recordedGeneration });
+        run.Send(new RunMessage.TakenOver(3) { RecordedGeneration = recordedGeneration });
         Assert.Equal(again ? 1 : 0, run.Effects.Count(effect => effect is RunEffect.RecordGeneration));
         Assert.Equal(recordedStep, run.State.RecordedStep);
     }
