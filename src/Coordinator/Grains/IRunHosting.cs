@@ -7,6 +7,9 @@ namespace ClipTrain.Coordinator.Grains;
 /// <summary>What a silo's process does for the run that it hosts. Tests host runs without files.</summary>
 public interface IRunHosting
 {
+    /// <summary>Name of the run.</summary>
+    string RunId { get; }
+
     /// <summary>The run's resolved configuration and manifest.</summary>
     RunFilesOffer Files { get; }
 

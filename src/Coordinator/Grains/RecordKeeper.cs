@@ -1,4 +1,5 @@
 using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Storage;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
 

@@ -14,8 +14,6 @@ namespace ClipTrain.Coordinator.Grains;
 [GenerateSerializer]
 public sealed class RunRecord
 {
-    public const string Storage = "run";
-
     /// <summary>Counts activations. Each writes the next number before anything else, which fences off the one before.</summary>
     [Id(0)]
     public long Epoch { get; set; }
@@ -34,7 +32,7 @@ public sealed class RunRecord
 /// </summary>
 [Reentrant, PreferLocalPlacement]
 public sealed class RunGrain(
-    [PersistentState("run", RunRecord.Storage)] IPersistentState<RunRecord> record, IRunHosting hosting, TimeProvider time, ILogger<RunGrain> logger) : Grain, IRunGrain
+    [PersistentState("run", FencedFileStorage.ProviderName)] IPersistentState<RunRecord> record, IRunHosting hosting, TimeProvider time, ILogger<RunGrain> logger) : Grain, IRunGrain
 {
     private static readonly TimeSpan LongestTick = TimeSpan.FromSeconds(1), FarewellSilence = TimeSpan.FromSeconds(3), LongestFarewell = TimeSpan.FromSeconds(30);
 

@@ -2,63 +2,57 @@ using ClipTrain.Coordinator.Clustering;
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Security;
-using ClipTrain.Coordinator.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Orleans.Storage;
 
 namespace ClipTrain.Coordinator.Processes;
 
 /// <summary>What a silo of a run needs.</summary>
-/// <param name="Run">The run's name.</param>
 /// <param name="IsOneMachine">True when every process of the cluster is on this machine.</param>
-public sealed record SiloOptions(string Run, ClusterIdentity Cluster, SiloEndpoint Endpoint, ClusterSecurity Security, bool IsOneMachine);
+public sealed record CoordinatorSiloOptions(ClusterIdentity Cluster, SiloEndpoint Endpoint, ClusterSecurity Security, bool IsOneMachine);
 
 /// <summary>A coordinator process' part in the cluster: a silo that hosts the run, or stands by to take it over.</summary>
 public sealed class CoordinatorSilo : IAsyncDisposable
 {
     private readonly IHost _host;
 
-    private CoordinatorSilo(IHost host, string run)
+    private CoordinatorSilo(IHost host, SiloEndpoint endpoint, string run)
     {
         _host = host;
+        Endpoint = endpoint;
         Run = host.Services.GetRequiredService<IGrainFactory>().GetGrain<IRunGrain>(run);
     }
+
+    /// <summary>Where it listens.</summary>
+    public SiloEndpoint Endpoint { get; }
 
     /// <summary>The run, wherever it is hosted.</summary>
     public IRunGrain Run { get; }
 
     /// <exception cref="CoordinatorStartException">The silo cannot listen, reach its cluster or keep its files.</exception>
-    public static async Task<CoordinatorSilo> StartAsync(SiloOptions options, IRunHosting hosting, ILoggerFactory loggers, TimeProvider time, CancellationToken cancellationToken = default)
+    public static async Task<CoordinatorSilo> StartAsync(CoordinatorSiloOptions options, IRunHosting hosting, ILoggerFactory loggers, TimeProvider time, CancellationToken cancellationToken = default)
     {
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
-        builder.Logging.AddProvider(new ForwardingLoggerProvider(loggers)).SetMinimumLevel(LogLevel.Warning);
-        builder.Services.AddSingleton(hosting).AddSingleton(time);
-        // The program that hosts the silo handles signals; the default lifetime would end it under the run's feet.
-        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        builder.UseOrleans(silo =>
-        {
-            silo.UseClipTrainCluster(options.Cluster, options.Endpoint, options.Security, options.IsOneMachine);
-            silo.Services.AddKeyedSingleton<IGrainStorage, FencedFileStorage>(RunRecord.Storage);
-        });
-        var host = builder.Build();
-        try
-        {
-            await host.StartAsync(cancellationToken);
-            return new CoordinatorSilo(host, options.Run);
-        }
-        catch
-        {
-            host.Dispose();
-            throw;
-        }
+        var (host, endpoint) = await ClusterSilo.StartAsync(options.Endpoint, actual => Build(options with { Endpoint = actual }, hosting, loggers, time), cancellationToken);
+        return new CoordinatorSilo(host, endpoint, hosting.RunId);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _host.StopAsync();
         _host.Dispose();
+    }
+
+    private static IHost Build(CoordinatorSiloOptions options, IRunHosting hosting, ILoggerFactory loggers, TimeProvider time)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Logging.AddProvider(new ForwardingLoggerProvider(loggers)).SetMinimumLevel(LogLevel.Warning);
+        builder.Services.AddSingleton(hosting).AddSingleton(time);
+
+        // The program that hosts the silo handles signals; the default lifetime would end it under the run's feet.
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
+        builder.UseOrleans(silo => silo.UseClipTrainCluster(options.Cluster, options.Endpoint, options.Security, options.IsOneMachine));
+        return builder.Build();
     }
 
     private sealed class ForwardingLoggerProvider(ILoggerFactory loggers) : ILoggerProvider

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.Coordinator.Processes;
 

@@ -4,6 +4,7 @@ namespace ClipTrain.Coordinator.Protocol;
 public sealed class CoordinatorStartException(string message, Exception? innerException = null) : Exception(message, innerException);
 
 /// <summary>The coordinator understood the request and refused it. The message is its reason.</summary>
+[GenerateSerializer]
 public sealed class CoordinatorRefusedException(string message) : Exception(message);
 
 /// <summary>The coordinator could not be reached for longer than the client is ready to wait.</summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.Storage;
 

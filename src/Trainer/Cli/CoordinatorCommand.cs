@@ -63,11 +63,10 @@ internal sealed class HostingArguments
     {
         Listen = IPEndPoint.TryParse(parsed.GetRequiredValue(_listen), out var endpoint) ? endpoint
             : throw new UsageException($"--listen must be an address and a port, as in 0.0.0.0:7700, not '{parsed.GetValue(_listen)}'."),
-        Advertised = parsed.GetValue(_advertise),
+        Advertised = parsed.GetValue(_advertise) is not { } address ? null : IPAddress.TryParse(address, out var advertised) ? advertised
+            : throw new UsageException($"--advertise must be an IP address, as in 10.0.0.1, not '{address}'."),
         Token = AccessToken.Find(parsed.GetValue(_token), parsed.GetValue(_tokenFile)),
         TokenFile = parsed.GetValue(_tokenFile),
-        Certificate = parsed.GetValue(_certificate),
-        Key = parsed.GetValue(_key),
-        Authority = parsed.GetValue(_authority),
+        Tls = new TlsFiles(parsed.GetValue(_certificate), parsed.GetValue(_key), parsed.GetValue(_authority)),
     };
 }

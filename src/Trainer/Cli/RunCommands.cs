@@ -90,10 +90,6 @@ internal sealed class RemoteArguments
     /// <exception cref="UsageException">The coordinator or the token is missing.</exception>
     public RemoteOptions Of(ParseResult parsed) => new(
         parsed.GetValue(_coordinator) ?? throw new UsageException("Say which coordinator: --coordinator HOST:PORT, as in node1:7700."),
-        AccessToken.Find(parsed.GetValue(_token), parsed.GetValue(_tokenFile)) ?? throw new UsageException($"The run's token is needed: give --token-file FILE, or set {AccessToken.Variable}."))
-    {
-        Authority = parsed.GetValue(_authority),
-        Certificate = parsed.GetValue(_certificate),
-        Key = parsed.GetValue(_key),
-    };
+        AccessToken.Find(parsed.GetValue(_token), parsed.GetValue(_tokenFile)) ?? throw new UsageException($"The run's token is needed: give --token-file FILE, or set {AccessToken.Variable}."),
+        new TlsFiles(parsed.GetValue(_certificate), parsed.GetValue(_key), parsed.GetValue(_authority)));
 }

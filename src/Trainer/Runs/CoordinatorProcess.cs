@@ -1,9 +1,7 @@
 using System.Net;
-using ClipTrain.Coordinator.Clustering;
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Security;
 using ClipTrain.Coordinator.Storage;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Starting;
@@ -26,14 +24,10 @@ public sealed record HostingOptions
     /// <summary>The file that the token was read from, for the line that tells how workers join.</summary>
     public string? TokenFile { get; init; }
 
-    public string? Certificate { get; init; }
-
-    public string? Key { get; init; }
-
-    public string? Authority { get; init; }
+    public TlsFiles Tls { get; init; } = new();
 
     /// <summary>Address at which other machines reach this one; null for the one that is listened on, or this machine's own.</summary>
-    public string? Advertised { get; init; }
+    public IPAddress? Advertised { get; init; }
 
     /// <summary>True for the process that stands by.</summary>
     public bool IsStandby { get; init; }
@@ -73,7 +67,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         await using var silo = await CoordinatorSilo.StartAsync(Silo("coordinator"), host, loggers, TimeProvider.System);
         await silo.Run.StartAsync(new RunStart(run.Spec(hosting.StartsWorkers ? run.Options.Cluster.Workers : 0), run.ResumedFrom, isContinued));
         if (!hosting.StartsWorkers)
-            log.Information("Workers join with: cliptrain worker --coordinator {Address:l} --token-file {File:l}", silo.Address, hosting.TokenFile ?? run.Files.Token);
+            log.Information("Workers join with: cliptrain worker --coordinator {Address} --token-file {File:l}", silo.Endpoint.Gateway, hosting.TokenFile ?? run.Files.Token);
         return await ServeAsync(silo, host, node, standby);
     }
 
@@ -141,19 +135,18 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         string[] Given(string option, string? value) => value is null ? [] : [option, value];
         string[] arguments =
         [
-            "standby", run.Files.Directory, "--listen", listen.ToString(), .. Given("--advertise", hosting.Advertised), .. Given("--certificate", hosting.Certificate),
-            .. Given("--key", hosting.Key), .. Given("--ca", hosting.Authority), .. hosting.StartsWorkers ? ["--starts-workers"] : Array.Empty<string>(),
+            "standby", run.Files.Directory, "--listen", listen.ToString(), .. Given("--advertise", hosting.Advertised?.ToString()), .. hosting.Tls.Arguments,
+            .. hosting.StartsWorkers ? ["--starts-workers"] : Array.Empty<string>(),
         ];
         var launch = RunProgram.Launch(arguments) with { Environment = new Dictionary<string, string>(StringComparer.Ordinal) { [AccessToken.Variable] = Token } };
         return new Companion("standby", launch, () => Volatile.Read(ref _stops) == 0, line => log.Debug("{Line:l}", line.Text), TimeProvider.System);
     }
 
-    private SiloOptions Silo(string name) => new(
-        run.Options.Name,
-        RunCluster.Of(run.Files, run.Options),
+    private CoordinatorSiloOptions Silo(string name) => new(
+        RunCluster.Of(run.Files, run.Options.Cluster),
         RunCluster.Endpoint(name, hosting),
-        ClusterSecurity.FromFiles(Token, hosting.Certificate, hosting.Key, hosting.Authority),
-        IsOneMachine: hosting.StartsWorkers || IPAddress.IsLoopback(hosting.Listen.Address));
+        RunCluster.Security(Token, hosting.Tls),
+        IsOneMachine: IPAddress.IsLoopback(hosting.Listen.Address));
 
     /// <exception cref="CoordinatorStartException">The coordinator would be open to the network without a token.</exception>
     private string Token => hosting.Token ?? (IPAddress.IsLoopback(hosting.Listen.Address) ? AccessToken.Keep(run.Files.Token)

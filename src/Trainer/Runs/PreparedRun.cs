@@ -91,6 +91,8 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         MinWorkers = Options.Cluster.MinWorkers ?? Options.Cluster.Workers,
         MaxWorkers = Options.Cluster.MaxWorkers ?? Options.Cluster.Workers,
         ManagedWorkers = managedWorkers,
+        TotalSteps = TotalSteps,
+        GlobalBatch = Options.Training.GlobalBatch,
         ResumeAs = Files.Directory,
         Timeouts = new RunTimeouts
         {

@@ -32,6 +32,8 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
     /// <summary>The exit code after a stop: that of the signal that asked for it.</summary>
     public Func<int> StopExitCode { get; init; } = () => ExitCodes.Ok;
 
+    public string RunId => run.Options.Name;
+
     public bool MayTakeOver => isStandby || _opened.Task.IsCompleted;
 
     public RunFilesOffer Files => new(File.ReadAllBytes(run.Files.Config), File.ReadAllBytes(run.Files.Manifest));

@@ -73,8 +73,7 @@ public static class NodeProgram
         return
         [
             "worker", "--managed", "--coordinator", node.Connection.Coordinator, "--name", workerId, "--cores", cores.ToString(CultureInfo.InvariantCulture),
-            .. Given("--device", device), .. Given("--address", node.Address), .. Given("--ca", node.Connection.Authority),
-            .. Given("--certificate", node.Connection.Certificate), .. Given("--key", node.Connection.Key),
+            .. Given("--device", device), .. Given("--address", node.Address), .. node.Connection.Tls.Arguments,
         ];
     }
 

@@ -9,17 +9,9 @@ using ClipTrain.Trainer.Runs;
 namespace ClipTrain.Trainer.Worker;
 
 /// <summary>How a process reaches the coordinator of a run from another machine.</summary>
-/// <param name="Coordinator">HOST:PORT of one coordinator process; the others are learned from it.</param>
-public sealed record RemoteOptions(string Coordinator, string Token)
-{
-    /// <summary>PEM certificate of the authority to trust; the connection is encrypted when it is given.</summary>
-    public string? Authority { get; init; }
-
-    /// <summary>PEM certificate of this process, which the coordinator asks for when it has one itself.</summary>
-    public string? Certificate { get; init; }
-
-    public string? Key { get; init; }
-}
+/// <param name="Coordinator">HOST:PORT of a coordinator process, or several separated by commas; the others are learned from it.</param>
+/// <param name="Tls">Files of mutual TLS, where the coordinator demands it.</param>
+public sealed record RemoteOptions(string Coordinator, string Token, TlsFiles Tls);
 
 /// <summary>A connection to the cluster that hosts a run.</summary>
 public sealed class RunConnection : IAsyncDisposable
@@ -42,7 +34,7 @@ public sealed class RunConnection : IAsyncDisposable
     {
         var options = RunConfig.Load(files.Config, []).Options;
         var token = AccessToken.Read(files.Token) ?? throw new UsageException($"{files.Directory} is not running: it has no token file. Start it with `cliptrain resume {files.Directory}`.");
-        var client = await ClusterClient.ConnectAsync(RunCluster.Of(files, options), ClusterSecurity.ByToken(token), Patience, TimeProvider.System);
+        var client = await ClusterClient.ConnectAsync(RunCluster.Of(files, options.Cluster), new ClusterClientOptions(new ClusterSecurity(token), Patience), CancellationToken.None);
         return new RunConnection(client, options.Name, token);
     }
 
@@ -51,9 +43,9 @@ public sealed class RunConnection : IAsyncDisposable
     /// <exception cref="CoordinatorLostException">The coordinator cannot be reached.</exception>
     public static async Task<RunConnection> ToRemoteAsync(RemoteOptions remote)
     {
-        var security = ClusterSecurity.FromFiles(remote.Token, remote.Certificate, remote.Key, remote.Authority);
-        var client = await ClusterClient.ConnectAsync(remote.Coordinator, security, Patience, TimeProvider.System);
-        return new RunConnection(client, client.Run, remote.Token);
+        var security = RunCluster.Security(remote.Token, remote.Tls);
+        var client = await ClusterClient.ConnectAsync(SeedGateways.Parse(remote.Coordinator), new ClusterClientOptions(security, Patience), CancellationToken.None);
+        return new RunConnection(client, await client.Grains.GetGrain<IClusterGrain>(0).RunIdAsync(), remote.Token);
     }
 
     /// <summary>A worker's or node's side of the control plane.</summary>

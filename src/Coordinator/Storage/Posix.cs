@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
-namespace ClipTrain.Coordinator.Processes;
+namespace ClipTrain.Coordinator.Storage;
 
 /// <summary>What .NET does not offer: SIGTERM to a child, and a look into a file that another process has locked.</summary>
 internal static partial class Posix
