@@ -416,6 +416,7 @@ public sealed class RunGrain(
     private async Task ConcludeAsync(RunOutcome outcome)
     {
         await hosting.ConcludeAsync(outcome);
+        using var turn = await EnterAsync();
         record.State.IsConcluded = true;
         await PersistAsync();
     }

@@ -47,6 +47,9 @@ public sealed class CoordinatorSilo : IAsyncDisposable
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Logging.AddProvider(new ForwardingLoggerProvider(loggers)).SetMinimumLevel(LogLevel.Warning);
+
+        // What Orleans warns of (a reset connection, a silo that is gone) a run tells in its own words.
+        builder.Logging.AddFilter("Orleans", LogLevel.Error).AddFilter("Microsoft", LogLevel.Error);
         builder.Services.AddSingleton(hosting).AddSingleton(time);
 
         // The program that hosts the silo handles signals; the default lifetime would end it under the run's feet.

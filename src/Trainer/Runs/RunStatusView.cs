@@ -17,7 +17,7 @@ public static class RunStatusView
     {
         var folder = new OutputOptions().Directory;
         var table = new Table().AddColumns("run", "phase", "step", "workers", "hosted by");
-        foreach (var directory in Directory.Exists(folder) ? Directory.EnumerateDirectories(folder).Order(StringComparer.Ordinal) : [])
+        foreach (var directory in Directory.Exists(folder) ? Directory.GetDirectories(folder).Order(StringComparer.Ordinal).ToArray() : [])
         {
             var files = new RunFiles(directory);
             if (File.Exists(files.Config))

@@ -27,12 +27,15 @@ public sealed class ShardPlan
     {
         var (start, count) = SampleOrder.LocalSlice(_order.Schedule.GlobalBatch, rank, worldSize);
         var (firstLane, lanes) = _order.Schedule.LanesWithin(start, count);
-        var epochs =
-            from corpus in Enumerable.Range(0, _order.Schedule.Corpora)
-            let current = _order.EpochOf(corpus, step)
-            from epoch in new[] { current, current + 1 }
-            select new ShardEpoch(corpus, epoch, RowGroupRange.Merge(_order.RowGroupsOf(start, count, corpus, epoch).Select(group => _groups[group])));
-        return new Shard(firstLane, lanes, start, count, [.. epochs]);
+        var epochs = new List<ShardEpoch>();
+        for (var corpus = 0; corpus < _order.Schedule.Corpora; corpus++)
+        {
+            var current = _order.EpochOf(corpus, step);
+            foreach (var epoch in new[] { current, current + 1 })
+                epochs.Add(new ShardEpoch(corpus, epoch, RowGroupRange.Merge(_order.RowGroupsOf(start, count, corpus, epoch).Select(number => _groups[number]))));
+        }
+
+        return new Shard(firstLane, lanes, start, count, epochs);
     }
 
     /// <summary>The shards of all ranks, in their order.</summary>

@@ -122,7 +122,7 @@ public sealed class WorkerTraining(
                 StateTransfer.Begin(_state, group, options);
             else if (place.WorldSize > 1)
                 // Processors of different makes draw weights that differ in their last bits.
-                StateTransfer.Broadcast(_state, group, source: 0);
+                StateTransfer.Broadcast(_state, group, sourceRank: 0);
         }
 
         HeldStep = _state!.Step;
