@@ -27,6 +27,16 @@ namespace ClipTrain.Coordinator.State;
 [JsonSerializable(typeof(StoreAnswer))]
 [JsonSerializable(typeof(LedgerEntry))]
 [JsonSerializable(typeof(IReadOnlyList<string>))]
+[JsonSerializable(typeof(PoolState))]
+[JsonSerializable(typeof(ExperimentState))]
+[JsonSerializable(typeof(NodeOffer))]
+[JsonSerializable(typeof(RunAttempt))]
+[JsonSerializable(typeof(LeaseRequest))]
+[JsonSerializable(typeof(Lease))]
+[JsonSerializable(typeof(LeaseAnswer))]
+[JsonSerializable(typeof(ExperimentSpec))]
+[JsonSerializable(typeof(RunStart))]
+[JsonSerializable(typeof(RunEnd))]
 public sealed partial class CoordinatorJson : JsonSerializerContext;
 
 /// <summary>The answer to a report.</summary>
