@@ -93,9 +93,8 @@ public sealed class ExperimentGrain(
                 case ExperimentEffect.Start start:
                     await launcher.StartAsync(start.Run);
                     return new ExperimentMessage.Started(start.Run.Attempt);
-                case ExperimentEffect.Halt halt:
-                    await launcher.StopAsync(halt.Attempt);
-                    return new ExperimentMessage.Halted(halt.Attempt);
+                case ExperimentEffect.Stop stop:
+                    return new ExperimentMessage.Ended(await launcher.StopAsync(stop.Attempt));
                 default:
                     throw new ArgumentOutOfRangeException(nameof(effects), effects[0].GetType().Name, "Unknown effect.");
             }

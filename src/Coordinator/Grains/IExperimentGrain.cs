@@ -36,5 +36,6 @@ public interface IRunLauncher
     Task StartAsync(RunStart start);
 
     /// <summary>Stops an attempt. When this returns, no process of it is left on any node that can be reached.</summary>
-    Task StopAsync(RunAttempt attempt);
+    /// <returns>How it ended, which may have been by itself just before: a run that completed must not be run again.</returns>
+    Task<RunEnd> StopAsync(RunAttempt attempt);
 }

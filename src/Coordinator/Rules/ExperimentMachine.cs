@@ -55,13 +55,6 @@ public static class ExperimentMachine
                 }
 
                 break;
-            case ExperimentMessage.Halted halted:
-                if (turn.Find(halted.Attempt) is { StopsTo: { } next } stopping)
-                {
-                    Leave(turn, stopping, next, stopping.Text);
-                }
-
-                break;
             case ExperimentMessage.Ended ended:
                 Ended(turn, ended.End);
                 break;

@@ -25,9 +25,7 @@ public abstract record ExperimentMessage
     /// <summary>The launcher has taken this attempt on.</summary>
     public sealed record Started(RunAttempt Attempt) : ExperimentMessage;
 
-    /// <summary>The launcher has stopped this attempt: nothing of it runs, and nothing of it will start.</summary>
-    public sealed record Halted(RunAttempt Attempt) : ExperimentMessage;
-
+    /// <summary>An attempt is over, by itself or because it was stopped: nothing of it runs, and nothing of it will start.</summary>
     public sealed record Ended(RunEnd End) : ExperimentMessage;
 
     /// <summary>Time has passed, or the experiment was taken over: whatever is still to be done is to be done again.</summary>
@@ -50,8 +48,8 @@ public abstract record ExperimentEffect
     /// <summary>Start the attempt; then <see cref="ExperimentMessage.Started"/>.</summary>
     public sealed record Start(RunStart Run) : ExperimentEffect;
 
-    /// <summary>Stop the attempt; then <see cref="ExperimentMessage.Halted"/>.</summary>
-    public sealed record Halt(RunAttempt Attempt) : ExperimentEffect;
+    /// <summary>Stop the attempt; then <see cref="ExperimentMessage.Ended"/>.</summary>
+    public sealed record Stop(RunAttempt Attempt) : ExperimentEffect;
 }
 
 /// <summary>The outcome of one message.</summary>

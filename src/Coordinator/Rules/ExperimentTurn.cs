@@ -80,7 +80,7 @@ internal sealed class ExperimentTurn(ExperimentState state, DateTimeOffset now)
         return trial switch
         {
             { Status: TrialStatus.Queued } => trial.NotBefore > Now ? null : new ExperimentEffect.Acquire(request),
-            { IsStarted: true, StopsTo: not null } => new ExperimentEffect.Halt(attempt),
+            { IsStarted: true, StopsTo: not null } => new ExperimentEffect.Stop(attempt),
             { Status: TrialStatus.Starting } => new ExperimentEffect.Start(new RunStart(attempt, request.Experiment, trial.Spec.RunFile, trial.Lease!)),
             { IsOver: true, HasClaim: true } => new ExperimentEffect.Release(attempt),
             _ => null,

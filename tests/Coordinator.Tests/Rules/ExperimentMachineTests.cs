@@ -91,10 +91,10 @@ public sealed class ExperimentMachineTests
         Submit(Trial("1"));
         var lease = Run("e/1");
 
-        Assert.Equal([new ExperimentEffect.Halt(new RunAttempt("e/1", 1))], Revoke(lease).Effects);
+        Assert.Equal([new ExperimentEffect.Stop(new RunAttempt("e/1", 1))], Revoke(lease).Effects);
         Assert.Equal(TrialStatus.Running, Only.Status);
 
-        Assert.Equal([Acquire("e/1", attempt: 2)], Send(new ExperimentMessage.Halted(new RunAttempt("e/1", 1))).Effects);
+        Assert.Equal([Acquire("e/1", attempt: 2)], End("e/1", RunEndKind.Stopped).Effects);
         Assert.Equal((TrialStatus.Queued, 1, 0), (Only.Status, Only.DeviceLosses, Only.Failures));
         Assert.Null(Only.Lease);
     }
@@ -130,7 +130,6 @@ public sealed class ExperimentMachineTests
         Revoke(Run("e/1"));
 
         Assert.Equal([Release("e/1")], End("e/1", RunEndKind.Completed).Effects);
-        Send(new ExperimentMessage.Halted(new RunAttempt("e/1", 1)));
         Assert.Equal(TrialStatus.Completed, Only.Status);
     }
 
@@ -141,7 +140,7 @@ public sealed class ExperimentMachineTests
         for (var attempt = 1; attempt <= 3; attempt++)
         {
             Revoke(Run("e/1", attempt));
-            Send(new ExperimentMessage.Halted(new RunAttempt("e/1", attempt)));
+            End("e/1", RunEndKind.Stopped, attempt: attempt);
         }
 
         Assert.Equal(TrialStatus.Failed, Only.Status);
@@ -183,8 +182,8 @@ public sealed class ExperimentMachineTests
 
         var effects = End("e/1", RunEndKind.Failed, "no such file").Effects;
 
-        Assert.Equal([Release("e/1"), new ExperimentEffect.Halt(new RunAttempt("e/2", 1)), Release("e/3")], effects);
-        Send(new ExperimentMessage.Halted(new RunAttempt("e/2", 1)));
+        Assert.Equal([Release("e/1"), new ExperimentEffect.Stop(new RunAttempt("e/2", 1)), Release("e/3")], effects);
+        End("e/2", RunEndKind.Stopped);
         Assert.Equal([TrialStatus.Failed, TrialStatus.Stopped, TrialStatus.Stopped], _state.Trials.Select(trial => trial.Status));
         Assert.Equal("trial 1 failed: no such file", _state.EndedBecause);
     }
@@ -198,8 +197,8 @@ public sealed class ExperimentMachineTests
 
         var effects = Send(new ExperimentMessage.Cancel("Ctrl-C")).Effects;
 
-        Assert.Equal([new ExperimentEffect.Halt(new RunAttempt("e/1", 1)), new ExperimentEffect.Halt(new RunAttempt("e/2", 1)), Release("e/3")], effects);
-        Send(new ExperimentMessage.Halted(new RunAttempt("e/1", 1)));
+        Assert.Equal([new ExperimentEffect.Stop(new RunAttempt("e/1", 1)), new ExperimentEffect.Stop(new RunAttempt("e/2", 1)), Release("e/3")], effects);
+        End("e/1", RunEndKind.Stopped);
         End("e/2", RunEndKind.Failed, "killed");
         Assert.All(_state.Trials, trial => Assert.Equal((TrialStatus.Stopped, "stopped by Ctrl-C"), (trial.Status, trial.Text)));
     }
@@ -226,7 +225,6 @@ public sealed class ExperimentMachineTests
 
         End("e/1", RunEndKind.Completed);
         Send(new ExperimentMessage.Started(new RunAttempt("e/1", 1)));
-        Send(new ExperimentMessage.Halted(new RunAttempt("e/1", 1)));
 
         Assert.Equal(before, Only);
     }
@@ -253,7 +251,7 @@ public sealed class ExperimentMachineTests
             [
                 Acquire("e/queued"),
                 new ExperimentEffect.Start(new RunStart(new RunAttempt("e/starting", 1), "e", "starting.yaml", lease)),
-                new ExperimentEffect.Halt(new RunAttempt("e/halting", 1)),
+                new ExperimentEffect.Stop(new RunAttempt("e/halting", 1)),
                 Release("e/done"),
             ],
             effects);

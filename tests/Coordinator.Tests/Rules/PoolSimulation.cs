@@ -17,7 +17,7 @@ internal sealed class PoolSimulation
     private readonly List<Action> _network = [];
     private readonly List<RunEnd> _ends = [];
     private readonly Dictionary<string, Process> _runs = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, int> _halted = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _stopped = new(StringComparer.Ordinal);
     private readonly HashSet<string> _completed = new(StringComparer.Ordinal);
     private readonly Dictionary<string, NodeOffer?> _nodes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ExperimentState> _experiments = Experiments.ToDictionary(name => name, _ => new ExperimentState(), StringComparer.Ordinal);
@@ -200,13 +200,12 @@ internal sealed class PoolSimulation
 
     private void End(Process process, RunEndKind kind)
     {
-        process.IsAlive = false;
+        var end = process.End = new RunEnd(process.Start.Attempt, kind, "the end");
         if (kind == RunEndKind.Completed)
         {
             _completed.Add(process.Start.Attempt.Run);
         }
 
-        var end = new RunEnd(process.Start.Attempt, kind, "the end");
         _ends.Add(end);
         Send(() => TellEnd(end));
     }
@@ -264,9 +263,9 @@ internal sealed class PoolSimulation
                 Launch(start.Run);
                 Send(() => Experiment(name, new ExperimentMessage.Started(start.Run.Attempt)));
                 break;
-            case ExperimentEffect.Halt halt:
-                Halt(halt.Attempt);
-                Send(() => Experiment(name, new ExperimentMessage.Halted(halt.Attempt)));
+            case ExperimentEffect.Stop stop:
+                var end = Stop(stop.Attempt);
+                Send(() => Experiment(name, new ExperimentMessage.Ended(end)));
                 break;
         }
     }
@@ -274,7 +273,7 @@ internal sealed class PoolSimulation
     private void Launch(RunStart start)
     {
         var run = start.Attempt.Run;
-        var newest = Math.Max(_halted.GetValueOrDefault(run), _runs.GetValueOrDefault(run)?.Start.Attempt.Number ?? 0);
+        var newest = Math.Max(_stopped.GetValueOrDefault(run), _runs.GetValueOrDefault(run)?.Start.Attempt.Number ?? 0);
         if (start.Attempt.Number <= newest)
         {
             return;
@@ -297,13 +296,15 @@ internal sealed class PoolSimulation
         }
     }
 
-    private void Halt(RunAttempt attempt)
+    private RunEnd Stop(RunAttempt attempt)
     {
-        _halted[attempt.Run] = Math.Max(attempt.Number, _halted.GetValueOrDefault(attempt.Run));
-        if (_runs.TryGetValue(attempt.Run, out var process) && process.Start.Attempt.Number <= attempt.Number)
+        _stopped[attempt.Run] = Math.Max(attempt.Number, _stopped.GetValueOrDefault(attempt.Run));
+        if (_runs.GetValueOrDefault(attempt.Run) is not { } process || process.Start.Attempt != attempt)
         {
-            process.IsAlive = false;
+            return new RunEnd(attempt, RunEndKind.Stopped);
         }
+
+        return process.End ??= new RunEnd(attempt, RunEndKind.Stopped);
     }
 
     private static T RoundTrip<T>(T value, JsonTypeInfo<T> type) => JsonSerializer.Deserialize(JsonSerializer.Serialize(value, type), type)!;
@@ -312,6 +313,8 @@ internal sealed class PoolSimulation
     {
         public RunStart Start { get; } = start;
 
-        public bool IsAlive { get; set; } = true;
+        public RunEnd? End { get; set; }
+
+        public bool IsAlive => End is null;
     }
 }

@@ -1,0 +1,102 @@
+using ClipTrain.Coordinator.Grains;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Hosting;
+using Orleans.Runtime;
+using Orleans.Serialization;
+using Orleans.TestingHost;
+
+namespace ClipTrain.Coordinator.Tests.Grains;
+
+/// <summary>Three silos with one storage, one launcher and a clock that moves when a test says so.</summary>
+internal sealed class PoolCluster : IAsyncDisposable
+{
+    private readonly ManualTimeProvider _time = new();
+    private readonly InProcessTestCluster _cluster;
+
+    private PoolCluster()
+    {
+        var builder = new InProcessTestClusterBuilder(3);
+        builder.Options.ConfigureFileLogging = false;
+        builder.ConfigureHost(host => host.Services.AddSerializer(serializer => serializer.AddJsonSerializer(
+            type => type.Namespace is "ClipTrain.Coordinator.State" or "ClipTrain.Coordinator.Protocol",
+            CoordinatorJson.Default.Options)));
+        builder.ConfigureSilo((_, silo) =>
+        {
+            silo.Services.AddSingleton<TimeProvider>(_time);
+            foreach (var part in new[] { TimeProviderNames.Membership, TimeProviderNames.Messaging, TimeProviderNames.SystemTimers, TimeProviderNames.GrainDirectory })
+            {
+                silo.Services.AddKeyedSingleton(part, TimeProvider.System);
+            }
+
+            silo.Services.AddSingleton<IRunLauncher>(Launcher);
+            silo.Services.AddKeyedSingleton<Orleans.Storage.IGrainStorage>("Default", Storage);
+            silo.Services.AddSingleton<Orleans.Storage.IGrainStorage>(Storage);
+        });
+        _cluster = builder.Build();
+    }
+
+    public SharedStorage Storage { get; } = new();
+
+    public RecordingLauncher Launcher { get; } = new();
+
+    public IPoolGrain Pool => _cluster.Client.GetGrain<IPoolGrain>("gpus");
+
+    public IExperimentGrain Experiment => _cluster.Client.GetGrain<IExperimentGrain>("e");
+
+    public static async Task<PoolCluster> DeployAsync()
+    {
+        var cluster = new PoolCluster();
+        await cluster._cluster.DeployAsync();
+        return cluster;
+    }
+
+    public Task OfferAsync(string node, int devices) =>
+        Pool.OfferAsync(new NodeOffer(node, "host", 1, [.. Enumerable.Range(0, devices).Select(index => $"cuda:{index}")]));
+
+    public Task SubmitAsync(params TrialSpec[] trials) => Experiment.SubmitAsync(new ExperimentSpec("e", "gpus", trials));
+
+    /// <summary>Ends at once the silo that hosts a grain, as if its process were killed. What it was doing goes on as a zombie.</summary>
+    public async Task KillHostOfAsync(IAddressable grain)
+    {
+        var silo = _cluster.Silos.Single(silo => silo.SiloHost.Services.GetRequiredService<ILocalSiloDetails>().SiloAddress.Equals(HostOf(grain)));
+        await _cluster.KillSiloAsync(silo);
+    }
+
+    /// <summary>Lets time pass, with whatever else a test wants to happen meanwhile, until a condition holds.</summary>
+    public async Task UntilAsync(Func<Task<bool>> condition, Func<Task>? meanwhile = null)
+    {
+        while (true)
+        {
+            try
+            {
+                if (await condition())
+                {
+                    return;
+                }
+
+                await (meanwhile ?? (() => Task.CompletedTask))();
+            }
+            catch (Exception error) when (error is OrleansException or TimeoutException)
+            {
+                // The host of a grain has just died: ask again, as every client does.
+            }
+
+            _time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Yield();
+        }
+    }
+
+    public Task UntilTrialsAsync(Func<IReadOnlyList<TrialState>, bool> condition, Func<Task>? meanwhile = null) =>
+        UntilAsync(async () => condition((await Experiment.StateAsync()).Trials), meanwhile);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _cluster.StopAllSilosAsync();
+        await _cluster.DisposeAsync();
+    }
+
+    private SiloAddress HostOf(IAddressable grain) =>
+        _cluster.TryGetGrainContext(grain.GetGrainId(), out var context) ? context.Address.SiloAddress! : throw new InvalidOperationException($"{grain} is nowhere.");
+}
