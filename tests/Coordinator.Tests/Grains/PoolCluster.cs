@@ -13,6 +13,7 @@ namespace ClipTrain.Coordinator.Tests.Grains;
 internal sealed class PoolCluster : IAsyncDisposable
 {
     private readonly ManualTimeProvider _time = new();
+    private readonly Dictionary<string, int> _nodes = new(StringComparer.Ordinal);
     private readonly InProcessTestCluster _cluster;
 
     private PoolCluster()
@@ -52,8 +53,15 @@ internal sealed class PoolCluster : IAsyncDisposable
         return cluster;
     }
 
-    public Task OfferAsync(string node, int devices) =>
-        Pool.OfferAsync(new NodeOffer(node, "host", 1, [.. Enumerable.Range(0, devices).Select(index => $"cuda:{index}")]));
+    /// <summary>A node joins, and repeats its offer while time passes.</summary>
+    public Task JoinAsync(string node, int devices)
+    {
+        _nodes[node] = devices;
+        return OfferAsync(node);
+    }
+
+    /// <summary>A node falls silent.</summary>
+    public void Silence(string node) => _nodes.Remove(node);
 
     public Task SubmitAsync(params TrialSpec[] trials) => Experiment.SubmitAsync(new ExperimentSpec("e", "gpus", trials));
 
@@ -64,23 +72,25 @@ internal sealed class PoolCluster : IAsyncDisposable
         await _cluster.KillSiloAsync(silo);
     }
 
-    /// <summary>Lets time pass, with whatever else a test wants to happen meanwhile, until a condition holds.</summary>
-    public async Task UntilAsync(Func<Task<bool>> condition, Func<Task>? meanwhile = null)
+    /// <summary>Lets time pass until a condition holds. What fails because the host of a grain has just died is asked again.</summary>
+    public async Task UntilAsync(Func<Task<bool>> condition)
     {
         while (true)
         {
             try
             {
+                foreach (var node in _nodes.Keys)
+                {
+                    await OfferAsync(node);
+                }
+
                 if (await condition())
                 {
                     return;
                 }
-
-                await (meanwhile ?? (() => Task.CompletedTask))();
             }
             catch (Exception error) when (error is OrleansException or TimeoutException)
             {
-                // The host of a grain has just died: ask again, as every client does.
             }
 
             _time.Advance(TimeSpan.FromSeconds(1));
@@ -88,14 +98,16 @@ internal sealed class PoolCluster : IAsyncDisposable
         }
     }
 
-    public Task UntilTrialsAsync(Func<IReadOnlyList<TrialState>, bool> condition, Func<Task>? meanwhile = null) =>
-        UntilAsync(async () => condition((await Experiment.StateAsync()).Trials), meanwhile);
+    public Task UntilTrialsAsync(Func<IReadOnlyList<TrialState>, bool> condition) => UntilAsync(async () => condition((await Experiment.StateAsync()).Trials));
 
     public async ValueTask DisposeAsync()
     {
         await _cluster.StopAllSilosAsync();
         await _cluster.DisposeAsync();
     }
+
+    private Task OfferAsync(string node) =>
+        Pool.OfferAsync(new NodeOffer(node, "host", 1, [.. Enumerable.Range(0, _nodes[node]).Select(index => $"cuda:{index}")]));
 
     private SiloAddress HostOf(IAddressable grain) =>
         _cluster.TryGetGrainContext(grain.GetGrainId(), out var context) ? context.Address.SiloAddress! : throw new InvalidOperationException($"{grain} is nowhere.");

@@ -12,7 +12,7 @@ public sealed class PoolTakeoverTests
     public async Task An_experiment_runs_its_trials_one_after_the_other_on_the_devices_there_are()
     {
         await using var cluster = await PoolCluster.DeployAsync();
-        await cluster.OfferAsync("a", 2);
+        await cluster.JoinAsync("a", 2);
 
         await cluster.SubmitAsync(Three);
         await cluster.SubmitAsync([.. Three, Trial("4")]);
@@ -37,14 +37,16 @@ public sealed class PoolTakeoverTests
     public async Task A_silent_node_s_run_is_stopped_and_goes_on_elsewhere()
     {
         await using var cluster = await PoolCluster.DeployAsync();
-        await cluster.OfferAsync("a", 2);
+        await cluster.JoinAsync("a", 2);
         await cluster.SubmitAsync(Trial("1"));
         await cluster.UntilTrialsAsync(trials => trials[0].Status == TrialStatus.Running);
 
-        await cluster.UntilTrialsAsync(trials => trials[0] is { Status: TrialStatus.Running, Attempt: 2 }, () => cluster.OfferAsync("b", 2));
+        cluster.Silence("a");
+        await cluster.JoinAsync("b", 2);
+        await cluster.UntilTrialsAsync(trials => trials[0] is { Status: TrialStatus.Running, Attempt: 2 });
 
         Assert.All(Assert.Single(cluster.Launcher.Running).Lease.Devices, device => Assert.Equal("b", device.Node));
-        await CompleteAllAsync(cluster, () => cluster.OfferAsync("b", 2));
+        await CompleteAllAsync(cluster);
         await AssertSettledAsync(cluster, attempts: 2);
     }
 
@@ -52,7 +54,7 @@ public sealed class PoolTakeoverTests
     public async Task A_cancelled_experiment_leaves_nothing_behind()
     {
         await using var cluster = await PoolCluster.DeployAsync();
-        await cluster.OfferAsync("a", 2);
+        await cluster.JoinAsync("a", 2);
         await cluster.SubmitAsync(Three);
         await cluster.UntilTrialsAsync(trials => trials[0].Status == TrialStatus.Running);
 
@@ -69,15 +71,15 @@ public sealed class PoolTakeoverTests
     public async Task The_pool_dies_while_it_writes_a_lease(bool isWritten)
     {
         await using var cluster = await PoolCluster.DeployAsync();
-        await cluster.OfferAsync("a", 2);
+        await cluster.JoinAsync("a", 2);
         var (reached, zombie) = HoldWrite<PoolState>(cluster, isWritten, pool => pool.Leases.Count > 0);
         await cluster.SubmitAsync(Three);
         await reached.Task;
 
         await cluster.KillHostOfAsync(cluster.Pool);
-        await cluster.UntilTrialsAsync(trials => trials[0].Status == TrialStatus.Running, () => cluster.OfferAsync("a", 2));
+        await cluster.UntilTrialsAsync(trials => trials[0].Status == TrialStatus.Running);
         zombie.SetResult();
-        await CompleteAllAsync(cluster, () => cluster.OfferAsync("a", 2));
+        await CompleteAllAsync(cluster);
 
         await AssertSettledAsync(cluster, attempts: 3);
         Assert.True((await cluster.Pool.StateAsync()).Epoch > 0);
@@ -89,24 +91,24 @@ public sealed class PoolTakeoverTests
     public async Task The_experiment_s_host_dies_while_it_writes_that_a_trial_has_devices(bool isWritten)
     {
         await using var cluster = await PoolCluster.DeployAsync();
-        await cluster.OfferAsync("a", 2);
+        await cluster.JoinAsync("a", 2);
         var (reached, zombie) = HoldWrite<ExperimentState>(cluster, isWritten, experiment => experiment.Trials.Any(trial => trial.Status == TrialStatus.Starting));
         await cluster.SubmitAsync(Three);
         await reached.Task;
 
         await cluster.KillHostOfAsync(cluster.Experiment);
-        await cluster.UntilTrialsAsync(trials => trials[0].Status == TrialStatus.Running, () => cluster.OfferAsync("a", 2));
+        await cluster.UntilTrialsAsync(trials => trials[0].Status == TrialStatus.Running);
         zombie.SetResult();
-        await CompleteAllAsync(cluster, () => cluster.OfferAsync("a", 2));
+        await CompleteAllAsync(cluster);
 
         await AssertSettledAsync(cluster, attempts: 3);
     }
 
     [Fact]
-    public async Task The_experiment_s_host_dies_while_it_launches_and_its_zombie_changes_nothing()
+    public async Task The_experiment_s_host_dies_while_it_launches()
     {
         await using var cluster = await PoolCluster.DeployAsync();
-        await cluster.OfferAsync("a", 2);
+        await cluster.JoinAsync("a", 2);
         var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var zombie = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         cluster.Launcher.OnStart = _ => reached.TrySetResult() ? zombie.Task : Task.CompletedTask;
@@ -117,11 +119,9 @@ public sealed class PoolTakeoverTests
         await cluster.UntilTrialsAsync(trials => trials[0].Status == TrialStatus.Running);
         Assert.Equal([new RunAttempt("e/1", 1)], cluster.Launcher.Started);
 
-        // The zombie learns that its run has started, and is refused when it writes so.
-        var refused = cluster.Storage.Refused;
+        // The dead host's launch is answered only now.
         zombie.SetResult();
-        await cluster.UntilAsync(() => Task.FromResult(cluster.Storage.Refused > refused));
-        await CompleteAllAsync(cluster, () => cluster.OfferAsync("a", 2));
+        await CompleteAllAsync(cluster);
         await AssertSettledAsync(cluster, attempts: 3);
     }
 
@@ -129,15 +129,53 @@ public sealed class PoolTakeoverTests
     public async Task Both_hosts_die_one_after_the_other()
     {
         await using var cluster = await PoolCluster.DeployAsync();
-        await cluster.OfferAsync("a", 2);
+        await cluster.JoinAsync("a", 2);
         await cluster.SubmitAsync(Three);
-        await cluster.UntilTrialsAsync(trials => trials[0].Status == TrialStatus.Running, () => cluster.OfferAsync("a", 2));
+        await cluster.UntilTrialsAsync(trials => trials[0].Status == TrialStatus.Running);
 
         await cluster.KillHostOfAsync(cluster.Experiment);
         await cluster.UntilAsync(async () => (await cluster.Pool.StateAsync()).Leases.Count == 1);
         await cluster.KillHostOfAsync(cluster.Pool);
-        await CompleteAllAsync(cluster, () => cluster.OfferAsync("a", 2));
+        await CompleteAllAsync(cluster);
 
+        await AssertSettledAsync(cluster, attempts: 3);
+    }
+
+    [Fact]
+    public async Task An_experiment_that_was_taken_over_is_refused_and_its_successor_goes_on()
+    {
+        await using var cluster = await PoolCluster.DeployAsync();
+        await cluster.JoinAsync("a", 2);
+        await cluster.SubmitAsync(Three);
+        await cluster.UntilTrialsAsync(trials => trials[0].Status == TrialStatus.Running);
+
+        cluster.Storage.TakeOver("experiment");
+        await Assert.ThrowsAnyAsync<OrleansException>(() => cluster.Experiment.CancelAsync("a zombie's client"));
+        await CompleteAllAsync(cluster);
+
+        var state = await cluster.Experiment.StateAsync();
+        Assert.Null(state.EndedBecause);
+        Assert.Equal(1, state.Epoch);
+        Assert.Equal(1, cluster.Storage.Refused);
+        await AssertSettledAsync(cluster, attempts: 3);
+    }
+
+    [Fact]
+    public async Task A_pool_that_was_taken_over_is_refused_and_its_successor_goes_on()
+    {
+        await using var cluster = await PoolCluster.DeployAsync();
+        await cluster.JoinAsync("a", 2);
+        await cluster.SubmitAsync(Three);
+        await cluster.UntilTrialsAsync(trials => trials[0].Status == TrialStatus.Running);
+
+        cluster.Storage.TakeOver("pool");
+        await Assert.ThrowsAnyAsync<OrleansException>(() => cluster.JoinAsync("b", 2));
+        await CompleteAllAsync(cluster);
+
+        var state = await cluster.Pool.StateAsync();
+        Assert.Equal(["a", "b"], state.Nodes.Select(node => node.Offer.Node));
+        Assert.Equal(1, state.Epoch);
+        Assert.Equal(1, cluster.Storage.Refused);
         await AssertSettledAsync(cluster, attempts: 3);
     }
 
@@ -153,21 +191,22 @@ public sealed class PoolTakeoverTests
         return (reached, zombie);
     }
 
-    private static Task CompleteAllAsync(PoolCluster cluster, Func<Task>? meanwhile = null) => cluster.UntilTrialsAsync(
-        trials => trials.All(trial => trial is { Status: TrialStatus.Completed, HasClaim: false }),
-        async () =>
+    /// <summary>Every run that is running completes, until all trials have.</summary>
+    private static async Task CompleteAllAsync(PoolCluster cluster)
+    {
+        var ends = new List<RunEnd>();
+        await cluster.UntilAsync(async () =>
         {
-            await (meanwhile ?? (() => cluster.OfferAsync("a", 2)))();
-            foreach (var start in cluster.Launcher.Running)
+            ends.AddRange(cluster.Launcher.Running.Select(start => cluster.Launcher.End(start.Attempt.Run, RunEndKind.Completed)));
+            while (ends.Count > 0)
             {
-                var end = cluster.Launcher.End(start.Attempt.Run, RunEndKind.Completed);
-                await cluster.UntilAsync(async () =>
-                {
-                    await cluster.Experiment.RunEndedAsync(end);
-                    return true;
-                });
+                await cluster.Experiment.RunEndedAsync(ends[0]);
+                ends.RemoveAt(0);
             }
+
+            return (await cluster.Experiment.StateAsync()).Trials.All(trial => trial is { Status: TrialStatus.Completed, HasClaim: false });
         });
+    }
 
     private static async Task AssertSettledAsync(PoolCluster cluster, int attempts)
     {

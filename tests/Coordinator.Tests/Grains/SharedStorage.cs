@@ -52,5 +52,17 @@ internal sealed class SharedStorage : IGrainStorage
         await OnWrite(grainState.State!, true);
     }
 
+    /// <summary>Another activation has written what it read, so that who has the grain now is a zombie.</summary>
+    public void TakeOver(string stateName)
+    {
+        lock (_lock)
+        {
+            foreach (var (key, stored) in _states.Where(entry => entry.Key.Name == stateName).ToList())
+            {
+                _states[key] = (stored.State, stored.Version + 1);
+            }
+        }
+    }
+
     public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => throw new NotSupportedException();
 }
