@@ -70,12 +70,12 @@ public static class ExperimentMachine
 
     private static void PoolAnswered(ExperimentTurn turn, LeaseAnswer answer)
     {
-        var trial = turn.Find(answer.Attempt);
         if (turn.State.Spec is null)
         {
             return;
         }
 
+        var trial = turn.Find(answer.Attempt);
         if (trial is null or { IsOver: true })
         {
             // Granted or queued when nobody wanted it any more.

@@ -58,10 +58,13 @@ public static class PoolMachine
         }
 
         var has = state.CountDevices();
-        var why = request.Devices > state.MostDevices ? $"wants {request.Devices} devices, and the pool has never had more than {state.MostDevices}: add nodes, or cancel it and ask for fewer"
-            : request.Devices > has ? $"wants {request.Devices} devices, and the pool has {has} at present"
-            : $"wants {request.Devices} devices, and {state.FreeDevices().Sum(node => node.Count)} of {has} are free";
-        return place == 0 ? why : $"{why}; {place} in front of it, first {state.Queue[0].Request.Attempt.Run}, which wants {state.Queue[0].Request.Devices}";
+        var why = request.Devices > state.MostDevices ? $"the pool has never had more than {state.MostDevices}: add nodes, or cancel it and ask for fewer"
+            : request.Devices > has ? $"the pool has {has} at present"
+            : $"{state.FreeDevices().Sum(node => node.Count)} of {has} are free";
+        var front = state.Queue[0].Request;
+        return $"waits for {Count(request)}; {why}" + (place == 0 ? "" : $"; {place} in front of it, first {front.Attempt.Run}, which waits for {Count(front)}");
+
+        static string Count(LeaseRequest request) => request.Devices == 1 ? "1 device" : $"{request.Devices} devices";
     }
 
     private static PoolState Offer(PoolState state, NodeOffer offer, DateTimeOffset now)
@@ -125,7 +128,7 @@ public static class PoolMachine
         var (run, number) = request.Attempt;
         if (request.Devices < 1)
         {
-            throw new ArgumentException($"Run {run} asks for {request.Devices} devices: it needs one at least.", nameof(request));
+            throw new ArgumentException($"Run {run} asks for {request.Devices} devices: it needs at least one.", nameof(request));
         }
 
         if (state.Leases.Any(lease => IsCovered(lease.Request)) || state.Queue.Any(queued => IsCovered(queued.Request)))

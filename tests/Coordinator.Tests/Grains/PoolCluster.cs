@@ -75,7 +75,7 @@ internal sealed class PoolCluster : IAsyncDisposable
     /// <summary>Lets time pass until a condition holds. What fails because the host of a grain has just died is asked again.</summary>
     public async Task UntilAsync(Func<Task<bool>> condition)
     {
-        while (true)
+        for (var seconds = 0; seconds < 3600;)
         {
             try
             {
@@ -88,6 +88,8 @@ internal sealed class PoolCluster : IAsyncDisposable
                 {
                     return;
                 }
+
+                seconds++;
             }
             catch (Exception error) when (error is OrleansException or TimeoutException)
             {
@@ -96,6 +98,9 @@ internal sealed class PoolCluster : IAsyncDisposable
             _time.Advance(TimeSpan.FromSeconds(1));
             await Task.Yield();
         }
+
+        var trials = (await Experiment.StateAsync()).Trials;
+        Assert.Fail($"It did not happen within an hour of the clock:\n{string.Join("\n", trials)}");
     }
 
     public Task UntilTrialsAsync(Func<IReadOnlyList<TrialState>, bool> condition) => UntilAsync(async () => condition((await Experiment.StateAsync()).Trials));

@@ -262,8 +262,8 @@ public sealed class ExperimentMachineTests
     {
         Submit(Trial("1"));
 
-        Assert.False(Send(new ExperimentMessage.PoolAnswered([new LeaseAnswer(new RunAttempt("e/1", 1), null, "wants 1 devices, and 0 of 4 are free")])).MustPersist);
-        Assert.Equal("wants 1 devices, and 0 of 4 are free", Only.Text);
+        Assert.False(Send(new ExperimentMessage.PoolAnswered([new LeaseAnswer(new RunAttempt("e/1", 1), null, "waits for 1 device; 0 of 4 are free")])).MustPersist);
+        Assert.Equal("waits for 1 device; 0 of 4 are free", Only.Text);
     }
 
     private TrialState Only => Assert.Single(_state.Trials);

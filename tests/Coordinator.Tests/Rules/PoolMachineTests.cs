@@ -45,8 +45,8 @@ public sealed class PoolMachineTests
     {
         _pool.Send(PoolScript.Offer("a", 4));
         _pool.Acquire("e/1", 2);
-        Assert.Equal("wants 4 devices, and 2 of 4 are free", _pool.Acquire("e/large", 4).Waiting);
-        Assert.Equal("wants 1 devices, and 2 of 4 are free; 1 in front of it, first e/large, which wants 4", _pool.Acquire("f/small", 1).Waiting);
+        Assert.Equal("waits for 4 devices; 2 of 4 are free", _pool.Acquire("e/large", 4).Waiting);
+        Assert.Equal("waits for 1 device; 2 of 4 are free; 1 in front of it, first e/large, which waits for 4 devices", _pool.Acquire("f/small", 1).Waiting);
 
         Assert.Equal("e/large", Assert.Single(_pool.Release("e/1").Told).Attempt.Run);
         Assert.Equal("f/small", Assert.Single(_pool.Release("e/large").Told).Attempt.Run);
@@ -99,12 +99,12 @@ public sealed class PoolMachineTests
     public void A_request_for_more_than_the_pool_ever_had_says_so_and_is_met_when_nodes_come()
     {
         _pool.Send(PoolScript.Offer("a", 4));
-        Assert.Equal("wants 6 devices, and the pool has never had more than 4: add nodes, or cancel it and ask for fewer", _pool.Acquire("e/1", 6).Waiting);
+        Assert.Equal("waits for 6 devices; the pool has never had more than 4: add nodes, or cancel it and ask for fewer", _pool.Acquire("e/1", 6).Waiting);
 
         Assert.Equal(6, Assert.Single(_pool.Send(PoolScript.Offer("b", 4)).Told).Devices.Count);
 
         _pool.Send(new PoolMessage.Withdraw("b", 1));
-        Assert.Equal("wants 8 devices, and the pool has 4 at present", _pool.Acquire("e/2", 8).Waiting);
+        Assert.Equal("waits for 8 devices; the pool has 4 at present", _pool.Acquire("e/2", 8).Waiting);
     }
 
     [Fact]
@@ -232,7 +232,7 @@ public sealed class PoolMachineTests
         var twice = new PoolMessage.Offer(new NodeOffer("a", "host", 1, ["cuda:0", "cuda:0"]));
 
         Assert.StartsWith("Node a offers the devices [cuda:0, cuda:0]: each needs a name of its own.", Assert.Throws<ArgumentException>(() => _pool.Send(twice)).Message);
-        Assert.StartsWith("Run e/1 asks for 0 devices: it needs one at least.", Assert.Throws<ArgumentException>(() => _pool.Acquire("e/1", 0)).Message);
+        Assert.StartsWith("Run e/1 asks for 0 devices: it needs at least one.", Assert.Throws<ArgumentException>(() => _pool.Acquire("e/1", 0)).Message);
     }
 
     [Fact]

@@ -29,7 +29,7 @@ internal sealed class PoolScript
         var before = State;
         var result = PoolMachine.Handle(before, message, Now);
         AssertWhole(result.State);
-        AssertHeadWaited(before, result.State, message);
+        AssertOrder(before, result.State);
         State = result.State;
         return result;
     }
@@ -66,24 +66,28 @@ internal sealed class PoolScript
         var runs = state.Leases.Select(lease => lease.Attempt.Run).Concat(state.Queue.Select(queued => queued.Request.Attempt.Run)).ToList();
         Assert.Equal(runs.Distinct(StringComparer.Ordinal), runs);
         Assert.Equal(state.Queue.OrderBy(queued => queued.Round), state.Queue);
+        Assert.All(state.Queue.Where(queued => queued.Request.Attempt.Number == 1).GroupBy(queued => (queued.Round, queued.Request.Experiment)), turn => Assert.Single(turn));
         Assert.Equal(state.Leases.OrderBy(lease => lease.Epoch), state.Leases);
         Assert.All(state.Leases, lease => Assert.InRange(lease.Epoch, 1, state.LastLease));
         Assert.True(state.Queue.Count == 0 || free.Count < state.Queue[0].Request.Devices, "The head of the queue waits for devices that are free.");
     }
 
-    /// <summary>Nobody gets devices before those who were in front of it, unless these gave up.</summary>
-    private static void AssertHeadWaited(PoolState before, PoolState after, PoolMessage message)
+    /// <summary>Nobody gets devices before those in front of it, unless these gave up; nobody passes another in the queue.</summary>
+    public static void AssertOrder(PoolState before, PoolState after)
     {
-        var granted = after.Leases.Where(lease => lease.Epoch > before.LastLease).Select(lease => lease.Request).ToList();
-        var inFront = before.Queue.Select(queued => queued.Request).Where(request => after.Queue.Any(queued => queued.Request == request)).ToList();
-        if (inFront.Count > 0)
+        var waited = before.Queue.Select(queued => queued.Request).ToList();
+        var waiting = after.Queue.Select(queued => queued.Request).ToList();
+        var granted = after.Leases.Where(lease => lease.Epoch > before.LastLease).Select(lease => lease.Request);
+        var still = waited.Where(waiting.Contains).ToList();
+        Assert.Equal(still, waiting.Where(waited.Contains));
+        if (still.Count > 0)
         {
-            Assert.All(granted, request => Assert.Contains(request, before.Queue.Select(queued => queued.Request).TakeWhile(queued => queued != inFront[0])));
+            Assert.All(granted, request => Assert.Contains(request, waited.TakeWhile(other => other != still[0])));
         }
 
-        if (message is PoolMessage.Acquire)
+        foreach (var request in waiting.Except(waited).Where(request => request.Attempt.Number == 1))
         {
-            Assert.Equal(before.Queue.Select(queued => queued.Request).Where(inFront.Contains), inFront);
+            Assert.DoesNotContain(waiting.SkipWhile(other => other != request).Skip(1), other => other.Experiment == request.Experiment && waited.Contains(other));
         }
     }
 

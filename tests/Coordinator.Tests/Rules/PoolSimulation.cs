@@ -37,6 +37,10 @@ internal sealed class PoolSimulation
         }
     }
 
+    public PoolState PoolState => _pool;
+
+    public IEnumerable<ExperimentState> ExperimentStates => _experiments.Values;
+
     public IEnumerable<TrialState> Trials => _experiments.Values.SelectMany(experiment => experiment.Trials);
 
     public void Step()
@@ -219,6 +223,7 @@ internal sealed class PoolSimulation
     private void Pool(PoolMessage message)
     {
         var result = PoolMachine.Handle(_pool, message, _now);
+        PoolScript.AssertOrder(_pool, result.State);
         _pool = result.State;
         if (result.MustPersist)
         {

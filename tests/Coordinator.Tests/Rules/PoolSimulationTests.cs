@@ -4,7 +4,7 @@ namespace ClipTrain.Coordinator.Tests.Rules;
 
 public sealed class PoolSimulationTests
 {
-    public static TheoryData<int> Seeds => [.. Enumerable.Range(0, 100)];
+    public static TheoryData<int> Seeds => [.. Enumerable.Range(0, 60)];
 
     [Theory]
     [MemberData(nameof(Seeds))]
