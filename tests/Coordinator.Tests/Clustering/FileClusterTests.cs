@@ -149,13 +149,7 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
             await using var client = await ClusterClient.ConnectAsync(cluster.First.Seed, new ClusterClientOptions(TestSiloOptions.Token, Patient), CancellationToken.None);
             Assert.NotEmpty(await client.Grains.GetGrain<ITestGrain>("where").WhereAsync());
             // Nobody waits for them for ever: the handshake's limit ends each one.
-            var closed = await silent[0].ReceiveAsync(new byte[64]).WaitAsync(Patient);
-            while (closed > 0)
-            {
-                closed = await silent[0].ReceiveAsync(new byte[64]).WaitAsync(Patient);
-            }
-
-            Assert.Equal(0, closed);
+            await ReadToEndAsync(silent[0]);
         }
         finally
         {
@@ -171,6 +165,7 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
             using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
             await socket.ConnectAsync(IPAddress.Loopback, cluster.First.Endpoint.GatewayPort);
             await socket.SendAsync(Encoding.ASCII.GetBytes(garbage));
+            socket.Shutdown(SocketShutdown.Send);
             await ReadToEndAsync(socket);
         }
 
@@ -186,6 +181,16 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
 
         Assert.Contains($"{port}", error.Message, StringComparison.Ordinal);
         Assert.Contains("is in use", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_coordinator_process_with_another_token_is_told_so_before_it_joins()
+    {
+        var error = await Assert.ThrowsAsync<CoordinatorStartException>(() =>
+            TestSilo.StartAsync(new TestSiloOptions(cluster.Identity) { Name = "third", Security = new ClusterSecurity("guess") }));
+
+        Assert.Contains("does not let this one in", error.Message, StringComparison.Ordinal);
+        Assert.Contains("refuses this token", error.Message, StringComparison.Ordinal);
     }
 
     private static Task<ConnectedClient> ConnectAsync(SeedGateways seed, ClusterSecurity security) =>

@@ -65,7 +65,7 @@ public sealed class TlsClusterTests(TlsCluster cluster) : IClassFixture<TlsClust
     {
         using var another = new TestAuthority();
         var (certificate, key) = another.Sign(validDays: 1);
-        var both = another.Write("both.pem", File.ReadAllText(another.AuthorityFile) + File.ReadAllText(cluster.Authority.AuthorityFile));
+        var both = another.Write("both.pem", File.ReadAllText(another.AuthorityFile) + "\n" + File.ReadAllText(cluster.Authority.AuthorityFile));
 
         await AssertRefusedAsync("does not trust this process's certificate", TestSiloOptions.Token with { Tls = TlsIdentity.Load(certificate, key, both, TimeProvider.System) });
     }
