@@ -59,7 +59,14 @@ public sealed record StageMetrics(double Rate, double Busy, double Starved, doub
 /// <param name="QueuedBatches">Batches ready for the step.</param>
 public sealed record LoaderMetrics(StageMetrics Read, StageMetrics Decode, StageMetrics Tokenize, StageMetrics Assemble, long QueuedSamples, int QueuedBatches);
 
-/// <summary>A line of the ledger: one of the two.</summary>
+/// <summary>A line of the ledger: one of the three.</summary>
+/// <param name="After">The first line of every segment.</param>
 public sealed record LedgerEntry(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] GenerationRecord? Generation = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] StepRecord? Step = null);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] StepRecord? Step = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LedgerSeal? After = null);
+
+/// <summary>How much of a ledger's segment counts.</summary>
+/// <param name="Epoch">The segment's name; 0 when the new one is the first.</param>
+/// <param name="Bytes">Its length when the next one began.</param>
+public sealed record LedgerSeal(long Epoch, long Bytes);

@@ -36,12 +36,17 @@ internal static class Placement
     public static RunReply Lose(TurnContext turn, string nodeId)
     {
         var left = turn.State.Nodes.Where(node => !string.Equals(node.Id, nodeId, StringComparison.Ordinal)).ToList();
-        if (left.Count == turn.State.Nodes.Count || turn.State.HasEnded)
+        if (left.Count == turn.State.Nodes.Count)
         {
             return new RunReply.Accepted();
         }
 
         turn.Change(turn.State with { Nodes = left });
+        if (turn.State.HasEnded)
+        {
+            return new RunReply.Accepted();
+        }
+
         LoseWorkers(turn, nodeId);
         Fill(turn);
         Membership.Settle(turn);

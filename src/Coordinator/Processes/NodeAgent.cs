@@ -1,0 +1,120 @@
+using System.Collections.Concurrent;
+using ClipTrain.Coordinator.Grains;
+using ClipTrain.Coordinator.Protocol;
+
+namespace ClipTrain.Coordinator.Processes;
+
+/// <summary>What a node is to a run.</summary>
+/// <param name="NodeId">Its name in the run.</param>
+/// <param name="Slots">How many workers it can run at once.</param>
+/// <param name="LaunchOf">How the worker of an id is started.</param>
+/// <param name="Grace">How long a worker may take to end by itself before it gets SIGTERM and then SIGKILL.</param>
+public sealed record NodeOptions(string NodeId, int Slots, Func<string, WorkerLaunch> LaunchOf, TimeSpan Grace);
+
+/// <summary>
+/// A machine's part in a run: asks the run for orders and carries them out on processes of this machine, which do not
+/// outlive this object.
+/// </summary>
+public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, TimeProvider time)
+{
+    private const int MostLines = 1000;
+
+    private readonly string _incarnation = Guid.NewGuid().ToString("N");
+    private readonly ConcurrentQueue<WorkerLine> _lines = new();
+    private readonly ConcurrentDictionary<string, (int Start, ProcessExit? Exit)> _starts = new(StringComparer.Ordinal);
+    private long _epoch;
+    private long _carriedOut;
+
+    /// <summary>Serves the run until it has ended and its workers have.</summary>
+    /// <param name="cancellationToken">The node leaves: its workers are ended at once.</param>
+    /// <exception cref="CoordinatorLostException">The coordinator could not be reached for longer than the patience. The workers are dismissed: each stops at a checkpoint.</exception>
+    /// <exception cref="CoordinatorRefusedException">The run does not take this node.</exception>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        await using var workers = new LocalWorkers(options.LaunchOf, KeepLine, TellExitAsync, options.Grace, time);
+        try
+        {
+            while (true)
+            {
+                var sent = _lines.ToArray();
+                var orders = await client.NodeAsync(new NodeReport(options.NodeId, _incarnation, options.Slots, _epoch, _carriedOut, sent), cancellationToken);
+                foreach (var _ in sent)
+                {
+                    _lines.TryDequeue(out var _);
+                }
+
+                CarryOut(workers, orders);
+                if (orders.IsOver)
+                {
+                    break;
+                }
+            }
+        }
+        finally
+        {
+            await workers.DismissAllAsync(cancellationToken.IsCancellationRequested ? TimeSpan.Zero : null);
+        }
+
+        await client.NodeLeaveAsync(options.NodeId, _incarnation, cancellationToken);
+    }
+
+    private void CarryOut(LocalWorkers workers, NodeOrders orders)
+    {
+        if (orders.Epoch != _epoch)
+        {
+            (_epoch, _carriedOut) = (orders.Epoch, 0);
+        }
+
+        foreach (var order in orders.Orders.Where(order => order.Number > _carriedOut))
+        {
+            switch (order.Action)
+            {
+                case NodeAction.Start:
+                    Start(workers, order);
+                    break;
+                case NodeAction.Kill:
+                    workers.Kill(order.WorkerId);
+                    break;
+                case NodeAction.Dismiss:
+                    workers.Dismiss(order.WorkerId);
+                    break;
+            }
+
+            _carriedOut = order.Number;
+        }
+    }
+
+    /// <summary>A run that was taken over orders again what it cannot know to be done.</summary>
+    private void Start(LocalWorkers workers, NodeOrder order)
+    {
+        var last = _starts.GetValueOrDefault(order.WorkerId);
+        if (order.Start > last.Start)
+        {
+            _starts[order.WorkerId] = (order.Start, null);
+            workers.Start(order.WorkerId);
+        }
+        else if (last.Exit is { } exit)
+        {
+            _ = TellAsync(order.WorkerId, last.Start, exit);
+        }
+    }
+
+    private void KeepLine(WorkerLine line)
+    {
+        // A worker that floods its output must not fill this process's memory while the coordinator is away.
+        if (_lines.Count < MostLines)
+        {
+            _lines.Enqueue(line);
+        }
+    }
+
+    private Task TellExitAsync(string workerId, ProcessExit exit)
+    {
+        var (start, _) = _starts[workerId];
+        _starts[workerId] = (start, exit);
+        return TellAsync(workerId, start, exit);
+    }
+
+    private Task TellAsync(string workerId, int start, ProcessExit exit) =>
+        client.WorkerExitedAsync(new WorkerExit(workerId, start, exit.Code, exit.LastLines), CancellationToken.None);
+}
