@@ -9,7 +9,7 @@ internal static class Checkpoints
     public static RunReply Written(TurnContext turn, CheckpointWritten written)
     {
         var state = turn.State;
-        if (state.Find(written.WorkerId) is not { } member)
+        if (written.WorkerId is null || state.Find(written.WorkerId) is not { } member)
         {
             return Refusals.UnknownWorker(state, written.WorkerId);
         }
@@ -18,6 +18,11 @@ internal static class Checkpoints
         if (member.Status == MemberStatus.Lost || !string.Equals(member.Incarnation, written.Incarnation, StringComparison.Ordinal))
         {
             return new RunReply.Accepted();
+        }
+
+        if (MessageChecks.Of(turn, member, written) is { } wrong)
+        {
+            return Refusals.Invalid(turn, member.Label, wrong);
         }
 
         if (state.LastCheckpoint is null || written.Step > state.LastCheckpoint.Step)

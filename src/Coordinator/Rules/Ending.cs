@@ -23,7 +23,7 @@ internal static class Ending
 
         if (turn.State.StopRequestedBy is null)
         {
-            turn.Change(turn.State with { StopRequestedBy = stop.By });
+            turn.Change(turn.State with { StopRequestedBy = PlainText.Line(stop.By, PlainText.NameLength) });
         }
 
         if (stop.AtOnce || turn.State.IsFirstForming)

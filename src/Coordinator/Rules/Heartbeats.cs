@@ -6,6 +6,9 @@ namespace ClipTrain.Coordinator.Rules;
 /// <summary>Heartbeats renew leases and bring steps, records and warnings. They are the one message that is frequent.</summary>
 internal static class Heartbeats
 {
+    /// <summary>More warnings of one heartbeat are counted and not shown.</summary>
+    private const int MaxWarnings = 64;
+
     public static RunReply.HeartbeatReplies Receive(TurnContext turn, IReadOnlyList<Heartbeat> heartbeats)
     {
         var replies = new RunReply[heartbeats.Count];
@@ -19,6 +22,11 @@ internal static class Heartbeats
 
     private static RunReply Receive(TurnContext turn, Heartbeat heartbeat)
     {
+        if (heartbeat is not { WorkerId: not null, Records: not null, Warnings: not null })
+        {
+            return Refusals.Invalid(turn, heartbeat?.WorkerId, "the heartbeat is not complete");
+        }
+
         var sender = turn.State.Find(heartbeat.WorkerId);
         if (sender is null || !string.Equals(sender.Incarnation, heartbeat.Incarnation, StringComparison.Ordinal))
         {
@@ -28,6 +36,11 @@ internal static class Heartbeats
         if (!sender.IsLiving || turn.State.HasEnded)
         {
             return Answer(turn, heartbeat, Directives.For(turn.State, sender));
+        }
+
+        if (MessageChecks.Of(turn, heartbeat) is { } wrong)
+        {
+            return Refusals.Invalid(turn, sender.Label, wrong);
         }
 
         Hear(turn, sender, heartbeat);
@@ -47,9 +60,14 @@ internal static class Heartbeats
         });
         Progress.Measure(turn);
         Records.Take(turn, heartbeat);
-        foreach (var warning in heartbeat.Warnings)
+        foreach (var warning in heartbeat.Warnings.Take(MaxWarnings))
         {
-            turn.Warn($"{member.Label}: {warning}");
+            turn.Warn($"{member.Label}: {PlainText.Line(warning)}");
+        }
+
+        if (heartbeat.Warnings.Count > MaxWarnings)
+        {
+            turn.Warn($"{member.Label}: {heartbeat.Warnings.Count - MaxWarnings} more warnings");
         }
     }
 
@@ -58,7 +76,7 @@ internal static class Heartbeats
         var recorded = turn.State.RecordedStep;
         return new RunReply.HeartbeatReply(new HeartbeatAnswer(heartbeat.Generation, directive, recorded)
         {
-            WantsMoreRecords = heartbeat.HasMoreRecords && heartbeat.Records[^1].Metrics.Step <= recorded,
+            WantsMoreRecords = heartbeat.HasMoreRecords && heartbeat.Records is [.., { Metrics.Step: var last }] && last <= recorded,
         });
     }
 }

@@ -11,6 +11,11 @@ internal static class Joining
 
     public static RunReply Join(TurnContext turn, JoinRequest request)
     {
+        if (MessageChecks.Of(turn, request) is { } wrong)
+        {
+            return Refusals.Invalid(turn, request.WorkerId, wrong);
+        }
+
         // What the end of the run asked of a process stands.
         if (turn.State.Find(request.WorkerId) is { Status: MemberStatus.Saving or MemberStatus.Saved or MemberStatus.Aborted } asked && IsSameProcess(asked, request))
         {
@@ -61,7 +66,7 @@ internal static class Joining
     {
         if (request.Reason is { } reason)
         {
-            turn.Warn($"{member.Label}: {reason}");
+            turn.Warn($"{member.Label}: {PlainText.Line(reason)}");
         }
 
         Membership.Over(turn, isPlanned: request.Reason is null);
@@ -78,7 +83,7 @@ internal static class Joining
         if (member.Status == MemberStatus.Leaving && request.Reason is { } reason)
         {
             Membership.Break(turn);
-            WorkerLoss.Note(turn, member, FailureKind.CollectiveFailed, reason, []);
+            WorkerLoss.Note(turn, member, FailureKind.CollectiveFailed, PlainText.Line(reason), []);
         }
 
         var joined = member with
@@ -127,7 +132,7 @@ internal static class Joining
         if (Difference(state.Spec, request) is { } difference)
         {
             var reason = $"{request.WorkerId} on {request.Host} does not fit run {state.Spec.RunId}: {difference}. Start every worker with the same build, configuration and corpus.";
-            turn.Warn(reason);
+            Refusals.WarnOnce(turn, request.WorkerId, reason);
             return new RunReply.Refused(RefusalKind.Mismatch, reason);
         }
 

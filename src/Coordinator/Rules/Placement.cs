@@ -11,6 +11,11 @@ internal static class Placement
 {
     public static RunReply Join(TurnContext turn, Node node)
     {
+        if (MessageChecks.Of(node) is { } wrong)
+        {
+            return Refusals.Invalid(turn, node.Id, wrong);
+        }
+
         var known = turn.State.Nodes.FirstOrDefault(other => string.Equals(other.Id, node.Id, StringComparison.Ordinal));
         if (known == node || turn.State.HasEnded)
         {

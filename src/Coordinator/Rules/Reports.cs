@@ -8,7 +8,7 @@ internal static class Reports
 {
     public static RunReply Receive(TurnContext turn, WorkerReport report)
     {
-        if (turn.State.Find(report.WorkerId) is not { } member)
+        if (report.WorkerId is null || turn.State.Find(report.WorkerId) is not { } member)
         {
             return Refusals.UnknownWorker(turn.State, report.WorkerId);
         }
@@ -17,6 +17,11 @@ internal static class Reports
         if (!string.Equals(member.Incarnation ?? report.Incarnation, report.Incarnation, StringComparison.Ordinal))
         {
             return new RunReply.Directed(Directive.Abort);
+        }
+
+        if (MessageChecks.Of(turn, report) is { } wrong)
+        {
+            return Refusals.Invalid(turn, member.Label, wrong);
         }
 
         if (!turn.State.HasEnded)

@@ -9,6 +9,8 @@ internal static class WorkerLoss
     /// <summary>A managed worker whose processes end this often in a row before they are assigned a rank will not do better the next time.</summary>
     public const int MaxFruitlessStarts = 3;
 
+    private const int MaxLines = 100;
+
     /// <summary>More than anybody reads. The first ones are kept: the cause is among them.</summary>
     private const int MaxFailures = 64;
 
@@ -36,7 +38,7 @@ internal static class WorkerLoss
         }
         else
         {
-            Lose(turn, gone with { Status = MemberStatus.Exited }, FailureKind.Exited, text + When(turn.State, member), exited.LastLines);
+            Lose(turn, gone with { Status = MemberStatus.Exited }, FailureKind.Exited, text + When(turn.State, member), [.. exited.LastLines.TakeLast(MaxLines).Select(line => PlainText.Line(line))]);
         }
 
         if (member.IsManaged && turn.State.Phase is (RunPhase.Forming or RunPhase.Running))
@@ -51,7 +53,7 @@ internal static class WorkerLoss
     public static void Failed(TurnContext turn, Member heard, WorkerReport report)
     {
         turn.Do(new RunEffect.DismissWorker(heard.WorkerId, heard.NodeId));
-        Note(turn, heard, FailureKind.Reported, report.Message ?? "failed without saying why", [], report.ExitCode);
+        Note(turn, heard, FailureKind.Reported, report.Message is null ? "failed without saying why" : PlainText.Block(report.Message), [], report.ExitCode);
         turn.Change(heard with { Status = MemberStatus.Failed });
         if (turn.State.IsFirstForming)
         {

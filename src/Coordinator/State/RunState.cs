@@ -82,6 +82,9 @@ public sealed record RunState
     /// <summary>What went wrong since the run last made progress, in order of arrival.</summary>
     public IReadOnlyList<WorkerFailure> Failures { get; init; } = [];
 
+    /// <summary>Senders of messages that were refused and of which a warning has told.</summary>
+    public IReadOnlyList<string> RefusedSenders { get; init; } = [];
+
     /// <summary>How the run ended, in words; null while it has not.</summary>
     public string? EndText { get; init; }
 

@@ -24,7 +24,7 @@ public sealed class CoordinatorHostTests
         Assert.Equal([0, 1, 2], places.Select(place => place.Rank));
         Assert.All(places, place => Assert.Equal(new Assignment(1, place.Rank, 3, 0), place));
 
-        await using (var heartbeat = HeartbeatLoop.Start(clients[0], "process-0-0", TimeSpan.FromSeconds(1), () => new WorkerProgress(10, RunScript.Records(1, 10), []), _ => { }))
+        await using (var heartbeat = HeartbeatLoop.Start(clients[0], "process-0-0", TimeSpan.FromSeconds(1), () => new WorkerProgress(10, RunScript.Records(1, 10, world: 3), []), _ => { }))
         {
             heartbeat.Enter(1);
             await heartbeat.FlushAsync();

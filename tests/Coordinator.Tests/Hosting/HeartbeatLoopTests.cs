@@ -83,7 +83,7 @@ public sealed class HeartbeatLoopTests
         await using var fixture = await HostFixture.StartAsync(1);
         var client = (await fixture.FormAsync())[0];
         var acknowledged = new List<long>();
-        await using var heartbeat = Start(client, () => new WorkerProgress(3, RunScript.Records(1, 3), []), acknowledged.Add);
+        await using var heartbeat = Start(client, () => new WorkerProgress(3, RunScript.Records(1, 3, world: 1), []), acknowledged.Add);
         heartbeat.Enter(1);
         fixture.Ledger.Failure = new IOException("No space left on device.");
         await heartbeat.FlushAsync();

@@ -199,7 +199,7 @@ public sealed class RandomScriptTests
                 Reason = random.Next(2) == 0 ? "reset" : null,
                 Device = random.Next(10) == 0 ? "gpu" : null,
             }),
-            < 15 => new RunMessage.Beats([new Heartbeat(worker, incarnation, generation, step, RunScript.Records(state.RecordedStep + random.Next(0, 3), state.RecordedStep + random.Next(1, 5), generation), ["w"])]),
+            < 15 => new RunMessage.Beats([new Heartbeat(worker, incarnation, generation, step, RunScript.Records(state.RecordedStep + random.Next(0, 3), state.RecordedStep + random.Next(1, 5), generation, state.Assignment?.WorldSize ?? 1), ["w"])]),
             < 17 => new RunMessage.Report(new WorkerReport(worker, incarnation, generation, (WorkerOutcome)(random.Next(12) == 0 ? 2 : random.Next(2)), step) { Message = "m" }),
             17 => new RunMessage.Checkpointed(new CheckpointWritten(worker, incarnation, step, "d")),
             18 when slot < state.Spec.ManagedWorkers => new RunMessage.WorkerExited(worker, random.Next(2) * 137, ["line"]),

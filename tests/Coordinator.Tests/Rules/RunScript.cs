@@ -64,8 +64,13 @@ internal sealed class RunScript
     public static StepRecord Record(long step, int generation = 1, params double[] busySeconds) =>
         new(generation, Metrics(step), [.. busySeconds.Select(seconds => new StepShare(8, 0, (ulong)step, seconds))]);
 
-    public static StepRecord[] Records(long first, long last, int generation = 1) =>
-        [.. Enumerable.Range(0, (int)(last - first + 1)).Select(i => Record(first + i, generation))];
+    /// <param name="world">Number of shares; 0 leaves them to <see cref="Beat"/>.</param>
+    public static StepRecord[] Records(long first, long last, int generation = 1, int world = 0) =>
+        [.. Enumerable.Range(0, Math.Max(0, (int)(last - first + 1))).Select(i => Record(first + i, generation, new double[world]))];
+
+    /// <summary>A record that names no shares is one of the last generation.</summary>
+    private StepRecord Share(StepRecord record) =>
+        record.Shares.Count > 0 ? record : record with { Shares = [.. Enumerable.Repeat(new StepShare(8, 0, 1, 0), State.Assignment?.WorldSize ?? 1)] };
 
     public static string Json(RunState state) => JsonSerializer.Serialize(state, CoordinatorJson.Default.RunState);
 
@@ -109,7 +114,7 @@ internal sealed class RunScript
     }
 
     public RunReply Beat(int slot, long step = 0, int? generation = null, IReadOnlyList<StepRecord>? records = null, IReadOnlyList<string>? warnings = null) =>
-        Send(new Heartbeat(WorkerIds.ForSlot(slot), Request(slot).Incarnation, generation ?? State.Generation, step, records ?? [], warnings ?? []));
+        Send(new Heartbeat(WorkerIds.ForSlot(slot), Request(slot).Incarnation, generation ?? State.Generation, step, [.. (records ?? []).Select(Share)], warnings ?? []));
 
     public RunReply Send(Heartbeat heartbeat) => Assert.Single(Assert.IsType<RunReply.HeartbeatReplies>(Send(new RunMessage.Beats([heartbeat]))).Replies);
 
