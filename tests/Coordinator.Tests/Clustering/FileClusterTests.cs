@@ -4,7 +4,6 @@ using System.Text;
 using ClipTrain.Coordinator.Clustering;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Security;
-using ClipTrain.Coordinator.Tests.Hosting;
 using ClipTrain.Coordinator.Tests.Rules;
 using ClipTrain.Coordinator.Tests.Security;
 

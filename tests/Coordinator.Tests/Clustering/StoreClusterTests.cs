@@ -1,6 +1,5 @@
 using ClipTrain.Coordinator.Clustering;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Tests.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
