@@ -3,6 +3,8 @@ using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Security;
 using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Storage;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -46,7 +48,8 @@ public static class ClusterHosting
         silo.Configure<SiloMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(10));
         silo.Services.AddSingleton<IFatalErrorHandler>(new DeclaredDead(Console.Error, Environment.Exit));
         silo.Services.AddKeyedSingleton<IGrainStorage>(FencedFileStorage.ProviderName, (_, _) => new FencedFileStorage(Path.Combine(identity.Directory, "state")));
-        AddMembership(silo, identity);
+        UseExclusivePorts(silo.Services);
+        AddMembership(silo, identity, security);
         if (isOneMachine)
         {
             silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, DeathWatch>();
@@ -127,37 +130,52 @@ public static class ClusterHosting
         options.DefunctSiloCleanupPeriod = TimeSpan.FromMinutes(1);
     }
 
-    private static void AddMembership(ISiloBuilder silo, ClusterIdentity identity)
+    /// <summary>
+    /// Replaces Orleans' listeners, which share a port with any other process of the same user that listens on it (SO_REUSEPORT),
+    /// by Kestrel's, which do not: a port in use is an error and not a coordinator that gets every second connection.
+    /// </summary>
+    private static void UseExclusivePorts(IServiceCollection services)
+    {
+        foreach (var listener in services.Where(service => service.ServiceType == typeof(IConnectionListenerFactory) && service.IsKeyedService).ToList())
+        {
+            services.Remove(listener);
+            services.AddKeyedSingleton<IConnectionListenerFactory>(listener.ServiceKey, (built, _) => ActivatorUtilities.CreateInstance<SocketTransportFactory>(built));
+        }
+    }
+
+    private static void AddMembership(ISiloBuilder silo, ClusterIdentity identity, ClusterSecurity security)
     {
         switch (identity.Kind)
         {
             case ClusteringKind.File:
-                silo.Services.AddSingleton<IMembershipTable>(services => Named(services, new FileMembershipTable(identity), $"the folder {identity.Directory}"));
+                silo.Services.AddSingleton<IMembershipTable>(services => new MembershipStore(
+                    new FileMembershipTable(identity), $"the folder {identity.Directory}", security, prepare: null, services.GetRequiredService<ILogger<MembershipStore>>()));
                 break;
             case ClusteringKind.Redis:
                 var options = RedisOptions(identity);
                 silo.UseRedisClustering(redis => redis.ConfigurationOptions = options);
-                Name(silo.Services, $"Redis at {string.Join(", ", options.EndPoints)}");
+                Name(silo.Services, $"Redis at {string.Join(", ", options.EndPoints.Select(server => server is DnsEndPoint named ? $"{named.Host}:{named.Port}" : $"{server}"))}", security, prepare: null);
                 break;
             case ClusteringKind.Postgres:
                 var connection = PostgresConnection(identity);
                 silo.UseAdoNetClustering(ado => (ado.Invariant, ado.ConnectionString) = (PostgresSchema.Invariant, connection));
                 var server = new NpgsqlConnectionStringBuilder(connection);
-                Name(silo.Services, $"PostgreSQL at {server.Host}:{server.Port}, database {server.Database ?? server.Username}", () => PostgresSchema.EnsureAsync(connection));
+                Name(silo.Services, $"PostgreSQL at {server.Host}:{server.Port}, database {server.Database ?? server.Username}", security, () => PostgresSchema.EnsureAsync(connection));
                 break;
         }
     }
 
-    private static MembershipStore Named(IServiceProvider services, IMembershipTable table, string name, Func<Task>? prepare = null) =>
-        new(table, name, prepare, services.GetRequiredService<ILogger<MembershipStore>>());
-
     /// <summary>Puts <see cref="MembershipStore"/> before the table that a provider has registered.</summary>
-    private static void Name(IServiceCollection services, string name, Func<Task>? prepare = null)
+    private static void Name(IServiceCollection services, string name, ClusterSecurity security, Func<Task>? prepare)
     {
         var provider = services.Last(service => service.ServiceType == typeof(IMembershipTable));
         services.Remove(provider);
-        services.AddSingleton<IMembershipTable>(built =>
-            Named(built, (IMembershipTable)ActivatorUtilities.CreateInstance(built, provider.ImplementationType!), name, prepare));
+        services.AddSingleton<IMembershipTable>(built => new MembershipStore(
+            (IMembershipTable)(provider.ImplementationFactory?.Invoke(built) ?? ActivatorUtilities.CreateInstance(built, provider.ImplementationType!)),
+            name,
+            security,
+            prepare,
+            built.GetRequiredService<ILogger<MembershipStore>>()));
     }
 
     private static ConfigurationOptions RedisOptions(ClusterIdentity identity) =>

@@ -1,4 +1,5 @@
 using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Security;
 using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
@@ -11,13 +12,14 @@ namespace ClipTrain.Coordinator.Clustering;
 /// </summary>
 /// <param name="inner">The provider's table.</param>
 /// <param name="name">Names the store, without its password.</param>
+/// <param name="security">What members will have to prove.</param>
 /// <param name="prepare">Makes what the provider expects in the store; null if it needs nothing.</param>
 /// <param name="logger">Gets the lines.</param>
-internal sealed partial class MembershipStore(IMembershipTable inner, string name, Func<Task>? prepare, ILogger<MembershipStore> logger) : IMembershipTable
+internal sealed partial class MembershipStore(IMembershipTable inner, string name, ClusterSecurity security, Func<Task>? prepare, ILogger<MembershipStore> logger) : IMembershipTable
 {
     private int _isLost;
 
-    /// <exception cref="CoordinatorStartException">The store cannot be used.</exception>
+    /// <exception cref="CoordinatorStartException">The store cannot be used, or a member refuses this process.</exception>
     public async Task InitializeMembershipTable(bool tryInitTableVersion)
     {
         try
@@ -28,6 +30,7 @@ internal sealed partial class MembershipStore(IMembershipTable inner, string nam
             }
 
             await inner.InitializeMembershipTableAsync(tryInitTableVersion, CancellationToken.None);
+            await JoinCheck.RunAsync(await inner.ReadAllAsync(CancellationToken.None), security, TimeProvider.System);
         }
         catch (Exception error) when (error is not CoordinatorStartException)
         {

@@ -192,7 +192,7 @@ public sealed class RunGrain(
             var reply = await GuardAsync(() => ApplyAsync(new RunMessage.Beats([.. beats.Select(beat => beat.Heartbeat)])));
             foreach (var ((_, pending), answer) in beats.Zip(((RunReply.HeartbeatReplies)reply).Replies))
             {
-                pending.SetResult(answer is RunReply.HeartbeatReply { Answer: { } told } ? new RunReply.HeartbeatReply(told with { RecordedStep = _keeper!.Safe(told.RecordedStep) }) : answer);
+                pending.SetResult(answer is RunReply.HeartbeatReply { Answer: { } told } ? new RunReply.HeartbeatReply(Acknowledged(told)) : answer);
             }
         }
         catch (Exception error)
@@ -202,6 +202,10 @@ public sealed class RunGrain(
             waiting.ForEach(beat => beat.Reply.TrySetException(error));
         }
     }
+
+    /// <summary>What the ledger could not take yet is not acknowledged, and nobody is asked for more.</summary>
+    private HeartbeatAnswer Acknowledged(HeartbeatAnswer told) =>
+        _keeper!.Safe(told.RecordedStep) is var safe && safe < told.RecordedStep ? told with { RecordedStep = safe, WantsMoreRecords = false } : told;
 
     private async Task<RunReply> TakeTurnAsync(RunMessage message)
     {

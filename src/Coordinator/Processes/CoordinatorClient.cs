@@ -142,6 +142,8 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
             var answered = await RetryAsync(call, retryFor, cancellationToken);
             if (!IsCurrent(answered.Epoch))
             {
+                // A zombie answers at once until Orleans has found it out.
+                await Task.Delay(FirstPause, time, cancellationToken);
                 continue;
             }
 

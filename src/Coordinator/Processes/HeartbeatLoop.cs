@@ -213,10 +213,11 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
             var progress = _progress();
             _warnings.AddRange(progress.Warnings);
             var confirmed = _client.CheckpointsConfirmed;
-            var answer = await _client.HeartbeatAsync(new Heartbeat(_client.WorkerId, _incarnation, generation, progress.CommittedStep, progress.Records.Records, [.. _warnings]), retryFor, cancellationToken);
+            var heartbeat = new Heartbeat(_client.WorkerId, _incarnation, generation, progress.CommittedStep, progress.Records.Records, [.. _warnings]) { HasMoreRecords = progress.Records.HasMore };
+            var answer = await _client.HeartbeatAsync(heartbeat, retryFor, cancellationToken);
             _warnings.Clear();
             await TakeAsync(answer, confirmed);
-            return progress.Records is { HasMore: true, Records: [.., var last] } && answer.RecordedStep >= last.Metrics.Step;
+            return answer.WantsMoreRecords;
         }
         finally
         {

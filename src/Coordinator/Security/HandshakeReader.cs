@@ -3,9 +3,10 @@ using System.IO.Pipelines;
 
 namespace ClipTrain.Coordinator.Security;
 
-/// <summary>Reads exactly so many bytes and leaves the rest for whoever reads next.</summary>
+/// <summary>Reads what a handshake needs of a connection.</summary>
 internal static class HandshakeReader
 {
+    /// <summary>Reads exactly so many bytes and leaves the rest for whoever reads next.</summary>
     /// <returns>The bytes; null if the other end closed the connection first.</returns>
     public static async Task<byte[]?> ReadAsync(PipeReader input, int length, CancellationToken cancellationToken)
     {
@@ -25,6 +26,25 @@ internal static class HandshakeReader
         catch (Exception error) when (error is IOException or InvalidOperationException)
         {
             return null;
+        }
+    }
+
+    /// <summary>Discards what comes until the other end closes.</summary>
+    public static async Task DrainAsync(PipeReader input, CancellationToken cancellationToken)
+    {
+        try
+        {
+            ReadResult read;
+            do
+            {
+                read = await input.ReadAsync(cancellationToken);
+                input.AdvanceTo(read.Buffer.End);
+            }
+            while (!read.IsCompleted);
+        }
+        catch (IOException)
+        {
+            // Closed by a reset.
         }
     }
 }

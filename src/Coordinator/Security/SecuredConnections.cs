@@ -18,9 +18,9 @@ internal static class SecuredConnections
     {
         silo.Configure<SiloConnectionOptions>(options =>
         {
-            options.ConfigureSiloInboundConnection(connection => UseGreeting(connection, security));
-            options.ConfigureGatewayInboundConnection(connection => UseGreeting(connection, security));
-            options.ConfigureSiloOutboundConnection(connection => UseGreeting(connection, security));
+            options.ConfigureSiloInboundConnection(connection => UseGreeting(connection, security, isInbound: true));
+            options.ConfigureGatewayInboundConnection(connection => UseGreeting(connection, security, isInbound: true));
+            options.ConfigureSiloOutboundConnection(connection => UseGreeting(connection, security, isInbound: false));
         });
         if (security.Tls is { } tls)
         {
@@ -37,7 +37,7 @@ internal static class SecuredConnections
 
     public static void Require(IClientBuilder client, ClusterSecurity security)
     {
-        client.Configure<ClientConnectionOptions>(options => options.ConfigureConnection(connection => UseGreeting(connection, security)));
+        client.Configure<ClientConnectionOptions>(options => options.ConfigureConnection(connection => UseGreeting(connection, security, isInbound: false)));
         if (security.Tls is { } tls)
         {
             client.UseTls(tls.Certificate, options => Configure(options, tls));
@@ -46,41 +46,55 @@ internal static class SecuredConnections
         client.Configure<ClientConnectionOptions>(options => options.ConfigureConnection(connection => UseRequest(connection, security)));
     }
 
-    private static void UseGreeting(IConnectionBuilder builder, ClusterSecurity security) => Use(builder, (connection, limit) =>
+    private static void UseGreeting(IConnectionBuilder builder, ClusterSecurity security, bool isInbound) => Use(builder, isInbound, (connection, limit) =>
         Greeting.ExchangeAsync(connection.Transport, security.Tls is not null, PeerOf(connection), limit));
 
     private static void UseAccept(IConnectionBuilder builder, ClusterSecurity security, string clusterId)
     {
         var handshake = new TokenHandshake(security.Token);
-        Use(builder, (connection, limit) => handshake.AcceptAsync(connection.Transport, clusterId, PeerOf(connection), limit));
+        Use(builder, isInbound: true, (connection, limit) => handshake.AcceptAsync(connection.Transport, clusterId, PeerOf(connection), limit));
     }
 
     private static void UseRequest(IConnectionBuilder builder, ClusterSecurity security)
     {
         var handshake = new TokenHandshake(security.Token);
-        Use(builder, (connection, limit) => handshake.RequestAsync(connection.Transport, PeerOf(connection), limit));
+        Use(builder, isInbound: false, (connection, limit) => handshake.RequestAsync(connection.Transport, PeerOf(connection), limit));
     }
 
-    private static void Use(IConnectionBuilder builder, Func<ConnectionContext, CancellationToken, Task> exchange) => builder.Use(next => async connection =>
+    private static void Use(IConnectionBuilder builder, bool isInbound, Func<ConnectionContext, CancellationToken, Task> exchange) => builder.Use(next => async connection =>
     {
         using (var limit = new CancellationTokenSource(Limit))
         {
             try
             {
-                await exchange(connection, limit.Token);
+                await ExchangeAsync(connection, isInbound, exchange, limit.Token);
             }
             catch (OperationCanceledException error)
             {
                 throw new ConnectionAbortedException($"{PeerOf(connection)} did not complete the handshake within {Limit.TotalSeconds:0} s.", error);
             }
-            catch (HandshakeException error)
-            {
-                throw new ConnectionAbortedException(error.Message, error);
-            }
         }
 
         await next(connection);
     });
+
+    private static async Task ExchangeAsync(ConnectionContext connection, bool isInbound, Func<ConnectionContext, CancellationToken, Task> exchange, CancellationToken limit)
+    {
+        try
+        {
+            await exchange(connection, limit);
+        }
+        catch (HandshakeException error)
+        {
+            if (isInbound)
+            {
+                // Closing now could reset the connection before the caller has read why. It closes first.
+                await HandshakeReader.DrainAsync(connection.Transport.Input, limit);
+            }
+
+            throw new ConnectionAbortedException(error.Message, error);
+        }
+    }
 
     private static void Configure(TlsOptions options, TlsIdentity tls)
     {

@@ -69,14 +69,15 @@ internal static partial class VersionedFiles
         {
             Directory.CreateDirectory(directory);
             WriteAside(aside, writer, content);
-            if (Newest(directory) >= version || !Link(aside, PathOf(directory, version), writer))
+            if (!Link(aside, PathOf(directory, version), writer))
             {
                 return false;
             }
 
             DirectorySync.Sync(directory);
 
-            // A writer that slept through many versions finds its number free again, because old versions are deleted.
+            // A writer that slept through many versions finds its number free again, because old versions are deleted. What it
+            // has written there is not the newest and goes with the other old ones.
             var newest = Newest(directory);
             DeleteBefore(directory, newest - Kept + 1);
             return newest < version + Kept;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Net;
+using ClipTrain.Coordinator.Processes;
 using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Trainer.Cli;
@@ -52,21 +53,33 @@ internal sealed class HostingArguments
     private readonly Option<string?> _certificate = new("--certificate") { Description = "PEM certificate: all connections are then encrypted." };
     private readonly Option<string?> _key = new("--key") { Description = "PEM private key of the certificate." };
     private readonly Option<string?> _authority = new("--ca") { Description = "PEM certificate of the authority that all processes of the run are held to." };
+    private readonly Option<string?> _http = new("--http") { Description = "Address and port of /health and, with the token, /metrics." };
+    private readonly Option<bool> _dashboard = new("--dashboard") { Description = "Serve the Orleans Dashboard too, under /dashboard of --http." };
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _listen, _advertise, _token, _tokenFile, _certificate, _key, _authority })
+        foreach (var option in new Option[] { _listen, _advertise, _token, _tokenFile, _certificate, _key, _authority, _http, _dashboard })
             command.Add(option);
     }
 
     public HostingOptions Of(ParseResult parsed) => new()
     {
-        Listen = IPEndPoint.TryParse(parsed.GetRequiredValue(_listen), out var endpoint) ? endpoint
-            : throw new UsageException($"--listen must be an address and a port, as in 0.0.0.0:7700, not '{parsed.GetValue(_listen)}'."),
+        Listen = Endpoint(_listen.Name, parsed.GetRequiredValue(_listen)),
+        Http = Http(parsed),
         Advertised = parsed.GetValue(_advertise) is not { } address ? null : IPAddress.TryParse(address, out var advertised) ? advertised
             : throw new UsageException($"--advertise must be an IP address, as in 10.0.0.1, not '{address}'."),
         Token = AccessToken.Find(parsed.GetValue(_token), parsed.GetValue(_tokenFile)),
         TokenFile = parsed.GetValue(_tokenFile),
         Tls = new TlsFiles(parsed.GetValue(_certificate), parsed.GetValue(_key), parsed.GetValue(_authority)),
     };
+
+    private HttpOptions? Http(ParseResult parsed) => (parsed.GetValue(_http), parsed.GetValue(_dashboard)) switch
+    {
+        ({ } address, var dashboard) => new HttpOptions(Endpoint(_http.Name, address), dashboard),
+        (null, true) => throw new UsageException("--dashboard needs --http, as in --http 127.0.0.1:8080."),
+        _ => null,
+    };
+
+    private static IPEndPoint Endpoint(string option, string text) => IPEndPoint.TryParse(text, out var endpoint) ? endpoint
+        : throw new UsageException($"{option} must be an address and a port, as in 0.0.0.0:7700, not '{text}'.");
 }

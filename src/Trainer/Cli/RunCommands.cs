@@ -65,7 +65,7 @@ public static class RunCommands
     {
         if (remote.IsGiven(parsed))
             return RunConnection.ToRemoteAsync(remote.Of(parsed));
-        return RunConnection.ToLocalAsync(RunFiles.Find(run ?? throw new UsageException("Name the run: its directory, or its name under runs/.")));
+        return RunConnection.ToLocalAsync(RunFiles.Find(run ?? throw new UsageException("Name the run: its directory, or its name under runs/.")), waits: false);
     }
 }
 

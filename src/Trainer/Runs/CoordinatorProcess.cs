@@ -26,6 +26,9 @@ public sealed record HostingOptions
 
     public TlsFiles Tls { get; init; } = new();
 
+    /// <summary>Where /health and /metrics are served, and the dashboard when asked for; null for nowhere.</summary>
+    public HttpOptions? Http { get; init; }
+
     /// <summary>Address at which other machines reach this one; null for the one that is listened on, or this machine's own.</summary>
     public IPAddress? Advertised { get; init; }
 
@@ -65,9 +68,9 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         node?.Start();
         using var loggers = new SerilogLoggerFactory(log);
         await using var silo = await CoordinatorSilo.StartAsync(Silo("coordinator"), host, loggers, TimeProvider.System);
-        await silo.Run.StartAsync(new RunStart(run.Spec(hosting.StartsWorkers ? run.Options.Cluster.Workers : 0), run.ResumedFrom, isContinued));
+        await silo.Run.StartAsync(new RunStart(run.Spec(ManagedWorkers), run.ResumedFrom, isContinued));
         if (!hosting.StartsWorkers)
-            log.Information("Workers join with: cliptrain worker --coordinator {Address} --token-file {File:l}", silo.Endpoint.Gateway, hosting.TokenFile ?? run.Files.Token);
+            log.Information("Machines join with: cliptrain node --coordinator {Address} --token-file {File:l}", silo.Endpoint.Gateway, hosting.TokenFile ?? run.Files.Token);
         return await ServeAsync(silo, host, node, standby);
     }
 
@@ -146,7 +149,13 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         RunCluster.Of(run.Files, run.Options.Cluster),
         RunCluster.Endpoint(name, hosting),
         RunCluster.Security(Token, hosting.Tls),
-        IsOneMachine: IPAddress.IsLoopback(hosting.Listen.Address));
+        IsOneMachine: IPAddress.IsLoopback(hosting.Listen.Address))
+    {
+        Http = hosting.Http,
+    };
+
+    /// <summary>Nodes of other machines may offer more workers than the run needs to begin.</summary>
+    private int ManagedWorkers => hosting.StartsWorkers ? run.Options.Cluster.Workers : run.Options.Cluster.MaxWorkers ?? run.Options.Cluster.Workers;
 
     /// <exception cref="CoordinatorStartException">The coordinator would be open to the network without a token.</exception>
     private string Token => hosting.Token ?? (IPAddress.IsLoopback(hosting.Listen.Address) ? AccessToken.Keep(run.Files.Token)

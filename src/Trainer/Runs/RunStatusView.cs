@@ -61,7 +61,7 @@ public static class RunStatusView
             return [name, File.Exists(files.Summary) ? "completed" : "not running", "", "", ""];
         try
         {
-            await using var connection = await RunConnection.ToLocalAsync(files);
+            await using var connection = await RunConnection.ToLocalAsync(files, waits: false);
             var status = await connection.Run.StatusAsync();
             return status.State is { } state
                 ? [name, Phase(state), Text(state.CommittedStep), Text(state.Members.Count(member => member.IsAssigned)), Markup.Escape(status.Host)]

@@ -31,7 +31,7 @@ public static class NodeProgram
         var files = new RunFiles(runDirectory);
         var cluster = RunConfig.Load(files.Config, []).Options.Cluster;
         using var @lock = RunLock.Acquire(files.NodeLock, TimeProvider.System);
-        await using var connection = await RunConnection.ToLocalAsync(files);
+        await using var connection = await RunConnection.ToLocalAsync(files, waits: true);
         var threads = RunPlan.ComputeThreads(cluster, RunPlan.CoresOfLocalWorker(cluster));
         var options = new NodeOptions(Node.Local, cluster.Workers, workerId => Launch(["worker", runDirectory], workerId, threads, connection.Token), Grace);
         var patience = TimeSpan.FromSeconds(cluster.CoordinatorTimeoutSeconds);

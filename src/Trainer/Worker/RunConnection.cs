@@ -16,7 +16,7 @@ public sealed record RemoteOptions(string Coordinator, string Token, TlsFiles Tl
 /// <summary>A connection to the cluster that hosts a run.</summary>
 public sealed class RunConnection : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30), ShortPatience = TimeSpan.FromSeconds(5);
 
     private readonly ConnectedClient _client;
 
@@ -29,12 +29,17 @@ public sealed class RunConnection : IAsyncDisposable
     public IRunGrain Run => _client.Grains.GetGrain<IRunGrain>(RunId);
 
     /// <summary>To a run whose directory this machine has.</summary>
+    /// <param name="files">The run's files.</param>
+    /// <param name="waits">True for a process of the run, which may be there before its coordinator is; false for a user's command.</param>
     /// <exception cref="CoordinatorLostException">Nobody hosts it.</exception>
-    public static async Task<RunConnection> ToLocalAsync(RunFiles files)
+    public static async Task<RunConnection> ToLocalAsync(RunFiles files, bool waits)
     {
+        if (!waits && !RunCluster.IsServed(files))
+            throw new CoordinatorLostException($"{files.Directory} is not running. `cliptrain resume {files.Directory}` continues it.");
+
         var options = RunConfig.Load(files.Config, []).Options;
         var token = AccessToken.Read(files.Token) ?? throw new UsageException($"{files.Directory} is not running: it has no token file. Start it with `cliptrain resume {files.Directory}`.");
-        var client = await ClusterClient.ConnectAsync(RunCluster.Of(files, options.Cluster), new ClusterClientOptions(new ClusterSecurity(token), Patience), CancellationToken.None);
+        var client = await ClusterClient.ConnectAsync(RunCluster.Of(files, options.Cluster), new ClusterClientOptions(new ClusterSecurity(token), waits ? Patience : ShortPatience), CancellationToken.None);
         return new RunConnection(client, options.Name, token);
     }
 

@@ -38,7 +38,7 @@ public static class WorkerLaunches
         var options = RunConfig.Load(files.Config, []).Options;
         var device = options.Cluster.Device == "cpu" ? "cpu" : $"cuda:{WorkerIds.SlotOf(workerId)}";
         var identity = new WorkerIdentity(workerId, IPAddress.Loopback.ToString(), device, RunPlan.CoresOfLocalWorker(options.Cluster));
-        await using var connection = await RunConnection.ToLocalAsync(files);
+        await using var connection = await RunConnection.ToLocalAsync(files, waits: true);
         return await new WorkerProgram(files, options, CorpusManifest.Load(files.Manifest), identity, connection).RunAsync();
     }
 

@@ -1,10 +1,9 @@
 using System.Collections.Concurrent;
+using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
-using ClipTrain.Coordinator.Hosting;
 
-namespace ClipTrain.Coordinator.Tests.Hosting;
+namespace ClipTrain.Coordinator.Tests.Grains;
 
 /// <summary>Keeps what it is told and lets a test wait for it.</summary>
 internal sealed class RecordingObserver : IRunObserver
@@ -19,8 +18,6 @@ internal sealed class RecordingObserver : IRunObserver
     public ConcurrentQueue<string> Warnings { get; } = [];
 
     public ConcurrentQueue<WorkerLine> Lines { get; } = [];
-
-    public string Log => string.Join("\n", [.. Lines.Select(line => line.ToString()), .. Warnings]);
 
     public Task WhenAsync(Func<bool> condition)
     {

@@ -2,12 +2,10 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
-using ClipTrain.Coordinator.Hosting;
 
-namespace ClipTrain.Coordinator.Tests.Hosting;
+namespace ClipTrain.Coordinator.Tests.Grains;
 
 /// <summary>
 /// A process group with one collective: all get the greatest byte. Its ranks meet through the coordinator's store, and when

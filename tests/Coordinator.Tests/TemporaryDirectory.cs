@@ -1,4 +1,4 @@
-namespace ClipTrain.Coordinator.Tests.Hosting;
+namespace ClipTrain.Coordinator.Tests;
 
 internal sealed class TemporaryDirectory : IDisposable
 {

@@ -1,19 +1,17 @@
 using System.Collections.Concurrent;
 using System.IO.Pipes;
-using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Processes;
+using ClipTrain.Coordinator.Tests.Grains;
 
-namespace ClipTrain.Coordinator.Tests.Hosting;
+namespace ClipTrain.Coordinator.Tests.Processes;
 
 public sealed class LocalWorkersTests
 {
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
     private readonly ManualTimeProvider _time = new();
     private readonly RecordingObserver _observer = new();
-    private readonly ConcurrentQueue<RunMessage.WorkerExited> _exits = [];
-    private readonly TaskCompletionSource<RunMessage.WorkerExited> _exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ConcurrentQueue<ProcessExit> _exits = [];
+    private readonly TaskCompletionSource<ProcessExit> _exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     [Fact]
     public async Task An_exit_is_told_with_its_code_and_the_last_lines_of_standard_error()
@@ -21,7 +19,7 @@ public sealed class LocalWorkersTests
         await using var workers = Start("for i in $(seq 1 50); do echo error $i >&2; done; echo output; exit 7");
         var exited = await _exit.Task;
 
-        Assert.Equal(("worker-0", 7), (exited.WorkerId, exited.ExitCode));
+        Assert.Equal(7, exited.Code);
         Assert.Equal(Enumerable.Range(11, 40).Select(i => $"error {i}"), exited.LastLines);
         Assert.Equal(50, _observer.Lines.Count(line => line.IsError));
         Assert.Equal("[worker-0] output", Assert.Single(_observer.Lines, line => !line.IsError).ToString());
@@ -33,7 +31,7 @@ public sealed class LocalWorkersTests
         await using var workers = Start("echo ready; while read x; do :; done");
         await ReadyAsync();
         workers.Kill("worker-0");
-        Assert.Equal(137, (await _exit.Task).ExitCode);
+        Assert.Equal(137, (await _exit.Task).Code);
         workers.Kill("worker-0");
         workers.Kill("worker-1");
     }
@@ -42,7 +40,7 @@ public sealed class LocalWorkersTests
     public async Task A_worker_that_kills_itself_shows_the_signal()
     {
         await using var workers = Start("kill -SEGV $$");
-        Assert.Equal(139, (await _exit.Task).ExitCode);
+        Assert.Equal(139, (await _exit.Task).Code);
     }
 
     [Fact]
@@ -51,7 +49,7 @@ public sealed class LocalWorkersTests
         await using var workers = Workers(new WorkerLaunch("/no/such/program", []));
         workers.Start("worker-0");
         var exited = await _exit.Task;
-        Assert.Equal(127, exited.ExitCode);
+        Assert.Equal(127, exited.Code);
         Assert.Contains("/no/such/program", Assert.Single(exited.LastLines), StringComparison.Ordinal);
     }
 
@@ -65,7 +63,7 @@ public sealed class LocalWorkersTests
         workers.Dismiss("worker-0");
         await _time.WhenTimerRunsAsync(Grace);
         await File.WriteAllTextAsync(go, "");
-        Assert.Equal(6, (await _exit.Task).ExitCode);
+        Assert.Equal(6, (await _exit.Task).Code);
     }
 
     [Fact]
@@ -77,7 +75,7 @@ public sealed class LocalWorkersTests
         await _time.WhenTimerRunsAsync(Grace);
         _time.Advance(Grace);
         await dismissed;
-        Assert.Equal(3, (await _exit.Task).ExitCode);
+        Assert.Equal(3, (await _exit.Task).Code);
     }
 
     [Fact]
@@ -91,7 +89,7 @@ public sealed class LocalWorkersTests
         await _time.WhenTimerRunsAsync(TimeSpan.FromSeconds(5));
         _time.Advance(TimeSpan.FromSeconds(5));
         await dismissed;
-        Assert.Equal(137, (await _exit.Task).ExitCode);
+        Assert.Equal(137, (await _exit.Task).Code);
     }
 
     [Fact]
@@ -100,20 +98,20 @@ public sealed class LocalWorkersTests
         var workers = Start("echo ready; while :; do sleep 0.05; done");
         await ReadyAsync();
         await workers.DisposeAsync();
-        Assert.Equal(137, Assert.Single(_exits).ExitCode);
+        Assert.Equal(137, Assert.Single(_exits).Code);
         workers.Start("worker-1");
         Assert.Single(_exits);
     }
 
     [Fact]
-    public async Task A_worker_gets_its_identity_and_token_by_environment_and_not_by_command_line()
+    public async Task A_secret_goes_by_the_environment_and_is_on_no_command_line()
     {
-        await using var workers = Start("tr '\\0' ' ' < /proc/$$/cmdline; echo; echo $CLIPTRAIN_COORDINATOR $CLIPTRAIN_TOKEN $CLIPTRAIN_RUN $CLIPTRAIN_WORKER $EXTRA", new Dictionary<string, string> { ["EXTRA"] = "more" });
+        await using var workers = Start("tr '\\0' ' ' < /proc/$$/cmdline; echo; echo $CLIPTRAIN_TOKEN $EXTRA", new Dictionary<string, string> { ["CLIPTRAIN_TOKEN"] = "s3cret", ["EXTRA"] = "more" });
         await _exit.Task;
         var lines = _observer.Lines.Select(line => line.Text).ToList();
         Assert.StartsWith("/bin/sh -c", lines[0], StringComparison.Ordinal);
         Assert.DoesNotContain("s3cret", lines[0], StringComparison.Ordinal);
-        Assert.Equal("http://127.0.0.1:1234/ s3cret demo worker-0 more", lines[1]);
+        Assert.Equal("s3cret more", lines[1]);
     }
 
     [Fact]
@@ -123,7 +121,7 @@ public sealed class LocalWorkersTests
         await _observer.WhenAsync(() => _observer.Lines.Count == 1);
         await _time.WhenTimerRunsAsync(TimeSpan.FromSeconds(2));
         _time.Advance(TimeSpan.FromSeconds(2));
-        Assert.Equal(5, (await _exit.Task).ExitCode);
+        Assert.Equal(5, (await _exit.Task).Code);
         System.Diagnostics.Process.GetProcessById(int.Parse(_observer.Lines.Single().Text)).Kill();
     }
 
@@ -145,10 +143,10 @@ public sealed class LocalWorkersTests
         using var directory = new TemporaryDirectory();
         var mark = directory.File("mark");
         await using var workers = Start($"[ -e {mark} ] && exit 2; touch {mark}; exit 1");
-        Assert.Equal(1, (await _exit.Task).ExitCode);
+        Assert.Equal(1, (await _exit.Task).Code);
         workers.Start("worker-0");
         await workers.DismissAllAsync();
-        Assert.Equal([1, 2], _exits.Select(exit => exit.ExitCode));
+        Assert.Equal([1, 2], _exits.Select(exit => exit.Code));
     }
 
     [Fact]
@@ -156,9 +154,11 @@ public sealed class LocalWorkersTests
     {
         await using var workers = Start("echo ready; while read x; do :; done");
         await ReadyAsync();
-        Assert.Throws<InvalidOperationException>(() => workers.Start("worker-0"));
+        workers.Start("worker-0");
         workers.Kill("worker-0");
-        Assert.Equal(137, (await _exit.Task).ExitCode);
+        await workers.DismissAllAsync();
+        Assert.Equal(137, Assert.Single(_exits).Code);
+        Assert.Single(_observer.Lines);
     }
 
     private LocalWorkers Start(string script, IReadOnlyDictionary<string, string>? environment = null)
@@ -169,15 +169,14 @@ public sealed class LocalWorkersTests
         return workers;
     }
 
-    private LocalWorkers Workers(WorkerLaunch launch) =>
-        new(workerId => (launch, new WorkerEnvironment(new Uri("http://127.0.0.1:1234"), "s3cret", "demo", workerId)), _observer.OnWorkerLine, Exited, Grace, _time);
+    private LocalWorkers Workers(WorkerLaunch launch) => new(_ => launch, _observer.OnWorkerLine, Exited, Grace, _time);
 
     private Task ReadyAsync() => _observer.WhenAsync(() => !_observer.Lines.IsEmpty);
 
-    private Task Exited(RunMessage.WorkerExited exited)
+    private Task Exited(string workerId, ProcessExit exit)
     {
-        _exits.Enqueue(exited);
-        _exit.TrySetResult(exited);
+        _exits.Enqueue(exit);
+        _exit.TrySetResult(exit);
         return Task.CompletedTask;
     }
 }
