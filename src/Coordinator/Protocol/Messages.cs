@@ -43,7 +43,7 @@ public sealed record CheckpointMark(long Step, string Directory);
 
 /// <summary>
 /// A worker's rank in one generation of the run, and where the training state comes from. All ranks are given the same but
-/// for the rank and the shard.
+/// for the rank.
 /// </summary>
 /// <param name="StartStep">The step of the state that the generation starts from.</param>
 public sealed record Assignment(int Generation, int Rank, int WorldSize, long StartStep)
@@ -59,9 +59,6 @@ public sealed record Assignment(int Generation, int Rank, int WorldSize, long St
 
     /// <summary>True if some rank lacks the state, so that all take part in the transfer.</summary>
     public bool NeedsTransfer { get; init; }
-
-    /// <summary>The rank's part of the data. The rules know no corpus: their host computes it.</summary>
-    public Shard? Shard { get; init; }
 }
 
 /// <summary>The answer to a join: an assignment, or what to do instead (SaveAloneAndExit, Abort).</summary>

@@ -5,15 +5,15 @@ namespace ClipTrain.Coordinator.Protocol;
 public sealed record RecordBatch(IReadOnlyList<StepRecord> Records, bool HasMore);
 
 /// <summary>
-/// The committed steps of a worker that the coordinator has not acknowledged, oldest first. Nothing in it is ever lost to make
-/// room: when it is full, <see cref="HasRoom"/> says so and the worker must not take another step until records are
-/// acknowledged or it gives its coordinator up. Not thread-safe.
+/// The committed steps of a worker that the coordinator has not acknowledged, oldest first. None is dropped to make room:
+/// when <see cref="HasRoom"/> is false, the worker waits before its next step until records are acknowledged or it gives its
+/// coordinator up. Not thread-safe.
 /// </summary>
 /// <remarks>
-/// The bound: a worker adds one record at a time and only while there is room, so the queue holds less than
-/// <see cref="MaxBytes"/> plus one record. A worker out of contact stops anyway after its coordinator timeout T; the bound is
-/// reached before that only if T / (seconds a step) records are larger. While the coordinator answers, every round trip
-/// with a full batch takes that batch off the queue.
+/// The bound: a worker adds one record a step and takes a step only while there is room, so that the queue holds less than
+/// <see cref="MaxBytes"/> plus one record. Out of contact for its coordinator timeout T, a worker gives up and adds only the few
+/// steps until all ranks have stopped; before that it has added T / (seconds a step) records at most, so most runs never come
+/// near the bound. While the coordinator answers, each round trip takes one batch off the queue.
 /// </remarks>
 public sealed class RecordQueue
 {
@@ -36,18 +36,12 @@ public sealed class RecordQueue
     /// <summary>False if the worker must wait for an acknowledgement before it takes another step.</summary>
     public bool HasRoom => Bytes < MaxBytes;
 
-    /// <summary>An upper estimate of a record's memory: its objects, and 24 bytes a rank.</summary>
-    public static long BytesOf(StepRecord record) => 1024 + (32L * record.Shares.Count);
+    /// <summary>An upper estimate of a record's memory: its objects, the loader's figures among them, and 24 bytes a rank.</summary>
+    public static long BytesOf(StepRecord record) => 1024 + (24L * record.Shares.Count) + (64L * (record.Metrics.CorpusEpochs?.Count ?? 0));
 
     /// <summary>Adds the record of the step that was just committed.</summary>
-    /// <exception cref="InvalidOperationException">There is no room.</exception>
     public void Add(StepRecord record)
     {
-        if (!HasRoom)
-        {
-            throw new InvalidOperationException($"{Count} step records are not acknowledged: no step may be taken now.");
-        }
-
         _records.Enqueue(record);
         Bytes += BytesOf(record);
     }

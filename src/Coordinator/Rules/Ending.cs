@@ -6,7 +6,7 @@ namespace ClipTrain.Coordinator.Rules;
 /// <summary>The three ends of a run.</summary>
 internal static class Ending
 {
-    /// <summary>How a run that is over has ended.</summary>
+    /// <summary>The outcome of a run that has ended.</summary>
     public static RunOutcome OutcomeOf(RunState state) => state.Phase switch
     {
         RunPhase.Completed => new RunOutcome(OutcomeKind.Completed, state.EndText!, state.LastCheckpoint),
@@ -39,7 +39,7 @@ internal static class Ending
         return new RunReply.Accepted();
     }
 
-    /// <summary>All of the generation have reported.</summary>
+    /// <summary>Ends the run when all of the generation have reported.</summary>
     public static void FinishIfDone(TurnContext turn)
     {
         if (turn.State.Members.CountOf(MemberStatus.Training) == 0)
@@ -49,10 +49,10 @@ internal static class Ending
     }
 
     /// <summary>
-    /// A worker of the generation is lost or left while others have reported already. When the checkpoint of the step that
-    /// they reported is written, there is nothing left to do, so that the run ends as if all had reported.
+    /// Ends the run, after a worker of the generation was lost or left, when others have reported already and the checkpoint of
+    /// the step that they reported is written: nothing is left to do.
     /// </summary>
-    /// <returns>Whether the run has ended.</returns>
+    /// <returns>True if the run has ended.</returns>
     public static bool CompleteWithout(TurnContext turn)
     {
         var state = turn.State;
@@ -67,12 +67,12 @@ internal static class Ending
         return true;
     }
 
-    /// <summary>No state is saved, so nobody needs time to exit.</summary>
+    /// <summary>Ends the run without saving, so that no worker needs time to exit.</summary>
     private static void StopAtOnce(TurnContext turn) => End(turn, OutcomeKind.Stopped, $"stopped at once by {turn.State.StopRequestedBy}; {FailureText.Resumable(turn.State)}", atOnce: true);
 
     public static void Stop(TurnContext turn) => End(turn, OutcomeKind.Stopped, $"stopped by {turn.State.StopRequestedBy ?? "its workers"}; {FailureText.Resumable(turn.State)}");
 
-    /// <summary>A run that never formed has no worker that needs time to exit either.</summary>
+    /// <summary>Ends the run as failed. If it never formed, no worker needs time to exit.</summary>
     public static void Fail(TurnContext turn)
     {
         var cause = FailureText.Cause(turn.State);

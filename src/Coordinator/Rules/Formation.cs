@@ -3,7 +3,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>From workers that wait to a generation in which each has its rank.</summary>
+/// <summary>Turns workers that wait into a generation in which each has a rank.</summary>
 internal static class Formation
 {
     /// <summary>
@@ -81,7 +81,7 @@ internal static class Formation
             RecordedStep = Math.Min(turn.State.RecordedStep, assignment.StartStep),
             Stragglers = new StragglerWatch(),
 
-            // Those who left for good are forgotten: workers of ever new names may come and go for weeks.
+            // Workers that left for good are forgotten: ever new names may come and go for weeks.
             Members = MemberSet.Of(turn.State.Members.Where(member => member.IsManaged || member.IsLiving)),
         });
         foreach (var member in assigned)

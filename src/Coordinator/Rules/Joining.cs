@@ -16,7 +16,7 @@ internal static class Joining
             return Refusals.Invalid(turn, request.WorkerId, wrong);
         }
 
-        // What the end of the run asked of a process stands.
+        // A directive of the ending run stands.
         if (turn.State.Find(request.WorkerId) is { Status: MemberStatus.Saving or MemberStatus.Saved or MemberStatus.Aborted } asked && IsSameProcess(asked, request))
         {
             return new RunReply.Directed(Directives.For(turn.State, asked));
@@ -55,13 +55,13 @@ internal static class Joining
 
     private static bool MayJoin(Member member) => member.Status switch
     {
-        // The process has ended, or will: what it said before has no meaning any more.
+        // The process has ended, or will.
         MemberStatus.Failed or MemberStatus.Exited => false,
         MemberStatus.Lost => !member.IsManaged,
         _ => true,
     };
 
-    /// <summary>A join without a reason was agreed on by all ranks; one with a reason tells that a collective failed.</summary>
+    /// <summary>All ranks have agreed on a join without a reason; one with a reason means that a collective failed.</summary>
     private static void Leave(TurnContext turn, Member member, JoinRequest request)
     {
         if (request.Reason is { } reason)
@@ -69,7 +69,7 @@ internal static class Joining
             turn.Warn($"{member.Label}: {PlainText.Line(reason)}");
         }
 
-        Membership.Over(turn, isPlanned: request.Reason is null);
+        Membership.End(turn, isPlanned: request.Reason is null);
     }
 
     private static void Enter(TurnContext turn, Member member, JoinRequest request)
@@ -98,7 +98,7 @@ internal static class Joining
             HeldStep = StateSource.Usable(turn.State, request),
             LastHeard = turn.Now,
 
-            // The silence of one that was lost is no interval between heartbeats.
+            // The silence of a lost worker is no interval between heartbeats.
             Heartbeats = member.Status == MemberStatus.Leaving ? member.Heartbeats : new PhiAccrualDetector(),
             IsSuspected = false,
             Outcome = null,
@@ -109,7 +109,7 @@ internal static class Joining
         Formation.NameSpare(turn, joined);
     }
 
-    /// <summary>Another process has come under the name of one that is gone or silent.</summary>
+    /// <summary>Lets another process take the name of a worker that is gone or silent.</summary>
     private static Member Replace(TurnContext turn, Member old, JoinRequest request)
     {
         if (old.IsLiving)

@@ -3,7 +3,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>The ways in which a worker leaves without having completed or stopped.</summary>
+/// <summary>Workers that leave without having completed or stopped.</summary>
 internal static class WorkerLoss
 {
     /// <summary>A managed worker whose processes end this often in a row before they are assigned a rank will not do better the next time.</summary>
@@ -65,14 +65,14 @@ internal static class WorkerLoss
         }
     }
 
-    /// <summary>The process may hang inside a collective: ending it is what frees its peers from theirs.</summary>
+    /// <summary>Ends a silent worker: its process may hang inside a collective, and its peers wait there until it is gone.</summary>
     public static void Unheard(TurnContext turn, Member member, string text)
     {
         turn.Do(new RunEffect.KillWorker(member.WorkerId, member.NodeId));
         Lose(turn, member with { Status = MemberStatus.Lost }, FailureKind.Unheard, text, []);
     }
 
-    /// <summary>A worker is gone. If it was in the generation that runs, that one is over.</summary>
+    /// <summary>Records the loss of a worker. If it was in the generation that runs, that generation is over.</summary>
     /// <param name="gone">The member as it is now.</param>
     public static void Lose(TurnContext turn, Member gone, FailureKind kind, string text, IReadOnlyList<string> lastLines)
     {
@@ -89,7 +89,7 @@ internal static class WorkerLoss
         turn.Warn($"{gone.Label} {text}");
         if (turn.State.Phase == RunPhase.Running && before.IsAssigned)
         {
-            Membership.Over(turn, isPlanned: false);
+            Membership.End(turn, isPlanned: false);
         }
         else if (before.Status == MemberStatus.Leaving)
         {

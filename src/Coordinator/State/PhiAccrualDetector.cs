@@ -3,16 +3,16 @@ using ClipTrain.Coordinator.Protocol;
 namespace ClipTrain.Coordinator.State;
 
 /// <summary>
-/// How suspicious a worker's silence is, given how regularly its heartbeats came before: the φ accrual failure detector of
-/// Hayashibara, Défago, Yared and Katayama (2004). φ = −log10 of the probability that a heartbeat still comes after so long
-/// a silence; at 8 one silence in 10⁸ is suspected wrongly. Intervals are taken as normal; the tail of the normal
+/// Suspicion of a worker's silence, given how regular its heartbeats were: the φ accrual failure detector of Hayashibara,
+/// Défago, Yared and Katayama (2004). φ = −log10 of the probability that a heartbeat still comes after a silence of this
+/// length; at φ = 8 one silence in 10⁸ is suspected wrongly. Intervals are taken as normal; the tail of the normal
 /// distribution is the logistic approximation of Bowling et al. (2009), which has no underflow at long silences.
 /// </summary>
 public sealed record PhiAccrualDetector
 {
     public const int Window = 20;
 
-    /// <summary>What is assumed of a worker until it has beaten twice.</summary>
+    /// <summary>The interval assumed of a worker until it has sent two heartbeats.</summary>
     private const double FirstIntervalSeconds = 1;
 
     /// <summary>Intervals may be regular by chance: a spread smaller than this is taken as this.</summary>

@@ -13,14 +13,20 @@ internal sealed class RunScript
     /// <summary>How often the process of a slot was started again.</summary>
     private readonly Dictionary<int, int> _starts = [];
 
-    /// <param name="managed">Number of workers that the one node starts; the others come by themselves. All by default.</param>
-    public RunScript(int workers, int? min = null, int? max = null, int? managed = null, RunTimeouts? timeouts = null, CheckpointMark? resumedFrom = null, int fruitless = 5)
+    /// <param name="managed">Number of workers that nodes start; the others come by themselves. All by default.</param>
+    /// <param name="nodes">By default one with a slot for each.</param>
+    public RunScript(int workers, int? min = null, int? max = null, int? managed = null, RunTimeouts? timeouts = null, CheckpointMark? resumedFrom = null, int fruitless = 5, IReadOnlyList<Node>? nodes = null)
+        : this(Spec(workers, min, max, managed, timeouts, fruitless), resumedFrom, nodes)
+    {
+    }
+
+    public RunScript(RunSpec spec, CheckpointMark? resumedFrom = null, IReadOnlyList<Node>? nodes = null)
     {
         Now = Start;
-        State = RunState.Create(Spec(workers, min, max, managed, timeouts, fruitless), resumedFrom, Now);
-        if (State.Spec.ManagedWorkers > 0)
+        State = RunState.Create(spec, resumedFrom, Now);
+        foreach (var node in nodes ?? [new Node(Node.Local, "node-process-0", State.Spec.ManagedWorkers)])
         {
-            State = RunMachine.Handle(State, new RunMessage.NodeJoined(new Node(Node.Local, "node-process-0", State.Spec.ManagedWorkers)), Now).State;
+            State = RunMachine.Handle(State, new RunMessage.NodeJoined(node), Now).State;
         }
     }
 
@@ -96,7 +102,7 @@ internal sealed class RunScript
     /// <summary>The next join from this slot comes from another process.</summary>
     public void Renew(int slot) => _starts[slot] = _starts.GetValueOrDefault(slot) + 1;
 
-    public JoinRequest Request(int slot) => JoinRequest(slot, _starts.GetValueOrDefault(slot));
+    public JoinRequest Request(int slot) => JoinRequest(slot, _starts.GetValueOrDefault(slot)) with { Start = State.Find(WorkerIds.ForSlot(slot))?.Start };
 
     public RunReply Join(int slot, long? held = null, int left = 0, string? reason = null) =>
         Send(new RunMessage.Join(Request(slot) with { HeldStep = held, LeftGeneration = left, Reason = reason }));

@@ -14,7 +14,7 @@ internal sealed class SimulatedCluster
 {
     private readonly List<SimulatedNode> _nodes;
     private readonly List<SimulatedProcess> _processes;
-    private readonly Queue<RunMessage> _reports = new();
+    private readonly Queue<(SimulatedNode Node, RunMessage.WorkerExited Exit)> _reports = new();
     private readonly RunSpec _spec;
     private readonly long _lastStep;
     private readonly Random _random;
@@ -119,16 +119,20 @@ internal sealed class SimulatedCluster
         process.End();
         if (process.Node is not null)
         {
-            _reports.Enqueue(new RunMessage.WorkerExited(process.Id, 137, []) { Start = process.Start });
+            _reports.Enqueue((process.Node, new RunMessage.WorkerExited(process.Id, 137, []) { Start = process.Start }));
         }
     }
 
-    /// <summary>Exits are told as soon as the node is reached. Those of a dead node are told by nobody, and the others' repeat nothing.</summary>
+    /// <summary>A node reports an exit until it gets an answer. A node that has died reports nothing any more.</summary>
     private void Deliver()
     {
         for (var count = _reports.Count; count > 0; count--)
         {
-            Send(_reports.Dequeue());
+            var (node, exit) = _reports.Dequeue();
+            if (node.IsCutOff || (node.IsUp && Send(exit) is null))
+            {
+                _reports.Enqueue((node, exit));
+            }
         }
     }
 
@@ -319,7 +323,7 @@ internal sealed class SimulatedCluster
         }
         else if (running is null)
         {
-            _reports.Enqueue(new RunMessage.WorkerExited(start.WorkerId, 137, []) { Start = start.Start });
+            _reports.Enqueue((node, new RunMessage.WorkerExited(start.WorkerId, 137, []) { Start = start.Start }));
         }
     }
 }

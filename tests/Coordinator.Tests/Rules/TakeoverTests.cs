@@ -77,4 +77,52 @@ public sealed class TakeoverTests
         Assert.Equal(again ? 1 : 0, run.Effects.Count(effect => effect is RunEffect.RecordGeneration));
         Assert.Equal(recordedStep, run.State.RecordedStep);
     }
+
+    [Fact]
+    public void Nothing_is_forgotten_of_managed_workers_and_what_may_not_have_been_done_is_asked_for_again()
+    {
+        var run = new RunScript(3, min: 1, timeouts: new RunTimeouts { Heartbeat = TimeSpan.FromSeconds(10) }).Form();
+        run.Exit(1, 137);
+        run.Wait(10, 0);
+        Assert.Equal(MemberStatus.Lost, run.Member(2).Status);
+        var before = run.State.Members.Select(member => (member.WorkerId, member.Status, member.NodeId, member.Start, member.ProcessId, member.Incarnation)).ToList();
+        run.Forget();
+
+        run.Send(new RunMessage.TakenOver(0));
+
+        Assert.Equal(before, run.State.Members.Select(member => (member.WorkerId, member.Status, member.NodeId, member.Start, member.ProcessId, member.Incarnation)));
+        Assert.Equal([new RunEffect.StartWorker("worker-1", Node.Local, 2), new RunEffect.KillWorker("worker-2", Node.Local)], run.Effects.Where(effect => effect is RunEffect.StartWorker or RunEffect.KillWorker));
+        run.Send(new RunMessage.WorkerExited("worker-1", 137, []) { Start = 1 });
+        Assert.Equal(MemberStatus.Expected, run.Member(1).Status);
+        run.Exit(2, 137);
+        Assert.Equal((MemberStatus.Expected, 2), (run.Member(2).Status, run.Member(2).Start));
+    }
+
+    [Theory]
+    [InlineData(OutcomeKind.Completed)]
+    [InlineData(OutcomeKind.Stopped)]
+    [InlineData(OutcomeKind.Failed)]
+    public void The_end_of_a_run_is_told_again_with_the_same_words(OutcomeKind kind)
+    {
+        var run = new RunScript(1).Form();
+        run.Written(0, 5);
+        if (kind == OutcomeKind.Completed)
+        {
+            run.Report(0, WorkerOutcome.Completed, 5);
+        }
+        else if (kind == OutcomeKind.Stopped)
+        {
+            run.Stop(atOnce: true);
+        }
+        else
+        {
+            run.Report(0, WorkerOutcome.Failed, 5, "no", exitCode: 4);
+        }
+
+        var ended = run.Outcome!;
+        Assert.Equal(kind, ended.Kind);
+        run.Forget();
+        run.Send(new RunMessage.TakenOver(0));
+        Assert.Equal(ended, run.Outcome);
+    }
 }
