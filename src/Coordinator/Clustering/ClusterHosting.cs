@@ -148,7 +148,7 @@ public static class ClusterHosting
         switch (identity.Kind)
         {
             case ClusteringKind.File:
-                silo.Services.AddSingleton<IMembershipTable>(services => new MembershipStore(
+                silo.Services.AddSingleton(services => new MembershipStore(
                     new FileMembershipTable(identity), $"the folder {identity.Directory}", security, prepare: null, services.GetRequiredService<ILogger<MembershipStore>>()));
                 break;
             case ClusteringKind.Redis:
@@ -163,6 +163,8 @@ public static class ClusterHosting
                 Name(silo.Services, $"PostgreSQL at {server.Host}:{server.Port}, database {server.Database ?? server.Username}", security, () => PostgresSchema.EnsureAsync(connection));
                 break;
         }
+
+        silo.Services.AddSingleton<IMembershipTable>(services => services.GetRequiredService<MembershipStore>());
     }
 
     /// <summary>Puts <see cref="MembershipStore"/> before the table that a provider has registered.</summary>
@@ -170,7 +172,7 @@ public static class ClusterHosting
     {
         var provider = services.Last(service => service.ServiceType == typeof(IMembershipTable));
         services.Remove(provider);
-        services.AddSingleton<IMembershipTable>(built => new MembershipStore(
+        services.AddSingleton(built => new MembershipStore(
             (IMembershipTable)(provider.ImplementationFactory?.Invoke(built) ?? ActivatorUtilities.CreateInstance(built, provider.ImplementationType!)),
             name,
             security,

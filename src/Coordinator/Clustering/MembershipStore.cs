@@ -18,6 +18,10 @@ namespace ClipTrain.Coordinator.Clustering;
 internal sealed partial class MembershipStore(IMembershipTable inner, string name, ClusterSecurity security, Func<Task>? prepare, ILogger<MembershipStore> logger) : IMembershipTable
 {
     private int _isLost;
+    private IReadOnlyList<MembershipEntry> _lastRead = [];
+
+    /// <summary>The members as this process has read them last, which it does every few seconds.</summary>
+    public IReadOnlyList<MembershipEntry> LastRead => Volatile.Read(ref _lastRead);
 
     /// <exception cref="CoordinatorStartException">The store cannot be used, or a member refuses this process.</exception>
     public async Task InitializeMembershipTable(bool tryInitTableVersion)
@@ -52,7 +56,12 @@ internal sealed partial class MembershipStore(IMembershipTable inner, string nam
 
     public Task<MembershipTableData> ReadRow(SiloAddress key) => WatchAsync(() => inner.ReadRowAsync(key, CancellationToken.None));
 
-    public Task<MembershipTableData> ReadAll() => WatchAsync(() => inner.ReadAllAsync(CancellationToken.None));
+    public Task<MembershipTableData> ReadAll() => WatchAsync(async () =>
+    {
+        var table = await inner.ReadAllAsync(CancellationToken.None);
+        Volatile.Write(ref _lastRead, [.. table.Members.Select(member => member.Item1)]);
+        return table;
+    });
 
     public Task<bool> InsertRow(MembershipEntry entry, TableVersion tableVersion) => WatchAsync(() => inner.InsertRowAsync(entry, tableVersion, CancellationToken.None));
 

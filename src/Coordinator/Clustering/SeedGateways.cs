@@ -17,7 +17,6 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(3);
 
     private readonly SemaphoreSlim _soon = new(0);
     private IReadOnlyList<Uri> _learned = [];
@@ -62,8 +61,8 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
         {
             try
             {
-                var hosts = await grains.GetGrain<IManagementGrain>(0).GetDetailedHosts(onlyActive: true).WaitAsync(CallLimit, time, cancellationToken);
-                Volatile.Write(ref _learned, [.. hosts.Where(host => host.ProxyPort > 0).Select(host => UriOf(new IPEndPoint(host.SiloAddress.Endpoint.Address, host.ProxyPort)))]);
+                var gateways = await grains.GetGrain<IGatewaysGrain>(0).ListAsync().WaitAsync(cancellationToken);
+                Volatile.Write(ref _learned, [.. gateways.Select(gateway => UriOf(IPEndPoint.Parse(gateway)))]);
                 pause = pause == TimeSpan.Zero ? FirstPause : Min(2 * pause, LongestPause);
             }
             catch (Exception) when (!cancellationToken.IsCancellationRequested)

@@ -19,6 +19,7 @@ public sealed class ExperimentGrain(
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromSeconds(5);
     private readonly HashSet<ExperimentEffect> _underway = [];
+    private readonly SemaphoreSlim _poolTurn = new(1);
     private FencedState<ExperimentState> _state = null!;
     private IGrainTimer? _ticks;
 
@@ -58,7 +59,7 @@ public sealed class ExperimentGrain(
         KeepTicking();
 
         // Requests to the pool go together; whatever is still under way from an earlier turn is not done twice at once.
-        foreach (var group in effects.Where(_underway.Add).ToLookup(effect => effect is ExperimentEffect.Acquire or ExperimentEffect.Release ? (object)effect.GetType() : effect))
+        foreach (var group in effects.Where(_underway.Add).ToLookup(effect => IsForPool(effect) ? (object)effect.GetType() : effect))
         {
             _ = CarryOutAsync([.. group]);
         }
@@ -80,6 +81,12 @@ public sealed class ExperimentGrain(
     private async Task<ExperimentMessage> DoAsync(ExperimentEffect[] effects)
     {
         var pool = GrainFactory.GetGrain<IPoolGrain>(_state.Value.Spec!.Pool);
+        if (IsForPool(effects[0]))
+        {
+            // Calls that are sent together may arrive in another order; requests are served in the order of their arrival.
+            await _poolTurn.WaitAsync();
+        }
+
         try
         {
             switch (effects[0])
@@ -102,8 +109,14 @@ public sealed class ExperimentGrain(
         finally
         {
             _underway.ExceptWith(effects);
+            if (IsForPool(effects[0]))
+            {
+                _poolTurn.Release();
+            }
         }
     }
+
+    private static bool IsForPool(ExperimentEffect effect) => effect is ExperimentEffect.Acquire or ExperimentEffect.Release;
 
     /// <summary>An experiment with something to do keeps itself in memory; one without may leave it.</summary>
     private void KeepTicking()

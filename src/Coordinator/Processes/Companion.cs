@@ -12,7 +12,7 @@ namespace ClipTrain.Coordinator.Processes;
 /// <param name="onLine">Gets every line that it prints.</param>
 public sealed class Companion(string name, WorkerLaunch launch, Func<bool> isWanted, Action<WorkerLine> onLine, TimeProvider time) : IAsyncDisposable
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1), TermGrace = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromSeconds(30), TermGrace = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource _closing = new();
     private LocalWorker? _process;
@@ -40,16 +40,21 @@ public sealed class Companion(string name, WorkerLaunch launch, Func<bool> isWan
 
     private async Task RunAsync()
     {
+        var pause = FirstPause;
         while (!_closing.IsCancellationRequested)
         {
             if (isWanted())
             {
+                var started = time.GetTimestamp();
                 _process?.Dispose();
                 _process = LocalWorker.Start(launch, name, onLine, time);
                 await _process.Exit.WaitAsync(_closing.Token);
+
+                // One that cannot start, as when its ports are taken, must not keep a core busy trying.
+                pause = time.GetElapsedTime(started) > LongestPause ? FirstPause : pause * 2 < LongestPause ? pause * 2 : LongestPause;
             }
 
-            await Task.Delay(Pause, time, _closing.Token);
+            await Task.Delay(pause, time, _closing.Token);
         }
     }
 }

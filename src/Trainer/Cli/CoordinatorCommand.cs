@@ -21,7 +21,7 @@ public static class CoordinatorCommand
         command.SetAction(async parsed =>
         {
             using var signals = new StopSignals();
-            return await new CoordinatorProcess(PreparedRun.Open(parsed.GetRequiredValue(run), parsed.GetRequiredValue(sets)), hosting.Of(parsed), signals).RunAsync();
+            return await new CoordinatorProcess(PreparedRun.Open(parsed.GetRequiredValue(run), parsed.GetRequiredValue(sets)), hosting.Of(parsed), signals).RunOrStandByAsync();
         });
         return command;
     }
@@ -36,7 +36,7 @@ public static class CoordinatorCommand
         command.SetAction(async parsed =>
         {
             using var signals = new StopSignals();
-            var options = hosting.Of(parsed) with { StartsWorkers = parsed.GetValue(startsWorkers), IsStandby = true };
+            var options = hosting.Of(parsed) with { StartsWorkers = parsed.GetValue(startsWorkers) };
             return await new CoordinatorProcess(PreparedRun.Resume(parsed.GetRequiredValue(run), step: null), options, signals).StandByAsync();
         });
         return command;
@@ -47,6 +47,7 @@ public static class CoordinatorCommand
 internal sealed class HostingArguments
 {
     private readonly Option<string> _listen = new("--listen") { Description = "Address and port for workers; the port behind it is for other coordinators. Beyond loopback a token is needed.", DefaultValueFactory = _ => "127.0.0.1:0" };
+    private readonly Option<int?> _firstPort = new("--first-port") { Description = "The port that workers were told, for a standby that listens on another.", Hidden = true };
     private readonly Option<string?> _advertise = new("--advertise") { Description = "Address at which other machines reach this one; by default what --listen names, or this machine's own." };
     private readonly Option<string?> _token = new("--token") { Description = "The run's token. Others see a command line: prefer --token-file, or the variable CLIPTRAIN_TOKEN." };
     private readonly Option<string?> _tokenFile = new("--token-file") { Description = "File with the run's token." };
@@ -58,13 +59,14 @@ internal sealed class HostingArguments
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _listen, _advertise, _token, _tokenFile, _certificate, _key, _authority, _http, _dashboard })
+        foreach (var option in new Option[] { _listen, _firstPort, _advertise, _token, _tokenFile, _certificate, _key, _authority, _http, _dashboard })
             command.Add(option);
     }
 
     public HostingOptions Of(ParseResult parsed) => new()
     {
         Listen = Endpoint(_listen.Name, parsed.GetRequiredValue(_listen)),
+        FirstPort = parsed.GetValue(_firstPort) ?? Endpoint(_listen.Name, parsed.GetRequiredValue(_listen)).Port,
         Http = Http(parsed),
         Advertised = parsed.GetValue(_advertise) is not { } address ? null : IPAddress.TryParse(address, out var advertised) ? advertised
             : throw new UsageException($"--advertise must be an IP address, as in 10.0.0.1, not '{address}'."),

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Processes;
@@ -32,8 +33,8 @@ public sealed record HostingOptions
     /// <summary>Address at which other machines reach this one; null for the one that is listened on, or this machine's own.</summary>
     public IPAddress? Advertised { get; init; }
 
-    /// <summary>True for the process that stands by.</summary>
-    public bool IsStandby { get; init; }
+    /// <summary>The port that workers were told. A process listens there, its standby two ports on; 0 with free ports.</summary>
+    public int FirstPort { get; init; }
 
     /// <summary>True when this machine's node starts the workers; false when they come by themselves.</summary>
     public bool StartsWorkers { get; init; }
@@ -73,6 +74,15 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
             log.Information("Machines join with: cliptrain node --coordinator {Address} --token-file {File:l}", silo.Endpoint.Gateway, hosting.TokenFile ?? run.Files.Token);
         return await ServeAsync(silo, host, node, standby);
     }
+
+    /// <summary>
+    /// Hosts the run, or stands by where another process of this machine hosts it: a supervisor that starts a killed
+    /// coordinator again finds that its standby has taken the run over. Returns the exit code.
+    /// </summary>
+    /// <exception cref="CoordinatorStartException">The run has a host and a standby already, or this process cannot listen.</exception>
+    public Task<int> RunOrStandByAsync() => RunLock.IsHeld(run.Files.CoordinatorLock)
+        ? StandByAsync()
+        : RunAsync();
 
     /// <summary>Stands by: takes the run over when its host dies, and ends with the run. Returns the exit code.</summary>
     public async Task<int> StandByAsync()
@@ -131,14 +141,15 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     private Companion? Node(ILogger log) => !hosting.StartsWorkers ? null : new Companion(
         "node", RunProgram.Launch(["node", run.Files.Directory]), () => !RunLock.IsHeld(run.Files.NodeLock), line => log.Information("{Line:l}", line.Text), TimeProvider.System);
 
-    /// <summary>It listens on the ports behind this process' own, or before them where this one was a standby itself.</summary>
+    /// <summary>It listens on whichever of the run's two pairs of ports this process does not have.</summary>
     private Companion Standby(ILogger log)
     {
-        var listen = hosting.Listen.Port == 0 ? hosting.Listen : new IPEndPoint(hosting.Listen.Address, hosting.Listen.Port + (hosting.IsStandby ? -PortsOfProcess : PortsOfProcess));
+        var port = hosting.Listen.Port == 0 ? 0 : hosting.Listen.Port == hosting.FirstPort ? hosting.FirstPort + PortsOfProcess : hosting.FirstPort;
+        var listen = new IPEndPoint(hosting.Listen.Address, port);
         string[] Given(string option, string? value) => value is null ? [] : [option, value];
         string[] arguments =
         [
-            "standby", run.Files.Directory, "--listen", listen.ToString(), .. Given("--advertise", hosting.Advertised?.ToString()), .. hosting.Tls.Arguments,
+            "standby", run.Files.Directory, "--listen", listen.ToString(), "--first-port", hosting.FirstPort.ToString(CultureInfo.InvariantCulture), .. Given("--advertise", hosting.Advertised?.ToString()), .. hosting.Tls.Arguments,
             .. hosting.StartsWorkers ? ["--starts-workers"] : Array.Empty<string>(),
         ];
         var launch = RunProgram.Launch(arguments) with { Environment = new Dictionary<string, string>(StringComparer.Ordinal) { [AccessToken.Variable] = Token } };

@@ -57,7 +57,7 @@ internal sealed class PoolCluster : IAsyncDisposable
     public Task JoinAsync(string node, int devices)
     {
         _nodes[node] = devices;
-        return OfferAsync(node);
+        return UntilAsync(() => Task.FromResult(true));
     }
 
     /// <summary>A node falls silent.</summary>

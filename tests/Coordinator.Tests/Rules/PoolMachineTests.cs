@@ -251,7 +251,13 @@ public sealed class PoolMachineTests
             new PoolMessage.Release([new RunAttempt("e/1", 1)]),
             new PoolMessage.Release([new RunAttempt("e/2", 1)]),
         ];
-        Explore(_pool, messages: 5);
+        Explore(_pool, messages: 4);
+        _pool.Send(PoolScript.Offer("a", 2));
+        _pool.Send(PoolScript.Offer("b", 1));
+        Explore(_pool, messages: 4);
+        _pool.Acquire("e/2", 2);
+        _pool.Acquire("g/1", 2);
+        Explore(_pool, messages: 4);
 
         void Explore(PoolScript pool, int messages)
         {
