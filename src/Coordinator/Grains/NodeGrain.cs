@@ -38,8 +38,15 @@ public sealed class NodeGrain(TimeProvider time) : Grain, INodeGrain
 
     public async Task<NodeOrders> ExchangeAsync(NodeReport report)
     {
+        (_incarnation, _lastHeard) = (report.Incarnation, time.GetTimestamp());
         var orders = await Run().NodeAsync(report);
-        await WatchAsync(report.Incarnation, orders.Lease);
+
+        // An earlier process of the node, which may have been held until now, is not watched any more.
+        if (_incarnation == report.Incarnation)
+        {
+            await WatchAsync(report.Incarnation, orders.Lease);
+        }
+
         return orders;
     }
 

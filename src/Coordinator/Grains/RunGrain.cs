@@ -48,6 +48,7 @@ public sealed class RunGrain(
     private RunOutcome? _outcome;
     private Task? _conclusion;
     private long? _endedAt;
+    private bool _isFenced;
     private long _lastMessage = time.GetTimestamp();
 
     private RunState State => record.State.State!;
@@ -62,7 +63,7 @@ public sealed class RunGrain(
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        _held.Release();
+        ReleaseHeld();
         _records?.Dispose();
         return Task.CompletedTask;
     }
@@ -127,6 +128,7 @@ public sealed class RunGrain(
             await queue.News.WaitAsync(HeldCalls.Limit, time).ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
         }
 
+        ThrowIfFenced();
         return new NodeOrders(record.State.Epoch, State.Spec.Timeouts.Heartbeat, State.HasEnded, queue.Pending);
     }
 
@@ -145,7 +147,7 @@ public sealed class RunGrain(
         }
 
         await GuardAsync(() => ApplyAsync(new RunMessage.NodeLost(nodeId)));
-        _orders.Remove(nodeId);
+        ForgetOrders(nodeId);
     }
 
     public Task<WorkerShard?> ShardAsync(string workerId) => Task.FromResult(
@@ -174,6 +176,14 @@ public sealed class RunGrain(
         }
 
         return queue;
+    }
+
+    private void ForgetOrders(string nodeId)
+    {
+        if (_orders.Remove(nodeId, out var queue))
+        {
+            queue.Wake();
+        }
     }
 
     private async Task<RunReply> AskAsync(RunMessage message, string workerId, HeldCall call)
@@ -235,6 +245,8 @@ public sealed class RunGrain(
         catch (Exception error) when (error is InconsistentStateException or LedgerFencedException)
         {
             logger.LogWarning("Epoch {Epoch} of run {Run} was taken over by a newer one.", record.State.Epoch, RunId);
+            _isFenced = true;
+            ReleaseHeld();
             DeactivateOnIdle();
             throw;
         }
@@ -253,6 +265,7 @@ public sealed class RunGrain(
         var turn = new Turn(_turn);
         try
         {
+            ThrowIfFenced();
             if (opens && _records is null)
             {
                 await OpenAsync((hosting.MayTakeOver ? record.State.State : null) ?? throw new InvalidOperationException($"Run {RunId} has not begun yet."));
@@ -267,21 +280,35 @@ public sealed class RunGrain(
         }
     }
 
+    /// <summary>What a turn of a zombie has left in memory was never stored: nobody may be answered from it.</summary>
+    private void ThrowIfFenced()
+    {
+        if (_isFenced)
+        {
+            throw new OrleansException($"Run {RunId} was taken over by another process.");
+        }
+    }
+
+    private void ReleaseHeld()
+    {
+        _held.Release();
+        foreach (var node in _orders.Values)
+        {
+            node.Wake();
+        }
+    }
+
     private async Task OpenAsync(RunState state)
     {
+        await BeginAsync(state);
         _records?.Dispose();
+        _records = null;
         var records = hosting.Open(record.State.Epoch, state);
         var ledger = records.Ledger;
 
         // A run that goes on from a checkpoint has not undone yet what the ledger says of later steps.
         var recorded = state.Assignment is null ? state.RecordedStep : ledger.RecordedStep;
         (_records, _keeper) = (records, new RecordKeeper(ledger, records.Observer, recorded));
-        if (record.State.State != state)
-        {
-            (record.State.State, record.State.IsConcluded) = (state, false);
-            await record.WriteStateAsync();
-        }
-
         if (state is { Phase: RunPhase.Running, Assignment: { } assignment })
         {
             _shards = records.Shards(assignment.WorldSize, assignment.StartStep);
@@ -298,6 +325,27 @@ public sealed class RunGrain(
         await ApplyAsync(new RunMessage.TakenOver(recorded) { RecordedGeneration = RecordedGeneration(state, ledger) });
     }
 
+    /// <summary>Stores the state that the run goes on from, where it is another than the stored one.</summary>
+    private async Task BeginAsync(RunState state)
+    {
+        var (before, wasConcluded) = (record.State.State, record.State.IsConcluded);
+        if (before == state)
+        {
+            return;
+        }
+
+        try
+        {
+            (record.State.State, record.State.IsConcluded) = (state, false);
+            await record.WriteStateAsync();
+        }
+        catch
+        {
+            (record.State.State, record.State.IsConcluded) = (before, wasConcluded);
+            throw;
+        }
+    }
+
     /// <summary>The last generation that both ledger and state know: the ledger may hold the generations of an earlier start of the run.</summary>
     private static int RecordedGeneration(RunState state, IRunLedger ledger) =>
         ledger.LastGeneration is { } last && last.Generation == state.Generation && last.StartStep == state.Assignment?.StartStep ? state.Generation : state.Generation - 1;
@@ -307,6 +355,12 @@ public sealed class RunGrain(
         if (message is not (RunMessage.Tick or RunMessage.TakenOver))
         {
             _lastMessage = time.GetTimestamp();
+        }
+
+        if (message is RunMessage.NodeJoined { Node: var joined } && State.Nodes.Any(node => node.Id == joined.Id && node.Incarnation != joined.Incarnation))
+        {
+            // What the node's earlier process has not carried out died with it.
+            ForgetOrders(joined.Id);
         }
 
         var before = State;
@@ -380,15 +434,30 @@ public sealed class RunGrain(
         }
     }
 
-    /// <summary>Before a rank is told of its assignment, its shard is with its worker's grain and its peers can be met.</summary>
+    /// <summary>
+    /// Before a rank is told of its assignment, its shard is with its worker's grain and its peers can be met. A grain whose
+    /// host has just died must not hold up the others: a worker's asks for the shard itself, and ranks that cannot meet join again.
+    /// </summary>
     private async Task FormAsync(GenerationRecord generation)
     {
         var assignment = State.Assignment!;
         _shards = _records!.Shards(assignment.WorldSize, assignment.StartStep);
         await _keeper!.RecordAsync(generation with { Shards = [.. _shards.Select(shard => shard.Digest())] });
-        await GrainFactory.GetGrain<IRendezvousGrain>(RendezvousGrain.KeyOf(RunId, generation.Generation)).OpenAsync();
-        await Task.WhenAll(generation.Workers.Select((worker, rank) => Worker(worker).AssignAsync(
-            record.State.Epoch, new WorkerShard(assignment with { Rank = rank }, _shards[rank]))));
+        await TryAsync(GrainFactory.GetGrain<IRendezvousGrain>(RendezvousGrain.KeyOf(RunId, generation.Generation)).OpenAsync());
+        await Task.WhenAll(generation.Workers.Select((worker, rank) => TryAsync(Worker(worker).AssignAsync(
+            record.State.Epoch, new WorkerShard(assignment with { Rank = rank }, _shards[rank])))));
+    }
+
+    private async Task TryAsync(Task call)
+    {
+        try
+        {
+            await call;
+        }
+        catch (Exception error) when (error is OrleansException or TimeoutException)
+        {
+            logger.LogWarning(error, "A grain of run {Run} could not be reached.", RunId);
+        }
     }
 
     private void EndGeneration(RunState before)

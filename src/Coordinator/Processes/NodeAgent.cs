@@ -19,6 +19,9 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
 {
     private const int MostLines = 1000;
 
+    /// <summary>How long a node that leaves tries to say so.</summary>
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(5);
+
     private readonly string _incarnation = Guid.NewGuid().ToString("N");
     private readonly ConcurrentQueue<WorkerLine> _lines = new();
     private readonly ConcurrentDictionary<string, (int Start, ProcessExit? Exit)> _starts = new(StringComparer.Ordinal);
@@ -31,34 +34,51 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
     /// <exception cref="CoordinatorRefusedException">The run does not take this node.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        await using var workers = new LocalWorkers(options.LaunchOf, KeepLine, TellExitAsync, options.Grace, time);
+        using var telling = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+        await using var leaving = cancellationToken.Register(() => telling.CancelAfter(Farewell));
+        await using var workers = new LocalWorkers(options.LaunchOf, KeepLine, (workerId, exit) => TellExitAsync(workerId, exit, telling.Token), options.Grace, time);
         try
         {
-            while (true)
-            {
-                var sent = _lines.ToArray();
-                var orders = await client.NodeAsync(new NodeReport(options.NodeId, _incarnation, options.Slots, _epoch, _carriedOut, sent), cancellationToken);
-                foreach (var _ in sent)
-                {
-                    _lines.TryDequeue(out var _);
-                }
-
-                CarryOut(workers, orders);
-                if (orders.IsOver)
-                {
-                    break;
-                }
-            }
+            await ServeAsync(workers, telling.Token, cancellationToken);
+            await workers.DismissAllAsync();
+            await client.NodeLeaveAsync(options.NodeId, _incarnation, cancellationToken);
         }
-        finally
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            await workers.DismissAllAsync(cancellationToken.IsCancellationRequested ? TimeSpan.Zero : null);
+            await Task.WhenAll(workers.DismissAllAsync(TimeSpan.Zero), TryTellAsync(client.NodeLeaveAsync(options.NodeId, _incarnation, telling.Token)));
+            throw;
         }
-
-        await client.NodeLeaveAsync(options.NodeId, _incarnation, cancellationToken);
+        catch (CoordinatorLostException)
+        {
+            // Nobody is there to be told.
+            await telling.CancelAsync();
+            await workers.DismissAllAsync();
+            throw;
+        }
     }
 
-    private void CarryOut(LocalWorkers workers, NodeOrders orders)
+    private async Task ServeAsync(LocalWorkers workers, CancellationToken telling, CancellationToken cancellationToken)
+    {
+        var isOver = false;
+        while (!isOver)
+        {
+            var sent = _lines.ToArray();
+            var orders = await client.NodeAsync(new NodeReport(options.NodeId, _incarnation, options.Slots, _epoch, _carriedOut, sent), cancellationToken);
+            foreach (var _ in sent)
+            {
+                _lines.TryDequeue(out var _);
+            }
+
+            // A host of the run that was replaced knows nothing of what the next one has ordered.
+            if (orders.Epoch >= _epoch)
+            {
+                CarryOut(workers, orders, telling);
+                isOver = orders.IsOver;
+            }
+        }
+    }
+
+    private void CarryOut(LocalWorkers workers, NodeOrders orders, CancellationToken telling)
     {
         if (orders.Epoch != _epoch)
         {
@@ -70,7 +90,7 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
             switch (order.Action)
             {
                 case NodeAction.Start:
-                    Start(workers, order);
+                    Start(workers, order, telling);
                     break;
                 case NodeAction.Kill:
                     workers.Kill(order.WorkerId);
@@ -85,7 +105,7 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
     }
 
     /// <summary>A run that was taken over orders again what it cannot know to be done.</summary>
-    private void Start(LocalWorkers workers, NodeOrder order)
+    private void Start(LocalWorkers workers, NodeOrder order, CancellationToken telling)
     {
         var last = _starts.GetValueOrDefault(order.WorkerId);
         if (order.Start > last.Start)
@@ -95,7 +115,7 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
         }
         else if (last.Exit is { } exit)
         {
-            _ = TellAsync(order.WorkerId, last.Start, exit);
+            _ = TellAsync(order.WorkerId, last.Start, exit, telling);
         }
     }
 
@@ -108,13 +128,25 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
         }
     }
 
-    private Task TellExitAsync(string workerId, ProcessExit exit)
+    private Task TellExitAsync(string workerId, ProcessExit exit, CancellationToken telling)
     {
         var (start, _) = _starts[workerId];
         _starts[workerId] = (start, exit);
-        return TellAsync(workerId, start, exit);
+        return TellAsync(workerId, start, exit, telling);
     }
 
-    private Task TellAsync(string workerId, int start, ProcessExit exit) =>
-        client.WorkerExitedAsync(new WorkerExit(workerId, start, exit.Code, exit.LastLines), CancellationToken.None);
+    private Task TellAsync(string workerId, int start, ProcessExit exit, CancellationToken telling) =>
+        TryTellAsync(client.WorkerExitedAsync(new WorkerExit(workerId, start, exit.Code, exit.LastLines), telling));
+
+    /// <summary>What a node that leaves cannot tell in time, the run finds out when the node's lease has run out.</summary>
+    private static async Task TryTellAsync(Task telling)
+    {
+        try
+        {
+            await telling;
+        }
+        catch (Exception error) when (error is OperationCanceledException or CoordinatorLostException)
+        {
+        }
+    }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using ClipTrain.Coordinator.State;
 using Orleans.Runtime;
 using Orleans.Storage;
@@ -10,6 +11,11 @@ namespace ClipTrain.Coordinator.Tests.Grains;
 /// <summary>Storage that outlives silos, refuses whoever writes over a version that it has not read, and can hold a write up.</summary>
 internal sealed class SharedStorage : IGrainStorage
 {
+    private static readonly JsonSerializerOptions Json = new(CoordinatorJson.Default.Options)
+    {
+        TypeInfoResolver = JsonTypeInfoResolver.Combine(CoordinatorJson.Default, new DefaultJsonTypeInfoResolver()),
+    };
+
     private readonly ConcurrentDictionary<(string Name, GrainId Grain), (byte[] State, long Version)> _states = new();
     private readonly Lock _lock = new();
     private int _refused;
@@ -24,7 +30,7 @@ internal sealed class SharedStorage : IGrainStorage
     {
         if (_states.TryGetValue((stateName, grainId), out var stored))
         {
-            grainState.State = JsonSerializer.Deserialize<T>(stored.State, CoordinatorJson.Default.Options)!;
+            grainState.State = JsonSerializer.Deserialize<T>(stored.State, Json)!;
             grainState.ETag = stored.Version.ToString(CultureInfo.InvariantCulture);
             grainState.RecordExists = true;
         }
@@ -44,7 +50,7 @@ internal sealed class SharedStorage : IGrainStorage
                 throw new InconsistentStateException($"Another activation of {grainId} has written.", version.ToString(CultureInfo.InvariantCulture), grainState.ETag);
             }
 
-            _states[(stateName, grainId)] = (JsonSerializer.SerializeToUtf8Bytes(grainState.State, CoordinatorJson.Default.Options), version + 1);
+            _states[(stateName, grainId)] = (JsonSerializer.SerializeToUtf8Bytes(grainState.State, Json), version + 1);
             grainState.ETag = (version + 1).ToString(CultureInfo.InvariantCulture);
             grainState.RecordExists = true;
         }
