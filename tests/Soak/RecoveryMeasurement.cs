@@ -40,7 +40,7 @@ public static class RecoveryMeasurement
             await Task.Delay(random.NextDouble() * LongestPause, time);
             var generation = ledger.Drain(seen => seen.Generation!.Generation);
             var start = time.GetTimestamp();
-            var workers = process.Children("worker");
+            var workers = run.Mark.Find("worker");
             Posix.Send(workers[random.Next(workers.Count)], Posix.Kill);
             await ledger.Until(seen => seen.CommittedGeneration > generation, Limit);
             seconds.Add(time.GetElapsedTime(start).TotalSeconds);
