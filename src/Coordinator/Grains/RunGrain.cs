@@ -42,6 +42,7 @@ public sealed class RunGrain(
     private List<(Heartbeat Heartbeat, TaskCompletionSource<RunReply> Reply)> _beats = [];
     private readonly Dictionary<string, NodeOrderQueue> _orders = new(StringComparer.Ordinal);
     private IRunRecords? _records;
+    private GuardedObserver? _observer;
     private RecordKeeper? _keeper;
     private IReadOnlyList<Shard> _shards = [];
     private IGrainTimer? _ticks;
@@ -52,6 +53,8 @@ public sealed class RunGrain(
     private long _lastMessage = time.GetTimestamp();
 
     private RunState State => record.State.State!;
+
+    private IRunObserver Observer => _observer!;
 
     private string RunId => this.GetPrimaryKeyString();
 
@@ -114,7 +117,7 @@ public sealed class RunGrain(
         await TakeTurnAsync(new RunMessage.NodeJoined(new Node(report.NodeId, report.Incarnation, report.Slots)));
         foreach (var line in report.Lines)
         {
-            _records!.Observer.OnWorkerLine(line);
+            Observer.OnWorkerLine(line);
         }
 
         var queue = Orders(report.NodeId);
@@ -143,7 +146,7 @@ public sealed class RunGrain(
 
         if (reason is not null)
         {
-            _records!.Observer.OnWarning($"node {nodeId} {reason}");
+            Observer.OnWarning($"node {nodeId} {reason}");
         }
 
         await GuardAsync(() => ApplyAsync(new RunMessage.NodeLost(nodeId)));
@@ -250,7 +253,7 @@ public sealed class RunGrain(
             DeactivateOnIdle();
             throw;
         }
-        catch (Exception error)
+        catch (Exception error) when (DiskErrorOf(error) is null)
         {
             logger.LogCritical(error, "A turn of run {Run} failed.", RunId);
             hosting.OnDefect(error);
@@ -308,7 +311,8 @@ public sealed class RunGrain(
 
         // A run that goes on from a checkpoint has not undone yet what the ledger says of later steps.
         var recorded = state.Assignment is null ? state.RecordedStep : ledger.RecordedStep;
-        (_records, _keeper) = (records, new RecordKeeper(ledger, records.Observer, recorded));
+        (_records, _observer) = (records, new GuardedObserver(records.Observer, logger));
+        _keeper = new RecordKeeper(ledger, _observer, recorded);
         if (state is { Phase: RunPhase.Running, Assignment: { } assignment })
         {
             _shards = records.Shards(assignment.WorldSize, assignment.StartStep);
@@ -337,7 +341,14 @@ public sealed class RunGrain(
         try
         {
             (record.State.State, record.State.IsConcluded) = (state, false);
-            await record.WriteStateAsync();
+            try
+            {
+                await record.WriteStateAsync();
+            }
+            catch (Exception error) when (DiskErrorOf(error) is { } diskError)
+            {
+                throw new IOException(diskError.Message, error);
+            }
         }
         catch
         {
@@ -387,10 +398,10 @@ public sealed class RunGrain(
                 await PersistAsync();
                 break;
             case RunEffect.PublishStatus:
-                _records!.Observer.OnStatus(State);
+                Observer.OnStatus(State);
                 break;
             case RunEffect.PublishWarning publish:
-                _records!.Observer.OnWarning(publish.Text);
+                Observer.OnWarning(publish.Text);
                 break;
             case RunEffect.RecordGeneration generation:
                 await FormAsync(generation.Record);
@@ -428,11 +439,19 @@ public sealed class RunGrain(
         {
             await record.WriteStateAsync();
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (DiskErrorOf(error) is { } diskError)
         {
-            _records!.Observer.OnWarning($"the run's state could not be written: {error.Message}");
+            Observer.OnWarning($"the run's state could not be written: {diskError.Message}");
         }
     }
+
+    /// <summary>The storage's own exception, which Orleans wraps; null for any other.</summary>
+    private static Exception? DiskErrorOf(Exception error) => error switch
+    {
+        IOException or UnauthorizedAccessException => error,
+        OrleansException { InnerException: { } inner } => DiskErrorOf(inner),
+        _ => null,
+    };
 
     /// <summary>
     /// Before a rank is told of its assignment, its shard is with its worker's grain and its peers can be met. A grain whose

@@ -43,18 +43,21 @@ public sealed class Companion(string name, WorkerLaunch launch, Func<bool> isWan
         var pause = FirstPause;
         while (!_closing.IsCancellationRequested)
         {
-            if (isWanted())
+            if (!isWanted())
             {
-                var started = time.GetTimestamp();
-                _process?.Dispose();
-                _process = LocalWorker.Start(launch, name, onLine, time);
-                await _process.Exit.WaitAsync(_closing.Token);
-
-                // One that cannot start, as when its ports are taken, must not keep a core busy trying.
-                pause = time.GetElapsedTime(started) > LongestPause ? FirstPause : pause * 2 < LongestPause ? pause * 2 : LongestPause;
+                await Task.Delay(FirstPause, time, _closing.Token);
+                continue;
             }
 
+            var started = time.GetTimestamp();
+            _process?.Dispose();
+            _process = LocalWorker.Start(launch, name, onLine, time);
+            await _process.Exit.WaitAsync(_closing.Token);
+
+            // One that cannot start, as when its ports are taken, must not keep a core busy trying.
+            pause = time.GetElapsedTime(started) > LongestPause ? FirstPause : pause;
             await Task.Delay(pause, time, _closing.Token);
+            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
         }
     }
 }

@@ -233,23 +233,6 @@ public sealed class RunGrainTests
     }
 
     [Fact]
-    public async Task Leases_run_on_the_host_s_clock_and_the_worker_is_asked_to_beat_when_its_generation_is_over()
-    {
-        await using var cluster = await RunCluster.FormAsync(2);
-        var process = new HintedProcess();
-        await cluster.Grains.GetGrain<IWorkerGrain>("demo/worker-1").AttachAsync(cluster.Grains.CreateObjectReference<IWorkerObserver>(process));
-        await cluster.PassAsync(29);
-        Assert.Equal(RunPhase.Running, (await cluster.StateAsync()).Phase);
-        await cluster.BeatAsync(RunCluster.Beat(1, 0));
-
-        await cluster.PassUntilAsync(() => cluster.Observer.Warnings.Contains("rank 0 (worker-0) was not heard of for 30 s"));
-
-        Assert.Equal(RunPhase.Forming, (await cluster.StateAsync()).Phase);
-        await process.Hinted.Task;
-        Assert.Equal(Directive.Rejoin, (await cluster.BeatAsync(RunCluster.Beat(1, 0))).Directive);
-    }
-
-    [Fact]
     public async Task A_step_that_is_done_again_is_recorded_again_and_published_once()
     {
         await using var cluster = await RunCluster.FormAsync(1);

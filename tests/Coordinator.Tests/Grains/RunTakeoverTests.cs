@@ -56,13 +56,11 @@ public sealed class RunTakeoverTests
         Assert.Equal(new Assignment(1, 0, 2, 0), (await join.WaitAsync(Limit)).Assignment);
     }
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task The_host_dies_while_it_writes_that_a_generation_has_formed(bool isWritten)
+    [Fact]
+    public async Task The_host_dies_before_it_has_written_that_a_generation_has_formed()
     {
         await using var cluster = await RunCluster.StartAsync(RunCluster.Spec(2), silos: 2);
-        var (reached, zombie) = HoldWrite(cluster, isWritten, run => run.State?.Phase == RunPhase.Running);
+        var (reached, zombie) = HoldWrite(cluster, isWritten: false, run => run.State?.Phase == RunPhase.Running);
         var clients = new[] { cluster.Client(0), cluster.Client(1) };
         async Task BeatAsync(int slot) => await clients[slot].HeartbeatAsync(RunCluster.Beat(slot, 0, generation: 0), Limit, CancellationToken.None);
         await Task.WhenAll(BeatAsync(0), BeatAsync(1));
@@ -83,17 +81,6 @@ public sealed class RunTakeoverTests
         await clients[0].StoreAsync(new StoreRequest("worker-0", 1, StoreOp.Set, "k"));
         Assert.NotNull(await clients[1].ShardAsync(1));
         Assert.Equal(2, (await cluster.Run.StatusAsync()).Epoch);
-    }
-
-    [Fact]
-    public async Task Who_was_meeting_when_the_host_died_must_join_again()
-    {
-        await using var cluster = await RunCluster.FormAsync(2, silos: 2);
-        var store = cluster.Grains.GetGrain<IRendezvousGrain>(RendezvousGrain.KeyOf("demo", 1));
-        Assert.Equal(cluster.HostOf(cluster.Run), cluster.HostOf(store));
-        await cluster.KillHostOfAsync(cluster.Run);
-        await Assert.ThrowsAsync<CoordinatorRefusedException>(() => cluster.Client(0).StoreAsync(new StoreRequest("worker-0", 1, StoreOp.Set, "k")).WaitAsync(Limit));
-        Assert.Equal(MemoryHosting.ShardOf(1, 2, 0).Digest(), (await cluster.Client(1).ShardAsync(1))!.Digest());
     }
 
     [Fact]
