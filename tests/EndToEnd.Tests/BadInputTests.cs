@@ -39,7 +39,7 @@ public sealed class BadInputTests : IDisposable
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        AssertFails(2, [$"{port}", "cluster.port"], $"cluster.port={port}");
+        AssertFails(2, [$"{port}", "in use"], $"cluster.port={port}");
     }
 
     [Fact]

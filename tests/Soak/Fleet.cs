@@ -13,7 +13,7 @@ internal sealed class Fleet : IAsyncDisposable
     private const int Ports = 4;
 
     private const int StandbyOffset = 2;
-    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan EndLimit = TimeSpan.FromMinutes(2);
 
     /// <summary>What a worker may end with on its own: its coordinator or its place was gone, and its supervisor starts it again.</summary>
     private const int WorkerLost = 6;

@@ -27,7 +27,7 @@ public sealed record SoakOptions
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(4);
 
     /// <summary>A run that has committed no step for so long after a fault hangs.</summary>
-    public TimeSpan RecoveryLimit { get; init; } = TimeSpan.FromSeconds(90);
+    public TimeSpan RecoveryLimit { get; init; } = TimeSpan.FromMinutes(3);
 
     /// <summary>The kinds of fault that are dealt.</summary>
     public IReadOnlyList<FaultKind> Kinds => [.. Enum.GetValues<FaultKind>().Where(kind => kind switch

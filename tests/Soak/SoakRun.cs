@@ -11,7 +11,7 @@ namespace ClipTrain.Soak;
 /// <summary>Trains a tiny model under faults, and compares what came of it with an undisturbed run.</summary>
 public static class SoakRun
 {
-    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(5);
 
     /// <summary>A checkpoint younger than this when its writer was killed may not have been told to the coordinator.</summary>
     private static readonly TimeSpan TellTime = TimeSpan.FromSeconds(2);

@@ -10,7 +10,7 @@ public static class TakeoverMeasurement
     /// <summary>A worker that had waited for its coordinator would have taken a step of at least this share of the takeover, and of so many median steps.</summary>
     private const double StoppedShare = 0.5, StoppedSteps = 20;
 
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2), LongestPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5), LongestPause = TimeSpan.FromSeconds(2);
 
     /// <summary>Returns the number of violations.</summary>
     public static async Task<int> RunAsync(int kills, SoakOptions options, TextWriter output, TimeProvider time)

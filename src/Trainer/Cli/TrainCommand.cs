@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Runs;
 
@@ -21,7 +22,10 @@ public static class TrainCommand
     internal static async Task<int> HostAsync(Func<PreparedRun> prepare, bool endsWithTerminal = false)
     {
         using var signals = new StopSignals(endsWithTerminal);
-        return await new CoordinatorProcess(prepare(), new HostingOptions { StartsWorkers = true }, signals).RunAsync();
+        var run = prepare();
+        var port = run.Options.Cluster.Port;
+        var hosting = new HostingOptions { Listen = new IPEndPoint(IPAddress.Loopback, port), FirstPort = port, StartsWorkers = true };
+        return await new CoordinatorProcess(run, hosting, signals).RunAsync();
     }
 
     internal static Option<bool> EndsWithTerminalOption() => new("--end-with-terminal")

@@ -63,7 +63,7 @@ public static class WorkerLaunches
     /// <summary>The address of the interface that the system would use to reach the coordinator. Nothing is sent.</summary>
     private static string AddressTowards(string coordinator)
     {
-        var target = new Uri($"tcp://{coordinator}");
+        var target = new Uri($"tcp://{coordinator.Split(',')[0].Trim()}");
         try
         {
             using var socket = new Socket(SocketType.Dgram, ProtocolType.Udp);
