@@ -132,7 +132,7 @@ public sealed class RunGrain(
         }
 
         ThrowIfFenced();
-        return new NodeOrders(record.State.Epoch, State.Spec.Timeouts.Heartbeat, State.HasEnded, queue.Pending);
+        return new NodeOrders(record.State.Epoch, NodeLease(State), State.HasEnded, queue.Pending);
     }
 
     public async Task NodeLeftAsync(string nodeId, string incarnation, string? reason)
@@ -168,6 +168,9 @@ public sealed class RunGrain(
     }
 
     public Task<RunFilesOffer> FilesAsync() => Task.FromResult(hosting.Files);
+
+    /// <summary>A node's call may be held, and says nothing meanwhile.</summary>
+    private static TimeSpan NodeLease(RunState state) => state.Spec.Timeouts.Heartbeat + HeldCalls.Limit;
 
     private Answered Answer(RunReply reply) => new(record.State.Epoch, reply);
 
@@ -320,7 +323,7 @@ public sealed class RunGrain(
 
         foreach (var node in state.Nodes)
         {
-            _ = GrainFactory.GetGrain<INodeGrain>(NodeGrain.KeyOf(RunId, node.Id)).WatchAsync(node.Incarnation, state.Spec.Timeouts.Heartbeat);
+            _ = GrainFactory.GetGrain<INodeGrain>(NodeGrain.KeyOf(RunId, node.Id)).WatchAsync(node.Incarnation, NodeLease(state));
         }
 
         var tick = TimeSpan.FromTicks(Math.Min(LongestTick.Ticks, state.Spec.Timeouts.Heartbeat.Ticks / 4));
