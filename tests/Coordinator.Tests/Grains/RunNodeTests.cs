@@ -18,7 +18,7 @@ public sealed class RunNodeTests
         for (var time = 0; time < 2; time++)
         {
             var orders = await Node(cluster).ExchangeAsync(Report());
-            Assert.Equal((1, TimeSpan.FromSeconds(30), false), (orders.Epoch, orders.Lease, orders.IsOver));
+            Assert.Equal((1, TimeSpan.FromSeconds(35), false), (orders.Epoch, orders.Lease, orders.IsOver));
             Assert.Equal([StartZero, StartOne], orders.Orders);
         }
 
