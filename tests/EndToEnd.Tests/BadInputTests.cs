@@ -71,6 +71,16 @@ public sealed class BadInputTests : IDisposable
     }
 
     [Fact]
+    public async Task A_run_that_is_hosted_is_not_resumed_a_second_time_and_its_host_is_named()
+    {
+        using var first = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", "training.steps=100000");
+        await first.Printed("training ");
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "resume", "tiny");
+        Assert.True(exit == 2, output);
+        Assert.Contains($"process {first.ProcessId}", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Resuming_nothing_says_so()
     {
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "resume", "nothing");

@@ -92,10 +92,10 @@ internal sealed partial class ProgramRun : IDisposable
             Kill(standby);
     }
 
-    /// <summary>Returns when the program has started its standby, which has joined the run's cluster in the folder given.</summary>
-    public async Task StandsBy(string runDirectory)
+    /// <summary>Returns when the cluster of a run has so many coordinator processes, the standby among them that each coordinator starts.</summary>
+    public async Task StandsBy(string runDirectory, int processes = 2)
     {
-        for (var start = TimeProvider.System.GetTimestamp(); ClusterMembers.Count(runDirectory) < 2; await Task.Delay(Pause))
+        for (var start = TimeProvider.System.GetTimestamp(); ClusterMembers.Count(runDirectory) < processes; await Task.Delay(Pause))
             Assert.True(TimeProvider.System.GetElapsedTime(start) < Limit, $"No standby has joined.\n{Output}");
     }
 

@@ -51,14 +51,23 @@ public sealed class CoordinatorDeathTests
     }
 
     [NetworkFact]
-    public async Task A_second_coordinator_of_a_run_is_refused_and_names_the_first()
+    public async Task A_second_coordinator_on_another_machine_stands_by_and_outlives_the_first_machine()
     {
-        using var cluster = new TinyCluster(2);
+        using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2");
         var first = cluster.Coordinator();
-        await first.Printed("Machines join with");
+        ProgramRun[] workers = [cluster.Worker(1), cluster.Worker(2)];
+        await first.Printed("step 3/");
+        await first.StandsBy(cluster.RunDirectory);
         var second = cluster.Coordinator(host: 2);
-        Assert.True(second.WaitForExit() == 2, second.Output);
-        Assert.Contains(first.ProcessId.ToString(CultureInfo.InvariantCulture), second.Output, StringComparison.Ordinal);
+        await second.StandsBy(cluster.RunDirectory, processes: 3);
+        first.KillWithStandby();
+        await cluster.Record.MoreSteps(20);
+
+        second.Signal(PosixSignal.SIGTERM);
+        Assert.True(second.WaitForExit() == 143, second.Output);
+        Assert.All(workers, worker => Assert.True(worker.WaitForExit() == 0, worker.Output));
+        Assert.Single(cluster.Record.Generations);
+        cluster.Record.AssertWhole();
     }
 
     [NetworkFact]
