@@ -17,6 +17,12 @@ internal sealed record TestSiloOptions(ClusterIdentity Identity)
 {
     public static readonly ClusterSecurity Token = new("the cluster's token");
 
+    /// <summary>A client that waits out a busy machine. A refusal ends its patience at once.</summary>
+    public static readonly ClusterClientOptions Client = new(Token, TimeSpan.FromMinutes(2))
+    {
+        Configure = client => client.Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromMinutes(2)),
+    };
+
     public string Name { get; init; } = "first";
 
     public ClusterSecurity Security { get; init; } = Token;
@@ -70,6 +76,7 @@ internal sealed class TestSilo : IAsyncDisposable
             silo.UseClipTrainCluster(options.Identity, endpoint, options.Security, options.IsOneMachine);
             // Tests wait for what happens next, not for the usual intervals.
             silo.Configure<ClusterMembershipOptions>(membership => membership.TableRefreshTimeout = TimeSpan.FromSeconds(1));
+            silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromMinutes(2));
             options.Configure?.Invoke(silo);
         });
         return builder.Build();
