@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Security;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

@@ -1,5 +1,5 @@
 using System.Net;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Security;
 using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Storage;

@@ -1,5 +1,5 @@
 using System.Text;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.Coordinator.Clustering;

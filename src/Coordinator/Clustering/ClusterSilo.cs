@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Hosting;
 

@@ -1,4 +1,4 @@
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 

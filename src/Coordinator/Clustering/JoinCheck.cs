@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Security;
 using Orleans;
 using Orleans.Runtime;

@@ -1,4 +1,4 @@
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Security;
 using Microsoft.Extensions.Logging;
 using Orleans;

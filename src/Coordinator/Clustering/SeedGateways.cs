@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
 using Orleans;
 using Orleans.Messaging;
 using Orleans.Runtime;

@@ -2,13 +2,14 @@ using System.Text.Json.Serialization;
 
 namespace ClipTrain.Coordinator.Protocol;
 
-/// <summary>What the sender of a message is told.</summary>
+/// <summary>The answer to a message.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
 [JsonDerivedType(typeof(Accepted), "accepted")]
 [JsonDerivedType(typeof(Held), "held")]
 [JsonDerivedType(typeof(Assigned), "assigned")]
 [JsonDerivedType(typeof(Directed), "directed")]
 [JsonDerivedType(typeof(HeartbeatReply), "heartbeat-answer")]
+[JsonDerivedType(typeof(HeartbeatReplies), "heartbeat-answers")]
 [JsonDerivedType(typeof(Refused), "refused")]
 public abstract record RunReply
 {
@@ -26,6 +27,10 @@ public abstract record RunReply
     public sealed record Directed(Directive Directive) : RunReply;
 
     public sealed record HeartbeatReply(HeartbeatAnswer Answer) : RunReply;
+
+    /// <summary>A reply to each heartbeat of a batch, in order.</summary>
+    /// <param name="Replies">Each a <see cref="HeartbeatReply"/> or <see cref="Refused"/>.</param>
+    public sealed record HeartbeatReplies(IReadOnlyList<RunReply> Replies) : RunReply;
 
     public sealed record Refused(RefusalKind Kind, string Reason) : RunReply;
 }
@@ -47,6 +52,9 @@ public enum RefusalKind
 
     /// <summary>The run is not in a phase in which this can be asked.</summary>
     WrongPhase,
+
+    /// <summary>The message cannot be true of this run, or is not well formed.</summary>
+    Invalid,
 }
 
 /// <summary>The two calls of a worker that can be held.</summary>

@@ -10,11 +10,17 @@ public sealed record StepRecord(int Generation, StepMetrics Metrics, IReadOnlyLi
 /// <param name="BadSamples">How many could not be used.</param>
 /// <param name="Digest">Digest of which samples they were, in order.</param>
 /// <param name="BusySeconds">Time of the step before that the rank spent on its own work, not waiting for others; 0 when unknown.</param>
-public sealed record StepShare(int Samples, int BadSamples, ulong Digest, double BusySeconds);
+[method: JsonConstructor]
+public readonly record struct StepShare(int Samples, int BadSamples, ulong Digest, double BusySeconds);
 
 /// <summary>One membership of the run, and the step that it started from.</summary>
 /// <param name="Workers">Worker ids by rank.</param>
-public sealed record GenerationRecord(int Generation, long StartStep, IReadOnlyList<string> Workers, DateTimeOffset Time);
+public sealed record GenerationRecord(int Generation, long StartStep, IReadOnlyList<string> Workers, DateTimeOffset Time)
+{
+    /// <summary><see cref="Shard.Digest"/> of each rank's shard, by rank; null in ledgers of versions without shards.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<ulong>? Shards { get; init; }
+}
 
 /// <summary>One optimizer step, the same on every rank but for times. Seconds are wall seconds; rates are over all workers.</summary>
 /// <param name="TruncatedCaptions">Captions of this step that are longer than the context, over all workers.</param>
@@ -53,7 +59,14 @@ public sealed record StageMetrics(double Rate, double Busy, double Starved, doub
 /// <param name="QueuedBatches">Batches ready for the step.</param>
 public sealed record LoaderMetrics(StageMetrics Read, StageMetrics Decode, StageMetrics Tokenize, StageMetrics Assemble, long QueuedSamples, int QueuedBatches);
 
-/// <summary>A line of the ledger: one of the two.</summary>
+/// <summary>A line of the ledger: one of the three.</summary>
+/// <param name="After">The first line of every segment.</param>
 public sealed record LedgerEntry(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] GenerationRecord? Generation = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] StepRecord? Step = null);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] StepRecord? Step = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LedgerSeal? After = null);
+
+/// <summary>How much of a ledger's segment counts.</summary>
+/// <param name="Epoch">The segment's name; 0 when the new one is the first.</param>
+/// <param name="Bytes">Its length when the next one began.</param>
+public sealed record LedgerSeal(long Epoch, long Bytes);

@@ -2,19 +2,22 @@ using System.Globalization;
 
 namespace ClipTrain.Coordinator.Protocol;
 
-/// <summary>Names of workers. Those that the host starts are "worker-0", "worker-1", …; others choose their own.</summary>
+/// <summary>Names of workers. Those that nodes start are "worker-0", "worker-1", …; others choose their own.</summary>
 public static class WorkerIds
 {
     private const string Prefix = "worker-";
 
-    /// <summary>The id of the local worker in slot 0, 1, …</summary>
+    /// <summary>Natural order as a comparer.</summary>
+    public static readonly Comparer<string> NaturalOrder = Comparer<string>.Create(Compare);
+
+    /// <summary>The id of managed worker 0, 1, …</summary>
     public static string ForSlot(int slot)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(slot);
         return string.Create(CultureInfo.InvariantCulture, $"{Prefix}{slot}");
     }
 
-    /// <summary>The slot of a local worker's id.</summary>
+    /// <summary>The number of a managed worker's id.</summary>
     public static int SlotOf(string workerId) => int.Parse(workerId.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture);
 
     /// <summary>Natural order, in which numbers compare as numbers: worker-2 comes before worker-10. Only equal ids compare as equal.</summary>

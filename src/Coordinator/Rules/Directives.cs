@@ -3,7 +3,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>What a worker is told, a function of the state alone: an answer that gets lost loses nothing.</summary>
+/// <summary>The directive for a worker: a function of the state alone, so that a lost answer loses nothing.</summary>
 internal static class Directives
 {
     public static Directive For(RunState state, Member member) => member.Status switch
@@ -12,14 +12,14 @@ internal static class Directives
         MemberStatus.Expected or MemberStatus.Joined or MemberStatus.Finished => Directive.Continue,
         MemberStatus.Training => ForTraining(state, member),
 
-        // After a planned leave a rank may still be inside the last exchange, out of which it comes by itself.
+        // After a planned regroup a rank may still be inside the last exchange, which it finishes by itself.
         MemberStatus.Leaving => state.IsPlannedRegroup ? Directive.Continue : Directive.Rejoin,
         MemberStatus.Saving => Directive.SaveAloneAndExit,
-        MemberStatus.Lost when !member.IsLocal => Directive.Rejoin,
+        MemberStatus.Lost when !member.IsManaged => Directive.Rejoin,
         _ => Directive.Abort,
     };
 
-    /// <summary>One whom the run does not know, or knows as another process.</summary>
+    /// <summary>The directive for a worker that the run does not know, or knows as another process.</summary>
     public static Directive ForStranger(RunState state, Member? namesake, int generation)
     {
         if (state.HasEnded)
@@ -47,9 +47,9 @@ internal static class Directives
         _ => Directive.Continue,
     };
 
-    /// <summary>A worker waits, there is room for it, and the run is not at its end.</summary>
+    /// <summary>True if a worker waits, there is room for it, and the run is not at its end.</summary>
     private static bool IsRegroupWanted(RunState state) =>
-        state.Members.Any(member => member.Status == MemberStatus.Joined)
-        && state.Members.All(member => member.Status != MemberStatus.Finished)
-        && state.Members.Count(member => member.IsAssigned) < state.Spec.MaxWorkers;
+        state.Members.CountOf(MemberStatus.Joined) > 0
+        && state.Members.CountOf(MemberStatus.Finished) == 0
+        && state.Members.AssignedCount < state.Spec.MaxWorkers;
 }

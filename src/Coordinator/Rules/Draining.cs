@@ -6,13 +6,13 @@ namespace ClipTrain.Coordinator.Rules;
 /// <summary>
 /// The run is ending without all of its workers: when every worker is accounted for, the one that joined with the newest
 /// state saves it and the others exit.
-/// <para>One rule for every cause: a worker that joins again vouches for the state that it says it holds, so it may save; one
-/// that reports Failed vouches for nothing. A loss that is not finite is seen by all ranks, all report Failed, and the last
-/// checkpoint counts. Nobody saves when a checkpoint of that step exists already.</para>
+/// <para>One rule covers every cause: a worker that joins again vouches for the state that it holds, so it may save; one that
+/// reports Failed vouches for nothing. All ranks see a loss that is not finite and report Failed, so the last checkpoint counts.
+/// Nobody saves a step of which a checkpoint exists.</para>
 /// </summary>
 internal static class Draining
 {
-    /// <summary>From here the run ends like this. A failure outweighs a stop.</summary>
+    /// <summary>Starts to end the run with this outcome. A failure outweighs a stop.</summary>
     public static void Begin(TurnContext turn, OutcomeKind kind)
     {
         if (turn.State.Phase == RunPhase.Draining)
@@ -33,7 +33,7 @@ internal static class Draining
 
     public static void Settle(TurnContext turn)
     {
-        if (turn.State.Phase != RunPhase.Draining || turn.State.Members.Any(member => member.Status is MemberStatus.Leaving or MemberStatus.Saving))
+        if (turn.State.Phase != RunPhase.Draining || turn.State.Members.CountOf(MemberStatus.Leaving) + turn.State.Members.CountOf(MemberStatus.Saving) > 0)
         {
             return;
         }

@@ -6,20 +6,53 @@ namespace ClipTrain.Coordinator.Rules;
 /// <summary>The three ends of a run.</summary>
 internal static class Ending
 {
-    /// <summary>All of the generation have reported.</summary>
+    /// <summary>The outcome of a run that has ended.</summary>
+    public static RunOutcome OutcomeOf(RunState state) => state.Phase switch
+    {
+        RunPhase.Completed => new RunOutcome(OutcomeKind.Completed, state.EndText!, state.LastCheckpoint),
+        RunPhase.Stopped => new RunOutcome(OutcomeKind.Stopped, state.EndText!, state.LastCheckpoint),
+        _ => new RunOutcome(OutcomeKind.Failed, state.EndText!, state.LastCheckpoint, FailureText.Root(state).ExitCode),
+    };
+
+    public static RunReply RequestStop(TurnContext turn, RunMessage.StopRequested stop)
+    {
+        if (turn.State.HasEnded)
+        {
+            return new RunReply.Accepted();
+        }
+
+        if (turn.State.StopRequestedBy is null)
+        {
+            turn.Change(turn.State with { StopRequestedBy = PlainText.Line(stop.By, PlainText.NameLength) });
+        }
+
+        if (stop.AtOnce || turn.State.IsFirstForming)
+        {
+            StopAtOnce(turn);
+        }
+        else if (turn.State.Phase == RunPhase.Forming)
+        {
+            Draining.Begin(turn, OutcomeKind.Stopped);
+            Draining.Settle(turn);
+        }
+
+        return new RunReply.Accepted();
+    }
+
+    /// <summary>Ends the run when all of the generation have reported.</summary>
     public static void FinishIfDone(TurnContext turn)
     {
-        if (turn.State.Members.All(member => member.Status != MemberStatus.Training))
+        if (turn.State.Members.CountOf(MemberStatus.Training) == 0)
         {
             Finish(turn);
         }
     }
 
     /// <summary>
-    /// A worker of the generation is lost or left while others have reported already. When the checkpoint of the step that
-    /// they reported is written, there is nothing left to do, so that the run ends as if all had reported.
+    /// Ends the run, after a worker of the generation was lost or left, when others have reported already and the checkpoint of
+    /// the step that they reported is written: nothing is left to do.
     /// </summary>
-    /// <returns>Whether the run has ended.</returns>
+    /// <returns>True if the run has ended.</returns>
     public static bool CompleteWithout(TurnContext turn)
     {
         var state = turn.State;
@@ -34,12 +67,12 @@ internal static class Ending
         return true;
     }
 
-    /// <summary>No state is saved, so nobody needs time to exit.</summary>
-    public static void StopAtOnce(TurnContext turn) => End(turn, OutcomeKind.Stopped, $"stopped at once by {turn.State.StopRequestedBy}; {FailureText.Resumable(turn.State)}", atOnce: true);
+    /// <summary>Ends the run without saving, so that no worker needs time to exit.</summary>
+    private static void StopAtOnce(TurnContext turn) => End(turn, OutcomeKind.Stopped, $"stopped at once by {turn.State.StopRequestedBy}; {FailureText.Resumable(turn.State)}", atOnce: true);
 
     public static void Stop(TurnContext turn) => End(turn, OutcomeKind.Stopped, $"stopped by {turn.State.StopRequestedBy ?? "its workers"}; {FailureText.Resumable(turn.State)}");
 
-    /// <summary>A run that never formed has no worker that needs time to exit either.</summary>
+    /// <summary>Ends the run as failed. If it never formed, no worker needs time to exit.</summary>
     public static void Fail(TurnContext turn)
     {
         var cause = FailureText.Cause(turn.State);
@@ -71,9 +104,13 @@ internal static class Ending
         turn.Change(turn.State with { Phase = phase, EndText = message, Deadline = null, NextNotice = null, CheckpointWantedFrom = null });
         foreach (var member in turn.State.Members)
         {
-            if (member.ExitCode is null && (atOnce || member.Status == MemberStatus.Expected))
+            if (member is { ExitCode: null } and not { IsManaged: true, NodeId: null } && (atOnce || member.Status == MemberStatus.Expected))
             {
-                turn.Do(new RunEffect.KillWorker(member.WorkerId));
+                turn.Do(new RunEffect.KillWorker(member.WorkerId, member.NodeId));
+            }
+            else if (member is { ExitCode: null, NodeId: not null })
+            {
+                turn.Do(new RunEffect.DismissWorker(member.WorkerId, member.NodeId));
             }
 
             if (member.Status == MemberStatus.Joined)
@@ -86,6 +123,6 @@ internal static class Ending
             }
         }
 
-        turn.Do(new RunEffect.EndRun(new RunOutcome(kind, message, turn.State.LastCheckpoint, kind == OutcomeKind.Failed ? FailureText.Root(turn.State).ExitCode : null)));
+        turn.Do(new RunEffect.EndRun(OutcomeOf(turn.State)));
     }
 }

@@ -6,14 +6,14 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>What a user reads when a run has ended early.</summary>
+/// <summary>The message for a run that has ended early.</summary>
 internal static class FailureText
 {
     private const int MostFurtherCauses = 3;
 
     /// <summary>
-    /// The failure that is the cause (collectives fail because of one), shortly what else went wrong, and the last lines of
-    /// the worker at the root.
+    /// The root failure, a short list of the others, and the last lines of the worker at the root. Failed collectives are
+    /// consequences and are left out.
     /// </summary>
     public static string Cause(RunState state)
     {
@@ -22,7 +22,7 @@ internal static class FailureText
             .Where(failure => failure.Kind != FailureKind.CollectiveFailed && failure != root && !string.Equals(failure.Text, root.Text, StringComparison.Ordinal))
             .DistinctBy(Describe, StringComparer.Ordinal)
             .ToList();
-        var text = new StringBuilder(Despair(state)).Append(Describe(root));
+        var text = new StringBuilder(Repetition(state)).Append(Describe(root));
         foreach (var other in further.Take(MostFurtherCauses))
         {
             text.Append("; then ").Append(Describe(other));
@@ -41,7 +41,7 @@ internal static class FailureText
         return text.ToString();
     }
 
-    /// <summary>The report of a worker that could not go on, which alone ends a run; else the first failure that is a cause and not a consequence.</summary>
+    /// <summary>The report of a worker that could not go on, which alone ends a run; else the first failure that is no consequence of another.</summary>
     public static WorkerFailure Root(RunState state) =>
         state.Failures.FirstOrDefault(failure => failure.Kind == FailureKind.Reported)
         ?? state.Failures.FirstOrDefault(failure => failure.Kind != FailureKind.CollectiveFailed)
@@ -55,8 +55,8 @@ internal static class FailureText
         ? $"{failure.Label}: {failure.Text}"
         : $"{failure.Label} {failure.Text}";
 
-    /// <summary>Why failures that a run survives ended this one.</summary>
-    private static string Despair(RunState state)
+    /// <summary>The reason why failures that a run usually survives ended this one; empty after a report.</summary>
+    private static string Repetition(RunState state)
     {
         if (state.Failures.Any(failure => failure.Kind == FailureKind.Reported))
         {

@@ -3,7 +3,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>From workers that wait to a generation in which each has its rank.</summary>
+/// <summary>Turns workers that wait into a generation in which each has a rank.</summary>
 internal static class Formation
 {
     /// <summary>
@@ -13,92 +13,93 @@ internal static class Formation
     public static void TryForm(TurnContext turn)
     {
         var state = turn.State;
-        var joined = state.Members.Where(member => member.Status == MemberStatus.Joined).ToList();
-        var waitsForAll = state.IsFirstForming && turn.Now < state.Deadline && joined.Count < state.Spec.Workers;
-        if (waitsForAll || state.Members.Any(member => member.Status == MemberStatus.Leaving))
+        var joined = state.Members.CountOf(MemberStatus.Joined);
+        var waitsForAll = state.IsFirstForming && turn.Now < state.Deadline && joined < state.Spec.Workers;
+        if (waitsForAll || state.Members.CountOf(MemberStatus.Leaving) > 0)
         {
             return;
         }
 
-        if (joined.Count < state.Spec.MinWorkers)
+        if (joined < state.Spec.MinWorkers)
         {
-            SayThatItWaits(turn, joined.Count);
+            SayThatItWaits(turn, joined);
             return;
         }
 
-        var taken = StateSource.Take(joined, state.Spec.MaxWorkers);
-        var place = StateSource.Assign(state, taken);
-        if (state.FruitlessGenerations >= state.Spec.MaxFruitlessGenerations && place.StartStep <= state.FurthestStep)
+        var taken = StateSource.Take(state.Members.Where(member => member.Status == MemberStatus.Joined), state.Spec.MaxWorkers);
+        var assignment = StateSource.Assign(state, taken);
+        if (state.FruitlessGenerations >= state.Spec.MaxFruitlessGenerations && assignment.StartStep <= state.FurthestStep)
         {
             Draining.Begin(turn, OutcomeKind.Failed);
             Draining.Settle(turn);
         }
         else
         {
-            Form(turn, taken, place);
+            Form(turn, taken, assignment);
         }
     }
 
-    /// <summary>More workers than the run takes wait until there is room; each is told of once.</summary>
-    public static void NameSpares(TurnContext turn)
+    /// <summary>Says once of a worker that waits beside a full generation that it does.</summary>
+    public static void NameSpare(TurnContext turn, Member member)
     {
         var most = turn.State.Spec.MaxWorkers;
-        if (turn.State.Phase != RunPhase.Running || turn.State.Members.Count(member => member.IsAssigned) < most)
+        if (turn.State.Phase == RunPhase.Running && turn.State.Members.AssignedCount >= most && member is { Status: MemberStatus.Joined, IsSpare: false })
         {
-            return;
-        }
-
-        foreach (var spare in turn.State.Members.Where(member => member.Status == MemberStatus.Joined && !member.IsSpare).ToList())
-        {
-            turn.Change(spare with { IsSpare = true });
-            turn.Warn($"{spare.Label} waits as a spare: the run takes at most {most} workers");
+            turn.Show(member with { IsSpare = true });
+            turn.Warn($"{member.Label} waits as a spare: the run takes at most {most} workers");
         }
     }
 
-    /// <summary>The place of a member of the generation that runs.</summary>
+    /// <summary>The assignment of a member of the generation that runs.</summary>
     public static Assignment AssignmentOf(RunState state, Member member) => state.Assignment! with { Rank = member.Rank!.Value };
 
-    private static void Form(TurnContext turn, IReadOnlyList<Member> taken, Assignment place)
+    private static void Form(TurnContext turn, IReadOnlyList<Member> taken, Assignment assignment)
     {
-        var placed = taken.Select((member, rank) => member with
+        var assigned = taken.Select((member, rank) => member with
         {
             Status = MemberStatus.Training,
             Rank = rank,
-            Generation = place.Generation,
-            CommittedStep = place.StartStep,
+            Generation = assignment.Generation,
+            CommittedStep = assignment.StartStep,
             Outcome = null,
             HasBeaten = false,
+            OldestRecord = null,
             IsSuspected = false,
             IsSpare = false,
             FruitlessStarts = 0,
+            FailedOn = null,
         }).ToList();
         turn.Change(turn.State with
         {
             Phase = RunPhase.Running,
-            Assignment = place,
+            Assignment = assignment,
+            FormedAt = turn.Now,
             IsPlannedRegroup = false,
             Deadline = null,
             NextNotice = null,
-            CommittedStep = place.StartStep,
-            RecordedStep = Math.Min(turn.State.RecordedStep, place.StartStep),
+            CommittedStep = assignment.StartStep,
+            RecordedStep = Math.Min(turn.State.RecordedStep, assignment.StartStep),
             Stragglers = new StragglerWatch(),
 
-            // Those who left for good are forgotten: workers of ever new names may come and go for weeks.
-            Members = [.. turn.State.Members.Where(member => member.IsLocal || member.IsLiving)],
+            // Workers that left for good are forgotten: ever new names may come and go for weeks.
+            Members = MemberSet.Of(turn.State.Members.Where(member => member.IsManaged || member.IsLiving)),
         });
-        foreach (var member in placed)
+        foreach (var member in assigned)
         {
             turn.Change(member);
         }
 
-        Progress.Note(turn, place.StartStep);
+        Progress.Note(turn, assignment.StartStep);
         turn.Do(new RunEffect.RecordGeneration(Record(turn)));
-        foreach (var member in placed)
+        foreach (var member in assigned)
         {
             turn.Answer(member.WorkerId, HeldCall.Join, new RunReply.Assigned(AssignmentOf(turn.State, member)));
         }
 
-        NameSpares(turn);
+        foreach (var member in turn.State.Members)
+        {
+            NameSpare(turn, member);
+        }
     }
 
     /// <summary>The generation that runs, for the ledger.</summary>
@@ -114,7 +115,9 @@ internal static class Formation
         if (state.NextNotice is null || turn.Now >= state.NextNotice)
         {
             turn.Refresh(state with { NextNotice = turn.Now + state.Spec.Timeouts.WaitingNotice });
-            turn.Warn($"waits for workers: {joined} of at least {state.Spec.MinWorkers} have joined");
+            var unplaced = state.Members.Unplaced.Count;
+            var nodes = unplaced > 0 ? $", {unplaced} wait for a node with a free slot" : "";
+            turn.Warn($"waits for workers: {joined} of at least {state.Spec.MinWorkers} have joined{nodes}");
         }
     }
 }

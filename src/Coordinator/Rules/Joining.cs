@@ -3,15 +3,20 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>A worker asks for a place, for the first time or again.</summary>
+/// <summary>A worker asks for a rank, for the first time or again.</summary>
 internal static class Joining
 {
-    /// <summary>A remote worker that was heard of so lately lives; one that was silent for longer may be replaced.</summary>
+    /// <summary>A worker that was heard of within this time lives; one that was silent for longer may be replaced by another process.</summary>
     private static readonly TimeSpan FreshlyHeard = TimeSpan.FromSeconds(3);
 
     public static RunReply Join(TurnContext turn, JoinRequest request)
     {
-        // What the end of the run asked of a process stands.
+        if (MessageChecks.Of(turn, request) is { } wrong)
+        {
+            return Refusals.Invalid(turn, request.WorkerId, wrong);
+        }
+
+        // A directive of the ending run stands.
         if (turn.State.Find(request.WorkerId) is { Status: MemberStatus.Saving or MemberStatus.Saved or MemberStatus.Aborted } asked && IsSameProcess(asked, request))
         {
             return new RunReply.Directed(Directives.For(turn.State, asked));
@@ -22,7 +27,7 @@ internal static class Joining
             return refusal;
         }
 
-        var member = turn.State.Find(request.WorkerId) ?? new Member(request.WorkerId, IsLocal: false);
+        var member = turn.State.Find(request.WorkerId) ?? new Member(request.WorkerId, IsManaged: false);
         if (member.Incarnation is not null && !IsSameProcess(member, request))
         {
             member = Replace(turn, member, request);
@@ -50,21 +55,21 @@ internal static class Joining
 
     private static bool MayJoin(Member member) => member.Status switch
     {
-        // The process has ended, or will: what it said before has no meaning any more.
+        // The process has ended, or will.
         MemberStatus.Failed or MemberStatus.Exited => false,
-        MemberStatus.Lost => !member.IsLocal,
+        MemberStatus.Lost => !member.IsManaged,
         _ => true,
     };
 
-    /// <summary>A join without a reason was agreed on by all ranks; one with a reason tells that a collective failed.</summary>
+    /// <summary>All ranks have agreed on a join without a reason; one with a reason means that a collective failed.</summary>
     private static void Leave(TurnContext turn, Member member, JoinRequest request)
     {
         if (request.Reason is { } reason)
         {
-            turn.Warn($"{member.Label}: {reason}");
+            turn.Warn($"{member.Label}: {PlainText.Line(reason)}");
         }
 
-        Membership.Over(turn, isPlanned: request.Reason is null);
+        Membership.End(turn, isPlanned: request.Reason is null);
     }
 
     private static void Enter(TurnContext turn, Member member, JoinRequest request)
@@ -78,10 +83,10 @@ internal static class Joining
         if (member.Status == MemberStatus.Leaving && request.Reason is { } reason)
         {
             Membership.Break(turn);
-            WorkerLoss.Note(turn, member, FailureKind.CollectiveFailed, reason, []);
+            WorkerLoss.Note(turn, member, FailureKind.CollectiveFailed, PlainText.Line(reason), []);
         }
 
-        turn.Change(member with
+        var joined = member with
         {
             Status = MemberStatus.Joined,
             Rank = null,
@@ -93,15 +98,18 @@ internal static class Joining
             HeldStep = StateSource.Usable(turn.State, request),
             LastHeard = turn.Now,
 
-            // The silence of one that was lost is no interval between heartbeats.
+            // The silence of a lost worker is no interval between heartbeats.
             Heartbeats = member.Status == MemberStatus.Leaving ? member.Heartbeats : new PhiAccrualDetector(),
             IsSuspected = false,
             Outcome = null,
-        });
-        Formation.NameSpares(turn);
+        };
+
+        // Not stored: a worker asks again until it has an answer, whichever coordinator it reaches.
+        turn.Show(joined);
+        Formation.NameSpare(turn, joined);
     }
 
-    /// <summary>Another process has come under the name of one that is gone or silent.</summary>
+    /// <summary>Lets another process take the name of a worker that is gone or silent.</summary>
     private static Member Replace(TurnContext turn, Member old, JoinRequest request)
     {
         if (old.IsLiving)
@@ -113,7 +121,7 @@ internal static class Joining
             WorkerLoss.Lose(turn, old with { Status = MemberStatus.Lost }, FailureKind.Unheard, reason, []);
         }
 
-        var fresh = new Member(old.WorkerId, old.IsLocal);
+        var fresh = new Member(old.WorkerId, IsManaged: false);
         turn.Change(fresh);
         return fresh;
     }
@@ -124,7 +132,7 @@ internal static class Joining
         if (Difference(state.Spec, request) is { } difference)
         {
             var reason = $"{request.WorkerId} on {request.Host} does not fit run {state.Spec.RunId}: {difference}. Start every worker with the same build, configuration and corpus.";
-            turn.Warn(reason);
+            Refusals.WarnOnce(turn, request.WorkerId, reason);
             return new RunReply.Refused(RefusalKind.Mismatch, reason);
         }
 
@@ -133,16 +141,21 @@ internal static class Joining
             return new RunReply.Refused(RefusalKind.WrongPhase, state.EndText!);
         }
 
-        if (state.Find(request.WorkerId) is { IsLiving: true } member && !IsSameProcess(member, request) && IsCertainToLive(turn, member))
+        if (state.Find(request.WorkerId) is { Incarnation: not null } member && !IsSameProcess(member, request) && KeepsName(turn, member))
         {
             return new RunReply.Refused(
                 RefusalKind.NameTaken,
                 $"{request.WorkerId} has joined run {state.Spec.RunId} already, as process {member.ProcessId} on {member.Host}. Give this worker another name, or end that one.");
         }
 
-        if (request.Device is { } device && state.Members.FirstOrDefault(other => other.IsLiving && other.WorkerId != request.WorkerId && other.Device == device) is { } user)
+        if (state.Find(request.WorkerId) is { IsManaged: true } managed && request.Start is { } start && start != managed.Start)
         {
-            return new RunReply.Refused(RefusalKind.DeviceTaken, $"{request.WorkerId} cannot use {device}: {user.WorkerId} uses it. Give each worker a device of its own.");
+            return new RunReply.Refused(RefusalKind.NameTaken, $"{request.WorkerId} has been started again since this process of it was.");
+        }
+
+        if (request.Device is { } device && state.Members.UserOf(device) is { } user && !string.Equals(user, request.WorkerId, StringComparison.Ordinal))
+        {
+            return new RunReply.Refused(RefusalKind.DeviceTaken, $"{request.WorkerId} cannot use {device}: {user} uses it. Give each worker a device of its own.");
         }
 
         return null;
@@ -150,8 +163,9 @@ internal static class Joining
 
     private static bool IsSameProcess(Member member, JoinRequest request) => string.Equals(member.Incarnation, request.Incarnation, StringComparison.Ordinal);
 
-    private static bool IsCertainToLive(TurnContext turn, Member member) =>
-        member.IsLocal ? member.ProcessId is not null : turn.Now - member.LastHeard < FreshlyHeard;
+    /// <summary>A managed worker's name is free when its exit is reported; another's when it is not certain to live.</summary>
+    private static bool KeepsName(TurnContext turn, Member member) =>
+        member.IsManaged || (member.IsLiving && turn.Now - member.LastHeard < FreshlyHeard);
 
     private static RunReply Reply(RunState state, Member member) => member.Status switch
     {

@@ -3,22 +3,24 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>What the passing of time does: leases and deadlines run out.</summary>
+/// <summary>Leases and deadlines, checked at every tick.</summary>
 internal static class Leases
 {
     private const double SuspiciousPhi = 8;
 
-    /// <summary>However regular a worker was, a shorter silence is no evidence: any process can be held up so long.</summary>
+    /// <summary>A shorter silence is no evidence, however regular the worker was: any process can be held up this long.</summary>
     private static readonly TimeSpan LeastSilence = TimeSpan.FromSeconds(3);
 
     public static RunReply Tick(TurnContext turn)
     {
         SkipOwnAbsence(turn);
         turn.Refresh(turn.State with { LastTick = turn.Now });
-        foreach (var member in turn.State.Members)
+        var members = turn.State.Members;
+        foreach (var member in members)
         {
             // One loss may have changed all others, or ended the run.
-            if (!turn.State.HasEnded && turn.State.Find(member.WorkerId) is { IsLiving: true } now)
+            var now = ReferenceEquals(members, turn.State.Members) ? member : turn.State.Find(member.WorkerId);
+            if (!turn.State.HasEnded && now is { IsLiving: true })
             {
                 Watch(turn, now);
             }
@@ -34,8 +36,8 @@ internal static class Leases
     }
 
     /// <summary>
-    /// A generation that runs gives a silent worker the whole lease, since to replace it costs more than to wait. Once the
-    /// generation is over the others wait for it, and suspicion is enough.
+    /// While a generation runs, a silent worker has its whole lease: replacing it costs more than waiting. Once the generation
+    /// is over the others wait for it, and suspicion is enough.
     /// </summary>
     private static void Watch(TurnContext turn, Member member)
     {
@@ -47,7 +49,7 @@ internal static class Leases
         }
         else if (silence >= LeastSilence && member.Heartbeats.Phi(turn.Now) > SuspiciousPhi)
         {
-            if (member is { Status: MemberStatus.Leaving, IsLocal: false })
+            if (member is { Status: MemberStatus.Leaving, IsManaged: false })
             {
                 WorkerLoss.Unheard(turn, member, $"was silent for {silence.TotalSeconds:0} s while the others joined again");
             }
@@ -59,7 +61,7 @@ internal static class Leases
         }
     }
 
-    /// <summary>Those who have neither joined again nor saved by now are given up.</summary>
+    /// <summary>Gives up workers that have neither joined again nor saved by the deadline.</summary>
     private static void Expire(TurnContext turn)
     {
         var timeouts = turn.State.Spec.Timeouts;
@@ -74,7 +76,7 @@ internal static class Leases
 
     /// <summary>
     /// A coordinator that was itself suspended (Ctrl-Z, a stalled machine) has missed heartbeats that were sent, so time
-    /// during which it did not tick counts against nobody.
+    /// without ticks counts against nobody.
     /// </summary>
     private static void SkipOwnAbsence(TurnContext turn)
     {
@@ -88,7 +90,7 @@ internal static class Leases
         turn.Refresh(state with
         {
             Deadline = state.Deadline + absence,
-            Members = [.. state.Members.Select(member => member with { LastHeard = Later(member.LastHeard), Heartbeats = member.Heartbeats with { Last = Later(member.Heartbeats.Last) } })],
+            Members = MemberSet.Of(state.Members.Select(member => member with { LastHeard = Later(member.LastHeard), Heartbeats = member.Heartbeats with { Last = Later(member.Heartbeats.Last) } })),
         });
 
         DateTimeOffset? Later(DateTimeOffset? time) => time + absence < turn.Now ? time + absence : time is null ? null : turn.Now;

@@ -3,12 +3,12 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>The end of a generation, which is not the end of the run.</summary>
+/// <summary>Ends a generation without ending the run.</summary>
 internal static class Membership
 {
-    /// <summary>The generation that runs is over: its members leave it and join again.</summary>
-    /// <param name="isPlanned">All ranks agreed to leave at a step, so that none has to be torn out of a collective.</param>
-    public static void Over(TurnContext turn, bool isPlanned)
+    /// <summary>Ends the generation that runs: its members leave it and join again.</summary>
+    /// <param name="isPlanned">True if all ranks agreed to leave at a step, so that none has to be torn out of a collective.</param>
+    public static void End(TurnContext turn, bool isPlanned)
     {
         if (Ending.CompleteWithout(turn))
         {
@@ -32,7 +32,7 @@ internal static class Membership
         });
     }
 
-    /// <summary>Something went wrong while the members left as planned: those still inside have to be torn out after all.</summary>
+    /// <summary>Something went wrong during a planned regroup: members still inside have to be torn out after all.</summary>
     public static void Break(TurnContext turn)
     {
         if (turn.State.IsPlannedRegroup)
@@ -41,7 +41,7 @@ internal static class Membership
         }
     }
 
-    /// <summary>Members leave the generation that runs, if one does.</summary>
+    /// <summary>Marks the members of the generation that runs, if one does, as leaving it.</summary>
     public static void Disband(TurnContext turn)
     {
         if (turn.State.Phase != RunPhase.Running)
@@ -61,7 +61,7 @@ internal static class Membership
         turn.Change(turn.State with { Generation = turn.State.Generation + 1 });
     }
 
-    /// <summary>What follows from the state as it is now.</summary>
+    /// <summary>Takes the steps that follow from the state as it is now.</summary>
     public static void Settle(TurnContext turn)
     {
         switch (turn.State.Phase)

@@ -3,10 +3,10 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>Tells a run that goes on in spite of failures from one that only fails.</summary>
+/// <summary>Tells a run that makes progress in spite of failures from one that only fails.</summary>
 internal static class Progress
 {
-    /// <summary>The run has got to this step. Farther than ever: what went wrong before is overcome.</summary>
+    /// <summary>Notes the step that the run has reached. If it is farther than ever, earlier failures are overcome.</summary>
     public static void Note(TurnContext turn, long step)
     {
         if (step <= turn.State.FurthestStep)
@@ -22,7 +22,7 @@ internal static class Progress
         }
     }
 
-    /// <summary>A checkpoint was written: steps that were undone will not be undone so far again.</summary>
+    /// <summary>Resets the count of fruitless generations: after progress, or a checkpoint that later losses cannot undo.</summary>
     public static void Forgive(TurnContext turn)
     {
         if (turn.State.FruitlessGenerations > 0 && turn.State.Phase != RunPhase.Draining)
@@ -31,7 +31,7 @@ internal static class Progress
         }
     }
 
-    /// <summary>Works out how far all of the generation have got.</summary>
+    /// <summary>Updates the step that all of the generation have committed.</summary>
     public static void Measure(TurnContext turn)
     {
         var state = turn.State;
@@ -40,8 +40,7 @@ internal static class Progress
             return;
         }
 
-        var committed = state.Members.Where(member => member.IsAssigned).Min(member => member.CommittedStep);
-        if (committed > state.CommittedStep)
+        if (state.Members.LeastCommittedStep is { } committed && committed > state.CommittedStep)
         {
             turn.Refresh(state with { CommittedStep = committed });
             Note(turn, committed);

@@ -7,20 +7,25 @@ namespace ClipTrain.Coordinator.Rules;
 internal static class Records
 {
     /// <summary>Takes what follows on the steps that are recorded; the rest was recorded already, or was undone.</summary>
-    public static void Take(TurnContext turn, IReadOnlyList<StepRecord> records)
+    /// <param name="turn">The turn; the sender's lease is renewed already.</param>
+    /// <param name="heartbeat">A heartbeat of a living member.</param>
+    public static void Take(TurnContext turn, Heartbeat heartbeat)
     {
-        if (turn.State.Assignment is not { } place)
+        if (turn.State.Assignment is not { } assignment || (heartbeat.Records.Count == 0 && turn.State.Find(heartbeat.WorkerId)!.OldestRecord is null))
         {
             return;
         }
 
         var taken = new List<StepRecord>();
-        var next = turn.State.RecordedStep + 1;
-        foreach (var record in records.Where(record => IsOfThisRun(place, record)).SkipWhile(record => record.Metrics.Step < next))
+        var recorded = turn.State.RecordedStep;
+        var next = recorded + 1;
+        long? oldest = null;
+        foreach (var record in heartbeat.Records.Where(record => record.Metrics.Step > recorded && IsOfThisRun(assignment, record)))
         {
             var step = record.Metrics.Step;
-            if (step != next && !(step > next && IsBeyondRecovery(turn.State, place, step)))
+            if (step != next && !(taken.Count == 0 && IsBeyondRecovery(turn.State, heartbeat.WorkerId, step)))
             {
+                oldest = step;
                 break;
             }
 
@@ -40,34 +45,44 @@ internal static class Records
             Progress.Note(turn, next - 1);
             WatchForStragglers(turn, taken);
         }
+
+        // What did not fit into a batch may be the next step.
+        turn.Refresh(turn.State.Find(heartbeat.WorkerId)! with { OldestRecord = oldest ?? (heartbeat.HasMoreRecords ? next : null) });
     }
 
     /// <summary>A step of the last generation, or one that it was built on: not one of a worker that was away while the others went on.</summary>
-    private static bool IsOfThisRun(Assignment place, StepRecord record) => record.Generation == place.Generation
-        ? record.Metrics.Step > place.StartStep
-        : record.Generation < place.Generation && record.Metrics.Step <= place.StartStep;
+    private static bool IsOfThisRun(Assignment assignment, StepRecord record) => record.Generation == assignment.Generation
+        ? record.Metrics.Step > assignment.StartStep
+        : record.Generation < assignment.Generation && record.Metrics.Step <= assignment.StartStep;
 
     /// <summary>
-    /// The steps before a generation's start whose records are missing: any of its workers would have sent them by now. All
-    /// who held them died before they were heard, and the state lives on in a checkpoint or in another's memory.
+    /// True if the records before this step are lost: they are of steps before the generation, all of its workers have sent
+    /// the oldest that they hold, and none is older than this one. Whoever held them died before they were sent, and the
+    /// state lives on in a checkpoint or in another's memory.
     /// </summary>
-    private static bool IsBeyondRecovery(RunState state, Assignment place, long step) =>
+    private static bool IsBeyondRecovery(RunState state, string workerId, long step) =>
         state.Phase == RunPhase.Running
-        && step == place.StartStep + 1
-        && state.Members.Where(member => member.IsAssigned).All(member => member.HasBeaten || member.Status == MemberStatus.Finished);
+        && step <= state.Assignment!.StartStep + 1
+        && state.Members.AllHaveBeaten
+        && state.Members.All(member => !member.IsAssigned || member.OldestRecord is null || member.OldestRecord >= step || string.Equals(member.WorkerId, workerId, StringComparison.Ordinal));
 
-    private static void WatchForStragglers(TurnContext turn, IReadOnlyList<StepRecord> taken)
+    private static void WatchForStragglers(TurnContext turn, List<StepRecord> taken)
     {
-        var before = turn.State.Stragglers;
         if (turn.State.Phase != RunPhase.Running)
         {
             return;
         }
 
-        var place = turn.State.Assignment!;
-        var watch = taken.Where(record => record.Generation == place.Generation && record.Shares.Count == place.WorldSize)
+        var before = turn.State.Stragglers;
+        var assignment = turn.State.Assignment!;
+        var watch = taken.Where(record => record.Generation == assignment.Generation && record.Shares.Count == assignment.WorldSize)
             .Aggregate(before, (watch, record) => watch.Observe([.. record.Shares.Select(share => share.BusySeconds)]));
         turn.Refresh(turn.State with { Stragglers = watch });
+        if (watch.Slow.SequenceEqual(before.Slow))
+        {
+            return;
+        }
+
         foreach (var member in turn.State.Members.Where(member => member.IsAssigned).OrderBy(member => member.Rank))
         {
             var rank = member.Rank!.Value;

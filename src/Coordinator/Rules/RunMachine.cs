@@ -10,7 +10,8 @@ namespace ClipTrain.Coordinator.Rules;
 /// they train. When one is lost, or one waits to be taken in, the generation is over, its members join again, and the next
 /// one starts from the newest state among them (<see cref="Membership"/>, <see cref="StateSource"/>). Draining: the run is
 /// ending without all of its workers, and one of them saves (<see cref="Draining"/>). Then Completed, Stopped or Failed.</para>
-/// <para>Every message of a worker may be repeated without harm: an answer can get lost on its way.</para>
+/// <para>Every message of a worker may be repeated without harm: an answer can get lost on its way. A message that cannot be
+/// true of the run is refused and changes nothing (see <see cref="RefusalKind.Invalid"/>).</para>
 /// </summary>
 public static class RunMachine
 {
@@ -19,15 +20,17 @@ public static class RunMachine
         var turn = new TurnContext(state, now);
         var reply = message switch
         {
+            RunMessage.Beats beats => Heartbeats.Receive(turn, beats.Heartbeats),
             RunMessage.Join join => Joining.Join(turn, join.Request),
-            RunMessage.Beat beat => WorkerMessages.Beat(turn, beat.Heartbeat),
-            RunMessage.Report report => WorkerMessages.Report(turn, report.Outcome),
-            RunMessage.Checkpointed written => WorkerMessages.Checkpointed(turn, written.Checkpoint),
-            RunMessage.CheckpointFound found => WorkerMessages.CheckpointFound(turn, found.Checkpoint),
+            RunMessage.Report report => Reports.Receive(turn, report.Outcome),
+            RunMessage.Checkpointed written => Checkpoints.Written(turn, written.Checkpoint),
+            RunMessage.CheckpointFound found => Checkpoints.Found(turn, found.Checkpoint),
+            RunMessage.CheckpointRequested => Checkpoints.Request(turn),
+            RunMessage.NodeJoined joined => Placement.Join(turn, joined.Node),
+            RunMessage.NodeLost lost => Placement.Lose(turn, lost.NodeId),
             RunMessage.WorkerExited exited => WorkerLoss.Exited(turn, exited),
-            RunMessage.StopRequested stop => WorkerMessages.Stop(turn, stop),
-            RunMessage.CheckpointRequested => WorkerMessages.RequestCheckpoint(turn),
-            RunMessage.CoordinatorRestarted restarted => Restart.Handle(turn, restarted),
+            RunMessage.StopRequested stop => Ending.RequestStop(turn, stop),
+            RunMessage.TakenOver taken => Takeover.Handle(turn, taken),
             RunMessage.Tick => Leases.Tick(turn),
             _ => throw new ArgumentOutOfRangeException(nameof(message), message.GetType().Name, "Unknown message."),
         };

@@ -6,39 +6,43 @@ namespace ClipTrain.Coordinator.Rules;
 /// <summary>The outcome of one message: the next state, what to do, and what to tell the sender.</summary>
 public sealed record TurnResult(RunState State, IReadOnlyList<RunEffect> Effects, RunReply Reply);
 
-/// <summary>The state and effects of a turn while it is being worked out.</summary>
+/// <summary>
+/// The state and effects of a turn while it is being worked out. A change is one of three kinds: <c>Change</c> must outlive
+/// the coordinator, <c>Show</c> is only worth telling observers, since the worker will say it again, and <c>Refresh</c> is
+/// worth neither: a lease, a step counter.
+/// </summary>
 internal sealed class TurnContext(RunState state, DateTimeOffset now)
 {
     private readonly List<RunEffect> _effects = [];
-    private bool _changed;
+    private bool _persists;
+    private bool _publishes;
 
     public RunState State { get; private set; } = state;
 
     public DateTimeOffset Now { get; } = now;
 
-    /// <summary>A change that must outlive the coordinator and that observers want to know.</summary>
     public void Change(RunState next)
     {
         State = next;
-        _changed = true;
+        _persists = _publishes = true;
     }
 
     public void Change(Member next)
     {
         Refresh(next);
-        _changed = true;
+        _persists = _publishes = true;
     }
 
-    /// <summary>A change that is not worth a write to disk: a lease, a step counter.</summary>
+    public void Show(Member next)
+    {
+        Refresh(next);
+        _publishes = true;
+    }
+
     public void Refresh(RunState next) => State = next;
 
-    /// <summary>Takes the place of the member of that id, or is a new one.</summary>
-    public void Refresh(Member next)
-    {
-        var members = State.Members.Where(member => !string.Equals(member.WorkerId, next.WorkerId, StringComparison.Ordinal)).Append(next).ToArray();
-        Array.Sort(members, (left, right) => WorkerIds.Compare(left.WorkerId, right.WorkerId));
-        State = State with { Members = members };
-    }
+    /// <summary>Replaces the member of that id, or adds one.</summary>
+    public void Refresh(Member next) => State = State with { Members = State.Members.With(next) };
 
     public void Do(RunEffect effect) => _effects.Add(effect);
 
@@ -48,8 +52,17 @@ internal sealed class TurnContext(RunState state, DateTimeOffset now)
 
     public TurnResult Finish(RunReply reply)
     {
-        // The state is on disk before anybody acts on it.
-        IReadOnlyList<RunEffect> effects = _changed ? [new RunEffect.PersistState(), new RunEffect.PublishStatus(), .. _effects] : _effects;
-        return new TurnResult(State, effects, reply);
+        if (_publishes)
+        {
+            _effects.Insert(0, new RunEffect.PublishStatus());
+        }
+
+        // The state is in storage before anybody acts on it.
+        if (_persists)
+        {
+            _effects.Insert(0, new RunEffect.PersistState());
+        }
+
+        return new TurnResult(State, _effects, reply);
     }
 }

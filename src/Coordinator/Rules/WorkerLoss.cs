@@ -3,11 +3,13 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>The ways in which a worker leaves without having completed or stopped.</summary>
+/// <summary>Workers that leave without having completed or stopped.</summary>
 internal static class WorkerLoss
 {
-    /// <summary>A local process that ends so often in a row before it was given a place will not do better the next time.</summary>
+    /// <summary>A managed worker whose processes end this often in a row before they are assigned a rank will not do better the next time.</summary>
     public const int MaxFruitlessStarts = 3;
+
+    private const int MaxLines = 100;
 
     /// <summary>More than anybody reads. The first ones are kept: the cause is among them.</summary>
     private const int MaxFailures = 64;
@@ -16,10 +18,10 @@ internal static class WorkerLoss
     {
         if (turn.State.Find(exited.WorkerId) is not { } member)
         {
-            return new RunReply.Refused(RefusalKind.UnknownWorker, $"Run {turn.State.Spec.RunId} has no {exited.WorkerId}.");
+            return Refusals.UnknownWorker(turn.State, exited.WorkerId);
         }
 
-        if (member.ExitCode is not null)
+        if (member.ExitCode is not null || (exited.Start is { } start && start != member.Start))
         {
             return new RunReply.Accepted();
         }
@@ -36,10 +38,10 @@ internal static class WorkerLoss
         }
         else
         {
-            Lose(turn, gone with { Status = MemberStatus.Exited }, FailureKind.Exited, text + When(turn.State, member), exited.LastLines);
+            Lose(turn, gone with { Status = MemberStatus.Exited }, FailureKind.Exited, text + When(turn.State, member), [.. exited.LastLines.TakeLast(MaxLines).Select(line => PlainText.Line(line))]);
         }
 
-        if (member.IsLocal && turn.State.Phase is (RunPhase.Forming or RunPhase.Running))
+        if (member.IsManaged && turn.State.Phase is (RunPhase.Forming or RunPhase.Running))
         {
             StartAgain(turn, turn.State.Find(member.WorkerId)!);
         }
@@ -50,8 +52,8 @@ internal static class WorkerLoss
 
     public static void Failed(TurnContext turn, Member heard, WorkerReport report)
     {
-        turn.Do(new RunEffect.DismissWorker(heard.WorkerId));
-        Note(turn, heard, FailureKind.Reported, report.Message ?? "failed without saying why", [], report.ExitCode);
+        turn.Do(new RunEffect.DismissWorker(heard.WorkerId, heard.NodeId));
+        Note(turn, heard, FailureKind.Reported, report.Message is null ? "failed without saying why" : PlainText.Block(report.Message), [], report.ExitCode);
         turn.Change(heard with { Status = MemberStatus.Failed });
         if (turn.State.IsFirstForming)
         {
@@ -63,21 +65,21 @@ internal static class WorkerLoss
         }
     }
 
-    /// <summary>The process may hang inside a collective: ending it is what frees its peers from theirs.</summary>
+    /// <summary>Ends a silent worker: its process may hang inside a collective, and its peers wait there until it is gone.</summary>
     public static void Unheard(TurnContext turn, Member member, string text)
     {
-        turn.Do(new RunEffect.KillWorker(member.WorkerId));
+        turn.Do(new RunEffect.KillWorker(member.WorkerId, member.NodeId));
         Lose(turn, member with { Status = MemberStatus.Lost }, FailureKind.Unheard, text, []);
     }
 
-    /// <summary>A worker is gone. If it was in the generation that runs, that one is over.</summary>
+    /// <summary>Records the loss of a worker. If it was in the generation that runs, that generation is over.</summary>
     /// <param name="gone">The member as it is now.</param>
     public static void Lose(TurnContext turn, Member gone, FailureKind kind, string text, IReadOnlyList<string> lastLines)
     {
         var before = turn.State.Find(gone.WorkerId)!;
         Note(turn, gone, kind, text, lastLines);
         turn.Change(gone);
-        if (turn.State.IsFirstForming && kind == FailureKind.Exited && gone.IsLocal)
+        if (turn.State.IsFirstForming && kind == FailureKind.Exited && gone.IsManaged)
         {
             // A wrong setup would end the next process the same way.
             Ending.Fail(turn);
@@ -87,7 +89,7 @@ internal static class WorkerLoss
         turn.Warn($"{gone.Label} {text}");
         if (turn.State.Phase == RunPhase.Running && before.IsAssigned)
         {
-            Membership.Over(turn, isPlanned: false);
+            Membership.End(turn, isPlanned: false);
         }
         else if (before.Status == MemberStatus.Leaving)
         {
@@ -113,8 +115,7 @@ internal static class WorkerLoss
         }
         else
         {
-            turn.Change(new Member(member.WorkerId, IsLocal: true) { FruitlessStarts = fruitless });
-            turn.Do(new RunEffect.StartWorker(member.WorkerId));
+            Placement.StartAgain(turn, member, fruitless);
         }
     }
 

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.Security;
 

@@ -1,18 +1,17 @@
 using System.Text.Json.Serialization;
-
 using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.State;
 
 public enum MemberStatus
 {
-    /// <summary>A local worker that was started and has not joined yet.</summary>
+    /// <summary>A managed worker that has not joined yet: its process is starting, or it waits for a node with a free slot.</summary>
     Expected,
 
-    /// <summary>Waits for a place in the next generation.</summary>
+    /// <summary>Waits to be assigned a rank in the next generation.</summary>
     Joined,
 
-    /// <summary>Has a place in the generation that runs.</summary>
+    /// <summary>Has a rank in the generation that runs.</summary>
     Training,
 
     /// <summary>Its generation is over, and it has not joined again yet.</summary>
@@ -36,26 +35,35 @@ public enum MemberStatus
     /// <summary>Its process ended without a report.</summary>
     Exited,
 
-    /// <summary>Was not heard of, did not come back in time, or another process has its name now.</summary>
+    /// <summary>Fell silent, did not come back in time, went with its node, or lost its name to another process.</summary>
     Lost,
 }
 
 /// <summary>One worker of the run. Steps count committed optimizer steps.</summary>
-/// <param name="IsLocal">Whether the host itself started it, so that its end is known for certain.</param>
-public sealed record Member(string WorkerId, bool IsLocal)
+/// <param name="IsManaged">True if a node starts it and reports its exit; false if it comes by itself.</param>
+public sealed record Member(string WorkerId, bool IsManaged)
 {
     public MemberStatus Status { get; init; } = MemberStatus.Expected;
+
+    /// <summary>The node that runs its process; null for a worker that is not managed or waits for a node.</summary>
+    public string? NodeId { get; init; }
+
+    /// <summary>Number of times that a node was asked to start it. Tells its processes apart before they join.</summary>
+    public int Start { get; init; }
+
+    /// <summary>The node on which its last process ended before it was assigned a rank; another one is preferred.</summary>
+    public string? FailedOn { get; init; }
 
     /// <summary>Its rank in the generation that it is in or leaves; null otherwise.</summary>
     public int? Rank { get; init; }
 
-    /// <summary>The last generation in which this process had a place; 0 when it was in none.</summary>
+    /// <summary>The last generation in which this process had a rank; 0 when it was in none.</summary>
     public int Generation { get; init; }
 
-    /// <summary>Which process of this name it is; null until it has joined.</summary>
+    /// <summary>Tells processes of the same name apart; null until it has joined.</summary>
     public string? Incarnation { get; init; }
 
-    /// <summary>Null until it has joined, and for a local worker of a coordinator that was started again, which is no child of it.</summary>
+    /// <summary>Null until it has joined.</summary>
     public int? ProcessId { get; init; }
 
     public string? Host { get; init; }
@@ -72,13 +80,16 @@ public sealed record Member(string WorkerId, bool IsLocal)
 
     public PhiAccrualDetector Heartbeats { get; init; } = new();
 
-    /// <summary>Whether a heartbeat of it has come in the generation that runs.</summary>
+    /// <summary>True once a heartbeat of it has come in the generation that runs.</summary>
     public bool HasBeaten { get; init; }
 
-    /// <summary>Whether its silence was told of.</summary>
+    /// <summary>The first step that is not recorded and that its last heartbeat had a record of; null when it had none.</summary>
+    public long? OldestRecord { get; init; }
+
+    /// <summary>True once its silence has been reported.</summary>
     public bool IsSuspected { get; init; }
 
-    /// <summary>Whether it was told of that it waits as a spare.</summary>
+    /// <summary>True once it has been reported to wait as a spare.</summary>
     public bool IsSpare { get; init; }
 
     public long CommittedStep { get; init; }
@@ -88,24 +99,25 @@ public sealed record Member(string WorkerId, bool IsLocal)
 
     public int? ExitCode { get; init; }
 
-    /// <summary>How many local processes of this name in a row ended before they were given a place.</summary>
+    /// <summary>Number of its processes in a row that ended before they were assigned a rank.</summary>
     public int FruitlessStarts { get; init; }
 
-    /// <summary>Whether the worker lives and takes part, so that it must keep its lease.</summary>
+    /// <summary>True if the worker lives and takes part, so that it must keep its lease.</summary>
     [JsonIgnore]
     public bool IsLiving => Status is MemberStatus.Joined or MemberStatus.Training or MemberStatus.Leaving or MemberStatus.Finished or MemberStatus.Saving;
 
-    /// <summary>Whether the worker is in the generation that runs.</summary>
+    /// <summary>True if the worker has a rank in the generation that runs.</summary>
     [JsonIgnore]
     public bool IsAssigned => Status is MemberStatus.Training or MemberStatus.Finished;
 
-    /// <summary>The worker as a message names it: with its rank where it has one, with its machine where that is another.</summary>
+    /// <summary>The worker as messages name it: with its rank where it has one, and its machine where that is another.</summary>
     [JsonIgnore]
     public string Label
     {
         get
         {
-            var name = IsLocal || Host is null ? WorkerId : $"{WorkerId} on {Host}";
+            var machine = IsManaged ? (NodeId == Node.Local ? null : NodeId) : Host;
+            var name = machine is null ? WorkerId : $"{WorkerId} on {machine}";
             return Rank is { } rank ? $"rank {rank} ({name})" : name;
         }
     }

@@ -3,16 +3,16 @@ using ClipTrain.Coordinator.Protocol;
 namespace ClipTrain.Coordinator.State;
 
 /// <summary>
-/// How suspicious a worker's silence is, given how regularly its heartbeats came before: the φ accrual failure detector of
-/// Hayashibara, Défago, Yared and Katayama (2004). φ = −log10 of the probability that a heartbeat still comes after so long
-/// a silence; at 8 one silence in 10⁸ is suspected wrongly. Intervals are taken as normal; the tail of the normal
+/// Suspicion of a worker's silence, given how regular its heartbeats were: the φ accrual failure detector of Hayashibara,
+/// Défago, Yared and Katayama (2004). φ = −log10 of the probability that a heartbeat still comes after a silence of this
+/// length; at φ = 8 one silence in 10⁸ is suspected wrongly. Intervals are taken as normal; the tail of the normal
 /// distribution is the logistic approximation of Bowling et al. (2009), which has no underflow at long silences.
 /// </summary>
 public sealed record PhiAccrualDetector
 {
     public const int Window = 20;
 
-    /// <summary>What is assumed of a worker until it has beaten twice.</summary>
+    /// <summary>The interval assumed of a worker until it has sent two heartbeats.</summary>
     private const double FirstIntervalSeconds = 1;
 
     /// <summary>Intervals may be regular by chance: a spread smaller than this is taken as this.</summary>
@@ -29,8 +29,22 @@ public sealed record PhiAccrualDetector
     {
         null => this with { Last = now },
         { } last when now <= last => this,
-        { } last => new() { Last = now, Intervals = [.. Intervals.TakeLast(Window - 1), (now - last).TotalSeconds] },
+        { } last => new() { Last = now, Intervals = Append((now - last).TotalSeconds) },
     };
+
+    private double[] Append(double interval)
+    {
+        var kept = Math.Min(Intervals.Count, Window - 1);
+        var next = new double[kept + 1];
+        for (var i = 0; i < kept; i++)
+        {
+            next[i] = Intervals[Intervals.Count - kept + i];
+        }
+
+        // A millisecond is exact enough, and short in JSON.
+        next[kept] = Math.Round(interval, 3);
+        return next;
+    }
 
     /// <summary>φ at this time; 0 before the first heartbeat.</summary>
     public double Phi(DateTimeOffset now)

@@ -29,6 +29,6 @@ public enum OutcomeKind
     Failed,
 }
 
-/// <summary>How a run ended. The message says why and, unless it completed, from which step it can be resumed.</summary>
+/// <summary>The outcome of a run. The message says why it ended and, unless it completed, from which step it can be resumed.</summary>
 /// <param name="ExitCode">After a failure: the exit code that the worker at its root named.</param>
 public sealed record RunOutcome(OutcomeKind Kind, string Message, CheckpointMark? LastCheckpoint, int? ExitCode = null);

@@ -16,10 +16,16 @@ public sealed record RunSpec(string RunId, int Workers, string CodeVersion, stri
     /// <summary>Workers beyond this wait as spares.</summary>
     public int MaxWorkers { get; init; } = Workers;
 
-    /// <summary>How many workers the host itself starts, and starts again when they crash: worker-0 … worker-(n − 1). The rest come by themselves.</summary>
-    public int LocalWorkers { get; init; }
+    /// <summary>Number of workers that nodes start, and start again when they crash: worker-0 … worker-(n − 1). The rest come by themselves.</summary>
+    public int ManagedWorkers { get; init; }
 
-    /// <summary>The run ends when so many generations in a row broke before they committed a step.</summary>
+    /// <summary>The step after which the run is complete; null when it is not known.</summary>
+    public long? TotalSteps { get; init; }
+
+    /// <summary>Samples of a global batch; null when it is not known.</summary>
+    public int? GlobalBatch { get; init; }
+
+    /// <summary>The run ends when this number of generations in a row broke before they committed a step.</summary>
     public int MaxFruitlessGenerations { get; init; } = 5;
 
     public RunTimeouts Timeouts { get; init; } = new();

@@ -20,7 +20,7 @@ public enum RunPhase
     Failed,
 }
 
-/// <summary>Everything that the coordinator knows of a run. Serialisable; changed by <see cref="RunMachine"/> alone.</summary>
+/// <summary>Everything that the coordinator knows of a run. Immutable and serialisable; the rules alone compute the next one.</summary>
 public sealed record RunState
 {
     public required RunSpec Spec { get; init; }
@@ -31,10 +31,16 @@ public sealed record RunState
     public int Generation { get; init; } = 1;
 
     /// <summary>All workers, in natural order of their ids.</summary>
-    public required IReadOnlyList<Member> Members { get; init; }
+    public required MemberSet Members { get; init; }
 
-    /// <summary>Rank 0's place in the last generation that was formed; null before the first. The others' differ in the rank alone.</summary>
+    /// <summary>The nodes that run managed workers, in natural order of their ids.</summary>
+    public IReadOnlyList<Node> Nodes { get; init; } = [];
+
+    /// <summary>Rank 0's assignment in the last generation that was formed; null before the first. The others' differ in the rank alone.</summary>
     public Assignment? Assignment { get; init; }
+
+    /// <summary>When the last generation was formed; null before the first.</summary>
+    public DateTimeOffset? FormedAt { get; init; }
 
     /// <summary>Whether the last generation was left because workers waited to be taken in, and nothing has gone wrong since.</summary>
     public bool IsPlannedRegroup { get; init; }
@@ -76,6 +82,9 @@ public sealed record RunState
     /// <summary>What went wrong since the run last made progress, in order of arrival.</summary>
     public IReadOnlyList<WorkerFailure> Failures { get; init; } = [];
 
+    /// <summary>Senders of messages that were refused and of which a warning has told.</summary>
+    public IReadOnlyList<string> RefusedSenders { get; init; } = [];
+
     /// <summary>How the run ended, in words; null while it has not.</summary>
     public string? EndText { get; init; }
 
@@ -92,10 +101,10 @@ public sealed record RunState
     /// <exception cref="ArgumentException">The numbers of workers contradict each other.</exception>
     public static RunState Create(RunSpec spec, CheckpointMark? resumedFrom, DateTimeOffset now)
     {
-        if (spec.MinWorkers < 1 || spec.Workers < spec.MinWorkers || spec.MaxWorkers < spec.Workers || spec.LocalWorkers < 0 || spec.LocalWorkers > spec.MaxWorkers)
+        if (spec.MinWorkers < 1 || spec.Workers < spec.MinWorkers || spec.MaxWorkers < spec.Workers || spec.ManagedWorkers < 0 || spec.ManagedWorkers > spec.MaxWorkers)
         {
             throw new ArgumentException(
-                $"A run needs 1 ≤ minimum ≤ workers ≤ maximum and 0 ≤ local workers ≤ maximum, not a minimum of {spec.MinWorkers}, {spec.Workers} workers, a maximum of {spec.MaxWorkers} and {spec.LocalWorkers} local ones.",
+                $"A run needs 1 ≤ minimum ≤ workers ≤ maximum and 0 ≤ managed workers ≤ maximum, not a minimum of {spec.MinWorkers}, {spec.Workers} workers, a maximum of {spec.MaxWorkers} and {spec.ManagedWorkers} managed ones.",
                 nameof(spec));
         }
 
@@ -103,7 +112,7 @@ public sealed record RunState
         return new RunState
         {
             Spec = spec,
-            Members = [.. Enumerable.Range(0, spec.LocalWorkers).Select(slot => new Member(WorkerIds.ForSlot(slot), IsLocal: true))],
+            Members = MemberSet.Of(Enumerable.Range(0, spec.ManagedWorkers).Select(slot => new Member(WorkerIds.ForSlot(slot), IsManaged: true))),
             Deadline = now + spec.Timeouts.Forming,
             LastTick = now,
             LastCheckpoint = resumedFrom,
@@ -113,5 +122,5 @@ public sealed record RunState
         };
     }
 
-    public Member? Find(string workerId) => Members.FirstOrDefault(member => string.Equals(member.WorkerId, workerId, StringComparison.Ordinal));
+    public Member? Find(string workerId) => Members.Find(workerId);
 }

@@ -1,5 +1,3 @@
-using ClipTrain.Coordinator.Protocol;
-
 namespace ClipTrain.Coordinator.State;
 
 /// <summary>
@@ -12,13 +10,13 @@ public sealed record StragglerWatch
     private const double SlowRatio = 1.5;
     private const double LeastSeconds = 0.020;
 
-    /// <summary>Busy seconds by rank of the last steps of this generation, oldest first.</summary>
+    /// <summary>Busy seconds by rank of the last steps of this generation, oldest first, to a tenth of a millisecond.</summary>
     public IReadOnlyList<IReadOnlyList<double>> Steps { get; init; } = [];
 
     /// <summary>The ranks that are slow, in order.</summary>
     public IReadOnlyList<int> Slow { get; init; } = [];
 
-    /// <summary>The watch after another step. A step of which a rank's time is unknown tells nothing.</summary>
+    /// <summary>The watch after another step. A step with an unknown time of some rank tells nothing.</summary>
     /// <param name="busySeconds">By rank; 0 is unknown.</param>
     public StragglerWatch Observe(IReadOnlyList<double> busySeconds)
     {
@@ -27,23 +25,57 @@ public sealed record StragglerWatch
             return this;
         }
 
-        var next = this with { Steps = [.. Steps.TakeLast(Window - 1), busySeconds] };
-        return next.Steps.Count < Window ? next : next with { Slow = [.. Enumerable.Range(0, busySeconds.Count).Where(next.IsSlow)] };
+        var next = this with { Steps = [.. Steps.TakeLast(Window - 1), [.. busySeconds.Select(seconds => Math.Round(seconds, 4))]] };
+        return next.Steps.Count < Window ? next : next with { Slow = [.. next.FindSlow()] };
     }
 
-    /// <summary>How many times the others' time a rank is busy.</summary>
-    public double Ratio(int rank) => Typical(rank) / Others(rank);
-
-    private bool IsSlow(int rank) =>
-        Steps[0].Count > 1 && Typical(rank) > SlowRatio * Others(rank) && Typical(rank) > Others(rank) + LeastSeconds;
-
-    private double Typical(int rank) => Median([.. Steps.Select(step => step[rank])]);
-
-    private double Others(int rank) => Median([.. Enumerable.Range(0, Steps[0].Count).Where(other => other != rank).Select(Typical)]);
-
-    private static double Median(double[] values)
+    /// <summary>A rank's busy time as a multiple of the others'.</summary>
+    public double Ratio(int rank)
     {
-        Array.Sort(values);
-        return (values[(values.Length - 1) / 2] + values[values.Length / 2]) / 2;
+        var typical = Typical();
+        return typical[rank] / MedianOfOthers([.. typical.Order()], typical[rank]);
+    }
+
+    private IEnumerable<int> FindSlow()
+    {
+        var typical = Typical();
+        double[] sorted = [.. typical.Order()];
+        for (var rank = 0; rank < typical.Length && typical.Length > 1; rank++)
+        {
+            var others = MedianOfOthers(sorted, typical[rank]);
+            if (typical[rank] > SlowRatio * others && typical[rank] > others + LeastSeconds)
+            {
+                yield return rank;
+            }
+        }
+    }
+
+    /// <summary>The median busy seconds of each rank.</summary>
+    private double[] Typical()
+    {
+        var typical = new double[Steps[0].Count];
+        var seconds = new double[Steps.Count];
+        for (var rank = 0; rank < typical.Length; rank++)
+        {
+            for (var step = 0; step < seconds.Length; step++)
+            {
+                seconds[step] = Steps[step][rank];
+            }
+
+            Array.Sort(seconds);
+            typical[rank] = (seconds[(seconds.Length - 1) / 2] + seconds[seconds.Length / 2]) / 2;
+        }
+
+        return typical;
+    }
+
+    /// <summary>The median of all values but one, which is among them.</summary>
+    private static double MedianOfOthers(double[] sorted, double one)
+    {
+        var left = Array.BinarySearch(sorted, one);
+        var count = sorted.Length - 1;
+        return (At((count - 1) / 2) + At(count / 2)) / 2;
+
+        double At(int index) => sorted[index < left ? index : index + 1];
     }
 }

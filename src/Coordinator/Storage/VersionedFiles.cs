@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Text;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.Storage;
 

@@ -2,7 +2,7 @@ using System.Text;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Processes;
 using ClipTrain.Torch;
 
 namespace ClipTrain.Trainer.Distributed;

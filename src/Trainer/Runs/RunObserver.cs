@@ -1,7 +1,7 @@
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Grains;
 using ClipTrain.Trainer.Telemetry;
 using Serilog.Events;
 

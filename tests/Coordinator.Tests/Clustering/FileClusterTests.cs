@@ -2,9 +2,8 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using ClipTrain.Coordinator.Clustering;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Security;
-using ClipTrain.Coordinator.Tests.Hosting;
 using ClipTrain.Coordinator.Tests.Rules;
 using ClipTrain.Coordinator.Tests.Security;
 

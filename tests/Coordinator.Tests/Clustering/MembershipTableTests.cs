@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using ClipTrain.Coordinator.Clustering;
-using ClipTrain.Coordinator.Tests.Hosting;
 using Orleans;
 using Orleans.Runtime;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using ClipTrain.Coordinator.Clustering;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.Tests.Clustering;
 

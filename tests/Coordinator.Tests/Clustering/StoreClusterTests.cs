@@ -1,6 +1,5 @@
 using ClipTrain.Coordinator.Clustering;
-using ClipTrain.Coordinator.Hosting;
-using ClipTrain.Coordinator.Tests.Hosting;
+using ClipTrain.Coordinator.Protocol;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;

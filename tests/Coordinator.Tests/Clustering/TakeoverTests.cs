@@ -1,5 +1,4 @@
 using ClipTrain.Coordinator.Clustering;
-using ClipTrain.Coordinator.Tests.Hosting;
 using Orleans.Configuration;
 using Orleans.Hosting;
 using Orleans.Runtime;

@@ -75,7 +75,13 @@ internal sealed class TestSilo : IAsyncDisposable
         {
             silo.UseClipTrainCluster(options.Identity, endpoint, options.Security, options.IsOneMachine);
             // Tests wait for what happens next, not for the usual intervals.
-            silo.Configure<ClusterMembershipOptions>(membership => membership.TableRefreshTimeout = TimeSpan.FromSeconds(1));
+            silo.Configure<ClusterMembershipOptions>(membership =>
+            {
+                membership.TableRefreshTimeout = TimeSpan.FromSeconds(1);
+
+                // However busy the machine is, a silo of a test is dead only when the test has ended it.
+                membership.ProbeTimeout = membership.MaxProbeTimeout = TimeSpan.FromMinutes(2);
+            });
             silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromMinutes(2));
             options.Configure?.Invoke(silo);
         });

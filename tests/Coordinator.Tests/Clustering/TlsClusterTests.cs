@@ -1,7 +1,6 @@
 using ClipTrain.Coordinator.Clustering;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Security;
-using ClipTrain.Coordinator.Tests.Hosting;
 using ClipTrain.Coordinator.Tests.Security;
 
 namespace ClipTrain.Coordinator.Tests.Clustering;

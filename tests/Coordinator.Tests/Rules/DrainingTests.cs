@@ -34,7 +34,7 @@ public sealed class DrainingTests
         {
             var run = new RunScript(4).Form();
             Assert.Equal(Abort, run.Report(3, WorkerOutcome.Failed, 9, "6.2% of the samples could not be used", exitCode: 4));
-            Assert.Contains(new RunEffect.DismissWorker("worker-3"), run.Effects);
+            Assert.Contains(new RunEffect.DismissWorker("worker-3", Node.Local), run.Effects);
             var replies = new RunReply?[3];
             foreach (var slot in order)
             {
@@ -113,7 +113,7 @@ public sealed class DrainingTests
 
         Assert.Equal(Save, run.AnswerTo(0));
         Assert.Equal(MemberStatus.Lost, run.Member(1).Status);
-        Assert.Contains(new RunEffect.KillWorker("worker-1"), run.Effects);
+        Assert.Contains(new RunEffect.KillWorker("worker-1", Node.Local), run.Effects);
         run.Written(0, 4);
         Assert.Equal("rank 2 (worker-2): no; then rank 1 (worker-1) did not join again within 60 s; resumable from step 4: cliptrain resume demo", run.Outcome!.Message);
     }
@@ -183,7 +183,7 @@ public sealed class DrainingTests
         run.Written(1, 6);
 
         Assert.Equal(new RunOutcome(OutcomeKind.Stopped, "stopped by Ctrl-C; resumable from step 6: cliptrain resume demo", new CheckpointMark(6, "checkpoints/step-6")), run.Outcome);
-        Assert.Contains(new RunEffect.KillWorker("worker-2"), run.Effects);
+        Assert.Contains(new RunEffect.KillWorker("worker-2", Node.Local), run.Effects);
     }
 
     [Fact]

@@ -77,7 +77,7 @@ public sealed class EndingTests
         Assert.Equal(Rejoin, run.Report(1, WorkerOutcome.Completed, 100, generation: 1));
         run.Join(1, 100, 1);
         run.Join(0);
-        Assert.Equal(new Assignment(2, 0, 2, 100, 1, null, NeedsTransfer: true), run.AssignmentOf(0));
+        Assert.Equal(new Assignment(2, 0, 2, 100) { SourceRank = 1, NeedsTransfer = true }, run.AssignmentOf(0));
         run.Report(0, WorkerOutcome.Completed, 100);
         run.Report(1, WorkerOutcome.Completed, 100);
         Assert.Equal("completed at step 100", run.Outcome!.Message);
@@ -155,7 +155,7 @@ public sealed class EndingTests
     [Fact]
     public void Spares_are_sent_home_at_the_end()
     {
-        var run = new RunScript(1, local: 0).Form();
+        var run = new RunScript(1, managed: 0).Form();
         run.Join(1);
         run.Report(0, WorkerOutcome.Completed, 3);
         Assert.Equal("completed at step 3", Assert.IsType<RunReply.Refused>(run.AnswerTo(1)).Reason);
@@ -222,7 +222,7 @@ public sealed class EndingTests
     [Fact]
     public void A_checkpoint_of_a_worker_that_was_lost_does_not_count()
     {
-        var run = new RunScript(2, local: 0).Form();
+        var run = new RunScript(2, managed: 0).Form();
         run.Written(1, 7);
         run.Wait(30, 0);
         Assert.IsType<RunReply.Accepted>(run.Written(1, 9));

@@ -23,7 +23,7 @@ public sealed class FormationTests
 
         var last = Assert.IsType<RunReply.Assigned>(run.Join(order[^1]));
 
-        Assert.Equal(new Assignment(1, order[^1], order.Length, 0, null, null, NeedsTransfer: false), last.Assignment);
+        Assert.Equal(new Assignment(1, order[^1], order.Length, 0), last.Assignment);
         Assert.Equal(RunPhase.Running, run.State.Phase);
         foreach (var slot in order)
         {
@@ -38,7 +38,7 @@ public sealed class FormationTests
     [Fact]
     public void Ranks_follow_the_natural_order_of_ids()
     {
-        var run = new RunScript(3, local: 0);
+        var run = new RunScript(3, managed: 0);
         foreach (var slot in new[] { 10, 2, 0 })
         {
             run.Join(slot);
@@ -70,7 +70,7 @@ public sealed class FormationTests
         run.Join(0);
         run.Join(1);
 
-        Assert.Equal(new Assignment(1, 0, 2, 50, null, checkpoint, NeedsTransfer: true), run.AssignmentOf(0));
+        Assert.Equal(new Assignment(1, 0, 2, 50) { Checkpoint = checkpoint, NeedsTransfer = true }, run.AssignmentOf(0));
         Assert.Equal(50, run.State.RecordedStep);
         Assert.Equal(50, run.State.CommittedStep);
     }
@@ -80,7 +80,7 @@ public sealed class FormationTests
     {
         var checkpoint = new CheckpointMark(50, "checkpoints/step-50");
         var run = new RunScript(1, resumedFrom: checkpoint);
-        Assert.Equal(new Assignment(1, 0, 1, 50, null, checkpoint, NeedsTransfer: false), Assert.IsType<RunReply.Assigned>(run.Join(0)).Assignment);
+        Assert.Equal(new Assignment(1, 0, 1, 50) { Checkpoint = checkpoint }, Assert.IsType<RunReply.Assigned>(run.Join(0)).Assignment);
     }
 
     [Theory]
@@ -88,7 +88,7 @@ public sealed class FormationTests
     [InlineData(3)]
     public void When_its_time_is_over_the_first_generation_forms_with_the_minimum(int joined)
     {
-        var run = new RunScript(4, min: 2, local: 0, timeouts: Forty);
+        var run = new RunScript(4, min: 2, managed: 0, timeouts: Forty);
         for (var slot = 0; slot < joined; slot++)
         {
             run.Join(slot);
@@ -105,7 +105,7 @@ public sealed class FormationTests
     [Fact]
     public void With_fewer_than_the_minimum_the_run_waits_and_says_so_again_and_again()
     {
-        var run = new RunScript(4, min: 2, local: 0, timeouts: Forty);
+        var run = new RunScript(4, min: 2, managed: 0, timeouts: Forty);
         run.Join(0);
         run.Wait(39.999);
         Assert.Empty(run.Warnings);
@@ -134,7 +134,7 @@ public sealed class FormationTests
     [Fact]
     public void A_remote_worker_that_falls_silent_before_the_run_was_formed_is_only_dropped()
     {
-        var run = new RunScript(3, min: 1, local: 0, timeouts: Forty with { Heartbeat = TimeSpan.FromSeconds(10) });
+        var run = new RunScript(3, min: 1, managed: 0, timeouts: Forty with { Heartbeat = TimeSpan.FromSeconds(10) });
         run.Join(0);
         run.Join(1);
         run.Wait(10, 0);

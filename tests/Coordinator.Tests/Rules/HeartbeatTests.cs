@@ -13,7 +13,7 @@ public sealed class HeartbeatTests
     [InlineData(false)]
     public void A_silent_worker_is_lost_exactly_when_its_lease_ends_and_not_by_suspicion(bool local)
     {
-        var run = new RunScript(2, local: local ? 2 : 0, timeouts: ThirtySeconds).Form();
+        var run = new RunScript(2, managed: local ? 2 : 0, timeouts: ThirtySeconds).Form();
         run.Wait(12, 0, 1);
         run.Wait(29.999, 0);
         Assert.Equal(RunPhase.Running, run.State.Phase);
@@ -22,7 +22,7 @@ public sealed class HeartbeatTests
         run.Wait(0.001, 0);
 
         Assert.Equal((RunPhase.Forming, MemberStatus.Lost), (run.State.Phase, run.Member(1).Status));
-        Assert.Equal(new RunEffect.KillWorker("worker-1"), Assert.Single(run.Effects.OfType<RunEffect.KillWorker>()));
+        Assert.Equal(new RunEffect.KillWorker("worker-1", local ? Node.Local : null), Assert.Single(run.Effects.OfType<RunEffect.KillWorker>()));
         Assert.Equal(local ? Directive.Abort : Directive.Rejoin, run.DirectiveOf(1, generation: 1));
         Assert.Equal($"{name} was not heard of for 30 s", run.Warnings.Last());
     }
@@ -30,7 +30,7 @@ public sealed class HeartbeatTests
     [Fact]
     public void A_worker_that_was_silent_and_beats_again_may_be_suspected_again()
     {
-        var run = new RunScript(2, local: 0, timeouts: ThirtySeconds).Form();
+        var run = new RunScript(2, managed: 0, timeouts: ThirtySeconds).Form();
         for (var i = 0; i < 2; i++)
         {
             run.Wait(30, 0, 1);
@@ -43,7 +43,7 @@ public sealed class HeartbeatTests
     [Fact]
     public void A_worker_that_is_waited_for_is_dropped_after_3_s_when_it_was_regular()
     {
-        var run = new RunScript(3, min: 2, local: 0, timeouts: ThirtySeconds).Form();
+        var run = new RunScript(3, min: 2, managed: 0, timeouts: ThirtySeconds).Form();
         run.Wait(10, 0, 1, 2);
         run.Join(0, 5, 1, "reset");
         run.Join(1, 5, 1, "reset");
@@ -101,7 +101,7 @@ public sealed class HeartbeatTests
     [Fact]
     public void Time_in_which_the_coordinator_itself_was_suspended_counts_against_nobody()
     {
-        var run = new RunScript(2, local: 0, timeouts: ThirtySeconds).Form();
+        var run = new RunScript(2, managed: 0, timeouts: ThirtySeconds).Form();
         run.Wait(10, 0, 1);
         run.Sleep(TimeSpan.FromHours(3));
         run.Send(new RunMessage.Tick());
@@ -155,7 +155,7 @@ public sealed class HeartbeatTests
     [Fact]
     public void A_worker_beats_before_it_joins_and_one_that_the_run_has_forgotten_joins_again()
     {
-        var run = new RunScript(2, local: 1);
+        var run = new RunScript(2, managed: 1);
         Assert.Equal(Directive.Continue, run.DirectiveOf(0, generation: 0));
         Assert.Equal(Directive.Continue, run.DirectiveOf(7, generation: 0));
         Assert.Equal(Directive.Rejoin, run.DirectiveOf(7, generation: 3));

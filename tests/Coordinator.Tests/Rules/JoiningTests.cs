@@ -67,7 +67,7 @@ public sealed class JoiningTests
     [Fact]
     public void A_remote_name_is_taken_until_its_process_was_silent_for_3_s()
     {
-        var run = new RunScript(2, local: 0).Form();
+        var run = new RunScript(2, managed: 0).Form();
         run.Wait(2.999, 1);
         run.Renew(0);
         Assert.Equal(RefusalKind.NameTaken, Assert.IsType<RunReply.Refused>(run.Join(0)).Kind);
@@ -78,13 +78,13 @@ public sealed class JoiningTests
         Assert.Equal((RunPhase.Forming, 2), (run.State.Phase, run.State.Generation));
         Assert.Equal(Directive.Rejoin, run.DirectiveOf(1, generation: 1));
         run.Join(1, held: 4, left: 1, reason: "reset");
-        Assert.Equal(new Assignment(2, 0, 2, 4, 1, null, NeedsTransfer: true), run.AssignmentOf(0));
+        Assert.Equal(new Assignment(2, 0, 2, 4) { SourceRank = 1, NeedsTransfer = true }, run.AssignmentOf(0));
     }
 
     [Fact]
     public void The_process_that_was_replaced_is_sent_away()
     {
-        var run = new RunScript(2, local: 0);
+        var run = new RunScript(2, managed: 0);
         run.Join(0);
         run.Sleep(TimeSpan.FromSeconds(5));
         run.Renew(0);
@@ -92,15 +92,15 @@ public sealed class JoiningTests
 
         Assert.Equal(RefusalKind.NameTaken, Assert.IsType<RunReply.Refused>(run.AnswerTo(0)).Kind);
         var old = new Heartbeat("worker-0", "process-0-0", 1, 5, [], []);
-        Assert.Equal(Directive.Abort, Assert.IsType<RunReply.HeartbeatReply>(run.Send(new RunMessage.Beat(old))).Answer.Directive);
-        Assert.Equal(new RunReply.Directed(Directive.Abort), run.Send(new RunMessage.Report(new WorkerReport("worker-0", "process-0-0", 1, WorkerOutcome.Failed, 5, "late"))));
+        Assert.Equal(Directive.Abort, Assert.IsType<RunReply.HeartbeatReply>(run.Send(old)).Answer.Directive);
+        Assert.Equal(new RunReply.Directed(Directive.Abort), run.Send(new RunMessage.Report(new WorkerReport("worker-0", "process-0-0", 1, WorkerOutcome.Failed, 5) { Message = "late" })));
         Assert.Equal(RunPhase.Forming, run.State.Phase);
     }
 
     [Fact]
     public void A_device_belongs_to_one_living_worker()
     {
-        var run = new RunScript(3, local: 0);
+        var run = new RunScript(3, managed: 0);
         run.Send(new RunMessage.Join(RunScript.JoinRequest(0) with { Device = "node0/cuda:0" }));
         run.Join(1);
 
@@ -127,7 +127,7 @@ public sealed class JoiningTests
     [Fact]
     public void A_worker_that_joins_a_run_with_room_for_it_makes_all_ranks_regroup()
     {
-        var run = new RunScript(2, min: 1, max: 3, local: 2).Form();
+        var run = new RunScript(2, min: 1, max: 3, managed: 2).Form();
         Assert.IsType<RunReply.Held>(run.Join(2));
         Assert.Equal(Directive.Regroup, run.DirectiveOf(0, 5));
         Assert.Equal(Directive.Regroup, run.DirectiveOf(1, 5));
@@ -137,7 +137,7 @@ public sealed class JoiningTests
         Assert.Equal(Directive.Continue, run.DirectiveOf(0, 6, generation: 1));
         Assert.IsType<RunReply.Assigned>(run.Join(0, held: 6, left: 1));
 
-        Assert.Equal(new Assignment(2, 2, 3, 6, 0, null, NeedsTransfer: true), run.AssignmentOf(2));
+        Assert.Equal(new Assignment(2, 2, 3, 6) { SourceRank = 0, NeedsTransfer = true }, run.AssignmentOf(2));
         Assert.Equal(0, run.State.FruitlessGenerations);
         Assert.Empty(run.State.Failures);
         Assert.Equal(Directive.Continue, run.DirectiveOf(0, 6));
@@ -146,7 +146,7 @@ public sealed class JoiningTests
     [Fact]
     public void A_worker_beyond_the_maximum_is_a_spare_that_steps_in()
     {
-        var run = new RunScript(2, local: 0).Form();
+        var run = new RunScript(2, managed: 0).Form();
         run.Join(2);
         Assert.IsType<RunReply.Held>(run.Join(2));
         Assert.Equal("worker-2 on node2 waits as a spare: the run takes at most 2 workers", Assert.Single(run.Warnings));
@@ -155,13 +155,13 @@ public sealed class JoiningTests
         run.Wait(30, 0, 2);
         run.Join(0, held: 5, left: 1, reason: "reset");
 
-        Assert.Equal(new Assignment(2, 1, 2, 5, 0, null, NeedsTransfer: true), run.AssignmentOf(2));
+        Assert.Equal(new Assignment(2, 1, 2, 5) { SourceRank = 0, NeedsTransfer = true }, run.AssignmentOf(2));
     }
 
     [Fact]
     public void Holders_of_the_state_come_before_others_when_there_are_too_many()
     {
-        var run = new RunScript(2, max: 2, local: 0).Form();
+        var run = new RunScript(2, max: 2, managed: 0).Form();
         run.Join(2);
         run.Send(new RunMessage.Join(RunScript.JoinRequest(0) with { WorkerId = "a" }));
         run.Join(1, held: 5, left: 1, reason: "reset");
@@ -175,7 +175,7 @@ public sealed class JoiningTests
     [Fact]
     public void A_run_at_its_end_takes_nobody_in()
     {
-        var run = new RunScript(2, min: 1, max: 3, local: 2).Form();
+        var run = new RunScript(2, min: 1, max: 3, managed: 2).Form();
         run.Report(0, WorkerOutcome.Completed, 9);
         run.Join(2);
         Assert.Equal(Directive.Continue, run.DirectiveOf(1, 8));

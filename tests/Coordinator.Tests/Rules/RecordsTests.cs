@@ -44,7 +44,7 @@ public sealed class RecordsTests
     [Fact]
     public void Undone_steps_are_recorded_again_and_those_of_a_worker_that_was_away_are_not()
     {
-        var run = new RunScript(2, min: 1, local: 0).Form();
+        var run = new RunScript(2, min: 1, managed: 0).Form();
         run.Written(0, 3);
         run.Beat(0, 5, records: RunScript.Records(1, 5));
         run.Wait(30, 0);
@@ -79,6 +79,61 @@ public sealed class RecordsTests
         run.Beat(0, 8, records: RunScript.Records(7, 8, 2));
         Assert.Equal([7, 8], run.Recorded);
         Assert.Equal("the records of steps 4 to 6 were lost with the workers that held them; the ledger goes on at step 7", Assert.Single(run.Warnings));
+    }
+
+    [Fact]
+    public void The_next_batch_is_welcome_when_the_last_one_is_recorded_and_more_is_left()
+    {
+        var run = new RunScript(1).Form();
+        Assert.True(Answer(1, 512, hasMore: true).WantsMoreRecords);
+        Assert.False(Answer(514, 600, hasMore: true).WantsMoreRecords);
+        Assert.False(Answer(513, 600, hasMore: false).WantsMoreRecords);
+        Assert.Equal(600, run.State.RecordedStep);
+
+        HeartbeatAnswer Answer(long first, long last, bool hasMore) => Assert.IsType<RunReply.HeartbeatReply>(run.Send(
+            new Heartbeat("worker-0", run.Request(0).Incarnation, 1, last, RunScript.Records(first, last, world: 1), []) { HasMoreRecords = hasMore })).Answer;
+    }
+
+    /// <summary>Of the workers that have old records each holds a stretch of them; who sends first is tried in all orders.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    public void Only_records_that_no_worker_holds_are_given_up_however_small_the_batches(int order)
+    {
+        // Steps 4 to 20 are built on; 4 to 7 are lost, rank 1 holds 8 to 14 and rank 2 holds 12 to 20.
+        var run = new RunScript(3).Form();
+        run.Beat(0, 3, records: RunScript.Records(1, 3));
+        run.Written(0, 20);
+        foreach (var slot in new[] { 0, 1, 2 })
+        {
+            run.Exit(slot, 137);
+        }
+
+        foreach (var slot in new[] { 0, 1, 2 })
+        {
+            run.Join(slot);
+        }
+
+        Assert.Equal((20, 3), (run.AssignmentOf(0).StartStep, run.State.RecordedStep));
+        run.Forget();
+        (long First, long Last)[] held = [(21, 24), (8, 14), (12, 20)];
+        var slots = new List<int> { order % 3, (order + (order < 3 ? 1 : 2)) % 3, (order + (order < 3 ? 2 : 1)) % 3 };
+        for (var round = 0; round < 12; round++)
+        {
+            foreach (var slot in slots)
+            {
+                var first = Math.Max(held[slot].First, run.State.RecordedStep + 1);
+                var last = Math.Min(held[slot].Last, first + 1);
+                run.Send(new Heartbeat(WorkerIds.ForSlot(slot), run.Request(slot).Incarnation, 2, 20, RunScript.Records(first, last, slot == 0 ? 2 : 1, world: 3), []) { HasMoreRecords = last < held[slot].Last });
+            }
+        }
+
+        Assert.Equal([.. Enumerable.Range(8, 17).Select(step => (long)step)], run.Recorded);
+        Assert.Equal("the records of steps 4 to 7 were lost with the workers that held them; the ledger goes on at step 8", Assert.Single(run.Warnings));
     }
 
     private static long Acknowledged(RunReply reply) => Assert.IsType<RunReply.HeartbeatReply>(reply).Answer.RecordedStep;

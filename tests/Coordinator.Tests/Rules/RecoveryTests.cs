@@ -72,7 +72,7 @@ public sealed class RecoveryTests
         Assert.Equal(RunPhase.Forming, run.State.Phase);
         foreach (var slot in slots.Where(IsDead))
         {
-            Assert.Contains(new RunEffect.StartWorker(WorkerIds.ForSlot(slot)), run.Effects);
+            Assert.Contains(new RunEffect.StartWorker(WorkerIds.ForSlot(slot), Node.Local, 2), run.Effects);
             run.Join(slot);
         }
 
@@ -101,7 +101,7 @@ public sealed class RecoveryTests
         run.Join(0, 5, 1, "reset");
         run.Join(1, 5, 1, "reset");
 
-        Assert.Equal(new Assignment(2, 0, 2, 5, 0, null, NeedsTransfer: false), run.AssignmentOf(0));
+        Assert.Equal(new Assignment(2, 0, 2, 5) { SourceRank = 0 }, run.AssignmentOf(0));
         Assert.Equal(Directive.Continue, run.DirectiveOf(0, 6));
         run.Join(2);
         Assert.Equal(Directive.Regroup, run.DirectiveOf(0, 6));
@@ -133,7 +133,7 @@ public sealed class RecoveryTests
             run.Join(slot, 5 + slot, 1, "all_reduce: timed out after 300 s");
         }
 
-        Assert.Equal(new Assignment(2, 0, 2, 6, 1, null, NeedsTransfer: true), run.AssignmentOf(0));
+        Assert.Equal(new Assignment(2, 0, 2, 6) { SourceRank = 1, NeedsTransfer = true }, run.AssignmentOf(0));
         Assert.Equal($"rank {(sourceFirst ? 1 : 0)} (worker-{(sourceFirst ? 1 : 0)}): all_reduce: timed out after 300 s", Assert.Single(run.Warnings));
     }
 
@@ -144,7 +144,7 @@ public sealed class RecoveryTests
         run.Written(0, 4);
         run.Join(0, held: null, left: 1, reason: "reset");
         run.Join(1, held: null, left: 1, reason: "reset");
-        Assert.Equal(new Assignment(2, 0, 2, 4, null, new CheckpointMark(4, "checkpoints/step-4"), NeedsTransfer: true), run.AssignmentOf(0));
+        Assert.Equal(new Assignment(2, 0, 2, 4) { Checkpoint = new CheckpointMark(4, "checkpoints/step-4"), NeedsTransfer = true }, run.AssignmentOf(0));
     }
 
     [Fact]
@@ -154,7 +154,7 @@ public sealed class RecoveryTests
         run.Beat(0, 3, records: RunScript.Records(1, 3));
         run.Join(0, held: null, left: 1, reason: "reset");
         run.Join(1, held: null, left: 1, reason: "reset");
-        Assert.Equal(new Assignment(2, 0, 2, 0, null, null, NeedsTransfer: false), run.AssignmentOf(0));
+        Assert.Equal(new Assignment(2, 0, 2, 0), run.AssignmentOf(0));
         Assert.Equal(0, run.State.RecordedStep);
     }
 
@@ -169,10 +169,10 @@ public sealed class RecoveryTests
         run.Wait(0.5, 0, 1, 2);
 
         Assert.Equal(2, run.AssignmentOf(0).WorldSize);
-        Assert.Contains(new RunEffect.KillWorker("worker-2"), run.Effects);
+        Assert.Contains(new RunEffect.KillWorker("worker-2", Node.Local), run.Effects);
         Assert.Equal("rank 2 (worker-2) did not join again within 60 s", run.Warnings.Last());
         run.Exit(2, 137);
-        Assert.Contains(new RunEffect.StartWorker("worker-2"), run.Effects);
+        Assert.Contains(new RunEffect.StartWorker("worker-2", Node.Local, 2), run.Effects);
     }
 
     [Fact]
@@ -197,13 +197,13 @@ public sealed class RecoveryTests
         // Worker 1 never got the answer, and worker 0 gave up on it.
         run.Join(0, 5, 2, "no rendezvous");
         run.Join(1, 5, 1, "reset");
-        Assert.Equal(new Assignment(3, 0, 2, 5, 0, null, NeedsTransfer: false), run.AssignmentOf(0));
+        Assert.Equal(new Assignment(3, 0, 2, 5) { SourceRank = 0 }, run.AssignmentOf(0));
     }
 
     [Fact]
     public void A_worker_that_was_away_comes_back_as_a_new_one_without_the_steps_that_the_others_undid()
     {
-        var run = new RunScript(3, min: 1, local: 0, timeouts: ThirtySeconds).Form();
+        var run = new RunScript(3, min: 1, managed: 0, timeouts: ThirtySeconds).Form();
         run.Wait(29.5, 0, 1);
         run.Wait(0.5, 0, 1);
         Assert.Equal(MemberStatus.Lost, run.Member(2).Status);
@@ -216,7 +216,7 @@ public sealed class RecoveryTests
         run.Join(2, held: 9, left: 1, reason: "no answer");
         run.Join(0, 8, 2);
         run.Join(1, 8, 2);
-        Assert.Equal(new Assignment(3, 2, 3, 8, 0, null, NeedsTransfer: true), run.AssignmentOf(2));
+        Assert.Equal(new Assignment(3, 2, 3, 8) { SourceRank = 0, NeedsTransfer = true }, run.AssignmentOf(2));
     }
 
     [Fact]

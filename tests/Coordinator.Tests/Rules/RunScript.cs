@@ -13,11 +13,21 @@ internal sealed class RunScript
     /// <summary>How often the process of a slot was started again.</summary>
     private readonly Dictionary<int, int> _starts = [];
 
-    /// <param name="local">How many of the workers the host starts; the others are remote.</param>
-    public RunScript(int workers, int? min = null, int? max = null, int? local = null, RunTimeouts? timeouts = null, CheckpointMark? resumedFrom = null, int fruitless = 5)
+    /// <param name="managed">Number of workers that nodes start; the others come by themselves. All by default.</param>
+    /// <param name="nodes">By default one with a slot for each.</param>
+    public RunScript(int workers, int? min = null, int? max = null, int? managed = null, RunTimeouts? timeouts = null, CheckpointMark? resumedFrom = null, int fruitless = 5, IReadOnlyList<Node>? nodes = null)
+        : this(Spec(workers, min, max, managed, timeouts, fruitless), resumedFrom, nodes)
+    {
+    }
+
+    public RunScript(RunSpec spec, CheckpointMark? resumedFrom = null, IReadOnlyList<Node>? nodes = null)
     {
         Now = Start;
-        State = RunState.Create(Spec(workers, min, max, local, timeouts, fruitless), resumedFrom, Now);
+        State = RunState.Create(spec, resumedFrom, Now);
+        foreach (var node in nodes ?? [new Node(Node.Local, "node-process-0", State.Spec.ManagedWorkers)])
+        {
+            State = RunMachine.Handle(State, new RunMessage.NodeJoined(node), Now).State;
+        }
     }
 
     public RunState State { get; private set; }
@@ -33,18 +43,26 @@ internal sealed class RunScript
 
     public IEnumerable<long> Recorded => Effects.OfType<RunEffect.RecordSteps>().SelectMany(effect => effect.Records).Select(record => record.Metrics.Step);
 
-    public static RunSpec Spec(int workers, int? min = null, int? max = null, int? local = null, RunTimeouts? timeouts = null, int fruitless = 5) =>
+    public static RunSpec Spec(int workers, int? min = null, int? max = null, int? managed = null, RunTimeouts? timeouts = null, int fruitless = 5) =>
         new("demo", workers, "v1", "hash1", "corpus1")
         {
             MinWorkers = min ?? workers,
             MaxWorkers = max ?? workers,
-            LocalWorkers = local ?? workers,
+            ManagedWorkers = managed ?? workers,
             MaxFruitlessGenerations = fruitless,
             Timeouts = timeouts ?? new RunTimeouts(),
         };
 
     public static JoinRequest JoinRequest(int slot, int start = 0) =>
-        new(WorkerIds.ForSlot(slot), $"process-{slot}-{start}", 1000 + slot, $"node{slot}", $"10.0.0.{slot}", null, "v1", "hash1", "corpus1");
+        new(WorkerIds.ForSlot(slot), $"process-{slot}-{start}")
+        {
+            ProcessId = 1000 + slot,
+            Host = $"node{slot}",
+            Address = $"10.0.0.{slot}",
+            CodeVersion = "v1",
+            ConfigHash = "hash1",
+            CorpusHash = "corpus1",
+        };
 
     public static StepMetrics Metrics(long step) => new(step, step * 8, step * 0.1, 2.5, 14.3, 1.1, 5e-4, 0.2, 40, 0.05, 0);
 
@@ -52,8 +70,13 @@ internal sealed class RunScript
     public static StepRecord Record(long step, int generation = 1, params double[] busySeconds) =>
         new(generation, Metrics(step), [.. busySeconds.Select(seconds => new StepShare(8, 0, (ulong)step, seconds))]);
 
-    public static StepRecord[] Records(long first, long last, int generation = 1) =>
-        [.. Enumerable.Range(0, (int)(last - first + 1)).Select(i => Record(first + i, generation))];
+    /// <param name="world">Number of shares; 0 leaves them to <see cref="Beat"/>.</param>
+    public static StepRecord[] Records(long first, long last, int generation = 1, int world = 0) =>
+        [.. Enumerable.Range(0, Math.Max(0, (int)(last - first + 1))).Select(i => Record(first + i, generation, new double[world]))];
+
+    /// <summary>A record that names no shares is one of the last generation.</summary>
+    private StepRecord Share(StepRecord record) =>
+        record.Shares.Count > 0 ? record : record with { Shares = [.. Enumerable.Repeat(new StepShare(8, 0, 1, 0), State.Assignment?.WorldSize ?? 1)] };
 
     public static string Json(RunState state) => JsonSerializer.Serialize(state, CoordinatorJson.Default.RunState);
 
@@ -79,7 +102,7 @@ internal sealed class RunScript
     /// <summary>The next join from this slot comes from another process.</summary>
     public void Renew(int slot) => _starts[slot] = _starts.GetValueOrDefault(slot) + 1;
 
-    public JoinRequest Request(int slot) => JoinRequest(slot, _starts.GetValueOrDefault(slot));
+    public JoinRequest Request(int slot) => JoinRequest(slot, _starts.GetValueOrDefault(slot)) with { Start = State.Find(WorkerIds.ForSlot(slot))?.Start };
 
     public RunReply Join(int slot, long? held = null, int left = 0, string? reason = null) =>
         Send(new RunMessage.Join(Request(slot) with { HeldStep = held, LeftGeneration = left, Reason = reason }));
@@ -97,16 +120,18 @@ internal sealed class RunScript
     }
 
     public RunReply Beat(int slot, long step = 0, int? generation = null, IReadOnlyList<StepRecord>? records = null, IReadOnlyList<string>? warnings = null) =>
-        Send(new RunMessage.Beat(new Heartbeat(WorkerIds.ForSlot(slot), Request(slot).Incarnation, generation ?? State.Generation, step, records ?? [], warnings ?? [])));
+        Send(new Heartbeat(WorkerIds.ForSlot(slot), Request(slot).Incarnation, generation ?? State.Generation, step, [.. (records ?? []).Select(Share)], warnings ?? []));
+
+    public RunReply Send(Heartbeat heartbeat) => Assert.Single(Assert.IsType<RunReply.HeartbeatReplies>(Send(new RunMessage.Beats([heartbeat]))).Replies);
 
     public Directive DirectiveOf(int slot, long step = 0, int? generation = null) => Assert.IsType<RunReply.HeartbeatReply>(Beat(slot, step, generation)).Answer.Directive;
 
     public RunReply Report(int slot, WorkerOutcome outcome, long step = 0, string? message = null, int? generation = null, int? exitCode = null) =>
-        Send(new RunMessage.Report(new WorkerReport(WorkerIds.ForSlot(slot), Request(slot).Incarnation, generation ?? State.Generation, outcome, step, message, exitCode)));
+        Send(new RunMessage.Report(new WorkerReport(WorkerIds.ForSlot(slot), Request(slot).Incarnation, generation ?? State.Generation, outcome, step) { Message = message, ExitCode = exitCode }));
 
     public RunReply Exit(int slot, int code, params string[] lastLines) => Send(new RunMessage.WorkerExited(WorkerIds.ForSlot(slot), code, lastLines));
 
-    public RunReply Written(int slot, long step) => Send(new RunMessage.Checkpointed(new CheckpointWritten(WorkerIds.ForSlot(slot), step, $"checkpoints/step-{step}")));
+    public RunReply Written(int slot, long step) => Send(new RunMessage.Checkpointed(new CheckpointWritten(WorkerIds.ForSlot(slot), Request(slot).Incarnation, step, $"checkpoints/step-{step}")));
 
     public RunReply Stop(bool atOnce = false) => Send(new RunMessage.StopRequested("Ctrl-C", atOnce));
 

@@ -14,9 +14,10 @@ public sealed class SerialisationTests
     [
         new RunReply.Accepted(),
         new RunReply.Held(),
-        new RunReply.Assigned(new Assignment(1, 2, 3, 40, null, new CheckpointMark(40, "d"), NeedsTransfer: true)),
+        new RunReply.Assigned(new Assignment(1, 2, 3, 40) { Checkpoint = new CheckpointMark(40, "d"), NeedsTransfer = true }),
         new RunReply.Directed(Directive.SaveAloneAndExit),
         new RunReply.HeartbeatReply(new HeartbeatAnswer(1, Directive.Regroup, 7)),
+        new RunReply.HeartbeatReplies([new RunReply.HeartbeatReply(new HeartbeatAnswer(1, Directive.Continue, 7)), new RunReply.Refused(RefusalKind.Invalid, "why")]),
         new RunReply.Refused(RefusalKind.Mismatch, "why"),
     ];
 
@@ -25,8 +26,8 @@ public sealed class SerialisationTests
     {
         AssertSurvives(RunScript.JoinRequest(2) with { Device = "node2/cuda:0", HeldStep = 7, LeftGeneration = 2, Reason = "reset" }, CoordinatorJson.Default.JoinRequest);
         AssertSurvives(new Heartbeat("worker-0", "a", 1, 7, [Record], ["careful"]), CoordinatorJson.Default.Heartbeat);
-        AssertSurvives(new WorkerReport("worker-0", "a", 1, WorkerOutcome.Failed, 7, null, 4), CoordinatorJson.Default.WorkerReport);
-        AssertSurvives(new CheckpointWritten("worker-0", 7, "d"), CoordinatorJson.Default.CheckpointWritten);
+        AssertSurvives(new WorkerReport("worker-0", "a", 1, WorkerOutcome.Failed, 7) { ExitCode = 4 }, CoordinatorJson.Default.WorkerReport);
+        AssertSurvives(new CheckpointWritten("worker-0", "a", 7, "d"), CoordinatorJson.Default.CheckpointWritten);
     }
 
     [Theory]
@@ -42,7 +43,7 @@ public sealed class SerialisationTests
     [Fact]
     public void A_state_with_everything_in_it_survives_JSON()
     {
-        var run = new RunScript(3, min: 2, max: 4, local: 2, resumedFrom: new CheckpointMark(2, "d")).Form();
+        var run = new RunScript(3, min: 2, max: 4, managed: 2, resumedFrom: new CheckpointMark(2, "d")).Form();
         run.Wait(10, 0, 1, 2);
         for (var step = 3; step <= 25; step++)
         {

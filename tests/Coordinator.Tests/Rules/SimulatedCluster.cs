@@ -6,15 +6,34 @@ using ClipTrain.Coordinator.State;
 namespace ClipTrain.Coordinator.Tests.Rules;
 
 /// <summary>
-/// Workers that keep to their side of the protocol, on one fake clock: they join, train in step, keep records until they are
-/// acknowledged, and are killed at random. What one round of the clock does is half a second.
+/// Workers on nodes and workers that come by themselves, on one fake clock: they join, train in step, keep records until
+/// they are acknowledged, and are killed at random; nodes die or are cut off; the coordinator dies in the middle of a turn
+/// and another one goes on from what it stored. One round of the clock is half a second.
 /// </summary>
-internal sealed class SimulatedCluster(RunSpec spec, int remote, int lastStep, Random random)
+internal sealed class SimulatedCluster
 {
-    private readonly List<Worker> _workers = [.. Enumerable.Range(0, spec.LocalWorkers + remote).Select(slot => new Worker(slot, slot < spec.LocalWorkers))];
+    private readonly List<SimulatedNode> _nodes;
+    private readonly List<SimulatedProcess> _processes;
+    private readonly Queue<(SimulatedNode Node, RunMessage.WorkerExited Exit)> _reports = new();
+    private readonly RunSpec _spec;
+    private readonly long _lastStep;
+    private readonly Random _random;
     private DateTimeOffset _now = RunScript.Start;
+    private string _stored;
+    private int _recordedGeneration;
+    private int _started;
+    private bool _killing;
 
-    public RunState State { get; private set; } = RunState.Create(spec, resumedFrom: null, RunScript.Start);
+    public SimulatedCluster(RunSpec spec, int unmanaged, int[] nodeSlots, long lastStep, Random random)
+    {
+        (_spec, _lastStep, _random) = (spec, lastStep, random);
+        _nodes = [.. nodeSlots.Select((slots, i) => new SimulatedNode($"node-{i}", slots))];
+        _processes = [.. Enumerable.Range(spec.ManagedWorkers, unmanaged).Select(slot => new SimulatedProcess(slot, 0))];
+        State = RunState.Create(spec, resumedFrom: null, RunScript.Start);
+        _stored = RunScript.Json(State);
+    }
+
+    public RunState State { get; private set; }
 
     public RunOutcome? Outcome { get; private set; }
 
@@ -23,257 +42,288 @@ internal sealed class SimulatedCluster(RunSpec spec, int remote, int lastStep, R
 
     public int Gaps { get; private set; }
 
-    /// <param name="killing">Whether processes, and the coordinator, die in this round with some probability.</param>
+    /// <param name="killing">Whether processes, nodes and the coordinator die in this round with some probability.</param>
     public void Round(bool killing)
     {
         _now += TimeSpan.FromSeconds(0.5);
-        foreach (var worker in _workers)
+        _killing = killing;
+        foreach (var node in _nodes)
         {
-            // A local process that ends before it was given a place is a wrong setup, of which a run may die.
-            if (killing && worker.IsAlive && (!worker.IsLocal || worker.WasPlaced) && random.Next(60) == 0)
+            Change(node);
+        }
+
+        foreach (var process in _processes.ToList())
+        {
+            // A managed process that ends before it was assigned a rank is a wrong setup, of which a run may die.
+            if (killing && process.IsAlive && (process.Node is null || process.WasAssigned) && _random.Next(60) == 0)
             {
-                Kill(worker);
+                Kill(process);
             }
-            else if (!worker.IsAlive && !worker.IsLocal && random.Next(20) == 0)
+            else if (process is { IsAlive: false, Node: null } && _random.Next(20) == 0)
             {
-                worker.Renew();
+                _processes[_processes.IndexOf(process)] = new SimulatedProcess(process.Slot, ++_started);
             }
 
-            if (worker.IsAlive)
+            if (process.IsAlive)
             {
-                Act(worker);
+                Act(process);
             }
         }
 
-        Train(killing);
-        if (killing && random.Next(200) == 0)
-        {
-            RestartCoordinator();
-        }
-
+        _processes.RemoveAll(process => process is { IsAlive: false, Node: not null });
+        Train();
+        Deliver();
         Send(new RunMessage.Tick());
-    }
-
-    private void Kill(Worker worker)
-    {
-        worker.End();
-        if (worker.IsLocal)
+        foreach (var group in _processes.Where(process => process is { IsAlive: true, Assignment: not null }).GroupBy(process => process.Assignment!.Generation))
         {
-            Send(new RunMessage.WorkerExited(worker.Id, 137, []));
+            Assert.Equal(group.Count(), group.DistinctBy(process => process.Assignment!.Rank).Count());
         }
     }
 
-    private void Act(Worker worker)
+    private void Change(SimulatedNode node)
     {
-        if (worker.Assignment is null)
+        if (!node.IsUp && _random.Next(10) == 0)
         {
-            var join = RunScript.JoinRequest(worker.Slot, worker.Start) with { HeldStep = worker.Step, LeftGeneration = worker.Left, Reason = worker.Reason };
-            Take(worker, Send(new RunMessage.Join(join)));
+            node.Restart();
         }
-        else if (worker.Step == lastStep)
+
+        if (node.IsCutOff && _random.Next(10) == 0)
         {
-            if (worker.Assignment.Rank == 0)
+            node.IsCutOff = false;
+        }
+
+        if (_killing && node.IsReached && _random.Next(150) == 0)
+        {
+            node.IsCutOff = _random.Next(2) == 0;
+            node.IsUp = node.IsCutOff;
+            foreach (var process in _processes.Where(process => process.Node == node && !node.IsUp))
             {
-                Send(new RunMessage.Checkpointed(new CheckpointWritten(worker.Id, lastStep, "last")));
+                process.End();
             }
 
-            Take(worker, Send(new RunMessage.Report(new WorkerReport(worker.Id, worker.Incarnation, worker.Assignment.Generation, WorkerOutcome.Completed, lastStep, null))));
+            // Else the node itself is the first to tell of it, when it is back.
+            if (node.IsCutOff || _random.Next(2) == 0)
+            {
+                Send(new RunMessage.NodeLost(node.Id));
+            }
         }
 
-        if (!worker.IsAlive)
+        if (node.IsReached)
         {
-            return;
+            Send(new RunMessage.NodeJoined(node.Message));
+        }
+    }
+
+    private void Kill(SimulatedProcess process)
+    {
+        process.End();
+        if (process.Node is not null)
+        {
+            _reports.Enqueue((process.Node, new RunMessage.WorkerExited(process.Id, 137, []) { Start = process.Start }));
+        }
+    }
+
+    /// <summary>A node reports an exit until it gets an answer. A node that has died reports nothing any more.</summary>
+    private void Deliver()
+    {
+        for (var count = _reports.Count; count > 0; count--)
+        {
+            var (node, exit) = _reports.Dequeue();
+            if (node.IsCutOff || (node.IsUp && Send(exit) is null))
+            {
+                _reports.Enqueue((node, exit));
+            }
+        }
+    }
+
+    private void Act(SimulatedProcess process)
+    {
+        if (process.Assignment is null)
+        {
+            Take(process, Send(new RunMessage.Join(process.JoinRequest)));
+        }
+        else if (process.Step == _lastStep)
+        {
+            if (process.Assignment.Rank == 0)
+            {
+                Send(new RunMessage.Checkpointed(new CheckpointWritten(process.Id, process.Incarnation, _lastStep, "last")));
+            }
+
+            Take(process, Send(new RunMessage.Report(new WorkerReport(process.Id, process.Incarnation, process.Assignment.Generation, WorkerOutcome.Completed, _lastStep))));
         }
 
-        var generation = worker.Assignment?.Generation ?? worker.Left;
-        var records = worker.Unacknowledged.Where(record => worker.Assignment?.Rank == 0 || record.Generation < (worker.Assignment?.Generation ?? int.MaxValue)).ToList();
-        var reply = Send(new RunMessage.Beat(new Heartbeat(worker.Id, worker.Incarnation, generation, worker.Step ?? 0, records, [])));
-        var answer = ((RunReply.HeartbeatReply)reply).Answer;
-        worker.Unacknowledged.RemoveAll(record => record.Metrics.Step <= answer.RecordedStep);
-        worker.WantsRegroup = answer.Directive == Directive.Regroup;
-        if (answer.Directive == Directive.Rejoin)
+        if (process.IsAlive && Send(new RunMessage.Beats([process.Heartbeat])) is RunReply.HeartbeatReplies { Replies: [RunReply.HeartbeatReply { Answer: var answer }] })
         {
-            worker.Leave("told to");
+            process.Records.Acknowledge(answer.RecordedStep);
+            process.WantsRegroup = answer.Directive == Directive.Regroup;
+            if (answer.Directive == Directive.Rejoin)
+            {
+                process.Leave("told to");
+            }
         }
     }
 
     /// <summary>All ranks of a generation take a step together; when one is missing, others notice sooner or later.</summary>
-    private void Train(bool killing)
+    private void Train()
     {
-        foreach (var group in _workers.Where(worker => worker.Assignment is not null).GroupBy(worker => worker.Assignment!.Generation).ToList())
+        foreach (var group in _processes.Where(process => process.Assignment is not null).GroupBy(process => process.Assignment!.Generation).ToList())
         {
             var ranks = group.ToList();
-            if (ranks.Count < ranks[0].Assignment!.WorldSize || !ranks.TrueForAll(worker => worker.IsAlive))
+            if (ranks.Count < ranks[0].Assignment!.WorldSize || !ranks.TrueForAll(process => process.IsAlive))
             {
-                foreach (var worker in ranks.Where(worker => worker.IsAlive && random.Next(4) == 0))
+                foreach (var process in ranks.Where(process => process.IsAlive && _random.Next(4) == 0))
                 {
-                    worker.Leave("connection closed by peer");
+                    process.Leave("connection closed by peer");
                 }
             }
-            else if (ranks.Exists(worker => worker.Step != ranks[0].Assignment!.StartStep && worker.IsNew))
+            else if (ranks.Exists(process => process.Step != ranks[0].Assignment!.StartStep && process.IsNew))
             {
                 // The state goes from its source to all; nobody goes on before all have it.
-                foreach (var worker in ranks)
+                foreach (var process in ranks)
                 {
-                    worker.Step = worker.Assignment!.StartStep;
+                    process.Step = process.Assignment!.StartStep;
                 }
             }
-            else if (ranks.Exists(worker => worker.WantsRegroup))
+            else if (ranks.Exists(process => process.WantsRegroup))
             {
-                ranks.ForEach(worker => worker.Leave(reason: null));
+                ranks.ForEach(process => process.Leave(reason: null));
             }
-            else if (ranks[0].Step < lastStep)
+            else if (ranks[0].Step < _lastStep)
             {
-                Commit(ranks, killing);
+                Commit(ranks);
             }
         }
     }
 
-    private void Commit(List<Worker> ranks, bool killing)
+    private void Commit(List<SimulatedProcess> ranks)
     {
         var step = ranks[0].Step!.Value + 1;
-        var breaksHalfway = killing && random.Next(40) == 0;
-        foreach (var worker in ranks.Where(_ => !breaksHalfway || random.Next(2) == 0))
+        var breaksHalfway = _killing && _random.Next(40) == 0;
+        foreach (var process in ranks.Where(_ => !breaksHalfway || _random.Next(2) == 0))
         {
-            worker.Step = step;
-            worker.IsNew = false;
-            worker.Unacknowledged.Add(RunScript.Record(step, worker.Assignment!.Generation));
+            process.Step = step;
+            process.IsNew = false;
+            process.Records.Add(RunScript.Record(step, process.Assignment!.Generation, [.. Enumerable.Repeat(0.1, ranks.Count)]));
         }
 
         if (breaksHalfway)
         {
-            Kill(ranks[random.Next(ranks.Count)]);
+            Kill(ranks[_random.Next(ranks.Count)]);
         }
-        else if (step % 7 == 0 && ranks.Find(worker => worker.Assignment!.Rank == 0) is { } first)
+        else if (step % 7 == 0 && ranks.Find(process => process.Assignment!.Rank == 0) is { } first)
         {
-            Send(new RunMessage.Checkpointed(new CheckpointWritten(first.Id, step, $"step-{step}")));
+            Send(new RunMessage.Checkpointed(new CheckpointWritten(first.Id, first.Incarnation, step, $"step-{step}")));
         }
     }
 
-    /// <summary>Local workers die with the coordinator, and it starts them again; remote ones go on.</summary>
-    private void RestartCoordinator()
+    private void Take(SimulatedProcess process, RunReply? reply)
     {
-        State = JsonSerializer.Deserialize(RunScript.Json(State), CoordinatorJson.Default.RunState)!;
-        Send(new RunMessage.CoordinatorRestarted(Ledger.Count > 0 ? Ledger[^1] : 0));
-        foreach (var worker in _workers.Where(worker => worker.IsLocal))
-        {
-            worker.Renew();
-        }
-    }
-
-    private void Take(Worker worker, RunReply reply)
-    {
-        worker.IsHeld = reply is RunReply.Held;
+        process.IsHeld = reply is RunReply.Held;
         switch (reply)
         {
-            case RunReply.Assigned { Assignment: var place } when worker.Assignment is null:
-                worker.Enter(place);
+            case RunReply.Assigned { Assignment: var assignment } when process.Assignment is null:
+                process.Enter(assignment);
                 break;
             case RunReply.Directed { Directive: Directive.Rejoin }:
-                worker.Leave("told to");
+                process.Leave("told to");
                 break;
             case RunReply.Directed { Directive: Directive.SaveAloneAndExit }:
-                Send(new RunMessage.Checkpointed(new CheckpointWritten(worker.Id, worker.Step!.Value, "saved")));
-                Kill(worker);
+                Send(new RunMessage.Checkpointed(new CheckpointWritten(process.Id, process.Incarnation, process.Step!.Value, "saved")));
+                Kill(process);
                 break;
             case RunReply.Directed or RunReply.Refused:
-                Kill(worker);
+                Kill(process);
                 break;
         }
     }
 
-    private RunReply Send(RunMessage message)
+    /// <summary>Null when the coordinator died in the turn: the answer is lost, and so are the effects that were not carried out.</summary>
+    private RunReply? Send(RunMessage message)
     {
         var result = RunMachine.Handle(State, message, _now);
         State = result.State;
         foreach (var effect in result.Effects)
         {
-            switch (effect)
+            if (_killing && _random.Next(400) == 0)
             {
-                case RunEffect.Answer answer when _workers[RunScript.Slot(answer.WorkerId)] is { IsHeld: true } asker:
-                    Take(asker, answer.Reply);
-                    break;
-                case RunEffect.KillWorker kill when _workers[RunScript.Slot(kill.WorkerId)] is { IsAlive: true, IsLocal: true } hanging:
-                    Kill(hanging);
-                    break;
-                case RunEffect.StartWorker start:
-                    _workers[RunScript.Slot(start.WorkerId)].Renew();
-                    break;
-                case RunEffect.RecordGeneration { Record: var record }:
-                    Ledger.RemoveAll(step => step > record.StartStep);
-                    break;
-                case RunEffect.RecordSteps { Records: var records }:
-                    Ledger.AddRange(records.Select(record => record.Metrics.Step));
-                    break;
-                case RunEffect.PublishWarning { Text: var text } when text.Contains("were lost with the workers", StringComparison.Ordinal):
-                    Gaps++;
-                    break;
-                case RunEffect.EndRun end:
-                    Outcome = end.Outcome;
-                    break;
+                TakeOver();
+                return null;
             }
+
+            Do(effect);
         }
 
         return result.Reply;
     }
 
-    private sealed class Worker(int slot, bool isLocal)
+    private void TakeOver()
     {
-        public int Slot => slot;
-
-        public bool IsLocal => isLocal;
-
-        public string Id => WorkerIds.ForSlot(slot);
-
-        public string Incarnation => RunScript.JoinRequest(slot, Start).Incarnation;
-
-        public int Start { get; private set; }
-
-        public bool IsAlive { get; private set; } = true;
-
-        /// <summary>Whether it waits for the answer to a call that is held.</summary>
-        public bool IsHeld { get; set; }
-
-        public Assignment? Assignment { get; private set; }
-
-        public long? Step { get; set; }
-
-        /// <summary>Whether it has taken no step since it was placed.</summary>
-        public bool IsNew { get; set; }
-
-        public bool WasPlaced => Assignment is not null || Left > 0;
-
-        public int Left { get; private set; }
-
-        public string? Reason { get; private set; }
-
-        public bool WantsRegroup { get; set; }
-
-        public List<StepRecord> Unacknowledged { get; } = [];
-
-        public void Renew()
+        State = JsonSerializer.Deserialize(_stored, CoordinatorJson.Default.RunState)!;
+        foreach (var process in _processes)
         {
-            End();
-            Unacknowledged.Clear();
-            (Start, IsAlive, Assignment, Step, Left, Reason) = (Start + 1, true, null, null, 0, null);
+            process.IsHeld = false;
         }
 
-        public void End() => (IsAlive, IsHeld) = (false, false);
+        Send(new RunMessage.TakenOver(Ledger.Count > 0 ? Ledger[^1] : 0) { RecordedGeneration = _recordedGeneration });
+    }
 
-        /// <summary>Records of steps that are undone go with them.</summary>
-        public void Enter(Assignment place)
+    private void Do(RunEffect effect)
+    {
+        switch (effect)
         {
-            (Assignment, IsNew, WantsRegroup) = (place, true, false);
-            Unacknowledged.RemoveAll(record => record.Metrics.Step > place.StartStep);
+            case RunEffect.PersistState:
+                _stored = RunScript.Json(State);
+                break;
+            case RunEffect.Answer answer:
+                foreach (var asker in _processes.Where(process => process.IsHeld && process.Id == answer.WorkerId).ToList())
+                {
+                    Take(asker, answer.Reply);
+                }
+
+                break;
+            case RunEffect.KillWorker { NodeId: { } node } kill:
+                foreach (var hanging in _processes.Where(process => process is { IsAlive: true, Node.IsReached: true } && process.Node.Id == node && process.Id == kill.WorkerId).ToList())
+                {
+                    Kill(hanging);
+                }
+
+                break;
+            case RunEffect.StartWorker start:
+                StartProcess(_nodes.Single(node => node.Id == start.NodeId), start);
+                break;
+            case RunEffect.RecordGeneration { Record: var record }:
+                _recordedGeneration = record.Generation;
+                Ledger.RemoveAll(step => step > record.StartStep);
+                break;
+            case RunEffect.RecordSteps { Records: var records }:
+                Ledger.AddRange(records.Select(record => record.Metrics.Step));
+                break;
+            case RunEffect.PublishWarning { Text: var text } when text.Contains("were lost with the workers", StringComparison.Ordinal):
+                Gaps++;
+                break;
+            case RunEffect.EndRun end:
+                Outcome = end.Outcome;
+                break;
+        }
+    }
+
+    private void StartProcess(SimulatedNode node, RunEffect.StartWorker start)
+    {
+        if (!node.IsReached)
+        {
+            return;
         }
 
-        public void Leave(string? reason)
+        var running = _processes.Find(process => process.IsAlive && process.Node == node && process.Id == start.WorkerId);
+        if (start.Start > node.Starts.GetValueOrDefault(start.WorkerId))
         {
-            IsHeld = false;
-            if (Assignment is not null)
-            {
-                (Left, Reason, Assignment) = (Assignment.Generation, reason, null);
-            }
+            running?.End();
+            node.Starts[start.WorkerId] = start.Start;
+            _processes.Add(new SimulatedProcess(RunScript.Slot(start.WorkerId), ++_started) { Node = node, Start = start.Start });
+        }
+        else if (running is null)
+        {
+            _reports.Enqueue((node, new RunMessage.WorkerExited(start.WorkerId, 137, []) { Start = start.Start }));
         }
     }
 }

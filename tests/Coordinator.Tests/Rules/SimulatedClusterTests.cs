@@ -15,13 +15,14 @@ public sealed class SimulatedClusterTests
 
     [Theory]
     [MemberData(nameof(Seeds))]
-    public void A_run_completes_however_often_its_workers_and_its_coordinator_die(int seed)
+    public void A_run_completes_however_often_its_workers_its_nodes_and_its_coordinator_die(int seed)
     {
         var random = new Random(seed);
         var workers = random.Next(1, 5);
-        var local = random.Next(workers + 1);
-        var spec = RunScript.Spec(workers, random.Next(1, workers + 1), workers + random.Next(2), local, Timeouts, fruitless: 1000);
-        var cluster = new SimulatedCluster(spec, spec.MaxWorkers - local + random.Next(2), LastStep, random);
+        var managed = random.Next(workers + 1);
+        var spec = RunScript.Spec(workers, random.Next(1, workers + 1), workers + random.Next(2), managed, Timeouts, fruitless: 1000);
+        int[] nodeSlots = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => random.Next(1, workers + 1)), managed];
+        var cluster = new SimulatedCluster(spec, spec.MaxWorkers - managed + random.Next(2), nodeSlots, LastStep, random);
         for (var round = 0; round < 1000 && !cluster.State.HasEnded; round++)
         {
             cluster.Round(killing: round < 300);
@@ -39,7 +40,7 @@ public sealed class SimulatedClusterTests
     [Fact]
     public void Without_deaths_nothing_is_missing_and_one_generation_is_enough()
     {
-        var cluster = new SimulatedCluster(RunScript.Spec(3, local: 1, timeouts: Timeouts), remote: 2, LastStep, new Random(1));
+        var cluster = new SimulatedCluster(RunScript.Spec(3, managed: 1, timeouts: Timeouts), unmanaged: 2, nodeSlots: [1], LastStep, new Random(1));
         for (var round = 0; round < 300 && !cluster.State.HasEnded; round++)
         {
             cluster.Round(killing: false);

@@ -67,7 +67,7 @@ public sealed class StragglerWatchTests
     [Fact]
     public void A_run_says_once_who_is_slow_and_once_that_it_keeps_up_again()
     {
-        var run = new RunScript(3, local: 0).Form();
+        var run = new RunScript(3, managed: 0).Form();
         for (var step = 1; step <= 30; step++)
         {
             run.Beat(0, step, records: [RunScript.Record(step, 1, step == 1 ? [0, 0, 0] : [0.1, 0.1, 0.23])]);

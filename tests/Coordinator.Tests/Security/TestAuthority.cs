@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using ClipTrain.Coordinator.Security;
-using ClipTrain.Coordinator.Tests.Hosting;
 
 namespace ClipTrain.Coordinator.Tests.Security;
 

@@ -1,4 +1,4 @@
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Security;
 
 namespace ClipTrain.Coordinator.Tests.Security;

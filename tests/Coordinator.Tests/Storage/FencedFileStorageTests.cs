@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using ClipTrain.Coordinator.Storage;
-using ClipTrain.Coordinator.Tests.Hosting;
 using Orleans;
 using Orleans.Runtime;
 using Orleans.Storage;

@@ -1,5 +1,4 @@
 using ClipTrain.Coordinator.Storage;
-using ClipTrain.Coordinator.Tests.Hosting;
 
 namespace ClipTrain.Coordinator.Tests.Storage;
 

@@ -1,7 +1,6 @@
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
-using ClipTrain.Coordinator.Hosting;
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.Trainer.Runs;
 
