@@ -43,7 +43,7 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
     [Fact]
     public async Task A_client_of_the_run_directory_reaches_grains_with_the_messages_of_the_protocol()
     {
-        await using var client = await ClusterClient.ConnectAsync(cluster.Identity, new ClusterClientOptions(TestSiloOptions.Token, Patient), CancellationToken.None);
+        await using var client = await ClusterClient.ConnectAsync(cluster.Identity, TestSiloOptions.Client, CancellationToken.None);
         var request = RunScript.JoinRequest(3);
 
         Assert.Equal(request, await client.Grains.GetGrain<ITestGrain>("echo").EchoAsync(request));
@@ -52,7 +52,7 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
     [Fact]
     public async Task A_client_with_one_address_needs_nothing_else()
     {
-        await using var client = await ClusterClient.ConnectAsync(cluster.First.Seed, new ClusterClientOptions(TestSiloOptions.Token, Patient), CancellationToken.None);
+        await using var client = await ClusterClient.ConnectAsync(cluster.First.Seed, TestSiloOptions.Client, CancellationToken.None);
 
         Assert.Contains(await client.Grains.GetGrain<ITestGrain>("where").WhereAsync(), new[] { "first", "second" });
     }
@@ -116,7 +116,7 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
         var seed = Seed(listener);
         listener.Dispose();
 
-        var error = await Assert.ThrowsAsync<CoordinatorLostException>(() => ConnectAsync(seed, TestSiloOptions.Token));
+        var error = await Assert.ThrowsAsync<CoordinatorLostException>(() => ClusterClient.ConnectAsync(seed, TestSiloOptions.Client with { Patience = Soon }, CancellationToken.None));
 
         Assert.StartsWith($"No coordinator of {seed} could be reached", error.Message, StringComparison.Ordinal);
         Assert.Contains("refused", error.Message, StringComparison.Ordinal);
@@ -128,7 +128,7 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
         using var directory = new TemporaryDirectory();
 
         var error = await Assert.ThrowsAsync<CoordinatorLostException>(() =>
-            ClusterClient.ConnectAsync(ClusterIdentity.Open(directory.Path), new ClusterClientOptions(TestSiloOptions.Token, Soon), CancellationToken.None));
+            ClusterClient.ConnectAsync(ClusterIdentity.Open(directory.Path), TestSiloOptions.Client with { Patience = Soon }, CancellationToken.None));
 
         Assert.Contains("no coordinator process is running", error.Message, StringComparison.Ordinal);
         Assert.Contains(directory.Path, error.Message, StringComparison.Ordinal);
@@ -145,7 +145,7 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
                 await socket.ConnectAsync(IPAddress.Loopback, cluster.First.Endpoint.GatewayPort);
             }
 
-            await using var client = await ClusterClient.ConnectAsync(cluster.First.Seed, new ClusterClientOptions(TestSiloOptions.Token, Patient), CancellationToken.None);
+            await using var client = await ClusterClient.ConnectAsync(cluster.First.Seed, TestSiloOptions.Client, CancellationToken.None);
             Assert.NotEmpty(await client.Grains.GetGrain<ITestGrain>("where").WhereAsync());
             // Nobody waits for them for ever: the handshake's limit ends each one.
             await ReadToEndAsync(silent[0]);
@@ -193,7 +193,7 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
     }
 
     private static Task<ConnectedClient> ConnectAsync(SeedGateways seed, ClusterSecurity security) =>
-        ClusterClient.ConnectAsync(seed, new ClusterClientOptions(security, Soon), CancellationToken.None);
+        ClusterClient.ConnectAsync(seed, TestSiloOptions.Client with { Security = security }, CancellationToken.None);
 
     private static SeedGateways Seed(TcpListener listener) => new([new DnsEndPoint("127.0.0.1", ((IPEndPoint)listener.LocalEndpoint).Port)]);
 

@@ -26,7 +26,7 @@ public abstract class StoreClusterTests : IDisposable
         await using var second = await TestSilo.StartAsync(new TestSiloOptions(identity) { Name = "second" });
         await first.UntilActiveAsync("first", "second");
         await stranger.UntilActiveAsync("stranger");
-        await using var client = await ClusterClient.ConnectAsync(identity, new ClusterClientOptions(TestSiloOptions.Token, TimeSpan.FromSeconds(60)), CancellationToken.None);
+        await using var client = await ClusterClient.ConnectAsync(identity, TestSiloOptions.Client, CancellationToken.None);
         var grain = client.Grains.GetGrain<ITestGrain>("count");
         Assert.Equal(1, await grain.CountAsync());
 

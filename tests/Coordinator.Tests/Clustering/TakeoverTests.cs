@@ -21,7 +21,7 @@ public sealed class TakeoverTests : IDisposable
         var gateways = new SeedGateways([.. (await new FileGatewayListProvider(Identity).GetGateways())
             .Where(gateway => gateway.Port != survivor.Endpoint.GatewayPort)
             .Select(gateway => new System.Net.DnsEndPoint(gateway.Host, gateway.Port))]);
-        await using var client = await ClusterClient.ConnectAsync(gateways, new ClusterClientOptions(TestSiloOptions.Token, TimeSpan.FromSeconds(60)), CancellationToken.None);
+        await using var client = await ClusterClient.ConnectAsync(gateways, TestSiloOptions.Client, CancellationToken.None);
         // The client was told of the victim alone.
         while (!(await gateways.GetGateways()).Any(gateway => gateway.Port == survivor.Endpoint.GatewayPort))
         {

@@ -17,6 +17,12 @@ internal sealed record TestSiloOptions(ClusterIdentity Identity)
 {
     public static readonly ClusterSecurity Token = new("the cluster's token");
 
+    /// <summary>A client that waits out a busy machine. A refusal ends its patience at once.</summary>
+    public static readonly ClusterClientOptions Client = new(Token, TimeSpan.FromMinutes(2))
+    {
+        Configure = client => client.Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromMinutes(2)),
+    };
+
     public string Name { get; init; } = "first";
 
     public ClusterSecurity Security { get; init; } = Token;
@@ -76,6 +82,7 @@ internal sealed class TestSilo : IAsyncDisposable
                 // However busy the machine is, a silo of a test is dead only when the test has ended it.
                 membership.ProbeTimeout = membership.MaxProbeTimeout = TimeSpan.FromMinutes(2);
             });
+            silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromMinutes(2));
             options.Configure?.Invoke(silo);
         });
         return builder.Build();

@@ -42,7 +42,7 @@ public sealed class TlsClusterTests(TlsCluster cluster) : IClassFixture<TlsClust
     [Fact]
     public async Task A_client_with_a_certificate_of_the_authority_and_the_token_is_let_in()
     {
-        await using var client = await ConnectAsync(cluster.Security, TimeSpan.FromSeconds(60));
+        await using var client = await ConnectAsync(cluster.Security);
 
         Assert.NotEmpty(await client.Grains.GetGrain<ITestGrain>("where").WhereAsync());
     }
@@ -75,10 +75,10 @@ public sealed class TlsClusterTests(TlsCluster cluster) : IClassFixture<TlsClust
 
     private async Task AssertRefusedAsync(string words, ClusterSecurity security)
     {
-        var error = await Assert.ThrowsAsync<CoordinatorRefusedException>(() => ConnectAsync(security, TimeSpan.FromMilliseconds(400)));
+        var error = await Assert.ThrowsAsync<CoordinatorRefusedException>(() => ConnectAsync(security));
         Assert.Contains(words, error.Message, StringComparison.Ordinal);
     }
 
-    private Task<ConnectedClient> ConnectAsync(ClusterSecurity security, TimeSpan patience) =>
-        ClusterClient.ConnectAsync(cluster.First.Seed, new ClusterClientOptions(security, patience), CancellationToken.None);
+    private Task<ConnectedClient> ConnectAsync(ClusterSecurity security) =>
+        ClusterClient.ConnectAsync(cluster.First.Seed, TestSiloOptions.Client with { Security = security }, CancellationToken.None);
 }
