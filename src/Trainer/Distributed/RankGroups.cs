@@ -1,5 +1,7 @@
-using ClipTrain.Coordinator.Core;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Processes;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Config;
 using static TorchSharp.torch;
