@@ -44,6 +44,17 @@ public sealed class LocalWorkersTests
     }
 
     [Fact]
+    public async Task An_abort_in_native_code_is_told_with_its_message_however_deep_its_stack()
+    {
+        await using var workers = Start("echo '  what():  mat1 and mat2 shapes cannot be multiplied' >&2; for i in $(seq 0 60); do echo \"frame #$i: at::native::mm + 0x54\" >&2; done; kill -ABRT $$");
+        var exited = await _exit.Task;
+
+        Assert.Equal(134, exited.Code);
+        Assert.Equal(["  what():  mat1 and mat2 shapes cannot be multiplied"], exited.LastLines);
+        Assert.Equal(62, _observer.Lines.Count);
+    }
+
+    [Fact]
     public async Task A_program_that_does_not_exist_shows_as_an_exit_with_the_reason()
     {
         await using var workers = Workers(new WorkerLaunch("/no/such/program", []));
