@@ -68,7 +68,8 @@ RunOptions Run(UnlockedGroupsOptions unlocked) => new()
     Training = new TrainingOptions { GlobalBatch = batch, Steps = 100, UnlockedGroups = unlocked },
 };
 
-void Update(StochasticRounding? rounding) => optim.adamw_(buffers[0], buffers[1], buffers[2], buffers[3], compute, 1, 1e-4, 0.9, 0.98, 1e-6, 0.2, 1, rounding);
+void Update(StochasticRounding? rounding) =>
+    AdamWKernel.Apply(new AdamWBuffers(buffers[0], buffers[1], buffers[2], buffers[3], compute), new AdamWStep(1, 1e-4, 0.9, 0.98, 1e-6, 0.2, 1), rounding);
 
 static double Seconds(Action work)
 {

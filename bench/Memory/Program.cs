@@ -1,7 +1,8 @@
-using ClipTrain.Torch.Operators;
 using System.CommandLine;
 using System.Globalization;
 using ClipTrain.Bench.Memory;
+using ClipTrain.Torch.Kernels;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
 using static TorchSharp.torch;
 
