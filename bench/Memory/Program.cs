@@ -86,15 +86,15 @@ Command Child()
 {
     var rank = new Argument<int>("RANK");
     var ranks = new Argument<int>("RANKS");
-    var port = new Argument<int>("PORT");
+    var meeting = new Argument<string>("FOLDER");
     var work = new Argument<string[]>("WORK");
-    var command = new Command("child", "One process of a measurement.") { rank, ranks, port, work };
+    var command = new Command("child", "One process of a measurement.") { rank, ranks, meeting, work };
     command.Hidden = true;
     command.SetAction(parsed =>
     {
         var arguments = parsed.GetValue(work)!;
         Threads.Set(Number(arguments[^1]));
-        using var group = Measurement.Join(parsed.GetValue(rank), parsed.GetValue(ranks), parsed.GetValue(port));
+        using var group = Measurement.Join(parsed.GetValue(rank), parsed.GetValue(ranks), parsed.GetRequiredValue(meeting));
         var result = arguments[0] == "loss"
             ? LossWork.Measure(group, arguments[1], Number(arguments[2]), Number(arguments[3]))
             : StepWork.Measure(Number(arguments[1]), Number(arguments[2]), Enum.Parse<ActivationCheckpointing>(arguments[3]));
