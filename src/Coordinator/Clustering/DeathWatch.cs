@@ -23,7 +23,9 @@ internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDet
     {
         // Before the silo's row is in the table: a row whose lock is free is that of a dead silo.
         lifecycle.Subscribe(nameof(DeathWatch), ServiceLifecycleStage.First, Lock, Release);
-        lifecycle.Subscribe(nameof(DeathWatch), ServiceLifecycleStage.RuntimeServices, Start, Stop);
+
+        // Before the silo joins, for which all whose rows say that they live must answer: a probe of a dead one takes seconds.
+        lifecycle.Subscribe(nameof(DeathWatch), ServiceLifecycleStage.ApplicationServices, Start, Stop);
     }
 
     private Task Lock(CancellationToken cancellationToken)
@@ -41,18 +43,19 @@ internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDet
         return Task.CompletedTask;
     }
 
-    private Task Start(CancellationToken cancellationToken)
+    private async Task Start(CancellationToken cancellationToken)
     {
         if (IsFree(PathOf(self.SiloAddress)))
         {
             // A file system without locks, as some that are mounted over a network.
             LogWithoutLocks(_locks);
-            return Task.CompletedTask;
+            return;
         }
 
+        await members.Refresh();
+        await Task.Run(Look, cancellationToken);
         _watch = new Thread(Watch) { IsBackground = true, Name = "death watch" };
         _watch.Start();
-        return Task.CompletedTask;
     }
 
     private Task Stop(CancellationToken cancellationToken)
@@ -70,17 +73,21 @@ internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDet
 
     private void Watch()
     {
-        do
+        while (!_stop.Token.WaitHandle.WaitOne(Interval))
         {
-            foreach (var member in members.CurrentSnapshot.Members.Values)
+            Look();
+        }
+    }
+
+    private void Look()
+    {
+        foreach (var member in members.CurrentSnapshot.Members.Values)
+        {
+            if (member.Status is not SiloStatus.Dead && !member.SiloAddress.Equals(self.SiloAddress) && IsFree(PathOf(member.SiloAddress)))
             {
-                if (member.Status is not SiloStatus.Dead && !member.SiloAddress.Equals(self.SiloAddress) && IsFree(PathOf(member.SiloAddress)))
-                {
-                    Declare(member);
-                }
+                Declare(member);
             }
         }
-        while (!_stop.Token.WaitHandle.WaitOne(Interval));
     }
 
     private void Declare(ClusterMember member)

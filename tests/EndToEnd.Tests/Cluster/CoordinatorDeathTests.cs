@@ -55,7 +55,8 @@ public sealed class CoordinatorDeathTests
     {
         using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2");
         var first = cluster.Coordinator();
-        ProgramRun[] workers = [cluster.Worker(1), cluster.Worker(2)];
+        const string bothMachines = $"{TinyCluster.Coordinators},10.77.0.2:7700";
+        ProgramRun[] workers = [cluster.Join(1, bothMachines, "--token-file", "token"), cluster.Join(2, bothMachines, "--token-file", "token")];
         await first.Printed("step 3/");
         await first.StandsBy(cluster.RunDirectory);
         var second = cluster.Coordinator(host: 2);
