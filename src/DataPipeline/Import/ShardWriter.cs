@@ -14,17 +14,14 @@ internal sealed class ShardWriter : IDisposable
     /// <summary>A row group ends with 500 rows, with 100 rows or more once they have 32 MiB, and in any case with 128 MiB.</summary>
     private const int MinRows = 100, MaxRows = 500, FullBytes = 32 << 20, MaxBytes = 128 << 20;
 
-    private readonly ParquetColumnBuffer _bytes = new("bytes", isText: false, "image");
-    private readonly ParquetColumnBuffer _path = new("path", isText: true, "image");
-    private readonly ParquetColumnBuffer _caption = new("caption", isText: true);
-    private readonly ParquetColumnBuffer[] _extra;
+    private const int Bytes = 0, FilePath = 1, Caption = 2, FirstExtra = 3;
+
     private readonly ParquetFileWriter _file;
 
-    public ShardWriter(string path, IReadOnlyList<string> extraColumns)
-    {
-        _extra = [.. extraColumns.Select(name => new ParquetColumnBuffer(name, isText: true))];
-        _file = new ParquetFileWriter(path, [_bytes, _path, _caption, .. _extra], KeyValuePair.Create("huggingface", Features(extraColumns)));
-    }
+    public ShardWriter(string path, IReadOnlyList<string> extraColumns) => _file = new ParquetFileWriter(
+        path,
+        [new("bytes", IsText: false, "image"), new("path", IsText: true, "image"), new("caption", IsText: true), .. extraColumns.Select(name => new OutputColumn(name, IsText: true))],
+        KeyValuePair.Create("huggingface", Features(extraColumns)));
 
     /// <summary>Rows added so far.</summary>
     public int Rows { get; private set; }
@@ -36,14 +33,14 @@ internal sealed class ShardWriter : IDisposable
     /// <param name="extra">The values of the extra columns, in their order.</param>
     public void Add(ImportRow row, ReadOnlySpan<string?> extra)
     {
-        _bytes.Add(row.Image);
-        _path.AddText(row.Path);
-        _caption.AddText(row.Caption);
-        for (var i = 0; i < _extra.Length; i++)
-            _extra[i].AddText(extra[i]);
+        _file.Add(Bytes, row.Image);
+        _file.AddText(FilePath, row.Path);
+        _file.AddText(Caption, row.Caption);
+        for (var i = 0; i < extra.Length; i++)
+            _file.AddText(FirstExtra + i, extra[i]);
         Rows++;
-        _file.AddRow();
-        if (_file.Pending == MaxRows || (_file.Pending >= MinRows && _bytes.Bytes >= FullBytes) || _bytes.Bytes >= MaxBytes)
+        _file.EndRow();
+        if (_file.Pending == MaxRows || (_file.Pending >= MinRows && _file.PendingBytes(Bytes) >= FullBytes) || _file.PendingBytes(Bytes) >= MaxBytes)
             _file.Flush();
     }
 

@@ -97,13 +97,13 @@ public sealed class TrainingLoader : IDisposable
                 return Outcome.Bad(labels.Refuse(sample.Label));
             buffers.Label(slot) = label;
         }
-        else if (string.IsNullOrWhiteSpace(caption))
+        else if (sample.CaptionProblemOf(caption) is { } problem)
         {
-            return Outcome.Bad("the caption is empty");
+            return Outcome.Bad(problem);
         }
 
-        if (sample.Image.IsEmpty)
-            return Outcome.Bad("there is no image");
+        if (sample.ImageProblem is { } missing)
+            return Outcome.Bad(missing);
         try
         {
             using var _ = meter.Time(LoaderWork.Decode);

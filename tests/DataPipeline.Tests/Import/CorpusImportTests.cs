@@ -1,6 +1,6 @@
 using System.Text.Json;
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.DataPipeline.Corpus.DuckDb;
+using ClipTrain.DataPipeline.Selection;
 using ClipTrain.DataPipeline.Import;
 using ClipTrain.DataPipeline.Import.Tar;
 using ClipTrain.DataPipeline.Tests.Corpus;

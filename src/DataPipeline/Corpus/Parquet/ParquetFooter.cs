@@ -7,9 +7,9 @@ internal static class ParquetFooter
 {
     private const int TailBytes = 8;
 
-    /// <summary>The metadata's bytes, undecoded.</summary>
+    /// <summary>The metadata's bytes, undecoded, and the length of the file: of the file itself where the path is a link.</summary>
     /// <exception cref="CorpusException">The file is not Parquet, or not all of it is there.</exception>
-    public static byte[] Read(string path)
+    public static (byte[] Footer, long FileBytes) Read(string path)
     {
         using var file = File.OpenHandle(path);
         var length = RandomAccess.GetLength(file);
@@ -33,6 +33,6 @@ internal static class ParquetFooter
             done += read > 0 ? read : throw new CorpusException($"{path} became shorter while it was read; wait until it is written and try again");
         }
 
-        return footer;
+        return (footer, length);
     }
 }
