@@ -107,6 +107,15 @@ public sealed class CorpusManifest
         return new ManifestBuilder(columns).Build(CorpusPaths.Expand(pathsFoldersOrGlobs).Select(ParquetInspector.Describe));
     }
 
+    /// <summary>The columns of the first file, whatever they hold.</summary>
+    /// <exception cref="CorpusException">There is no such file, or it cannot be read.</exception>
+    public static IReadOnlyList<CorpusColumn> ColumnsOf(IReadOnlyList<string> pathsFoldersOrGlobs) =>
+        [.. ParquetInspector.Describe(CorpusPaths.Expand(pathsFoldersOrGlobs)[0]).Fields.Select(field => new CorpusColumn(field.Name, field.Type))];
+
+    /// <summary>The names of a column's classes in the order of their numbers, where the files' metadata has them; none otherwise.</summary>
+    /// <exception cref="CorpusException">A file cannot be read, or two files name classes differently.</exception>
+    public IReadOnlyList<string> ClassNames(string column) => HuggingFaceFeatures.ClassNames(Files, column);
+
     /// <summary>One manifest for a mixture: the corpora's samples are numbered one corpus after the other, each with its own selection.</summary>
     /// <param name="corpora">The corpora with their names.</param>
     public static CorpusManifest Mix(IReadOnlyList<(string Name, CorpusManifest Corpus)> corpora)

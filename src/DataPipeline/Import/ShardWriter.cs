@@ -18,10 +18,15 @@ internal sealed class ShardWriter : IDisposable
 
     private readonly ParquetFileWriter _file;
 
-    public ShardWriter(string path, IReadOnlyList<string> extraColumns) => _file = new ParquetFileWriter(
+    private readonly bool _lists;
+
+    /// <param name="path">The file to write.</param>
+    /// <param name="extraColumns">Names of the columns beside image and caption.</param>
+    /// <param name="lists">Whether the caption's column is a list of texts.</param>
+    public ShardWriter(string path, IReadOnlyList<string> extraColumns, bool lists) => (_lists, _file) = (lists, new ParquetFileWriter(
         path,
-        [new("bytes", IsText: false, "image"), new("path", IsText: true, "image"), new("caption", IsText: true), .. extraColumns.Select(name => new OutputColumn(name, IsText: true))],
-        KeyValuePair.Create("huggingface", Features(extraColumns)));
+        [new("bytes", IsText: false, "image"), new("path", IsText: true, "image"), new("caption", IsText: true, IsList: lists), .. extraColumns.Select(name => new OutputColumn(name, IsText: true))],
+        KeyValuePair.Create("huggingface", Features(extraColumns, lists))));
 
     /// <summary>Rows added so far.</summary>
     public int Rows { get; private set; }
@@ -35,7 +40,10 @@ internal sealed class ShardWriter : IDisposable
     {
         _file.Add(Bytes, row.Image);
         _file.AddText(FilePath, row.Path);
-        _file.AddText(Caption, row.Caption);
+        if (_lists)
+            _file.AddTexts(Caption, row.Captions);
+        else
+            _file.AddText(Caption, row.Captions.Count == 0 ? null : row.Captions[0]);
         for (var i = 0; i < extra.Length; i++)
             _file.AddText(FirstExtra + i, extra[i]);
         Rows++;
@@ -49,11 +57,13 @@ internal sealed class ShardWriter : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    private static string Features(IReadOnlyList<string> extraColumns)
+    private static string Features(IReadOnlyList<string> extraColumns, bool lists)
     {
         var features = new JsonObject { ["image"] = new JsonObject { ["_type"] = "Image" } };
         foreach (var column in (string[])["caption", .. extraColumns])
             features[column] = new JsonObject { ["dtype"] = "string", ["_type"] = "Value" };
+        if (lists)
+            features["caption"] = new JsonArray(new JsonObject { ["dtype"] = "string", ["_type"] = "Value" });
         return new JsonObject { ["info"] = new JsonObject { ["features"] = features } }.ToJsonString(JsonSerializerOptions.Default);
     }
 }

@@ -82,11 +82,7 @@ public sealed class TrainingLoader : IDisposable
 
     public void Dispose() => _pipeline.Dispose();
 
-    private BadSample Describe(SampleRef sample, string reason)
-    {
-        var (file, row) = _manifest.Locate(sample.Index);
-        return new BadSample(file, row, reason);
-    }
+    private BadSample Describe(SampleRef sample, string reason) => BadSample.Of(_manifest, sample, reason);
 
     private Outcome Decode(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot, ThreadMeter meter)
     {

@@ -24,7 +24,7 @@ public static class Checkup
         yield return Blas();
         yield return Try("process groups", ProcessGroups, "install libgloo-dev, then run scripts/setup");
         yield return Try("DuckDB", () => $"{SqlLibrary.DuckDbVersion()}, {LoadedPath("libduckdb")}", Setup);
-        yield return Try("libjpeg-turbo", () => { ImageLibraries.CheckJpeg(); return LoadedPath("libturbojpeg"); }, "install libturbojpeg0, or run scripts/setup");
+        yield return Try("JPEG", () => ImageLibraries.HasTurboJpeg ? LoadedPath("libturbojpeg") : "SkiaSharp, at half the speed of libjpeg-turbo: install libturbojpeg0, or run scripts/setup", Setup);
         yield return Try("libvips", () => $"{ImageLibraries.VipsVersion()}, {LoadedPath("libvips")}", Setup);
         yield return Try("tokenizer", () => $"OpenAI's merges, {BpeTokenizer.OpenAi(77).VocabularySize} tokens", "rebuild ClipTrain");
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ClipTrain.Coordinator.Core;
+using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
@@ -84,6 +85,14 @@ public sealed class TrainingLoop(
             wish = Directive.Checkpoint;
         var rows = group.AllGather([batch.Count, batch.BadSamples, (long)wish, unchecked((long)batch.Digest), (long)_busy.TotalMicroseconds, batch.TruncatedCaptions]);
         StepShare[] shares = [.. rows.Select(row => new StepShare((int)(row[0] + row[1]), (int)row[1], unchecked((ulong)row[3]), row[4] / 1e6))];
+        // All ranks see the same counts, and none must enter a collective over no rows.
+        if (rows.All(row => row[0] == 0))
+        {
+            throw new CorpusException(
+                $"none of the {shares.Sum(share => share.Samples)} samples of step {state.Step + 1} could be used"
+                + (batch.FirstBad is { } bad ? $", for example {bad}" : "") + ". Repair the corpus, or leave these rows out with data.filter");
+        }
+
         var result = _step.Take(TrainingBatch.Of(batch, options), [.. rows.Select(row => row[0])]);
         state.BadSamples += shares.Sum(share => share.BadSamples);
 

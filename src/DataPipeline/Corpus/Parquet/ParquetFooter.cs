@@ -17,6 +17,9 @@ internal static class ParquetFooter
         var got = RandomAccess.Read(file, head, 0);
         if (head[..got].SequenceEqual("PARE"u8))
             throw new CorpusException($"{path} is an encrypted Parquet file, which cannot be read here; write it without encryption");
+        Span<byte> ustar = stackalloc byte[5];
+        if (head[..got] is [0x1F, 0x8B, ..] || (RandomAccess.Read(file, ustar, 257) == ustar.Length && ustar.SequenceEqual("ustar"u8)))
+            throw new CorpusException($"{path} is a tar archive or compressed, and no Parquet file. Import webdataset shards first: cliptrain data import tar {path} -o FOLDER, and name that folder");
         if (!head[..got].SequenceEqual("PAR1"u8))
             throw new CorpusException($"{path} is not a Parquet file (it does not begin with PAR1); take it out of data.train or convert it");
 

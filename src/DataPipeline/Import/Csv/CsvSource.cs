@@ -61,7 +61,7 @@ public sealed class CsvSource : ImportSource
         if (name.Contains("://", StringComparison.Ordinal))
             throw new ImportRowException("image is a URL", $"{name}; download images first, for example with img2dataset");
         return new ImportRow(
-            name.Replace('\\', '/'), ImageFile.Read(Path.Combine(root, name)), fields[columns.Caption].Trim(),
+            name.Replace('\\', '/'), ImageFile.Read(Path.Combine(root, name)), [fields[columns.Caption].Trim()],
             [.. columns.Extra().Select(i => KeyValuePair.Create(columns.Names[i], fields[i].Length == 0 ? null : fields[i]))]);
     }
 
