@@ -66,8 +66,17 @@ internal static unsafe class VipsDecoder
     public static bool Knows(ReadOnlySpan<byte> encoded)
     {
         _ = Started.Value;
-        fixed (byte* data = encoded)
-            return NativeVips.vips_foreign_find_load_buffer(data, (nuint)encoded.Length) != 0;
+        // A "no" adds to libvips' error text, which another thread may be reading.
+        Turns.EnterReadLock();
+        try
+        {
+            fixed (byte* data = encoded)
+                return NativeVips.vips_foreign_find_load_buffer(data, (nuint)encoded.Length) != 0;
+        }
+        finally
+        {
+            Turns.ExitReadLock();
+        }
     }
 
     private static VipsReference Load(byte* data, int length)

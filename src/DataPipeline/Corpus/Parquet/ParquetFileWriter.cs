@@ -157,12 +157,17 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
     private static GroupNode Schema(IReadOnlyList<OutputColumn> columns)
     {
         var nodes = new List<Node>();
-        foreach (var fields in columns.GroupBy(c => c.Group ?? $"\0{c.Name}", StringComparer.Ordinal))
+        for (var i = 0; i < columns.Count;)
         {
-            if (fields.First().Group is { } group)
-                nodes.Add(new GroupNode(group, Repetition.Required, [.. fields.Select(Leaf)]));
-            else
-                nodes.Add(fields.First() is { IsList: true } list ? List(list) : Leaf(fields.First()));
+            var column = columns[i];
+            OutputColumn[] fields = column.Group is null ? [column] : [.. columns.Skip(i).TakeWhile(other => other.Group == column.Group)];
+            nodes.Add(column switch
+            {
+                { Group: { } group } => new GroupNode(group, Repetition.Required, [.. fields.Select(Leaf)]),
+                { IsList: true } => List(column),
+                _ => Leaf(column),
+            });
+            i += fields.Length;
         }
 
         return new GroupNode("schema", Repetition.Required, nodes);
