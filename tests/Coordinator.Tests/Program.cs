@@ -1,10 +1,11 @@
-using ClipTrain.Coordinator.Tests.Hosting;
+using ClipTrain.Coordinator.Tests.Clustering;
+using ClipTrain.Coordinator.Tests.Processes;
 
-// Tests start this assembly as a worker, or as a coordinator that they can kill.
+// Tests start this assembly as a process that they can kill.
 return args switch
 {
-    ["worker", var behaviour] => await FakeWorker.RunAsync(behaviour),
-    ["coordinator", var directory] => await FakeCoordinator.RunLocallyAsync(directory),
-    ["serve", var directory, var port] => await FakeCoordinator.ServeAsync(directory, port),
+    ["silo", var directory, var name, var machines] => await SiloProcess.RunAsync(directory, name, machines == "one"),
+    ["worker"] => WatchedProcess.Run(),
+    ["companion", .. var script] => await WatchedProcess.RunCompanionAsync(script),
     _ => throw new ArgumentException("Run the tests with `dotnet test`.", nameof(args)),
 };

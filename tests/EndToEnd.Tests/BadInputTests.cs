@@ -39,7 +39,7 @@ public sealed class BadInputTests : IDisposable
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        AssertFails(2, [$"{port}", "cluster.port"], $"cluster.port={port}");
+        AssertFails(2, [$"{port}", "in use"], $"cluster.port={port}");
     }
 
     [Fact]
@@ -68,6 +68,16 @@ public sealed class BadInputTests : IDisposable
         File.WriteAllText(_corpus.PathOf("runs", "tiny", "note"), "mine");
         AssertFails(2, ["resume", "exists"]);
         Assert.Equal("mine", File.ReadAllText(_corpus.PathOf("runs", "tiny", "note")));
+    }
+
+    [Fact]
+    public async Task A_run_that_is_hosted_is_not_resumed_a_second_time_and_its_host_is_named()
+    {
+        using var first = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", "training.steps=100000");
+        await first.Printed("training ");
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "resume", "tiny");
+        Assert.True(exit == 2, output);
+        Assert.Contains($"process {first.ProcessId}", output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -20,8 +20,10 @@ public sealed class MixtureTests : IDisposable
         Train("broken", "checkpoint.keep=10");
         foreach (var file in Directory.GetDirectories(_corpus.PathOf("runs", "broken", "checkpoints")).Where(d => !d.EndsWith("00000005", StringComparison.Ordinal)))
             Directory.Delete(file, recursive: true);
-        foreach (var record in new[] { "ledger.jsonl", "journal.jsonl", "metrics.jsonl", "summary.json" })
+        foreach (var record in new[] { "metrics.jsonl", "summary.json" })
             File.Delete(_corpus.PathOf("runs", "broken", record));
+        foreach (var records in new[] { "ledger", "cluster" })
+            Directory.Delete(_corpus.PathOf("runs", "broken", records), recursive: true);
 
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "resume", "runs/broken");
         Assert.True(exit == 0, output);

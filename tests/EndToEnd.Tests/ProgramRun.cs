@@ -7,8 +7,9 @@ namespace ClipTrain.EndToEnd.Tests;
 /// <summary>The <c>cliptrain</c> program in a process of its own, as a user runs it.</summary>
 internal sealed partial class ProgramRun : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(8), Pause = TimeSpan.FromMilliseconds(100);
     private readonly Process _process;
+    private readonly ProcessMark _mark = new();
     private readonly StringBuilder _output = new();
     private readonly List<(string Text, TaskCompletionSource Seen)> _awaited = [];
     private readonly Lock _lock = new();
@@ -22,6 +23,7 @@ internal sealed partial class ProgramRun : IDisposable
             RedirectStandardError = true,
             UseShellExecute = false,
         };
+        _mark.Put(start);
         _process = Process.Start(start)!;
         _process.OutputDataReceived += (_, line) => Add(line.Data);
         _process.ErrorDataReceived += (_, line) => Add(line.Data);
@@ -78,11 +80,23 @@ internal sealed partial class ProgramRun : IDisposable
     /// <summary>Ends the program at once.</summary>
     public void Kill() => _process.Kill();
 
-    /// <summary>Ends one of the program's worker processes at once.</summary>
-    public void KillWorker()
+    /// <summary>Ends one of the run's worker processes at once.</summary>
+    public void KillWorker() => Kill(_mark.Find("worker")[0]);
+
+    /// <summary>Ends the program and its standby at once, so that nobody is left to take the run over.</summary>
+    public void KillWithStandby()
     {
-        var worker = Process.GetProcesses().First(process => IsWorkerOf(process, _process.Id));
-        worker.Kill();
+        // The standby first: its coordinator would replace it, and it would take the run over.
+        Kill();
+        foreach (var standby in _mark.Find("standby"))
+            Kill(standby);
+    }
+
+    /// <summary>Returns when the cluster of a run has so many coordinator processes, the standby among them that each coordinator starts.</summary>
+    public async Task StandsBy(string runDirectory, int processes = 2)
+    {
+        for (var start = TimeProvider.System.GetTimestamp(); ClusterMembers.Count(runDirectory) < processes; await Task.Delay(Pause))
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < Limit, $"No standby has joined.\n{Output}");
     }
 
     public int WaitForExit()
@@ -94,24 +108,13 @@ internal sealed partial class ProgramRun : IDisposable
 
     public void Dispose()
     {
-        if (!_process.HasExited)
-            _process.Kill(entireProcessTree: true);
+        // Nodes and standbys outlive the program: a standby that is seen while another is ended starts no third one.
+        while (_mark.Processes.ToList() is { Count: > 0 } left)
+            left.ForEach(Kill);
         _process.Dispose();
     }
 
-    private static bool IsWorkerOf(Process process, int parent)
-    {
-        try
-        {
-            var stat = File.ReadAllText($"/proc/{process.Id}/stat");
-            return stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1] == $"{parent}"
-                && File.ReadAllText($"/proc/{process.Id}/cmdline").Contains("\0worker\0", StringComparison.Ordinal);
-        }
-        catch (IOException)
-        {
-            return false;
-        }
-    }
+    private static void Kill(int process) => _ = Kill(process, 9);
 
     [LibraryImport("libc", EntryPoint = "kill")]
     private static partial int Kill(int process, int signal);

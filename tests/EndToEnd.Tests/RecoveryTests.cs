@@ -1,3 +1,5 @@
+using ClipTrain.Coordinator.Storage;
+
 namespace ClipTrain.EndToEnd.Tests;
 
 public sealed class RecoveryTests : IDisposable
@@ -53,9 +55,10 @@ public sealed class RecoveryTests : IDisposable
     public void An_audit_finds_a_step_that_was_taken_out_of_the_ledger()
     {
         Assert.Equal(0, Start("plain", "training.steps=12").WaitForExit());
-        var ledger = _corpus.PathOf("runs", "plain", "ledger.jsonl");
-        var lines = File.ReadAllLines(ledger);
-        File.WriteAllLines(ledger, lines.Where((_, i) => i != 4));
+        var segment = Directory.GetFiles(_corpus.PathOf("runs", "plain", "ledger")).Order(StringComparer.Ordinal).Last();
+        var kept = LedgerFile.Read(segment).Where(entry => entry.Step?.Metrics.Step != 4).ToList();
+        using (var file = File.Create(segment))
+            LedgerFile.Write(file, kept);
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "data", "audit", "plain");
         Assert.True(exit == 8, output);
         Assert.Contains("step 4 is not recorded", output, StringComparison.Ordinal);

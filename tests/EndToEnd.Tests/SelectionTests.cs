@@ -45,12 +45,12 @@ public sealed partial class SelectionTests : IDisposable
     public async Task A_worker_that_joins_takes_the_selection_from_the_coordinator()
     {
         Train("local", "data.subset=0.5", "cluster.workers=1");
-        var url = new UriBuilder("http", "127.0.0.1", FreePort()).Uri;
+        var address = $"127.0.0.1:{FreePort()}";
         using var coordinator = ProgramRun.Start(
-            _corpus.Folder, "coordinator", _corpus.RunFile, "--listen", url.Authority, "--token", "secret",
+            _corpus.Folder, "coordinator", _corpus.RunFile, "--listen", address, "--token", "secret",
             "--set", "name=served", "--set", "evaluation={}", "--set", "data.subset=0.5", "--set", "cluster.workers=1");
         await coordinator.Printed("--coordinator");
-        using var worker = ProgramRun.Start(_corpus.Folder, "worker", "--coordinator", url.ToString(), "--token", "secret", "--cores", "1");
+        using var worker = ProgramRun.Start(_corpus.Folder, "worker", "--coordinator", address, "--token", "secret", "--cores", "1");
 
         Assert.True(coordinator.WaitForExit() == 0, coordinator.Output + worker.Output);
         Assert.Equal(_corpus.Model("local", 12), _corpus.Model("served", 12));

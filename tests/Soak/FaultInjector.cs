@@ -6,14 +6,22 @@ namespace ClipTrain.Soak;
 internal sealed record FaultOutcome(FaultKind Kind, TimeSpan Recovery, long Redone);
 
 /// <summary>Does faults to a run and waits until it has recovered.</summary>
-internal sealed class FaultInjector(Fleet fleet, LedgerTail ledger, SoakOptions options, TimeProvider time)
+/// <param name="fleet">The run's processes.</param>
+/// <param name="store">The server that keeps the cluster's members; null without.</param>
+/// <param name="ledger">Tells how far the run is.</param>
+/// <param name="violations">Get what a fault did to a run that it must not do.</param>
+internal sealed class FaultInjector(Fleet fleet, StoreServer? store, LedgerTail ledger, Violations violations, SoakOptions options, TimeProvider time)
 {
     private static readonly TimeSpan StoppedTime = TimeSpan.FromMilliseconds(60), RunningTime = TimeSpan.FromMilliseconds(20);
 
     /// <exception cref="TimeoutException">The run has committed no step since.</exception>
     public async Task<FaultOutcome> InjectAsync(Fault fault)
     {
+        if (fault.SparesGeneration)
+            await ledger.Until(history => history.Generation!.Workers.Count == options.Workers && history.CommittedGeneration == history.Generation.Generation, options.RecoveryLimit);
         await Task.Delay(fault.Pause, time);
+        if (fault.NeedsStandby)
+            await fleet.Coordinators.WithStandbyAsync(options.RecoveryLimit);
         var (generation, undone) = ledger.Drain(history => (history.Generation!.Generation, history.UndoneSteps));
         var start = time.GetTimestamp();
         // Workers that need not wait for the victim go on while it is away.
@@ -27,6 +35,8 @@ internal sealed class FaultInjector(Fleet fleet, LedgerTail ledger, SoakOptions 
         var recovered = time.GetTimestamp();
         if (fault.BreaksGeneration)
             recovered = await AfterGeneration(generation);
+        if (fault.SparesGeneration && ledger.Drain(history => history.Generation!.Generation) is var now && now != generation)
+            violations.Add($"generation {now} has formed, though generation {generation} was hit in its coordinator alone");
         var recovery = fault.IsBeyondLease && options.IsElastic ? time.GetElapsedTime(start, await withoutIt) : time.GetElapsedTime(end, recovered);
         return new FaultOutcome(fault.Kind, recovery, ledger.Drain(history => history.UndoneSteps) - undone);
     }
@@ -47,15 +57,39 @@ internal sealed class FaultInjector(Fleet fleet, LedgerTail ledger, SoakOptions 
             case FaultKind.KillInRecovery:
                 await fleet.KillAsync(fault.Victims.Take(1));
                 await Task.Delay(fault.Length, time);
-                await (fault.Victims.Count == 1 ? fleet.Coordinator.KillAsync() : fleet.KillAsync(fault.Victims.Skip(1)));
+                await (fault.Victims.Count == 1 ? fleet.Coordinators.KillHostAsync() : fleet.KillAsync(fault.Victims.Skip(1)));
                 break;
             case FaultKind.KillCoordinator:
-                await fleet.Coordinator.KillAsync();
+                await fleet.Coordinators.KillHostAsync();
+                break;
+            case FaultKind.KillBothCoordinators:
+                await fleet.Coordinators.KillAllAsync();
+                await Task.Delay(fault.Length, time);
+                fleet.Coordinators.Start();
+                break;
+            case FaultKind.KillCoordinatorAndWorker:
+                await Task.WhenAll(fleet.Coordinators.KillHostAsync(), fleet.KillAsync(fault.Victims));
+                break;
+            case FaultKind.FreezeCoordinator when fleet.Coordinators.Host is { } host:
+                Posix.Send(host, Posix.Stop);
+                await Task.Delay(fault.Length, time);
+                Posix.Send(host, Posix.Continue);
                 break;
             case FaultKind.FreezeCoordinator:
-                fleet.Coordinator.Signal(Posix.Stop);
+                // It is being replaced just now.
+                break;
+            case FaultKind.FreezeCoordinatorBeyondTakeover:
+                await FreezeBeyondTakeoverAsync(await fleet.Coordinators.WithStandbyAsync(options.RecoveryLimit), fault.Length);
+                break;
+            case FaultKind.CutCoordinators:
+                fleet.CutCoordinators();
                 await Task.Delay(fault.Length, time);
-                fleet.Coordinator.Signal(Posix.Continue);
+                fleet.ReturnCoordinators();
+                break;
+            case FaultKind.RestartStore:
+                await store!.StopAsync();
+                await Task.Delay(fault.Length, time);
+                await store.StartAsync();
                 break;
             case FaultKind.FreezeWorker or FaultKind.FreezeWorkerBeyondLease:
                 fleet.Freeze(fault.Victims[0]);
@@ -73,6 +107,17 @@ internal sealed class FaultInjector(Fleet fleet, LedgerTail ledger, SoakOptions 
             default:
                 throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, "There is no such fault.");
         }
+    }
+
+    /// <summary>Stops the host until another has recorded steps, and then for the length; awake again it must end.</summary>
+    private async Task FreezeBeyondTakeoverAsync(int host, TimeSpan length)
+    {
+        var (segments, entries) = ledger.Drain(history => (history.Segments, history.Entries));
+        Posix.Send(host, Posix.Stop);
+        await ledger.Until(history => history.Segments > segments && history.Entries > entries, options.RecoveryLimit);
+        await Task.Delay(length, time);
+        Posix.Send(host, Posix.Continue);
+        await fleet.Coordinators.EndAsync(host, options.RecoveryLimit);
     }
 
     private async Task SlowAsync(int worker, TimeSpan length)

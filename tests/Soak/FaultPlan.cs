@@ -28,7 +28,8 @@ public static class FaultPlan
         random.Shuffle(order);
         var number = kind switch
         {
-            FaultKind.KillCoordinator or FaultKind.FreezeCoordinator => 0,
+            FaultKind.KillCoordinator or FaultKind.KillBothCoordinators or FaultKind.FreezeCoordinator or FaultKind.FreezeCoordinatorBeyondTakeover
+                or FaultKind.CutCoordinators or FaultKind.RestartStore => 0,
             FaultKind.KillTwoWorkers => 2,
             FaultKind.KillAllWorkers => workers,
             FaultKind.KillInRecovery => random.Next(1, 3),
@@ -43,7 +44,9 @@ public static class FaultPlan
         FaultKind.FreezeWorker or FaultKind.CutWorker => Between(random, 0.05, 0.6) * lease,
         FaultKind.FreezeWorkerBeyondLease or FaultKind.CutWorkerBeyondLease => Between(random, 1.3, 2) * lease,
         // Nobody may be given up for the coordinator's own absence, however long.
-        FaultKind.FreezeCoordinator => Between(random, 0.05, 2) * lease,
+        FaultKind.FreezeCoordinator or FaultKind.CutCoordinators or FaultKind.KillBothCoordinators or FaultKind.RestartStore => Between(random, 0.05, 2) * lease,
+        // After the takeover.
+        FaultKind.FreezeCoordinatorBeyondTakeover => random.NextDouble() * lease,
         FaultKind.SlowWorker => SlowTime,
         _ => TimeSpan.Zero,
     };

@@ -4,38 +4,40 @@ using System.Net.Sockets;
 
 namespace ClipTrain.Soak;
 
-/// <summary>The processes of a disturbed run: a coordinator and workers, each under a supervisor.</summary>
+/// <summary>The processes of a disturbed run: its coordinators, and workers, each under a supervisor.</summary>
 internal sealed class Fleet : IAsyncDisposable
 {
     public const string RunName = "soak";
-    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(60);
+
+    /// <summary>A coordinator and its standby: a port for workers and one for each other.</summary>
+    private const int Ports = 4;
+
+    private const int StandbyOffset = 2;
+    private static readonly TimeSpan EndLimit = TimeSpan.FromMinutes(2);
 
     /// <summary>What a worker may end with on its own: its coordinator or its place was gone, and its supervisor starts it again.</summary>
     private const int WorkerLost = 6;
 
-    /// <summary>128 + SIGTERM: stopped at a checkpoint.</summary>
-    private const int Terminated = 143;
-
     private readonly IHosts _hosts;
     private readonly Violations _violations;
-    private readonly IPEndPoint _endpoint;
-    private int? _coordinatorExit;
+    private readonly IPAddress _address;
+    private readonly int _port;
     private bool _isStopping;
 
     public Fleet(TinyRun run, SoakOptions options, IHosts hosts, Violations violations, TimeProvider time)
     {
         (_hosts, _violations) = (hosts, violations);
-        _endpoint = new IPEndPoint(IPAddress.Parse(hosts.Address(1)), FreePort());
+        (_address, _port) = (IPAddress.Parse(hosts.Address(1)), FreePorts());
         Touches = new Touches(time);
         string[] configuration = run.Configuration(RunName, options, keptCheckpoints: 5);
-        Coordinator = new Supervised(
-            "coordinator", () => run.Program(hosts.Prefix(1), ["coordinator", .. configuration, "--listen", _endpoint.ToString()]), CoordinatorEnded, run.Log("coordinator"), time);
+        Coordinators = new Coordinators(run, RunName, () => run.Program(hosts.Prefix(1), ["coordinator", .. configuration, "--listen", Endpoint(0)]), violations, time);
+        var gateways = $"{Endpoint(0)},{Endpoint(StandbyOffset)}";
         Workers = [.. Enumerable.Range(0, options.Workers).Select(i => new Supervised(
-            WorkerName(i), () => run.Program(hosts.Prefix(HostOf(i)), "worker", "--coordinator", $"http://{_endpoint}", "--name", WorkerName(i), "--address", hosts.Address(HostOf(i)), "--cores", "1"),
+            WorkerName(i), () => run.Program(hosts.Prefix(HostOf(i)), "worker", "--coordinator", gateways, "--name", WorkerName(i), "--address", hosts.Address(HostOf(i)), "--cores", "1"),
             exit => WorkerEnded(i, exit), run.Log(WorkerName(i)), time))];
     }
 
-    public Supervised Coordinator { get; }
+    public Coordinators Coordinators { get; }
 
     public IReadOnlyList<Supervised> Workers { get; }
 
@@ -44,12 +46,14 @@ internal sealed class Fleet : IAsyncDisposable
     /// <summary>How often a worker ended because it was refused or had lost its coordinator.</summary>
     public int Refusals { get; private set; }
 
-    private IEnumerable<Supervised> All => [Coordinator, .. Workers];
+    /// <summary>All that were started from here.</summary>
+    public IEnumerable<Supervised> All => [.. Coordinators.Started, .. Workers];
 
     public void Start()
     {
-        foreach (var process in All)
-            process.Start();
+        Coordinators.Start();
+        foreach (var worker in Workers)
+            worker.Start();
     }
 
     public async Task KillAsync(IEnumerable<int> workers)
@@ -72,55 +76,69 @@ internal sealed class Fleet : IAsyncDisposable
 
     public void Return(int worker) => Touch(worker, () => _hosts.Return(HostOf(worker)));
 
+    public void CutCoordinators() => _hosts.Cut(1);
+
+    public void ReturnCoordinators() => _hosts.Return(1);
+
     /// <summary>Asks the run to stop at a checkpoint, and checks that all of it ends well.</summary>
     public async Task StopAsync()
     {
         _isStopping = true;
-        foreach (var process in All)
-            process.Retire();
-        Coordinator.Signal(Posix.Terminate);
-        foreach (var process in All)
+        foreach (var worker in Workers)
+            worker.Retire();
+        await EndsAsync("the run's coordinators", Coordinators.StopAsync(EndLimit));
+        foreach (var worker in Workers)
+            await EndsAsync(worker.Name, worker.EndAsync(EndLimit));
+        for (var offset = 0; offset < Ports; offset++)
         {
-            try
-            {
-                await process.EndAsync(EndLimit);
-            }
-            catch (TimeoutException)
-            {
-                _violations.Add($"{process.Name} did not end within {EndLimit.TotalSeconds} s of the coordinator's SIGTERM");
-            }
+            if (!IsFree(offset))
+                _violations.Add($"{Endpoint(offset)} is still in use");
         }
-
-        if (_coordinatorExit is { } exit and not Terminated)
-            _violations.Add($"the coordinator ended with exit code {exit} after SIGTERM, not {Terminated}");
-        if (!IsFree(_endpoint))
-            _violations.Add($"{_endpoint} is still in use");
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var process in All)
-            await process.DisposeAsync();
+        foreach (var worker in Workers)
+            await worker.DisposeAsync();
+        await Coordinators.DisposeAsync();
+    }
+
+    private async Task EndsAsync(string name, Task end)
+    {
+        try
+        {
+            await end;
+        }
+        catch (TimeoutException)
+        {
+            _violations.Add($"{name} did not end within {EndLimit.TotalSeconds} s of the coordinator's SIGTERM");
+        }
     }
 
     private static string WorkerName(int worker) => string.Create(CultureInfo.InvariantCulture, $"w{worker}");
 
     private static int HostOf(int worker) => worker + 2;
 
-    private static int FreePort()
+    private string Endpoint(int offset) => new IPEndPoint(_address, _port + offset).ToString();
+
+    /// <summary>The first of as many ports in a row as the coordinators need.</summary>
+    private static int FreePorts()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = Random.Shared.Next(20_000, 32_000);
+            if (Enumerable.Range(port, Ports).All(it => CanListen(IPAddress.Loopback, it)))
+                return port;
+        }
     }
 
-    private static bool IsFree(IPEndPoint endpoint)
+    private bool IsFree(int offset) => !IPAddress.IsLoopback(_address) || CanListen(_address, _port + offset);
+
+    private static bool CanListen(IPAddress address, int port)
     {
-        if (!IPAddress.IsLoopback(endpoint.Address))
-            return true;
         try
         {
-            using var listener = new TcpListener(endpoint);
+            using var listener = new TcpListener(address, port);
             listener.Start();
             return true;
         }
@@ -134,13 +152,6 @@ internal sealed class Fleet : IAsyncDisposable
     {
         Touches.Add(WorkerName(worker));
         action();
-    }
-
-    private void CoordinatorEnded(int exit)
-    {
-        _coordinatorExit = exit;
-        if (!_isStopping)
-            _violations.Add($"the run ended by itself: the coordinator ended with exit code {exit}");
     }
 
     private void WorkerEnded(int worker, int exit)

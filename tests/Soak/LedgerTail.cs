@@ -1,6 +1,10 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.Soak;
 
@@ -8,21 +12,23 @@ namespace ClipTrain.Soak;
 internal sealed class LedgerTail : IDisposable
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
-    private readonly string _path;
+    private readonly string _folder;
     private readonly StepHistory _history;
     private readonly Violations _violations;
     private readonly FileSystemWatcher _watcher;
     private readonly List<(Func<StepHistory, bool> Condition, TaskCompletionSource Met)> _waiters = [];
     private readonly Lock _lock = new();
-    private long _read;
 
-    /// <param name="path">The ledger; its folder exists, itself need not.</param>
+    /// <summary>The segment that is read, 0 before the first, and how much of it has been.</summary>
+    private long _epoch, _read;
+
+    /// <param name="folder">The ledger; the folder above it exists, itself need not.</param>
     /// <param name="history">Gets every entry.</param>
     /// <param name="violations">Get what is wrong with an entry.</param>
-    public LedgerTail(string path, StepHistory history, Violations violations)
+    public LedgerTail(string folder, StepHistory history, Violations violations)
     {
-        (_path, _history, _violations) = (path, history, violations);
-        _watcher = new FileSystemWatcher(Path.GetDirectoryName(path)!, Path.GetFileName(path)) { NotifyFilter = NotifyFilters.Size | NotifyFilters.LastWrite | NotifyFilters.FileName };
+        (_folder, _history, _violations) = (folder, history, violations);
+        _watcher = new FileSystemWatcher(Path.GetDirectoryName(folder)!, "*.jsonl") { IncludeSubdirectories = true, NotifyFilter = NotifyFilters.Size | NotifyFilters.LastWrite | NotifyFilters.FileName };
         _watcher.Changed += (_, _) => Drain();
         _watcher.Created += (_, _) => Drain();
         _watcher.Error += (_, _) => Drain();
@@ -60,14 +66,31 @@ internal sealed class LedgerTail : IDisposable
 
     private void Read()
     {
-        if (!File.Exists(_path))
-            return;
-        using var stream = new FileStream(_path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        if (stream.Length < _read)
-            _violations.Add($"{_path} has lost whole lines: it had {_read} bytes of them and has {stream.Length} bytes");
-        var bytes = new byte[Math.Max(0, stream.Length - _read)];
-        stream.Position = _read;
-        var rest = bytes.AsSpan(0, stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false));
+        while (true)
+        {
+            var text = _epoch == 0 ? [] : Unread();
+            // What has been written when there is no newer segment counts, and so does what the newer one says.
+            if (Newer().ToList() is not { Count: > 0 } newer)
+            {
+                Take(text);
+                return;
+            }
+
+            if (newer.LastOrDefault(epoch => SealOf(epoch) is not null) is not (> 0 and var next))
+                return;
+            while (SealOf(next)!.Epoch > _epoch)
+                next = SealOf(next)!.Epoch;
+            var seal = SealOf(next)!;
+            if (seal.Epoch != _epoch || seal.Bytes < _read)
+                _violations.Add($"segment {next} goes on from byte {seal.Bytes} of segment {seal.Epoch}, though {_read} bytes of segment {_epoch} counted");
+            else
+                Take(text.AsSpan(0, (int)Math.Min(text.Length, seal.Bytes - _read)));
+            (_epoch, _read) = (next, 0);
+        }
+    }
+
+    private void Take(ReadOnlySpan<byte> rest)
+    {
         // What follows the last line break is being written, or was when the coordinator was killed.
         for (int end; (end = rest.IndexOf((byte)'\n')) >= 0; rest = rest[(end + 1)..])
         {
@@ -76,4 +99,23 @@ internal sealed class LedgerTail : IDisposable
                 _violations.Add(wrong);
         }
     }
+
+    private byte[] Unread()
+    {
+        using var stream = new FileStream(PathOf(_epoch), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        if (stream.Length < _read)
+            _violations.Add($"{PathOf(_epoch)} has lost whole lines: it had {_read} bytes of them and has {stream.Length} bytes");
+        var bytes = new byte[Math.Max(0, stream.Length - _read)];
+        stream.Position = _read;
+        return bytes[..stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)];
+    }
+
+    /// <summary>Segments behind the one that is read, in order.</summary>
+    private IEnumerable<long> Newer() => !Directory.Exists(_folder) ? [] :
+        Directory.EnumerateFiles(_folder, "*.jsonl").Select(path => long.Parse(Path.GetFileNameWithoutExtension(path), CultureInfo.InvariantCulture)).Where(epoch => epoch > _epoch).Order();
+
+    /// <summary>What a segment begins with; null while it has no whole line.</summary>
+    private LedgerSeal? SealOf(long epoch) => LedgerFile.Read(PathOf(epoch)).FirstOrDefault()?.After;
+
+    private string PathOf(long epoch) => Path.Combine(_folder, epoch.ToString("D6", CultureInfo.InvariantCulture) + ".jsonl");
 }

@@ -6,7 +6,7 @@ namespace ClipTrain.Soak;
 public static class RecoveryMeasurement
 {
     private const string RunName = "measured";
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2), LongestPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5), LongestPause = TimeSpan.FromSeconds(2);
 
     /// <summary>Measures with all workers needed, and with one being enough. Returns the number of violations.</summary>
     public static async Task<int> RunAsync(int kills, SoakOptions options, TextWriter output, TimeProvider time)
@@ -40,7 +40,7 @@ public static class RecoveryMeasurement
             await Task.Delay(random.NextDouble() * LongestPause, time);
             var generation = ledger.Drain(seen => seen.Generation!.Generation);
             var start = time.GetTimestamp();
-            var workers = process.Children("worker");
+            var workers = run.Mark.Find("worker");
             Posix.Send(workers[random.Next(workers.Count)], Posix.Kill);
             await ledger.Until(seen => seen.CommittedGeneration > generation, Limit);
             seconds.Add(time.GetElapsedTime(start).TotalSeconds);

@@ -7,7 +7,7 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
 {
     private const string RunName = "reference";
     private const double Tolerance = 1e-3;
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(15), EndLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(15), EndLimit = TimeSpan.FromMinutes(2);
     private const long Stretch = 200;
 
     /// <summary>Trains undisturbed for as many steps as the disturbed run has committed, and compares all of them.</summary>

@@ -1,3 +1,5 @@
+using ClipTrain.Coordinator.Clustering;
+
 namespace ClipTrain.Soak;
 
 /// <summary>What to do to a run, and with how many workers.</summary>
@@ -12,6 +14,9 @@ public sealed record SoakOptions
     /// <summary>Whether one worker is enough to go on; otherwise the run waits until all are back, and must be bit-identical to an undisturbed one.</summary>
     public bool IsElastic { get; init; }
 
+    /// <summary>Where the cluster's members are kept; for Redis and PostgreSQL a server is started.</summary>
+    public ClusteringKind Clustering { get; init; }
+
     /// <summary>Whether each worker has a network of its own that can be cut; needs root and iproute2.</summary>
     public bool HasNetwork { get; init; }
 
@@ -22,8 +27,13 @@ public sealed record SoakOptions
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(4);
 
     /// <summary>A run that has committed no step for so long after a fault hangs.</summary>
-    public TimeSpan RecoveryLimit { get; init; } = TimeSpan.FromSeconds(90);
+    public TimeSpan RecoveryLimit { get; init; } = TimeSpan.FromMinutes(3);
 
     /// <summary>The kinds of fault that are dealt.</summary>
-    public IReadOnlyList<FaultKind> Kinds => [.. Enum.GetValues<FaultKind>().Where(kind => HasNetwork || kind is not (FaultKind.CutWorker or FaultKind.CutWorkerBeyondLease))];
+    public IReadOnlyList<FaultKind> Kinds => [.. Enum.GetValues<FaultKind>().Where(kind => kind switch
+    {
+        FaultKind.CutWorker or FaultKind.CutWorkerBeyondLease or FaultKind.CutCoordinators => HasNetwork,
+        FaultKind.RestartStore => Clustering != ClusteringKind.File,
+        _ => true,
+    })];
 }

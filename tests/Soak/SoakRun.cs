@@ -1,13 +1,17 @@
 using System.Diagnostics;
 using System.Globalization;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Trainer.Runs;
+using ClipTrain.Trainer.Telemetry;
 
 namespace ClipTrain.Soak;
 
 /// <summary>Trains a tiny model under faults, and compares what came of it with an undisturbed run.</summary>
 public static class SoakRun
 {
-    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(5);
 
     /// <summary>A checkpoint younger than this when its writer was killed may not have been told to the coordinator.</summary>
     private static readonly TimeSpan TellTime = TimeSpan.FromSeconds(2);
@@ -18,7 +22,8 @@ public static class SoakRun
     /// <param name="time">The clock of pauses and measurements.</param>
     public static async Task<int> RunAsync(SoakOptions options, TextWriter output, TimeProvider time)
     {
-        using var run = new TinyRun { Keep = options.Keep };
+        await using var store = await StoreServer.StartAsync(options.Clustering);
+        using var run = new TinyRun { Keep = options.Keep, StoreConnection = store?.ConnectionString };
         using var violations = new Violations();
         using IHosts hosts = options.HasNetwork ? new SeparateHosts(options.Workers + 1) : new LocalHost();
         var files = run.Files(Fleet.RunName);
@@ -31,13 +36,13 @@ public static class SoakRun
         {
             try
             {
-                await DisturbAsync(options, fleet, ledger, violations, outcomes, output, time);
+                await DisturbAsync(run, options, fleet, store, ledger, violations, outcomes, output, time);
                 await fleet.StopAsync();
                 ledger.Drain(_ => true);
             }
-            catch (TimeoutException)
+            catch (TimeoutException error)
             {
-                violations.Add($"no step was committed within {options.RecoveryLimit.TotalSeconds} s; the last is {history.Step}");
+                violations.Add($"what a fault has to be followed by did not come within {options.RecoveryLimit.TotalSeconds} s; the last step is {history.Step}: {error.Message}");
             }
             catch (OperationCanceledException) when (violations.Found.IsCancellationRequested)
             {
@@ -48,7 +53,7 @@ public static class SoakRun
         if (violations.Texts.Count == 0)
             await CheckAsync(run, history, new Reference(run, options, violations, time), violations);
         SoakReport.Write(output, outcomes);
-        output.WriteLine($"{history.Step} steps in {history.Generation?.Generation ?? 0} generations; {fleet.Refusals} times a worker was refused or had lost its coordinator");
+        output.WriteLine($"{history.Step} steps in {history.Generation?.Generation ?? 0} generations under {history.Segments} hosts; {fleet.Refusals} times a worker was refused or had lost its coordinator");
         if (violations.Texts.Count > 0)
         {
             run.Keep = true;
@@ -62,14 +67,15 @@ public static class SoakRun
     }
 
     private static async Task DisturbAsync(
-        SoakOptions options, Fleet fleet, LedgerTail ledger, Violations violations, List<FaultOutcome> outcomes, TextWriter output, TimeProvider time)
+        TinyRun run, SoakOptions options, Fleet fleet, StoreServer? store, LedgerTail ledger, Violations violations, List<FaultOutcome> outcomes, TextWriter output, TimeProvider time)
     {
         fleet.Start();
         await ledger.Until(history => history.Step > 0, StartLimit);
-        var injector = new FaultInjector(fleet, ledger, options, time);
+        var injector = new FaultInjector(fleet, store, ledger, violations, options, time);
         foreach (var fault in FaultPlan.Draw(options.Seed, options.Faults, options.Kinds, options.Workers, options.Lease))
         {
             violations.Fault++;
+            run.NoteSharedMemory();
             var outcome = await injector.InjectAsync(fault);
             outcomes.Add(outcome);
             var (step, generation) = ledger.Drain(history => (history.Step, history.Generation!.Generation));
@@ -87,15 +93,36 @@ public static class SoakRun
         using var audit = Process.Start(run.Program([], "data", "audit", Fleet.RunName))!;
         var text = await audit.StandardOutput.ReadToEndAsync();
         await audit.WaitForExitAsync();
+        foreach (var wrong in WrongMetrics(run.Files(Fleet.RunName), history))
+            violations.Add(wrong);
         if (audit.ExitCode != 0)
             violations.Add($"the audit ended with exit code {audit.ExitCode}: {string.Join("; ", text.Split('\n').Where(line => line.StartsWith("fault:", StringComparison.Ordinal)))}");
         if (violations.Texts.Count == 0)
             await reference.CompareAsync(history);
     }
 
+    /// <summary>Metrics have each committed step once, in order: nobody but the run's host has written any. A stopped run has no summary.</summary>
+    private static IEnumerable<string> WrongMetrics(RunFiles files, StepHistory history)
+    {
+        long last = 0;
+        foreach (var step in MetricsFile.Read(files.Metrics).Select(metrics => metrics.Step))
+        {
+            if (step != ++last)
+            {
+                yield return $"{files.Metrics} has step {step} where step {last} should be";
+                yield break;
+            }
+        }
+
+        if (last != history.Step)
+            yield return $"{files.Metrics} ends with step {last}, the ledger with step {history.Step}";
+        if (File.Exists(files.Summary))
+            yield return $"{files.Summary} is there, though the run was stopped";
+    }
+
     private static void Explain(SoakOptions options, Fleet fleet, Violations violations, TextWriter output)
     {
-        foreach (var process in (Supervised[])[fleet.Coordinator, .. fleet.Workers])
+        foreach (var process in fleet.All)
         {
             output.WriteLine($"---- the last lines of {process.Name}");
             foreach (var line in process.LastLines)
@@ -105,6 +132,6 @@ public static class SoakRun
         output.WriteLine("----");
         foreach (var text in violations.Texts)
             output.WriteLine($"violation: {text}");
-        output.WriteLine($"again with: scripts/soak --faults {options.Faults} --seed {options.Seed} --workers {options.Workers} --mode {(options.IsElastic ? "elastic" : "fixed")}");
+        output.WriteLine($"again with: scripts/soak --faults {options.Faults} --seed {options.Seed} --workers {options.Workers} --mode {(options.IsElastic ? "elastic" : "fixed")} --clustering {options.Clustering.ToString().ToLowerInvariant()}");
     }
 }

@@ -1,4 +1,6 @@
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Soak;
 
@@ -13,6 +15,7 @@ public sealed record HistoryRules(int GlobalBatch, bool IsBitwise, Func<Generati
 public sealed class StepHistory(HistoryRules rules)
 {
     private readonly List<double> _losses = [];
+    private readonly List<double> _seconds = [];
     private readonly List<int> _generations = [];
     private readonly Dictionary<int, GenerationRecord> _records = [];
 
@@ -30,12 +33,27 @@ public sealed class StepHistory(HistoryRules rules)
 
     public long UndoneSteps { get; private set; }
 
+    /// <summary>How many processes have hosted the run and recorded something.</summary>
+    public int Segments { get; private set; }
+
+    /// <summary>The times that the committed steps took, as the workers measured them.</summary>
+    public IReadOnlyList<double> StepSeconds => _seconds;
+
     /// <summary>The loss of a committed step, from 1.</summary>
     public double Loss(long step) => _losses[(int)step - 1];
 
     /// <summary>Takes in an entry.</summary>
     /// <returns>What is wrong with it.</returns>
-    public IEnumerable<string> Add(LedgerEntry entry) => [.. entry.Generation is { } generation ? AddGeneration(generation) : AddStep(entry.Step!)];
+    public IEnumerable<string> Add(LedgerEntry entry)
+    {
+        if (entry.After is not null)
+        {
+            Segments++;
+            return [];
+        }
+
+        return [.. entry.Generation is { } generation ? AddGeneration(generation) : AddStep(entry.Step!)];
+    }
 
     private IEnumerable<string> AddGeneration(GenerationRecord generation)
     {
@@ -81,6 +99,7 @@ public sealed class StepHistory(HistoryRules rules)
         if (step == _losses.Count + 1)
         {
             _losses.Add(record.Metrics.Loss);
+            _seconds.Add(record.Metrics.StepSeconds);
             _generations.Add(record.Generation);
             return null;
         }
@@ -89,6 +108,7 @@ public sealed class StepHistory(HistoryRules rules)
             return null;
         var before = _losses[step - 1];
         _losses[step - 1] = record.Metrics.Loss;
+        _seconds[step - 1] = record.Metrics.StepSeconds;
         _generations[step - 1] = record.Generation;
         return before;
     }

@@ -67,13 +67,6 @@ internal sealed class Supervised : IAsyncDisposable
         }
     }
 
-    /// <summary>The processes that it has started with a word among their arguments.</summary>
-    public IReadOnlyList<int> Children(string word)
-    {
-        lock (_lock)
-            return _process is { HasExited: false } process ? Posix.Children(process.Id, word) : [];
-    }
-
     /// <summary>The next end of the process is its last.</summary>
     public void Retire()
     {

@@ -12,13 +12,9 @@ internal sealed class TinyRun : IDisposable
     public const int GlobalBatch = 12;
     public const int CheckpointEvery = 50;
 
-    /// <summary>In the environment of every process that is started, and of those that they start.</summary>
-    private const string Marker = "CLIPTRAIN_SOAK";
-
     private readonly TinyCorpus _corpus = new();
-    private readonly string _mark = Guid.NewGuid().ToString("N");
     private readonly string _token = Guid.NewGuid().ToString("N");
-    private readonly HashSet<string> _sharedMemory = [.. Directory.EnumerateFileSystemEntries(SharedMemory)];
+    private readonly HashSet<string> _sharedMemory = new(StringComparer.Ordinal);
 
     public TinyRun()
     {
@@ -31,7 +27,11 @@ internal sealed class TinyRun : IDisposable
     /// <summary>Whether the folder stays.</summary>
     public bool Keep { get; set; }
 
-    private static string SharedMemory => "/dev/shm";
+    /// <summary>Finds every process that is started, and those that they start.</summary>
+    public ProcessMark Mark { get; } = new();
+
+    /// <summary>Connection string of the server that keeps the cluster's members; null without.</summary>
+    public string? StoreConnection { get; init; }
 
     private string Temporary => _corpus.PathOf("temporary");
 
@@ -60,7 +60,9 @@ internal sealed class TinyRun : IDisposable
             RedirectStandardError = true,
             UseShellExecute = false,
         };
-        start.Environment[Marker] = _mark;
+        Mark.Put(start);
+        if (StoreConnection is not null)
+            start.Environment["CLIPTRAIN_CLUSTERING_CONNECTION"] = StoreConnection;
         start.Environment["CLIPTRAIN_TOKEN"] = _token;
         start.Environment["TMPDIR"] = Temporary;
         start.Environment["OMP_WAIT_POLICY"] = "passive";
@@ -84,6 +86,7 @@ internal sealed class TinyRun : IDisposable
             $"cluster.workers={options.Workers}",
             $"cluster.min_workers={(options.IsElastic ? 1 : options.Workers)}",
             $"cluster.heartbeat_timeout_seconds={options.Lease.TotalSeconds.ToString(CultureInfo.InvariantCulture)}",
+            $"cluster.clustering={options.Clustering.ToString().ToLowerInvariant()}",
             "cluster.collective_timeout_seconds=20",
             "cluster.forming_timeout_seconds=20",
             $"checkpoint={{every_steps: {CheckpointEvery}, keep: {keptCheckpoints}}}",
@@ -92,12 +95,22 @@ internal sealed class TinyRun : IDisposable
         }.SelectMany(set => new[] { "--set", set }),
     ];
 
+    /// <summary>Notes the shared memory that the runs' processes use now: other programs' is none of theirs.</summary>
+    public void NoteSharedMemory()
+    {
+        foreach (var line in Mark.Processes.SelectMany(process => ProcessMark.ReadOrEmpty($"/proc/{process}/maps").Split('\n')))
+        {
+            if (line.IndexOf("/dev/shm/", StringComparison.Ordinal) is >= 0 and var path)
+                _sharedMemory.Add(line[path..]);
+        }
+    }
+
     /// <summary>What the processes of the runs have left behind, in words.</summary>
     public IEnumerable<string> Leftovers()
     {
-        foreach (var process in Directory.EnumerateDirectories("/proc").Where(IsOurs))
-            yield return $"process {Path.GetFileName(process)} still lives: {Posix.ReadOrEmpty(Path.Combine(process, "cmdline")).Replace('\0', ' ')}";
-        foreach (var file in Directory.EnumerateFileSystemEntries(Temporary).Concat(Directory.EnumerateFileSystemEntries(SharedMemory).Except(_sharedMemory, StringComparer.Ordinal)))
+        foreach (var process in Mark.Processes)
+            yield return $"process {process} still lives: {string.Join(' ', ProcessMark.ArgumentsOf(process))}";
+        foreach (var file in Directory.EnumerateFileSystemEntries(Temporary).Concat(_sharedMemory.Where(File.Exists)))
             yield return $"{file} is left";
         foreach (var file in Directory.EnumerateFileSystemEntries(_corpus.PathOf("runs"), "*", SearchOption.AllDirectories).Where(IsTemporary))
             yield return $"{file} is left";
@@ -111,6 +124,4 @@ internal sealed class TinyRun : IDisposable
 
     private static bool IsTemporary(string path) =>
         Path.GetFileName(path) is var name && new[] { ".partial", ".replaced", ".tmp" }.Any(part => name.Contains(part, StringComparison.Ordinal));
-
-    private bool IsOurs(string process) => int.TryParse(Path.GetFileName(process), out _) && Posix.ReadOrEmpty(Path.Combine(process, "environ")).Contains(_mark, StringComparison.Ordinal);
 }

@@ -144,6 +144,17 @@ public sealed class CorpusManifest
         return rows;
     }
 
+    /// <summary>Where each group of <see cref="GroupRows"/> lies: its file, numbered as in <see cref="Files"/>, and its number there.</summary>
+    public IEnumerable<(int File, int Group)> GroupLocations()
+    {
+        var (file, number) = (-1, 0);
+        foreach (var group in _groups)
+        {
+            (file, number) = group.File == file ? (file, number + 1) : (group.File, 0);
+            yield return (file, number);
+        }
+    }
+
     /// <summary>The file and the row in it (from 0) of a sample.</summary>
     public (string File, long Row) Locate(long index)
     {

@@ -36,6 +36,9 @@ public sealed record TrainingLoaderOptions
     /// </summary>
     public double MaxBadShare { get; init; } = 0.05;
 
+    /// <summary>Called on the reading thread before a row group is read, with the number of its corpus, the epoch of that, and its own number through all corpora. It throws where this worker has no business.</summary>
+    public Action<int, long, int>? BeforeRead { get; init; }
+
     /// <summary>The first step to read.</summary>
     public long FirstStep { get; init; }
 

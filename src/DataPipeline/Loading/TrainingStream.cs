@@ -8,6 +8,7 @@ internal sealed class TrainingStream : ISampleStream
     private readonly SampleOrder _order;
     private readonly PartitionSchedule _schedule;
     private readonly int _globalBatch, _start;
+    private readonly Action<int, long, int>? _beforeRead;
 
     public TrainingStream(SampleOrder order, TrainingLoaderOptions options)
     {
@@ -15,6 +16,7 @@ internal sealed class TrainingStream : ISampleStream
         (_order, _schedule, _globalBatch) = (order, order.Schedule, order.Schedule.GlobalBatch);
         (_start, MaxCount) = SampleOrder.LocalSlice(_globalBatch, options.Rank, options.WorldSize);
         (FirstBatch, LastBatch) = (options.FirstStep, Math.Min(options.LastStep, long.MaxValue / 8 / _globalBatch));
+        _beforeRead = options.BeforeRead;
         Partitions = [.. _schedule.Within(_start, MaxCount)];
     }
 
@@ -37,6 +39,7 @@ internal sealed class TrainingStream : ISampleStream
         while (_schedule.PositionOf(partition, place) is var position && position < end)
         {
             var stretch = _order.At(partition, place);
+            _beforeRead?.Invoke(_schedule.CorpusOf(partition), stretch.Epoch, stretch.Group);
             yield return (position, stretch);
             place = stretch.End;
         }

@@ -56,6 +56,17 @@ internal sealed class CorpusOrder
         return stretch;
     }
 
+    /// <summary>The row groups that a partition takes samples of in an epoch.</summary>
+    public ReadOnlySpan<int> RowGroupsOf(int partition, long epoch)
+    {
+        var order = Epoch(epoch);
+        var part = order.Parts[partition - _firstPartition];
+        if (part.End == part.Start)
+            return [];
+        var first = LastNotAbove(order.GroupStarts, part.Start);
+        return order.Groups.AsSpan(first..(LastNotAbove(order.GroupStarts, part.End - 1) + 1));
+    }
+
     private Stretch Compute(int partition, long place)
     {
         var epoch = Epoch(_schedule.CountOfCorpus(_corpus, _schedule.PositionOf(partition, place)) / SampleCount);

@@ -70,6 +70,15 @@ public sealed class PartitionSchedule
         return Enumerable.Range(0, _partitions.Length).Where(p => _partitions[p].FirstLane <= last && _partitions[p].EndLane > first);
     }
 
+    /// <summary>The lanes with positions in a part of every global batch; none when the part is empty.</summary>
+    public (int First, int Count) LanesWithin(int start, int count)
+    {
+        if (count == 0)
+            return (0, 0);
+        var first = _lanes.Of(start);
+        return (first, _lanes.Of(start + count - 1) - first + 1);
+    }
+
     /// <summary>The partition that a position is dealt to, and how many positions that partition has before it.</summary>
     public (int Partition, long Place) At(long position)
     {

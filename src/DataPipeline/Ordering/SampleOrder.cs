@@ -118,6 +118,27 @@ public sealed class SampleOrder
         return _firstGroups[corpus] + _corpora[corpus].RowGroupOf(index - _firstSamples[corpus]);
     }
 
+    /// <summary>The row groups, numbered through all corpora, that a worker reads in an epoch of a corpus for its part of every global batch.</summary>
+    /// <param name="start">Where the part begins, in samples.</param>
+    /// <param name="count">Samples of the part.</param>
+    /// <param name="corpus">Number of the corpus.</param>
+    /// <param name="epoch">Of that corpus, from 0.</param>
+    public IReadOnlyCollection<int> RowGroupsOf(int start, int count, int corpus, long epoch)
+    {
+        var groups = new HashSet<int>();
+        foreach (var partition in Schedule.Within(start, count).Where(partition => Schedule.CorpusOf(partition) == corpus))
+        {
+            foreach (var group in _corpora[corpus].RowGroupsOf(partition, epoch))
+                groups.Add(_firstGroups[corpus] + group);
+        }
+
+        return groups;
+    }
+
+    /// <summary>The epoch of a corpus that a global batch begins in.</summary>
+    /// <param name="step">The global step, from 0.</param>
+    public long EpochOf(int corpus, long step) => Schedule.CountOfCorpus(corpus, checked(step * Schedule.GlobalBatch)) / _corpora[corpus].SampleCount;
+
     /// <summary>The stretch that holds a place of a partition's stream, with group and samples numbered through all corpora.</summary>
     internal Stretch At(int partition, long place)
     {

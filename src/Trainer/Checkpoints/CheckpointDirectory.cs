@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
-using ClipTrain.Coordinator.Core;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.Trainer.Checkpoints;
 
@@ -47,7 +49,7 @@ public sealed class CheckpointDirectory(string root)
                 [ModelFile] = WriteHashed(Path.Combine(partial, ModelFile), stream => SafetensorsWriter.Write(stream, model, metadata)),
                 [OptimizerFile] = WriteHashed(Path.Combine(partial, OptimizerFile), stream => SafetensorsWriter.Write(stream, optimizer, metadata)),
                 [StateFile] = WriteHashed(Path.Combine(partial, StateFile), stream => JsonSerializer.Serialize(stream, state, Json)),
-                [StepsFile] = WriteHashed(Path.Combine(partial, StepsFile), stream => FileRunLedger.Write(stream, unrecorded.Select(step => new LedgerEntry(null, step)))),
+                [StepsFile] = WriteHashed(Path.Combine(partial, StepsFile), stream => LedgerFile.Write(stream, unrecorded.Select(step => new LedgerEntry(null, step)))),
             };
             WriteHashed(Path.Combine(partial, ManifestFile), stream => JsonSerializer.Serialize(stream, manifest, Json));
             DirectorySync.Sync(partial);
@@ -73,7 +75,7 @@ public sealed class CheckpointDirectory(string root)
         var path = Path.Combine(PathOf(step), StepsFile);
         try
         {
-            return File.Exists(path) ? [.. FileRunLedger.Read(path).Select(entry => entry.Step!)] : [];
+            return File.Exists(path) ? [.. LedgerFile.Read(path).Select(entry => entry.Step!)] : [];
         }
         catch (Exception error) when (error is IOException or InvalidDataException)
         {

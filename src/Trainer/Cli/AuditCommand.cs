@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Storage;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Runs;
@@ -23,11 +23,12 @@ public static class AuditCommand
 
     private static int Audit(RunFiles files, string? list)
     {
-        if (!File.Exists(files.Ledger))
+        if (!Directory.Exists(files.Ledger))
             throw new UsageException($"{files.Ledger} does not exist: the run has committed no step.");
         var options = RunConfig.Load(files.Config, []).Options;
         var manifest = CorpusManifest.Load(files.Manifest);
-        var audit = new SampleAudit(RunPlan.Order(manifest, options));
+        var order = RunPlan.Order(manifest, options);
+        var audit = new SampleAudit(order, new ShardPlan(manifest, order));
         using var writer = list is null ? null : new StreamWriter(list);
         writer?.WriteLine("epoch\tsample\tplace\tstep\trank");
         var report = audit.Run(FileRunLedger.Read(files.Ledger), writer is null ? null : use => writer.WriteLine(

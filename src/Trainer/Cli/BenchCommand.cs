@@ -36,7 +36,7 @@ public static class BenchCommand
         var manifest = RunCorpus.Select(options);
         var (workers, cores) = (options.Cluster.Workers, RunPlan.CoresOfLocalWorker(options.Cluster));
         LoaderBenchResult result;
-        using (var loader = new RunLoader(Rank: 0, workers, cores, FirstStep: 0, LastStep: long.MaxValue).Open(options, manifest, onBad: null))
+        using (var loader = new RunLoader(Shard: null, Rank: 0, workers, cores, FirstStep: 0, LastStep: long.MaxValue).Open(options, manifest, onBad: null))
         {
             result = ImportView.Show("loading", show => new LoaderBench(duration / 5, duration, TimeProvider.System).Run(
                 loader, (images, share) => show(new ImportFigures(images, 0, share)), cancellation));

@@ -22,7 +22,12 @@ public static class CommandLine
             TokenizerCommand.Create(),
             ModelCommand.Create(),
             DoctorCommand.Create(),
+            RunCommands.CreateStatus(),
+            RunCommands.CreateStop(),
+            RunCommands.CreateCheckpoint(),
             CoordinatorCommand.Create(),
+            CoordinatorCommand.CreateStandby(),
+            NodeCommand.Create(),
             WorkerCommand.Create(),
             DocsCommand.Create(),
         };

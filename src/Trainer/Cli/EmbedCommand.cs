@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Processes;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Selection;
 using ClipTrain.Torch;

@@ -22,7 +22,7 @@ public static class QuickstartCommand
         var config = Path.Combine(AppContext.BaseDirectory, "configs", "quickstart.yaml");
         var options = RunConfig.Load(config, sets).Options;
         options = options with { Name = FreeName(options) };
-        return RunSession.Create(options).RunAsync();
+        return TrainCommand.HostAsync(() => PreparedRun.Create(options));
     }
 
     /// <summary>The run's name, or the first of name-2, name-3, … that is free: a quickstart can be repeated.</summary>

@@ -10,8 +10,9 @@ public static class ResumeCommand
     {
         var run = new Argument<string>("RUN") { Description = "The run's directory, or its name under runs/." };
         var step = new Option<long?>("--step") { Description = "Continue from the checkpoint of this step in place of the newest." };
-        var command = new Command("resume", "Continue a run from a checkpoint.") { run, step };
-        command.SetAction(parsed => RunSession.Resume(parsed.GetRequiredValue(run), parsed.GetValue(step)).RunAsync());
+        var endsWithTerminal = TrainCommand.EndsWithTerminalOption();
+        var command = new Command("resume", "Continue a run from a checkpoint.") { run, step, endsWithTerminal };
+        command.SetAction(parsed => TrainCommand.HostAsync(() => PreparedRun.Resume(parsed.GetRequiredValue(run), parsed.GetValue(step)), parsed.GetValue(endsWithTerminal)));
         return command;
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Runs;
 
@@ -11,10 +12,26 @@ public static class TrainCommand
     {
         var config = new Argument<string>("CONFIG") { Description = "YAML file of the run, such as configs/quickstart.yaml." };
         var sets = SetOption();
-        var command = new Command("train", "Train a model as a run file says, then evaluate it.") { config, sets };
-        command.SetAction(parsed => RunSession.Create(RunConfig.Load(parsed.GetRequiredValue(config), parsed.GetRequiredValue(sets)).Options).RunAsync());
+        var endsWithTerminal = EndsWithTerminalOption();
+        var command = new Command("train", "Train a model as a run file says, then evaluate it.") { config, sets, endsWithTerminal };
+        command.SetAction(parsed => HostAsync(() => PreparedRun.Create(RunConfig.Load(parsed.GetRequiredValue(config), parsed.GetRequiredValue(sets)).Options), parsed.GetValue(endsWithTerminal)));
         return command;
     }
+
+    /// <summary>Hosts a run whose workers are processes of this machine; returns the exit code.</summary>
+    internal static async Task<int> HostAsync(Func<PreparedRun> prepare, bool endsWithTerminal = false)
+    {
+        using var signals = new StopSignals(endsWithTerminal);
+        var run = prepare();
+        var port = run.Options.Cluster.Port;
+        var hosting = new HostingOptions { Listen = new IPEndPoint(IPAddress.Loopback, port), FirstPort = port, StartsWorkers = true };
+        return await new CoordinatorProcess(run, hosting, signals).RunAsync();
+    }
+
+    internal static Option<bool> EndsWithTerminalOption() => new("--end-with-terminal")
+    {
+        Description = "Stop at a checkpoint when the terminal is closed. Without it the run goes on; `cliptrain status` and `stop` reach it.",
+    };
 
     internal static Option<string[]> SetOption() => new("--set")
     {

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using ClipTrain.Coordinator.Clustering;
 
 namespace ClipTrain.Trainer.Config;
 
@@ -22,6 +23,12 @@ public sealed record ClusterOptions
 
     [Description("Port of the coordinator of `cliptrain train` on loopback; 0 takes a free one."), Minimum(0), Maximum(65535)]
     public int Port { get; init; }
+
+    [Description("Where coordinator processes find each other: file (in the run directory), redis or postgres.")]
+    public ClusteringKind Clustering { get; init; }
+
+    [Description("Connection string of the Redis or PostgreSQL server; the variable CLIPTRAIN_CLUSTERING_CONNECTION keeps a password out of the file.")]
+    public string? ClusteringConnection { get; init; }
 
     [Description("A collective that takes longer than this counts as broken: the workers regroup."), Minimum(1)]
     public double CollectiveTimeoutSeconds { get; init; } = 300;

@@ -1,6 +1,8 @@
 using System.Text;
-using ClipTrain.Coordinator.Core;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Processes;
 using ClipTrain.Torch;
 
 namespace ClipTrain.Trainer.Distributed;

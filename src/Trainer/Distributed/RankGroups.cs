@@ -1,5 +1,7 @@
-using ClipTrain.Coordinator.Core;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Processes;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using static ClipTrain.Torch.torch;

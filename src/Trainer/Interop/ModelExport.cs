@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Storage;
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.DataPipeline.Text.HuggingFace;
 using ClipTrain.Trainer.Checkpoints;

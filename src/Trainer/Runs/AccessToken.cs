@@ -1,17 +1,20 @@
 using System.Security.Cryptography;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Processes;
+
 
 namespace ClipTrain.Trainer.Runs;
 
 /// <summary>The token of a run, from an argument, a file or the environment. Files are the way that shows it to nobody else.</summary>
 public static class AccessToken
 {
+    public const string Variable = WorkerLaunch.TokenVariable;
+
     /// <summary>The token that the user gave; null when none.</summary>
     /// <exception cref="UsageException">The file cannot be read or is empty.</exception>
     public static string? Find(string? token, string? file)
     {
         if (file is null)
-            return token ?? Environment.GetEnvironmentVariable(WorkerEnvironment.TokenVariable);
+            return token ?? Environment.GetEnvironmentVariable(Variable);
         try
         {
             return File.ReadAllText(file).Trim() is { Length: > 0 } text ? text : throw new UsageException($"--token-file {file} is empty; it must hold the run's token.");
@@ -21,6 +24,9 @@ public static class AccessToken
             throw new UsageException($"--token-file {file} cannot be read: {error.Message}");
         }
     }
+
+    /// <summary>The token of a run's file; null when there is none.</summary>
+    public static string? Read(string file) => File.Exists(file) ? File.ReadAllText(file).Trim() : null;
 
     /// <summary>The token kept in a file, which is made, readable by this user alone, unless it is there.</summary>
     public static string Keep(string file)

@@ -1,4 +1,4 @@
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;

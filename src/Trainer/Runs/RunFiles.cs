@@ -25,17 +25,20 @@ public sealed record RunFiles(string Directory)
 
     public string Checkpoints => Path.Combine(Directory, "checkpoints");
 
-    /// <summary>Who took part in which steps with which samples; what <c>cliptrain data audit</c> reads.</summary>
-    public string Ledger => Path.Combine(Directory, "ledger.jsonl");
+    /// <summary>Folder of the ledger: who took part in which steps with which samples; what <c>cliptrain data audit</c> reads.</summary>
+    public string Ledger => Path.Combine(Directory, "ledger");
 
-    /// <summary>The coordinator's state, from which it goes on after a crash.</summary>
-    public string Journal => Path.Combine(Directory, "journal.jsonl");
+    /// <summary>Folder of the cluster's members and of the run's state, from which another coordinator goes on.</summary>
+    public string Cluster => Path.Combine(Directory, "cluster");
 
     /// <summary>The token of a run on loopback.</summary>
     public string Token => Path.Combine(Directory, "token");
 
-    /// <summary>Held by the coordinator of the run.</summary>
-    public string Lock => Path.Combine(Directory, "coordinator.lock");
+    /// <summary>Held by the process that hosts the run.</summary>
+    public string CoordinatorLock => Path.Combine(Directory, "coordinator.lock");
+
+    /// <summary>Held by the process that starts the run's workers on this machine.</summary>
+    public string NodeLock => Path.Combine(Directory, "node.lock");
 
     public string Metrics => Path.Combine(Directory, "metrics.jsonl");
 

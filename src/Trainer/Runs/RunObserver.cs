@@ -1,5 +1,7 @@
-using ClipTrain.Coordinator.Core;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Grains;
 using ClipTrain.Trainer.Telemetry;
 using Serilog.Events;
 
@@ -25,7 +27,7 @@ public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, Ten
 
     public void OnStatus(RunState state)
     {
-        if (state.Phase == RunPhase.Running && state.Generation != _generation && state.Place is { } place)
+        if (state.Phase == RunPhase.Running && state.Generation != _generation && state.Assignment is { } place)
         {
             _generation = state.Generation;
             view.Message(LogEventLevel.Information, $"generation {place.Generation}: {place.WorldSize} worker{(place.WorldSize == 1 ? "" : "s")} from step {Math.Max(place.StartStep, state.RecordedStep)}");

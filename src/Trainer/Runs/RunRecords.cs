@@ -1,70 +1,79 @@
-using ClipTrain.Coordinator.Core;
-using ClipTrain.Coordinator.Hosting;
-using ClipTrain.Trainer.Config;
+using ClipTrain.Coordinator.Grains;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Storage;
 using ClipTrain.Trainer.Telemetry;
 using Serilog;
-using Serilog.Extensions.Logging;
 using Spectre.Console;
 
 namespace ClipTrain.Trainer.Runs;
 
-/// <summary>Where a run's coordinator writes and shows what happens: progress, metrics, TensorBoard events, the ledger.</summary>
-public sealed class RunRecords : IDisposable
+/// <summary>A hosted run's records: the ledger, metrics, TensorBoard events and what is shown.</summary>
+public sealed class RunRecords : IRunRecords
 {
+    private readonly PreparedRun _run;
+    private readonly Func<CheckpointMark?> _findCheckpoint;
+    private readonly FileRunLedger _ledger;
     private readonly MetricsFile _metrics;
     private readonly TensorBoardWriter? _tensorBoard;
-    private readonly SerilogLoggerFactory _loggers;
-    private readonly FileRunLedger _ledger;
+    private readonly IProgressView _view;
+    private bool _isDisposed;
 
-    /// <param name="files">The run's files.</param>
-    /// <param name="options">Which of them are wanted.</param>
-    /// <param name="totalSteps">Length of the run.</param>
-    /// <param name="resumeStep">The checkpoint that the run goes on from; null where its workers hold what the ledger has.</param>
-    /// <param name="found">Records of steps, in order, that the ledger may lack: those that lie with a checkpoint.</param>
+    /// <param name="run">The run.</param>
+    /// <param name="epoch">The activation that writes.</param>
+    /// <param name="state">What it goes on from.</param>
+    /// <param name="console">Where progress is shown.</param>
     /// <param name="log">Gets what the view shows as lines.</param>
-    public RunRecords(RunFiles files, RunOptions options, long totalSteps, long? resumeStep, IReadOnlyList<StepRecord> found, ILogger log)
+    /// <exception cref="InvalidDataException">A record that an earlier process wrote cannot be read.</exception>
+    public RunRecords(PreparedRun run, long epoch, RunState state, IAnsiConsole console, ILogger log)
     {
-        _ledger = FileRunLedger.Open(files.Ledger);
-        var missing = found.SkipWhile(record => record.Metrics.Step <= _ledger.RecordedStep).ToList();
-        _ledger.AppendAsync([.. missing.Select(record => new LedgerEntry(null, record))]).GetAwaiter().GetResult();
-        var keep = resumeStep ?? _ledger.RecordedStep;
-        StartStep = keep;
-        _metrics = MetricsFile.Open(files.Metrics, keep);
-        _tensorBoard = options.Output.Tensorboard ? new TensorBoardWriter(files.TensorBoard, TimeProvider.System, keep) : null;
-        _loggers = new SerilogLoggerFactory(log);
-        View = TrainingProgress.Create(AnsiConsole.Console, log, TimeProvider.System);
-        Observer = new RunObserver(View, _metrics, _tensorBoard, options.Output.LogEverySteps);
-        Log = log;
-        View.Start(totalSteps, StartStep);
-        Observer.OnMetrics(Untold(files.Ledger));
-    }
+        _run = run;
+        _findCheckpoint = run.CheckpointFinder(state);
+        _ledger = FileRunLedger.Open(run.Files.Ledger, epoch);
 
-    public ILogger Log { get; }
+        // A run that starts from a checkpoint may find the records of its last steps there alone.
+        var isNew = state.Assignment is null;
+        if (isNew && state.LastCheckpoint is { } checkpoint)
+        {
+            var missing = run.Checkpoints.Unrecorded(checkpoint.Step).SkipWhile(record => record.Metrics.Step <= _ledger.RecordedStep).ToList();
+            _ledger.AppendAsync([.. missing.Select(step => new LedgerEntry(Step: step))]).GetAwaiter().GetResult();
+        }
+
+        StartStep = isNew ? state.RecordedStep : _ledger.RecordedStep;
+        _metrics = MetricsFile.Open(run.Files.Metrics, StartStep);
+        _tensorBoard = run.Options.Output.Tensorboard ? new TensorBoardWriter(run.Files.TensorBoard, TimeProvider.System, StartStep) : null;
+        _view = TrainingProgress.Create(console, log, TimeProvider.System);
+        Observer = new RunObserver(_view, _metrics, _tensorBoard, run.Options.Output.LogEverySteps);
+        _view.Start(run.TotalSteps, StartStep);
+        Observer.OnMetrics(Untold());
+    }
 
     /// <summary>Steps up to this one are done and recorded.</summary>
     public long StartStep { get; }
-
-    public IProgressView View { get; }
 
     public IRunObserver Observer { get; }
 
     public IRunLedger Ledger => _ledger;
 
-    public Microsoft.Extensions.Logging.ILoggerFactory Loggers => _loggers;
+    public CheckpointMark? FindCheckpoint() => _findCheckpoint();
+
+    public IReadOnlyList<Shard> Shards(int worldSize, long step) => _run.Shards.Of(worldSize, step);
 
     public void Dispose()
     {
-        View.Stop();
-        _loggers.Dispose();
+        if (_isDisposed)
+            return;
+        _isDisposed = true;
+        _view.Stop();
         _tensorBoard?.Dispose();
         _metrics.Dispose();
         _ledger.Dispose();
     }
 
     /// <summary>Steps that the ledger has and the metrics have not: their coordinator was killed between the two, or never heard of them.</summary>
-    private StepMetrics[] Untold(string ledger) =>
+    private StepMetrics[] Untold() =>
     [
-        .. FileRunLedger.Read(ledger).Select(entry => entry.Step?.Metrics).OfType<StepMetrics>()
+        .. FileRunLedger.Read(_run.Files.Ledger).Select(entry => entry.Step?.Metrics).OfType<StepMetrics>()
             .Where(metrics => metrics.Step > _metrics.LastStep && metrics.Step <= StartStep)
             .GroupBy(metrics => metrics.Step).Select(again => again.Last()).OrderBy(metrics => metrics.Step),
     ];

@@ -1,5 +1,6 @@
-using ClipTrain.Coordinator.Core;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.Trainer.Runs;
@@ -28,7 +29,9 @@ public readonly record struct SampleUse(SampleRef Sample, long Step, int Rank);
 /// Compares a run's ledger with the order of its samples: which rank says to have read what in each committed step, against
 /// what the order gives it. Ranks tell a digest of what they read, so a match proves the samples and not only their number.
 /// </summary>
-public sealed class SampleAudit(SampleOrder order)
+/// <param name="order">The order of the run's samples.</param>
+/// <param name="shards">How the run's corpus is sharded; null to leave the coordinator's shards unchecked.</param>
+public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
 {
     private const int MostFaults = 100;
 
@@ -73,10 +76,23 @@ public sealed class SampleAudit(SampleOrder order)
     private void Begin(GenerationRecord generation)
     {
         _generations.Add(generation);
+        if (shards is not null && generation.Shards is { } dealt)
+            CheckShards(generation, dealt);
         foreach (var step in _steps.Keys.Where(step => step > generation.StartStep).ToList())
         {
             _steps.Remove(step);
             _undone++;
+        }
+    }
+
+    /// <summary>What the coordinator gave each rank to read must be what the order gives it.</summary>
+    private void CheckShards(GenerationRecord generation, IReadOnlyList<ulong> dealt)
+    {
+        var expected = shards!.Of(generation.Workers.Count, generation.StartStep);
+        for (var rank = 0; rank < expected.Count; rank++)
+        {
+            if (rank >= dealt.Count || dealt[rank] != expected[rank].Digest())
+                Fault($"generation {generation.Generation}, rank {rank} of {expected.Count} ({generation.Workers[rank]}): its shard is not the one that the order gives it");
         }
     }
 

@@ -5,7 +5,8 @@ namespace ClipTrain.Trainer.Runs;
 
 /// <summary>
 /// Ctrl-C and SIGTERM as requests to stop at a checkpoint. One that comes before there is a run to stop is kept for it: the
-/// run may have workers already, which would go on without it.
+/// run may have workers already, which would go on without it. The end of the terminal (SIGHUP) asks for a stop where the
+/// user wants that; else the program goes on without one.
 /// </summary>
 public sealed class StopSignals : IDisposable
 {
@@ -14,8 +15,13 @@ public sealed class StopSignals : IDisposable
     private readonly PosixSignalRegistration[] _registrations;
     private Action<string>? _stop;
 
-    public StopSignals() => _registrations =
-        [Handle(PosixSignal.SIGINT, ExitCodes.Interrupted, "Ctrl-C"), Handle(PosixSignal.SIGTERM, ExitCodes.Terminated, "SIGTERM")];
+    /// <param name="endsWithTerminal">True to stop when the terminal is closed.</param>
+    public StopSignals(bool endsWithTerminal = false) => _registrations =
+    [
+        Handle(PosixSignal.SIGINT, ExitCodes.Interrupted, "Ctrl-C"),
+        Handle(PosixSignal.SIGTERM, ExitCodes.Terminated, "SIGTERM"),
+        endsWithTerminal ? Handle(PosixSignal.SIGHUP, ExitCodes.HungUp, "the end of its terminal") : PosixSignalRegistration.Create(PosixSignal.SIGHUP, GoOnWithoutTerminal),
+    ];
 
     /// <summary>The exit code of a program that the last signal ended; 0 when there was none.</summary>
     public int ExitCode { get; private set; } = ExitCodes.Ok;
@@ -32,6 +38,12 @@ public sealed class StopSignals : IDisposable
     }
 
     public void Dispose() => Array.ForEach(_registrations, registration => registration.Dispose());
+
+    private static void GoOnWithoutTerminal(PosixSignalContext context)
+    {
+        context.Cancel = true;
+        Terminal.Leave();
+    }
 
     private PosixSignalRegistration Handle(PosixSignal signal, int exitCode, string name) => PosixSignalRegistration.Create(signal, context =>
     {

@@ -33,6 +33,9 @@ public static class ExitCodes
     /// <summary>Stopped by Ctrl-C, after a checkpoint (128 + SIGINT).</summary>
     public const int Interrupted = 130;
 
+    /// <summary>Stopped by the end of its terminal, after a checkpoint (128 + SIGHUP).</summary>
+    public const int HungUp = 129;
+
     /// <summary>Stopped by SIGTERM, after a checkpoint (128 + SIGTERM).</summary>
     public const int Terminated = 143;
 }

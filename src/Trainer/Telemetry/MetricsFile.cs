@@ -1,5 +1,7 @@
 using System.Text.Json;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Trainer.Telemetry;
 
@@ -13,17 +15,26 @@ public sealed class MetricsFile : IDisposable
     /// <summary>The step of the last line; 0 when there is none.</summary>
     public long LastStep { get; private set; }
 
-    /// <summary>Opens the file to append. Lines of steps after <paramref name="resumedStep"/>, which will be run again, and a last line that a crash left torn are cut off.</summary>
+    /// <summary>
+    /// Opens the file to append. Lines of steps after <paramref name="resumedStep"/>, which will be run again, and a last line that a crash left torn are cut off.
+    /// What is kept is copied to a new file in the old one's place: a process that was stopped while it wrote, and wakes when another has the run, writes where nobody reads.
+    /// </summary>
     /// <exception cref="InvalidDataException">A whole line is no metrics line.</exception>
     /// <exception cref="IOException">The file cannot be opened.</exception>
     public static MetricsFile Open(string path, long resumedStep)
     {
-        var stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
+        using var old = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Read, FileShare.ReadWrite);
+        var kept = ReadLines(old, path).TakeWhile(line => line.Metrics.Step <= resumedStep).Select(line => (line.Metrics.Step, line.End)).LastOrDefault();
+        var aside = $"{path}.partial";
+        var stream = new FileStream(aside, FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
         try
         {
-            var kept = ReadLines(stream, path).TakeWhile(line => line.Metrics.Step <= resumedStep).Select(line => (line.Metrics.Step, line.End)).LastOrDefault();
+            old.Position = 0;
+            old.CopyTo(stream);
             stream.SetLength(kept.End);
             stream.Position = kept.End;
+            stream.Flush(flushToDisk: true);
+            File.Move(aside, path, overwrite: true);
             return new MetricsFile(stream, kept.Step);
         }
         catch

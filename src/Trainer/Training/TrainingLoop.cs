@@ -1,5 +1,7 @@
 using System.Diagnostics;
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Torch;

@@ -1,3 +1,4 @@
+using ClipTrain.Coordinator.Protocol;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
@@ -9,34 +10,47 @@ using ClipTrain.Trainer.Training;
 namespace ClipTrain.Trainer.Worker;
 
 /// <summary>The data loader that a run's options ask for.</summary>
+/// <param name="Shard">What the coordinator gave this worker to read; null where nobody deals out shards.</param>
 /// <param name="Rank">This worker, from 0.</param>
 /// <param name="WorldSize">Number of workers.</param>
 /// <param name="Cores">Cores that this worker may use.</param>
 /// <param name="FirstStep">The first step to read.</param>
 /// <param name="LastStep">The step after the last.</param>
-public sealed record RunLoader(int Rank, int WorldSize, int Cores, long FirstStep, long LastStep)
+public sealed record RunLoader(Shard? Shard, int Rank, int WorldSize, int Cores, long FirstStep, long LastStep)
 {
     /// <summary>Starts to load.</summary>
     /// <param name="onBad">See <see cref="TrainingLoader"/>.</param>
-    public TrainingLoader Open(RunOptions options, CorpusManifest manifest, Action<BadSample>? onBad) => new(
-        manifest,
-        RunPlan.Order(manifest, options),
-        RunPlan.Tokenizer(options),
-        () => new ClipImageTransform(ImageInput.Training(options)),
-        new TrainingLoaderOptions
-        {
-            Rank = Rank,
-            WorldSize = WorldSize,
-            Seed = options.Seed,
-            Threads = RunPlan.DecodeThreads(options.Data, options.Cluster, Cores),
-            Prefetch = options.Data.Prefetch,
-            LongCaptions = options.Data.LongCaptions,
-            CaptionMode = options.Data.CaptionMode,
-            CaptionWeights = options.Data.CaptionWeights,
-            Labels = RunPlan.Labels(options),
-            MaxBadShare = options.Data.MaxBadShare,
-            FirstStep = FirstStep,
-            LastStep = LastStep,
-        },
-        onBad);
+    public TrainingLoader Open(RunOptions options, CorpusManifest manifest, Action<BadSample>? onBad)
+    {
+        var order = RunPlan.Order(manifest, options);
+        return new(
+            manifest,
+            order,
+            RunPlan.Tokenizer(options),
+            () => new ClipImageTransform(ImageInput.Training(options)),
+            new TrainingLoaderOptions
+            {
+                Rank = Rank,
+                WorldSize = WorldSize,
+                Seed = options.Seed,
+                Threads = RunPlan.DecodeThreads(options.Data, options.Cluster, Cores),
+                Prefetch = options.Data.Prefetch,
+                LongCaptions = options.Data.LongCaptions,
+                CaptionMode = options.Data.CaptionMode,
+                CaptionWeights = options.Data.CaptionWeights,
+                Labels = RunPlan.Labels(options),
+                MaxBadShare = options.Data.MaxBadShare,
+                FirstStep = FirstStep,
+                LastStep = LastStep,
+                BeforeRead = Shard is null ? null : Guard(new ShardPlan(manifest, order), Shard),
+            },
+            onBad);
+    }
+
+    /// <summary>A worker reads its shard and nothing else: anything more is a defect, told before it can spoil an epoch.</summary>
+    private static Action<int, long, int> Guard(ShardPlan plan, Shard shard) => (corpus, epoch, group) =>
+    {
+        if (!plan.Holds(shard, corpus, epoch, group))
+            throw new InvalidOperationException($"Group {group} of rows, in epoch {epoch} of corpus {corpus}, is not in this worker's shard: lanes {shard.FirstLane} to {shard.FirstLane + shard.Lanes - 1}.");
+    };
 }

@@ -1,5 +1,7 @@
-using ClipTrain.Coordinator.Core;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Processes;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Trainer.Training;
 
@@ -12,10 +14,13 @@ namespace ClipTrain.Trainer.Worker;
 /// </summary>
 public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
 {
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
+
     private readonly CoordinatorClient _client;
+    private readonly string _incarnation;
     private readonly HeartbeatLoop _heartbeats;
-    private readonly Lock _lock = new();
-    private readonly Queue<StepRecord> _records = new();
+    private readonly object _lock = new();
+    private readonly RecordQueue _records = new();
     private readonly List<string> _warnings = [];
     private long _committedStep;
     private long _sendsUpTo = long.MaxValue;
@@ -23,6 +28,7 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
     public WorkerControl(CoordinatorClient client, string incarnation, TimeSpan interval, TimeSpan loseAfter)
     {
         _client = client;
+        _incarnation = incarnation;
         _heartbeats = HeartbeatLoop.Start(client, incarnation, interval, TakeProgress, Acknowledge, loseAfter);
     }
 
@@ -41,9 +47,7 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
             _sendsUpTo = place.Rank == 0 ? long.MaxValue : place.StartStep;
             _committedStep = place.StartStep;
             // Steps after this one are taken again and will be told again.
-            var kept = _records.Where(record => record.Metrics.Step <= place.StartStep).ToList();
-            _records.Clear();
-            kept.ForEach(_records.Enqueue);
+            _records.DropAfter(place.StartStep);
         }
 
         return _heartbeats.Enter(place.Generation);
@@ -67,21 +71,25 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
         lock (_lock)
         {
             _committedStep = record.Metrics.Step;
-            _records.Enqueue(record);
+            _records.Add(record);
+
+            // Records must not fill the memory while nobody takes them; without a coordinator the worker stops by itself.
+            while (!_records.HasRoom && !CoordinatorLost.IsCancellationRequested)
+                Monitor.Wait(_lock, LookAgain);
         }
     }
 
     public IReadOnlyList<StepRecord> Unrecorded(long upToStep)
     {
         lock (_lock)
-            return [.. _records.Where(record => record.Metrics.Step <= upToStep)];
+            return _records.UpTo(upToStep);
     }
 
     public void CheckpointWritten(long step, string directory)
     {
         // A run that goes on from it must have the records of the steps that it holds.
         FlushAsync().GetAwaiter().GetResult();
-        _client.CheckpointWrittenAsync(step, directory).GetAwaiter().GetResult();
+        _client.CheckpointWrittenAsync(_incarnation, step, directory).GetAwaiter().GetResult();
     }
 
     /// <summary>A sample could not be used.</summary>
@@ -100,7 +108,7 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
     {
         lock (_lock)
         {
-            var progress = new WorkerProgress(_committedStep, [.. _records.Where(record => record.Metrics.Step <= _sendsUpTo)], [.. _warnings]);
+            var progress = new WorkerProgress(_committedStep, _records.Batch(_sendsUpTo), [.. _warnings]);
             _warnings.Clear();
             return progress;
         }
@@ -110,8 +118,8 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
     {
         lock (_lock)
         {
-            while (_records.TryPeek(out var first) && first.Metrics.Step <= recordedStep)
-                _records.Dequeue();
+            _records.Acknowledge(recordedStep);
+            Monitor.PulseAll(_lock);
         }
     }
 }

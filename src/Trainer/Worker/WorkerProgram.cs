@@ -1,6 +1,8 @@
 using System.Net;
-using ClipTrain.Coordinator.Core;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Processes;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
@@ -15,7 +17,7 @@ namespace ClipTrain.Trainer.Worker;
 /// One worker process: joins the run, trains its share, and joins again whenever its generation is over, until the run
 /// ends. Everything of torch happens on one thread.
 /// </summary>
-public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusManifest manifest, WorkerIdentity identity)
+public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusManifest manifest, WorkerIdentity identity, RunConnection connection)
 {
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromMilliseconds(500);
 
@@ -23,7 +25,7 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusMani
     public async Task<int> RunAsync()
     {
         var patience = TimeSpan.FromSeconds(options.Cluster.CoordinatorTimeoutSeconds);
-        using var client = new CoordinatorClient(identity.Connection, TimeProvider.System) { RetryFor = patience };
+        var client = connection.Client(identity.WorkerId, patience);
         await using var control = new WorkerControl(client, identity.Incarnation, HeartbeatInterval, patience);
         var checkpoints = new CheckpointDirectory(files.Checkpoints);
         using var writer = new CheckpointWriter(checkpoints, ConfigHash.Of(options), manifest.Hash, options.Checkpoint.Keep, control);
@@ -49,7 +51,7 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusMani
         while (true)
         {
             var answer = await client.JoinAsync(request);
-            if (answer.Place is not { } place)
+            if (answer.Assignment is not { } place)
             {
                 if (answer.Directive == Directive.SaveAloneAndExit)
                     torchThread.Run(training.SaveAlone);
@@ -70,7 +72,7 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusMani
             }
             catch (Exception error) when (Failure.ExitCodeOf(error) is { } code && error is not (CoordinatorLostException or CoordinatorRefusedException))
             {
-                await client.ReportAsync(new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, WorkerOutcome.Failed, training.CommittedStep, error.Message, code));
+                await client.ReportAsync(new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, WorkerOutcome.Failed, training.CommittedStep) { Message = error.Message, ExitCode = code });
                 return code;
             }
 
@@ -83,17 +85,17 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusMani
     {
         await control.FlushAsync();
         var outcome = end == LoopEnd.Completed ? WorkerOutcome.Completed : WorkerOutcome.Stopped;
-        return await client.ReportAsync(new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, outcome, step, Message: null));
+        return await client.ReportAsync(new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, outcome, step));
     }
 
-    private JoinRequest Request() => new(
-        identity.Connection.WorkerId,
-        identity.Incarnation,
-        Environment.ProcessId,
-        Dns.GetHostName(),
-        identity.Address,
-        identity.Device == "cpu" ? null : $"{Dns.GetHostName()}/{identity.Device}",
-        ProgramVersion.Text,
-        ConfigHash.Of(options),
-        manifest.Hash);
+    private JoinRequest Request() => new(identity.WorkerId, identity.Incarnation)
+    {
+        ProcessId = Environment.ProcessId,
+        Host = Dns.GetHostName(),
+        Address = identity.Address,
+        Device = identity.Device == "cpu" ? null : $"{Dns.GetHostName()}/{identity.Device}",
+        CodeVersion = ProgramVersion.Text,
+        ConfigHash = ConfigHash.Of(options),
+        CorpusHash = manifest.Hash,
+    };
 }

@@ -1,5 +1,7 @@
-using ClipTrain.Coordinator.Core;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Processes;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
@@ -41,8 +43,9 @@ public sealed class WorkerTraining(
         try
         {
             _state.TakePlace(place.Rank, place.WorldSize);
+            var shard = client.ShardAsync(place.Generation, over).GetAwaiter().GetResult() ?? throw new OperationCanceledException("The generation is over.");
             Synchronize(place, group);
-            var end = Loop(place, group, over);
+            var end = Loop(place, shard, group, over);
             // The others may not have read all that this rank sent: the group stays until they have left it too.
             _left = group;
             return end;
@@ -77,10 +80,10 @@ public sealed class WorkerTraining(
         _state?.Dispose();
     }
 
-    private LoopEnd Loop(Assignment place, RankGroup group, CancellationToken over)
+    private LoopEnd Loop(Assignment place, Shard shard, RankGroup group, CancellationToken over)
     {
         var total = RunPlan.TotalSteps(options.Training, manifest.SampleCount);
-        using var loader = new RunLoader(place.Rank, place.WorldSize, identity.Cores, _state!.Step, total).Open(options, manifest, control.BadSample);
+        using var loader = new RunLoader(shard, place.Rank, place.WorldSize, identity.Cores, _state!.Step, total).Open(options, manifest, control.BadSample);
         using var loop = new TrainingLoop(options, new TrainingPlan(total, manifest.SampleCount, place.Generation, MixtureEpochs.Of(manifest, options)), _state, group, loader, writer, control, TimeProvider.System);
         try
         {
@@ -109,12 +112,17 @@ public sealed class WorkerTraining(
         {
             if (HeldStep is not null || _state!.Step > 0)
             {
+                // The old state is gone, whatever becomes of the new one.
+                HeldStep = null;
                 _state!.Dispose();
                 _state = new TrainingState(options, device(identity.Device));
             }
 
             if (options.Training.StartFrom is not null)
                 StateTransfer.Begin(_state, group, options);
+            else if (place.WorldSize > 1)
+                // Processors of different makes draw weights that differ in their last bits.
+                StateTransfer.Broadcast(_state, group, sourceRank: 0);
         }
 
         HeldStep = _state!.Step;

@@ -7,13 +7,35 @@ namespace ClipTrain.EndToEnd.Tests.Cluster;
 public sealed class CoordinatorDeathTests
 {
     [NetworkFact]
-    public async Task Workers_train_on_without_their_coordinator_and_the_same_command_takes_the_run_up_again()
+    public async Task The_standby_of_a_coordinator_that_is_killed_hosts_the_run_and_a_command_stops_it()
+    {
+        using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2");
+        var coordinator = cluster.Coordinator();
+        ProgramRun[] workers = [cluster.Worker(1), cluster.Worker(2)];
+        await coordinator.Printed("step 3/");
+        await coordinator.StandsBy(cluster.RunDirectory);
+        coordinator.Kill();
+        coordinator.WaitForExit();
+        await cluster.Record.MoreSteps(20);
+
+        var (exit, output) = cluster.Ask(2, "status");
+        Assert.True(exit == 0, output);
+        Assert.Contains("hosted by process", output, StringComparison.Ordinal);
+        (exit, output) = cluster.Ask(2, "stop");
+        Assert.True(exit == 0, output);
+        Assert.All(workers, worker => Assert.True(worker.WaitForExit() == 0, worker.Output));
+        Assert.Single(cluster.Record.Generations);
+        cluster.Record.AssertWhole();
+    }
+
+    [NetworkFact]
+    public async Task Workers_train_on_without_any_coordinator_and_the_same_command_takes_the_run_up_again()
     {
         using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2");
         var first = cluster.Coordinator();
         ProgramRun[] workers = [cluster.Worker(1), cluster.Worker(2)];
         await first.Printed("step 3/");
-        first.Kill();
+        first.KillWithStandby();
         first.WaitForExit();
         var recorded = cluster.Record.Steps.Count;
 
@@ -29,26 +51,35 @@ public sealed class CoordinatorDeathTests
     }
 
     [NetworkFact]
-    public async Task A_second_coordinator_of_a_run_is_refused_and_names_the_first()
+    public async Task A_second_coordinator_on_another_machine_stands_by_and_outlives_the_first_machine()
     {
-        using var cluster = new TinyCluster(2);
+        using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2");
         var first = cluster.Coordinator();
-        await first.Printed("Workers join with");
+        ProgramRun[] workers = [cluster.Worker(1), cluster.Worker(2)];
+        await first.Printed("step 3/");
+        await first.StandsBy(cluster.RunDirectory);
         var second = cluster.Coordinator(host: 2);
-        Assert.True(second.WaitForExit() == 2, second.Output);
-        Assert.Contains(first.ProcessId.ToString(CultureInfo.InvariantCulture), second.Output, StringComparison.Ordinal);
+        await second.StandsBy(cluster.RunDirectory, processes: 3);
+        first.KillWithStandby();
+        await cluster.Record.MoreSteps(20);
+
+        second.Signal(PosixSignal.SIGTERM);
+        Assert.True(second.WaitForExit() == 143, second.Output);
+        Assert.All(workers, worker => Assert.True(worker.WaitForExit() == 0, worker.Output));
+        Assert.Single(cluster.Record.Generations);
+        cluster.Record.AssertWhole();
     }
 
     [NetworkFact]
-    public async Task Workers_whose_coordinator_stays_away_stop_at_a_checkpoint_from_which_the_same_commands_go_on()
+    public async Task Workers_whose_coordinators_stay_away_stop_at_a_checkpoint_from_which_the_same_commands_go_on()
     {
         using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2", "checkpoint.every_steps=0", "cluster.coordinator_timeout_seconds=3");
         var first = cluster.Coordinator();
         ProgramRun[] workers = [cluster.Worker(1), cluster.Worker(2)];
         await first.Printed("step 3/");
-        first.Kill();
+        first.KillWithStandby();
         Assert.All(workers, worker => Assert.True(worker.WaitForExit() == 6, worker.Output));
-        Assert.All(workers, worker => Assert.Contains("10.77.0.1:7700", worker.Output, StringComparison.Ordinal));
+        Assert.All(workers, worker => Assert.Contains("coordinator", worker.Output, StringComparison.Ordinal));
         var checkpoint = Assert.Single(Directory.GetDirectories(cluster.Corpus.PathOf("runs", "tiny", "checkpoints")));
         var step = int.Parse(checkpoint[(checkpoint.LastIndexOf('-') + 1)..], CultureInfo.InvariantCulture);
 

@@ -25,11 +25,13 @@ public sealed class KubernetesTests
     {
         var service = Object("Service", "cliptrain-coordinator");
         var container = Container("cliptrain-coordinator");
-        var port = Assert.Single(Items(container, "ports"));
+        var port = Items(container, "ports")[0];
+        var health = Items(container, "ports")[1];
         Assert.Equal(Text(port, "name"), Text(Items(service, "spec", "ports")[0], "targetPort"));
-        Assert.Equal(Text(port, "name"), Text(container, "readinessProbe", "httpGet", "port"));
+        Assert.Equal(Text(health, "name"), Text(container, "readinessProbe", "httpGet", "port"));
+        Assert.Contains($"0.0.0.0:{Text(health, "containerPort")}", Arguments("cliptrain-coordinator"), StringComparer.Ordinal);
         Assert.Contains($"0.0.0.0:{Text(port, "containerPort")}", Arguments("cliptrain-coordinator"), StringComparer.Ordinal);
-        Assert.Contains($"http://cliptrain-coordinator:{Text(Items(service, "spec", "ports")[0], "port")}", Arguments("cliptrain-worker"), StringComparer.Ordinal);
+        Assert.Contains($"cliptrain-coordinator:{Text(Items(service, "spec", "ports")[0], "port")}", Arguments("cliptrain-worker"), StringComparer.Ordinal);
         Assert.Equal(Map(service, "spec", "selector"), Map(Object("Job", "cliptrain-coordinator"), "spec", "template", "metadata", "labels"));
     }
 

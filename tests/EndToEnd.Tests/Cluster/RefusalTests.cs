@@ -10,10 +10,10 @@ public sealed class RefusalTests
         File.WriteAllText(cluster.Corpus.PathOf("wrong"), "a wrong token");
         using var other = new TinyCorpus();
         other.Write("train.parquet", TinyCorpus.Rows - 1, TinyCorpus.Picture, TinyCorpus.Caption);
-        await cluster.Coordinator().Printed("Workers join with");
+        await cluster.Coordinator().Printed("Machines join with");
 
-        var stranger = cluster.Join(2, TinyCluster.Url, "--token-file", "wrong");
-        using var misled = cluster.Hosts.Run(2, other.Folder, "worker", "--coordinator", TinyCluster.Url, "--token-file", cluster.Corpus.PathOf("token"));
+        var stranger = cluster.Join(2, TinyCluster.Coordinators, "--token-file", "wrong");
+        using var misled = cluster.Hosts.Run(2, other.Folder, "worker", "--coordinator", TinyCluster.Coordinators, "--token-file", cluster.Corpus.PathOf("token"));
 
         AssertEnds(stranger, 6, "token");
         AssertEnds(misled, 4, "train.parquet", "95 rows", "96 rows");
@@ -23,7 +23,7 @@ public sealed class RefusalTests
     public void A_coordinator_that_does_not_answer_is_named()
     {
         using var cluster = new TinyCluster(1);
-        AssertEnds(cluster.Join(1, "http://10.77.0.9:7700", "--token-file", "token"), 6, "10.77.0.9:7700");
+        AssertEnds(cluster.Join(1, "10.77.0.9:7700", "--token-file", "token"), 6, "10.77.0.9:7700");
     }
 
     [Fact]
@@ -38,7 +38,7 @@ public sealed class RefusalTests
     public void A_worker_without_a_token_is_told_how_to_give_one()
     {
         using var corpus = new TinyCorpus();
-        using var worker = ProgramRun.Start(corpus.Folder, "worker", "--coordinator", "http://127.0.0.1:7700");
+        using var worker = ProgramRun.Start(corpus.Folder, "worker", "--coordinator", "127.0.0.1:7700");
         AssertEnds(worker, 2, "--token-file", "CLIPTRAIN_TOKEN");
     }
 

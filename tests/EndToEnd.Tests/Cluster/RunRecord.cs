@@ -1,33 +1,39 @@
 using System.Text.Json;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.EndToEnd.Tests.Cluster;
-
-/// <summary>One membership of a run, as its ledger has it.</summary>
-internal sealed record GenerationLine(int Generation, long StartStep, string[] Workers);
 
 /// <summary>What a run has written down about itself so far.</summary>
 internal sealed class RunRecord(string directory)
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1), Pause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3), Pause = TimeSpan.FromMilliseconds(50);
 
     /// <summary>The steps of metrics.jsonl, in the order of the file.</summary>
     public IReadOnlyList<long> Steps => [.. Lines("metrics.jsonl").Select(line => line.GetProperty("step").GetInt64())];
 
-    public IReadOnlyList<GenerationLine> Generations =>
+    public IReadOnlyList<GenerationRecord> Generations =>
     [
-        .. Lines("ledger.jsonl").Where(line => line.TryGetProperty("generation", out _)).Select(line => line.GetProperty("generation"))
-            .Select(line => new GenerationLine(line.GetProperty("generation").GetInt32(), line.GetProperty("startStep").GetInt64(), [.. line.GetProperty("workers").EnumerateArray().Select(worker => worker.GetString()!)])),
+        .. Ledger.Select(entry => entry.Generation).OfType<GenerationRecord>(),
     ];
 
     /// <summary>Returns when a step of a generation has been recorded.</summary>
     public async Task StepOf(int generation)
     {
         var deadline = TimeProvider.System.GetTimestamp();
-        while (!Lines("ledger.jsonl").Any(line => line.TryGetProperty("step", out var step) && step.GetProperty("generation").GetInt32() == generation))
+        while (!Ledger.Any(entry => entry.Step?.Generation == generation))
         {
             Assert.True(TimeProvider.System.GetElapsedTime(deadline) < Limit, $"No step of generation {generation} was recorded.");
             await Task.Delay(Pause);
         }
+    }
+
+    /// <summary>Returns when so many steps more than there are now have been recorded.</summary>
+    public async Task MoreSteps(int steps)
+    {
+        var enough = Steps.Count + steps;
+        for (var start = TimeProvider.System.GetTimestamp(); Steps.Count < enough; await Task.Delay(Pause))
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < Limit, $"Step {enough} was not recorded.");
     }
 
     /// <summary>Every step from the first to the last is there once, and the audit proves its samples.</summary>
@@ -39,6 +45,8 @@ internal sealed class RunRecord(string directory)
         Assert.True(exit == 0, output);
         Assert.Contains("every sample was consumed exactly once", output, StringComparison.Ordinal);
     }
+
+    private IEnumerable<LedgerEntry> Ledger => FileRunLedger.Read(Path.Combine(directory, "ledger"));
 
     /// <summary>The whole lines of a file that may be being written.</summary>
     private List<JsonElement> Lines(string file)

@@ -13,7 +13,7 @@ public sealed class ScriptTests : IDisposable
     {
         using var run = Ssh("cluster.workers=3");
         Assert.True(run.WaitForExit() == 0, run.Output);
-        Assert.Equal(["a-0", "a-1", "b-0"], Assert.Single(_home.Record.Generations).Workers);
+        Assert.Equal(["worker-0", "worker-1", "worker-2"], Assert.Single(_home.Record.Generations).Workers);
         _home.Record.AssertWhole();
     }
 
@@ -47,7 +47,7 @@ public sealed class ScriptTests : IDisposable
         second.Signal(PosixSignal.SIGTERM);
         Assert.True(second.WaitForExit() == 143, second.Output);
         Assert.False(File.Exists(_home.Corpus.PathOf(".cliptrain-7.token")));
-        Assert.All(_home.Record.Generations, generation => Assert.Equal(["localhost-0", "localhost-1"], generation.Workers));
+        Assert.All(_home.Record.Generations, generation => Assert.Equal(["worker-0", "worker-1"], generation.Workers));
         _home.Record.AssertWhole();
     }
 
@@ -101,7 +101,7 @@ public sealed class ScriptTests : IDisposable
         _home.StandIn("srun", """
             while [[ $1 = --* ]]; do shift; done
             trap 'kill -TERM $(jobs -p)' TERM
-            for task in 0 1; do SLURM_LOCALID=$task "$@" & done
+            for task in 0 1; do SLURMD_NODENAME=node$task "$@" & done
             code=0
             for job in $(jobs -p); do wait "$job" || code=$?; done
             exit $code

@@ -3,7 +3,9 @@ namespace ClipTrain.EndToEnd.Tests.Cluster;
 /// <summary>A tiny run on a network of hosts: its coordinator on host 1, workers where they are wanted.</summary>
 internal sealed class TinyCluster : IDisposable
 {
-    public const string Url = "http://10.77.0.1:7700";
+    /// <summary>Where the coordinator on host 1 listens, and its standby.</summary>
+    public const string Coordinators = "10.77.0.1:7700,10.77.0.1:7702";
+
     private readonly List<ProgramRun> _programs = [];
     private readonly string[] _settings;
 
@@ -20,18 +22,27 @@ internal sealed class TinyCluster : IDisposable
 
     public NetworkHosts Hosts { get; }
 
-    public RunRecord Record => new(Corpus.PathOf("runs", "tiny"));
+    public RunRecord Record => new(RunDirectory);
+
+    public string RunDirectory => Corpus.PathOf("runs", "tiny");
 
     /// <summary>Starts the run's coordinator; the same call again is what a supervisor does after a crash.</summary>
     public ProgramRun Coordinator(int host = 1, params string[] options) =>
         Started(Hosts.Run(host, Corpus.Folder, ["coordinator", Corpus.RunFile, "--listen", $"{NetworkHosts.Address(host)}:7700", "--token-file", "token", .. _settings, .. options]));
 
     /// <summary>Starts a worker that is called after its host.</summary>
-    public ProgramRun Worker(int host, params string[] options) => Join(host, Url, ["--token-file", "token", .. options]);
+    public ProgramRun Worker(int host, params string[] options) => Join(host, Coordinators, ["--token-file", "token", .. options]);
 
     /// <summary>Starts a worker with its options alone.</summary>
-    public ProgramRun Join(int host, string url, params string[] options) =>
-        Started(Hosts.Run(host, Corpus.Folder, ["worker", "--coordinator", url, "--name", $"host-{host}", .. options]));
+    public ProgramRun Join(int host, string coordinator, params string[] options) =>
+        Started(Hosts.Run(host, Corpus.Folder, ["worker", "--coordinator", coordinator, "--name", $"host-{host}", .. options]));
+
+    /// <summary>Runs a command on a host that reaches the run, to its end; returns exit code and output.</summary>
+    public (int ExitCode, string Output) Ask(int host, string command, params string[] options)
+    {
+        using var asked = Hosts.Run(host, Corpus.Folder, [command, "--coordinator", Coordinators, "--token-file", "token", .. options]);
+        return (asked.WaitForExit(), asked.Output);
+    }
 
     public void Dispose()
     {

@@ -3,17 +3,17 @@ namespace ClipTrain.EndToEnd.Tests.Cluster;
 [Collection(HostCollection.Name)]
 public sealed class TlsTests
 {
-    private const string Url = "https://10.77.0.1:7700";
+    private static readonly string[] Files = ["--certificate", "cert.pem", "--key", "key.pem", "--ca", "ca.pem"];
 
     [NetworkFact]
-    public async Task Workers_that_trust_the_coordinators_authority_train_and_others_are_told_to()
+    public async Task Workers_with_a_certificate_of_the_runs_authority_train_and_others_are_told_what_is_missing()
     {
         using var cluster = new TinyCluster(2, "cluster.workers=2");
         TestAuthority.Write(cluster.Corpus.Folder, NetworkHosts.Address(1));
-        var coordinator = cluster.Coordinator(1, "--certificate", "cert.pem", "--key", "key.pem");
-        await coordinator.Printed($"--coordinator {Url}");
+        var coordinator = cluster.Coordinator(1, Files);
+        await coordinator.Printed("Machines join with");
 
-        var distrustful = cluster.Join(2, Url, "--token-file", "token");
+        var distrustful = cluster.Join(2, TinyCluster.Coordinators, "--token-file", "token");
         Assert.True(distrustful.WaitForExit() == 6, distrustful.Output);
         Assert.Contains("--ca", distrustful.Output, StringComparison.Ordinal);
 
@@ -22,6 +22,6 @@ public sealed class TlsTests
         Assert.All(workers, worker => Assert.True(worker.WaitForExit() == 0, worker.Output));
         cluster.Record.AssertWhole();
 
-        ProgramRun Trustful(int host) => cluster.Join(host, Url, "--token-file", "token", "--ca", "ca.pem");
+        ProgramRun Trustful(int host) => cluster.Worker(host, Files);
     }
 }

@@ -1,5 +1,6 @@
-using ClipTrain.Coordinator.Core;
-using ClipTrain.Coordinator.Hosting;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.Trainer.Runs;
 

@@ -1,4 +1,6 @@
-using ClipTrain.Coordinator.Core;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Trainer.Telemetry;
 

@@ -1,0 +1,18 @@
+using System.Globalization;
+using ClipTrain.Bench.Coordinator;
+
+// dotnet run -c Release --project bench/Coordinator [-- MEMBERS…]
+// Costs of the coordinator's rules, in CPU time: no network, no disk.
+CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+int[] sizes = args.Length > 0 ? [.. args.Select(int.Parse)] : [8, 64, 512, 4096];
+Console.WriteLine("members  join µs  form ms  heartbeat µs  in batches of 64  KiB each  tick µs  state KiB  cores at 2/s");
+foreach (var members in sizes)
+{
+    Figures[] repeats = [.. Enumerable.Range(0, 5).Select(_ => SimulatedRun.Measure(members))];
+    var (join, form, single, batched) = (Median(f => f.JoinMicroseconds), Median(f => f.FormMicroseconds), Median(f => f.BeatMicroseconds), Median(f => f.BatchedMicroseconds));
+    var (kibibytes, tick, state) = (Median(f => f.BeatBytes) / 1024, Median(f => f.TickMicroseconds), Median(f => f.StateBytes) / 1024);
+    var cores = ((2 * members * batched) + tick) / 1e6;
+    Console.WriteLine($"{members,7}  {join,7:0.0}  {form / 1000,7:0.0}  {single,12:0.00}  {batched,16:0.00}  {kibibytes,8:0.0}  {tick,7:0}  {state,9:0}  {cores,12:0.000}");
+
+    double Median(Func<Figures, double> of) => repeats.Select(of).Order().ElementAt(repeats.Length / 2);
+}

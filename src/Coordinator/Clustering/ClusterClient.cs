@@ -1,0 +1,177 @@
+using System.Net;
+using System.Net.Sockets;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Security;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.Hosting;
+using Orleans.Messaging;
+using Orleans.Runtime;
+
+namespace ClipTrain.Coordinator.Clustering;
+
+/// <summary>How a client connects.</summary>
+/// <param name="Security">Token, and TLS where the coordinator demands it.</param>
+/// <param name="Patience">How long to try while nobody answers.</param>
+public sealed record ClusterClientOptions(ClusterSecurity Security, TimeSpan Patience)
+{
+    /// <summary>Where Orleans' own messages go; nowhere by default.</summary>
+    public Action<ILoggingBuilder>? Logging { get; init; }
+
+    /// <summary>Further configuration of the client.</summary>
+    public Action<IClientBuilder>? Configure { get; init; }
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+}
+
+/// <summary>Connects a process that is no member of the cluster: a worker, or a command such as status.</summary>
+public static class ClusterClient
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Connects through the cluster's membership store, as a process that sees the run directory.</summary>
+    /// <exception cref="CoordinatorRefusedException">A coordinator answers and does not let this process in.</exception>
+    /// <exception cref="CoordinatorLostException">No coordinator could be reached.</exception>
+    public static async Task<ConnectedClient> ConnectAsync(ClusterIdentity identity, ClusterClientOptions options, CancellationToken cancellationToken)
+    {
+        var host = Build(options, client => client.UseClipTrainCluster(identity, options.Security));
+        try
+        {
+            var gateways = host.Services.GetRequiredService<IGatewayListProvider>();
+            var deadline = options.Time.GetTimestamp();
+            await FindAsync(gateways, $"the run {Path.GetDirectoryName(identity.Directory)}", identity.ClusterId, options, deadline, cancellationToken);
+            await StartAsync(host, options, deadline, cancellationToken);
+            return new ConnectedClient(host, learning: null);
+        }
+        catch
+        {
+            host.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Connects through the addresses given, and learns further gateways from the cluster as long as the client lives.</summary>
+    /// <exception cref="CoordinatorRefusedException">A coordinator answers and does not let this process in.</exception>
+    /// <exception cref="CoordinatorLostException">No coordinator could be reached.</exception>
+    public static async Task<ConnectedClient> ConnectAsync(SeedGateways gateways, ClusterClientOptions options, CancellationToken cancellationToken)
+    {
+        var start = options.Time.GetTimestamp();
+        var clusterId = await FindAsync(gateways, gateways.ToString(), clusterId: null, options, start, cancellationToken);
+        var host = Build(options, client => client.UseClipTrainCluster(gateways, clusterId, options.Security));
+        try
+        {
+            await StartAsync(host, options, start, cancellationToken);
+            return new ConnectedClient(host, (grains, end) => gateways.LearnAsync(grains, options.Time, end));
+        }
+        catch
+        {
+            host.Dispose();
+            throw;
+        }
+    }
+
+    private static IHost Build(ClusterClientOptions options, Action<IClientBuilder> cluster)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        options.Logging?.Invoke(builder.Logging);
+        builder.UseOrleansClient(client =>
+        {
+            cluster(client);
+            client.UseConnectionRetryFilter(async (_, cancellationToken) =>
+            {
+                await Task.Delay(Pause, options.Time, cancellationToken);
+                return true;
+            });
+            options.Configure?.Invoke(client);
+        });
+        return builder.Build();
+    }
+
+    /// <summary>Tries the gateways in turn until one lets this process in.</summary>
+    /// <returns>The identity of its cluster.</returns>
+    private static async Task<string> FindAsync(IGatewayListProvider gateways, string where, string? clusterId, ClusterClientOptions options, long start, CancellationToken cancellationToken)
+    {
+        var reason = "no coordinator process is running";
+        while (true)
+        {
+            HandshakeException? refusal = null;
+            foreach (var gateway in await ListAsync(gateways))
+            {
+                try
+                {
+                    var found = await ProbeAsync(gateway, options, cancellationToken);
+                    if (clusterId is null || found == clusterId)
+                    {
+                        return found;
+                    }
+
+                    reason = $"{gateway} hosts another run";
+                }
+                catch (HandshakeException error)
+                {
+                    (refusal, reason) = (error.IsFinal ? error : refusal, error.Message);
+                }
+                catch (Exception error) when (error is SocketException or IOException)
+                {
+                    reason = $"{gateway}: {error.Message}";
+                }
+                catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+                {
+                    reason = $"{gateway} does not answer";
+                }
+            }
+
+            if (refusal is not null)
+            {
+                throw new CoordinatorRefusedException(refusal.Message);
+            }
+
+            if (options.Time.GetElapsedTime(start) >= options.Patience)
+            {
+                throw Lost(where, options, reason);
+            }
+
+            await Task.Delay(Pause, options.Time, cancellationToken);
+        }
+    }
+
+    private static async Task<IReadOnlyList<IPEndPoint>> ListAsync(IGatewayListProvider gateways)
+    {
+        try
+        {
+            await gateways.InitializeGatewayListProvider();
+            return [.. (await gateways.GetGateways()).Select(gateway => gateway.ToGatewayAddress()!.Endpoint)];
+        }
+        catch (InvalidDataException error)
+        {
+            throw new CoordinatorRefusedException(error.Message);
+        }
+    }
+
+    private static async Task<string> ProbeAsync(IPEndPoint gateway, ClusterClientOptions options, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(SecuredConnections.Limit);
+        return await ConnectionProbe.RunAsync(gateway, options.Security, limit.Token);
+    }
+
+    private static async Task StartAsync(IHost host, ClusterClientOptions options, long start, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var left = options.Patience - options.Time.GetElapsedTime(start);
+        limit.CancelAfter(left > SecuredConnections.Limit ? left : SecuredConnections.Limit);
+        try
+        {
+            await host.StartAsync(limit.Token);
+        }
+        catch (Exception error) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new CoordinatorLostException($"The coordinator was lost while connecting to it: {error.Message}", error);
+        }
+    }
+
+    private static CoordinatorLostException Lost(string where, ClusterClientOptions options, string reason) =>
+        new($"No coordinator of {where} could be reached for {options.Patience.TotalSeconds:0} s: {reason}.");
+}

@@ -1,0 +1,200 @@
+using System.Net;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Security;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Storage;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Orleans;
+using Orleans.Configuration;
+using Orleans.Hosting;
+using Orleans.Messaging;
+using Orleans.Runtime;
+using Orleans.Serialization;
+using Orleans.Storage;
+using StackExchange.Redis;
+
+namespace ClipTrain.Coordinator.Clustering;
+
+/// <summary>Makes a silo or a client a member of a run's cluster: identity, membership, ports, security, storage, serialization.</summary>
+public static class ClusterHosting
+{
+    private const string ServiceId = "cliptrain";
+
+    /// <param name="silo">To configure.</param>
+    /// <param name="identity">The cluster.</param>
+    /// <param name="endpoint">Name and ports; none of them 0 (<see cref="ClusterSilo.StartAsync"/> finds free ones).</param>
+    /// <param name="security">What others have to prove.</param>
+    /// <param name="isOneMachine">True if all silos are processes of this machine: a dead one is then seen by its file lock, and probes are patient.</param>
+    /// <exception cref="CoordinatorStartException">The connection string cannot be read.</exception>
+    public static ISiloBuilder UseClipTrainCluster(this ISiloBuilder silo, ClusterIdentity identity, SiloEndpoint endpoint, ClusterSecurity security, bool isOneMachine)
+    {
+        AddCommon(silo.Services, identity.ClusterId);
+        silo.Services.AddSingleton(identity);
+        silo.Configure<SiloOptions>(options => options.SiloName = endpoint.Name);
+        silo.Configure<EndpointOptions>(options =>
+        {
+            options.AdvertisedIPAddress = endpoint.Advertised;
+            options.SiloPort = endpoint.SiloPort;
+            options.GatewayPort = endpoint.GatewayPort;
+            options.SiloListeningEndpoint = new IPEndPoint(endpoint.Listen, endpoint.SiloPort);
+            options.GatewayListeningEndpoint = new IPEndPoint(endpoint.Listen, endpoint.GatewayPort);
+        });
+        silo.Configure<ClusterMembershipOptions>(options => Configure(options, isOneMachine));
+        silo.Configure<SiloMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(10));
+        silo.Services.AddSingleton<IFatalErrorHandler>(new DeclaredDead(Console.Error, Environment.Exit));
+        silo.Services.AddKeyedSingleton<IGrainStorage>(FencedFileStorage.ProviderName, (_, _) => new FencedFileStorage(Path.Combine(identity.Directory, "state")));
+        UseExclusivePorts(silo.Services);
+        AddMembership(silo, identity, security);
+        if (isOneMachine)
+        {
+            silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, DeathWatch>();
+        }
+
+        SecuredConnections.Require(silo, security, identity.ClusterId);
+        return silo;
+    }
+
+    /// <summary>A client that reads the cluster's gateways where its members are kept.</summary>
+    /// <exception cref="CoordinatorStartException">The connection string cannot be read.</exception>
+    public static IClientBuilder UseClipTrainCluster(this IClientBuilder client, ClusterIdentity identity, ClusterSecurity security)
+    {
+        switch (identity.Kind)
+        {
+            case ClusteringKind.File:
+                client.Services.AddSingleton<IGatewayListProvider>(new FileGatewayListProvider(identity));
+                break;
+            case ClusteringKind.Redis:
+                client.UseRedisClustering(options => options.ConfigurationOptions = RedisOptions(identity));
+                break;
+            case ClusteringKind.Postgres:
+                var connection = PostgresConnection(identity);
+                client.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (PostgresSchema.Invariant, connection));
+                break;
+        }
+
+        return Configure(client, identity.ClusterId, security);
+    }
+
+    /// <summary>A client that was given addresses and learns further gateways from the cluster.</summary>
+    /// <param name="client">To configure.</param>
+    /// <param name="gateways">The addresses.</param>
+    /// <param name="clusterId">Identity of the cluster behind them, as a coordinator tells after the handshake.</param>
+    /// <param name="security">What both ends have to prove.</param>
+    public static IClientBuilder UseClipTrainCluster(this IClientBuilder client, SeedGateways gateways, string clusterId, ClusterSecurity security)
+    {
+        client.Services.AddSingleton<IGatewayListProvider>(gateways);
+        client.AddGatewayCountChangedHandler((_, count) =>
+        {
+            if (count.NumberOfConnectedGateways < count.PreviousNumberOfConnectedGateways)
+            {
+                gateways.LearnSoon();
+            }
+        });
+        return Configure(client, clusterId, security);
+    }
+
+    private static IClientBuilder Configure(IClientBuilder client, string clusterId, ClusterSecurity security)
+    {
+        AddCommon(client.Services, clusterId);
+        client.Configure<GatewayOptions>(options => options.GatewayListRefreshPeriod = TimeSpan.FromSeconds(1));
+        client.Configure<ClientMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(10));
+        SecuredConnections.Require(client, security);
+        return client;
+    }
+
+    private static void AddCommon(IServiceCollection services, string clusterId)
+    {
+        services.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (clusterId, ServiceId));
+        // A host that has lost its power answers nothing: the next gateway's turn.
+        services.Configure<ConnectionOptions>(options => options.OpenConnectionTimeout = TimeSpan.FromSeconds(3));
+        services.AddSerializer(serializer => serializer.AddJsonSerializer(
+            type => type.Namespace is "ClipTrain.Coordinator.Protocol" or "ClipTrain.Coordinator.State",
+            CoordinatorJson.Default.Options));
+    }
+
+    private static void Configure(ClusterMembershipOptions options, bool isOneMachine)
+    {
+        // On one machine the death watch sees the dead; probes are there for a process that hangs, and wait out busy cores.
+        options.ProbeTimeout = TimeSpan.FromSeconds(isOneMachine ? 5 : 1);
+        options.MaxProbeTimeout = TimeSpan.FromSeconds(isOneMachine ? 10 : 5);
+        options.NumMissedProbesLimit = 3;
+        options.TableRefreshTimeout = TimeSpan.FromSeconds(isOneMachine ? 5 : 10);
+        // How soon a joining silo takes one that no longer says it is alive for dead.
+        options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(5);
+        options.DefunctSiloExpiration = TimeSpan.FromMinutes(10);
+        options.DefunctSiloCleanupPeriod = TimeSpan.FromMinutes(1);
+    }
+
+    /// <summary>
+    /// Replaces Orleans' listeners, which share a port with any other process of the same user that listens on it (SO_REUSEPORT),
+    /// by Kestrel's, which do not: a port in use is an error and not a coordinator that gets every second connection.
+    /// </summary>
+    private static void UseExclusivePorts(IServiceCollection services)
+    {
+        foreach (var listener in services.Where(service => service.ServiceType == typeof(IConnectionListenerFactory) && service.IsKeyedService).ToList())
+        {
+            services.Remove(listener);
+            services.AddKeyedSingleton<IConnectionListenerFactory>(listener.ServiceKey, (built, _) => ActivatorUtilities.CreateInstance<SocketTransportFactory>(built));
+        }
+    }
+
+    private static void AddMembership(ISiloBuilder silo, ClusterIdentity identity, ClusterSecurity security)
+    {
+        switch (identity.Kind)
+        {
+            case ClusteringKind.File:
+                silo.Services.AddSingleton(services => new MembershipStore(
+                    new FileMembershipTable(identity), $"the folder {identity.Directory}", security, prepare: null, services.GetRequiredService<ILogger<MembershipStore>>()));
+                break;
+            case ClusteringKind.Redis:
+                var options = RedisOptions(identity);
+                silo.UseRedisClustering(redis => redis.ConfigurationOptions = options);
+                Name(silo.Services, $"Redis at {string.Join(", ", options.EndPoints.Select(server => server is DnsEndPoint named ? $"{named.Host}:{named.Port}" : $"{server}"))}", security, prepare: null);
+                break;
+            case ClusteringKind.Postgres:
+                var connection = PostgresConnection(identity);
+                silo.UseAdoNetClustering(ado => (ado.Invariant, ado.ConnectionString) = (PostgresSchema.Invariant, connection));
+                var server = new NpgsqlConnectionStringBuilder(connection);
+                Name(silo.Services, $"PostgreSQL at {server.Host}:{server.Port}, database {server.Database ?? server.Username}", security, () => PostgresSchema.EnsureAsync(connection));
+                break;
+        }
+
+        silo.Services.AddSingleton<IMembershipTable>(services => services.GetRequiredService<MembershipStore>());
+    }
+
+    /// <summary>Puts <see cref="MembershipStore"/> before the table that a provider has registered.</summary>
+    private static void Name(IServiceCollection services, string name, ClusterSecurity security, Func<Task>? prepare)
+    {
+        var provider = services.Last(service => service.ServiceType == typeof(IMembershipTable));
+        services.Remove(provider);
+        services.AddSingleton(built => new MembershipStore(
+            (IMembershipTable)(provider.ImplementationFactory?.Invoke(built) ?? ActivatorUtilities.CreateInstance(built, provider.ImplementationType!)),
+            name,
+            security,
+            prepare,
+            built.GetRequiredService<ILogger<MembershipStore>>()));
+    }
+
+    private static ConfigurationOptions RedisOptions(ClusterIdentity identity) =>
+        Reading("Redis", () => ConfigurationOptions.Parse(identity.ConnectionString!));
+
+    private static string PostgresConnection(ClusterIdentity identity) =>
+        Reading("PostgreSQL", () => PostgresSchema.ConnectionString(identity.ConnectionString!));
+
+    private static T Reading<T>(string store, Func<T> parse)
+    {
+        try
+        {
+            return parse();
+        }
+        catch (Exception error) when (error is ArgumentException or FormatException)
+        {
+            throw new CoordinatorStartException($"The connection string for {store} cannot be read: {error.Message}", error);
+        }
+    }
+}

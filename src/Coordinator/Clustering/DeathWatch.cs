@@ -1,0 +1,133 @@
+using ClipTrain.Coordinator.Protocol;
+using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
+
+namespace ClipTrain.Coordinator.Clustering;
+
+/// <summary>
+/// Finds dead silos of this machine within a fraction of a second. Each silo holds the kernel's lock on a file of its own,
+/// which ends with its process in whatever way that ends. Whoever finds the lock of another free knows for certain that it
+/// is dead. No probe has to time out, so probes can be patient enough for a machine whose cores are all busy.
+/// </summary>
+internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDetails self, IClusterMembershipService members, ILogger<DeathWatch> logger)
+    : ILifecycleParticipant<ISiloLifecycle>
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
+
+    private readonly string _locks = Path.Combine(identity.Directory, "locks");
+    private readonly CancellationTokenSource _stop = new();
+    private FileStream? _mine;
+    private Thread? _watch;
+
+    public void Participate(ISiloLifecycle lifecycle)
+    {
+        // Before the silo's row is in the table: a row whose lock is free is that of a dead silo.
+        lifecycle.Subscribe(nameof(DeathWatch), ServiceLifecycleStage.First, Lock, Release);
+        lifecycle.Subscribe(nameof(DeathWatch), ServiceLifecycleStage.RuntimeServices, Start, Stop);
+    }
+
+    private Task Lock(CancellationToken cancellationToken)
+    {
+        try
+        {
+            Directory.CreateDirectory(_locks);
+            _mine = new FileStream(PathOf(self.SiloAddress), FileMode.Create, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new CoordinatorStartException($"{_locks} cannot be used: {error.Message}", error);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private Task Start(CancellationToken cancellationToken)
+    {
+        if (IsFree(PathOf(self.SiloAddress)))
+        {
+            // A file system without locks, as some that are mounted over a network.
+            LogWithoutLocks(_locks);
+            return Task.CompletedTask;
+        }
+
+        _watch = new Thread(Watch) { IsBackground = true, Name = "death watch" };
+        _watch.Start();
+        return Task.CompletedTask;
+    }
+
+    private Task Stop(CancellationToken cancellationToken)
+    {
+        _stop.Cancel();
+        return Task.CompletedTask;
+    }
+
+    private Task Release(CancellationToken cancellationToken)
+    {
+        _mine?.Dispose();
+        File.Delete(PathOf(self.SiloAddress));
+        return Task.CompletedTask;
+    }
+
+    private void Watch()
+    {
+        do
+        {
+            foreach (var member in members.CurrentSnapshot.Members.Values)
+            {
+                if (member.Status is not SiloStatus.Dead && !member.SiloAddress.Equals(self.SiloAddress) && IsFree(PathOf(member.SiloAddress)))
+                {
+                    Declare(member);
+                }
+            }
+        }
+        while (!_stop.Token.WaitHandle.WaitOne(Interval));
+    }
+
+    private void Declare(ClusterMember member)
+    {
+        try
+        {
+            if (members.TryKill(member.SiloAddress).GetAwaiter().GetResult())
+            {
+                LogDead(member.Name, member.SiloAddress);
+                File.Delete(PathOf(member.SiloAddress));
+            }
+        }
+        catch (Exception error)
+        {
+            // The table cannot be written now, or another has written first: seen again at the next look.
+            LogNotDeclared(member.Name, error.Message);
+        }
+    }
+
+    private string PathOf(SiloAddress silo) => Path.Combine(_locks, SiloFileName.Of(silo.ToParsableString()));
+
+    /// <summary>False if the lock is held, or if there is no such file: that silo is of another machine.</summary>
+    private static bool IsFree(string path)
+    {
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+            return true;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The coordinator process {Name} ({Silo}) has ended without a word; the others take over.")]
+    private partial void LogDead(string name, SiloAddress silo);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "The coordinator process {Name} has ended and is not declared dead yet: {Reason}")]
+    private partial void LogNotDeclared(string name, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Folder} is on a file system without locks: a coordinator process that was killed is found by missed probes, which takes longer.")]
+    private partial void LogWithoutLocks(string folder);
+}
+
+/// <summary>Name of a file that stands for a silo.</summary>
+internal static class SiloFileName
+{
+    public static string Of(string silo) => silo.Replace('@', '_').Replace(':', '_');
+}

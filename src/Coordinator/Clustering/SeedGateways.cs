@@ -1,0 +1,114 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using ClipTrain.Coordinator.Protocol;
+using Orleans;
+using Orleans.Messaging;
+using Orleans.Runtime;
+
+namespace ClipTrain.Coordinator.Clustering;
+
+/// <summary>
+/// Tells a client the coordinator processes that it was given, by address, and those that it has learned from the cluster
+/// since. It needs no access to the membership store, and finds whichever process is left when the first one has died.
+/// </summary>
+/// <param name="seeds">Addresses as given; names are looked up anew each time.</param>
+public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayListProvider
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
+
+    private readonly SemaphoreSlim _soon = new(0);
+    private IReadOnlyList<Uri> _learned = [];
+
+    public TimeSpan MaxStaleness => TimeSpan.FromSeconds(1);
+
+#pragma warning disable CS0618 // Obsolete, and part of the interface.
+    public bool IsUpdatable => true;
+#pragma warning restore CS0618
+
+    /// <summary>Reads <c>HOST:PORT</c>, several separated by commas.</summary>
+    /// <exception cref="CoordinatorStartException">The text is something else.</exception>
+    public static SeedGateways Parse(string text)
+    {
+        var seeds = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(ParseOne).ToList();
+        return seeds.Count > 0 ? new SeedGateways(seeds) : throw NotAnAddress(text);
+    }
+
+    public Task InitializeGatewayListProvider() => Task.CompletedTask;
+
+    public async Task<IList<Uri>> GetGateways()
+    {
+        var gateways = Volatile.Read(ref _learned).ToList();
+        foreach (var seed in seeds)
+        {
+            gateways.AddRange(await ResolveAsync(seed));
+        }
+
+        return [.. gateways.Distinct()];
+    }
+
+    public override string ToString() => string.Join(", ", seeds.Select(seed => $"{seed.Host}:{seed.Port}"));
+
+    /// <summary>Learns the gateways again soon: one of them has gone.</summary>
+    internal void LearnSoon() => _soon.Release();
+
+    /// <summary>Keeps learning the cluster's gateways: soon after the start and after a loss, then ever more rarely, since thousands of clients do so.</summary>
+    internal async Task LearnAsync(IGrainFactory grains, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var pause = TimeSpan.Zero;
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            try
+            {
+                var gateways = await grains.GetGrain<IGatewaysGrain>(0).ListAsync().WaitAsync(cancellationToken);
+                Volatile.Write(ref _learned, [.. gateways.Select(gateway => UriOf(IPEndPoint.Parse(gateway)))]);
+                pause = pause == TimeSpan.Zero ? FirstPause : Min(2 * pause, LongestPause);
+            }
+            catch (Exception) when (!cancellationToken.IsCancellationRequested)
+            {
+                // What is known stays.
+                pause = FirstPause;
+            }
+
+            using var due = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            var woken = _soon.WaitAsync(due.Token);
+            if (await Task.WhenAny(woken, Task.Delay(pause, time, due.Token)) == woken)
+            {
+                pause = FirstPause;
+            }
+
+            await due.CancelAsync();
+        }
+    }
+
+    private static DnsEndPoint ParseOne(string text)
+    {
+        var colon = text.LastIndexOf(':');
+        var host = colon > 0 ? text[..colon].Trim('[', ']') : "";
+        return host.Length > 0 && Uri.CheckHostName(host) != UriHostNameType.Unknown
+            && int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and <= IPEndPoint.MaxPort
+            ? new DnsEndPoint(host, port)
+            : throw NotAnAddress(text);
+    }
+
+    private static CoordinatorStartException NotAnAddress(string text) => new($"The coordinator's address is HOST:PORT, such as node1:7700, and not \"{text}\".");
+
+    private static async Task<IEnumerable<Uri>> ResolveAsync(DnsEndPoint seed)
+    {
+        try
+        {
+            var addresses = IPAddress.TryParse(seed.Host, out var address) ? [address] : await Dns.GetHostAddressesAsync(seed.Host);
+            return addresses.Select(known => UriOf(new IPEndPoint(known, seed.Port)));
+        }
+        catch (SocketException)
+        {
+            // A name that nobody knows now may be known later.
+            return [];
+        }
+    }
+
+    private static Uri UriOf(IPEndPoint endpoint) => SiloAddress.New(endpoint, 0).ToGatewayUri();
+
+    private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
+}

@@ -1,0 +1,76 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+using ClipTrain.Coordinator.Protocol;
+
+namespace ClipTrain.Coordinator.Clustering;
+
+/// <summary>Name and addresses of one coordinator process (a silo).</summary>
+/// <param name="Name">Shown in status and logs; unique in the cluster.</param>
+/// <param name="Listen">Address that its ports listen on.</param>
+/// <param name="Advertised">Address at which the other processes reach it.</param>
+/// <param name="GatewayPort">Port for workers and commands; 0 for a free one.</param>
+/// <param name="SiloPort">Port for the other silos; 0 for a free one.</param>
+public sealed record SiloEndpoint(string Name, IPAddress Listen, IPAddress Advertised, int GatewayPort, int SiloPort)
+{
+    /// <summary>Address at which workers and commands reach it.</summary>
+    public IPEndPoint Gateway => new(Advertised, GatewayPort);
+
+    /// <summary>True if only processes of this machine can connect.</summary>
+    public bool IsLoopback => IPAddress.IsLoopback(Listen);
+
+    public static SiloEndpoint OnLoopback(string name, int gatewayPort = 0) => new(name, IPAddress.Loopback, IPAddress.Loopback, gatewayPort, SiloPort: 0);
+
+    /// <param name="name">Shown in status and logs.</param>
+    /// <param name="listen">Address to listen on; <see cref="IPAddress.Any"/> for all.</param>
+    /// <param name="advertised">Address to tell others; null for <paramref name="listen"/>, or for this machine's first network address when that is all.</param>
+    /// <param name="gatewayPort">0 for a free one.</param>
+    /// <param name="siloPort">0 for a free one.</param>
+    /// <exception cref="CoordinatorStartException">No address is left that others can reach.</exception>
+    public static SiloEndpoint Create(string name, IPAddress listen, IPAddress? advertised, int gatewayPort, int siloPort)
+    {
+        var told = advertised ?? (IsAny(listen) ? FirstNetworkAddress(listen.AddressFamily) : listen);
+        if (told is null)
+        {
+            throw new CoordinatorStartException($"This machine has no network address to tell others when listening on {listen}. Give the address at which they reach it.");
+        }
+
+        return IsAny(told)
+            ? throw new CoordinatorStartException($"{told} is no address that others can reach. Give the address at which they reach this machine.")
+            : new SiloEndpoint(name, listen, told, gatewayPort, siloPort);
+    }
+
+    /// <summary>Replaces ports of 0 by ports that are free now. Another process may take one before it is used.</summary>
+    internal SiloEndpoint WithFreePorts()
+    {
+        // Both at once, so that they differ.
+        using var gateway = Reserve(GatewayPort);
+        using var silo = Reserve(SiloPort);
+        return this with { GatewayPort = PortOf(gateway) ?? GatewayPort, SiloPort = PortOf(silo) ?? SiloPort };
+    }
+
+    private Socket? Reserve(int port)
+    {
+        if (port != 0)
+        {
+            return null;
+        }
+
+        var socket = new Socket(Listen.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(Listen, 0));
+        return socket;
+    }
+
+    private static int? PortOf(Socket? socket) => ((IPEndPoint?)socket?.LocalEndPoint)?.Port;
+
+    private static bool IsAny(IPAddress address) => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any);
+
+    /// <summary>The first address of an interface that leads out of the machine, before others.</summary>
+    private static IPAddress? FirstNetworkAddress(AddressFamily family) => NetworkInterface.GetAllNetworkInterfaces()
+        .Where(card => card.OperationalStatus == OperationalStatus.Up && card.NetworkInterfaceType != NetworkInterfaceType.Loopback)
+        .Select(card => card.GetIPProperties())
+        .OrderByDescending(properties => properties.GatewayAddresses.Any(gateway => !IsAny(gateway.Address)))
+        .SelectMany(properties => properties.UnicastAddresses)
+        .Select(unicast => unicast.Address)
+        .FirstOrDefault(address => address.AddressFamily == family && !address.IsIPv6LinkLocal);
+}

@@ -1,0 +1,93 @@
+using ClipTrain.Coordinator.Protocol;
+using Orleans.Concurrency;
+using Orleans.Placement;
+
+namespace ClipTrain.Coordinator.Grains;
+
+/// <summary>A machine that starts, ends and watches workers of a run. Its key is RUN/NODE.</summary>
+public interface INodeGrain : IGrainWithStringKey
+{
+    /// <summary>
+    /// Called by the node's process again and again: what it offers and what it has carried out. Answered when there are new
+    /// orders, after five seconds at most. A node that does not call for the run's lease is lost, and its workers with it.
+    /// </summary>
+    [ResponseTimeout("00:00:08")]
+    Task<NodeOrders> ExchangeAsync(NodeReport report);
+
+    /// <summary>Called by a run that was taken over: the node must call within its lease.</summary>
+    [ResponseTimeout("00:00:08")]
+    Task WatchAsync(string incarnation, TimeSpan lease);
+
+    /// <summary>The node's workers have ended and it leaves.</summary>
+    [ResponseTimeout("00:00:08")]
+    Task LeaveAsync(string incarnation);
+}
+
+/// <summary>Passes reports to the run and orders back, and notices when the node falls silent.</summary>
+[Reentrant, PreferLocalPlacement]
+public sealed class NodeGrain(TimeProvider time) : Grain, INodeGrain
+{
+    private static readonly TimeSpan Check = TimeSpan.FromSeconds(1);
+
+    private string? _incarnation;
+    private long _lastHeard;
+    private TimeSpan _lease;
+    private IGrainTimer? _watch;
+
+    public static string KeyOf(string run, string node) => $"{run}/{node}";
+
+    public async Task<NodeOrders> ExchangeAsync(NodeReport report)
+    {
+        (_incarnation, _lastHeard) = (report.Incarnation, time.GetTimestamp());
+        var orders = await Run().NodeAsync(report);
+
+        // An earlier process of the node, which may have been held until now, is not watched any more.
+        if (_incarnation == report.Incarnation)
+        {
+            await WatchAsync(report.Incarnation, orders.Lease);
+        }
+
+        return orders;
+    }
+
+    public Task WatchAsync(string incarnation, TimeSpan lease)
+    {
+        (_incarnation, _lease, _lastHeard) = (incarnation, lease, time.GetTimestamp());
+        _watch ??= this.RegisterGrainTimer(CheckAsync, new GrainTimerCreationOptions(Check, Check) { KeepAlive = true });
+        return Task.CompletedTask;
+    }
+
+    public async Task LeaveAsync(string incarnation)
+    {
+        await Run().NodeLeftAsync(NodeId(), incarnation, reason: null);
+        End();
+    }
+
+    private async Task CheckAsync()
+    {
+        if (_incarnation is { } incarnation && time.GetElapsedTime(_lastHeard) is var silence && silence > _lease)
+        {
+            await Run().NodeLeftAsync(NodeId(), incarnation, FormattableString.Invariant($"was not heard of for {silence.TotalSeconds:0} s"));
+            End();
+        }
+    }
+
+    private void End()
+    {
+        _incarnation = null;
+        _watch?.Dispose();
+        _watch = null;
+        DeactivateOnIdle();
+    }
+
+    private IRunGrain Run() => GrainFactory.GetGrain<IRunGrain>(Split().Run);
+
+    private string NodeId() => Split().Node;
+
+    private (string Run, string Node) Split()
+    {
+        var key = this.GetPrimaryKeyString();
+        var slash = key.IndexOf('/', StringComparison.Ordinal);
+        return (key[..slash], key[(slash + 1)..]);
+    }
+}

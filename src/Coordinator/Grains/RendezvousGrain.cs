@@ -1,0 +1,60 @@
+using ClipTrain.Coordinator.Protocol;
+using Orleans.Concurrency;
+using Orleans.Placement;
+
+namespace ClipTrain.Coordinator.Grains;
+
+/// <summary>The key-value store through which the ranks of one generation build their process group. Its key is RUN/GENERATION.</summary>
+public interface IRendezvousGrain : IGrainWithStringKey
+{
+    /// <summary>Called by the run when the generation has formed: from now on its keys are served.</summary>
+    [ResponseTimeout("00:00:08")]
+    Task OpenAsync();
+
+    /// <summary>Called by the run when the generation is over: whoever waits for a key is refused.</summary>
+    [ResponseTimeout("00:00:08")]
+    Task CloseAsync();
+
+    /// <summary>One operation. Get and Wait are held for five seconds at most.</summary>
+    /// <returns>Null when the key is still missing: ask again.</returns>
+    /// <exception cref="CoordinatorRefusedException">The generation is over, or its keys were lost with the process that held them.</exception>
+    [ResponseTimeout("00:00:08")]
+    Task<StoreAnswer?> AskAsync(StoreRequest request);
+}
+
+/// <summary>
+/// Keeps a generation's keys in memory alone: when they are lost with their process, the ranks that are still meeting are
+/// refused and join again.
+/// </summary>
+[Reentrant, PreferLocalPlacement]
+public sealed class RendezvousGrain(TimeProvider time) : Grain, IRendezvousGrain
+{
+    private readonly RendezvousStore _store = new();
+
+    public static string KeyOf(string run, int generation) => $"{run}/{generation}";
+
+    public Task OpenAsync()
+    {
+        _store.Open();
+        return Task.CompletedTask;
+    }
+
+    public Task CloseAsync()
+    {
+        _store.Close();
+        DeactivateOnIdle();
+        return Task.CompletedTask;
+    }
+
+    public async Task<StoreAnswer?> AskAsync(StoreRequest request)
+    {
+        try
+        {
+            return await _store.AskAsync(request).WaitAsync(HeldCalls.Limit, time);
+        }
+        catch (TimeoutException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,107 @@
+using System.Globalization;
+using System.Text;
+using ClipTrain.Coordinator.Protocol;
+
+namespace ClipTrain.Coordinator.Grains;
+
+/// <summary>The keys through which the ranks of one generation meet, with the semantics of torch's stores.</summary>
+internal sealed class RendezvousStore
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, byte[]> _values = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TaskCompletionSource> _arrivals = new(StringComparer.Ordinal);
+    private bool _isOpen;
+
+    /// <summary>The generation has formed. Opening twice loses nothing.</summary>
+    public void Open()
+    {
+        lock (_lock)
+        {
+            _isOpen = true;
+        }
+    }
+
+    /// <summary>The generation is over: whoever waits for a key is refused.</summary>
+    public void Close()
+    {
+        lock (_lock)
+        {
+            _isOpen = false;
+            _values.Clear();
+
+            // A waiting call looks again and finds the generation gone.
+            foreach (var arrival in _arrivals.Values)
+            {
+                arrival.SetResult();
+            }
+
+            _arrivals.Clear();
+        }
+    }
+
+    /// <summary>Ends when the operation is done, which for Get and Wait is when the key is there.</summary>
+    /// <exception cref="CoordinatorRefusedException">The generation is not open, or ended meanwhile.</exception>
+    public async Task<StoreAnswer> AskAsync(StoreRequest request)
+    {
+        while (true)
+        {
+            Task arrival;
+            lock (_lock)
+            {
+                if (!_isOpen)
+                {
+                    throw new CoordinatorRefusedException($"Generation {request.Generation} is over, or the keys of its ranks were lost with the coordinator that held them: join again.");
+                }
+
+                if (Answer(request) is { } answer)
+                {
+                    return answer;
+                }
+
+                arrival = Arrival(request.Key);
+            }
+
+            await arrival;
+        }
+    }
+
+    /// <summary>Null when the key is missing that the request needs.</summary>
+    private StoreAnswer? Answer(StoreRequest request) => request.Op switch
+    {
+        StoreOp.Set => Set(request.Key, request.Value ?? [], number: 0),
+        StoreOp.Add => Add(request.Key, request.Amount),
+        StoreOp.Check => new StoreAnswer(null, _values.ContainsKey(request.Key) ? 1 : 0),
+        StoreOp.Delete => new StoreAnswer(null, _values.Remove(request.Key) ? 1 : 0),
+        StoreOp.Get => _values.TryGetValue(request.Key, out var value) ? new StoreAnswer(value, 0) : null,
+        _ => _values.ContainsKey(request.Key) ? new StoreAnswer(null, 0) : null,
+    };
+
+    /// <summary>Numbers are kept as decimal text, which is what a Get of them reads in torch's stores.</summary>
+    private StoreAnswer Add(string key, long amount)
+    {
+        var sum = (_values.TryGetValue(key, out var text) && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : 0) + amount;
+        return Set(key, Encoding.ASCII.GetBytes(sum.ToString(CultureInfo.InvariantCulture)), sum);
+    }
+
+    private StoreAnswer Set(string key, byte[] value, long number)
+    {
+        _values[key] = value;
+        if (_arrivals.Remove(key, out var arrival))
+        {
+            arrival.SetResult();
+        }
+
+        return new StoreAnswer(null, number);
+    }
+
+    private Task Arrival(string key)
+    {
+        if (!_arrivals.TryGetValue(key, out var arrival))
+        {
+            arrival = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _arrivals.Add(key, arrival);
+        }
+
+        return arrival.Task;
+    }
+}

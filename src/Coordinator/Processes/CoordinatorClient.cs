@@ -1,0 +1,231 @@
+using ClipTrain.Coordinator.Grains;
+using ClipTrain.Coordinator.Protocol;
+
+namespace ClipTrain.Coordinator.Processes;
+
+/// <summary>
+/// A worker's or node's side of the control plane. A call is repeated while no coordinator answers, for at most
+/// <see cref="RetryFor"/>, so that another process can take the run over; a refusal is final. Safe for use by several threads.
+/// </summary>
+/// <param name="grains">The connection to the cluster.</param>
+/// <param name="run">The run's name.</param>
+/// <param name="workerId">The worker's name in the run; empty for a process that is none.</param>
+public sealed class CoordinatorClient(IGrainFactory grains, string run, string workerId, TimeProvider time)
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100), LongestPause = TimeSpan.FromSeconds(2);
+
+    /// <summary>A name is free again within this time after its process has died.</summary>
+    private static readonly TimeSpan NameFreeWithin = TimeSpan.FromSeconds(6);
+
+    private readonly IRunGrain _run = grains.GetGrain<IRunGrain>(run);
+    private readonly Lock _lock = new();
+    private CancellationTokenSource _takeover = new();
+    private long _epoch;
+    private int _checkpointsConfirmed;
+
+    public string WorkerId { get; } = workerId;
+
+    /// <summary>How long a coordinator that does not answer is tried again.</summary>
+    public TimeSpan RetryFor { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The newest activation of the run that has answered; 0 before the first answer.</summary>
+    internal long Epoch => Interlocked.Read(ref _epoch);
+
+    internal int CheckpointsConfirmed => Volatile.Read(ref _checkpointsConfirmed);
+
+    internal TimeProvider Time => time;
+
+    /// <summary>Asks for an assignment in the next generation; ends when it has formed, or the run ends.</summary>
+    /// <exception cref="CoordinatorRefusedException">The worker does not fit the run, or the run has ended.</exception>
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
+    public async Task<JoinAnswer> JoinAsync(JoinRequest request, CancellationToken cancellationToken = default) =>
+        await AskAsync(() => _run.JoinAsync(request), RetryFor, cancellationToken) switch
+        {
+            RunReply.Assigned assigned => new JoinAnswer(assigned.Assignment, Directive: null),
+            RunReply.Directed directed => new JoinAnswer(Assignment: null, directed.Directive),
+            var reply => throw Unexpected(reply),
+        };
+
+    /// <summary>The samples that the worker reads in a generation; null when that generation is over.</summary>
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
+    public async Task<Shard?> ShardAsync(int generation, CancellationToken cancellationToken = default) =>
+        (await RetryAsync(() => Worker.ShardAsync(generation), RetryFor, cancellationToken))?.Shard;
+
+    /// <summary>
+    /// Reports how training ended. After Completed and Stopped the answer comes when all ranks have reported (Continue), or
+    /// the generation broke (Rejoin).
+    /// </summary>
+    /// <exception cref="CoordinatorRefusedException">The run does not know the worker.</exception>
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
+    public async Task<Directive> ReportAsync(WorkerReport report, CancellationToken cancellationToken = default) =>
+        await AskAsync(() => _run.ReportAsync(report), RetryFor, cancellationToken) is RunReply.Directed directed ? directed.Directive : Directive.Continue;
+
+    /// <summary>Tells of a checkpoint that is whole on disk. It counts when this call has ended.</summary>
+    /// <exception cref="CoordinatorRefusedException">The run does not know the worker, or does not believe the checkpoint.</exception>
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
+    public async Task CheckpointWrittenAsync(string incarnation, long step, string directory, CancellationToken cancellationToken = default)
+    {
+        await AskAsync(() => _run.CheckpointWrittenAsync(new CheckpointWritten(WorkerId, incarnation, step, directory)), RetryFor, cancellationToken);
+        Interlocked.Increment(ref _checkpointsConfirmed);
+    }
+
+    /// <summary>Asks the key-value store of a generation; Get and Wait end when the key is there.</summary>
+    /// <exception cref="CoordinatorRefusedException">The generation is over.</exception>
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
+    public async Task<StoreAnswer> StoreAsync(StoreRequest request, CancellationToken cancellationToken = default)
+    {
+        var store = grains.GetGrain<IRendezvousGrain>(RendezvousGrain.KeyOf(run, request.Generation));
+        while (true)
+        {
+            if (await RetryAsync(() => store.AskAsync(request), RetryFor, cancellationToken) is { } answer)
+            {
+                return answer;
+            }
+        }
+    }
+
+    /// <summary>The run's resolved configuration and the manifest of its corpus, as their files are.</summary>
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
+    public Task<RunFilesOffer> FilesAsync(CancellationToken cancellationToken = default) => RetryAsync(_run.FilesAsync, RetryFor, cancellationToken);
+
+    internal async Task<HeartbeatAnswer> HeartbeatAsync(Heartbeat heartbeat, TimeSpan retryFor, CancellationToken cancellationToken) =>
+        await AskAsync(() => _run.BeatAsync(heartbeat), retryFor, cancellationToken) is RunReply.HeartbeatReply reply ? reply.Answer : throw Unexpected(heartbeat);
+
+    /// <summary>Lets the coordinator ask this process for a heartbeat ahead of time. Losing this loses only time.</summary>
+    internal async Task TryAttachAsync(IWorkerObserver process)
+    {
+        try
+        {
+            await Worker.AttachAsync(grains.CreateObjectReference<IWorkerObserver>(process));
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            // The next activation is told again.
+        }
+    }
+
+    internal Task<NodeOrders> NodeAsync(NodeReport report, CancellationToken cancellationToken) =>
+        RetryAsync(() => Node(report.NodeId).ExchangeAsync(report), RetryFor, cancellationToken);
+
+    internal Task NodeLeaveAsync(string nodeId, string incarnation, CancellationToken cancellationToken) =>
+        RetryAsync(
+            async () =>
+            {
+                await Node(nodeId).LeaveAsync(incarnation);
+                return true;
+            },
+            RetryFor,
+            cancellationToken);
+
+    internal Task WorkerExitedAsync(WorkerExit exit, CancellationToken cancellationToken) =>
+        RetryAsync(
+            async () =>
+            {
+                await _run.WorkerExitedAsync(exit);
+                return true;
+            },
+            RetryFor,
+            cancellationToken);
+
+    private IWorkerGrain Worker => grains.GetGrain<IWorkerGrain>(WorkerGrain.KeyOf(run, WorkerId));
+
+    private INodeGrain Node(string nodeId) => grains.GetGrain<INodeGrain>(NodeGrain.KeyOf(run, nodeId));
+
+    private static InvalidOperationException Unexpected(object reply) => new($"The coordinator answered with {reply}.");
+
+    /// <summary>Repeats a call until it is decided, by an activation that no newer one has replaced.</summary>
+    private async Task<RunReply> AskAsync(Func<Task<Answered>> call, TimeSpan retryFor, CancellationToken cancellationToken)
+    {
+        long? takenSince = null;
+        while (true)
+        {
+            var answered = await RetryAsync(call, retryFor, cancellationToken);
+            if (!IsCurrent(answered.Epoch))
+            {
+                // A zombie answers at once until Orleans has found it out.
+                await Task.Delay(FirstPause, time, cancellationToken);
+                continue;
+            }
+
+            switch (answered.Reply)
+            {
+                case RunReply.Held:
+                    continue;
+                case RunReply.Refused { Kind: RefusalKind.NameTaken } when time.GetElapsedTime(takenSince ??= time.GetTimestamp()) < NameFreeWithin:
+                    await Task.Delay(FirstPause, time, cancellationToken);
+                    continue;
+                case RunReply.Refused refused:
+                    throw new CoordinatorRefusedException(refused.Reason);
+                default:
+                    return answered.Reply;
+            }
+        }
+    }
+
+    /// <summary>Repeats a call until somebody answers it. A call that a takeover has left behind is given up at once: no answer will come.</summary>
+    private async Task<T> RetryAsync<T>(Func<Task<T>> call, TimeSpan retryFor, CancellationToken cancellationToken)
+    {
+        long? failingSince = null;
+        var pause = FirstPause;
+        while (true)
+        {
+            using var attempt = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Takeover);
+            try
+            {
+                return await call().WaitAsync(attempt.Token);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                throw;
+            }
+            catch (OperationCanceledException)
+            {
+                continue;
+            }
+            catch (Exception error) when (error is not CoordinatorRefusedException)
+            {
+                failingSince ??= time.GetTimestamp();
+                if (time.GetElapsedTime(failingSince.Value) >= retryFor)
+                {
+                    throw new CoordinatorLostException($"No coordinator of run {run} can be reached: {error.Message}", error);
+                }
+            }
+
+            await Task.Delay(pause, time, cancellationToken);
+            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+        }
+    }
+
+    private CancellationToken Takeover
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _takeover.Token;
+            }
+        }
+    }
+
+    /// <summary>False for the answer of an activation that was replaced. A newer one is noted, and calls that wait for an older one are given up.</summary>
+    private bool IsCurrent(long epoch)
+    {
+        CancellationTokenSource? ended = null;
+        lock (_lock)
+        {
+            if (epoch < _epoch)
+            {
+                return false;
+            }
+
+            if (epoch > _epoch)
+            {
+                ended = _epoch > 0 ? _takeover : null;
+                (_epoch, _takeover) = (epoch, ended is null ? _takeover : new CancellationTokenSource());
+            }
+        }
+
+        ended?.Cancel();
+        return true;
+    }
+}

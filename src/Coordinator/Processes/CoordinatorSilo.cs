@@ -1,0 +1,114 @@
+using System.Net;
+using System.Net.Sockets;
+using ClipTrain.Coordinator.Clustering;
+using ClipTrain.Coordinator.Grains;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Security;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace ClipTrain.Coordinator.Processes;
+
+/// <summary>What a silo of a run needs.</summary>
+/// <param name="IsOneMachine">True when every process of the cluster is on this machine.</param>
+public sealed record CoordinatorSiloOptions(ClusterIdentity Cluster, SiloEndpoint Endpoint, ClusterSecurity Security, bool IsOneMachine)
+{
+    /// <summary>Null for no HTTP.</summary>
+    public HttpOptions? Http { get; init; }
+}
+
+/// <summary>A coordinator process' part in the cluster: a silo that hosts the run, or stands by to take it over.</summary>
+public sealed class CoordinatorSilo : IAsyncDisposable
+{
+    private readonly IHost _host;
+
+    private CoordinatorSilo(IHost host, SiloEndpoint endpoint, string run)
+    {
+        _host = host;
+        Endpoint = endpoint;
+        Run = host.Services.GetRequiredService<IGrainFactory>().GetGrain<IRunGrain>(run);
+    }
+
+    /// <summary>Where it listens.</summary>
+    public SiloEndpoint Endpoint { get; }
+
+    /// <summary>The run, wherever it is hosted.</summary>
+    public IRunGrain Run { get; }
+
+    /// <exception cref="CoordinatorStartException">The silo cannot listen, reach its cluster or keep its files.</exception>
+    public static async Task<CoordinatorSilo> StartAsync(CoordinatorSiloOptions options, IRunHosting hosting, ILoggerFactory loggers, TimeProvider time, CancellationToken cancellationToken = default)
+    {
+        if (options.Http is { } http)
+        {
+            RequireFree(http.Listen);
+        }
+
+        var (host, endpoint) = await ClusterSilo.StartAsync(options.Endpoint, actual => Build(options with { Endpoint = actual }, hosting, loggers, time), cancellationToken);
+        return new CoordinatorSilo(host, endpoint, hosting.RunId);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.StopAsync();
+        _host.Dispose();
+    }
+
+    /// <summary>The web server's own error would be taken for one of the silo's ports.</summary>
+    private static void RequireFree(IPEndPoint endpoint)
+    {
+        try
+        {
+            using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(endpoint);
+        }
+        catch (SocketException error)
+        {
+            throw new CoordinatorStartException($"--http {endpoint} cannot be used: {error.Message}.", error);
+        }
+    }
+
+    private static IHost Build(CoordinatorSiloOptions options, IRunHosting hosting, ILoggerFactory loggers, TimeProvider time)
+    {
+        if (options.Http is { } http)
+        {
+            var web = HttpEndpoint.CreateBuilder(http);
+            Configure(web, options, hosting, loggers, time);
+            return HttpEndpoint.Build(web, http, options.Security.Token);
+        }
+
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        Configure(builder, options, hosting, loggers, time);
+        return builder.Build();
+    }
+
+    private static void Configure(IHostApplicationBuilder builder, CoordinatorSiloOptions options, IRunHosting hosting, ILoggerFactory loggers, TimeProvider time)
+    {
+        builder.Logging.AddProvider(new ForwardingLoggerProvider(loggers)).SetMinimumLevel(LogLevel.Warning);
+
+        // What Orleans warns of (a reset connection, a silo that is gone) a run tells in its own words.
+        builder.Logging.AddFilter("Orleans", LogLevel.Error).AddFilter("Microsoft", LogLevel.Error);
+        builder.Services.AddSingleton(hosting).AddSingleton(time);
+
+        // The program that hosts the silo handles signals; the default lifetime would end it under the run's feet.
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
+        builder.UseOrleans(silo => silo.UseClipTrainCluster(options.Cluster, options.Endpoint, options.Security, options.IsOneMachine));
+    }
+
+    private sealed class ForwardingLoggerProvider(ILoggerFactory loggers) : ILoggerProvider
+    {
+        public ILogger CreateLogger(string categoryName) => loggers.CreateLogger(categoryName);
+
+        public void Dispose()
+        {
+            // The factory is the caller's.
+        }
+    }
+
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

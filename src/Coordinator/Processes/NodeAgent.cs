@@ -1,0 +1,152 @@
+using System.Collections.Concurrent;
+using ClipTrain.Coordinator.Grains;
+using ClipTrain.Coordinator.Protocol;
+
+namespace ClipTrain.Coordinator.Processes;
+
+/// <summary>What a node is to a run.</summary>
+/// <param name="NodeId">Its name in the run.</param>
+/// <param name="Slots">How many workers it can run at once.</param>
+/// <param name="LaunchOf">How the worker of an id is started.</param>
+/// <param name="Grace">How long a worker may take to end by itself before it gets SIGTERM and then SIGKILL.</param>
+public sealed record NodeOptions(string NodeId, int Slots, Func<string, WorkerLaunch> LaunchOf, TimeSpan Grace);
+
+/// <summary>
+/// A machine's part in a run: asks the run for orders and carries them out on processes of this machine, which do not
+/// outlive this object.
+/// </summary>
+public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, TimeProvider time)
+{
+    private const int MostLines = 1000;
+
+    /// <summary>How long a node that leaves tries to say so.</summary>
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(5);
+
+    private readonly string _incarnation = Guid.NewGuid().ToString("N");
+    private readonly ConcurrentQueue<WorkerLine> _lines = new();
+    private readonly ConcurrentDictionary<string, (int Start, ProcessExit? Exit)> _starts = new(StringComparer.Ordinal);
+    private long _epoch;
+    private long _carriedOut;
+
+    /// <summary>Serves the run until it has ended and its workers have.</summary>
+    /// <param name="cancellationToken">The node leaves: its workers are ended at once.</param>
+    /// <exception cref="CoordinatorLostException">The coordinator could not be reached for longer than the patience. The workers are dismissed: each stops at a checkpoint.</exception>
+    /// <exception cref="CoordinatorRefusedException">The run does not take this node.</exception>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        using var telling = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+        await using var leaving = cancellationToken.Register(() => telling.CancelAfter(Farewell));
+        await using var workers = new LocalWorkers(options.LaunchOf, KeepLine, (workerId, exit) => TellExitAsync(workerId, exit, telling.Token), options.Grace, time);
+        try
+        {
+            await ServeAsync(workers, telling.Token, cancellationToken);
+            await workers.DismissAllAsync();
+            await client.NodeLeaveAsync(options.NodeId, _incarnation, cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            await Task.WhenAll(workers.DismissAllAsync(TimeSpan.Zero), TryTellAsync(client.NodeLeaveAsync(options.NodeId, _incarnation, telling.Token)));
+            throw;
+        }
+        catch (CoordinatorLostException)
+        {
+            // Nobody is there to be told.
+            await telling.CancelAsync();
+            await workers.DismissAllAsync();
+            throw;
+        }
+    }
+
+    private async Task ServeAsync(LocalWorkers workers, CancellationToken telling, CancellationToken cancellationToken)
+    {
+        var isOver = false;
+        while (!isOver)
+        {
+            var sent = _lines.ToArray();
+            var orders = await client.NodeAsync(new NodeReport(options.NodeId, _incarnation, options.Slots, _epoch, _carriedOut, sent), cancellationToken);
+            foreach (var _ in sent)
+            {
+                _lines.TryDequeue(out var _);
+            }
+
+            // A host of the run that was replaced knows nothing of what the next one has ordered.
+            if (orders.Epoch >= _epoch)
+            {
+                CarryOut(workers, orders, telling);
+                isOver = orders.IsOver;
+            }
+        }
+    }
+
+    private void CarryOut(LocalWorkers workers, NodeOrders orders, CancellationToken telling)
+    {
+        if (orders.Epoch != _epoch)
+        {
+            (_epoch, _carriedOut) = (orders.Epoch, 0);
+        }
+
+        foreach (var order in orders.Orders.Where(order => order.Number > _carriedOut))
+        {
+            switch (order.Action)
+            {
+                case NodeAction.Start:
+                    Start(workers, order, telling);
+                    break;
+                case NodeAction.Kill:
+                    workers.Kill(order.WorkerId);
+                    break;
+                case NodeAction.Dismiss:
+                    workers.Dismiss(order.WorkerId);
+                    break;
+            }
+
+            _carriedOut = order.Number;
+        }
+    }
+
+    /// <summary>A run that was taken over orders again what it cannot know to be done.</summary>
+    private void Start(LocalWorkers workers, NodeOrder order, CancellationToken telling)
+    {
+        var last = _starts.GetValueOrDefault(order.WorkerId);
+        if (order.Start > last.Start)
+        {
+            _starts[order.WorkerId] = (order.Start, null);
+            workers.Start(order.WorkerId);
+        }
+        else if (last.Exit is { } exit)
+        {
+            _ = TellAsync(order.WorkerId, last.Start, exit, telling);
+        }
+    }
+
+    private void KeepLine(WorkerLine line)
+    {
+        // A worker that floods its output must not fill this process's memory while the coordinator is away.
+        if (_lines.Count < MostLines)
+        {
+            _lines.Enqueue(line);
+        }
+    }
+
+    private Task TellExitAsync(string workerId, ProcessExit exit, CancellationToken telling)
+    {
+        var (start, _) = _starts[workerId];
+        _starts[workerId] = (start, exit);
+        return TellAsync(workerId, start, exit, telling);
+    }
+
+    private Task TellAsync(string workerId, int start, ProcessExit exit, CancellationToken telling) =>
+        TryTellAsync(client.WorkerExitedAsync(new WorkerExit(workerId, start, exit.Code, exit.LastLines), telling));
+
+    /// <summary>What a node that leaves cannot tell in time, the run finds out when the node's lease has run out.</summary>
+    private static async Task TryTellAsync(Task telling)
+    {
+        try
+        {
+            await telling;
+        }
+        catch (Exception error) when (error is OperationCanceledException or CoordinatorLostException)
+        {
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using System.Text;
+
+namespace ClipTrain.Coordinator.Protocol;
+
+/// <summary>Text of another process made safe for logs and terminals: bounded, and without control characters.</summary>
+public static class PlainText
+{
+    /// <summary>Bound of a name: a worker, a machine, a device, a hash.</summary>
+    public const int NameLength = 200;
+
+    /// <summary>Bound of a sentence or of a line of output.</summary>
+    public const int LineLength = 2_000;
+
+    /// <summary>Bound of a message of several lines.</summary>
+    public const int BlockLength = 8_000;
+
+    /// <summary>True if a name is neither empty nor too long and can be shown as it is.</summary>
+    public static bool IsName(string? name, int most = NameLength) =>
+        name is { Length: > 0 } && name.Length <= most && !name.Any(IsControl);
+
+    /// <summary>One line: line breaks and tabs become spaces, other control characters �, and what is too long is cut off.</summary>
+    public static string Line(string? text, int most = LineLength) => Clean(text, most, keepsLines: false);
+
+    /// <summary>Several lines, which stay.</summary>
+    public static string Block(string? text) => Clean(text, BlockLength, keepsLines: true);
+
+    private static bool IsControl(char c) => char.IsControl(c) || c is '\u2028' or '\u2029';
+
+    private static string Clean(string? text, int most, bool keepsLines)
+    {
+        if (text is null || (text.Length <= most && !text.Any(IsControl)))
+        {
+            return text ?? "";
+        }
+
+        var clean = new StringBuilder(Math.Min(text.Length, most) + 1);
+        foreach (var rune in text.EnumerateRunes())
+        {
+            if (clean.Length + rune.Utf16SequenceLength > most)
+            {
+                clean.Append('…');
+                break;
+            }
+
+            clean.Append(rune.Value switch
+            {
+                '\n' when keepsLines => "\n",
+                '\n' or '\r' or '\t' or '\u2028' or '\u2029' => " ",
+                _ when Rune.IsControl(rune) => "\ufffd",
+                _ => rune.ToString(),
+            });
+        }
+
+        return clean.ToString();
+    }
+}

@@ -1,0 +1,97 @@
+namespace ClipTrain.Coordinator.Protocol;
+
+/// <summary>
+/// One rank's part of the data in a generation: all that the worker reads, and nothing else. A global batch is cut into lanes,
+/// a rank takes a contiguous part of every batch, and its lanes determine which row groups of each epoch it reads.
+/// </summary>
+/// <remarks>
+/// The order of samples is a pure function that every worker can compute, so a shard does not repeat it: it names the row
+/// groups as a set. Sorted ranges are compact at both ends, one range a file for a single worker and about
+/// rowGroups / worldSize entries for many, and their digest does not depend on who computed them in which order. Slices and
+/// lanes hold for the whole generation; row groups hold for an epoch of a corpus, and the epochs in hand are listed.
+/// </remarks>
+/// <param name="FirstLane">The first lane that has samples of the rank.</param>
+/// <param name="Lanes">Number of lanes; with more ranks than lanes several ranks share one.</param>
+/// <param name="BatchStart">Where the rank's part of a global batch begins, in samples.</param>
+/// <param name="BatchCount">Samples of a global batch that are the rank's.</param>
+/// <param name="Epochs">The row groups to read, by corpus and epoch.</param>
+public sealed record Shard(int FirstLane, int Lanes, int BatchStart, int BatchCount, IReadOnlyList<ShardEpoch> Epochs)
+{
+    /// <summary>64 bits that stand for the shard in the ledger. Equal shards have equal digests in every version.</summary>
+    public ulong Digest()
+    {
+        var digest = Mix(Mix(Mix(Mix(0, FirstLane), Lanes), BatchStart), BatchCount);
+        foreach (var epoch in Epochs)
+        {
+            digest = Mix(Mix(Mix(digest, epoch.Corpus), epoch.Epoch), epoch.RowGroups.Count);
+            foreach (var (file, first, count) in epoch.RowGroups)
+            {
+                digest = Mix(Mix(Mix(digest, file), first), count);
+            }
+        }
+
+        return digest;
+    }
+
+    /// <summary>The finaliser of SplitMix64 (Steele et al., OOPSLA 2014) over the digest so far and one more number.</summary>
+    private static ulong Mix(ulong digest, long value)
+    {
+        var x = (digest * 31) + (ulong)value + 0x9E3779B97F4A7C15;
+        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
+        x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
+        return x ^ (x >> 31);
+    }
+}
+
+/// <summary>The row groups of one epoch of one corpus that a rank reads.</summary>
+/// <param name="Corpus">Number of the corpus in the mixture, from 0.</param>
+/// <param name="Epoch">From 0.</param>
+/// <param name="RowGroups">Sorted, without overlaps, neighbours merged: <see cref="RowGroupRange.Merge"/>.</param>
+public sealed record ShardEpoch(int Corpus, long Epoch, IReadOnlyList<RowGroupRange> RowGroups)
+{
+    public bool Holds(int file, int rowGroup)
+    {
+        var (low, high) = (0, RowGroups.Count);
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            var range = RowGroups[middle];
+            if (range.File < file || (range.File == file && range.First + range.Count <= rowGroup))
+            {
+                low = middle + 1;
+            }
+            else
+            {
+                high = middle;
+            }
+        }
+
+        return low < RowGroups.Count && RowGroups[low].File == file && RowGroups[low].First <= rowGroup;
+    }
+}
+
+/// <summary>Neighbouring row groups of one file of a corpus.</summary>
+/// <param name="File">Number of the file in the manifest, from 0.</param>
+/// <param name="First">The first row group, from 0.</param>
+public readonly record struct RowGroupRange(int File, int First, int Count)
+{
+    /// <summary>The ranges of a set of row groups: the one way to write it.</summary>
+    /// <param name="rowGroups">In any order; repeated ones count once.</param>
+    public static IReadOnlyList<RowGroupRange> Merge(IEnumerable<(int File, int RowGroup)> rowGroups)
+    {
+        var ranges = new List<RowGroupRange>();
+        foreach (var (file, rowGroup) in rowGroups.Distinct().Order())
+        {
+            if (ranges.Count > 0 && ranges[^1] is var last && last.File == file && last.First + last.Count == rowGroup)
+            {
+                ranges[^1] = last with { Count = last.Count + 1 };
+            }
+            else
+            {
+                ranges.Add(new RowGroupRange(file, rowGroup, 1));
+            }
+        }
+
+        return ranges;
+    }
+}

@@ -1,0 +1,89 @@
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
+
+namespace ClipTrain.Coordinator.Rules;
+
+/// <summary>The state of an experiment and its effects while a turn is being worked out.</summary>
+internal sealed class ExperimentTurn(ExperimentState state, DateTimeOffset now)
+{
+    private readonly List<TrialState> _trials = [.. state.Trials];
+    private readonly Dictionary<string, int> _places = state.Trials.Select((trial, place) => (trial.Run, place)).ToDictionary(pair => pair.Run, pair => pair.place, StringComparer.Ordinal);
+    private readonly List<ExperimentEffect> _effects = [];
+    private readonly HashSet<string> _touched = new(StringComparer.Ordinal);
+    private bool _changed;
+    private bool _repeats;
+
+    public ExperimentState State { get; private set; } = state;
+
+    public DateTimeOffset Now { get; } = now;
+
+    public IReadOnlyList<TrialState> Trials => _trials;
+
+    public TrialState? Find(string run) => _places.TryGetValue(run, out var place) ? _trials[place] : null;
+
+    /// <summary>The trial that is in this attempt; null when it has begun another or is unknown.</summary>
+    public TrialState? Find(RunAttempt attempt) => Find(attempt.Run) is { } trial && trial.Attempt == attempt.Number ? trial : null;
+
+    public void Begin(ExperimentSpec spec, IEnumerable<TrialState> added)
+    {
+        _changed |= State.Spec is null;
+        State = State with { Spec = spec };
+        foreach (var trial in added)
+        {
+            _places.Add(trial.Run, _trials.Count);
+            _trials.Add(trial);
+            Change(trial);
+        }
+    }
+
+    /// <summary>The first reason stands.</summary>
+    public void End(string why)
+    {
+        _changed |= State.EndedBecause is null;
+        State = State with { EndedBecause = State.EndedBecause ?? why };
+    }
+
+    /// <summary>A change that must outlive the host, and from which something is to be done.</summary>
+    public void Change(TrialState next)
+    {
+        Refresh(next);
+        _touched.Add(next.Run);
+        _changed = true;
+    }
+
+    /// <summary>A change that is not worth a write to disk.</summary>
+    public void Refresh(TrialState next) => _trials[_places[next.Run]] = next;
+
+    public void Do(ExperimentEffect effect) => _effects.Add(effect);
+
+    /// <summary>Whatever is still to be done for any trial is to be done again.</summary>
+    public void RepeatAll() => _repeats = true;
+
+    public ExperimentResult Finish()
+    {
+        foreach (var trial in _trials.Where(trial => _repeats || _touched.Contains(trial.Run)))
+        {
+            if (Next(trial) is { } effect)
+            {
+                Do(effect);
+            }
+        }
+
+        return new ExperimentResult(State with { Trials = _trials }, _changed, _effects);
+    }
+
+    /// <summary>What is to be done for a trial as it is now.</summary>
+    private ExperimentEffect? Next(TrialState trial)
+    {
+        var attempt = new RunAttempt(trial.Run, trial.Attempt);
+        var request = new LeaseRequest(attempt, State.Spec!.Name, trial.Spec.Devices);
+        return trial switch
+        {
+            { Status: TrialStatus.Queued } => trial.NotBefore > Now ? null : new ExperimentEffect.Acquire(request),
+            { IsStarted: true, StopsTo: not null } => new ExperimentEffect.Stop(attempt),
+            { Status: TrialStatus.Starting } => new ExperimentEffect.Start(new TrialStart(attempt, request.Experiment, trial.Spec.RunFile, trial.Lease!)),
+            { IsOver: true, HasClaim: true } => new ExperimentEffect.Release(attempt),
+            _ => null,
+        };
+    }
+}

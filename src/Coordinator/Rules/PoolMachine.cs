@@ -1,0 +1,200 @@
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
+
+namespace ClipTrain.Coordinator.Rules;
+
+/// <summary>
+/// A pool of devices as a pure function: (state, message, time) to (next state, leases to tell of).
+/// <para>Order: requests are served by rounds, in which each experiment that waits has one turn, and first come first served
+/// within a round and within an experiment; a run that comes back to the queue joins the round that is being served, as it
+/// has work to lose.</para>
+/// <para>The head of the queue is never overtaken, however many devices it wants. Backfill, small requests that pass a large
+/// one while it waits, would keep more devices busy, but a run's length is unknown here: a stream of small runs could then
+/// keep a large one waiting for ever.</para>
+/// <para>When a device of a lease dies, the lease is void as a whole. Its other devices are free once its experiment has
+/// stopped the run and given the lease back, since until then the run's workers may still be on them.</para>
+/// </summary>
+public static class PoolMachine
+{
+    /// <summary>A node that has not repeated its offer for this long is lost.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    /// <exception cref="ArgumentException">An offer or a request makes no sense.</exception>
+    public static PoolResult Handle(PoolState state, PoolMessage message, DateTimeOffset now)
+    {
+        var next = message switch
+        {
+            PoolMessage.Offer offer => Offer(state, offer.Node, now),
+            PoolMessage.Withdraw withdraw => Remove(state, node => node.Offer.Node == withdraw.Node && node.Offer.Incarnation <= withdraw.Incarnation),
+            PoolMessage.Acquire acquire => acquire.Requests.Aggregate(state, Enqueue),
+            PoolMessage.Release release => release.Attempts.Aggregate(state, GiveBack),
+            PoolMessage.Tick => Tick(state, now),
+            _ => throw new ArgumentOutOfRangeException(nameof(message), message.GetType().Name, "Unknown message."),
+        };
+        next = Grant(next);
+
+        // Leases, requests and offers that did not change are the same objects. When a node was last heard is not worth a write.
+        var mustPersist = !next.Leases.SequenceEqual(state.Leases)
+            || !next.Queue.SequenceEqual(state.Queue)
+            || !next.Nodes.Select(node => node.Offer).SequenceEqual(state.Nodes.Select(node => node.Offer));
+
+        // A tick tells of all again: word may have been lost, and an experiment whose host died is woken by it.
+        return new PoolResult(next, mustPersist, [.. message is PoolMessage.Tick ? next.Leases : next.Leases.Except(state.Leases)]);
+    }
+
+    /// <summary>What a request has come to in this state.</summary>
+    public static LeaseAnswer Answer(PoolState state, LeaseRequest request)
+    {
+        var lease = state.Leases.FirstOrDefault(lease => lease.Attempt == request.Attempt);
+        return new LeaseAnswer(request.Attempt, lease, lease is null ? ReasonToWait(state, request) : null);
+    }
+
+    private static string ReasonToWait(PoolState state, LeaseRequest request)
+    {
+        var place = state.Queue.TakeWhile(queued => queued.Request.Attempt != request.Attempt).Count();
+        if (place == state.Queue.Count)
+        {
+            return "has been superseded by a later attempt";
+        }
+
+        var has = state.CountDevices();
+        var why = request.Devices > state.MostDevices ? $"the pool has never had more than {state.MostDevices}: add nodes, or cancel it and ask for fewer"
+            : request.Devices > has ? $"the pool has {has} at present"
+            : $"{state.FreeDevices().Sum(node => node.Count)} of {has} are free";
+        var front = state.Queue[0].Request;
+        return $"waits for {Count(request)}; {why}" + (place == 0 ? "" : $"; {place} in front of it, first {front.Attempt.Run}, which waits for {Count(front)}");
+
+        static string Count(LeaseRequest request) => request.Devices == 1 ? "1 device" : $"{request.Devices} devices";
+    }
+
+    private static PoolState Offer(PoolState state, NodeOffer offer, DateTimeOffset now)
+    {
+        if (offer.Devices.Distinct(StringComparer.Ordinal).Count() != offer.Devices.Count)
+        {
+            throw new ArgumentException($"Node {offer.Node} offers the devices [{string.Join(", ", offer.Devices)}]: each needs a name of its own.", nameof(offer));
+        }
+
+        var known = state.Nodes.FirstOrDefault(node => node.Offer.Node == offer.Node);
+        if (known?.Offer.Incarnation > offer.Incarnation)
+        {
+            return state;
+        }
+
+        if (known?.Offer.Incarnation < offer.Incarnation)
+        {
+            state = Remove(state, node => node == known);
+        }
+        else if (known is not null && known.Offer.Host == offer.Host && known.Offer.Devices.SequenceEqual(offer.Devices, StringComparer.Ordinal))
+        {
+            offer = known.Offer;
+        }
+
+        var nodes = state.Nodes.Where(node => node.Offer.Node != offer.Node).Append(new PoolNode(offer, now)).ToArray();
+        Array.Sort(nodes, (left, right) => WorkerIds.Compare(left.Offer.Node, right.Offer.Node));
+        state = Revoke(state with { Nodes = nodes });
+        return state with { MostDevices = Math.Max(state.MostDevices, state.CountDevices()) };
+    }
+
+    private static PoolState Remove(PoolState state, Func<PoolNode, bool> isGone) =>
+        Revoke(state with { Nodes = [.. state.Nodes.Where(node => !isGone(node))] });
+
+    /// <summary>Nodes that fell silent are lost. Time during which the pool itself did not tick counts against nobody.</summary>
+    private static PoolState Tick(PoolState state, DateTimeOffset now)
+    {
+        var absence = now - state.LastTick;
+        if (absence >= Patience / 2)
+        {
+            state = state with { Nodes = [.. state.Nodes.Select(node => node with { LastHeard = node.LastHeard + absence < now ? node.LastHeard + absence : now })] };
+        }
+
+        return Remove(state with { LastTick = now }, node => now - node.LastHeard >= Patience);
+    }
+
+    /// <summary>Voids the leases whose devices are not all there any more.</summary>
+    private static PoolState Revoke(PoolState state)
+    {
+        var there = state.Nodes.SelectMany(node => node.Devices).ToHashSet();
+        return state with { Leases = [.. state.Leases.Select(lease => lease.Devices.All(there.Contains) ? lease : Void(lease))] };
+
+        Lease Void(Lease lease) => lease with
+        {
+            Devices = [.. lease.Devices.Where(there.Contains)],
+            Revoked = lease.Revoked ?? $"lost {string.Join(", ", lease.Devices.Where(device => !there.Contains(device)))}",
+        };
+    }
+
+    private static PoolState Enqueue(PoolState state, LeaseRequest request)
+    {
+        var (run, number) = request.Attempt;
+        if (request.Devices < 1)
+        {
+            throw new ArgumentException($"Run {run} asks for {request.Devices} devices: it needs at least one.", nameof(request));
+        }
+
+        if (state.Leases.Any(lease => IsCovered(lease.Request)) || state.Queue.Any(queued => IsCovered(queued.Request)))
+        {
+            return state;
+        }
+
+        state = GiveBack(state, new RunAttempt(run, number - 1));
+        var served = state.Queue.Count > 0 ? state.Queue[0].Round : 0;
+        var next = state.Queue.Where(queued => queued.Request.Experiment == request.Experiment).Select(queued => queued.Round + 1).DefaultIfEmpty(served).Max();
+        var round = number > 1 ? served : next;
+        return state with
+        {
+            Queue = [.. state.Queue.Where(queued => queued.Round <= round), new QueuedRequest(request, round), .. state.Queue.Where(queued => queued.Round > round)],
+        };
+
+        bool IsCovered(LeaseRequest other) => other.Attempt.Run == run && other.Attempt.Number >= number;
+    }
+
+    private static PoolState GiveBack(PoolState state, RunAttempt attempt)
+    {
+        return state with
+        {
+            Leases = [.. state.Leases.Where(lease => !IsOver(lease.Request))],
+            Queue = [.. state.Queue.Where(queued => !IsOver(queued.Request))],
+        };
+
+        bool IsOver(LeaseRequest request) => request.Attempt.Run == attempt.Run && request.Attempt.Number <= attempt.Number;
+    }
+
+    /// <summary>Serves the queue from its head until one does not fit.</summary>
+    private static PoolState Grant(PoolState state)
+    {
+        while (state.Queue.Count > 0 && Place(state.FreeDevices(), state.Queue[0].Request.Devices) is { } devices)
+        {
+            var epoch = state.LastLease + 1;
+            state = state with
+            {
+                LastLease = epoch,
+                Leases = [.. state.Leases, new Lease(epoch, state.Queue[0].Request, devices)],
+                Queue = [.. state.Queue.Skip(1)],
+            };
+        }
+
+        return state;
+    }
+
+    /// <summary>
+    /// Chooses devices on as few nodes as possible: the nodes with most free devices, whole, and for the rest the node that
+    /// it fills best, so that large gaps stay for others.
+    /// </summary>
+    /// <param name="free">Free devices by node.</param>
+    /// <param name="wanted">Number of devices.</param>
+    /// <returns>The devices, or null if there are not enough.</returns>
+    internal static IReadOnlyList<PoolDevice>? Place(IReadOnlyList<IReadOnlyList<PoolDevice>> free, int wanted)
+    {
+        var nodes = free.ToList();
+        var chosen = new List<PoolDevice>();
+        while (chosen.Count < wanted && nodes.Count > 0)
+        {
+            var missing = wanted - chosen.Count;
+            var node = nodes.Where(node => node.Count >= missing).MinBy(node => node.Count) ?? nodes.MaxBy(node => node.Count)!;
+            nodes.Remove(node);
+            chosen.AddRange(node.Take(missing));
+        }
+
+        return chosen.Count == wanted ? chosen : null;
+    }
+}

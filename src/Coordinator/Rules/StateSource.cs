@@ -1,0 +1,46 @@
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
+
+namespace ClipTrain.Coordinator.Rules;
+
+/// <summary>Selects the training state that a generation starts from.</summary>
+internal static class StateSource
+{
+    /// <summary>
+    /// The step of the state that a joining worker holds, if that state is part of the run's history: of the last generation, or
+    /// no later than its start. A worker that was away may hold steps that the others have undone since; their records are no
+    /// longer in the ledger.
+    /// </summary>
+    public static long? Usable(RunState state, JoinRequest request) =>
+        request.HeldStep is { } held && state.Assignment is { } last
+        && (request.LeftGeneration == last.Generation || (request.LeftGeneration < last.Generation && held <= last.StartStep))
+            ? held
+            : null;
+
+    /// <summary>The workers of the next generation, by rank. When there are too many, holders of the newest state come first.</summary>
+    public static IReadOnlyList<Member> Take(IEnumerable<Member> members, int most)
+    {
+        var joined = members.ToList();
+        var newest = joined.Max(member => member.HeldStep);
+        return [.. joined.OrderBy(member => newest is null || member.HeldStep != newest).Take(most).Order(ByWorkerId)];
+    }
+
+    /// <summary>Rank 0's assignment in a generation of these workers. At the same step, memory is preferred to a checkpoint: it is nearer.</summary>
+    /// <param name="taken">By rank.</param>
+    public static Assignment Assign(RunState state, IReadOnlyList<Member> taken)
+    {
+        var checkpoint = state.LastCheckpoint;
+        var newest = taken.Max(member => member.HeldStep);
+        int? sourceRank = newest is { } held && held >= (checkpoint?.Step ?? 0) ? taken.TakeWhile(member => member.HeldStep != held).Count() : null;
+        var start = sourceRank is null ? checkpoint?.Step ?? 0 : newest!.Value;
+        var isFresh = sourceRank is null && checkpoint is null;
+        return new Assignment(state.Generation, Rank: 0, taken.Count, start)
+        {
+            SourceRank = sourceRank,
+            Checkpoint = sourceRank is null ? checkpoint : null,
+            NeedsTransfer = taken.Count > 1 && !isFresh && taken.Any(member => member.HeldStep != start),
+        };
+    }
+
+    private static readonly Comparer<Member> ByWorkerId = Comparer<Member>.Create((left, right) => WorkerIds.Compare(left.WorkerId, right.WorkerId));
+}

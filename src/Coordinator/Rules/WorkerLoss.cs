@@ -1,0 +1,123 @@
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
+
+namespace ClipTrain.Coordinator.Rules;
+
+/// <summary>Workers that leave without having completed or stopped.</summary>
+internal static class WorkerLoss
+{
+    /// <summary>A managed worker whose processes end this often in a row before they are assigned a rank will not do better the next time.</summary>
+    public const int MaxFruitlessStarts = 3;
+
+    private const int MaxLines = 100;
+
+    /// <summary>More than anybody reads. The first ones are kept: the cause is among them.</summary>
+    private const int MaxFailures = 64;
+
+    public static RunReply Exited(TurnContext turn, RunMessage.WorkerExited exited)
+    {
+        if (turn.State.Find(exited.WorkerId) is not { } member)
+        {
+            return Refusals.UnknownWorker(turn.State, exited.WorkerId);
+        }
+
+        if (member.ExitCode is not null || (exited.Start is { } start && start != member.Start))
+        {
+            return new RunReply.Accepted();
+        }
+
+        var gone = member with { ExitCode = exited.ExitCode };
+        var text = ExitDescription.Of(exited.ExitCode);
+        if (turn.State.HasEnded || !(member.IsLiving || member.Status == MemberStatus.Expected))
+        {
+            turn.Change(gone);
+            if (exited.ExitCode != 0 && member is { Status: MemberStatus.Finished, Outcome: { } outcome })
+            {
+                turn.Warn($"{member.Label} {text}, after it had {outcome.ToString().ToLowerInvariant()}");
+            }
+        }
+        else
+        {
+            Lose(turn, gone with { Status = MemberStatus.Exited }, FailureKind.Exited, text + When(turn.State, member), [.. exited.LastLines.TakeLast(MaxLines).Select(line => PlainText.Line(line))]);
+        }
+
+        if (member.IsManaged && turn.State.Phase is (RunPhase.Forming or RunPhase.Running))
+        {
+            StartAgain(turn, turn.State.Find(member.WorkerId)!);
+        }
+
+        Membership.Settle(turn);
+        return new RunReply.Accepted();
+    }
+
+    public static void Failed(TurnContext turn, Member heard, WorkerReport report)
+    {
+        turn.Do(new RunEffect.DismissWorker(heard.WorkerId, heard.NodeId));
+        Note(turn, heard, FailureKind.Reported, report.Message is null ? "failed without saying why" : PlainText.Block(report.Message), [], report.ExitCode);
+        turn.Change(heard with { Status = MemberStatus.Failed });
+        if (turn.State.IsFirstForming)
+        {
+            Ending.Fail(turn);
+        }
+        else
+        {
+            Draining.Begin(turn, OutcomeKind.Failed);
+        }
+    }
+
+    /// <summary>Ends a silent worker: its process may hang inside a collective, and its peers wait there until it is gone.</summary>
+    public static void Unheard(TurnContext turn, Member member, string text)
+    {
+        turn.Do(new RunEffect.KillWorker(member.WorkerId, member.NodeId));
+        Lose(turn, member with { Status = MemberStatus.Lost }, FailureKind.Unheard, text, []);
+    }
+
+    /// <summary>Records the loss of a worker. If it was in the generation that runs, that generation is over.</summary>
+    /// <param name="gone">The member as it is now.</param>
+    public static void Lose(TurnContext turn, Member gone, FailureKind kind, string text, IReadOnlyList<string> lastLines)
+    {
+        var before = turn.State.Find(gone.WorkerId)!;
+        Note(turn, gone, kind, text, lastLines);
+        turn.Change(gone);
+        if (turn.State.IsFirstForming && kind == FailureKind.Exited && gone.IsManaged)
+        {
+            // A wrong setup would end the next process the same way.
+            Ending.Fail(turn);
+            return;
+        }
+
+        turn.Warn($"{gone.Label} {text}");
+        if (turn.State.Phase == RunPhase.Running && before.IsAssigned)
+        {
+            Membership.End(turn, isPlanned: false);
+        }
+        else if (before.Status == MemberStatus.Leaving)
+        {
+            Membership.Break(turn);
+        }
+    }
+
+    public static void Note(TurnContext turn, Member member, FailureKind kind, string text, IReadOnlyList<string> lastLines, int? exitCode = null)
+    {
+        if (turn.State.Failures.Count < MaxFailures)
+        {
+            turn.Change(turn.State with { Failures = [.. turn.State.Failures, new WorkerFailure(member.WorkerId, member.Label, kind, text, lastLines, exitCode)] });
+        }
+    }
+
+    private static void StartAgain(TurnContext turn, Member member)
+    {
+        var fruitless = member.Generation > 0 ? 0 : member.FruitlessStarts + 1;
+        if (fruitless >= MaxFruitlessStarts)
+        {
+            turn.Change(member with { FruitlessStarts = fruitless });
+            Draining.Begin(turn, OutcomeKind.Failed);
+        }
+        else
+        {
+            Placement.StartAgain(turn, member, fruitless);
+        }
+    }
+
+    private static string When(RunState state, Member member) => member.Generation > 0 ? "" : state.IsFirstForming ? " before the run was formed" : " before it was given a place";
+}

@@ -1,0 +1,108 @@
+using Microsoft.AspNetCore.Connections;
+using Orleans.Configuration;
+using Orleans.Connections.Security;
+using Orleans.Hosting;
+
+namespace ClipTrain.Coordinator.Security;
+
+/// <summary>
+/// What every connection between processes of a cluster passes before Orleans reads a byte of it: the greeting, TLS where
+/// it is used, the proof of the token. Orleans itself lets in whoever reaches its ports.
+/// </summary>
+internal static class SecuredConnections
+{
+    /// <summary>How long an end may take for its part. A connection that stays silent costs a socket for so long and nothing else.</summary>
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+
+    public static void Require(ISiloBuilder silo, ClusterSecurity security, string clusterId)
+    {
+        silo.Configure<SiloConnectionOptions>(options =>
+        {
+            options.ConfigureSiloInboundConnection(connection => UseGreeting(connection, security, isInbound: true));
+            options.ConfigureGatewayInboundConnection(connection => UseGreeting(connection, security, isInbound: true));
+            options.ConfigureSiloOutboundConnection(connection => UseGreeting(connection, security, isInbound: false));
+        });
+        if (security.Tls is { } tls)
+        {
+            silo.UseTls(tls.Certificate, options => Configure(options, tls));
+        }
+
+        silo.Configure<SiloConnectionOptions>(options =>
+        {
+            options.ConfigureSiloInboundConnection(connection => UseAccept(connection, security, clusterId));
+            options.ConfigureGatewayInboundConnection(connection => UseAccept(connection, security, clusterId));
+            options.ConfigureSiloOutboundConnection(connection => UseRequest(connection, security));
+        });
+    }
+
+    public static void Require(IClientBuilder client, ClusterSecurity security)
+    {
+        client.Configure<ClientConnectionOptions>(options => options.ConfigureConnection(connection => UseGreeting(connection, security, isInbound: false)));
+        if (security.Tls is { } tls)
+        {
+            client.UseTls(tls.Certificate, options => Configure(options, tls));
+        }
+
+        client.Configure<ClientConnectionOptions>(options => options.ConfigureConnection(connection => UseRequest(connection, security)));
+    }
+
+    private static void UseGreeting(IConnectionBuilder builder, ClusterSecurity security, bool isInbound) => Use(builder, isInbound, (connection, limit) =>
+        Greeting.ExchangeAsync(connection.Transport, security.Tls is not null, PeerOf(connection), limit));
+
+    private static void UseAccept(IConnectionBuilder builder, ClusterSecurity security, string clusterId)
+    {
+        var handshake = new TokenHandshake(security.Token);
+        Use(builder, isInbound: true, (connection, limit) => handshake.AcceptAsync(connection.Transport, clusterId, PeerOf(connection), limit));
+    }
+
+    private static void UseRequest(IConnectionBuilder builder, ClusterSecurity security)
+    {
+        var handshake = new TokenHandshake(security.Token);
+        Use(builder, isInbound: false, (connection, limit) => handshake.RequestAsync(connection.Transport, PeerOf(connection), limit));
+    }
+
+    private static void Use(IConnectionBuilder builder, bool isInbound, Func<ConnectionContext, CancellationToken, Task> exchange) => builder.Use(next => async connection =>
+    {
+        using (var limit = new CancellationTokenSource(Limit))
+        {
+            try
+            {
+                await ExchangeAsync(connection, isInbound, exchange, limit.Token);
+            }
+            catch (OperationCanceledException error)
+            {
+                throw new ConnectionAbortedException($"{PeerOf(connection)} did not complete the handshake within {Limit.TotalSeconds:0} s.", error);
+            }
+        }
+
+        await next(connection);
+    });
+
+    private static async Task ExchangeAsync(ConnectionContext connection, bool isInbound, Func<ConnectionContext, CancellationToken, Task> exchange, CancellationToken limit)
+    {
+        try
+        {
+            await exchange(connection, limit);
+        }
+        catch (HandshakeException error)
+        {
+            if (isInbound)
+            {
+                // Closing now could reset the connection before the caller has read why. It closes first.
+                await HandshakeReader.DrainAsync(connection.Transport.Input, limit);
+            }
+
+            throw new ConnectionAbortedException(error.Message, error);
+        }
+    }
+
+    private static void Configure(TlsOptions options, TlsIdentity tls)
+    {
+        options.RemoteCertificateMode = RemoteCertificateMode.RequireCertificate;
+        options.ClientCertificateMode = RemoteCertificateMode.RequireCertificate;
+        options.OnAuthenticateAsClient = (connection, client) => client.TargetHost = PeerOf(connection);
+        options.RemoteCertificateValidation = (remote, _, _) => tls.Distrust(remote) is null;
+    }
+
+    private static string PeerOf(ConnectionContext connection) => connection.RemoteEndPoint?.ToString() ?? "The other process";
+}

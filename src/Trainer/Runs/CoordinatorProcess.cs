@@ -1,0 +1,185 @@
+using System.Globalization;
+using System.Net;
+using ClipTrain.Coordinator.Grains;
+using ClipTrain.Coordinator.Processes;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Storage;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Starting;
+using ClipTrain.Trainer.Telemetry;
+using Serilog;
+using Serilog.Extensions.Logging;
+using Spectre.Console;
+
+namespace ClipTrain.Trainer.Runs;
+
+/// <summary>How a run is hosted.</summary>
+public sealed record HostingOptions
+{
+    /// <summary>The address to listen on. Another than loopback needs a token of the user's own.</summary>
+    public IPEndPoint Listen { get; init; } = new(IPAddress.Loopback, 0);
+
+    /// <summary>Null on loopback: one is made, readable by this user alone.</summary>
+    public string? Token { get; init; }
+
+    /// <summary>The file that the token was read from, for the line that tells how workers join.</summary>
+    public string? TokenFile { get; init; }
+
+    public TlsFiles Tls { get; init; } = new();
+
+    /// <summary>Where /health and /metrics are served, and the dashboard when asked for; null for nowhere.</summary>
+    public HttpOptions? Http { get; init; }
+
+    /// <summary>Address at which other machines reach this one; null for the one that is listened on, or this machine's own.</summary>
+    public IPAddress? Advertised { get; init; }
+
+    /// <summary>The port that workers were told. A process listens there, its standby two ports on; 0 with free ports.</summary>
+    public int FirstPort { get; init; }
+
+    /// <summary>True when this machine's node starts the workers; false when they come by themselves.</summary>
+    public bool StartsWorkers { get; init; }
+}
+
+/// <summary>
+/// A coordinator's process: the one that a user starts, or its standby. Whoever hosts the run sees to it that a standby and,
+/// where the run has its workers started, this machine's node are there.
+/// </summary>
+public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, StopSignals signals)
+{
+    private static readonly TimeSpan NodeGrace = TimeSpan.FromSeconds(60), StatusInterval = TimeSpan.FromSeconds(1), StandbyDelay = TimeSpan.FromSeconds(2);
+
+    /// <summary>A process takes its port for workers and the one behind it for other coordinators.</summary>
+    private const int PortsOfProcess = 2;
+
+    private int _stops;
+
+    /// <summary>Hosts the run from its start to its end; returns the exit code.</summary>
+    /// <exception cref="CoordinatorStartException">Another coordinator has the run, or this one cannot listen.</exception>
+    public async Task<int> RunAsync()
+    {
+        await using var log = LogSetup.Create(AnsiConsole.Console, run.Files.Log);
+        using var @lock = RunLock.Acquire(run.Files.CoordinatorLock, TimeProvider.System);
+        Tell(log);
+        var isContinued = !hosting.StartsWorkers || RunLock.IsHeld(run.Files.NodeLock);
+        var host = new RunHost(run, AnsiConsole.Console, log, isStandby: false) { StopExitCode = () => signals.ExitCode };
+        await using var node = Node(log);
+        await using var standby = Standby(log);
+
+        // The node's process starts while the silo does.
+        node?.Start();
+        using var loggers = new SerilogLoggerFactory(log);
+        await using var silo = await CoordinatorSilo.StartAsync(Silo("coordinator"), host, loggers, TimeProvider.System);
+        await silo.Run.StartAsync(new RunStart(run.Spec(ManagedWorkers), run.ResumedFrom, isContinued));
+        if (!hosting.StartsWorkers)
+            log.Information("Machines join with: cliptrain node --coordinator {Address} --token-file {File:l}", silo.Endpoint.Gateway, hosting.TokenFile ?? run.Files.Token);
+        return await ServeAsync(silo, host, node, standby);
+    }
+
+    /// <summary>
+    /// Hosts the run, or stands by where another process of this machine hosts it: a supervisor that starts a killed
+    /// coordinator again finds that its standby has taken the run over. Returns the exit code.
+    /// </summary>
+    /// <exception cref="CoordinatorStartException">The run has a host and a standby already, or this process cannot listen.</exception>
+    public Task<int> RunOrStandByAsync() => RunLock.IsHeld(run.Files.CoordinatorLock)
+        ? StandByAsync()
+        : RunAsync();
+
+    /// <summary>Stands by: takes the run over when its host dies, and ends with the run. Returns the exit code.</summary>
+    public async Task<int> StandByAsync()
+    {
+        // Nobody reads what a standby prints.
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(TextWriter.Null) });
+        await using var log = LogSetup.Create(console, run.Files.Log);
+        var host = new RunHost(run, console, log, isStandby: true) { StopExitCode = () => signals.ExitCode };
+        await using var node = Node(log);
+        await using var standby = Standby(log);
+        using var loggers = new SerilogLoggerFactory(log);
+        await using var silo = await CoordinatorSilo.StartAsync(Silo("standby"), host, loggers, TimeProvider.System);
+        if (!await IsTakenOverAsync(silo, host))
+            return ExitCodes.Ok;
+        log.Warning("The run's coordinator is gone: process {Process} has taken the run over. `cliptrain status {Run}` shows it.", Environment.ProcessId, run.Files.Directory);
+        using var @lock = await RunLock.WaitAsync(run.Files.CoordinatorLock, TimeProvider.System, host.Concluded);
+        node?.Start();
+        return await ServeAsync(silo, host, node, standby);
+    }
+
+    private async Task<int> ServeAsync(CoordinatorSilo silo, RunHost host, Companion? node, Companion standby)
+    {
+        signals.Attach(by => _ = silo.Run.StopAsync(by, atOnce: Interlocked.Increment(ref _stops) > 1));
+        var delay = Task.Delay(StandbyDelay);
+        if (await Task.WhenAny(delay, host.Concluded) == delay)
+            standby.Start();
+        var exit = await host.Concluded;
+        await standby.EndAsync(TimeSpan.Zero);
+        if (node is not null)
+            await node.EndAsync(NodeGrace);
+        return exit;
+    }
+
+    /// <summary>Waits while another process hosts the run. False when the run has ended there.</summary>
+    private static async Task<bool> IsTakenOverAsync(CoordinatorSilo silo, RunHost host)
+    {
+        while (!host.Opened.IsCompleted)
+        {
+            await Task.WhenAny(host.Opened, Task.Delay(StatusInterval));
+            try
+            {
+                // The call also wakes a run that has lost its host, whose workers may all be dead.
+                if (await silo.Run.StatusAsync() is { IsConcluded: true })
+                    return false;
+            }
+            catch (Exception error) when (error is TimeoutException or OrleansException)
+            {
+                // The host is gone, and the cluster has yet to find out.
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>The process that starts, ends and watches this machine's workers. It lives on when this one is killed.</summary>
+    private Companion? Node(ILogger log) => !hosting.StartsWorkers ? null : new Companion(
+        "node", RunProgram.Launch(["node", run.Files.Directory]), () => !RunLock.IsHeld(run.Files.NodeLock), line => log.Information("{Line:l}", line.Text), TimeProvider.System);
+
+    /// <summary>It listens on whichever of the run's two pairs of ports this process does not have.</summary>
+    private Companion Standby(ILogger log)
+    {
+        var port = hosting.Listen.Port == 0 ? 0 : hosting.Listen.Port == hosting.FirstPort ? hosting.FirstPort + PortsOfProcess : hosting.FirstPort;
+        var listen = new IPEndPoint(hosting.Listen.Address, port);
+        string[] Given(string option, string? value) => value is null ? [] : [option, value];
+        string[] arguments =
+        [
+            "standby", run.Files.Directory, "--listen", listen.ToString(), "--first-port", hosting.FirstPort.ToString(CultureInfo.InvariantCulture), .. Given("--advertise", hosting.Advertised?.ToString()), .. hosting.Tls.Arguments,
+            .. hosting.StartsWorkers ? ["--starts-workers"] : Array.Empty<string>(),
+        ];
+        var launch = RunProgram.Launch(arguments) with { Environment = new Dictionary<string, string>(StringComparer.Ordinal) { [AccessToken.Variable] = Token } };
+        return new Companion("standby", launch, () => Volatile.Read(ref _stops) == 0, line => log.Debug("{Line:l}", line.Text), TimeProvider.System);
+    }
+
+    private CoordinatorSiloOptions Silo(string name) => new(
+        RunCluster.Of(run.Files, run.Options.Cluster),
+        RunCluster.Endpoint(name, hosting),
+        RunCluster.Security(Token, hosting.Tls),
+        IsOneMachine: IPAddress.IsLoopback(hosting.Listen.Address))
+    {
+        Http = hosting.Http,
+    };
+
+    /// <summary>Nodes of other machines may offer more workers than the run needs to begin.</summary>
+    private int ManagedWorkers => hosting.StartsWorkers ? run.Options.Cluster.Workers : run.Options.Cluster.MaxWorkers ?? run.Options.Cluster.Workers;
+
+    /// <exception cref="CoordinatorStartException">The coordinator would be open to the network without a token.</exception>
+    private string Token => hosting.Token ?? (IPAddress.IsLoopback(hosting.Listen.Address) ? AccessToken.Keep(run.Files.Token)
+        : throw new CoordinatorStartException($"The coordinator listens on {hosting.Listen.Address}, which other machines can reach, only with a token: give --token-file FILE, or set {AccessToken.Variable}."));
+
+    private void Tell(ILogger log)
+    {
+        if (run.Manifest.Selection is { } selection)
+            log.Information("{Rows} rows in the corpus, {Samples} selected. {Steps:l}.", run.Manifest.RowCount, run.Manifest.SampleCount, string.Join("; ", selection.Steps));
+        var workers = Math.Max(run.Options.Cluster.Workers, run.Options.Cluster.MaxWorkers ?? 0);
+        if (run.Order.Schedule.LaneCount is var lanes && workers > lanes)
+            log.Warning("A batch is mixed from {RowGroups} row groups, so that {Workers} workers read each of them {Times:F1} times; data.shuffle_window: {Workers} would let each read its own alone.", lanes, workers, (double)workers / lanes, workers);
+        if (run.ResumeStep is null && File.Exists(run.Files.StartFrom))
+            StartReport.Read(run.Files.StartFrom).Log(log);
+    }
+}

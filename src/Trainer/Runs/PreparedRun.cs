@@ -1,0 +1,124 @@
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Ordering;
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Evaluation;
+using ClipTrain.Trainer.Starting;
+using Spectre.Console;
+
+namespace ClipTrain.Trainer.Runs;
+
+/// <summary>A run that can be hosted: its directory is there, its configuration and corpus are known.</summary>
+/// <param name="ResumeStep">The checkpoint to start from; null for a fresh start.</param>
+public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManifest Manifest, long? ResumeStep)
+{
+    private readonly Lazy<SampleOrder> _order = new(() => RunPlan.Order(Manifest, Options));
+    private readonly Lazy<ShardPlan> _shards = new(() => new ShardPlan(Manifest, RunPlan.Order(Manifest, Options)));
+
+    public CheckpointDirectory Checkpoints { get; } = new(Files.Checkpoints);
+
+    /// <summary>Length of the run.</summary>
+    public long TotalSteps => RunPlan.TotalSteps(Options.Training, Manifest.SampleCount);
+
+    public SampleOrder Order => _order.Value;
+
+    /// <summary>Prepares a new run.</summary>
+    /// <exception cref="UsageException">Its directory exists.</exception>
+    public static PreparedRun Create(RunOptions options)
+    {
+        var files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
+        if (Directory.Exists(files.Directory) && Directory.EnumerateFileSystemEntries(files.Directory).Any())
+            throw new UsageException($"{files.Directory} exists already. Continue it with `cliptrain resume {files.Directory}`, or begin another with --set name=NAME.");
+
+        // Whatever is wrong with corpus, tokenizer or splits is told before anything is written.
+        RunPlan.Tokenizer(options);
+        RunEvaluation.CheckSplits(options);
+        var start = Examine(options);
+        var manifest = RunCorpus.Select(options, rule => AnsiConsole.MarkupLineInterpolated($"Selecting: {rule} …"));
+        Directory.CreateDirectory(files.Directory);
+        if (start is not null)
+        {
+            start.Save(files.StartFrom);
+            options = options with { Training = options.Training with { StartFromSha256 = start.Sha256 } };
+        }
+
+        File.WriteAllText(files.Config, ConfigWriter.Write(options));
+        manifest.Save(files.Manifest);
+        return new PreparedRun(files, options, manifest, ResumeStep: null);
+    }
+
+    /// <summary>Prepares to continue a run from its newest checkpoint that is whole, or from the one of a given step.</summary>
+    /// <exception cref="UsageException">There is no such run.</exception>
+    /// <exception cref="CheckpointException">There is no such checkpoint.</exception>
+    public static PreparedRun Resume(string run, long? step)
+    {
+        var files = RunFiles.Find(run);
+        var options = RunConfig.Load(files.Config, []).Options;
+        var steps = new CheckpointDirectory(files.Checkpoints).Steps();
+        if (step is { } wanted && !steps.Contains(wanted))
+            throw new CheckpointException($"{files.Checkpoints}: has no checkpoint of step {wanted}; there are: {string.Join(", ", steps)}.");
+        var manifest = RunCorpus.Continue(
+            options.Data, CorpusManifest.Load(files.Manifest), difference => $"The files of the corpus have changed since {files.Manifest} was written: {difference}. Restore them, or begin a new run.");
+        return new PreparedRun(files, options, manifest, step ?? (steps is [.., var newest] ? newest : null));
+    }
+
+    /// <summary>Prepares the run of a run file, or to continue it when its directory is there already, so that a supervisor can give the same command again after a crash.</summary>
+    /// <param name="configOrRun">A run file or a run's directory.</param>
+    /// <param name="sets">Keys set on top of the file.</param>
+    /// <exception cref="UsageException">The directory is that of another run.</exception>
+    public static PreparedRun Open(string configOrRun, IReadOnlyList<string> sets)
+    {
+        if (!File.Exists(configOrRun))
+            return Resume(configOrRun, step: null);
+        var options = RunConfig.Load(configOrRun, sets).Options;
+        var files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
+        if (!File.Exists(files.Config))
+            return Create(options);
+        return ConfigHash.Of(RunConfig.Load(files.Config, []).Options) == ConfigHash.Of(options)
+            ? Resume(files.Directory, step: null)
+            : throw new UsageException($"{files.Directory} holds a run of another configuration. Continue that one with `cliptrain coordinator {files.Directory}`, or begin another with --set name=NAME.");
+    }
+
+    /// <summary>What each rank of a generation reads.</summary>
+    public ShardPlan Shards => _shards.Value;
+
+    /// <summary>What is fixed for the run.</summary>
+    /// <param name="managedWorkers">How many workers nodes start; the others come by themselves.</param>
+    public RunSpec Spec(int managedWorkers) => new(Options.Name, Options.Cluster.Workers, ProgramVersion.Text, ConfigHash.Of(Options), Manifest.Hash)
+    {
+        MinWorkers = Options.Cluster.MinWorkers ?? Options.Cluster.Workers,
+        MaxWorkers = Options.Cluster.MaxWorkers ?? Options.Cluster.Workers,
+        ManagedWorkers = managedWorkers,
+        TotalSteps = TotalSteps,
+        GlobalBatch = Options.Training.GlobalBatch,
+        ResumeAs = Files.Directory,
+        Timeouts = new RunTimeouts
+        {
+            Forming = TimeSpan.FromSeconds(Options.Cluster.FormingTimeoutSeconds),
+            Heartbeat = TimeSpan.FromSeconds(Options.Cluster.HeartbeatTimeoutSeconds),
+            Regroup = TimeSpan.FromSeconds(Options.Cluster.CollectiveTimeoutSeconds + 30),
+        },
+    };
+
+    /// <summary>The checkpoint that the run starts from, if any.</summary>
+    public CheckpointMark? ResumedFrom => ResumeStep is { } step ? Mark(step) : null;
+
+    /// <summary>Finds the newest checkpoint that the run has written, told of or not. Those that were there when it started may lie beyond the step that the user chose.</summary>
+    public Func<CheckpointMark?> CheckpointFinder(RunState state)
+    {
+        var before = state.Assignment is null ? Checkpoints.Steps().ToHashSet() : [];
+        return () => Checkpoints.Steps().LastOrDefault(step => !before.Contains(step)) is var step && step > 0 ? Mark(step) : null;
+    }
+
+    private static StartReport? Examine(RunOptions options)
+    {
+        if (options.Training.StartFrom is null)
+            return null;
+        using var weights = new StartWeights(options);
+        return weights.Examine();
+    }
+
+    private CheckpointMark Mark(long step) => new(step, Checkpoints.PathOf(step));
+}

@@ -1,0 +1,76 @@
+using ClipTrain.Coordinator.Grains;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Trainer.Telemetry;
+using Serilog;
+using Serilog.Events;
+using Spectre.Console;
+
+namespace ClipTrain.Trainer.Runs;
+
+/// <summary>
+/// What this process does for the run when it hosts it: keeps its records, shows it, and at the end evaluates the last
+/// checkpoint and writes the summary. A standby does nothing of this until it takes the run over.
+/// </summary>
+/// <param name="run">The run.</param>
+/// <param name="console">Where it is shown.</param>
+/// <param name="log">Its log.</param>
+/// <param name="isStandby">True when another process has begun the run.</param>
+public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, bool isStandby) : IRunHosting
+{
+    private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<int> _concluded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly long _started = TimeProvider.System.GetTimestamp();
+    private RunRecords? _records;
+
+    /// <summary>Completes when the run is hosted here for the first time.</summary>
+    public Task Opened => _opened.Task;
+
+    /// <summary>The exit code of the run that has ended here. Faults with what kept it from being summed up.</summary>
+    public Task<int> Concluded => _concluded.Task;
+
+    /// <summary>The exit code after a stop: that of the signal that asked for it.</summary>
+    public Func<int> StopExitCode { get; init; } = () => ExitCodes.Ok;
+
+    public string RunId => run.Options.Name;
+
+    public bool MayTakeOver => isStandby || _opened.Task.IsCompleted;
+
+    public RunFilesOffer Files => new(File.ReadAllBytes(run.Files.Config), File.ReadAllBytes(run.Files.Manifest));
+
+    public IRunRecords Open(long epoch, RunState state)
+    {
+        _records = new RunRecords(run, epoch, state, console, log);
+        _opened.TrySetResult();
+        return _records;
+    }
+
+    public async Task ConcludeAsync(RunOutcome outcome)
+    {
+        try
+        {
+            // Evaluation computes for long: not on the grain's scheduler.
+            _concluded.TrySetResult(await Task.Run(() => Conclude(outcome)));
+        }
+        catch (Exception error)
+        {
+            _concluded.TrySetException(error);
+        }
+    }
+
+    public void OnDefect(Exception error) => _concluded.TrySetException(error);
+
+    private int Conclude(RunOutcome outcome)
+    {
+        _records?.Dispose();
+        run.Checkpoints.RemoveLeftovers();
+        if (outcome.Kind != OutcomeKind.Completed)
+        {
+            log.Write(outcome.Kind == OutcomeKind.Failed ? LogEventLevel.Error : LogEventLevel.Information, "{Message:l}", outcome.Message);
+            return outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : StopExitCode();
+        }
+
+        log.Information("Trained in {Seconds:F0} s; evaluating.", TimeProvider.System.GetElapsedTime(_started).TotalSeconds);
+        return RunReport.EvaluateAndWrite(run.Files, run.Options, log);
+    }
+}

@@ -1,0 +1,57 @@
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Ordering;
+
+namespace ClipTrain.Trainer.Runs;
+
+/// <summary>
+/// Shards the corpus over the ranks of a generation: a pure function of the order of samples and the world size, computed by
+/// the coordinator, which hands each worker its shard, and again by the audit.
+/// </summary>
+public sealed class ShardPlan
+{
+    private readonly SampleOrder _order;
+    private readonly (int File, int Group)[] _groups;
+
+    public ShardPlan(CorpusManifest manifest, SampleOrder order)
+    {
+        _order = order;
+        _groups = [.. manifest.GroupLocations()];
+    }
+
+    /// <summary>What a rank reads from a step on: its part of every batch, and the row groups of the epochs in hand, that of the step and the next.</summary>
+    /// <param name="rank">From 0.</param>
+    /// <param name="worldSize">Number of ranks.</param>
+    /// <param name="step">Committed steps when reading begins.</param>
+    public Shard Of(int rank, int worldSize, long step)
+    {
+        var (start, count) = SampleOrder.LocalSlice(_order.Schedule.GlobalBatch, rank, worldSize);
+        var (firstLane, lanes) = _order.Schedule.LanesWithin(start, count);
+        var epochs = new List<ShardEpoch>();
+        for (var corpus = 0; corpus < _order.Schedule.Corpora; corpus++)
+        {
+            var current = _order.EpochOf(corpus, step);
+            foreach (var epoch in new[] { current, current + 1 })
+                epochs.Add(new ShardEpoch(corpus, epoch, RowGroupRange.Merge(_order.RowGroupsOf(start, count, corpus, epoch).Select(number => _groups[number]))));
+        }
+
+        return new Shard(firstLane, lanes, start, count, epochs);
+    }
+
+    /// <summary>The shards of all ranks, in their order.</summary>
+    public IReadOnlyList<Shard> Of(int worldSize, long step) => [.. Enumerable.Range(0, worldSize).Select(rank => Of(rank, worldSize, step))];
+
+    /// <summary>
+    /// True if a shard holds a group of rows. Its row groups are listed for the epochs that were in hand; those of later epochs
+    /// follow from its part of every batch, which holds for the whole generation.
+    /// </summary>
+    /// <param name="epoch">Of the group's corpus.</param>
+    /// <param name="group">Number of the group through all corpora.</param>
+    public bool Holds(Shard shard, int corpus, long epoch, int group)
+    {
+        var (file, number) = _groups[group];
+        return shard.Epochs.FirstOrDefault(known => known.Corpus == corpus && known.Epoch == epoch) is { } listed
+            ? listed.Holds(file, number)
+            : _order.RowGroupsOf(shard.BatchStart, shard.BatchCount, corpus, epoch).Contains(group);
+    }
+}

@@ -1,0 +1,60 @@
+using System.Diagnostics;
+using System.Globalization;
+using ClipTrain.Coordinator.Clustering;
+using Microsoft.Extensions.Hosting;
+
+namespace ClipTrain.Coordinator.Tests.Clustering;
+
+/// <summary>A silo in a process of its own, which a test can kill or stop: this assembly, started with "silo".</summary>
+internal sealed class SiloProcess : IDisposable
+{
+    private readonly Process _process;
+
+    private SiloProcess(Process process) => _process = process;
+
+    public int ExitCode => _process.ExitCode;
+
+    public static async Task<SiloProcess> StartAsync(string runDirectory, string name, bool isOneMachine)
+    {
+        var process = Process.Start(new ProcessStartInfo("dotnet", [typeof(SiloProcess).Assembly.Location, "silo", runDirectory, name, isOneMachine ? "one" : "many"])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        Assert.Equal("ready", await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(90)));
+        return new SiloProcess(process);
+    }
+
+    /// <summary>The process' side.</summary>
+    public static async Task<int> RunAsync(string runDirectory, string name, bool isOneMachine)
+    {
+        var options = new TestSiloOptions(ClusterIdentity.Open(runDirectory)) { Name = name, IsOneMachine = isOneMachine };
+        var (host, _) = await ClusterSilo.StartAsync(SiloEndpoint.OnLoopback(name), at => TestSilo.Build(options, at, lines: null), CancellationToken.None);
+        Console.WriteLine("ready");
+        await host.WaitForShutdownAsync();
+        return 0;
+    }
+
+    public void Kill() => _process.Kill();
+
+    public void Signal(string signal)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+    }
+
+    /// <returns>What the process wrote to its error stream, once it has ended.</returns>
+    public async Task<string> EndAsync()
+    {
+        var errors = await _process.StandardError.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(90));
+        await _process.WaitForExitAsync();
+        return errors;
+    }
+
+    public void Dispose()
+    {
+        _process.Kill();
+        _process.Dispose();
+    }
+}

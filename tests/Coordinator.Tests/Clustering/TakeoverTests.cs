@@ -1,0 +1,96 @@
+using ClipTrain.Coordinator.Clustering;
+using Orleans.Configuration;
+using Orleans.Hosting;
+using Orleans.Runtime;
+
+namespace ClipTrain.Coordinator.Tests.Clustering;
+
+/// <summary>Coordinator processes that die or are stopped, and those that go on.</summary>
+public sealed class TakeoverTests : IDisposable
+{
+    private readonly TemporaryDirectory _directory = new();
+
+    private ClusterIdentity Identity => ClusterIdentity.Open(_directory.Path);
+
+    [Fact]
+    public async Task A_killed_process_is_declared_dead_by_its_lock_and_a_client_goes_on_with_another()
+    {
+        using var victim = await SiloProcess.StartAsync(_directory.Path, "victim", isOneMachine: true);
+        await using var survivor = await TestSilo.StartAsync(new TestSiloOptions(Identity) { Configure = WithoutProbes });
+        await survivor.UntilActiveAsync("first", "victim");
+        var gateways = new SeedGateways([.. (await new FileGatewayListProvider(Identity).GetGateways())
+            .Where(gateway => gateway.Port != survivor.Endpoint.GatewayPort)
+            .Select(gateway => new System.Net.DnsEndPoint(gateway.Host, gateway.Port))]);
+        await using var client = await ClusterClient.ConnectAsync(gateways, TestSiloOptions.Client, CancellationToken.None);
+        // The client was told of the victim alone.
+        while (!(await gateways.GetGateways()).Any(gateway => gateway.Port == survivor.Endpoint.GatewayPort))
+        {
+            await client.Grains.GetGrain<ITestGrain>("where").WhereAsync();
+        }
+
+        victim.Kill();
+
+        await survivor.UntilActiveAsync("first");
+        await survivor.UntilWarnedAsync("victim");
+        Assert.Equal("first", await AnswerAsync(client.Grains.GetGrain<ITestGrain>("where")));
+    }
+
+    [Fact]
+    public async Task When_all_processes_were_killed_the_next_one_starts_at_once()
+    {
+        using (var victim = await SiloProcess.StartAsync(_directory.Path, "victim", isOneMachine: true))
+        {
+            victim.Kill();
+            await victim.EndAsync();
+        }
+
+        // Without the death watch it would try for 15 s to reach the one whose row says that it lives.
+        await using var next = await TestSilo.StartAsync(new TestSiloOptions(Identity) { Configure = silo => silo.Configure<ClusterMembershipOptions>(options => options.IAmAliveTablePublishTimeout = TimeSpan.FromHours(1)) });
+
+        await next.UntilActiveAsync("first");
+    }
+
+    [Fact]
+    public async Task A_process_that_was_stopped_for_too_long_ends_with_a_code_of_its_own_when_it_wakes_up()
+    {
+        using var stopped = await SiloProcess.StartAsync(_directory.Path, "stopped", isOneMachine: false);
+        await using var survivor = await TestSilo.StartAsync(new TestSiloOptions(Identity) { IsOneMachine = false, Configure = WithEagerProbes });
+        await survivor.UntilActiveAsync("first", "stopped");
+
+        stopped.Signal("STOP");
+        await survivor.UntilActiveAsync("first");
+        stopped.Signal("CONT");
+
+        var line = Assert.Single((await stopped.EndAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith("This coordinator process was declared dead by the others", line, StringComparison.Ordinal);
+        Assert.Equal(DeclaredDead.ExitCode, stopped.ExitCode);
+    }
+
+    public void Dispose() => _directory.Dispose();
+
+    /// <summary>The death watch alone can find out.</summary>
+    private static void WithoutProbes(ISiloBuilder silo) => silo.Configure<ClusterMembershipOptions>(options =>
+        (options.ProbeTimeout, options.MaxProbeTimeout, options.EnableConnectionLivenessCheck) = (TimeSpan.FromHours(1), TimeSpan.FromHours(1), false));
+
+    private static void WithEagerProbes(ISiloBuilder silo) => silo.Configure<ClusterMembershipOptions>(options =>
+    {
+        (options.ProbeTimeout, options.MinProbeTimeout, options.MaxProbeTimeout) = (TimeSpan.FromMilliseconds(300), TimeSpan.FromMilliseconds(300), TimeSpan.FromMilliseconds(300));
+        options.NumMissedProbesLimit = 2;
+    });
+
+    /// <summary>Asks again while the call is lost with the dead process.</summary>
+    private static async Task<string> AnswerAsync(ITestGrain grain)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            try
+            {
+                return await grain.WhereAsync().WaitAsync(TimeSpan.FromSeconds(3));
+            }
+            catch (Exception error) when (attempt < 20 && error is TimeoutException or OrleansException)
+            {
+                // Lost with the gateway.
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Storage;
+using Orleans;
+using Orleans.Runtime;
+
+namespace ClipTrain.Coordinator.Tests.Clustering;
+
+public interface ITestGrain : IGrainWithStringKey
+{
+    /// <summary>Name of the silo that hosts the grain.</summary>
+    Task<string> WhereAsync();
+
+    Task<JoinRequest> EchoAsync(JoinRequest request);
+
+    /// <summary>Counts in the cluster's storage.</summary>
+    Task<long> CountAsync();
+}
+
+public sealed class TestGrain([PersistentState("count", FencedFileStorage.ProviderName)] IPersistentState<Counter> counter, ILocalSiloDetails silo) : Grain, ITestGrain
+{
+    public Task<string> WhereAsync() => Task.FromResult(silo.Name);
+
+    public Task<JoinRequest> EchoAsync(JoinRequest request) => Task.FromResult(request);
+
+    public async Task<long> CountAsync()
+    {
+        counter.State.Value++;
+        await counter.WriteStateAsync();
+        return counter.State.Value;
+    }
+}
+
+public sealed class Counter
+{
+    public long Value { get; set; }
+}

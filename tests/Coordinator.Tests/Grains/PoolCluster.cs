@@ -1,0 +1,119 @@
+using ClipTrain.Coordinator.Grains;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Hosting;
+using Orleans.Runtime;
+using Orleans.Serialization;
+using Orleans.TestingHost;
+
+namespace ClipTrain.Coordinator.Tests.Grains;
+
+/// <summary>Three silos with one storage, one launcher and a clock that moves when a test says so.</summary>
+internal sealed class PoolCluster : IAsyncDisposable
+{
+    private readonly ManualTimeProvider _time = new();
+    private readonly Dictionary<string, int> _nodes = new(StringComparer.Ordinal);
+    private readonly InProcessTestCluster _cluster;
+
+    private PoolCluster()
+    {
+        var builder = new InProcessTestClusterBuilder(3);
+        builder.Options.ConfigureFileLogging = false;
+        builder.ConfigureHost(host => host.Services.AddSerializer(serializer => serializer.AddJsonSerializer(
+            type => type.Namespace is "ClipTrain.Coordinator.State" or "ClipTrain.Coordinator.Protocol",
+            CoordinatorJson.Default.Options)));
+        builder.ConfigureSilo((_, silo) =>
+        {
+            silo.Services.AddSingleton<TimeProvider>(_time);
+            foreach (var part in new[] { TimeProviderNames.Membership, TimeProviderNames.Messaging, TimeProviderNames.SystemTimers, TimeProviderNames.GrainDirectory })
+            {
+                silo.Services.AddKeyedSingleton(part, TimeProvider.System);
+            }
+
+            silo.Services.AddSingleton<IRunLauncher>(Launcher);
+            silo.Services.AddKeyedSingleton<Orleans.Storage.IGrainStorage>("Default", Storage);
+            silo.Services.AddSingleton<Orleans.Storage.IGrainStorage>(Storage);
+        });
+        _cluster = builder.Build();
+    }
+
+    public SharedStorage Storage { get; } = new();
+
+    public RecordingLauncher Launcher { get; } = new();
+
+    public IPoolGrain Pool => _cluster.Client.GetGrain<IPoolGrain>("gpus");
+
+    public IExperimentGrain Experiment => _cluster.Client.GetGrain<IExperimentGrain>("e");
+
+    public static async Task<PoolCluster> DeployAsync()
+    {
+        var cluster = new PoolCluster();
+        await cluster._cluster.DeployAsync();
+        return cluster;
+    }
+
+    /// <summary>A node joins, and repeats its offer while time passes.</summary>
+    public Task JoinAsync(string node, int devices)
+    {
+        _nodes[node] = devices;
+        return UntilAsync(() => Task.FromResult(true));
+    }
+
+    /// <summary>A node falls silent.</summary>
+    public void Silence(string node) => _nodes.Remove(node);
+
+    public Task SubmitAsync(params TrialSpec[] trials) => Experiment.SubmitAsync(new ExperimentSpec("e", "gpus", trials));
+
+    /// <summary>Ends at once the silo that hosts a grain, as if its process were killed. What it was doing goes on as a zombie.</summary>
+    public async Task KillHostOfAsync(IAddressable grain)
+    {
+        var silo = _cluster.Silos.Single(silo => silo.SiloHost.Services.GetRequiredService<ILocalSiloDetails>().SiloAddress.Equals(HostOf(grain)));
+        await _cluster.KillSiloAsync(silo);
+    }
+
+    /// <summary>Lets time pass until a condition holds. What fails because the host of a grain has just died is asked again.</summary>
+    public async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        for (var seconds = 0; seconds < 3600;)
+        {
+            try
+            {
+                foreach (var node in _nodes.Keys)
+                {
+                    await OfferAsync(node);
+                }
+
+                if (await condition())
+                {
+                    return;
+                }
+
+                seconds++;
+            }
+            catch (Exception error) when (error is OrleansException or TimeoutException)
+            {
+            }
+
+            _time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Yield();
+        }
+
+        var trials = (await Experiment.StateAsync()).Trials;
+        Assert.Fail($"It did not happen within an hour of the clock:\n{string.Join("\n", trials)}");
+    }
+
+    public Task UntilTrialsAsync(Func<IReadOnlyList<TrialState>, bool> condition) => UntilAsync(async () => condition((await Experiment.StateAsync()).Trials));
+
+    public async ValueTask DisposeAsync()
+    {
+        await _cluster.StopAllSilosAsync();
+        await _cluster.DisposeAsync();
+    }
+
+    private Task OfferAsync(string node) =>
+        Pool.OfferAsync(new NodeOffer(node, "host", 1, [.. Enumerable.Range(0, _nodes[node]).Select(index => $"cuda:{index}")]));
+
+    private SiloAddress HostOf(IAddressable grain) =>
+        _cluster.TryGetGrainContext(grain.GetGrainId(), out var context) ? context.Address.SiloAddress! : throw new InvalidOperationException($"{grain} is nowhere.");
+}

@@ -1,0 +1,212 @@
+using System.Collections.Concurrent;
+using ClipTrain.Coordinator.Grains;
+using ClipTrain.Coordinator.Processes;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Storage;
+using ClipTrain.Coordinator.Tests.Rules;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Hosting;
+using Orleans.Runtime;
+using Orleans.Serialization;
+using Orleans.Storage;
+using Orleans.TestingHost;
+
+namespace ClipTrain.Coordinator.Tests.Grains;
+
+/// <summary>Silos that host one run, with one storage and a clock that moves when a test says so.</summary>
+internal sealed class RunCluster : IAsyncDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    private readonly InProcessTestCluster _cluster;
+
+    private RunCluster(int silos)
+    {
+        var builder = new InProcessTestClusterBuilder((short)silos);
+        builder.Options.ConfigureFileLogging = false;
+        builder.ConfigureHost(host => host.Services.AddSerializer(serializer => serializer.AddJsonSerializer(
+            type => type.Namespace is "ClipTrain.Coordinator.State" or "ClipTrain.Coordinator.Protocol",
+            CoordinatorJson.Default.Options)));
+        builder.ConfigureSilo((_, silo) =>
+        {
+            silo.Services.AddSingleton<TimeProvider>(Time);
+            foreach (var part in new[] { TimeProviderNames.Membership, TimeProviderNames.Messaging, TimeProviderNames.SystemTimers, TimeProviderNames.GrainDirectory })
+            {
+                silo.Services.AddKeyedSingleton(part, TimeProvider.System);
+            }
+
+            silo.Services.AddSingleton<IRunHosting>(Hosting);
+            silo.Services.AddKeyedSingleton<IGrainStorage>(FencedFileStorage.ProviderName, Storage);
+            silo.AddIncomingGrainCallFilter(async context =>
+            {
+                await OnCall(context);
+                await context.Invoke();
+            });
+        });
+        _cluster = builder.Build();
+    }
+
+    public ManualTimeProvider Time { get; } = new();
+
+    public SharedStorage Storage { get; } = new();
+
+    public MemoryHosting Hosting { get; } = new();
+
+    public MemoryLedger Ledger => Hosting.Ledger;
+
+    public RecordingObserver Observer => Hosting.Observer;
+
+    /// <summary>What a call to a grain waits for before it is made.</summary>
+    public Func<IIncomingGrainCallContext, Task> OnCall { get; set; } = _ => Task.CompletedTask;
+
+    public IGrainFactory Grains => _cluster.Client;
+
+    public IRunGrain Run => _cluster.Client.GetGrain<IRunGrain>("demo");
+
+    public static async Task<RunCluster> DeployAsync(int silos = 1)
+    {
+        var cluster = new RunCluster(silos);
+        await cluster._cluster.DeployAsync();
+        return cluster;
+    }
+
+    /// <summary>A cluster whose run has begun.</summary>
+    public static async Task<RunCluster> StartAsync(RunSpec spec, int silos = 1, CheckpointMark? resumedFrom = null)
+    {
+        var cluster = await DeployAsync(silos);
+        await cluster.Run.StartAsync(new RunStart(spec, resumedFrom, Continues: false));
+        return cluster;
+    }
+
+    /// <summary>Workers that come by themselves have joined, and the first generation runs.</summary>
+    public static async Task<RunCluster> FormAsync(int workers, int silos = 1)
+    {
+        var cluster = await StartAsync(Spec(workers), silos);
+        await Task.WhenAll(Enumerable.Range(0, workers).Select(slot => cluster.Client(slot).JoinAsync(RunScript.JoinRequest(slot)))).WaitAsync(Limit);
+        return cluster;
+    }
+
+    public static RunSpec Spec(int workers) => RunScript.Spec(workers, managed: 0);
+
+    public static Heartbeat Beat(int slot, long step, int generation = 1, params IReadOnlyList<StepRecord> records) =>
+        new(WorkerIds.ForSlot(slot), RunScript.JoinRequest(slot).Incarnation, generation, step, records, []);
+
+    public static WorkerReport Report(int slot, WorkerOutcome outcome, long step, string? message = null) =>
+        new(WorkerIds.ForSlot(slot), RunScript.JoinRequest(slot).Incarnation, 1, outcome, step) { Message = message };
+
+    /// <summary>A worker's client, on the clock of the world.</summary>
+    public CoordinatorClient Client(int slot) => new(Grains, "demo", WorkerIds.ForSlot(slot), TimeProvider.System);
+
+    public async Task<RunState> StateAsync() => (await Run.StatusAsync()).State!;
+
+    /// <summary>Sends a heartbeat until the run answers it, whoever hosts it.</summary>
+    public async Task<HeartbeatAnswer> BeatAsync(Heartbeat heartbeat) =>
+        await Client(0).HeartbeatAsync(heartbeat, Limit, CancellationToken.None);
+
+    /// <summary>Lets time pass, a part of a second at a time, until a condition holds.</summary>
+    public async Task PassUntilAsync(Func<bool> condition)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        while (!condition())
+        {
+            Assert.False(limit.IsCancellationRequested, "It did not happen within a minute.");
+            Time.Advance(TimeSpan.FromSeconds(0.25));
+            await Run.StatusAsync();
+        }
+    }
+
+    public Task PassAsync(double seconds)
+    {
+        var end = Time.GetUtcNow() + TimeSpan.FromSeconds(seconds);
+        return PassUntilAsync(() => Time.GetUtcNow() >= end);
+    }
+
+    /// <summary>Waits until a worker is known to have joined.</summary>
+    public Task UntilAsync(Func<RunState, bool> condition) => Observer.WhenAsync(() => Observer.States.LastOrDefault() is { } state && condition(state)).WaitAsync(Limit);
+
+    /// <summary>Ends at once the silo that hosts a grain, as if its process were killed. What it was doing goes on as a zombie.</summary>
+    public async Task KillHostOfAsync(IAddressable grain)
+    {
+        var address = HostOf(grain);
+        await _cluster.KillSiloAsync(_cluster.Silos.Single(silo => silo.SiloHost.Services.GetRequiredService<ILocalSiloDetails>().SiloAddress.Equals(address)));
+    }
+
+    public SiloAddress HostOf(IAddressable grain) =>
+        _cluster.TryGetGrainContext(grain.GetGrainId(), out var context) ? context.Address.SiloAddress! : throw new InvalidOperationException($"{grain} is nowhere.");
+
+    public async ValueTask DisposeAsync()
+    {
+        await _cluster.StopAllSilosAsync();
+        await _cluster.DisposeAsync();
+        Assert.Empty(Hosting.Defects);
+    }
+}
+
+/// <summary>What all processes of a cluster do for the run.</summary>
+internal sealed class MemoryHosting : IRunHosting
+{
+    public string RunId => "demo";
+
+    public RunFilesOffer Files { get; } = new("the config"u8.ToArray(), "the manifest"u8.ToArray());
+
+    public bool MayTakeOver { get; set; } = true;
+
+    public MemoryLedger Ledger { get; } = new();
+
+    public RecordingObserver Observer { get; } = new();
+
+    /// <summary>Between the run's hosts and <see cref="Observer"/>.</summary>
+    public IRunObserver? Before { get; set; }
+
+    public CheckpointMark? Checkpoint { get; set; }
+
+    /// <summary>Thrown at whoever opens the run's records.</summary>
+    public Exception? Failure { get; set; }
+
+    /// <summary>The epochs that have opened the run's records.</summary>
+    public ConcurrentQueue<long> Opened { get; } = [];
+
+    public ConcurrentQueue<RunOutcome> Concluded { get; } = [];
+
+    public Func<Task> OnConclude { get; set; } = () => Task.CompletedTask;
+
+    public ConcurrentQueue<Exception> Defects { get; } = [];
+
+    public static Shard ShardOf(int rank, int worldSize, long step) =>
+        new(rank, 1, rank * 8 / worldSize, 8 / worldSize, [new ShardEpoch(0, step, [new RowGroupRange(0, rank, 1)])]);
+
+    public IRunRecords Open(long epoch, RunState state)
+    {
+        if (Failure is { } failure)
+        {
+            throw failure;
+        }
+
+        Opened.Enqueue(epoch);
+        return new Records(this, Ledger.Open(epoch));
+    }
+
+    public async Task ConcludeAsync(RunOutcome outcome)
+    {
+        await OnConclude();
+        Concluded.Enqueue(outcome);
+    }
+
+    public void OnDefect(Exception error) => Defects.Enqueue(error);
+
+    private sealed class Records(MemoryHosting hosting, IRunLedger ledger) : IRunRecords
+    {
+        public IRunLedger Ledger => ledger;
+
+        public IRunObserver Observer => hosting.Before ?? hosting.Observer;
+
+        public CheckpointMark? FindCheckpoint() => hosting.Checkpoint;
+
+        public IReadOnlyList<Shard> Shards(int worldSize, long step) => [.. Enumerable.Range(0, worldSize).Select(rank => ShardOf(rank, worldSize, step))];
+
+        public void Dispose()
+        {
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using ClipTrain.Coordinator.State;
+using Orleans.Runtime;
+using Orleans.Storage;
+
+namespace ClipTrain.Coordinator.Tests.Grains;
+
+/// <summary>Storage that outlives silos, refuses whoever writes over a version that it has not read, and can hold a write up.</summary>
+internal sealed class SharedStorage : IGrainStorage
+{
+    private static readonly JsonSerializerOptions Json = new(CoordinatorJson.Default.Options)
+    {
+        TypeInfoResolver = JsonTypeInfoResolver.Combine(CoordinatorJson.Default, new DefaultJsonTypeInfoResolver()),
+    };
+
+    private readonly ConcurrentDictionary<(string Name, GrainId Grain), (byte[] State, long Version)> _states = new();
+    private readonly Lock _lock = new();
+    private int _refused;
+
+    /// <summary>Comes before (false) and after (true) every write of a state, whose writer waits for it.</summary>
+    public Func<object, bool, Task> OnWrite { get; set; } = (_, _) => Task.CompletedTask;
+
+    /// <summary>Number of writes that were refused.</summary>
+    public int Refused => _refused;
+
+    public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    {
+        if (_states.TryGetValue((stateName, grainId), out var stored))
+        {
+            grainState.State = JsonSerializer.Deserialize<T>(stored.State, Json)!;
+            grainState.ETag = stored.Version.ToString(CultureInfo.InvariantCulture);
+            grainState.RecordExists = true;
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public async Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    {
+        await OnWrite(grainState.State!, false);
+        lock (_lock)
+        {
+            var version = _states.TryGetValue((stateName, grainId), out var stored) ? stored.Version : 0;
+            if (version != long.Parse(grainState.ETag ?? "0", CultureInfo.InvariantCulture))
+            {
+                Interlocked.Increment(ref _refused);
+                throw new InconsistentStateException($"Another activation of {grainId} has written.", version.ToString(CultureInfo.InvariantCulture), grainState.ETag);
+            }
+
+            _states[(stateName, grainId)] = (JsonSerializer.SerializeToUtf8Bytes(grainState.State, Json), version + 1);
+            grainState.ETag = (version + 1).ToString(CultureInfo.InvariantCulture);
+            grainState.RecordExists = true;
+        }
+
+        await OnWrite(grainState.State!, true);
+    }
+
+    /// <summary>Another activation has written what it read, so that who has the grain now is a zombie.</summary>
+    public void TakeOver(string stateName)
+    {
+        lock (_lock)
+        {
+            foreach (var (key, stored) in _states.Where(entry => entry.Key.Name == stateName).ToList())
+            {
+                _states[key] = (stored.State, stored.Version + 1);
+            }
+        }
+    }
+
+    public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => throw new NotSupportedException();
+}

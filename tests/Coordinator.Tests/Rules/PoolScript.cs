@@ -1,0 +1,95 @@
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
+
+namespace ClipTrain.Coordinator.Tests.Rules;
+
+/// <summary>A pool in the hands of a test, and what must hold after every message.</summary>
+internal sealed class PoolScript
+{
+    public static readonly DateTimeOffset Start = new(2030, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    public PoolState State { get; private set; } = new() { LastTick = Start };
+
+    public DateTimeOffset Now { get; private set; } = Start;
+
+    /// <summary>Runs that hold a good lease, in the order in which they got it.</summary>
+    public IEnumerable<string> Holders => State.Leases.Where(lease => lease.Revoked is null).Select(lease => lease.Attempt.Run);
+
+    public static PoolMessage.Offer Offer(string node, int devices, long incarnation = 1) =>
+        new(new NodeOffer(node, "host", incarnation, [.. Enumerable.Range(0, devices).Select(index => $"cuda:{index}")]));
+
+    public PoolScript Fork() => new() { State = State, Now = Now };
+
+    /// <summary>A run is named EXPERIMENT/TRIAL.</summary>
+    public static LeaseRequest Request(string run, int devices, int attempt = 1) => new(new RunAttempt(run, attempt), run.Split('/')[0], devices);
+
+    public PoolResult Send(PoolMessage message)
+    {
+        var before = State;
+        var result = PoolMachine.Handle(before, message, Now);
+        AssertWhole(result.State);
+        AssertOrder(before, result.State);
+        State = result.State;
+        return result;
+    }
+
+    public LeaseAnswer Acquire(string run, int devices, int attempt = 1)
+    {
+        var request = Request(run, devices, attempt);
+        Send(new PoolMessage.Acquire([request]));
+        return PoolMachine.Answer(State, request);
+    }
+
+    public PoolResult Release(string run, int attempt = 1) => Send(new PoolMessage.Release([new RunAttempt(run, attempt)]));
+
+    public PoolResult Wait(double seconds, params PoolMessage[] then)
+    {
+        Now += TimeSpan.FromSeconds(seconds);
+        foreach (var message in then)
+        {
+            Send(message);
+        }
+
+        return Send(new PoolMessage.Tick());
+    }
+
+    public static void AssertWhole(PoolState state)
+    {
+        var offered = state.Nodes.SelectMany(node => node.Offer.Devices.Select(name => new PoolDevice(node.Offer.Node, name))).ToList();
+        var leased = state.Leases.SelectMany(lease => lease.Devices).ToList();
+        var free = state.FreeDevices().SelectMany(node => node).ToList();
+
+        // Every device that is offered is free or in exactly one lease.
+        Assert.Equal(offered.Order(Comparer), leased.Concat(free).Order(Comparer));
+        Assert.All(state.Leases, lease => Assert.True(lease.Revoked is null ? lease.Devices.Count == lease.Request.Devices : lease.Devices.Count < lease.Request.Devices, "A lease is filled in part."));
+        var runs = state.Leases.Select(lease => lease.Attempt.Run).Concat(state.Queue.Select(queued => queued.Request.Attempt.Run)).ToList();
+        Assert.Equal(runs.Distinct(StringComparer.Ordinal), runs);
+        Assert.Equal(state.Queue.OrderBy(queued => queued.Round), state.Queue);
+        Assert.All(state.Queue.Where(queued => queued.Request.Attempt.Number == 1).GroupBy(queued => (queued.Round, queued.Request.Experiment)), turn => Assert.Single(turn));
+        Assert.Equal(state.Leases.OrderBy(lease => lease.Epoch), state.Leases);
+        Assert.All(state.Leases, lease => Assert.InRange(lease.Epoch, 1, state.LastLease));
+        Assert.True(state.Queue.Count == 0 || free.Count < state.Queue[0].Request.Devices, "The head of the queue waits for devices that are free.");
+    }
+
+    /// <summary>Nobody gets devices before those in front of it, unless these gave up; nobody passes another in the queue.</summary>
+    public static void AssertOrder(PoolState before, PoolState after)
+    {
+        var waited = before.Queue.Select(queued => queued.Request).ToList();
+        var waiting = after.Queue.Select(queued => queued.Request).ToList();
+        var granted = after.Leases.Where(lease => lease.Epoch > before.LastLease).Select(lease => lease.Request);
+        var still = waited.Where(waiting.Contains).ToList();
+        Assert.Equal(still, waiting.Where(waited.Contains));
+        if (still.Count > 0)
+        {
+            Assert.All(granted, request => Assert.Contains(request, waited.TakeWhile(other => other != still[0])));
+        }
+
+        foreach (var request in waiting.Except(waited).Where(request => request.Attempt.Number == 1))
+        {
+            Assert.DoesNotContain(waiting.SkipWhile(other => other != request).Skip(1), other => other.Experiment == request.Experiment && waited.Contains(other));
+        }
+    }
+
+    private static Comparer<PoolDevice> Comparer { get; } = Comparer<PoolDevice>.Create((left, right) => string.CompareOrdinal(left.ToString(), right.ToString()));
+}
