@@ -176,6 +176,34 @@ public sealed class ReportedCorporaTests : IDisposable
         Assert.Empty(manifest.ClassNames("image"));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_encrypted_file_is_said_to_be_encrypted(bool plainFooter)
+    {
+        var path = _folder.File("a.parquet");
+        using (var builder = new ParquetSharp.FileEncryptionPropertiesBuilder([.. "0123456789012345"u8]))
+        {
+            if (plainFooter)
+                builder.SetPlaintextFooter();
+            using var encryption = builder.Build();
+            using var propertiesBuilder = new ParquetSharp.WriterPropertiesBuilder().Encryption(encryption);
+            using var properties = propertiesBuilder.Build();
+            using var writer = new ParquetSharp.ParquetFileWriter(path, [new ParquetSharp.Column<byte[]>("image"), new ParquetSharp.Column<string>("caption")], properties);
+            using (var group = writer.AppendRowGroup())
+            {
+                using (var images = group.NextColumn().LogicalWriter<byte[]>())
+                    images.WriteBatch([[1]]);
+                using var captions = group.NextColumn().LogicalWriter<string>();
+                captions.WriteBatch(["a"]);
+            }
+
+            writer.Close();
+        }
+
+        Assert.Contains("encrypted", Assert.Throws<CorpusException>(() => CorpusCaptions.Read(CorpusManifest.Create([path])).ToList()).Message, StringComparison.Ordinal);
+    }
+
     private void Refused(IReadOnlyList<string> paths, params string[] parts)
     {
         var message = Assert.Throws<CorpusException>(() => CorpusManifest.Create(paths)).Message;
