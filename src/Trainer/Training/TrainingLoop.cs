@@ -108,7 +108,7 @@ public sealed class TrainingLoop(
         if (badSoFar + bad > options.Data.MaxBadShare * (state.Samples + badSoFar + bad))
         {
             throw new CorpusException(
-                $"none of the {bad} samples of step {state.Step + 1} could be used"
+                $"all {bad} samples of step {state.Step + 1} could not be used"
                 + (batch.FirstBad is { } first ? $", for example {first}" : "")
                 + $". Repair the corpus, leave these rows out with data.filter, or raise data.max_bad_share ({options.Data.MaxBadShare:P1})");
         }
