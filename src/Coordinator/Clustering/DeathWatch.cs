@@ -9,7 +9,7 @@ namespace ClipTrain.Coordinator.Clustering;
 /// which ends with its process in whatever way that ends. Whoever finds the lock of another free knows for certain that it
 /// is dead. No probe has to time out, so probes can be patient enough for a machine whose cores are all busy.
 /// </summary>
-internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDetails self, IClusterMembershipService members, ILogger<DeathWatch> logger)
+internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDetails self, MembershipStore store, IClusterMembershipService members, ILogger<DeathWatch> logger)
     : ILifecycleParticipant<ISiloLifecycle>
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
@@ -23,9 +23,7 @@ internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDet
     {
         // Before the silo's row is in the table: a row whose lock is free is that of a dead silo.
         lifecycle.Subscribe(nameof(DeathWatch), ServiceLifecycleStage.First, Lock, Release);
-
-        // Before the silo joins, for which all whose rows say that they live must answer: a probe of a dead one takes seconds.
-        lifecycle.Subscribe(nameof(DeathWatch), ServiceLifecycleStage.ApplicationServices, Start, Stop);
+        lifecycle.Subscribe(nameof(DeathWatch), ServiceLifecycleStage.RuntimeServices, Start, Stop);
     }
 
     private Task Lock(CancellationToken cancellationToken)
@@ -40,22 +38,26 @@ internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDet
             throw new CoordinatorStartException($"{_locks} cannot be used: {error.Message}", error);
         }
 
+        if (!IsFree(PathOf(self.SiloAddress)))
+        {
+            store.IsKnownDead = silo => IsFree(PathOf(silo));
+        }
+
         return Task.CompletedTask;
     }
 
-    private async Task Start(CancellationToken cancellationToken)
+    private Task Start(CancellationToken cancellationToken)
     {
-        if (IsFree(PathOf(self.SiloAddress)))
+        if (store.IsKnownDead is null)
         {
             // A file system without locks, as some that are mounted over a network.
             LogWithoutLocks(_locks);
-            return;
+            return Task.CompletedTask;
         }
 
-        await members.Refresh();
-        await Task.Run(Look, cancellationToken);
         _watch = new Thread(Watch) { IsBackground = true, Name = "death watch" };
         _watch.Start();
+        return Task.CompletedTask;
     }
 
     private Task Stop(CancellationToken cancellationToken)
@@ -73,21 +75,17 @@ internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDet
 
     private void Watch()
     {
-        while (!_stop.Token.WaitHandle.WaitOne(Interval))
+        do
         {
-            Look();
-        }
-    }
-
-    private void Look()
-    {
-        foreach (var member in members.CurrentSnapshot.Members.Values)
-        {
-            if (member.Status is not SiloStatus.Dead && !member.SiloAddress.Equals(self.SiloAddress) && IsFree(PathOf(member.SiloAddress)))
+            foreach (var member in members.CurrentSnapshot.Members.Values)
             {
-                Declare(member);
+                if (member.Status is not SiloStatus.Dead && !member.SiloAddress.Equals(self.SiloAddress) && IsFree(PathOf(member.SiloAddress)))
+                {
+                    Declare(member);
+                }
             }
         }
+        while (!_stop.Token.WaitHandle.WaitOne(Interval));
     }
 
     private void Declare(ClusterMember member)

@@ -23,6 +23,12 @@ internal sealed partial class MembershipStore(IMembershipTable inner, string nam
     /// <summary>The members as this process has read them last, which it does every few seconds.</summary>
     public IReadOnlyList<MembershipEntry> LastRead => Volatile.Read(ref _lastRead);
 
+    /// <summary>
+    /// Tells of a member for certain that it is dead; null where nobody can. A silo that joins asks all members that its table
+    /// says are alive, and waits long for those that are not.
+    /// </summary>
+    public Func<SiloAddress, bool>? IsKnownDead { get; set; }
+
     /// <exception cref="CoordinatorStartException">The store cannot be used, or a member refuses this process.</exception>
     public async Task InitializeMembershipTable(bool tryInitTableVersion)
     {
@@ -34,6 +40,7 @@ internal sealed partial class MembershipStore(IMembershipTable inner, string nam
             }
 
             await inner.InitializeMembershipTableAsync(tryInitTableVersion, CancellationToken.None);
+            await BuryAsync(IsKnownDead ?? (_ => false));
             await JoinCheck.RunAsync(await inner.ReadAllAsync(CancellationToken.None), security, TimeProvider.System);
         }
         catch (Exception error) when (error is not CoordinatorStartException)
@@ -73,6 +80,21 @@ internal sealed partial class MembershipStore(IMembershipTable inner, string nam
         return true;
     });
 
+    /// <summary>Marks as dead who is known to be. What another process changes meanwhile is left to it.</summary>
+    private async Task BuryAsync(Func<SiloAddress, bool> isDead)
+    {
+        var table = await inner.ReadAllAsync(CancellationToken.None);
+        foreach (var (member, etag) in table.Members.Where(row => row.Item1.Status != SiloStatus.Dead && isDead(row.Item1.SiloAddress)))
+        {
+            member.Status = SiloStatus.Dead;
+            if (await inner.UpdateRowAsync(member, etag, table.Version.Next(), CancellationToken.None))
+            {
+                LogBuried(member.SiloName, member.SiloAddress);
+                table = await inner.ReadAllAsync(CancellationToken.None);
+            }
+        }
+    }
+
     private async Task<T> WatchAsync<T>(Func<Task<T>> call)
     {
         try
@@ -98,6 +120,9 @@ internal sealed partial class MembershipStore(IMembershipTable inner, string nam
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The cluster's membership store {Store} does not answer. The run goes on; until it answers, no coordinator process can join, and none that dies is replaced. ({Reason})")]
     private partial void LogLost(string store, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The coordinator process {Name} ({Silo}) has ended without a word.")]
+    private partial void LogBuried(string name, SiloAddress silo);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The cluster's membership store {Store} answers again.")]
     private partial void LogBack(string store);
