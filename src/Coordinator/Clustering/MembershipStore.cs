@@ -29,25 +29,22 @@ internal sealed partial class MembershipStore(IMembershipTable inner, string nam
     /// </summary>
     public Func<SiloAddress, bool>? IsKnownDead { get; set; }
 
+    /// <summary>Opens the store and asks its members whether they let this process in, before a silo starts: Orleans cannot take one back.</summary>
     /// <exception cref="CoordinatorStartException">The store cannot be used, or a member refuses this process.</exception>
-    public async Task InitializeMembershipTable(bool tryInitTableVersion)
+    public Task OpenAsync() => GuardAsync(async () =>
     {
-        try
+        if (prepare is not null)
         {
-            if (prepare is not null)
-            {
-                await prepare();
-            }
+            await prepare();
+        }
 
-            await inner.InitializeMembershipTableAsync(tryInitTableVersion, CancellationToken.None);
-            await BuryAsync(IsKnownDead ?? (_ => false));
-            await JoinCheck.RunAsync(await inner.ReadAllAsync(CancellationToken.None), security, TimeProvider.System);
-        }
-        catch (Exception error) when (error is not CoordinatorStartException)
-        {
-            throw new CoordinatorStartException($"The cluster's membership store cannot be used: {name}: {error.Message.Split('\n')[0]}", error);
-        }
-    }
+        await inner.InitializeMembershipTableAsync(tryInitTableVersion: true, CancellationToken.None);
+        await JoinCheck.RunAsync(await inner.ReadAllAsync(CancellationToken.None), security, TimeProvider.System);
+    });
+
+    /// <summary>The silo starts with a store that is open.</summary>
+    /// <exception cref="CoordinatorStartException">The store has gone since.</exception>
+    public Task InitializeMembershipTable(bool tryInitTableVersion) => GuardAsync(() => BuryAsync(IsKnownDead ?? (_ => false)));
 
     public Task DeleteMembershipTableEntries(string clusterId) => WatchAsync(async () =>
     {
@@ -79,6 +76,18 @@ internal sealed partial class MembershipStore(IMembershipTable inner, string nam
         await inner.UpdateIAmAliveAsync(entry, CancellationToken.None);
         return true;
     });
+
+    private async Task GuardAsync(Func<Task> start)
+    {
+        try
+        {
+            await start();
+        }
+        catch (Exception error) when (error is not CoordinatorStartException)
+        {
+            throw new CoordinatorStartException($"The cluster's membership store cannot be used: {name}: {error.Message.Split('\n')[0]}", error);
+        }
+    }
 
     /// <summary>Marks as dead who is known to be. What another process changes meanwhile is left to it.</summary>
     private async Task BuryAsync(Func<SiloAddress, bool> isDead)

@@ -72,6 +72,24 @@ public sealed class CoordinatorDeathTests
     }
 
     [NetworkFact]
+    public async Task A_coordinator_that_stands_by_leaves_on_a_signal_and_the_run_goes_on()
+    {
+        using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2");
+        var first = cluster.Coordinator();
+        cluster.Worker(1);
+        cluster.Worker(2);
+        await first.Printed("step 3/");
+        await first.StandsBy(cluster.RunDirectory);
+        var second = cluster.Coordinator(host: 2);
+        await second.StandsBy(cluster.RunDirectory, processes: 3);
+
+        second.Signal(PosixSignal.SIGTERM);
+        Assert.True(second.WaitForExit() == 143, second.Output);
+        await cluster.Record.MoreSteps(20);
+        Assert.Single(cluster.Record.Generations);
+    }
+
+    [NetworkFact]
     public async Task Workers_whose_coordinators_stay_away_stop_at_a_checkpoint_from_which_the_same_commands_go_on()
     {
         using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2", "checkpoint.every_steps=0", "cluster.coordinator_timeout_seconds=3");
