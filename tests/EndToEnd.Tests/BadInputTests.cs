@@ -61,6 +61,38 @@ public sealed class BadInputTests : IDisposable
         AssertFails(4, ["data.max_bad_share", "bad.parquet"], "data.train=[bad.parquet]", "training.steps=100", "evaluation={}");
     }
 
+    [Theory]
+    [InlineData(1, "contrastive", "fp32")]
+    [InlineData(2, "contrastive", "bf16")]
+    [InlineData(2, "sigmoid", "fp32")]
+    public void Steps_without_a_usable_sample_are_an_error_or_skipped_as_max_bad_share_says(int workers, string objective, string precision)
+    {
+        // Of 96 samples two are usable, so that most steps have none, and of two ranks one at most has any.
+        _corpus.Write("bad.parquet", 96, i => i is 20 or 70 ? TinyCorpus.Picture(i) : [1, 2, 3], TinyCorpus.Caption);
+        string[] sets = ["data.train=[bad.parquet]", "evaluation={}", $"cluster.workers={workers}", $"training.objective={objective}", $"training.precision={precision}"];
+        AssertFails(4, ["could not be used", "bad.parquet:"], sets);
+
+        var (exit, output) = ProgramRun.Finish(
+            _corpus.Folder, ["train", _corpus.RunFile, .. sets.Append("name=skips").Append("data.max_bad_share=1").SelectMany(set => new[] { "--set", set })]);
+        Assert.True(exit == 0, output);
+        var last = System.Text.Json.JsonDocument.Parse(File.ReadLines(_corpus.PathOf("runs", "skips", "metrics.jsonl")).ElementAt(11)).RootElement;
+        Assert.Equal(120, last.GetProperty("samples").GetInt64() + last.GetProperty("bad_samples").GetInt64());
+        Assert.InRange(last.GetProperty("samples").GetInt64(), 2, 4);
+        Assert.NotEqual(_corpus.Model("skips", 12), _corpus.Model("skips", 5));
+        (exit, output) = ProgramRun.Finish(_corpus.Folder, "data", "audit", "skips");
+        Assert.True(exit == 0, output);
+    }
+
+    [Fact]
+    public void Resuming_from_another_folder_says_from_where()
+    {
+        ProgramRun.Finish(_corpus.Folder, "train", _corpus.RunFile, "--set", "evaluation={}");
+        Directory.CreateDirectory(_corpus.PathOf("elsewhere"));
+        var (exit, output) = ProgramRun.Finish(_corpus.PathOf("elsewhere"), "resume", _corpus.PathOf("runs", "tiny"));
+        Assert.True(exit == 4, output);
+        Assert.Contains($"go to {_corpus.Folder} and resume it there", output.ReplaceLineEndings(" "), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_run_that_exists_is_not_overwritten()
     {

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.DataPipeline.Corpus.DuckDb;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Torch.Operators;
@@ -12,6 +11,7 @@ using ClipTrain.Trainer.Evaluation;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Training;
+using DuckDB.NET.Data;
 using TorchSharp;
 
 namespace ClipTrain.EndToEnd.Tests;
@@ -167,15 +167,15 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
 
     private List<(string File, long Row, float[] Image, float[] Text)> Read(string folder, bool image = true, bool text = true)
     {
-        using var connection = new DuckDbConnection();
+        using var connection = new DuckDBConnection("DataSource=:memory:");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText =
+            $"SELECT file, \"row\", {Column(image, "image_embedding")}, {Column(text, "text_embedding")} FROM read_parquet('{_corpus.PathOf(folder)}/*.parquet', filename = true, file_row_number = true) ORDER BY filename, file_row_number";
+        using var result = command.ExecuteReader();
         var rows = new List<(string, long, float[], float[])>();
-        using var result = connection.Query(
-            $"SELECT file, \"row\", {Column(image, "image_embedding")}, {Column(text, "text_embedding")} FROM read_parquet('{_corpus.PathOf(folder)}/*.parquet', filename = true, file_row_number = true) ORDER BY filename, file_row_number");
-        while (result.NextChunk())
-        {
-            for (var i = 0; i < result.Rows; i++)
-                rows.Add((result.Text(0, i)!, result.Int64(1, i), Parse(result.Text(2, i)), Parse(result.Text(3, i))));
-        }
+        while (result.Read())
+            rows.Add((result.GetString(0), result.GetInt64(1), Parse(result.IsDBNull(2) ? null : result.GetString(2)), Parse(result.IsDBNull(3) ? null : result.GetString(3))));
 
         return rows;
 

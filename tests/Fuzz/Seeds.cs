@@ -1,6 +1,7 @@
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.DataPipeline.Corpus.DuckDb;
 using ClipTrain.DataPipeline.Ordering;
+using ClipTrain.DataPipeline.Selection;
+using DuckDB.NET.Data;
 
 namespace ClipTrain.Fuzz;
 
@@ -41,8 +42,11 @@ internal sealed class Seeds
     private static byte[] Rewritten(string path, string codec)
     {
         var copy = $"{path}.{codec}";
-        using var connection = new DuckDbConnection();
-        connection.Execute($"COPY (SELECT * FROM {Sql.Literal(path)}) TO {Sql.Literal(copy)} (FORMAT parquet, COMPRESSION {codec})");
+        using var connection = new DuckDBConnection("DataSource=:memory:");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = $"COPY (SELECT * FROM {Sql.Literal(path)}) TO {Sql.Literal(copy)} (FORMAT parquet, COMPRESSION {codec})";
+        command.ExecuteNonQuery();
         return File.ReadAllBytes(copy);
     }
 }

@@ -88,13 +88,6 @@ public static class ClusterHosting
     public static IClientBuilder UseClipTrainCluster(this IClientBuilder client, SeedGateways gateways, string clusterId, ClusterSecurity security)
     {
         client.Services.AddSingleton<IGatewayListProvider>(gateways);
-        client.AddGatewayCountChangedHandler((_, count) =>
-        {
-            if (count.NumberOfConnectedGateways < count.PreviousNumberOfConnectedGateways)
-            {
-                gateways.LearnSoon();
-            }
-        });
         return Configure(client, clusterId, security);
     }
 

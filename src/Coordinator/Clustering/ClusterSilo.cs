@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using ClipTrain.Coordinator.Protocol;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
 namespace ClipTrain.Coordinator.Clustering;
@@ -24,6 +25,8 @@ public static class ClusterSilo
             var host = build(actual);
             try
             {
+                // What can go wrong goes wrong before Orleans starts: a silo that fails half-way keeps a core busy for ever.
+                await host.Services.GetRequiredService<MembershipStore>().OpenAsync();
                 await host.StartAsync(cancellationToken);
                 return (host, actual);
             }
@@ -53,6 +56,10 @@ public static class ClusterSilo
         try
         {
             return endpoint.WithFreePorts();
+        }
+        catch (SocketException error) when (error.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            throw PortInUse(endpoint, error);
         }
         catch (SocketException error)
         {

@@ -9,7 +9,7 @@ namespace ClipTrain.Coordinator.Clustering;
 /// which ends with its process in whatever way that ends. Whoever finds the lock of another free knows for certain that it
 /// is dead. No probe has to time out, so probes can be patient enough for a machine whose cores are all busy.
 /// </summary>
-internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDetails self, IClusterMembershipService members, ILogger<DeathWatch> logger)
+internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDetails self, MembershipStore store, IClusterMembershipService members, ILogger<DeathWatch> logger)
     : ILifecycleParticipant<ISiloLifecycle>
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
@@ -38,12 +38,17 @@ internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDet
             throw new CoordinatorStartException($"{_locks} cannot be used: {error.Message}", error);
         }
 
+        if (!IsFree(PathOf(self.SiloAddress)))
+        {
+            store.IsKnownDead = silo => IsFree(PathOf(silo));
+        }
+
         return Task.CompletedTask;
     }
 
     private Task Start(CancellationToken cancellationToken)
     {
-        if (IsFree(PathOf(self.SiloAddress)))
+        if (store.IsKnownDead is null)
         {
             // A file system without locks, as some that are mounted over a network.
             LogWithoutLocks(_locks);

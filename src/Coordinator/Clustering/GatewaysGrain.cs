@@ -8,21 +8,45 @@ namespace ClipTrain.Coordinator.Clustering;
 /// <summary>Tells clients the gateways of the cluster.</summary>
 public interface IGatewaysGrain : IGrainWithIntegerKey
 {
-    /// <returns>Addresses in the form IP:PORT.</returns>
-    [ResponseTimeout("00:00:03")]
-    Task<IReadOnlyList<string>> ListAsync();
+    /// <summary>Answers when the gateways are others than the caller knows, or after <see cref="GatewaysGrain.HoldFor"/>.</summary>
+    /// <param name="known">Addresses in the form IP:PORT, as answered before; none at first.</param>
+    [ResponseTimeout("00:00:30")]
+    Task<IReadOnlyList<string>> ListAsync(IReadOnlyList<string> known);
 }
 
 /// <summary>
 /// Answers from what this silo has read of the membership table anyway. Orleans' management grain would read the table for
 /// every question, of which thousands of workers have many, and knows nothing while the store is down.
 /// </summary>
-[StatelessWorker]
-internal sealed class GatewaysGrain(MembershipStore store, IClusterMembershipService members) : Grain, IGatewaysGrain
+[StatelessWorker, Reentrant]
+internal sealed class GatewaysGrain(MembershipStore store, IClusterMembershipService members, TimeProvider time) : Grain, IGatewaysGrain
 {
-    public async Task<IReadOnlyList<string>> ListAsync()
+    internal static readonly TimeSpan HoldFor = TimeSpan.FromSeconds(20);
+
+    public async Task<IReadOnlyList<string>> ListAsync(IReadOnlyList<string> known)
     {
-        var active = members.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).Select(member => member.SiloAddress).ToHashSet();
+        using var limit = new CancellationTokenSource(HoldFor, time);
+        try
+        {
+            await foreach (var snapshot in members.MembershipUpdates.WithCancellation(limit.Token))
+            {
+                if (await ReadAsync(snapshot) is var gateways && !gateways.SequenceEqual(known, StringComparer.Ordinal))
+                {
+                    return gateways;
+                }
+            }
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        {
+            // Nothing has changed.
+        }
+
+        return known;
+    }
+
+    private async Task<IReadOnlyList<string>> ReadAsync(ClusterMembershipSnapshot snapshot)
+    {
+        var active = snapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).Select(member => member.SiloAddress).ToHashSet();
         if (!active.IsSubsetOf(store.LastRead.Select(member => member.SiloAddress)))
         {
             await store.ReadAll();
@@ -30,6 +54,7 @@ internal sealed class GatewaysGrain(MembershipStore store, IClusterMembershipSer
 
         return [.. store.LastRead
             .Where(member => member.ProxyPort > 0 && active.Contains(member.SiloAddress))
-            .Select(member => new IPEndPoint(member.SiloAddress.Endpoint.Address, member.ProxyPort).ToString())];
+            .Select(member => new IPEndPoint(member.SiloAddress.Endpoint.Address, member.ProxyPort).ToString())
+            .Order(StringComparer.Ordinal)];
     }
 }

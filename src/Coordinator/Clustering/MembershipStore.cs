@@ -23,24 +23,28 @@ internal sealed partial class MembershipStore(IMembershipTable inner, string nam
     /// <summary>The members as this process has read them last, which it does every few seconds.</summary>
     public IReadOnlyList<MembershipEntry> LastRead => Volatile.Read(ref _lastRead);
 
-    /// <exception cref="CoordinatorStartException">The store cannot be used, or a member refuses this process.</exception>
-    public async Task InitializeMembershipTable(bool tryInitTableVersion)
-    {
-        try
-        {
-            if (prepare is not null)
-            {
-                await prepare();
-            }
+    /// <summary>
+    /// Tells of a member for certain that it is dead; null where nobody can. A silo that joins asks all members that its table
+    /// says are alive, and waits long for those that are not.
+    /// </summary>
+    public Func<SiloAddress, bool>? IsKnownDead { get; set; }
 
-            await inner.InitializeMembershipTableAsync(tryInitTableVersion, CancellationToken.None);
-            await JoinCheck.RunAsync(await inner.ReadAllAsync(CancellationToken.None), security, TimeProvider.System);
-        }
-        catch (Exception error) when (error is not CoordinatorStartException)
+    /// <summary>Opens the store and asks its members whether they let this process in, before a silo starts: Orleans cannot take one back.</summary>
+    /// <exception cref="CoordinatorStartException">The store cannot be used, or a member refuses this process.</exception>
+    public Task OpenAsync() => GuardAsync(async () =>
+    {
+        if (prepare is not null)
         {
-            throw new CoordinatorStartException($"The cluster's membership store cannot be used: {name}: {error.Message.Split('\n')[0]}", error);
+            await prepare();
         }
-    }
+
+        await inner.InitializeMembershipTableAsync(tryInitTableVersion: true, CancellationToken.None);
+        await JoinCheck.RunAsync(await inner.ReadAllAsync(CancellationToken.None), security, TimeProvider.System);
+    });
+
+    /// <summary>The silo starts with a store that is open.</summary>
+    /// <exception cref="CoordinatorStartException">The store has gone since.</exception>
+    public Task InitializeMembershipTable(bool tryInitTableVersion) => GuardAsync(() => BuryAsync(IsKnownDead ?? (_ => false)));
 
     public Task DeleteMembershipTableEntries(string clusterId) => WatchAsync(async () =>
     {
@@ -73,6 +77,33 @@ internal sealed partial class MembershipStore(IMembershipTable inner, string nam
         return true;
     });
 
+    private async Task GuardAsync(Func<Task> start)
+    {
+        try
+        {
+            await start();
+        }
+        catch (Exception error) when (error is not CoordinatorStartException)
+        {
+            throw new CoordinatorStartException($"The cluster's membership store cannot be used: {name}: {error.Message.Split('\n')[0]}", error);
+        }
+    }
+
+    /// <summary>Marks as dead who is known to be. What another process changes meanwhile is left to it.</summary>
+    private async Task BuryAsync(Func<SiloAddress, bool> isDead)
+    {
+        var table = await inner.ReadAllAsync(CancellationToken.None);
+        foreach (var (member, etag) in table.Members.Where(row => row.Item1.Status != SiloStatus.Dead && isDead(row.Item1.SiloAddress)))
+        {
+            member.Status = SiloStatus.Dead;
+            if (await inner.UpdateRowAsync(member, etag, table.Version.Next(), CancellationToken.None))
+            {
+                LogBuried(member.SiloName, member.SiloAddress);
+                table = await inner.ReadAllAsync(CancellationToken.None);
+            }
+        }
+    }
+
     private async Task<T> WatchAsync<T>(Func<Task<T>> call)
     {
         try
@@ -98,6 +129,9 @@ internal sealed partial class MembershipStore(IMembershipTable inner, string nam
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The cluster's membership store {Store} does not answer. The run goes on; until it answers, no coordinator process can join, and none that dies is replaced. ({Reason})")]
     private partial void LogLost(string store, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The coordinator process {Name} ({Silo}) has ended without a word.")]
+    private partial void LogBuried(string name, SiloAddress silo);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The cluster's membership store {Store} answers again.")]
     private partial void LogBack(string store);

@@ -15,10 +15,8 @@ namespace ClipTrain.Coordinator.Clustering;
 /// <param name="seeds">Addresses as given; names are looked up anew each time.</param>
 public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayListProvider
 {
-    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    private readonly SemaphoreSlim _soon = new(0);
     private IReadOnlyList<Uri> _learned = [];
 
     public TimeSpan MaxStaleness => TimeSpan.FromSeconds(1);
@@ -50,35 +48,22 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
 
     public override string ToString() => string.Join(", ", seeds.Select(seed => $"{seed.Host}:{seed.Port}"));
 
-    /// <summary>Learns the gateways again soon: one of them has gone.</summary>
-    internal void LearnSoon() => _soon.Release();
-
-    /// <summary>Keeps learning the cluster's gateways: soon after the start and after a loss, then ever more rarely, since thousands of clients do so.</summary>
+    /// <summary>Keeps learning the cluster's gateways: the cluster answers as soon as they change.</summary>
     internal async Task LearnAsync(IGrainFactory grains, TimeProvider time, CancellationToken cancellationToken)
     {
-        var pause = TimeSpan.Zero;
+        IReadOnlyList<string> known = [];
         while (!cancellationToken.IsCancellationRequested)
         {
             try
             {
-                var gateways = await grains.GetGrain<IGatewaysGrain>(0).ListAsync().WaitAsync(cancellationToken);
-                Volatile.Write(ref _learned, [.. gateways.Select(gateway => UriOf(IPEndPoint.Parse(gateway)))]);
-                pause = pause == TimeSpan.Zero ? FirstPause : Min(2 * pause, LongestPause);
+                known = await grains.GetGrain<IGatewaysGrain>(0).ListAsync(known).WaitAsync(cancellationToken);
+                Volatile.Write(ref _learned, [.. known.Select(gateway => UriOf(IPEndPoint.Parse(gateway)))]);
             }
             catch (Exception) when (!cancellationToken.IsCancellationRequested)
             {
                 // What is known stays.
-                pause = FirstPause;
+                await Task.Delay(Pause, time, cancellationToken);
             }
-
-            using var due = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var woken = _soon.WaitAsync(due.Token);
-            if (await Task.WhenAny(woken, Task.Delay(pause, time, due.Token)) == woken)
-            {
-                pause = FirstPause;
-            }
-
-            await due.CancelAsync();
         }
     }
 
@@ -109,6 +94,4 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
     }
 
     private static Uri UriOf(IPEndPoint endpoint) => SiloAddress.New(endpoint, 0).ToGatewayUri();
-
-    private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
 }

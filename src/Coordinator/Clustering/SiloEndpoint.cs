@@ -41,27 +41,31 @@ public sealed record SiloEndpoint(string Name, IPAddress Listen, IPAddress Adver
     }
 
     /// <summary>Replaces ports of 0 by ports that are free now. Another process may take one before it is used.</summary>
+    /// <exception cref="SocketException">A given port is in use, or this machine does not have the address.</exception>
     internal SiloEndpoint WithFreePorts()
     {
         // Both at once, so that they differ.
         using var gateway = Reserve(GatewayPort);
         using var silo = Reserve(SiloPort);
-        return this with { GatewayPort = PortOf(gateway) ?? GatewayPort, SiloPort = PortOf(silo) ?? SiloPort };
+        return this with { GatewayPort = PortOf(gateway), SiloPort = PortOf(silo) };
     }
 
-    private Socket? Reserve(int port)
+    private Socket Reserve(int port)
     {
-        if (port != 0)
-        {
-            return null;
-        }
-
         var socket = new Socket(Listen.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(Listen, 0));
-        return socket;
+        try
+        {
+            socket.Bind(new IPEndPoint(Listen, port));
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
-    private static int? PortOf(Socket? socket) => ((IPEndPoint?)socket?.LocalEndPoint)?.Port;
+    private static int PortOf(Socket socket) => ((IPEndPoint)socket.LocalEndPoint!).Port;
 
     private static bool IsAny(IPAddress address) => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any);
 

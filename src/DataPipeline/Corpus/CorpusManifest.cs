@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using ClipTrain.DataPipeline.Corpus.DuckDb;
 using ClipTrain.DataPipeline.Corpus.Parquet;
 using ClipTrain.DataPipeline.Selection;
 
@@ -68,6 +67,10 @@ public sealed class CorpusManifest
     [JsonIgnore]
     public string Hash { get; }
 
+    /// <summary>Which columns image and caption are taken from, in words, where others would have fitted; null where there was no choice.</summary>
+    [JsonIgnore]
+    public string? ColumnsTaken { get; internal init; }
+
     /// <summary>Rows in all files.</summary>
     [JsonIgnore]
     public long RowCount { get; }
@@ -101,10 +104,17 @@ public sealed class CorpusManifest
     /// <param name="columns">The columns that are used.</param>
     public static CorpusManifest Create(IReadOnlyList<string> pathsFoldersOrGlobs, CorpusColumns columns)
     {
-        using var connection = new DuckDbConnection();
-        return new ManifestBuilder(columns)
-            .Build(CorpusPaths.Expand(connection, pathsFoldersOrGlobs).Select(path => ParquetInspector.Describe(connection, path)));
+        return new ManifestBuilder(columns).Build(CorpusPaths.Expand(pathsFoldersOrGlobs).Select(ParquetInspector.Describe));
     }
+
+    /// <summary>The columns of the first file, whatever they hold.</summary>
+    /// <exception cref="CorpusException">There is no such file, or it cannot be read.</exception>
+    public static IReadOnlyList<CorpusColumn> ColumnsOf(IReadOnlyList<string> pathsFoldersOrGlobs) =>
+        [.. ParquetInspector.Describe(CorpusPaths.Expand(pathsFoldersOrGlobs)[0]).Fields.Select(field => new CorpusColumn(field.Name, field.Type))];
+
+    /// <summary>The names of a column's classes in the order of their numbers, where the files' metadata has them; none otherwise.</summary>
+    /// <exception cref="CorpusException">A file cannot be read, or two files name classes differently.</exception>
+    public IReadOnlyList<string> ClassNames(string column) => HuggingFaceFeatures.ClassNames(Files, column);
 
     /// <summary>One manifest for a mixture: the corpora's samples are numbered one corpus after the other, each with its own selection.</summary>
     /// <param name="corpora">The corpora with their names.</param>
@@ -119,7 +129,10 @@ public sealed class CorpusManifest
             Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', corpora.Select(c => $"{c.Corpus.FilesHash} {c.Name}"))))),
             first.CaptionChoices,
             JoinSelections(corpora),
-            [.. corpora.Select(c => new CorpusPart(c.Name, c.Corpus.Files.Count, c.Corpus.Image, c.Corpus.Caption, c.Corpus.CaptionChoices))]);
+            [.. corpora.Select(c => new CorpusPart(c.Name, c.Corpus.Files.Count, c.Corpus.Image, c.Corpus.Caption, c.Corpus.CaptionChoices))])
+        {
+            ColumnsTaken = string.Join("; ", corpora.Where(c => c.Corpus.ColumnsTaken is not null).Select(c => $"{c.Name}: {c.Corpus.ColumnsTaken}")) is { Length: > 0 } taken ? taken : null,
+        };
     }
 
     /// <summary>Samples of the groups of each part, which together are <see cref="GroupRows"/>.</summary>
@@ -158,7 +171,7 @@ public sealed class CorpusManifest
     }
 
     /// <summary>The corpus of these files with the samples that another manifest of the same files selects.</summary>
-    public CorpusManifest With(CorpusSelection? selection) => new(Files, Columns, Image, Caption, FilesHash, CaptionChoices, selection, Parts);
+    public CorpusManifest With(CorpusSelection? selection) => new(Files, Columns, Image, Caption, FilesHash, CaptionChoices, selection, Parts) { ColumnsTaken = ColumnsTaken };
 
     /// <summary>What makes the files of another manifest others than those of this one, in words; null when both are of the same.</summary>
     public string? DifferenceTo(CorpusManifest other)

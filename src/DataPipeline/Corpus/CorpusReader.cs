@@ -1,4 +1,4 @@
-using ClipTrain.DataPipeline.Corpus.DuckDb;
+using ClipTrain.DataPipeline.Corpus.Parquet;
 
 namespace ClipTrain.DataPipeline.Corpus;
 
@@ -6,21 +6,29 @@ namespace ClipTrain.DataPipeline.Corpus;
 public sealed class CorpusReader : IDisposable
 {
     private readonly CorpusManifest _manifest;
+    private readonly CorpusContent _content;
+    private readonly string? _label;
     private readonly BlockPool _pool = new();
-    private readonly DuckDbConnection _connection;
-    private readonly string _label;
+    private readonly OpenParquetFiles _files = new();
     private readonly bool[] _checked;
 
     /// <param name="manifest">The corpus.</param>
     /// <param name="labelColumn">A column to read as label, or null.</param>
     /// <exception cref="CorpusException">The corpus has no such label column.</exception>
     public CorpusReader(CorpusManifest manifest, string? labelColumn = null)
+        : this(manifest, labelColumn, CorpusContent.Images | CorpusContent.Captions)
     {
-        _manifest = manifest;
+    }
+
+    /// <param name="manifest">The corpus.</param>
+    /// <param name="labelColumn">A column to read as label, or null.</param>
+    /// <param name="content">What is read; the rest is empty.</param>
+    internal CorpusReader(CorpusManifest manifest, string? labelColumn, CorpusContent content)
+    {
+        (_manifest, _label, _content) = (manifest, labelColumn, content);
         _checked = new bool[manifest.Files.Count];
-        var label = labelColumn is null ? null : ColumnResolver.Text(manifest.Columns, labelColumn, manifest.Files[0].Path);
-        _label = label?.Expression ?? "NULL::VARCHAR";
-        _connection = new DuckDbConnection();
+        if (labelColumn is not null && !manifest.Columns.Any(c => c.Name.Equals(labelColumn, StringComparison.OrdinalIgnoreCase)))
+            throw NoLabel(manifest.Files[0].Path);
     }
 
     /// <summary>Reads one group of rows, those that are not selected too; the caller disposes it.</summary>
@@ -40,7 +48,7 @@ public sealed class CorpusReader : IDisposable
 
     public void Dispose()
     {
-        _connection.Dispose();
+        _files.Dispose();
         _pool.Dispose();
     }
 
@@ -48,54 +56,39 @@ public sealed class CorpusReader : IDisposable
     internal RowGroup Read(int groupIndex, ReadOnlySpan<bool> wanted)
     {
         var group = _manifest.Groups[groupIndex];
-        var file = _manifest.Files[group.File];
+        var path = _manifest.Files[group.File].Path;
         var rows = new RowGroup(_pool, group.Rows);
         try
         {
             CheckUnchanged(group.File);
-            var read = Fill(rows, file.Path, group, wanted);
-            if (read != group.Rows)
-                throw Changed(file.Path, $"rows {group.FirstRow} to {group.FirstRow + group.Rows - 1} gave {read} rows");
+            Fill(rows, group, path, wanted.IsEmpty ? null : wanted.ToArray());
             return rows;
         }
-        catch (DuckDbException e)
+        catch (Exception e)
         {
             rows.Dispose();
-            throw new CorpusException(
-                $"{file.Path}, rows {group.FirstRow} to {group.FirstRow + group.Rows - 1}: cannot be read; copy or download the file again, or leave it out ({e.Message})", e);
-        }
-        catch
-        {
-            rows.Dispose();
+            if (ParquetFailure.Is(e))
+                throw ParquetFailure.At($"{path}, rows {group.FirstRow} to {group.FirstRow + group.Rows - 1}", e);
             throw;
         }
     }
 
-    private int Fill(RowGroup rows, string path, ReadGroup group, ReadOnlySpan<bool> wanted)
+    private void Fill(RowGroup rows, ReadGroup group, string path, bool[]? wanted)
     {
-        var read = 0;
+        var file = _files.Get(path);
+        if (group.RowGroup >= file.GroupCount || file.Rows(group.RowGroup) < group.Offset + group.Rows)
+            throw Changed(path, $"row group {group.RowGroup} is not there or has other rows");
+        var columns = new GroupColumns(file, group, path, wanted);
         var part = _manifest.PartOf(group.File);
-        using var result = _connection.Query(
-            $"SELECT {Columns(part)} FROM {Sql.ReadParquet(path)} WHERE file_row_number BETWEEN ? AND ?",
-            group.FirstRow, group.FirstRow + group.Rows - 1);
-        while (result.NextChunk())
-        {
-            for (var i = 0; i < result.Rows; i++, read++)
-            {
-                var row = (int)(result.Int64(0, i) - group.FirstRow);
-                if (wanted.IsEmpty || wanted[row])
-                    rows.Set(row, result.IsNull(1, i) ? default : result.Bytes(1, i), result.Text(2, i), Choices(part, result, i), result.Text(3, i));
-            }
-        }
-
-        return read;
+        if (_content.HasFlag(CorpusContent.Images))
+            columns.ReadImages(rows, part.Image);
+        if (_content.HasFlag(CorpusContent.Captions) && part.Caption is { } caption)
+            columns.ReadCaptions(rows, caption);
+        if (_content.HasFlag(CorpusContent.Captions) && part.CaptionChoices.Count > 0)
+            columns.ReadChoices(rows, part.CaptionChoices);
+        if (_label is not null)
+            columns.ReadLabels(rows, ColumnResolver.Find(file.Fields, _label, path) ?? throw NoLabel(path));
     }
-
-    private string Columns(CorpusPart part) => string.Join(
-        ", ", ["file_row_number", part.Image.Expression, part.Caption?.Expression ?? "NULL::VARCHAR", _label, .. part.CaptionChoices.Select(c => c.Expression)]);
-
-    private static string?[][]? Choices(CorpusPart part, DuckDbResult result, int row) =>
-        part.CaptionChoices.Count == 0 ? null : [.. part.CaptionChoices.Select((_, i) => result.Texts(4 + i, row))];
 
     private IEnumerable<Sample> Samples(long start, long end)
     {
@@ -113,14 +106,24 @@ public sealed class CorpusReader : IDisposable
         if (_checked[fileIndex])
             return;
         var file = _manifest.Files[fileIndex];
-        var info = new FileInfo(file.Path);
-        if (!info.Exists)
+        if (!File.Exists(file.Path))
             throw new CorpusException($"{file.Path} is gone since the run began; put it back");
-        if (info.Length != file.Bytes)
-            throw Changed(file.Path, $"it has {info.Length} bytes, not {file.Bytes}");
+        if (FileLength.Of(file.Path) is var bytes && bytes != file.Bytes)
+            throw Changed(file.Path, $"it has {bytes} bytes, not {file.Bytes}");
         _checked[fileIndex] = true;
     }
 
+    private CorpusException NoLabel(string path) => new($"{path} has no column {_label}; its columns: {ColumnResolver.List(_manifest.Columns)}");
+
     private static CorpusException Changed(string path, string how) =>
         new($"{path} is not the file that the manifest describes ({how}); put the original back or start a new run");
+}
+
+/// <summary>What is read of a corpus.</summary>
+[Flags]
+internal enum CorpusContent
+{
+    None = 0,
+    Images = 1,
+    Captions = 2,
 }

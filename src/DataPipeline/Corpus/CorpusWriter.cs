@@ -12,7 +12,7 @@ public sealed class CorpusWriter : IDisposable
     private const int MaxColumnBytes = 256 << 20;
 
     private readonly int _rowGroupRows;
-    private readonly ParquetColumnBuffer[] _columns;
+    private readonly int _columns;
     private readonly ParquetFileWriter _file;
 
     /// <param name="path">The file to write; one that exists is replaced.</param>
@@ -27,8 +27,8 @@ public sealed class CorpusWriter : IDisposable
         if (names.GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new ArgumentException($"column {twice.Key} is named twice", nameof(extraColumns));
         _rowGroupRows = rowGroupRows;
-        _columns = [.. names.Select((name, i) => new ParquetColumnBuffer(name, isText: i > 0))];
-        _file = new ParquetFileWriter(path, _columns);
+        _columns = names.Length;
+        _file = new ParquetFileWriter(path, [.. names.Select((name, i) => new OutputColumn(name, IsText: i > 0))]);
     }
 
     /// <summary>Rows added so far.</summary>
@@ -40,18 +40,18 @@ public sealed class CorpusWriter : IDisposable
     /// <param name="extra">The values of the extra columns, in their order.</param>
     public void Add(ReadOnlySpan<byte> image, string? caption, ReadOnlySpan<string?> extra = default)
     {
-        if (extra.Length != _columns.Length - 2)
-            throw new ArgumentException($"{extra.Length} extra values for {_columns.Length - 2} extra columns", nameof(extra));
+        if (extra.Length != _columns - 2)
+            throw new ArgumentException($"{extra.Length} extra values for {_columns - 2} extra columns", nameof(extra));
         if (image.IsEmpty)
-            _columns[0].AddNull();
+            _file.AddNull(0);
         else
-            _columns[0].Add(image);
-        _columns[1].AddText(caption);
+            _file.Add(0, image);
+        _file.AddText(1, caption);
         for (var i = 0; i < extra.Length; i++)
-            _columns[i + 2].AddText(extra[i]);
+            _file.AddText(i + 2, extra[i]);
         Rows++;
-        _file.AddRow();
-        if (_file.Pending == _rowGroupRows || _columns.Any(c => c.Bytes >= MaxColumnBytes))
+        _file.EndRow();
+        if (_file.Pending == _rowGroupRows || Enumerable.Range(0, _columns).Any(column => _file.PendingBytes(column) >= MaxColumnBytes))
             _file.Flush();
     }
 

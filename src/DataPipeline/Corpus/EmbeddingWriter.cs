@@ -1,4 +1,5 @@
-using ClipTrain.DataPipeline.Corpus.Parquet;
+using Parquet;
+using Parquet.Schema;
 
 namespace ClipTrain.DataPipeline.Corpus;
 
@@ -12,10 +13,17 @@ public sealed class EmbeddingWriter : IDisposable
     /// <summary>A row group ends when one column holds this many bytes.</summary>
     private const int MaxColumnBytes = 64 << 20;
 
-    private readonly ParquetColumnBuffer _name = new("file", isText: true);
-    private readonly ParquetIntegers _row = new("row");
-    private readonly ParquetVectors? _image, _text;
-    private readonly ParquetFileWriter _file;
+    private static readonly ParquetOptions Options = new() { CompressionMethod = CompressionMethod.None, DictionaryEncodingThreshold = 0 };
+
+    private readonly string _path, _temporary;
+    private readonly int _dimensions;
+    private readonly ParquetSchema _schema;
+    private readonly FileStream _output;
+    private readonly ParquetWriter _writer;
+    private readonly List<string> _files = [];
+    private readonly List<long> _rows = [];
+    private readonly List<float>?[] _vectors;
+    private bool _isEmpty = true;
 
     /// <param name="path">The file to write; one that exists is replaced.</param>
     /// <param name="dimensions">Numbers of an embedding.</param>
@@ -23,9 +31,15 @@ public sealed class EmbeddingWriter : IDisposable
     /// <param name="texts">Whether there are captions' embeddings.</param>
     public EmbeddingWriter(string path, int dimensions, bool images, bool texts)
     {
-        _image = images ? new ParquetVectors("image_embedding", dimensions) : null;
-        _text = texts ? new ParquetVectors("text_embedding", dimensions) : null;
-        _file = new ParquetFileWriter(path, [.. ((ParquetColumn?[])[_name, _row, _image, _text]).OfType<ParquetColumn>()]);
+        _path = Path.GetFullPath(path);
+        _temporary = $"{_path}.{Guid.NewGuid():N}.tmp";
+        _dimensions = dimensions;
+        _vectors = [images ? [] : null, texts ? [] : null];
+        Field?[] fields = [new DataField<string>("file", nullable: false), new DataField<long>("row", nullable: false), images ? Vector("image_embedding") : null, texts ? Vector("text_embedding") : null];
+        _schema = new ParquetSchema(fields.OfType<Field>());
+        Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
+        _output = new FileStream(_temporary, FileMode.CreateNew, FileAccess.Write);
+        _writer = ParquetWriter.CreateAsync(_schema, _output, Options).GetAwaiter().GetResult();
     }
 
     /// <param name="file">The corpus' file.</param>
@@ -34,17 +48,64 @@ public sealed class EmbeddingWriter : IDisposable
     /// <param name="text">The caption's, where there are any.</param>
     public void Add(string file, long row, ReadOnlySpan<float> image, ReadOnlySpan<float> text)
     {
-        _name.AddText(file);
-        _row.Add(row);
-        _image?.Add(image);
-        _text?.Add(text);
-        _file.AddRow();
-        if (Math.Max(_image?.Bytes ?? 0, _text?.Bytes ?? 0) >= MaxColumnBytes)
-            _file.Flush();
+        Add(_vectors[0], image, nameof(image));
+        Add(_vectors[1], text, nameof(text));
+        _files.Add(file);
+        _rows.Add(row);
+        if ((long)_rows.Count * _dimensions * sizeof(float) >= MaxColumnBytes)
+            Flush();
     }
 
     /// <summary>Writes what is left, syncs the file to disk and gives it its name.</summary>
-    public void Complete() => _file.Complete();
+    public void Complete()
+    {
+        if (_rows.Count > 0 || _isEmpty)
+            Flush();
+        _writer.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        _output.Flush(flushToDisk: true);
+        _output.Dispose();
+        File.Move(_temporary, _path, overwrite: true);
+    }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        _output.Dispose();
+        File.Delete(_temporary);
+    }
+
+    private void Add(List<float>? vectors, ReadOnlySpan<float> vector, string name)
+    {
+        if (vectors is null)
+            return;
+        if (vector.Length != _dimensions)
+            throw new ArgumentException($"a vector of {vector.Length} numbers in a column of {_dimensions}", name);
+        vectors.AddRange(vector);
+    }
+
+    private void Flush()
+    {
+        using var group = _writer.CreateRowGroup();
+        var fields = _schema.DataFields;
+        group.WriteAsync(fields[0], _files).GetAwaiter().GetResult();
+        group.WriteAsync<long>(fields[1], _rows.ToArray()).GetAwaiter().GetResult();
+        foreach (var (number, vectors) in _vectors.OfType<List<float>>().Index())
+            WriteVectors(group, fields[2 + number], vectors);
+        group.CompleteValidate();
+        _files.Clear();
+        _rows.Clear();
+        _isEmpty = false;
+    }
+
+    /// <summary>Every number is there; repetition level 0 begins a row's list, 1 goes on with it.</summary>
+    private void WriteVectors(ParquetRowGroupWriter group, DataField field, List<float> vectors)
+    {
+        int[] definition = new int[vectors.Count], repetition = new int[vectors.Count];
+        Array.Fill(definition, field.MaxDefinitionLevel);
+        for (var i = 0; i < repetition.Length; i++)
+            repetition[i] = i % _dimensions == 0 ? 0 : 1;
+        group.WriteAllPartsAsync<float>(field, vectors.ToArray(), definition, repetition, CancellationToken.None).GetAwaiter().GetResult();
+        vectors.Clear();
+    }
+
+    private static ListField Vector(string name) => new(name, new DataField<float>("element", nullable: false));
 }

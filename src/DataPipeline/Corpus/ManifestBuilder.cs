@@ -9,9 +9,9 @@ namespace ClipTrain.DataPipeline.Corpus;
 internal sealed class ManifestBuilder(CorpusColumns wanted)
 {
     private readonly List<CorpusFile> _files = [];
-    private List<CorpusColumn> _columns = [];
-    private CorpusSource? _image, _caption;
-    private IReadOnlyList<CorpusColumn> _captions = [];
+    private List<ParquetField> _columns = [];
+    private FoundColumn? _image;
+    private FoundColumn[] _captions = [];
 
     public CorpusManifest Build(IEnumerable<ParquetDescription> descriptions)
     {
@@ -28,12 +28,27 @@ internal sealed class ManifestBuilder(CorpusColumns wanted)
 
         if (_files.Sum(f => f.Rows) == 0)
             throw new CorpusException($"the corpus has no rows ({_files.Count} files, the first is {_files[0].Path}); name files that hold samples");
-        AppendText(hash, _image!.Expression);
-        AppendText(hash, _caption?.Expression ?? "");
+        if (_captions.Append(_image!).FirstOrDefault(c => c.Kind == ColumnKind.Null) is { } empty)
+            throw new CorpusException($"column {empty.Address} has no value in any file ({_files[0].Path}); name another (data.image_column, data.caption_column), or write it again with its values. The columns are {ColumnResolver.List(_columns)}");
+        var image = ColumnResolver.ImageSource(_image!);
+        var caption = _captions.Length == 0 ? null : ColumnResolver.FirstCaption(_captions);
         CorpusSource[] choices = wanted.EveryCaption ? [.. _captions.Select(ColumnResolver.AllCaptions)] : [];
+        AppendText(hash, image.Expression);
+        AppendText(hash, caption?.Expression ?? "");
         foreach (var choice in choices)
             AppendText(hash, choice.Expression);
-        return new CorpusManifest(_files, _columns, _image, _caption, Convert.ToHexStringLower(hash.GetHashAndReset()), choices);
+        return new CorpusManifest(_files, [.. _columns.Select(c => new CorpusColumn(c.Name, c.Type))], image, caption, Convert.ToHexStringLower(hash.GetHashAndReset()), choices)
+        {
+            ColumnsTaken = _captions.Append(_image!).Any(c => c.Passed.Count > 0)
+                ? $"image column {Taken([_image!])}{(caption is null ? "" : $", caption column {Taken(_captions)}")}"
+                : null,
+        };
+    }
+
+    private static string Taken(FoundColumn[] columns)
+    {
+        string[] passed = [.. columns.SelectMany(c => c.Passed)];
+        return string.Join(", ", columns.Select(c => c.Address)) + (passed.Length == 0 ? "" : $" (not {string.Join(", ", passed)})");
     }
 
     private void Add(ParquetDescription description)
@@ -41,33 +56,33 @@ internal sealed class ManifestBuilder(CorpusColumns wanted)
         var path = description.File.Path;
         if (_files.Count == 0)
         {
-            _columns = [.. description.Columns];
-            _image = ColumnResolver.Image(description.Columns, wanted.Image, path);
-            if (wanted.CaptionRequired || wanted.Captions.Count > 0 || ColumnResolver.HasCaption(description.Columns))
-            {
-                _captions = ColumnResolver.Captions(description.Columns, wanted.Captions, path);
-                _caption = ColumnResolver.FirstCaption(_captions);
-            }
+            _columns = [.. description.Fields];
+            _image = ColumnResolver.Image(description.Fields, wanted.Image, path);
+            if (wanted.CaptionRequired || wanted.Captions.Count > 0 || ColumnResolver.HasCaption(description.Fields, path))
+                _captions = [.. ColumnResolver.Captions(description.Fields, wanted.Captions, path)];
         }
         else
         {
-            RequireSame(_image!, description, columns => ColumnResolver.Image(columns, _image!.Name, path));
-            if (_caption is not null)
-                RequireSame(_caption, description, columns => ColumnResolver.FirstCaption(ColumnResolver.Captions(columns, [.. _captions.Select(c => c.Name)], path)));
-            _columns.RemoveAll(c => !description.Columns.Any(other => other.Name.Equals(c.Name, StringComparison.Ordinal)));
+            _image = Same(_image!, description, address => ColumnResolver.Image(description.Fields, address, path));
+            _captions = [.. _captions.Select(caption => Same(caption, description, address => ColumnResolver.Captions(description.Fields, [address], path)[0]))];
+            _columns.RemoveAll(c => !description.Fields.Any(other => other.Name == c.Name));
         }
 
         _files.Add(description.File);
     }
 
-    private void RequireSame(CorpusSource first, ParquetDescription other, Func<IReadOnlyList<CorpusColumn>, CorpusSource> resolve)
+    /// <summary>The column as the files before have it, or as this file has it where they have only nulls.</summary>
+    private FoundColumn Same(FoundColumn before, ParquetDescription other, Func<string, FoundColumn> find)
     {
         string difference;
         try
         {
-            if (resolve(other.Columns) == first)
-                return;
-            difference = $"column {first.Name} has another type";
+            var found = find(before.Address);
+            if (found.Kind == before.Kind || found.Kind == ColumnKind.Null)
+                return before;
+            if (before.Kind == ColumnKind.Null)
+                return before with { Kind = found.Kind };
+            difference = $"column {before.Address} has another type";
         }
         catch (CorpusException e)
         {
@@ -76,7 +91,7 @@ internal sealed class ManifestBuilder(CorpusColumns wanted)
 
         throw new CorpusException(
             $"{_files[0].Path} and {other.File.Path} differ in their columns: {difference}. "
-            + $"The first has {ColumnResolver.List(_columns)}, the second {ColumnResolver.List(other.Columns)}. Train on files of one kind");
+            + $"The first has {ColumnResolver.List(_columns)}, the second {ColumnResolver.List(other.Fields)}. Train on files of one kind");
     }
 
     private static void AppendText(IncrementalHash hash, string text)

@@ -6,15 +6,17 @@ namespace ClipTrain.DataPipeline.Corpus;
 /// The rows that are read and shuffled together: a row group, or a part of one with too many rows to hold at once.
 /// </summary>
 /// <param name="File">Index of the file in the manifest.</param>
-/// <param name="FirstRow">First row within the file.</param>
+/// <param name="RowGroup">Index of the row group in the file.</param>
+/// <param name="Offset">First row within the row group.</param>
+/// <param name="FirstRow">The same row counted through the file.</param>
 /// <param name="FirstCorpusRow">The same row counted through all files.</param>
 /// <param name="Rows">Number of rows.</param>
 /// <param name="FirstIndex">First sample index within the corpus.</param>
 /// <param name="Samples">Number of rows that are selected.</param>
-internal readonly record struct ReadGroup(int File, long FirstRow, long FirstCorpusRow, int Rows, long FirstIndex, int Samples)
+internal readonly record struct ReadGroup(int File, int RowGroup, int Offset, long FirstRow, long FirstCorpusRow, int Rows, long FirstIndex, int Samples)
 {
     /// <summary>
-    /// A row group with more rows is read in parts. DuckDB's own smallest row group; larger ones cost memory and random access.
+    /// A row group with more rows is read in parts: larger ones cost memory and random access.
     /// </summary>
     public const int MaxRows = 2048;
 
@@ -27,15 +29,17 @@ internal readonly record struct ReadGroup(int File, long FirstRow, long FirstCor
         for (var file = 0; file < files.Count; file++)
         {
             long row = 0;
-            foreach (var rows in files[file].RowGroups)
+            for (var rowGroup = 0; rowGroup < files[file].RowGroups.Count; rowGroup++)
             {
+                var rows = files[file].RowGroups[rowGroup];
                 var parts = (rows + MaxRows - 1) / MaxRows;
                 for (var part = 0; part < parts; part++)
                 {
                     // Parts as equal as can be.
-                    var count = (int)(((part + 1L) * rows / parts) - ((long)part * rows / parts));
+                    var offset = (int)((long)part * rows / parts);
+                    var count = (int)((part + 1L) * rows / parts) - offset;
                     var samples = selected?.CountIn(corpusRow, count) ?? count;
-                    groups.Add(new ReadGroup(file, row, corpusRow, count, index, samples));
+                    groups.Add(new ReadGroup(file, rowGroup, offset, row, corpusRow, count, index, samples));
                     row += count;
                     corpusRow += count;
                     index += samples;

@@ -11,6 +11,7 @@ public sealed unsafe class RowGroup : IDisposable
     private readonly string?[] _captions;
     private readonly string?[][]?[] _choices;
     private readonly string?[] _labels;
+    private readonly Dictionary<int, string> _imageProblems = [], _captionProblems = [];
     private bool _disposed;
 
     internal RowGroup(BlockPool pool, int rows)
@@ -43,13 +44,23 @@ public sealed unsafe class RowGroup : IDisposable
     /// <summary>The label; null where the corpus has none or no label column was named.</summary>
     public string? Label(int row) => _labels[row];
 
-    internal void Set(int row, ReadOnlySpan<byte> image, string? caption, string?[][]? choices, string? label)
-    {
-        _images[row] = image.IsEmpty ? default : (_arena.Append(image), image.Length);
-        _captions[row] = caption;
-        _choices[row] = choices;
-        _labels[row] = label;
-    }
+    /// <summary>Why the image cannot be used, where that shows without decoding it; null otherwise.</summary>
+    public string? ImageProblem(int row) => _images[row].Length > 0 ? null : _imageProblems.GetValueOrDefault(row, "there is no image");
+
+    /// <summary>Why the caption cannot be used; null where it can, or is null or blank and nothing more is known.</summary>
+    public string? CaptionProblem(int row) => _captionProblems.GetValueOrDefault(row);
+
+    internal void SetImage(int row, ReadOnlySpan<byte> image) => _images[row] = image.IsEmpty ? default : (_arena.Append(image), image.Length);
+
+    internal void SetCaption(int row, string caption) => _captions[row] = caption;
+
+    internal void SetChoices(int row, string?[][] choices) => _choices[row] = choices;
+
+    internal void SetLabel(int row, string? label) => _labels[row] = label;
+
+    internal void SetImageProblem(int row, string problem) => _imageProblems[row] = problem;
+
+    internal void SetCaptionProblem(int row, string problem) => _captionProblems[row] = problem;
 
     public void Dispose()
     {

@@ -16,7 +16,8 @@ internal sealed unsafe class JpegDecoder : IDisposable
     {
         fixed (byte* jpeg = encoded)
         {
-            if (NativeTurboJpeg.tjDecompressHeader3(_handle, jpeg, new CULong((nuint)encoded.Length), out var width, out var height, out var subsampling, out var colourspace) != 0)
+            if (NativeTurboJpeg.tjDecompressHeader3(_handle, jpeg, new CULong((nuint)encoded.Length), out var width, out var height, out var subsampling, out var colourspace) != 0
+                && !JpegWarning.IsHarmless(_handle, encoded))
             {
                 // A header that breaks off leaves the handle within it, and the next image would be taken for the rest.
                 Dispose();
@@ -36,8 +37,12 @@ internal sealed unsafe class JpegDecoder : IDisposable
     {
         image.Resize(header.Width, header.Height);
         var format = header.IsCmyk ? NativeTurboJpeg.PixelFormatCmyk : NativeTurboJpeg.PixelFormatRgbx;
-        fixed (byte* jpeg = encoded)
-            Check(NativeTurboJpeg.tjDecompress2(_handle, jpeg, new CULong((nuint)encoded.Length), image.Pixels, header.Width, (int)image.Stride, header.Height, format, NativeTurboJpeg.FlagLimitScans));
+        fixed (byte* start = encoded)
+        {
+            var (jpeg, length) = ((nint)start, new CULong((nuint)encoded.Length));
+            Check(encoded, flags => NativeTurboJpeg.tjDecompress2(_handle, (byte*)jpeg, length, image.Pixels, header.Width, (int)image.Stride, header.Height, format, flags));
+        }
+
         if (header.IsCmyk)
             InvertedCmykToRgbx(image);
     }
@@ -61,8 +66,11 @@ internal sealed unsafe class JpegDecoder : IDisposable
 
         var pixels = stackalloc byte*[] { planes.Luma.Pixels, planes.Blue.Pixels, planes.Red.Pixels };
         var strides = stackalloc int[] { planes.Luma.Stride, chromaWidth, chromaWidth };
-        fixed (byte* jpeg = encoded)
-            Check(NativeTurboJpeg.tjDecompressToYUVPlanes(_handle, jpeg, new CULong((nuint)encoded.Length), pixels, width, strides, height, NativeTurboJpeg.FlagLimitScans));
+        fixed (byte* start = encoded)
+        {
+            var (jpeg, length, targets, steps) = ((nint)start, new CULong((nuint)encoded.Length), (nint)pixels, (nint)strides);
+            Check(encoded, flags => NativeTurboJpeg.tjDecompressToYUVPlanes(_handle, (byte*)jpeg, length, (byte**)targets, width, (int*)steps, height, flags));
+        }
     }
 
     public void Dispose()
@@ -72,11 +80,23 @@ internal sealed unsafe class JpegDecoder : IDisposable
         _handle = 0;
     }
 
-    /// <summary>A truncated file is only a warning to libjpeg, with the rest of the picture grey: −1 is an error whatever the error code.</summary>
-    private void Check(int result)
+    /// <summary>
+    /// A truncated file is only a warning to libjpeg, with the rest of the picture grey: −1 is an error but for warnings that
+    /// are known to be harmless. Of several, libjpeg-turbo keeps the last; stopped at the first, it paints the same rows again.
+    /// </summary>
+    private void Check(ReadOnlySpan<byte> encoded, Func<int, int> decode)
     {
-        if (result != 0)
-            throw new ImageDecodeException("JPEG: " + NativeTurboJpeg.LastError(_handle));
+        if (decode(NativeTurboJpeg.FlagLimitScans) == 0)
+            return;
+        var reason = NativeTurboJpeg.LastError(_handle);
+        if (JpegWarning.IsHarmless(_handle, encoded))
+        {
+            if (decode(NativeTurboJpeg.FlagLimitScans | NativeTurboJpeg.FlagStopOnWarning) == 0 || JpegWarning.IsHarmless(NativeTurboJpeg.LastError(_handle), encoded))
+                return;
+            reason = NativeTurboJpeg.LastError(_handle);
+        }
+
+        throw new ImageDecodeException("JPEG: " + reason);
     }
 
     private static int DivideUp(int size, int divisor) => (size + divisor - 1) / divisor;

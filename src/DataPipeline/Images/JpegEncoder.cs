@@ -2,13 +2,15 @@ using System.Runtime.InteropServices;
 
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>JPEG by libjpeg-turbo, without chroma subsampling.</summary>
+/// <summary>JPEG by libjpeg-turbo, or SkiaSharp where that is not, without chroma subsampling.</summary>
 internal static unsafe class JpegEncoder
 {
     /// <param name="image">The picture.</param>
     /// <param name="quality">1 to 100.</param>
     public static byte[] Encode(PixelBuffer image, int quality)
     {
+        if (!NativeTurboJpeg.IsAvailable)
+            return SkiaJpeg.Encode(image, quality);
         var handle = NativeTurboJpeg.tjInitCompress();
         if (handle == 0)
             throw new InvalidOperationException("libturbojpeg cannot start an encoder: " + NativeTurboJpeg.LastError(0));

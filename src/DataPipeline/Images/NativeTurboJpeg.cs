@@ -14,7 +14,25 @@ internal static unsafe partial class NativeTurboJpeg
 
     public const int FlagNoReallocate = 1024;
 
+    /// <summary>Ends at the first warning, whose message then is the error's.</summary>
+    public const int FlagStopOnWarning = 8192;
+
+    /// <summary>Of tjGetErrorCode: the picture is there, but something was odd.</summary>
+    public const int ErrorWarning = 0;
+
     private const string Library = "libturbojpeg.so.0";
+
+    private static readonly Lazy<bool> Found = new(() => NativeLibrary.TryLoad(Library, typeof(NativeTurboJpeg).Assembly, searchPath: null, out _));
+
+    /// <summary>The copy that scripts/setup unpacked where nobody may install packages, beside the program; otherwise the system's.</summary>
+    static NativeTurboJpeg() => NativeLibrary.SetDllImportResolver(typeof(NativeTurboJpeg).Assembly, (name, _, _) =>
+        name == Library && NativeLibrary.TryLoad(Path.Combine(AppContext.BaseDirectory, "native", Library), out var handle) ? handle : 0);
+
+    /// <summary>Whether the library is here.</summary>
+    public static bool IsAvailable => Found.Value;
+
+    [LibraryImport(Library)]
+    public static partial int tjGetErrorCode(nint handle);
 
     [LibraryImport(Library)]
     public static partial nint tjInitDecompress();

@@ -8,8 +8,8 @@ namespace ClipTrain.DataPipeline.Images;
 /// </summary>
 internal static unsafe partial class NativeVips
 {
-    /// <summary>A relative path is looked up beside the assembly.</summary>
-    private const string Library = "native/libvips.so";
+    /// <summary>Of the package NetVips.Native, which has libvips with all that it needs in one file.</summary>
+    private const string Library = "libvips.so.42";
 
     /// <summary>GLib's GValue: a type and two words of payload.</summary>
     [StructLayout(LayoutKind.Sequential)]

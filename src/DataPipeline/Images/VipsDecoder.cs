@@ -5,7 +5,7 @@ using ClipTrain.DataPipeline.Loading;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// PNG, WebP, GIF, TIFF, AVIF and SVG through libvips, in the calling thread. The first frame only; colours become sRGB
+/// GIF, WebP, TIFF, AVIF and SVG through libvips, in the calling thread. The first frame only; colours become sRGB
 /// of 8 bits; alpha is dropped, not blended, as Pillow's convert("RGB") does. Any number of threads.
 /// </summary>
 internal static unsafe class VipsDecoder
@@ -59,6 +59,23 @@ internal static unsafe class VipsDecoder
             using var rgb = ToRgb(loaded.Pointer);
             CopyPixels(rgb.Pointer, image);
             image.Orientation = new Orientation(NativeVips.vips_image_get_orientation(loaded.Pointer));
+        }
+    }
+
+    /// <summary>Whether libvips knows the format.</summary>
+    public static bool Knows(ReadOnlySpan<byte> encoded)
+    {
+        _ = Started.Value;
+        // A "no" adds to libvips' error text, which another thread may be reading.
+        Turns.EnterReadLock();
+        try
+        {
+            fixed (byte* data = encoded)
+                return NativeVips.vips_foreign_find_load_buffer(data, (nuint)encoded.Length) != 0;
+        }
+        finally
+        {
+            Turns.ExitReadLock();
         }
     }
 
@@ -124,7 +141,7 @@ internal static unsafe class VipsDecoder
         }
         catch (DllNotFoundException e)
         {
-            throw new InvalidOperationException("libvips is missing: run scripts/setup, which puts it into build/native", e);
+            throw new InvalidOperationException("libvips is missing: build ClipTrain again, which fetches it from NuGet for this platform", e);
         }
 
         // Images are decoded on as many threads as the caller has; results are never asked for twice.

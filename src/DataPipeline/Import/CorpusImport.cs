@@ -60,7 +60,7 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
 
         if (Directory.EnumerateFiles(directory, "*.parquet").FirstOrDefault() is { } file)
             throw new ImportRefusedException($"{file} is in the way: the folder holds a corpus that no import of this kind began; name another folder");
-        var fresh = new ImportState { Arguments = arguments, Inputs = source.Inputs, ExtraNames = source.ExtraNames() };
+        var fresh = new ImportState { Arguments = arguments, Inputs = source.Inputs, ExtraNames = source.ExtraNames(), CaptionLists = source.HasSeveralCaptions() };
         fresh.Save(directory);
         return fresh;
     }
@@ -71,7 +71,7 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
         var meter = new InputMeter(source.Inputs);
         using var check = new ImageCheck(options.Verify);
         var outcomes = ReadAhead.Select(
-            ReadAhead.Of(source, state.Next), item => (item.Behind, item.Row, Outcome: Try(item.Row, check)), UnderWayPerCore * Environment.ProcessorCount);
+            ReadAhead.Of(source, state.Next), item => (item.Behind, item.Row, Outcome: Try(item.Row, check, state.CaptionLists)), UnderWayPerCore * Environment.ProcessorCount);
 
         ShardWriter? shard = null;
         try
@@ -82,7 +82,7 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
                 state.Next = behind;
                 if (outcome.Row is { } made)
                 {
-                    shard ??= new ShardWriter(Path.Combine(options.OutputDirectory, ShardWriter.FileName(state.Shards.Count)), columns.Names);
+                    shard ??= new ShardWriter(Path.Combine(options.OutputDirectory, ShardWriter.FileName(state.Shards.Count)), columns.Names, state.CaptionLists);
                     shard.Add(made, columns.Place(made, state.Tally));
                     state.Tally.Add(made);
                     if (shard.Rows == options.ShardRows)
@@ -105,13 +105,15 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
         }
     }
 
-    private (ImportRow? Row, ImportFailure? Failure) Try(PendingRow pending, ImageCheck check)
+    private (ImportRow? Row, ImportFailure? Failure) Try(PendingRow pending, ImageCheck check, bool lists)
     {
         try
         {
             var row = pending.Make();
-            if (string.IsNullOrWhiteSpace(row.Caption) && !options.AllowNoCaption)
+            if (row.Captions.All(string.IsNullOrWhiteSpace) && !options.AllowNoCaption)
                 throw new ImportRowException("no caption", "there is none, or it is blank");
+            if (row.Captions.Count > 1 && !lists)
+                throw new ImportRowException("several captions", $"there are {row.Captions.Count}, where the first rows have one each, so that the column is text; name inputs with several first");
             check.Check(row.Image);
             return (row, null);
         }

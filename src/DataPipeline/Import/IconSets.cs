@@ -37,7 +37,7 @@ public static class IconSets
         }
         catch (Win32Exception error)
         {
-            throw new CorpusException($"npm cannot be started ({error.Message}); run scripts/setup, which installs it.", error);
+            throw new CorpusException($"npm cannot be started ({error.Message}); install it (Debian: apt-get install npm); only the demo corpus needs it.", error);
         }
 
         return Path.Combine(workFolder, "node_modules", "@iconify-json");

@@ -8,7 +8,7 @@ internal static class ImageFile
     {
         try
         {
-            if (new FileInfo(path) is { Exists: true, Length: > SampleFiles.MaxImageBytes and var length })
+            if (ImportInput.Resolved(path) is { Exists: true, Length: > SampleFiles.MaxImageBytes and var length })
                 throw new ImportRowException("file too large", $"{path} has {length} bytes, more than the {SampleFiles.MaxImageBytes >> 20} MiB that are accepted");
             var bytes = File.ReadAllBytes(path);
             return bytes.Length > 0 ? bytes : throw new ImportRowException("file is empty", path);

@@ -6,10 +6,18 @@ namespace ClipTrain.DataPipeline.Import;
 /// <param name="Version">Changes with the content: a file's time of writing, a hash of a folder's listing.</param>
 public sealed record ImportInput(string Path, long Size, string Version)
 {
+    /// <summary>The file that a path or a link means.</summary>
+    internal static FileInfo Resolved(string path)
+    {
+        var file = new FileInfo(path);
+        return file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
+    }
+
     /// <summary>A file, by its size and time of writing.</summary>
     internal static ImportInput File(string path)
     {
-        var info = new FileInfo(path);
-        return new ImportInput(info.FullName, info.Length, info.LastWriteTimeUtc.ToString("O"));
+        // A link's own length and time say nothing of the file.
+        var file = Resolved(path);
+        return new ImportInput(System.IO.Path.GetFullPath(path), file.Length, file.LastWriteTimeUtc.ToString("O"));
     }
 }

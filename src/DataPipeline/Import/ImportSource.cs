@@ -16,23 +16,30 @@ public abstract class ImportSource
     /// <exception cref="Corpus.CorpusException">The input as a whole cannot be read.</exception>
     internal abstract IEnumerable<PendingRow> Read(int input);
 
+    /// <summary>Whether rows may have several captions, by the first of them.</summary>
+    internal virtual bool HasSeveralCaptions() => false;
+
     /// <summary>The extra names of the first rows, in the order of their first appearance: for sources that do not say them beforehand.</summary>
-    protected IReadOnlyList<string> NamesOfFirstRows()
+    protected IReadOnlyList<string> NamesOfFirstRows() => [.. FirstRows().SelectMany(row => row.Extra).Select(e => e.Key).Distinct(StringComparer.Ordinal)];
+
+    /// <summary>The rows that tell which columns there are.</summary>
+    protected private IEnumerable<ImportRow> FirstRows()
     {
         const int rows = 100;
-        var names = new List<string>();
         foreach (var pending in Enumerable.Range(0, Inputs.Count).SelectMany(Read).Take(rows))
         {
+            ImportRow row;
             try
             {
-                names.AddRange(pending.Make().Extra.Select(e => e.Key).Where(name => !names.Contains(name, StringComparer.Ordinal)));
+                row = pending.Make();
             }
             catch (ImportRowException)
             {
                 // It will be counted when its turn comes.
+                continue;
             }
-        }
 
-        return names;
+            yield return row;
+        }
     }
 }

@@ -32,6 +32,9 @@ public sealed class ImportState
     /// <summary>Names of extra values in the source; the columns' names come of them.</summary>
     public required IReadOnlyList<string> ExtraNames { get; init; }
 
+    /// <summary>Whether the caption's column is a list of texts.</summary>
+    public bool CaptionLists { get; init; }
+
     public IList<ImportShard> Shards { get; init; } = [];
 
     public ImportCursor Next { get; set; }

@@ -12,6 +12,7 @@ internal static class InputFiles
         var inputs = new List<ImportInput>();
         foreach (var path in paths)
         {
+            RemotePath.Refuse(path);
             if (File.Exists(path))
                 inputs.Add(ImportInput.File(path));
             else if (Directory.Exists(path))

@@ -18,8 +18,9 @@ internal static class SampleFiles
 
     private const int MaxTextBytes = 4 << 20;
 
-    private static readonly string[] ImageExtensions = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "jxl", "svg"];
-    private static readonly string[] CaptionFields = ["caption", "text"];
+    /// <summary>Those that a decoder reads.</summary>
+    private static readonly string[] ImageExtensions = ["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tga", "pnm", "ppm", "pgm", "pbm", "tif", "tiff", "avif", "svg"];
+    private static readonly string[] CaptionFields = ["caption", "text", "captions"];
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     public static bool IsImage(string extension) => ImageExtensions.Contains(extension, StringComparer.Ordinal);
@@ -35,8 +36,9 @@ internal static class SampleFiles
     /// <param name="key">The sample's name: a path without extension.</param>
     /// <param name="files">Its files.</param>
     /// <param name="caption">Where the caption is: an extension or a field of the JSON; null for <c>txt</c>, else the field caption or text.</param>
-    /// <exception cref="ImportRowException">There is no image, or a file is damaged.</exception>
-    public static ImportRow ToRow(string key, IReadOnlyList<SampleFile> files, string? caption)
+    /// <param name="isLineEach">Whether each line of a text is a caption.</param>
+    /// <exception cref="ImportRowException">There is no image, the caption is no text, or a file is damaged.</exception>
+    public static ImportRow ToRow(string key, IReadOnlyList<SampleFile> files, string? caption, bool isLineEach)
     {
         if (files.GroupBy(f => f.Extension, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new ImportRowException("a file twice", $"{key}.{twice.Key}");
@@ -47,13 +49,38 @@ internal static class SampleFiles
             throw new ImportRowException("no image", files.Count == 0 ? key : $"{key} has {string.Join(", ", files.Select(f => f.Extension))}");
 
         var texts = files.Where(f => IsText(f.Extension) || f.Extension == caption).Select(f => KeyValuePair.Create(f.Extension, (string?)Text(key, f)));
-        var fields = files.Where(f => f.Extension == "json").SelectMany(f => JsonFields.Read(f.Content!));
-        KeyValuePair<string, string?>[] said = [.. texts, .. fields];
+        JsonField[] fields = [.. files.Where(f => f.Extension == "json").SelectMany(f => JsonFields.Read(f.Content!))];
+        KeyValuePair<string, string?>[] said = [.. texts, .. fields.Select(f => KeyValuePair.Create(f.Name, f.Text))];
         string[] captionNames = caption is null ? ["txt", .. CaptionFields] : [caption];
-        var found = captionNames.Select(name => said.FirstOrDefault(s => s.Key == name).Value?.Trim()).FirstOrDefault(text => !string.IsNullOrEmpty(text));
+        var captions = Captions(key, captionNames, said, fields, isLineEach);
+        var found = captions is [var only] ? only : null;
         var labels = files.Where(f => f.Extension == "cls").Select(f => KeyValuePair.Create("label", (string?)Text(key, f)));
-        return new ImportRow($"{key}.{image.Extension}", image.Content, found, [.. labels, .. said.Where(s => !IsSaid(s, captionNames, found))]);
+        return new ImportRow($"{key}.{image.Extension}", image.Content, captions, [.. labels, .. said.Where(s => !IsSaid(s, captionNames, found) && !(captions.Count > 1 && captionNames.Contains(s.Key, StringComparer.Ordinal)))]);
     }
+
+    /// <summary>A list of several says more than a text; else the first text by the order of the names.</summary>
+    private static IReadOnlyList<string> Captions(string key, string[] names, KeyValuePair<string, string?>[] said, JsonField[] fields, bool isLineEach)
+    {
+        var lists = fields.Where(f => f.List is not null && names.Contains(f.Name, StringComparer.Ordinal)).ToDictionary(f => f.Name, f => Trimmed(f.List!), StringComparer.Ordinal);
+        if (lists.Values.FirstOrDefault(list => list.Length > 1) is { } several)
+            return several;
+        foreach (var name in names)
+        {
+            if (said.FirstOrDefault(s => s.Key == name).Value?.Trim() is not { Length: > 0 } text)
+                continue;
+            if (lists.TryGetValue(name, out var list) && list.Length == 0)
+                continue;
+            if (list is [var only])
+                return [only];
+            if (fields.Any(f => f.Name == name && f.IsObject))
+                throw new ImportRowException("caption is no text", $"{name} in {key}.json is an object or a list of other things than texts; name another field with --caption");
+            return isLineEach ? Trimmed(text.Split('\n')) : [text];
+        }
+
+        return [];
+    }
+
+    private static string[] Trimmed(IEnumerable<string> texts) => [.. texts.Select(text => text.Trim()).Where(text => text.Length > 0)];
 
     /// <summary>Whether a value has become the caption or would only repeat it.</summary>
     private static bool IsSaid(KeyValuePair<string, string?> value, string[] captionNames, string? caption) =>

@@ -14,17 +14,19 @@ internal sealed class ShardWriter : IDisposable
     /// <summary>A row group ends with 500 rows, with 100 rows or more once they have 32 MiB, and in any case with 128 MiB.</summary>
     private const int MinRows = 100, MaxRows = 500, FullBytes = 32 << 20, MaxBytes = 128 << 20;
 
-    private readonly ParquetColumnBuffer _bytes = new("bytes", isText: false, "image");
-    private readonly ParquetColumnBuffer _path = new("path", isText: true, "image");
-    private readonly ParquetColumnBuffer _caption = new("caption", isText: true);
-    private readonly ParquetColumnBuffer[] _extra;
+    private const int Bytes = 0, FilePath = 1, Caption = 2, FirstExtra = 3;
+
     private readonly ParquetFileWriter _file;
 
-    public ShardWriter(string path, IReadOnlyList<string> extraColumns)
-    {
-        _extra = [.. extraColumns.Select(name => new ParquetColumnBuffer(name, isText: true))];
-        _file = new ParquetFileWriter(path, [_bytes, _path, _caption, .. _extra], KeyValuePair.Create("huggingface", Features(extraColumns)));
-    }
+    private readonly bool _lists;
+
+    /// <param name="path">The file to write.</param>
+    /// <param name="extraColumns">Names of the columns beside image and caption.</param>
+    /// <param name="lists">Whether the caption's column is a list of texts.</param>
+    public ShardWriter(string path, IReadOnlyList<string> extraColumns, bool lists) => (_lists, _file) = (lists, new ParquetFileWriter(
+        path,
+        [new("bytes", IsText: false, "image"), new("path", IsText: true, "image"), new("caption", IsText: true, IsList: lists), .. extraColumns.Select(name => new OutputColumn(name, IsText: true))],
+        KeyValuePair.Create("huggingface", Features(extraColumns, lists))));
 
     /// <summary>Rows added so far.</summary>
     public int Rows { get; private set; }
@@ -36,14 +38,17 @@ internal sealed class ShardWriter : IDisposable
     /// <param name="extra">The values of the extra columns, in their order.</param>
     public void Add(ImportRow row, ReadOnlySpan<string?> extra)
     {
-        _bytes.Add(row.Image);
-        _path.AddText(row.Path);
-        _caption.AddText(row.Caption);
-        for (var i = 0; i < _extra.Length; i++)
-            _extra[i].AddText(extra[i]);
+        _file.Add(Bytes, row.Image);
+        _file.AddText(FilePath, row.Path);
+        if (_lists)
+            _file.AddTexts(Caption, row.Captions);
+        else
+            _file.AddText(Caption, row.Captions.Count == 0 ? null : row.Captions[0]);
+        for (var i = 0; i < extra.Length; i++)
+            _file.AddText(FirstExtra + i, extra[i]);
         Rows++;
-        _file.AddRow();
-        if (_file.Pending == MaxRows || (_file.Pending >= MinRows && _bytes.Bytes >= FullBytes) || _bytes.Bytes >= MaxBytes)
+        _file.EndRow();
+        if (_file.Pending == MaxRows || (_file.Pending >= MinRows && _file.PendingBytes(Bytes) >= FullBytes) || _file.PendingBytes(Bytes) >= MaxBytes)
             _file.Flush();
     }
 
@@ -52,11 +57,13 @@ internal sealed class ShardWriter : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    private static string Features(IReadOnlyList<string> extraColumns)
+    private static string Features(IReadOnlyList<string> extraColumns, bool lists)
     {
         var features = new JsonObject { ["image"] = new JsonObject { ["_type"] = "Image" } };
         foreach (var column in (string[])["caption", .. extraColumns])
             features[column] = new JsonObject { ["dtype"] = "string", ["_type"] = "Value" };
+        if (lists)
+            features["caption"] = new JsonArray(new JsonObject { ["dtype"] = "string", ["_type"] = "Value" });
         return new JsonObject { ["info"] = new JsonObject { ["features"] = features } }.ToJsonString(JsonSerializerOptions.Default);
     }
 }

@@ -23,7 +23,7 @@ public static partial class CorpusVerification
     {
         var captioned = manifest.Caption is not null;
         var scan = new CorpusScan<Decoder, (long Index, string? Reason)>(
-            () => new Decoder(), (decoder, rows, row) => (row.Index, captioned && string.IsNullOrWhiteSpace(rows.Caption(row.Row)) ? "the caption is empty" : decoder.Check(rows.Image(row.Row))));
+            () => new Decoder(), (decoder, rows, row) => (row.Index, (captioned ? CaptionProblem(rows, row.Row) : null) ?? rows.ImageProblem(row.Row) ?? decoder.Check(rows.Image(row.Row))));
         long done = 0, broken = 0;
         foreach (var rows in scan.Run(manifest, choice, cancellation))
         {
@@ -49,6 +49,8 @@ public static partial class CorpusVerification
     /// <summary>A reason without its numbers and paths, so that like ones are counted together.</summary>
     public static string Kind(string reason) => Particulars().Replace(reason, "…");
 
+    private static string? CaptionProblem(RowGroup rows, int row) => rows.CaptionProblem(row) ?? (string.IsNullOrWhiteSpace(rows.Caption(row)) ? "the caption is empty" : null);
+
     [GeneratedRegex(@"/\S+|\d[\d,.]*", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Particulars();
 
@@ -59,8 +61,6 @@ public static partial class CorpusVerification
 
         public string? Check(ReadOnlySpan<byte> image)
         {
-            if (image.IsEmpty)
-                return "there is no image";
             try
             {
                 _decoder.Decode(image, _pixels);

@@ -47,6 +47,9 @@ public sealed class Batch : IDisposable
     /// <summary>Samples of the slice that were skipped.</summary>
     public int BadSamples => _decoded.Bad.Count;
 
+    /// <summary>The first of these; null if there is none.</summary>
+    public BadSample? FirstBad => _decoded.Bad.Count == 0 ? null : BadSample.Of(_manifest, _decoded.Bad[0].Sample, _decoded.Bad[0].Reason);
+
     /// <summary>Samples of the batch whose caption is longer than the context, so that a part of it was left out.</summary>
     public int TruncatedCaptions => _decoded.Truncated;
 

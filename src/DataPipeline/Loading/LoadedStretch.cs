@@ -59,7 +59,13 @@ internal sealed record EncodedSample(LoadedStretch Stretch, SampleRef Sample, Ro
 {
     public ReadOnlySpan<byte> Image => Rows.Image(Row);
 
+    /// <summary>See <see cref="RowGroup.ImageProblem"/>.</summary>
+    public string? ImageProblem => Rows.ImageProblem(Row);
+
     public string? Caption => Rows.Caption(Row);
+
+    /// <summary>Why there is no caption that can be used; null where there is one.</summary>
+    public string? CaptionProblemOf(string? caption) => Rows.CaptionProblem(Row) ?? (string.IsNullOrWhiteSpace(caption) ? "the caption is empty" : null);
 
     public IReadOnlyList<IReadOnlyList<string?>>? CaptionChoices => Rows.CaptionChoices(Row);
 

@@ -50,12 +50,12 @@ public sealed class SequentialLoader : IDisposable
     {
         if (_options.LabelColumn is not null && sample.Label is null)
             return Outcome.LeftOut;
-        if (_options.CaptionRequired && string.IsNullOrWhiteSpace(sample.Caption))
-            return Outcome.Bad("the caption is empty");
+        if (_options.CaptionRequired && sample.CaptionProblemOf(sample.Caption) is { } problem)
+            return Outcome.Bad(problem);
         if (!_options.Images)
             return Outcome.Good;
-        if (sample.Image.IsEmpty)
-            return Outcome.Bad("there is no image");
+        if (sample.ImageProblem is { } missing)
+            return Outcome.Bad(missing);
         try
         {
             using var _ = meter.Time(LoaderWork.Decode);

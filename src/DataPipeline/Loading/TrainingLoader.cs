@@ -82,11 +82,7 @@ public sealed class TrainingLoader : IDisposable
 
     public void Dispose() => _pipeline.Dispose();
 
-    private BadSample Describe(SampleRef sample, string reason)
-    {
-        var (file, row) = _manifest.Locate(sample.Index);
-        return new BadSample(file, row, reason);
-    }
+    private BadSample Describe(SampleRef sample, string reason) => BadSample.Of(_manifest, sample, reason);
 
     private Outcome Decode(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot, ThreadMeter meter)
     {
@@ -97,13 +93,13 @@ public sealed class TrainingLoader : IDisposable
                 return Outcome.Bad(labels.Refuse(sample.Label));
             buffers.Label(slot) = label;
         }
-        else if (string.IsNullOrWhiteSpace(caption))
+        else if (sample.CaptionProblemOf(caption) is { } problem)
         {
-            return Outcome.Bad("the caption is empty");
+            return Outcome.Bad(problem);
         }
 
-        if (sample.Image.IsEmpty)
-            return Outcome.Bad("there is no image");
+        if (sample.ImageProblem is { } missing)
+            return Outcome.Bad(missing);
         try
         {
             using var _ = meter.Time(LoaderWork.Decode);

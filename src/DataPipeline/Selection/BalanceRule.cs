@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Selection;
@@ -14,20 +13,21 @@ internal sealed class BalanceRule(IReadOnlyList<string> queries, int cap, ulong 
 
     public void Apply(CorpusManifest manifest, RowMask rows)
     {
-        var caption = manifest.Caption ?? throw new CorpusException($"{manifest.Files[0].Path} has no caption column to balance over; name it with data.caption_column");
+        if (manifest.Caption is null)
+            throw new CorpusException($"{manifest.Files[0].Path} has no caption column to balance over; name it with data.caption_column");
         var matcher = new QueryMatcher(queries);
         var balance = new QueryBalance(queries, cap);
         var matches = new List<int>();
-        CorpusScan.Each(manifest, caption, rows, (_, text) =>
+        CorpusScan.Captions(manifest, rows, (_, text) =>
         {
-            matcher.Match(Encoding.UTF8.GetString(text), matches);
+            matcher.Match(text, matches);
             balance.Count(matches);
         });
 
         var drawSeed = StableHash.Combine(seed, Purpose);
-        CorpusScan.Each(manifest, caption, rows, (place, text) =>
+        CorpusScan.Captions(manifest, rows, (place, text) =>
         {
-            matcher.Match(Encoding.UTF8.GetString(text), matches);
+            matcher.Match(text, matches);
             if (!balance.Keeps(RowKey.Of(drawSeed, place.File, place.Row), matches))
                 rows.Remove(place.CorpusRow);
         });

@@ -1,5 +1,4 @@
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.DataPipeline.Corpus.DuckDb;
 
 namespace ClipTrain.DataPipeline.Selection;
 
@@ -9,42 +8,37 @@ namespace ClipTrain.DataPipeline.Selection;
 /// <param name="CorpusRow">The row counted through all files.</param>
 internal readonly record struct ScannedRow(CorpusFile File, long Row, long CorpusRow);
 
-/// <summary>Reads one column of the rows of a set, in order.</summary>
+/// <summary>Reads images or captions of the rows of a set, in order.</summary>
 internal static class CorpusScan
 {
-    /// <summary>Gets a row and its value: UTF-8 or bytes, empty where it is null.</summary>
-    public delegate void Visit(ScannedRow row, ReadOnlySpan<byte> value);
+    /// <summary>Gets a row and its image; empty where it is null.</summary>
+    public delegate void VisitImage(ScannedRow row, ReadOnlySpan<byte> image);
 
     /// <exception cref="CorpusException">A file cannot be read.</exception>
-    public static void Each(CorpusManifest manifest, CorpusSource column, RowMask rows, Visit visit)
-    {
-        using var connection = new DuckDbConnection();
-        long firstRow = 0;
-        foreach (var file in manifest.Files)
-        {
-            try
-            {
-                using var result = connection.Query($"SELECT file_row_number, {column.Expression} FROM {Sql.ReadParquet(file.Path)}");
-                Visited(result, file, firstRow, rows, visit);
-            }
-            catch (DuckDbException e)
-            {
-                throw new CorpusException($"{file.Path}: column {column.Name} cannot be read; copy or download the file again, or leave it out ({e.Message})", e);
-            }
+    public static void Images(CorpusManifest manifest, RowMask rows, VisitImage visit) =>
+        Each(manifest, CorpusContent.Images, rows, (place, group, row) => visit(place, group.Image(row)));
 
-            firstRow += file.Rows;
-        }
-    }
+    /// <summary>A caption that is null or cannot be read as text is visited as an empty one.</summary>
+    /// <exception cref="CorpusException">A file cannot be read.</exception>
+    public static void Captions(CorpusManifest manifest, RowMask rows, Action<ScannedRow, string> visit) =>
+        Each(manifest, CorpusContent.Captions, rows, (place, group, row) => visit(place, group.Caption(row) ?? ""));
 
-    private static void Visited(DuckDbResult result, CorpusFile file, long firstRow, RowMask rows, Visit visit)
+    private static void Each(CorpusManifest manifest, CorpusContent content, RowMask rows, Action<ScannedRow, RowGroup, int> visit)
     {
-        while (result.NextChunk())
+        using var reader = new CorpusReader(manifest, labelColumn: null, content);
+        for (var number = 0; number < manifest.GroupRows.Count; number++)
         {
-            for (var i = 0; i < result.Rows; i++)
+            var group = manifest.Groups[number];
+            var wanted = new bool[group.Rows];
+            for (var row = 0; row < wanted.Length; row++)
+                wanted[row] = rows[group.FirstCorpusRow + row];
+            if (!wanted.Contains(true))
+                continue;
+            using var read = reader.Read(number, wanted);
+            for (var row = 0; row < wanted.Length; row++)
             {
-                var row = result.Int64(0, i);
-                if (rows[firstRow + row])
-                    visit(new ScannedRow(file, row, firstRow + row), result.IsNull(1, i) ? default : result.Bytes(1, i));
+                if (wanted[row])
+                    visit(new ScannedRow(manifest.Files[group.File], group.FirstRow + row, group.FirstCorpusRow + row), read, row);
             }
         }
     }

@@ -15,7 +15,7 @@ internal sealed class ExactDuplicates : ISelectionRule
     public void Apply(CorpusManifest manifest, RowMask rows)
     {
         var seen = new HashSet<UInt128>();
-        CorpusScan.Each(manifest, manifest.Image, rows, (row, image) =>
+        CorpusScan.Images(manifest, rows, (row, image) =>
         {
             if (!image.IsEmpty && !seen.Add(Digest(image)))
                 rows.Remove(row.CorpusRow);

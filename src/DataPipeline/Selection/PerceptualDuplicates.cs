@@ -18,7 +18,7 @@ internal sealed class PerceptualDuplicates : ISelectionRule
         var kept = new NearHashes();
         var block = new List<(long Row, byte[] Image)>(BlockRows);
         using var readers = new ThreadLocal<LuminanceReader>(() => new LuminanceReader(), trackAllValues: true);
-        CorpusScan.Each(manifest, manifest.Image, rows, (row, image) =>
+        CorpusScan.Images(manifest, rows, (row, image) =>
         {
             block.Add((row.CorpusRow, image.ToArray()));
             if (block.Count == BlockRows)

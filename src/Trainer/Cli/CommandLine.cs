@@ -1,14 +1,20 @@
 using System.CommandLine;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Telemetry;
+using Spectre.Console;
 
 namespace ClipTrain.Trainer.Cli;
 
 /// <summary>The <c>cliptrain</c> command: its verbs, and one place where failures become messages and exit codes.</summary>
 public static class CommandLine
 {
+    /// <summary>Wide enough for any line: what reads a pipe or a file wants a line as it is, not one that is broken at 80 columns.</summary>
+    private const int UnbrokenWidth = 10_000;
+
     public static async Task<int> RunAsync(string[] args)
     {
+        if (Console.IsOutputRedirected)
+            AnsiConsole.Profile.Width = UnbrokenWidth;
         var root = new RootCommand("Pretrains contrastive image-text models (CLIP).")
         {
             QuickstartCommand.Create(),

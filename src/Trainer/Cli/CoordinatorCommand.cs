@@ -37,7 +37,7 @@ public static class CoordinatorCommand
         {
             using var signals = new StopSignals();
             var options = hosting.Of(parsed) with { StartsWorkers = parsed.GetValue(startsWorkers) };
-            return await new CoordinatorProcess(PreparedRun.Resume(parsed.GetRequiredValue(run), step: null), options, signals).StandByAsync();
+            return await new CoordinatorProcess(PreparedRun.Resume(parsed.GetRequiredValue(run), step: null), options, signals).StandByAsync(leavesOnSignal: !hosting.IsOfCoordinator(parsed));
         });
         return command;
     }
@@ -62,6 +62,9 @@ internal sealed class HostingArguments
         foreach (var option in new Option[] { _listen, _firstPort, _advertise, _token, _tokenFile, _certificate, _key, _authority, _http, _dashboard })
             command.Add(option);
     }
+
+    /// <summary>True for the standby that a coordinator starts itself.</summary>
+    public bool IsOfCoordinator(ParseResult parsed) => parsed.GetValue(_firstPort) is not null;
 
     public HostingOptions Of(ParseResult parsed) => new()
     {

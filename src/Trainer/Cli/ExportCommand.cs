@@ -24,7 +24,7 @@ public static class ExportCommand
 
     private static int Run(string[] corpus, string output, int shardSize, CancellationToken cancellation)
     {
-        var manifest = CorpusManifest.Create(corpus, captionRequired: false);
+        var manifest = CorpusManifest.Create(corpus, new CorpusColumns { CaptionRequired = false, EveryCaption = true });
         var done = ImportView.Show("exporting", show => new TarExport(manifest, output, shardSize).Run(
             new ImportRunner.DirectProgress<ExportProgress>(p => show(new ImportFigures(p.Written, p.Rows - p.Written, (double)p.Rows / manifest.SampleCount))), cancellation));
         Console.WriteLine($"{Readable.Count(done.Written)} samples in {Readable.Count(done.Shards)} shards written to {output}; {Readable.Count(done.Rows - done.Written)} rows have no image.");

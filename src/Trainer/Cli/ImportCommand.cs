@@ -41,9 +41,10 @@ public static class ImportCommand
     {
         var folders = Inputs("DIR", "Folders of images, each with a .txt or .json of the same name beside it.");
         var caption = Caption();
+        var lines = new Option<bool>("--caption-lines") { Description = "Each line of a text is a caption of its own; else a text is one." };
         var shared = new ImportArguments();
-        var command = shared.AddTo(new Command("folder", "Import images with captions in files beside them.") { folders, caption });
-        command.SetAction(parsed => ImportRunner.Run(shared.Read(parsed), () => new FolderSource(parsed.GetRequiredValue(folders), parsed.GetValue(caption))));
+        var command = shared.AddTo(new Command("folder", "Import images with captions in files beside them.") { folders, caption, lines });
+        command.SetAction(parsed => ImportRunner.Run(shared.Read(parsed), () => new FolderSource(parsed.GetRequiredValue(folders), parsed.GetValue(caption), parsed.GetValue(lines))));
         return command;
     }
 
@@ -51,9 +52,10 @@ public static class ImportCommand
     {
         var shards = Inputs("SHARD", "Webdataset tar files, plain or gzip, or folders of them.");
         var caption = Caption();
+        var lines = new Option<bool>("--caption-lines") { Description = "Each line of a text is a caption of its own; else a text is one." };
         var shared = new ImportArguments();
-        var command = shared.AddTo(new Command("tar", "Import webdataset shards, such as img2dataset writes.") { shards, caption });
-        command.SetAction(parsed => ImportRunner.Run(shared.Read(parsed), () => new TarSource(parsed.GetRequiredValue(shards), parsed.GetValue(caption))));
+        var command = shared.AddTo(new Command("tar", "Import webdataset shards, such as img2dataset writes.") { shards, caption, lines });
+        command.SetAction(parsed => ImportRunner.Run(shared.Read(parsed), () => new TarSource(parsed.GetRequiredValue(shards), parsed.GetValue(caption), parsed.GetValue(lines))));
         return command;
     }
 

@@ -36,8 +36,11 @@ public static class TokenizerCommand
             var manifest = CorpusManifest.Create(parsed.GetRequiredValue(data), null, parsed.GetValue(column));
             var wanted = parsed.GetValue(merges) ?? (parsed.GetValue(size) is { } tokens ? tokens - MergeList.TokensWithoutMerges : DefaultMerges);
             var progress = new ProgressLine(wanted);
-            var learned = MergeTrainer.Learn(CorpusCaptions.Read(manifest), wanted, progress);
+            var bad = new List<string>();
+            var learned = MergeTrainer.Learn(CorpusCaptions.Read(manifest, (key, reason) => bad.Add($"{key}: {reason}")), wanted, progress);
             progress.End();
+            if (bad.Count > 0)
+                Console.Error.WriteLine($"{bad.Count} captions were left out, the first of them {bad[0]}");
             learned.Save(parsed.GetRequiredValue(output));
             Console.WriteLine($"{learned.Merges.Count} merges written to {parsed.GetRequiredValue(output)}: set data.merges to that path and model.text.vocabulary to {learned.VocabularySize}.");
             return ExitCodes.Ok;

@@ -66,7 +66,7 @@ public sealed record DataOptions
     [Description("Row groups that a batch is mixed from; the corpora of a mixture share them. They are dealt to as many partitions, and a worker reads its own alone, so give at least as many as there are workers. More mixes better and holds more encoded images in memory: twice so many row groups, divided by the workers. 0 takes as many as hold 256 MiB."), Minimum(0)]
     public int ShuffleWindow { get; init; }
 
-    [Description("The run stops when more than this share of the samples read so far could not be used."), Minimum(0), Maximum(1)]
+    [Description("The run stops when more than this share of the samples read so far could not be used. A step in which no sample is usable is skipped below that."), Minimum(0), Maximum(1)]
     public double MaxBadShare { get; init; } = 0.05;
 
     [Description("Random resized crop.")]

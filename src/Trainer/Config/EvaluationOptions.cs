@@ -18,7 +18,7 @@ public sealed record EvaluationOptions
     public int Batch { get; init; } = 256;
 }
 
-[Description("A split on which recall is measured. Pairs with the same caption count as one concept.")]
+[Description("A split on which recall is measured. Each of an image's captions is a query and a right answer, as in COCO's and Flickr's benchmarks; equal captions count as one concept.")]
 public sealed record RetrievalOptions
 {
     [Description("Name of the split in reports, as in eval.NAME.image_to_text.r1.")]
@@ -26,6 +26,15 @@ public sealed record RetrievalOptions
 
     [Description("Parquet files, folders of them, or globs.")]
     public required IReadOnlyList<string> Data { get; init; }
+
+    [Description("Column with the image bytes; data.image_column, or found by its usual names, when empty.")]
+    public string? ImageColumn { get; init; }
+
+    [Description("Column with the caption or a list of captions, or several; data.caption_column, or found by its usual names, when empty."), OneOrMore]
+    public IReadOnlyList<string>? CaptionColumn { get; init; }
+
+    [Description("Column by which rows belong to one image, where each row has one of its captions; every row is an image of its own when empty.")]
+    public string? GroupBy { get; init; }
 }
 
 [Description("A labelled split that is classified by comparing images with descriptions of the classes.")]
@@ -37,8 +46,14 @@ public sealed record ZeroShotOptions
     [Description("Parquet files, folders of them, or globs.")]
     public required IReadOnlyList<string> Data { get; init; }
 
+    [Description("Column with the image bytes; data.image_column, or found by its usual names, when empty.")]
+    public string? ImageColumn { get; init; }
+
     [Description("Column with the class name; rows where it is null are left out.")]
     public string LabelColumn { get; init; } = "label";
+
+    [Description("Names of the classes in the order of their numbers, where label_column holds numbers; those of the file's metadata (Hugging Face's ClassLabel) when empty.")]
+    public IReadOnlyList<string> LabelNames { get; init; } = [];
 
     [Description("Prompt templates; {} stands for the class name. Embeddings of all are averaged.")]
     public IReadOnlyList<string> Templates { get; init; } = ["a photo of a {}."];
@@ -52,4 +67,7 @@ public sealed record ClassificationOptions
 
     [Description("Parquet files, folders of them, or globs.")]
     public required IReadOnlyList<string> Data { get; init; }
+
+    [Description("Column with the image bytes; data.image_column, or found by its usual names, when empty.")]
+    public string? ImageColumn { get; init; }
 }

@@ -29,7 +29,10 @@ public sealed record CorpusInput(CorpusManifest Manifest, ITokenizer Tokenizer, 
         if (inputs.FirstOrDefault(IsRunFile) is { } runFile)
             throw new UsageException($"{runFile} is a run file; name it alone, or Parquet files without it.");
         var merges = MergeList.OpenAi();
-        return new CorpusInput(CorpusManifest.Create(inputs, captionRequired: false), new BpeTokenizer(merges, Context), merges, new ImageTransformOptions(Size), Seed: 0);
+        var manifest = CorpusManifest.Create(inputs, captionRequired: false);
+        if (manifest.ColumnsTaken is { } taken)
+            Console.Error.WriteLine($"Taken: {taken}");
+        return new CorpusInput(manifest, new BpeTokenizer(merges, Context), merges, new ImageTransformOptions(Size), Seed: 0);
     }
 
     private static CorpusInput Of(RunOptions options) =>

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
-using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
+using ClipTrain.DataPipeline.Selection;
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Loading;
@@ -28,8 +28,8 @@ public static class Checkup
         yield return Try("devices", Devices, Setup);
         yield return Try("threads", () => $"{torch.get_num_threads()} compute threads by default; {Environment.ProcessorCount} cores to share out", Setup);
         yield return Try("process groups", ProcessGroups, "install libgloo-dev, then run scripts/setup");
-        yield return Try("DuckDB", () => $"{ParquetLibrary.DuckDbVersion()}, {LoadedPath("libduckdb")}", Setup);
-        yield return Try("libjpeg-turbo", () => { ImageLibraries.CheckJpeg(); return LoadedPath("libturbojpeg"); }, "install libturbojpeg0, or run scripts/setup");
+        yield return Try("DuckDB", () => $"{SqlLibrary.DuckDbVersion()}, {LoadedPath("libduckdb")}", Setup);
+        yield return Try("JPEG", () => ImageLibraries.HasTurboJpeg ? LoadedPath("libturbojpeg") : "SkiaSharp, at half the speed of libjpeg-turbo: install libturbojpeg0, or run scripts/setup", Setup);
         yield return Try("libvips", () => $"{ImageLibraries.VipsVersion()}, {LoadedPath("libvips")}", Setup);
         yield return Try("tokenizer", () => $"OpenAI's merges, {BpeTokenizer.OpenAi(77).VocabularySize} tokens", "rebuild ClipTrain");
     }

@@ -17,8 +17,8 @@ public sealed record Recall(double R1, double R5, double R10)
 public sealed record RetrievalResult(Recall ImageToText, Recall TextToImage, long Images, long Concepts);
 
 /// <summary>
-/// Retrieval over a whole split. Images with the same caption are one concept: each is a right answer to it, so an image
-/// is never wrong for a caption that it carries. Wrong answers that score exactly as a right one count before it.
+/// Retrieval over a whole split. Each of an image's captions is a query of its own and a right answer to the image. Equal captions are one concept: each of
+/// their images is a right answer to it, so an image is never wrong for a caption that it carries. Wrong answers that score exactly as a right one count before it.
 /// </summary>
 public static class Retrieval
 {
@@ -26,14 +26,14 @@ public static class Retrieval
 
     /// <param name="images_nD">Unit image embeddings.</param>
     /// <param name="texts_mD">Unit embeddings of the distinct captions.</param>
-    /// <param name="conceptOfImage">For each image its caption's row in <paramref name="texts_mD"/>.</param>
-    public static RetrievalResult Measure(torch.Tensor images_nD, torch.Tensor texts_mD, IReadOnlyList<long> conceptOfImage)
+    /// <param name="conceptsOfImage">For each image its captions' rows in <paramref name="texts_mD"/>.</param>
+    public static RetrievalResult Measure(torch.Tensor images_nD, torch.Tensor texts_mD, IReadOnlyList<IReadOnlyList<long>> conceptsOfImage)
     {
         var concepts = texts_mD.size(0);
-        var imagesOfConcept = Enumerable.Range(0, conceptOfImage.Count).ToLookup(image => conceptOfImage[image]);
-        var imageRanks = Ranks(images_nD, texts_mD, image => [(int)conceptOfImage[image]]);
+        var imagesOfConcept = conceptsOfImage.SelectMany((concept, image) => concept.Select(row => (Row: row, Image: image))).ToLookup(pair => pair.Row, pair => pair.Image);
+        var imageRanks = Ranks(images_nD, texts_mD, image => conceptsOfImage[image].Select(row => (int)row));
         var textRanks = Ranks(texts_mD, images_nD, concept => imagesOfConcept[concept]);
-        return new RetrievalResult(Recall.FromRanks(imageRanks), Recall.FromRanks(textRanks), conceptOfImage.Count, concepts);
+        return new RetrievalResult(Recall.FromRanks(imageRanks), Recall.FromRanks(textRanks), conceptsOfImage.Count, concepts);
     }
 
     private static List<long> Ranks(torch.Tensor queries_qD, torch.Tensor candidates_cD, Func<int, IEnumerable<int>> rightAnswers)

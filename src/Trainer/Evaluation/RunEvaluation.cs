@@ -1,7 +1,6 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
-using ClipTrain.DataPipeline.Selection;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Runs;
@@ -16,18 +15,20 @@ namespace ClipTrain.Trainer.Evaluation;
 public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOptions run, ILogger log)
 {
     private readonly EvaluationOptions _options = run.Evaluation;
+    private readonly SplitCorpus _corpora = new(run, choice => log.Information("{Choice}", choice));
 
     /// <summary>Opens every split, so that a wrong path is told before training and not after.</summary>
     /// <exception cref="CorpusException">A split cannot be read, or lacks its label column.</exception>
     public static void CheckSplits(RunOptions run)
     {
         var options = run.Evaluation;
+        var corpora = new SplitCorpus(run, _ => { });
         foreach (var split in options.Retrieval)
-            CorpusManifest.Create(split.Data);
+            Open(corpora, split);
         foreach (var split in options.ZeroShot)
-            CheckLabels(split.Name, split.Data, split.LabelColumn, "label_column");
+            LabelNames.Of(split, CheckLabels(split.Name, Open(corpora, split), split.LabelColumn, "label_column"));
         foreach (var split in options.Classification)
-            CheckLabels(split.Name, split.Data, run.Data.LabelColumn!, "data.label_column");
+            CheckLabels(split.Name, Open(corpora, split), run.Data.LabelColumn!, "data.label_column");
     }
 
     /// <summary>The figures, by the splits' names in the options' order.</summary>
@@ -43,25 +44,37 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
         return figures;
     }
 
-    private static void CheckLabels(string split, IReadOnlyList<string> data, string column, string key)
-    {
-        var columns = CorpusManifest.Create(data, captionRequired: false).Columns;
-        if (columns.All(other => other.Name != column))
-            throw new CorpusException($"Evaluation split '{split}' has no column '{column}'; its columns: {string.Join(", ", columns)}. Set {key}.");
-    }
+    private static CorpusManifest CheckLabels(string split, CorpusManifest corpus, string column, string key) => corpus.Columns.Any(other => other.Name == column)
+        ? corpus
+        : throw new CorpusException($"Evaluation split '{split}' has no column '{column}'; its columns: {string.Join(", ", corpus.Columns)}. Set {key}.");
+
+    private static CorpusManifest Open(SplitCorpus corpora, RetrievalOptions split) =>
+        corpora.Open(split.Name, split.Data, new SplitColumns(split.ImageColumn, split.CaptionColumn), SplitContent.EveryCaption);
+
+    private static CorpusManifest Open(SplitCorpus corpora, ZeroShotOptions split) =>
+        corpora.Open(split.Name, split.Data, new SplitColumns(split.ImageColumn, Captions: null), SplitContent.Labels);
+
+    private static CorpusManifest Open(SplitCorpus corpora, ClassificationOptions split) =>
+        corpora.Open(split.Name, split.Data, new SplitColumns(split.ImageColumn, Captions: null), SplitContent.Labels);
 
     private RetrievalResult Measure(RetrievalOptions split)
     {
         using var scope = NewDisposeScope();
-        var (images_nD, captions) = EmbedImages(split.Name, split.Data, labelColumn: null, Embed);
-        var concepts = captions.Distinct(StringComparer.Ordinal).ToArray();
-        return Retrieval.Measure(images_nD, EmbedTexts(concepts), PlacesIn(concepts, captions));
+        var corpus = Open(_corpora, split);
+        var images = new CaptionedImages(CorpusCaptions.Every(corpus, split.GroupBy));
+        var (images_nD, _, indices) = EmbedImages(split.Name, corpus, labelColumn: null, Embed, images.IsFirst);
+        var captions = indices.ConvertAll(images.CaptionsOf);
+        var concepts = captions.SelectMany(texts => texts).Distinct(StringComparer.Ordinal).ToArray();
+        return Retrieval.Measure(images_nD, EmbedTexts(concepts), captions.ConvertAll(texts => (IReadOnlyList<long>)PlacesIn(concepts, texts)));
     }
 
     private ZeroShotResult Measure(ZeroShotOptions split)
     {
         using var scope = NewDisposeScope();
-        var (images_nD, labels) = EmbedImages(split.Name, split.Data, split.LabelColumn, Embed);
+        var corpus = Open(_corpora, split);
+        var (images_nD, values, _) = EmbedImages(split.Name, corpus, split.LabelColumn, Embed);
+        var names = LabelNames.Of(split, corpus);
+        var labels = values.ConvertAll(value => LabelNames.Name(split, names, value));
         var classes = labels.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
         var prompts = classes.SelectMany(name => split.Templates.Select(template => ZeroShot.Prompt(template, name))).ToArray();
         var prompts_ctD = EmbedTexts(prompts).view([classes.Length, split.Templates.Count, model.Options.EmbedDim]);
@@ -73,7 +86,7 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         var classes = RunPlan.Labels(run)!;
-        var (images_nE, labels) = EmbedImages(split.Name, split.Data, classes.Column, images => TowerPass.Forward(model.FeatureSegments(), images));
+        var (images_nE, labels, _) = EmbedImages(split.Name, Open(_corpora, split), classes.Column, images => TowerPass.Forward(model.FeatureSegments(), images));
         long[] numbers = [.. labels.Select(label => classes.Parse(label)
             ?? throw new CorpusException($"Evaluation split '{split.Name}': {classes.Refuse(label)}."))];
         // The bias is one more feature, of value 1.
@@ -91,16 +104,17 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
     }
 
     /// <summary>Embeds the images of a split with a function of b3SS; returns embeddings nD and each image's label, or its caption when no label column is named.</summary>
-    private (torch.Tensor Images_nD, List<string> Texts) EmbedImages(string name, IReadOnlyList<string> data, string? labelColumn, Func<torch.Tensor, torch.Tensor> embed)
+    private (torch.Tensor Images_nD, List<string> Texts, List<long> Indices) EmbedImages(
+        string name, CorpusManifest corpus, string? labelColumn, Func<torch.Tensor, torch.Tensor> embed, Predicate<long>? isUsed = null)
     {
         using var guard = no_grad();
         using var loader = new SequentialLoader(
-            CorpusSelector.Select(CorpusManifest.Create(data, captionRequired: labelColumn is null), new SelectionOptions()),
+            corpus,
             () => new ClipImageTransform(ImageInput.Evaluation(run)),
             new SequentialLoaderOptions { Batch = _options.Batch, Threads = Environment.ProcessorCount, LabelColumn = labelColumn, CaptionRequired = labelColumn is null },
             bad => log.Warning("{Sample}; left out of {Split}", bad.ToString(), name));
         var embeddings = new List<torch.Tensor>();
-        var texts = new List<string>();
+        var (texts, indices) = (new List<string>(), new List<long>());
         foreach (var batch in loader.Read())
         {
             using var scope = NewDisposeScope();
@@ -109,13 +123,18 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
                 if (batch.Count == 0)
                     continue;
                 var images = ImageInput.OnDevice(ImageInput.Wrap(batch.Images, batch.Count, run), model.Parameters.Master.device);
-                embeddings.Add(embed(images).to(CPU).MoveToOuterDisposeScope());
-                texts.AddRange((labelColumn is null ? batch.Captions : batch.Labels).Select(text => text!));
+                var embedded = embed(images).to(CPU);
+                int[] used = [.. Enumerable.Range(0, batch.Count).Where(i => isUsed?.Invoke(batch.Indices[i]) ?? true)];
+                if (used.Length == 0)
+                    continue;
+                embeddings.Add((used.Length == batch.Count ? embedded : cat([.. used.Select(i => embedded.narrow(0, i, 1))], 0)).MoveToOuterDisposeScope());
+                texts.AddRange(used.Select(i => (labelColumn is null ? batch.Captions : batch.Labels)[i]!));
+                indices.AddRange(used.Select(i => batch.Indices[i]));
             }
         }
 
         return embeddings.Count > 0
-            ? (cat([.. embeddings], 0), texts)
+            ? (cat([.. embeddings], 0), texts, indices)
             : throw new CorpusException($"Evaluation split '{name}' has no usable row.");
     }
 

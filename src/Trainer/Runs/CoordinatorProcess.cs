@@ -3,6 +3,7 @@ using System.Net;
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Storage;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Starting;
@@ -81,11 +82,15 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     /// </summary>
     /// <exception cref="CoordinatorStartException">The run has a host and a standby already, or this process cannot listen.</exception>
     public Task<int> RunOrStandByAsync() => RunLock.IsHeld(run.Files.CoordinatorLock)
-        ? StandByAsync()
+        ? StandByAsync(leavesOnSignal: true)
         : RunAsync();
 
     /// <summary>Stands by: takes the run over when its host dies, and ends with the run. Returns the exit code.</summary>
-    public async Task<int> StandByAsync()
+    /// <param name="leavesOnSignal">
+    /// True when a signal means this process. One that a coordinator has started gets the signals of its terminal too, and
+    /// stays until the run has stopped: its coordinator may die on the way.
+    /// </param>
+    public async Task<int> StandByAsync(bool leavesOnSignal)
     {
         // Nobody reads what a standby prints.
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(TextWriter.Null) });
@@ -95,8 +100,8 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         await using var standby = Standby(log);
         using var loggers = new SerilogLoggerFactory(log);
         await using var silo = await CoordinatorSilo.StartAsync(Silo("standby"), host, loggers, TimeProvider.System);
-        if (!await IsTakenOverAsync(silo, host))
-            return ExitCodes.Ok;
+        if (await EndWithoutTakeoverAsync(silo, host, leavesOnSignal) is { } exit)
+            return exit;
         log.Warning("The run's coordinator is gone: process {Process} has taken the run over. `cliptrain status {Run}` shows it.", Environment.ProcessId, run.Files.Directory);
         using var @lock = await RunLock.WaitAsync(run.Files.CoordinatorLock, TimeProvider.System, host.Concluded);
         node?.Start();
@@ -116,17 +121,19 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         return exit;
     }
 
-    /// <summary>Waits while another process hosts the run. False when the run has ended there.</summary>
-    private static async Task<bool> IsTakenOverAsync(CoordinatorSilo silo, RunHost host)
+    /// <summary>Waits while another process hosts the run. The exit code when the run has ended there or a signal has come; null when the run is hosted here.</summary>
+    private async Task<int?> EndWithoutTakeoverAsync(CoordinatorSilo silo, RunHost host, bool leavesOnSignal)
     {
         while (!host.Opened.IsCompleted)
         {
+            if (leavesOnSignal && signals.ExitCode != ExitCodes.Ok)
+                return signals.ExitCode;
             await Task.WhenAny(host.Opened, Task.Delay(StatusInterval));
             try
             {
                 // The call also wakes a run that has lost its host, whose workers may all be dead.
-                if (await silo.Run.StatusAsync() is { IsConcluded: true })
-                    return false;
+                if (await silo.Run.StatusAsync() is { IsConcluded: true, State: var state })
+                    return state is { Phase: RunPhase.Failed } ? ExitCodes.WorkerLost : ExitCodes.Ok;
             }
             catch (Exception error) when (error is TimeoutException or OrleansException)
             {
@@ -134,7 +141,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
             }
         }
 
-        return true;
+        return null;
     }
 
     /// <summary>The process that starts, ends and watches this machine's workers. It lives on when this one is killed.</summary>

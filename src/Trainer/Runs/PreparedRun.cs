@@ -59,9 +59,16 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         var steps = new CheckpointDirectory(files.Checkpoints).Steps();
         if (step is { } wanted && !steps.Contains(wanted))
             throw new CheckpointException($"{files.Checkpoints}: has no checkpoint of step {wanted}; there are: {string.Join(", ", steps)}.");
-        var manifest = RunCorpus.Continue(
-            options.Data, CorpusManifest.Load(files.Manifest), difference => $"The files of the corpus have changed since {files.Manifest} was written: {difference}. Restore them, or begin a new run.");
-        return new PreparedRun(files, options, manifest, step ?? (steps is [.., var newest] ? newest : null));
+        try
+        {
+            var manifest = RunCorpus.Continue(
+                options.Data, CorpusManifest.Load(files.Manifest), difference => $"The files of the corpus have changed since {files.Manifest} was written: {difference}. Restore them, or begin a new run.");
+            return new PreparedRun(files, options, manifest, step ?? (steps is [.., var newest] ? newest : null));
+        }
+        catch (CorpusException e) when (FolderBegunIn(files, options.Output) is { } folder && folder != Environment.CurrentDirectory)
+        {
+            throw new CorpusException($"{e.Message.TrimEnd('.')}. The run's paths are relative to the folder that it was begun in: go to {folder} and resume it there.", e);
+        }
     }
 
     /// <summary>Prepares the run of a run file, or to continue it when its directory is there already, so that a supervisor can give the same command again after a crash.</summary>
@@ -118,6 +125,13 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
             return null;
         using var weights = new StartWeights(options);
         return weights.Examine();
+    }
+
+    /// <summary>Where the run was begun, as far as its directory tells.</summary>
+    private static string? FolderBegunIn(RunFiles files, OutputOptions output)
+    {
+        var (directory, runs) = (Path.GetFullPath(files.Directory), Path.DirectorySeparatorChar + output.Directory.Trim(Path.DirectorySeparatorChar) + Path.DirectorySeparatorChar);
+        return !Path.IsPathRooted(output.Directory) && directory.LastIndexOf(runs, StringComparison.Ordinal) is > 0 and var end ? directory[..end] : null;
     }
 
     private CheckpointMark Mark(long step) => new(step, Checkpoints.PathOf(step));

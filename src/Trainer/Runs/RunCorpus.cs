@@ -25,7 +25,12 @@ public static class RunCorpus
             Subset = data.Subset,
             Seed = options.Seed,
         };
-        return Open(data, (name, corpus) => CorpusSelector.Select(corpus, selection, rule => onRule?.Invoke(name is null ? rule : $"{name}: {rule}")));
+        return Open(data, (name, corpus) =>
+        {
+            if (corpus.ColumnsTaken is { } taken)
+                onRule?.Invoke(name is null ? taken : $"{name}: {taken}");
+            return CorpusSelector.Select(corpus, selection, rule => onRule?.Invoke(name is null ? rule : $"{name}: {rule}"));
+        });
     }
 
     /// <summary>The corpus of a run that has begun, from the files that are here now and the selection that its manifest holds.</summary>

@@ -31,15 +31,15 @@ public sealed class RunRecords : IRunRecords
         _findCheckpoint = run.CheckpointFinder(state);
         _ledger = FileRunLedger.Open(run.Files.Ledger, epoch);
 
-        // A run that starts from a checkpoint may find the records of its last steps there alone.
-        var isNew = state.Assignment is null;
-        if (isNew && state.LastCheckpoint is { } checkpoint)
+        // A run that goes on from a checkpoint may find the records of its last steps there alone: its workers wrote it when they
+        // had nobody to tell.
+        if (state.LastCheckpoint is { } checkpoint && checkpoint.Step > _ledger.RecordedStep)
         {
             var missing = run.Checkpoints.Unrecorded(checkpoint.Step).SkipWhile(record => record.Metrics.Step <= _ledger.RecordedStep).ToList();
             _ledger.AppendAsync([.. missing.Select(step => new LedgerEntry(Step: step))]).GetAwaiter().GetResult();
         }
 
-        StartStep = isNew ? state.RecordedStep : _ledger.RecordedStep;
+        StartStep = state.Assignment is null ? state.RecordedStep : _ledger.RecordedStep;
         _metrics = MetricsFile.Open(run.Files.Metrics, StartStep);
         _tensorBoard = run.Options.Output.Tensorboard ? new TensorBoardWriter(run.Files.TensorBoard, TimeProvider.System, StartStep) : null;
         _view = TrainingProgress.Create(console, log, TimeProvider.System);

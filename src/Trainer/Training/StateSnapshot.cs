@@ -94,6 +94,15 @@ public sealed class StateSnapshot : IDisposable
         }
     }
 
+    /// <summary>A fresh state: the parameters' initial values, and moments of zero.</summary>
+    internal static StateSnapshot Fresh(FlatParameters layout)
+    {
+        using var guard = no_grad();
+        var snapshot = new StateSnapshot(layout, layout.Updated, new StateCounters(0, 0, 0, 0));
+        snapshot.Master.copy_(layout.Master);
+        return snapshot;
+    }
+
     /// <summary>A fresh state with the weights that a run starts from.</summary>
     /// <param name="layout">The parameters, with their initial values.</param>
     /// <param name="run">A run with training.start_from.</param>
@@ -101,11 +110,10 @@ public sealed class StateSnapshot : IDisposable
     internal static StateSnapshot Begin(FlatParameters layout, RunOptions run)
     {
         using var guard = no_grad();
-        var snapshot = new StateSnapshot(layout, layout.Updated, new StateCounters(0, 0, 0, 0));
+        var snapshot = Fresh(layout);
         try
         {
             using var weights = new StartWeights(run);
-            snapshot.Master.copy_(layout.Master);
             weights.LoadInto(layout, snapshot.Master);
             return snapshot;
         }

@@ -22,6 +22,13 @@ public static class StateTransfer
             state.Restore(arrived);
     }
 
+    /// <summary>Gives all ranks' fresh states the weights of rank 0's: processors of different makes draw weights that differ in their last bits.</summary>
+    public static void ShareFresh(TrainingState state, RankGroup group)
+    {
+        using var arrived = Send(state, group, 0, group.Rank == 0 ? StateSnapshot.Fresh(state.Model.Parameters) : null)!;
+        state.Restore(arrived);
+    }
+
     /// <summary>Overwrites all ranks' states with a checkpoint's, which rank 0 reads.</summary>
     /// <exception cref="CheckpointException">On all ranks: it is not whole, or is of another model, configuration or corpus.</exception>
     public static void Load(TrainingState state, RankGroup group, CheckpointDirectory checkpoints, long step, string configHash, string corpusHash) =>

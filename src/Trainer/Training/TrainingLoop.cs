@@ -2,6 +2,7 @@ using System.Diagnostics;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
+using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
@@ -39,6 +40,7 @@ public sealed class TrainingLoop(
     private readonly LoaderWatch _watch = new();
     private long _lastCheckpoint = time.GetTimestamp();
     private TimeSpan _busy;
+    private StepResult _last = new(Loss: 0, GradientNorm: 0, LearningRate: 0, LogitScale: null, LogitBias: null);
 
     /// <summary>Trains to the end or until asked to stop or to regroup.</summary>
     public LoopEnd Run(CancellationToken cancellation)
@@ -85,7 +87,9 @@ public sealed class TrainingLoop(
             wish = Directive.Checkpoint;
         var rows = group.AllGather([batch.Count, batch.BadSamples, (long)wish, unchecked((long)batch.Digest), (long)_busy.TotalMicroseconds, batch.TruncatedCaptions]);
         StepShare[] shares = [.. rows.Select(row => new StepShare((int)(row[0] + row[1]), (int)row[1], unchecked((ulong)row[3]), row[4] / 1e6))];
-        var result = _step.Take(TrainingBatch.Of(batch, options), [.. rows.Select(row => row[0])]);
+        // All ranks see the same counts, and none must enter a collective over no rows.
+        var result = rows.All(row => row[0] == 0) ? Skip(batch, shares) : _step.Take(TrainingBatch.Of(batch, options), [.. rows.Select(row => row[0])]);
+        _last = result;
         state.BadSamples += shares.Sum(share => share.BadSamples);
 
         var elapsed = time.GetElapsedTime(started);
@@ -93,6 +97,23 @@ public sealed class TrainingLoop(
         state.TrainingSeconds += elapsed.TotalSeconds;
         control.StepCommitted(new StepRecord(plan.Generation, Metrics(result, rows.Sum(row => row[0]), elapsed.TotalSeconds, batch.Wait, rows.Sum(row => row[5])), shares));
         return (Directive)rows.Max(row => row[2]);
+    }
+
+    /// <summary>Counts a step whose samples are unusable on every rank; weights and moments stay, and its record has the loss of the step before.</summary>
+    /// <exception cref="CorpusException">data.max_bad_share does not allow it; thrown on every rank.</exception>
+    private StepResult Skip(Batch batch, StepShare[] shares)
+    {
+        var (bad, badSoFar) = (shares.Sum(share => share.BadSamples), state.BadSamples);
+        if (badSoFar + bad > options.Data.MaxBadShare * (state.Samples + badSoFar + bad))
+        {
+            throw new CorpusException(
+                $"all {bad} samples of step {state.Step + 1} could not be used"
+                + (batch.FirstBad is { } first ? $", for example {first}" : "")
+                + $". Repair the corpus, leave these rows out with data.filter, or raise data.max_bad_share ({options.Data.MaxBadShare:P1})");
+        }
+
+        state.Step++;
+        return _last with { GradientNorm = 0, LearningRate = 0 };
     }
 
     private StepMetrics Metrics(StepResult result, long pairs, double seconds, TimeSpan dataWait, long truncated) => new(

@@ -122,8 +122,7 @@ public sealed class WorkerTraining(
             if (options.Training.StartFrom is not null)
                 StateTransfer.Begin(_state, group, options);
             else if (place.WorldSize > 1)
-                // Processors of different makes draw weights that differ in their last bits.
-                StateTransfer.Broadcast(_state, group, sourceRank: 0);
+                StateTransfer.ShareFresh(_state, group);
         }
 
         HeldStep = _state!.Step;

@@ -58,6 +58,24 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
     }
 
     [Fact]
+    public async Task Whoever_asks_for_the_gateways_is_answered_when_another_joins()
+    {
+        var gateways = cluster.First.Grains.GetGrain<IGatewaysGrain>(0);
+        var known = await gateways.ListAsync([]);
+        var pending = gateways.ListAsync(known);
+        Assert.False(pending.IsCompleted);
+
+        await using var third = await TestSilo.StartAsync(new TestSiloOptions(cluster.Identity) { Name = "third" });
+        var learned = await pending;
+        while (learned.SequenceEqual(known, StringComparer.Ordinal))
+        {
+            learned = await gateways.ListAsync(learned);
+        }
+
+        Assert.Equal([third.Endpoint.Gateway.ToString()], learned.Except(known, StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task Grain_state_is_kept_in_the_cluster_folder()
     {
         var grain = cluster.First.Grains.GetGrain<ITestGrain>("count");

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Options;
 using Npgsql;
 using Orleans;
 using Orleans.Configuration;
+using Orleans.Runtime;
 using Orleans.Runtime.MembershipService;
 
 namespace ClipTrain.Coordinator.Tests.Clustering;
@@ -45,11 +46,16 @@ public abstract class StoreClusterTests : IDisposable
 
     protected async Task AssertNamesADeadStoreAsync(ClusteringKind kind, string connectionString, string name)
     {
-        var error = await Assert.ThrowsAsync<CoordinatorStartException>(() =>
-            TestSilo.StartAsync(new TestSiloOptions(ClusterIdentity.Open(_directory.Path, kind, connectionString))));
+        var hasBegun = false;
+        var options = new TestSiloOptions(ClusterIdentity.Open(_directory.Path, kind, connectionString))
+        {
+            Configure = silo => silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(new Witness(() => hasBegun = true)),
+        };
+        var error = await Assert.ThrowsAsync<CoordinatorStartException>(() => TestSilo.StartAsync(options));
 
         Assert.StartsWith($"The cluster's membership store cannot be used: {name}: ", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
+        Assert.False(hasBegun, "Orleans began to start, and a silo that fails half-way keeps a core busy.");
     }
 
     protected void AssertRefusesConnectionString(ClusteringKind kind, string? connectionString)
@@ -60,6 +66,16 @@ public abstract class StoreClusterTests : IDisposable
             using var host = TestSilo.Build(new TestSiloOptions(identity), SiloEndpoint.OnLoopback("first"), lines: null);
         });
         Assert.Contains("connection string", error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Tells when a silo begins to start.</summary>
+    private sealed class Witness(Action onStart) : ILifecycleParticipant<ISiloLifecycle>
+    {
+        public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(nameof(Witness), ServiceLifecycleStage.First, _ =>
+        {
+            onStart();
+            return Task.CompletedTask;
+        });
     }
 
     public void Dispose()

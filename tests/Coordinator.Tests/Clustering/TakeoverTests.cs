@@ -44,8 +44,9 @@ public sealed class TakeoverTests : IDisposable
             await victim.EndAsync();
         }
 
-        // Without the death watch it would try for 15 s to reach the one whose row says that it lives.
-        await using var next = await TestSilo.StartAsync(new TestSiloOptions(Identity) { Configure = silo => silo.Configure<ClusterMembershipOptions>(options => options.IAmAliveTablePublishTimeout = TimeSpan.FromHours(1)) });
+        // If its row still said that it lives, the next one would wait for its answers: two minutes in tests.
+        var options = new TestSiloOptions(Identity) { Configure = silo => silo.Configure<ClusterMembershipOptions>(membership => membership.IAmAliveTablePublishTimeout = TimeSpan.FromHours(1)) };
+        await using var next = await TestSilo.StartAsync(options).WaitAsync(TimeSpan.FromSeconds(90));
 
         await next.UntilActiveAsync("first");
     }

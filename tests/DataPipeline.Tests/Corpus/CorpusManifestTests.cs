@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Tests.Corpus;
@@ -98,8 +99,27 @@ public sealed class CorpusManifestTests : IDisposable
         Assert.Equal(manifest.Hash, loaded.Hash);
         Assert.Equal(manifest.GroupRows, loaded.GroupRows);
         Assert.Equal(manifest.Files.Select(f => f.Path), loaded.Files.Select(f => f.Path), StringComparer.Ordinal);
-        Assert.Equal((manifest.Image, manifest.Caption), (loaded.Image, loaded.Caption));
+        Assert.Equal((manifest.Image.Name, manifest.Image.Expression), (loaded.Image.Name, loaded.Image.Expression));
+        Assert.Equal(manifest.Caption!.Columns, loaded.Caption!.Columns);
         Assert.Equal(manifest.Columns, loaded.Columns);
+    }
+
+    [Fact]
+    public void A_manifest_of_earlier_versions_which_have_columns_in_names_alone_is_read()
+    {
+        var path = TestCorpus.WriteSql(_folder, "a.parquet", "SELECT {'bytes': 'x'::BLOB} AS image, ' ' AS recap, 'a' AS text");
+        var manifest = CorpusManifest.Create([path], new CorpusColumns { Captions = ["recap", "text"] });
+        manifest.Save(_folder.File("manifest.json"));
+        var json = JsonNode.Parse(File.ReadAllText(_folder.File("manifest.json")))!;
+        foreach (var source in (JsonNode[])[json["image"]!, json["caption"]!, json["parts"]![0]!["image"]!, json["parts"]![0]!["caption"]!])
+            source.AsObject().Remove("columns");
+        File.WriteAllText(_folder.File("old.json"), json.ToJsonString());
+
+        var loaded = CorpusManifest.Load(_folder.File("old.json"));
+
+        using var reader = new CorpusReader(loaded);
+        Assert.Equal(["a"], reader.ReadRows(0, 1).Select(s => s.Caption), StringComparer.Ordinal);
+        Assert.Equal(manifest.Hash, loaded.Hash);
     }
 
     [Theory]

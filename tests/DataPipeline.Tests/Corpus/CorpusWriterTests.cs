@@ -1,5 +1,5 @@
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.DataPipeline.Corpus.DuckDb;
+using ClipTrain.DataPipeline.Selection;
 
 namespace ClipTrain.DataPipeline.Tests.Corpus;
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.DataPipeline.Corpus.DuckDb;
+using ClipTrain.DataPipeline.Selection;
+using DuckDB.NET.Data;
 
 namespace ClipTrain.DataPipeline.Tests.Corpus;
 
@@ -44,23 +45,21 @@ internal static class TestCorpus
     public static string WriteSql(TemporaryFolder folder, string name, string select, string options = "")
     {
         var path = folder.File(name);
-        using var connection = new DuckDbConnection();
-        connection.Execute($"COPY ({select}) TO {Sql.Literal(path)} (FORMAT parquet{options})");
+        Query($"COPY ({select}) TO {Sql.Literal(path)} (FORMAT parquet{options})", 0);
         return path;
     }
 
     /// <summary>All values of a query as text, a list a row.</summary>
     public static List<string?[]> Query(string sql, int columns)
     {
+        using var connection = new DuckDBConnection("DataSource=:memory:");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        using var reader = command.ExecuteReader();
         var rows = new List<string?[]>();
-        using var connection = new DuckDbConnection();
-        using var result = connection.Query(sql);
-        while (result.NextChunk())
-        {
-            for (var row = 0; row < result.Rows; row++)
-                rows.Add([.. Enumerable.Range(0, columns).Select(column => result.Text(column, row))]);
-        }
-
+        while (columns > 0 && reader.Read())
+            rows.Add([.. Enumerable.Range(0, columns).Select(column => reader.IsDBNull(column) ? null : reader.GetString(column))]);
         return rows;
     }
 }

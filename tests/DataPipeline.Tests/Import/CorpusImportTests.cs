@@ -1,6 +1,6 @@
 using System.Text.Json;
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.DataPipeline.Corpus.DuckDb;
+using ClipTrain.DataPipeline.Selection;
 using ClipTrain.DataPipeline.Import;
 using ClipTrain.DataPipeline.Import.Tar;
 using ClipTrain.DataPipeline.Tests.Corpus;
@@ -172,10 +172,10 @@ public sealed class CorpusImportTests : IDisposable
     public void Row_groups_are_cut_by_rows_and_size(int imageBytes, int rows, int[] expected)
     {
         var image = new byte[imageBytes];
-        using (var writer = new ShardWriter(_folder.File("a.parquet"), []))
+        using (var writer = new ShardWriter(_folder.File("a.parquet"), [], lists: false))
         {
             for (var i = 0; i < rows; i++)
-                writer.Add(new ImportRow("a", image, "b", []), []);
+                writer.Add(new ImportRow("a", image, ["b"], []), []);
             writer.Complete();
         }
 

@@ -128,7 +128,7 @@ public sealed class CsvImportTests : IDisposable
 
     [Theory]
     [InlineData("image,caption\nimages/0.jpg,\"open\nimages/1.jpg,x\n", ":2:", "never closed", "--no-quotes")]
-    [InlineData("image,caption\nimages/0.jpg,a\nimages/1.jpg,\"b\"c\n", ":3:", "followed by c")]
+    [InlineData("image,caption\nimages/0.jpg,a\nimages/1.jpg,\"b\"c\n", ":3:", "followed by text")]
     [InlineData("image,words\nimages/0.jpg,a\n", ":1:", "no caption column", "image, words", "--caption-column")]
     [InlineData("image\tcaption\nimages/0.jpg\ta\n", ":1:", "no image column", "--delimiter")]
     [InlineData("image,caption,IMAGE\n", ":1:", "names image twice", "--no-header")]
@@ -145,11 +145,34 @@ public sealed class CsvImportTests : IDisposable
     }
 
     [Fact]
-    public void Text_that_is_not_utf8_is_an_error_that_says_so()
+    public void Text_that_is_not_utf8_is_one_row_that_is_left_out()
     {
-        File.WriteAllBytes(_folder.File("a.csv"), [.. "image,caption\nimages/0.jpg,caf"u8, 0xE9, (byte)'\n']);
+        File.WriteAllBytes(_folder.File("a.csv"), [.. "image,caption\nimages/0.jpg,caf"u8, 0xE9, .. "\nimages/1.jpg,café\n"u8]);
 
-        Assert.Contains("UTF-8", Assert.Throws<CorpusException>(() => Imported.Run(new CsvSource([_folder.File("a.csv")], new CsvOptions()), Output)).Message, StringComparison.Ordinal);
+        var state = Imported.Run(new CsvSource([_folder.File("a.csv")], new CsvOptions()), Output);
+
+        Assert.Equal(["café"], Imported.Column(Output, "caption"), StringComparer.Ordinal);
+        var failure = Assert.Single(state.Tally.First);
+        Assert.Equal(($"{_folder.File("a.csv")}:2", "text is not UTF-8"), (failure.Place, failure.Reason));
+    }
+
+    [Fact]
+    public void Text_with_a_mark_of_UTF16_is_read()
+    {
+        File.WriteAllText(_folder.File("a.csv"), "image,caption\nimages/0.jpg,café\n", Encoding.Unicode);
+
+        Imported.Run(new CsvSource([_folder.File("a.csv")], new CsvOptions()), Output);
+
+        Assert.Equal(["café"], Imported.Column(Output, "caption"), StringComparer.Ordinal);
+    }
+
+    [Theory]
+    [InlineData('"')]
+    [InlineData('、')]
+    public void A_delimiter_that_cannot_be_one_is_an_error(char delimiter)
+    {
+        File.WriteAllText(_folder.File("a.csv"), "image,caption\n");
+        Assert.Contains("--delimiter", Assert.Throws<CorpusException>(() => new CsvSource([_folder.File("a.csv")], new CsvOptions { Delimiter = delimiter })).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -171,7 +194,7 @@ public sealed class CsvImportTests : IDisposable
             const string alphabet = "ab,\"\n\r\t é";
             string[][] records = [.. Enumerable.Range(0, random.Next(1, 6)).Select(_ => Enumerable.Range(0, 3).Select(_ => new string(random.GetItems<char>(alphabet, random.Next(6)))).ToArray())];
             var text = string.Concat(records.Select(r => string.Join(',', r.Select(f => '"' + f.Replace("\"", "\"\"", StringComparison.Ordinal) + '"')) + (seed % 2 == 0 ? "\n" : "\r\n")));
-            var reader = new CsvReader(new StringReader(text), ',', quotes: true, "memory");
+            using var reader = new CsvRecords(new MemoryStream(Encoding.UTF8.GetBytes(text)), ',', quotes: true, "memory");
 
             foreach (var record in records)
                 Assert.Equal(record, reader.Next());

@@ -1,8 +1,10 @@
-using ClipTrain.DataPipeline.Corpus.DuckDb;
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Selection;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Import;
 using ClipTrain.DataPipeline.Tests.Images;
 using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Tests.Corpus;
 using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Tests.Import;
@@ -46,10 +48,8 @@ public sealed class DemoCorpusTests(DemoCorpusTests.Built built) : IClassFixture
     {
         using var decoder = new ImageDecoder();
         using var image = new PixelBuffer();
-        using var connection = new DuckDbConnection();
-        using var rows = connection.Query($"SELECT image FROM {Sql.ReadParquet(Path.Combine(built.Folder, Vendor))}");
-        Assert.True(rows.NextChunk());
-        decoder.Decode(rows.Bytes(0, 0), image);
+        using var reader = new CorpusReader(CorpusManifest.Create([Path.Combine(built.Folder, Vendor)]));
+        decoder.Decode(reader.ReadRows(0, 1).Single().Image.Span, image);
         var pixels = Pixels.ToRgb(image);
         Assert.Equal((96, 96), (image.Width, image.Height));
         Assert.All(pixels[..3], v => Assert.InRange(v, 250, 255));
@@ -98,19 +98,8 @@ public sealed class DemoCorpusTests(DemoCorpusTests.Built built) : IClassFixture
 
     private IEnumerable<string?> Captions(string file) => Column(file, "text");
 
-    private List<string?> Column(string file, string column)
-    {
-        using var connection = new DuckDbConnection();
-        using var rows = connection.Query($"SELECT {column} FROM {Sql.ReadParquet(Path.Combine(built.Folder, file))}");
-        var values = new List<string?>();
-        while (rows.NextChunk())
-        {
-            for (var i = 0; i < rows.Rows; i++)
-                values.Add(rows.Text(0, i));
-        }
-
-        return values;
-    }
+    private List<string?> Column(string file, string column) =>
+        [.. TestCorpus.Query($"SELECT {column} FROM {Sql.ReadParquet(Path.Combine(built.Folder, file))}", 1).Select(row => row[0])];
 
     public sealed class Built : IDisposable, IProgress<DemoProgress>
     {

@@ -1,4 +1,4 @@
-using ClipTrain.DataPipeline.Corpus.DuckDb;
+using ClipTrain.DataPipeline.Selection;
 using ClipTrain.DataPipeline.Import;
 using ClipTrain.DataPipeline.Tests.Corpus;
 

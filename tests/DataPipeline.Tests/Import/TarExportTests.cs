@@ -44,7 +44,7 @@ public sealed class TarExportTests : IDisposable
         var files = TarFile.Read(_folder.File("out/000000.tar"));
         Assert.Equal(["a/b_c.png", "a/b_c.txt", "a/b_c.json"], files.Select(f => f.Name), StringComparer.Ordinal);
         Assert.Equal(
-            ["x", "été", """{"width":5,"safe":true,"score":"0.25","gone":null,"tags":"[q]"}"""], files.Select(f => Encoding.UTF8.GetString(f.Content)), StringComparer.Ordinal);
+            ["x", "été", """{"width":5,"safe":true,"score":0.25,"gone":null,"tags":["q"]}"""], files.Select(f => Encoding.UTF8.GetString(f.Content)), StringComparer.Ordinal);
     }
 
     [Fact]
@@ -77,7 +77,7 @@ public sealed class TarExportTests : IDisposable
     [InlineData("a/.jpg", "a/000000007", "jpg")]
     public void Keys_are_such_that_readers_of_shards_find_the_same_samples(string? path, string key, string extension)
     {
-        var next = new SampleKeys().Next(new ExportRow(path, "GIF89a"u8.ToArray(), null, []), 7);
+        var next = new SampleKeys().Next(new ExportRow(path, "GIF89a"u8.ToArray(), [], []), 7);
 
         Assert.Equal((key, extension), next);
         Assert.Equal(new SampleName(key, extension), SampleName.Parse($"{key}.{extension}"));
@@ -87,7 +87,7 @@ public sealed class TarExportTests : IDisposable
     public void Equal_paths_get_keys_of_their_own()
     {
         var keys = new SampleKeys();
-        var row = new ExportRow("a.jpg", [], null, []);
+        var row = new ExportRow("a.jpg", [], [], []);
 
         Assert.Equal(["a", "a-2", "a-3"], Enumerable.Range(0, 3).Select(i => keys.Next(row, i).Key), StringComparer.Ordinal);
     }

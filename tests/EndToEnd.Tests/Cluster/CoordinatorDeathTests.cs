@@ -55,7 +55,8 @@ public sealed class CoordinatorDeathTests
     {
         using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2");
         var first = cluster.Coordinator();
-        ProgramRun[] workers = [cluster.Worker(1), cluster.Worker(2)];
+        const string bothMachines = $"{TinyCluster.Coordinators},10.77.0.2:7700";
+        ProgramRun[] workers = [cluster.Join(1, bothMachines, "--token-file", "token"), cluster.Join(2, bothMachines, "--token-file", "token")];
         await first.Printed("step 3/");
         await first.StandsBy(cluster.RunDirectory);
         var second = cluster.Coordinator(host: 2);
@@ -68,6 +69,24 @@ public sealed class CoordinatorDeathTests
         Assert.All(workers, worker => Assert.True(worker.WaitForExit() == 0, worker.Output));
         Assert.Single(cluster.Record.Generations);
         cluster.Record.AssertWhole();
+    }
+
+    [NetworkFact]
+    public async Task A_coordinator_that_stands_by_leaves_on_a_signal_and_the_run_goes_on()
+    {
+        using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2");
+        var first = cluster.Coordinator();
+        cluster.Worker(1);
+        cluster.Worker(2);
+        await first.Printed("step 3/");
+        await first.StandsBy(cluster.RunDirectory);
+        var second = cluster.Coordinator(host: 2);
+        await second.StandsBy(cluster.RunDirectory, processes: 3);
+
+        second.Signal(PosixSignal.SIGTERM);
+        Assert.True(second.WaitForExit() == 143, second.Output);
+        await cluster.Record.MoreSteps(20);
+        Assert.Single(cluster.Record.Generations);
     }
 
     [NetworkFact]

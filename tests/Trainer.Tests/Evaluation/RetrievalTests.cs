@@ -9,7 +9,7 @@ public class RetrievalTests
     public void Perfect_embeddings_have_perfect_recall()
     {
         var identity = Identity(30);
-        var result = Retrieval.Measure(identity, identity, [.. Enumerable.Range(0, 30).Select(i => (long)i)]);
+        var result = Retrieval.Measure(identity, identity, [.. Enumerable.Range(0, 30).Select(i => (IReadOnlyList<long>)[i])]);
         Assert.Equal(new Recall(1, 1, 1), result.ImageToText);
         Assert.Equal(new Recall(1, 1, 1), result.TextToImage);
     }
@@ -19,7 +19,7 @@ public class RetrievalTests
     {
         // All scores tie, so every wrong answer counts before the right one.
         var ones_ = ones([30, 4]) / 2;
-        var result = Retrieval.Measure(ones_, ones_, [.. Enumerable.Range(0, 30).Select(i => (long)i)]);
+        var result = Retrieval.Measure(ones_, ones_, [.. Enumerable.Range(0, 30).Select(i => (IReadOnlyList<long>)[i])]);
         Assert.Equal(new Recall(0, 0, 0), result.ImageToText);
     }
 
@@ -29,7 +29,7 @@ public class RetrievalTests
         // Image 0 scores texts 3, 2, 1, … and belongs to text i: it has i texts before it.
         var texts = tensor([12f, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]).view([12, 1]);
         var images = ones([12, 1]);
-        var result = Retrieval.Measure(images, texts, [.. Enumerable.Range(0, 12).Select(i => (long)i)]);
+        var result = Retrieval.Measure(images, texts, [.. Enumerable.Range(0, 12).Select(i => (IReadOnlyList<long>)[i])]);
         Assert.Equal(new Recall(1 / 12.0, 5 / 12.0, 10 / 12.0), result.ImageToText);
     }
 
@@ -38,7 +38,7 @@ public class RetrievalTests
     {
         var texts = Identity(2);
         var images = tensor([0.6f, 0.8f, 1, 0, 0, 1]).view([3, 2]);
-        var result = Retrieval.Measure(images, texts, [0, 0, 1]);
+        var result = Retrieval.Measure(images, texts, [[0], [0], [1]]);
         Assert.Equal(1, result.TextToImage.R1);
         Assert.Equal(2 / 3.0, result.ImageToText.R1, 1e-9);
         Assert.Equal((3L, 2L), (result.Images, result.Concepts));
@@ -53,6 +53,20 @@ public class RetrievalTests
         Assert.Equal(0.75, result.Top1, 1e-9);
         Assert.Equal(((2 / 3.0) + 1) / 2, result.MeanPerClass, 1e-9);
         Assert.Equal(1, result.Top5);
+    }
+
+    [Fact]
+    public void Every_caption_of_an_image_is_a_query_and_a_right_answer()
+    {
+        // Three images along the axes; the first has two captions, one of which lies nearer to the second image.
+        using var images = tensor([1f, 0, 0, 0, 1, 0, 0, 0, 1]).view([3, 3]);
+        using var texts = tensor([1f, 0, 0, 0.6f, 0.8f, 0, 0, 1, 0, 0, 0, 1]).view([4, 3]);
+
+        var result = Retrieval.Measure(images, texts, [[0, 1], [2], [3]]);
+
+        Assert.Equal(1, result.ImageToText.R1);
+        Assert.Equal(0.75, result.TextToImage.R1);
+        Assert.Equal((3L, 4L), (result.Images, result.Concepts));
     }
 
     [Fact]

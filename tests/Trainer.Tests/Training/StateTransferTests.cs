@@ -34,6 +34,21 @@ public sealed class StateTransferTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    public void Fresh_states_take_rank_0_s_weights_though_each_holds_a_slice_of_the_moments(bool shard)
+    {
+        var options = Options(Precision.Fp32, shard);
+        var alike = Ranks.Run(3, group => InState(group, options, state => WeightsAfter(state, group, 2)));
+        var shared = Ranks.Run(3, group => InState(group, options with { Seed = group.Rank == 0 ? options.Seed : 99 }, state =>
+        {
+            StateTransfer.ShareFresh(state, group);
+            return WeightsAfter(state, group, 2);
+        }));
+        Assert.Equal(alike, shared);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
     public void A_checkpoint_that_rank_0_reads_puts_all_ranks_where_they_were(bool shard)
     {
         var options = Options(Precision.Fp32, shard);

@@ -7,9 +7,9 @@ internal static class ParquetFooter
 {
     private const int TailBytes = 8;
 
-    /// <summary>The metadata's bytes, undecoded.</summary>
+    /// <summary>The metadata's bytes, undecoded, and the length of the file: of the file itself where the path is a link.</summary>
     /// <exception cref="CorpusException">The file is not Parquet, or not all of it is there.</exception>
-    public static byte[] Read(string path)
+    public static (byte[] Footer, long FileBytes) Read(string path)
     {
         using var file = File.OpenHandle(path);
         var length = RandomAccess.GetLength(file);
@@ -17,6 +17,9 @@ internal static class ParquetFooter
         var got = RandomAccess.Read(file, head, 0);
         if (head[..got].SequenceEqual("PARE"u8))
             throw new CorpusException($"{path} is an encrypted Parquet file, which cannot be read here; write it without encryption");
+        Span<byte> ustar = stackalloc byte[5];
+        if (head[..got] is [0x1F, 0x8B, ..] || (RandomAccess.Read(file, ustar, 257) == ustar.Length && ustar.SequenceEqual("ustar"u8)))
+            throw new CorpusException($"{path} is a tar archive or compressed, and no Parquet file. Import webdataset shards first: cliptrain data import tar {path} -o FOLDER, and name that folder");
         if (!head[..got].SequenceEqual("PAR1"u8))
             throw new CorpusException($"{path} is not a Parquet file (it does not begin with PAR1); take it out of data.train or convert it");
 
@@ -33,6 +36,6 @@ internal static class ParquetFooter
             done += read > 0 ? read : throw new CorpusException($"{path} became shorter while it was read; wait until it is written and try again");
         }
 
-        return footer;
+        return (footer, length);
     }
 }

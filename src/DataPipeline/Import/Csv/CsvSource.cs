@@ -1,4 +1,3 @@
-using System.Text;
 using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Import.Csv;
@@ -40,16 +39,19 @@ public sealed class CsvSource : ImportSource
         var path = Inputs[input].Path;
         var columns = _columns[input];
         var root = _options.Root ?? Path.GetDirectoryName(path)!;
-        using var text = Open(path);
-        var reader = Reader(text, path);
+        using var bytes = Open(path);
+        using var records = Records(bytes, path);
         if (_options.Header)
-            reader.Next();
-        while (reader.Next() is { } fields)
+            records.Next();
+        while (records.Next() is { } fields)
         {
-            var place = $"{path}:{reader.Line}";
-            yield return new PendingRow(place, text.BaseStream.Position, Bytes: 0, () => ToRow(fields, columns, root));
+            var isUtf8 = records.IsUtf8;
+            yield return new PendingRow($"{path}:{records.Line}", bytes.Position, Bytes: 0, () => isUtf8 ? ToRow(fields, columns, root) : throw NotUtf8(fields));
         }
     }
+
+    private static ImportRowException NotUtf8(string[] fields) =>
+        new("text is not UTF-8", $"{fields.First(field => field.Contains('\uFFFD', StringComparison.Ordinal))}; convert the file, for example with iconv");
 
     private static ImportRow ToRow(string[] fields, CsvColumns columns, string root)
     {
@@ -61,23 +63,23 @@ public sealed class CsvSource : ImportSource
         if (name.Contains("://", StringComparison.Ordinal))
             throw new ImportRowException("image is a URL", $"{name}; download images first, for example with img2dataset");
         return new ImportRow(
-            name.Replace('\\', '/'), ImageFile.Read(Path.Combine(root, name)), fields[columns.Caption].Trim(),
+            name.Replace('\\', '/'), ImageFile.Read(Path.Combine(root, name)), [fields[columns.Caption].Trim()],
             [.. columns.Extra().Select(i => KeyValuePair.Create(columns.Names[i], fields[i].Length == 0 ? null : fields[i]))]);
     }
 
     private CsvColumns FindColumns(string path)
     {
-        using var text = Open(path);
-        return CsvColumns.Find(Reader(text, path).Next() ?? throw new CorpusException($"{path} is empty; name files that hold rows"), _options, path);
+        using var records = Records(Open(path), path);
+        return CsvColumns.Find(records.Next() ?? throw new CorpusException($"{path} is empty; name files that hold rows"), _options, path);
     }
 
-    private CsvReader Reader(StreamReader text, string path) => new(text, _options.DelimiterOf(path), _options.Quotes, path);
+    private CsvRecords Records(Stream bytes, string path) => new(bytes, _options.DelimiterOf(path), _options.Quotes, path);
 
-    private static StreamReader Open(string path)
+    private static FileStream Open(string path)
     {
         try
         {
-            return new StreamReader(path, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: true);
+            return File.OpenRead(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,28 +1,22 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.DataPipeline.Corpus.DuckDb;
+using ClipTrain.DataPipeline.Corpus.Parquet;
 
 namespace ClipTrain.DataPipeline.Import.Export;
 
 /// <summary>One row of a corpus with all that it says.</summary>
 /// <param name="Path">The image file's name, where the corpus has it.</param>
-/// <param name="Image">Its bytes; empty where there are none.</param>
-/// <param name="Caption">The caption, or null.</param>
-/// <param name="Json">The other columns as a JSON object, nulls included: whole numbers and truth values as such, all else as text.</param>
-internal sealed record ExportRow(string? Path, byte[] Image, string? Caption, byte[] Json);
+/// <param name="Image">Its bytes; empty where there are none, or the caption is not UTF-8.</param>
+/// <param name="Captions">The captions that are not blank.</param>
+/// <param name="Json">The other columns as a JSON object, nulls included, with lists and structs as such; where there are several captions, these too.</param>
+internal sealed record ExportRow(string? Path, byte[] Image, IReadOnlyList<string> Captions, byte[] Json);
 
-/// <summary>Reads all columns of a corpus, in order, a row group or 2,048 rows of a larger one at a time.</summary>
+/// <summary>Reads all columns of a corpus but further ones of bytes, in order, a group of rows at a time.</summary>
+/// <param name="manifest">A corpus; one without <see cref="CorpusManifest.CaptionChoices"/> has one caption a row.</param>
 internal sealed class ExportReader(CorpusManifest manifest) : IDisposable
 {
-    private const int FirstExtra = 3;
-
-    private static readonly JsonWriterOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-    private static readonly string[] Bare = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "BOOLEAN"];
-
-    private readonly DuckDbConnection _connection = new();
-    private readonly CorpusColumn[] _extra =
-        [.. manifest.Columns.Where(c => c.Name != manifest.Image.Name && c.Name != manifest.Caption?.Name && !c.Type.Contains("BLOB", StringComparison.Ordinal))];
+    private readonly CorpusReader _reader = new(manifest);
+    private readonly OpenParquetFiles _files = new();
 
     /// <exception cref="CorpusException">A file is damaged.</exception>
     public IEnumerable<ExportRow> Rows()
@@ -34,59 +28,91 @@ internal sealed class ExportReader(CorpusManifest manifest) : IDisposable
         }
     }
 
-    public void Dispose() => _connection.Dispose();
+    public void Dispose()
+    {
+        _reader.Dispose();
+        _files.Dispose();
+    }
 
     private List<ExportRow> Read(int index)
     {
         var group = manifest.Groups[index];
         var path = manifest.Files[group.File].Path;
-        var rows = new List<ExportRow>(group.Rows);
+        using var read = _reader.Read(index);
         try
         {
-            using var result = _connection.Query(
-                $"SELECT {Columns()} FROM {Sql.ReadParquet(path)} WHERE file_row_number BETWEEN ? AND ? ORDER BY file_row_number", group.FirstRow, group.FirstRow + group.Rows - 1);
-            while (result.NextChunk())
-            {
-                for (var row = 0; row < result.Rows; row++)
-                    rows.Add(new ExportRow(result.Text(1, row), result.IsNull(0, row) ? [] : result.Bytes(0, row).ToArray(), result.Text(2, row), ToJson(result, row)));
-            }
+            var file = _files.Get(path);
+            object?[]? names = null;
+            if (ColumnResolver.Find(file.Fields, manifest.Image.Addresses[0], path) is { } image && ColumnResolver.Inner(image, "path") is { Leaf: { } leaf })
+                names = file.ReadAny(group.RowGroup, leaf, group.Offset, group.Rows);
+            var extra = new ExtraValues(file, group, Extra(file.Fields));
+            return [.. Enumerable.Range(0, group.Rows).Select(row => ToRow(read, row, names?[row] as string, extra))];
         }
-        catch (DuckDbException e)
+        catch (Exception e) when (ParquetFailure.Is(e))
         {
-            throw new CorpusException($"{path}, rows {group.FirstRow} to {group.FirstRow + group.Rows - 1}: cannot be read; copy or download the file again ({e.Message})", e);
+            throw ParquetFailure.At($"{path}, rows {group.FirstRow} to {group.FirstRow + group.Rows - 1}", e);
         }
-
-        return rows;
     }
 
-    private string Columns()
+    private ExportRow ToRow(RowGroup read, int row, string? name, ExtraValues extra)
     {
-        var image = manifest.Columns.First(c => c.Name == manifest.Image.Name);
-        var path = image.Type.Contains("path VARCHAR", StringComparison.Ordinal) || image.Type.Contains("\"path\" VARCHAR", StringComparison.Ordinal)
-            ? $"struct_extract({Sql.Identifier(image.Name)}, 'path')"
-            : "NULL::VARCHAR";
-        return string.Join(", ", [manifest.Image.Expression, path, manifest.Caption?.Expression ?? "NULL::VARCHAR", .. _extra.Select(c => $"CAST({Sql.Identifier(c.Name)} AS VARCHAR)")]);
-    }
-
-    private byte[] ToJson(DuckDbResult result, int row)
-    {
+        var image = read.CaptionProblem(row) is null ? read.Image(row).ToArray() : [];
+        string[] captions = [.. (read.CaptionChoices(row)?.SelectMany(column => column) ?? [read.Caption(row)]).OfType<string>().Where(text => !string.IsNullOrWhiteSpace(text))];
         using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, Json))
+        using (var json = ParquetText.Writer(buffer))
         {
             json.WriteStartObject();
-            for (var i = 0; i < _extra.Length; i++)
+            if (captions.Length > 1)
             {
-                json.WritePropertyName(_extra[i].Name);
-                var value = result.Text(FirstExtra + i, row);
-                if (value is not null && Bare.Contains(_extra[i].Type, StringComparer.Ordinal))
-                    json.WriteRawValue(value);
-                else
-                    json.WriteStringValue(value);
+                json.WritePropertyName(manifest.Caption!.Name);
+                ParquetText.Write(json, captions);
+            }
+
+            extra.Write(json, row);
+            json.WriteEndObject();
+        }
+
+        return new ExportRow(name, image, captions, buffer.ToArray());
+    }
+
+    private IReadOnlyList<ParquetField> Extra(IReadOnlyList<ParquetField> fields) =>
+        [.. fields.Where(f => f.Name != manifest.Image.Addresses[0] && !(manifest.Caption?.Addresses.Contains(f.Name, StringComparer.Ordinal) ?? false))];
+
+    /// <summary>The values of the other columns of a group of rows.</summary>
+    private sealed class ExtraValues(ParquetFile file, ReadGroup group, IReadOnlyList<ParquetField> fields)
+    {
+        private readonly Dictionary<int, object?[]> _values = Leaves(fields).ToDictionary(leaf => leaf.Index, leaf => file.ReadAny(group.RowGroup, leaf, group.Offset, group.Rows));
+
+        public void Write(Utf8JsonWriter json, int row)
+        {
+            foreach (var field in fields.Where(IsExported))
+            {
+                json.WritePropertyName(field.Name);
+                WriteField(json, field, row);
+            }
+        }
+
+        private void WriteField(Utf8JsonWriter json, ParquetField field, int row)
+        {
+            if (field.Leaf is { } leaf)
+            {
+                ParquetText.Write(json, _values[leaf.Index][row]);
+                return;
+            }
+
+            json.WriteStartObject();
+            foreach (var inner in field.Fields.Where(IsExported))
+            {
+                json.WritePropertyName(inner.Name);
+                WriteField(json, inner, row);
             }
 
             json.WriteEndObject();
         }
 
-        return buffer.ToArray();
+        private static IEnumerable<ParquetLeaf> Leaves(IEnumerable<ParquetField> fields) =>
+            fields.Where(IsExported).SelectMany(field => field.Leaf is { } leaf ? [leaf] : Leaves(field.Fields));
+
+        private static bool IsExported(ParquetField field) => field.Leaf is null || !(field.Type.StartsWith(ParquetTypes.Bytes, StringComparison.Ordinal) || field.Type == ParquetTypes.Null);
     }
 }

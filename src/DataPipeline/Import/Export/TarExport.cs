@@ -12,15 +12,15 @@ namespace ClipTrain.DataPipeline.Import.Export;
 public readonly record struct ExportProgress(long Rows, long Written, int Shards);
 
 /// <summary>
-/// Writes a corpus as webdataset shards: an image, <c>.txt</c> with the caption and <c>.json</c> with all other columns a
-/// sample, the same bytes each time. An archive appears under its name when all of it is on disk.
+/// Writes a corpus as webdataset shards: an image, <c>.txt</c> with the caption, or several a line each, and <c>.json</c> with all
+/// other columns and the list of several captions a sample, the same bytes each time. An archive appears under its name when all of it is on disk.
 /// </summary>
 /// <param name="manifest">The corpus.</param>
 /// <param name="directory">Folder of the archives; made if it does not exist.</param>
 /// <param name="shardRows">Samples of each archive but the last.</param>
 public sealed class TarExport(CorpusManifest manifest, string directory, int shardRows)
 {
-    /// <returns>The counts at the end; rows without an image are left out.</returns>
+    /// <returns>The counts at the end; rows without an image, or with a caption that is not UTF-8, are left out.</returns>
     /// <exception cref="ImportRefusedException">The folder holds tar files already.</exception>
     /// <exception cref="CorpusException">The corpus cannot be read.</exception>
     public ExportProgress Run(IProgress<ExportProgress>? progress = null, CancellationToken cancellation = default)
@@ -85,8 +85,8 @@ public sealed class TarExport(CorpusManifest manifest, string directory, int sha
         {
             var (key, extension) = _keys.Next(row, index);
             Add($"{key}.{extension}", row.Image);
-            if (row.Caption is not null)
-                Add($"{key}.txt", Encoding.UTF8.GetBytes(row.Caption));
+            if (row.Captions.Count > 0)
+                Add($"{key}.txt", Encoding.UTF8.GetBytes(row.Captions is [var only] ? only : string.Join('\n', row.Captions.Select(text => text.ReplaceLineEndings(" ")))));
             Add($"{key}.json", row.Json);
             Samples++;
         }

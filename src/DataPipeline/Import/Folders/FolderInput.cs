@@ -10,6 +10,7 @@ internal static class FolderInput
     /// <exception cref="CorpusException">The folder is missing or holds no image.</exception>
     public static ImportInput Describe(string folder)
     {
+        RemotePath.Refuse(folder);
         var root = Path.GetFullPath(folder);
         if (!Directory.Exists(root))
             throw new CorpusException(File.Exists(root) ? $"{root} is a file; name a folder" : $"the folder {root} does not exist; correct the path");
@@ -18,7 +19,7 @@ internal static class FolderInput
         foreach (var image in FolderWalk.Images(root))
         {
             // A link to a file that is gone is a failure of its row.
-            var bytes = new FileInfo(Path.Combine(root, image)) is { Exists: true } file ? file.Length : -1;
+            var bytes = ImportInput.Resolved(Path.Combine(root, image)) is { Exists: true } file ? file.Length : -1;
             hash.AppendData(Encoding.UTF8.GetBytes($"{image}\0{bytes}\n"));
             images++;
         }

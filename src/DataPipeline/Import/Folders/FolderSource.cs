@@ -6,15 +6,17 @@ public sealed class FolderSource : ImportSource
     private static readonly string[] Beside = ["txt", "json", "cls"];
 
     private readonly string? _caption;
+    private readonly bool _isLineEach;
 
     /// <param name="folders">The folders.</param>
     /// <param name="caption">Where the caption is: an extension or a field of the JSON; null for the usual ones.</param>
+    /// <param name="isLineEach">Whether each line of a text is a caption.</param>
     /// <exception cref="Corpus.CorpusException">A folder is missing or holds no image.</exception>
-    public FolderSource(IReadOnlyList<string> folders, string? caption = null)
+    public FolderSource(IReadOnlyList<string> folders, string? caption = null, bool isLineEach = false)
     {
-        _caption = caption;
+        (_caption, _isLineEach) = (caption, isLineEach);
         Inputs = [.. folders.Select(FolderInput.Describe)];
-        Arguments = new Dictionary<string, string>(StringComparer.Ordinal) { ["import"] = "folder", ["--caption"] = caption ?? "" };
+        Arguments = new Dictionary<string, string>(StringComparer.Ordinal) { ["import"] = "folder", ["--caption"] = caption ?? "", ["--caption-lines"] = isLineEach ? "true" : "false" };
     }
 
     public override IReadOnlyDictionary<string, string> Arguments { get; }
@@ -22,6 +24,8 @@ public sealed class FolderSource : ImportSource
     public override IReadOnlyList<ImportInput> Inputs { get; }
 
     internal override IReadOnlyList<string> ExtraNames() => NamesOfFirstRows();
+
+    internal override bool HasSeveralCaptions() => FirstRows().Any(row => row.Captions.Count > 1);
 
     internal override IEnumerable<PendingRow> Read(int input) => FolderWalk.Rows(Inputs[input].Path, ToRow);
 
@@ -36,6 +40,6 @@ public sealed class FolderSource : ImportSource
                 files.Add(new SampleFile(extension, ImageFile.Read(path)));
         }
 
-        return SampleFiles.ToRow(key, files, _caption) with { Path = image };
+        return SampleFiles.ToRow(key, files, _caption, _isLineEach) with { Path = image };
     }
 }

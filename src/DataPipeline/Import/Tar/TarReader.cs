@@ -44,7 +44,12 @@ internal sealed class TarReader : IDisposable
             if (got < _block.Length)
                 throw Truncated(got == 0 ? "it ends without the two empty blocks that end an archive" : "it ends within a header");
             if (!_block.AsSpan().ContainsAnyExcept((byte)0))
-                return null;
+            {
+                if (!SkipZeros())
+                    return null;
+                start = _position - _block.Length;
+            }
+
             if (TarHeader.Parse(_block) is not { } header)
                 throw new ImportRowException("damaged shard", $"there is no tar header at byte {start}; what follows cannot be read");
             // Content fills whole blocks.
@@ -109,6 +114,22 @@ internal sealed class TarReader : IDisposable
     private static long PaxSize(string value, long start) => long.TryParse(value, System.Globalization.NumberStyles.None, provider: null, out var size) && size < 1L << 60
         ? size
         : throw new ImportRowException("damaged shard", $"the pax header at byte {start} says a size of {value}");
+
+    /// <summary>
+    /// Zeros end an archive, or lie between archives that were written one behind the other, which GNU tar reads with
+    /// --ignore-zeros. True when a block that is not of zeros has been read.
+    /// </summary>
+    private bool SkipZeros()
+    {
+        while (ReadUpTo(_block) is var got && got > 0)
+        {
+            if (!_block.AsSpan(0, got).ContainsAnyExcept((byte)0))
+                continue;
+            return got == _block.Length ? true : throw new ImportRowException("damaged shard", $"{got} bytes behind its end, at byte {_position - got}, are no tar archive");
+        }
+
+        return false;
+    }
 
     private void Skip(long bytes)
     {

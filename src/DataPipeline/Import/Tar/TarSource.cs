@@ -9,15 +9,17 @@ namespace ClipTrain.DataPipeline.Import.Tar;
 public sealed class TarSource : ImportSource
 {
     private readonly string? _caption;
+    private readonly bool _isLineEach;
 
     /// <param name="paths">Tar files, plain or gzip, or folders of them.</param>
     /// <param name="caption">Where the caption is: an extension or a field of the JSON; null for the usual ones.</param>
+    /// <param name="isLineEach">Whether each line of a text is a caption.</param>
     /// <exception cref="CorpusException">A file is missing.</exception>
-    public TarSource(IReadOnlyList<string> paths, string? caption = null)
+    public TarSource(IReadOnlyList<string> paths, string? caption = null, bool isLineEach = false)
     {
-        _caption = caption;
+        (_caption, _isLineEach) = (caption, isLineEach);
         Inputs = InputFiles.Expand(paths, ".tar", ".tar.gz", ".tgz");
-        Arguments = new Dictionary<string, string>(StringComparer.Ordinal) { ["import"] = "tar", ["--caption"] = caption ?? "" };
+        Arguments = new Dictionary<string, string>(StringComparer.Ordinal) { ["import"] = "tar", ["--caption"] = caption ?? "", ["--caption-lines"] = isLineEach ? "true" : "false" };
     }
 
     public override IReadOnlyDictionary<string, string> Arguments { get; }
@@ -25,6 +27,8 @@ public sealed class TarSource : ImportSource
     public override IReadOnlyList<ImportInput> Inputs { get; }
 
     internal override IReadOnlyList<string> ExtraNames() => NamesOfFirstRows();
+
+    internal override bool HasSeveralCaptions() => FirstRows().Any(row => row.Captions.Count > 1);
 
     internal override IEnumerable<PendingRow> Read(int input)
     {
@@ -101,7 +105,7 @@ public sealed class TarSource : ImportSource
     }
 
     private PendingRow Sample(string path, long position, string key, List<SampleFile> files) =>
-        new($"{path}:{key}", position, files.Sum(f => f.Content?.LongLength ?? 0), () => SampleFiles.ToRow(key, files, _caption));
+        new($"{path}:{key}", position, files.Sum(f => f.Content?.LongLength ?? 0), () => SampleFiles.ToRow(key, files, _caption, _isLineEach));
 
     private static PendingRow Failure(string path, long position, ImportRowException damage) => new(path, position, Bytes: 0, () => throw damage);
 }

@@ -16,7 +16,17 @@ internal static class HtmlEntities
     public static string Unescape(string text) => Replace(text, Any);
 
     /// <summary>Replaces only what can be nothing else: numbers and names that end with a semicolon, names also in capitals (&amp;EACUTE; as é).</summary>
-    public static string UnescapeTerminated(string text) => Replace(text, Terminated);
+    /// <remarks>What an ampersand that comes out makes with the text behind it is replaced as well: <c>&amp;amp;amp;lt;</c> is one reference, however often it was escaped.</remarks>
+    public static string UnescapeTerminated(string text) => Replace(text, Escaped);
+
+    private static (string? Text, int Length) Escaped(string text, int at)
+    {
+        var (replacement, length) = Terminated(text, at);
+        // The reference's last character stands where the ampersand would.
+        while (replacement == "&" && Terminated(text, at + length - 1) is ({ } inner, var more))
+            (replacement, length) = (inner, length + more - 1);
+        return (replacement, length);
+    }
 
     private static string Replace(string text, Func<string, int, (string? Text, int Length)> reference)
     {
@@ -63,8 +73,9 @@ internal static class HtmlEntities
     {
         if (Number(text, at) is var (number, length) && length > 0)
             return text[at + length - 1] == ';' ? (number, length) : (null, length);
-        var end = text.IndexOf(';', at);
-        if (end < 0 || end - at - 1 is < 1 or > 24 || text.AsSpan((at + 1)..end).ContainsAnyExcept(Table.AsciiLettersAndDigits))
+        const int longest = 24;
+        var end = text.IndexOf(';', at + 1, Math.Min(longest + 1, text.Length - at - 1));
+        if (end < 0 || end - at - 1 < 1 || text.AsSpan((at + 1)..end).ContainsAnyExcept(Table.AsciiLettersAndDigits))
             return (null, 1);
         var name = text[(at + 1)..(end + 1)];
         var known = Names.TryGetValue(name, out var characters)

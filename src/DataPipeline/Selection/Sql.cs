@@ -1,4 +1,4 @@
-namespace ClipTrain.DataPipeline.Corpus.DuckDb;
+namespace ClipTrain.DataPipeline.Selection;
 
 /// <summary>Quoting of names and paths for DuckDB.</summary>
 internal static class Sql
@@ -11,10 +11,7 @@ internal static class Sql
     public static string ReadParquet(string path) => $"read_parquet({Literal(EscapePattern(path))}, hive_partitioning = false)";
 
     /// <summary>A pattern that matches this path only.</summary>
-    public static string EscapePattern(string path)
-    {
-        if (path.AsSpan().IndexOfAny("*?[") < 0)
-            return path;
-        return path.Replace("[", "[[]", StringComparison.Ordinal).Replace("*", "[*]", StringComparison.Ordinal).Replace("?", "[?]", StringComparison.Ordinal);
-    }
+    public static string EscapePattern(string path) => path.AsSpan().IndexOfAny("*?[") < 0
+        ? path
+        : path.Replace("[", "[[]", StringComparison.Ordinal).Replace("*", "[*]", StringComparison.Ordinal).Replace("?", "[?]", StringComparison.Ordinal);
 }

@@ -1,0 +1,195 @@
+using ParquetSharp;
+
+namespace ClipTrain.DataPipeline.Corpus.Parquet;
+
+/// <summary>Gets the value of a row; the bytes are good until it returns. Nulls are not visited; a list's values come one by one.</summary>
+internal delegate void VisitValue(int row, ReadOnlySpan<byte> value);
+
+/// <summary>
+/// An open Parquet file. Reads a page at a time, so that memory does not grow with a row group. Not thread-safe.
+/// Whatever a damaged file makes the library throw is for <see cref="ParquetFailure"/> to tell.
+/// </summary>
+internal sealed unsafe class ParquetFile : IDisposable
+{
+    private const int Batch = 256;
+
+    private readonly ReaderProperties _properties = ReaderProperties.GetDefaultReaderProperties();
+    private readonly ParquetFileReader _file;
+    private readonly Dictionary<int, Cursor> _cursors = [];
+    private readonly ByteArray[] _values = new ByteArray[Batch];
+    private readonly short[] _definition = new short[Batch], _repetition = new short[Batch];
+    private RowGroupReader? _group;
+    private int _groupNumber;
+
+    public ParquetFile(string path)
+    {
+        _properties.EnableBufferedStream();
+        try
+        {
+            _file = new ParquetFileReader(path, _properties);
+            using var metadata = _file.FileMetaData;
+            Fields = ParquetSchemaTree.Fields(metadata.Schema);
+            Metadata = metadata.KeyValueMetadata;
+            GroupCount = metadata.NumRowGroups;
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The columns, in order.</summary>
+    public IReadOnlyList<ParquetField> Fields { get; }
+
+    /// <summary>What writers add, such as Hugging Face's features.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <summary>Number of row groups.</summary>
+    public int GroupCount { get; }
+
+    /// <summary>Rows of a row group.</summary>
+    public int Rows(int group)
+    {
+        using var reader = _file.RowGroup(group);
+        return checked((int)reader.MetaData.NumRows);
+    }
+
+    /// <summary>Visits the values of rows <paramref name="first"/> to <paramref name="first"/> + <paramref name="rows"/> − 1 of a row group, counted from <paramref name="first"/>.</summary>
+    /// <param name="group">The row group.</param>
+    /// <param name="leaf">A column of bytes or text, or of lists of these.</param>
+    public void Read(int group, ParquetLeaf leaf, int first, int rows, VisitValue visit)
+    {
+        try
+        {
+            if (leaf.MaxRepetition == 0)
+                ReadFlat(group, leaf, first, rows, visit);
+            else
+                ReadLists(group, leaf, first, rows, visit);
+        }
+        catch
+        {
+            Leave();
+            throw;
+        }
+    }
+
+    /// <summary>The values of rows of a row group, of any type: lists are arrays, what is null is null.</summary>
+    public object?[] ReadAny(int group, ParquetLeaf leaf, int first, int rows)
+    {
+        using var reader = _file.RowGroup(group);
+        using var column = reader.Column(leaf.Index);
+        using var logical = column.LogicalReader();
+        return logical.Apply(new AnyValues(first, rows));
+    }
+
+    public void Dispose()
+    {
+        Leave();
+        _file?.Dispose();
+        _properties.Dispose();
+    }
+
+    private void ReadFlat(int group, ParquetLeaf leaf, int first, int rows, VisitValue visit)
+    {
+        Enter(group);
+        if (!_cursors.TryGetValue(leaf.Index, out var cursor) || cursor.Next > first)
+        {
+            cursor?.Column.Dispose();
+            _cursors[leaf.Index] = cursor = new Cursor((ColumnReader<ByteArray>)_group!.Column(leaf.Index));
+        }
+
+        var skipped = cursor.Column.Skip(first - cursor.Next);
+        if (skipped != first - cursor.Next)
+            throw new InvalidDataException($"a column of row group {group} ends before row {first}");
+        for (cursor.Next = first; cursor.Next < first + rows;)
+        {
+            var levels = (int)cursor.Column.ReadBatch(Math.Min(Batch, first + rows - cursor.Next), _definition, _repetition, _values, out var values);
+            if (levels == 0)
+                throw new InvalidDataException($"a column of row group {group} ends after {cursor.Next} rows");
+            var value = 0;
+            for (var i = 0; i < levels; i++)
+            {
+                if (leaf.MaxDefinition == 0 || _definition[i] == leaf.MaxDefinition)
+                    visit(cursor.Next + i - first, Bytes(value++, values));
+            }
+
+            cursor.Next += levels;
+        }
+    }
+
+    /// <summary>Values cannot be skipped by rows here: a row has any number of them.</summary>
+    private void ReadLists(int group, ParquetLeaf leaf, int first, int rows, VisitValue visit)
+    {
+        Enter(group);
+        using var column = (ColumnReader<ByteArray>)_group!.Column(leaf.Index);
+        var row = -1;
+        while (row < first + rows && column.HasNext)
+        {
+            var levels = (int)column.ReadBatch(Batch, _definition, _repetition, _values, out var values);
+            if (levels == 0)
+                break;
+            var value = 0;
+            for (var i = 0; i < levels; i++)
+            {
+                if (_repetition[i] == 0)
+                    row++;
+                if (_definition[i] < leaf.MaxDefinition)
+                    continue;
+                var bytes = Bytes(value++, values);
+                if (row >= first && row < first + rows)
+                    visit(row - first, bytes);
+            }
+        }
+
+        if (row < first + rows - 1)
+            throw new InvalidDataException($"a column of row group {group} ends after {row + 1} rows");
+    }
+
+    private ReadOnlySpan<byte> Bytes(int value, long count) => value < count
+        ? new ReadOnlySpan<byte>((void*)_values[value].Pointer, _values[value].Length)
+        : throw new InvalidDataException("the levels of a column do not fit its values");
+
+    /// <summary>Columns of one row group stay open, so that rows that follow each other are not searched for again.</summary>
+    private void Enter(int group)
+    {
+        if (_group is not null && _groupNumber == group)
+            return;
+        Leave();
+        (_group, _groupNumber) = (_file.RowGroup(group), group);
+    }
+
+    private void Leave()
+    {
+        foreach (var cursor in _cursors.Values)
+            cursor.Column.Dispose();
+        _cursors.Clear();
+        _group?.Dispose();
+        _group = null;
+    }
+
+    private sealed class Cursor(ColumnReader<ByteArray> column)
+    {
+        public ColumnReader<ByteArray> Column => column;
+
+        /// <summary>The row that is read next.</summary>
+        public int Next { get; set; }
+    }
+
+    private sealed class AnyValues(int first, int rows) : ILogicalColumnReaderVisitor<object?[]>
+    {
+        public object?[] OnLogicalColumnReader<TValue>(LogicalColumnReader<TValue> columnReader)
+        {
+            if (first > 0)
+                columnReader.Skip(first);
+            var values = new TValue[rows];
+            for (var done = 0; done < rows;)
+            {
+                var got = columnReader.ReadBatch(values.AsSpan(done));
+                done += got > 0 ? got : throw new InvalidDataException($"a column ends after {first + done} rows");
+            }
+
+            return Array.ConvertAll(values, value => (object?)value);
+        }
+    }
+}
