@@ -22,6 +22,7 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
     private readonly TaskCompletionSource<int> _concluded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long _started = TimeProvider.System.GetTimestamp();
     private RunRecords? _records;
+    private int _exitCode;
 
     /// <summary>Completes when the run is hosted here for the first time.</summary>
     public Task Opened => _opened.Task;
@@ -50,13 +51,15 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
         try
         {
             // Evaluation computes for long: not on the grain's scheduler.
-            _concluded.TrySetResult(await Task.Run(() => Conclude(outcome)));
+            _exitCode = await Task.Run(() => Conclude(outcome));
         }
         catch (Exception error)
         {
             _concluded.TrySetException(error);
         }
     }
+
+    public void Leave() => _concluded.TrySetResult(_exitCode);
 
     public void OnDefect(Exception error) => _concluded.TrySetException(error);
 
