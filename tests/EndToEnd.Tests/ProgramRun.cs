@@ -51,11 +51,12 @@ internal sealed partial class ProgramRun : IDisposable
     /// <summary>Starts a command that runs the program.</summary>
     public static ProgramRun StartCommand(string folder, params string[] command) => new(folder, command);
 
-    /// <summary>Runs to the end; returns exit code and all that was printed.</summary>
+    /// <summary>Runs to the end; returns exit code and all that was printed, with the code in a line of its own where it is not 0.</summary>
     public static (int ExitCode, string Output) Finish(string folder, params string[] arguments)
     {
         using var run = Start(folder, arguments);
-        return (run.WaitForExit(), run.Output);
+        var exit = run.WaitForExit();
+        return (exit, exit == 0 ? run.Output : $"{run.Output}\n(exit code {exit})");
     }
 
     /// <summary>Returns when a text has been printed.</summary>
