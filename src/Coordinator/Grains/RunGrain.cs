@@ -132,7 +132,7 @@ public sealed class RunGrain(
         }
 
         ThrowIfFenced();
-        return new NodeOrders(record.State.Epoch, NodeLease(State), State.HasEnded, queue.Pending);
+        return new NodeOrders(record.State.Epoch, NodeLease(State), State.HasEnded ? Ending.OutcomeOf(State) : null, queue.Pending);
     }
 
     public async Task NodeLeftAsync(string nodeId, string incarnation, string? reason)

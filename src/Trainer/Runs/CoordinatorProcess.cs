@@ -63,8 +63,8 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         Tell(log);
         var isContinued = !hosting.StartsWorkers || RunLock.IsHeld(run.Files.NodeLock);
         var host = new RunHost(run, AnsiConsole.Console, log, isStandby: false) { StopExitCode = () => signals.ExitCode };
-        await using var node = Node(log);
-        await using var standby = Standby(log);
+        await using var node = Node(host, log);
+        await using var standby = Standby(host, log);
 
         // The node's process starts while the silo does.
         node?.Start();
@@ -96,8 +96,8 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(TextWriter.Null) });
         await using var log = LogSetup.Create(console, run.Files.Log);
         var host = new RunHost(run, console, log, isStandby: true) { StopExitCode = () => signals.ExitCode };
-        await using var node = Node(log);
-        await using var standby = Standby(log);
+        await using var node = Node(host, log);
+        await using var standby = Standby(host, log);
         using var loggers = new SerilogLoggerFactory(log);
         await using var silo = await CoordinatorSilo.StartAsync(Silo("standby"), host, loggers, TimeProvider.System);
         if (await EndWithoutTakeoverAsync(silo, host, leavesOnSignal) is { } exit)
@@ -145,11 +145,11 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     }
 
     /// <summary>The process that starts, ends and watches this machine's workers. It lives on when this one is killed.</summary>
-    private Companion? Node(ILogger log) => !hosting.StartsWorkers ? null : new Companion(
-        "node", RunProgram.Launch(["node", run.Files.Directory]), () => !RunLock.IsHeld(run.Files.NodeLock), line => log.Information("{Line:l}", line.Text), TimeProvider.System);
+    private Companion? Node(RunHost host, ILogger log) => !hosting.StartsWorkers ? null : new Companion(
+        "node", RunProgram.Launch(["node", run.Files.Directory]), () => !host.HasEnded && !RunLock.IsHeld(run.Files.NodeLock), line => log.Information("{Line:l}", line.Text), TimeProvider.System);
 
     /// <summary>It listens on whichever of the run's two pairs of ports this process does not have.</summary>
-    private Companion Standby(ILogger log)
+    private Companion Standby(RunHost host, ILogger log)
     {
         var port = hosting.Listen.Port == 0 ? 0 : hosting.Listen.Port == hosting.FirstPort ? hosting.FirstPort + PortsOfProcess : hosting.FirstPort;
         var listen = new IPEndPoint(hosting.Listen.Address, port);
@@ -160,7 +160,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
             .. hosting.StartsWorkers ? ["--starts-workers"] : Array.Empty<string>(),
         ];
         var launch = RunProgram.Launch(arguments) with { Environment = new Dictionary<string, string>(StringComparer.Ordinal) { [AccessToken.Variable] = Token } };
-        return new Companion("standby", launch, () => Volatile.Read(ref _stops) == 0, line => log.Debug("{Line:l}", line.Text), TimeProvider.System);
+        return new Companion("standby", launch, () => !host.HasEnded && Volatile.Read(ref _stops) == 0, line => log.Debug("{Line:l}", line.Text), TimeProvider.System);
     }
 
     private CoordinatorSiloOptions Silo(string name) => new(

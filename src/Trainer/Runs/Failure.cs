@@ -1,4 +1,5 @@
 using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
@@ -10,6 +11,9 @@ namespace ClipTrain.Trainer.Runs;
 /// <summary>Which exceptions are told to the user as one message, and with which exit code. Others are defects and keep their stack trace.</summary>
 public static class Failure
 {
+    /// <summary>The exit code of a process whose run has ended as told, and was not stopped by a signal to that process.</summary>
+    public static int ExitCodeOf(RunOutcome outcome) => outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : ExitCodes.Ok;
+
     /// <summary>The exit code of an expected failure; null for a defect.</summary>
     public static int? ExitCodeOf(Exception error) => error switch
     {

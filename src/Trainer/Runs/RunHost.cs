@@ -35,6 +35,9 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
 
     public string RunId => run.Options.Name;
 
+    /// <summary>True when the run was hosted here and is over: its node and its standby have nothing left to do.</summary>
+    public bool HasEnded => _records?.HasEnded ?? false;
+
     public bool MayTakeOver => isStandby || _opened.Task.IsCompleted;
 
     public RunFilesOffer Files => new(File.ReadAllBytes(run.Files.Config), File.ReadAllBytes(run.Files.Manifest));
@@ -70,7 +73,7 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
         if (outcome.Kind != OutcomeKind.Completed)
         {
             log.Write(outcome.Kind == OutcomeKind.Failed ? LogEventLevel.Error : LogEventLevel.Information, "{Message:l}", outcome.Message);
-            return outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : StopExitCode();
+            return outcome.Kind == OutcomeKind.Failed ? Failure.ExitCodeOf(outcome) : StopExitCode();
         }
 
         log.Information("Trained in {Seconds:F0} s; evaluating.", TimeProvider.System.GetElapsedTime(_started).TotalSeconds);
