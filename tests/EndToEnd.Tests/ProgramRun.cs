@@ -84,6 +84,9 @@ internal sealed partial class ProgramRun : IDisposable
     /// <summary>Ends one of the run's worker processes at once.</summary>
     public void KillWorker() => Kill(_mark.Find("worker")[0]);
 
+    /// <summary>Ends one of the run's worker processes as a C++ exception does that nobody catches.</summary>
+    public void AbortWorker() => Assert.Equal(0, Kill(_mark.Find("worker")[0], 6));
+
     /// <summary>Ends the program and its standby at once, so that nobody is left to take the run over.</summary>
     public void KillWithStandby()
     {
