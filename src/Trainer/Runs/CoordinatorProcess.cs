@@ -115,20 +115,22 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         if (await Task.WhenAny(delay, host.Concluded) == delay)
             standby.Start();
         var exit = await host.Concluded;
-        await standby.EndAsync(TimeSpan.Zero);
-        if (node is not null)
-            await node.EndAsync(NodeGrace);
+        await Task.WhenAll(standby.EndAsync(TimeSpan.Zero), node?.EndAsync(NodeGrace) ?? Task.CompletedTask);
         return exit;
     }
 
     /// <summary>Waits while another process hosts the run. The exit code when the run has ended there or a signal has come; null when the run is hosted here.</summary>
     private async Task<int?> EndWithoutTakeoverAsync(CoordinatorSilo silo, RunHost host, bool leavesOnSignal)
     {
+        // A coordinator whose run has ended says so by a signal: the status is asked for at once.
+        var signal = signals.First;
         while (!host.Opened.IsCompleted)
         {
             if (leavesOnSignal && signals.ExitCode != ExitCodes.Ok)
                 return signals.ExitCode;
-            await Task.WhenAny(host.Opened, Task.Delay(StatusInterval));
+            await Task.WhenAny(host.Opened, Task.Delay(StatusInterval), signal);
+            if (signal.IsCompleted)
+                signal = new TaskCompletionSource().Task;
             try
             {
                 // The call also wakes a run that has lost its host, whose workers may all be dead.
