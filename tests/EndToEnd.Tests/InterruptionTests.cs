@@ -25,9 +25,9 @@ public sealed class InterruptionTests : IDisposable
     [Fact]
     public async Task A_worker_that_aborts_is_a_lost_worker_and_its_run_goes_on()
     {
-        using var run = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", "training.steps=60", "--set", "cluster.workers=2");
+        using var run = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", "training.steps=300", "--set", "cluster.workers=2");
         await run.Printed("step 3/");
-        run.AbortWorker();
+        await run.AbortWorker();
         Assert.True(run.WaitForExit() == 0, run.Output);
         Assert.Matches("worker-[01]\\)? aborted \\(SIGABRT\\)", run.Output);
     }
