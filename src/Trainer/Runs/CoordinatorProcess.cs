@@ -47,7 +47,7 @@ public sealed record HostingOptions
 /// </summary>
 public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, StopSignals signals)
 {
-    private static readonly TimeSpan NodeGrace = TimeSpan.FromSeconds(60), StatusInterval = TimeSpan.FromSeconds(1), StandbyDelay = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan NodeGrace = TimeSpan.FromSeconds(60), StatusInterval = TimeSpan.FromSeconds(1), StandbyDelay = TimeSpan.FromSeconds(5);
 
     /// <summary>A process takes its port for workers and the one behind it for other coordinators.</summary>
     private const int PortsOfProcess = 2;
