@@ -53,16 +53,28 @@ public sealed class MetricsFile : IDisposable
             yield return metrics;
     }
 
+    /// <summary>Copies the lines of steps after a step.</summary>
+    public static void CopyAfter(string path, long step, Stream output)
+    {
+        foreach (var metrics in Read(path).Where(metrics => metrics.Step > step))
+            Write(output, metrics);
+    }
+
     public void Append(StepMetrics metrics)
     {
         // One write a line: a reader never sees half of one but after a crash.
-        byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(metrics, TelemetryJson.OneLine), (byte)'\n'];
-        _stream.Write(line);
+        Write(_stream, metrics);
         _stream.Flush();
         LastStep = metrics.Step;
     }
 
     public void Dispose() => _stream.Dispose();
+
+    private static void Write(Stream output, StepMetrics metrics)
+    {
+        byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(metrics, TelemetryJson.OneLine), (byte)'\n'];
+        output.Write(line);
+    }
 
     /// <summary>Each whole line, and the offset of its end in the file. What follows the last line break is torn and left out.</summary>
     private static IEnumerable<(StepMetrics Metrics, long End)> ReadLines(FileStream stream, string path)
