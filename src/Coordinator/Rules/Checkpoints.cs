@@ -25,13 +25,7 @@ internal static class Checkpoints
             return Refusals.Invalid(turn, member.Label, wrong);
         }
 
-        // Whoever writes a checkpoint has sent the records of its steps first, but for a survivor that saves what it holds.
-        var known = member.Status == MemberStatus.Saving ? Math.Max(state.RecordedStep, member.HeldStep ?? 0) : state.RecordedStep;
-        if (written.Step > known)
-        {
-            turn.Warn($"{member.Label} tells of a checkpoint of step {written.Step}, but steps are recorded up to {known} only; it does not count before they are");
-        }
-        else if (state.LastCheckpoint is null || written.Step > state.LastCheckpoint.Step)
+        if (state.LastCheckpoint is null || written.Step > state.LastCheckpoint.Step)
         {
             turn.Change(state with { LastCheckpoint = new CheckpointMark(written.Step, written.Directory) });
             Progress.Forgive(turn);

@@ -19,14 +19,25 @@ public static class AccessToken
         {
             return File.ReadAllText(file).Trim() is { Length: > 0 } text ? text : throw new UsageException($"--token-file {file} is empty; it must hold the run's token.");
         }
-        catch (IOException error)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new UsageException($"--token-file {file} cannot be read: {error.Message}");
         }
     }
 
     /// <summary>The token of a run's file; null when there is none.</summary>
-    public static string? Read(string file) => File.Exists(file) ? File.ReadAllText(file).Trim() : null;
+    /// <exception cref="UsageException">It cannot be read.</exception>
+    public static string? Read(string file)
+    {
+        try
+        {
+            return File.Exists(file) ? File.ReadAllText(file).Trim() : null;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"{file}, the run's token, cannot be read: {error.Message} Only the user who began the run can reach it.");
+        }
+    }
 
     /// <summary>The token kept in a file, which is made, readable by this user alone, unless it is there.</summary>
     public static string Keep(string file)
@@ -38,6 +49,6 @@ public static class AccessToken
             writer.WriteLine(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)));
         }
 
-        return File.ReadAllText(file).Trim();
+        return Read(file)!;
     }
 }

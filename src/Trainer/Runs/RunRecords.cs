@@ -41,6 +41,8 @@ public sealed class RunRecords : IRunRecords
         _metrics = MetricsFile.Open(run.Files.Metrics, StartStep);
         _tensorBoard = run.Options.Output.Tensorboard ? new TensorBoardWriter(run.Files.TensorBoard, TimeProvider.System, StartStep) : null;
         _view = TrainingProgress.Create(console, log, TimeProvider.System);
+        if (_metrics.Damage is { } damage)
+            log.Warning("{Damage:l}: the lines from there on are written anew from the ledger; the file as it was is {Metrics:l}.damaged.", damage, run.Files.Metrics);
         Observer = new RunObserver(_view, _metrics, _tensorBoard, run.Options.Output.LogEverySteps, state.LastCheckpoint);
         _view.Start(run.TotalSteps, StartStep);
         Observer.OnMetrics(Untold());

@@ -121,19 +121,27 @@ public sealed class MessageCheckTests
     public void A_checkpoint_that_cannot_be_true_does_not_count(string reason, long step, string directory) =>
         AssertRefused(reason, run => new RunMessage.Checkpointed(new CheckpointWritten("worker-0", run.Request(0).Incarnation, step, directory)));
 
-    [Fact]
-    public void A_checkpoint_beyond_what_the_ledger_knows_does_not_count_until_it_does()
+    [Theory]
+    [InlineData(1L << 40)]
+    [InlineData(65_537)]
+    public void A_checkpoint_from_farther_on_than_the_ledger_can_lack_is_refused(long step)
     {
-        var run = Formed();
-        var written = new RunMessage.Checkpointed(new CheckpointWritten("worker-0", run.Request(0).Incarnation, 1, "step-1"));
+        var run = new RunScript(RunScript.Spec(2) with { TotalSteps = null }).Form();
+        run.Beat(0, step - 1);
 
-        Assert.IsType<RunReply.Accepted>(run.Send(written));
+        var refused = Assert.IsType<RunReply.Refused>(run.Written(0, step));
+
+        Assert.Equal(RefusalKind.Invalid, refused.Kind);
         Assert.Null(run.State.LastCheckpoint);
-        Assert.Contains("checkpoint of step 1, but steps are recorded up to 0", Assert.Single(run.Warnings), StringComparison.Ordinal);
+    }
 
-        run.Send(Beat(run) with { CommittedStep = 1, Records = [Good] });
-        run.Send(written);
-        Assert.Equal(1, run.State.LastCheckpoint?.Step);
+    [Fact]
+    public void A_checkpoint_whose_last_records_are_still_to_come_counts()
+    {
+        var run = new RunScript(2).Form();
+
+        Assert.IsType<RunReply.Accepted>(run.Written(0, 65_536));
+        Assert.Equal(65_536, run.State.LastCheckpoint?.Step);
     }
 
     [Fact]

@@ -131,19 +131,7 @@ internal sealed class RunScript
 
     public RunReply Exit(int slot, int code, params string[] lastLines) => Send(new RunMessage.WorkerExited(WorkerIds.ForSlot(slot), code, lastLines));
 
-    /// <summary>A worker sends the records of a checkpoint's steps, then tells of it.</summary>
-    public RunReply Written(int slot, long step)
-    {
-        if (State.Phase == RunPhase.Running && Member(slot).IsAssigned && step > State.RecordedStep)
-        {
-            Beat(slot, step, records: Records(State.RecordedStep + 1, step));
-        }
-
-        return Told(slot, step);
-    }
-
-    /// <summary>A worker tells of a checkpoint, whatever it has sent before.</summary>
-    public RunReply Told(int slot, long step) => Send(new RunMessage.Checkpointed(new CheckpointWritten(WorkerIds.ForSlot(slot), Request(slot).Incarnation, step, $"checkpoints/step-{step}")));
+    public RunReply Written(int slot, long step) => Send(new RunMessage.Checkpointed(new CheckpointWritten(WorkerIds.ForSlot(slot), Request(slot).Incarnation, step, $"checkpoints/step-{step}")));
 
     public RunReply Stop(bool atOnce = false) => Send(new RunMessage.StopRequested("Ctrl-C", atOnce));
 

@@ -26,7 +26,7 @@ public sealed class FileStampTests : IDisposable
             File.WriteAllBytes(path, bytes);
             bytes[i] = 0;
 
-            Assert.NotEqual(before, FileStamp.Of(path).Sample);
+            Assert.NotEqual(before, FileStamp.Of(path).Sample, StringComparer.Ordinal);
         }
     }
 
@@ -42,7 +42,7 @@ public sealed class FileStampTests : IDisposable
             bytes[changed] = 1;
             File.WriteAllBytes(path, bytes);
 
-            Assert.NotEqual(before, FileStamp.Of(path).Sample);
+            Assert.NotEqual(before, FileStamp.Of(path).Sample, StringComparer.Ordinal);
         }
     }
 }

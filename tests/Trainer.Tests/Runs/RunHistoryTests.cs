@@ -27,7 +27,7 @@ public sealed class RunHistoryTests : IDisposable, ILogEventSink
 
     private CheckpointDirectory Checkpoints => new(_files.Checkpoints);
 
-    public void Emit(LogEvent logEvent) => _lines.Add(logEvent.RenderMessage(System.Globalization.CultureInfo.InvariantCulture));
+    void ILogEventSink.Emit(LogEvent logEvent) => _lines.Add(logEvent.RenderMessage(System.Globalization.CultureInfo.InvariantCulture));
 
     public void Dispose()
     {
