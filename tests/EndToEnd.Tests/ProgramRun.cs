@@ -46,7 +46,7 @@ internal sealed partial class ProgramRun : IDisposable
 
     /// <summary>Starts the program by a command that runs the command given to it, in its own process.</summary>
     public static ProgramRun StartBy(string[] by, string folder, params string[] arguments) =>
-        new(folder, [.. by, "dotnet", Path.Combine(AppContext.BaseDirectory, "cliptrain.dll"), .. arguments]);
+        new(folder, [.. by, "dotnet", Path.Combine(AppContext.BaseDirectory, "program", "cliptrain.dll"), .. arguments]);
 
     /// <summary>Starts a command that runs the program.</summary>
     public static ProgramRun StartCommand(string folder, params string[] command) => new(folder, command);

@@ -52,7 +52,7 @@ internal sealed class TinyRun : IDisposable
     /// <param name="prefix">What stands before the program's own command.</param>
     public ProcessStartInfo Program(IReadOnlyList<string> prefix, params string[] arguments)
     {
-        string[] command = [.. prefix, "dotnet", Path.Combine(AppContext.BaseDirectory, "cliptrain.dll"), .. arguments];
+        string[] command = [.. prefix, "dotnet", Path.Combine(AppContext.BaseDirectory, "program", "cliptrain.dll"), .. arguments];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             WorkingDirectory = Folder,

@@ -29,6 +29,9 @@ public interface IRunHosting
     /// </summary>
     Task ConcludeAsync(RunOutcome outcome);
 
+    /// <summary>The end of the run is stored, or another process has the run: this one may end.</summary>
+    void Leave();
+
     /// <summary>A turn has failed by an error that nothing foresaw.</summary>
     void OnDefect(Exception error);
 }

@@ -132,7 +132,7 @@ public sealed class RunGrain(
         }
 
         ThrowIfFenced();
-        return new NodeOrders(record.State.Epoch, NodeLease(State), State.HasEnded, queue.Pending);
+        return new NodeOrders(record.State.Epoch, NodeLease(State), State.HasEnded ? Ending.OutcomeOf(State) : null, queue.Pending);
     }
 
     public async Task NodeLeftAsync(string nodeId, string incarnation, string? reason)
@@ -309,7 +309,7 @@ public sealed class RunGrain(
         await BeginAsync(state);
         _records?.Dispose();
         _records = null;
-        var records = hosting.Open(record.State.Epoch, state);
+        IRunRecords records = record.State.IsConcluded ? new ConcludedRecords(state) : hosting.Open(record.State.Epoch, state);
         var ledger = records.Ledger;
 
         // A run that goes on from a checkpoint has not undone yet what the ledger says of later steps.
@@ -511,9 +511,17 @@ public sealed class RunGrain(
     private async Task ConcludeAsync(RunOutcome outcome)
     {
         await hosting.ConcludeAsync(outcome);
-        using var turn = await EnterAsync();
-        record.State.IsConcluded = true;
-        await PersistAsync();
+        try
+        {
+            using var turn = await EnterAsync();
+            record.State.IsConcluded = true;
+            await PersistAsync();
+        }
+        finally
+        {
+            // Not before the conclusion is stored: whoever took over from a process that has left would sum up once more.
+            hosting.Leave();
+        }
     }
 
     /// <summary>Ends a turn.</summary>

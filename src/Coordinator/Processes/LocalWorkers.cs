@@ -4,12 +4,12 @@ using ClipTrain.Coordinator.Protocol;
 namespace ClipTrain.Coordinator.Processes;
 
 /// <summary>The worker processes of this machine. None outlives this object, nor, by <see cref="ParentWatch"/>, this process.</summary>
-/// <param name="launchOf">How a worker is started.</param>
+/// <param name="launchOf">How a worker is started: its id, and which process of the worker it is.</param>
 /// <param name="onLine">Gets every line that a worker prints, from several threads.</param>
-/// <param name="onExit">Gets every exit, in full, after the last line.</param>
+/// <param name="onExit">Gets every exit, in full, after the last line: the worker, which process of it, and its end.</param>
 /// <param name="grace">How long a worker that should end may take to do so by itself.</param>
 /// <param name="time">Measures the grace time.</param>
-public sealed class LocalWorkers(Func<string, WorkerLaunch> launchOf, Action<WorkerLine> onLine, Func<string, ProcessExit, Task> onExit, TimeSpan grace, TimeProvider time) : IAsyncDisposable
+public sealed class LocalWorkers(Func<string, int, WorkerLaunch> launchOf, Action<WorkerLine> onLine, Func<string, int, ProcessExit, Task> onExit, TimeSpan grace, TimeProvider time) : IAsyncDisposable
 {
     private const int CannotStart = 127;
     private static readonly TimeSpan TermGrace = TimeSpan.FromSeconds(5);
@@ -20,27 +20,39 @@ public sealed class LocalWorkers(Func<string, WorkerLaunch> launchOf, Action<Wor
     private bool _closed;
 
     /// <summary>
-    /// Starts a worker, again if an earlier process of that name has ended; nothing to do while it runs. One that cannot be
-    /// started shows as one that exited with code 127, the reason as its last line.
+    /// Starts a worker's process. An earlier one that still runs is ended first: whoever orders the next has given it up. One
+    /// that cannot be started shows as one that exited with code 127, the reason as its last line.
     /// </summary>
-    public void Start(string workerId)
+    /// <param name="workerId">The worker.</param>
+    /// <param name="start">Which process of the worker this is.</param>
+    public void Start(string workerId, int start)
     {
         lock (_lock)
         {
-            if (_closed || !Forget(workerId))
+            _exits.RemoveAll(exit => exit.IsCompletedSuccessfully);
+            if (_closed)
             {
                 return;
             }
 
+            if (_workers.TryGetValue(workerId, out var earlier) && !earlier.Exit.IsCompleted)
+            {
+                earlier.Kill();
+                _exits.Add(StartAfterAsync(earlier.Exit, workerId, start));
+                return;
+            }
+
+            earlier?.Dispose();
+            _workers.Remove(workerId);
             try
             {
-                var worker = LocalWorker.Start(launchOf(workerId), workerId, onLine, time);
+                var worker = LocalWorker.Start(launchOf(workerId, start), workerId, onLine, time);
                 _workers.Add(workerId, worker);
-                _exits.Add(TellExitAsync(workerId, worker.Exit));
+                _exits.Add(TellExitAsync(workerId, start, worker.Exit));
             }
             catch (Win32Exception error)
             {
-                _exits.Add(onExit(workerId, new ProcessExit(CannotStart, [error.Message])));
+                _exits.Add(onExit(workerId, start, new ProcessExit(CannotStart, [error.Message])));
             }
         }
     }
@@ -86,24 +98,6 @@ public sealed class LocalWorkers(Func<string, WorkerLaunch> launchOf, Action<Wor
         _workers.Clear();
     }
 
-    /// <summary>Forgets an earlier process of that name; false while it still runs.</summary>
-    private bool Forget(string workerId)
-    {
-        _exits.RemoveAll(exit => exit.IsCompletedSuccessfully);
-        if (!_workers.TryGetValue(workerId, out var earlier))
-        {
-            return true;
-        }
-
-        if (!earlier.Exit.IsCompleted)
-        {
-            return false;
-        }
-
-        earlier.Dispose();
-        return _workers.Remove(workerId);
-    }
-
     private IReadOnlyList<LocalWorker> Close()
     {
         lock (_lock)
@@ -121,8 +115,11 @@ public sealed class LocalWorkers(Func<string, WorkerLaunch> launchOf, Action<Wor
         }
     }
 
-    private async Task TellExitAsync(string workerId, Task<ProcessExit> exit)
+    private async Task StartAfterAsync(Task<ProcessExit> exit, string workerId, int start)
     {
-        await onExit(workerId, await exit);
+        await exit;
+        Start(workerId, start);
     }
+
+    private async Task TellExitAsync(string workerId, int start, Task<ProcessExit> exit) => await onExit(workerId, start, await exit);
 }

@@ -1,15 +1,16 @@
 using System.Collections.Concurrent;
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Processes;
 
 /// <summary>What a node is to a run.</summary>
 /// <param name="NodeId">Its name in the run.</param>
 /// <param name="Slots">How many workers it can run at once.</param>
-/// <param name="LaunchOf">How the worker of an id is started.</param>
+/// <param name="LaunchOf">How a worker is started: its id, and which process of the worker it is.</param>
 /// <param name="Grace">How long a worker may take to end by itself before it gets SIGTERM and then SIGKILL.</param>
-public sealed record NodeOptions(string NodeId, int Slots, Func<string, WorkerLaunch> LaunchOf, TimeSpan Grace);
+public sealed record NodeOptions(string NodeId, int Slots, Func<string, int, WorkerLaunch> LaunchOf, TimeSpan Grace);
 
 /// <summary>
 /// A machine's part in a run: asks the run for orders and carries them out on processes of this machine, which do not
@@ -28,20 +29,21 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
     private long _epoch;
     private long _carriedOut;
 
-    /// <summary>Serves the run until it has ended and its workers have.</summary>
+    /// <summary>Serves the run until it has ended and its workers have. Returns the run's outcome.</summary>
     /// <param name="cancellationToken">The node leaves: its workers are ended at once.</param>
     /// <exception cref="CoordinatorLostException">The coordinator could not be reached for longer than the patience. The workers are dismissed: each stops at a checkpoint.</exception>
     /// <exception cref="CoordinatorRefusedException">The run does not take this node.</exception>
-    public async Task RunAsync(CancellationToken cancellationToken)
+    public async Task<RunOutcome> RunAsync(CancellationToken cancellationToken)
     {
         using var telling = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
         await using var leaving = cancellationToken.Register(() => telling.CancelAfter(Farewell));
-        await using var workers = new LocalWorkers(options.LaunchOf, KeepLine, (workerId, exit) => TellExitAsync(workerId, exit, telling.Token), options.Grace, time);
+        await using var workers = new LocalWorkers(options.LaunchOf, KeepLine, (workerId, start, exit) => TellExitAsync(workerId, start, exit, telling.Token), options.Grace, time);
         try
         {
-            await ServeAsync(workers, telling.Token, cancellationToken);
+            var outcome = await ServeAsync(workers, telling.Token, cancellationToken);
             await workers.DismissAllAsync();
             await client.NodeLeaveAsync(options.NodeId, _incarnation, cancellationToken);
+            return outcome;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -57,10 +59,9 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
         }
     }
 
-    private async Task ServeAsync(LocalWorkers workers, CancellationToken telling, CancellationToken cancellationToken)
+    private async Task<RunOutcome> ServeAsync(LocalWorkers workers, CancellationToken telling, CancellationToken cancellationToken)
     {
-        var isOver = false;
-        while (!isOver)
+        while (true)
         {
             var sent = _lines.ToArray();
             var orders = await client.NodeAsync(new NodeReport(options.NodeId, _incarnation, options.Slots, _epoch, _carriedOut, sent), cancellationToken);
@@ -73,7 +74,10 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
             if (orders.Epoch >= _epoch)
             {
                 CarryOut(workers, orders, telling);
-                isOver = orders.IsOver;
+                if (orders.Outcome is { } outcome)
+                {
+                    return outcome;
+                }
             }
         }
     }
@@ -111,7 +115,7 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
         if (order.Start > last.Start)
         {
             _starts[order.WorkerId] = (order.Start, null);
-            workers.Start(order.WorkerId);
+            workers.Start(order.WorkerId, order.Start);
         }
         else if (last.Exit is { } exit)
         {
@@ -128,10 +132,10 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
         }
     }
 
-    private Task TellExitAsync(string workerId, ProcessExit exit, CancellationToken telling)
+    private Task TellExitAsync(string workerId, int start, ProcessExit exit, CancellationToken telling)
     {
-        var (start, _) = _starts[workerId];
-        _starts[workerId] = (start, exit);
+        // A later one may have been ordered meanwhile.
+        _starts.TryUpdate(workerId, (start, exit), (start, null));
         return TellAsync(workerId, start, exit, telling);
     }
 

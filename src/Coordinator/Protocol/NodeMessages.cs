@@ -1,3 +1,5 @@
+using ClipTrain.Coordinator.State;
+
 namespace ClipTrain.Coordinator.Protocol;
 
 /// <summary>What a node tells with every exchange.</summary>
@@ -11,9 +13,9 @@ public sealed record NodeReport(string NodeId, string Incarnation, int Slots, lo
 
 /// <summary>What a node is to do, in order.</summary>
 /// <param name="Lease">The node is lost when it does not call again within this time.</param>
-/// <param name="IsOver">True when the run has ended: end all workers within the grace time, then leave.</param>
+/// <param name="Outcome">That of a run that has ended: end all workers within the grace time, then leave. Null while it goes on.</param>
 /// <param name="Orders">Those that the node has not reported as carried out; it carries each out once, by its number.</param>
-public sealed record NodeOrders(long Epoch, TimeSpan Lease, bool IsOver, IReadOnlyList<NodeOrder> Orders);
+public sealed record NodeOrders(long Epoch, TimeSpan Lease, RunOutcome? Outcome, IReadOnlyList<NodeOrder> Orders);
 
 /// <param name="Number">Counts up within an epoch of the run.</param>
 /// <param name="Start">To start: which process of the worker it is, from 1. One that the node has started already is not started again.</param>

@@ -64,8 +64,8 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         var from = Begin(isContinued, log);
         Tell(from, log);
         var host = new RunHost(run, AnsiConsole.Console, log, isStandby: false) { StopExitCode = () => signals.ExitCode };
-        await using var node = Node(log);
-        await using var standby = Standby(log);
+        await using var node = Node(host, log);
+        await using var standby = Standby(host, log);
 
         // The node's process starts while the silo does.
         node?.Start();
@@ -97,8 +97,8 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(TextWriter.Null) });
         await using var log = LogSetup.Create(console, run.Files.Log);
         var host = new RunHost(run, console, log, isStandby: true) { StopExitCode = () => signals.ExitCode };
-        await using var node = Node(log);
-        await using var standby = Standby(log);
+        await using var node = Node(host, log);
+        await using var standby = Standby(host, log);
         using var loggers = new SerilogLoggerFactory(log);
         await using var silo = await CoordinatorSilo.StartAsync(Silo("standby"), host, loggers, TimeProvider.System);
         if (await EndWithoutTakeoverAsync(silo, host, leavesOnSignal) is { } exit)
@@ -116,20 +116,22 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         if (await Task.WhenAny(delay, host.Concluded) == delay)
             standby.Start();
         var exit = await host.Concluded;
-        await standby.EndAsync(TimeSpan.Zero);
-        if (node is not null)
-            await node.EndAsync(NodeGrace);
+        await Task.WhenAll(standby.EndAsync(TimeSpan.Zero), node?.EndAsync(NodeGrace) ?? Task.CompletedTask);
         return exit;
     }
 
     /// <summary>Waits while another process hosts the run. The exit code when the run has ended there or a signal has come; null when the run is hosted here.</summary>
     private async Task<int?> EndWithoutTakeoverAsync(CoordinatorSilo silo, RunHost host, bool leavesOnSignal)
     {
+        // A coordinator whose run has ended says so by a signal: the status is asked for at once.
+        var signal = signals.First;
         while (!host.Opened.IsCompleted)
         {
             if (leavesOnSignal && signals.ExitCode != ExitCodes.Ok)
                 return signals.ExitCode;
-            await Task.WhenAny(host.Opened, Task.Delay(StatusInterval));
+            await Task.WhenAny(host.Opened, Task.Delay(StatusInterval), signal);
+            if (signal.IsCompleted)
+                signal = new TaskCompletionSource().Task;
             try
             {
                 // The call also wakes a run that has lost its host, whose workers may all be dead.
@@ -146,11 +148,11 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     }
 
     /// <summary>The process that starts, ends and watches this machine's workers. It lives on when this one is killed.</summary>
-    private Companion? Node(ILogger log) => !hosting.StartsWorkers ? null : new Companion(
-        "node", RunProgram.Launch(["node", run.Files.Directory]), () => !RunLock.IsHeld(run.Files.NodeLock), line => log.Information("{Line:l}", line.Text), TimeProvider.System);
+    private Companion? Node(RunHost host, ILogger log) => !hosting.StartsWorkers ? null : new Companion(
+        "node", RunProgram.Launch(["node", run.Files.Directory]), () => !host.HasEnded && !RunLock.IsHeld(run.Files.NodeLock), line => log.Information("{Line:l}", line.Text), TimeProvider.System);
 
     /// <summary>It listens on whichever of the run's two pairs of ports this process does not have.</summary>
-    private Companion Standby(ILogger log)
+    private Companion Standby(RunHost host, ILogger log)
     {
         var port = hosting.Listen.Port == 0 ? 0 : hosting.Listen.Port == hosting.FirstPort ? hosting.FirstPort + PortsOfProcess : hosting.FirstPort;
         var listen = new IPEndPoint(hosting.Listen.Address, port);
@@ -161,7 +163,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
             .. hosting.StartsWorkers ? ["--starts-workers"] : Array.Empty<string>(),
         ];
         var launch = RunProgram.Launch(arguments) with { Environment = new Dictionary<string, string>(StringComparer.Ordinal) { [AccessToken.Variable] = Token } };
-        return new Companion("standby", launch, () => Volatile.Read(ref _stops) == 0, line => log.Debug("{Line:l}", line.Text), TimeProvider.System);
+        return new Companion("standby", launch, () => !host.HasEnded && Volatile.Read(ref _stops) == 0, line => log.Debug("{Line:l}", line.Text), TimeProvider.System);
     }
 
     private CoordinatorSiloOptions Silo(string name) => new(

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
@@ -34,6 +35,9 @@ public static class Failure
 
         return null;
     }
+
+    /// <summary>The exit code of a process whose run has ended as told, and was not stopped by a signal to that process.</summary>
+    public static int ExitCodeOf(RunOutcome outcome) => outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : ExitCodes.Ok;
 
     /// <summary>The exit code of an expected failure; null for a defect.</summary>
     public static int? ExitCodeOf(Exception error) => error switch

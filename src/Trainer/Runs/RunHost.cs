@@ -22,6 +22,7 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
     private readonly TaskCompletionSource<int> _concluded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long _started = TimeProvider.System.GetTimestamp();
     private RunRecords? _records;
+    private int _exitCode;
 
     /// <summary>Completes when the run is hosted here for the first time.</summary>
     public Task Opened => _opened.Task;
@@ -33,6 +34,9 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
     public Func<int> StopExitCode { get; init; } = () => ExitCodes.Ok;
 
     public string RunId => run.Options.Name;
+
+    /// <summary>True when the run was hosted here and is over: its node and its standby have nothing left to do.</summary>
+    public bool HasEnded => _records?.HasEnded ?? false;
 
     public bool MayTakeOver => isStandby || _opened.Task.IsCompleted;
 
@@ -50,13 +54,15 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
         try
         {
             // Evaluation computes for long: not on the grain's scheduler.
-            _concluded.TrySetResult(await Task.Run(() => Conclude(outcome)));
+            _exitCode = await Task.Run(() => Conclude(outcome));
         }
         catch (Exception error)
         {
             _concluded.TrySetException(error);
         }
     }
+
+    public void Leave() => _concluded.TrySetResult(_exitCode);
 
     public void OnDefect(Exception error) => _concluded.TrySetException(error);
 
@@ -67,7 +73,7 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
         if (outcome.Kind != OutcomeKind.Completed)
         {
             log.Write(outcome.Kind == OutcomeKind.Failed ? LogEventLevel.Error : LogEventLevel.Information, "{Message:l}", outcome.Message);
-            return outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : StopExitCode();
+            return outcome.Kind == OutcomeKind.Failed ? Failure.ExitCodeOf(outcome) : StopExitCode();
         }
 
         log.Information("Trained in {Seconds:F0} s; evaluating.", TimeProvider.System.GetElapsedTime(_started).TotalSeconds);

@@ -12,7 +12,11 @@ namespace ClipTrain.Trainer.Runs;
 public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, TensorBoardWriter? tensorBoard, int logEverySteps, CheckpointMark? known) : IRunObserver
 {
     private CheckpointMark? _checkpoint = known;
+    private volatile bool _hasEnded;
     private int _generation;
+
+    /// <summary>True once the run is over: what is left is to evaluate it and to sum it up.</summary>
+    public bool HasEnded => _hasEnded;
 
     public void OnMetrics(IReadOnlyList<StepMetrics> metrics)
     {
@@ -28,6 +32,7 @@ public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, Ten
 
     public void OnStatus(RunState state)
     {
+        _hasEnded = state.HasEnded;
         if (state.Phase == RunPhase.Running && state.Generation != _generation && state.Assignment is { } place)
         {
             _generation = state.Generation;

@@ -16,6 +16,7 @@ public sealed class RunRecords : IRunRecords
     private readonly MetricsFile _metrics;
     private readonly TensorBoardWriter? _tensorBoard;
     private readonly IProgressView _view;
+    private readonly RunObserver _observer;
     private bool _isDisposed;
 
     /// <param name="run">The run.</param>
@@ -43,15 +44,18 @@ public sealed class RunRecords : IRunRecords
         _view = TrainingProgress.Create(console, log, TimeProvider.System);
         if (_metrics.Damage is { } damage)
             log.Warning("{Damage:l}: the lines from there on are written anew from the ledger; the file as it was is {Metrics:l}.damaged.", damage, run.Files.Metrics);
-        Observer = new RunObserver(_view, _metrics, _tensorBoard, run.Options.Output.LogEverySteps, state.LastCheckpoint);
+        _observer = new RunObserver(_view, _metrics, _tensorBoard, run.Options.Output.LogEverySteps, state.LastCheckpoint);
         _view.Start(run.TotalSteps, StartStep);
-        Observer.OnMetrics(Untold());
+        _observer.OnMetrics(Untold());
     }
 
     /// <summary>Steps up to this one are done and recorded.</summary>
     public long StartStep { get; }
 
-    public IRunObserver Observer { get; }
+    public IRunObserver Observer => _observer;
+
+    /// <summary>True once the run is over.</summary>
+    public bool HasEnded => _observer.HasEnded;
 
     public IRunLedger Ledger => _ledger;
 

@@ -12,6 +12,7 @@ public sealed class StopSignals : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly List<string> _received = [];
+    private readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly PosixSignalRegistration[] _registrations;
     private Action<string>? _stop;
 
@@ -25,6 +26,9 @@ public sealed class StopSignals : IDisposable
 
     /// <summary>The exit code of a program that the last signal ended; 0 when there was none.</summary>
     public int ExitCode { get; private set; } = ExitCodes.Ok;
+
+    /// <summary>Completes with the first signal.</summary>
+    public Task First => _first.Task;
 
     /// <summary>From now on signals go to <paramref name="stop"/>, which is told which one it was; first those that came before.</summary>
     public void Attach(Action<string> stop)
@@ -51,6 +55,7 @@ public sealed class StopSignals : IDisposable
         lock (_lock)
         {
             ExitCode = exitCode;
+            _first.TrySetResult();
             if (_stop is null)
                 _received.Add(name);
             else

@@ -33,13 +33,13 @@ public static class NodeProgram
         using var @lock = RunLock.Acquire(files.NodeLock, TimeProvider.System);
         await using var connection = await RunConnection.ToLocalAsync(files, waits: true);
         var threads = RunPlan.ComputeThreads(cluster, RunPlan.CoresOfLocalWorker(cluster));
-        var options = new NodeOptions(Node.Local, cluster.Workers, workerId => Launch(["worker", runDirectory], workerId, threads, connection.Token), Grace);
+        var options = new NodeOptions(Node.Local, cluster.Workers, (workerId, start) => Launch(["worker", runDirectory], workerId, start, threads, connection.Token), Grace);
         var patience = TimeSpan.FromSeconds(cluster.CoordinatorTimeoutSeconds);
-        await new NodeAgent(connection.Client(workerId: "", patience), options, TimeProvider.System).RunAsync(CancellationToken.None);
-        return ExitCodes.Ok;
+        var outcome = await new NodeAgent(connection.Client(workerId: "", patience), options, TimeProvider.System).RunAsync(CancellationToken.None);
+        return Failure.ExitCodeOf(outcome);
     }
 
-    /// <summary>A node that joins a run by its coordinator's address. Ctrl-C and SIGTERM end its workers and make it leave.</summary>
+    /// <summary>A node that joins a run by its coordinator's address. Ctrl-C and SIGTERM end its workers and make it leave. The exit code is the run's.</summary>
     public static async Task<int> RunRemoteAsync(RemoteNodeOptions node)
     {
         using var leave = new CancellationTokenSource();
@@ -48,11 +48,13 @@ public static class NodeProgram
         await using var connection = await RunConnection.ToRemoteAsync(node.Connection);
         var slots = node.Workers ?? Math.Max(1, node.Devices.Count);
         var cores = Math.Max(1, Environment.ProcessorCount / slots);
-        var options = new NodeOptions(node.Name ?? Environment.MachineName, slots, workerId => Launch(Arguments(node, workerId, cores), workerId, cores, connection.Token), Grace);
+        var options = new NodeOptions(node.Name ?? Environment.MachineName, slots, (workerId, start) => Launch(Arguments(node, workerId, cores), workerId, start, cores, connection.Token), Grace);
         try
         {
-            await new NodeAgent(connection.Client(workerId: "", Patience), options, TimeProvider.System).RunAsync(leave.Token);
-            return ExitCodes.Ok;
+            var outcome = await new NodeAgent(connection.Client(workerId: "", Patience), options, TimeProvider.System).RunAsync(leave.Token);
+            var exit = Failure.ExitCodeOf(outcome);
+            await (exit == ExitCodes.Ok ? Console.Out : Console.Error).WriteLineAsync($"Run {connection.RunId}: {outcome.Message}");
+            return exit;
         }
         catch (OperationCanceledException) when (leave.IsCancellationRequested)
         {
@@ -77,7 +79,7 @@ public static class NodeProgram
         ];
     }
 
-    private static WorkerLaunch Launch(string[] arguments, string workerId, int threads, string token) =>
+    private static WorkerLaunch Launch(string[] arguments, string workerId, int start, int threads, string token) =>
         RunProgram.Launch(arguments) with
         {
             Environment = new Dictionary<string, string>(StringComparer.Ordinal)
@@ -85,6 +87,7 @@ public static class NodeProgram
                 ["OMP_NUM_THREADS"] = threads.ToString(CultureInfo.InvariantCulture),
                 [WorkerLaunch.TokenVariable] = token,
                 [WorkerLaunch.WorkerVariable] = workerId,
+                [WorkerLaunch.StartVariable] = start.ToString(CultureInfo.InvariantCulture),
             },
         };
 }

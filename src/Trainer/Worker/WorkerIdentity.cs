@@ -7,6 +7,9 @@ namespace ClipTrain.Trainer.Worker;
 /// <param name="Cores">Cores of this machine that it may use.</param>
 public sealed record WorkerIdentity(string WorkerId, string Address, string Device, int Cores)
 {
+    /// <summary>Which process of the worker this is, as the node that started it says; null when no node has.</summary>
+    public int? Start { get; init; }
+
     /// <summary>Tells this process from one that had the same worker id before.</summary>
     public string Incarnation { get; } = Guid.NewGuid().ToString("N");
 }

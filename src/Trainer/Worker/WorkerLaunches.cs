@@ -37,10 +37,12 @@ public static class WorkerLaunches
         var files = new RunFiles(runDirectory);
         var options = RunConfig.Load(files.Config, []).Options;
         var device = options.Cluster.Device == "cpu" ? "cpu" : $"cuda:{WorkerIds.SlotOf(workerId)}";
-        var identity = new WorkerIdentity(workerId, IPAddress.Loopback.ToString(), device, RunPlan.CoresOfLocalWorker(options.Cluster));
+        var identity = new WorkerIdentity(workerId, IPAddress.Loopback.ToString(), device, RunPlan.CoresOfLocalWorker(options.Cluster)) { Start = StartOfNode() };
         await using var connection = await RunConnection.ToLocalAsync(files, waits: true);
         return await new WorkerProgram(files, options, CorpusManifest.Load(files.Manifest), identity, connection).RunAsync();
     }
+
+    private static int? StartOfNode() => int.TryParse(Environment.GetEnvironmentVariable(WorkerLaunch.StartVariable), NumberStyles.None, CultureInfo.InvariantCulture, out var start) ? start : null;
 
     /// <summary>A worker that finds its run by the coordinator's address.</summary>
     /// <exception cref="CorpusException">This machine has another corpus than the run.</exception>
@@ -55,7 +57,7 @@ public static class WorkerLaunches
         var device = worker.Device ?? (options.Cluster.Device == "cpu" ? "cpu"
             : throw new UsageException("The run computes on CUDA devices: say which one this worker takes, as in --device cuda:0."));
         var workerId = worker.Name ?? $"{Dns.GetHostName()}-{(device == "cpu" ? Environment.ProcessId.ToString(CultureInfo.InvariantCulture) : device.Replace(":", "", StringComparison.Ordinal))}";
-        var identity = new WorkerIdentity(workerId, worker.Address ?? AddressTowards(worker.Connection.Coordinator), device, worker.Cores ?? Environment.ProcessorCount);
+        var identity = new WorkerIdentity(workerId, worker.Address ?? AddressTowards(worker.Connection.Coordinator), device, worker.Cores ?? Environment.ProcessorCount) { Start = worker.IsManaged ? StartOfNode() : null };
         var files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
         return await new WorkerProgram(files, options, manifest, identity, connection).RunAsync();
     }

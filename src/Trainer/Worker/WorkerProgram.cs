@@ -97,5 +97,6 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusMani
         CodeVersion = ProgramVersion.Text,
         ConfigHash = ConfigHash.Of(options),
         CorpusHash = manifest.Hash,
+        Start = identity.Start,
     };
 }

@@ -51,6 +51,28 @@ public sealed class TakeoverTests : IDisposable
         await next.UntilActiveAsync("first");
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_end_of_a_process_leaves_the_grains_of_the_others_alone(bool isKilled)
+    {
+        await using var host = await TestSilo.StartAsync(new TestSiloOptions(Identity));
+        using var other = await SiloProcess.StartAsync(_directory.Path, "other", isOneMachine: true);
+        await host.UntilActiveAsync("first", "other");
+        var grains = Enumerable.Range(0, 40).Select(i => host.Grains.GetGrain<ITestGrain>($"grain {i}")).ToList();
+        var before = await Task.WhenAll(grains.Select(grain => grain.ActivationAsync()));
+        Assert.Contains(before, activation => activation.Silo == "first");
+
+        other.Signal(isKilled ? "KILL" : "TERM");
+        await other.EndAsync();
+        await host.UntilActiveAsync("first");
+
+        foreach (var (grain, activation) in grains.Zip(before).Where(pair => pair.Second.Silo == "first"))
+        {
+            Assert.Equal(activation, await grain.ActivationAsync());
+        }
+    }
+
     [Fact]
     public async Task A_process_that_was_stopped_for_too_long_ends_with_a_code_of_its_own_when_it_wakes_up()
     {

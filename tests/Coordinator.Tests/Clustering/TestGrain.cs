@@ -10,6 +10,9 @@ public interface ITestGrain : IGrainWithStringKey
     /// <summary>Name of the silo that hosts the grain.</summary>
     Task<string> WhereAsync();
 
+    /// <summary>Which activation of the grain answers, and the silo that hosts it.</summary>
+    Task<(Guid Id, string Silo)> ActivationAsync();
+
     Task<JoinRequest> EchoAsync(JoinRequest request);
 
     /// <summary>Counts in the cluster's storage.</summary>
@@ -18,6 +21,10 @@ public interface ITestGrain : IGrainWithStringKey
 
 public sealed class TestGrain([PersistentState("count", FencedFileStorage.ProviderName)] IPersistentState<Counter> counter, ILocalSiloDetails silo) : Grain, ITestGrain
 {
+    private readonly Guid _activation = Guid.NewGuid();
+
+    public Task<(Guid Id, string Silo)> ActivationAsync() => Task.FromResult((_activation, silo.Name));
+
     public Task<string> WhereAsync() => Task.FromResult(silo.Name);
 
     public Task<JoinRequest> EchoAsync(JoinRequest request) => Task.FromResult(request);

@@ -171,6 +171,8 @@ internal sealed class MemoryHosting : IRunHosting
 
     public Func<Task> OnConclude { get; set; } = () => Task.CompletedTask;
 
+    public Action OnLeave { get; set; } = () => { };
+
     public ConcurrentQueue<Exception> Defects { get; } = [];
 
     public static Shard ShardOf(int rank, int worldSize, long step) =>
@@ -192,6 +194,8 @@ internal sealed class MemoryHosting : IRunHosting
         await OnConclude();
         Concluded.Enqueue(outcome);
     }
+
+    public void Leave() => OnLeave();
 
     public void OnDefect(Exception error) => Defects.Enqueue(error);
 

@@ -18,7 +18,7 @@ public sealed class RunNodeTests
         for (var time = 0; time < 2; time++)
         {
             var orders = await Node(cluster).ExchangeAsync(Report());
-            Assert.Equal((1, TimeSpan.FromSeconds(35), false), (orders.Epoch, orders.Lease, orders.IsOver));
+            Assert.Equal((1, TimeSpan.FromSeconds(35), null), (orders.Epoch, orders.Lease, orders.Outcome));
             Assert.Equal([StartZero, StartOne], orders.Orders);
         }
 
@@ -76,7 +76,7 @@ public sealed class RunNodeTests
         var held = Node(cluster).ExchangeAsync(Report(epoch: 1, carriedOut: 1));
         await cluster.Client(0).JoinAsync(RunScript.JoinRequest(0));
         await cluster.Client(0).ReportAsync(RunCluster.Report(0, WorkerOutcome.Completed, 3));
-        while (!(await held).IsOver)
+        while ((await held).Outcome is null)
         {
             held = Node(cluster).ExchangeAsync(Report(epoch: 1, carriedOut: 9));
         }

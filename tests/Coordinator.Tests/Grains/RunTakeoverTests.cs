@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
@@ -132,7 +133,28 @@ public sealed class RunTakeoverTests
 
         Assert.Single(cluster.Hosting.Concluded);
         Assert.Equal(isConcluded ? 1 : 2, began);
+        Assert.Equal(isConcluded ? [1] : [1, 2], cluster.Hosting.Opened);
         Assert.Equal((2, true), ((await cluster.Run.StatusAsync()).Epoch, (await cluster.Run.StatusAsync()).IsConcluded));
+    }
+
+    [Fact]
+    public async Task A_process_leaves_only_when_the_end_of_the_run_is_stored()
+    {
+        await using var cluster = await RunCluster.FormAsync(1);
+        var events = new ConcurrentQueue<string>();
+        cluster.Storage.OnWrite = (state, isDone) =>
+        {
+            if (isDone && state is RunRecord { IsConcluded: true })
+            {
+                events.Enqueue("stored");
+            }
+
+            return Task.CompletedTask;
+        };
+        cluster.Hosting.OnLeave = () => events.Enqueue("left");
+        await cluster.Run.StopAsync("the test", atOnce: true);
+        await cluster.PassUntilAsync(() => events.Contains("left"));
+        Assert.Equal(["stored", "left"], events);
     }
 
     [Fact]

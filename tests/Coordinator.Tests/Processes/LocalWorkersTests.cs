@@ -47,7 +47,7 @@ public sealed class LocalWorkersTests
     public async Task A_program_that_does_not_exist_shows_as_an_exit_with_the_reason()
     {
         await using var workers = Workers(new WorkerLaunch("/no/such/program", []));
-        workers.Start("worker-0");
+        workers.Start("worker-0", 1);
         var exited = await _exit.Task;
         Assert.Equal(127, exited.Code);
         Assert.Contains("/no/such/program", Assert.Single(exited.LastLines), StringComparison.Ordinal);
@@ -99,7 +99,7 @@ public sealed class LocalWorkersTests
         await ReadyAsync();
         await workers.DisposeAsync();
         Assert.Equal(137, Assert.Single(_exits).Code);
-        workers.Start("worker-1");
+        workers.Start("worker-1", 1);
         Assert.Single(_exits);
     }
 
@@ -144,36 +144,36 @@ public sealed class LocalWorkersTests
         var mark = directory.File("mark");
         await using var workers = Start($"[ -e {mark} ] && exit 2; touch {mark}; exit 1");
         Assert.Equal(1, (await _exit.Task).Code);
-        workers.Start("worker-0");
+        workers.Start("worker-0", 2);
         await workers.DismissAllAsync();
         Assert.Equal([1, 2], _exits.Select(exit => exit.Code));
     }
 
     [Fact]
-    public async Task A_worker_that_lives_is_not_started_again()
+    public async Task A_worker_that_lives_is_ended_before_it_is_started_again()
     {
         await using var workers = Start("echo ready; while read x; do :; done");
         await ReadyAsync();
-        workers.Start("worker-0");
+        workers.Start("worker-0", 2);
+        await _observer.WhenAsync(() => _observer.Lines.Count == 2);
         workers.Kill("worker-0");
         await workers.DismissAllAsync();
-        Assert.Equal(137, Assert.Single(_exits).Code);
-        Assert.Single(_observer.Lines);
+        Assert.Equal([137, 137], _exits.Select(exit => exit.Code));
     }
 
     private LocalWorkers Start(string script, IReadOnlyDictionary<string, string>? environment = null)
     {
         var launch = new WorkerLaunch("/bin/sh", ["-c", script]);
         var workers = Workers(environment is null ? launch : launch with { Environment = environment });
-        workers.Start("worker-0");
+        workers.Start("worker-0", 1);
         return workers;
     }
 
-    private LocalWorkers Workers(WorkerLaunch launch) => new(_ => launch, _observer.OnWorkerLine, Exited, Grace, _time);
+    private LocalWorkers Workers(WorkerLaunch launch) => new((_, _) => launch, _observer.OnWorkerLine, Exited, Grace, _time);
 
     private Task ReadyAsync() => _observer.WhenAsync(() => !_observer.Lines.IsEmpty);
 
-    private Task Exited(string workerId, ProcessExit exit)
+    private Task Exited(string workerId, int start, ProcessExit exit)
     {
         _exits.Enqueue(exit);
         _exit.TrySetResult(exit);

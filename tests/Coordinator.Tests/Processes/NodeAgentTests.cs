@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Threading.Channels;
 using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Tests.Processes;
 
@@ -16,7 +17,9 @@ public sealed class NodeAgentTests : IDisposable
     private readonly Channel<NodeOrders> _orders = Channel.CreateUnbounded<NodeOrders>();
     private readonly Channel<WorkerExit> _exits = Channel.CreateUnbounded<WorkerExit>();
     private readonly ConcurrentQueue<string> _left = [];
-    private readonly ConcurrentQueue<string> _launched = [];
+    private static readonly RunOutcome Failed = new(OutcomeKind.Failed, "a worker was lost", LastCheckpoint: null, ExitCode: 6);
+
+    private readonly ConcurrentQueue<(string Worker, int Start)> _launched = [];
     private readonly CancellationTokenSource _leave = new();
 
     public NodeAgentTests()
@@ -52,7 +55,7 @@ public sealed class NodeAgentTests : IDisposable
         var reports = new[] { await ReportAsync(), await ReportAsync(), await ReportAsync(), await ReportAsync() };
         Assert.Equal([(1, 1), (1, 1), (1, 2), (1, 2)], reports.Select(report => (report.Epoch, report.CarriedOut)));
         Assert.All(reports, report => Assert.Equal(first.Incarnation, report.Incarnation));
-        Assert.Equal(["worker-0", "worker-1"], _launched);
+        Assert.Equal([("worker-0", 1), ("worker-1", 1)], _launched);
         await LeaveAsync(agent);
     }
 
@@ -90,8 +93,26 @@ public sealed class NodeAgentTests : IDisposable
 
         await OrderAsync(2, new NodeOrder(2, NodeAction.Start, "worker-0", 2));
         Assert.Equal(2, (await ExitAsync()).Start);
-        Assert.Equal(["worker-0", "worker-0"], _launched);
+        Assert.Equal([("worker-0", 1), ("worker-0", 2)], _launched);
         await LeaveAsync(agent);
+    }
+
+    [Fact]
+    public async Task A_worker_that_still_runs_is_ended_before_its_next_process_starts()
+    {
+        var agent = Run("echo ready; while read x; do :; done");
+        await OrderAsync(1, new NodeOrder(1, NodeAction.Start, "worker-0", 1));
+        await OrderAsync(1, new NodeOrder(2, NodeAction.Start, "worker-0", 2));
+        var exit = await ExitAsync();
+        Assert.Equal((1, 137), (exit.Start, exit.ExitCode));
+        while (_launched.Count < 2)
+        {
+            await OrderAsync(1);
+            await ReportAsync();
+        }
+
+        await LeaveAsync(agent);
+        Assert.Equal(2, (await ExitAsync()).Start);
     }
 
     [Fact]
@@ -100,13 +121,13 @@ public sealed class NodeAgentTests : IDisposable
         var agent = Run("echo ready; read x");
         await OrderAsync(2, new NodeOrder(1, NodeAction.Start, "worker-0", 1));
         await OrderAsync(1, new NodeOrder(1, NodeAction.Start, "worker-1", 1), new NodeOrder(2, NodeAction.Kill, "worker-0", 0));
-        await OrderAsync(1, isOver: true);
+        await OrderAsync(1, Failed);
         await ReportAsync();
         await ReportAsync();
         await ReportAsync();
         var report = await ReportAsync();
         Assert.Equal((2, 1), (report.Epoch, report.CarriedOut));
-        Assert.Equal(["worker-0"], _launched);
+        Assert.Equal([("worker-0", 1)], _launched);
         Assert.False(_exits.Reader.TryPeek(out _));
         await LeaveAsync(agent);
     }
@@ -148,12 +169,12 @@ public sealed class NodeAgentTests : IDisposable
         var go = directory.File("go");
         var agent = Run($"until [ -e {go} ]; do sleep 0.02; done; exit 6");
         await OrderAsync(1, new NodeOrder(1, NodeAction.Start, "worker-0", 1));
-        await OrderAsync(1, isOver: true);
+        await OrderAsync(1, Failed);
         await _time.WhenTimerRunsAsync(Grace).WaitAsync(Limit);
         Assert.Empty(_left);
         await File.WriteAllTextAsync(go, "");
 
-        await agent.WaitAsync(Limit);
+        Assert.Equal(Failed, await agent.WaitAsync(Limit));
 
         Assert.Equal(6, (await ExitAsync()).ExitCode);
         Assert.Single(_left);
@@ -217,17 +238,17 @@ public sealed class NodeAgentTests : IDisposable
         Assert.Empty(_left);
     }
 
-    private Task Run(string script) => Run(new WorkerLaunch("/bin/sh", ["-c", script]));
+    private Task<RunOutcome> Run(string script) => Run(new WorkerLaunch("/bin/sh", ["-c", script]));
 
-    private Task Run(WorkerLaunch launch)
+    private Task<RunOutcome> Run(WorkerLaunch launch)
     {
         var client = new CoordinatorClient(_coordinator.Grains, "demo", "", _time);
         var options = new NodeOptions("a", 2, Launch, Grace);
         return Task.Run(() => new NodeAgent(client, options, _time).RunAsync(_leave.Token));
 
-        WorkerLaunch Launch(string workerId)
+        WorkerLaunch Launch(string workerId, int start)
         {
-            _launched.Enqueue(workerId);
+            _launched.Enqueue((workerId, start));
             return launch;
         }
     }
@@ -236,10 +257,10 @@ public sealed class NodeAgentTests : IDisposable
 
     private async Task<WorkerExit> ExitAsync() => await _exits.Reader.ReadAsync().AsTask().WaitAsync(Limit);
 
-    private Task OrderAsync(long epoch, params IReadOnlyList<NodeOrder> orders) => OrderAsync(epoch, isOver: false, orders);
+    private Task OrderAsync(long epoch, params IReadOnlyList<NodeOrder> orders) => OrderAsync(epoch, outcome: null, orders);
 
-    private async Task OrderAsync(long epoch, bool isOver, params IReadOnlyList<NodeOrder> orders) =>
-        await _orders.Writer.WriteAsync(new NodeOrders(epoch, TimeSpan.FromSeconds(30), isOver, orders));
+    private async Task OrderAsync(long epoch, RunOutcome? outcome, params IReadOnlyList<NodeOrder> orders) =>
+        await _orders.Writer.WriteAsync(new NodeOrders(epoch, TimeSpan.FromSeconds(30), outcome, orders));
 
     private async Task LeaveAsync(Task agent)
     {
