@@ -144,18 +144,35 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         {
             try
             {
-                var state = Verify(step);
+                var state = VerifyWhileWritten(step);
                 damaged.ForEach(passed => onDamaged(passed.Step, passed.Reason));
                 return state;
             }
-            catch (CheckpointException error)
+            catch (CheckpointException error) when (Directory.Exists(PathOf(step)))
             {
                 first ??= error;
                 damaged.Add((step, error.Message));
             }
+            catch (CheckpointException)
+            {
+                // A writer has removed it meanwhile for newer ones.
+            }
         }
 
         return first is null ? null : throw new CheckpointException($"{first.Message} No other checkpoint in {Root} is whole.", first);
+    }
+
+    /// <summary>A writer may exchange a checkpoint for another of its step while it is read: what is damaged is so twice.</summary>
+    private CheckpointState VerifyWhileWritten(long step)
+    {
+        try
+        {
+            return Verify(step);
+        }
+        catch (CheckpointException)
+        {
+            return Verify(step);
+        }
     }
 
     private static string Aside(string path) => $"{path}{PartialSuffix}-{Guid.NewGuid():N}";

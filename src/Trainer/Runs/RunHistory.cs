@@ -22,6 +22,8 @@ public sealed class RunHistory(RunFiles files, ILogger log)
     /// <exception cref="CheckpointException">There is no such checkpoint, or none is whole, or what lies after it cannot be moved.</exception>
     public CheckpointMark? GoOnFrom(long? wanted)
     {
+        // What a worker that trains on writes from now on is of this line.
+        var known = _checkpoints.Steps();
         var state = wanted is { } step ? _checkpoints.Verify(step) : _checkpoints.NewestWhole((step, reason) => log.Warning("The checkpoint of step {Step} is damaged: {Reason:l}", step, reason));
         if (state is null)
         {
@@ -30,13 +32,13 @@ public sealed class RunHistory(RunFiles files, ILogger log)
             return null;
         }
 
-        if (_checkpoints.Steps().Any(later => later > state.Step))
-            SetAside(state.Step);
+        if (known.Any(later => later > state.Step))
+            SetAside(state.Step, [.. known.Where(later => later > state.Step)]);
         log.Information("Going on from the checkpoint of step {Step}.", state.Step);
         return new CheckpointMark(state.Step, _checkpoints.PathOf(state.Step));
     }
 
-    private void SetAside(long step)
+    private void SetAside(long step, IReadOnlyList<long> laterSteps)
     {
         try
         {
@@ -49,7 +51,7 @@ public sealed class RunHistory(RunFiles files, ILogger log)
                 File.Move(files.Summary, Path.Combine(folder, RunSummary.FileName));
 
             // From the newest on, so that what remains at any moment is a line of history.
-            foreach (var later in _checkpoints.Steps().Where(later => later > step).Reverse())
+            foreach (var later in laterSteps.Reverse())
                 Directory.Move(_checkpoints.PathOf(later), Path.Combine(folder, Path.GetFileName(_checkpoints.PathOf(later))));
             DirectorySync.Sync(folder);
             DirectorySync.Sync(files.Checkpoints);
