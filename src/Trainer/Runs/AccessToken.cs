@@ -39,16 +39,21 @@ public static class AccessToken
         }
     }
 
-    /// <summary>The token kept in a file, which is made, readable by this user alone, unless it is there.</summary>
+    /// <summary>The token kept in a file, which is made, readable by this user alone, unless it is there. One that was killed while it made it has left none.</summary>
+    /// <exception cref="UsageException">It cannot be read.</exception>
     public static string Keep(string file)
     {
-        if (!File.Exists(file))
+        if (Read(file) is { Length: > 0 } kept)
+            return kept;
+        var aside = file + ".partial";
+        File.Delete(aside);
+        using (var stream = new FileStream(aside, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
         {
-            using var stream = new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
             using var writer = new StreamWriter(stream);
             writer.WriteLine(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)));
         }
 
+        File.Move(aside, file, overwrite: true);
         return Read(file)!;
     }
 }

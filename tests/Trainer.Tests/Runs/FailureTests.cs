@@ -48,4 +48,17 @@ public sealed class FailureTests : IDisposable
 
         Assert.Contains("--token-file", Assert.Throws<UsageException>(() => AccessToken.Find(token: null, _folder.File("token"))).Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void A_token_whose_maker_was_killed_is_made_again_and_then_kept()
+    {
+        File.WriteAllText(_folder.File("token"), "");
+        File.WriteAllText(_folder.File("token.partial"), "half");
+
+        var token = AccessToken.Keep(_folder.File("token"));
+
+        Assert.Matches("^[0-9a-f]{64}$", token);
+        Assert.Equal(token, AccessToken.Keep(_folder.File("token")));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_folder.File("token")));
+    }
 }
