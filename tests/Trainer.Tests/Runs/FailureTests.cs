@@ -38,7 +38,7 @@ public sealed class FailureTests : IDisposable
     public void A_defect_stays_one()
     {
         Assert.Null(Failure.Of(new NullReferenceException()));
-        Assert.Null(Failure.Of(new InvalidOperationException("x", new ArgumentException("y"))));
+        Assert.Null(Failure.Of(new InvalidOperationException("x", new FormatException("y"))));
     }
 
     [Fact]
