@@ -11,7 +11,7 @@ using Serilog.Events;
 
 namespace ClipTrain.Trainer.Tests.Runs;
 
-public sealed class RunHistoryTests : IDisposable, ILogEventSink
+public sealed class RunHistoryTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private readonly List<string> _lines = [];
@@ -20,14 +20,12 @@ public sealed class RunHistoryTests : IDisposable, ILogEventSink
 
     public RunHistoryTests()
     {
-        _log = new LoggerConfiguration().WriteTo.Sink(this).CreateLogger();
+        _log = new LoggerConfiguration().WriteTo.Sink(new Lines(_lines)).CreateLogger();
         _files = new RunFiles(_folder.File("mine"));
         Directory.CreateDirectory(_files.Directory);
     }
 
     private CheckpointDirectory Checkpoints => new(_files.Checkpoints);
-
-    void ILogEventSink.Emit(LogEvent logEvent) => _lines.Add(logEvent.RenderMessage(System.Globalization.CultureInfo.InvariantCulture));
 
     public void Dispose()
     {
@@ -141,5 +139,10 @@ public sealed class RunHistoryTests : IDisposable, ILogEventSink
         foreach (var step in steps)
             Checkpoints.Write(new CheckpointState(step, step, 0, 0, "config", "corpus"), tensors, tensors, [], keep: 9);
         NativeMemory.Free((void*)memory);
+    }
+
+    private sealed class Lines(List<string> lines) : ILogEventSink
+    {
+        public void Emit(LogEvent logEvent) => lines.Add(logEvent.RenderMessage(System.Globalization.CultureInfo.InvariantCulture));
     }
 }
