@@ -33,6 +33,6 @@ public sealed class PlainOutputTests
 
         Assert.Contains(Harmless, output.ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain("\u001b]", output.ToString(), StringComparison.Ordinal);
-        Assert.Contains("\u001b[31m", output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("\u001b[91m", output.ToString(), StringComparison.Ordinal);
     }
 }
