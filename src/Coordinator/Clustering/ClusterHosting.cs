@@ -89,6 +89,7 @@ public static class ClusterHosting
     public static IClientBuilder UseClipTrainCluster(this IClientBuilder client, SeedGateways gateways, string clusterId, ClusterSecurity security)
     {
         client.Services.AddSingleton<IGatewayListProvider>(gateways);
+        client.Services.AddSingleton<IOutgoingGrainCallFilter>(services => new SilenceFilter(gateways, security, services.GetService<TimeProvider>() ?? TimeProvider.System));
         return Configure(client, clusterId, security);
     }
 
@@ -96,10 +97,16 @@ public static class ClusterHosting
     /// The directory in which every entry outlives the silo that held it. Orleans' older one deactivates each grain whose entry
     /// was with a silo that has left: the end of a standby started the run's grain again every second time.
     /// </summary>
-    private static void UseGrainDirectory(ISiloBuilder silo) =>
+    private static void UseGrainDirectory(ISiloBuilder silo)
+    {
 #pragma warning disable ORLEANSEXP003 // An experiment by its mark alone: there is no other directory that does not lose entries.
         silo.AddDistributedGrainDirectory();
 #pragma warning restore ORLEANSEXP003
+
+        // It would wait before it lets a grain of a dead silo start elsewhere, in case that silo still acts. A run's epochs
+        // fence off whoever was taken for dead, so there is nothing to wait for.
+        silo.Configure<GrainDirectoryOptions>(options => options.RangeLeaseDuration = TimeSpan.Zero);
+    }
 
     private static IClientBuilder Configure(IClientBuilder client, string clusterId, ClusterSecurity security)
     {

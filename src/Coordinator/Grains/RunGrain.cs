@@ -153,8 +153,12 @@ public sealed class RunGrain(
         ForgetOrders(nodeId);
     }
 
-    public Task<WorkerShard?> ShardAsync(string workerId) => Task.FromResult(
-        record.State.State?.Find(workerId) is { IsAssigned: true, Rank: { } rank } member && _shards.Count > rank ? new WorkerShard(Formation.AssignmentOf(State, member), _shards[rank]) : null);
+    public async Task<WorkerShard?> ShardAsync(string workerId)
+    {
+        // The call may be the first one after a takeover.
+        using var turn = await EnterAsync();
+        return State.Find(workerId) is { IsAssigned: true, Rank: { } rank } member && _shards.Count > rank ? new WorkerShard(Formation.AssignmentOf(State, member), _shards[rank]) : null;
+    }
 
     public async Task<RunStatus> StatusAsync()
     {
