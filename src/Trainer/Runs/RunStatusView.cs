@@ -20,7 +20,7 @@ public static class RunStatusView
         foreach (var directory in Directory.Exists(folder) ? Directory.GetDirectories(folder).Order(StringComparer.Ordinal).ToArray() : [])
         {
             var files = new RunFiles(directory);
-            if (File.Exists(files.Config))
+            if (File.Exists(files.Config) && Path.GetFileName(directory)[0] != '.')
                 table.AddRow(await RowAsync(files));
         }
 
