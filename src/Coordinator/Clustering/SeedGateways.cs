@@ -58,15 +58,21 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
             return;
         }
 
-        do
+        try
         {
-            var known = await KnownAsync();
-            var found = await Task.WhenAll(known.Select(gateway => answers(gateway.ToGatewayAddress()!.Endpoint)));
-            Volatile.Write(ref _silent, [.. known.Where((_, i) => !found[i])]);
-            await Task.Delay(Pause, time, cancellationToken);
+            do
+            {
+                var known = await KnownAsync();
+                var found = await Task.WhenAll(known.Select(gateway => answers(gateway.ToGatewayAddress()!.Endpoint)));
+                Volatile.Write(ref _silent, [.. known.Where((_, i) => !found[i])]);
+                await Task.Delay(Pause, time, cancellationToken);
+            }
+            while (Volatile.Read(ref _silent).Count > 0);
         }
-        while (Volatile.Read(ref _silent).Count > 0);
-        Volatile.Write(ref _isProbing, 0);
+        finally
+        {
+            Volatile.Write(ref _isProbing, 0);
+        }
     }
 
     private async Task<IReadOnlyList<Uri>> KnownAsync()
