@@ -89,6 +89,7 @@ public static class ClusterHosting
     public static IClientBuilder UseClipTrainCluster(this IClientBuilder client, SeedGateways gateways, string clusterId, ClusterSecurity security)
     {
         client.Services.AddSingleton<IGatewayListProvider>(gateways);
+        client.Services.AddSingleton<IOutgoingGrainCallFilter>(services => new SilenceFilter(gateways, security, services.GetService<TimeProvider>() ?? TimeProvider.System));
         return Configure(client, clusterId, security);
     }
 
