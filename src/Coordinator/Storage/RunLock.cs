@@ -30,7 +30,6 @@ public sealed class RunLock : IDisposable
         {
             throw new CoordinatorStartException($"{path} is held by another coordinator of this run: process {Owner(path)}. End that one first.", error);
         }
-
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw Unusable(path, error);
