@@ -34,11 +34,9 @@ internal sealed class SilenceFilter(SeedGateways gateways, ClusterSecurity secur
     /// <summary>The kernel accepts connections for a process that is stopped: only the handshake shows that it lives.</summary>
     private async Task<bool> AnswersAsync(IPEndPoint gateway)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_end.Token);
-        limit.CancelAfter(ProbeLimit);
         try
         {
-            await ConnectionProbe.RunAsync(gateway, security, limit.Token);
+            await ConnectionProbe.RunAsync(gateway, security, ProbeLimit, _end.Token);
             return true;
         }
         catch (Exception error) when (error is SocketException or IOException or HandshakeException or OperationCanceledException)
