@@ -480,7 +480,7 @@ public sealed class RunGrain(
         {
             await call;
         }
-        catch (Exception error) when (error is OrleansException or TimeoutException)
+        catch (Exception error) when (GrainCalls.WasUnanswered(error))
         {
             logger.LogWarning(error, "A grain of run {Run} could not be reached.", RunId);
         }

@@ -47,7 +47,7 @@ public sealed record HostingOptions
 /// </summary>
 public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, StopSignals signals)
 {
-    private static readonly TimeSpan NodeGrace = TimeSpan.FromSeconds(60), StatusInterval = TimeSpan.FromSeconds(1), StandbyDelay = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan NodeGrace = TimeSpan.FromSeconds(60), StartPatience = TimeSpan.FromMinutes(1), StatusInterval = TimeSpan.FromSeconds(1), StandbyDelay = TimeSpan.FromSeconds(5);
 
     /// <summary>A process takes its port for workers and the one behind it for other coordinators.</summary>
     private const int PortsOfProcess = 2;
@@ -71,7 +71,8 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         node?.Start();
         using var loggers = new SerilogLoggerFactory(log);
         await using var silo = await CoordinatorSilo.StartAsync(Silo("coordinator"), host, loggers, TimeProvider.System);
-        await silo.Run.StartAsync(new RunStart(run.Spec(ManagedWorkers), from, isContinued));
+        var start = new RunStart(run.Spec(ManagedWorkers), from, isContinued);
+        await GrainCalls.RepeatAsync(() => silo.Run.StartAsync(start), StartPatience, TimeProvider.System);
         if (!hosting.StartsWorkers)
             log.Information("Machines join with: cliptrain node --coordinator {Address} --token-file {File:l}", silo.Endpoint.Gateway, hosting.TokenFile ?? run.Files.Token);
         return await ServeAsync(silo, host, node, standby);
@@ -111,7 +112,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
 
     private async Task<int> ServeAsync(CoordinatorSilo silo, RunHost host, Companion? node, Companion standby)
     {
-        signals.Attach(by => _ = silo.Run.StopAsync(by, atOnce: Interlocked.Increment(ref _stops) > 1));
+        signals.Attach(by => _ = StopAsync(silo, by, atOnce: Interlocked.Increment(ref _stops) > 1));
         var delay = Task.Delay(StandbyDelay);
         if (await Task.WhenAny(delay, host.Concluded) == delay)
             standby.Start();
@@ -119,6 +120,9 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         await Task.WhenAll(standby.EndAsync(TimeSpan.Zero), node?.EndAsync(NodeGrace) ?? Task.CompletedTask);
         return exit;
     }
+
+    private static Task StopAsync(CoordinatorSilo silo, string by, bool atOnce) =>
+        GrainCalls.RepeatAsync(() => silo.Run.StopAsync(by, atOnce), TimeSpan.MaxValue, TimeProvider.System);
 
     /// <summary>Waits while another process hosts the run. The exit code when the run has ended there or a signal has come; null when the run is hosted here.</summary>
     private async Task<int?> EndWithoutTakeoverAsync(CoordinatorSilo silo, RunHost host, bool leavesOnSignal)
@@ -138,7 +142,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
                 if (await silo.Run.StatusAsync() is { IsConcluded: true, State: var state })
                     return state is { Phase: RunPhase.Failed } ? ExitCodes.WorkerLost : ExitCodes.Ok;
             }
-            catch (Exception error) when (error is TimeoutException or OrleansException)
+            catch (Exception error) when (GrainCalls.WasUnanswered(error))
             {
                 // The host is gone, and the cluster has yet to find out.
             }

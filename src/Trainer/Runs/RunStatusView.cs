@@ -62,7 +62,7 @@ public static class RunStatusView
         try
         {
             await using var connection = await RunConnection.ToLocalAsync(files, waits: false);
-            var status = await connection.Run.StatusAsync();
+            var status = await connection.StatusAsync();
             return status.State is { } state
                 ? [name, Phase(state), Text(state.CommittedStep), Text(state.Members.Count(member => member.IsAssigned)), Markup.Escape(status.Host)]
                 : [name, "starting", "", "", Markup.Escape(status.Host)];
