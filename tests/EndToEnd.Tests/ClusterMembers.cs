@@ -7,12 +7,12 @@ namespace ClipTrain.EndToEnd.Tests;
 /// <summary>The coordinator processes that a run's cluster has, as its files tell.</summary>
 internal static class ClusterMembers
 {
-    /// <summary>How many there are. On one machine each holds a lock; over a network the table of members knows.</summary>
+    /// <summary>How many have joined and live. The table counts one that was killed until it is found out; one that joins holds its lock already.</summary>
     public static int Count(string runDirectory)
     {
         var cluster = Path.Combine(runDirectory, "cluster");
         var locks = Path.Combine(cluster, "locks");
-        return Directory.Exists(locks) ? Directory.GetFiles(locks).Count(RunLock.IsHeld) : ActiveRows(Path.Combine(cluster, "members"));
+        return Directory.Exists(locks) ? Math.Min(Directory.GetFiles(locks).Count(RunLock.IsHeld), ActiveRows(Path.Combine(cluster, "members"))) : 0;
     }
 
     /// <summary>Versions of the table are files of their numbers: a line with a check sum, and behind it the rows in JSON.</summary>

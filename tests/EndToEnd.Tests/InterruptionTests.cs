@@ -32,7 +32,32 @@ public sealed class InterruptionTests : IDisposable
         Assert.Matches("worker-[01]\\)? aborted \\(SIGABRT\\)", run.Output);
     }
 
+    [Fact]
+    public void A_run_that_goes_on_from_an_earlier_step_has_one_line_of_history()
+    {
+        Finish("train", _corpus.RunFile);
+        var told = Finish("resume", "tiny", "--step", "5");
+        Assert.Contains("after step 5 is set aside in", told, StringComparison.Ordinal);
+        Assert.Contains("Going on from the checkpoint of step 5.", told, StringComparison.Ordinal);
+        Assert.Equal("step-00000010 step-00000012", Names("set-aside", "after-step-00000005"));
+        Assert.Equal("step-00000005 step-00000010 step-00000012", Names("checkpoints"));
+        Finish("data", "audit", "tiny");
+
+        Assert.Contains("Going on from the checkpoint of step 12.", Finish("resume", "tiny"), StringComparison.Ordinal);
+        Finish("data", "audit", "tiny");
+        Assert.Equal(12, File.ReadLines(_corpus.PathOf("runs", "tiny", "metrics.jsonl")).Count());
+    }
+
     public void Dispose() => _corpus.Dispose();
+
+    private string Names(params string[] folder) => string.Join(' ', Directory.GetDirectories(_corpus.PathOf(["runs", "tiny", .. folder])).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+
+    private string Finish(params string[] arguments)
+    {
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, arguments);
+        Assert.True(exit == 0, output);
+        return output;
+    }
 
     /// <summary>The newest checkpoint is whole, and a resumed run goes on from it.</summary>
     private void AssertResumes()

@@ -22,13 +22,16 @@ internal sealed class LedgerTail : IDisposable
     /// <summary>The segment that is read, 0 before the first, and how much of it has been.</summary>
     private long _epoch, _read;
 
-    /// <param name="folder">The ledger; the folder above it exists, itself need not.</param>
+    /// <param name="folder">The ledger of a run, neither of which need exist.</param>
     /// <param name="history">Gets every entry.</param>
     /// <param name="violations">Get what is wrong with an entry.</param>
     public LedgerTail(string folder, StepHistory history, Violations violations)
     {
         (_folder, _history, _violations) = (folder, history, violations);
-        _watcher = new FileSystemWatcher(Path.GetDirectoryName(folder)!, "*.jsonl") { IncludeSubdirectories = true, NotifyFilter = NotifyFilters.Size | NotifyFilters.LastWrite | NotifyFilters.FileName };
+
+        // A run's folder is made aside and renamed: its parent is watched.
+        var runs = Directory.CreateDirectory(Path.GetDirectoryName(Path.GetDirectoryName(folder))!);
+        _watcher = new FileSystemWatcher(runs.FullName, "*.jsonl") { IncludeSubdirectories = true, NotifyFilter = NotifyFilters.Size | NotifyFilters.LastWrite | NotifyFilters.FileName };
         _watcher.Changed += (_, _) => Drain();
         _watcher.Created += (_, _) => Drain();
         _watcher.Error += (_, _) => Drain();

@@ -22,7 +22,6 @@ public static class RecoveryMeasurement
         using var run = new TinyRun { Keep = options.Keep };
         using var violations = new Violations();
         var files = run.Files(RunName);
-        Directory.CreateDirectory(files.Directory);
         // Killing one worker of several must never undo a committed step.
         var history = new StepHistory(new HistoryRules(TinyRun.GlobalBatch, !options.IsElastic, _ => false, _ => 0));
         using var ledger = new LedgerTail(files.Ledger, history, violations);

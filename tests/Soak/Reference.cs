@@ -33,7 +33,6 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
 
     private async Task TrainAsync(StepHistory history, long steps)
     {
-        Directory.CreateDirectory(run.Files(RunName).Directory);
         using var ledger = new LedgerTail(run.Files(RunName).Ledger, history, violations);
         int? exit = null;
         // A wrong run has many checkpoints to differ in; the undisturbed one keeps those that the other may end with.

@@ -27,7 +27,6 @@ public static class SoakRun
         using var violations = new Violations();
         using IHosts hosts = options.HasNetwork ? new SeparateHosts(options.Workers + 1) : new LocalHost();
         var files = run.Files(Fleet.RunName);
-        Directory.CreateDirectory(files.Directory);
         await using var fleet = new Fleet(run, options, hosts, violations, time);
         var history = new StepHistory(new HistoryRules(TinyRun.GlobalBatch, !options.IsElastic, source => fleet.Touches.AllSince(source.Time, source.Workers), KnownCheckpoint));
         var outcomes = new List<FaultOutcome>();

@@ -19,7 +19,6 @@ public static class TakeoverMeasurement
         using var run = new TinyRun { Keep = options.Keep, StoreConnection = store?.ConnectionString };
         using var violations = new Violations();
         var files = run.Files(RunName);
-        Directory.CreateDirectory(files.Directory);
         var history = new StepHistory(new HistoryRules(TinyRun.GlobalBatch, IsBitwise: true, _ => false, _ => 0));
         using var ledger = new LedgerTail(files.Ledger, history, violations);
         var arguments = run.Configuration(RunName, options, keptCheckpoints: 3);

@@ -118,6 +118,9 @@ internal sealed class TinyRun : IDisposable
 
     public void Dispose()
     {
+        // Workers outlive their coordinator and write in the folder: those that start others may start some meanwhile.
+        while (Mark.Processes.ToList() is { Count: > 0 } left)
+            left.ForEach(process => Posix.Send(process, Posix.Kill));
         if (!Keep)
             _corpus.Dispose();
     }

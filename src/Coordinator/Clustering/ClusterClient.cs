@@ -101,7 +101,7 @@ public static class ClusterClient
             {
                 try
                 {
-                    var found = await ProbeAsync(gateway, options, cancellationToken);
+                    var found = await ConnectionProbe.RunAsync(gateway, options.Security, SecuredConnections.Limit, cancellationToken);
                     if (clusterId is null || found == clusterId)
                     {
                         return found;
@@ -148,13 +148,6 @@ public static class ClusterClient
         {
             throw new CoordinatorRefusedException(error.Message);
         }
-    }
-
-    private static async Task<string> ProbeAsync(IPEndPoint gateway, ClusterClientOptions options, CancellationToken cancellationToken)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(SecuredConnections.Limit);
-        return await ConnectionProbe.RunAsync(gateway, options.Security, limit.Token);
     }
 
     private static async Task StartAsync(IHost host, ClusterClientOptions options, long start, CancellationToken cancellationToken)

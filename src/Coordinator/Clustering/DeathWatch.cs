@@ -5,7 +5,7 @@ using Orleans.Runtime;
 namespace ClipTrain.Coordinator.Clustering;
 
 /// <summary>
-/// Finds dead silos of this machine within a fraction of a second. Each silo holds the kernel's lock on a file of its own,
+/// Finds dead silos of this machine, those with its address, within a fraction of a second. Each silo holds the kernel's lock on a file of its own,
 /// which ends with its process in whatever way that ends. Whoever finds the lock of another free knows for certain that it
 /// is dead. No probe has to time out, so probes can be patient enough for a machine whose cores are all busy.
 /// </summary>
@@ -40,7 +40,7 @@ internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDet
 
         if (!IsFree(PathOf(self.SiloAddress)))
         {
-            store.IsKnownDead = silo => IsFree(PathOf(silo));
+            store.IsKnownDead = IsKnownDead;
         }
 
         return Task.CompletedTask;
@@ -79,7 +79,7 @@ internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDet
         {
             foreach (var member in members.CurrentSnapshot.Members.Values)
             {
-                if (member.Status is not SiloStatus.Dead && !member.SiloAddress.Equals(self.SiloAddress) && IsFree(PathOf(member.SiloAddress)))
+                if (member.Status is not SiloStatus.Dead && !member.SiloAddress.Equals(self.SiloAddress) && IsKnownDead(member.SiloAddress))
                 {
                     Declare(member);
                 }
@@ -107,7 +107,10 @@ internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDet
 
     private string PathOf(SiloAddress silo) => Path.Combine(_locks, SiloFileName.Of(silo.ToParsableString()));
 
-    /// <summary>False if the lock is held, or if there is no such file: that silo is of another machine.</summary>
+    /// <summary>Of silos on other machines a shared folder proves nothing: some file systems keep locks to each machine.</summary>
+    private bool IsKnownDead(SiloAddress silo) => silo.Endpoint.Address.Equals(self.SiloAddress.Endpoint.Address) && IsFree(PathOf(silo));
+
+    /// <summary>False if the lock is held, or if there is no such file.</summary>
     private static bool IsFree(string path)
     {
         try

@@ -27,10 +27,9 @@ internal static class JoinCheck
 
     private static async Task AskAsync(MembershipEntry member, ClusterSecurity security)
     {
-        using var limit = new CancellationTokenSource(SecuredConnections.Limit);
         try
         {
-            await ConnectionProbe.RunAsync(member.SiloAddress.Endpoint, security, limit.Token);
+            await ConnectionProbe.RunAsync(member.SiloAddress.Endpoint, security, SecuredConnections.Limit, CancellationToken.None);
         }
         catch (HandshakeException refusal) when (refusal.IsFinal)
         {

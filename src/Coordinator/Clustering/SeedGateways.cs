@@ -10,7 +10,8 @@ namespace ClipTrain.Coordinator.Clustering;
 
 /// <summary>
 /// Tells a client the coordinator processes that it was given, by address, and those that it has learned from the cluster
-/// since. It needs no access to the membership store, and finds whichever process is left when the first one has died.
+/// since. It needs no access to the membership store, and finds whichever process is left when the first one has died. One that
+/// has fallen silent with its connections open, as when its machine has lost its power, is left out while another answers.
 /// </summary>
 /// <param name="seeds">Addresses as given; names are looked up anew each time.</param>
 public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayListProvider
@@ -18,6 +19,8 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     private IReadOnlyList<Uri> _learned = [];
+    private IReadOnlyCollection<Uri> _silent = [];
+    private int _isProbing;
 
     public TimeSpan MaxStaleness => TimeSpan.FromSeconds(1);
 
@@ -37,6 +40,43 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
 
     public async Task<IList<Uri>> GetGateways()
     {
+        var known = await KnownAsync();
+        var answering = known.Except(Volatile.Read(ref _silent)).ToList();
+        return answering.Count > 0 ? answering : [.. known];
+    }
+
+    public override string ToString() => string.Join(", ", seeds.Select(seed => $"{seed.Host}:{seed.Port}"));
+
+    /// <summary>A call was not answered in time: finds out which gateways are silent, and again until none is.</summary>
+    /// <param name="answers">Whether a gateway answers now.</param>
+    /// <param name="time">For the pause between two looks.</param>
+    /// <param name="cancellationToken">The client ends.</param>
+    internal async Task ProbeAsync(Func<IPEndPoint, Task<bool>> answers, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (Interlocked.Exchange(ref _isProbing, 1) == 1)
+        {
+            return;
+        }
+
+        try
+        {
+            do
+            {
+                var known = await KnownAsync();
+                var found = await Task.WhenAll(known.Select(gateway => answers(gateway.ToGatewayAddress()!.Endpoint)));
+                Volatile.Write(ref _silent, [.. known.Where((_, i) => !found[i])]);
+                await Task.Delay(Pause, time, cancellationToken);
+            }
+            while (Volatile.Read(ref _silent).Count > 0);
+        }
+        finally
+        {
+            Volatile.Write(ref _isProbing, 0);
+        }
+    }
+
+    private async Task<IReadOnlyList<Uri>> KnownAsync()
+    {
         var gateways = Volatile.Read(ref _learned).ToList();
         foreach (var seed in seeds)
         {
@@ -45,8 +85,6 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
 
         return [.. gateways.Distinct()];
     }
-
-    public override string ToString() => string.Join(", ", seeds.Select(seed => $"{seed.Host}:{seed.Port}"));
 
     /// <summary>Keeps learning the cluster's gateways: the cluster answers as soon as they change.</summary>
     internal async Task LearnAsync(IGrainFactory grains, TimeProvider time, CancellationToken cancellationToken)

@@ -60,7 +60,12 @@ public sealed class NodeGrain(TimeProvider time) : Grain, INodeGrain
     public async Task LeaveAsync(string incarnation)
     {
         await Run().NodeLeftAsync(NodeId(), incarnation, reason: null);
-        End();
+
+        // A later process of the node stays watched.
+        if (_incarnation == incarnation)
+        {
+            End();
+        }
     }
 
     private async Task CheckAsync()

@@ -153,8 +153,12 @@ public sealed class RunGrain(
         ForgetOrders(nodeId);
     }
 
-    public Task<WorkerShard?> ShardAsync(string workerId) => Task.FromResult(
-        record.State.State?.Find(workerId) is { IsAssigned: true, Rank: { } rank } member && _shards.Count > rank ? new WorkerShard(Formation.AssignmentOf(State, member), _shards[rank]) : null);
+    public async Task<WorkerShard?> ShardAsync(string workerId)
+    {
+        // The call may be the first one after a takeover.
+        using var turn = await EnterAsync();
+        return State.Find(workerId) is { IsAssigned: true, Rank: { } rank } member && _shards.Count > rank ? new WorkerShard(Formation.AssignmentOf(State, member), _shards[rank]) : null;
+    }
 
     public async Task<RunStatus> StatusAsync()
     {
@@ -476,7 +480,7 @@ public sealed class RunGrain(
         {
             await call;
         }
-        catch (Exception error) when (error is OrleansException or TimeoutException)
+        catch (Exception error) when (GrainCalls.WasUnanswered(error))
         {
             logger.LogWarning(error, "A grain of run {Run} could not be reached.", RunId);
         }

@@ -178,7 +178,7 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
             {
                 throw;
             }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException) when (attempt.IsCancellationRequested)
             {
                 continue;
             }

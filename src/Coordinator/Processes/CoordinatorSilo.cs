@@ -21,6 +21,12 @@ public sealed record CoordinatorSiloOptions(ClusterIdentity Cluster, SiloEndpoin
 /// <summary>A coordinator process' part in the cluster: a silo that hosts the run, or stands by to take it over.</summary>
 public sealed class CoordinatorSilo : IAsyncDisposable
 {
+    /// <summary>What reports every message that a dead silo has not taken, with a stack trace. Callers hear of it by exception.</summary>
+    private static readonly string[] TalkOfLostSilos =
+    [
+        "Orleans.Messaging", "Orleans.Runtime.MessageCenter", "Orleans.Runtime.Messaging", "Orleans.Runtime.GrainCallCancellationManager", "Orleans.Runtime.GrainDirectory", "Polly",
+    ];
+
     private readonly IHost _host;
 
     private CoordinatorSilo(IHost host, SiloEndpoint endpoint, string run)
@@ -88,6 +94,11 @@ public sealed class CoordinatorSilo : IAsyncDisposable
 
         // What Orleans warns of (a reset connection, a silo that is gone) a run tells in its own words.
         builder.Logging.AddFilter("Orleans", LogLevel.Error).AddFilter("Microsoft", LogLevel.Error);
+        foreach (var category in TalkOfLostSilos)
+        {
+            builder.Logging.AddFilter(category, LogLevel.Critical);
+        }
+
         builder.Services.AddSingleton(hosting).AddSingleton(time);
 
         // The program that hosts the silo handles signals; the default lifetime would end it under the run's feet.

@@ -24,7 +24,8 @@ public static class PlainText
     /// <summary>Several lines, which stay.</summary>
     public static string Block(string? text) => Clean(text, BlockLength, keepsLines: true);
 
-    private static bool IsControl(char c) => char.IsControl(c) || c is '\u2028' or '\u2029';
+    /// <summary>True for what a terminal obeys in place of showing it: control characters, line separators, and what turns the direction of text.</summary>
+    public static bool IsControl(char c) => char.IsControl(c) || c is '\u2028' or '\u2029' or (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
 
     private static string Clean(string? text, int most, bool keepsLines)
     {
@@ -46,7 +47,7 @@ public static class PlainText
             {
                 '\n' when keepsLines => "\n",
                 '\n' or '\r' or '\t' or '\u2028' or '\u2029' => " ",
-                _ when Rune.IsControl(rune) => "\ufffd",
+                <= char.MaxValue and var value when IsControl((char)value) => "\ufffd",
                 _ => rune.ToString(),
             });
         }

@@ -26,6 +26,11 @@ public sealed class RecordQueue
     /// <summary>At this size the worker stops stepping.</summary>
     public const long MaxBytes = 64L << 20;
 
+    /// <summary>No worker is farther ahead of what is recorded: so many records fill the queue.</summary>
+    public const long MaxRecords = MaxBytes / RecordBytes;
+
+    private const long RecordBytes = 1024;
+
     private readonly Queue<StepRecord> _records = new();
 
     public int Count => _records.Count;
@@ -37,7 +42,7 @@ public sealed class RecordQueue
     public bool HasRoom => Bytes < MaxBytes;
 
     /// <summary>An upper estimate of a record's memory: its objects, the loader's figures among them, and 24 bytes a rank.</summary>
-    public static long BytesOf(StepRecord record) => 1024 + (24L * record.Shares.Count) + (64L * (record.Metrics.CorpusEpochs?.Count ?? 0));
+    public static long BytesOf(StepRecord record) => RecordBytes + (24L * record.Shares.Count) + (64L * (record.Metrics.CorpusEpochs?.Count ?? 0));
 
     /// <summary>Adds the record of the step that was just committed.</summary>
     public void Add(StepRecord record)

@@ -53,7 +53,7 @@ internal static class MessageChecks
         !PlainText.IsName(written.Directory, PathLength) ? Name("directory", written.Directory)
         : written.Step == 0 ? "a checkpoint of step 0 holds nothing"
         : member.Generation == 0 ? $"it has written a checkpoint of step {written.Step} but was in no generation"
-        : Step(turn, written.Step);
+        : Step(turn, written.Step) ?? Unrecorded(turn.State, written.Step);
 
     public static string? Of(Node node) =>
         !PlainText.IsName(node.Id) ? Name("node id", node.Id)
@@ -82,6 +82,12 @@ internal static class MessageChecks
             ? $"step {step} cannot be reached yet: the run was at step {reached} lately"
             : null;
     }
+
+    /// <summary>A worker that holds too many records that the ledger lacks takes no step, so it has no checkpoint from farther on.</summary>
+    private static string? Unrecorded(RunState state, long step) =>
+        Math.Max(state.RecordedStep, state.LastCheckpoint?.Step ?? 0) is var known && step - known > RecordQueue.MaxRecords
+            ? $"step {step} is more than {RecordQueue.MaxRecords} steps beyond what is recorded, {known}"
+            : null;
 
     private static string Name(string what, string? name) =>
         string.IsNullOrEmpty(name) ? $"its {what} is empty"

@@ -62,13 +62,22 @@ internal static class RecordChecks
             ?? Negative("number of samples", metrics.Samples)
             ?? Negative("number of bad samples", metrics.BadSamples)
             ?? Negative("number of truncated captions", metrics.TruncatedCaptions)
+            ?? OfLoader(metrics.Loader)
             ?? (metrics.Objective is { } objective && !PlainText.IsName(objective) ? "the name of its objective is too long or has control characters" : null)
-            ?? (metrics.CorpusEpochs is { } epochs && (epochs.Count > MaxCorpora || epochs.Any(epoch => !PlainText.IsName(epoch.Key) || !(epoch.Value >= 0))) ? "its epochs of corpora are not well formed" : null);
+            ?? (metrics.CorpusEpochs is { } epochs && (epochs.Count > MaxCorpora || epochs.Any(epoch => !PlainText.IsName(epoch.Key) || !IsCount(epoch.Value))) ? "its epochs of corpora are not well formed" : null);
 
         static string? NotFinite(string what, double value) => double.IsFinite(value) ? null : FormattableString.Invariant($"the {what} is {value}");
 
-        static string? Negative(string what, double value) => value >= 0 ? null : FormattableString.Invariant($"the {what} is {value}");
+        static string? Negative(string what, double value) => IsCount(value) ? null : FormattableString.Invariant($"the {what} is {value}");
+
+        static string? OfLoader(LoaderMetrics? loader) => loader is null || Stages(loader).All(stage => stage is not null && IsCount(stage.Rate) && IsCount(stage.Busy) && IsCount(stage.Starved) && IsCount(stage.Blocked))
+            ? null
+            : "the figures of its loader are not well formed";
+
+        static StageMetrics?[] Stages(LoaderMetrics loader) => [loader.Read, loader.Decode, loader.Tokenize, loader.Assemble];
     }
+
+    private static bool IsCount(double value) => value >= 0 && double.IsFinite(value);
 
     private static string? Shares(RunState state, StepRecord record)
     {
@@ -85,7 +94,7 @@ internal static class RecordChecks
         var samples = 0L;
         foreach (var share in record.Shares)
         {
-            if (share.Samples < 0 || share.BadSamples < 0 || share.BadSamples > share.Samples || !(share.BusySeconds >= 0))
+            if (share.Samples < 0 || share.BadSamples < 0 || share.BadSamples > share.Samples || !IsCount(share.BusySeconds))
             {
                 return $"a share has {share.Samples} samples, {share.BadSamples} of them bad, and {share.BusySeconds} busy seconds";
             }

@@ -13,11 +13,19 @@ namespace ClipTrain.Coordinator.Security;
 /// </summary>
 internal static class ConnectionProbe
 {
+    /// <summary>Asks, and waits for an answer for a limited time.</summary>
     /// <returns>The identity of the cluster behind the address.</returns>
     /// <exception cref="HandshakeException">Refused, or cut off.</exception>
     /// <exception cref="SocketException">Nothing listens there.</exception>
     /// <exception cref="OperationCanceledException">No answer in time.</exception>
-    public static async Task<string> RunAsync(IPEndPoint endpoint, ClusterSecurity security, CancellationToken cancellationToken)
+    public static async Task<string> RunAsync(IPEndPoint endpoint, ClusterSecurity security, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        end.CancelAfter(limit);
+        return await RunAsync(endpoint, security, end.Token);
+    }
+
+    private static async Task<string> RunAsync(IPEndPoint endpoint, ClusterSecurity security, CancellationToken cancellationToken)
     {
         using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await socket.ConnectAsync(endpoint, cancellationToken);

@@ -18,7 +18,9 @@ internal sealed class AppendOnlyFile : IDisposable
     public static AppendOnlyFile Open(string path)
     {
         var isNew = !File.Exists(path);
-        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+
+        // Without a buffer: what a full disk refuses fails where it is written, and not again where the file is closed.
+        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
         try
         {
             if (isNew)

@@ -30,6 +30,10 @@ public sealed class RunLock : IDisposable
         {
             throw new CoordinatorStartException($"{path} is held by another coordinator of this run: process {Owner(path)}. End that one first.", error);
         }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw Unusable(path, error);
+        }
 
         var text = string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId} on {Environment.MachineName} since {time.GetUtcNow():yyyy-MM-dd HH:mm:ss} UTC\n");
         file.SetLength(0);
@@ -39,6 +43,7 @@ public sealed class RunLock : IDisposable
     }
 
     /// <summary>True while another process holds the lock.</summary>
+    /// <exception cref="CoordinatorStartException">The lock is no file that this user may open.</exception>
     public static bool IsHeld(string path)
     {
         try
@@ -53,6 +58,10 @@ public sealed class RunLock : IDisposable
         catch (IOException error) when (error.HResult == Posix.WouldBlock)
         {
             return true;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw Unusable(path, error);
         }
     }
 
@@ -79,6 +88,9 @@ public sealed class RunLock : IDisposable
     }
 
     public void Dispose() => _file.Dispose();
+
+    private static CoordinatorStartException Unusable(string path, Exception error) =>
+        new(Directory.Exists(path) ? $"{path} is a folder, where a file is to tell who hosts the run. Remove it." : $"{path}, which tells who hosts the run, cannot be opened: {error.Message}", error);
 
     private static string Owner(string path)
     {

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace ClipTrain.DataPipeline.Corpus;
 
 /// <summary>One Parquet file of a corpus.</summary>
@@ -5,7 +7,12 @@ namespace ClipTrain.DataPipeline.Corpus;
 /// <param name="Bytes">Size of the file.</param>
 /// <param name="Rows">Rows in all its row groups.</param>
 /// <param name="RowGroups">Rows of each row group, in the file's order.</param>
-public sealed record CorpusFile(string Path, long Bytes, long Rows, IReadOnlyList<int> RowGroups);
+public sealed record CorpusFile(string Path, long Bytes, long Rows, IReadOnlyList<int> RowGroups)
+{
+    /// <summary>What its bytes were when it was looked at; null in manifests of versions that did not look.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public FileStamp? Stamp { get; init; }
+}
 
 /// <summary>A column that every file of a corpus has.</summary>
 /// <param name="Name">Its name as the first file spells it.</param>

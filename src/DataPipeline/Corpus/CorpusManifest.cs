@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -173,11 +174,14 @@ public sealed class CorpusManifest
     /// <summary>The corpus of these files with the samples that another manifest of the same files selects.</summary>
     public CorpusManifest With(CorpusSelection? selection) => new(Files, Columns, Image, Caption, FilesHash, CaptionChoices, selection, Parts) { ColumnsTaken = ColumnsTaken };
 
-    /// <summary>What makes the files of another manifest others than those of this one, in words; null when both are of the same.</summary>
+    /// <summary>
+    /// What makes the files of another manifest others than those of this one, in words; null when both are of the same. Their
+    /// contents are compared in samples.
+    /// </summary>
     public string? DifferenceTo(CorpusManifest other)
     {
         if (FilesHash == other.FilesHash)
-            return null;
+            return Stamped(other).FirstOrDefault(pair => pair.Mine.Sample != pair.Its.Sample) is { File: { } changed } ? $"{changed.Path} has as many bytes as before, and they are others" : null;
         foreach (var (mine, its) in Files.Zip(other.Files))
         {
             if (Path.GetFileName(mine.Path) != Path.GetFileName(its.Path) || mine.Rows != its.Rows || mine.Bytes != its.Bytes)
@@ -188,6 +192,10 @@ public sealed class CorpusManifest
             ? $"it has {other.Files.Count} files, not {Files.Count}"
             : "a file's contents, the chosen columns, or the names of a mixture's corpora differ";
     }
+
+    /// <summary>In words, the files of another manifest of the same files that have been written at another time than those of this one.</summary>
+    public IEnumerable<string> TouchedIn(CorpusManifest other) =>
+        Stamped(other).Where(pair => pair.Mine.Modified != pair.Its.Modified).Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.File.Path} was written at {pair.Its.Modified:u}"));
 
     public void Save(string path) => File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(this, Json));
 
@@ -245,6 +253,9 @@ public sealed class CorpusManifest
 
         return low;
     }
+
+    private IEnumerable<(CorpusFile File, FileStamp Mine, FileStamp Its)> Stamped(CorpusManifest other) =>
+        Files.Zip(other.Files).Where(pair => pair.First.Stamp is not null && pair.Second.Stamp is not null).Select(pair => (pair.Second, pair.First.Stamp!, pair.Second.Stamp!));
 
     private static CorpusSelection? JoinSelections(IReadOnlyList<(string Name, CorpusManifest Corpus)> corpora) =>
         corpora.All(c => c.Corpus.Selection is null) ? null : CorpusSelection.Pack(

@@ -17,6 +17,12 @@ public sealed record ImageLimits
     /// <summary>Most bytes of the encoded image.</summary>
     public long Bytes { get; init; } = 64L << 20;
 
+    /// <summary>Longest time that the pixels may take to come, where a decoder gives them part by part.</summary>
+    public TimeSpan Time { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>True to draw SVG, which is a program: a few bytes of it can compute for ever. For drawings of a known source.</summary>
+    public bool Svg { get; init; }
+
     /// <exception cref="ImageDecodeException">The encoded image is empty or too large.</exception>
     internal void CheckLength(int bytes)
     {

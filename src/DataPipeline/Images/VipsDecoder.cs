@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using ClipTrain.DataPipeline.Loading;
@@ -5,7 +6,7 @@ using ClipTrain.DataPipeline.Loading;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// GIF, WebP, TIFF, AVIF and SVG through libvips, in the calling thread. The first frame only; colours become sRGB
+/// GIF, WebP, TIFF, AVIF and, where it is asked for, SVG through libvips, in the calling thread. The first frame only; colours become sRGB
 /// of 8 bits; alpha is dropped, not blended, as Pillow's convert("RGB") does. Any number of threads.
 /// </summary>
 internal static unsafe class VipsDecoder
@@ -54,10 +55,10 @@ internal static unsafe class VipsDecoder
     {
         fixed (byte* data = encoded)
         {
-            using var loaded = Load(data, encoded.Length);
+            using var loaded = Load(data, encoded.Length, limits);
             limits.CheckSize(NativeVips.vips_image_get_width(loaded.Pointer), NativeVips.vips_image_get_height(loaded.Pointer));
             using var rgb = ToRgb(loaded.Pointer);
-            CopyPixels(rgb.Pointer, image);
+            CopyPixels(rgb.Pointer, image, limits.Time);
             image.Orientation = new Orientation(NativeVips.vips_image_get_orientation(loaded.Pointer));
         }
     }
@@ -79,9 +80,11 @@ internal static unsafe class VipsDecoder
         }
     }
 
-    private static VipsReference Load(byte* data, int length)
+    private static VipsReference Load(byte* data, int length, ImageLimits limits)
     {
         var loader = Marshal.PtrToStringUTF8(NativeVips.vips_foreign_find_load_buffer(data, (nuint)length)) ?? throw VipsOperation.Error();
+        if (!limits.Svg && loader.Contains("Svg", StringComparison.OrdinalIgnoreCase))
+            throw new ImageDecodeException("SVG is not drawn here, since a few bytes of it can compute for ever; convert it to PNG");
         using var load = new VipsOperation(loader);
         load.SetBuffer("buffer", data, length);
         load.Set("access=sequential,fail_on=error");
@@ -104,8 +107,9 @@ internal static unsafe class VipsDecoder
     }
 
     /// <summary>Pulls the pixels strip by strip, so that beside the result only a strip is held.</summary>
-    private static void CopyPixels(nint rgb, PixelBuffer image)
+    private static void CopyPixels(nint rgb, PixelBuffer image, TimeSpan limit)
     {
+        var started = Stopwatch.GetTimestamp();
         int width = NativeVips.vips_image_get_width(rgb), height = NativeVips.vips_image_get_height(rgb);
         if (NativeVips.vips_image_get_bands(rgb) != 3 || NativeVips.vips_image_get_format(rgb) != UnsignedChar)
             throw new ImageDecodeException("the image has no colours that can be shown as RGB");
@@ -115,6 +119,8 @@ internal static unsafe class VipsDecoder
         var rows = Math.Clamp(StripPixels / width, 1, StripRows);
         for (var top = 0; top < height; top += rows)
         {
+            if (Stopwatch.GetElapsedTime(started) > limit)
+                throw new ImageDecodeException($"its {width} × {height} pixels take longer than {limit.TotalSeconds:0} s to decode");
             var count = Math.Min(rows, height - top);
             nuint length;
             var strip = NativeVips.vips_region_fetch(region.Pointer, 0, top, width, count, &length);
@@ -148,7 +154,7 @@ internal static unsafe class VipsDecoder
         NativeVips.vips_concurrency_set(1);
         NativeVips.vips_cache_set_max(0);
 
-        // Loaders that libvips itself calls unfit for untrusted input are off, but for SVG, which has no scripts and no files here.
+        // Loaders that libvips itself calls unfit for untrusted input are off, but for SVG, which has no scripts and no files here and is drawn where ImageLimits.Svg asks for it.
         NativeVips.vips_block_untrusted_set(1);
         NativeVips.vips_operation_block_set("VipsForeignLoadSvg", 0);
         return true;

@@ -105,7 +105,7 @@ public static class DemoCorpus
             Rasterize(frame.Around(image, Margin));
             return JpegEncoder.Encode(image, Quality);
 
-            void Rasterize(DrawingFrame shown) => VipsDecoder.Decode(Encoding.UTF8.GetBytes(set.Svg(name, shown, Side)), image, new ImageLimits());
+            void Rasterize(DrawingFrame shown) => VipsDecoder.Decode(Encoding.UTF8.GetBytes(set.Svg(name, shown, Side)), image, new ImageLimits { Svg = true });
         }
     }
 }

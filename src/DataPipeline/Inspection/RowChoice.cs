@@ -9,9 +9,6 @@ public sealed class RowChoice
     /// <summary>A row group is read whole whatever is wanted of it, so that a sample comes from this many at most.</summary>
     public const int MaxSampledGroups = 256;
 
-    /// <summary>Sets what is drawn here apart from what the same seed draws elsewhere ("inspect" in ASCII).</summary>
-    private const ulong Stream = 0x696E7370656374;
-
     private RowChoice(IReadOnlyList<(int Group, bool[]? Rows)> groups, long count) => (Groups, Count) = (groups, count);
 
     /// <summary>Rows chosen.</summary>
@@ -28,7 +25,7 @@ public sealed class RowChoice
     public static RowChoice Sample(CorpusManifest manifest, long count, ulong seed)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
-        var random = new CounterRandom(seed, Stream, 0);
+        var random = RandomStreams.Of(RandomPurpose.Inspection, seed, time: 0);
         var groups = Distinct(Math.Min(MaxSampledGroups, manifest.GroupRows.Count), manifest.GroupRows.Count, ref random).Select(group => (int)group).ToArray();
         var rows = groups.Sum(group => (long)manifest.GroupRows[group]);
         var chosen = new List<(int, bool[]?)>();

@@ -53,7 +53,7 @@ public sealed class SampleViewer(ITokenizer tokenizer, TokenDecoder decoder, Ima
             var (width, height, original) = maker.Original(image);
             var augmented = new List<byte[]>();
             for (var epoch = 0; epoch < epochs; epoch++)
-                augmented.Add(maker.Augmented(image, new CounterRandom(seed, (ulong)epoch, (ulong)index)));
+                augmented.Add(maker.Augmented(image, RandomStreams.Of(RandomPurpose.Augmentation, seed, epoch, index)));
             return new SampleView(key, caption, tokens, cut, new SamplePictures(width, height, original, augmented), Problem: null);
         }
         catch (ImageDecodeException e)

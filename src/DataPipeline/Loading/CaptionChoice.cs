@@ -13,9 +13,6 @@ namespace ClipTrain.DataPipeline.Loading;
 /// <param name="seed">The run's seed.</param>
 internal sealed class CaptionChoice(CaptionMode mode, IReadOnlyList<double> weights, ulong seed)
 {
-    /// <summary>Sets the draws apart from what the same seed draws for crops ("choice" in ASCII).</summary>
-    private const ulong Stream = 0x63686F696365;
-
     /// <param name="columns">The captions of a pair, column by column.</param>
     /// <param name="sample">The pair and the epoch.</param>
     /// <returns>The caption; null if all are blank.</returns>
@@ -27,13 +24,13 @@ internal sealed class CaptionChoice(CaptionMode mode, IReadOnlyList<double> weig
 
     private string InTurn(string[] captions, SampleRef sample)
     {
-        var first = new CounterRandom(seed ^ Stream, 0, (ulong)sample.Index).NextInt64(captions.Length);
+        var first = RandomStreams.Of(RandomPurpose.CaptionChoice, seed, time: 0, sample.Index).NextInt64(captions.Length);
         return captions[(first + sample.Epoch) % captions.Length];
     }
 
     private string? ByChance(string[][] captions, SampleRef sample)
     {
-        var random = new CounterRandom(seed ^ Stream, (ulong)sample.Epoch, (ulong)sample.Index);
+        var random = RandomStreams.Of(RandomPurpose.CaptionChoice, seed, sample.Epoch, sample.Index);
         var left = random.NextDouble(0, Enumerable.Range(0, captions.Length).Sum(column => Weight(captions, column)));
         var last = Array.FindLastIndex(captions, column => column.Length > 0);
         for (var column = 0; column < last; column++)

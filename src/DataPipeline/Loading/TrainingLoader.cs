@@ -17,9 +17,6 @@ public sealed class TrainingLoader : IDisposable
     /// <summary>The share of bad samples is not judged before so many samples have been read.</summary>
     public const int MinSamplesToJudge = 200;
 
-    /// <summary>Sets the places of captions' windows apart from what the same seed draws for crops ("captions" in ASCII).</summary>
-    private const ulong WindowStream = 0x63617074696F6E73;
-
     private readonly CorpusManifest _manifest;
     private readonly ITokenizer _tokenizer;
     private readonly TrainingLoaderOptions _options;
@@ -103,7 +100,7 @@ public sealed class TrainingLoader : IDisposable
         try
         {
             using var _ = meter.Time(LoaderWork.Decode);
-            var random = new CounterRandom(_options.Seed, (ulong)sample.Sample.Epoch, (ulong)sample.Sample.Index);
+            var random = RandomStreams.Of(RandomPurpose.Augmentation, _options.Seed, sample.Sample.Epoch, sample.Sample.Index);
             transform.Train(sample.Image, ref random, buffers.Image(slot));
         }
         catch (ImageDecodeException e)
@@ -126,7 +123,7 @@ public sealed class TrainingLoader : IDisposable
         var caption = _tokenizer.Encode(text, tokens, first: 0);
         if (caption.Excess == 0 || _options.LongCaptions == LongCaptions.Cut)
             return caption;
-        var random = new CounterRandom(_options.Seed ^ WindowStream, (ulong)sample.Epoch, (ulong)sample.Index);
+        var random = RandomStreams.Of(RandomPurpose.CaptionWindow, _options.Seed, sample.Epoch, sample.Index);
         return _tokenizer.Encode(text, tokens, first: (int)random.NextInt64(caption.Excess + 1));
     }
 }

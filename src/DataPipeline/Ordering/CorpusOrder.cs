@@ -8,9 +8,6 @@ namespace ClipTrain.DataPipeline.Ordering;
 /// </summary>
 internal sealed class CorpusOrder
 {
-    // Purposes of randomness within an epoch. Augmentation uses the sample's index, which never has the top bit.
-    private const ulong EpochPurpose = ulong.MaxValue, GroupPurpose = 1UL << 63;
-
     private readonly IReadOnlyList<int> _rowGroupRows;
     private readonly long[] _groupStarts;
     private readonly ulong _seed;
@@ -80,7 +77,7 @@ internal sealed class CorpusOrder
         for (var row = 0; row < samples.Length; row++)
             samples[row] = _groupStarts[group] + row;
         // All of a row group is shuffled before partitions share it, so that no sample prefers one of them.
-        Shuffle(samples, GroupPurpose | (uint)group, epoch.Number);
+        Shuffle(samples, RandomStreams.Of(RandomPurpose.RowGroupOrder, _seed, epoch.Number, group));
         var held = samples[(int)(from - epoch.GroupStarts[turn])..(int)(to - epoch.GroupStarts[turn])];
         return new Stretch(partition, epoch.Number, part.FirstPlace + (from - part.Start), group, held);
     }
@@ -99,7 +96,7 @@ internal sealed class CorpusOrder
         var groups = new int[_rowGroupRows.Count];
         for (var i = 0; i < groups.Length; i++)
             groups[i] = i;
-        Shuffle(groups, EpochPurpose, number);
+        Shuffle(groups, RandomStreams.Of(RandomPurpose.EpochOrder, _seed, number));
         var (begin, end) = (_schedule.PositionOfCorpus(_corpus, number * SampleCount), _schedule.PositionOfCorpus(_corpus, (number + 1) * SampleCount));
         var parts = new EpochPart[_stretches.Length];
         long start = 0;
@@ -115,9 +112,8 @@ internal sealed class CorpusOrder
     }
 
     /// <summary>Fisher and Yates's shuffle (Durstenfeld's form).</summary>
-    private void Shuffle<T>(T[] items, ulong purpose, long epoch)
+    private static void Shuffle<T>(T[] items, CounterRandom random)
     {
-        var random = new CounterRandom(_seed, (ulong)epoch, purpose);
         for (var i = items.Length - 1; i > 0; i--)
         {
             var j = random.NextInt64(i + 1);

@@ -12,7 +12,7 @@ internal readonly record struct Lanes(int GlobalBatch, int Count)
     public static int Cut(int globalBatch, int part, int parts) => (int)((long)part * globalBatch / parts);
 
     /// <summary>The lane of a position.</summary>
-    public int Of(long position) => (int)((((position % GlobalBatch) + 1) * Count) - 1) / GlobalBatch;
+    public int Of(long position) => (int)(((((position % GlobalBatch) + 1) * Count) - 1) / GlobalBatch);
 
     /// <summary>How many of the first <paramref name="positions"/> positions are a lane's.</summary>
     public long CountOf(int lane, long positions)

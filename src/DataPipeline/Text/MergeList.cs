@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text;
+using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Text.HuggingFace;
 
 namespace ClipTrain.DataPipeline.Text;
@@ -17,6 +18,9 @@ public sealed class MergeList
     public const int TokensWithoutMerges = (2 * ByteAlphabet.Size) + 2;
 
     internal const string StartOfText = "<|startoftext|>", EndOfText = "<|endoftext|>";
+
+    /// <summary>A list of a million merges has some 20 MB; what unpacks to more is none.</summary>
+    private const int MaxBytes = 64 << 20;
 
     private const string Version = "#version: 0.2";
 
@@ -57,6 +61,7 @@ public sealed class MergeList
     /// <exception cref="InvalidDataException">A line is no merge of known symbols; the message names file and line.</exception>
     public static MergeList Load(string path)
     {
+        RegularFile.Require(path);
         using var stream = File.OpenRead(path);
         return Read(stream, path);
     }
@@ -76,15 +81,31 @@ public sealed class MergeList
     {
         var compressed = stream.ReadByte() == 0x1F && stream.ReadByte() == 0x8B;
         stream.Position = 0;
-        using var reader = new StreamReader(compressed ? new GZipStream(stream, CompressionMode.Decompress) : stream, new UTF8Encoding(false, throwOnInvalidBytes: true));
         try
         {
+            using var text = Bounded(compressed ? new GZipStream(stream, CompressionMode.Decompress) : stream, name);
+            using var reader = new StreamReader(text, new UTF8Encoding(false, throwOnInvalidBytes: true));
             return Parse(reader, name);
         }
         catch (Exception e) when (e is DecoderFallbackException || (e is InvalidDataException && compressed && !e.Message.StartsWith(name, StringComparison.Ordinal)))
         {
             throw new InvalidDataException($"{name}: no list of merges; it is neither UTF-8 text nor gzip of that", e);
         }
+    }
+
+    private static MemoryStream Bounded(Stream stream, string name)
+    {
+        var text = new MemoryStream();
+        var block = new byte[1 << 16];
+        for (int read; (read = stream.Read(block)) > 0;)
+        {
+            if (text.Length + read > MaxBytes)
+                throw new InvalidDataException($"{name}: holds more than {MaxBytes >> 20} MiB of text, which no list of merges does");
+            text.Write(block, 0, read);
+        }
+
+        text.Position = 0;
+        return text;
     }
 
     private static MergeList Parse(TextReader reader, string name)

@@ -10,61 +10,72 @@ namespace ClipTrain.Trainer.Checkpoints;
 
 /// <summary>
 /// The checkpoints of a run on disk, <c>checkpoints/step-00001200/</c> each. One is written beside its final name, synced
-/// and renamed, so that a name that exists is a checkpoint that is whole; older ones go only after that.
+/// and renamed, and loses that name before anything in it is deleted, so that a name that exists is a checkpoint that is whole.
 /// </summary>
-public sealed class CheckpointDirectory(string root)
+public sealed class CheckpointDirectory(string root, FileOperations? files = null)
 {
-    public const string ModelFile = "model.safetensors", OptimizerFile = "optimizer.safetensors", StateFile = "state.json", StepsFile = "steps.jsonl", ManifestFile = "manifest.json";
+    public const string ModelFile = "model.safetensors", OptimizerFile = "optimizer.safetensors", StateFile = "state.json", StepsFile = "steps.jsonl", ManifestFile = CheckpointManifest.FileName;
     private const string Prefix = "step-", PartialSuffix = ".partial", ReplacedSuffix = ".replaced";
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    /// <summary>Writers of one step, or a reader that restores it, may take each other's names this often.</summary>
+    private const int RenameAttempts = 10;
+
+    private readonly FileOperations _files = files ?? FileOperations.System;
 
     public string Root { get; } = root;
 
     /// <summary>The directory of a step's checkpoint, whether it exists or not.</summary>
     public string PathOf(long step) => Path.Combine(Root, Prefix + step.ToString("D8", CultureInfo.InvariantCulture));
 
-    /// <summary>Steps that have a checkpoint, ascending.</summary>
-    public IReadOnlyList<long> Steps() => !Directory.Exists(Root) ? [] :
-    [
-        .. Directory.EnumerateDirectories(Root, Prefix + "*")
-            .Select(path => long.TryParse(Path.GetFileName(path).AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var step) ? step : -1)
-            .Where(step => step >= 0)
-            .Order(),
-    ];
+    /// <summary>Steps that have a checkpoint, ascending. One whose writer was killed while it took another's place is put back first.</summary>
+    public IReadOnlyList<long> Steps()
+    {
+        if (!Directory.Exists(Root))
+            return [];
+        foreach (var replaced in Directory.EnumerateDirectories(Root, $"{Prefix}*{ReplacedSuffix}").ToList())
+            Try(() => Restore(replaced[..^ReplacedSuffix.Length]));
+        return
+        [
+            .. Directory.EnumerateDirectories(Root, Prefix + "*")
+                .Select(path => long.TryParse(Path.GetFileName(path).AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var step) && PathOf(step) == path ? step : -1)
+                .Where(step => step >= 0)
+                .Order(),
+        ];
+    }
 
-    /// <summary>Writes a checkpoint and removes all but the newest <paramref name="keep"/>.</summary>
+    /// <summary>Writes a checkpoint and removes those before it but for the newest, so that <paramref name="keep"/> remain. Later ones, of a history that was undone, stay as they are.</summary>
     /// <param name="unrecorded">Records of steps in it that the run's ledger may lack, so that it never holds a step that nobody can account for.</param>
     /// <exception cref="CheckpointException">The disk is full or cannot be written; nothing earlier was touched.</exception>
     public string Write(CheckpointState state, IReadOnlyList<NamedTensor> model, IReadOnlyList<NamedTensor> optimizer, IReadOnlyList<StepRecord> unrecorded, int keep)
     {
         var final = PathOf(state.Step);
         // A rank that the others have given up may still be writing the same step.
-        var partial = $"{final}{PartialSuffix}-{Guid.NewGuid():N}";
+        var partial = Aside(final);
         try
         {
-            Directory.CreateDirectory(partial);
+            _files.CreateDirectory(partial);
             var metadata = new Dictionary<string, string>(StringComparer.Ordinal) { ["format"] = "pt", ["step"] = state.Step.ToString(CultureInfo.InvariantCulture) };
-            var manifest = new SortedDictionary<string, ManifestEntry>(StringComparer.Ordinal)
+            var manifest = new SortedDictionary<string, CheckpointManifest.Entry>(StringComparer.Ordinal)
             {
                 [ModelFile] = WriteHashed(Path.Combine(partial, ModelFile), stream => SafetensorsWriter.Write(stream, model, metadata)),
                 [OptimizerFile] = WriteHashed(Path.Combine(partial, OptimizerFile), stream => SafetensorsWriter.Write(stream, optimizer, metadata)),
-                [StateFile] = WriteHashed(Path.Combine(partial, StateFile), stream => JsonSerializer.Serialize(stream, state, Json)),
+                [StateFile] = WriteHashed(Path.Combine(partial, StateFile), stream => JsonSerializer.Serialize(stream, state, CheckpointManifest.Json)),
                 [StepsFile] = WriteHashed(Path.Combine(partial, StepsFile), stream => LedgerFile.Write(stream, unrecorded.Select(step => new LedgerEntry(null, step)))),
             };
-            WriteHashed(Path.Combine(partial, ManifestFile), stream => JsonSerializer.Serialize(stream, manifest, Json));
-            DirectorySync.Sync(partial);
-            ReplaceWith(partial, final);
-            DirectorySync.Sync(Root);
+            WriteHashed(Path.Combine(partial, ManifestFile), stream => JsonSerializer.Serialize(stream, manifest, CheckpointManifest.Json));
+            _files.Sync(partial);
+            Publish(partial, final);
+            _files.Sync(Root);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            TryDelete(partial);
+            Try(() => _files.Delete(partial));
             var last = Steps() is [.., var step] ? $"The checkpoint of step {step} is whole." : "There is no earlier checkpoint.";
             throw new CheckpointException($"{final}: the checkpoint could not be written: {error.Message} {last} Free some space, then resume.", error);
         }
 
-        foreach (var step in Steps().SkipLast(keep))
-            TryDelete(PathOf(step));
+        foreach (var step in Steps().Where(step => step <= state.Step).SkipLast(keep))
+            Try(() => Remove(PathOf(step)));
         return final;
     }
 
@@ -75,21 +86,37 @@ public sealed class CheckpointDirectory(string root)
         var path = Path.Combine(PathOf(step), StepsFile);
         try
         {
-            return File.Exists(path) ? [.. LedgerFile.Read(path).Select(entry => entry.Step!)] : [];
+            return File.Exists(path) ? [.. LedgerFile.Read(path).Select(entry => entry.Step ?? throw new InvalidDataException("a line is no step."))] : [];
         }
-        catch (Exception error) when (error is IOException or InvalidDataException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException)
         {
             throw new CheckpointException($"{path}: cannot be read: {error.Message}", error);
         }
     }
 
-    /// <summary>Removes what writers have left that were killed. Only when nobody writes.</summary>
+    /// <summary>Deletes partial checkpoints left by killed writers. Call only when no writer is active.</summary>
     public void RemoveLeftovers()
     {
+        // What can be put back is no leftover.
+        Steps();
         if (!Directory.Exists(Root))
             return;
-        foreach (var leftover in Directory.EnumerateDirectories(Root, $"{Prefix}*{PartialSuffix}-*").Concat(Directory.EnumerateDirectories(Root, $"{Prefix}*{ReplacedSuffix}")))
-            TryDelete(leftover);
+        foreach (var leftover in Directory.EnumerateDirectories(Root, $"{Prefix}*{PartialSuffix}-*").Concat(Directory.EnumerateDirectories(Root, $"{Prefix}*{ReplacedSuffix}")).ToList())
+            Try(() => _files.Delete(leftover));
+    }
+
+    /// <summary>True if all files of a checkpoint are there with the sizes that its manifest names; their bytes are not read.</summary>
+    public bool IsComplete(long step)
+    {
+        try
+        {
+            CheckpointManifest.Read(PathOf(step));
+            return true;
+        }
+        catch (CheckpointException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Reads a checkpoint's state after comparing every file with the manifest.</summary>
@@ -97,70 +124,130 @@ public sealed class CheckpointDirectory(string root)
     public CheckpointState Verify(long step)
     {
         var path = PathOf(step);
-        var manifest = ReadJson<SortedDictionary<string, ManifestEntry>>(Path.Combine(path, ManifestFile));
-        foreach (var (name, expected) in manifest)
-        {
-            var file = Path.Combine(path, name);
-            if (!File.Exists(file))
-                throw new CheckpointException($"{file}: is missing, though the manifest names it. Resume from another checkpoint with --step.");
-            using var stream = File.OpenRead(file);
-            if (stream.Length != expected.Bytes || Convert.ToHexStringLower(SHA256.HashData(stream)) != expected.Sha256)
-                throw new CheckpointException($"{file}: differs from what was written (its size or hash is not the manifest's). Resume from another checkpoint with --step.");
-        }
-
-        var state = ReadJson<CheckpointState>(Path.Combine(path, StateFile));
-        return state.FormatVersion == 1
+        CheckpointManifest.Read(path).CheckHashes();
+        var state = CheckpointManifest.ReadJson<CheckpointState>(Path.Combine(path, StateFile));
+        if (state.FormatVersion != 1)
+            throw new CheckpointException($"{path}: has format version {state.FormatVersion}; this program reads version 1.");
+        return state.Step == step
             ? state
-            : throw new CheckpointException($"{path}: has format version {state.FormatVersion}; this program reads version 1.");
+            : throw new CheckpointException($"{path}: holds the state of step {state.Step}, so it was renamed or copied. Give it its own name, or resume from another checkpoint with --step.");
     }
 
-    private static T ReadJson<T>(string path)
+    /// <summary>The newest checkpoint that is whole; null when there is none at all.</summary>
+    /// <param name="onDamaged">Gets each newer one that is not, and what is wrong with it.</param>
+    /// <exception cref="CheckpointException">There are checkpoints, and none is whole; the message is that of the newest.</exception>
+    public CheckpointState? NewestWhole(Action<long, string> onDamaged)
+    {
+        CheckpointException? first = null;
+        var damaged = new List<(long Step, string Reason)>();
+        foreach (var step in Steps().Reverse())
+        {
+            try
+            {
+                var state = VerifyWhileWritten(step);
+                damaged.ForEach(passed => onDamaged(passed.Step, passed.Reason));
+                return state;
+            }
+            catch (CheckpointException error) when (Directory.Exists(PathOf(step)))
+            {
+                first ??= error;
+                damaged.Add((step, error.Message));
+            }
+            catch (CheckpointException)
+            {
+                // A writer has removed it meanwhile for newer ones.
+            }
+        }
+
+        return first is null ? null : throw new CheckpointException($"{first.Message} No other checkpoint in {Root} is whole.", first);
+    }
+
+    /// <summary>A writer may exchange a checkpoint for another of its step while it is read: what is damaged is so twice.</summary>
+    private CheckpointState VerifyWhileWritten(long step)
     {
         try
         {
-            using var stream = File.OpenRead(path);
-            return JsonSerializer.Deserialize<T>(stream, Json) ?? throw new JsonException("it is null");
+            return Verify(step);
         }
-        catch (Exception error) when (error is IOException or JsonException)
+        catch (CheckpointException)
         {
-            throw new CheckpointException($"{path}: cannot be read: {error.Message}", error);
+            return Verify(step);
         }
     }
 
-    private static ManifestEntry WriteHashed(string path, Action<Stream> write)
+    private static string Aside(string path) => $"{path}{PartialSuffix}-{Guid.NewGuid():N}";
+
+    private CheckpointManifest.Entry WriteHashed(string path, Action<Stream> write)
     {
-        using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20);
+        using var file = _files.Create(path);
         using var hash = SHA256.Create();
         using (var hashing = new CryptoStream(file, hash, CryptoStreamMode.Write, leaveOpen: true))
             write(hashing);
-        file.Flush(flushToDisk: true);
-        return new ManifestEntry(file.Length, Convert.ToHexStringLower(hash.Hash!));
+        _files.Flush(file);
+        return new CheckpointManifest.Entry(file.Length, Convert.ToHexStringLower(hash.Hash!));
     }
 
-    private static void ReplaceWith(string partial, string final)
+    /// <summary>Gives a whole checkpoint its name. At every moment either it or the one that it replaces can be found.</summary>
+    private void Publish(string partial, string final)
     {
-        // A crash in the midst of this may have left one.
-        var replaced = final + ReplacedSuffix;
-        if (Directory.Exists(replaced))
-            Directory.Delete(replaced, recursive: true);
-        if (Directory.Exists(final))
-            Directory.Move(final, replaced);
-        Directory.Move(partial, final);
-        if (Directory.Exists(replaced))
-            Directory.Delete(replaced, recursive: true);
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                Restore(final);
+                if (!Directory.Exists(final))
+                {
+                    _files.Move(partial, final);
+                }
+                else if (_files.TryExchange(partial, final))
+                {
+                    Try(() => _files.Delete(partial));
+                }
+                else
+                {
+                    _files.Move(final, final + ReplacedSuffix);
+                    _files.Move(partial, final);
+                    Try(() => Remove(final + ReplacedSuffix));
+                }
+
+                return;
+            }
+            catch (IOException) when (attempt < RenameAttempts && Directory.Exists(final) && Directory.Exists(partial))
+            {
+                // Another writer of this step was quicker.
+            }
+        }
     }
 
-    private static void TryDelete(string directory)
+    /// <summary>Puts a checkpoint back that was moved out of the way of another that did not come.</summary>
+    private void Restore(string final)
+    {
+        var replaced = final + ReplacedSuffix;
+        if (!Directory.Exists(replaced))
+            return;
+        if (Directory.Exists(final))
+            Remove(replaced);
+        else
+            _files.Move(replaced, final);
+    }
+
+    /// <summary>Takes the name away before anything is deleted.</summary>
+    private void Remove(string checkpoint)
+    {
+        var aside = Aside(checkpoint);
+        _files.Move(checkpoint, aside);
+        _files.Delete(aside);
+    }
+
+    private static void Try(Action change)
     {
         try
         {
-            Directory.Delete(directory, recursive: true);
+            change();
         }
-        catch (IOException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             // A leftover is removed when the run ends; the run must not fail for it.
         }
     }
-
-    private sealed record ManifestEntry(long Bytes, string Sha256);
 }

@@ -31,8 +31,18 @@ public static class AuditCommand
         var audit = new SampleAudit(order, new ShardPlan(manifest, order));
         using var writer = list is null ? null : new StreamWriter(list);
         writer?.WriteLine("epoch\tsample\tplace\tstep\trank");
-        var report = audit.Run(FileRunLedger.Read(files.Ledger), writer is null ? null : use => writer.WriteLine(
-            string.Create(CultureInfo.InvariantCulture, $"{use.Sample.Epoch}\t{use.Sample.Index}\t{manifest.Key(use.Sample.Index)}\t{use.Step}\t{use.Rank}")));
+        AuditReport report;
+        try
+        {
+            report = audit.Run(FileRunLedger.Read(files.Ledger), writer is null ? null : use => writer.WriteLine(
+                string.Create(CultureInfo.InvariantCulture, $"{use.Sample.Epoch}\t{use.Sample.Index}\t{manifest.Key(use.Sample.Index)}\t{use.Step}\t{use.Rank}")));
+        }
+        catch (InvalidDataException damage)
+        {
+            Console.WriteLine($"fault: {damage.Message}");
+            return ExitCodes.AuditFailed;
+        }
+
         Print(report, manifest);
         return report.Faults.Count == 0 ? ExitCodes.Ok : ExitCodes.AuditFailed;
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Telemetry;
 using Spectre.Console;
@@ -15,6 +16,7 @@ public static class CommandLine
     {
         if (Console.IsOutputRedirected)
             AnsiConsole.Profile.Width = UnbrokenWidth;
+        PlainOutput.Install();
         var root = new RootCommand("Pretrains contrastive image-text models (CLIP).")
         {
             QuickstartCommand.Create(),
@@ -43,10 +45,10 @@ public static class CommandLine
             var exit = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
             return parsed.Errors.Count > 0 ? ExitCodes.Usage : exit;
         }
-        catch (Exception error) when (Failure.ExitCodeOf(error) is { } code)
+        catch (Exception error) when (Failure.Of(error) is { } failure)
         {
-            await Console.Error.WriteLineAsync(error.Message);
-            return code;
+            await Console.Error.WriteLineAsync(PlainText.Block(failure.Message));
+            return failure.ExitCode;
         }
         catch (Exception error)
         {

@@ -20,7 +20,7 @@ public static class RunCommands
             if (parsed.GetValue(run) is null && !remote.IsGiven(parsed))
                 return await RunStatusView.ShowAllAsync();
             await using var connection = await ConnectAsync(parsed.GetValue(run), remote, parsed);
-            RunStatusView.Show(connection.RunId, await connection.Run.StatusAsync());
+            RunStatusView.Show(connection.RunId, await connection.StatusAsync());
             return ExitCodes.Ok;
         });
         return command;
@@ -36,7 +36,7 @@ public static class RunCommands
         command.SetAction(async parsed =>
         {
             await using var connection = await ConnectAsync(parsed.GetValue(run), remote, parsed);
-            await connection.Run.StopAsync("cliptrain stop", parsed.GetValue(now));
+            await connection.StopAsync("cliptrain stop", parsed.GetValue(now));
             AnsiConsole.MarkupLineInterpolated(parsed.GetValue(now) ? (FormattableString)$"{connection.RunId} stops." : $"{connection.RunId} stops at a checkpoint.");
             return ExitCodes.Ok;
         });

@@ -6,16 +6,16 @@ namespace ClipTrain.Trainer.Config;
 [Description("Workers of one run.")]
 public sealed record ClusterOptions
 {
-    [Description("Worker processes. `cliptrain train` starts so many; `cliptrain coordinator` waits for so many before the first step."), Minimum(1)]
+    [Description("Worker processes. `cliptrain train` starts so many; `cliptrain coordinator` waits for so many before the first step."), Minimum(1), Maximum(65536)]
     public int Workers { get; init; } = 1;
 
-    [Description("With fewer workers than this the run waits for more; by default cluster.workers. Less lets the run go on with those that are left: the same batches, larger shares."), Minimum(1)]
+    [Description("With fewer workers than this the run waits for more; by default cluster.workers. Less lets the run go on with those that are left: the same batches, larger shares."), Minimum(1), Maximum(65536)]
     public int? MinWorkers { get; init; }
 
-    [Description("More workers than this wait as spares; by default cluster.workers."), Minimum(1)]
+    [Description("More workers than this wait as spares; by default cluster.workers."), Minimum(1), Maximum(65536)]
     public int? MaxWorkers { get; init; }
 
-    [Description("Compute threads a worker; 0 shares the cores out evenly."), Minimum(0)]
+    [Description("Compute threads a worker; 0 shares the cores out evenly."), Minimum(0), Maximum(1024)]
     public int ThreadsPerWorker { get; init; }
 
     [Description("Device of the workers: cpu, or cuda (worker i uses cuda:i).")]

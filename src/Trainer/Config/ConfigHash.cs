@@ -7,8 +7,8 @@ namespace ClipTrain.Trainer.Config;
 /// One number for what all workers of a run must agree on: the seed, the model, the corpus and its augmentation, the
 /// training and the kind of device. The run's name, its output, checkpoints and evaluation, the number of workers, threads,
 /// prefetching, the port and timeouts may differ between machines or change on resuming, so they are left out; so is what
-/// changes memory and time but, but for rounding, no number: micro-batches, activation checkpointing, the optimizer's sharding
-/// and the tiles of the loss. The hash of the weights that a run starts from is found when it begins, and checked where they are
+/// changes memory and time but, but for rounding, no number: activation checkpointing, the optimizer's sharding, the tiles of the
+/// loss, and micro-batches where no BatchNorm normalises with their statistics. The hash of the weights that a run starts from is found when it begins, and checked where they are
 /// read.
 /// </summary>
 public static class ConfigHash
@@ -24,7 +24,7 @@ public static class ConfigHash
             Data = options.Data with { Threads = data.Threads, Prefetch = data.Prefetch },
             Training = options.Training with
             {
-                MicroBatch = training.MicroBatch,
+                MicroBatch = HasBatchNorm(options.Model.Image) ? options.Training.MicroBatch : training.MicroBatch,
                 ActivationCheckpointing = training.ActivationCheckpointing,
                 ShardOptimizer = training.ShardOptimizer,
                 LossTileRows = training.LossTileRows,
@@ -34,4 +34,6 @@ public static class ConfigHash
         };
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(ConfigWriter.Write(agreed))));
     }
+
+    private static bool HasBatchNorm(ImageTowerOptions image) => image.Architecture == ImageArchitecture.Resnet || image.PatchEmbedding == PatchEmbedding.ConvStem;
 }

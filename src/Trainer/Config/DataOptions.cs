@@ -57,10 +57,10 @@ public sealed record DataOptions
     [Description("What of a caption is used that is longer than model.text.context: its beginning (cut), or so many tokens from a random place (window), drawn anew in each epoch.")]
     public LongCaptions LongCaptions { get; init; } = LongCaptions.Cut;
 
-    [Description("Decoding threads a worker; 0 takes the cores that compute leaves, at least one."), Minimum(0)]
+    [Description("Decoding threads a worker; 0 takes the cores that compute leaves, at least one."), Minimum(0), Maximum(1024)]
     public int Threads { get; init; }
 
-    [Description("Batches prepared ahead of the step that uses them."), Minimum(1)]
+    [Description("Batches prepared ahead of the step that uses them."), Minimum(1), Maximum(1024)]
     public int Prefetch { get; init; } = 2;
 
     [Description("Row groups that a batch is mixed from; the corpora of a mixture share them. They are dealt to as many partitions, and a worker reads its own alone, so give at least as many as there are workers. More mixes better and holds more encoded images in memory: twice so many row groups, divided by the workers. 0 takes as many as hold 256 MiB."), Minimum(0)]

@@ -14,7 +14,7 @@ public sealed record EvaluationOptions
     [Description("Accuracy of the classes that training.objective classification learns, a split each.")]
     public IReadOnlyList<ClassificationOptions> Classification { get; init; } = [];
 
-    [Description("Images embedded at once."), Minimum(1)]
+    [Description("Images embedded at once."), Minimum(1), Maximum(65536)]
     public int Batch { get; init; } = 256;
 }
 

@@ -32,7 +32,7 @@ public sealed record TrainingOptions
     [Description("Share of a label's weight that is spread evenly over all classes, for objective classification."), Minimum(0), Maximum(0.999999)]
     public double LabelSmoothing { get; init; }
 
-    [Description("Pairs in a step, over all workers."), Minimum(1)]
+    [Description("Pairs in a step, over all workers."), Minimum(1), Maximum(1 << 24)]
     public required int GlobalBatch { get; init; }
 
     [Description("Length of the run in optimizer steps; give this or epochs."), Minimum(1)]

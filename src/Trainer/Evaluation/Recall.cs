@@ -18,7 +18,7 @@ public sealed record RetrievalResult(Recall ImageToText, Recall TextToImage, lon
 
 /// <summary>
 /// Retrieval over a whole split. Each of an image's captions is a query of its own and a right answer to the image. Equal captions are one concept: each of
-/// their images is a right answer to it, so an image is never wrong for a caption that it carries. Wrong answers that score exactly as a right one count before it.
+/// their images is a right answer to it, so an image is never wrong for a caption that it carries. Wrong answers that score exactly as a right one, or no number, count before it; a query whose right answers all score no number finds none.
 /// </summary>
 public static class Retrieval
 {
@@ -57,13 +57,19 @@ public static class Retrieval
 
     private static long Rank(ReadOnlySpan<float> scores, HashSet<int> right)
     {
-        var best = float.NegativeInfinity;
+        float? best = null;
         foreach (var answer in right)
-            best = Math.Max(best, scores[answer]);
+        {
+            if (!float.IsNaN(scores[answer]) && !(scores[answer] <= best))
+                best = scores[answer];
+        }
+
+        if (best is not { } score)
+            return long.MaxValue;
         long before = 0;
         for (var i = 0; i < scores.Length; i++)
         {
-            if (scores[i] >= best && !right.Contains(i))
+            if (!(scores[i] < score) && !right.Contains(i))
                 before++;
         }
 

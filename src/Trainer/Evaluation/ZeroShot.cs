@@ -33,11 +33,12 @@ public static class ZeroShot
         {
             var row = scores.Slice(image * classes, classes);
             var label = (int)labels[image];
-            var better = 0;
+            // What is no number is never right, and always before.
+            var better = float.IsNaN(row[label]) ? classes : 0;
             for (var i = 0; i < classes; i++)
-                better += i != label && row[i] >= row[label] ? 1 : 0;
+                better += i != label && !(row[i] < row[label]) ? 1 : 0;
             right1[label] += better < 1 ? 1 : 0;
-            right5 += better < 5 ? 1 : 0;
+            right5 += better < 5 && !float.IsNaN(row[label]) ? 1 : 0;
         }
 
         var perClass = labels.CountBy(label => label).Select(count => right1[count.Key] / (double)count.Value);

@@ -1,3 +1,4 @@
+using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Trainer.Checkpoints;
 
 namespace ClipTrain.Trainer.Interop;
@@ -8,6 +9,15 @@ public static class WeightsFile
     /// <exception cref="CheckpointException">The file is missing, broken, of another kind, or would have to run code.</exception>
     public static IWeights Open(string path)
     {
+        try
+        {
+            RegularFile.Require(path);
+        }
+        catch (IOException error)
+        {
+            throw new CheckpointException(error.Message, error);
+        }
+
         Span<byte> begin = stackalloc byte[16];
         int count;
         using (var file = NumberReader.Open(path))
@@ -18,7 +28,7 @@ public static class WeightsFile
         if (head is [0x80, >= 2 and <= 5, ..])
         {
             throw new CheckpointException(
-                $"{path}: is a bare pickle, as PyTorch wrote before 1.6. Convert it in Python: torch.save(torch.load('{System.IO.Path.GetFileName(path)}', map_location='cpu'), 'converted.pt').");
+                $"{path}: is a bare pickle, as PyTorch wrote before 1.6. Convert it in Python: torch.save(torch.load('{System.IO.Path.GetFileName(path)}', map_location='cpu', weights_only=True), 'converted.pt').");
         }
 
         // safetensors begins with the header's length in eight bytes, then the header, a JSON object.

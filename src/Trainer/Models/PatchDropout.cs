@@ -12,9 +12,6 @@ namespace ClipTrain.Trainer.Models;
 /// </summary>
 public static class PatchDropout
 {
-    // A sample's crop is drawn with the sample's number, which never has this bit.
-    private const ulong Purpose = 1UL << 62;
-
     /// <summary>Patches that are kept of each image: the rounded share, at least one.</summary>
     public static int Kept(ImageTowerOptions options)
     {
@@ -34,7 +31,7 @@ public static class PatchDropout
         var numbers = kept_bK.AsSpan<long>();
         var order = new long[patches];
         for (var i = 0; i < samples.Count; i++)
-            Draw(new CounterRandom(seed, (ulong)samples[i].Epoch, Purpose | (ulong)samples[i].Index), order, numbers.Slice(i * kept, kept));
+            Draw(RandomStreams.Of(RandomPurpose.PatchDropout, seed, samples[i].Epoch, samples[i].Index), order, numbers.Slice(i * kept, kept));
         return kept_bK;
     }
 

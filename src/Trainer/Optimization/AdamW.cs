@@ -114,8 +114,7 @@ public sealed class AdamW : IDisposable
     /// <summary>Of a step alone, so that any rank rounds an element alike, whichever part of the buffers it holds.</summary>
     private ulong RoundingKey(long step)
     {
-        // No sample has this number, so that no crop is drawn from the same bits.
-        var random = new CounterRandom(_seed, (ulong)step, ulong.MaxValue);
+        var random = RandomStreams.Of(RandomPurpose.WeightRounding, _seed, step);
         return ((ulong)random.NextUInt32() << 32) | random.NextUInt32();
     }
 }

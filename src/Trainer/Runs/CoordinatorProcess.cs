@@ -47,7 +47,7 @@ public sealed record HostingOptions
 /// </summary>
 public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, StopSignals signals)
 {
-    private static readonly TimeSpan NodeGrace = TimeSpan.FromSeconds(60), StatusInterval = TimeSpan.FromSeconds(1), StandbyDelay = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan NodeGrace = TimeSpan.FromSeconds(60), StartPatience = TimeSpan.FromMinutes(1), StatusInterval = TimeSpan.FromSeconds(1), StandbyDelay = TimeSpan.FromSeconds(5);
 
     /// <summary>A process takes its port for workers and the one behind it for other coordinators.</summary>
     private const int PortsOfProcess = 2;
@@ -60,8 +60,9 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     {
         await using var log = LogSetup.Create(AnsiConsole.Console, run.Files.Log);
         using var @lock = RunLock.Acquire(run.Files.CoordinatorLock, TimeProvider.System);
-        Tell(log);
         var isContinued = !hosting.StartsWorkers || RunLock.IsHeld(run.Files.NodeLock);
+        var from = Begin(isContinued, log);
+        Tell(from, log);
         var host = new RunHost(run, AnsiConsole.Console, log, isStandby: false) { StopExitCode = () => signals.ExitCode };
         await using var node = Node(host, log);
         await using var standby = Standby(host, log);
@@ -70,7 +71,8 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         node?.Start();
         using var loggers = new SerilogLoggerFactory(log);
         await using var silo = await CoordinatorSilo.StartAsync(Silo("coordinator"), host, loggers, TimeProvider.System);
-        await silo.Run.StartAsync(new RunStart(run.Spec(ManagedWorkers), run.ResumedFrom, isContinued));
+        var start = new RunStart(run.Spec(ManagedWorkers), from, isContinued);
+        await GrainCalls.RepeatAsync(() => silo.Run.StartAsync(start), StartPatience, TimeProvider.System);
         if (!hosting.StartsWorkers)
             log.Information("Machines join with: cliptrain node --coordinator {Address} --token-file {File:l}", silo.Endpoint.Gateway, hosting.TokenFile ?? run.Files.Token);
         return await ServeAsync(silo, host, node, standby);
@@ -110,7 +112,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
 
     private async Task<int> ServeAsync(CoordinatorSilo silo, RunHost host, Companion? node, Companion standby)
     {
-        signals.Attach(by => _ = silo.Run.StopAsync(by, atOnce: Interlocked.Increment(ref _stops) > 1));
+        signals.Attach(by => _ = StopAsync(silo, by, atOnce: Interlocked.Increment(ref _stops) > 1));
         var delay = Task.Delay(StandbyDelay);
         if (await Task.WhenAny(delay, host.Concluded) == delay)
             standby.Start();
@@ -118,6 +120,9 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         await Task.WhenAll(standby.EndAsync(TimeSpan.Zero), node?.EndAsync(NodeGrace) ?? Task.CompletedTask);
         return exit;
     }
+
+    private static Task StopAsync(CoordinatorSilo silo, string by, bool atOnce) =>
+        GrainCalls.RepeatAsync(() => silo.Run.StopAsync(by, atOnce), TimeSpan.MaxValue, TimeProvider.System);
 
     /// <summary>Waits while another process hosts the run. The exit code when the run has ended there or a signal has come; null when the run is hosted here.</summary>
     private async Task<int?> EndWithoutTakeoverAsync(CoordinatorSilo silo, RunHost host, bool leavesOnSignal)
@@ -137,7 +142,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
                 if (await silo.Run.StatusAsync() is { IsConcluded: true, State: var state })
                     return state is { Phase: RunPhase.Failed } ? ExitCodes.WorkerLost : ExitCodes.Ok;
             }
-            catch (Exception error) when (error is TimeoutException or OrleansException)
+            catch (Exception error) when (GrainCalls.WasUnanswered(error))
             {
                 // The host is gone, and the cluster has yet to find out.
             }
@@ -181,14 +186,25 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     private string Token => hosting.Token ?? (IPAddress.IsLoopback(hosting.Listen.Address) ? AccessToken.Keep(run.Files.Token)
         : throw new CoordinatorStartException($"The coordinator listens on {hosting.Listen.Address}, which other machines can reach, only with a token: give --token-file FILE, or set {AccessToken.Variable}."));
 
-    private void Tell(ILogger log)
+    /// <summary>The checkpoint that the run goes on from.</summary>
+    /// <exception cref="CoordinatorStartException">The user chose one, and workers train on from another.</exception>
+    private CheckpointMark? Begin(bool isContinued, ILogger log)
+    {
+        if (isContinued && run.WantedStep is { } wanted)
+            throw new CoordinatorStartException($"Workers that an earlier start of {run.Files.Directory} has left train on, so that it cannot go back to step {wanted}. Resume it without --step and stop it first.");
+        if (!isContinued)
+            run.Checkpoints.RemoveLeftovers();
+        return new RunHistory(run.Files, log).GoOnFrom(run.WantedStep);
+    }
+
+    private void Tell(CheckpointMark? from, ILogger log)
     {
         if (run.Manifest.Selection is { } selection)
             log.Information("{Rows} rows in the corpus, {Samples} selected. {Steps:l}.", run.Manifest.RowCount, run.Manifest.SampleCount, string.Join("; ", selection.Steps));
         var workers = Math.Max(run.Options.Cluster.Workers, run.Options.Cluster.MaxWorkers ?? 0);
         if (run.Order.Schedule.LaneCount is var lanes && workers > lanes)
             log.Warning("A batch is mixed from {RowGroups} row groups, so that {Workers} workers read each of them {Times:F1} times; data.shuffle_window: {Workers} would let each read its own alone.", lanes, workers, (double)workers / lanes, workers);
-        if (run.ResumeStep is null && File.Exists(run.Files.StartFrom))
+        if (from is null && File.Exists(run.Files.StartFrom))
             StartReport.Read(run.Files.StartFrom).Log(log);
     }
 }

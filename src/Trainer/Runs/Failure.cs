@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Corpus;
@@ -11,6 +12,29 @@ namespace ClipTrain.Trainer.Runs;
 /// <summary>Which exceptions are told to the user as one message, and with which exit code. Others are defects and keep their stack trace.</summary>
 public static class Failure
 {
+    /// <summary>
+    /// How a command that fails ends: with the message and exit code of the first expected failure among an exception and what
+    /// it wraps. Files that cannot be read, written or understood are expected wherever they are met. Null for a defect.
+    /// </summary>
+    public static (string Message, int ExitCode)? Of(Exception error)
+    {
+        for (var cause = error; cause is not null; cause = cause.InnerException)
+        {
+            if (ExitCodeOf(cause) is { } code)
+                return (cause.Message, code);
+        }
+
+        for (var cause = error; cause is not null; cause = cause.InnerException)
+        {
+            if (cause is IOException or UnauthorizedAccessException or InvalidDataException)
+                return (cause.Message, ExitCodes.StorageFailed);
+            if (cause is SocketException { SocketErrorCode: SocketError.TooManyOpenSockets })
+                return ($"This process may open no more files and connections ({cause.Message}): raise the limit, as with `ulimit -n 4096`.", ExitCodes.MissingComponent);
+        }
+
+        return null;
+    }
+
     /// <summary>The exit code of a process whose run has ended as told, and was not stopped by a signal to that process.</summary>
     public static int ExitCodeOf(RunOutcome outcome) => outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : ExitCodes.Ok;
 

@@ -11,11 +11,13 @@ using Spectre.Console;
 namespace ClipTrain.Trainer.Runs;
 
 /// <summary>A run that can be hosted: its directory is there, its configuration and corpus are known.</summary>
-/// <param name="ResumeStep">The checkpoint to start from; null for a fresh start.</param>
-public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManifest Manifest, long? ResumeStep)
+public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManifest Manifest)
 {
     private readonly Lazy<SampleOrder> _order = new(() => RunPlan.Order(Manifest, Options));
     private readonly Lazy<ShardPlan> _shards = new(() => new ShardPlan(Manifest, RunPlan.Order(Manifest, Options)));
+
+    /// <summary>The step of the checkpoint that the user chose to go on from; null for the newest.</summary>
+    public long? WantedStep { get; init; }
 
     public CheckpointDirectory Checkpoints { get; } = new(Files.Checkpoints);
 
@@ -37,24 +39,27 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         RunEvaluation.CheckSplits(options);
         var start = Examine(options);
         var manifest = RunCorpus.Select(options, rule => AnsiConsole.MarkupLineInterpolated($"Selecting: {rule} …"));
-        Directory.CreateDirectory(files.Directory);
         if (start is not null)
-        {
-            start.Save(files.StartFrom);
             options = options with { Training = options.Training with { StartFromSha256 = start.Sha256 } };
-        }
-
-        File.WriteAllText(files.Config, ConfigWriter.Write(options));
-        manifest.Save(files.Manifest);
-        return new PreparedRun(files, options, manifest, ResumeStep: null);
+        RunFolder.Create(files, aside =>
+        {
+            start?.Save(aside.StartFrom);
+            File.WriteAllText(aside.Config, ConfigWriter.Write(options));
+            manifest.Save(aside.Manifest);
+        });
+        return new PreparedRun(files, options, manifest);
     }
 
-    /// <summary>Prepares to continue a run from its newest checkpoint that is whole, or from the one of a given step.</summary>
+    /// <summary>Prepares to continue a run.</summary>
+    /// <param name="run">Its directory, or its name in the usual place.</param>
+    /// <param name="step">The checkpoint to go on from; null for the newest.</param>
     /// <exception cref="UsageException">There is no such run.</exception>
     /// <exception cref="CheckpointException">There is no such checkpoint.</exception>
     public static PreparedRun Resume(string run, long? step)
     {
         var files = RunFiles.Find(run);
+        if (!File.Exists(files.Manifest))
+            throw new UsageException($"{files.Directory} has a config.yaml and no manifest.json: it was not made whole, and no run has begun in it. Delete it, then begin the run again.");
         var options = RunConfig.Load(files.Config, []).Options;
         var steps = new CheckpointDirectory(files.Checkpoints).Steps();
         if (step is { } wanted && !steps.Contains(wanted))
@@ -62,8 +67,9 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         try
         {
             var manifest = RunCorpus.Continue(
-                options.Data, CorpusManifest.Load(files.Manifest), difference => $"The files of the corpus have changed since {files.Manifest} was written: {difference}. Restore them, or begin a new run.");
-            return new PreparedRun(files, options, manifest, step ?? (steps is [.., var newest] ? newest : null));
+                options.Data, CorpusManifest.Load(files.Manifest), difference => $"The files of the corpus have changed since {files.Manifest} was written: {difference}. Restore them, or begin a new run.",
+                touched => AnsiConsole.MarkupLineInterpolated($"Warning: {touched} since the run began; the parts of it that were compared are the same. `cliptrain data verify --checksums` compares all bytes."));
+            return new PreparedRun(files, options, manifest) { WantedStep = step };
         }
         catch (CorpusException e) when (FolderBegunIn(files, options.Output) is { } folder && folder != Environment.CurrentDirectory)
         {
@@ -109,15 +115,8 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         },
     };
 
-    /// <summary>The checkpoint that the run starts from, if any.</summary>
-    public CheckpointMark? ResumedFrom => ResumeStep is { } step ? Mark(step) : null;
-
-    /// <summary>Finds the newest checkpoint that the run has written, told of or not. Those that were there when it started may lie beyond the step that the user chose.</summary>
-    public Func<CheckpointMark?> CheckpointFinder(RunState state)
-    {
-        var before = state.Assignment is null ? Checkpoints.Steps().ToHashSet() : [];
-        return () => Checkpoints.Steps().LastOrDefault(step => !before.Contains(step)) is var step && step > 0 ? Mark(step) : null;
-    }
+    /// <summary>The newest checkpoint on disk, whether its writer lived to tell of it or not; null when there is none.</summary>
+    public CheckpointMark? FindCheckpoint() => Checkpoints.Steps().LastOrDefault(Checkpoints.IsComplete) is var step and > 0 ? new CheckpointMark(step, Checkpoints.PathOf(step)) : null;
 
     private static StartReport? Examine(RunOptions options)
     {
@@ -133,6 +132,4 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         var (directory, runs) = (Path.GetFullPath(files.Directory), Path.DirectorySeparatorChar + output.Directory.Trim(Path.DirectorySeparatorChar) + Path.DirectorySeparatorChar);
         return !Path.IsPathRooted(output.Directory) && directory.LastIndexOf(runs, StringComparison.Ordinal) is > 0 and var end ? directory[..end] : null;
     }
-
-    private CheckpointMark Mark(long step) => new(step, Checkpoints.PathOf(step));
 }

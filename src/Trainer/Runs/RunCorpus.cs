@@ -37,11 +37,16 @@ public static class RunCorpus
     /// <param name="data">The run's options.</param>
     /// <param name="begun">The manifest that the run began with.</param>
     /// <param name="error">Makes an error of what differs.</param>
+    /// <param name="onTouched">Told of each file that was written since, and in which no difference was found.</param>
     /// <exception cref="CorpusException">The files here are others.</exception>
-    public static CorpusManifest Continue(DataOptions data, CorpusManifest begun, Func<string, string> error)
+    public static CorpusManifest Continue(DataOptions data, CorpusManifest begun, Func<string, string> error, Action<string>? onTouched = null)
     {
         var here = Open(data, (_, corpus) => corpus);
-        return begun.DifferenceTo(here) is { } difference ? throw new CorpusException(error(difference)) : here.With(begun.Selection);
+        if (begun.DifferenceTo(here) is { } difference)
+            throw new CorpusException(error(difference));
+        if (onTouched is not null)
+            begun.TouchedIn(here).ToList().ForEach(onTouched);
+        return here.With(begun.Selection);
     }
 
     /// <param name="data">The run's options.</param>

@@ -25,6 +25,9 @@ public sealed record RunFiles(string Directory)
 
     public string Checkpoints => Path.Combine(Directory, "checkpoints");
 
+    /// <summary>What the run did after a step from which it then went on once more.</summary>
+    public string SetAside => Path.Combine(Directory, "set-aside");
+
     /// <summary>Folder of the ledger: who took part in which steps with which samples; what <c>cliptrain data audit</c> reads.</summary>
     public string Ledger => Path.Combine(Directory, "ledger");
 

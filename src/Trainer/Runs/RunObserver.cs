@@ -8,9 +8,10 @@ using Serilog.Events;
 namespace ClipTrain.Trainer.Runs;
 
 /// <summary>Writes what a run tells to its metrics files and shows it.</summary>
-public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, TensorBoardWriter? tensorBoard, int logEverySteps) : IRunObserver
+/// <param name="known">The checkpoint that the run goes on from, which is no news.</param>
+public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, TensorBoardWriter? tensorBoard, int logEverySteps, CheckpointMark? known) : IRunObserver
 {
-    private CheckpointMark? _checkpoint;
+    private CheckpointMark? _checkpoint = known;
     private volatile bool _hasEnded;
     private int _generation;
 

@@ -12,7 +12,6 @@ namespace ClipTrain.Trainer.Runs;
 public sealed class RunRecords : IRunRecords
 {
     private readonly PreparedRun _run;
-    private readonly Func<CheckpointMark?> _findCheckpoint;
     private readonly FileRunLedger _ledger;
     private readonly MetricsFile _metrics;
     private readonly TensorBoardWriter? _tensorBoard;
@@ -29,7 +28,6 @@ public sealed class RunRecords : IRunRecords
     public RunRecords(PreparedRun run, long epoch, RunState state, IAnsiConsole console, ILogger log)
     {
         _run = run;
-        _findCheckpoint = run.CheckpointFinder(state);
         _ledger = FileRunLedger.Open(run.Files.Ledger, epoch);
 
         // A run that goes on from a checkpoint may find the records of its last steps there alone: its workers wrote it when they
@@ -44,7 +42,9 @@ public sealed class RunRecords : IRunRecords
         _metrics = MetricsFile.Open(run.Files.Metrics, StartStep);
         _tensorBoard = run.Options.Output.Tensorboard ? new TensorBoardWriter(run.Files.TensorBoard, TimeProvider.System, StartStep) : null;
         _view = TrainingProgress.Create(console, log, TimeProvider.System);
-        _observer = new RunObserver(_view, _metrics, _tensorBoard, run.Options.Output.LogEverySteps);
+        if (_metrics.Damage is { } damage)
+            log.Warning("{Damage:l}: the lines from there on are written anew from the ledger; the file as it was is {Metrics:l}.damaged.", damage, run.Files.Metrics);
+        _observer = new RunObserver(_view, _metrics, _tensorBoard, run.Options.Output.LogEverySteps, state.LastCheckpoint);
         _view.Start(run.TotalSteps, StartStep);
         _observer.OnMetrics(Untold());
     }
@@ -59,7 +59,7 @@ public sealed class RunRecords : IRunRecords
 
     public IRunLedger Ledger => _ledger;
 
-    public CheckpointMark? FindCheckpoint() => _findCheckpoint();
+    public CheckpointMark? FindCheckpoint() => _run.FindCheckpoint();
 
     public IReadOnlyList<Shard> Shards(int worldSize, long step) => _run.Shards.Of(worldSize, step);
 

@@ -20,14 +20,14 @@ public static class RunReport
     public static int EvaluateAndWrite(RunFiles files, RunOptions options, ILogger log)
     {
         var checkpoints = new CheckpointDirectory(files.Checkpoints);
-        var step = checkpoints.Steps() is [.., var newest] ? newest : throw new CheckpointException($"{files.Checkpoints}: has no checkpoint to evaluate.");
-        var state = checkpoints.Verify(step);
+        var state = checkpoints.NewestWhole((damaged, reason) => log.Warning("The checkpoint of step {Step} is damaged and not evaluated: {Reason:l}", damaged, reason))
+            ?? throw new CheckpointException($"{files.Checkpoints}: has no checkpoint to evaluate.");
         using var torchThread = new TorchThread();
         var figures = torchThread.Run(() =>
         {
             Threads.Set(Environment.ProcessorCount);
             using var model = new ClipModel(options.Model, Precision.Fp32, seed: null, objective: options.Training.Objective);
-            using (var weights = new SafetensorsFile(Path.Combine(checkpoints.PathOf(step), CheckpointDirectory.ModelFile)))
+            using (var weights = new SafetensorsFile(Path.Combine(checkpoints.PathOf(state.Step), CheckpointDirectory.ModelFile)))
                 model.Parameters.LoadMaster(weights);
             return new RunEvaluation(model, RunPlan.Tokenizer(options), options, log).Run();
         });
@@ -38,13 +38,23 @@ public static class RunReport
             Samples = state.Samples,
             Seconds = state.TrainingSeconds,
             ImagesPerSecond = state.Samples / Math.Max(state.TrainingSeconds, 1e-9),
-            FinalLoss = MetricsFile.Read(files.Metrics).LastOrDefault(metrics => metrics.Step <= state.Step)?.Loss ?? double.NaN,
+            FinalLoss = MetricsFile.LossAt(files.Metrics, state.Step),
         };
         foreach (var (split, result) in figures)
             summary.AddEvaluation(split, result);
-        summary.Write(files.Summary);
-        RunSummary.Render(AnsiConsole.Console, files.Summary);
-        return ExitCodes.Ok;
+        try
+        {
+            summary.Write(files.Summary);
+            RunSummary.Render(AnsiConsole.Console, files.Summary);
+            return ExitCodes.Ok;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Computed is computed: the figures are shown, and only the file is missing.
+            summary.Render(AnsiConsole.Console);
+            log.Error("The figures above could not be written to {Summary:l}: {Reason:l}", files.Summary, error.Message);
+            return ExitCodes.StorageFailed;
+        }
     }
 
     /// <summary>Measures a model that is of no run on the splits of a run's options, and prints the figures. Returns the exit code.</summary>

@@ -20,7 +20,7 @@ public static class RunStatusView
         foreach (var directory in Directory.Exists(folder) ? Directory.GetDirectories(folder).Order(StringComparer.Ordinal).ToArray() : [])
         {
             var files = new RunFiles(directory);
-            if (File.Exists(files.Config))
+            if (File.Exists(files.Config) && Path.GetFileName(directory)[0] != '.')
                 table.AddRow(await RowAsync(files));
         }
 
@@ -62,7 +62,7 @@ public static class RunStatusView
         try
         {
             await using var connection = await RunConnection.ToLocalAsync(files, waits: false);
-            var status = await connection.Run.StatusAsync();
+            var status = await connection.StatusAsync();
             return status.State is { } state
                 ? [name, Phase(state), Text(state.CommittedStep), Text(state.Members.Count(member => member.IsAssigned)), Markup.Escape(status.Host)]
                 : [name, "starting", "", "", Markup.Escape(status.Host)];

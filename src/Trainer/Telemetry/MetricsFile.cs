@@ -10,23 +10,31 @@ public sealed class MetricsFile : IDisposable
 {
     private readonly FileStream _stream;
 
-    private MetricsFile(FileStream stream, long lastStep) => (_stream, LastStep) = (stream, lastStep);
+    private MetricsFile(FileStream stream, long lastStep, string? damage) => (_stream, LastStep, Damage) = (stream, lastStep, damage);
+
+    /// <summary>What was wrong with a line of the file that was opened; null when nothing was.</summary>
+    public string? Damage { get; }
 
     /// <summary>The step of the last line; 0 when there is none.</summary>
     public long LastStep { get; private set; }
 
     /// <summary>
     /// Opens the file to append. Lines of steps after <paramref name="resumedStep"/>, which will be run again, and a last line that a crash left torn are cut off.
+    /// So are all lines from a damaged one on, and the file as it was stays beside as <c>.damaged</c>: the ledger has what they told.
     /// What is kept is copied to a new file in the old one's place: a process that was stopped while it wrote, and wakes when another has the run, writes where nobody reads.
     /// </summary>
-    /// <exception cref="InvalidDataException">A whole line is no metrics line.</exception>
     /// <exception cref="IOException">The file cannot be opened.</exception>
     public static MetricsFile Open(string path, long resumedStep)
     {
+        string? damage = null;
         using var old = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Read, FileShare.ReadWrite);
-        var kept = ReadLines(old, path).TakeWhile(line => line.Metrics.Step <= resumedStep).Select(line => (line.Metrics.Step, line.End)).LastOrDefault();
+        var kept = ReadLines(old, path, found => damage = found).TakeWhile(line => line.Metrics.Step <= resumedStep).Select(line => (line.Metrics.Step, line.End)).LastOrDefault();
+        if (damage is not null)
+            File.Copy(path, $"{path}.damaged", overwrite: true);
         var aside = $"{path}.partial";
-        var stream = new FileStream(aside, FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
+
+        // Without a buffer: what a full disk refuses fails where it is written, and not again where the file is closed.
+        var stream = new FileStream(aside, FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
         try
         {
             old.Position = 0;
@@ -35,7 +43,7 @@ public sealed class MetricsFile : IDisposable
             stream.Position = kept.End;
             stream.Flush(flushToDisk: true);
             File.Move(aside, path, overwrite: true);
-            return new MetricsFile(stream, kept.Step);
+            return new MetricsFile(stream, kept.Step, damage);
         }
         catch
         {
@@ -49,23 +57,50 @@ public sealed class MetricsFile : IDisposable
     public static IEnumerable<StepMetrics> Read(string path)
     {
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        foreach (var (metrics, _) in ReadLines(stream, path))
+        foreach (var (metrics, _) in ReadLines(stream, path, damage => throw new InvalidDataException(damage)))
             yield return metrics;
+    }
+
+    /// <summary>Copies the lines of steps after a step, up to a damaged one.</summary>
+    public static void CopyAfter(string path, long step, Stream output)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        foreach (var (metrics, _) in ReadLines(stream, path, _ => { }).Where(line => line.Metrics.Step > step))
+            Write(output, metrics);
+    }
+
+    /// <summary>The loss of the newest step up to a step, as far as the file can be read; NaN where it has none.</summary>
+    public static double LossAt(string path, long step)
+    {
+        try
+        {
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            return ReadLines(stream, path, _ => { }).LastOrDefault(line => line.Metrics.Step <= step).Metrics?.Loss ?? double.NaN;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return double.NaN;
+        }
     }
 
     public void Append(StepMetrics metrics)
     {
         // One write a line: a reader never sees half of one but after a crash.
-        byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(metrics, TelemetryJson.OneLine), (byte)'\n'];
-        _stream.Write(line);
+        Write(_stream, metrics);
         _stream.Flush();
         LastStep = metrics.Step;
     }
 
     public void Dispose() => _stream.Dispose();
 
-    /// <summary>Each whole line, and the offset of its end in the file. What follows the last line break is torn and left out.</summary>
-    private static IEnumerable<(StepMetrics Metrics, long End)> ReadLines(FileStream stream, string path)
+    private static void Write(Stream output, StepMetrics metrics)
+    {
+        byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(metrics, TelemetryJson.OneLine), (byte)'\n'];
+        output.Write(line);
+    }
+
+    /// <summary>Each whole line up to a damaged one, and the offset of its end in the file. What follows the last line break is torn and left out.</summary>
+    private static IEnumerable<(StepMetrics Metrics, long End)> ReadLines(FileStream stream, string path, Action<string> onDamage)
     {
         var line = new List<byte>();
         var number = 1;
@@ -79,22 +114,29 @@ public sealed class MetricsFile : IDisposable
                 continue;
             }
 
-            yield return (Parse(line, path, number), offset);
+            if (Parse(line, out var reason) is not { } metrics)
+            {
+                onDamage($"{path}:{number}: this is no metrics line ({reason})");
+                yield break;
+            }
+
+            yield return (metrics, offset);
             number++;
             line.Clear();
         }
     }
 
-    private static StepMetrics Parse(List<byte> line, string path, int number)
+    private static StepMetrics? Parse(List<byte> line, out string reason)
     {
+        reason = "null is no object";
         try
         {
-            return JsonSerializer.Deserialize<StepMetrics>(line.ToArray(), TelemetryJson.OneLine)
-                ?? throw new JsonException("null is no object");
+            return JsonSerializer.Deserialize<StepMetrics>(line.ToArray(), TelemetryJson.OneLine);
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"{path}:{number}: this is no metrics line ({e.Message}); mend the line, or move the file away", e);
+            reason = e.Message;
+            return null;
         }
     }
 }

@@ -47,6 +47,9 @@ public sealed record RunSummary
         File.Move(aside, path, overwrite: true);
     }
 
+    /// <summary>Prints the figures as tables.</summary>
+    public void Render(IAnsiConsole console) => Render(console, JsonSerializer.SerializeToNode(this, TelemetryJson.Indented)!.AsObject());
+
     /// <summary>Prints the figures of a summary file as tables.</summary>
     /// <exception cref="InvalidDataException">The file is no summary.</exception>
     public static void Render(IAnsiConsole console, string path)
@@ -61,7 +64,12 @@ public sealed record RunSummary
             throw new InvalidDataException($"{path}: this is no summary: {e.Message}", e);
         }
 
-        foreach (var table in SummaryTables.Draw(summary ?? throw new InvalidDataException($"{path}: this is no summary: it holds no object")))
+        Render(console, summary ?? throw new InvalidDataException($"{path}: this is no summary: it holds no object"));
+    }
+
+    private static void Render(IAnsiConsole console, JsonObject summary)
+    {
+        foreach (var table in SummaryTables.Draw(summary))
             console.Write(table);
     }
 }

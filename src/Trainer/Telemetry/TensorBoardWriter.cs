@@ -69,7 +69,7 @@ public sealed class TensorBoardWriter : IDisposable
         {
             var path = Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"{name}.{n}"));
             if (!File.Exists(path))
-                return new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
+                return new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0);
         }
     }
 

@@ -26,7 +26,6 @@ public sealed class RunConnection : IAsyncDisposable
 
     public string Token { get; }
 
-    public IRunGrain Run => _client.Grains.GetGrain<IRunGrain>(RunId);
 
     /// <summary>To a run whose directory this machine has.</summary>
     /// <param name="files">The run's files.</param>
@@ -50,18 +49,34 @@ public sealed class RunConnection : IAsyncDisposable
     {
         var security = RunCluster.Security(remote.Token, remote.Tls);
         var client = await ClusterClient.ConnectAsync(SeedGateways.Parse(remote.Coordinator), new ClusterClientOptions(security, Patience), CancellationToken.None);
-        return new RunConnection(client, await client.Grains.GetGrain<IClusterGrain>(0).RunIdAsync(), remote.Token);
+        return new RunConnection(client, await AskAsync(client.Grains.GetGrain<IClusterGrain>(0).RunIdAsync), remote.Token);
     }
 
     /// <summary>A worker's or node's side of the control plane.</summary>
     public CoordinatorClient Client(string workerId, TimeSpan patience) => new(_client.Grains, RunId, workerId, TimeProvider.System) { RetryFor = patience };
 
+    /// <exception cref="CoordinatorLostException">Nobody answers.</exception>
+    public Task<RunStatus> StatusAsync() => AskAsync(Run.StatusAsync);
+
+    /// <summary>The run's resolved configuration and the manifest of its corpus, as their files are.</summary>
+    /// <exception cref="CoordinatorLostException">Nobody answers.</exception>
+    public Task<RunFilesOffer> FilesAsync() => AskAsync(Run.FilesAsync);
+
+    /// <exception cref="CoordinatorLostException">Nobody answers.</exception>
+    public Task StopAsync(string by, bool atOnce) => GrainCalls.RepeatAsync(() => Run.StopAsync(by, atOnce), Patience, TimeProvider.System);
+
     /// <exception cref="CoordinatorRefusedException">The run is not running.</exception>
+    /// <exception cref="CoordinatorLostException">Nobody answers.</exception>
     public async Task RequestCheckpointAsync()
     {
-        if ((await Run.CheckpointAsync()).Reply is RunReply.Refused refused)
+        if ((await AskAsync(Run.CheckpointAsync)).Reply is RunReply.Refused refused)
             throw new CoordinatorRefusedException(refused.Reason);
     }
 
     public ValueTask DisposeAsync() => _client.DisposeAsync();
+
+    private IRunGrain Run => _client.Grains.GetGrain<IRunGrain>(RunId);
+
+    /// <summary>A coordinator that has just died leaves a command waiting until another has taken over.</summary>
+    private static Task<T> AskAsync<T>(Func<Task<T>> call) => GrainCalls.RepeatAsync(call, Patience, TimeProvider.System);
 }

@@ -50,7 +50,7 @@ public static class WorkerLaunches
     {
         using var watch = worker.IsManaged ? ParentWatch.Start() : null;
         await using var connection = await RunConnection.ToRemoteAsync(worker.Connection);
-        var offer = await connection.Run.FilesAsync();
+        var offer = await connection.FilesAsync();
         var options = RunConfig.Parse($"{worker.Connection.Coordinator} config of {connection.RunId}", Encoding.UTF8.GetString(offer.Config)).Options;
         var manifest = RunCorpus.Continue(
             options.Data, CorpusManifest.Parse(offer.Manifest), difference => $"This machine's corpus is not the run's: {difference}. Give every worker the same files.");

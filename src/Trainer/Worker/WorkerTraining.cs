@@ -117,6 +117,7 @@ public sealed class WorkerTraining(
                 HeldStep = null;
                 _state!.Dispose();
                 _state = new TrainingState(options, device(identity.Device));
+                _state.TakePlace(place.Rank, place.WorldSize);
             }
 
             if (options.Training.StartFrom is not null)

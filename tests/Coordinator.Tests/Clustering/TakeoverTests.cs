@@ -32,7 +32,7 @@ public sealed class TakeoverTests : IDisposable
 
         await survivor.UntilActiveAsync("first");
         await survivor.UntilWarnedAsync("victim");
-        Assert.Equal("first", await AnswerAsync(client.Grains.GetGrain<ITestGrain>("where")));
+        Assert.Equal("first", await AnswerAsync(client.Grains.GetGrain<ITestGrain>("where").WhereAsync));
     }
 
     [Fact]
@@ -74,6 +74,30 @@ public sealed class TakeoverTests : IDisposable
     }
 
     [Fact]
+    public async Task A_client_leaves_a_process_that_has_fallen_silent_with_its_connections_open()
+    {
+        using var silent = await SiloProcess.StartAsync(_directory.Path, "silent", isOneMachine: false);
+        await using var answering = await TestSilo.StartAsync(new TestSiloOptions(Identity) { IsOneMachine = false, Configure = WithEagerProbes });
+        await answering.UntilActiveAsync("first", "silent");
+        var gateways = new SeedGateways([.. (await new FileGatewayListProvider(Identity).GetGateways()).Select(gateway => new System.Net.DnsEndPoint(gateway.Host, gateway.Port))]);
+        var options = TestSiloOptions.Client with { Configure = client => client.Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromSeconds(1)) };
+        await using var client = await ClusterClient.ConnectAsync(gateways, options, CancellationToken.None);
+        var grains = Enumerable.Range(0, 20).Select(i => client.Grains.GetGrain<IGatewayTestGrain>(i)).ToList();
+        Assert.Contains("silent", await Task.WhenAll(grains.Select(grain => grain.WhereAsync())));
+
+        silent.Signal("STOP");
+        await answering.UntilActiveAsync("first");
+
+        // Which gateway a call takes depends on the grain.
+        foreach (var grain in grains)
+        {
+            Assert.Equal("first", await AnswerAsync(grain.WhereAsync));
+        }
+
+        Assert.Equal([answering.Endpoint.GatewayPort], (await gateways.GetGateways()).Select(gateway => gateway.Port));
+    }
+
+    [Fact]
     public async Task A_process_that_was_stopped_for_too_long_ends_with_a_code_of_its_own_when_it_wakes_up()
     {
         using var stopped = await SiloProcess.StartAsync(_directory.Path, "stopped", isOneMachine: false);
@@ -102,13 +126,13 @@ public sealed class TakeoverTests : IDisposable
     });
 
     /// <summary>Asks again while the call is lost with the dead process.</summary>
-    private static async Task<string> AnswerAsync(ITestGrain grain)
+    private static async Task<T> AnswerAsync<T>(Func<Task<T>> call)
     {
         for (var attempt = 0; ; attempt++)
         {
             try
             {
-                return await grain.WhereAsync().WaitAsync(TimeSpan.FromSeconds(3));
+                return await call().WaitAsync(TimeSpan.FromSeconds(3));
             }
             catch (Exception error) when (attempt < 20 && error is TimeoutException or OrleansException)
             {

@@ -1,6 +1,7 @@
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Storage;
 using Orleans;
+using Orleans.Concurrency;
 using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Tests.Clustering;
@@ -35,6 +36,19 @@ public sealed class TestGrain([PersistentState("count", FencedFileStorage.Provid
         await counter.WriteStateAsync();
         return counter.State.Value;
     }
+}
+
+/// <summary>Answers from the gateway that the call came by.</summary>
+public interface IGatewayTestGrain : IGrainWithIntegerKey
+{
+    /// <summary>Name of the silo.</summary>
+    Task<string> WhereAsync();
+}
+
+[StatelessWorker]
+public sealed class GatewayTestGrain(ILocalSiloDetails silo) : Grain, IGatewayTestGrain
+{
+    public Task<string> WhereAsync() => Task.FromResult(silo.Name);
 }
 
 public sealed class Counter

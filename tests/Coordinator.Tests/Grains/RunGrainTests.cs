@@ -385,6 +385,23 @@ public sealed class RunGrainTests
         Assert.Equal(2, (await cluster.Client(0).JoinAsync(RunScript.JoinRequest(0, start: 1) with { CodeVersion = version })).Assignment!.StartStep);
     }
 
+    [Fact]
+    public async Task Leases_run_on_the_host_s_clock_and_the_worker_is_asked_to_beat_when_its_generation_is_over()
+    {
+        await using var cluster = await RunCluster.FormAsync(2);
+        var process = new HintedProcess();
+        await cluster.Grains.GetGrain<IWorkerGrain>("demo/worker-1").AttachAsync(cluster.Grains.CreateObjectReference<IWorkerObserver>(process));
+        await cluster.PassAsync(29);
+        Assert.Equal(RunPhase.Running, (await cluster.StateAsync()).Phase);
+        await cluster.BeatAsync(RunCluster.Beat(1, 0));
+
+        await cluster.PassUntilAsync(() => cluster.Observer.Warnings.Contains("rank 0 (worker-0 on node0) was not heard of for 30 s"));
+
+        Assert.Equal(RunPhase.Forming, (await cluster.StateAsync()).Phase);
+        await process.Hinted.Task;
+        Assert.Equal(Directive.Rejoin, (await cluster.BeatAsync(RunCluster.Beat(1, 0))).Directive);
+    }
+
     private sealed class HintedProcess : IWorkerObserver
     {
         public TaskCompletionSource Hinted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -105,6 +105,48 @@ public sealed class RunNodeTests
         Assert.Equal([new NodeOrder(2, NodeAction.Kill, "worker-0", 0)], (await Node(cluster).ExchangeAsync(Report(epoch: 1, carriedOut: 1))).Orders);
     }
 
+    [Fact]
+    public async Task A_node_that_leaves_takes_its_workers_with_it_and_they_start_on_another()
+    {
+        await using var cluster = await RunCluster.StartAsync(RunScript.Spec(1));
+        await Node(cluster).ExchangeAsync(Report());
+        await cluster.Client(0).JoinAsync(RunScript.JoinRequest(0));
+        var waiting = Node(cluster, "b").ExchangeAsync(Report("b"));
+        while ((await cluster.StateAsync()).Nodes.Count < 2)
+        {
+            await Task.Yield();
+        }
+
+        await Node(cluster).LeaveAsync("process-a");
+
+        var state = await cluster.StateAsync();
+        Assert.Equal("b", Assert.Single(state.Nodes).Id);
+        Assert.Equal(NodeAction.Start, Assert.Single((await waiting).Orders).Action);
+        Assert.Contains("rank 0 (worker-0 on a) was lost with node a", cluster.Observer.Warnings);
+        await cluster.PassAsync(60);
+        Assert.DoesNotContain(cluster.Observer.Warnings, text => text.StartsWith("node a", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_an_earlier_process_of_a_node_left_behind_does_not_touch_the_later_one()
+    {
+        await using var cluster = await RunCluster.StartAsync(RunScript.Spec(1));
+        await Node(cluster).ExchangeAsync(Report());
+        var held = Node(cluster).ExchangeAsync(Report(epoch: 1, carriedOut: 1));
+        await cluster.Time.WhenTimerRunsAsync(HeldCalls.Limit);
+        await cluster.Run.NodeAsync(Report() with { Incarnation = "process-b" });
+
+        // The earlier one's workers died with it; the later one is told to start, and nothing that the earlier one had not done yet.
+        Assert.Equal([new NodeOrder(1, NodeAction.Start, "worker-0", 3)], (await Node(cluster).ExchangeAsync(Report() with { Incarnation = "process-b" })).Orders);
+        await held;
+        await Node(cluster).LeaveAsync("process-a");
+        Assert.Equal("process-b", Assert.Single((await cluster.StateAsync()).Nodes).Incarnation);
+
+        // The later one is still watched.
+        await cluster.PassUntilAsync(() => cluster.Observer.Warnings.Any(text => text.StartsWith("node a was not heard of", StringComparison.Ordinal)));
+        Assert.Empty((await cluster.StateAsync()).Nodes);
+    }
+
     private static INodeGrain Node(RunCluster cluster, string node = "a") => cluster.Grains.GetGrain<INodeGrain>(NodeGrain.KeyOf("demo", node));
 
     private static NodeReport Report(string node = "a", long epoch = 0, long carriedOut = 0) => new(node, $"process-{node}", 4, epoch, carriedOut, []);

@@ -61,7 +61,7 @@ public sealed class RunTakeoverTests
     public async Task The_host_dies_before_it_has_written_that_a_generation_has_formed()
     {
         await using var cluster = await RunCluster.StartAsync(RunCluster.Spec(2), silos: 2);
-        var (reached, zombie) = HoldWrite(cluster, isWritten: false, run => run.State?.Phase == RunPhase.Running);
+        var (reached, zombie) = HoldWrite(cluster, run => run.State?.Phase == RunPhase.Running);
         var clients = new[] { cluster.Client(0), cluster.Client(1) };
         async Task BeatAsync(int slot) => await clients[slot].HeartbeatAsync(RunCluster.Beat(slot, 0, generation: 0), Limit, CancellationToken.None);
         await Task.WhenAll(BeatAsync(0), BeatAsync(1));
@@ -138,6 +138,17 @@ public sealed class RunTakeoverTests
     }
 
     [Fact]
+    public async Task Who_was_meeting_when_the_host_died_must_join_again()
+    {
+        await using var cluster = await RunCluster.FormAsync(2, silos: 2);
+        var store = cluster.Grains.GetGrain<IRendezvousGrain>(RendezvousGrain.KeyOf("demo", 1));
+        Assert.Equal(cluster.HostOf(cluster.Run), cluster.HostOf(store));
+        await cluster.KillHostOfAsync(cluster.Run);
+        await Assert.ThrowsAsync<CoordinatorRefusedException>(() => cluster.Client(0).StoreAsync(new StoreRequest("worker-0", 1, StoreOp.Set, "k")).WaitAsync(Limit));
+        Assert.Equal(MemoryHosting.ShardOf(1, 2, 0).Digest(), (await cluster.Client(1).ShardAsync(1))!.Digest());
+    }
+
+    [Fact]
     public async Task A_process_leaves_only_when_the_end_of_the_run_is_stored()
     {
         await using var cluster = await RunCluster.FormAsync(1);
@@ -190,7 +201,7 @@ public sealed class RunTakeoverTests
     public async Task Turns_that_wait_behind_the_one_in_which_a_zombie_is_found_out_are_not_taken()
     {
         await using var cluster = await RunCluster.FormAsync(1);
-        var (reached, zombie) = HoldWrite(cluster, isWritten: false, run => run.State?.CheckpointWantedFrom is not null);
+        var (reached, zombie) = HoldWrite(cluster, run => run.State?.CheckpointWantedFrom is not null);
         var checkpoint = cluster.Run.CheckpointAsync();
         await reached.Task;
         var beat = cluster.Run.BeatAsync(RunCluster.Beat(0, 3));
@@ -221,12 +232,12 @@ public sealed class RunTakeoverTests
         Assert.Equal((1, 2), ((await cluster.StateAsync()).Generation, (await cluster.StateAsync()).LastCheckpoint!.Step));
     }
 
-    /// <summary>Holds up the first write of which this is true: before it is done, or after it and before anybody hears of it.</summary>
-    private static (TaskCompletionSource Reached, TaskCompletionSource Zombie) HoldWrite(RunCluster cluster, bool isWritten, Func<RunRecord, bool> condition)
+    /// <summary>Holds up the first write of which this is true, before it is done.</summary>
+    private static (TaskCompletionSource Reached, TaskCompletionSource Zombie) HoldWrite(RunCluster cluster, Func<RunRecord, bool> condition)
     {
         var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var zombie = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        cluster.Storage.OnWrite = (state, isDone) => isDone == isWritten && state is RunRecord run && condition(run) && reached.TrySetResult() ? zombie.Task : Task.CompletedTask;
+        cluster.Storage.OnWrite = (state, isDone) => !isDone && state is RunRecord run && condition(run) && reached.TrySetResult() ? zombie.Task : Task.CompletedTask;
         return (reached, zombie);
     }
 }

@@ -40,6 +40,15 @@ public sealed class CoordinatorClientTests
     }
 
     [Fact]
+    public async Task A_cancellation_that_nobody_asked_for_is_no_answer_either()
+    {
+        _coordinator.OnJoin = _ => Task.FromException<Answered>(new OperationCanceledException("Message expired before placement could complete."));
+        var join = Client(retryFor: 0.3).JoinAsync(RunScript.JoinRequest(0));
+        await PassAsync(0.1, 0.2);
+        await Assert.ThrowsAsync<CoordinatorLostException>(() => join);
+    }
+
+    [Fact]
     public async Task A_refusal_is_final()
     {
         _coordinator.OnJoin = _ => Count(Refused(RefusalKind.Mismatch, "It runs another build."));

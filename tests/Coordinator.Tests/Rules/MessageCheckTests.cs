@@ -21,6 +21,12 @@ public sealed class MessageCheckTests
         { "the time is NaN", With(metrics => metrics with { StepSeconds = double.NaN }) },
         { "the number of samples is -5", With(metrics => metrics with { Samples = -5 }) },
         { "the name of its objective", With(metrics => metrics with { Objective = "clip\n" }) },
+        { "the learning rate is Infinity", With(metrics => metrics with { LearningRate = double.PositiveInfinity }) },
+        { "the image rate is Infinity", With(metrics => metrics with { ImagesPerSecond = double.PositiveInfinity }) },
+        { "the figures of its loader", With(metrics => metrics with { Loader = Loader(double.NaN) }) },
+        { "the figures of its loader", With(metrics => metrics with { Loader = Loader(double.PositiveInfinity) }) },
+        { "the figures of its loader", With(metrics => metrics with { Loader = Loader(1) with { Read = null! } }) },
+        { "Infinity busy seconds", Good with { Shares = [new StepShare(8, 0, 1, double.PositiveInfinity), new StepShare(8, 0, 1, 0.1)] } },
         { "its epochs of corpora", With(metrics => metrics with { CorpusEpochs = new Dictionary<string, double>(StringComparer.Ordinal) { ["a"] = double.NaN } }) },
         { "does not follow that of step 0", With(metrics => metrics with { Step = 0 }) },
         { "does not follow that of step 0", With(metrics => metrics with { Step = -3 }) },
@@ -35,6 +41,8 @@ public sealed class MessageCheckTests
         { "is empty", null! },
         { "is empty", Good with { Metrics = null! } },
     };
+
+    private static LoaderMetrics Loader(double busy) => new(new(1, 0, 0, 0), new(1, busy, 0, 0), new(1, 0, 0, 0), new(1, 0, 0, 0), QueuedSamples: 0, QueuedBatches: 0);
 
     [Theory]
     [MemberData(nameof(WrongRecords))]
@@ -112,6 +120,29 @@ public sealed class MessageCheckTests
     [InlineData("its directory", 5, "a\nb")]
     public void A_checkpoint_that_cannot_be_true_does_not_count(string reason, long step, string directory) =>
         AssertRefused(reason, run => new RunMessage.Checkpointed(new CheckpointWritten("worker-0", run.Request(0).Incarnation, step, directory)));
+
+    [Theory]
+    [InlineData(1L << 40)]
+    [InlineData(65_537)]
+    public void A_checkpoint_from_farther_on_than_the_ledger_can_lack_is_refused(long step)
+    {
+        var run = new RunScript(RunScript.Spec(2) with { TotalSteps = null }).Form();
+        run.Beat(0, step - 1);
+
+        var refused = Assert.IsType<RunReply.Refused>(run.Written(0, step));
+
+        Assert.Equal(RefusalKind.Invalid, refused.Kind);
+        Assert.Null(run.State.LastCheckpoint);
+    }
+
+    [Fact]
+    public void A_checkpoint_whose_last_records_are_still_to_come_counts()
+    {
+        var run = new RunScript(2).Form();
+
+        Assert.IsType<RunReply.Accepted>(run.Written(0, 65_536));
+        Assert.Equal(65_536, run.State.LastCheckpoint?.Step);
+    }
 
     [Fact]
     public void A_worker_that_was_in_no_generation_has_written_no_checkpoint()

@@ -43,6 +43,15 @@ public sealed class RunLockTests : IDisposable
     }
 
     [Fact]
+    public void A_lock_that_is_a_folder_is_named()
+    {
+        Directory.CreateDirectory(Path);
+
+        Assert.StartsWith($"{Path} is a folder", Assert.Throws<CoordinatorStartException>(() => RunLock.Acquire(Path, _time)).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"{Path} is a folder", Assert.Throws<CoordinatorStartException>(() => RunLock.IsHeld(Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Who_waits_for_a_lock_has_it_soon_after_its_owner_lets_go()
     {
         var first = RunLock.Acquire(Path, _time);

@@ -162,4 +162,49 @@ public sealed class CorpusManifestTests : IDisposable
 
     private string[] Names(IReadOnlyList<string> patterns) =>
         [.. CorpusManifest.Create(patterns).Files.Select(f => Path.GetRelativePath(_folder.Path, f.Path))];
+
+    [Fact]
+    public void A_byte_that_has_changed_is_found_though_size_footer_and_time_are_the_same()
+    {
+        var begun = CorpusManifest.Parse(Saved(TestCorpus.Create(_folder, 10, 20)));
+        var path = begun.Files[0].Path;
+        var bytes = File.ReadAllBytes(path);
+        bytes[10] ^= 1;
+        File.WriteAllBytes(path, bytes);
+        File.SetLastWriteTimeUtc(path, begun.Files[0].Stamp!.Modified);
+
+        Assert.Contains($"{path} has as many bytes as before", begun.DifferenceTo(CorpusManifest.Create([path])), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_that_was_written_again_alike_is_the_same_and_is_told_of()
+    {
+        var begun = TestCorpus.Create(_folder, 10, 20, 20);
+        var path = begun.Files[1].Path;
+        File.SetLastWriteTimeUtc(path, new DateTime(2031, 2, 3, 0, 0, 0, DateTimeKind.Utc));
+        var here = CorpusManifest.Create([_folder.Path]);
+
+        Assert.Null(begun.DifferenceTo(here));
+        Assert.Equal(begun.Hash, here.Hash);
+        Assert.Equal($"{path} was written at 2031-02-03 00:00:00Z", Assert.Single(begun.TouchedIn(here)));
+    }
+
+    [Fact]
+    public void A_manifest_without_stamps_is_compared_as_before()
+    {
+        var here = TestCorpus.Create(_folder, 10, 20);
+        var json = JsonNode.Parse(Saved(here))!;
+        json["files"]![0]!.AsObject().Remove("stamp");
+        var begun = CorpusManifest.Parse(System.Text.Encoding.UTF8.GetBytes(json.ToJsonString()));
+
+        Assert.Null(begun.Files[0].Stamp);
+        Assert.Null(begun.DifferenceTo(here));
+        Assert.Empty(begun.TouchedIn(here));
+    }
+
+    private byte[] Saved(CorpusManifest manifest)
+    {
+        manifest.Save(_folder.File("manifest.json"));
+        return File.ReadAllBytes(_folder.File("manifest.json"));
+    }
 }

@@ -27,11 +27,38 @@ public sealed class ImageDecoderTests(PillowReference reference)
     [Fact]
     public void A_vector_drawing_is_rasterised_at_its_own_size()
     {
-        using var decoder = new ImageDecoder();
+        using var decoder = new ImageDecoder(new ImageLimits { Svg = true });
         using var image = new PixelBuffer();
         decoder.Decode("<svg xmlns='http://www.w3.org/2000/svg' width='8' height='6'><rect width='8' height='6' fill='#102030'/></svg>"u8, image);
         Assert.Equal((8, 6), (image.Width, image.Height));
         Assert.Equal([0x10, 0x20, 0x30], Pixels.ToRgb(image)[..3]);
+    }
+
+    [Fact]
+    public void A_vector_drawing_in_a_corpus_is_refused_before_it_is_drawn()
+    {
+        // Twelve levels of a pattern in a pattern: 3 KB that would be drawn for days.
+        var svg = new System.Text.StringBuilder("<svg xmlns='http://www.w3.org/2000/svg' width='64' height='64'><defs><g id='a0'><rect width='1' height='1'/></g>");
+        for (var level = 1; level <= 12; level++)
+            svg.Append($"<g id='a{level}'>").Insert(svg.Length, $"<use href='#a{level - 1}'/>", 10).Append("</g>");
+        svg.Append("</defs><use href='#a12'/></svg>");
+        using var decoder = new ImageDecoder();
+        using var image = new PixelBuffer();
+
+        var error = Assert.Throws<ImageDecodeException>(() => decoder.Decode(System.Text.Encoding.UTF8.GetBytes(svg.ToString()), image));
+
+        Assert.Contains("SVG is not drawn", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_image_whose_pixels_take_too_long_is_a_bad_one()
+    {
+        using var decoder = new ImageDecoder(new ImageLimits { Time = TimeSpan.FromTicks(-1) });
+        using var image = new PixelBuffer();
+
+        var error = Assert.Throws<ImageDecodeException>(() => decoder.Decode(Convert.FromBase64String("R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs="), image));
+
+        Assert.Contains("to decode", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -95,6 +95,7 @@ public sealed class PartitionScheduleTests
     [InlineData(1000, 6, 3)]
     [InlineData(1001, 12, 4)]
     [InlineData(32768, 48, 16)]
+    [InlineData(1 << 20, 1 << 12, 4)]
     public void Workers_whose_number_divides_that_of_the_lanes_share_no_partition(int globalBatch, int lanes, int world)
     {
         var schedule = new PartitionSchedule([1], [lanes], globalBatch, lanes);

@@ -5,7 +5,9 @@ using ClipTrain.Coordinator.Storage;
 namespace ClipTrain.EndToEnd.Tests.Cluster;
 
 /// <summary>What a run has written down about itself so far.</summary>
-internal sealed class RunRecord(string directory)
+/// <param name="directory">The run's folder.</param>
+/// <param name="output">What the run's programs have printed, for a failure's message.</param>
+internal sealed class RunRecord(string directory, Func<string> output)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3), Pause = TimeSpan.FromMilliseconds(50);
 
@@ -23,7 +25,7 @@ internal sealed class RunRecord(string directory)
         var deadline = TimeProvider.System.GetTimestamp();
         while (!Ledger.Any(entry => entry.Step?.Generation == generation))
         {
-            Assert.True(TimeProvider.System.GetElapsedTime(deadline) < Limit, $"No step of generation {generation} was recorded.");
+            Assert.True(TimeProvider.System.GetElapsedTime(deadline) < Limit, $"No step of generation {generation} was recorded.\n{output()}");
             await Task.Delay(Pause);
         }
     }
@@ -33,7 +35,7 @@ internal sealed class RunRecord(string directory)
     {
         var enough = Steps.Count + steps;
         for (var start = TimeProvider.System.GetTimestamp(); Steps.Count < enough; await Task.Delay(Pause))
-            Assert.True(TimeProvider.System.GetElapsedTime(start) < Limit, $"Step {enough} was not recorded.");
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < Limit, $"Step {enough} was not recorded.\n{output()}");
     }
 
     /// <summary>Every step from the first to the last is there once, and the audit proves its samples.</summary>
@@ -41,9 +43,9 @@ internal sealed class RunRecord(string directory)
     {
         var steps = Steps;
         Assert.Equal(Enumerable.Range(1, steps.Count).Select(step => (long)step), steps);
-        var (exit, output) = ProgramRun.Finish(Path.GetDirectoryName(directory)!, "data", "audit", directory);
-        Assert.True(exit == 0, output);
-        Assert.Contains("every sample was consumed exactly once", output, StringComparison.Ordinal);
+        var (exit, printed) = ProgramRun.Finish(Path.GetDirectoryName(directory)!, "data", "audit", directory);
+        Assert.True(exit == 0, printed);
+        Assert.Contains("every sample was consumed exactly once", printed, StringComparison.Ordinal);
     }
 
     private IEnumerable<LedgerEntry> Ledger => FileRunLedger.Read(Path.Combine(directory, "ledger"));

@@ -7,18 +7,19 @@ namespace ClipTrain.EndToEnd.Tests.Cluster;
 internal sealed class ScriptHome : IDisposable
 {
     private const UnixFileMode Executable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private readonly List<ProgramRun> _started = [];
 
     public ScriptHome()
     {
         Directory.CreateDirectory(Corpus.PathOf("scripts", "cluster"));
         foreach (var script in new[] { "keep", "ssh", "slurm.sbatch" })
             WriteProgram(File.ReadAllText(Repository.ClusterScript(script)), "scripts", "cluster", script);
-        WriteProgram($"#!/usr/bin/env bash\nexec dotnet {AppContext.BaseDirectory}cliptrain.dll \"$@\"\n", "cliptrain");
+        WriteProgram($"#!/usr/bin/env bash\nexec dotnet {AppContext.BaseDirectory}program/cliptrain.dll \"$@\"\n", "cliptrain");
     }
 
     public TinyCorpus Corpus { get; } = new();
 
-    public RunRecord Record => new(Corpus.PathOf("runs", "tiny"));
+    public RunRecord Record => new(Corpus.PathOf("runs", "tiny"), () => string.Join("\n----\n", _started.Select(script => script.Output)));
 
     /// <summary>Makes a command that the scripts find before any of the machine's.</summary>
     public void StandIn(string command, string bash)
@@ -29,8 +30,11 @@ internal sealed class ScriptHome : IDisposable
 
     /// <summary>Starts a script.</summary>
     /// <param name="environment">Variables, as in <c>SLURM_JOB_ID=7</c>.</param>
-    public ProgramRun Run(string script, string[] environment, params string[] arguments) =>
-        ProgramRun.StartCommand(Corpus.Folder, ["env", $"PATH={Corpus.PathOf("bin")}:{Environment.GetEnvironmentVariable("PATH")}", .. environment, Corpus.PathOf("scripts", "cluster", script), .. arguments]);
+    public ProgramRun Run(string script, string[] environment, params string[] arguments)
+    {
+        _started.Add(ProgramRun.StartCommand(Corpus.Folder, ["env", $"PATH={Corpus.PathOf("bin")}:{Environment.GetEnvironmentVariable("PATH")}", .. environment, Corpus.PathOf("scripts", "cluster", script), .. arguments]));
+        return _started[^1];
+    }
 
     public void Dispose() => Corpus.Dispose();
 

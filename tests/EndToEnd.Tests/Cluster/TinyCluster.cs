@@ -22,7 +22,7 @@ internal sealed class TinyCluster : IDisposable
 
     public NetworkHosts Hosts { get; }
 
-    public RunRecord Record => new(RunDirectory);
+    public RunRecord Record => new(RunDirectory, () => string.Join("\n----\n", _programs.Select(program => program.Output)));
 
     public string RunDirectory => Corpus.PathOf("runs", "tiny");
 

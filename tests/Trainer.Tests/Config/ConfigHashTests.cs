@@ -46,6 +46,17 @@ public sealed class ConfigHashTests
         Assert.Equal(ConfigHash.Of(file.Load()), ConfigHash.Of(file.Load(set)));
     }
 
+    [Theory]
+    [InlineData("model.image.patch_embedding=conv_stem")]
+    [InlineData("model.image={architecture: resnet, size: 64, width: 8, blocks: [1, 1, 1, 1], heads: 4}")]
+    public void Micro_batches_change_it_where_BatchNorm_normalises_with_their_statistics(string set)
+    {
+        using var file = new RunFile();
+
+        Assert.NotEqual(ConfigHash.Of(file.Load(set)), ConfigHash.Of(file.Load(set, "training.micro_batch=4")), StringComparer.Ordinal);
+        Assert.Equal(ConfigHash.Of(file.Load(set)), ConfigHash.Of(file.Load(set, "training.micro_batch=0")));
+    }
+
     [Fact]
     public void The_resolved_file_of_a_run_has_the_hash_of_the_run()
     {

@@ -75,8 +75,10 @@ public sealed class LoadErrorTests
 
     [Theory]
     [InlineData("training.beta1=2", "key 'training.beta1' is 2 but must be from 0 to 0.999999")]
-    [InlineData("training.global_batch=0", "key 'training.global_batch' is 0 but must be at least 1")]
-    [InlineData("training.global_batch=-99999999999", "key 'training.global_batch' is -99999999999 but must be at least 1")]
+    [InlineData("training.global_batch=0", "key 'training.global_batch' is 0 but must be from 1 to 16777216")]
+    [InlineData("training.global_batch=-99999999999", "key 'training.global_batch' is -99999999999 but must be from 1 to 16777216")]
+    [InlineData("training.global_batch=2147483647", "key 'training.global_batch' is 2147483647 but must be from 1 to 16777216")]
+    [InlineData("data.threads=100000", "key 'data.threads' is 100000 but must be from 0 to 1024")]
     [InlineData("training.global_batch=2147483648", "key 'training.global_batch' is 2147483648, which is too large; it must be at most 2147483647")]
     [InlineData("training.steps=9223372036854775808", "key 'training.steps' is 9223372036854775808, which is too large; it must be at most 9223372036854775807")]
     [InlineData("seed=18446744073709551616", "key 'seed' is 18446744073709551616, which is too large; it must be at most 18446744073709551615")]
@@ -153,7 +155,7 @@ public sealed class LoadErrorTests
         Assert.Equal(
             [
                 "run.yaml:1:1: key 'name' is 'a/b' but must be letters, digits, '-', '_' and '.', beginning with a letter or digit, at most 100",
-                "run.yaml:5:13: key 'data.prefetch' is 0 but must be at least 1",
+                "run.yaml:5:13: key 'data.prefetch' is 0 but must be from 1 to 1024",
                 "run.yaml:7:3: key 'training.global_bach' is not known; did you mean 'global_batch'?",
                 "run.yaml:8:3: key 'training.steps' and training.epochs are both given; give one of them",
                 "run.yaml:11:3: key 'cluster.device' is 'gpu' but must be cpu or cuda",

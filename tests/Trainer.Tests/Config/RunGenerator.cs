@@ -96,7 +96,7 @@ internal static class RunGenerator
         from subset in s_share.Where(s => s > 0)
         from merges in s_text
         from threads in Gen.Choose(0, 64)
-        from prefetch in s_count
+        from prefetch in Gen.Choose(1, 1024)
         from window in s_count
         from bad in s_share
         from low in s_share.Where(s => s >= 0.001)
@@ -125,7 +125,7 @@ internal static class RunGenerator
         };
 
     private static readonly Gen<TrainingOptions> s_training =
-        from batch in s_count
+        from batch in Gen.OneOf(Gen.Choose(1, 100), Gen.Choose(1, 1 << 24))
         from bySteps in Gen.Elements(true, false)
         from steps in ArbMap.Default.GeneratorFor<long>().Select(l => Math.Max(1, Math.Abs(l / 2)))
         from epochs in s_positive.Where(e => e >= 1e-6)
@@ -184,7 +184,7 @@ internal static class RunGenerator
         from data in s_text.NonEmptyListOf()
         from label in s_text
         from template in s_text
-        from batch in s_count
+        from batch in Gen.Choose(1, 65_536)
         select new EvaluationOptions
         {
             Retrieval = [.. Enumerable.Range(0, retrieval).Select(i => new RetrievalOptions { Name = $"r-{i}", Data = [.. data] })],
@@ -205,7 +205,7 @@ internal static class RunGenerator
         select new OutputOptions { Directory = directory, Tensorboard = tensorboard, LogEverySteps = every };
 
     private static Gen<ClusterOptions> Cluster(int globalBatch) =>
-        from workers in Gen.Choose(1, globalBatch)
+        from workers in Gen.Choose(1, Math.Min(globalBatch, 65_536))
         from threads in Gen.Choose(0, 64)
         from device in Gen.Elements("cpu", "cuda")
         from port in Gen.Choose(0, 65535)

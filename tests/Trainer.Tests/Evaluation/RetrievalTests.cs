@@ -70,6 +70,39 @@ public class RetrievalTests
     }
 
     [Fact]
+    public void What_is_no_number_finds_nothing()
+    {
+        // The first image and its text are NaN; the second text is NaN for an image that has another right answer.
+        var images = tensor([float.NaN, 0, 0, 1]).view([2, 2]);
+        var texts = tensor([float.NaN, 0, 0, 1]).view([2, 2]);
+
+        var lost = Retrieval.Measure(images, texts, [[0], [1]]);
+        var all = Retrieval.Measure(images, images, [[0, 1], [0, 1]]);
+
+        Assert.Equal(0, lost.ImageToText.R1);
+        Assert.Equal(0.5, lost.ImageToText.R5);
+        Assert.Equal(0.5, all.ImageToText.R10);
+    }
+
+    [Fact]
+    public void No_class_is_right_for_an_image_that_is_no_number()
+    {
+        var images = tensor([float.NaN, 0, 0, 1]).view([2, 2]);
+
+        var result = ZeroShot.Measure(images, Identity(2), [0, 1]);
+
+        Assert.Equal((0.5, 0.5), (result.Top1, result.Top5));
+    }
+
+    [Fact]
+    public void A_class_that_is_no_number_counts_before_the_right_one()
+    {
+        var classes = tensor([float.NaN, 0, 0, 1]).view([2, 2]);
+
+        Assert.Equal((0.0, 1.0), (ZeroShot.Measure(tensor([0f, 1]).view([1, 2]), classes, [1]).Top1, ZeroShot.Measure(tensor([0f, 1]).view([1, 2]), classes, [1]).Top5));
+    }
+
+    [Fact]
     public void A_class_is_the_normalised_mean_of_its_prompts()
     {
         var classes = ZeroShot.ClassEmbeddings(tensor([1f, 0, 0, 1, 0, 1, 0, 1]).view([2, 2, 2]));

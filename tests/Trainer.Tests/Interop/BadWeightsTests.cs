@@ -58,6 +58,22 @@ public sealed class BadWeightsTests : IDisposable
     }
 
     [Fact]
+    public void A_list_that_is_made_a_dict_again_and_again_takes_no_more_memory_than_it_may()
+    {
+        var pickle = new PickleBytes().Op(']').Op((byte)'q', 0).Op('(');
+        for (var i = 0; i < 1000; i++)
+            pickle.Op((byte)'K', 1).Op((byte)'K', 2).Op(0x86);
+        pickle.Op('e').Global("collections", "OrderedDict").Op((byte)'q', 1).Op('0');
+        for (var i = 0; i < 2000; i++)
+            pickle.Op((byte)'h', 1).Op((byte)'h', 0).Op(0x85).Op('R');
+
+        Assert.Contains("more than 1000000 entries", Refusal(() => WeightsFile.Open(pickle.Save(_folder.File("bad.pt")))), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_device_is_no_file_of_weights() => Assert.Contains("and no file", Refusal(() => WeightsFile.Open("/dev/zero")), StringComparison.Ordinal);
+
+    [Fact]
     public void Modules_that_hold_themselves_end()
     {
         var path = new PickleBytes().Global("__torch__", "M").Op(')').Op(0x81).Op((byte)'q', 0).Op('}').Text("self").Op((byte)'h', 0).Op('s').Op('b').Save(_folder.File("bad.pt"));

@@ -57,6 +57,29 @@ public sealed class LogSetupTests : IDisposable
     }
 
     [Fact]
+    public void A_line_break_in_a_name_does_not_forge_an_event()
+    {
+        using var output = new StringWriter();
+        using var logger = LogSetup.Create(Consoles.Plain(output));
+
+        logger.Information("{Text:l}", "a\r\n12:00:00 INF forged\n  | indented\u202Ereversed");
+
+        Assert.EndsWith("INF a\n  12:00:00 INF forged\n  | indented\uFFFDreversed\n", output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_line_has_an_end()
+    {
+        using var output = new StringWriter();
+        using var logger = LogSetup.Create(Consoles.Plain(output));
+
+        logger.Information("{Text:l}", new string('x', 1_000_000));
+
+        Assert.InRange(output.ToString().Length, 1000, 20_000);
+        Assert.EndsWith("…\n", output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Lines_below_the_level_are_left_out()
     {
         using var output = new StringWriter();

@@ -89,15 +89,26 @@ public sealed class MetricsFileTests : IDisposable
     [InlineData("not JSON")]
     [InlineData("{\"step\":1}")]
     [InlineData("null")]
-    public void A_whole_line_that_is_no_metrics_is_an_error_that_names_the_line(string bad)
+    public void A_damaged_line_is_named_and_the_lines_before_it_stay(string bad)
     {
         Write(0, 1);
         File.AppendAllText(FilePath, $"{bad}\n{File.ReadAllText(FilePath)}");
+        var damaged = File.ReadAllText(FilePath);
 
-        var exception = Assert.Throws<InvalidDataException>(() => MetricsFile.Open(FilePath, 9));
+        Assert.StartsWith($"{FilePath}:2: this is no metrics line", Assert.Throws<InvalidDataException>(() => MetricsFile.Read(FilePath).ToList()).Message, StringComparison.Ordinal);
+        Assert.Equal(1, MetricsFile.LossAt(FilePath, 9));
+        using (var metrics = MetricsFile.Open(FilePath, 9))
+        {
+            Assert.StartsWith($"{FilePath}:2: this is no metrics line", metrics.Damage, StringComparison.Ordinal);
+            metrics.Append(Samples.Step(2));
+        }
 
-        Assert.StartsWith($"{FilePath}:2: this is no metrics line", exception.Message, StringComparison.Ordinal);
+        Assert.Equal([1L, 2], Steps());
+        Assert.Equal(damaged, File.ReadAllText($"{FilePath}.damaged"));
     }
+
+    [Fact]
+    public void The_loss_of_a_file_that_is_not_there_is_no_number() => Assert.Equal(double.NaN, MetricsFile.LossAt(FilePath, 1));
 
     private void Write(long resumedStep, params long[] steps)
     {

@@ -12,7 +12,7 @@ public sealed class ImageInputTests
     [Fact]
     public void Bytes_normalised_on_the_device_are_what_decoding_threads_normalise()
     {
-        byte[] picture = [.. "<svg xmlns='http://www.w3.org/2000/svg' width='48' height='48'><rect width='48' height='48' fill='#4080c0'/><circle cx='20' cy='20' r='17' fill='#ffe010'/></svg>"u8];
+        byte[] picture = [.. "P6\n48 48\n255\n"u8, .. Enumerable.Range(0, 48 * 48 * 3).Select(i => (byte)(i * 7 % 251))];
         using var scope = NewDisposeScope();
         var bytes = empty([1, 3, 24, 24], uint8);
         var expected = empty([1, 3, 24, 24], float32);

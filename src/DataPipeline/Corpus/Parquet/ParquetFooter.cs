@@ -11,6 +11,7 @@ internal static class ParquetFooter
     /// <exception cref="CorpusException">The file is not Parquet, or not all of it is there.</exception>
     public static (byte[] Footer, long FileBytes) Read(string path)
     {
+        RegularFile.Require(path);
         using var file = File.OpenHandle(path);
         var length = RandomAccess.GetLength(file);
         Span<byte> head = stackalloc byte[4];

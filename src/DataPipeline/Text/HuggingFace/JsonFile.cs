@@ -1,14 +1,20 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Text.HuggingFace;
 
 /// <summary>JSON files whose errors name the file and the place.</summary>
 internal static class JsonFile
 {
-    /// <exception cref="InvalidDataException">The file is no JSON object.</exception>
+    private const long MaxBytes = 256L << 20;
+
+    /// <exception cref="InvalidDataException">The file is no JSON object, or too large to be a tokenizer's.</exception>
     public static JsonDocument Read(string path)
     {
+        RegularFile.Require(path);
+        if (new FileInfo(path) is { Exists: true, Length: > MaxBytes and var length })
+            throw new InvalidDataException($"{path}: has {length} bytes; a tokenizer's file has {MaxBytes >> 20} MiB at most");
         try
         {
             var document = JsonDocument.Parse(File.ReadAllBytes(path));

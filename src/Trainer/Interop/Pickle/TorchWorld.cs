@@ -17,6 +17,8 @@ internal sealed record StoredTensor(StoredNumbers Storage, long Offset, long[] S
 /// </summary>
 internal sealed class TorchWorld(string path) : IPickleWorld
 {
+    private const int MaxCopied = 1_000_000;
+
     private static readonly HashSet<string> s_tensors = new(StringComparer.Ordinal)
     {
         "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state",
@@ -44,6 +46,8 @@ internal sealed class TorchWorld(string path) : IPickleWorld
             select $"torch.{name}"),
     ]).ToHashSet(StringComparer.Ordinal);
 
+    private long _copied;
+
     public PickleGlobal Find(string module, string name)
     {
         var global = new PickleGlobal(module, name);
@@ -53,7 +57,7 @@ internal sealed class TorchWorld(string path) : IPickleWorld
             return global;
         throw new CheckpointException(
             $"{path}: its pickle asks for '{full}'. Files of weights are read without running code, so that only tensors and plain values can be in them. " +
-            "If you trust the file, load it in Python and save its tensors alone: torch.save(model.state_dict(), path).");
+            "If you trust whoever made it, save its tensors alone in Python: load it with weights_only=True where that is enough, then torch.save(model.state_dict(), path).");
     }
 
     public object? Call(object? callable, object?[] arguments)
@@ -131,10 +135,13 @@ internal sealed class TorchWorld(string path) : IPickleWorld
         return last;
     }
 
-    private static PickleDict DictOf(object?[] arguments)
+    /// <summary>A list costs a pickle its length once, and may be recalled and made a dict of any number of times: these copies are what memory is bounded by.</summary>
+    private PickleDict DictOf(object?[] arguments)
     {
         var dict = new PickleDict();
         var pairs = arguments.OfType<PickleList>().FirstOrDefault()?.Items ?? [];
+        if ((_copied += pairs.Count) > MaxCopied)
+            throw Malformed($"its dicts have more than {MaxCopied} entries");
         foreach (var pair in pairs)
         {
             if (pair is PickleTuple { Items: [var key, var value] })

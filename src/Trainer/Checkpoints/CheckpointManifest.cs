@@ -1,0 +1,88 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace ClipTrain.Trainer.Checkpoints;
+
+/// <summary>A checkpoint's manifest.json: size and hash of each of its files.</summary>
+internal sealed class CheckpointManifest
+{
+    public const string FileName = "manifest.json";
+
+    internal static readonly JsonSerializerOptions Json = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+    };
+
+    private const string Advice = "Resume from another checkpoint with --step.";
+    private static readonly string[] s_needed = [CheckpointDirectory.ModelFile, CheckpointDirectory.OptimizerFile, CheckpointDirectory.StateFile];
+
+    private readonly string _folder;
+    private readonly SortedDictionary<string, Entry> _files;
+
+    private CheckpointManifest(string folder, SortedDictionary<string, Entry> files) => (_folder, _files) = (folder, files);
+
+    /// <summary>Reads the manifest of a checkpoint; its files must be there, with the sizes that it names.</summary>
+    /// <exception cref="CheckpointException">The manifest does not name the files of a checkpoint, or one is missing or was cut.</exception>
+    public static CheckpointManifest Read(string folder)
+    {
+        var path = Path.Combine(folder, FileName);
+        var files = ReadJson<SortedDictionary<string, Entry>>(path);
+        if (s_needed.FirstOrDefault(name => !files.ContainsKey(name)) is { } missing)
+            throw new CheckpointException($"{path}: does not name {missing}, without which there is no checkpoint. {Advice}");
+        if (files.FirstOrDefault(file => file.Value is null || (file.Key != CheckpointDirectory.StepsFile && !s_needed.Contains(file.Key))) is { Key: { } unknown })
+            throw new CheckpointException($"{path}: names {unknown}, which is no file of a checkpoint, or nothing of it. {Advice}");
+        foreach (var (name, entry) in files)
+        {
+            var file = new FileInfo(Path.Combine(folder, name));
+            if (!file.Exists)
+                throw new CheckpointException($"{file.FullName}: is missing, though the manifest names it. {Advice}");
+            if (file.Length != entry.Bytes)
+                throw Differs(file.FullName);
+        }
+
+        return new CheckpointManifest(folder, files);
+    }
+
+    /// <summary>Compares every byte with what was written.</summary>
+    /// <exception cref="CheckpointException">A file differs.</exception>
+    public void CheckHashes()
+    {
+        foreach (var (name, entry) in _files)
+        {
+            var path = Path.Combine(_folder, name);
+            try
+            {
+                using var stream = File.OpenRead(path);
+                if (Convert.ToHexStringLower(SHA256.HashData(stream)) != entry.Sha256)
+                    throw Differs(path);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                throw Unreadable(path, error);
+            }
+        }
+    }
+
+    /// <exception cref="CheckpointException">The file cannot be read or is not JSON of that kind.</exception>
+    public static T ReadJson<T>(string path)
+    {
+        try
+        {
+            using var stream = File.OpenRead(path);
+            return JsonSerializer.Deserialize<T>(stream, Json) ?? throw new JsonException("it is null");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException)
+        {
+            throw Unreadable(path, error);
+        }
+    }
+
+    private static CheckpointException Unreadable(string path, Exception error) => new($"{path}: cannot be read: {error.Message}", error);
+
+    private static CheckpointException Differs(string path) => new($"{path}: differs from what was written (its size or hash is not the manifest's). {Advice}");
+
+    internal sealed record Entry(long Bytes, string Sha256);
+}

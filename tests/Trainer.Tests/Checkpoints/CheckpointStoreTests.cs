@@ -1,0 +1,202 @@
+using System.Runtime.InteropServices;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Trainer.Checkpoints;
+
+namespace ClipTrain.Trainer.Tests.Checkpoints;
+
+/// <summary>Whatever a writer was doing when it was killed, the store holds the newest whole checkpoint.</summary>
+public sealed class CheckpointStoreTests : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("cliptrain-store-").FullName;
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_writer_killed_before_any_operation_loses_no_checkpoint(bool exchanges)
+    {
+        var operations = KilledFiles.AtEveryOperation(exchanges, files =>
+        {
+            Clear();
+            Write(100, 1);
+            Write(200, 1);
+            Write(new CheckpointDirectory(_root, files), 300, 1);
+        }, _ =>
+        {
+            Assert.Contains(AssertWhole(), (IEnumerable<long>)[200, 300]);
+            Assert.Equal([200, 300, 400], RestartAndWrite(400));
+        });
+
+        Assert.InRange(operations, 15, 100);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_writer_killed_while_it_replaces_the_only_checkpoint_leaves_one_of_the_two(bool exchanges)
+    {
+        KilledFiles.AtEveryOperation(exchanges, files =>
+        {
+            Clear();
+            Write(200, 1);
+            Write(new CheckpointDirectory(_root, files), 200, 2);
+        }, _ =>
+        {
+            Assert.Equal(200, AssertWhole());
+            Assert.Contains(Samples(200), (IEnumerable<long>)[1, 2]);
+            Assert.Equal([200], RestartAndWrite(200));
+            Assert.Equal(3, Samples(200));
+        });
+    }
+
+    [Fact]
+    public void Leftovers_go_and_checkpoints_stay()
+    {
+        KilledFiles.AtEveryOperation(exchanges: false, files =>
+        {
+            Clear();
+            Write(200, 1);
+            Write(new CheckpointDirectory(_root, files), 200, 2);
+        }, _ =>
+        {
+            new CheckpointDirectory(_root).RemoveLeftovers();
+            Assert.Equal("step-00000200", Path.GetFileName(Assert.Single(Directory.GetDirectories(_root))));
+            AssertWhole();
+        });
+    }
+
+    [Fact]
+    public void A_checkpoint_that_was_just_written_stays_and_later_ones_push_none_out()
+    {
+        foreach (var step in new[] { 300L, 400, 500 })
+            Write(step, 1, keep: 3);
+
+        Write(100, 1);
+        Write(200, 1);
+
+        Assert.Equal([100, 200, 300, 400, 500], new CheckpointDirectory(_root).Steps());
+    }
+
+    [Theory]
+    [InlineData("{}", "does not name model.safetensors")]
+    [InlineData("null", "cannot be read")]
+    [InlineData("""{"model.safetensors":null,"optimizer.safetensors":null,"state.json":null}""", "names model.safetensors, which")]
+    public void A_manifest_that_does_not_name_a_checkpoints_files_is_refused(string manifest, string reason)
+    {
+        Write(200, 1);
+        File.WriteAllText(Path.Combine(PathOf(200), CheckpointDirectory.ManifestFile), manifest);
+
+        AssertDamaged(200, reason);
+    }
+
+    [Fact]
+    public void A_manifest_cannot_name_a_file_elsewhere()
+    {
+        Write(200, 1);
+        var path = Path.Combine(PathOf(200), CheckpointDirectory.ManifestFile);
+        File.WriteAllText(path, File.ReadAllText(path).Replace("\"steps.jsonl\"", "\"../steps.jsonl\"", StringComparison.Ordinal));
+
+        AssertDamaged(200, "names ../steps.jsonl");
+    }
+
+    [Fact]
+    public void A_checkpoint_under_another_steps_name_is_refused()
+    {
+        Write(200, 1);
+        Directory.Move(PathOf(200), PathOf(400));
+
+        AssertDamaged(400, "holds the state of step 200");
+    }
+
+    [Fact]
+    public void The_newest_whole_checkpoint_is_found_behind_damaged_ones()
+    {
+        foreach (var step in new[] { 100L, 200, 300 })
+            Write(step, 1, keep: 3);
+        Flip(Path.Combine(PathOf(300), CheckpointDirectory.ModelFile));
+        File.Delete(Path.Combine(PathOf(200), CheckpointDirectory.OptimizerFile));
+        var damaged = new List<long>();
+
+        Assert.Equal(100, new CheckpointDirectory(_root).NewestWhole((step, _) => damaged.Add(step))?.Step);
+        Assert.Equal([300, 200], damaged);
+    }
+
+    [Fact]
+    public void With_no_whole_checkpoint_the_newest_ones_damage_is_told()
+    {
+        Write(100, 1);
+        Write(200, 1);
+        Flip(Path.Combine(PathOf(100), CheckpointDirectory.ModelFile));
+        Flip(Path.Combine(PathOf(200), CheckpointDirectory.ModelFile));
+
+        var error = Assert.Throws<CheckpointException>(() => new CheckpointDirectory(_root).NewestWhole((_, _) => { }));
+
+        Assert.Contains("step-00000200", error.Message, StringComparison.Ordinal);
+        Assert.Contains("No other checkpoint", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Records_that_came_with_a_checkpoint_come_back()
+    {
+        var record = new StepRecord(1, Telemetry.Samples.Step(200), [new StepShare(8, 0, 7, 0)]);
+        Write(new CheckpointDirectory(_root), 200, 1, records: [record]);
+
+        Assert.Equal(200, Assert.Single(new CheckpointDirectory(_root).Unrecorded(200)).Metrics.Step);
+    }
+
+    private static unsafe void Write(CheckpointDirectory checkpoints, long step, long samples, int keep = 2, IReadOnlyList<StepRecord>? records = null)
+    {
+        var memory = (nint)NativeMemory.AllocZeroed(16);
+        try
+        {
+            NamedTensor[] tensors = [new NamedTensor("weight", [4], memory)];
+            checkpoints.Write(new CheckpointState(step, samples, 0, 0, "config", "corpus"), tensors, tensors, records ?? [], keep);
+        }
+        finally
+        {
+            NativeMemory.Free((void*)memory);
+        }
+    }
+
+    private static void Flip(string path)
+    {
+        var bytes = File.ReadAllBytes(path);
+        bytes[^1] ^= 1;
+        File.WriteAllBytes(path, bytes);
+    }
+
+    private void Write(long step, long samples, int keep = 2) => Write(new CheckpointDirectory(_root), step, samples, keep);
+
+    private string PathOf(long step) => new CheckpointDirectory(_root).PathOf(step);
+
+    private long Samples(long step) => new CheckpointDirectory(_root).Verify(step).Samples;
+
+    private void Clear()
+    {
+        foreach (var directory in Directory.GetDirectories(_root))
+            Directory.Delete(directory, recursive: true);
+    }
+
+    /// <summary>Every checkpoint that is listed is whole; returns the newest one's step.</summary>
+    private long AssertWhole()
+    {
+        var checkpoints = new CheckpointDirectory(_root);
+        Assert.All(checkpoints.Steps(), step => checkpoints.Verify(step));
+        return checkpoints.Steps()[^1];
+    }
+
+    /// <summary>A next process removes what was left and writes a checkpoint; returns which of 200 and on there are.</summary>
+    private IEnumerable<long> RestartAndWrite(long step)
+    {
+        new CheckpointDirectory(_root).RemoveLeftovers();
+        if (step == 400 && AssertWhole() == 200)
+            Write(300, 1);
+        Write(step, 3, keep: 3);
+        AssertWhole();
+        return new CheckpointDirectory(_root).Steps().Where(found => found >= 200);
+    }
+
+    private void AssertDamaged(long step, string reason) =>
+        Assert.Contains(reason, Assert.Throws<CheckpointException>(() => new CheckpointDirectory(_root).Verify(step)).Message, StringComparison.Ordinal);
+}
