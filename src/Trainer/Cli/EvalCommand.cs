@@ -19,7 +19,7 @@ public static class EvalCommand
         var splits = new Option<string?>("--splits") { Description = "Run file whose evaluation says on what the model is measured." };
         var model = ModelExportCommand.Model();
         var output = new Option<string?>("--output", "-o") { Description = "Folder for the figures as lists: results.json and results.csv." };
-        var command = new Command("eval", "Evaluate a run's newest checkpoint, or another model, and print the figures with 95% intervals.") { run, splits, model, output };
+        var command = new Command("eval", "Evaluate a run's newest checkpoint, or another model, and print the figures with 95% intervals.") { run, splits, model, output, EvalCompareCommand.Create() };
         command.SetAction(parsed =>
         {
             if (parsed.GetValue(splits) is { } file)

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using ClipTrain.Trainer.Evaluation.Statistics;
 
 namespace ClipTrain.Trainer.Evaluation;
@@ -33,6 +34,10 @@ public sealed record Classification(double Top1, double Top5, double MeanPerClas
 
     public Interval MacroF1Interval { get; private init; }
 
+    /// <summary>What is said of each image.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<Prediction> Predictions { get; private init; } = [];
+
     /// <param name="predictions">One an image, one at least.</param>
     /// <param name="classes">Number of classes.</param>
     public static Classification Of(IReadOnlyList<Prediction> predictions, int classes)
@@ -50,6 +55,7 @@ public sealed record Classification(double Top1, double Top5, double MeanPerClas
         {
             MeanPerClassInterval = intervals[0],
             MacroF1Interval = intervals[1],
+            Predictions = predictions,
         };
 
         double Share(Func<Prediction, bool> counts) => predictions.Count(counts) / (double)predictions.Count;

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using ClipTrain.Torch;
 using ClipTrain.Trainer.Evaluation.Statistics;
 using static ClipTrain.Torch.torch;
@@ -20,13 +21,18 @@ public sealed record Recall(double R1, double R5, double R10, double MedianRank,
 
     public Interval MedianRankInterval { get; private init; }
 
+    /// <summary>Each query's rank, as <see cref="FromRanks"/> got it.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<long> Ranks { get; private init; } = [];
+
     /// <summary>From each query's rank, counted from 0, of its best right answer; <see cref="long.MaxValue"/> where none is found. One query at least.</summary>
-    public static Recall FromRanks(IReadOnlyCollection<long> ranks)
+    public static Recall FromRanks(IReadOnlyList<long> ranks)
     {
         double[] sorted = [.. ranks.Select(rank => rank == long.MaxValue ? double.PositiveInfinity : rank + 1).Order()];
         return new Recall(ShareBelow(1), ShareBelow(5), ShareBelow(10), (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2, ranks.Count)
         {
             MedianRankInterval = Interval.OfMedian(sorted),
+            Ranks = ranks,
         };
 
         double ShareBelow(long k) => ranks.Count(rank => rank < k) / (double)ranks.Count;

@@ -67,23 +67,30 @@ public static class RunReport
     /// <exception cref="UsageException">Its images or captions are not made as evaluation makes them.</exception>
     public static int Evaluate(OpenedModel opened, RunOptions options, ILogger log, string? output = null)
     {
-        opened.RequireClipPreprocessing();
-        var tokenizer = opened.Tokenizer();
-        if (options.Evaluation is { Retrieval.Count: 0, ZeroShot.Count: 0 })
-            throw new UsageException("The run file's evaluation has no splits: name some under evaluation.retrieval or evaluation.zero_shot.");
-        RunEvaluation.CheckSplits(options);
-        using var torchThread = new TorchThread();
-        var figures = torchThread.Run(() =>
-        {
-            torch.set_num_threads(Environment.ProcessorCount);
-            using var model = opened.Load();
-            return new RunEvaluation(model, tokenizer, options with { Model = opened.Options }, log).Run();
-        });
+        var figures = Measure(opened, options, log);
         var splits = new JsonObject(figures.Select(split => KeyValuePair.Create(split.Split, JsonSerializer.SerializeToNode(split.Figures, TelemetryJson.OneLine))));
         foreach (var table in SummaryTables.Draw(new JsonObject { ["model"] = opened.Weights.Path, ["eval"] = splits }))
             AnsiConsole.Write(table);
         if (output is not null)
             ResultFiles.Write(output, opened.Weights.Path, figures);
         return ExitCodes.Ok;
+    }
+
+    /// <summary>A model's figures on the splits of a run's options.</summary>
+    /// <exception cref="UsageException">Its images or captions are not made as evaluation makes them, or there are no splits.</exception>
+    public static IReadOnlyList<SplitFigures> Measure(OpenedModel opened, RunOptions options, ILogger log)
+    {
+        opened.RequireClipPreprocessing();
+        var tokenizer = opened.Tokenizer();
+        if (options.Evaluation is { Retrieval.Count: 0, ZeroShot.Count: 0 })
+            throw new UsageException("The run file's evaluation has no splits: name some under evaluation.retrieval or evaluation.zero_shot.");
+        RunEvaluation.CheckSplits(options);
+        using var torchThread = new TorchThread();
+        return torchThread.Run(() =>
+        {
+            torch.set_num_threads(Environment.ProcessorCount);
+            using var model = opened.Load();
+            return new RunEvaluation(model, tokenizer, options with { Model = opened.Options }, log).Run();
+        });
     }
 }

@@ -1,3 +1,4 @@
+using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Trainer.Evaluation;
 using ClipTrain.Trainer.Evaluation.Statistics;
 
@@ -91,6 +92,60 @@ public class StatisticsTests
         Assert.Equal((retrieval.ImageToText.R5Interval.Low, retrieval.ImageToText.R5Interval.High), (r5.Low!.Value, r5.High!.Value));
         Assert.Equal(4, rows[3].Value);
     }
+
+    /// <summary>2 · P(Binomial(10, 1/2) ≤ 1) = 22 / 1024; an even split says nothing.</summary>
+    [Theory]
+    [InlineData(1, 9, 22 / 1024.0)]
+    [InlineData(9, 1, 22 / 1024.0)]
+    [InlineData(5, 5, 1)]
+    [InlineData(0, 0, 1)]
+    public void McNemars_test_is_exact(int first, int second, double p) => Assert.Equal(p, PairedTest.McNemar(first, second), 1e-12);
+
+    [Fact]
+    public void Holm_multiplies_the_smallest_by_the_number_of_tests_and_keeps_the_order()
+    {
+        Assert.Equal([0.04, 0.06, 0.06, 0.5], PairedTest.Holm([0.01, 0.03, 0.02, 0.5]), (a, b) => Math.Abs(a - b) < 1e-12);
+        Assert.Equal([1, 1], PairedTest.Holm([0.9, 0.8]));
+    }
+
+    [Fact]
+    public void Models_are_compared_image_by_image()
+    {
+        // The second has all that the first has right, and 8 images more.
+        var first = Classification.Of([.. Enumerable.Range(0, 40).Select(i => Of(0, i < 20 ? 0 : 1))], 2);
+        var second = Classification.Of([.. Enumerable.Range(0, 40).Select(i => Of(0, i < 28 ? 0 : 1))], 2);
+        var row = Assert.Single(Comparison.Of([new SplitFigures("seen", "zero_shot", first)], [new SplitFigures("seen", "zero_shot", second)]));
+        Assert.Equal((0.5, 0.7, 40L), (row.First, row.Second, row.N));
+        Assert.Equal(0.2, row.Difference, 1e-12);
+        Assert.InRange(row.Difference, row.Range.Low, row.Range.High);
+        Assert.True(row.Range.Low > 0);
+        Assert.Equal(2 / 256.0, row.P, 1e-12);
+    }
+
+    [Fact]
+    public void Models_that_never_differ_are_not_proved_to_be_the_same()
+    {
+        var interval = Interval.OfDifference(0, 0, 20);
+        Assert.Equal(1.959963984540054 / 22, interval.High, 1e-12);
+        Assert.Equal(-interval.High, interval.Low);
+    }
+
+    [Fact]
+    public void Models_measured_on_other_images_are_not_compared()
+    {
+        SplitFigures[] Of(int images) => [new("seen", "zero_shot", Classification.Of([.. Enumerable.Range(0, images).Select(_ => StatisticsTests.Of(0, 0))], 1))];
+        Assert.Contains("3 images or queries, the other on 2", Assert.Throws<CorpusException>(() => Comparison.Of(Of(3), Of(2))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_interval_of_a_difference_holds_the_true_one_in_95_of_100_samples() => AssertCovers(
+        0.1,
+        random =>
+        {
+            var images = Enumerable.Range(0, 200).Select(_ => random.NextDouble()).ToList();
+            SplitFigures[] Model(double low, double high) => [new("seen", "zero_shot", Classification.Of([.. images.Select(draw => Of(0, draw >= low && draw < high ? 0 : 1))], 2))];
+            return Assert.Single(Comparison.Of(Model(0, 0.6), Model(0.1, 0.8))).Range;
+        });
 
     private static Prediction Of(int label, int predicted) => new(label, predicted, label == predicted ? 0 : 1, 0.5);
 
