@@ -127,7 +127,9 @@ public static class ClusterHosting
     {
         // On one machine the death watch sees the dead; probes are there for a process that hangs, and wait out busy cores.
         options.ProbeTimeout = TimeSpan.FromSeconds(isOneMachine ? 5 : 1);
-        options.MaxProbeTimeout = TimeSpan.FromSeconds(isOneMachine ? 10 : 5);
+        // Orleans gives others the more time the worse this silo has been doing itself, as after a stop: too much would leave
+        // the run without a host for as long as its workers wait for each other.
+        options.MaxProbeTimeout = TimeSpan.FromSeconds(isOneMachine ? 10 : 2);
         options.NumMissedProbesLimit = 3;
         // A machine's end takes a coordinator and its standby along. Nobody may be left but one who cannot be outvoted: two
         // votes would wait until the dead count as stale. Who is declared dead wrongly is fenced off and starts again.

@@ -172,6 +172,21 @@ public sealed class LocalWorkersTests
         Assert.Equal([137, 137], _exits.Select(exit => exit.Code));
     }
 
+    [Fact]
+    public async Task A_worker_that_is_ended_while_it_waits_for_its_earlier_process_does_not_begin()
+    {
+        // The orphan holds the pipes, so that the end of the first process shows only when the clock moves.
+        await using var workers = Start("(sleep 5 &); echo ready; while read x; do :; done");
+        await ReadyAsync();
+        workers.Start("worker-0", 2);
+        workers.Kill("worker-0");
+        await _time.WhenTimerRunsAsync(TimeSpan.FromSeconds(2));
+        _time.Advance(TimeSpan.FromSeconds(2));
+        await workers.DismissAllAsync();
+        Assert.Equal([137, 137], _exits.Select(exit => exit.Code));
+        Assert.Single(_observer.Lines);
+    }
+
     private LocalWorkers Start(string script, IReadOnlyDictionary<string, string>? environment = null)
     {
         var launch = new WorkerLaunch("/bin/sh", ["-c", script]);
