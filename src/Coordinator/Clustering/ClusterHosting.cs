@@ -45,7 +45,14 @@ public static class ClusterHosting
             options.GatewayListeningEndpoint = new IPEndPoint(endpoint.Listen, endpoint.GatewayPort);
         });
         silo.Configure<ClusterMembershipOptions>(options => Configure(options, isOneMachine));
-        silo.Configure<SiloMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(10));
+        silo.Configure<SiloMessagingOptions>(options =>
+        {
+            options.ResponseTimeout = TimeSpan.FromSeconds(10);
+
+            // For so long a gateway keeps answers for a client that has gone, in case it comes back. One that has left for another
+            // gateway, as while this process was stopped, would get none of this process's answers until then.
+            options.ClientDropTimeout = TimeSpan.FromSeconds(1);
+        });
         silo.Services.AddSingleton<IFatalErrorHandler>(new DeclaredDead(Console.Error, Environment.Exit));
         silo.Services.AddKeyedSingleton<IGrainStorage>(FencedFileStorage.ProviderName, (_, _) => new FencedFileStorage(Path.Combine(identity.Directory, "state")));
         UseGrainDirectory(silo);
