@@ -99,6 +99,32 @@ public sealed class TakeoverTests : IDisposable
     }
 
     [Fact]
+    public async Task A_client_that_has_left_a_stopped_process_gets_its_answers_when_it_goes_on()
+    {
+        using var stopped = await SiloProcess.StartAsync(_directory.Path, "stopped", isOneMachine: false);
+        await using var answering = await TestSilo.StartAsync(new TestSiloOptions(Identity) { IsOneMachine = false, Configure = WithoutProbes });
+        await answering.UntilActiveAsync("first", "stopped");
+        var gateways = new SeedGateways([.. (await new FileGatewayListProvider(Identity).GetGateways()).Select(gateway => new System.Net.DnsEndPoint(gateway.Host, gateway.Port))]);
+        // Longer than it takes the client to leave.
+        var options = TestSiloOptions.Client with { Configure = client => client.Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromSeconds(8)) };
+        await using var client = await ClusterClient.ConnectAsync(gateways, options, CancellationToken.None);
+        var grains = Enumerable.Range(0, 40).Select(i => client.Grains.GetGrain<ITestGrain>($"grain {i}")).ToList();
+        var before = await Task.WhenAll(grains.Select(grain => grain.ActivationAsync()));
+        var there = grains.Zip(before).Where(pair => pair.Second.Silo == "stopped").ToList();
+        Assert.NotEmpty(there);
+
+        stopped.Signal("STOP");
+        await Task.WhenAll(there.Select(pair => Assert.ThrowsAsync<TimeoutException>(pair.First.ActivationAsync)));
+        stopped.Signal("CONT");
+
+        // Far below the minute for which Orleans keeps answers for a client that has gone.
+        foreach (var (grain, activation) in there)
+        {
+            Assert.Equal(activation, await GrainCalls.RepeatAsync(grain.ActivationAsync, TimeSpan.FromSeconds(30), TimeProvider.System));
+        }
+    }
+
+    [Fact]
     public async Task A_process_that_was_stopped_for_too_long_ends_with_a_code_of_its_own_when_it_wakes_up()
     {
         using var stopped = await SiloProcess.StartAsync(_directory.Path, "stopped", isOneMachine: false);
