@@ -49,8 +49,8 @@ public static class ClusterHosting
         {
             options.ResponseTimeout = TimeSpan.FromSeconds(10);
 
-            // For so long a gateway keeps answers for a client that has gone, in case it comes back. One that has left for another
-            // gateway, as while this process was stopped, would get none of this process's answers until then.
+            // How long a gateway keeps answers for a client that has gone, in case it comes back. A client that has moved to
+            // another gateway, as while this process was stopped, gets none of this process's answers until then.
             options.ClientDropTimeout = TimeSpan.FromSeconds(1);
         });
         silo.Services.AddSingleton<IFatalErrorHandler>(new DeclaredDead(Console.Error, Environment.Exit));
@@ -138,11 +138,11 @@ public static class ClusterHosting
         // the run without a host for as long as its workers wait for each other.
         options.MaxProbeTimeout = TimeSpan.FromSeconds(isOneMachine ? 10 : 2);
         options.NumMissedProbesLimit = 3;
-        // A machine's end takes a coordinator and its standby along. Nobody may be left but one who cannot be outvoted: two
-        // votes would wait until the dead count as stale. Who is declared dead wrongly is fenced off and starts again.
+        // A machine's end takes a coordinator and its standby along and may leave a single silo, which cannot give two votes: it
+        // would wait until the dead count as stale. A silo that is declared dead wrongly is fenced off and starts again.
         options.NumVotesForDeathDeclaration = 1;
         options.TableRefreshTimeout = TimeSpan.FromSeconds(isOneMachine ? 5 : 10);
-        // A silo joins when all others have answered it, but for those that have not said for three such times that they are alive.
+        // A joining silo waits for an answer from every other but those that have missed three of these signs of life.
         options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(2);
         options.DefunctSiloExpiration = TimeSpan.FromMinutes(10);
         options.DefunctSiloCleanupPeriod = TimeSpan.FromMinutes(1);

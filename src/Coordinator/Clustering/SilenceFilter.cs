@@ -8,8 +8,8 @@ namespace ClipTrain.Coordinator.Clustering;
 
 /// <summary>
 /// Watches a client's calls: when one waits, looks which of the gateways still answer. Orleans' client leaves a gateway when its
-/// connection breaks, and the connection to a machine without power does not. A call that one has taken which is silent now
-/// fails, to be made again.
+/// connection breaks, and the connection to a machine without power does not. When the client has left a silent gateway the
+/// calls that still wait fail, and their callers make them again.
 /// </summary>
 internal sealed class SilenceFilter(SeedGateways gateways, ClusterSecurity security, TimeProvider time) : IOutgoingGrainCallFilter, IDisposable
 {

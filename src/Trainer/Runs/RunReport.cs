@@ -66,6 +66,10 @@ public static class RunReport
 
     /// <summary>Measures a model that is of no run on the splits of a run's options, and prints the figures. Returns the exit code.</summary>
     /// <exception cref="UsageException">Its images or captions are not made as evaluation makes them.</exception>
+    /// <param name="opened">The model.</param>
+    /// <param name="options">Whose evaluation names the splits.</param>
+    /// <param name="log">Gets what was left out.</param>
+    /// <param name="output">Folder for the figures as a list; null for none.</param>
     public static int Evaluate(OpenedModel opened, RunOptions options, ILogger log, string? output = null)
     {
         var figures = Measure(opened, options, log);

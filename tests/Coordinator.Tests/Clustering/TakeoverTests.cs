@@ -80,9 +80,8 @@ public sealed class TakeoverTests : IDisposable
         using var silent = await SiloProcess.StartAsync(_directory.Path, "silent", isOneMachine: false);
         await using var answering = await TestSilo.StartAsync(new TestSiloOptions(Identity) { IsOneMachine = false, Configure = WithEagerProbes });
         await answering.UntilActiveAsync("first", "silent");
-        var gateways = new SeedGateways([.. (await new FileGatewayListProvider(Identity).GetGateways()).Select(gateway => new System.Net.DnsEndPoint(gateway.Host, gateway.Port))]);
-        var options = TestSiloOptions.Client with { Configure = client => client.Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromMinutes(10)) };
-        await using var client = await ClusterClient.ConnectAsync(gateways, options, CancellationToken.None);
+        var gateways = await GatewaysAsync();
+        await using var client = await ConnectAsync(gateways, TimeSpan.FromMinutes(10));
         var grains = Enumerable.Range(0, 20).Select(i => client.Grains.GetGrain<IGatewayTestGrain>(i)).ToList();
         Assert.Contains("silent", await Task.WhenAll(grains.Select(grain => grain.WhereAsync())));
 
@@ -104,10 +103,9 @@ public sealed class TakeoverTests : IDisposable
         using var stopped = await SiloProcess.StartAsync(_directory.Path, "stopped", isOneMachine: false);
         await using var answering = await TestSilo.StartAsync(new TestSiloOptions(Identity) { IsOneMachine = false, Configure = WithoutProbes });
         await answering.UntilActiveAsync("first", "stopped");
-        var gateways = new SeedGateways([.. (await new FileGatewayListProvider(Identity).GetGateways()).Select(gateway => new System.Net.DnsEndPoint(gateway.Host, gateway.Port))]);
+        var gateways = await GatewaysAsync();
         // Longer than it takes the client to leave.
-        var options = TestSiloOptions.Client with { Configure = client => client.Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromSeconds(8)) };
-        await using var client = await ClusterClient.ConnectAsync(gateways, options, CancellationToken.None);
+        await using var client = await ConnectAsync(gateways, TimeSpan.FromSeconds(8));
         var grains = Enumerable.Range(0, 40).Select(i => client.Grains.GetGrain<ITestGrain>($"grain {i}")).ToList();
         var before = await Task.WhenAll(grains.Select(grain => grain.ActivationAsync()));
         var there = grains.Zip(before).Where(pair => pair.Second.Silo == "stopped").ToList();
@@ -152,19 +150,16 @@ public sealed class TakeoverTests : IDisposable
         options.NumMissedProbesLimit = 2;
     });
 
-    /// <summary>Asks again while the call is lost with the dead process.</summary>
-    private static async Task<T> AnswerAsync<T>(Func<Task<T>> call)
+    private async Task<SeedGateways> GatewaysAsync() =>
+        new([.. (await new FileGatewayListProvider(Identity).GetGateways()).Select(gateway => new System.Net.DnsEndPoint(gateway.Host, gateway.Port))]);
+
+    private static Task<ConnectedClient> ConnectAsync(SeedGateways gateways, TimeSpan responseTimeout)
     {
-        for (var attempt = 0; ; attempt++)
-        {
-            try
-            {
-                return await call().WaitAsync(TimeSpan.FromSeconds(3));
-            }
-            catch (Exception error) when (attempt < 20 && error is TimeoutException or OrleansException)
-            {
-                // Lost with the gateway.
-            }
-        }
+        var options = TestSiloOptions.Client with { Configure = client => client.Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = responseTimeout) };
+        return ClusterClient.ConnectAsync(gateways, options, CancellationToken.None);
     }
+
+    /// <summary>Asks again while the call is lost with the dead process.</summary>
+    private static Task<T> AnswerAsync<T>(Func<Task<T>> call) =>
+        GrainCalls.RepeatAsync(() => call().WaitAsync(TimeSpan.FromSeconds(3)), TimeSpan.FromMinutes(1), TimeProvider.System);
 }
