@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Evaluation;
-using ClipTrain.Trainer.Evaluation.Statistics;
+using ClipTrain.Evaluation.Statistics;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Telemetry;

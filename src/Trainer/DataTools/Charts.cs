@@ -1,3 +1,4 @@
+using ClipTrain.Evaluation.Report;
 using System.Globalization;
 using System.Xml.Linq;
 using ClipTrain.DataPipeline.Inspection;

@@ -1,3 +1,4 @@
+using ClipTrain.Evaluation.Report;
 using System.Xml.Linq;
 using ClipTrain.Trainer.Telemetry;
 

@@ -1,5 +1,5 @@
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.Trainer.Evaluation.Statistics;
+using ClipTrain.Evaluation.Statistics;
 
 namespace ClipTrain.Trainer.Evaluation;
 

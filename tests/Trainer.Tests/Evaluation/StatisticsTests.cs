@@ -1,6 +1,6 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Trainer.Evaluation;
-using ClipTrain.Trainer.Evaluation.Statistics;
+using ClipTrain.Evaluation.Statistics;
 
 namespace ClipTrain.Trainer.Tests.Evaluation;
 

@@ -1,4 +1,4 @@
-namespace ClipTrain.Trainer.Evaluation.Statistics;
+namespace ClipTrain.Evaluation.Statistics;
 
 /// <summary>Percentile bootstrap (Efron 1979): figures of many samples drawn with replacement from the one that there is.</summary>
 public static class Bootstrap
@@ -7,7 +7,7 @@ public static class Bootstrap
     public const int Resamples = 1000;
 
     /// <summary>The same draws each time: a figure's interval is a function of the figure's data.</summary>
-    private const int Seed = 1;
+    public const int Seed = 1;
 
     /// <summary>Intervals of several figures of the same units.</summary>
     /// <param name="units">Number of units, such as images.</param>

@@ -1,7 +1,7 @@
 using System.Text.Json.Serialization;
-using ClipTrain.Trainer.Evaluation.Statistics;
+using ClipTrain.Evaluation.Statistics;
 
-namespace ClipTrain.Trainer.Evaluation;
+namespace ClipTrain.Evaluation.ZeroShot;
 
 /// <summary>What a classifier says of one image.</summary>
 /// <param name="Label">The image's class.</param>
@@ -24,8 +24,6 @@ public readonly record struct Prediction(int Label, int Predicted, int Before, d
 /// <param name="Classes">Number of classes.</param>
 public sealed record Classification(double Top1, double Top5, double MeanPerClass, double MacroF1, double WorstClass, double CalibrationError, long Images, long Classes)
 {
-    private const int Bins = 15;
-
     public Interval Top1Interval => Interval.OfProportion(Top1, Images);
 
     public Interval Top5Interval => Interval.OfProportion(Top5, Images);
@@ -33,6 +31,11 @@ public sealed record Classification(double Top1, double Top5, double MeanPerClas
     public Interval MeanPerClassInterval { get; private init; }
 
     public Interval MacroF1Interval { get; private init; }
+
+    /// <summary>Of the accuracy of the class that is the worst here.</summary>
+    public Interval WorstClassInterval { get; private init; }
+
+    public Interval CalibrationErrorInterval { get; private init; }
 
     /// <summary>What is said of each image.</summary>
     [JsonIgnore]
@@ -47,21 +50,23 @@ public sealed record Classification(double Top1, double Top5, double MeanPerClas
         var right = OverClasses(predictions, classes, once);
         var intervals = Bootstrap.Intervals(predictions.Count, drawn =>
         {
-            var (mean, f1, _) = OverClasses(predictions, classes, drawn);
+            var (mean, f1, _, _) = OverClasses(predictions, classes, drawn);
             return [mean, f1];
         });
         return new Classification(
-            Share(prediction => prediction.Before < 1), Share(prediction => prediction.Before < 5), right.MeanPerClass, right.MacroF1, right.WorstClass, CalibrationErrorOf(predictions), predictions.Count, classes)
+            Share(prediction => prediction.Before < 1), Share(prediction => prediction.Before < 5), right.MeanPerClass, right.MacroF1, right.WorstClass, Reliability.Of(predictions).Error, predictions.Count, classes)
         {
             MeanPerClassInterval = intervals[0],
             MacroF1Interval = intervals[1],
+            WorstClassInterval = Interval.OfProportion(right.WorstClass, right.WorstImages),
+            CalibrationErrorInterval = Reliability.Of(predictions).ErrorInterval(),
             Predictions = predictions,
         };
 
         double Share(Func<Prediction, bool> counts) => predictions.Count(counts) / (double)predictions.Count;
     }
 
-    private static (double MeanPerClass, double MacroF1, double WorstClass) OverClasses(IReadOnlyList<Prediction> predictions, int classes, int[] times)
+    private static (double MeanPerClass, double MacroF1, double WorstClass, long WorstImages) OverClasses(IReadOnlyList<Prediction> predictions, int classes, int[] times)
     {
         var (images, given, right) = (new long[classes], new long[classes], new long[classes]);
         for (var i = 0; i < times.Length; i++)
@@ -72,36 +77,22 @@ public sealed record Classification(double Top1, double Top5, double MeanPerClas
             right[label] += predictions[i].Before == 0 ? times[i] : 0;
         }
 
-        var (recalls, scores, worst) = (new Mean(), new Mean(), 1.0);
+        var (recalls, scores, worst, worstImages) = (new Mean(), new Mean(), double.PositiveInfinity, 0L);
         for (var c = 0; c < classes; c++)
         {
             if (images[c] > 0)
             {
                 var recall = right[c] / (double)images[c];
                 recalls.Add(recall);
-                worst = Math.Min(worst, recall);
+                if (recall < worst)
+                    (worst, worstImages) = (recall, images[c]);
             }
 
             if (images[c] + given[c] > 0)
                 scores.Add(2.0 * right[c] / (images[c] + given[c]));
         }
 
-        return (recalls.Value, scores.Value, worst);
-    }
-
-    private static double CalibrationErrorOf(IReadOnlyList<Prediction> predictions)
-    {
-        var (sums, right) = (new double[Bins], new long[Bins]);
-        foreach (var prediction in predictions)
-        {
-            if (double.IsNaN(prediction.Confidence))
-                return double.NaN;
-            var bin = Math.Clamp((int)Math.Ceiling(prediction.Confidence * Bins) - 1, 0, Bins - 1);
-            sums[bin] += prediction.Confidence;
-            right[bin] += prediction.Before == 0 ? 1 : 0;
-        }
-
-        return sums.Zip(right, (sum, hits) => Math.Abs(sum - hits)).Sum() / predictions.Count;
+        return (recalls.Value, scores.Value, worst, worstImages);
     }
 
     private struct Mean

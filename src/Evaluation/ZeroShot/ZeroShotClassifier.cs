@@ -2,13 +2,13 @@ using ClipTrain.Torch.Operators;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace ClipTrain.Trainer.Evaluation;
+namespace ClipTrain.Evaluation.ZeroShot;
 
 /// <summary>
 /// Zero-shot classification (Radford et al. 2021, section 3.1): a class is the normalised mean of its prompts' embeddings,
 /// an image belongs to the class nearest to it.
 /// </summary>
-public static class ZeroShot
+public static class ZeroShotClassifier
 {
     /// <summary>Fills a class name into a template's <c>{}</c>.</summary>
     public static string Prompt(string template, string className) => template.Replace("{}", className, StringComparison.Ordinal);

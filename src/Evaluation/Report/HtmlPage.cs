@@ -1,10 +1,10 @@
 using System.Text;
 using System.Xml.Linq;
 
-namespace ClipTrain.Trainer.DataTools;
+namespace ClipTrain.Evaluation.Report;
 
 /// <summary>A page that is one file: no script, nothing fetched, light or dark as the reader's system is.</summary>
-internal static class HtmlPage
+public static class HtmlPage
 {
     private const string Style = """
         :root { color-scheme: light dark; --ground: #f7f7f5; --card: #ffffff; --ink: #1c2126; --soft: #667079; --line: #e3e5e7; --accent: #2f6db3; --warn: #b4492f; --chip: #eef2f7; }

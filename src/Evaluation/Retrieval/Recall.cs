@@ -1,10 +1,10 @@
 using System.Text.Json.Serialization;
 using ClipTrain.Torch.Operators;
-using ClipTrain.Trainer.Evaluation.Statistics;
+using ClipTrain.Evaluation.Statistics;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace ClipTrain.Trainer.Evaluation;
+namespace ClipTrain.Evaluation.Retrieval;
 
 /// <summary>Recall at 1, 5 and 10, the share of queries with a right answer among the first k, and the median rank, with 95% intervals.</summary>
 /// <param name="R1">Recall at 1.</param>
@@ -47,7 +47,7 @@ public sealed record RetrievalResult(Recall ImageToText, Recall TextToImage, lon
 /// Retrieval over a whole split. Each of an image's captions is a query of its own and a right answer to the image. Equal captions are one concept: each of
 /// their images is a right answer to it, so an image is never wrong for a caption that it carries. Wrong answers that score exactly as a right one, or no number, count before it; a query whose right answers all score no number finds none.
 /// </summary>
-public static class Retrieval
+public static class RetrievalRanking
 {
     private const long TileRows = 1024;
 

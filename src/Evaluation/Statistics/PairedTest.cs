@@ -1,6 +1,6 @@
 using MathNet.Numerics.Distributions;
 
-namespace ClipTrain.Trainer.Evaluation.Statistics;
+namespace ClipTrain.Evaluation.Statistics;
 
 /// <summary>Tests of two models on the same images, where each image is right or wrong for each.</summary>
 public static class PairedTest

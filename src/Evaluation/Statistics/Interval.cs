@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace ClipTrain.Trainer.Evaluation.Statistics;
+namespace ClipTrain.Evaluation.Statistics;
 
 /// <summary>Bounds that hold the true value in 95 of 100 samples. In JSON the array [low, high].</summary>
 [JsonConverter(typeof(IntervalJson))]
