@@ -29,6 +29,8 @@ public static class HtmlPage
         svg text { fill: var(--soft); font-size: 11px; }
         svg text.ink { fill: var(--ink); }
         table { width: 100%; border-collapse: collapse; margin-top: .5rem; font-size: .9rem; }
+        th { padding: .3rem .6rem .3rem 0; text-align: left; font-weight: 600; color: var(--soft); }
+        th.number { text-align: right; padding-left: .8rem; padding-right: 0; }
         td { padding: .3rem 0; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
         td:first-child { padding-right: 1rem; }
         td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
@@ -40,6 +42,30 @@ public static class HtmlPage
         .caption { margin: 0 0 .45rem; overflow-wrap: anywhere; }
         .token { display: inline-block; margin: 0 1px 3px 0; padding: 0 .3em; background: var(--chip); border-radius: 4px; font: .82rem/1.55 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
         .token.ends { margin-right: .45em; }
+        td.number + td.number { padding-left: .8rem; }
+        section.set { margin-top: 2.2rem; }
+        h2.set { font-size: 1.2rem; }
+        section.set > .grid { margin-top: .8rem; }
+        .card + .card { margin-top: 0; }
+        .card.wide { grid-column: 1 / -1; }
+        .thumbs { display: flex; flex-wrap: wrap; gap: .35rem; margin-bottom: .7rem; }
+        .thumbs img, td img { width: 3.6rem; height: 3.6rem; object-fit: contain; border-radius: 4px; background: var(--chip); image-rendering: auto; }
+        svg.bar { width: 100%; min-width: 7rem; height: 12px; margin: .35rem 0 0; }
+        svg rect.whisker { fill: var(--ink); }
+        svg line.accent { stroke: var(--accent); stroke-width: 1.5; }
+        svg line.warn { stroke: var(--warn); stroke-width: 1.5; }
+        svg line.soft { stroke: var(--soft); }
+        svg circle { fill: var(--accent); }
+        svg circle.warn { fill: var(--warn); }
+        svg circle.soft { fill: var(--soft); }
+        svg polyline { fill: none; stroke: var(--accent); stroke-width: 1.8; }
+        svg polyline.warn { stroke: var(--warn); }
+        svg polyline.soft { stroke: var(--soft); stroke-dasharray: 4 3; }
+        span.key { margin-right: 1.2em; }
+        span.key::before { content: ""; display: inline-block; width: .75em; height: .75em; margin-right: .4em; border-radius: 3px; background: var(--accent); }
+        span.key.warn::before { background: var(--warn); }
+        span.key.soft::before { background: var(--soft); }
+        summary { cursor: pointer; font-weight: 600; }
         """;
 
     /// <summary>Writes a page.</summary>

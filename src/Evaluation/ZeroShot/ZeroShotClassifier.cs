@@ -25,8 +25,15 @@ public static class ZeroShotClassifier
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        var classes = (int)classes_cD.size(0);
-        var scores = images_nD.mm(classes_cD.t()).AsSpan<float>();
+        return FromScores(images_nD.mm(classes_cD.t()), labels, logitScale);
+    }
+
+    /// <summary>What each image is taken for, by the scores nc of the classes.</summary>
+    /// <inheritdoc cref="Predict(torch.Tensor, torch.Tensor, IReadOnlyList{long}, double)" path="/param"/>
+    public static IReadOnlyList<Prediction> FromScores(torch.Tensor scores_nc, IReadOnlyList<long> labels, double logitScale)
+    {
+        var classes = (int)scores_nc.size(1);
+        var scores = scores_nc.AsSpan<float>();
         var predictions = new Prediction[labels.Count];
         for (var image = 0; image < labels.Count; image++)
             predictions[image] = Predict(scores.Slice(image * classes, classes), (int)labels[image], logitScale);

@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using ClipTrain.Evaluation.Statistics;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Evaluation;
-using ClipTrain.Evaluation.Statistics;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Telemetry;

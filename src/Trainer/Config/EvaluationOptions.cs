@@ -14,6 +14,9 @@ public sealed record EvaluationOptions
     [Description("Accuracy of the classes that training.objective classification learns, a split each.")]
     public IReadOnlyList<ClassificationOptions> Classification { get; init; } = [];
 
+    [Description("Suite file of further sets and tasks, for cliptrain eval and evaluation beside training; see docs/evaluation.md.")]
+    public string? Suite { get; init; }
+
     [Description("Images embedded at once."), Minimum(1), Maximum(65536)]
     public int Batch { get; init; } = 256;
 }

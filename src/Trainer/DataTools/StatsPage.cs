@@ -1,5 +1,5 @@
-using ClipTrain.Evaluation.Report;
 using System.Xml.Linq;
+using ClipTrain.Evaluation.Report;
 using ClipTrain.Trainer.Telemetry;
 
 namespace ClipTrain.Trainer.DataTools;

@@ -1,5 +1,7 @@
 using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.Evaluation.Retrieval;
 using ClipTrain.Evaluation.Statistics;
+using ClipTrain.Evaluation.ZeroShot;
 
 namespace ClipTrain.Trainer.Evaluation;
 

@@ -1,3 +1,5 @@
+using ClipTrain.Evaluation.Retrieval;
+using ClipTrain.Evaluation.ZeroShot;
 using ClipTrain.Trainer.Evaluation;
 using static TorchSharp.torch;
 
@@ -9,7 +11,7 @@ public class RetrievalTests
     public void Perfect_embeddings_have_perfect_recall()
     {
         var identity = Identity(30);
-        var result = Retrieval.Measure(identity, identity, [.. Enumerable.Range(0, 30).Select(i => (IReadOnlyList<long>)[i])]);
+        var result = RetrievalRanking.Measure(identity, identity, [.. Enumerable.Range(0, 30).Select(i => (IReadOnlyList<long>)[i])]);
         Assert.Equal((1.0, 1.0, 1.0, 1.0, 30L), Figures(result.ImageToText));
         Assert.Equal((1.0, 1.0, 1.0, 1.0, 30L), Figures(result.TextToImage));
     }
@@ -19,7 +21,7 @@ public class RetrievalTests
     {
         // All scores tie, so every wrong answer counts before the right one.
         var ones_ = ones([30, 4]) / 2;
-        var result = Retrieval.Measure(ones_, ones_, [.. Enumerable.Range(0, 30).Select(i => (IReadOnlyList<long>)[i])]);
+        var result = RetrievalRanking.Measure(ones_, ones_, [.. Enumerable.Range(0, 30).Select(i => (IReadOnlyList<long>)[i])]);
         Assert.Equal((0.0, 0.0, 0.0, 30.0, 30L), Figures(result.ImageToText));
     }
 
@@ -29,7 +31,7 @@ public class RetrievalTests
         // Image 0 scores texts 3, 2, 1, … and belongs to text i: it has i texts before it.
         var texts = tensor([12f, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]).view([12, 1]);
         var images = ones([12, 1]);
-        var result = Retrieval.Measure(images, texts, [.. Enumerable.Range(0, 12).Select(i => (IReadOnlyList<long>)[i])]);
+        var result = RetrievalRanking.Measure(images, texts, [.. Enumerable.Range(0, 12).Select(i => (IReadOnlyList<long>)[i])]);
         Assert.Equal((1 / 12.0, 5 / 12.0, 10 / 12.0, 6.5, 12L), Figures(result.ImageToText));
     }
 
@@ -38,7 +40,7 @@ public class RetrievalTests
     {
         var texts = Identity(2);
         var images = tensor([0.6f, 0.8f, 1, 0, 0, 1]).view([3, 2]);
-        var result = Retrieval.Measure(images, texts, [[0], [0], [1]]);
+        var result = RetrievalRanking.Measure(images, texts, [[0], [0], [1]]);
         Assert.Equal(1, result.TextToImage.R1);
         Assert.Equal(2 / 3.0, result.ImageToText.R1, 1e-9);
         Assert.Equal((3L, 2L), (result.Images, result.Concepts));
@@ -62,7 +64,7 @@ public class RetrievalTests
         using var images = tensor([1f, 0, 0, 0, 1, 0, 0, 0, 1]).view([3, 3]);
         using var texts = tensor([1f, 0, 0, 0.6f, 0.8f, 0, 0, 1, 0, 0, 0, 1]).view([4, 3]);
 
-        var result = Retrieval.Measure(images, texts, [[0, 1], [2], [3]]);
+        var result = RetrievalRanking.Measure(images, texts, [[0, 1], [2], [3]]);
 
         Assert.Equal(1, result.ImageToText.R1);
         Assert.Equal(0.75, result.TextToImage.R1);
@@ -76,8 +78,8 @@ public class RetrievalTests
         var images = tensor([float.NaN, 0, 0, 1]).view([2, 2]);
         var texts = tensor([float.NaN, 0, 0, 1]).view([2, 2]);
 
-        var lost = Retrieval.Measure(images, texts, [[0], [1]]);
-        var all = Retrieval.Measure(images, images, [[0, 1], [0, 1]]);
+        var lost = RetrievalRanking.Measure(images, texts, [[0], [1]]);
+        var all = RetrievalRanking.Measure(images, images, [[0, 1], [0, 1]]);
 
         Assert.Equal(0, lost.ImageToText.R1);
         Assert.Equal(0.5, lost.ImageToText.R5);
@@ -105,15 +107,15 @@ public class RetrievalTests
     [Fact]
     public void A_class_is_the_normalised_mean_of_its_prompts()
     {
-        var classes = ZeroShot.ClassEmbeddings(tensor([1f, 0, 0, 1, 0, 1, 0, 1]).view([2, 2, 2]));
+        var classes = ZeroShotClassifier.ClassEmbeddings(tensor([1f, 0, 0, 1, 0, 1, 0, 1]).view([2, 2, 2]));
         Assert.Equal([(float)Math.Sqrt(0.5), (float)Math.Sqrt(0.5), 0, 1], classes.AsSpan<float>().ToArray(), (a, b) => Math.Abs(a - b) < 1e-6);
-        Assert.Equal("a drawing of a cat.", ZeroShot.Prompt("a drawing of a {}.", "cat"));
+        Assert.Equal("a drawing of a cat.", ZeroShotClassifier.Prompt("a drawing of a {}.", "cat"));
     }
 
     private static (double R1, double R5, double R10, double MedianRank, long Queries) Figures(Recall recall) => (recall.R1, recall.R5, recall.R10, recall.MedianRank, recall.Queries);
 
     private static Classification Classify(torch.Tensor images, torch.Tensor classes, long[] labels) =>
-        Classification.Of(ZeroShot.Predict(images, classes, labels, logitScale: 1), (int)classes.size(0));
+        Classification.Of(ZeroShotClassifier.Predict(images, classes, labels, logitScale: 1), (int)classes.size(0));
 
     private static torch.Tensor Identity(int size)
     {

@@ -1,6 +1,8 @@
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.Trainer.Evaluation;
+using ClipTrain.Evaluation.Retrieval;
 using ClipTrain.Evaluation.Statistics;
+using ClipTrain.Evaluation.ZeroShot;
+using ClipTrain.Trainer.Evaluation;
 
 namespace ClipTrain.Trainer.Tests.Evaluation;
 
