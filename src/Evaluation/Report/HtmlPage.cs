@@ -65,6 +65,8 @@ public static class HtmlPage
         span.key::before { content: ""; display: inline-block; width: .75em; height: .75em; margin-right: .4em; border-radius: 3px; background: var(--accent); }
         span.key.warn::before { background: var(--warn); }
         span.key.soft::before { background: var(--soft); }
+        .pair { text-align: center; }
+        .pair img { display: inline-block; margin: 0 1px; }
         summary { cursor: pointer; font-weight: 600; }
         """;
 

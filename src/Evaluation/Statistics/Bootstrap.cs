@@ -28,6 +28,17 @@ public static class Bootstrap
         return [.. Enumerable.Range(0, resampled[0].Length).Select(figure => Between([.. resampled.Select(values => values[figure]).Where(double.IsFinite).Order()]))];
     }
 
+    /// <summary>Interval of a function of two shares of different units, each drawn as a binomial share.</summary>
+    /// <param name="first">Successes and trials.</param>
+    /// <param name="second">Successes and trials of others.</param>
+    /// <param name="function">The figure.</param>
+    public static Interval OfTwoShares((int Right, int Of) first, (int Right, int Of) second, Func<double, double, double> function)
+    {
+        var random = new Random(Seed);
+        double Draw((int Right, int Of) counts) => MathNet.Numerics.Distributions.Binomial.Sample(random, counts.Right / (double)counts.Of, counts.Of) / (double)counts.Of;
+        return Between([.. Enumerable.Range(0, Resamples).Select(_ => function(Draw(first), Draw(second))).Where(double.IsFinite).Order()]);
+    }
+
     private static Interval Between(IReadOnlyList<double> sorted) =>
         sorted.Count == 0 ? new Interval(double.NaN, double.NaN) : new Interval(Quantile(sorted, 0.025), Quantile(sorted, 0.975));
 

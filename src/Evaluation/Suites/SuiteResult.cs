@@ -1,6 +1,10 @@
+using ClipTrain.Evaluation.Audit;
 using ClipTrain.Evaluation.Datasets;
+using ClipTrain.Evaluation.Humans;
+using ClipTrain.Evaluation.Overlap;
 using ClipTrain.Evaluation.Probes;
 using ClipTrain.Evaluation.Retrieval;
+using ClipTrain.Evaluation.Robustness;
 using ClipTrain.Evaluation.Statistics;
 using ClipTrain.Evaluation.ZeroShot;
 
@@ -34,6 +38,17 @@ public sealed record SetResult(SetOptions Set, IReadOnlyList<SetImage> Images, i
 /// <param name="Sets">Its sets, in order.</param>
 public sealed record SuiteResult(SuiteOptions Suite, string Model, IReadOnlyList<SetResult> Sets)
 {
+    public IReadOnlyList<ShiftResult> Shifts { get; init; } = [];
+
+    public IReadOnlyList<AuditResult> Audits { get; init; } = [];
+
+    public IReadOnlyList<OverlapResult> Overlaps { get; init; } = [];
+
+    public IReadOnlyList<HumanResult> Humans { get; init; } = [];
+
     /// <summary>All figures.</summary>
-    public IReadOnlyList<ResultRow> Rows => [.. Sets.SelectMany(set => set.Rows)];
+    public IReadOnlyList<ResultRow> Rows =>
+    [
+        .. Sets.SelectMany(set => set.Rows), .. Shifts.SelectMany(shift => shift.Rows), .. Audits.SelectMany(audit => audit.Rows), .. Overlaps.SelectMany(overlap => overlap.Rows), .. Humans.SelectMany(humans => humans.Rows),
+    ];
 }

@@ -1,6 +1,10 @@
+using ClipTrain.Evaluation.Audit;
 using ClipTrain.Evaluation.Datasets;
+using ClipTrain.Evaluation.Overlap;
 using ClipTrain.Evaluation.Probes;
 using ClipTrain.Evaluation.Retrieval;
+using ClipTrain.Evaluation.Robustness;
+using ClipTrain.Evaluation.Statistics;
 using ClipTrain.Evaluation.ZeroShot;
 
 namespace ClipTrain.Evaluation.Suites;
@@ -35,14 +39,58 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
         }
     }
 
-    /// <param name="only">The tasks that are done; empty for all.</param>
+    /// <param name="scope">What of the suite is done.</param>
     /// <exception cref="DataPipeline.Corpus.CorpusException">A set cannot be measured; the message names it.</exception>
-    public SuiteResult Run(IReadOnlyList<SetTask> only) => new(suite, model.Name, [.. suite.Sets.Select(set => Run(set, only)).OfType<SetResult>()]);
+    public SuiteResult Run(SuiteScope scope)
+    {
+        var sets = suite.Sets.Where(set => scope.Includes(set.Name)).Select(set => Run(set, scope)).OfType<SetResult>().ToList();
+        var overlaps = scope.Overlap ? suite.Overlaps.Select(overlap => Overlap(overlap, sets)).ToList() : [];
+        var adjusted = BinomialTest.Bonferroni([.. overlaps.Select(overlap => overlap.P).OfType<double>()]);
+        var next = 0;
+        return new SuiteResult(suite, model.Name, sets)
+        {
+            Shifts = scope.Robustness ? [.. suite.Robustness.Select(shift => SuiteAnalyses.Shift(shift, sets, PixelModels))] : [],
+            Audits = scope.Audit ? [.. suite.Audits.Select(Audit)] : [],
+            Overlaps = overlaps.ConvertAll(overlap => overlap.P is null ? overlap : overlap with { BonferroniP = adjusted[next++] }),
+            Humans = scope.Humans ? [.. suite.Humans.Select(humans => SuiteAnalyses.Humans(humans, sets))] : [],
+        };
+    }
 
-    private SetResult? Run(SetOptions set, IReadOnlyList<SetTask> only)
+    private SetOptions Named(string name) => suite.Sets.First(set => set.Name == name);
+
+    private AuditResult Audit(AuditOptions audit)
+    {
+        var set = Named(audit.Set);
+        return AuditEvaluation.Run(model, audit, set, cache.Get(model, set, ImageSets.Open(set, set.Data, columns), suite.Batch, observer));
+    }
+
+    private OverlapResult Overlap(OverlapOptions overlap, IReadOnlyList<SetResult> sets)
+    {
+        var set = Named(overlap.Set);
+        var images = ImageSets.Open(set, set.Data, columns);
+        var embedded = cache.Get(model, set, images, suite.Batch, observer);
+        return SuiteAnalyses.Overlap(overlap, images, embedded.Images, sets.FirstOrDefault(result => result.Set.Name == set.Name)?.ZeroShot, (done, total) => observer.Embedded($"{set.Name}: corpus", done, total));
+    }
+
+    /// <summary>Baseline models on pixels; both sets are trained on the training images of the reference.</summary>
+    private IReadOnlyList<BaselineModel> PixelModels(ShiftOptions shift)
+    {
+        var reference = Named(shift.Reference);
+        return PixelBaselines.Of(
+            (pixels, name) =>
+            {
+                var set = Named(name) with { Train = reference.Train, Validation = reference.Validation };
+                var images = ImageSets.Open(set, set.Data, columns);
+                var embedded = cache.Get(pixels, set, images, suite.Batch, observer);
+                return Data(pixels, set, embedded, ClassList.Of(set, images, embedded.Images));
+            },
+            shift);
+    }
+
+    private SetResult? Run(SetOptions set, SuiteScope scope)
     {
         var images = ImageSets.Open(set, set.Data, columns);
-        var tasks = SuiteCheck.Tasks(set, images).Where(task => only.Count == 0 || only.Contains(task)).ToList();
+        var tasks = SuiteCheck.Tasks(set, images).Where(scope.Includes).ToList();
         if (tasks.Count == 0)
             return null;
         var embedded = cache.Get(model, set, images, suite.Batch, observer);
@@ -63,13 +111,13 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
                     shown.AddRange(result.Retrieval.Examples.Select(example => example.Image));
                     break;
                 case SetTask.Probe:
-                    result = result with { Probe = LinearProbe.Run(set.Name, suite.Probe, Data(set, embedded, classes!)) };
+                    result = result with { Probe = LinearProbe.Run(set.Name, suite.Probe, Data(model, set, embedded, classes!)) };
                     break;
                 case SetTask.FewShot:
-                    result = result with { FewShot = FewShotEvaluation.Run(set.Name, suite.FewShot, Data(set, embedded, classes!), ZeroShotAccuracy(result)) };
+                    result = result with { FewShot = FewShotEvaluation.Run(set.Name, suite.FewShot, Data(model, set, embedded, classes!), ZeroShotAccuracy(result)) };
                     break;
                 case SetTask.Knn:
-                    result = result with { Knn = NearestNeighbours.Run(set.Name, Data(set, embedded, classes!)) };
+                    result = result with { Knn = NearestNeighbours.Run(set.Name, Data(model, set, embedded, classes!)) };
                     break;
             }
         }
@@ -84,12 +132,12 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
         Confusion.Of(result.Predictions, result.Classes.Count).Worst(result.Predictions, ConfusedPairs).SelectMany(pair => pair.Examples).Select(example => result.Images[example]);
 
     /// <summary>Training, validation and test images of a set, of the same classes.</summary>
-    private ProbeData Data(SetOptions set, EmbeddedSet test, ClassList classes)
+    private ProbeData Data(IEvaluatedModel embedder, SetOptions set, EmbeddedSet test, ClassList classes)
     {
         if (set.Train.Count == 0)
             throw SetError.Of(set.Name, "probe, few_shot and knn need training images; set train.");
         return ProbeData.Of(set, suite.Seed, Embed(set.Train), set.Validation.Count > 0 ? Embed(set.Validation) : null, test, classes);
 
-        EmbeddedSet Embed(IReadOnlyList<string> data) => cache.Get(model, set, ImageSets.Open(set, data, columns), suite.Batch, observer);
+        EmbeddedSet Embed(IReadOnlyList<string> data) => cache.Get(embedder, set, ImageSets.Open(set, data, columns), suite.Batch, observer);
     }
 }

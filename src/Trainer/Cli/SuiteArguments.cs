@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Evaluation.Statistics;
 using ClipTrain.Evaluation.Suites;
 using ClipTrain.Trainer.Config;
@@ -17,12 +16,12 @@ internal static class SuiteArguments
     public static Option<string?> Suite() => new("--suite") { Description = "Suite file: the sets and what is measured on them (docs/evaluation.md)." };
 
     /// <summary>Measures, prints the figures, and writes them to a folder where one is named.</summary>
-    public static int Run(string model, string? modelOfFile, string suiteFile, IReadOnlyList<SetTask> only, string? output)
+    public static int Run(string model, string? modelOfFile, string suiteFile, Func<SuiteOptions, SuiteScope> scope, string? output)
     {
         var suite = SuiteConfig.Load(suiteFile);
         using var log = LogSetup.Create(AnsiConsole.Console);
         using var opened = ModelFolder.Open(model, modelOfFile);
-        var result = SuiteEvaluation.Run(opened, Path.GetFileName(Path.TrimEndingDirectorySeparator(model)), suite, only, log);
+        var result = SuiteEvaluation.Run(opened, Path.GetFileName(Path.TrimEndingDirectorySeparator(model)), suite, scope(suite), log);
         AnsiConsole.Write(Draw(result.Rows));
         if (output is not null)
         {

@@ -16,10 +16,10 @@ public static class SuiteEvaluation
     /// <param name="opened">The model.</param>
     /// <param name="name">What reports call it.</param>
     /// <param name="suite">The suite.</param>
-    /// <param name="only">The tasks that are done; empty for all.</param>
+    /// <param name="scope">What of the suite is done.</param>
     /// <param name="log">Told of progress.</param>
     /// <exception cref="DataPipeline.Corpus.CorpusException">A set cannot be measured.</exception>
-    public static SuiteResult Run(OpenedModel opened, string name, SuiteOptions suite, IReadOnlyList<SetTask> only, ILogger log)
+    public static SuiteResult Run(OpenedModel opened, string name, SuiteOptions suite, SuiteScope scope, ILogger log)
     {
         var columns = Columns(opened.Run);
         SuiteRun.Check(suite, columns);
@@ -28,7 +28,7 @@ public static class SuiteEvaluation
         {
             Threads.Set(Environment.ProcessorCount);
             using var model = new EvaluatedClip(opened, name);
-            return new SuiteRun(model, suite, columns, new FeatureCache(suite.Cache), new SuiteProgress(log, TimeProvider.System)).Run(only);
+            return new SuiteRun(model, suite, columns, new FeatureCache(suite.Cache), new SuiteProgress(log, TimeProvider.System)).Run(scope);
         });
     }
 

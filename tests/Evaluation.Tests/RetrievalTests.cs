@@ -1,9 +1,9 @@
+using ClipTrain.Torch.Operators;
 using ClipTrain.Evaluation.Retrieval;
 using ClipTrain.Evaluation.ZeroShot;
-using ClipTrain.Trainer.Evaluation;
 using static TorchSharp.torch;
 
-namespace ClipTrain.Trainer.Tests.Evaluation;
+namespace ClipTrain.Evaluation.Tests;
 
 public class RetrievalTests
 {
