@@ -1,6 +1,7 @@
-using ClipTrain.Torch.Operators;
 using ClipTrain.Evaluation.Retrieval;
 using ClipTrain.Evaluation.ZeroShot;
+using ClipTrain.Torch.Operators;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Evaluation.Tests;

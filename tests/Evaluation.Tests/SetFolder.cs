@@ -1,9 +1,9 @@
 using System.Formats.Tar;
 using System.Text;
-using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Corpus.Parquet;
-using SixLabors.ImageSharp;
+using ClipTrain.DataPipeline.Corpus;
 using SixLabors.ImageSharp.PixelFormats;
+using SixLabors.ImageSharp;
 
 namespace ClipTrain.Evaluation.Tests;
 

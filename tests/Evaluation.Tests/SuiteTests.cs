@@ -1,3 +1,4 @@
+using System.Text.Json;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Evaluation.Audit;
 using ClipTrain.Evaluation.Datasets;
@@ -6,7 +7,6 @@ using ClipTrain.Evaluation.Report;
 using ClipTrain.Evaluation.Robustness;
 using ClipTrain.Evaluation.Statistics;
 using ClipTrain.Evaluation.Suites;
-using System.Text.Json;
 
 namespace ClipTrain.Evaluation.Tests;
 
@@ -154,7 +154,7 @@ public sealed class SuiteTests : IDisposable
         Assert.Contains("data:image/jpeg;base64,", page, StringComparison.Ordinal);
         Assert.DoesNotContain("http://", page.Replace("http://www.w3.org", "", StringComparison.Ordinal), StringComparison.Ordinal);
         using var list = JsonDocument.Parse(File.ReadAllText(_folder.Place("results.json")));
-        Assert.Equal(["set", "task", "metric", "value", "low", "high", "n", "seed"], list.RootElement[0].EnumerateObject().Select(property => property.Name));
+        Assert.Equal(["set", "task", "metric", "value", "low", "high", "n", "seed"], list.RootElement[0].EnumerateObject().Select(property => property.Name), StringComparer.Ordinal);
         Assert.Equal(result.Rows.Count + 1, File.ReadAllLines(_folder.Place("results.csv")).Length);
     }
 

@@ -20,7 +20,7 @@ public sealed class Lbfgs(Func<double[], double[], double> objective, Action<dou
     /// <summary>Minimises from a point, which becomes the minimum.</summary>
     /// <param name="x">Start, and end.</param>
     /// <param name="maxIterations">Steps at most.</param>
-    /// <param name="tolerance">Ends when half of gradient · direction, which estimates how far the value lies above the minimum, falls below this share of the value.</param>
+    /// <param name="tolerance">Ends when half of the slope along the step, which estimates how far the value lies above the minimum, falls below this share of the value.</param>
     public LbfgsEnd Minimize(double[] x, int maxIterations, double tolerance)
     {
         var n = x.Length;
@@ -33,7 +33,7 @@ public sealed class Lbfgs(Func<double[], double[], double> objective, Action<dou
         {
             var direction = Direction(gradient, pairs);
             var slope = -Dot(gradient, direction);
-            if (slope / 2 <= tolerance * Math.Abs(value))
+            if (-slope / 2 <= tolerance * Math.Abs(value))
                 return new LbfgsEnd(value, iteration, evaluations);
             var step = 1.0;
             double reached;
