@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Evaluation.Statistics;
 using ClipTrain.Evaluation.Suites;
 
@@ -7,7 +8,7 @@ namespace ClipTrain.Evaluation.Report;
 /// <summary>A suite's results as one page that needs no network.</summary>
 public static class ReportPage
 {
-    private static readonly string[] s_main = ["top1", "mean_per_class", "worst_group", "macro_f1", "map_11", "roc_auc", "mean_recall_at_1", "r1"];
+    private static readonly string[] s_main = ["top1", "map_11", "roc_auc", "mean_recall_at_1", "r1"];
 
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, SuiteResult result)
@@ -24,13 +25,26 @@ public static class ReportPage
     private static XElement Overview(SuiteResult result)
     {
         var rows = result.Sets.SelectMany(set => set.Rows.GroupBy(row => row.Task, StringComparer.Ordinal)
-            .Select(task => s_main.Select(metric => task.FirstOrDefault(row => row.Metric == metric)).FirstOrDefault(row => row is not null) ?? task.First()));
+            .Select(task => s_main.Prepend(Main(set.Set.Metric)).Select(metric => task.FirstOrDefault(row => row.Metric == metric)).FirstOrDefault(row => row is not null) ?? task.First()));
         return HtmlPage.Of("div", "card", new XElement("h2", "Sets"), HtmlPage.Soft("The line marks the interval that holds the true figure in 95 of 100 samples of as many images."),
             new XElement("table", new XElement("tr", new[] { "set", "task", "figure" }.Select(name => new XElement("th", name)), new XElement("th", new XAttribute("class", "wide"), ""), HtmlPage.Of("th", "number", "value"), HtmlPage.Of("th", "number", "95% interval"), HtmlPage.Of("th", "number", "n")),
                 rows.Select(row => new XElement("tr",
                     new XElement("td", HtmlPage.Safe(row.Set)), new XElement("td", Words.Task(row.Task)), new XElement("td", Words.Metric(row.Metric)), new XElement("td", Bar(row)),
                     HtmlPage.Of("td", "number", Words.Value(row)), HtmlPage.Of("td", "number", Words.Interval(row)), HtmlPage.Of("td", "number", Words.Count(row.N))))));
     }
+
+    /// <summary>The name among the figures of a set's main one.</summary>
+    private static string Main(MainMetric metric) => metric switch
+    {
+        MainMetric.Top5 => "top5",
+        MainMetric.MeanPerClass => "mean_per_class",
+        MainMetric.WorstGroup => "worst_group",
+        MainMetric.MacroF1 => "macro_f1",
+        MainMetric.Map11 => "map_11",
+        MainMetric.RocAuc => "roc_auc",
+        MainMetric.MeanRecallAt1 => "mean_recall_at_1",
+        _ => "top1",
+    };
 
     private static XElement? Bar(ResultRow row)
     {
