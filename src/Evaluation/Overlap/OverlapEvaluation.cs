@@ -20,6 +20,9 @@ public sealed record OverlapResult(OverlapOptions Options, IReadOnlyList<Nearest
     /// <summary>The p value with Bonferroni's correction for all sets that were searched.</summary>
     public double? BonferroniP { get; init; }
 
+    /// <summary>The 99.5% interval of the overlap's accuracy.</summary>
+    public Interval PaperInterval { get; init; }
+
     /// <summary>JPEGs of the pairs around the threshold, test image and corpus image.</summary>
     public IReadOnlyList<(NearestImage Pair, byte[]? Test, byte[]? Corpus)> Sheet { get; init; } = [];
 }
@@ -44,6 +47,7 @@ public static class OverlapEvaluation
         ResultRow Row(string metric, double value, Interval interval, long n) => ResultRow.Of(options.Set, "overlap", metric, value, interval, n);
         var rows = new List<ResultRow> { Row("overlap_share", overlap.Count / (double)test.Count, BinomialTest.ClopperPearson(overlap.Count, test.Count), test.Count) };
         double? p = null;
+        var paper = new Interval(0, 1);
         if (right is not null)
         {
             var (all, inOverlap, clean) = (Count(right, _ => true), Count(right, overlap.Contains), Count(right, image => !overlap.Contains(image)));
@@ -53,13 +57,14 @@ public static class OverlapEvaluation
             if (inOverlap.Of > 0 && clean.Of > 0)
             {
                 p = BinomialTest.AtLeast(inOverlap.Right, inOverlap.Of, Share(clean));
-                rows.Add(Row("accuracy_overlap", Share(inOverlap), BinomialTest.ClopperPearson(inOverlap.Right, inOverlap.Of, PaperConfidence), inOverlap.Of));
+                rows.Add(Row("accuracy_overlap", Share(inOverlap), BinomialTest.ClopperPearson(inOverlap.Right, inOverlap.Of), inOverlap.Of));
+                paper = BinomialTest.ClopperPearson(inOverlap.Right, inOverlap.Of, PaperConfidence);
                 rows.Add(new ResultRow(options.Set, "overlap", "all_minus_clean", Share(all) - Share(clean), Low: null, High: null, all.Of, Seed: null));
                 rows.Add(new ResultRow(options.Set, "overlap", "p_value", p.Value, Low: null, High: null, inOverlap.Of, Seed: null));
             }
         }
 
-        return new OverlapResult(options, nearest, rows, p);
+        return new OverlapResult(options, nearest, rows, p) { PaperInterval = paper };
     }
 
     /// <summary>The nearest corpus image of each test image, by brute force: a comparison is one instruction.</summary>

@@ -52,7 +52,7 @@ internal static class AnalysisSections
         series.Add(new Series("this model", [.. shift.Points.Select(point => (Safe(point.Reference), Safe(point.Shifted), (double?)Safe(point.ShiftedInterval.Low), (double?)Safe(point.ShiftedInterval.High)))], "warn", IsLine: false));
         var note = shift.Line is null ? "No baselines are named: there is no line to compare with."
             : string.Create(CultureInfo.InvariantCulture, $"Line on logits: slope {shift.Line.Slope:0.000}, intercept {shift.Line.Intercept:0.000}{(shift.Line.Models.Count > 0 ? $", from {shift.Line.Models.Count} models" : ", as published")}.");
-        return HtmlPage.Of("div", "card", new XElement("h2", HtmlPage.Safe(shift.Shift.Name)), HtmlPage.Soft(note), Plot.Draw("robustness", horizontal, vertical, series), Plot.Key(series), ReportPage.Table(shift.Rows));
+        return HtmlPage.Of("div", "card", new XElement("h2", HtmlPage.Safe(shift.Shift.Name)), HtmlPage.Soft(note), Plot.Draw("robustness", horizontal, vertical, series), Plot.Key(series), ReportPage.Table(shift.Rows, withSet: false));
     }
 
     /// <summary>A table an attribute and category: a row a group, a column a label set.</summary>
@@ -74,8 +74,8 @@ internal static class AnalysisSections
         var found = overlap.Nearest.Count(pair => pair.Distance <= overlap.Options.Threshold);
         return HtmlPage.Of("div", "card wide", new XElement("h2", HtmlPage.Safe(overlap.Options.Set)),
             HtmlPage.Soft($"{Words.Count(found)} of {Words.Count(overlap.Nearest.Count)} test images have a near-duplicate in the corpus: perceptual hashes that differ in {overlap.Options.Threshold} of 64 bits or fewer. The sheet shows pairs on both sides of that threshold; move it (overlaps.threshold) until what is above the line is the same picture and what is below is not."),
-            ReportPage.Table(overlap.Rows.Where(row => row.Metric != "p_value")),
-            overlap.P is { } p ? HtmlPage.Soft(string.Create(CultureInfo.InvariantCulture, $"p = {p:0.####} that the overlap is so accurate if it were no easier than the clean images; {overlap.BonferroniP:0.####} with Bonferroni's correction for all sets.")) : null,
+            ReportPage.Table(overlap.Rows.Where(row => row.Metric != "p_value"), withSet: false),
+            overlap.P is { } p ? HtmlPage.Soft(string.Create(CultureInfo.InvariantCulture, $"p = {p:0.####} that the overlap is so accurate if it were no easier than the clean images; {overlap.BonferroniP:0.####} with Bonferroni's correction for all sets. 99.5% interval of its accuracy: {Words.Percent(overlap.PaperInterval.Low)} – {Words.Percent(overlap.PaperInterval.High)}.")) : null,
             Sheet("Counted as overlap", overlap.Sheet.Where(pair => pair.Pair.Distance <= overlap.Options.Threshold)),
             Sheet("Not counted", overlap.Sheet.Where(pair => pair.Pair.Distance > overlap.Options.Threshold)));
     }
@@ -92,6 +92,6 @@ internal static class AnalysisSections
         Series[] series = [new("", [(0, 0, null, null), (1, 1, null, null)], "soft", IsLine: true), new("a class", [.. humans.Classes.Select(own => (own.Humans, own.Model, (double?)null, (double?)null))], "accent", IsLine: false)];
         return HtmlPage.Of("div", "card", new XElement("h2", HtmlPage.Safe(humans.Set)), HtmlPage.Soft("Accuracy by class. Hardest for both:"),
             new XElement("table", humans.Classes.Take(HardestClasses).Select(own => new XElement("tr", new XElement("td", HtmlPage.Safe(own.Name)), HtmlPage.Of("td", "number", $"people {Words.Percent(own.Humans)}"), HtmlPage.Of("td", "number", $"model {Words.Percent(own.Model)}")))),
-            Plot.Draw("people and model", Axis.OfShares("people"), Axis.OfShares("model"), series), ReportPage.Table(humans.Rows));
+            Plot.Draw("people and model", Axis.OfShares("people"), Axis.OfShares("model"), series), ReportPage.Table(humans.Rows, withSet: false));
     }
 }

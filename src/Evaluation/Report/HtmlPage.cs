@@ -45,11 +45,11 @@ public static class HtmlPage
         td.number + td.number { padding-left: .8rem; }
         section.set { margin-top: 2.2rem; }
         h2.set { font-size: 1.2rem; }
-        section.set > .grid { margin-top: .8rem; }
+        section.set > .grid { margin-top: .8rem; align-items: start; }
         .card + .card { margin-top: 0; }
         .card.wide { grid-column: 1 / -1; }
         .thumbs { display: flex; flex-wrap: wrap; gap: .35rem; margin-bottom: .7rem; }
-        .thumbs img, td img { width: 3.6rem; height: 3.6rem; object-fit: contain; border-radius: 4px; background: var(--chip); image-rendering: auto; }
+        .thumbs img, td img { width: 3.3rem; height: 3.3rem; object-fit: contain; border-radius: 4px; background: var(--chip); image-rendering: auto; }
         svg.bar { width: 100%; min-width: 7rem; height: 12px; margin: .35rem 0 0; }
         svg rect.whisker { fill: var(--ink); }
         svg line.accent { stroke: var(--accent); stroke-width: 1.5; }

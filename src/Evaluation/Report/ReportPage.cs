@@ -25,7 +25,7 @@ public static class ReportPage
     private static XElement Overview(SuiteResult result)
     {
         var rows = result.Sets.SelectMany(set => set.Rows.GroupBy(row => row.Task, StringComparer.Ordinal)
-            .Select(task => s_main.Prepend(Main(set.Set.Metric)).Select(metric => task.FirstOrDefault(row => row.Metric == metric)).FirstOrDefault(row => row is not null) ?? task.First()));
+            .Select(task => s_main.Prepend(Main(set.Set.Metric)).Select(metric => task.FirstOrDefault(row => row.Metric == metric)).FirstOrDefault(row => row is not null) ?? task.Last(row => row.Low is not null)));
         return HtmlPage.Of("div", "card", new XElement("h2", "Sets"), HtmlPage.Soft("The line marks the interval that holds the true figure in 95 of 100 samples of as many images."),
             new XElement("table", new XElement("tr", new[] { "set", "task", "figure" }.Select(name => new XElement("th", name)), new XElement("th", new XAttribute("class", "wide"), ""), HtmlPage.Of("th", "number", "value"), HtmlPage.Of("th", "number", "95% interval"), HtmlPage.Of("th", "number", "n")),
                 rows.Select(row => new XElement("tr",
@@ -59,8 +59,8 @@ public static class ReportPage
     /// <summary>Every figure, folded.</summary>
     private static XElement All(IReadOnlyList<ResultRow> rows) => HtmlPage.Of("div", "card", new XElement("details", new XElement("summary", $"All {rows.Count} figures"), Table(rows)));
 
-    internal static XElement Table(IEnumerable<ResultRow> rows) => new("table",
-        new XElement("tr", new[] { "set", "task", "figure" }.Select(name => new XElement("th", name)), HtmlPage.Of("th", "number", "value"), HtmlPage.Of("th", "number", "95% interval"), HtmlPage.Of("th", "number", "n")),
-        rows.Select(row => new XElement("tr", new XElement("td", HtmlPage.Safe(row.Set)), new XElement("td", Words.Task(row.Task)), new XElement("td", HtmlPage.Safe(Words.Metric(row.Metric))),
+    internal static XElement Table(IEnumerable<ResultRow> rows, bool withSet = true) => new("table",
+        new XElement("tr", new[] { "set", "task", "figure" }.Skip(withSet ? 0 : 1).Select(name => new XElement("th", name)), HtmlPage.Of("th", "number", "value"), HtmlPage.Of("th", "number", "95% interval"), HtmlPage.Of("th", "number", "n")),
+        rows.Select(row => new XElement("tr", withSet ? new XElement("td", HtmlPage.Safe(row.Set)) : null, new XElement("td", Words.Task(row.Task)), new XElement("td", HtmlPage.Safe(Words.Metric(row.Metric))),
             HtmlPage.Of("td", "number", Words.Value(row)), HtmlPage.Of("td", "number", Words.Interval(row)), HtmlPage.Of("td", "number", Words.Count(row.N)))));
 }

@@ -11,7 +11,7 @@ public sealed record ConfusedPair(int Label, int Predicted, int Count, IReadOnly
 /// <param name="Counts">A row a true class, a column a predicted one.</param>
 public sealed record Confusion(int[][] Counts)
 {
-    private const int ExamplesOfPair = 6;
+    private const int ExamplesOfPair = 5;
 
     public static Confusion Of(IReadOnlyList<Prediction> predictions, int classes)
     {
