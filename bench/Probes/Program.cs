@@ -9,19 +9,21 @@ using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.PixelFormats;
 
 // Linear probes against scikit-learn, and the whole search at size.
-//   dotnet run -c Release --project bench/Probes -- fashion FOLDER [C ...]    FOLDER holds fashion-mnist-*.parquet (data demo --labelled)
+//   dotnet run -c Release --project bench/Probes -- fashion FOLDER [PEERS]    FOLDER holds fashion-mnist-*.parquet (data demo --labelled),
+//                                                                            PEERS the lines that sklearn_probe.py printed before
 //   dotnet run -c Release --project bench/Probes -- search IMAGES FEATURES CLASSES
 Threads.Set(Environment.ProcessorCount);
 return args switch
 {
-    ["fashion", var folder, .. var strengths] => Fashion(folder, strengths.Length > 0 ? strengths : ["0.0001", "0.001", "0.01", "0.1", "1"]),
+    ["fashion", var folder] => Fashion(folder, peers: null),
+    ["fashion", var folder, var peers] => Fashion(folder, peers),
     ["search", var images, var features, var classes] => Search(Number(images), Number(features), Number(classes)),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("fashion FOLDER [C ...] | search IMAGES FEATURES CLASSES");
+    Console.Error.WriteLine("fashion FOLDER [PEERS] | search IMAGES FEATURES CLASSES");
     return 2;
 }
 
@@ -29,19 +31,20 @@ static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 
 static double CpuSeconds() => Process.GetCurrentProcess().TotalProcessorTime.TotalSeconds;
 
-static int Fashion(string folder, string[] strengths)
+static int Fashion(string folder, string? peers)
 {
+    string[] strengths = ["0.0001", "0.001", "0.01", "0.1", "1"];
     var work = Directory.CreateTempSubdirectory("cliptrain-probes-").FullName;
     try
     {
         var (train, trainLabels) = Pixels(Path.Combine(folder, "fashion-mnist-train.parquet"), work, "train");
         var (test, testLabels) = Pixels(Path.Combine(folder, "fashion-mnist-test.parquet"), work, "test");
-        using var python = Process.Start(new ProcessStartInfo("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "sklearn_probe.py"), work, .. strengths]) { RedirectStandardOutput = true })!;
-        using var regression = new LogisticRegression(train, trainLabels, 10);
+        using var python = peers is null ? Process.Start(new ProcessStartInfo("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "sklearn_probe.py"), work, .. strengths]) { RedirectStandardOutput = true })! : null;
+        using var lines = python?.StandardOutput ?? File.OpenText(peers!);
         Console.WriteLine("C        objective ours / scikit-learn   accuracy            CPU s           passes / iterations");
         foreach (var c in strengths.Select(text => double.Parse(text, CultureInfo.InvariantCulture)))
         {
-            var peer = JsonSerializer.Deserialize<Peer>(python.StandardOutput.ReadLine() ?? throw new InvalidOperationException("scikit-learn did not run: install python3-sklearn"), JsonSerializerOptions.Web)!;
+            var peer = JsonSerializer.Deserialize<Peer>(lines.ReadLine() ?? throw new InvalidOperationException("scikit-learn did not run: install python3-sklearn"), JsonSerializerOptions.Web)!;
             var start = CpuSeconds();
             // What is computed once for all C counts each time, as if C were the only one.
             using var alone = new LogisticRegression(train, trainLabels, 10);
