@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using ClipTrain.Bench.Probes;
 using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Evaluation.Probes;
 using ClipTrain.Torch.Operators;
@@ -39,7 +40,7 @@ static int Fashion(string folder, string? peers)
     {
         var (train, trainLabels) = Pixels(Path.Combine(folder, "fashion-mnist-train.parquet"), work, "train");
         var (test, testLabels) = Pixels(Path.Combine(folder, "fashion-mnist-test.parquet"), work, "test");
-        using var python = peers is null ? Process.Start(new ProcessStartInfo("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "sklearn_probe.py"), work, .. strengths]) { RedirectStandardOutput = true })! : null;
+        using var python = peers is null ? Process.Start(new ProcessStartInfo("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "sklearn_probe.py"), work, .. strengths]) { RedirectStandardOutput = true, UseShellExecute = false })! : null;
         using var lines = python?.StandardOutput ?? File.OpenText(peers!);
         Console.WriteLine("C        objective ours / scikit-learn   accuracy            CPU s           passes / iterations");
         foreach (var c in strengths.Select(text => double.Parse(text, CultureInfo.InvariantCulture)))
@@ -113,5 +114,3 @@ static int Search(int images, int width, int classes)
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  C {tried.C:0.###e0}  {tried.Accuracy:0.0000}"));
     return 0;
 }
-
-internal sealed record Peer(double C, double Objective, double Accuracy, double Seconds, int Iterations);
