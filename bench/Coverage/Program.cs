@@ -12,15 +12,15 @@ var m4 = new M4Law();
 double[] atM4 = [Math.Log(30), -0.3, Math.Log(0.5), Math.Log(0.1), Math.Log(0.85)];
 var studies = new (string Law, double Beyond, Func<double, int, List<Observation>> Make)[]
 {
-    ("power", 1e14, (noise, seed) => Synthetic.Curve(x => 20 * Math.Pow(x, -0.16), (1e6, 1e12), 10, 2 * noise, seed)),
+    ("power", 1e14, (noise, seed) => Synthetic.Curve(x => 20 * Math.Pow(x, -0.16), (1e6, 1e12), 10, noise, seed)),
     ("power_floor", 1e13, (noise, seed) => Synthetic.Curve(x => 0.12 + (40 * Math.Pow(x, -0.25)), (1e6, 1e12), 24, noise, seed)),
-    ("bnsl", 1e11, (noise, seed) => Synthetic.Curve(x => 0.05 + (2 * Math.Pow(x, -0.05) * Math.Pow(1 + Math.Pow(x / 1e6, 2), -0.2)), (1e3, 1e10), 60, noise / 2, seed)),
-    ("m4", 1e11, (noise, seed) => Synthetic.Curve(x => Math.Exp(m4.LogAt(Math.Log(x), atM4)), (1e1, 1e10), 60, noise / 2, seed)),
-    ("parametric", 1e20, (noise, seed) => Synthetic.Grid((n, d) => 1.69 + (406.4 / Math.Pow(n, 0.34)) + (410.7 / Math.Pow(d, 0.28)), models, samples, (1, noise / 4), seed)),
+    ("bnsl", 1e11, (noise, seed) => Synthetic.Curve(x => 0.05 + (2 * Math.Pow(x, -0.05) * Math.Pow(1 + Math.Pow(x / 1e6, 2), -0.2)), (1e3, 1e10), 60, noise, seed)),
+    ("m4", 1e11, (noise, seed) => Synthetic.Curve(x => Math.Exp(m4.LogAt(Math.Log(x), atM4)), (1e1, 1e10), 60, noise, seed)),
+    ("parametric", 1e20, (noise, seed) => Synthetic.Grid((n, d) => 1.69 + (406.4 / Math.Pow(n, 0.34)) + (410.7 / Math.Pow(d, 0.28)), models, samples, (1, noise / 2), seed)),
     ("frontier_bins", 1e20, (noise, seed) => Synthetic.Grid((n, d) => (40 / Math.Pow(n, 0.34)) + (40 / Math.Pow(d, 0.28)), models, samples, (3, noise), seed)),
     ("frontier_hull", 1e20, (noise, seed) => Synthetic.Grid((n, d) => (40 / Math.Pow(n, 0.34)) + (40 / Math.Pow(d, 0.28)), models, samples, (3, noise), seed)),
-    ("isoflop", 1e19, (noise, seed) => Budgets(noise / 4, seed)),
-    ("repeated", 1e17, (noise, seed) => Repeated(noise / 4, seed)),
+    ("isoflop", 1e19, (noise, seed) => Budgets(noise / 2, seed)),
+    ("repeated", 1e17, (noise, seed) => Repeated(noise / 2, seed)),
 };
 Console.WriteLine("law            what         true      covered of 200");
 foreach (var (law, beyond, make) in studies.Where(study => only is null or "all" || study.Law == only))
@@ -32,7 +32,7 @@ foreach (var (law, beyond, make) in studies.Where(study => only is null or "all"
     var (hits, predicted, made) = (wanted.Keys.ToDictionary(name => name, _ => 0, StringComparer.Ordinal), 0, 0);
     for (var simulation = 1; simulation <= simulations; simulation++)
     {
-        if (LawFitter.FitOne(law, "", Sample.Of(make(0.02, simulation)), Draws) is not { } fit)
+        if (LawFitter.FitOne(law, "", Sample.Of(make(0.01, simulation)), Draws) is not { } fit)
             continue;
         foreach (var (name, value) in wanted)
             hits[name] += fit.Parameters[name] is { Low: { } low, High: { } high } && low <= value && value <= high ? 1 : 0;

@@ -22,7 +22,7 @@ internal static class Bootstrap
         if (law is FrontierLaw && whole.HasSeeds)
         {
             var (means, noise, df) = Noise(whole);
-            draw = random => Reflected(at, Redrawn(law, law.Select(WithNoise(whole, means, noise, Spread(random, df), random)), start: null));
+            draw = random => Redrawn(law, law.Select(WithNoise(whole, means, noise, Spread(random, df), random)), start: null);
         }
         else
         {
@@ -48,9 +48,6 @@ internal static class Bootstrap
     private static double Spread(Random random, int df) => Math.Sqrt(df / ChiSquared.Sample(random, df));
 
     private static double[]? Redrawn(Law law, Sample sample, double[]? start) => law.Fit(sample, start) is { } at && at.All(double.IsFinite) ? at : null;
-
-    /// <summary>A minimum over noisy trials lies too low, and once more too low with noise added: turning the draws about the estimate takes the bias out.</summary>
-    private static double[]? Reflected(double[] at, double[]? drawn) => drawn is null ? null : [.. at.Zip(drawn, (estimate, value) => (2 * estimate) - value)];
 
     private static double[] Dealt(Sample sample, double[] fitted, double[][] deviations, double spread, Random random)
     {

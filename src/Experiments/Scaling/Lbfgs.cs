@@ -3,13 +3,16 @@ namespace ClipTrain.Experiments.Scaling;
 /// <summary>Limited-memory BFGS (Liu and Nocedal 1989) with a backtracking search, for smooth functions of a handful of parameters.</summary>
 internal static class Lbfgs
 {
-    private const int Memory = 10, MaxIterations = 1000;
+    private const int Memory = 10;
 
     /// <summary>Value of the function at a point; fills the second array with its gradient.</summary>
     public delegate double Function(double[] at, double[] gradient);
 
+    /// <param name="function">The function.</param>
+    /// <param name="start">Where to begin.</param>
+    /// <param name="iterations">Number of iterations at most.</param>
     /// <returns>The point, and the value there: infinite where the start has none.</returns>
-    public static (double[] At, double Value) Minimize(Function function, double[] start)
+    public static (double[] At, double Value) Minimize(Function function, double[] start, int iterations = 1000)
     {
         var n = start.Length;
         double[] at = [.. start], gradient = new double[n], next = new double[n], nextGradient = new double[n], direction = new double[n];
@@ -18,7 +21,7 @@ internal static class Lbfgs
             return (at, double.PositiveInfinity);
         var pairs = new List<(double[] Step, double[] Change, double Product)>(Memory + 1);
         var small = 0;
-        for (var iteration = 0; iteration < MaxIterations && small < 3; iteration++)
+        for (var iteration = 0; iteration < iterations && small < 3; iteration++)
         {
             Direct(pairs, gradient, direction);
             var slope = Dot(direction, gradient);

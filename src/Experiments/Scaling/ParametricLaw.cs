@@ -10,6 +10,9 @@ public sealed class ParametricLaw : Law
     /// <summary>Huber's threshold. The loss is summed: averaged it is so small that optimisers stop early (Besiroglu et al. 2024).</summary>
     private const double Delta = 1e-3;
 
+    /// <summary>Every start goes on for so many iterations, and then the best of them to the end.</summary>
+    private const int FirstIterations = 30, Finalists = 30;
+
     private const double PublishedRepeats = 15.39;
 
     private static readonly double[] Exponents = [0, 0.5, 1, 1.5, 2], Floors = [-1, -0.5, 0, 0.5, 1], Factors = [0, 5, 10, 15, 20, 25];
@@ -38,7 +41,8 @@ public sealed class ParametricLaw : Law
             from alpha in Exponents from beta in Exponents from e in Floors from a in Factors from b in Factors
             select new[] { a - (alpha * _logParams), b - (beta * _logData), e, alpha, beta };
         var effective = _repeats ? Effective(sample, Math.Log(PublishedRepeats)) : sample.LogData!;
-        var best = starts.AsParallel().AsOrdered().Select(from => Lbfgs.Minimize((at, gradient) => Huber(sample, effective, at, gradient), from)).MinBy(found => found.Value);
+        var begun = starts.AsParallel().AsOrdered().Select(from => Lbfgs.Minimize((at, gradient) => Huber(sample, effective, at, gradient), from, FirstIterations)).OrderBy(found => found.Value).Take(Finalists);
+        var best = begun.Select(found => Lbfgs.Minimize((at, gradient) => Huber(sample, effective, at, gradient), found.At)).MinBy(found => found.Value);
         return double.IsFinite(best.Value) ? Refine(sample, _repeats ? [.. best.At, Math.Log(PublishedRepeats)] : best.At) : null;
     }
 
