@@ -6,19 +6,21 @@ namespace ClipTrain.Experiments.Report;
 /// <param name="Shape">Number of its shape, from 0.</param>
 internal sealed record Mark(double X, double Y, string Color, int Shape, string Tip, bool Ringed = false);
 
-/// <summary>A curve of a chart, with the interval about it where it has one. It is dashed where nothing was measured.</summary>
-internal sealed record Curve(string Name, string Color, IReadOnlyList<(double X, double Y)> Line, IReadOnlyList<(double X, double Low, double High)> Band, (double From, double To) Measured);
+/// <summary>A curve of a chart, with the interval about it where it has one. It is dashed beyond the last measurement.</summary>
+internal sealed record Curve(string Name, string Color, IReadOnlyList<(double X, double Y)> Line, IReadOnlyList<(double X, double Low, double High)> Band, double MeasuredTo);
 
 /// <summary>A scatter plot with curves on two logarithmic axes, as SVG.</summary>
 internal static class LogLogChart
 {
     public const int Shapes = 6;
 
-    private const double Width = 640, Height = 400, Left = 62, Right = 12, Top = 10, Bottom = 46;
+    private const double Width = 640, Height = 400, Left = 62, Right = 12, Top = 10, Bottom = 46, MostBelow = 1.6;
 
     public static XElement Draw(string xName, string yName, IReadOnlyList<Mark> marks, IReadOnlyList<Curve> curves, IReadOnlyList<(string Text, string Color, int Shape)> legend)
     {
-        var y = new Axis(marks.Select(mark => mark.Y), Height - Bottom, Top);
+        // What laws say beyond the data is shown as far as the axis stays readable.
+        var least = marks.Min(mark => mark.Y) / MostBelow;
+        var y = new Axis(marks.Select(mark => mark.Y).Concat(curves.SelectMany(curve => curve.Line).Select(point => point.Y).Where(value => value >= least)), Height - Bottom, Top);
         var x = new Axis(marks.Select(mark => mark.X).Concat(curves.SelectMany(curve => curve.Line.Select(point => point.X))), Left, Width - Right);
         var svg = new XElement("svg", new XAttribute("viewBox", $"0 0 {Figure.Place(Width)} {Figure.Place(Height + LegendHeight(curves.Count + legend.Count))}"), new XAttribute("role", "img"), new XAttribute("aria-label", $"{yName} by {xName}"));
         foreach (var tick in x.Ticks())
@@ -57,12 +59,11 @@ internal static class LogLogChart
     private static double Clamp(Axis y, double value) => y.Place(Math.Clamp(value, y.Low, y.High));
 
     /// <summary>A curve cut where measurements end.</summary>
-    private static IEnumerable<(IEnumerable<(double X, double Y)> Part, string Style)> Parts(Curve curve) =>
-    [
-        (curve.Line.TakeWhile(p => p.X <= curve.Measured.From), "curve beyond"),
-        (curve.Line.Where(p => p.X >= curve.Measured.From && p.X <= curve.Measured.To), "curve"),
-        (curve.Line.SkipWhile(p => p.X < curve.Measured.To), "curve beyond"),
-    ];
+    private static IEnumerable<(IEnumerable<(double X, double Y)> Part, string Style)> Parts(Curve curve)
+    {
+        var inside = curve.Line.Count(p => p.X <= curve.MeasuredTo);
+        return [(curve.Line.Take(inside), "curve"), (curve.Line.Skip(Math.Max(0, inside - 1)), "curve beyond")];
+    }
 
     private static string Path(IEnumerable<(double X, double Y)> points, bool closed)
     {

@@ -29,8 +29,7 @@ internal static class Page
         svg .beyond { stroke-dasharray: 5 4; }
         table { border-collapse: collapse; margin-top: .5rem; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
         th { padding: .3rem .9rem .3rem 0; text-align: left; font-weight: 550; color: var(--soft); white-space: nowrap; }
-        td { padding: .3rem .9rem .3rem 0; border-top: 1px solid var(--line); white-space: nowrap; }
-        code { font: .85rem ui-monospace, monospace; color: var(--soft); }
+        td { padding: .3rem .9rem .3rem 0; border-top: 1px solid var(--line); vertical-align: top; }
         """;
 
     /// <summary>Writes a page.</summary>

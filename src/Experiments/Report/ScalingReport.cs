@@ -58,7 +58,7 @@ public static class ScalingReport
         {
             var predicted = places.Select(x => (X: x, Value: Prediction.At(fit, x)!)).ToList();
             return new Curve(fit.Law, Palette.OfLaw(fit.Law), [.. predicted.Select(p => (p.X, p.Value.Value))],
-                i == 0 || !shadedFirst ? [.. predicted.Where(p => p.Value.Law is not null).Select(p => (p.X, p.Value.Law!.Value.Low, p.Value.Law.Value.High))] : [], (least, most));
+                i == 0 || !shadedFirst ? [.. predicted.Where(p => p.Value.Law is not null).Select(p => (p.X, p.Value.Law!.Value.Low, p.Value.Law.Value.High))] : [], most);
         });
         return LogLogChart.Draw(title.X, title.Y, [.. rows.Select(row => style.Of(row, row.X, row.Y, ringed.Contains((float)row.Y)))], [.. curves], style.Legend);
     }
@@ -68,7 +68,7 @@ public static class ScalingReport
         var marks = rows.Select(row => style.Of(row, Prediction.At(fit, row.Params!.Value, row.Data!.Value)!.Value, row.Y)).ToList();
         var (least, most) = (marks.Min(mark => Math.Min(mark.X, mark.Y)), marks.Max(mark => Math.Max(mark.X, mark.Y)));
         return Page.Card($"{of}fitted against measured", "the parametric law of model and data; on the line the two agree",
-            LogLogChart.Draw($"{title.Y} by E + A/N^alpha + B/D^beta", $"{title.Y} measured", marks, [new Curve("equal", "#888888", [(least, least), (most, most)], [], (least, most))], style.Legend));
+            LogLogChart.Draw($"{title.Y} by E + A/N^alpha + B/D^beta", $"{title.Y} measured", marks, [new Curve("equal", "#888888", [(least, least), (most, most)], [], most)], style.Legend));
     }
 
     private static XElement IsoFlop(string of, ReportTitle title, List<Observation> rows)
@@ -84,7 +84,7 @@ public static class ScalingReport
             var members = Enumerable.Range(0, selected.Count).Where(row => Math.Abs(selected.LogX[row] - logX) < 0.15).ToList();
             marks.AddRange(members.Select(row => new Mark(Math.Exp(selected.LogParams![row]), Math.Exp(selected.LogY[row]), color, 0, Figure.Short(Math.Exp(selected.LogX[row])))));
             var (least, most) = (members.Min(row => selected.LogParams![row]), members.Max(row => selected.LogParams![row]));
-            curves.Add(new Curve(Figure.Short(Math.Exp(logX)), color, [.. Enumerable.Range(0, 30).Select(i => least + (i / 29.0 * (most - least))).Select(n => (Math.Exp(n), Math.Exp(law.LogAtModel(budget, n, at))))], [], (Math.Exp(least), Math.Exp(most))));
+            curves.Add(new Curve(Figure.Short(Math.Exp(logX)), color, [.. Enumerable.Range(0, 30).Select(i => least + (i / 29.0 * (most - least))).Select(n => (Math.Exp(n), Math.Exp(law.LogAtModel(budget, n, at))))], [], Math.Exp(most)));
         }
 
         return Page.Card($"{of}curves of equal {title.X}", "a parabola for each budget; its lowest point is the best model", LogLogChart.Draw("parameters", title.Y, marks, curves, []));

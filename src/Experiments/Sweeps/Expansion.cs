@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace ClipTrain.Experiments.Sweeps;
 
 /// <summary>A trial before its configuration is resolved.</summary>
@@ -7,7 +9,11 @@ namespace ClipTrain.Experiments.Sweeps;
 public sealed record Combination(IReadOnlyList<KeyValuePair<string, string>> Labels, IReadOnlyList<KeyValuePair<string, string>> Values, double? Amount)
 {
     /// <summary>True if the trial has all of some choices: by axis or by key.</summary>
-    public bool Matches(IEnumerable<KeyValuePair<string, string>> choices) => choices.All(choice => Labels.Contains(choice) || Values.Contains(choice));
+    public bool Matches(IEnumerable<KeyValuePair<string, string>> choices) => choices.All(choice => Labels.Concat(Values).Any(has => has.Key == choice.Key && IsSame(has.Value, choice.Value)));
+
+    /// <summary>1e3 is 1000.</summary>
+    private static bool IsSame(string a, string b) => a == b
+        || (double.TryParse(a, NumberStyles.Float, CultureInfo.InvariantCulture, out var x) && double.TryParse(b, NumberStyles.Float, CultureInfo.InvariantCulture, out var y) && x == y);
 }
 
 /// <summary>All combinations of a sweep's axes.</summary>
@@ -26,7 +32,7 @@ public static class Expansion
         {
             all = all.SelectMany(trial => budget.Amounts.Select(amount => trial with
             {
-                Labels = [.. trial.Labels, KeyValuePair.Create(BudgetColumn, amount.ToString("G6", System.Globalization.CultureInfo.InvariantCulture))],
+                Labels = [.. trial.Labels, KeyValuePair.Create(BudgetColumn, amount.ToString("G15", CultureInfo.InvariantCulture))],
                 Amount = amount,
             }));
         }
