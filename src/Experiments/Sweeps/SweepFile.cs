@@ -67,7 +67,7 @@ public static class SweepFile
         if (keys.Count == 0)
             throw axis.Error(null, "an axis needs a key of the run file with a list of values, as in 'training.learning_rate: [0.001, 0.002]'");
         var values = keys.ConvertAll(axis.Values);
-        var labels = axis.Node("labels") is null ? null : axis.Values("labels");
+        var labels = axis.Node("labels") is null ? null : axis.Values("labels").Select(label => label.Trim('"')).ToList();
         foreach (var (key, list) in keys.Zip(values).Append(("labels", labels ?? values[0])))
         {
             if (list.Count != values[0].Count)
