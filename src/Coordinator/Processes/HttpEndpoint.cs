@@ -1,11 +1,6 @@
-using System.Globalization;
 using System.Net;
-using System.Net.Http.Headers;
-using System.Security.Cryptography;
-using System.Text;
 using ClipTrain.Coordinator.Grains;
-using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Security;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -13,6 +8,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Orleans.Dashboard;
+using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Processes;
 
@@ -44,7 +40,7 @@ internal static class HttpEndpoint
     public static IHost Build(WebApplicationBuilder builder, HttpOptions options, string token)
     {
         var app = builder.Build();
-        app.Use((context, next) => context.Request.Path == "/health" || IsAuthorized(context.Request, token) ? next(context) : RefuseAsync(context.Response));
+        app.Use((context, next) => context.Request.Path == "/health" || HttpToken.IsGiven(context.Request, token) ? next(context) : HttpToken.RefuseAsync(context.Response));
         app.UseRouting();
         app.MapGet("/health", (RequestDelegate)(context => context.Response.WriteAsync("ok")));
         app.MapGet("/metrics", (RequestDelegate)WriteMetricsAsync);
@@ -56,62 +52,20 @@ internal static class HttpEndpoint
         return app;
     }
 
-    /// <summary>Compared in a time that does not depend on where the two differ.</summary>
-    private static bool IsAuthorized(HttpRequest request, string token)
-    {
-        if (!AuthenticationHeaderValue.TryParse(request.Headers.Authorization, out var given) || given.Parameter is null)
-        {
-            return false;
-        }
-
-        var secret = given.Scheme switch
-        {
-            "Bearer" => given.Parameter,
-            "Basic" => Password(given.Parameter),
-            _ => "",
-        };
-        return CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(secret)), SHA256.HashData(Encoding.UTF8.GetBytes(token)));
-    }
-
-    private static string Password(string parameter)
-    {
-        var bytes = new byte[parameter.Length];
-        return Convert.TryFromBase64String(parameter, bytes, out var length) && Encoding.UTF8.GetString(bytes, 0, length).Split(':', 2) is [_, var password] ? password : "";
-    }
-
-    private static Task RefuseAsync(HttpResponse response)
-    {
-        response.StatusCode = StatusCodes.Status401Unauthorized;
-        response.Headers.WWWAuthenticate = "Basic realm=\"the run's token as password\"";
-        return response.WriteAsync("The run's token is needed: as bearer token, or as the password of any user.");
-    }
-
     private static async Task WriteMetricsAsync(HttpContext context)
     {
-        var run = context.RequestServices.GetRequiredService<IRunHosting>().RunId;
-        var status = await context.RequestServices.GetRequiredService<IGrainFactory>().GetGrain<IRunGrain>(run).StatusAsync();
+        var hosting = context.RequestServices.GetRequiredService<IRunHosting>();
         context.Response.ContentType = "text/plain; version=0.0.4";
-        await context.Response.WriteAsync(Metrics(run, status));
-    }
-
-    private static string Metrics(string run, RunStatus status)
-    {
-        var text = new StringBuilder();
-        Add("epoch", "Activation of the run that hosts it.", status.Epoch);
-        if (status.State is { } state)
+        try
         {
-            Add("generation", "Generation that trains, or forms.", state.Generation);
-            Add("committed_step", "Smallest step that all workers of the generation have committed.", state.CommittedStep);
-            Add("recorded_step", "Last step in the ledger.", state.RecordedStep);
-            Add("checkpoint_step", "Step of the last checkpoint; 0 when there is none.", state.LastCheckpoint?.Step ?? 0);
-            Add("workers", "Workers of the generation that trains.", state.Members.Count(member => member.IsAssigned));
-            Add("ended", "1 when the run has ended.", state.HasEnded ? 1 : 0);
+            var status = await context.RequestServices.GetRequiredService<IGrainFactory>().GetGrain<IRunGrain>(hosting.RunId).StatusAsync();
+            await context.Response.WriteAsync(PrometheusText.Of(hosting.RunId, status, hosting.LastStep));
         }
-
-        return text.ToString();
-
-        void Add(string name, string help, long value) => text.Append(
-            CultureInfo.InvariantCulture,
-            $"# HELP cliptrain_{name} {help}\n# TYPE cliptrain_{name} gauge\ncliptrain_{name}{{run=\"{run.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"}} {value}\n");
+        catch (Exception error) when (error is OrleansException or TimeoutException or InvalidOperationException)
+        {
+            // Between a coordinator's death and the takeover there is nobody to ask.
+            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+            await context.Response.WriteAsync($"Nobody hosts {hosting.RunId} at the moment.\n");
+        }
     }
 }

@@ -32,6 +32,8 @@ public static class CommandLine
             SweepCommand.Create(),
             ScalingCommand.Create(),
             DoctorCommand.Create(),
+            WatchCommand.Create(),
+            WatchCommand.CreateReport(),
             RunCommands.CreateStatus(),
             RunCommands.CreateStop(),
             RunCommands.CreateCheckpoint(),
