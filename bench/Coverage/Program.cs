@@ -1,9 +1,17 @@
 using System.Globalization;
+using ClipTrain.Bench.Coverage;
 using ClipTrain.Experiments.Scaling;
 using ClipTrain.Experiments.Tests.Scaling;
 
-// How often 95% intervals hold the true value, over simulations of each law: `dotnet run -c Release --project bench/Coverage [LAW] [SIMULATIONS]`.
+// How often 95% intervals hold the true value, over simulations of each law: `dotnet run -c Release --project bench/Coverage [LAW] [SIMULATIONS]`;
+// with `optimizers` how our L-BFGS compares with MathNet's.
 // A frontier's true values are those of the same trials without noise: its bins put an error where no trial is.
+if (args is ["optimizers"])
+{
+    Optimizers.Compare();
+    return;
+}
+
 string? only = args.Length > 0 ? args[0] : null;
 var simulations = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 200;
 const int Draws = 400;
@@ -22,7 +30,7 @@ var studies = new (string Law, double Beyond, Func<double, int, List<Observation
     ("isoflop", 1e19, (noise, seed) => Budgets(noise / 2, seed)),
     ("repeated", 1e17, (noise, seed) => Repeated(noise / 2, seed)),
 };
-Console.WriteLine("law            what         true      covered of 200");
+Console.WriteLine("law            what         true      covered");
 foreach (var (law, beyond, make) in studies.Where(study => only is null or "all" || study.Law == only))
 {
     var truth = LawFitter.FitOne(law, "", Sample.Of(make(0, 0)), 0)!;

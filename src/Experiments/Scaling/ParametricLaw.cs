@@ -37,11 +37,8 @@ public sealed class ParametricLaw : Law
     {
         if (start is not null)
             return Refine(sample, start);
-        var starts =
-            from alpha in Exponents from beta in Exponents from e in Floors from a in Factors from b in Factors
-            select new[] { a - (alpha * _logParams), b - (beta * _logData), e, alpha, beta };
         var effective = _repeats ? Effective(sample, Math.Log(PublishedRepeats)) : sample.LogData!;
-        var begun = starts.AsParallel().AsOrdered().Select(from => Lbfgs.Minimize((at, gradient) => Huber(sample, effective, at, gradient), from, FirstIterations)).OrderBy(found => found.Value).Take(Finalists);
+        var begun = Grid().AsParallel().AsOrdered().Select(from => Lbfgs.Minimize((at, gradient) => Huber(sample, effective, at, gradient), from, FirstIterations)).OrderBy(found => found.Value).Take(Finalists);
         var best = begun.Select(found => Lbfgs.Minimize((at, gradient) => Huber(sample, effective, at, gradient), found.At)).MinBy(found => found.Value);
         return double.IsFinite(best.Value) ? Refine(sample, _repeats ? [.. best.At, Math.Log(PublishedRepeats)] : best.At) : null;
     }
@@ -72,6 +69,11 @@ public sealed class ParametricLaw : Law
         return (logParams, logProduct - logParams);
     }
 
+    /// <summary>The published starts.</summary>
+    internal IEnumerable<double[]> Grid() =>
+        from alpha in Exponents from beta in Exponents from e in Floors from a in Factors from b in Factors
+        select new[] { a - (alpha * _logParams), b - (beta * _logData), e, alpha, beta };
+
     private double[]? Refine(Sample sample, double[] start)
     {
         if (!_repeats)
@@ -89,7 +91,8 @@ public sealed class ParametricLaw : Law
         return double.IsFinite(value6) ? at6 : null;
     }
 
-    private double Huber(Sample sample, double[] logData, double[] at, double[] gradient)
+    /// <summary>Huber's loss, summed, and its gradient.</summary>
+    internal double Huber(Sample sample, double[] logData, double[] at, double[] gradient)
     {
         var sum = 0.0;
         Array.Clear(gradient);
