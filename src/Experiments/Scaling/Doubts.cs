@@ -33,10 +33,12 @@ internal static class Doubts
 
         if (fit.Law == "bnsl" && fit.Parameters["d"] is { } at && (at.Low is { } from && Math.Log(from) < fit.Range.Least || at.High is { } to && Math.Log(to) > fit.Range.Most))
             yield return "bnsl: the interval of its break d reaches beyond the data: the points cannot tell where it breaks, if it does.";
+        if (fit.Law == "m4" && fit.Parameters["alpha"] is { Low: { } least, High: { } largest } && largest > 100 * least)
+            yield return "m4: the points cannot tell how it levels off at chance: its parameters are loose, though its values within the data are not.";
         if (fit.Law is "parametric" or "repeated" && new[] { "alpha", "beta" }.FirstOrDefault(name => fit.Parameters[name] is { Value: { } value, Low: { } low, High: { } high } && (low <= 0 || high - low > value)) is { } loose)
             yield return $"{fit.Law}: {loose} is known to less than half of itself: more {(loose == "alpha" ? "model sizes" : "data sizes")} would pin it down.";
         if (fit.Law.StartsWith("frontier", StringComparison.Ordinal) && !sample.HasSeeds)
-            yield return $"{fit.Law}: without several seeds a trial, luck cannot be told from progress; its interval counts only how far the frontier is from a line. Name the column of seeds with --seed.";
+            yield return $"{fit.Law}: without several seeds a trial, luck cannot be told from progress; its interval counts only how far the frontier is from a line. Run several seeds, and name their column with --seed.";
         if (fit.Law == "isoflop" && fit.Parameters["a"].Value is null)
             yield return "isoflop: fewer than two budgets have a parabola with a lowest point: widen the range of model sizes.";
         if (fit is { HeldoutError: { } heldOut, Deviations.Length: > 0 } && Math.Sqrt(fit.Deviations.Average(r => r * r)) is var usual && heldOut > 3 * usual && heldOut > 0.01)

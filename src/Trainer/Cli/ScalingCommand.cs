@@ -2,6 +2,7 @@ using System.CommandLine;
 using ClipTrain.Experiments;
 using ClipTrain.Experiments.Report;
 using ClipTrain.Experiments.Scaling;
+using ClipTrain.Trainer.Sweeps;
 using ClipTrain.Trainer.Telemetry;
 using Spectre.Console;
 
@@ -35,36 +36,10 @@ public static class ScalingCommand
             var chosen = parsed.GetRequiredValue(law);
             var observations = ResultsFile.Read(parsed.GetRequiredValue(results), columns);
             var result = LawFitter.Fit(observations, chosen.Contains("all", StringComparer.Ordinal) ? null : chosen);
-            Finish(parsed.GetRequiredValue(output), new ReportTitle(parsed.GetRequiredValue(results), columns.X, columns.Y), observations, result);
+            LawOutput.Finish(parsed.GetRequiredValue(output), new ReportTitle(parsed.GetRequiredValue(results), columns.X, columns.Y), observations, result);
             return ExitCodes.Ok;
         });
         return command;
-    }
-
-    /// <summary>Writes the folder of a fit and its report, and prints the parameters.</summary>
-    internal static void Finish(string folder, ReportTitle title, IReadOnlyList<Observation> observations, FitResult result, params IReadOnlyList<ReportTable> tables)
-    {
-        LawFolder.Write(folder, result.Laws);
-        ScalingReport.Write(Path.Combine(folder, "report.html"), title, observations, result, tables);
-        var table = new Table { Border = TableBorder.Rounded };
-        table.AddColumn("law").AddColumn("group").AddColumn("parameter");
-        foreach (var column in new[] { "value", "95% interval", "AIC", "held out", "points" })
-            table.AddColumn(new TableColumn(column).RightAligned());
-        foreach (var fit in result.Laws)
-        {
-            foreach (var (i, (name, estimate)) in fit.Parameters.Index())
-            {
-                table.AddRow([
-                    new Text(i == 0 ? fit.Law : ""), new Text(i == 0 ? fit.Group : ""), new Text(name), new Text(Number(estimate.Value)), new Text(Interval(estimate.Low, estimate.High)),
-                    new Text(i == 0 ? Number(fit.Aic) : ""), new Text(i == 0 && fit.HeldoutError is { } error ? Readable.Percent(error) : ""), new Text(i == 0 ? $"{fit.Points}" : ""),
-                ]);
-            }
-        }
-
-        AnsiConsole.Write(table);
-        foreach (var warning in result.Warnings)
-            Console.WriteLine($"· {warning}");
-        Console.WriteLine($"{Path.Combine(folder, "report.html")} has the charts; {Path.Combine(folder, "laws.json")} the laws.");
     }
 
     private static Command CreatePredict()
@@ -110,13 +85,13 @@ public static class ScalingCommand
             {
                 var (prediction, best) = (Prediction.At(fit, value), Prediction.Allocation(fit, value));
                 if (prediction is not null || best is not null)
-                    AddRow(fit, Number(value), prediction, best);
+                    AddRow(fit, LawOutput.Number(value), prediction, best);
                 if (Math.Abs(Math.Log(value) - Math.Clamp(Math.Log(value), fit.Range.Least, fit.Range.Most)) / Math.Log(10) is > 1 and var decades)
-                    beyond.Add($"{Number(value)} is {decades:0.#} decades beyond the results: the intervals count the noise of the results, not that another law may hold there.");
+                    beyond.Add($"{LawOutput.Number(value)} is {decades:0.#} decades beyond the results: the intervals count the noise of the results, not that another law may hold there.");
             }
 
             if (model is { } at && Prediction.At(fit, at.Params, at.Data) is { } ofModel)
-                AddRow(fit, $"N {Number(at.Params)}, D {Number(at.Data)}", ofModel, null);
+                AddRow(fit, $"N {LawOutput.Number(at.Params)}, D {LawOutput.Number(at.Data)}", ofModel, null);
         }
 
         if (table.Rows.Count == 0)
@@ -126,16 +101,12 @@ public static class ScalingCommand
             Console.WriteLine($"· {warning}");
 
         void AddRow(LawFit fit, string of, Prediction? prediction, (Estimate Params, Estimate Data)? best) => table.AddRow([
-            new Text(fit.Law), new Text(fit.Group), new Text(of), new Text(Number(prediction?.Value)), new Text(Interval(prediction?.Law?.Low, prediction?.Law?.High)),
-            new Text(Interval(prediction?.Trial?.Low, prediction?.Trial?.High)), new Text(Number(best?.Params.Value)), new Text(Number(best?.Data.Value)),
+            new Text(fit.Law), new Text(fit.Group), new Text(of), new Text(LawOutput.Number(prediction?.Value)), new Text(LawOutput.Interval(prediction?.Law?.Low, prediction?.Law?.High)),
+            new Text(LawOutput.Interval(prediction?.Trial?.Low, prediction?.Trial?.High)), new Text(LawOutput.Number(best?.Params.Value)), new Text(LawOutput.Number(best?.Data.Value)),
         ]);
     }
 
     private static double Positive(string option, double value) => value > 0 && double.IsFinite(value) ? value : throw new ExperimentException($"{option} must be above zero.");
-
-    private static string Number(double? value) => value is { } number ? Readable.Number(number) : "";
-
-    private static string Interval(double? low, double? high) => low is null || high is null ? "" : $"{Number(low)} to {Number(high)}";
 
     private static Option<string> Column(string name, string description, string usual) => new(name) { Description = $"{description} A column.", DefaultValueFactory = _ => usual };
 

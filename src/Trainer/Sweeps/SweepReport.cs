@@ -2,7 +2,6 @@ using ClipTrain.Experiments;
 using ClipTrain.Experiments.Report;
 using ClipTrain.Experiments.Scaling;
 using ClipTrain.Experiments.Sweeps;
-using ClipTrain.Trainer.Cli;
 using ClipTrain.Trainer.Telemetry;
 
 namespace ClipTrain.Trainer.Sweeps;
@@ -22,7 +21,7 @@ internal static class SweepReport
         var result = Fit(observations);
         ReportTable[] tables = [.. Predicted(opened), Results(opened)];
         if (result.Laws.Count > 0)
-            ScalingCommand.Finish(folder.Path, title, observations, result, tables);
+            LawOutput.Finish(folder.Path, title, observations, result, tables);
         else
             ScalingReport.Write(Path.Combine(folder.Path, "report.html"), title, observations, result, tables);
     }
