@@ -70,7 +70,7 @@ public sealed class ParametricLaw : Law
     }
 
     /// <summary>The published starts.</summary>
-    internal IEnumerable<double[]> Grid() =>
+    private IEnumerable<double[]> Grid() =>
         from alpha in Exponents from beta in Exponents from e in Floors from a in Factors from b in Factors
         select new[] { a - (alpha * _logParams), b - (beta * _logData), e, alpha, beta };
 
@@ -92,7 +92,7 @@ public sealed class ParametricLaw : Law
     }
 
     /// <summary>Huber's loss, summed, and its gradient.</summary>
-    internal double Huber(Sample sample, double[] logData, double[] at, double[] gradient)
+    private double Huber(Sample sample, double[] logData, double[] at, double[] gradient)
     {
         var sum = 0.0;
         Array.Clear(gradient);
