@@ -27,7 +27,7 @@ public sealed class ShippedSweepTests
 
     [Fact]
     public void Every_sweep_in_the_folder_is_among_these() =>
-        Assert.Equal(Directory.GetFiles(Path.Combine(Repository.Configs, "sweeps")).Select(Path.GetFileNameWithoutExtension).Order(StringComparer.Ordinal), Sweeps.Select(sweep => (string)((object[])sweep)[0]));
+        Assert.Equal(Directory.GetFiles(Path.Combine(Repository.Configs, "sweeps")).Select(file => Path.GetFileNameWithoutExtension(file)!).Order(StringComparer.Ordinal), Sweeps.Select(sweep => (string)((object[])sweep)[0]), StringComparer.Ordinal);
 
     [Fact]
     public void At_equal_compute_every_architecture_has_the_same_FLOPs_to_within_a_step()
