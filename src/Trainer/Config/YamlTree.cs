@@ -1,3 +1,4 @@
+using ClipTrain.DataPipeline.Corpus;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -8,6 +9,8 @@ internal static class YamlTree
 {
     private const int MaxDepth = 32;
 
+    private const long MaxBytes = 4 << 20;
+
     /// <summary>The one document of a file, which must be a mapping.</summary>
     /// <exception cref="ConfigException">The file cannot be read or is no YAML mapping.</exception>
     public static MappingNode ReadFile(string path)
@@ -15,7 +18,10 @@ internal static class YamlTree
         string text;
         try
         {
-            text = File.ReadAllText(path);
+            RegularFile.Require(path);
+            text = new FileInfo(path) is { Exists: true, Length: > MaxBytes } large
+                ? throw new ConfigException(new SourcePosition(path), $"has {large.Length} bytes; a run file has {MaxBytes >> 20} MiB at most")
+                : File.ReadAllText(path);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

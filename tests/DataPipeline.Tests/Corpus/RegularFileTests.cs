@@ -25,6 +25,8 @@ public sealed class RegularFileTests : IDisposable
             Assert.Contains("no file", Assert.Throws<CorpusException>(() => CorpusManifest.Create([path])).Message, StringComparison.Ordinal);
             Assert.Contains("no file", Assert.Throws<ImportRowException>(() => ImageFile.Read(path)).Message, StringComparison.Ordinal);
             Assert.Contains("no file", Assert.Throws<IOException>(() => MergeList.Load(path)).Message, StringComparison.Ordinal);
+            Assert.Contains("no file", Assert.Throws<IOException>(() => new TarReader(path)).Message, StringComparison.Ordinal);
+            Assert.Contains("no file", Assert.Throws<IOException>(() => FileList.Read(path)).Message, StringComparison.Ordinal);
         }
     }
 
