@@ -7,7 +7,7 @@ using Serilog.Core;
 
 namespace ClipTrain.Attacks;
 
-/// <summary>Kills <see cref="Victim"/>s by strace, which counts the system calls of the thread that does the deed and ends the process at a chosen one.</summary>
+/// <summary>Kills <see cref="Victim"/>s by strace, which counts the system calls of the first thread, which does the deed, and ends the process at a chosen one.</summary>
 internal static class KillRun
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
@@ -23,16 +23,16 @@ internal static class KillRun
 
         var random = new Random(seed);
         var calls = Enum.GetValues<Deed>().ToDictionary(deed => deed, CallsOf);
-        output.WriteLine($"System calls: {string.Join(", ", calls.Select(deed => $"{deed.Key.ToString().ToLowerInvariant()} {deed.Value}"))}");
+        output.WriteLine($"System calls: {string.Join(", ", calls.Select(deed => $"{deed.Key.ToString().ToLowerInvariant()} {deed.Value.Count}"))}");
         var (wrong, late) = (0, 0);
         for (var i = 0; i < count; i++)
         {
             var deed = (Deed)(i % calls.Count);
-            var call = random.Next(1, calls[deed] + 1);
+            var call = calls[deed][random.Next(calls[deed].Count)];
             if (Try(deed, call, out var killed) is { } problem)
             {
                 wrong++;
-                output.WriteLine($"{deed}, killed at call {call}: {problem}");
+                output.WriteLine($"{deed}, killed at {call.Name} number {call.Number}: {problem}");
             }
 
             if (!killed)
@@ -44,14 +44,14 @@ internal static class KillRun
     }
 
     /// <summary>Kills one victim; returns what is wrong with what it left.</summary>
-    private static string? Try(Deed deed, int call, out bool killed)
+    private static string? Try(Deed deed, SystemCall call, out bool killed)
     {
         var folder = Directory.CreateTempSubdirectory("cliptrain-kill-").FullName;
         try
         {
             var run = Path.Combine(folder, "run");
             Victim.Begin(run, deed);
-            (var done, killed) = Strike(deed, folder, ["-e", $"inject=all:signal=SIGKILL:when={call}", "-o", "/dev/null"]);
+            (var done, killed) = Strike(deed, folder, ["-e", $"inject={call.Name}:signal=SIGKILL:when={call.Number}", "-o", "/dev/null"]);
             return deed == Deed.Create ? FaultOfRun(run, done) : FaultOfCheckpoints(run, deed, done);
         }
         finally
@@ -60,7 +60,8 @@ internal static class KillRun
         }
     }
 
-    private static int CallsOf(Deed deed)
+    /// <summary>The system calls of a deed in their order. strace counts those of each name by themselves.</summary>
+    private static List<SystemCall> CallsOf(Deed deed)
     {
         var folder = Directory.CreateTempSubdirectory("cliptrain-kill-").FullName;
         try
@@ -68,7 +69,12 @@ internal static class KillRun
             Victim.Begin(Path.Combine(folder, "run"), deed);
             var log = Path.Combine(folder, "calls");
             Strike(deed, folder, ["-o", log]);
-            return File.ReadLines(log).Count();
+            var counts = new Dictionary<string, int>(StringComparer.Ordinal);
+            return
+            [
+                .. File.ReadLines(log).Select(line => line.Split('(')[0]).Where(name => name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_'))
+                    .Select(name => new SystemCall(name, counts[name] = counts.GetValueOrDefault(name) + 1)),
+            ];
         }
         finally
         {
@@ -80,8 +86,8 @@ internal static class KillRun
     private static (long Done, bool Killed) Strike(Deed deed, string folder, string[] options)
     {
         using var victim = Start("dotnet", [typeof(KillRun).Assembly.Location, "victim", deed.ToString(), folder]);
-        var thread = victim.StandardOutput.ReadLine()!.Split(' ')[1];
-        using var strace = Start("strace", ["-p", thread, .. options]);
+        victim.StandardOutput.ReadLine();
+        using var strace = Start("strace", ["-p", victim.Id.ToString(CultureInfo.InvariantCulture), .. options]);
         // It says on standard error that it has attached.
         strace.StandardError.ReadLine();
         victim.StandardInput.WriteLine();
@@ -138,6 +144,10 @@ internal static class KillRun
     })!;
 
     private static bool HasStrace() => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "strace")));
+
+    /// <param name="Name">Its name.</param>
+    /// <param name="Number">So many of that name there have been, from 1.</param>
+    private sealed record SystemCall(string Name, int Number);
 
     /// <summary>Collects what is worse than information.</summary>
     private sealed class Warnings(List<string> lines) : ILogEventSink

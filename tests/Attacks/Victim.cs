@@ -18,10 +18,10 @@ internal enum Deed
 }
 
 /// <summary>
-/// The process that is killed. It does its deed once elsewhere, so that everything is compiled, then once on a thread of its
-/// own: that one says its number (<c>thread N</c>), waits for a line, and says <c>done N</c> after each part.
+/// The process that is killed. It does its deed once elsewhere, so that everything is compiled, says <c>ready</c>, waits for a
+/// line, does it again and says <c>done N</c> after each part. All on its first thread, whose system calls strace counts.
 /// </summary>
-internal static unsafe partial class Victim
+internal static unsafe class Victim
 {
     /// <summary>Numbers of a tensor: 3 MB, so that a file takes several writes.</summary>
     private const int Numbers = 786_432;
@@ -32,14 +32,9 @@ internal static unsafe partial class Victim
     {
         Begin(Path.Combine(folder, "practice"), deed);
         Do(deed, Path.Combine(folder, "practice"), _ => { });
-        var thread = new Thread(() =>
-        {
-            Console.Out.WriteLine($"thread {ThreadNumber()}");
-            Console.In.ReadLine();
-            Do(deed, Path.Combine(folder, "run"), part => Console.Out.WriteLine($"done {part}"));
-        });
-        thread.Start();
-        thread.Join();
+        Console.Out.WriteLine("ready");
+        Console.In.ReadLine();
+        Do(deed, Path.Combine(folder, "run"), part => Console.Out.WriteLine($"done {part}"));
         return 0;
     }
 
@@ -98,7 +93,4 @@ internal static unsafe partial class Victim
                 break;
         }
     }
-
-    [LibraryImport("libc", EntryPoint = "gettid")]
-    private static partial int ThreadNumber();
 }
