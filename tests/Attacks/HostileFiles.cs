@@ -33,7 +33,7 @@ internal sealed class HostileFiles(TinyCorpus corpus)
         yield return Weight("shape.safetensors", Safetensors("""{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}"""));
         yield return Weight("index.json", Encoding.UTF8.GetBytes("""{"weight_map":{"a":"index.json"}}"""));
         yield return Weight("outside.json", Encoding.UTF8.GetBytes("""{"weight_map":{"a":"../../../etc/passwd"}}"""));
-        yield return new HostileFile("weights from a device", "/dev/zero", "model", "export", "/dev/zero", "--model", "ViT-B-32", "--format", "openclip", "-o", "out");
+        yield return new HostileFile("weights from a device", "/dev/zero", "export", "/dev/zero", "--model", "ViT-B-32", "--format", "openclip", "-o", "out");
     }
 
     private IEnumerable<HostileFile> Tokenizers()
@@ -112,7 +112,7 @@ internal sealed class HostileFiles(TinyCorpus corpus)
         }
     }
 
-    private HostileFile Weight(string name, byte[] bytes) => File(name, bytes, "model", "export", name, "--model", "ViT-B-32", "--format", "openclip", "-o", "out");
+    private HostileFile Weight(string name, byte[] bytes) => File(name, bytes, "export", name, "--model", "ViT-B-32", "--format", "openclip", "-o", "out");
 
     private HostileFile Tokenizer(string name, byte[] bytes) => File(name, bytes, "tokenizer", "show", "a cat", "--merges", name);
 

@@ -87,7 +87,7 @@ internal static unsafe class VipsDecoder
     {
         var loader = Marshal.PtrToStringUTF8(NativeVips.vips_foreign_find_load_buffer(data, (nuint)length)) ?? throw VipsOperation.Error();
         if (!limits.Svg && loader.Contains("Svg", StringComparison.OrdinalIgnoreCase))
-            throw new ImageDecodeException("SVG is drawn only with data.allow_svg, since a few bytes of it can compute for ever; set it for drawings of a known source, or convert them to PNG");
+            throw new ImageDecodeException("SVG is drawn only in runs with data.allow_svg, since a few bytes of it can compute for ever; convert it to PNG");
         using var load = new VipsOperation(loader);
         load.SetBuffer("buffer", data, length);
         load.Set("access=sequential,fail_on=error");

@@ -7,7 +7,7 @@ namespace ClipTrain.Trainer.Config;
 /// <summary>Reads YAML text into <see cref="ConfigNode"/>s.</summary>
 internal static class YamlTree
 {
-    private const int MaxDepth = 32;
+    private const int MaxDepth = 32, MaxKeys = 1000;
 
     private const long MaxBytes = 4 << 20;
 
@@ -114,6 +114,8 @@ internal static class YamlTree
         var mapping = new MappingNode(position);
         while (!parser.TryConsume<MappingEnd>(out _))
         {
+            if (mapping.Entries.Count == MaxKeys)
+                throw new ConfigException(position, $"has more than {MaxKeys} keys");
             var key = ReadNode(parser, locate, depth + 1) as ScalarNode
                 ?? throw new ConfigException(position, "a key must be a plain word");
             mapping.Entries.Add(new ConfigEntry(key.Value, key.Position, ReadNode(parser, locate, depth + 1)));
