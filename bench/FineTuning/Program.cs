@@ -1,19 +1,21 @@
 // What a step costs when a tower is locked, and an update when it rounds stochastically: in turns, in one run, medians of
 // processor time and their ratio to a step, or an update, of the whole.
 //   dotnet run -c Release --project bench/FineTuning [MODEL] [BATCH] [ROUNDS]
+using ClipTrain.Torch.Operators;
 using System.Globalization;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Kernels;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Optimization;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 var model = RunConfig.LoadModel(args.Length > 0 ? args[0] : "ViT-B-32");
 var batch = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 16;
 var rounds = args.Length > 2 ? int.Parse(args[2], CultureInfo.InvariantCulture) : 5;
-set_num_threads(1);
+Threads.Set(1);
 
 var (image, text) = (TowerGroups.Count(model, Tower.Image), TowerGroups.Count(model, Tower.Text));
 (string Name, UnlockedGroupsOptions Unlocked)[] cases =
@@ -52,7 +54,7 @@ using var compute = zeros([Elements], bfloat16);
 var (plain, rounded) = (new double[rounds], new double[rounds]);
 for (var round = -1; round < rounds; round++)
 {
-    var (without, with) = (Seconds(() => Update(null)), Seconds(() => Update(new optim.StochasticRounding(1, 0))));
+    var (without, with) = (Seconds(() => Update(null)), Seconds(() => Update(new StochasticRounding(1, 0))));
     if (round >= 0)
         (plain[round], rounded[round]) = (without, with);
 }
@@ -66,7 +68,8 @@ RunOptions Run(UnlockedGroupsOptions unlocked) => new()
     Training = new TrainingOptions { GlobalBatch = batch, Steps = 100, UnlockedGroups = unlocked },
 };
 
-void Update(optim.StochasticRounding? rounding) => optim.adamw_(buffers[0], buffers[1], buffers[2], buffers[3], compute, 1, 1e-4, 0.9, 0.98, 1e-6, 0.2, 1, rounding);
+void Update(StochasticRounding? rounding) =>
+    AdamWKernel.Apply(new AdamWBuffers(buffers[0], buffers[1], buffers[2], buffers[3], compute), new AdamWStep(1, 1e-4, 0.9, 0.98, 1e-6, 0.2, 1), rounding);
 
 static double Seconds(Action work)
 {

@@ -1,7 +1,8 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loss;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.Memory;
 
@@ -43,8 +44,8 @@ internal static class LossWork
     {
         var (offset, length) = Share(group, images_ND.size(0));
         var (images, texts) = (images_ND.detach().requires_grad_(), texts_ND.detach().requires_grad_());
-        var perImage_bN = images.narrow(0, offset, length).mul(Scale).matmul(texts.t());
-        var perText_bN = group.WorldSize == 1 ? perImage_bN.t() : texts.narrow(0, offset, length).mul(Scale).matmul(images.t());
+        var perImage_bN = images.narrow(0, offset, length).mul(Scale).MatMul(texts.t());
+        var perText_bN = group.WorldSize == 1 ? perImage_bN.t() : texts.narrow(0, offset, length).mul(Scale).MatMul(images.t());
         var labels_b = arange(offset, offset + length, 1, int64);
         var loss = (nn.functional.cross_entropy(perImage_bN, labels_b) + nn.functional.cross_entropy(perText_bN, labels_b)) / 2;
         loss.backward();

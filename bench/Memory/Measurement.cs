@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
+using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Distributed;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.Memory;
 
@@ -31,9 +32,9 @@ internal sealed record Measurement(double Seconds, long Before, long Peak)
     /// <summary>Runs this program's <c>child</c> command in as many processes as there are ranks; returns the greatest of each number.</summary>
     public static Measurement InProcesses(int ranks, params string[] arguments)
     {
-        using var server = new distributed.TCPStore("127.0.0.1", 0, isServer: true, Timeout);
+        var meeting = Directory.CreateTempSubdirectory("cliptrain-bench");
         var processes = Enumerable.Range(0, ranks).Select(rank => Process.Start(
-            new ProcessStartInfo(Environment.ProcessPath!, ["child", $"{rank}", $"{ranks}", $"{server.Port}", .. arguments]) { RedirectStandardOutput = true, UseShellExecute = false })!).ToArray();
+            new ProcessStartInfo(Environment.ProcessPath!, ["child", $"{rank}", $"{ranks}", meeting.FullName, .. arguments]) { RedirectStandardOutput = true, UseShellExecute = false })!).ToArray();
         var results = processes.Select(process =>
         {
             using (process)
@@ -43,18 +44,13 @@ internal sealed record Measurement(double Seconds, long Before, long Peak)
                 return process.ExitCode == 0 ? Parse(output) : throw new InvalidOperationException($"'{string.Join(' ', arguments)}' ended with {process.ExitCode}: out of memory?");
             }
         }).ToArray();
+        meeting.Delete(recursive: true);
         return new Measurement(results.Max(result => result.Seconds), results.Max(result => result.Before), results.Max(result => result.Peak));
     }
 
     /// <summary>A child's place among its ranks.</summary>
-    public static RankGroup Join(int rank, int ranks, int port)
-    {
-        if (ranks == 1)
-            return new RankGroup();
-        using var store = new distributed.TCPStore("127.0.0.1", port, isServer: false, Timeout);
-        using var prefix = new distributed.PrefixStore("bench", store);
-        return new RankGroup(distributed.ProcessGroup.Gloo(prefix, rank, ranks, "127.0.0.1", Timeout), rank, ranks);
-    }
+    public static RankGroup Join(int rank, int ranks, string meeting) =>
+        ranks == 1 ? new RankGroup() : new RankGroup(ProcessGroup.Gloo(new FolderStore(meeting), rank, ranks, "127.0.0.1", Timeout), rank, ranks);
 
     /// <summary>What a child prints for its parent.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Seconds} {Before} {Peak}");

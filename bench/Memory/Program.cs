@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
 using ClipTrain.Bench.Memory;
+using ClipTrain.Torch.Kernels;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 // Peak memory and time of the loss and of whole steps. Each measurement is a process of its own.
 var threads = new Option<int>("--threads") { DefaultValueFactory = _ => 1, Recursive = true, Description = "Compute threads a process." };
@@ -56,12 +58,12 @@ Command Micro()
     var command = new Command("micro", "A step by micro-batches and with checkpointing against one pass.") { batch, micros };
     command.SetAction(parsed =>
     {
-        set_num_threads(parsed.GetValue(threads));
+        Threads.Set(parsed.GetValue(threads));
         var pairs = parsed.GetValue(batch);
         using var scope = NewDisposeScope();
         using var onePass = new StepWork(pairs, 0, ActivationCheckpointing.None);
         var expected = onePass.Take(onePass.Batch());
-        var norm = Math.Sqrt(sum_of_squares(expected));
+        var norm = Math.Sqrt(SumOfSquares.Of(expected));
         double? whole = null;
         Console.WriteLine("micro-batch  checkpointing  seconds  time ratio  MiB beside the batch  gradient difference");
         foreach (var micro in parsed.GetValue(micros)!)
@@ -71,7 +73,7 @@ Command Micro()
                 var result = Step(pairs, micro, checkpointing, parsed.GetValue(threads));
                 whole ??= result.Seconds;
                 using var work = new StepWork(pairs, micro, checkpointing);
-                var difference = Math.Sqrt(sum_of_squares(work.Take(work.Batch()).sub(expected))) / norm;
+                var difference = Math.Sqrt(SumOfSquares.Of(work.Take(work.Batch()).sub(expected))) / norm;
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{micro,11} {checkpointing,14} {result.Seconds,8:F2} {result.Seconds / whole,11:F2} {result.Added >> 20,21} {difference,20:E1}"));
             }
         }
@@ -84,15 +86,15 @@ Command Child()
 {
     var rank = new Argument<int>("RANK");
     var ranks = new Argument<int>("RANKS");
-    var port = new Argument<int>("PORT");
+    var meeting = new Argument<string>("FOLDER");
     var work = new Argument<string[]>("WORK");
-    var command = new Command("child", "One process of a measurement.") { rank, ranks, port, work };
+    var command = new Command("child", "One process of a measurement.") { rank, ranks, meeting, work };
     command.Hidden = true;
     command.SetAction(parsed =>
     {
         var arguments = parsed.GetValue(work)!;
-        set_num_threads(Number(arguments[^1]));
-        using var group = Measurement.Join(parsed.GetValue(rank), parsed.GetValue(ranks), parsed.GetValue(port));
+        Threads.Set(Number(arguments[^1]));
+        using var group = Measurement.Join(parsed.GetValue(rank), parsed.GetValue(ranks), parsed.GetRequiredValue(meeting));
         var result = arguments[0] == "loss"
             ? LossWork.Measure(group, arguments[1], Number(arguments[2]), Number(arguments[3]))
             : StepWork.Measure(Number(arguments[1]), Number(arguments[2]), Enum.Parse<ActivationCheckpointing>(arguments[3]));

@@ -1,10 +1,9 @@
 using System.Globalization;
-using ClipTrain.Torch;
 using ClipTrain.Torch.Tests;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Models.Cost;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.Models;
 

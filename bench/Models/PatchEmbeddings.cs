@@ -1,8 +1,10 @@
+using ClipTrain.Torch.Operators;
 using System.Globalization;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.Models;
 
@@ -13,7 +15,7 @@ internal static class PatchEmbeddings
 
     public static void Compare(int rounds)
     {
-        set_num_threads(1);
+        Threads.Set(1);
         Console.WriteLine("patch  stride  type  linear over convolution");
         foreach (var precision in Enum.GetValues<Precision>())
         {
@@ -32,12 +34,14 @@ internal static class PatchEmbeddings
         var parameters = new FlatParameters([.. VisionTransformer.Parameters(image, 512)], precision, 0);
         var stem = new VisionTransformer(parameters, image, Activation.Gelu).Segments().First();
         var images = randn([Batch, 3, image.Size, image.Size]);
+        var reducer = parameters.NewReducer(new RankGroup());
         void Run()
         {
             using var scope = NewDisposeScope();
             var tokens = stem(images);
             autograd.backward([tokens], [ones_like(tokens)]);
-            parameters.CollectGradients(accumulate: false);
+            reducer.Begin(accumulate: false);
+            reducer.Finish();
         }
 
         Run();

@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Tests.Reference;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.OpenClip;
 
@@ -68,7 +69,7 @@ internal sealed class Peer : IDisposable
     private static void Write(string path, IEnumerable<(string Name, torch.Tensor Tensor)> tensors)
     {
         using var stream = File.Create(path);
-        SafetensorsWriter.Write(stream, [.. tensors.Select(item => new NamedTensor(item.Name, item.Tensor.shape, item.Tensor.DataPointer))], new Dictionary<string, string>(StringComparer.Ordinal));
+        SafetensorsWriter.Write(stream, [.. tensors.Select(item => new NamedTensor(item.Name, item.Tensor.shape, item.Tensor.DataPointer()))], new Dictionary<string, string>(StringComparer.Ordinal));
     }
 
     private static Dictionary<string, float[]> ReadAll(string path)

@@ -1,10 +1,10 @@
+using ClipTrain.Torch.Operators;
 using System.CommandLine;
 using ClipTrain.Bench.OpenClip;
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Tests.Reference;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 // The same weights and batch through open_clip and through us: features, logits, losses, gradients, five optimizer steps.
 //
@@ -76,7 +76,7 @@ static int CompareExchanged(Exchange exchange)
 
 static void OnBothSides(ReferenceCase reference, int steps, ErrorTable table, Action<TrainingState, TrainingBatch, Peer> compare)
 {
-    set_num_threads(1);
+    Threads.Set(1);
     using var scope = NewDisposeScope();
     using var state = new TrainingState(new RunOptions { Model = reference.Model, Data = new DataOptions { Train = ["unused"] }, Training = reference.Training });
     SeededInputs.FillWeights(state.Model.Parameters, reference);

@@ -1,14 +1,14 @@
+using ClipTrain.Torch.Operators;
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Optimization;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 // A training step of ours and of a straightforward CLIP in PyTorch eager, in turns, in one run: medians and their ratio, a line
 // for each model and precision.
@@ -23,7 +23,7 @@ var caption = new Option<int>("--caption-tokens") { DefaultValueFactory = _ => 0
 var root = new RootCommand("Training step against PyTorch eager on the same libtorch.") { models, precisions, layers, batch, threads, rounds, steps, caption };
 root.SetAction(parsed =>
 {
-    set_num_threads(parsed.GetValue(threads));
+    Threads.Set(parsed.GetValue(threads));
     Console.WriteLine($"batch {parsed.GetValue(batch)}, {parsed.GetValue(threads)} thread(s), {parsed.GetValue(rounds)} rounds of {parsed.GetValue(steps)} steps: medians, in seconds");
     Console.WriteLine($"{"step",-44} {"precision",-9} {"ours wall",9} {"CPU",8} {"peer wall",9} {"CPU",8} {"wall ratio",10} {"CPU ratio",9}");
     foreach (var model in parsed.GetRequiredValue(models))

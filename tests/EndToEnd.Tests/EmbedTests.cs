@@ -3,7 +3,7 @@ using System.Text.Json;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Embedding;
@@ -12,6 +12,7 @@ using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Training;
 using DuckDB.NET.Data;
+using TorchSharp;
 
 namespace ClipTrain.EndToEnd.Tests;
 

@@ -23,6 +23,16 @@ public sealed class InterruptionTests : IDisposable
     }
 
     [Fact]
+    public async Task A_worker_that_aborts_is_a_lost_worker_and_its_run_goes_on()
+    {
+        using var run = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", "training.steps=300", "--set", "cluster.workers=2");
+        await run.Printed("step 3/");
+        await run.AbortWorker();
+        Assert.True(run.WaitForExit() == 0, run.Output);
+        Assert.Matches("worker-[01]\\)? aborted \\(SIGABRT\\)", run.Output);
+    }
+
+    [Fact]
     public void A_run_that_goes_on_from_an_earlier_step_has_one_line_of_history()
     {
         Finish("train", _corpus.RunFile);

@@ -51,11 +51,12 @@ internal sealed partial class ProgramRun : IDisposable
     /// <summary>Starts a command that runs the program.</summary>
     public static ProgramRun StartCommand(string folder, params string[] command) => new(folder, command);
 
-    /// <summary>Runs to the end; returns exit code and all that was printed.</summary>
+    /// <summary>Runs to the end; returns exit code and all that was printed, with the code in a line of its own where it is not 0.</summary>
     public static (int ExitCode, string Output) Finish(string folder, params string[] arguments)
     {
         using var run = Start(folder, arguments);
-        return (run.WaitForExit(), run.Output);
+        var exit = run.WaitForExit();
+        return (exit, exit == 0 ? run.Output : $"{run.Output}\n(exit code {exit})");
     }
 
     /// <summary>Returns when a text has been printed.</summary>
@@ -82,6 +83,13 @@ internal sealed partial class ProgramRun : IDisposable
 
     /// <summary>Ends one of the run's worker processes at once.</summary>
     public void KillWorker() => Kill(_mark.Find("worker")[0]);
+
+    /// <summary>Ends one of the run's worker processes as a C++ exception does that nobody catches. .NET takes the first signal for its own.</summary>
+    public async Task AbortWorker()
+    {
+        for (var worker = _mark.Find("worker")[0]; _mark.Find("worker").Contains(worker); await Task.Delay(Pause))
+            _ = Kill(worker, 6);
+    }
 
     /// <summary>Ends the program and its standby at once, so that nobody is left to take the run over.</summary>
     public void KillWithStandby()

@@ -11,6 +11,8 @@ namespace ClipTrain.Soak;
 /// <summary>Trains a tiny model under faults, and compares what came of it with an undisturbed run.</summary>
 public static class SoakRun
 {
+    private const int LogLines = 60;
+
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(5);
 
     /// <summary>A checkpoint younger than this when its writer was killed may not have been told to the coordinator.</summary>
@@ -56,7 +58,7 @@ public static class SoakRun
         if (violations.Texts.Count > 0)
         {
             run.Keep = true;
-            Explain(options, fleet, violations, output);
+            Explain(options, files.Log, fleet, violations, output);
         }
 
         output.WriteLine($"{outcomes.Count} faults, {violations.Texts.Count} violations");
@@ -119,7 +121,7 @@ public static class SoakRun
             yield return $"{files.Summary} is there, though the run was stopped";
     }
 
-    private static void Explain(SoakOptions options, Fleet fleet, Violations violations, TextWriter output)
+    private static void Explain(SoakOptions options, string log, Fleet fleet, Violations violations, TextWriter output)
     {
         foreach (var process in fleet.All)
         {
@@ -128,6 +130,9 @@ public static class SoakRun
                 output.WriteLine(line);
         }
 
+        output.WriteLine("---- the last lines of the run's log");
+        foreach (var line in File.ReadLines(log).Where(line => !line.Contains(" INF step ", StringComparison.Ordinal)).TakeLast(LogLines))
+            output.WriteLine(line);
         output.WriteLine("----");
         foreach (var text in violations.Texts)
             output.WriteLine($"violation: {text}");

@@ -1,4 +1,7 @@
-using static ClipTrain.Torch.torch;
+using ClipTrain.Torch.Kernels;
+using ClipTrain.Torch.Operators;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
 
@@ -54,9 +57,7 @@ public sealed class AdamWTests
         for (int step = 1; step <= 10; step++)
         {
             fused.Step(fused.NextGrad(), step);
-            optim.adamw_composite_(
-                separate.Param, separate.NextGrad(), separate.ExpAvg, separate.ExpAvgSq, separate.Bf16,
-                1, Lr, Beta1, Beta2, Eps, WeightDecay, step);
+            AdamWKernel.ApplyOperators(separate.Buffers(separate.NextGrad()), Numbers(step));
         }
 
         Assert.True(fused.Param.allclose(separate.Param, rtol: 1e-6, atol: 1e-7));
@@ -88,18 +89,16 @@ public sealed class AdamWTests
             foreach ((long start, long length) in new[] { (0L, 77_777L), (77_777L, N - 77_777L) })
             {
                 Tensor Slice(Tensor t) => t.narrow(0, start, length);
-                optim.adamw_(
-                    Slice(slices.Param), Slice(grad), Slice(slices.ExpAvg), Slice(slices.ExpAvgSq), Slice(slices.Bf16),
-                    1, Lr, Beta1, Beta2, Eps, WeightDecay, step);
+                AdamWKernel.Apply(new AdamWBuffers(Slice(slices.Param), Slice(grad), Slice(slices.ExpAvg), Slice(slices.ExpAvgSq), Slice(slices.Bf16)), Numbers(step));
             }
         }
 
         foreach (State other in new[] { two, slices })
         {
-            Assert.True(one.Param.equal(other.Param));
-            Assert.True(one.ExpAvg.equal(other.ExpAvg));
-            Assert.True(one.ExpAvgSq.equal(other.ExpAvgSq));
-            Assert.True(one.Bf16.equal(other.Bf16));
+            Assert.True(one.Param.IsSame(other.Param));
+            Assert.True(one.ExpAvg.IsSame(other.ExpAvg));
+            Assert.True(one.ExpAvgSq.IsSame(other.ExpAvgSq));
+            Assert.True(one.Bf16.IsSame(other.Bf16));
         }
     }
 
@@ -117,7 +116,7 @@ public sealed class AdamWTests
         Tensor rounded = zeros([n], bfloat16);
 
         // No gradient and no decay leave the weights as they are.
-        optim.adamw_(param, zeros([n]), zeros([n]), zeros([n]), rounded, 1, Lr, Beta1, Beta2, Eps, 0, 1);
+        AdamWKernel.Apply(new AdamWBuffers(param, zeros([n]), zeros([n]), zeros([n]), rounded), Numbers(1) with { WeightDecay = 0 });
 
         Assert.Equal(param.to(bfloat16).AsSpan<ushort>().ToArray(), rounded.AsSpan<ushort>().ToArray());
     }
@@ -130,7 +129,7 @@ public sealed class AdamWTests
         Tensor param = tensor([float.NaN, BitConverter.UInt32BitsToSingle(0x7F800001), BitConverter.UInt32BitsToSingle(0x7FFFFFFF)]);
         Tensor rounded = zeros([3], bfloat16);
 
-        optim.adamw_(param, zeros([3]), zeros([3]), zeros([3]), rounded, 1, Lr, Beta1, Beta2, Eps, 0, 1);
+        AdamWKernel.Apply(new AdamWBuffers(param, zeros([3]), zeros([3]), zeros([3]), rounded), Numbers(1) with { WeightDecay = 0 });
 
         Assert.True(rounded.isnan().all().item<bool>());
     }
@@ -141,17 +140,19 @@ public sealed class AdamWTests
         using DisposeScope scope = NewDisposeScope();
         Tensor p = zeros([4]);
 
-        TorchException e = Assert.Throws<TorchException>(
-            () => optim.adamw_(p, zeros([4]), zeros([5]), zeros([4]), null, 1, Lr, Beta1, Beta2, Eps, 0, 1));
+        ArgumentException e = Assert.Throws<ArgumentException>(
+            () => AdamWKernel.Apply(new AdamWBuffers(p, zeros([4]), zeros([5]), zeros([4]), null), Numbers(1)));
 
-        Assert.Contains("'exp_avg'", e.Message, StringComparison.Ordinal);
+        Assert.Contains("'FirstMoment'", e.Message, StringComparison.Ordinal);
     }
+
+    private static AdamWStep Numbers(long step) => new(step, Lr, Beta1, Beta2, Eps, WeightDecay, 1);
 
     private sealed class State(long n, long seed)
     {
-        private readonly Generator _generator = new(seed);
+        private readonly Generator _generator = new((ulong)seed);
 
-        public Tensor Param { get; } = randn([n], generator: new Generator(seed + 100));
+        public Tensor Param { get; } = randn([n], generator: new Generator((ulong)seed + 100));
 
         public Tensor ExpAvg { get; } = zeros([n]);
 
@@ -162,6 +163,8 @@ public sealed class AdamWTests
         public Tensor NextGrad() => randn([ExpAvg.numel()], generator: _generator);
 
         public void Step(Tensor grad, long step, double gradScale = 1) =>
-            optim.adamw_(Param, grad, ExpAvg, ExpAvgSq, Bf16, gradScale, Lr, Beta1, Beta2, Eps, WeightDecay, step);
+            AdamWKernel.Apply(Buffers(grad), Numbers(step) with { GradientScale = gradScale });
+
+        public AdamWBuffers Buffers(Tensor grad) => new(Param, grad, ExpAvg, ExpAvgSq, Bf16);
     }
 }

@@ -1,5 +1,6 @@
-using static ClipTrain.Torch.torch;
-using static ClipTrain.Torch.torch.distributed;
+using ClipTrain.Torch.Collectives;
+using ClipTrain.Torch.Operators;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
 
@@ -27,18 +28,18 @@ public sealed class FlatCollectiveTests
     public void A_rank_receives_its_share_of_bitwise_the_sums_of_an_all_reduce(int worldSize, long n) =>
         Ranks.Run(worldSize, group =>
         {
-            Tensor input = Noise(worldSize * n, group.rank);
+            Tensor input = Noise(worldSize * n, group.Rank);
             Tensor before = input.clone();
             Tensor sums = input.clone();
             Tensor output = zeros([n]);
 
-            using Work scatter = group.reduce_scatter_tensor(output, input);
-            scatter.wait();
-            using Work all = group.all_reduce(sums);
-            all.wait();
+            Work scatter = group.ReduceScatter(output, input);
+            scatter.Wait();
+            Work all = group.AllReduce(sums);
+            all.Wait();
 
-            Assert.True(output.equal(sums.narrow(0, group.rank * n, n)));
-            Assert.True(input.equal(before));
+            Assert.True(output.IsSame(sums.narrow(0, group.Rank * n, n)));
+            Assert.True(input.IsSame(before));
         });
 
     [Theory]
@@ -48,10 +49,10 @@ public sealed class FlatCollectiveTests
         {
             Tensor output = zeros([worldSize * n]);
 
-            using Work work = group.all_gather_into_tensor(output, Noise(n, group.rank));
-            work.wait();
+            Work work = group.AllGather(output, Noise(n, group.Rank));
+            work.Wait();
 
-            Assert.True(output.equal(cat([.. Enumerable.Range(0, worldSize).Select(rank => Noise(n, rank))], 0)));
+            Assert.True(output.IsSame(cat([.. Enumerable.Range(0, worldSize).Select(rank => Noise(n, rank))], 0)));
         });
 
     [Theory]
@@ -62,30 +63,30 @@ public sealed class FlatCollectiveTests
     public void Other_dtypes_are_scattered_as_all_reduced_and_gathered_bit_by_bit(ScalarType dtype) =>
         Ranks.Run(3, group =>
         {
-            Tensor input = (Noise(12, group.rank) * 100).to(dtype);
+            Tensor input = (Noise(12, group.Rank) * 100).to(dtype);
             Tensor sums = input.clone();
             Tensor share = zeros([2, 2], dtype);
             Tensor joined = zeros([3, 2, 2], dtype);
 
-            using Work scatter = group.reduce_scatter_tensor(share, input);
-            scatter.wait();
-            using Work gather = group.all_gather_into_tensor(joined, share);
-            gather.wait();
-            using Work all = group.all_reduce(sums);
-            all.wait();
+            Work scatter = group.ReduceScatter(share, input);
+            scatter.Wait();
+            Work gather = group.AllGather(joined, share);
+            gather.Wait();
+            Work all = group.AllReduce(sums);
+            all.Wait();
 
-            Assert.True(joined.view(-1).equal(sums));
+            Assert.True(joined.view(-1).IsSame(sums));
         });
 
     [Fact]
     public void Tensors_that_are_no_share_and_whole_are_refused() =>
         Ranks.Run(2, group =>
         {
-            Assert.Throws<ArgumentException>(() => group.reduce_scatter_tensor(zeros([2]), zeros([3])));
-            Assert.Throws<ArgumentException>(() => group.reduce_scatter_tensor(zeros([2]), zeros([4], bfloat16)));
-            Assert.Throws<ArgumentException>(() => group.reduce_scatter_tensor(zeros([2]), zeros([4, 2]).select(1, 0)));
-            Assert.Throws<ArgumentException>(() => group.all_gather_into_tensor(zeros([3]), zeros([2])));
-            Assert.Throws<ArgumentException>(() => group.all_gather_into_tensor(zeros([4, 2]).select(1, 0), zeros([2])));
+            Assert.Throws<ArgumentException>(() => group.ReduceScatter(zeros([2]), zeros([3])));
+            Assert.Throws<ArgumentException>(() => group.ReduceScatter(zeros([2]), zeros([4], bfloat16)));
+            Assert.Throws<ArgumentException>(() => group.ReduceScatter(zeros([2]), zeros([4, 2]).select(1, 0)));
+            Assert.Throws<ArgumentException>(() => group.AllGather(zeros([3]), zeros([2])));
+            Assert.Throws<ArgumentException>(() => group.AllGather(zeros([4, 2]).select(1, 0), zeros([2])));
         });
 
     private static Tensor Noise(long n, int rank)

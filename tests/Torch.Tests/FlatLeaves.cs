@@ -1,5 +1,6 @@
-using static ClipTrain.Torch.torch;
-using static ClipTrain.Torch.torch.distributed;
+using ClipTrain.Torch.Collectives;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
 
@@ -22,10 +23,16 @@ internal sealed class FlatLeaves
     /// <summary>What lies in the buffer before the first gradient comes.</summary>
     public Tensor Flat { get; } = full([Length], 5.0);
 
-    public GradientReducer Reducer(ProcessGroup? group, ReadOnlySpan<GradientBucket> buckets) => new(Leaves, Offsets, Flat, group, buckets);
+    public GradientReducer Reducer(ProcessGroup? group, params IReadOnlyList<GradientBucket> buckets) =>
+        new([.. Leaves.Zip(Offsets, (leaf, offset) => new FlatLeaf(leaf, offset))], Flat, group, buckets);
 
-    /// <summary>Moves the gradients after backward, as a step without a reducer does.</summary>
-    public void Collect(bool accumulate) => autograd.collect_grads(Leaves, Offsets, Flat, accumulate);
+    /// <summary>Moves the gradients after backward, without summing them over ranks.</summary>
+    public void Collect(bool accumulate)
+    {
+        using GradientReducer own = Reducer(null, new GradientBucket(0, Length));
+        own.Begin(accumulate);
+        own.Finish();
+    }
 
     /// <summary>
     /// Gives some leaves (by default all) gradients that follow from the seed: eighths between −4 and 4, whose sums are exact

@@ -1,5 +1,6 @@
-using static ClipTrain.Torch.torch;
-using static ClipTrain.Torch.torch.distributed;
+using ClipTrain.Torch.Collectives;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
 
@@ -10,13 +11,13 @@ namespace ClipTrain.Torch.Tests;
 internal static class HungPeer
 {
     /// <summary>Runs <paramref name="body"/> on every rank but the last, over a store that it may make other groups with.</summary>
-    public static void Run(int worldSize, Action<ProcessGroup, Store> body)
+    public static void Run(int worldSize, Action<ProcessGroup, IStoreBackend> body)
     {
         using var done = new CountdownEvent(worldSize - 1);
         Ranks.Run(worldSize, (rank, store) =>
         {
             using DisposeScope scope = NewDisposeScope();
-            using var prefixed = new PrefixStore("hung", store);
+            var prefixed = new PrefixStore("hung", store);
             ProcessGroup group = ProcessGroup.Gloo(prefixed, rank, worldSize, Ranks.Loopback, Ranks.Patience);
             if (rank == worldSize - 1)
             {

@@ -1,5 +1,4 @@
-using System.Globalization;
-using System.Text;
+using ClipTrain.Torch.Collectives;
 
 namespace ClipTrain.Torch.Tests;
 
@@ -21,48 +20,13 @@ internal sealed class MemoryStore : IStoreBackend
     {
         lock (_values)
         {
-            Wait(key, timeout);
-            return _values[key];
-        }
-    }
-
-    public long Add(string key, long amount)
-    {
-        lock (_values)
-        {
-            long sum = amount + (_values.TryGetValue(key, out byte[]? old) ? long.Parse(old, CultureInfo.InvariantCulture) : 0);
-            Set(key, Encoding.ASCII.GetBytes(sum.ToString(CultureInfo.InvariantCulture)));
-            return sum;
-        }
-    }
-
-    public bool Check(string key)
-    {
-        lock (_values)
-        {
-            return _values.ContainsKey(key);
-        }
-    }
-
-    public bool Delete(string key)
-    {
-        lock (_values)
-        {
-            return _values.Remove(key);
-        }
-    }
-
-    public void Wait(string key, TimeSpan timeout)
-    {
-        lock (_values)
-        {
             while (!_values.ContainsKey(key))
             {
                 if (!Monitor.Wait(_values, timeout))
-                {
                     throw new TimeoutException($"key '{key}' timed out after {timeout.TotalMilliseconds:0} ms");
-                }
             }
+
+            return _values[key];
         }
     }
 }

@@ -1,10 +1,11 @@
 using System.Runtime.ExceptionServices;
-using static ClipTrain.Torch.torch;
-using static ClipTrain.Torch.torch.distributed;
+using ClipTrain.Torch.Collectives;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
 
-/// <summary>The ranks of a group as threads of this process, each with a store and a group of its own over the same keys.</summary>
+/// <summary>The ranks of a group as threads of this process, each with a group of its own over the same keys.</summary>
 internal static class Ranks
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -19,7 +20,7 @@ internal static class Ranks
             body(group);
         });
 
-    public static void Run(int worldSize, Action<int, Store> body)
+    public static void Run(int worldSize, Action<int, IStoreBackend> body)
     {
         var shared = new MemoryStore();
         var errors = new ExceptionDispatchInfo?[worldSize];
@@ -27,8 +28,7 @@ internal static class Ranks
         {
             try
             {
-                using var store = new CallbackStore(shared);
-                body(rank, store);
+                body(rank, shared);
             }
             catch (Exception e)
             {

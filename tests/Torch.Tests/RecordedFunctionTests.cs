@@ -1,5 +1,7 @@
-using System.Runtime.CompilerServices;
-using static ClipTrain.Torch.torch;
+using ClipTrain.Torch.Collectives;
+using ClipTrain.Torch.Operators;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
 
@@ -13,7 +15,7 @@ public sealed class RecordedFunctionTests
         Tensor w = tensor([2f, 2f, 4f]).requires_grad_();
         Tensor doubled = x * 2;
 
-        Product(doubled, w).sum().backward();
+        Gradients.Run(Product(doubled, w).sum(), ones([]));
 
         Assert.Equal([4f, 4f, 8f], x.grad!.AsSpan<float>().ToArray());
         Assert.Equal([2f, 4f, 6f], w.grad!.AsSpan<float>().ToArray());
@@ -39,9 +41,9 @@ public sealed class RecordedFunctionTests
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor x = tensor([1f]).requires_grad_();
-        Tensor y = autograd.record(x.detach() * 3, [x], [], (_, _) => throw new DistributedException("a peer left") { Aborted = true });
+        Tensor y = Tripled(x, (_, _) => throw new DistributedException("a peer left") { Aborted = true });
 
-        DistributedException error = Assert.Throws<DistributedException>(() => (y * 2).sum().backward());
+        DistributedException error = Assert.Throws<DistributedException>(() => Gradients.Run((y * 2).sum(), ones([])));
 
         Assert.True(error.Aborted);
         Assert.Null(x.grad);
@@ -52,39 +54,30 @@ public sealed class RecordedFunctionTests
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor x = tensor([1f]).requires_grad_();
-        Tensor y = autograd.record(x.detach() * 3, [x], [], (gradient, _) => [gradient, gradient]);
-        Assert.Contains("2 gradients for 1 inputs", Assert.Throws<InvalidOperationException>(() => y.sum().backward()).Message, StringComparison.Ordinal);
+        Tensor y = Tripled(x, (gradient, _) => [gradient, gradient]);
+        Assert.Contains("2 gradients for 1 inputs", Assert.Throws<InvalidOperationException>(() => Gradients.Run(y.sum(), ones([]))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_graph_that_is_gone_keeps_no_function()
-    {
-        WeakReference<object> captured = RecordAndDrop();
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        Assert.False(captured.TryGetTarget(out _));
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static WeakReference<object> RecordAndDrop()
+    public void A_backward_pass_may_run_inside_the_way_back()
     {
         using DisposeScope scope = NewDisposeScope();
-        object captured = new();
-        Tensor x = tensor([1f]).requires_grad_();
-        Tensor y = autograd.record(x.detach() * 3, [x], [], (gradient, _) => captured is null ? [] : [gradient * 3]);
-        y.sum().backward();
-        Assert.Equal([3f], x.grad!.AsSpan<float>().ToArray());
-        return new WeakReference<object>(captured);
-    }
-
-    private static Tensor Product(Tensor a, Tensor b)
-    {
-        Tensor product;
-        using (no_grad())
+        Tensor x = tensor([1f, 2f]).requires_grad_();
+        Tensor y = Gradients.Record([x], () => x * x * x, [x], (gradient, saved) =>
         {
-            product = a * b;
-        }
+            using IDisposable recording = enable_grad();
+            Tensor again = saved[0].detach().requires_grad_();
+            Gradients.Run(again * again * again, gradient);
+            return [again.grad!];
+        });
 
-        return autograd.record(product, [a, b], [a, b], (gradient, saved) => [gradient * saved[1], gradient * saved[0]]);
+        Gradients.Run(y.sum(), ones([]));
+
+        Assert.Equal([3f, 12f], x.grad!.AsSpan<float>().ToArray());
     }
+
+    private static Tensor Tripled(Tensor x, BackwardFunction backward) => Gradients.Record([x], () => x * 3, [], backward);
+
+    private static Tensor Product(Tensor a, Tensor b) =>
+        Gradients.Record([a, b], () => a * b, [a, b], (gradient, saved) => [gradient * saved[1], gradient * saved[0]]);
 }

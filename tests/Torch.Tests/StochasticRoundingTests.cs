@@ -1,4 +1,7 @@
-using static ClipTrain.Torch.torch;
+using ClipTrain.Torch.Kernels;
+using ClipTrain.Torch.Operators;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
 
@@ -71,7 +74,7 @@ public sealed class StochasticRoundingTests
         Assert.Equal(whole, slices.AsSpan<float>());
 
         Tensor separate = values.clone();
-        new optim.StochasticRounding(77, First).Round(separate);
+        new StochasticRounding(77, First).Round(separate);
         Assert.Equal(whole, separate.AsSpan<float>());
         Assert.NotEqual(whole, Rounded(values.clone(), 78, First));
     }
@@ -109,7 +112,7 @@ public sealed class StochasticRoundingTests
         Tensor v = zeros([N]);
         for (int step = 1; step <= Steps; step++)
         {
-            optim.adamw_(weights, full([N], -1, float32), m, v, null, 1, Update, 0, 0, 0, 0, step, new optim.StochasticRounding((ulong)step, 0));
+            AdamWKernel.Apply(new AdamWBuffers(weights, full([N], -1, float32), m, v, null), new AdamWStep(step, Update, 0, 0, 0, 0, 1), new StochasticRounding((ulong)step, 0));
         }
 
         double[] moved = [.. weights.AsSpan<float>().ToArray().Select(weight => weight - 1.0)];
@@ -123,7 +126,7 @@ public sealed class StochasticRoundingTests
     {
         using DisposeScope scope = NewDisposeScope();
         long n = values.numel();
-        optim.adamw_(values, zeros([n]), zeros([n]), zeros([n]), null, 1, 1e-3, 0.9, 0.98, 1e-6, 0, 1, new optim.StochasticRounding(key, first));
+        AdamWKernel.Apply(new AdamWBuffers(values, zeros([n]), zeros([n]), zeros([n]), null), new AdamWStep(1, 1e-3, 0.9, 0.98, 1e-6, 0, 1), new StochasticRounding(key, first));
         return values.AsSpan<float>().ToArray();
     }
 }

@@ -1,4 +1,7 @@
-using static ClipTrain.Torch.torch;
+using ClipTrain.Torch.Kernels;
+using ClipTrain.Torch.Operators;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
 
@@ -19,12 +22,12 @@ public sealed class SumOfSquaresTests
         double one, two;
         using (new ThreadCount(1))
         {
-            one = sum_of_squares(x);
+            one = SumOfSquares.Of(x);
         }
 
         using (new ThreadCount(2))
         {
-            two = sum_of_squares(x);
+            two = SumOfSquares.Of(x);
         }
 
         Assert.Equal(BitConverter.DoubleToInt64Bits(one), BitConverter.DoubleToInt64Bits(two));
@@ -41,7 +44,7 @@ public sealed class SumOfSquaresTests
         Tensor x = ones([50_000]);
         x.AsSpan<float>()[49_999] = bad;
 
-        Assert.False(double.IsFinite(sum_of_squares(x)));
+        Assert.False(double.IsFinite(SumOfSquares.Of(x)));
     }
 
     [Fact]
@@ -49,7 +52,7 @@ public sealed class SumOfSquaresTests
     {
         using DisposeScope scope = NewDisposeScope();
 
-        Assert.True(double.IsFinite(sum_of_squares(full([100_000], (double)float.MaxValue))));
+        Assert.True(double.IsFinite(SumOfSquares.Of(full([100_000], (double)float.MaxValue))));
     }
 
     [Fact]
@@ -57,6 +60,6 @@ public sealed class SumOfSquaresTests
     {
         using DisposeScope scope = NewDisposeScope();
 
-        Assert.Throws<TorchException>(() => sum_of_squares(ones([4, 2]).select(1, 0)));
+        Assert.Throws<ArgumentException>(() => SumOfSquares.Of(ones([4, 2]).select(1, 0)));
     }
 }

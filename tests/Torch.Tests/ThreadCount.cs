@@ -1,4 +1,5 @@
-using static ClipTrain.Torch.torch;
+using ClipTrain.Torch.Operators;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
 
@@ -7,7 +8,7 @@ internal sealed class ThreadCount : IDisposable
 {
     private readonly int _previous = get_num_threads();
 
-    public ThreadCount(int count) => set_num_threads(count);
+    public ThreadCount(int count) => Threads.Set(count);
 
-    public void Dispose() => set_num_threads(_previous);
+    public void Dispose() => Threads.Set(_previous);
 }

@@ -1,4 +1,5 @@
-using static ClipTrain.Torch.torch;
+using ClipTrain.Torch.Operators;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
 
@@ -8,7 +9,7 @@ public sealed class TorchThreadTests
     public void All_work_runs_on_one_thread_which_keeps_its_grad_mode()
     {
         using var thread = new TorchThread();
-        GradModeGuard? guard = null;
+        IDisposable? guard = null;
 
         thread.Run(() => guard = no_grad());
 
@@ -24,7 +25,7 @@ public sealed class TorchThreadTests
     {
         using var thread = new TorchThread();
 
-        Assert.Throws<TorchException>(() => thread.Run(() => { using Tensor a = ones([2]); a.view(3); }));
+        Assert.Throws<System.Runtime.InteropServices.ExternalException>(() => thread.Run(() => { using Tensor a = ones([2]); a.view(3); }));
 
         Assert.Equal(3, thread.Run(() => 3));
     }

@@ -1,7 +1,8 @@
 using System.Net;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
+using ClipTrain.Torch.Tests;
 using ClipTrain.Trainer.Distributed;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests;
 
@@ -24,16 +25,12 @@ internal static class Ranks
         }
 
         var host = IPAddress.Loopback.ToString();
-        using var server = new distributed.TCPStore(host, 0, isServer: true, Timeout);
+        var store = new MemoryStore();
         var tasks = Enumerable.Range(0, worldSize).Select(rank => Task.Factory.StartNew(
             () =>
             {
-                using var store = new distributed.TCPStore(host, server.Port, isServer: false, Timeout);
-                RankGroup Open(string name, RankGroup? statistics = null)
-                {
-                    using var prefix = new distributed.PrefixStore(name, store);
-                    return new RankGroup(distributed.ProcessGroup.Gloo(prefix, rank, worldSize, host, Timeout), rank, worldSize, abort) { Statistics = statistics };
-                }
+                RankGroup Open(string name, RankGroup? statistics = null) =>
+                    new(ProcessGroup.Gloo(new PrefixStore(name, store), rank, worldSize, host, Timeout), rank, worldSize, abort) { Statistics = statistics };
 
                 using var group = Open("test", withStatistics ? Open("statistics") : null);
                 var result = body(group);

@@ -1,9 +1,9 @@
 using ClipTrain.DataPipeline.Ordering;
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests;
 
@@ -63,4 +63,12 @@ internal static class TinyClip
 
     /// <summary>The largest end-of-text position of a batch.</summary>
     public static long LongestEnd(this TrainingBatch batch) => batch.Ends_b.AsSpan<long>().ToArray().Max();
+
+    /// <summary>Moves the leaves' gradients into the flat buffer, as a step of one rank does.</summary>
+    public static void Collect(this FlatParameters parameters)
+    {
+        using var reducer = parameters.NewReducer(new RankGroup());
+        reducer.Begin(accumulate: false);
+        reducer.Finish();
+    }
 }

@@ -45,7 +45,14 @@ public static class ClusterHosting
             options.GatewayListeningEndpoint = new IPEndPoint(endpoint.Listen, endpoint.GatewayPort);
         });
         silo.Configure<ClusterMembershipOptions>(options => Configure(options, isOneMachine));
-        silo.Configure<SiloMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(10));
+        silo.Configure<SiloMessagingOptions>(options =>
+        {
+            options.ResponseTimeout = TimeSpan.FromSeconds(10);
+
+            // How long a gateway keeps answers for a client that has gone, in case it comes back. A client that has moved to
+            // another gateway, as while this process was stopped, gets none of this process's answers until then.
+            options.ClientDropTimeout = TimeSpan.FromSeconds(1);
+        });
         silo.Services.AddSingleton<IFatalErrorHandler>(new DeclaredDead(Console.Error, Environment.Exit));
         silo.Services.AddKeyedSingleton<IGrainStorage>(FencedFileStorage.ProviderName, (_, _) => new FencedFileStorage(Path.Combine(identity.Directory, "state")));
         UseGrainDirectory(silo);
@@ -127,13 +134,15 @@ public static class ClusterHosting
     {
         // On one machine the death watch sees the dead; probes are there for a process that hangs, and wait out busy cores.
         options.ProbeTimeout = TimeSpan.FromSeconds(isOneMachine ? 5 : 1);
-        options.MaxProbeTimeout = TimeSpan.FromSeconds(isOneMachine ? 10 : 5);
+        // Orleans gives others the more time the worse this silo has been doing itself, as after a stop: too much would leave
+        // the run without a host for as long as its workers wait for each other.
+        options.MaxProbeTimeout = TimeSpan.FromSeconds(isOneMachine ? 10 : 2);
         options.NumMissedProbesLimit = 3;
-        // A machine's end takes a coordinator and its standby along. Nobody may be left but one who cannot be outvoted: two
-        // votes would wait until the dead count as stale. Who is declared dead wrongly is fenced off and starts again.
+        // A machine's end takes a coordinator and its standby along and may leave a single silo, which cannot give two votes: it
+        // would wait until the dead count as stale. A silo that is declared dead wrongly is fenced off and starts again.
         options.NumVotesForDeathDeclaration = 1;
         options.TableRefreshTimeout = TimeSpan.FromSeconds(isOneMachine ? 5 : 10);
-        // A silo joins when all others have answered it, but for those that have not said for three such times that they are alive.
+        // A joining silo waits for an answer from every other but those that have missed three of these signs of life.
         options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(2);
         options.DefunctSiloExpiration = TimeSpan.FromMinutes(10);
         options.DefunctSiloCleanupPeriod = TimeSpan.FromMinutes(1);

@@ -5,9 +5,9 @@ using Orleans.Runtime;
 namespace ClipTrain.Coordinator.Clustering;
 
 /// <summary>
-/// Finds dead silos of this machine, those with its address, within a fraction of a second. Each silo holds the kernel's lock on a file of its own,
-/// which ends with its process in whatever way that ends. Whoever finds the lock of another free knows for certain that it
-/// is dead. No probe has to time out, so probes can be patient enough for a machine whose cores are all busy.
+/// Finds dead silos of this machine, those with its address, within a fraction of a second. Each silo holds the kernel's lock
+/// on a file of its own, which ends with its process in whatever way that ends. Whoever finds the lock of another free knows
+/// for certain that it is dead. No probe has to time out, so probes can be patient enough for a machine whose cores are all busy.
 /// </summary>
 internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDetails self, MembershipStore store, IClusterMembershipService members, ILogger<DeathWatch> logger)
     : ILifecycleParticipant<ISiloLifecycle>

@@ -18,9 +18,16 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
+    /// <summary>Longer than it takes Orleans to ask for the gateways again.</summary>
+    private static readonly TimeSpan Leaving = TimeSpan.FromSeconds(1.5);
+
     private IReadOnlyList<Uri> _learned = [];
     private IReadOnlyCollection<Uri> _silent = [];
     private int _isProbing;
+    private TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Completes when this client has left a gateway that has fallen silent after this was read.</summary>
+    internal Task Left => Volatile.Read(ref _left).Task;
 
     public TimeSpan MaxStaleness => TimeSpan.FromSeconds(1);
 
@@ -47,7 +54,7 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
 
     public override string ToString() => string.Join(", ", seeds.Select(seed => $"{seed.Host}:{seed.Port}"));
 
-    /// <summary>A call was not answered in time: finds out which gateways are silent, and again until none is.</summary>
+    /// <summary>A call waits: finds out which gateways are silent, and again until none is.</summary>
     /// <param name="answers">Whether a gateway answers now.</param>
     /// <param name="time">For the pause between two looks.</param>
     /// <param name="cancellationToken">The client ends.</param>
@@ -64,8 +71,14 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
             {
                 var known = await KnownAsync();
                 var found = await Task.WhenAll(known.Select(gateway => answers(gateway.ToGatewayAddress()!.Endpoint)));
-                Volatile.Write(ref _silent, [.. known.Where((_, i) => !found[i])]);
-                await Task.Delay(Pause, time, cancellationToken);
+                var silent = known.Where((_, i) => !found[i]).ToList();
+                var isNew = silent.Count < known.Count && silent.Except(Volatile.Read(ref _silent)).Any();
+                Volatile.Write(ref _silent, silent);
+                await Task.Delay(isNew ? Leaving : Pause, time, cancellationToken);
+                if (isNew)
+                {
+                    Interlocked.Exchange(ref _left, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+                }
             }
             while (Volatile.Read(ref _silent).Count > 0);
         }

@@ -7,26 +7,35 @@ using Orleans.Runtime;
 namespace ClipTrain.Coordinator.Clustering;
 
 /// <summary>
-/// Watches a client's calls: when one is not answered in time, looks which of the gateways still answer. Orleans' client leaves
-/// a gateway when its connection breaks, and the connection to a machine without power does not.
+/// Watches a client's calls: when one waits, looks which of the gateways still answer. Orleans' client leaves a gateway when its
+/// connection breaks, and the connection to a machine without power does not. When the client has left a silent gateway the
+/// calls that still wait fail, and their callers make them again.
 /// </summary>
 internal sealed class SilenceFilter(SeedGateways gateways, ClusterSecurity security, TimeProvider time) : IOutgoingGrainCallFilter, IDisposable
 {
-    private static readonly TimeSpan ProbeLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Wait = TimeSpan.FromSeconds(1), ProbeLimit = TimeSpan.FromSeconds(2);
 
     private readonly CancellationTokenSource _end = new();
 
     public async Task Invoke(IOutgoingGrainCallContext context)
     {
-        try
+        var left = gateways.Left;
+        var call = context.Invoke();
+        await call.WaitAsync(Wait, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!call.IsCompleted)
         {
-            await context.Invoke();
-        }
-        catch (TimeoutException)
-        {
+            // Some calls are held for long: this proves nothing yet.
             _ = gateways.ProbeAsync(AnswersAsync, time, _end.Token);
-            throw;
+            await Task.WhenAny(call, left);
         }
+
+        if (!call.IsCompleted)
+        {
+            _ = call.ContinueWith(late => late.Exception, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously);
+            throw new TimeoutException("A coordinator process has fallen silent; the call is made again to another.");
+        }
+
+        await call;
     }
 
     public void Dispose() => _end.Cancel();

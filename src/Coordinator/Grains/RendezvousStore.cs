@@ -1,10 +1,8 @@
-using System.Globalization;
-using System.Text;
 using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.Grains;
 
-/// <summary>The keys through which the ranks of one generation meet, with the semantics of torch's stores.</summary>
+/// <summary>The keys through which the ranks of one generation meet.</summary>
 internal sealed class RendezvousStore
 {
     private readonly Lock _lock = new();
@@ -39,7 +37,7 @@ internal sealed class RendezvousStore
         }
     }
 
-    /// <summary>Ends when the operation is done, which for Get and Wait is when the key is there.</summary>
+    /// <summary>Ends when the operation is done, which for Get is when the key is there.</summary>
     /// <exception cref="CoordinatorRefusedException">The generation is not open, or ended meanwhile.</exception>
     public async Task<StoreAnswer> AskAsync(StoreRequest request)
     {
@@ -66,24 +64,11 @@ internal sealed class RendezvousStore
     }
 
     /// <summary>Null when the key is missing that the request needs.</summary>
-    private StoreAnswer? Answer(StoreRequest request) => request.Op switch
-    {
-        StoreOp.Set => Set(request.Key, request.Value ?? [], number: 0),
-        StoreOp.Add => Add(request.Key, request.Amount),
-        StoreOp.Check => new StoreAnswer(null, _values.ContainsKey(request.Key) ? 1 : 0),
-        StoreOp.Delete => new StoreAnswer(null, _values.Remove(request.Key) ? 1 : 0),
-        StoreOp.Get => _values.TryGetValue(request.Key, out var value) ? new StoreAnswer(value, 0) : null,
-        _ => _values.ContainsKey(request.Key) ? new StoreAnswer(null, 0) : null,
-    };
+    private StoreAnswer? Answer(StoreRequest request) => request.Op == StoreOp.Set
+        ? Set(request.Key, request.Value ?? [])
+        : _values.TryGetValue(request.Key, out var value) ? new StoreAnswer(value) : null;
 
-    /// <summary>Numbers are kept as decimal text, which is what a Get of them reads in torch's stores.</summary>
-    private StoreAnswer Add(string key, long amount)
-    {
-        var sum = (_values.TryGetValue(key, out var text) && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : 0) + amount;
-        return Set(key, Encoding.ASCII.GetBytes(sum.ToString(CultureInfo.InvariantCulture)), sum);
-    }
-
-    private StoreAnswer Set(string key, byte[] value, long number)
+    private StoreAnswer Set(string key, byte[] value)
     {
         _values[key] = value;
         if (_arrivals.Remove(key, out var arrival))
@@ -91,7 +76,7 @@ internal sealed class RendezvousStore
             arrival.SetResult();
         }
 
-        return new StoreAnswer(null, number);
+        return new StoreAnswer(null);
     }
 
     private Task Arrival(string key)

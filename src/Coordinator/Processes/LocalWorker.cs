@@ -11,6 +11,10 @@ public sealed record ProcessExit(int Code, IReadOnlyList<string> LastLines);
 internal sealed class LocalWorker : IDisposable
 {
     private const int KeptLines = 40;
+
+    /// <summary>How libtorch begins the lines of a native stack: there are more of them than lines are kept, and its message comes before.</summary>
+    private const string NativeFrame = "frame #";
+
     private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(2);
 
     private readonly Process _process;
@@ -26,7 +30,8 @@ internal sealed class LocalWorker : IDisposable
         var output = ReadAsync(process.StandardOutput, line => onLine(new WorkerLine(workerId, IsError: false, line)));
         var errors = ReadAsync(process.StandardError, line =>
         {
-            _errors.Add(line);
+            if (!line.StartsWith(NativeFrame, StringComparison.Ordinal))
+                _errors.Add(line);
             onLine(new WorkerLine(workerId, IsError: true, line));
         });
         Exit = WaitAsync(Task.WhenAll(output, errors));

@@ -11,11 +11,14 @@ namespace ClipTrain.Coordinator.Processes;
 /// <param name="time">Measures the grace time.</param>
 public sealed class LocalWorkers(Func<string, int, WorkerLaunch> launchOf, Action<WorkerLine> onLine, Func<string, int, ProcessExit, Task> onExit, TimeSpan grace, TimeProvider time) : IAsyncDisposable
 {
-    private const int CannotStart = 127;
+    private const int CannotStart = 127, Killed = 128 + 9;
     private static readonly TimeSpan TermGrace = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<string, LocalWorker> _workers = new(StringComparer.Ordinal);
     private readonly List<Task> _exits = [];
+
+    /// <summary>The start of each worker that waits for its earlier process to end.</summary>
+    private readonly Dictionary<string, int> _waiting = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
     private bool _closed;
 
@@ -38,6 +41,7 @@ public sealed class LocalWorkers(Func<string, int, WorkerLaunch> launchOf, Actio
             if (_workers.TryGetValue(workerId, out var earlier) && !earlier.Exit.IsCompleted)
             {
                 earlier.Kill();
+                _waiting[workerId] = start;
                 _exits.Add(StartAfterAsync(earlier.Exit, workerId, start));
                 return;
             }
@@ -59,7 +63,7 @@ public sealed class LocalWorkers(Func<string, int, WorkerLaunch> launchOf, Actio
 
     public void Kill(string workerId)
     {
-        if (Find(workerId) is { } worker)
+        if (Take(workerId) is { } worker)
         {
             worker.Kill();
         }
@@ -67,7 +71,7 @@ public sealed class LocalWorkers(Func<string, int, WorkerLaunch> launchOf, Actio
 
     public void Dismiss(string workerId)
     {
-        if (Find(workerId) is { } worker)
+        if (Take(workerId) is { } worker)
         {
             _ = worker.DismissAsync(grace, TermGrace);
         }
@@ -107,10 +111,12 @@ public sealed class LocalWorkers(Func<string, int, WorkerLaunch> launchOf, Actio
         }
     }
 
-    private LocalWorker? Find(string workerId)
+    /// <summary>The worker's process, which is to end. One that has yet to start does not start any more.</summary>
+    private LocalWorker? Take(string workerId)
     {
         lock (_lock)
         {
+            _waiting.Remove(workerId);
             return _workers.GetValueOrDefault(workerId);
         }
     }
@@ -118,7 +124,20 @@ public sealed class LocalWorkers(Func<string, int, WorkerLaunch> launchOf, Actio
     private async Task StartAfterAsync(Task<ProcessExit> exit, string workerId, int start)
     {
         await exit;
-        Start(workerId, start);
+        bool isWanted;
+        lock (_lock)
+        {
+            isWanted = _waiting.GetValueOrDefault(workerId) == start && _waiting.Remove(workerId);
+        }
+
+        if (isWanted)
+        {
+            Start(workerId, start);
+        }
+        else
+        {
+            await onExit(workerId, start, new ProcessExit(Killed, ["It was ended before it had begun."]));
+        }
     }
 
     private async Task TellExitAsync(string workerId, int start, Task<ProcessExit> exit) => await onExit(workerId, start, await exit);

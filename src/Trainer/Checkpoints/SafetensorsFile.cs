@@ -1,8 +1,9 @@
 using System.Buffers.Binary;
 using System.Text.Json;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Interop;
 using Microsoft.Win32.SafeHandles;
+using TorchSharp;
 
 namespace ClipTrain.Trainer.Checkpoints;
 

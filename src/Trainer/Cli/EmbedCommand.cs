@@ -3,13 +3,14 @@ using System.Globalization;
 using ClipTrain.Coordinator.Processes;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Selection;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Embedding;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Telemetry;
 using ClipTrain.Trainer.Training;
+using TorchSharp;
 
 namespace ClipTrain.Trainer.Cli;
 
@@ -93,7 +94,7 @@ public sealed class EmbedCommand
         using var torchThread = new TorchThread();
         torchThread.Run(() =>
         {
-            torch.set_num_threads(threads);
+            Threads.Set(threads);
             using var model = opened.Load(plan.Precision, torch.device(device == "cuda" ? $"cuda:{shard}" : device));
             new CorpusEmbedding(model, plan.HasTexts ? opened.Tokenizer() : null, opened.Run, corpus, plan, folder, threads).Run(shard, shards, progress, cancellation);
             return ExitCodes.Ok;

@@ -1,9 +1,9 @@
 using System.Text;
+using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
-using ClipTrain.Coordinator.Processes;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
 
 namespace ClipTrain.Trainer.Distributed;
 
@@ -18,19 +18,11 @@ public sealed class CoordinatorStore(CoordinatorClient client, int generation, C
     public byte[] Get(string key, TimeSpan timeout) =>
         Call(StoreOp.Get, key, timeout: timeout).Value ?? throw new InvalidDataException($"The coordinator answered without a value for '{key}'.");
 
-    public long Add(string key, long amount) => Call(StoreOp.Add, key, amount: amount).Number;
-
-    public bool Check(string key) => Call(StoreOp.Check, key).Number != 0;
-
-    public bool Delete(string key) => Call(StoreOp.Delete, key).Number != 0;
-
-    public void Wait(string key, TimeSpan timeout) => Call(StoreOp.Wait, key, timeout: timeout);
-
-    private StoreAnswer Call(StoreOp op, string key, byte[]? value = null, long amount = 0, TimeSpan? timeout = null)
+    private StoreAnswer Call(StoreOp op, string key, byte[]? value = null, TimeSpan? timeout = null)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(abort);
         if (timeout is { } time)
             limit.CancelAfter(time);
-        return client.StoreAsync(new StoreRequest(client.WorkerId, generation, op, key, value, amount), limit.Token).GetAwaiter().GetResult();
+        return client.StoreAsync(new StoreRequest(client.WorkerId, generation, op, key, value), limit.Token).GetAwaiter().GetResult();
     }
 }

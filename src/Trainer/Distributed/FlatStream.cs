@@ -1,5 +1,5 @@
-using ClipTrain.Torch;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Distributed;
 

@@ -1,21 +1,22 @@
-using ClipTrain.Torch;
-using static ClipTrain.Torch.torch;
+using ClipTrain.Torch.Collectives;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Distributed;
 
 /// <summary>Rows of all ranks on their way. See <see cref="RankGroup.BeginAllGatherRows"/>.</summary>
-public sealed class GatheringRows : IDisposable
+public sealed class GatheringRows
 {
-    private readonly distributed.Work? _work;
+    private readonly Work? _work;
     private readonly torch.Tensor[] _parts;
     private readonly long[] _counts;
-    private readonly Action<distributed.Work>? _wait;
+    private readonly Action<Work>? _wait;
 
     /// <param name="work">The collective; null when there is nothing to wait for.</param>
     /// <param name="parts">Receive each rank's rows, padded.</param>
     /// <param name="counts">How many of them are rows.</param>
     /// <param name="wait">Waits for the collective as its group does.</param>
-    internal GatheringRows(distributed.Work? work, torch.Tensor[] parts, long[] counts, Action<distributed.Work>? wait = null) =>
+    internal GatheringRows(Work? work, torch.Tensor[] parts, long[] counts, Action<Work>? wait = null) =>
         (_work, _parts, _counts, _wait) = (work, parts, counts, wait);
 
     /// <summary>Waits for them and returns them by rank, ND.</summary>
@@ -26,6 +27,4 @@ public sealed class GatheringRows : IDisposable
         _wait!(_work);
         return cat([.. _parts.Zip(_counts, (part, count) => part.narrow(0, 0, count))], 0);
     }
-
-    public void Dispose() => _work?.Dispose();
 }

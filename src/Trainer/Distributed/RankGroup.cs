@@ -1,6 +1,8 @@
 using System.Diagnostics;
-using ClipTrain.Torch;
-using static ClipTrain.Torch.torch;
+using ClipTrain.Torch.Collectives;
+using ClipTrain.Torch.Operators;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Distributed;
 
@@ -11,7 +13,7 @@ namespace ClipTrain.Trainer.Distributed;
 /// <remarks>A failed collective breaks the group: <see cref="Abandon"/> it.</remarks>
 public sealed class RankGroup : IDisposable
 {
-    private readonly distributed.ProcessGroup? _group;
+    private readonly ProcessGroup? _group;
     private readonly CancellationToken _abort;
     private readonly Stopwatch _waiting = new();
 
@@ -24,7 +26,7 @@ public sealed class RankGroup : IDisposable
     /// <param name="rank">This process's place.</param>
     /// <param name="worldSize">How many there are.</param>
     /// <param name="abort">When cancelled, every collective fails with a <see cref="DistributedException"/>.</param>
-    public RankGroup(distributed.ProcessGroup group, int rank, int worldSize, CancellationToken abort = default) =>
+    public RankGroup(ProcessGroup group, int rank, int worldSize, CancellationToken abort = default) =>
         (_group, Rank, WorldSize, _abort) = (group, rank, worldSize, abort);
 
     public int Rank { get; }
@@ -42,15 +44,14 @@ public sealed class RankGroup : IDisposable
     public TimeSpan Waited => _waiting.Elapsed + (Statistics?.Waited ?? TimeSpan.Zero);
 
     /// <summary>Whether a rank can receive its slice of a sum without all of it; otherwise sums are better overlapped with backward.</summary>
-    public bool ScattersSums => _group?.backend == "nccl";
+    public bool ScattersSums => _group?.Backend == "nccl";
 
     /// <summary>Sums a tensor over all ranks, in place.</summary>
     public void AllReduceSum(torch.Tensor tensor)
     {
         if (_group is null)
             return;
-        using var work = _group.all_reduce(tensor);
-        Wait(work);
+        Wait(_group.AllReduce(tensor));
     }
 
     /// <summary>Every rank's tensor of the same shape, by rank.</summary>
@@ -58,20 +59,17 @@ public sealed class RankGroup : IDisposable
     {
         if (_group is null)
             return [tensor];
-        var gathered = new torch.Tensor[WorldSize];
-        for (var rank = 0; rank < WorldSize; rank++)
-            gathered[rank] = empty(tensor.shape, tensor.dtype, tensor.device);
-        using var work = _group.all_gather(gathered, tensor);
-        Wait(work);
-        return gathered;
+        var gathered = empty([WorldSize, .. tensor.shape], tensor.dtype, tensor.device);
+        Wait(_group.AllGather(gathered, tensor));
+        return gathered.unbind(0);
     }
 
     /// <summary>Every rank's row of numbers, by rank.</summary>
     public long[][] AllGather(ReadOnlySpan<long> row)
     {
         using var scope = NewDisposeScope();
-        var device = _group?.backend == "nccl" ? torch.device("cuda") : CPU;
-        return [.. AllGather(tensor(row, device: device)).Select(gathered => gathered.cpu().AsSpan<long>().ToArray())];
+        var device = _group?.Backend == "nccl" ? torch.device("cuda") : CPU;
+        return [.. AllGather(tensor(row.ToArray(), device: device)).Select(gathered => gathered.cpu().AsSpan<long>().ToArray())];
     }
 
     /// <summary>
@@ -94,10 +92,8 @@ public sealed class RankGroup : IDisposable
             mine.narrow(0, 0, rows_nD.size(0)).copy_(rows_nD);
         }
 
-        var gathered = new torch.Tensor[WorldSize];
-        for (var rank = 0; rank < WorldSize; rank++)
-            gathered[rank] = empty([most, rows_nD.size(1)], rows_nD.dtype, rows_nD.device);
-        return new GatheringRows(_group.all_gather(gathered, mine.contiguous()), gathered, [.. counts], Wait);
+        var gathered = empty([WorldSize, most, rows_nD.size(1)], rows_nD.dtype, rows_nD.device);
+        return new GatheringRows(_group.AllGather(gathered, mine.contiguous()), gathered.unbind(0), [.. counts], Wait);
     }
 
     /// <summary>Copies the root's tensor to every rank's.</summary>
@@ -105,8 +101,7 @@ public sealed class RankGroup : IDisposable
     {
         if (_group is null)
             return;
-        using var work = _group.broadcast(tensor, root);
-        Wait(work);
+        Wait(_group.Broadcast(tensor, root));
     }
 
     /// <summary>Sums a 1-D tensor over all ranks and returns this rank's <see cref="FlatSlice"/> of the sum. What the tensor holds then is not defined.</summary>
@@ -125,17 +120,16 @@ public sealed class RankGroup : IDisposable
         }
 
         var sum = empty([length], flat.dtype, flat.device);
-        using var work = _group.reduce_scatter_tensor(sum, whole);
-        Wait(work);
+        Wait(_group.ReduceScatter(sum, whole));
         return sum.narrow(0, 0, FlatSlice.Of(flat.numel(), Rank, WorldSize).Length).MoveToOuterDisposeScope();
     }
 
-    /// <summary>A reducer of the leaves' gradients into a flat buffer, summed over the ranks. To be disposed of before the group.</summary>
-    public distributed.GradientReducer NewReducer(ReadOnlySpan<torch.Tensor> leaves, ReadOnlySpan<long> offsets, torch.Tensor flat, ReadOnlySpan<GradientBucket> buckets) =>
-        new(leaves, offsets, flat, _group, buckets);
+    /// <summary>A reducer of the leaves' gradients into a flat buffer, summed over the ranks.</summary>
+    public GradientReducer NewReducer(IReadOnlyList<FlatLeaf> leaves, torch.Tensor flat, IReadOnlyList<GradientBucket> buckets) =>
+        new(leaves, flat, _group, buckets);
 
     /// <summary>Waits for all that a reducer of this group has begun.</summary>
-    public void Finish(distributed.GradientReducer reducer) => Wait(reducer.Finish);
+    public void Finish(GradientReducer reducer) => Wait(reducer.Finish);
 
     /// <summary>Puts the ranks' <see cref="FlatSlice"/>s together in <paramref name="whole"/>, which holds anything if that fails.</summary>
     public void AllGatherInto(torch.Tensor whole, torch.Tensor slice)
@@ -146,11 +140,9 @@ public sealed class RankGroup : IDisposable
             return;
         }
 
-        // On the wire all have one length: shorter slices arrive beside the buffer.
+        // On the wire all have one length: where the last are shorter, they arrive beside the buffer.
+        using var scope = NewDisposeScope();
         var length = FlatSlice.LengthFor(whole.numel(), WorldSize);
-        var parts = new torch.Tensor[WorldSize];
-        for (var rank = 0; rank < WorldSize; rank++)
-            parts[rank] = FlatSlice.Of(whole.numel(), rank, WorldSize).Length == length ? Slice(whole, rank) : empty([length], whole.dtype, whole.device);
         var mine = slice;
         if (slice.numel() < length)
         {
@@ -158,14 +150,10 @@ public sealed class RankGroup : IDisposable
             mine.narrow(0, 0, slice.numel()).copy_(slice);
         }
 
-        using var work = _group.all_gather(parts, mine);
-        Wait(work);
-        for (var rank = 0; rank < WorldSize; rank++)
-        {
-            var place = Slice(whole, rank);
-            if (place.numel() < length)
-                place.copy_(parts[rank].narrow(0, 0, place.numel()));
-        }
+        var gathered = whole.numel() == length * WorldSize ? whole : empty([length * WorldSize], whole.dtype, whole.device);
+        Wait(_group.AllGather(gathered, mine));
+        if (!ReferenceEquals(gathered, whole))
+            whole.copy_(gathered.narrow(0, 0, whole.numel()));
     }
 
     /// <summary>Returns when every rank has called it.</summary>
@@ -173,8 +161,7 @@ public sealed class RankGroup : IDisposable
     {
         if (_group is null)
             return;
-        using var work = _group.barrier();
-        Wait(work);
+        Wait(_group.Barrier());
     }
 
     /// <summary>Leaves without waiting for what is under way, and without telling the others.</summary>
@@ -190,7 +177,7 @@ public sealed class RankGroup : IDisposable
         _group?.Dispose();
     }
 
-    private void Wait(distributed.Work work) => Wait(work.wait);
+    private void Wait(Work work) => Wait(work.Wait);
 
     private void Wait(Action<CancellationToken> wait)
     {
@@ -203,11 +190,5 @@ public sealed class RankGroup : IDisposable
         {
             _waiting.Stop();
         }
-    }
-
-    private torch.Tensor Slice(torch.Tensor flat, int rank)
-    {
-        var (offset, length) = FlatSlice.Of(flat.numel(), rank, WorldSize);
-        return flat.narrow(0, offset, length);
     }
 }

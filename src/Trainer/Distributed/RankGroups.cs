@@ -1,10 +1,10 @@
+using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
-using ClipTrain.Coordinator.Processes;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Config;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Distributed;
 
@@ -23,6 +23,8 @@ public static class RankGroups
     {
         if (place.WorldSize == 1)
             return new RankGroup();
+        if (cluster.Device != "cpu")
+            throw new DllNotFoundException("Several workers on GPUs need NCCL, which ClipTrain does not bind yet. Set cluster.workers to 1, or cluster.device to cpu.");
         // Connecting blocks inside the library and knows no cancellation: it waits on a thread of its own, which is left alone when given up.
         var connecting = Task.Factory.StartNew(() => Connect(place, client, address, cluster, withStatistics, abort), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
@@ -38,16 +40,15 @@ public static class RankGroups
 
     private static RankGroup Connect(Assignment place, CoordinatorClient client, string address, ClusterOptions cluster, bool withStatistics, CancellationToken abort)
     {
-        // The groups keep the store alive as long as they need it.
-        using var store = new distributed.CallbackStore(new CoordinatorStore(client, place.Generation, abort));
+        var store = new CoordinatorStore(client, place.Generation, abort);
         var timeout = TimeSpan.FromSeconds(cluster.CollectiveTimeoutSeconds);
         var group = Open(store);
         try
         {
             if (!withStatistics)
                 return new RankGroup(group, place.Rank, place.WorldSize, abort);
-            using var prefixed = new distributed.PrefixStore("statistics", store);
-            return new RankGroup(group, place.Rank, place.WorldSize, abort) { Statistics = new RankGroup(Open(prefixed), place.Rank, place.WorldSize, abort) };
+            var statistics = Open(new PrefixStore("statistics", store));
+            return new RankGroup(group, place.Rank, place.WorldSize, abort) { Statistics = new RankGroup(statistics, place.Rank, place.WorldSize, abort) };
         }
         catch
         {
@@ -55,8 +56,6 @@ public static class RankGroups
             throw;
         }
 
-        distributed.ProcessGroup Open(distributed.Store at) => cluster.Device == "cpu"
-            ? distributed.ProcessGroup.Gloo(at, place.Rank, place.WorldSize, address, timeout)
-            : distributed.ProcessGroup.Nccl(at, place.Rank, place.WorldSize, timeout);
+        ProcessGroup Open(IStoreBackend at) => ProcessGroup.Gloo(at, place.Rank, place.WorldSize, address, timeout);
     }
 }

@@ -3,8 +3,10 @@ using System.Runtime.Intrinsics.X86;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Selection;
 using ClipTrain.DataPipeline.Text;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
+using ClipTrain.Torch.Loading;
 using ClipTrain.Trainer.Runs;
+using TorchSharp;
 
 namespace ClipTrain.Trainer.Doctor;
 
@@ -18,10 +20,13 @@ public static class Checkup
         yield return new Finding("ClipTrain", ProgramVersion.Text, null);
         yield return new Finding(".NET", $"{RuntimeInformation.FrameworkDescription}, {RuntimeEnvironment.GetRuntimeDirectory()}", null);
         yield return new Finding("machine", $"{RuntimeInformation.OSDescription}, {Environment.ProcessorCount} cores, {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30} GiB, {Vectors()}", null);
-        yield return Try("libtorch", () => $"{torch.version}, {LoadedPath("libtorch_cpu")}, binding {LoadedPath("libcliptrain_torch")}", Setup);
+        yield return Try("libtorch", () => $"{torch.__version__}, {NativeTorch.Load().Folder}", "build ClipTrain again, or set LIBTORCH to a folder of libtorch 2.10");
+        yield return Try("libstdc++", () => NativeTorch.Load().BindingPatched
+            ? "older than TorchSharp's native library wants: a copy in memory does without the one symbol that it lacks"
+            : "as new as TorchSharp's native library wants", Setup);
+        yield return Try("MKL", () => Mkl(NativeTorch.Load().Mkl), Setup);
         yield return Try("devices", Devices, Setup);
         yield return Try("threads", () => $"{torch.get_num_threads()} compute threads by default; {Environment.ProcessorCount} cores to share out", Setup);
-        yield return Blas();
         yield return Try("process groups", ProcessGroups, "install libgloo-dev, then run scripts/setup");
         yield return Try("DuckDB", () => $"{SqlLibrary.DuckDbVersion()}, {LoadedPath("libduckdb")}", Setup);
         yield return Try("JPEG", () => ImageLibraries.HasTurboJpeg ? LoadedPath("libturbojpeg") : "SkiaSharp, at half the speed of libjpeg-turbo: install libturbojpeg0, or run scripts/setup", Setup);
@@ -43,20 +48,27 @@ public static class Checkup
 
     private static string Devices() => torch.cuda.is_available() ? $"cpu, {torch.cuda.device_count()} CUDA device(s)" : "cpu (this libtorch has no CUDA, or there is no GPU)";
 
+    private static string Mkl(MklPath path) => path switch
+    {
+        MklPath.Native => "takes this Intel processor's instructions",
+        MklPath.Switched => "told to take this processor's instructions as an Intel one's (CLIPTRAIN_MKL=plain leaves it alone)",
+        _ => "leaves instructions of this processor unused: fp32 products are slower",
+    };
+
     private static string ProcessGroups()
     {
-        using var store = new torch.distributed.TCPStore("127.0.0.1", 0, isServer: true, TimeSpan.FromSeconds(5));
-        using var group = torch.distributed.ProcessGroup.Gloo(store, 0, 1, "127.0.0.1", TimeSpan.FromSeconds(5));
+        using var group = ProcessGroup.Gloo(new NoKeys(), 0, 1, "127.0.0.1", TimeSpan.FromSeconds(5));
         return "Gloo";
     }
 
-    /// <summary>The reference BLAS works but is tens of times slower, which nobody should find out by waiting.</summary>
-    private static Finding Blas()
+    /// <summary>A group of one rank meets nobody.</summary>
+    private sealed class NoKeys : IStoreBackend
     {
-        var path = LoadedPath("libblas");
-        return path.Contains("openblas", StringComparison.Ordinal) || path == NotLoaded
-            ? new Finding("BLAS", path == NotLoaded ? "inside libtorch" : path, null)
-            : new Finding("BLAS", $"{path} is the reference BLAS: about fifty times slower", "install libopenblas0-openmp");
+        public void Set(string key, ReadOnlySpan<byte> value)
+        {
+        }
+
+        public byte[] Get(string key, TimeSpan timeout) => [];
     }
 
     private const string NotLoaded = "not loaded";

@@ -1,9 +1,9 @@
 using ClipTrain.DataPipeline.Loading;
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Runs;
+using TorchSharp;
 
 namespace ClipTrain.Trainer.Embedding;
 

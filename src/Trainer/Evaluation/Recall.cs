@@ -1,15 +1,43 @@
-using ClipTrain.Torch;
-using static ClipTrain.Torch.torch;
+using System.Text.Json.Serialization;
+using ClipTrain.Torch.Operators;
+using ClipTrain.Trainer.Evaluation.Statistics;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Evaluation;
 
-/// <summary>Recall at 1, 5 and 10: the share of queries with a right answer among the first k.</summary>
-public sealed record Recall(double R1, double R5, double R10)
+/// <summary>Recall at 1, 5 and 10, the share of queries with a right answer among the first k, and the median rank, with 95% intervals.</summary>
+/// <param name="R1">Recall at 1.</param>
+/// <param name="R5">Recall at 5.</param>
+/// <param name="R10">Recall at 10.</param>
+/// <param name="MedianRank">Of the best right answer, counted from 1; infinite where most queries find none.</param>
+/// <param name="Queries">Number of queries.</param>
+public sealed record Recall(double R1, double R5, double R10, double MedianRank, long Queries)
 {
-    /// <summary>From each query's rank, counted from 0, of its best right answer.</summary>
-    public static Recall FromRanks(IReadOnlyCollection<long> ranks) => new(ShareBelow(ranks, 1), ShareBelow(ranks, 5), ShareBelow(ranks, 10));
+    public Interval R1Interval => Interval.OfProportion(R1, Queries);
 
-    private static double ShareBelow(IReadOnlyCollection<long> ranks, long k) => ranks.Count == 0 ? 0 : ranks.Count(rank => rank < k) / (double)ranks.Count;
+    public Interval R5Interval => Interval.OfProportion(R5, Queries);
+
+    public Interval R10Interval => Interval.OfProportion(R10, Queries);
+
+    public Interval MedianRankInterval { get; private init; }
+
+    /// <summary>Each query's rank, as <see cref="FromRanks"/> got it.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<long> Ranks { get; private init; } = [];
+
+    /// <summary>From each query's rank, counted from 0, of its best right answer; <see cref="long.MaxValue"/> where none is found. One query at least.</summary>
+    public static Recall FromRanks(IReadOnlyList<long> ranks)
+    {
+        double[] sorted = [.. ranks.Select(rank => rank == long.MaxValue ? double.PositiveInfinity : rank + 1).Order()];
+        return new Recall(ShareBelow(1), ShareBelow(5), ShareBelow(10), (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2, ranks.Count)
+        {
+            MedianRankInterval = Interval.OfMedian(sorted),
+            Ranks = ranks,
+        };
+
+        double ShareBelow(long k) => ranks.Count(rank => rank < k) / (double)ranks.Count;
+    }
 }
 
 /// <summary>Recall in both directions over a split of <paramref name="Images"/> images and <paramref name="Concepts"/> captions.</summary>

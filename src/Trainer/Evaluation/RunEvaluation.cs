@@ -1,15 +1,21 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Training;
 using Serilog;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Evaluation;
+
+/// <summary>What was measured on a split.</summary>
+/// <param name="Split">Its name.</param>
+/// <param name="Task">What the model had to do: retrieval, zero_shot or classification.</param>
+/// <param name="Figures">A <see cref="RetrievalResult"/> or <see cref="Classification"/>.</param>
+public sealed record SplitFigures(string Split, string Task, object Figures);
 
 /// <summary>Measures a model on every split that a run's options name. Runs on the torch thread.</summary>
 public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOptions run, ILogger log)
@@ -31,18 +37,13 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
             CheckLabels(split.Name, Open(corpora, split), run.Data.LabelColumn!, "data.label_column");
     }
 
-    /// <summary>The figures, by the splits' names in the options' order.</summary>
-    public IReadOnlyList<(string Split, object Figures)> Run()
-    {
-        var figures = new List<(string, object)>();
-        foreach (var split in _options.Retrieval)
-            figures.Add((split.Name, Measure(split)));
-        foreach (var split in _options.ZeroShot)
-            figures.Add((split.Name, Measure(split)));
-        foreach (var split in _options.Classification)
-            figures.Add((split.Name, Measure(split)));
-        return figures;
-    }
+    /// <summary>The figures of the splits in the options' order.</summary>
+    public IReadOnlyList<SplitFigures> Run() =>
+    [
+        .. _options.Retrieval.Select(split => new SplitFigures(split.Name, "retrieval", Measure(split))),
+        .. _options.ZeroShot.Select(split => new SplitFigures(split.Name, "zero_shot", Measure(split))),
+        .. _options.Classification.Select(split => new SplitFigures(split.Name, "classification", Measure(split))),
+    ];
 
     private static CorpusManifest CheckLabels(string split, CorpusManifest corpus, string column, string key) => corpus.Columns.Any(other => other.Name == column)
         ? corpus
@@ -68,7 +69,7 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
         return Retrieval.Measure(images_nD, EmbedTexts(concepts), captions.ConvertAll(texts => (IReadOnlyList<long>)PlacesIn(concepts, texts)));
     }
 
-    private ZeroShotResult Measure(ZeroShotOptions split)
+    private Classification Measure(ZeroShotOptions split)
     {
         using var scope = NewDisposeScope();
         var corpus = Open(_corpora, split);
@@ -78,10 +79,11 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
         var classes = labels.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
         var prompts = classes.SelectMany(name => split.Templates.Select(template => ZeroShot.Prompt(template, name))).ToArray();
         var prompts_ctD = EmbedTexts(prompts).view([classes.Length, split.Templates.Count, model.Options.EmbedDim]);
-        return ZeroShot.Measure(images_nD, ZeroShot.ClassEmbeddings(prompts_ctD), PlacesIn(classes, labels));
+        var scale = model.LogitScaleFactor(run.Training.MaxLogitScale);
+        return Classification.Of(ZeroShot.Predict(images_nD, ZeroShot.ClassEmbeddings(prompts_ctD), PlacesIn(classes, labels), scale), classes.Length);
     }
 
-    private ZeroShotResult Measure(ClassificationOptions split)
+    private Classification Measure(ClassificationOptions split)
     {
         using var scope = NewDisposeScope();
         using var guard = no_grad();
@@ -91,7 +93,8 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
             ?? throw new CorpusException($"Evaluation split '{split.Name}': {classes.Refuse(label)}."))];
         // The bias is one more feature, of value 1.
         var weights_cE = cat([model.Parameters[ClassifierHead.Weight], model.Parameters[ClassifierHead.Bias].unsqueeze(1)], 1).to(CPU);
-        return ZeroShot.Measure(cat([images_nE, ones([images_nE.size(0), 1], float32)], 1), weights_cE, numbers);
+        var features = cat([images_nE, ones([images_nE.size(0), 1], float32)], 1);
+        return Classification.Of(ZeroShot.Predict(features, weights_cE, numbers, logitScale: 1), (int)weights_cE.size(0));
     }
 
     private torch.Tensor Embed(torch.Tensor images_b3SS) => model.EncodeImage(images_b3SS);

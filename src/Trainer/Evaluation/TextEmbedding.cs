@@ -1,7 +1,7 @@
 using ClipTrain.DataPipeline.Loading;
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Models;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Evaluation;
 

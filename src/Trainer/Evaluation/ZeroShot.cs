@@ -1,10 +1,8 @@
-using ClipTrain.Torch;
-using static ClipTrain.Torch.torch;
+using ClipTrain.Torch.Operators;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Evaluation;
-
-/// <summary>Accuracy of zero-shot classification: over images, and as the mean over classes.</summary>
-public sealed record ZeroShotResult(double Top1, double Top5, double MeanPerClass, long Images, long Classes);
 
 /// <summary>
 /// Zero-shot classification (Radford et al. 2021, section 3.1): a class is the normalised mean of its prompts' embeddings,
@@ -16,31 +14,44 @@ public static class ZeroShot
     public static string Prompt(string template, string className) => template.Replace("{}", className, StringComparison.Ordinal);
 
     /// <summary>Embeddings of all prompts, [classes, templates, D] → unit class embeddings, [classes, D].</summary>
-    public static torch.Tensor ClassEmbeddings(torch.Tensor prompts_ctD) => nn.functional.normalize(prompts_ctD.mean(1), 2, -1);
+    public static torch.Tensor ClassEmbeddings(torch.Tensor prompts_ctD) => nn.functional.normalize(prompts_ctD.mean([1]), 2, -1);
 
+    /// <summary>What each image is taken for. A class that scores as the right one, or no number, counts before it; an image whose own score is no number is never right.</summary>
     /// <param name="images_nD">Unit image embeddings.</param>
     /// <param name="classes_cD">Unit class embeddings.</param>
     /// <param name="labels">For each image its class.</param>
-    public static ZeroShotResult Measure(torch.Tensor images_nD, torch.Tensor classes_cD, IReadOnlyList<long> labels)
+    /// <param name="logitScale">What the cosines are multiplied by before the softmax that gives probabilities.</param>
+    public static IReadOnlyList<Prediction> Predict(torch.Tensor images_nD, torch.Tensor classes_cD, IReadOnlyList<long> labels, double logitScale)
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var classes = (int)classes_cD.size(0);
-        var (right1, right5) = (new long[classes], 0L);
         var scores = images_nD.mm(classes_cD.t()).AsSpan<float>();
+        var predictions = new Prediction[labels.Count];
         for (var image = 0; image < labels.Count; image++)
+            predictions[image] = Predict(scores.Slice(image * classes, classes), (int)labels[image], logitScale);
+        return predictions;
+    }
+
+    private static Prediction Predict(ReadOnlySpan<float> scores, int label, double logitScale)
+    {
+        var (before, best) = (0, -1);
+        for (var i = 0; i < scores.Length; i++)
         {
-            var row = scores.Slice(image * classes, classes);
-            var label = (int)labels[image];
-            // What is no number is never right, and always before.
-            var better = float.IsNaN(row[label]) ? classes : 0;
-            for (var i = 0; i < classes; i++)
-                better += i != label && !(row[i] < row[label]) ? 1 : 0;
-            right1[label] += better < 1 ? 1 : 0;
-            right5 += better < 5 && !float.IsNaN(row[label]) ? 1 : 0;
+            if (i != label && !(scores[i] < scores[label]))
+            {
+                before++;
+                if (best < 0 || (!float.IsNaN(scores[best]) && !(scores[i] <= scores[best])))
+                    best = i;
+            }
         }
 
-        var perClass = labels.CountBy(label => label).Select(count => right1[count.Key] / (double)count.Value);
-        return new ZeroShotResult(right1.Sum() / (double)labels.Count, right5 / (double)labels.Count, perClass.Average(), labels.Count, classes);
+        if (float.IsNaN(scores[label]))
+            before = int.MaxValue;
+        var predicted = before == 0 || best < 0 ? label : best;
+        double sum = 0;
+        foreach (var score in scores)
+            sum += Math.Exp(logitScale * (score - scores[predicted]));
+        return new Prediction(label, predicted, before, 1 / sum);
     }
 }

@@ -1,9 +1,9 @@
 using ClipTrain.DataPipeline.Text;
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Runs;
+using TorchSharp;
 
 namespace ClipTrain.Trainer.Interop;
 

@@ -1,4 +1,4 @@
-using ClipTrain.Torch;
+using TorchSharp;
 
 namespace ClipTrain.Trainer.Loss;
 

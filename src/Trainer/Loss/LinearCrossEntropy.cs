@@ -1,5 +1,5 @@
-using ClipTrain.Torch;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Loss;
 
@@ -46,22 +46,22 @@ public sealed class LinearCrossEntropy(int tileRows, double smoothing = 0)
             using var tileScope = NewDisposeScope();
             var rows_RW = rows_nW.narrow(0, start, count);
             var (classes_RK, weights_RK) = (targets.Classes_nK.narrow(0, start, count), targets.Weights_nK.narrow(0, start, count));
-            var (counts_R, sharp_RK) = (weights_RK.sum(1), weights_RK * (1 - smoothing));
+            var (counts_R, sharp_RK) = (weights_RK.sum(1L), weights_RK * (1 - smoothing));
             var logits_RC = nn.functional.linear(rows_RW, weight_CW, bias_C);
             var sums_R = logits_RC.logsumexp(1);
-            var losses_R = counts_R * (smoothing > 0 ? sums_R - (logits_RC.mean(1) * smoothing) : sums_R);
-            losses_n.narrow(0, start, count).copy_(losses_R - (logits_RC.gather(1, classes_RK) * sharp_RK).sum(1));
+            var losses_R = counts_R * (smoothing > 0 ? sums_R - (logits_RC.mean([1]) * smoothing) : sums_R);
+            losses_n.narrow(0, start, count).copy_(losses_R - (logits_RC.gather(1, classes_RK) * sharp_RK).sum(1L));
 
             var gradient_RC = logits_RC.sub_(sums_R.unsqueeze(1)).exp_();
             if (smoothing > 0)
                 gradient_RC.sub_(smoothing / classes);
             gradient_RC.mul_(counts_R.unsqueeze(1));
             var places_RK = classes_RK + (arange(count, int64).to(rows_nW.device) * classes).unsqueeze(1);
-            gradient_RC.view([-1]).index_add_(0, places_RK.flatten(), (sharp_RK * -1).flatten());
+            gradient_RC.view([-1]).index_add_(0, places_RK.flatten(), sharp_RK.flatten(), -1);
             gradient_RC.mul_(factor);
             rowGradient_nW.narrow(0, start, count).copy_(gradient_RC.mm(weight_CW));
             weightGradient_CW.addmm_(gradient_RC.t(), rows_RW);
-            biasGradient_C?.add_(gradient_RC.sum(0));
+            biasGradient_C?.add_(gradient_RC.sum(0L));
         }
 
         return new LinearCrossEntropyResult(

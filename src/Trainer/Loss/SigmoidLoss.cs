@@ -1,6 +1,6 @@
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Distributed;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Loss;
 
@@ -35,7 +35,7 @@ public sealed class SigmoidLoss(RankGroup group, int tileRows) : IPairLoss
             var logits_RN = scaledImages_RD.mm(texts_DN).add_(bias);
             loss.sub_(logits_RN.narrow(1, first + start, rows).diagonal().to(float64).sum());
             using (NewDisposeScope())
-                loss.add_(nn.functional.softplus(logits_RN).sum(1).to(float64).sum());
+                loss.add_(nn.functional.softplus(logits_RN).sum(1L).to(float64).sum());
 
             var gradient_RN = logits_RN.sigmoid();
             gradient_RN.narrow(1, first + start, rows).diagonal().sub_(1);
@@ -44,7 +44,7 @@ public sealed class SigmoidLoss(RankGroup group, int tileRows) : IPairLoss
             imageGradient_RD.copy_(gradient_RN.mm(texts_ND) * scale);
             // Logits less the bias are linear in the images, so that row i adds ⟨imageᵢ, ∂L/∂imageᵢ⟩ to ∂L/∂(log scale).
             scaleGradient.add_((images_bD.narrow(0, start, rows) * imageGradient_RD).to(float64).sum());
-            biasGradient.add_(gradient_RN.sum(1).to(float64).sum());
+            biasGradient.add_(gradient_RN.sum(1L).to(float64).sum());
             allTextGradient_ND.addmm_(gradient_RN.t(), scaledImages_RD);
         }
 

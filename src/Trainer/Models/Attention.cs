@@ -1,5 +1,6 @@
-using ClipTrain.Torch;
-using static ClipTrain.Torch.torch;
+using ClipTrain.Torch.Operators;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
@@ -25,10 +26,10 @@ public sealed class Attention(FlatParameters parameters, string prefix, int widt
     /// <summary>softmax(q·kᵀ / √D + mask) · v, heads side by side: bHQD, bHLD, bHLD → bQW.</summary>
     public static torch.Tensor Mix(torch.Tensor q_bHQD, torch.Tensor k_bHLD, torch.Tensor v_bHLD, torch.Tensor? mask)
     {
-        var logits_bHQL = (q_bHQD * Math.Pow(q_bHQD.size(3), -0.5)).matmul(k_bHLD.transpose(-2, -1));
+        var logits_bHQL = (q_bHQD * Math.Pow(q_bHQD.size(3), -0.5)).MatMul(k_bHLD.transpose(-2, -1));
         if (mask is not null)
             logits_bHQL = logits_bHQL + mask;
-        return logits_bHQL.softmax(-1).matmul(v_bHLD).transpose(1, 2).reshape([q_bHQD.size(0), q_bHQD.size(2), q_bHQD.size(1) * q_bHQD.size(3)]);
+        return logits_bHQL.softmax(-1).MatMul(v_bHLD).transpose(1, 2).reshape([q_bHQD.size(0), q_bHQD.size(2), q_bHQD.size(1) * q_bHQD.size(3)]);
     }
 
     /// <summary>Every token attends to all: x_bLW → bLW. The mask is added to the attention logits; null attends everywhere.</summary>

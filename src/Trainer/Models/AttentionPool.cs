@@ -1,5 +1,5 @@
-using ClipTrain.Torch;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
@@ -41,8 +41,8 @@ public sealed class AttentionPool(FlatParameters parameters, string prefix, int 
     private torch.Tensor Attend(torch.Tensor x_bCHW, long queries)
     {
         var map_bPC = x_bCHW.flatten(2).transpose(1, 2);
-        var x_bLC = cat([map_bPC.mean(1, keepdim: true), map_bPC], 1) + _positions_LC.to(x_bCHW.dtype);
-        var mixed_bQC = Attention.Mix(Heads(x_bLC.narrow(1, 0, queries), 0), Heads(x_bLC, 1), Heads(x_bLC, 2), null);
+        var x_bLC = cat([map_bPC.mean([1], keepdim: true), map_bPC], 1) + _positions_LC.to(x_bCHW.dtype);
+        var mixed_bQC = Attention.Mix(Heads(x_bLC.narrow(1, 0, queries).contiguous(), 0), Heads(x_bLC, 1), Heads(x_bLC, 2), null);
         return Apply(mixed_bQC, 3);
     }
 

@@ -1,5 +1,6 @@
-using ClipTrain.Torch;
-using static ClipTrain.Torch.torch;
+using ClipTrain.Torch.Operators;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
@@ -59,10 +60,10 @@ public sealed class Bottleneck
     /// <summary>x_bCHW → b(4C')H'W', where C' are the channels of the 3×3 convolution.</summary>
     public torch.Tensor Forward(torch.Tensor x_bCHW, BatchStatistics? statistics)
     {
-        var y = _norms[0].Forward(nn.functional.conv2d(x_bCHW, _convolutions[0]), statistics).relu();
-        y = _norms[1].Forward(nn.functional.conv2d(y, _convolutions[1], padding: 1), statistics).relu();
-        y = _norms[2].Forward(nn.functional.conv2d(Pool(y), _convolutions[2]), statistics);
-        var shortcut = _shortcut is null ? x_bCHW : _shortcutNorm!.Forward(nn.functional.conv2d(Pool(x_bCHW), _shortcut), statistics);
+        var y = _norms[0].Forward(Convolution.Apply(x_bCHW, _convolutions[0]), statistics).relu();
+        y = _norms[1].Forward(Convolution.Apply(y, _convolutions[1]), statistics).relu();
+        y = _norms[2].Forward(Convolution.Apply(Pool(y), _convolutions[2]), statistics);
+        var shortcut = _shortcut is null ? x_bCHW : _shortcutNorm!.Forward(Convolution.Apply(Pool(x_bCHW), _shortcut), statistics);
         return (y + shortcut).relu();
     }
 

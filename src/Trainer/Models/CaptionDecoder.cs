@@ -1,6 +1,7 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
@@ -37,7 +38,7 @@ public sealed class CaptionDecoder(FlatParameters parameters, TextTowerOptions o
         places_bPE =>
         {
             var prefix_bPW = nn.functional.linear(places_bPE, _prefixWeight, _prefixBias);
-            var text_bLW = nn.functional.embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding) + _positions.narrow(0, 0, length);
+            var text_bLW = Dispatcher.Embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding) + _positions.narrow(0, 0, length);
             return cat([prefix_bPW, text_bLW.to(prefix_bPW.dtype)], 1);
         },
         .. _blocks.Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bSW => block.Forward(x_bSW, Mask(x_bSW, length)))),

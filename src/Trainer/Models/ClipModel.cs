@@ -1,6 +1,6 @@
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
@@ -20,6 +20,7 @@ public sealed class ClipModel : IDisposable
     private readonly CaptionDecoder? _decoder;
     private readonly IImageTower _image;
     private readonly int _lockedImage, _lockedText;
+    private readonly ILookup<(Tower Tower, int Group), int> _leaves;
 
     /// <summary>A model with freshly initialised weights, a pure function of options and seed; without a seed it has none yet, and is to be loaded.</summary>
     /// <param name="options">The model.</param>
@@ -41,6 +42,9 @@ public sealed class ClipModel : IDisposable
         }
 
         Parameters = new FlatParameters([.. specs], precision, seed, device);
+        _leaves = Parameters.Specs.Index()
+            .Where(entry => entry.Item is { IsLocked: false, IsStatistic: false } && TowerGroups.Of(options, entry.Item.Name) is not null)
+            .ToLookup(entry => TowerGroups.Of(options, entry.Item.Name)!.Value, entry => entry.Index);
         _image = ImageTower.Create(Parameters, options.Image, options.Activation);
         if (HasTextTower)
             _text = new TextTower(Parameters, options.Text, options.Activation);
@@ -93,6 +97,16 @@ public sealed class ClipModel : IDisposable
 
     /// <summary>Whether a tower has parameters that are trained; one that has none needs no way back.</summary>
     public bool Trains(Tower tower) => (tower == Tower.Image ? _lockedImage : _lockedText) < TowerGroups.Count(Options, tower);
+
+    /// <summary>
+    /// Numbers of the parameters that are done once the way back has left a segment, in the order of <see cref="FlatParameters.Specs"/>.
+    /// Where a decoder follows an image tower in one chain, its segments are counted on as the text tower's.
+    /// </summary>
+    public IReadOnlyList<int> LeavesOf(Tower tower, int segment)
+    {
+        var behind = segment - TowerGroups.Count(Options, tower);
+        return tower == Tower.Image && behind >= 0 && _decoder is not null ? [.. _leaves[(Tower.Text, behind)]] : [.. _leaves[(tower, segment)]];
+    }
 
     /// <summary>The image tower as a chain of segments: images b3SS → features bE, fp32, as the pooling gives them.</summary>
     public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> FeatureSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>

@@ -1,7 +1,8 @@
 using System.Numerics;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
@@ -41,7 +42,7 @@ internal sealed class ConvStem(FlatParameters parameters, ImageTowerOptions opti
     {
         var x = images_b3SS;
         for (var i = 0; i < _convolutions.Length; i++)
-            x = _norms[i].Forward(nn.functional.conv2d(x, _convolutions[i], stride: 2, padding: 1), statistics).relu();
-        return PatchProjection.Keep(nn.functional.conv2d(x, _last).flatten(2).transpose(1, 2), kept_bK);
+            x = _norms[i].Forward(Convolution.Apply(x, _convolutions[i], stride: 2), statistics).relu();
+        return PatchProjection.Keep(Convolution.Apply(x, _last).flatten(2).transpose(1, 2), kept_bK);
     }
 }

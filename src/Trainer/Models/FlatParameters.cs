@@ -1,9 +1,12 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
+using ClipTrain.Torch.Kernels;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Interop;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
@@ -150,11 +153,9 @@ public sealed class FlatParameters : IDisposable
         _gradients = null;
     }
 
-    /// <summary>A reducer that moves the leaves' gradients into <see cref="Gradients"/> while backward runs, summed over the ranks.</summary>
-    public distributed.GradientReducer NewReducer(RankGroup group) => group.NewReducer(Unlocked(_leaves), Unlocked(_offsets), Gradients, GradientBuckets.Of(_parts));
-
-    /// <summary>Moves the leaves' gradients into <see cref="Gradients"/>, added to what is there or in its place.</summary>
-    public void CollectGradients(bool accumulate) => autograd.collect_grads(Unlocked(_leaves), Unlocked(_offsets), Gradients, accumulate);
+    /// <summary>A reducer that moves the leaves' gradients into <see cref="Gradients"/> while backward runs, summed over the ranks. Leaf i is that of <see cref="Specs"/>' entry i.</summary>
+    public GradientReducer NewReducer(RankGroup group) =>
+        group.NewReducer([.. _leaves.Zip(_offsets, (leaf, offset) => new FlatLeaf(leaf, offset)).Where((_, i) => !Specs[i].IsLocked)], Gradients, GradientBuckets.Of(_parts));
 
     /// <summary>Rounds the master weights into the compute type anew; needed after they were written other than by the optimizer.</summary>
     public void RefreshCompute()
@@ -201,7 +202,7 @@ public sealed class FlatParameters : IDisposable
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        return In(buffer).FirstOrDefault(spec => !double.IsFinite(sum_of_squares(View(buffer, spec.Name).flatten())))?.Name;
+        return In(buffer).FirstOrDefault(spec => !double.IsFinite(SumOfSquares.Of(View(buffer, spec.Name).flatten())))?.Name;
     }
 
     public void Dispose()
@@ -221,9 +222,6 @@ public sealed class FlatParameters : IDisposable
     };
 
     private static (int Group, double Rate, bool IsRounded) Treatment(ParameterSpec spec) => (Group(spec), spec.RateFactor, spec.IsRounded);
-
-    /// <summary>Those of values by parameter that belong to parameters that are not locked.</summary>
-    private ReadOnlySpan<T> Unlocked<T>(T[] byParameter) => byParameter.AsSpan(0, Specs.Count(spec => !spec.IsLocked));
 
     private int IndexOf(string name) => _indexByName.TryGetValue(name, out var index)
         ? index

@@ -1,4 +1,4 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Distributed;
 
 namespace ClipTrain.Trainer.Models;

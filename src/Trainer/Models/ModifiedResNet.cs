@@ -1,6 +1,7 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
@@ -83,7 +84,7 @@ public sealed class ModifiedResNet : IImageTower
     {
         var x = images_b3SS.to(_convolutions[0].dtype);
         for (var i = 0; i < _convolutions.Length; i++)
-            x = _norms[i].Forward(nn.functional.conv2d(x, _convolutions[i], stride: i == 0 ? 2 : 1, padding: 1), statistics).relu();
+            x = _norms[i].Forward(Convolution.Apply(x, _convolutions[i], stride: i == 0 ? 2 : 1), statistics).relu();
         return nn.functional.avg_pool2d(x, 2);
     }
 }

@@ -1,6 +1,6 @@
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
@@ -23,8 +23,8 @@ internal sealed class PatchProjection(FlatParameters parameters, ImageTowerOptio
     public torch.Tensor Forward(torch.Tensor images_b3SS, torch.Tensor? kept_bK, BatchStatistics? statistics)
     {
         if (options.PatchEmbedding == PatchEmbedding.Convolution)
-            return Keep(nn.functional.conv2d(images_b3SS, _weight_W3PP, stride: _stride).flatten(2).transpose(1, 2), kept_bK);
-        var patches_bLX = Keep(_stride == _patch ? Tiles(images_b3SS) : nn.functional.unfold(images_b3SS, _patch, _stride).transpose(1, 2), kept_bK);
+            return Keep(nn.functional.conv2d(images_b3SS, _weight_W3PP, strides: [_stride, _stride]).flatten(2).transpose(1, 2), kept_bK);
+        var patches_bLX = Keep(_stride == _patch ? Tiles(images_b3SS) : nn.functional.unfold(images_b3SS, _patch, stride: _stride).transpose(1, 2), kept_bK);
         return nn.functional.linear(patches_bLX, _weight_W3PP.reshape([_weight_W3PP.size(0), patches_bLX.size(2)]));
     }
 

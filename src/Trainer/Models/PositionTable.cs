@@ -1,5 +1,5 @@
-using ClipTrain.Torch;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
@@ -53,7 +53,7 @@ public static class PositionTable
         var (width, from, to) = (positions_LW.size(1), (long)Math.Sqrt(positions_LW.size(0)), (long)Math.Sqrt(rows));
         var others = Others(positions_LW.size(0));
         var grid_1Wss = positions_LW.narrow(0, others, from * from).reshape([1, from, from, width]).permute([0, 3, 1, 2]);
-        var resized_LW = nn.functional.interpolate_bicubic(grid_1Wss, to, to).permute([0, 2, 3, 1]).reshape([to * to, width]);
+        var resized_LW = nn.functional.interpolate(grid_1Wss, [to, to], mode: InterpolationMode.Bicubic, align_corners: false, antialias: true).permute([0, 2, 3, 1]).reshape([to * to, width]);
         return cat([positions_LW.narrow(0, 0, others), resized_LW], 0);
     }
 

@@ -1,5 +1,5 @@
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
+using TorchSharp;
 
 namespace ClipTrain.Trainer.Models;
 

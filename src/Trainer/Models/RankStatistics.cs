@@ -1,6 +1,6 @@
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Distributed;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
@@ -56,7 +56,7 @@ public sealed class RankStatistics
     {
         if (x_bCHW.size(0) == 0)
             return zeros([2 * x_bCHW.size(1)], float64, x_bCHW.device);
-        var (mean_C, variance_C) = nn.functional.batch_norm_stats(x_bCHW);
+        var (variance_C, mean_C) = x_bCHW.var_mean([0, 2, 3], unbiased: false);
         var mean = mean_C.to(float64);
         return cat([mean, variance_C.to(float64) + mean.square()], 0) * ((double)x_bCHW.numel() / x_bCHW.size(1));
     }

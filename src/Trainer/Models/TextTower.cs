@@ -1,6 +1,7 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
@@ -58,15 +59,15 @@ public sealed class TextTower : IDisposable
         var index_b1W = end_b.view([-1, 1, 1]).expand([-1, 1, _options.Width]);
         return
         [
-            tokens_bL => (nn.functional.embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding) + _positions.narrow(0, 0, length)).to(_projection.dtype),
+            tokens_bL => (Dispatcher.Embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding) + _positions.narrow(0, 0, length)).to(_projection.dtype),
             .. _blocks[..^1].Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, mask))),
             x_bLW => _options.Pooling switch
             {
                 TextPooling.EndOfText => _blocks[^1].ForwardAt(x_bLW, x => x.gather(1, index_b1W), caption_b11L).squeeze(1),
-                TextPooling.Last => _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, length - 1, 1), null).squeeze(1),
+                TextPooling.Last => _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, length - 1, 1).contiguous(), null).squeeze(1),
                 _ => _blocks[^1].Forward(x_bLW, mask),
             },
-            x => (_options.Pooling == TextPooling.Mean ? Mean(_normFinal.Forward(x), caption_b11L!) : _normFinal.Forward(x)).matmul(_projection),
+            x => (_options.Pooling == TextPooling.Mean ? Mean(_normFinal.Forward(x), caption_b11L!) : _normFinal.Forward(x)).MatMul(_projection),
         ];
     }
 
@@ -75,7 +76,7 @@ public sealed class TextTower : IDisposable
 
     /// <summary>The mean of each caption's own tokens: x_bLW → bW.</summary>
     private static torch.Tensor Mean(torch.Tensor x_bLW, torch.Tensor caption_b11L) =>
-        caption_b11L.squeeze(1).softmax(-1).matmul(x_bLW).squeeze(1);
+        caption_b11L.squeeze(1).softmax(-1).MatMul(x_bLW).squeeze(1);
 
     public void Dispose() => _mask_LL.Dispose();
 

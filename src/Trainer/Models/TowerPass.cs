@@ -1,25 +1,25 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
 /// One pass of a batch through a tower and, once the gradient of its embeddings is known, back. The tower comes as a chain
-/// of segments, functions of one tensor, so that the pass may forget what lies between them: with activation checkpointing
-/// (Chen et al. 2016, arXiv 1604.06174) only the segments' inputs are kept, and the way back computes each segment again.
-/// Of segments at the beginning whose parameters are locked nothing is kept: the way back ends before them.
+/// of segments, functions of one tensor, each with a graph of its own: on the way back a segment's gradients are complete
+/// before the one before it begins. With activation checkpointing (Chen et al. 2016, arXiv 1604.06174) only the segments'
+/// inputs are kept, and the way back computes each segment again. Of segments at the beginning whose parameters are locked
+/// nothing is kept: the way back ends before them.
 /// </summary>
 /// <remarks>Its tensors belong to the dispose scope that it was made in; the way back releases them sooner. b batch, D embedding.</remarks>
 public sealed class TowerPass
 {
     private readonly IReadOnlyList<Func<torch.Tensor, torch.Tensor>> _segments;
+    private readonly int _locked;
 
-    // Inputs of the segments, for as many as are computed again.
-    private readonly Stack<torch.Tensor> _inputs = [];
-
-    // The embeddings with their history, when nothing is computed again.
-    private readonly torch.Tensor? _recorded_bD;
+    // What went into each segment that is not locked, and came out of it with its history; empty where it is computed again.
+    private readonly Stack<torch.Tensor> _inputs = [], _outputs = [];
 
     /// <summary>Runs the chain on a batch, which itself gets no gradient.</summary>
     /// <param name="segments">The chain.</param>
@@ -28,30 +28,25 @@ public sealed class TowerPass
     /// <param name="locked">How many segments at the beginning are locked.</param>
     public TowerPass(IReadOnlyList<Func<torch.Tensor, torch.Tensor>> segments, torch.Tensor input, ActivationCheckpointing checkpointing, int locked = 0)
     {
+        (_segments, _locked) = (segments, locked);
         if (locked > 0)
         {
             using var frozen = no_grad();
             input = Forward([.. segments.Take(locked)], input);
-            segments = [.. segments.Skip(locked)];
         }
 
-        _segments = segments;
-        if (checkpointing == ActivationCheckpointing.None)
+        var records = checkpointing == ActivationCheckpointing.None;
+        foreach (var segment in segments.Skip(locked))
         {
-            _recorded_bD = Forward(segments, input);
-            Embedding_bD = _recorded_bD.detach();
-            return;
-        }
-
-        using var guard = no_grad();
-        foreach (var segment in segments)
-        {
-            _inputs.Push(input);
+            _inputs.Push(records && _inputs.Count > 0 ? input.detach().requires_grad_() : input);
+            using var guard = set_grad_enabled(records);
             using var scope = NewDisposeScope();
-            input = segment(input).MoveToOuterDisposeScope();
+            input = segment(_inputs.Peek()).MoveToOuterDisposeScope();
+            if (records)
+                _outputs.Push(input);
         }
 
-        Embedding_bD = input;
+        Embedding_bD = records ? input.detach() : input;
     }
 
     /// <summary>What the tower makes of the batch, without history.</summary>
@@ -73,29 +68,24 @@ public sealed class TowerPass
 
     /// <summary>Adds the parameters' gradients to those of their leaves. Once only: the pass is used up.</summary>
     /// <param name="gradient_bD">∂loss/∂<see cref="Embedding_bD"/>.</param>
-    public void Backward(torch.Tensor gradient_bD)
+    /// <param name="done">Told of each segment, by its number in the chain, whose gradients are complete.</param>
+    public void Backward(torch.Tensor gradient_bD, Action<int>? done = null)
     {
-        if (_recorded_bD is not null)
-        {
-            autograd.backward([_recorded_bD], [gradient_bD]);
-            _recorded_bD.Dispose();
-            return;
-        }
-
         using var guard = enable_grad();
         var gradient = gradient_bD.detach();
-        for (var i = _segments.Count - 1; i > 0; i--)
+        for (var i = _segments.Count - 1; i >= _locked; i--)
         {
             using var used = gradient;
-            using var input = _inputs.Pop();
+            var isFirst = i == _locked;
+            var input = _inputs.Pop();
+            using var passed = isFirst ? null : input;
             using var scope = NewDisposeScope();
-            var x = input.detach().requires_grad_();
-            autograd.backward([_segments[i](x)], [gradient]);
-            gradient = x.grad!.MoveToOuterDisposeScope();
+            var x = _outputs.Count > 0 || isFirst ? input : input.detach().requires_grad_();
+            using (var output = _outputs.Count > 0 ? _outputs.Pop() : _segments[i](x))
+                Gradients.Run(output, gradient);
+            if (!isFirst)
+                gradient = x.grad!.MoveToOuterDisposeScope();
+            done?.Invoke(i);
         }
-
-        using var last = gradient;
-        using var stemScope = NewDisposeScope();
-        autograd.backward([_segments[0](_inputs.Pop())], [gradient]);
     }
 }

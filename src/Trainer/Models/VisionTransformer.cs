@@ -1,6 +1,7 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
@@ -64,15 +65,15 @@ public sealed class VisionTransformer : IImageTower
     [
         images_b3SS => Stem(images_b3SS, kept_bK, statistics),
         .. _blocks[..^1].Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, null))),
-        x_bLW => _classToken is null ? _blocks[^1].Forward(x_bLW, null) : _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, 0, 1), null),
-        x_bLW => Read(x_bLW).matmul(_projection),
+        x_bLW => _classToken is null ? _blocks[^1].Forward(x_bLW, null) : _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, 0, 1).contiguous(), null),
+        x_bLW => Read(x_bLW).MatMul(_projection),
     ];
 
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> PlaceSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
     [
         images_b3SS => Stem(images_b3SS, kept_bK, statistics),
         .. _blocks.Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, null))),
-        x_bLW => _normPost.Forward(WithoutRegisters(x_bLW)).matmul(_projection),
+        x_bLW => _normPost.Forward(WithoutRegisters(x_bLW)).MatMul(_projection),
     ];
 
     private torch.Tensor Stem(torch.Tensor images_b3SS, torch.Tensor? kept_bK, BatchStatistics? statistics)
@@ -80,7 +81,7 @@ public sealed class VisionTransformer : IImageTower
         var type = _projection.dtype;
         var patches_bPW = _patches.Forward(images_b3SS.to(type), kept_bK, statistics);
         if (PatchPositions(images_b3SS.device) is { } positions_PW)
-            patches_bPW = patches_bPW + (kept_bK is null ? positions_PW : nn.functional.embedding(kept_bK, positions_PW)).to(type);
+            patches_bPW = patches_bPW + (kept_bK is null ? positions_PW : Dispatcher.Embedding(kept_bK, positions_PW)).to(type);
         List<torch.Tensor> tokens = [patches_bPW];
         torch.Tensor OfEachImage(torch.Tensor rows_nW) => rows_nW.unsqueeze(0).expand([images_b3SS.size(0), -1, -1]);
         if (_registers is not null)
@@ -100,7 +101,7 @@ public sealed class VisionTransformer : IImageTower
         if (_classToken is not null)
             return _normPost.Forward(x_bLW.squeeze(1));
         var patches_bPW = _normPost.Forward(WithoutRegisters(x_bLW));
-        return _pool is null ? patches_bPW.mean(1) : _pool.Forward(patches_bPW);
+        return _pool is null ? patches_bPW.mean([1]) : _pool.Forward(patches_bPW);
     }
 
     private torch.Tensor WithoutRegisters(torch.Tensor x_bLW)

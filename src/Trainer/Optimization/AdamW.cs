@@ -1,9 +1,10 @@
 using ClipTrain.DataPipeline.Ordering;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Kernels;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Optimization;
 
@@ -103,20 +104,10 @@ public sealed class AdamW : IDisposable
                 continue;
             }
 
-            optim.adamw_(
-                Part(master),
-                Part(gradients),
-                Part(firstMoment),
-                Part(secondMoment),
-                range.InComputeType && compute is not null ? Part(compute) : null,
-                gradientScale,
-                learningRate * range.RateFactor,
-                _options.Beta1,
-                _options.Beta2,
-                _options.Epsilon,
-                range.Decays ? _options.WeightDecay : 0,
-                step,
-                range.IsRounded ? new optim.StochasticRounding(RoundingKey(step), offset) : null);
+            AdamWKernel.Apply(
+                new AdamWBuffers(Part(master), Part(gradients), Part(firstMoment), Part(secondMoment), range.InComputeType && compute is not null ? Part(compute) : null),
+                new AdamWStep(step, learningRate * range.RateFactor, _options.Beta1, _options.Beta2, _options.Epsilon, range.Decays ? _options.WeightDecay : 0, gradientScale),
+                range.IsRounded ? new StochasticRounding(RoundingKey(step), offset) : null);
         }
     }
 

@@ -1,6 +1,7 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Kernels;
 using ClipTrain.Trainer.Distributed;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Optimization;
 
@@ -31,7 +32,7 @@ public static class GradientNorm
         using var scope = NewDisposeScope();
         double sum = 0;
         for (var start = slice.Offset; start < slice.End; start += ChunkElements)
-            sum += sum_of_squares(flat.narrow(0, start, Math.Min(ChunkElements, slice.End - start)));
+            sum += Torch.Kernels.SumOfSquares.Of(flat.narrow(0, start, Math.Min(ChunkElements, slice.End - start)));
         return sum;
     }
 }

@@ -2,7 +2,6 @@ using System.Net.Sockets;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Telemetry;

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Evaluation;
@@ -9,6 +9,7 @@ using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Telemetry;
 using Serilog;
 using Spectre.Console;
+using TorchSharp;
 
 namespace ClipTrain.Trainer.Runs;
 
@@ -16,7 +17,11 @@ namespace ClipTrain.Trainer.Runs;
 public static class RunReport
 {
     /// <summary>Returns the exit code.</summary>
-    public static int EvaluateAndWrite(RunFiles files, RunOptions options, ILogger log)
+    /// <param name="files">The run's.</param>
+    /// <param name="options">The run's.</param>
+    /// <param name="log">Gets what was left out.</param>
+    /// <param name="output">Folder for the figures as a list, beside the summary; null for none.</param>
+    public static int EvaluateAndWrite(RunFiles files, RunOptions options, ILogger log, string? output = null)
     {
         var checkpoints = new CheckpointDirectory(files.Checkpoints);
         var state = checkpoints.NewestWhole((damaged, reason) => log.Warning("The checkpoint of step {Step} is damaged and not evaluated: {Reason:l}", damaged, reason))
@@ -24,7 +29,7 @@ public static class RunReport
         using var torchThread = new TorchThread();
         var figures = torchThread.Run(() =>
         {
-            torch.set_num_threads(Environment.ProcessorCount);
+            Threads.Set(Environment.ProcessorCount);
             using var model = new ClipModel(options.Model, Precision.Fp32, seed: null, objective: options.Training.Objective);
             using (var weights = new SafetensorsFile(Path.Combine(checkpoints.PathOf(state.Step), CheckpointDirectory.ModelFile)))
                 model.Parameters.LoadMaster(weights);
@@ -39,13 +44,12 @@ public static class RunReport
             ImagesPerSecond = state.Samples / Math.Max(state.TrainingSeconds, 1e-9),
             FinalLoss = MetricsFile.LossAt(files.Metrics, state.Step),
         };
-        foreach (var (split, result) in figures)
-            summary.AddEvaluation(split, result);
+        foreach (var split in figures)
+            summary.AddEvaluation(split.Split, split.Figures);
         try
         {
             summary.Write(files.Summary);
             RunSummary.Render(AnsiConsole.Console, files.Summary);
-            return ExitCodes.Ok;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -54,11 +58,32 @@ public static class RunReport
             log.Error("The figures above could not be written to {Summary:l}: {Reason:l}", files.Summary, error.Message);
             return ExitCodes.StorageFailed;
         }
+
+        if (output is not null)
+            ResultFiles.Write(output, files.Directory, figures);
+        return ExitCodes.Ok;
     }
 
     /// <summary>Measures a model that is of no run on the splits of a run's options, and prints the figures. Returns the exit code.</summary>
     /// <exception cref="UsageException">Its images or captions are not made as evaluation makes them.</exception>
-    public static int Evaluate(OpenedModel opened, RunOptions options, ILogger log)
+    /// <param name="opened">The model.</param>
+    /// <param name="options">Whose evaluation names the splits.</param>
+    /// <param name="log">Gets what was left out.</param>
+    /// <param name="output">Folder for the figures as a list; null for none.</param>
+    public static int Evaluate(OpenedModel opened, RunOptions options, ILogger log, string? output = null)
+    {
+        var figures = Measure(opened, options, log);
+        var splits = new JsonObject(figures.Select(split => KeyValuePair.Create(split.Split, JsonSerializer.SerializeToNode(split.Figures, TelemetryJson.OneLine))));
+        foreach (var table in SummaryTables.Draw(new JsonObject { ["model"] = opened.Weights.Path, ["eval"] = splits }))
+            AnsiConsole.Write(table);
+        if (output is not null)
+            ResultFiles.Write(output, opened.Weights.Path, figures);
+        return ExitCodes.Ok;
+    }
+
+    /// <summary>A model's figures on the splits of a run's options.</summary>
+    /// <exception cref="UsageException">Its images or captions are not made as evaluation makes them, or there are no splits.</exception>
+    public static IReadOnlyList<SplitFigures> Measure(OpenedModel opened, RunOptions options, ILogger log)
     {
         opened.RequireClipPreprocessing();
         var tokenizer = opened.Tokenizer();
@@ -66,15 +91,11 @@ public static class RunReport
             throw new UsageException("The run file's evaluation has no splits: name some under evaluation.retrieval or evaluation.zero_shot.");
         RunEvaluation.CheckSplits(options);
         using var torchThread = new TorchThread();
-        var figures = torchThread.Run(() =>
+        return torchThread.Run(() =>
         {
-            torch.set_num_threads(Environment.ProcessorCount);
+            Threads.Set(Environment.ProcessorCount);
             using var model = opened.Load();
             return new RunEvaluation(model, tokenizer, options with { Model = opened.Options }, log).Run();
         });
-        var splits = new JsonObject(figures.Select(split => KeyValuePair.Create(split.Split, JsonSerializer.SerializeToNode(split.Figures, TelemetryJson.OneLine))));
-        foreach (var table in SummaryTables.Draw(new JsonObject { ["model"] = opened.Weights.Path, ["eval"] = splits }))
-            AnsiConsole.Write(table);
-        return ExitCodes.Ok;
     }
 }

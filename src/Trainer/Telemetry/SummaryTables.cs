@@ -31,7 +31,7 @@ internal static class SummaryTables
         foreach (var column in columns)
             table.AddColumn(new TableColumn(Markup.Escape(column.Replace('_', ' '))).RightAligned());
         foreach (var (path, figures) in rows)
-            table.AddRow([new Text(path), .. columns.Select(column => new Text(Show(figures[column] as JsonValue)))]);
+            table.AddRow([new Text(path), .. columns.Select(column => new Text(Show(figures[column] as JsonValue) + Interval(figures[$"{column}_interval"])))]);
         return table;
     }
 
@@ -50,6 +50,10 @@ internal static class SummaryTables
 
     private static IEnumerable<KeyValuePair<string, JsonValue>> Figures(JsonObject node) =>
         node.Where(member => member.Value is JsonValue).Select(member => KeyValuePair.Create(member.Key, (JsonValue)member.Value!));
+
+    /// <summary>A second line with the ends of a figure's interval, where it has one.</summary>
+    private static string Interval(JsonNode? interval) =>
+        interval is JsonArray { Count: 2 } ends ? $"\n{Show(ends[0] as JsonValue)}–{Show(ends[1] as JsonValue)}" : "";
 
     private static string Show(JsonValue? value) => value switch
     {

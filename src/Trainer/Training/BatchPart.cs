@@ -1,7 +1,8 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
+using TorchSharp;
 
 namespace ClipTrain.Trainer.Training;
 

@@ -1,9 +1,10 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loss;
 using ClipTrain.Trainer.Models;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Training;
 
@@ -51,38 +52,36 @@ internal sealed class EncodingPass
         return Encode(part => _model.EncodeText(part.Tokens, part.Ends, part.LongestEnd));
     }
 
-    /// <summary>Leaves the parameters' gradients in the flat buffer, or with the reducer, which is begun for the last micro-batch.</summary>
+    /// <summary>Leaves the parameters' gradients with the reducer, which is to be finished.</summary>
     /// <param name="gradients">∂loss/∂(embeddings), ∂(log of the logit scale) and ∂(logit bias).</param>
     /// <param name="pairs">Pairs of the step, over all ranks.</param>
-    /// <param name="reducer">Sums over the ranks what backward gives; null to keep this rank's.</param>
-    public void Backward(PairLossResult gradients, long pairs, distributed.GradientReducer? reducer)
+    /// <param name="reducer">Sums over the ranks what backward gives.</param>
+    public void Backward(PairLossResult gradients, long pairs, GradientReducer reducer)
     {
-        var parameters = _model.Parameters;
         for (var i = 0; i < _microBatches.Length - 1; i++)
         {
-            Backward(_microBatches[i], gradients);
-            parameters.CollectGradients(accumulate: i > 0);
+            reducer.Begin(accumulate: i > 0, reduce: false);
+            Backward(_microBatches[i], gradients, reducer);
+            reducer.Finish();
         }
 
-        var accumulate = _microBatches.Length > 1;
-        reducer?.Begin(accumulate);
+        reducer.Begin(accumulate: _microBatches.Length > 1);
         BackwardOf(ClipModel.LogitScale, gradients.LogitScaleGradient);
-        if (parameters.Has(ClipModel.LogitBias))
+        if (_model.Parameters.Has(ClipModel.LogitBias))
             BackwardOf(ClipModel.LogitBias, gradients.LogitBiasGradient);
         if (_microBatches.Length > 0)
-            Backward(_microBatches[^1], gradients);
+            Backward(_microBatches[^1], gradients, reducer);
         _statistics.Backward(pairs);
-        if (reducer is null)
-            parameters.CollectGradients(accumulate);
     }
 
-    private void Backward(BatchPart part, PairLossResult gradients)
+    /// <summary>The images first, whose gradients fill the first buckets: they travel while the texts' are computed.</summary>
+    private void Backward(BatchPart part, PairLossResult gradients, GradientReducer reducer)
     {
         using var scope = NewDisposeScope();
-        if (_model.Trains(Tower.Text))
-            (_texts ?? PassTexts(part)).Backward(gradients.TextGradient_bD.narrow(0, part.Start, part.Count));
         if (_model.Trains(Tower.Image))
-            (_images ?? PassImages(part)).Backward(gradients.ImageGradient_bD.narrow(0, part.Start, part.Count));
+            (_images ?? PassImages(part)).Backward(gradients.ImageGradient_bD.narrow(0, part.Start, part.Count), segment => reducer.Collect(_model.LeavesOf(Tower.Image, segment)));
+        if (_model.Trains(Tower.Text))
+            (_texts ?? PassTexts(part)).Backward(gradients.TextGradient_bD.narrow(0, part.Start, part.Count), segment => reducer.Collect(_model.LeavesOf(Tower.Text, segment)));
     }
 
     private void BackwardOf(string scalar, double gradient)

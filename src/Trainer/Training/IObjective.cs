@@ -1,5 +1,6 @@
-using ClipTrain.Torch;
-using static ClipTrain.Torch.torch;
+using ClipTrain.Torch.Collectives;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Training;
 
@@ -19,14 +20,14 @@ internal sealed record ObjectiveResult(double Loss, IReadOnlyList<(string Name, 
 internal interface IObjective
 {
     /// <summary>
-    /// Leaves this rank's part of the gradients in the flat buffer, or with the reducer, which is begun for the last
-    /// micro-batch. All ranks call it together.
+    /// Leaves this rank's part of the gradients with the reducer, which has begun and is to be finished. All ranks call it
+    /// together.
     /// </summary>
     /// <param name="batch">This rank's share of the global batch.</param>
     /// <param name="counts">Samples on every rank.</param>
-    /// <param name="reducer">Sums over the ranks what backward gives; null to keep this rank's.</param>
+    /// <param name="reducer">Sums over the ranks what backward gives.</param>
     /// <exception cref="ArgumentException">No rank has a sample that can be used.</exception>
-    ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, distributed.GradientReducer? reducer);
+    ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, GradientReducer reducer);
 
     /// <summary>Brings parameters that have bounds back within them, after an update.</summary>
     void KeepWithinBounds();

@@ -1,6 +1,6 @@
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Loss;
 using ClipTrain.Trainer.Models;
+using TorchSharp;
 
 namespace ClipTrain.Trainer.Training;
 

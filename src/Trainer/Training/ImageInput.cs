@@ -1,8 +1,9 @@
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Training;
 
@@ -50,7 +51,7 @@ public static class ImageInput
             ImageType.Bf16 => bfloat16,
             _ => float32,
         };
-        return from_blob(images, [count, 3, run.Model.Image.Size, run.Model.Image.Size], type);
+        return TensorMemory.FromBlob(images, [count, 3, run.Model.Image.Size, run.Model.Image.Size], type);
     }
 
     /// <summary>Images on the towers' device; bytes become normalised fp32 there.</summary>

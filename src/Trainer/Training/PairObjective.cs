@@ -1,23 +1,23 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loss;
 using ClipTrain.Trainer.Models;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Training;
 
 /// <summary>Both towers, and a loss over all ranks' embeddings.</summary>
 internal sealed class PairObjective(ClipModel model, TrainingOptions options, RankGroup group, IPairLoss loss) : IObjective
 {
-    public ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, distributed.GradientReducer? reducer)
+    public ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, GradientReducer reducer)
     {
         var (scale, bias) = (model.LogitScaleFactor(options.MaxLogitScale), model.LogitBiasTerm);
         var pass = new EncodingPass(model, batch, options, group.Statistics, counts);
 
         // The texts travel while the images, the larger part of the work, are computed.
         var texts_bD = pass.EncodeTexts();
-        using var gathering = group.BeginAllGatherRows(texts_bD, counts);
+        var gathering = group.BeginAllGatherRows(texts_bD, counts);
         var images_bD = pass.EncodeImages();
         var result = loss.Compute(images_bD, gathering.Wait(), counts, scale, bias ?? 0);
         pass.Backward(result, RowTiles.Place(counts, group.Rank).Total, reducer);

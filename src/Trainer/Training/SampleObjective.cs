@@ -1,9 +1,10 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loss;
 using ClipTrain.Trainer.Models;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Training;
 
@@ -15,7 +16,7 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
 {
     private readonly LinearCrossEntropy _loss = new(options.LossTileRows, options.LabelSmoothing);
 
-    public ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, distributed.GradientReducer? reducer)
+    public ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, GradientReducer reducer)
     {
         var parameters = model.Parameters;
         var statistics = new BatchStatistics(parameters);
@@ -27,20 +28,19 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
         for (var i = 0; i < parts.Length - 1; i++)
         {
             using var scope = NewDisposeScope();
-            Forward(parts[i], targets, losses_b)();
-            parameters.CollectGradients(accumulate: i > 0);
+            var partBackward = Forward(parts[i], targets, losses_b, reducer);
+            reducer.Begin(accumulate: i > 0, reduce: false);
+            partBackward();
+            reducer.Finish();
         }
 
         // All ranks exchange the loss before any of them begins to reduce gradients: collectives have one order.
-        var backward = parts.Length > 0 ? Forward(parts[^1], targets, losses_b) : null;
+        var backward = parts.Length > 0 ? Forward(parts[^1], targets, losses_b, reducer) : null;
         var loss = losses_b.to(float64).sum() / targets;
         group.AllReduceSum(loss);
-        var accumulate = parts.Length > 1;
-        reducer?.Begin(accumulate);
+        reducer.Begin(accumulate: parts.Length > 1);
         backward?.Invoke();
         statistics.Backward(RowTiles.Place(counts, group.Rank).Total);
-        if (reducer is null)
-            parameters.CollectGradients(accumulate);
         return new ObjectiveResult(loss.item<double>(), [("loss", losses_b.unsqueeze(1))]);
     }
 
@@ -49,19 +49,19 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
     }
 
     /// <summary>Adds the part's losses to its samples', leaves the linear layer's gradients with its leaves, and returns the way back through the rest.</summary>
-    private Action Forward(BatchPart part, long targets, torch.Tensor losses_b)
+    private Action Forward(BatchPart part, long targets, torch.Tensor losses_b, GradientReducer reducer)
     {
         var (weight, bias) = (model.Parameters[task.Head.Weight], task.Head.Bias is { } name ? model.Parameters[name] : null);
         var (classes, sample_n) = task.Targets(part);
         var pass = new TowerPass(task.Segments(part), part.Images, options.ActivationCheckpointing, model.LockedImageSegments);
         var result = _loss.Compute(pass.Embedding_bD, weight, bias, classes, 1.0 / targets);
         using (no_grad())
-            losses_b.narrow(0, part.Start, part.Count).index_add_(0, sample_n, result.Losses_n);
+            losses_b.narrow(0, part.Start, part.Count).index_add_(0, sample_n, result.Losses_n, 1);
 
-        // Before the reducer begins, under which each leaf may have a gradient once: the layer may be an embedding table too.
+        // The layer may be an embedding table too, whose own gradient is added to this one.
         autograd.backward([weight * 1.0], [result.WeightGradient_CW]);
         if (bias is not null)
             autograd.backward([bias * 1.0], [result.BiasGradient_C!]);
-        return model.Trains(Tower.Image) ? () => pass.Backward(result.RowGradient_nW) : () => { };
+        return model.Trains(Tower.Image) ? () => pass.Backward(result.RowGradient_nW, segment => reducer.Collect(model.LeavesOf(Tower.Image, segment))) : () => { };
     }
 }

@@ -1,13 +1,14 @@
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Starting;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Training;
 
@@ -126,6 +127,6 @@ public sealed class StateSnapshot : IDisposable
     private List<NamedTensor> Tensors(torch.Tensor buffer, string prefix) =>
     [
         .. _layout.In(buffer).OrderBy(spec => spec.Name, StringComparer.Ordinal)
-            .Select(spec => new NamedTensor(prefix + spec.Name, spec.Shape, _layout.View(buffer, spec.Name).DataPointer)),
+            .Select(spec => new NamedTensor(prefix + spec.Name, spec.Shape, _layout.View(buffer, spec.Name).DataPointer())),
     ];
 }

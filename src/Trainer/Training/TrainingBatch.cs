@@ -1,8 +1,9 @@
 using ClipTrain.DataPipeline.Loading;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Training;
 
@@ -25,12 +26,12 @@ public sealed record TrainingBatch(torch.Tensor Images_b3SS, torch.Tensor Tokens
         var (image, text) = (options.Model.Image, options.Model.Text);
         return new TrainingBatch(
             ImageInput.Wrap(batch.Images, batch.Count, options),
-            from_blob(batch.Tokens, [batch.Count, text.Context], int64),
-            from_blob(batch.EndPositions, [batch.Count], int64),
+            TensorMemory.FromBlob(batch.Tokens, [batch.Count, text.Context], int64),
+            TensorMemory.FromBlob(batch.EndPositions, [batch.Count], int64),
             PatchDropout.Draw(image, options.Seed, batch.Samples),
             batch.Keys)
         {
-            Labels_b = options.Data.LabelColumn is null ? null : from_blob(batch.Labels, [batch.Count], int64),
+            Labels_b = options.Data.LabelColumn is null ? null : TensorMemory.FromBlob(batch.Labels, [batch.Count], int64),
         };
     }
 }

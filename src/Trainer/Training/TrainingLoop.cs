@@ -4,13 +4,12 @@ using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Loading;
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Optimization;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Telemetry;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Training;
 

@@ -1,8 +1,10 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Optimization;
-using static ClipTrain.Torch.torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Training;
 
@@ -16,7 +18,9 @@ public sealed record StepResult(double Loss, double GradientNorm, double Learnin
 public sealed class TrainingStep(TrainingState state, TrainingOptions options, RankGroup group, LearningRateSchedule schedule) : IDisposable
 {
     private readonly IObjective _objective = Objectives.Create(state.Model, options, group);
-    private readonly distributed.GradientReducer? _reducer = !state.Optimizer.HoldsAll && group.ScattersSums ? null : state.Model.Parameters.NewReducer(group);
+    // Sums that are scattered are exchanged in the end, and not bucket by bucket.
+    private readonly bool _scatters = !state.Optimizer.HoldsAll && group.ScattersSums;
+    private readonly GradientReducer _reducer = state.Model.Parameters.NewReducer(!state.Optimizer.HoldsAll && group.ScattersSums ? new RankGroup() : group);
 
     /// <summary>Takes the step after <see cref="TrainingState.Step"/> and counts it.</summary>
     /// <param name="batch">This rank's share of the global batch.</param>
@@ -44,20 +48,25 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
     }
 
     /// <summary>Leaves this rank's part of the gradients in the flat gradient buffer, and returns the loss over all ranks.</summary>
-    internal double ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts) => _objective.ComputeGradients(batch, counts, reducer: null).Loss;
+    internal double ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts)
+    {
+        using var own = state.Model.Parameters.NewReducer(new RankGroup());
+        var loss = _objective.ComputeGradients(batch, counts, own).Loss;
+        own.Finish();
+        return loss;
+    }
 
-    public void Dispose() => _reducer?.Dispose();
+    public void Dispose() => _reducer.Dispose();
 
     /// <summary>The gradient summed over ranks, or this rank's slice of it, and the norm of the whole.</summary>
     private (torch.Tensor Gradients, double Norm) FinishGradients()
     {
         var (gradients, trained) = (state.Model.Parameters.Gradients, state.Model.Parameters.Trained);
-        if (_reducer is not null)
-            group.Finish(_reducer);
+        group.Finish(_reducer);
         if (state.Optimizer.HoldsAll)
             return (gradients, GradientNorm.Of(gradients, trained, group));
         var held = state.Optimizer.Held;
-        var slice = _reducer is null ? group.ReduceScatterSum(gradients) : gradients.narrow(0, held.Offset, held.Length);
+        var slice = _scatters ? group.ReduceScatterSum(gradients) : gradients.narrow(0, held.Offset, held.Length);
         return (slice, GradientNorm.OfSlices(slice.narrow(0, 0, held.Intersect(trained).Length), group));
     }
 
@@ -66,7 +75,7 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
         foreach (var (name, values_bX) in result.BySample_bX)
         {
             // A sum is finite only when every term is.
-            var sums_b = values_bX.sum(1).to(CPU).AsSpan<float>().ToArray();
+            var sums_b = values_bX.sum(1L).to(CPU).AsSpan<float>().ToArray();
             var culprits = batch.Keys.Where((_, i) => !float.IsFinite(sums_b[i])).ToArray();
             if (culprits.Length > 0)
                 return new NonFiniteException(state.Step + 1, group.Rank, $"the {name}", culprits);

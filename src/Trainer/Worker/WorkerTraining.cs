@@ -1,15 +1,16 @@
+using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
-using ClipTrain.Coordinator.Processes;
+using ClipTrain.Torch.Operators;
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Worker;
 
@@ -37,7 +38,7 @@ public sealed class WorkerTraining(
     public LoopEnd Train(Assignment place, CancellationToken over)
     {
         LeaveGroup();
-        set_num_threads(RunPlan.ComputeThreads(options.Cluster, identity.Cores));
+        Threads.Set(RunPlan.ComputeThreads(options.Cluster, identity.Cores));
         _state ??= new TrainingState(options, device(identity.Device));
         var group = RankGroups.Join(place, client, identity.Address, options.Cluster, options.Training.SyncBatchNorm, over);
         try

@@ -1,4 +1,5 @@
 using ClipTrain.Coordinator.Clustering;
+using ClipTrain.Coordinator.Grains;
 using Orleans.Configuration;
 using Orleans.Hosting;
 using Orleans.Runtime;
@@ -79,9 +80,8 @@ public sealed class TakeoverTests : IDisposable
         using var silent = await SiloProcess.StartAsync(_directory.Path, "silent", isOneMachine: false);
         await using var answering = await TestSilo.StartAsync(new TestSiloOptions(Identity) { IsOneMachine = false, Configure = WithEagerProbes });
         await answering.UntilActiveAsync("first", "silent");
-        var gateways = new SeedGateways([.. (await new FileGatewayListProvider(Identity).GetGateways()).Select(gateway => new System.Net.DnsEndPoint(gateway.Host, gateway.Port))]);
-        var options = TestSiloOptions.Client with { Configure = client => client.Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromSeconds(1)) };
-        await using var client = await ClusterClient.ConnectAsync(gateways, options, CancellationToken.None);
+        var gateways = await GatewaysAsync();
+        await using var client = await ConnectAsync(gateways, TimeSpan.FromMinutes(10));
         var grains = Enumerable.Range(0, 20).Select(i => client.Grains.GetGrain<IGatewayTestGrain>(i)).ToList();
         Assert.Contains("silent", await Task.WhenAll(grains.Select(grain => grain.WhereAsync())));
 
@@ -91,10 +91,35 @@ public sealed class TakeoverTests : IDisposable
         // Which gateway a call takes depends on the grain.
         foreach (var grain in grains)
         {
-            Assert.Equal("first", await AnswerAsync(grain.WhereAsync));
+            Assert.Equal("first", await GrainCalls.RepeatAsync(grain.WhereAsync, TimeSpan.FromMinutes(1), TimeProvider.System));
         }
 
         Assert.Equal([answering.Endpoint.GatewayPort], (await gateways.GetGateways()).Select(gateway => gateway.Port));
+    }
+
+    [Fact]
+    public async Task A_client_that_has_left_a_stopped_process_gets_its_answers_when_it_goes_on()
+    {
+        using var stopped = await SiloProcess.StartAsync(_directory.Path, "stopped", isOneMachine: false);
+        await using var answering = await TestSilo.StartAsync(new TestSiloOptions(Identity) { IsOneMachine = false, Configure = WithoutProbes });
+        await answering.UntilActiveAsync("first", "stopped");
+        var gateways = await GatewaysAsync();
+        // Longer than it takes the client to leave.
+        await using var client = await ConnectAsync(gateways, TimeSpan.FromSeconds(8));
+        var grains = Enumerable.Range(0, 40).Select(i => client.Grains.GetGrain<ITestGrain>($"grain {i}")).ToList();
+        var before = await Task.WhenAll(grains.Select(grain => grain.ActivationAsync()));
+        var there = grains.Zip(before).Where(pair => pair.Second.Silo == "stopped").ToList();
+        Assert.NotEmpty(there);
+
+        stopped.Signal("STOP");
+        await Task.WhenAll(there.Select(pair => Assert.ThrowsAsync<TimeoutException>(pair.First.ActivationAsync)));
+        stopped.Signal("CONT");
+
+        // Far below the minute for which Orleans keeps answers for a client that has gone.
+        foreach (var (grain, activation) in there)
+        {
+            Assert.Equal(activation, await GrainCalls.RepeatAsync(grain.ActivationAsync, TimeSpan.FromSeconds(30), TimeProvider.System));
+        }
     }
 
     [Fact]
@@ -125,19 +150,16 @@ public sealed class TakeoverTests : IDisposable
         options.NumMissedProbesLimit = 2;
     });
 
-    /// <summary>Asks again while the call is lost with the dead process.</summary>
-    private static async Task<T> AnswerAsync<T>(Func<Task<T>> call)
+    private async Task<SeedGateways> GatewaysAsync() =>
+        new([.. (await new FileGatewayListProvider(Identity).GetGateways()).Select(gateway => new System.Net.DnsEndPoint(gateway.Host, gateway.Port))]);
+
+    private static Task<ConnectedClient> ConnectAsync(SeedGateways gateways, TimeSpan responseTimeout)
     {
-        for (var attempt = 0; ; attempt++)
-        {
-            try
-            {
-                return await call().WaitAsync(TimeSpan.FromSeconds(3));
-            }
-            catch (Exception error) when (attempt < 20 && error is TimeoutException or OrleansException)
-            {
-                // Lost with the gateway.
-            }
-        }
+        var options = TestSiloOptions.Client with { Configure = client => client.Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = responseTimeout) };
+        return ClusterClient.ConnectAsync(gateways, options, CancellationToken.None);
     }
+
+    /// <summary>Asks again while the call is lost with the dead process.</summary>
+    private static Task<T> AnswerAsync<T>(Func<Task<T>> call) =>
+        GrainCalls.RepeatAsync(() => call().WaitAsync(TimeSpan.FromSeconds(3)), TimeSpan.FromMinutes(1), TimeProvider.System);
 }

@@ -97,15 +97,16 @@ public sealed class RunGrainTests
         cluster.Time.Advance(HeldCalls.Limit);
         await Ask(0, StoreOp.Set, "address", [7]);
         Assert.Equal([7], (await get).Value);
-        await Assert.ThrowsAsync<CoordinatorRefusedException>(() => Ask(0, StoreOp.Check, "address", generation: 2));
+        await Assert.ThrowsAsync<CoordinatorRefusedException>(() => Ask(0, StoreOp.Get, "address", generation: 2));
 
         var never = Ask(1, StoreOp.Get, "never");
         var again = cluster.Client(0).JoinAsync(RunScript.JoinRequest(0) with { HeldStep = 0, LeftGeneration = 1, Reason = "a collective failed" });
         Assert.Contains("Generation 1 is over", (await Assert.ThrowsAsync<CoordinatorRefusedException>(() => never)).Message, StringComparison.Ordinal);
         await cluster.Client(1).JoinAsync(RunScript.JoinRequest(1) with { HeldStep = 0, LeftGeneration = 1 });
         Assert.Equal(2, (await again).Assignment!.Generation);
-        Assert.Equal(0, (await Ask(0, StoreOp.Check, "address", generation: 2)).Number);
-        await Assert.ThrowsAsync<CoordinatorRefusedException>(() => Ask(0, StoreOp.Check, "address"));
+        await Ask(0, StoreOp.Set, "address", [8], generation: 2);
+        Assert.Equal([8], (await Ask(1, StoreOp.Get, "address", generation: 2)).Value);
+        await Assert.ThrowsAsync<CoordinatorRefusedException>(() => Ask(0, StoreOp.Get, "address"));
     }
 
     [Fact]

@@ -151,7 +151,7 @@ public sealed class CoordinatorClientTests
     [Fact]
     public async Task A_key_that_is_not_there_yet_is_asked_for_again()
     {
-        _coordinator.OnStore = _ => Task.FromResult(++_calls <= 2 ? null : new StoreAnswer([7], 0));
+        _coordinator.OnStore = _ => Task.FromResult(++_calls <= 2 ? null : new StoreAnswer([7]));
         Assert.Equal([7], (await Client().StoreAsync(new StoreRequest("worker-0", 1, StoreOp.Get, "k"))).Value);
     }
 

@@ -44,6 +44,17 @@ public sealed class LocalWorkersTests
     }
 
     [Fact]
+    public async Task An_abort_in_native_code_is_told_with_its_message_however_deep_its_stack()
+    {
+        await using var workers = Start("echo '  what():  mat1 and mat2 shapes cannot be multiplied' >&2; for i in $(seq 0 60); do echo \"frame #$i: at::native::mm + 0x54\" >&2; done; kill -ABRT $$");
+        var exited = await _exit.Task;
+
+        Assert.Equal(134, exited.Code);
+        Assert.Equal(["  what():  mat1 and mat2 shapes cannot be multiplied"], exited.LastLines);
+        Assert.Equal(62, _observer.Lines.Count);
+    }
+
+    [Fact]
     public async Task A_program_that_does_not_exist_shows_as_an_exit_with_the_reason()
     {
         await using var workers = Workers(new WorkerLaunch("/no/such/program", []));
@@ -159,6 +170,21 @@ public sealed class LocalWorkersTests
         workers.Kill("worker-0");
         await workers.DismissAllAsync();
         Assert.Equal([137, 137], _exits.Select(exit => exit.Code));
+    }
+
+    [Fact]
+    public async Task A_worker_that_is_ended_while_it_waits_for_its_earlier_process_does_not_begin()
+    {
+        // The orphan holds the pipes, so that the end of the first process shows only when the clock moves.
+        await using var workers = Start("(sleep 5 &); echo ready; while read x; do :; done");
+        await ReadyAsync();
+        workers.Start("worker-0", 2);
+        workers.Kill("worker-0");
+        await _time.WhenTimerRunsAsync(TimeSpan.FromSeconds(2));
+        _time.Advance(TimeSpan.FromSeconds(2));
+        await workers.DismissAllAsync();
+        Assert.Equal([137, 137], _exits.Select(exit => exit.Code));
+        Assert.Single(_observer.Lines);
     }
 
     private LocalWorkers Start(string script, IReadOnlyDictionary<string, string>? environment = null)

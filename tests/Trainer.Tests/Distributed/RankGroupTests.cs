@@ -1,5 +1,5 @@
 using ClipTrain.Trainer.Distributed;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Distributed;
 
@@ -57,7 +57,7 @@ public class RankGroupTests
         counts = counts[..worldSize];
         var gathered = Ranks.Run(worldSize, group =>
         {
-            using var rows = group.BeginAllGatherRows(full([counts[group.Rank], 2], group.Rank, float32), counts);
+            var rows = group.BeginAllGatherRows(full([counts[group.Rank], 2], group.Rank, float32), counts);
             return rows.Wait().AsSpan<float>().ToArray();
         });
         var expected = counts.SelectMany((count, rank) => Enumerable.Repeat((float)rank, (int)count * 2)).ToArray();

@@ -1,7 +1,6 @@
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loss;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Loss;
 
@@ -21,7 +20,7 @@ public class ContrastiveLossTests
         var (images, texts) = (Embeddings(pairs, 1), Embeddings(pairs, 2));
         var (imagesWithGrad, textsWithGrad) = (images.clone().requires_grad_(), texts.clone().requires_grad_());
         var scale = full([], logScale, float32).requires_grad_();
-        var logits = (imagesWithGrad * scale.exp()).matmul(textsWithGrad.t());
+        var logits = (imagesWithGrad * scale.exp()).MatMul(textsWithGrad.t());
         var labels = arange(pairs, int64);
         var expected = (nn.functional.cross_entropy(logits, labels) + nn.functional.cross_entropy(logits.t(), labels)) / 2;
         expected.backward();

@@ -1,6 +1,5 @@
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Loss;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Loss;
 
@@ -19,7 +18,7 @@ public class LinearCrossEntropyTests
         var (rows, weight, bias) = (Random(1, Rows, Width).requires_grad_(), Random(2, Classes, Width).requires_grad_(), Random(3, Classes).requires_grad_());
         var classes = tensor([.. Enumerable.Range(0, Rows).Select(i => (long)(i * 5 % Classes))]);
         var logProbabilities = nn.functional.linear(rows, weight, bias).log_softmax(1);
-        var losses = -((logProbabilities.gather(1, classes.unsqueeze(1)).squeeze(1) * (1 - smoothing)) + (logProbabilities.mean(1) * smoothing));
+        var losses = -((logProbabilities.gather(1, classes.unsqueeze(1)).squeeze(1) * (1 - smoothing)) + (logProbabilities.mean([1]) * smoothing));
         (losses.sum() * 0.25).backward();
 
         var result = new LinearCrossEntropy(tileRows, smoothing).Compute(rows.detach(), weight.detach(), bias.detach(), ClassTargets.Of(classes), 0.25);
@@ -38,7 +37,7 @@ public class LinearCrossEntropyTests
         var dense = zeros([3, Classes], float32);
         foreach (var (row, column, value) in new[] { (0, 4, 0.75f), (0, 2, 0.25f), (2, 9, 1f) })
             dense.AsSpan<float>()[(row * Classes) + column] = value;
-        var losses = -(rows.matmul(weight.t()).log_softmax(1) * dense).sum(1);
+        var losses = -(rows.MatMul(weight.t()).log_softmax(1) * dense).sum(1L);
         losses.sum().backward();
 
         var result = new LinearCrossEntropy(2).Compute(rows.detach(), weight.detach(), null, targets, 1);

@@ -1,7 +1,6 @@
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loss;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Loss;
 
@@ -21,7 +20,7 @@ public class SigmoidLossTests
         var (images, texts) = (Embeddings(pairs, 1), Embeddings(pairs, 2));
         var (imagesWithGrad, textsWithGrad) = (images.clone().requires_grad_(), texts.clone().requires_grad_());
         var (scale, offset) = (full([], logScale, float32).requires_grad_(), full([], bias, float32).requires_grad_());
-        var logits = (imagesWithGrad * scale.exp()).matmul(textsWithGrad.t()) + offset;
+        var logits = (imagesWithGrad * scale.exp()).MatMul(textsWithGrad.t()) + offset;
         var signs = (eye(pairs) * 2) - 1;
         var expected = nn.functional.logsigmoid(logits * signs).sum() * (-1.0 / pairs);
         expected.backward();
@@ -70,7 +69,7 @@ public class SigmoidLossTests
     public void Large_logits_neither_overflow_nor_lose_the_loss(double scale, double bias)
     {
         var (images, texts) = (Embeddings(9, 1), Embeddings(9, 2));
-        var logits = ((images * scale).matmul(texts.t()) + bias).to(float64);
+        var logits = ((images * scale).MatMul(texts.t()) + bias).to(float64);
         var expected = nn.functional.logsigmoid(logits * ((eye(9) * 2) - 1).to(float64)).sum().item<double>() / -9;
 
         var result = new SigmoidLoss(new RankGroup(), 4).Compute(images, texts, [9], scale, bias);

@@ -5,7 +5,7 @@ using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Optimization;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;
 
@@ -28,7 +28,7 @@ public sealed class BatchNormTests
     [InlineData(ActivationCheckpointing.Block)]
     public void A_step_moves_the_running_statistics_once_to_the_mean_over_micro_batches(ActivationCheckpointing checkpointing)
     {
-        set_num_threads(1);
+        Threads.Set(1);
         var expected = new[] { TinyClip.Batch(0, 8, tower: TinyClip.ResNet.Image), TinyClip.Batch(8, 4, tower: TinyClip.ResNet.Image) }
             .Select(batch => StemStatistics(batch.Images_b3SS)).ToArray();
         using var state = new TrainingState(Run(Options(Precision.Fp32)));
@@ -116,7 +116,7 @@ public sealed class BatchNormTests
     [Fact]
     public void The_gradients_norm_is_that_of_what_is_trained()
     {
-        set_num_threads(1);
+        Threads.Set(1);
         using var state = new TrainingState(Run(Options(Precision.Fp32)));
         using var step = Step(state, Options(Precision.Fp32), new RankGroup());
         var norm = step.Take(TinyClip.Batch(0, GlobalBatch, tower: TinyClip.ResNet.Image), [GlobalBatch]).GradientNorm;
@@ -133,17 +133,17 @@ public sealed class BatchNormTests
     private static TrainingStep Step(TrainingState state, TrainingOptions options, RankGroup group) => new(state, options, group, new LearningRateSchedule(1e-3, 1, 10));
 
     /// <summary>Mean and unbiased variance of each channel behind the first convolution, with the run's first weights.</summary>
-    private static float[][] StemStatistics(Torch.torch.Tensor images_b3SS)
+    private static float[][] StemStatistics(torch.Tensor images_b3SS)
     {
         using var guard = no_grad();
         using var state = new TrainingState(Run(Options(Precision.Fp32)));
-        var x = nn.functional.conv2d(images_b3SS, state.Model.Parameters["visual.conv1.weight"], stride: 2, padding: 1).transpose(0, 1).flatten(1);
-        return [x.mean(1).AsSpan<float>().ToArray(), x.var([1]).AsSpan<float>().ToArray()];
+        var x = nn.functional.conv2d(images_b3SS, state.Model.Parameters["visual.conv1.weight"], strides: [2, 2], padding: [1, 1]).transpose(0, 1).flatten(1);
+        return [x.mean([1]).AsSpan<float>().ToArray(), x.var([1]).AsSpan<float>().ToArray()];
     }
 
     private static float[] StateAfterSteps(RankGroup group, TrainingOptions options)
     {
-        set_num_threads(1);
+        Threads.Set(1);
         using var state = new TrainingState(Run(options), rank: group.Rank, worldSize: group.WorldSize);
         using var step = Step(state, options, group);
         for (var i = 0; i < 2; i++)

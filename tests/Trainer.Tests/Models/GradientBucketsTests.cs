@@ -1,4 +1,4 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 

@@ -1,6 +1,6 @@
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;
 
@@ -41,7 +41,7 @@ public sealed class ImageVariantTests
             Assert.Equal([6L, 24L], text.Embedding_bD.shape);
             image.Backward(randn([6, 24]));
             text.Backward(randn([6, 24]));
-            model.Parameters.CollectGradients(accumulate: false);
+            model.Parameters.Collect();
             foreach (var spec in model.Parameters.Specs.Where(spec => !spec.IsStatistic && spec.Name != ClipModel.LogitScale))
             {
                 var gradient = model.Parameters.View(model.Parameters.Gradients, spec.Name).AsSpan<float>().ToArray();

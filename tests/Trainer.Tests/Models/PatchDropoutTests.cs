@@ -1,7 +1,7 @@
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;
 
@@ -77,7 +77,7 @@ public class PatchDropoutTests
         {
             var other = images.clone();
             other.narrow(2, patch / 3 * 8, 8).narrow(3, patch % 3 * 8, 8).add_(1);
-            Assert.Equal(!kept.Contains(patch), expected.equal(model.EncodeImage(other, tensor(kept, [1, kept.Length]))));
+            Assert.Equal(!kept.Contains(patch), expected.IsSame(model.EncodeImage(other, tensor(kept, [1, kept.Length]))));
         }
     }
 

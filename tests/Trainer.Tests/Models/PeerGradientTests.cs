@@ -6,7 +6,7 @@ using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Optimization;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;
 
@@ -20,7 +20,7 @@ public sealed class PeerGradientTests : IDisposable
     [Theory, MemberData(nameof(Models))]
     public void Gradients_equal_PyTorchs(string variant)
     {
-        set_num_threads(1);
+        Threads.Set(1);
         var options = TinyClip.Run() with { Model = ModelVariants.All[variant] };
         using var state = new TrainingState(options);
         ModelVariants.GiveResidualsWeight(state.Model.Parameters);

@@ -2,7 +2,7 @@ using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;
 
@@ -82,7 +82,7 @@ public sealed class PositionTableTests
             {
                 var (before, after) = (state.Model.Parameters[spec.Name].detach(), other.Parameters[spec.Name]);
                 var expected = spec.Name is "visual.positional_embedding" or "visual.attnpool.positional_embedding" ? PositionTable.Resize(before, spec.Shape[0]) : before;
-                Assert.True(expected.equal(after), spec.Name);
+                Assert.True(expected.IsSame(after), spec.Name);
             }
         }
         finally

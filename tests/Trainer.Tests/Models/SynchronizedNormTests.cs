@@ -1,11 +1,11 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loss;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Optimization;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;
 
@@ -124,7 +124,7 @@ public sealed class SynchronizedNormTests
     {
         using var scope = NewDisposeScope();
         var pass = new EncodingPass(model, Batch([.. Enumerable.Range(6, 6)]), options, group.Statistics, counts);
-        using var texts = group.BeginAllGatherRows(pass.EncodeTexts(), counts);
+        var texts = group.BeginAllGatherRows(pass.EncodeTexts(), counts);
         new ContrastiveLoss(group, options.LossTileRows).Compute(pass.EncodeImages(), texts.Wait(), counts, Scale);
     }
 
@@ -158,7 +158,7 @@ public sealed class SynchronizedNormTests
         shares.Length,
         group =>
         {
-            set_num_threads(1);
+            Threads.Set(1);
             using var state = new TrainingState(Run(options));
             ModelVariants.GiveResidualsWeight(state.Model.Parameters);
             using var step = Step(state, options, group);
@@ -171,7 +171,7 @@ public sealed class SynchronizedNormTests
 
     private static float[] StateAfterSteps(RankGroup group, TrainingOptions options, int[] shares)
     {
-        set_num_threads(1);
+        Threads.Set(1);
         using var state = new TrainingState(Run(options));
         for (var i = 0; i < 2; i++)
             Take(state, options, group, shares, i * GlobalBatch);

@@ -1,6 +1,6 @@
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;
 
@@ -41,6 +41,6 @@ public class TextPositionsTests
 
         var (tokens, ends) = (tensor(new long[] { 5, 9, 2, 95, 0, 0, 0, 0, 0, 0, 0, 0 }, [1, 12]), tensor(new long[] { 3 }));
         var padded = cat([tokens, zeros([1, 8], int64)], 1);
-        Assert.True(cut.EncodeText(tokens, ends, 3).equal(whole.EncodeText(padded, ends, 3)));
+        Assert.True(cut.EncodeText(tokens, ends, 3).IsSame(whole.EncodeText(padded, ends, 3)));
     }
 }

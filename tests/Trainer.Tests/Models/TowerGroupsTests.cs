@@ -1,7 +1,6 @@
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;
 
@@ -34,7 +33,7 @@ public class TowerGroupsTests
             string[] used = [.. model.Parameters.Specs.Where(spec => !spec.IsStatistic && model.Parameters[spec.Name].grad is not null).Select(spec => spec.Name).Order(StringComparer.Ordinal)];
             string[] grouped = [.. model.Parameters.Specs.Where(spec => !spec.IsStatistic && TowerGroups.Of(model.Options, spec.Name) == (tower, group)).Select(spec => spec.Name).Order(StringComparer.Ordinal)];
             Assert.Equal(grouped, used);
-            model.Parameters.CollectGradients(accumulate: false);
+            model.Parameters.Collect();
             input = output.detach();
         }
     }

@@ -1,7 +1,6 @@
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;
 
@@ -28,7 +27,7 @@ public class TowerPassTests
         var batch = TinyClip.Batch(0, 5, patchDropout: 0.5);
         var pass = model.PassImage(batch.Images_b3SS, batch.KeptPatches_bK, checkpointing);
         Assert.False(pass.Embedding_bD.requires_grad);
-        Assert.True(pass.Embedding_bD.equal(model.EncodeImage(batch.Images_b3SS, batch.KeptPatches_bK)));
+        Assert.True(pass.Embedding_bD.IsSame(model.EncodeImage(batch.Images_b3SS, batch.KeptPatches_bK)));
     }
 
     [Fact]
@@ -78,7 +77,7 @@ public class TowerPassTests
         generator.manual_seed(1);
         foreach (var pass in passes)
             pass.Backward(randn([5, TinyClip.Model.EmbedDim], generator: generator));
-        model.Parameters.CollectGradients(accumulate: false);
+        model.Parameters.Collect();
         return model.Parameters.Gradients.AsSpan<float>().ToArray();
     }
 }

@@ -1,7 +1,6 @@
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;
 
@@ -47,7 +46,7 @@ public class TowerTests
         foreach (var embeddings in new[] { model.EncodeImage(batch.Images_b3SS), model.EncodeText(batch.Tokens_bL, batch.Ends_b, batch.LongestEnd()) })
         {
             Assert.Equal([5L, 24L], embeddings.shape);
-            Assert.All((embeddings * embeddings).sum(1).AsSpan<float>().ToArray(), square => Assert.Equal(1, square, 1e-5));
+            Assert.All((embeddings * embeddings).sum(1L).AsSpan<float>().ToArray(), square => Assert.Equal(1, square, 1e-5));
         }
     }
 

@@ -1,10 +1,10 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Kernels;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Optimization;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Optimization;
 
@@ -32,7 +32,7 @@ public class LayerDecayTests
     [InlineData(Precision.Bf16)]
     public void A_step_is_that_of_AdamW_with_a_rate_for_every_group(Precision precision)
     {
-        set_num_threads(1);
+        Threads.Set(1);
         var options = TinyClip.Run(precision).Training with { LayerDecay = new LayerDecayOptions { Image = Image, Text = Text }, GradientClip = 0 };
         using var state = new TrainingState(TinyClip.Run(precision) with { Training = options });
         using var step = new TrainingStep(state, options, new RankGroup(), new LearningRateSchedule(Rate, 1, 10));
@@ -46,7 +46,9 @@ public class LayerDecayTests
             foreach (var (at, (name, factor)) in s_factors.Index())
             {
                 var decay = parameters.Specs.Single(spec => spec.Name == name).Decays ? options.WeightDecay : 0;
-                optim.adamw_(weights[at], gradients[at], first[at], second[at], null, 1, rate * factor, options.Beta1, options.Beta2, options.Epsilon, decay, i + 1);
+                AdamWKernel.Apply(
+                    new AdamWBuffers(weights[at], gradients[at], first[at], second[at], null),
+                    new AdamWStep(i + 1, rate * factor, options.Beta1, options.Beta2, options.Epsilon, decay, 1));
                 Assert.Equal(weights[at].AsSpan<float>(), parameters.View(parameters.Master, name).flatten().AsSpan<float>());
             }
         }

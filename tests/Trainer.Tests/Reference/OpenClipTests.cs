@@ -1,7 +1,7 @@
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Reference;
 
@@ -95,7 +95,7 @@ public class OpenClipTests
 
     private static Dictionary<string, float[]> Outputs(ReferenceCase reference)
     {
-        set_num_threads(1);
+        Threads.Set(1);
         using var scope = NewDisposeScope();
         using var state = new TrainingState(new RunOptions { Model = reference.Model, Data = new DataOptions { Train = ["unused"] }, Training = reference.Training });
         SeededInputs.FillWeights(state.Model.Parameters, reference);

@@ -1,9 +1,8 @@
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Optimization;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Reference;
 

@@ -1,9 +1,8 @@
 using ClipTrain.DataPipeline.Ordering;
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Reference;
 

@@ -3,7 +3,7 @@ using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Starting;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Starting;
 
@@ -50,7 +50,7 @@ public sealed class StartWeightsTests : IDisposable
                 "positional_embedding" => tensor(expected[spec.Name], [20, 24]).narrow(0, 0, 8),
                 _ => tensor(expected[spec.Name], [.. spec.Shape]),
             };
-            Assert.True(values.equal(from.view(values.shape)), spec.Name);
+            Assert.True(values.IsSame(from.view(values.shape)), spec.Name);
         }
     }
 

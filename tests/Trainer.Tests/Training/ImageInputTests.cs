@@ -1,10 +1,9 @@
 using System.Runtime.InteropServices;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
-using ClipTrain.Torch;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Training;
 
@@ -20,8 +19,8 @@ public sealed class ImageInputTests
         Evaluate(ImageType.UInt8, bytes.AsSpan<byte>());
         Evaluate(ImageType.Fp32, MemoryMarshal.AsBytes(expected.AsSpan<float>()));
         var normalised = ImageInput.OnDevice(bytes, CPU);
-        Assert.True(normalised.equal(expected));
-        Assert.True(ImageInput.OnDevice(expected, CPU).equal(expected));
+        Assert.True(normalised.IsSame(expected));
+        Assert.True(ImageInput.OnDevice(expected, CPU).IsSame(expected));
 
         void Evaluate(ImageType type, Span<byte> chw)
         {

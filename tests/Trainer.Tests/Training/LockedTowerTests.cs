@@ -6,7 +6,7 @@ using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Optimization;
 using ClipTrain.Trainer.Tests.Models;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Training;
 
@@ -49,7 +49,7 @@ public sealed class LockedTowerTests : IDisposable
             var (was, now) = (layout.Parameters[spec.Name].detach(), state.Model.Parameters[spec.Name].detach());
             Assert.Equal(locked, spec.IsLocked);
             // A key's bias shifts all of softmax's logits alike: its gradient is zero.
-            Assert.True(locked == was.equal(now) || spec.Name.EndsWith("k_proj.bias", StringComparison.Ordinal), $"{spec.Name}, locked {locked}");
+            Assert.True(locked == was.IsSame(now) || spec.Name.EndsWith("k_proj.bias", StringComparison.Ordinal), $"{spec.Name}, locked {locked}");
         }
     }
 
@@ -121,7 +121,7 @@ public sealed class LockedTowerTests : IDisposable
     {
         var weight = full([], 3, float32).requires_grad_();
         var calls = new List<string>();
-        Func<Torch.torch.Tensor, Torch.torch.Tensor> Segment(int number) => x =>
+        Func<torch.Tensor, torch.Tensor> Segment(int number) => x =>
         {
             var y = x * weight;
             calls.Add($"{number} {(y.requires_grad ? "recorded" : "not")}");
@@ -151,7 +151,7 @@ public sealed class LockedTowerTests : IDisposable
 
     private static TrainingState New(RunOptions run, RankGroup group)
     {
-        set_num_threads(1);
+        Threads.Set(1);
         return new TrainingState(run, null, group.Rank, group.WorldSize);
     }
 
@@ -173,7 +173,7 @@ public sealed class LockedTowerTests : IDisposable
 
     private static Dictionary<string, float[]> Gradients(RunOptions run, int microBatch, ActivationCheckpointing checkpointing)
     {
-        set_num_threads(1);
+        Threads.Set(1);
         var training = run.Training with { MicroBatch = microBatch, ActivationCheckpointing = checkpointing };
         using var state = new TrainingState(run);
         using var step = new TrainingStep(state, training, new RankGroup(), new LearningRateSchedule(1e-2, 2, 10));

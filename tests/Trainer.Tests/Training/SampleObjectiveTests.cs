@@ -1,11 +1,11 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Kernels;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Optimization;
 using ClipTrain.Trainer.Tests.Models;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Training;
 
@@ -76,7 +76,7 @@ public class SampleObjectiveTests
             using var state = new TrainingState(options);
             Step(state, options).ComputeGradients(TinyClip.Batch(0, Samples), [Samples]);
             var parameters = state.Model.Parameters;
-            Assert.All(parameters.Specs, spec => Assert.True(sum_of_squares(parameters.View(parameters.Gradients, spec.Name).flatten()) > 0, $"{objective}: {spec.Name}"));
+            Assert.All(parameters.Specs, spec => Assert.True(SumOfSquares.Of(parameters.View(parameters.Gradients, spec.Name).flatten()) > 0, $"{objective}: {spec.Name}"));
         }
     }
 
@@ -100,7 +100,7 @@ public class SampleObjectiveTests
         // A ResNet normalises with the batch's statistics, so that its samples go through it together.
         var loss = Definition(options, state.Model, batch);
         loss.backward();
-        parameters.CollectGradients(accumulate: false);
+        parameters.Collect();
         var expected = Gradients();
 
         Assert.Equal(loss.item<float>(), Step(state, options).ComputeGradients(batch, [Samples]), 1e-5);
@@ -118,7 +118,7 @@ public class SampleObjectiveTests
         {
             var rows = Enumerable.Range(0, Samples).SelectMany(i => Enumerable.Range(0, (int)ends[i]).Select(t => (long)((i * context) + t))).ToArray();
             var features_nW = TowerPass.Forward(model.CaptionSegments(batch.Tokens_bL, tensor(rows), context, statistics: statistics), batch.Images_b3SS);
-            return nn.functional.cross_entropy(features_nW.matmul(model.Parameters[CaptionDecoder.TokenEmbedding].t()), tensor([.. rows.Select(row => tokens[row + 1])]));
+            return nn.functional.cross_entropy(features_nW.MatMul(model.Parameters[CaptionDecoder.TokenEmbedding].t()), tensor([.. rows.Select(row => tokens[row + 1])]));
         }
 
         var logits_bC = Logits(model, model.FeatureSegments(statistics: statistics), batch.Images_b3SS);

@@ -1,4 +1,4 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;

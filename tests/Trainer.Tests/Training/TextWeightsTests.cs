@@ -86,7 +86,7 @@ public sealed class TextWeightsTests : IDisposable
 
     private static TrainingState New(RunOptions run, RankGroup group)
     {
-        ClipTrain.Torch.torch.set_num_threads(1);
+        Threads.Set(1);
         return new TrainingState(run, null, group.Rank, group.WorldSize);
     }
 

@@ -1,10 +1,10 @@
-using ClipTrain.Torch;
+using ClipTrain.Torch.Kernels;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Optimization;
 using ClipTrain.Trainer.Training;
-using static ClipTrain.Torch.torch;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Training;
 
@@ -98,7 +98,7 @@ public class TrainingStepTests
         using var state = new TrainingState(TinyClip.Run());
         var result = Step(state).Take(TinyClip.Batch(0, 12), [12]);
         Assert.True(result.GradientNorm > 1, $"norm {result.GradientNorm}");
-        Assert.Equal(0.1 * 1, Math.Sqrt(sum_of_squares(state.Optimizer.FirstMoment)), 1e-5);
+        Assert.Equal(0.1 * 1, Math.Sqrt(SumOfSquares.Of(state.Optimizer.FirstMoment)), 1e-5);
     }
 
     [Fact]

@@ -1,0 +1,121 @@
+using System.Runtime.Intrinsics;
+using ClipTrain.Torch.Operators;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Torch.Kernels;
+
+/// <summary>
+/// Rounds fp32 values to one of their two neighbours in bfloat16, to the upper one with the probability by which they lie
+/// nearer to it, so that updates smaller than half a step of bfloat16 are kept on average. The random bits are a function
+/// of key and element alone, whoever computes it and however the buffer is cut.
+/// </summary>
+/// <remarks>
+/// A finite value rounds to no infinity; what bfloat16 holds exactly, infinities and NaN stay. Bits of element i are the
+/// upper half of mix(mix(low(i) ⊕ k₀) + mix(k₁ + high(i)·φ)), mix being Wellons' 32-bit permutation "lowbias32", low and high
+/// the halves of i, k₀ and k₁ those of the key.
+/// </remarks>
+/// <param name="Key">Names the event: another one for every step.</param>
+/// <param name="First">Number of the first element.</param>
+public readonly unsafe record struct StochasticRounding(ulong Key, long First)
+{
+    private const uint Exponent = 0x7F80_0000, Kept = 0xFFFF_0000, Golden = 0x9E37_79B9, Factor1 = 0x21F0_AAAD, Factor2 = 0xD35A_2D97;
+
+    /// <summary>Bounds what the separate operators need beside the buffer.</summary>
+    private const long ChunkElements = 1 << 22;
+
+    /// <summary>Rounds n values, of which the first is element <see cref="First"/> + <paramref name="begin"/>.</summary>
+    internal void Round(float* values, long begin, long n)
+    {
+        // Pieces end where the upper half of the element's number changes.
+        for (long done = 0; done < n;)
+        {
+            var element = (ulong)(First + begin + done);
+            var count = Math.Min(n - done, (1L << 32) - (uint)element);
+            RoundPiece(values + done, count, (uint)element, Mix((uint)(Key >> 32) + ((uint)(element >> 32) * Golden)));
+            done += count;
+        }
+    }
+
+    /// <summary>Rounds a float32 tensor of one dimension by separate operators, to the same bits, on any device.</summary>
+    internal void Round(Tensor values)
+    {
+        for (long start = 0; start < values.numel(); start += ChunkElements)
+        {
+            using var scope = NewDisposeScope();
+            var count = Math.Min(ChunkElements, values.numel() - start);
+            RoundChunk(values.narrow(0, start, count), First + start);
+        }
+    }
+
+    private void RoundPiece(float* values, long n, uint low, uint key1)
+    {
+        var key0 = (uint)Key;
+        long i = 0;
+        for (; i + Vector512<uint>.Count <= n; i += Vector512<uint>.Count)
+        {
+            var bits = Vector512.Load((uint*)(values + i));
+            var random = Mix(Mix((Vector512.Create(low + (uint)i) + Vector512<uint>.Indices) ^ Vector512.Create(key0)) + Vector512.Create(key1)) >>> 16;
+            var up = (bits + random) & Vector512.Create(Kept);
+            var finite = Vector512.ConditionalSelect(Vector512.Equals(up & Vector512.Create(Exponent), Vector512.Create(Exponent)), bits & Vector512.Create(Kept), up);
+            Vector512.ConditionalSelect(Vector512.Equals(bits & Vector512.Create(Exponent), Vector512.Create(Exponent)), bits, finite).Store((uint*)(values + i));
+        }
+
+        for (; i < n; i++)
+            values[i] = Round(values[i], Mix(Mix((low + (uint)i) ^ key0) + key1) >> 16);
+    }
+
+    /// <summary>Adding 16 random bits carries with the probability that the lower half stands for; a carry into infinity is not taken.</summary>
+    private static float Round(float value, uint random)
+    {
+        var bits = BitConverter.SingleToUInt32Bits(value);
+        if ((bits & Exponent) == Exponent)
+            return value;
+        var up = (bits + random) & Kept;
+        return BitConverter.UInt32BitsToSingle((up & Exponent) == Exponent ? bits & Kept : up);
+    }
+
+    private static uint Mix(uint x)
+    {
+        x ^= x >> 16;
+        x *= Factor1;
+        x ^= x >> 15;
+        x *= Factor2;
+        return x ^ (x >> 15);
+    }
+
+    private static Vector512<uint> Mix(Vector512<uint> x)
+    {
+        x ^= x >>> 16;
+        x *= Vector512.Create(Factor1);
+        x ^= x >>> 15;
+        x *= Vector512.Create(Factor2);
+        return x ^ (x >>> 15);
+    }
+
+    /// <summary>The 32-bit permutation, in the lower half of int64.</summary>
+    private static Tensor Mix(Tensor x)
+    {
+        x = x.bitwise_xor(x.bitwise_right_shift(Number(16)));
+        x = (x * (long)Factor1).bitwise_and(Number(uint.MaxValue));
+        x = x.bitwise_xor(x.bitwise_right_shift(Number(15)));
+        x = (x * (long)Factor2).bitwise_and(Number(uint.MaxValue));
+        return x.bitwise_xor(x.bitwise_right_shift(Number(15)));
+    }
+
+    private static Tensor Number(long value) => tensor(value, int64);
+
+    private void RoundChunk(Tensor values, long first)
+    {
+        var index = arange(first, first + values.numel(), 1, int64, values.device);
+        var key = Mix(((index.bitwise_right_shift(Number(32)) * (long)Golden) + (long)(Key >> 32)).bitwise_and(Number(uint.MaxValue)));
+        var low = index.bitwise_and(Number(uint.MaxValue)).bitwise_xor(Number((uint)Key));
+        var random = Mix((Mix(low) + key).bitwise_and(Number(uint.MaxValue))).bitwise_right_shift(Number(16));
+
+        var bits = values.ViewAs(int32).to(int64).bitwise_and(Number(uint.MaxValue));
+        var up = (bits + random).bitwise_and(Number(Kept));
+        var rounded = where(up.bitwise_and(Number(Exponent)).eq((long)Exponent), bits.bitwise_and(Number(Kept)), up);
+        rounded = where(bits.bitwise_and(Number(Exponent)).eq((long)Exponent), bits, rounded);
+        var signed = rounded.bitwise_xor(Number(1L << 31)) - (1L << 31);
+        values.copy_(signed.to(int32).ViewAs(float32));
+    }
+}

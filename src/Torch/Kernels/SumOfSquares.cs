@@ -1,0 +1,83 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using ClipTrain.Torch.Operators;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Torch.Kernels;
+
+/// <summary>
+/// The sum of the squares of a flat buffer, in double precision. On the CPU its blocks, and the sixteen partial sums of each,
+/// have a fixed order, so that the result depends neither on the number of threads nor on the vectors' width.
+/// </summary>
+public static unsafe class SumOfSquares
+{
+    private const int Lanes = 16;
+
+    /// <param name="flat">Contiguous float32 of one dimension.</param>
+    /// <returns>Finite exactly when every element is.</returns>
+    /// <exception cref="ArgumentException">The tensor is none such.</exception>
+    public static double Of(Tensor flat)
+    {
+        FlatKernel.CheckFlat(flat, nameof(flat), float32, flat.numel());
+        if (flat.device_type != DeviceType.CPU)
+        {
+            using var guard = no_grad();
+            using var scope = NewDisposeScope();
+            return flat.detach().to(float64).square().sum().item<double>();
+        }
+
+        var n = flat.numel();
+        var sums = new double[(n + FlatKernel.Block - 1) / FlatKernel.Block];
+        fixed (double* s = sums)
+        {
+            var work = new Work { Values = (float*)flat.DataPointer(), Sums = s, Count = n };
+            FlatKernel.OverBlocks(n, &Blocks, &work);
+        }
+
+        double total = 0;
+        foreach (var sum in sums)
+            total += sum;
+        return total;
+    }
+
+    [UnmanagedCallersOnly]
+    private static void Blocks(long begin, long end, void* context)
+    {
+        var work = (Work*)context;
+        for (var block = begin; block < end; block++)
+        {
+            var start = block * FlatKernel.Block;
+            work->Sums[block] = OfBlock(work->Values + start, (int)Math.Min(FlatKernel.Block, work->Count - start));
+        }
+    }
+
+    private static double OfBlock(float* x, int n)
+    {
+        Vector512<double> low = default, high = default;
+        var i = 0;
+        for (; i + Lanes <= n; i += Lanes)
+        {
+            var (l, h) = Vector512.Widen(Vector512.Load(x + i));
+            low += l * l;
+            high += h * h;
+        }
+
+        var lanes = stackalloc double[Lanes];
+        low.Store(lanes);
+        high.Store(lanes + (Lanes / 2));
+        for (var rest = i; rest < n; rest++)
+            lanes[rest - i] += (double)x[rest] * x[rest];
+        double sum = 0;
+        for (var lane = 0; lane < Lanes; lane++)
+            sum += lanes[lane];
+        return sum;
+    }
+
+    private struct Work
+    {
+        public float* Values;
+        public double* Sums;
+        public long Count;
+    }
+}

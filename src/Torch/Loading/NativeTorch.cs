@@ -1,0 +1,159 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+
+namespace ClipTrain.Torch.Loading;
+
+/// <summary>
+/// Loads libtorch and TorchSharp's native half before TorchSharp looks for them itself. They lie in <c>native/torch</c> beside
+/// the program, or libtorch in the folder that the environment variable LIBTORCH names.
+/// </summary>
+public static unsafe partial class NativeTorch
+{
+    /// <summary>The only version of libtorch that this TorchSharp's 1,202 imported C++ symbols fit, as libtorch writes it.</summary>
+    private const ulong SupportedVersion = (2UL << 56) | (10UL << 48);
+
+    /// <summary>Name of the library of Gloo's collectives, which scripts/setup compiles.</summary>
+    internal const string GlooLibrary = "cliptrain_gloo";
+
+    private const string Binding = "LibTorchSharp", Library = "torch_cpu";
+    private static readonly Lazy<LoadedTorch> s_loaded = new(LoadOnce);
+
+    /// <summary>What was loaded and which of the two switches were set; loads it at the first call.</summary>
+    /// <exception cref="DllNotFoundException">It cannot be loaded; the message says what to do.</exception>
+    public static LoadedTorch Load() => s_loaded.Value;
+
+    /// <summary>
+    /// Loads when TorchSharp's assembly is first used, ahead of its static constructors. Assemblies that use TorchSharp call
+    /// it from their module initializers. A failure is left to <see cref="Load"/> to throw.
+    /// </summary>
+    public static void LoadWithTorchSharp()
+    {
+        AppDomain.CurrentDomain.AssemblyLoad += (_, loaded) => Prepare(loaded.LoadedAssembly);
+        Array.ForEach(AppDomain.CurrentDomain.GetAssemblies(), Prepare);
+    }
+
+    [ModuleInitializer]
+    [SuppressMessage("Usage", "CA2255", Justification = "The resolver must be there before the first import is called.")]
+    internal static void Register()
+    {
+        NativeLibrary.SetDllImportResolver(typeof(NativeTorch).Assembly, (name, _, _) => name switch
+        {
+            Binding => Load().Binding,
+            Library => Load().Library,
+            GlooLibrary => LoadGloo(),
+            _ => 0,
+        });
+    }
+
+    private static void Prepare(Assembly assembly)
+    {
+        if (!string.Equals(assembly.GetName().Name, "TorchSharp", StringComparison.Ordinal))
+            return;
+        try
+        {
+            Load();
+        }
+        catch (DllNotFoundException)
+        {
+            // Who needs it calls Load, which throws this again; TorchSharp's own search ends in an error as well.
+        }
+    }
+
+    private static string Shipped => Path.Combine(AppContext.BaseDirectory, "native", "torch");
+
+    /// <summary>Opens the libtorch of a named folder, or else the one beside the program.</summary>
+    /// <exception cref="DllNotFoundException">There is none, or one of another version.</exception>
+    internal static (nint Library, string Folder) OpenLibrary(string? named)
+    {
+        var folder = string.IsNullOrEmpty(named) ? Shipped : LibraryFolder(named);
+        var path = Path.Combine(folder, "libtorch_cpu.so");
+        if (!File.Exists(path))
+            throw new DllNotFoundException($"There is no libtorch_cpu.so in {folder}. {Remedy(named)}");
+        var library = Open(path, named);
+        CheckVersion(library, folder, named);
+        return (library, folder);
+    }
+
+    private static LoadedTorch LoadOnce()
+    {
+        if (!Avx2.IsSupported)
+            throw new DllNotFoundException("This processor has no AVX2, which ClipTrain's kernels and libtorch 2.10 need. Use a machine with an x86-64-v3 processor (2013 or later).");
+        // Threads that spin while they wait take the cores from the threads that decode images. .NET keeps an environment of its own.
+        _ = SetEnvironment("OMP_WAIT_POLICY", "passive", overwrite: 0);
+
+        var named = Environment.GetEnvironmentVariable("LIBTORCH");
+        var (library, folder) = OpenLibrary(named);
+        DisableNnpack(library);
+        var mkl = MklDispatch.Apply(library);
+        foreach (var other in new[] { "libtorch_cuda.so", "libtorch.so" }.Select(name => Path.Combine(folder, name)).Where(File.Exists))
+            Open(other, named);
+
+        var bindingPath = Path.Combine(Shipped, "libLibTorchSharp.so");
+        var patched = OldLibstdcxx.IsInstalled();
+        var binding = patched ? OldLibstdcxx.LoadCopy(bindingPath) : Open(bindingPath, named: null);
+        ScalarLifetime.Extend(binding);
+        return new LoadedTorch(library, binding, folder, mkl, patched);
+    }
+
+    private static nint LoadGloo()
+    {
+        var path = Path.Combine(AppContext.BaseDirectory, "native", $"lib{GlooLibrary}.so");
+        try
+        {
+            return NativeLibrary.Load(path);
+        }
+        catch (DllNotFoundException error)
+        {
+            throw new DllNotFoundException($"Several workers need {path}, which could not be loaded: install libgloo-dev and run scripts/setup, or train with one worker. ({error.Message.Split('\n')[0]})", error);
+        }
+    }
+
+    private static string LibraryFolder(string named) => Directory.Exists(Path.Combine(named, "lib")) ? Path.Combine(named, "lib") : named;
+
+    private static nint Open(string path, string? named)
+    {
+        try
+        {
+            return NativeLibrary.Load(path);
+        }
+        catch (DllNotFoundException error)
+        {
+            throw new DllNotFoundException($"{path} could not be loaded. {Remedy(named)} ({error.Message.Split('\n')[0]})", error);
+        }
+    }
+
+    private static string Remedy(string? named) => string.IsNullOrEmpty(named)
+        ? "Build ClipTrain again: the build restores libtorch from NuGet."
+        : "LIBTORCH must name a folder of libtorch 2.10; unset it to use the one from NuGet.";
+
+    private static void CheckVersion(nint library, string folder, string? named)
+    {
+        var version = NativeLibrary.TryGetExport(library, "aoti_torch_abi_version", out var function) ? ((delegate* unmanaged<ulong>)function)() : 0;
+        if (version >> 48 != SupportedVersion >> 48)
+        {
+            var found = version == 0 ? "a version before 2.10" : $"version {version >> 56}.{(version >> 48) & 0xFF}";
+            throw new DllNotFoundException($"{folder} has {found} of libtorch; TorchSharp 0.107 fits 2.10 alone. {Remedy(named)}");
+        }
+    }
+
+    /// <summary>at::globalContext().setUserEnabledNNPACK(false): NNPACK knows no recent processor, and says so at each convolution.</summary>
+    private static void DisableNnpack(nint library)
+    {
+        if (NativeLibrary.TryGetExport(library, "_ZN2at13globalContextEv", out var context) && NativeLibrary.TryGetExport(library, "_ZN2at7Context20setUserEnabledNNPACKEb", out var set))
+            ((delegate* unmanaged<nint, byte, void>)set)(((delegate* unmanaged<nint>)context)(), 0);
+    }
+
+    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetEnvironment(string name, string value, int overwrite);
+}
+
+/// <summary>The native libraries of a process.</summary>
+/// <param name="Library">Handle of libtorch_cpu.so.</param>
+/// <param name="Binding">Handle of TorchSharp's native half.</param>
+/// <param name="Folder">Where libtorch lies.</param>
+/// <param name="Mkl">How MKL takes this processor.</param>
+/// <param name="BindingPatched">True where the system's libstdc++ is older than the binding wants, and a copy in memory was loaded that does without.</param>
+public sealed record LoadedTorch(nint Library, nint Binding, string Folder, MklPath Mkl, bool BindingPatched);

@@ -1,0 +1,103 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace ClipTrain.Torch.Loading;
+
+/// <summary>
+/// TorchSharp's native half was linked with GCC 13 and asks libstdc++ for one symbol that older ones, such as Debian 12's, lack:
+/// a function without effect that stands for "streams are initialised", which libtorch sees to itself. Where it is missing, a
+/// copy of the library is loaded from memory in which the need of that version is weak and the symbol's place has the name of
+/// another function without arguments. No file is written. Layouts are those of the ELF and symbol versioning specifications.
+/// </summary>
+internal static unsafe partial class OldLibstdcxx
+{
+    private const string Symbol = "_ZSt21ios_base_library_initv", Version = "GLIBCXX_3.4.32", StandIn = "getpid";
+
+    private const uint DynamicSymbols = 11, VersionNeeds = 0x6ffffffe, SymbolVersions = 0x6fffffff;
+    private const int SymbolSize = 24;
+    private const byte WeakFlag = 2;
+    private const ushort Unversioned = 1;
+
+    /// <summary>Whether the system's libstdc++ lacks the symbol.</summary>
+    public static bool IsInstalled() =>
+        NativeLibrary.TryLoad("libstdc++.so.6", out var library) && !NativeLibrary.TryGetExport(library, Symbol, out _);
+
+    public static nint LoadCopy(string path)
+    {
+        var image = File.ReadAllBytes(path);
+        Patch(image);
+        var descriptor = CreateMemoryFile("libLibTorchSharp.so", flags: 0);
+        if (descriptor < 0)
+            throw new DllNotFoundException($"{path} needs a newer libstdc++ than this system's, and a copy that does without cannot be made: memfd_create failed.");
+        using var file = new Microsoft.Win32.SafeHandles.SafeFileHandle(descriptor, ownsHandle: true);
+        RandomAccess.Write(file, image, 0);
+        return NativeLibrary.Load($"/proc/self/fd/{descriptor}");
+    }
+
+    /// <summary>Makes the need weak and gives the symbol its stand-in.</summary>
+    internal static void Patch(Span<byte> image)
+    {
+        var sections = new Sections(image);
+        foreach (var needs in sections.OfType(VersionNeeds))
+            Weaken(image, (int)sections.Offset(needs), (int)sections.Offset(sections.Link(needs)));
+        foreach (var symbols in sections.OfType(DynamicSymbols))
+        {
+            var names = (int)sections.Offset(sections.Link(symbols));
+            var versions = (int)sections.Offset(sections.OfType(SymbolVersions).First());
+            for (var i = 0; i < sections.Size(symbols) / SymbolSize; i++)
+            {
+                var name = names + (int)ReadUInt32(image, (int)sections.Offset(symbols) + (i * SymbolSize));
+                if (!HasText(image, name, Symbol))
+                    continue;
+                Encoding.ASCII.GetBytes(StandIn + "\0").CopyTo(image[name..]);
+                BinaryPrimitives.WriteUInt16LittleEndian(image[(versions + (2 * i))..], Unversioned);
+            }
+        }
+    }
+
+    private static void Weaken(Span<byte> image, int need, int names)
+    {
+        for (var next = -1; next != 0; need += next)
+        {
+            next = (int)ReadUInt32(image, need + 12);
+            var version = need + (int)ReadUInt32(image, need + 8);
+            for (var step = -1; step != 0; version += step)
+            {
+                step = (int)ReadUInt32(image, version + 12);
+                if (HasText(image, names + (int)ReadUInt32(image, version + 8), Version))
+                    image[version + 4] |= WeakFlag;
+            }
+        }
+    }
+
+    private static uint ReadUInt32(ReadOnlySpan<byte> image, int at) => BinaryPrimitives.ReadUInt32LittleEndian(image[at..]);
+
+    private static bool HasText(ReadOnlySpan<byte> image, int at, string text) => image[at..].StartsWith(Encoding.ASCII.GetBytes(text + "\0"));
+
+    [LibraryImport("libc", EntryPoint = "memfd_create", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int CreateMemoryFile(string name, uint flags);
+
+    /// <summary>The section headers of a 64-bit ELF file.</summary>
+    private sealed class Sections
+    {
+        private const int Type = 4, FileOffset = 24, ByteSize = 32, LinkedSection = 40;
+        private readonly byte[] _headers;
+        private readonly int _size;
+
+        public Sections(ReadOnlySpan<byte> image)
+        {
+            _size = BinaryPrimitives.ReadUInt16LittleEndian(image[0x3A..]);
+            var count = BinaryPrimitives.ReadUInt16LittleEndian(image[0x3C..]);
+            _headers = image.Slice((int)BinaryPrimitives.ReadInt64LittleEndian(image[0x28..]), _size * count).ToArray();
+        }
+
+        public IEnumerable<int> OfType(uint type) => Enumerable.Range(0, _headers.Length / _size).Where(section => ReadUInt32(_headers, (section * _size) + Type) == type);
+
+        public long Offset(int section) => BinaryPrimitives.ReadInt64LittleEndian(_headers.AsSpan((section * _size) + FileOffset));
+
+        public long Size(int section) => BinaryPrimitives.ReadInt64LittleEndian(_headers.AsSpan((section * _size) + ByteSize));
+
+        public int Link(int section) => (int)ReadUInt32(_headers, (section * _size) + LinkedSection);
+    }
+}

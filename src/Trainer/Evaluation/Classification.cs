@@ -1,0 +1,116 @@
+using System.Text.Json.Serialization;
+using ClipTrain.Trainer.Evaluation.Statistics;
+
+namespace ClipTrain.Trainer.Evaluation;
+
+/// <summary>What a classifier says of one image.</summary>
+/// <param name="Label">The image's class.</param>
+/// <param name="Predicted">The class with the highest score.</param>
+/// <param name="Before">How many classes score as high as the right one or higher.</param>
+/// <param name="Confidence">Probability of the predicted class, NaN where no score is a number.</param>
+public readonly record struct Prediction(int Label, int Predicted, int Before, double Confidence);
+
+/// <summary>
+/// Accuracy of a classifier over images and over classes, with 95% intervals: Wilson's for shares of images, by bootstrap over
+/// images for figures over classes.
+/// </summary>
+/// <param name="Top1">Share of images whose class has the highest score.</param>
+/// <param name="Top5">Share of images whose class is among the five highest.</param>
+/// <param name="MeanPerClass">Mean over classes of the share of their images that is right.</param>
+/// <param name="MacroF1">Mean over the classes that images have or were given of 2 TP / (2 TP + FP + FN).</param>
+/// <param name="WorstClass">Smallest share of right images of a class.</param>
+/// <param name="CalibrationError">Expected calibration error over 15 equal bins (Guo et al. 2017): mean distance between confidence and accuracy.</param>
+/// <param name="Images">Number of images.</param>
+/// <param name="Classes">Number of classes.</param>
+public sealed record Classification(double Top1, double Top5, double MeanPerClass, double MacroF1, double WorstClass, double CalibrationError, long Images, long Classes)
+{
+    private const int Bins = 15;
+
+    public Interval Top1Interval => Interval.OfProportion(Top1, Images);
+
+    public Interval Top5Interval => Interval.OfProportion(Top5, Images);
+
+    public Interval MeanPerClassInterval { get; private init; }
+
+    public Interval MacroF1Interval { get; private init; }
+
+    /// <summary>What is said of each image.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<Prediction> Predictions { get; private init; } = [];
+
+    /// <param name="predictions">One an image, one at least.</param>
+    /// <param name="classes">Number of classes.</param>
+    public static Classification Of(IReadOnlyList<Prediction> predictions, int classes)
+    {
+        var once = new int[predictions.Count];
+        Array.Fill(once, 1);
+        var right = OverClasses(predictions, classes, once);
+        var intervals = Bootstrap.Intervals(predictions.Count, drawn =>
+        {
+            var (mean, f1, _) = OverClasses(predictions, classes, drawn);
+            return [mean, f1];
+        });
+        return new Classification(
+            Share(prediction => prediction.Before < 1), Share(prediction => prediction.Before < 5), right.MeanPerClass, right.MacroF1, right.WorstClass, CalibrationErrorOf(predictions), predictions.Count, classes)
+        {
+            MeanPerClassInterval = intervals[0],
+            MacroF1Interval = intervals[1],
+            Predictions = predictions,
+        };
+
+        double Share(Func<Prediction, bool> counts) => predictions.Count(counts) / (double)predictions.Count;
+    }
+
+    private static (double MeanPerClass, double MacroF1, double WorstClass) OverClasses(IReadOnlyList<Prediction> predictions, int classes, int[] times)
+    {
+        var (images, given, right) = (new long[classes], new long[classes], new long[classes]);
+        for (var i = 0; i < times.Length; i++)
+        {
+            var (label, predicted) = (predictions[i].Label, predictions[i].Predicted);
+            images[label] += times[i];
+            given[predicted] += times[i];
+            right[label] += predictions[i].Before == 0 ? times[i] : 0;
+        }
+
+        var (recalls, scores, worst) = (new Mean(), new Mean(), 1.0);
+        for (var c = 0; c < classes; c++)
+        {
+            if (images[c] > 0)
+            {
+                var recall = right[c] / (double)images[c];
+                recalls.Add(recall);
+                worst = Math.Min(worst, recall);
+            }
+
+            if (images[c] + given[c] > 0)
+                scores.Add(2.0 * right[c] / (images[c] + given[c]));
+        }
+
+        return (recalls.Value, scores.Value, worst);
+    }
+
+    private static double CalibrationErrorOf(IReadOnlyList<Prediction> predictions)
+    {
+        var (sums, right) = (new double[Bins], new long[Bins]);
+        foreach (var prediction in predictions)
+        {
+            if (double.IsNaN(prediction.Confidence))
+                return double.NaN;
+            var bin = Math.Clamp((int)Math.Ceiling(prediction.Confidence * Bins) - 1, 0, Bins - 1);
+            sums[bin] += prediction.Confidence;
+            right[bin] += prediction.Before == 0 ? 1 : 0;
+        }
+
+        return sums.Zip(right, (sum, hits) => Math.Abs(sum - hits)).Sum() / predictions.Count;
+    }
+
+    private struct Mean
+    {
+        private double _sum;
+        private int _count;
+
+        public readonly double Value => _sum / _count;
+
+        public void Add(double value) => (_sum, _count) = (_sum + value, _count + 1);
+    }
+}

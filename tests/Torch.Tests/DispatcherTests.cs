@@ -1,0 +1,133 @@
+using System.Runtime.InteropServices;
+using ClipTrain.Torch.Operators;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Torch.Tests;
+
+/// <summary>What would end the process when called through TorchSharp, or is missing there.</summary>
+public sealed class DispatcherTests
+{
+    [Fact]
+    public void A_product_of_shapes_that_do_not_fit_is_an_exception_that_names_them()
+    {
+        using DisposeScope scope = NewDisposeScope();
+
+        ExternalException e = Assert.Throws<ExternalException>(() => ones([2, 3]).MatMul(ones([4, 5])));
+
+        Assert.Contains("[2, 3]", e.Message, StringComparison.Ordinal);
+        Assert.Contains("[4, 5]", e.Message, StringComparison.Ordinal);
+        Assert.Contains("matmul", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_product_is_recorded_and_has_gradients()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor a = tensor([1f, 2f, 3f, 4f]).view(2, 2).requires_grad_();
+        Tensor b = tensor([5f, 6f, 7f, 8f]).view(2, 2);
+
+        Tensor c = a.MatMul(b);
+        Gradients.Run(c.sum(), ones([]));
+
+        Assert.Equal([19f, 22f, 43f, 50f], c.detach().AsSpan<float>().ToArray());
+        Assert.Equal([11f, 15f, 11f, 15f], a.grad!.AsSpan<float>().ToArray());
+    }
+
+    [Fact]
+    public void An_embedding_looks_rows_up_and_refuses_those_that_are_not_there()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor table = arange(6, float32).view(3, 2).requires_grad_();
+
+        Tensor rows = Dispatcher.Embedding(tensor([2L, 0, 2]), table);
+        Gradients.Run(rows.sum(), ones([]));
+
+        Assert.Equal([4f, 5f, 0f, 1f, 4f, 5f], rows.detach().AsSpan<float>().ToArray());
+        Assert.Equal([1f, 1f, 0f, 0f, 2f, 2f], table.grad!.AsSpan<float>().ToArray());
+        Assert.Throws<ExternalException>(() => Dispatcher.Embedding(tensor([3L]), table));
+    }
+
+    [Fact]
+    public void No_thread_at_all_is_refused() => Assert.Throws<ArgumentOutOfRangeException>(() => Threads.Set(0));
+
+    [Fact]
+    public void A_span_is_of_contiguous_elements_of_the_asked_size()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor x = arange(6, float32).view(2, 3);
+
+        Assert.Equal(5f, x.AsSpan<float>()[5]);
+        Assert.Throws<InvalidOperationException>(() => x.t().AsSpan<float>().Length);
+        Assert.Throws<InvalidOperationException>(() => x.AsSpan<double>().Length);
+    }
+
+    [Fact]
+    public unsafe void A_tensor_over_memory_reads_and_writes_it()
+    {
+        float[] memory = [1, 2, 3, 4];
+        fixed (float* first = memory)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            Tensor x = TensorMemory.FromBlob((nint)first, [2, 2], float32);
+            x.add_(1);
+            Assert.Equal(5f, x[1, 1].item<float>());
+        }
+
+        Assert.Equal([2f, 3f, 4f, 5f], memory);
+    }
+
+    [Theory]
+    [InlineData(3, 8, 2)]
+    [InlineData(8, 8, 1)]
+    [InlineData(4, 40, 1)]
+    [InlineData(48, 16, 2)]
+    [InlineData(32, 32, 1)]
+    public void A_convolutions_gradients_are_those_of_double_precision_whatever_its_channels(long inputs, long outputs, long stride)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var generator = new Generator(3);
+        Tensor x = randn([3, inputs, 14, 14], generator: generator).requires_grad_(inputs > 3);
+        Tensor weight = randn([outputs, inputs, 3, 3], generator: generator).requires_grad_();
+        Tensor y = Convolution.Apply(x, weight, stride);
+        Tensor gradient = randn(y.shape, generator: generator);
+        Gradients.Run(y, gradient);
+
+        Tensor exactX = x.detach().to(float64).requires_grad_();
+        Tensor exactWeight = weight.detach().to(float64).requires_grad_();
+        Gradients.Run(nn.functional.conv2d(exactX, exactWeight, strides: [stride, stride], padding: [1, 1]), gradient.to(float64));
+
+        Assert.InRange(Difference(weight.grad!, exactWeight.grad!), 0, 1e-5);
+        if (inputs > 3)
+        {
+            Assert.InRange(Difference(x.grad!, exactX.grad!), 0, 1e-5);
+        }
+
+        static double Difference(Tensor a, Tensor b) => ((a.to(float64) - b).norm() / b.norm()).item<double>();
+    }
+
+    [Fact]
+    public void Numbers_live_as_long_as_operators_read_them()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var over = new CancellationTokenSource();
+        var collector = new Thread(() =>
+        {
+            while (!over.IsCancellationRequested)
+            {
+                GC.Collect(0);
+                GC.WaitForPendingFinalizers();
+            }
+        });
+        collector.Start();
+        Tensor x = ones([4]);
+        for (int i = 0; i < 20_000; i++)
+        {
+            using DisposeScope inner = NewDisposeScope();
+            Assert.Equal(3.0 * i, (x * (double)i).AsSpan<float>()[0] * 3.0);
+        }
+
+        over.Cancel();
+        collector.Join();
+    }
+}
