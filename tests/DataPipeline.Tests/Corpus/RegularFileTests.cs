@@ -3,6 +3,7 @@ using System.IO.Compression;
 using System.Text;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Import;
+using ClipTrain.DataPipeline.Import.Tar;
 using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Tests.Corpus;

@@ -26,14 +26,14 @@ public sealed class SlowImageTests : IDisposable
         var slow = order.GlobalBatch(0)[3].Index;
         var (bad, alive) = (new List<BadSample>(), 0);
         using var ended = new CountdownEvent(1);
-        using (var loader = Loader(manifest, order, threads, TimeSpan.FromMilliseconds(50), Spin, onBad: bad.Add))
+        using (var loader = Loader(manifest, order, threads, TimeSpan.FromSeconds(1), Spin, onBad: bad.Add))
         {
             var batches = LoadedBatch.Take(loader, 2);
 
             Assert.Equal(order.GlobalBatch(0).Where(s => s.Index != slow), batches[0].Samples);
             Assert.Equal(order.GlobalBatch(1), batches[1].Samples);
             Assert.Equal(batches.SelectMany(b => b.Samples).Select(s => (float)s.Index), batches.SelectMany(b => b.Images).Select(image => image[0]));
-            Assert.Equal(new BadSample(manifest.Files[0].Path, slow, "the image takes longer than data.max_image_seconds, 0.05 s, to decode"), Assert.Single(bad));
+            Assert.Equal(new BadSample(manifest.Files[0].Path, slow, "the image takes longer than data.max_image_seconds, 1 s, to decode"), Assert.Single(bad));
         }
 
         // The abandoned decode comes back after all is over, and frees what it held.
