@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
+using ClipTrain.EndToEnd.Tests.Cluster;
 
 namespace ClipTrain.EndToEnd.Tests;
 
@@ -39,7 +40,7 @@ public sealed class HostilityTests : IDisposable
     {
         using (var run = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", Long))
         {
-            await run.Printed("step 6/");
+            await run.Printed("step 3/");
             run.Signal(PosixSignal.SIGTERM);
             Assert.Equal(143, run.WaitForExit());
         }
@@ -50,7 +51,7 @@ public sealed class HostilityTests : IDisposable
         Assert.True(await refused == 2, one.Output + other.Output);
         var (host, loser) = one.Output.Contains($"process {other.ProcessId}", StringComparison.Ordinal) ? (other, one) : (one, other);
         Assert.Contains($"process {host.ProcessId}", loser.Output, StringComparison.Ordinal);
-        await host.Printed("step 9/");
+        await host.Printed(" loss ");
         host.Signal(PosixSignal.SIGTERM);
         Assert.Equal(143, host.WaitForExit());
     }
@@ -83,7 +84,7 @@ public sealed class HostilityTests : IDisposable
         using var run = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", Long, "--set", "evaluation={}");
         await run.Printed("step 3/");
         File.Move(_corpus.PathOf("other.parquet"), _corpus.PathOf("train.parquet"), overwrite: true);
-        await run.Printed("step 30/");
+        await new RunRecord(_corpus.PathOf("runs", "tiny"), () => run.Output).MoreSteps(30);
         run.Signal(PosixSignal.SIGTERM);
         Assert.True(run.WaitForExit() == 143, run.Output);
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "resume", "tiny");
