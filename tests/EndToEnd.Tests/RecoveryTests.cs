@@ -34,8 +34,8 @@ public sealed class RecoveryTests : IDisposable
     [InlineData("evaluating")]
     public async Task A_run_all_of_whose_processes_are_killed_at_once_ends_bitwise_as_an_undisturbed_one(string moment)
     {
-        Assert.Equal(0, Start("undisturbed", "training.steps=12", "evaluation={}").WaitForExit());
-        using (var run = Start("disturbed", "training.steps=12"))
+        Assert.Equal(0, Start("undisturbed", "training.steps=12").WaitForExit());
+        using (var run = Start("disturbed", "training.steps=12", "evaluation.retrieval=[{name: seen, data: [train.parquet]}]"))
             await run.Printed(moment);
 
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "resume", "disturbed");
