@@ -69,8 +69,7 @@ public sealed class CaseFilesTests : IDisposable
     }
 
     [Fact]
-    public void Classes_have_the_names_of_the_metadata() =>
-        Assert.Equal(["cat", "dog", "ship"], CorpusManifest.Create([PathOf("13-classlabel")], captionRequired: false).ClassNames("label"), StringComparer.Ordinal);
+    public void Numbers_of_classes_without_metadata_have_no_names() => Assert.Empty(CorpusManifest.Create([PathOf("13-classlabel")], captionRequired: false).ClassNames("label"));
 
     [Fact]
     public void Five_captions_an_image_are_all_read()
@@ -100,7 +99,7 @@ public sealed class CaseFilesTests : IDisposable
         using var pixels = new PixelBuffer();
         var rows = Rows(Open("22-samsung"));
         Assert.Equal(200, rows.Count);
-        Assert.NotEmpty(rows.Where(row => HasZeroParameters(row.Image.Span)));
+        Assert.Contains(rows, row => HasZeroParameters(row.Image.Span));
         Assert.All(rows, row => decoder.Decode(row.Image.Span, pixels));
     }
 

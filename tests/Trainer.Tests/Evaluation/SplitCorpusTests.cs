@@ -55,18 +55,18 @@ public sealed class SplitCorpusTests
     }
 
     [Fact]
-    public void Numbers_of_classes_have_the_names_of_the_files_or_of_the_run_and_without_are_refused()
+    public void Numbers_of_classes_are_refused_without_names_and_have_those_of_the_run()
     {
         var classes = Open(TinyClip.Run(), "13-classlabel", s_unnamed, SplitContent.Labels);
         var split = new ZeroShotOptions { Name = "animals", Data = ["unused"] };
-        var ofTheFile = LabelNames.Of(split, classes);
-        Assert.Equal("dog", LabelNames.Name(split, ofTheFile, "1"));
-        var named = split with { LabelNames = ["Katze", "Hund", "Schiff"] };
-        Assert.Equal("Hund", LabelNames.Name(named, LabelNames.Of(named, classes), "1"));
-        Assert.Contains("there are 3 names", Assert.Throws<CorpusException>(() => LabelNames.Name(split, ofTheFile, "3")).Message, StringComparison.Ordinal);
-
-        var error = Assert.Throws<CorpusException>(() => LabelNames.Name(split, [], "1"));
+        var error = Assert.Throws<CorpusException>(() => LabelNames.Of(split, classes));
+        Assert.Contains("column label holds numbers (BIGINT)", error.Message, StringComparison.Ordinal);
         Assert.Contains("Set label_names", error.Message, StringComparison.Ordinal);
+
+        var named = split with { LabelNames = ["cat", "dog", "ship"] };
+        var names = LabelNames.Of(named, classes);
+        Assert.Equal("dog", LabelNames.Name(named, names, "1"));
+        Assert.Contains("there are 3 names", Assert.Throws<CorpusException>(() => LabelNames.Name(named, names, "3")).Message, StringComparison.Ordinal);
     }
 
     private CorpusManifest Open(RunOptions run, string name, SplitColumns columns, SplitContent content) =>
