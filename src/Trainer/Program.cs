@@ -3,7 +3,7 @@ using ClipTrain.Trainer.Telemetry;
 
 if (OpenFiles.Problem() is { } problem)
 {
-    await Console.Error.WriteLineAsync(problem);
+    OpenFiles.Tell(problem);
     return ExitCodes.MissingComponent;
 }
 
