@@ -33,7 +33,7 @@ internal sealed class HostileFiles(TinyCorpus corpus)
         yield return Weight("shape.safetensors", Safetensors("""{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}"""));
         yield return Weight("index.json", Encoding.UTF8.GetBytes("""{"weight_map":{"a":"index.json"}}"""));
         yield return Weight("outside.json", Encoding.UTF8.GetBytes("""{"weight_map":{"a":"../../../etc/passwd"}}"""));
-        yield return new HostileFile("weights from a device", "/dev/zero", "export", "/dev/zero", "--model", "ViT-B-32", "--format", "openclip", "-o", "out");
+        yield return new HostileFile("weights from a device", "/dev/zero", "export", "/dev/zero", "--model", "ViT-B-32", "--format", "open-clip", "-o", "out");
     }
 
     private IEnumerable<HostileFile> Tokenizers()
@@ -64,7 +64,7 @@ internal sealed class HostileFiles(TinyCorpus corpus)
             svg.Append($"<g id='a{level}'>").Insert(svg.Length, $"<use href='#a{level - 1}'/>", 10).Append("</g>");
         yield return Image("svg", Encoding.UTF8.GetBytes(svg.Append("</defs><use href='#a12'/></svg>").ToString()));
         yield return Image("png-claims", Png(int.MaxValue, int.MaxValue, []));
-        yield return Image("png-zeros", Png(9_000, 9_000, Deflate(stream => Fill(stream, 9_000L * 27_001))));
+        yield return Image("png-zeros", Png(9_500, 9_500, Deflate(stream => Fill(stream, 9_500L * 28_501))));
         yield return Image("gif-claims", [.. "GIF89a"u8, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, (byte)',', 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, 2, 1, 0, 0]);
         yield return Image("bmp-claims", [.. "BM"u8, .. new byte[8], 54, 0, 0, 0, 40, 0, 0, 0, .. BitConverter.GetBytes(30_000), .. BitConverter.GetBytes(30_000), 1, 0, 24, 0, .. new byte[24]]);
         yield return Image("pnm-claims", "P6 100000 100000 255\n"u8.ToArray());
@@ -103,16 +103,16 @@ internal sealed class HostileFiles(TinyCorpus corpus)
     {
         foreach (var filter in new[]
         {
-            "len(range(1000000000)) > 0", "length(repeat(caption, 1000000000)) > 1", "length(lpad(caption, 2000000000, 'x')) > 1", "list_resize([1], 1000000000) is not null",
-            "\"range\"(1000000000) is not null", "1 = 1; COPY train TO 'x'", "exists(select 1)", "read_text('/etc/passwd') is not null", "regexp_matches(caption, '(a*)*(b*)*c')",
+            "len(range(1000000000)) > 0", "length(repeat(text, 1000000000)) > 1", "length(lpad(text, 2000000000, 'x')) > 1", "list_resize([1], 1000000000) is not null",
+            "\"range\"(1000000000) is not null", "1 = 1; COPY train TO 'x'", "exists(select 1)", "read_text('/etc/passwd') is not null", "regexp_matches(text, '(a*)*(b*)*c$')",
         })
         {
-            // The last is only slow where a machine of states is not used: it may train.
-            yield return new HostileFile($"filter {filter}", filter.StartsWith("regexp", StringComparison.Ordinal) ? "data.filter" : "filter", "train", "run.yaml", "--set", "data.filter=" + System.Text.Json.JsonSerializer.Serialize(filter));
+            // The last is slow only where no machine of states is used; it fits no row.
+            yield return new HostileFile($"filter {filter}", "filter", "train", "run.yaml", "--set", "data.filter=" + System.Text.Json.JsonSerializer.Serialize(filter));
         }
     }
 
-    private HostileFile Weight(string name, byte[] bytes) => File(name, bytes, "export", name, "--model", "ViT-B-32", "--format", "openclip", "-o", "out");
+    private HostileFile Weight(string name, byte[] bytes) => File(name, bytes, "export", name, "--model", "ViT-B-32", "--format", "open-clip", "-o", "out");
 
     private HostileFile Tokenizer(string name, byte[] bytes) => File(name, bytes, "tokenizer", "show", "a cat", "--merges", name);
 
