@@ -17,6 +17,10 @@ public readonly record struct DemoProgress(int ImagesDone, int Images);
 public static class DemoCorpus
 {
     public const string TrainFile = "train.parquet", HeldOutVendorFile = "heldout-vendor.parquet", HeldOutConceptsFile = "heldout-concepts.parquet";
+
+    /// <summary>Folder with the training drawings once more, a file a vendor: to leave one out and choose a recipe on it.</summary>
+    public const string VendorsFolder = "vendors";
+
     public const string MergesFile = "emoji-merges.txt", LicensesFile = "LICENSES.md";
 
     private const int Side = 96, Quality = 95, Merges = 2000, RowGroupRows = 200;
@@ -39,10 +43,12 @@ public static class DemoCorpus
                 sets.Add(vendor, EmojiSet.Load(iconsRoot, vendor));
             var concepts = new EmojiConcepts([.. NamingVendors.Select(v => sets[v])], [.. sets.Values]);
             var splits = DemoSplits.Choose(concepts, TrainVendors, HeldOutVendor);
-            Directory.CreateDirectory(outputDirectory);
+            Directory.CreateDirectory(Path.Combine(outputDirectory, VendorsFolder));
 
             var writer = new SplitWriter(sets, concepts, outputDirectory, progress, splits.Train.Count + splits.HeldOutVendor.Count + splits.HeldOutConcepts.Count);
-            writer.Write(TrainFile, splits.Train);
+            var drawings = writer.Write(TrainFile, splits.Train);
+            foreach (var vendor in TrainVendors)
+                writer.Write(Path.Combine(VendorsFolder, $"{vendor}.parquet"), [.. splits.Train.Zip(drawings).Where(drawn => drawn.First.Vendor == vendor)]);
             writer.Write(HeldOutVendorFile, splits.HeldOutVendor);
             writer.Write(HeldOutConceptsFile, splits.HeldOutConcepts);
             MergeTrainer.Learn(splits.Train.Select(r => EmojiConcepts.Caption(r.Concept)), Merges).Save(Path.Combine(outputDirectory, MergesFile));
@@ -77,7 +83,8 @@ public static class DemoCorpus
     {
         private int _done;
 
-        public void Write(string file, IReadOnlyList<DemoRow> rows)
+        /// <summary>Draws a split and writes it; returns its drawings.</summary>
+        public IReadOnlyList<byte[]> Write(string file, IReadOnlyList<DemoRow> rows)
         {
             var jpegs = new byte[rows.Count][];
             Parallel.For(0, rows.Count, () => new PixelBuffer(), (i, _, image) =>
@@ -86,9 +93,15 @@ public static class DemoCorpus
                 progress?.Report(new DemoProgress(Interlocked.Increment(ref _done), images));
                 return image;
             }, image => image.Dispose());
+            Write(file, [.. rows.Zip(jpegs)]);
+            return jpegs;
+        }
+
+        public void Write(string file, IReadOnlyList<(DemoRow Row, byte[] Jpeg)> drawings)
+        {
             using var corpus = new CorpusWriter(Path.Combine(directory, file), RowGroupRows, extraColumns: ["vendor", "label"]);
-            for (var i = 0; i < rows.Count; i++)
-                corpus.Add(jpegs[i], EmojiConcepts.Caption(rows[i].Concept), [rows[i].Vendor, Label(rows[i].Concept)]);
+            foreach (var (row, jpeg) in drawings)
+                corpus.Add(jpeg, EmojiConcepts.Caption(row.Concept), [row.Vendor, Label(row.Concept)]);
             corpus.Complete();
         }
 

@@ -17,6 +17,9 @@ internal sealed class MetricsLineParser
     /// <summary>Names of the columns, in the order of their first appearance.</summary>
     public List<string> Names { get; } = [];
 
+    /// <summary>A column by its name; -1 when no line had it yet.</summary>
+    public int ColumnOf(string name) => _columns.GetValueOrDefault(name, -1);
+
     /// <summary>Reads a line.</summary>
     /// <param name="line">One JSON object in UTF-8.</param>
     /// <param name="values">Gets a value a column, NaN for keys that the line lacks; grows with new columns.</param>

@@ -23,6 +23,7 @@ public sealed class MetricsSeries(string path)
     private readonly List<long> _index = [];
     private MetricsLineParser _parser = new();
     private SeriesOverview _overview = new(Buckets);
+    private readonly List<double> _row = [];
     private List<double> _values = [];
     private long _lines;
     private double _seconds, _step;
@@ -38,12 +39,13 @@ public sealed class MetricsSeries(string path)
 
     /// <summary>The last value of a series; NaN when it has none.</summary>
     public double Last(string name) =>
-        name == Seconds ? _seconds : _parser.Names.IndexOf(name) is >= 0 and var column && column < _values.Count ? _values[column] : double.NaN;
+        name == Seconds ? _seconds : _parser.ColumnOf(name) is >= 0 and var column && column < _values.Count ? _values[column] : double.NaN;
 
     /// <summary>Reads what the file has gained; returns the new lines' values by name, at most the newest <see cref="MaxNews"/>.</summary>
     public IReadOnlyList<IReadOnlyDictionary<string, double>> Read()
     {
-        var news = new Queue<IReadOnlyDictionary<string, double>>();
+        // Rows are put into words once it is known which are the newest.
+        var news = new Queue<double[]>();
         var isNew = _file.Read(Restart, (line, offset) =>
         {
             if (!_parser.TryRead(line.Span, _values))
@@ -52,11 +54,13 @@ public sealed class MetricsSeries(string path)
                 _index.Add(offset);
             _lines++;
             Take(_overview);
-            if (news.Count == MaxNews)
-                news.Dequeue();
-            news.Enqueue(LastLine());
+            var row = news.Count == MaxNews ? news.Dequeue() : [];
+            if (row.Length != _row.Count)
+                row = new double[_row.Count];
+            _row.CopyTo(row);
+            news.Enqueue(row);
         });
-        return isNew ? [.. news] : [];
+        return isNew ? [.. news.Select(ByName)] : [];
     }
 
     /// <summary>The series between two steps, both included.</summary>
@@ -85,21 +89,22 @@ public sealed class MetricsSeries(string path)
         // Where not every step is logged, those between took as long.
         _seconds += Math.Max(0, step - _step) * (Column("step_seconds") is var taken && double.IsFinite(taken) ? taken : 0);
         _step = step;
-        overview.Add(Row());
+        // The seconds come first, because other columns are found as the file is read.
+        _row.Clear();
+        _row.Add(_seconds);
+        _row.AddRange(_values);
+        overview.Add(_row);
     }
 
-    /// <summary>Columns in a fixed order: the seconds come first, because others are found as the file is read.</summary>
-    private List<double> Row() => [_seconds, .. _values];
+    private double Column(string name) => _parser.ColumnOf(name) is >= 0 and var column && column < _values.Count ? _values[column] : double.NaN;
 
-    private double Column(string name) => _parser.Names.IndexOf(name) is >= 0 and var column && column < _values.Count ? _values[column] : double.NaN;
-
-    private Dictionary<string, double> LastLine()
+    private Dictionary<string, double> ByName(double[] row)
     {
-        var line = new Dictionary<string, double>(StringComparer.Ordinal) { [Seconds] = _seconds };
-        for (var i = 0; i < _values.Count; i++)
+        var line = new Dictionary<string, double>(StringComparer.Ordinal) { [Seconds] = row[0] };
+        for (var i = 1; i < row.Length; i++)
         {
-            if (!double.IsNaN(_values[i]))
-                line[_parser.Names[i]] = _values[i];
+            if (!double.IsNaN(row[i]))
+                line[_parser.Names[i - 1]] = row[i];
         }
 
         return line;
@@ -107,7 +112,7 @@ public sealed class MetricsSeries(string path)
 
     private (int First, int Last) BucketsOf(double from, double to)
     {
-        var step = 1 + _parser.Names.IndexOf("step");
+        var step = 1 + _parser.ColumnOf("step");
         int first = 0, last = _overview.Count;
         while (first < last && _overview[step, first].Largest < from)
             first++;
@@ -162,8 +167,8 @@ public sealed class MetricsSeries(string path)
         var count = ((last - first) + share - 1) / share;
         return new SeriesSlice(
             share * overview.Width,
-            Values(1 + _parser.Names.IndexOf("step")).Largest,
-            Names.Where(name => wanted is null || wanted(name)).ToDictionary(name => name, name => Values(name == Seconds ? 0 : 1 + _parser.Names.IndexOf(name)), StringComparer.Ordinal));
+            Values(1 + _parser.ColumnOf("step")).Largest,
+            Names.Where(name => wanted is null || wanted(name)).ToDictionary(name => name, name => Values(name == Seconds ? 0 : 1 + _parser.ColumnOf(name)), StringComparer.Ordinal));
 
         SeriesValues Values(int column)
         {

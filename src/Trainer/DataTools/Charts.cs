@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Xml.Linq;
 using ClipTrain.DataPipeline.Inspection;
+using ClipTrain.Evaluation.Report;
 using ClipTrain.Trainer.Telemetry;
 
 namespace ClipTrain.Trainer.DataTools;

@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using ClipTrain.Evaluation.Report;
 using ClipTrain.Trainer.Telemetry;
 
 namespace ClipTrain.Trainer.DataTools;

@@ -1,5 +1,6 @@
 using System.Xml.Linq;
 using ClipTrain.DataPipeline.Inspection;
+using ClipTrain.Evaluation.Report;
 using ClipTrain.Trainer.Telemetry;
 
 namespace ClipTrain.Trainer.DataTools;

@@ -1,6 +1,8 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
+using ClipTrain.Evaluation.Retrieval;
+using ClipTrain.Evaluation.ZeroShot;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Runs;
@@ -66,7 +68,7 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
         var (images_nD, _, indices) = EmbedImages(split.Name, corpus, labelColumn: null, Embed, images.IsFirst);
         var captions = indices.ConvertAll(images.CaptionsOf);
         var concepts = captions.SelectMany(texts => texts).Distinct(StringComparer.Ordinal).ToArray();
-        return Retrieval.Measure(images_nD, EmbedTexts(concepts), captions.ConvertAll(texts => (IReadOnlyList<long>)PlacesIn(concepts, texts)));
+        return RetrievalRanking.Measure(images_nD, EmbedTexts(concepts), captions.ConvertAll(texts => (IReadOnlyList<long>)PlacesIn(concepts, texts)));
     }
 
     private Classification Measure(ZeroShotOptions split)
@@ -77,10 +79,10 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
         var names = LabelNames.Of(split, corpus);
         var labels = values.ConvertAll(value => LabelNames.Name(split, names, value));
         var classes = labels.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
-        var prompts = classes.SelectMany(name => split.Templates.Select(template => ZeroShot.Prompt(template, name))).ToArray();
+        var prompts = classes.SelectMany(name => split.Templates.Select(template => ZeroShotClassifier.Prompt(template, name))).ToArray();
         var prompts_ctD = EmbedTexts(prompts).view([classes.Length, split.Templates.Count, model.Options.EmbedDim]);
         var scale = model.LogitScaleFactor(run.Training.MaxLogitScale);
-        return Classification.Of(ZeroShot.Predict(images_nD, ZeroShot.ClassEmbeddings(prompts_ctD), PlacesIn(classes, labels), scale), classes.Length);
+        return Classification.Of(ZeroShotClassifier.Predict(images_nD, ZeroShotClassifier.ClassEmbeddings(prompts_ctD), PlacesIn(classes, labels), scale), classes.Length);
     }
 
     private Classification Measure(ClassificationOptions split)
@@ -94,7 +96,7 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
         // The bias is one more feature, of value 1.
         var weights_cE = cat([model.Parameters[ClassifierHead.Weight], model.Parameters[ClassifierHead.Bias].unsqueeze(1)], 1).to(CPU);
         var features = cat([images_nE, ones([images_nE.size(0), 1], float32)], 1);
-        return Classification.Of(ZeroShot.Predict(features, weights_cE, numbers, logitScale: 1), (int)weights_cE.size(0));
+        return Classification.Of(ZeroShotClassifier.Predict(features, weights_cE, numbers, logitScale: 1), (int)weights_cE.size(0));
     }
 
     private torch.Tensor Embed(torch.Tensor images_b3SS) => model.EncodeImage(images_b3SS);

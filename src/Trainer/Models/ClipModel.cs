@@ -80,6 +80,13 @@ public sealed class ClipModel : IDisposable
     public torch.Tensor EncodeImage(torch.Tensor images_b3SS, torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
         TowerPass.Forward(ImageSegments(kept_bK, statistics), images_b3SS);
 
+    /// <summary>Images b3SS → features before the projection bF and behind it bE, fp32, neither of unit length.</summary>
+    public (torch.Tensor Pooled_bF, torch.Tensor Projected_bE) EncodeImageFeatures(torch.Tensor images_b3SS)
+    {
+        var pooled_bF = TowerPass.Forward([.. _image.PooledSegments()], images_b3SS);
+        return (pooled_bF.to(float32), _image.Project(pooled_bF).to(float32));
+    }
+
     /// <summary>Tokens bL and end-of-text positions b → embeddings bE, fp32, of unit length. See <see cref="TextTower.Segments"/>.</summary>
     public torch.Tensor EncodeText(torch.Tensor tokens_bL, torch.Tensor end_b, long longest) =>
         TowerPass.Forward(TextSegments(end_b, longest), tokens_bL);

@@ -12,6 +12,12 @@ public interface IImageTower
     /// <param name="statistics">In training, what BatchNorms tell of the batch; null normalises with the running statistics.</param>
     IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null);
 
+    /// <summary>The same up to the projection into the space of the texts: images b3SS → pooled features bF. Where the pooling projects, they are the features themselves.</summary>
+    IEnumerable<Func<torch.Tensor, torch.Tensor>> PooledSegments();
+
+    /// <summary>Pooled features bF → features bE.</summary>
+    torch.Tensor Project(torch.Tensor pooled_bF);
+
     /// <summary>
     /// The same up to the pooling: images b3SS → features of the image's places bPE. Places are the patches, those of the last
     /// map for a ResNet, and before them the token that the pooling reads if there is one.

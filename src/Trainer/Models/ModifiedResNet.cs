@@ -53,6 +53,10 @@ public sealed class ModifiedResNet : IImageTower
         _pool.Forward,
     ];
 
+    public IEnumerable<Func<torch.Tensor, torch.Tensor>> PooledSegments() => Segments();
+
+    public torch.Tensor Project(torch.Tensor pooled_bF) => pooled_bF;
+
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> PlaceSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
     [
         .. MapSegments(statistics),

@@ -63,17 +63,27 @@ public sealed class VisionTransformer : IImageTower
 
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
     [
-        images_b3SS => Stem(images_b3SS, kept_bK, statistics),
-        .. _blocks[..^1].Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, null))),
-        x_bLW => _classToken is null ? _blocks[^1].Forward(x_bLW, null) : _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, 0, 1).contiguous(), null),
-        x_bLW => Read(x_bLW).MatMul(_projection),
+        .. TokenSegments(kept_bK, statistics),
+        x_bLW => Project(Read(x_bLW)),
     ];
+
+    public IEnumerable<Func<torch.Tensor, torch.Tensor>> PooledSegments() => [.. TokenSegments(kept_bK: null, statistics: null), Read];
+
+    public torch.Tensor Project(torch.Tensor pooled_bF) => pooled_bF.MatMul(_projection);
 
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> PlaceSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
     [
         images_b3SS => Stem(images_b3SS, kept_bK, statistics),
         .. _blocks.Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, null))),
         x_bLW => _normPost.Forward(WithoutRegisters(x_bLW)).MatMul(_projection),
+    ];
+
+    /// <summary>The chain up to what the pooling reads.</summary>
+    private IEnumerable<Func<torch.Tensor, torch.Tensor>> TokenSegments(torch.Tensor? kept_bK, BatchStatistics? statistics) =>
+    [
+        images_b3SS => Stem(images_b3SS, kept_bK, statistics),
+        .. _blocks[..^1].Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, null))),
+        x_bLW => _classToken is null ? _blocks[^1].Forward(x_bLW, null) : _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, 0, 1).contiguous(), null),
     ];
 
     private torch.Tensor Stem(torch.Tensor images_b3SS, torch.Tensor? kept_bK, BatchStatistics? statistics)

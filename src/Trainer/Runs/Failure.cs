@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.Experiments;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Telemetry;
@@ -46,7 +47,7 @@ public static class Failure
     /// <summary>The exit code of an expected failure; null for a defect.</summary>
     public static int? ExitCodeOf(Exception error) => error switch
     {
-        ConfigException or UsageException => ExitCodes.Usage,
+        ConfigException or UsageException or ExperimentException => ExitCodes.Usage,
         DllNotFoundException => ExitCodes.MissingComponent,
         CorpusException => ExitCodes.BadData,
         NonFiniteException => ExitCodes.TrainingFailed,

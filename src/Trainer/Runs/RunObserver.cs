@@ -57,6 +57,9 @@ public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, Ten
         }
     }
 
+    /// <summary>Evaluates checkpoints beside the run; null where that is not asked for.</summary>
+    public CheckpointEvaluations? Evaluations { get; init; }
+
     public void OnStatus(RunState state)
     {
         _hasEnded = state.HasEnded;
@@ -69,6 +72,7 @@ public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, Ten
         if (state.LastCheckpoint is { } checkpoint && checkpoint != _checkpoint)
         {
             _checkpoint = checkpoint;
+            Evaluations?.Offer(checkpoint.Step);
             view.Message(LogEventLevel.Information, $"Checkpoint of step {checkpoint.Step} written.");
         }
     }

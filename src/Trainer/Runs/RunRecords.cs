@@ -19,6 +19,8 @@ public sealed class RunRecords : IRunRecords
     private readonly TensorBoardWriter? _tensorBoard;
     private readonly IProgressView _view;
     private readonly RunAlerting? _alerting;
+    private readonly TensorBoardWriter? _evaluationBoard;
+    private readonly CheckpointEvaluations? _evaluations;
     private readonly RunObserver _observer;
     private bool _isDisposed;
 
@@ -48,7 +50,16 @@ public sealed class RunRecords : IRunRecords
         if (_metrics.Damage is { } damage)
             log.Warning("{Damage:l}: the lines from there on are written anew from the ledger; the file as it was is {Metrics:l}.damaged.", damage, run.Files.Metrics);
         _alerting = run.Options.Alerts.Enabled ? new RunAlerting(run.Options, run.Files.Directory, text => _view.Message(LogEventLevel.Warning, text), TimeProvider.System) : null;
-        _observer = new RunObserver(_view, _metrics, _tensorBoard, run.Options.Output.LogEverySteps, state.LastCheckpoint) { Alerts = _alerting };
+        if (run.Options.Evaluation.EverySteps > 0)
+        {
+            // Figures come from a thread of their own, and so need a file of their own.
+            _evaluationBoard = run.Options.Output.Tensorboard ? new TensorBoardWriter(Path.Combine(run.Files.TensorBoard, "evaluation"), TimeProvider.System, StartStep) : null;
+            _evaluations = new CheckpointEvaluations(
+                run.Files, run.Options.Evaluation, (checkpoint, output) => EvaluationProcess.RunAsync(run.Options.Evaluation, run.Files.Config, checkpoint, output), _view.Message,
+                (step, rows) => _evaluationBoard?.Write(step, rows.Select(row => ($"{row.Set}/{row.Task} {row.Metric}".Replace(' ', '_'), row.Value))));
+        }
+
+        _observer = new RunObserver(_view, _metrics, _tensorBoard, run.Options.Output.LogEverySteps, state.LastCheckpoint) { Alerts = _alerting, Evaluations = _evaluations };
         _view.Start(run.TotalSteps, StartStep);
         _observer.Write(Untold());
     }
@@ -78,6 +89,8 @@ public sealed class RunRecords : IRunRecords
         if (_isDisposed)
             return;
         _isDisposed = true;
+        _evaluations?.Dispose();
+        _evaluationBoard?.Dispose();
         _alerting?.Dispose();
         _view.Stop();
         _tensorBoard?.Dispose();

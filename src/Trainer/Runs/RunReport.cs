@@ -60,7 +60,7 @@ public static class RunReport
         }
 
         if (output is not null)
-            ResultFiles.Write(output, files.Directory, figures);
+            ResultFiles.Write(output, figures);
         return ExitCodes.Ok;
     }
 
@@ -77,7 +77,7 @@ public static class RunReport
         foreach (var table in SummaryTables.Draw(new JsonObject { ["model"] = opened.Weights.Path, ["eval"] = splits }))
             AnsiConsole.Write(table);
         if (output is not null)
-            ResultFiles.Write(output, opened.Weights.Path, figures);
+            ResultFiles.Write(output, figures);
         return ExitCodes.Ok;
     }
 

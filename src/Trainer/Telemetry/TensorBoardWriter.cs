@@ -40,6 +40,9 @@ public sealed class TensorBoardWriter : IDisposable
         .. Loader(metrics.Loader),
     ]));
 
+    /// <summary>Writes other scalars of a step.</summary>
+    public void Write(long step, IEnumerable<(string Name, double Value)> scalars) => Append(TensorBoardEvents.Scalars(WallTime, step, [.. scalars]));
+
     public void Dispose() => _stream.Dispose();
 
     private static IEnumerable<(string Name, double Value)> Learned(string name, double? value) => value is { } number ? [(name, number)] : [];

@@ -36,6 +36,14 @@ public sealed class DemoCorpusTests(DemoCorpusTests.Built built) : IClassFixture
         Assert.All(FakeEmojiPackages.Vendors, v => Assert.Equal(200, Column(Concepts, "vendor").Count(x => string.Equals(x, v, StringComparison.Ordinal))));
 
     [Fact]
+    public void Each_training_vendor_has_its_drawings_in_a_file_of_its_own_too()
+    {
+        var (captions, vendors) = (Captions(Training).ToList(), Column(Training, "vendor"));
+        foreach (var vendor in vendors.Distinct(StringComparer.Ordinal))
+            Assert.Equal(captions.Where((_, row) => vendors[row] == vendor), Captions(Path.Combine(DemoCorpus.VendorsFolder, $"{vendor}.parquet")));
+    }
+
+    [Fact]
     public void The_label_is_the_category_or_null()
     {
         var labels = Captions(Vendor).Zip(Column(Vendor, "label")).ToArray();

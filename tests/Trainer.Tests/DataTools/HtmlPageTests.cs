@@ -1,5 +1,6 @@
-using System.Xml;
 using System.Xml.Linq;
+using System.Xml;
+using ClipTrain.Evaluation.Report;
 using ClipTrain.Trainer.DataTools;
 using ClipTrain.Trainer.Tests.Telemetry;
 

@@ -1,6 +1,8 @@
 using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.Evaluation.Retrieval;
+using ClipTrain.Evaluation.Statistics;
+using ClipTrain.Evaluation.ZeroShot;
 using ClipTrain.Trainer.Evaluation;
-using ClipTrain.Trainer.Evaluation.Statistics;
 
 namespace ClipTrain.Trainer.Tests.Evaluation;
 
@@ -114,7 +116,7 @@ public class StatisticsTests
         // The second has all that the first has right, and 8 images more.
         var first = Classification.Of([.. Enumerable.Range(0, 40).Select(i => Of(0, i < 20 ? 0 : 1))], 2);
         var second = Classification.Of([.. Enumerable.Range(0, 40).Select(i => Of(0, i < 28 ? 0 : 1))], 2);
-        var row = Assert.Single(Comparison.Of([new SplitFigures("seen", "zero_shot", first)], [new SplitFigures("seen", "zero_shot", second)]));
+        var row = Assert.Single(SplitComparison.Of([new SplitFigures("seen", "zero_shot", first)], [new SplitFigures("seen", "zero_shot", second)]));
         Assert.Equal((0.5, 0.7, 40L), (row.First, row.Second, row.N));
         Assert.Equal(0.2, row.Difference, 1e-12);
         Assert.InRange(row.Difference, row.Range.Low, row.Range.High);
@@ -134,7 +136,7 @@ public class StatisticsTests
     public void Models_measured_on_other_images_are_not_compared()
     {
         SplitFigures[] Of(int images) => [new("seen", "zero_shot", Classification.Of([.. Enumerable.Range(0, images).Select(_ => StatisticsTests.Of(0, 0))], 1))];
-        Assert.Contains("3 images or queries, the other on 2", Assert.Throws<CorpusException>(() => Comparison.Of(Of(3), Of(2))).Message, StringComparison.Ordinal);
+        Assert.Contains("3 images or queries, the other on 2", Assert.Throws<CorpusException>(() => SplitComparison.Of(Of(3), Of(2))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -144,7 +146,7 @@ public class StatisticsTests
         {
             var images = Enumerable.Range(0, 200).Select(_ => random.NextDouble()).ToList();
             SplitFigures[] Model(double low, double high) => [new("seen", "zero_shot", Classification.Of([.. images.Select(draw => Of(0, draw >= low && draw < high ? 0 : 1))], 2))];
-            return Assert.Single(Comparison.Of(Model(0, 0.6), Model(0.1, 0.8))).Range;
+            return Assert.Single(SplitComparison.Of(Model(0, 0.6), Model(0.1, 0.8))).Range;
         });
 
     private static Prediction Of(int label, int predicted) => new(label, predicted, label == predicted ? 0 : 1, 0.5);

@@ -1,0 +1,107 @@
+using ClipTrain.Evaluation.Datasets;
+using ClipTrain.Evaluation.Statistics;
+using ClipTrain.Evaluation.ZeroShot;
+using ClipTrain.Torch.Operators;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Evaluation.Audit;
+
+/// <summary>How often a group of images gets a label of a category.</summary>
+/// <param name="Design">The label set's name.</param>
+/// <param name="Category">The category.</param>
+/// <param name="Attribute">The attribute by which images are grouped.</param>
+/// <param name="Group">Its value.</param>
+/// <param name="Threshold">The probability that counts as given; null for the most probable label.</param>
+/// <param name="Count">Images that get a label of the category.</param>
+/// <param name="Images">Images of the group.</param>
+public sealed record GroupRate(string Design, string Category, string Attribute, string Group, double? Threshold, int Count, int Images)
+{
+    public double Rate => Count / (double)Images;
+
+    /// <summary>Exact, as rates near zero are the point.</summary>
+    public Interval Interval => BinomialTest.ClopperPearson(Count, Images);
+}
+
+/// <summary>What an audit gave.</summary>
+/// <param name="Audit">The audit.</param>
+/// <param name="Rates">All rates.</param>
+public sealed record AuditResult(AuditOptions Audit, IReadOnlyList<GroupRate> Rates)
+{
+    public IEnumerable<ResultRow> Rows => Rates.Select(rate => ResultRow.Of(
+        Audit.Set, $"audit {rate.Design}", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{rate.Category}: {rate.Attribute} {rate.Group}{(rate.Threshold is { } threshold ? $" above {threshold}" : "")}"), rate.Rate, rate.Interval, rate.Images));
+}
+
+/// <summary>
+/// Rates of label categories by group (Radford et al. 2021, section 7.1), for several label sets side by side: what a class that
+/// is added, such as 'child', does to the others' rates.
+/// </summary>
+public static class AuditEvaluation
+{
+    /// <exception cref="DataPipeline.Corpus.CorpusException">An attribute has fewer than two values, or a label set has no labels.</exception>
+    public static AuditResult Run(IEvaluatedModel model, AuditOptions audit, SetOptions set, EmbeddedSet embedded)
+    {
+        if (set.Attributes.Count == 0)
+            throw SetError.Of(set.Name, "an audit needs groups; set attributes to the columns that hold them.");
+        if (audit.LabelSets.Count == 0)
+            throw SetError.Of(set.Name, "the audit names no label_sets; give one at least, with categories and labels.");
+        foreach (var (attribute, column) in set.Attributes.Index().Select(entry => (entry.Item, entry.Index)))
+        {
+            var values = embedded.Images.Select(image => image.Attributes[column]).OfType<string>().Distinct(StringComparer.Ordinal).ToList();
+            if (values.Count < 2)
+                throw SetError.Of(set.Name, $"the attribute '{attribute}' has {(values.Count == 0 ? "no value" : $"one value only, '{values[0]}'")}: there are no groups to compare.");
+        }
+
+        return new AuditResult(audit, [.. audit.LabelSets.SelectMany(design => Rates(model, audit, design, set, embedded))]);
+    }
+
+    private static List<GroupRate> Rates(IEvaluatedModel model, AuditOptions audit, LabelSetOptions design, SetOptions set, EmbeddedSet embedded)
+    {
+        var labels = design.Categories.SelectMany(category => category.Labels.Select(label => (Category: category.Name, Label: label))).ToList();
+        if (labels.Count < 2)
+            throw SetError.Of(set.Name, $"the label set '{design.Name}' has {labels.Count} labels; two are needed to choose between.");
+        var probabilities = Probabilities(model, embedded, [.. labels.Select(label => label.Label)], audit.Templates);
+        double?[] thresholds = audit.Thresholds.Count == 0 ? [null] : [.. audit.Thresholds.Cast<double?>()];
+        var rates = new List<GroupRate>();
+        foreach (var category in design.Categories.Where(category => category.Report))
+        {
+            var own = Enumerable.Range(0, labels.Count).Where(label => labels[label].Category == category.Name).ToHashSet();
+            foreach (var threshold in thresholds)
+            {
+                bool[] given = [.. Enumerable.Range(0, embedded.Images.Count).Select(image => Given(probabilities.Row(image), own, threshold))];
+                foreach (var (column, attribute) in set.Attributes.Index())
+                {
+                    rates.AddRange(embedded.Images.Index().Where(image => image.Item.Attributes[column] is not null).GroupBy(image => image.Item.Attributes[column]!, image => image.Index, StringComparer.Ordinal)
+                        .OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => new GroupRate(design.Name, category.Name, attribute, group.Key, threshold, group.Count(image => given[image]), group.Count())));
+                }
+            }
+        }
+
+        return rates;
+    }
+
+    private static bool Given(ReadOnlySpan<float> probabilities, HashSet<int> labels, double? threshold)
+    {
+        if (threshold is null)
+            return labels.Contains(System.Numerics.Tensors.TensorPrimitives.IndexOfMax(probabilities));
+        foreach (var label in labels)
+        {
+            if (probabilities[label] > threshold)
+                return true;
+        }
+
+        return false;
+    }
+
+    private static Matrix Probabilities(IEvaluatedModel model, EmbeddedSet embedded, string[] labels, IReadOnlyList<string> templates)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        string[] prompts = [.. labels.SelectMany(label => templates.Select(template => ZeroShotClassifier.Prompt(template, label)))];
+        var texts = model.EncodeTexts(prompts);
+        var classes_cD = ZeroShotClassifier.ClassEmbeddings(texts.view([labels.Length, templates.Count, texts.size(1)]));
+        var result = new Matrix(embedded.Images.Count, labels.Length);
+        nn.functional.softmax(embedded.Embeddings.View().mm(classes_cD.t()).mul_(model.LogitScale), 1).contiguous().AsSpan<float>().CopyTo(result.Values);
+        return result;
+    }
+}

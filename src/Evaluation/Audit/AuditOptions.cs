@@ -1,0 +1,42 @@
+using System.ComponentModel;
+
+namespace ClipTrain.Evaluation.Audit;
+
+[Description("An audit of a set with attribute columns.")]
+public sealed record AuditOptions
+{
+    [Description("The set; its attributes are the groups.")]
+    public required string Set { get; init; }
+
+    [Description("The label sets that are tried side by side, to see what adding or rewording classes does.")]
+    public IReadOnlyList<LabelSetOptions> LabelSets { get; init; } = [];
+
+    [Description("Probabilities above which a label counts as given; when empty the most probable label counts.")]
+    public IReadOnlyList<double> Thresholds { get; init; } = [];
+
+    [Description("Prompt templates; {} stands for the label.")]
+    public IReadOnlyList<string> Templates { get; init; } = ["a photo of a {}."];
+}
+
+[Description("Labels among which a model chooses.")]
+public sealed record LabelSetOptions
+{
+    [Description("Name of the design in reports.")]
+    public required string Name { get; init; }
+
+    [Description("Labels by category.")]
+    public IReadOnlyList<LabelCategoryOptions> Categories { get; init; } = [];
+}
+
+[Description("A category of labels.")]
+public sealed record LabelCategoryOptions
+{
+    [Description("Name of the category, such as non-human.")]
+    public required string Name { get; init; }
+
+    [Description("Its labels.")]
+    public required IReadOnlyList<string> Labels { get; init; }
+
+    [Description("Whether its rate is reported.")]
+    public bool Report { get; init; } = true;
+}

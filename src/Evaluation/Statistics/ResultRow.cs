@@ -1,0 +1,16 @@
+namespace ClipTrain.Evaluation.Statistics;
+
+/// <summary>One figure of an evaluation, as a row of results.json and results.csv.</summary>
+/// <param name="Set">The set.</param>
+/// <param name="Task">What was done: zero_shot, probe, or retrieval with its direction.</param>
+/// <param name="Metric">The figure's name.</param>
+/// <param name="Value">The figure.</param>
+/// <param name="Low">Lower end of its 95% interval; null for a figure without one.</param>
+/// <param name="High">Upper end.</param>
+/// <param name="N">How many images or queries it is of.</param>
+/// <param name="Seed">Seed of the bootstrap or of the drawn samples; null where nothing is random.</param>
+public sealed record ResultRow(string Set, string Task, string Metric, double Value, double? Low, double? High, long N, long? Seed)
+{
+    /// <summary>A figure with an interval.</summary>
+    public static ResultRow Of(string set, string task, string metric, double value, Interval interval, long n, long? seed = null) => new(set, task, metric, value, interval.Low, interval.High, n, seed);
+}

@@ -1,0 +1,54 @@
+using ClipTrain.Evaluation.Audit;
+using ClipTrain.Evaluation.Datasets;
+using ClipTrain.Evaluation.Humans;
+using ClipTrain.Evaluation.Overlap;
+using ClipTrain.Evaluation.Probes;
+using ClipTrain.Evaluation.Retrieval;
+using ClipTrain.Evaluation.Robustness;
+using ClipTrain.Evaluation.Statistics;
+using ClipTrain.Evaluation.ZeroShot;
+
+namespace ClipTrain.Evaluation.Suites;
+
+/// <summary>What was measured on one set.</summary>
+/// <param name="Set">Its description.</param>
+/// <param name="Images">Its images.</param>
+/// <param name="LeftOut">Images that could not be decoded.</param>
+public sealed record SetResult(SetOptions Set, IReadOnlyList<SetImage> Images, int LeftOut)
+{
+    public ZeroShotResult? ZeroShot { get; init; }
+
+    public RetrievalOutcome? Retrieval { get; init; }
+
+    public ProbeResult? Probe { get; init; }
+
+    public FewShotResult? FewShot { get; init; }
+
+    public KnnResult? Knn { get; init; }
+
+    /// <summary>JPEGs of images that the report shows, by their number.</summary>
+    public IReadOnlyDictionary<int, byte[]> Pictures { get; init; } = new Dictionary<int, byte[]>();
+
+    public IEnumerable<ResultRow> Rows => [.. ZeroShot?.Rows ?? [], .. Retrieval?.Rows ?? [], .. Probe?.Rows ?? [], .. FewShot?.Rows ?? [], .. Knn?.Rows ?? []];
+}
+
+/// <summary>What a suite gave.</summary>
+/// <param name="Suite">The suite.</param>
+/// <param name="Model">The model's name.</param>
+/// <param name="Sets">Its sets, in order.</param>
+public sealed record SuiteResult(SuiteOptions Suite, string Model, IReadOnlyList<SetResult> Sets)
+{
+    public IReadOnlyList<ShiftResult> Shifts { get; init; } = [];
+
+    public IReadOnlyList<AuditResult> Audits { get; init; } = [];
+
+    public IReadOnlyList<OverlapResult> Overlaps { get; init; } = [];
+
+    public IReadOnlyList<HumanResult> Humans { get; init; } = [];
+
+    /// <summary>All figures.</summary>
+    public IReadOnlyList<ResultRow> Rows =>
+    [
+        .. Sets.SelectMany(set => set.Rows), .. Shifts.SelectMany(shift => shift.Rows), .. Audits.SelectMany(audit => audit.Rows), .. Overlaps.SelectMany(overlap => overlap.Rows), .. Humans.SelectMany(humans => humans.Rows),
+    ];
+}

@@ -1,0 +1,143 @@
+using ClipTrain.Evaluation.Audit;
+using ClipTrain.Evaluation.Datasets;
+using ClipTrain.Evaluation.Overlap;
+using ClipTrain.Evaluation.Probes;
+using ClipTrain.Evaluation.Retrieval;
+using ClipTrain.Evaluation.Robustness;
+using ClipTrain.Evaluation.Statistics;
+using ClipTrain.Evaluation.ZeroShot;
+
+namespace ClipTrain.Evaluation.Suites;
+
+/// <summary>Told of a suite's progress.</summary>
+public interface ISuiteObserver : IEmbeddingObserver
+{
+    /// <summary>A task begins.</summary>
+    void Begins(string set, SetTask task);
+}
+
+/// <summary>Measures a model on the sets of a suite: each set is decoded and embedded once for all of its tasks.</summary>
+/// <param name="model">The model.</param>
+/// <param name="suite">The suite.</param>
+/// <param name="columns">Columns of sets that name none.</param>
+/// <param name="cache">Keeps features.</param>
+/// <param name="observer">Told of progress.</param>
+public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultColumns columns, FeatureCache cache, ISuiteObserver observer)
+{
+    private const int ConfusedPairs = 5;
+
+    /// <summary>Opens every set, so that a wrong path is told before the first is measured.</summary>
+    /// <exception cref="DataPipeline.Corpus.CorpusException">Something is missing or wrong.</exception>
+    public static void Check(SuiteOptions suite, DefaultColumns columns)
+    {
+        SuiteCheck.Check(suite);
+        foreach (var set in suite.Sets)
+        {
+            SuiteCheck.Tasks(set, ImageSets.Open(set, set.Data, columns));
+            if (set.Train.Count > 0)
+                ImageSets.Open(set, set.Train, columns);
+        }
+    }
+
+    /// <param name="scope">What of the suite is done.</param>
+    /// <exception cref="DataPipeline.Corpus.CorpusException">A set cannot be measured; the message names it.</exception>
+    public SuiteResult Run(SuiteScope scope)
+    {
+        var sets = suite.Sets.Where(set => scope.Includes(set.Name)).Select(set => Run(set, scope)).OfType<SetResult>().ToList();
+        var overlaps = scope.Overlap ? suite.Overlaps.Select(overlap => Overlap(overlap, sets)).ToList() : [];
+        var adjusted = BinomialTest.Bonferroni([.. overlaps.Select(overlap => overlap.P).OfType<double>()]);
+        var next = 0;
+        return new SuiteResult(suite, model.Name, sets)
+        {
+            Shifts = scope.Robustness ? [.. suite.Robustness.Select(shift => SuiteAnalyses.Shift(shift, sets, PixelModels))] : [],
+            Audits = scope.Audit ? [.. suite.Audits.Select(Audit)] : [],
+            Overlaps = overlaps.ConvertAll(overlap => overlap.P is null ? overlap : overlap with { BonferroniP = adjusted[next++] }),
+            Humans = scope.Humans ? [.. suite.Humans.Select(humans => SuiteAnalyses.Humans(humans, sets))] : [],
+        };
+    }
+
+    private SetOptions Named(string name) => suite.Sets.First(set => set.Name == name);
+
+    private AuditResult Audit(AuditOptions audit)
+    {
+        var set = Named(audit.Set);
+        return AuditEvaluation.Run(model, audit, set, cache.Get(model, set, ImageSets.Open(set, set.Data, columns), suite.Batch, observer));
+    }
+
+    private OverlapResult Overlap(OverlapOptions overlap, IReadOnlyList<SetResult> sets)
+    {
+        var set = Named(overlap.Set);
+        var images = ImageSets.Open(set, set.Data, columns);
+        var embedded = cache.Get(model, set, images, suite.Batch, observer);
+        return SuiteAnalyses.Overlap(overlap, images, embedded.Images, sets.FirstOrDefault(result => result.Set.Name == set.Name)?.ZeroShot, (done, total) => observer.Embedded($"{set.Name}: corpus", done, total));
+    }
+
+    /// <summary>Baseline models on pixels; both sets are trained on the training images of the reference.</summary>
+    private IReadOnlyList<BaselineModel> PixelModels(ShiftOptions shift)
+    {
+        var reference = Named(shift.Reference);
+        return PixelBaselines.Of(
+            (pixels, name) =>
+            {
+                var set = Named(name) with { Train = reference.Train, Validation = reference.Validation };
+                var images = ImageSets.Open(set, set.Data, columns);
+                var embedded = cache.Get(pixels, set, images, suite.Batch, observer);
+                return Data(pixels, set, embedded, ClassList.Of(set, images, embedded.Images));
+            },
+            shift);
+    }
+
+    private SetResult? Run(SetOptions set, SuiteScope scope)
+    {
+        var images = ImageSets.Open(set, set.Data, columns);
+        var tasks = SuiteCheck.Tasks(set, images).Where(scope.Includes).ToList();
+        if (tasks.Count == 0)
+            return null;
+        var embedded = cache.Get(model, set, images, suite.Batch, observer);
+        var result = new SetResult(set, embedded.Images, embedded.LeftOut);
+        var classes = tasks.Exists(task => task != SetTask.Retrieval) ? ClassList.Of(set, images, embedded.Images) : null;
+        var shown = new List<int>();
+        foreach (var task in tasks)
+        {
+            observer.Begins(set.Name, task);
+            switch (task)
+            {
+                case SetTask.ZeroShot:
+                    result = result with { ZeroShot = ZeroShotEvaluation.Run(model, set, embedded, classes!, Prompts.Of(set, images, classes!)) };
+                    shown.AddRange(Shown(result.ZeroShot));
+                    break;
+                case SetTask.Retrieval:
+                    result = result with { Retrieval = RetrievalEvaluation.Run(model, set, embedded) };
+                    shown.AddRange(result.Retrieval.Examples.Select(example => example.Image));
+                    break;
+                case SetTask.Probe:
+                    result = result with { Probe = LinearProbe.Run(set.Name, suite.Probe, Data(model, set, embedded, classes!)) };
+                    break;
+                case SetTask.FewShot:
+                    result = result with { FewShot = FewShotEvaluation.Run(set.Name, suite.FewShot, Data(model, set, embedded, classes!), ZeroShotAccuracy(result)) };
+                    break;
+                case SetTask.Knn:
+                    result = result with { Knn = NearestNeighbours.Run(set.Name, Data(model, set, embedded, classes!)) };
+                    break;
+            }
+        }
+
+        cache.Release();
+        return result with { Pictures = Pictures.Of(images, embedded.Images, shown) };
+    }
+
+    private static double? ZeroShotAccuracy(SetResult result) => result.ZeroShot?.Rows.FirstOrDefault(row => row.Metric == "top1")?.Value;
+
+    private static IEnumerable<int> Shown(ZeroShotResult result) => result.Predictions.Count == 0 ? [] :
+        Confusion.Of(result.Predictions, result.Classes.Count).Worst(result.Predictions, ConfusedPairs).SelectMany(pair => pair.Examples).Select(example => result.Images[example]);
+
+    /// <summary>Training, validation and test images of a set, of the same classes.</summary>
+    private ProbeData Data(IEvaluatedModel embedder, SetOptions set, EmbeddedSet test, ClassList classes)
+    {
+        if (set.Train.Count == 0)
+            throw SetError.Of(set.Name, "probe, few_shot and knn need training images; set train.");
+        return ProbeData.Of(set, suite.Seed, Embed(set.Train), set.Validation.Count > 0 ? Embed(set.Validation) : null, test, classes);
+
+        EmbeddedSet Embed(IReadOnlyList<string> data) => cache.Get(embedder, set, ImageSets.Open(set, data, columns), suite.Batch, observer);
+    }
+}

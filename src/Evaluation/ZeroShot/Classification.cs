@@ -1,0 +1,107 @@
+using System.Text.Json.Serialization;
+using ClipTrain.Evaluation.Statistics;
+
+namespace ClipTrain.Evaluation.ZeroShot;
+
+/// <summary>What a classifier says of one image.</summary>
+/// <param name="Label">The image's class.</param>
+/// <param name="Predicted">The class with the highest score.</param>
+/// <param name="Before">How many classes score as high as the right one or higher.</param>
+/// <param name="Confidence">Probability of the predicted class, NaN where no score is a number.</param>
+public readonly record struct Prediction(int Label, int Predicted, int Before, double Confidence);
+
+/// <summary>
+/// Accuracy of a classifier over images and over classes, with 95% intervals: Wilson's for shares of images, by bootstrap over
+/// images for figures over classes.
+/// </summary>
+/// <param name="Top1">Share of images whose class has the highest score.</param>
+/// <param name="Top5">Share of images whose class is among the five highest.</param>
+/// <param name="MeanPerClass">Mean over classes of the share of their images that is right.</param>
+/// <param name="MacroF1">Mean over the classes that images have or were given of 2 TP / (2 TP + FP + FN).</param>
+/// <param name="WorstClass">Smallest share of right images of a class.</param>
+/// <param name="CalibrationError">Expected calibration error over 15 equal bins (Guo et al. 2017): mean distance between confidence and accuracy.</param>
+/// <param name="Images">Number of images.</param>
+/// <param name="Classes">Number of classes.</param>
+public sealed record Classification(double Top1, double Top5, double MeanPerClass, double MacroF1, double WorstClass, double CalibrationError, long Images, long Classes)
+{
+    public Interval Top1Interval => Interval.OfProportion(Top1, Images);
+
+    public Interval Top5Interval => Interval.OfProportion(Top5, Images);
+
+    public Interval MeanPerClassInterval { get; private init; }
+
+    public Interval MacroF1Interval { get; private init; }
+
+    /// <summary>Of the accuracy of the class that is the worst here.</summary>
+    public Interval WorstClassInterval { get; private init; }
+
+    public Interval CalibrationErrorInterval { get; private init; }
+
+    /// <summary>What is said of each image.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<Prediction> Predictions { get; private init; } = [];
+
+    /// <param name="predictions">One an image, one at least.</param>
+    /// <param name="classes">Number of classes.</param>
+    public static Classification Of(IReadOnlyList<Prediction> predictions, int classes)
+    {
+        var once = new int[predictions.Count];
+        Array.Fill(once, 1);
+        var right = OverClasses(predictions, classes, once);
+        var intervals = Bootstrap.Intervals(predictions.Count, drawn =>
+        {
+            var (mean, f1, _, _) = OverClasses(predictions, classes, drawn);
+            return [mean, f1];
+        });
+        return new Classification(
+            Share(prediction => prediction.Before < 1), Share(prediction => prediction.Before < 5), right.MeanPerClass, right.MacroF1, right.WorstClass, Reliability.Of(predictions).Error, predictions.Count, classes)
+        {
+            MeanPerClassInterval = intervals[0],
+            MacroF1Interval = intervals[1],
+            WorstClassInterval = Interval.OfProportion(right.WorstClass, right.WorstImages),
+            CalibrationErrorInterval = Reliability.Of(predictions).ErrorInterval(),
+            Predictions = predictions,
+        };
+
+        double Share(Func<Prediction, bool> counts) => predictions.Count(counts) / (double)predictions.Count;
+    }
+
+    private static (double MeanPerClass, double MacroF1, double WorstClass, long WorstImages) OverClasses(IReadOnlyList<Prediction> predictions, int classes, int[] times)
+    {
+        var (images, given, right) = (new long[classes], new long[classes], new long[classes]);
+        for (var i = 0; i < times.Length; i++)
+        {
+            var (label, predicted) = (predictions[i].Label, predictions[i].Predicted);
+            images[label] += times[i];
+            given[predicted] += times[i];
+            right[label] += predictions[i].Before == 0 ? times[i] : 0;
+        }
+
+        var (recalls, scores, worst, worstImages) = (new Mean(), new Mean(), double.PositiveInfinity, 0L);
+        for (var c = 0; c < classes; c++)
+        {
+            if (images[c] > 0)
+            {
+                var recall = right[c] / (double)images[c];
+                recalls.Add(recall);
+                if (recall < worst)
+                    (worst, worstImages) = (recall, images[c]);
+            }
+
+            if (images[c] + given[c] > 0)
+                scores.Add(2.0 * right[c] / (images[c] + given[c]));
+        }
+
+        return (recalls.Value, scores.Value, worst, worstImages);
+    }
+
+    private struct Mean
+    {
+        private double _sum;
+        private int _count;
+
+        public readonly double Value => _sum / _count;
+
+        public void Add(double value) => (_sum, _count) = (_sum + value, _count + 1);
+    }
+}

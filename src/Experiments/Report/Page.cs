@@ -1,0 +1,62 @@
+using System.Xml.Linq;
+
+namespace ClipTrain.Experiments.Report;
+
+/// <summary>A page that is one file: no script, nothing fetched, light or dark as the reader's system is.</summary>
+internal static class Page
+{
+    private const string Style = """
+        :root { color-scheme: light dark; --ground: #f7f7f5; --card: #ffffff; --ink: #1c2126; --soft: #667079; --line: #e3e5e7; --accent: #2f6db3; --warn: #a4531f; --grid: #eef0f2; }
+        @media (prefers-color-scheme: dark) { :root { --ground: #14171a; --card: #1c2024; --ink: #e6e8ea; --soft: #98a2ab; --line: #2e343a; --accent: #6aa5e8; --warn: #e5a06f; --grid: #262b30; } }
+        * { box-sizing: border-box; }
+        body { margin: 0 auto; padding: 2.5rem 1.5rem 4rem; max-width: 78rem; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
+        h1 { margin: 0; font-size: 1.6rem; font-weight: 650; letter-spacing: -0.01em; }
+        h2 { margin: 0 0 .1rem; font-size: 1.05rem; font-weight: 600; }
+        .soft { color: var(--soft); font-size: .86rem; }
+        header { margin-bottom: 1.75rem; }
+        .card { min-width: 0; margin-bottom: 1rem; padding: 1rem 1.15rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow-x: auto; }
+        .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(30rem, 1fr)); gap: 0 1rem; }
+        ul { margin: .4rem 0 0; padding-left: 1.2rem; }
+        li { margin-bottom: .2rem; }
+        .warn li::marker { color: var(--warn); }
+        svg { display: block; width: 100%; height: auto; margin-top: .5rem; }
+        svg .gridline { stroke: var(--grid); }
+        svg .axis { stroke: var(--soft); fill: none; }
+        svg text { fill: var(--soft); font-size: 12px; }
+        svg text.ink { fill: var(--ink); }
+        svg .curve { fill: none; stroke-width: 1.8; }
+        svg .band { stroke: none; opacity: .15; }
+        svg .beyond { stroke-dasharray: 5 4; }
+        table { border-collapse: collapse; margin-top: .5rem; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
+        th { padding: .3rem .9rem .3rem 0; text-align: left; font-weight: 550; color: var(--soft); white-space: nowrap; }
+        td { padding: .3rem .9rem .3rem 0; border-top: 1px solid var(--line); vertical-align: top; }
+        """;
+
+    /// <summary>Writes a page.</summary>
+    /// <param name="path">Written over when it is there.</param>
+    public static void Write(string path, string title, string subtitle, params IEnumerable<XElement?> body)
+    {
+        var page = new XElement("html", new XAttribute("lang", "en"),
+            new XElement("head",
+                new XElement("meta", new XAttribute("charset", "utf-8")),
+                new XElement("meta", new XAttribute("name", "viewport"), new XAttribute("content", "width=device-width, initial-scale=1")),
+                new XElement("title", title),
+                new XElement("style", Style)),
+            new XElement("body", new XElement("header", new XElement("h1", title), Soft(subtitle)), body));
+        File.WriteAllText(path, "<!DOCTYPE html>\n" + page.ToString(SaveOptions.DisableFormatting));
+    }
+
+    public static XElement Card(string title, string note, params object?[] content) =>
+        new("section", new XAttribute("class", "card"), new XElement("h2", title), Soft(note), content);
+
+    public static XElement Soft(string text) => new("div", new XAttribute("class", "soft"), text);
+
+    /// <summary>A card with a list; null where the list is empty.</summary>
+    public static XElement? List(string title, IReadOnlyList<string> lines) => lines.Count == 0
+        ? null
+        : new XElement("section", new XAttribute("class", "card warn"), new XElement("h2", title), new XElement("ul", lines.Select(line => new XElement("li", line))));
+
+    public static XElement Table(IEnumerable<string> columns, IEnumerable<IEnumerable<string>> rows) => new("table",
+        new XElement("thead", new XElement("tr", columns.Select(column => new XElement("th", column)))),
+        new XElement("tbody", rows.Select(row => new XElement("tr", row.Select(cell => new XElement("td", cell))))));
+}

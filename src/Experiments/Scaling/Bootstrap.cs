@@ -1,0 +1,78 @@
+using MathNet.Numerics.Distributions;
+
+namespace ClipTrain.Experiments.Scaling;
+
+/// <summary>
+/// Coordinates of a law as other samples would have given them. The trials stay; their deviations from the law are dealt out
+/// anew, those of a trial's seeds together and with a sign by chance, so that small designs do not fall apart as they do when
+/// trials are drawn with replacement. Deviations are scaled for the coordinates that were fitted, and by sqrt(df/χ²) for how
+/// little a few of them tell about their size, which gives t intervals in place of normal ones (Davison and Hinkley 1997).
+/// </summary>
+internal static class Bootstrap
+{
+    /// <param name="law">The law.</param>
+    /// <param name="whole">All observations, which a frontier is chosen from.</param>
+    /// <param name="selected">Those that the law was fitted to.</param>
+    /// <param name="at">The fit.</param>
+    /// <param name="count">Number of draws.</param>
+    /// <returns>Empty where there are no degrees of freedom left.</returns>
+    public static double[][] Draws(Law law, Sample whole, Sample selected, double[] at, int count)
+    {
+        Func<Random, double[]?> draw;
+        if (law is FrontierLaw && whole.HasSeeds)
+        {
+            var (means, noise, df) = Noise(whole);
+            draw = random => Redrawn(law, law.Select(WithNoise(whole, means, noise, Spread(random, df), random)), start: null);
+        }
+        else
+        {
+            var (deviations, df) = Deviations(law, selected, at);
+            if (df <= 0)
+                return [];
+            double[] fitted = [.. Enumerable.Range(0, selected.Count).Select(row => law.LogAt(selected, row, at))];
+            draw = random => Redrawn(law, selected.WithLogY(Dealt(selected, fitted, deviations, Spread(random, df), random)), at);
+        }
+
+        return [.. ParallelEnumerable.Range(0, count).AsOrdered().Select(i => draw(new Random(i))).OfType<double[]>()];
+    }
+
+    /// <summary>Deviations of the trials, scaled for the coordinates that were fitted, and the degrees of freedom.</summary>
+    public static (double[][] OfTrials, int Df) Deviations(Law law, Sample sample, double[] at)
+    {
+        var df = sample.TrialCount - law.Coordinates;
+        var scale = df > 0 ? Math.Sqrt((double)sample.TrialCount / df) : 0;
+        double[] residuals = law.Residuals(sample, at);
+        return ([.. Enumerable.Range(0, sample.Count).GroupBy(row => sample.Trials[row]).OrderBy(rows => rows.Key).Select(rows => rows.Select(row => scale * residuals[row]).ToArray())], df);
+    }
+
+    private static double Spread(Random random, int df) => Math.Sqrt(df / ChiSquared.Sample(random, df));
+
+    private static double[]? Redrawn(Law law, Sample sample, double[]? start) => law.Fit(sample, start) is { } at && at.All(double.IsFinite) ? at : null;
+
+    private static double[] Dealt(Sample sample, double[] fitted, double[][] deviations, double spread, Random random)
+    {
+        double[] logY = [.. fitted];
+        var (sources, signs, used) = (new double[sample.TrialCount][], new double[sample.TrialCount], new int[sample.TrialCount]);
+        for (var trial = 0; trial < sources.Length; trial++)
+            (sources[trial], signs[trial]) = (deviations[random.Next(deviations.Length)], random.Next(2) == 0 ? -spread : spread);
+        for (var row = 0; row < logY.Length; row++)
+        {
+            var trial = sample.Trials[row];
+            logY[row] += signs[trial] * sources[trial][used[trial]++ % sources[trial].Length];
+        }
+
+        return logY;
+    }
+
+    /// <summary>Means of the trials, and the deviations of all seeds from these.</summary>
+    private static (double[] Means, double[] Noise, int Df) Noise(Sample whole)
+    {
+        var trials = Enumerable.Range(0, whole.Count).GroupBy(row => whole.Trials[row]).OrderBy(rows => rows.Key).ToList();
+        double[] means = [.. trials.Select(rows => rows.Average(row => whole.LogY[row]))];
+        var scale = Math.Sqrt((double)whole.Count / (whole.Count - whole.TrialCount));
+        return (means, [.. trials.Where(rows => rows.Skip(1).Any()).SelectMany(rows => rows).Select(row => scale * (whole.LogY[row] - means[whole.Trials[row]]))], whole.Count - whole.TrialCount);
+    }
+
+    private static Sample WithNoise(Sample whole, double[] means, double[] noise, double spread, Random random) =>
+        whole.WithLogY([.. Enumerable.Range(0, whole.Count).Select(row => means[whole.Trials[row]] + (spread * noise[random.Next(noise.Length)]))]);
+}

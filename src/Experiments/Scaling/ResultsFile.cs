@@ -1,0 +1,99 @@
+using System.Globalization;
+using CsvHelper;
+
+namespace ClipTrain.Experiments.Scaling;
+
+/// <summary>Which columns of a table of results mean what.</summary>
+/// <param name="X">What the laws are functions of, such as compute.</param>
+/// <param name="Y">Error or loss.</param>
+public sealed record ResultColumns(string X, string Y)
+{
+    /// <summary>Model size; null where there is none.</summary>
+    public string? Params { get; init; }
+
+    /// <summary>Samples seen; null where there are none.</summary>
+    public string? Data { get; init; }
+
+    /// <summary>Distinct samples; null where all are.</summary>
+    public string? Unique { get; init; }
+
+    /// <summary>Laws are fitted to each value of it by itself; null for one fit to all.</summary>
+    public string? Group { get; init; }
+
+    /// <summary>Rows that differ in it alone are one trial; null where each row is one.</summary>
+    public string? Seed { get; init; }
+}
+
+/// <summary>Reads a table of results: CSV whose first line names the columns.</summary>
+public static class ResultsFile
+{
+    private const int FewestPoints = 3;
+
+    /// <exception cref="ExperimentException">A column is missing, a value is no positive number, or there are too few points for any law.</exception>
+    public static IReadOnlyList<Observation> Read(string path, ResultColumns columns)
+    {
+        if (!File.Exists(path))
+            throw new ExperimentException($"{path}: there is no such file.");
+        using var reader = CsvReader.Create(File.OpenRead(path), new CsvReaderOptions { HasHeader = false, TrackLineNumbers = true });
+        if (!reader.Read())
+            throw new ExperimentException($"{path}: the file is empty; its first line must name the columns.");
+        var header = Enumerable.Range(0, reader.FieldCount).Select(i => Field(reader, i).TrimStart('\uFEFF')).ToList();
+        var places = Options(columns).Where(option => option.Column is not null).ToDictionary(option => option.Name, option => Place(path, header, option.Name, option.Column!), StringComparer.Ordinal);
+        var rows = new List<Observation>();
+        while (reader.Read())
+        {
+            if (reader.FieldCount == 1 && Field(reader, 0).Length == 0)
+                continue;
+            var line = reader.LineNumber;
+            if (reader.FieldCount <= places.Values.Max())
+                throw new ExperimentException($"{path}:{line}: the line has {reader.FieldCount} fields, the first line names {header.Count} columns.");
+            rows.Add(new Observation(Number("--x")!.Value, Number("--y")!.Value)
+            {
+                Params = Number("--params"),
+                Data = Number("--data"),
+                Unique = Number("--unique"),
+                Group = Text("--group") ?? "",
+                Seed = Text("--seed"),
+            });
+
+            string? Text(string option) => places.TryGetValue(option, out var place) ? Field(reader, place) : null;
+
+            double? Number(string option) => Text(option) is { } text ? Positive(path, line, header[places[option]], text) : null;
+        }
+
+        Check(path, columns, rows);
+        return rows;
+    }
+
+    private static IEnumerable<(string Name, string? Column)> Options(ResultColumns columns) =>
+        [("--x", columns.X), ("--y", columns.Y), ("--params", columns.Params), ("--data", columns.Data), ("--unique", columns.Unique), ("--group", columns.Group), ("--seed", columns.Seed)];
+
+    private static int Place(string path, List<string> header, string option, string column) => header.IndexOf(column) is >= 0 and var place
+        ? place
+        : throw new ExperimentException($"{path}: has no column '{column}' ({option}); its columns: {string.Join(", ", header)}.");
+
+    private static double Positive(string path, long line, string column, string text)
+    {
+        if (!double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value))
+            throw new ExperimentException($"{path}:{line}: {column} is '{text}', which is no number.");
+        return double.IsFinite(value) && value > 0
+            ? value
+            : throw new ExperimentException($"{path}:{line}: {column} is {text}; laws are of logarithms, so every value must be a number above zero. Leave the row out, or correct it.");
+    }
+
+    private static void Check(string path, ResultColumns columns, List<Observation> rows)
+    {
+        var points = rows.GroupBy(row => row.Group, StringComparer.Ordinal).Select(group => Sample.Of(group)).ToList();
+        var most = points.Count == 0 ? 0 : points.Max(sample => sample.TrialCount);
+        if (most < FewestPoints)
+        {
+            throw new ExperimentException($"{path}: has {most switch { 0 => "no rows", 1 => "one point", _ => "two points, through which a line always goes" }}"
+                + $"{(columns.Group is null || most == 0 ? "" : $" for each {columns.Group}")}; a law needs three at least.");
+        }
+
+        if (points.TrueForAll(sample => sample.LogX[0] == sample.LogX[^1]))
+            throw new ExperimentException($"{path}: every {columns.X} is {rows[0].X.ToString(CultureInfo.InvariantCulture)}; a law needs two different ones at least.");
+    }
+
+    private static string Field(CsvReader reader, int place) => System.Text.Encoding.UTF8.GetString(reader.GetSpan(place)).Trim();
+}

@@ -1,0 +1,25 @@
+using ClipTrain.Experiments.Scaling;
+
+namespace ClipTrain.Experiments.Sweeps;
+
+/// <summary>The learning rate as a power law of the number of parameters, through the best rate of each size in a sweep's results.</summary>
+public sealed record FittedRate(double LogFactor, double Exponent)
+{
+    private const string Rate = "training.learning_rate";
+
+    public double At(double parameters) => Math.Exp(LogFactor + (Exponent * Math.Log(parameters)));
+
+    /// <exception cref="ExperimentException">The table has no rates, or of fewer than two sizes.</exception>
+    public static FittedRate Read(string results)
+    {
+        // The rates are x, the errors y: the same columns that laws are fitted to.
+        var rows = ResultsFile.Read(results, new ResultColumns(Rate, "error") { Params = "params" });
+        var best = rows.GroupBy(row => row.Params!.Value).Select(size => (
+            LogSize: Math.Log(size.Key),
+            LogRate: Math.Log(size.GroupBy(row => row.X).MinBy(rate => rate.Average(row => Math.Log(row.Y)))!.Key))).ToList();
+        if (best.Count < 2)
+            throw new ExperimentException($"{results}: has one model size; a rate that follows the size needs two at least.");
+        var (slope, intercept) = LeastSquares.Line([.. best.Select(size => size.LogSize)], [.. best.Select(size => size.LogRate)]);
+        return new FittedRate(intercept, slope);
+    }
+}

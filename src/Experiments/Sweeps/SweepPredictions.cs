@@ -1,0 +1,77 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using ClipTrain.Experiments.Scaling;
+
+namespace ClipTrain.Experiments.Sweeps;
+
+/// <summary>What a law says of a held-out trial before it is started.</summary>
+/// <param name="Low">Lower end of the 90% interval of one trial.</param>
+/// <param name="High">Upper end.</param>
+public sealed record TrialPrediction(string Trial, string Law, double Compute, double Value, double Low, double High);
+
+/// <summary>The predictions of a sweep, as predictions.json keeps them.</summary>
+/// <param name="Made">When they were made.</param>
+/// <param name="Results">SHA-256 of the results that they were made from.</param>
+/// <param name="Hash">SHA-256 of the time, the results' hash and the predictions: written down elsewhere it proves that nothing was changed later.</param>
+public sealed record SweepPredictions(DateTimeOffset Made, string Results, IReadOnlyList<TrialPrediction> Predictions, string Hash)
+{
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true, NewLine = "\n" };
+
+    /// <summary>What a sweep has predicted, each trial by its first prediction.</summary>
+    /// <exception cref="ExperimentException">A file of predictions is not what was written.</exception>
+    public static IReadOnlyDictionary<string, (TrialPrediction Said, SweepPredictions In)> ReadAll(SweepFolder folder)
+    {
+        var said = new Dictionary<string, (TrialPrediction, SweepPredictions)>(StringComparer.Ordinal);
+        foreach (var made in folder.PredictionFiles().Select(Read).OrderBy(made => made.Made))
+        {
+            foreach (var prediction in made.Predictions)
+                said.TryAdd(prediction.Trial, (prediction, made));
+        }
+
+        return said;
+    }
+
+    private static SweepPredictions Read(string file)
+    {
+        try
+        {
+            var read = JsonSerializer.Deserialize<SweepPredictions>(File.ReadAllText(file), Json);
+            return read is not null && read.Hash == HashOf(read.Made, read.Results, read.Predictions) ? read : throw new JsonException("its hash is not that of its predictions");
+        }
+        catch (JsonException e)
+        {
+            throw new ExperimentException($"{file} is not as it was written: {e.Message}.");
+        }
+    }
+
+    /// <summary>Fits the sweep's law to the trials that are not held out, and writes what it says of others.</summary>
+    /// <param name="sweep">The sweep.</param>
+    /// <param name="folder">Its folder.</param>
+    /// <param name="trials">All its trials.</param>
+    /// <param name="wanted">Those to predict.</param>
+    /// <param name="time">Says when.</param>
+    /// <exception cref="ExperimentException">The results cannot tell the law.</exception>
+    public static SweepPredictions Make(Sweep sweep, SweepFolder folder, IReadOnlyList<Trial> trials, IReadOnlyList<Trial> wanted, TimeProvider time)
+    {
+        SweepResults.Write(sweep, folder, trials);
+        var observations = SweepResults.Observations(sweep, folder, trials, isHeldOut: false);
+        var sample = Sample.Of(observations);
+        if (sample.Count == 0 || Laws.Refuse(sweep.Predict!.Law, sample) is not null)
+            throw new ExperimentException($"{sweep.Path}: {sweep.Predict!.Law} cannot predict: {(sample.Count == 0 ? "no trial has a result" : Laws.Refuse(sweep.Predict.Law, sample))}. Name another law under predict, or add trials.");
+        var fit = LawFitter.FitOne(sweep.Predict.Law, "", sample, LawFitter.DefaultDraws) ?? throw new ExperimentException($"{sweep.Path}: no start of the search leads to a fit of {sweep.Predict.Law}.");
+        List<TrialPrediction> predictions =
+        [
+            .. from trial in wanted
+               let compute = trial.Resolved.Flops!.Value
+               let said = fit.Law is "parametric" or "repeated" ? Prediction.At(fit, trial.Resolved.Parameters, trial.Resolved.Samples!.Value) : Prediction.At(fit, compute)
+               select new TrialPrediction(trial.Id, fit.Law, compute, said.Value, said.Trial?.Low ?? 0, said.Trial?.High ?? double.MaxValue),
+        ];
+        var (made, results) = (time.GetUtcNow(), Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(folder.Results))));
+        var written = new SweepPredictions(made, results, predictions, HashOf(made, results, predictions));
+        SweepFolder.WriteWhole(folder.NextPredictions(), JsonSerializer.Serialize(written, Json) + "\n");
+        return written;
+    }
+
+    private static string HashOf(DateTimeOffset made, string results, IReadOnlyList<TrialPrediction> predictions) =>
+        Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(new { made, results, predictions })));
+}

@@ -1,0 +1,80 @@
+using System.Text.Json;
+
+namespace ClipTrain.EndToEnd.Tests;
+
+public sealed class SweepTests : IDisposable
+{
+    private readonly TinyCorpus _corpus = new();
+
+    public void Dispose() => _corpus.Dispose();
+
+    [Fact]
+    public async Task A_sweep_that_is_killed_goes_on_with_each_trial_once_and_to_the_same_bits()
+    {
+        Write("whole");
+        Write("killed");
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "sweep", "run", "whole.yaml", "--cores", "1");
+        Assert.True(exit == 0, output);
+
+        using var first = ProgramRun.Start(_corpus.Folder, "sweep", "run", "killed.yaml", "--cores", "1");
+        await first.Printed("begins on core 0");
+        first.Kill();
+        first.WaitForExit();
+        (exit, output) = ProgramRun.Finish(_corpus.Folder, "sweep", "run", "killed.yaml", "--cores", "1");
+        Assert.True(exit == 0, output);
+        Assert.Contains("goes on on core 0", output, StringComparison.Ordinal);
+        Assert.Contains("2 of 2 trials have ended", output, StringComparison.Ordinal);
+
+        var trials = Trials("whole");
+        Assert.Equal(trials, Trials("killed"));
+        foreach (var trial in trials)
+        {
+            Assert.Equal(Weights("whole", trial), Weights("killed", trial));
+            Assert.Equal(Enumerable.Range(1, 6), File.ReadLines(_corpus.PathOf("sweeps", "killed", "trials", trial, "metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("step").GetInt32()));
+        }
+    }
+
+    [Fact]
+    public void A_finished_sweep_runs_nothing_again_and_a_second_process_is_refused_while_one_runs()
+    {
+        Write("done");
+        Assert.Equal(0, ProgramRun.Finish(_corpus.Folder, "sweep", "run", "done.yaml").ExitCode);
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "sweep", "run", "done.yaml");
+        Assert.True(exit == 0, output);
+        Assert.DoesNotContain("begins", output, StringComparison.Ordinal);
+        Assert.Contains("2 done", ProgramRun.Finish(_corpus.Folder, "sweep", "status", "done").Output, StringComparison.Ordinal);
+
+        using (new FileStream(_corpus.PathOf("sweeps", "done", "sweep.lock"), FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+            (exit, output) = ProgramRun.Finish(_corpus.Folder, "sweep", "run", "done.yaml");
+        Assert.Equal(2, exit);
+        Assert.Contains("another process runs this sweep", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Laws_are_fitted_to_a_table_and_predict_and_a_bad_table_ends_with_one_line()
+    {
+        File.WriteAllText(_corpus.PathOf("results.csv"), "compute,error\n1e6,0.8\n1e7,0.62\n1e8,0.5\n1e9,0.4\n");
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "scaling", "fit", "results.csv", "--law", "power", "-o", "law");
+        Assert.True(exit == 0, output);
+        (exit, output) = ProgramRun.Finish(_corpus.Folder, "scaling", "predict", "law", "--compute", "1e10");
+        Assert.True(exit == 0 && output.Contains("0.3", StringComparison.Ordinal), output);
+
+        File.WriteAllText(_corpus.PathOf("results.csv"), "compute,error\n1e6,0.8\n1e7,0\n1e8,0.5\n");
+        (exit, output) = ProgramRun.Finish(_corpus.Folder, "scaling", "fit", "results.csv");
+        Assert.Equal(2, exit);
+        Assert.Contains("results.csv:3: error is 0", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+    }
+
+    private void Write(string name) => File.WriteAllText(_corpus.PathOf($"{name}.yaml"), $$"""
+        name: {{name}}
+        base: run.yaml
+        set: { cluster: { workers: 1, threads_per_worker: 1 }, training.steps: 6 }
+        axes: [{ training.learning_rate: [0.001, 0.002] }]
+        metric: seen.image_to_text.r1
+        """);
+
+    private List<string> Trials(string sweep) => [.. Directory.GetDirectories(_corpus.PathOf("sweeps", sweep, "trials")).Select(trial => Path.GetFileName(trial)!).Order(StringComparer.Ordinal)];
+
+    private byte[] Weights(string sweep, string trial) => File.ReadAllBytes(_corpus.PathOf("sweeps", sweep, "trials", trial, "checkpoints", "step-00000006", "model.safetensors"));
+}

@@ -1,0 +1,57 @@
+using ClipTrain.Experiments.Scaling;
+
+namespace ClipTrain.Experiments.Tests.Scaling;
+
+public sealed class ResultsFileTests : IDisposable
+{
+    private readonly string _path = Path.GetTempFileName();
+
+    public void Dispose() => File.Delete(_path);
+
+    [Theory]
+    [InlineData("", "the file is empty")]
+    [InlineData("flops,error\n1,2\n", "has no column 'compute' (--x); its columns: flops, error")]
+    [InlineData("compute,error\n", "has no rows")]
+    [InlineData("compute,error\n1,2\n", "has one point")]
+    [InlineData("compute,error\n1,2\n2,3\n", "has two points, through which a line always goes")]
+    [InlineData("compute,error\n1,2\n1,3\n1,4\n", "every compute is 1; a law needs two different ones")]
+    [InlineData("compute,error\n1,2\n2,0\n3,4\n", ":3: error is 0; laws are of logarithms")]
+    [InlineData("compute,error\n1,2\n-2,3\n3,4\n", ":3: compute is -2; laws are of logarithms")]
+    [InlineData("compute,error\n1,2\n2,NaN\n3,4\n", ":3: error is NaN; laws are of logarithms")]
+    [InlineData("compute,error\n1,2\n2,much\n3,4\n", ":3: error is 'much', which is no number")]
+    [InlineData("compute,error\n1,2\n2\n3,4\n", ":3: the line has 1 fields")]
+    public void What_no_law_can_be_fitted_to_is_refused_with_its_place(string text, string reason)
+    {
+        File.WriteAllText(_path, text);
+        var error = Assert.Throws<ExperimentException>(() => ResultsFile.Read(_path, new ResultColumns("compute", "error")));
+        Assert.StartsWith(_path, error.Message, StringComparison.Ordinal);
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_missing_file_is_named()
+    {
+        var error = Assert.Throws<ExperimentException>(() => ResultsFile.Read("nowhere.csv", new ResultColumns("compute", "error")));
+        Assert.Equal("nowhere.csv: there is no such file.", error.Message);
+    }
+
+    [Fact]
+    public void Rows_that_differ_in_their_seed_alone_are_one_trial()
+    {
+        File.WriteAllText(_path, "compute,error,seed\n1,2,1\n1,2.1,2\n2,1.5,1\n2,1.6,2\n3,1.2,1\n");
+        var sample = Sample.Of(ResultsFile.Read(_path, new ResultColumns("compute", "error") { Seed = "seed" }));
+        Assert.Equal(3, sample.TrialCount);
+        Assert.Equal([0, 0, 1, 1, 2], sample.Trials);
+    }
+
+    [Fact]
+    public void A_law_that_is_asked_for_and_cannot_be_told_is_refused_in_words()
+    {
+        File.WriteAllText(_path, "compute,error\n1,2\n2,1.5\n3,1.2\n");
+        var rows = ResultsFile.Read(_path, new ResultColumns("compute", "error"));
+        var floor = Assert.Throws<ExperimentException>(() => LawFitter.Fit(rows, ["power_floor"]));
+        Assert.Equal("power_floor cannot be fitted: 3 points cannot tell its 3 parameters: it needs 4 at least.", floor.Message);
+        var model = Assert.Throws<ExperimentException>(() => LawFitter.Fit(rows, ["parametric"]));
+        Assert.Contains("--params and --data", model.Message, StringComparison.Ordinal);
+    }
+}
