@@ -65,6 +65,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData(1, "contrastive", "fp32")]
     [InlineData(2, "contrastive", "bf16")]
     [InlineData(2, "sigmoid", "fp32")]
+    [InlineData(2, "captioning", "bf16")]
     public void Steps_without_a_usable_sample_are_an_error_or_skipped_as_max_bad_share_says(int workers, string objective, string precision)
     {
         // Of 96 samples two are usable, so that most steps have none, and of two ranks one at most has any.

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using ClipTrain.EndToEnd.Tests.Cluster;
 
 namespace ClipTrain.EndToEnd.Tests;
 
@@ -20,6 +21,17 @@ public sealed class InterruptionTests : IDisposable
         Assert.Equal(expectedExit, run.WaitForExit());
         Assert.Contains("cliptrain resume", run.Output, StringComparison.Ordinal);
         AssertResumes();
+    }
+
+    [Fact]
+    public async Task A_run_goes_on_without_its_terminal()
+    {
+        var program = Path.Combine(AppContext.BaseDirectory, "program", "cliptrain.dll");
+        using var terminal = ProgramRun.StartCommand(_corpus.Folder, "script", "-qec", $"dotnet {program} train {_corpus.RunFile} --set {Long}", "/dev/null");
+        var run = new RunRecord(_corpus.PathOf("runs", "tiny"), () => terminal.Output);
+        await run.MoreSteps(3);
+        terminal.Kill();
+        await run.MoreSteps(20);
     }
 
     [Fact]

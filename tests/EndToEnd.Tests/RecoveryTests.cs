@@ -28,6 +28,24 @@ public sealed class RecoveryTests : IDisposable
         AssertAudits("disturbed");
     }
 
+    [Theory]
+    [InlineData("training 12 steps")]
+    [InlineData("Checkpoint of step 12 written")]
+    [InlineData("evaluating")]
+    public async Task A_run_all_of_whose_processes_are_killed_at_once_ends_bitwise_as_an_undisturbed_one(string moment)
+    {
+        Assert.Equal(0, Start("undisturbed", "training.steps=12").WaitForExit());
+        using (var run = Start("disturbed", "training.steps=12", "evaluation.retrieval=[{name: seen, data: [train.parquet]}]"))
+            await run.Printed(moment);
+
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "resume", "disturbed");
+        Assert.True(exit == 0, output);
+        Assert.Equal(_corpus.Model("undisturbed", 12), _corpus.Model("disturbed", 12));
+        Assert.Equal(_corpus.Optimizer("undisturbed", 12), _corpus.Optimizer("disturbed", 12));
+        Assert.True(File.Exists(_corpus.PathOf("runs", "disturbed", "summary.json")), output);
+        AssertAudits("disturbed");
+    }
+
     [Fact]
     public async Task With_a_lower_minimum_the_survivors_go_on_and_the_restarted_worker_is_taken_in_again()
     {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Operators;
 using TorchSharp;
@@ -203,18 +202,17 @@ public sealed class GradientReducerTests
     public void A_hung_peer_is_aborted_and_another_reducer_serves_the_rest() =>
         HungPeer.Run(3, (group, store) =>
         {
-            var watch = Stopwatch.StartNew();
             var leaves = new FlatLeaves();
+            Work behind;
             using (var abort = new CancellationTokenSource(TimeSpan.FromMilliseconds(100)))
             using (GradientReducer reducer = leaves.Reducer(group, FlatLeaves.Buckets))
             {
                 reducer.Begin(accumulate: false);
                 leaves.Backward(group.Rank);
+                behind = group.Barrier();
                 Assert.True(Assert.Throws<DistributedException>(() => reducer.Finish(abort.Token)).Aborted);
                 group.Abandon();
             }
-
-            Assert.True(watch.Elapsed < Ranks.Patience / 2, $"Leaving took {watch.Elapsed}.");
 
             var prefixed = new PrefixStore("next", store);
             using ProcessGroup next = ProcessGroup.Gloo(prefixed, group.Rank, 2, Ranks.Loopback, Ranks.Patience);
@@ -224,7 +222,8 @@ public sealed class GradientReducerTests
             other.Finish();
 
             Assert.True(rest.Flat.IsSame(full([FlatLeaves.Length], 10.0)));
-            Assert.True(watch.Elapsed < Ranks.Patience / 2, $"Going on took {watch.Elapsed}.");
+            // Nobody has waited for what hangs.
+            Assert.False(behind.IsCompleted);
         });
 
     [Fact]

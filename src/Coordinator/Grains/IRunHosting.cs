@@ -27,6 +27,9 @@ public interface IRunHosting
     /// <param name="state">The state that the run goes on from.</param>
     IRunRecords Open(long epoch, RunState state);
 
+    /// <summary>True if a step's checkpoint is on disk, as far as this process sees the disk.</summary>
+    bool SeesCheckpoint(long step) => true;
+
     /// <summary>
     /// The run has ended and its workers are told: evaluates, writes the summary. Throws nothing; not called again once it has returned.
     /// </summary>

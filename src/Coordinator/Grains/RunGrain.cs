@@ -36,6 +36,8 @@ public sealed class RunGrain(
 {
     private static readonly TimeSpan LongestTick = TimeSpan.FromSeconds(1), FarewellSilence = TimeSpan.FromSeconds(3), LongestFarewell = TimeSpan.FromSeconds(30);
 
+    private const int CheckpointLooks = 10;
+
     private readonly SemaphoreSlim _turn = new(1);
     private readonly HeldCalls _held = new(time);
     private readonly SteadyClock _clock = new(time);
@@ -91,7 +93,23 @@ public sealed class RunGrain(
 
     public async Task<Answered> ReportAsync(WorkerReport report) => Answer(await AskAsync(new RunMessage.Report(report), report.WorkerId, HeldCall.Report));
 
-    public async Task<Answered> CheckpointWrittenAsync(CheckpointWritten checkpoint) => Answer(await TakeTurnAsync(new RunMessage.Checkpointed(checkpoint)));
+    /// <summary>A run goes on from its last checkpoint and its workers remove older ones: one that nobody can see does not count, whoever tells of it.</summary>
+    public async Task<Answered> CheckpointWrittenAsync(CheckpointWritten checkpoint)
+    {
+        for (var looks = 0; !hosting.SeesCheckpoint(checkpoint.Step); looks++)
+        {
+            // Another machine's file system may show a little later what a worker has written.
+            if (looks == CheckpointLooks)
+            {
+                _observer?.OnWarning($"{PlainText.Line(checkpoint.WorkerId, 40)} has told of a checkpoint of step {checkpoint.Step} that is not on disk; it does not count");
+                return Answer(new RunReply.Accepted());
+            }
+
+            await Task.Delay(LongestTick, time).ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext);
+        }
+
+        return Answer(await TakeTurnAsync(new RunMessage.Checkpointed(checkpoint)));
+    }
 
     public async Task<Answered> CheckpointAsync() => Answer(await TakeTurnAsync(new RunMessage.CheckpointRequested()));
 

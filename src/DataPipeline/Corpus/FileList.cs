@@ -16,6 +16,7 @@ internal static class FileList
     {
         try
         {
+            RegularFile.Require(path);
             var entries = Path.GetExtension(path) == ".json"
                 ? JsonSerializer.Deserialize<string[]>(File.ReadAllBytes(path)) ?? []
                 : [.. File.ReadLines(path).Select(line => line.Trim()).Where(line => line.Length > 0 && line[0] != '#')];

@@ -24,6 +24,9 @@ public sealed unsafe class ClipImageTransform : IImageTransform
     /// <summary>The square as it is stored, and turned as it is shown.</summary>
     private byte* _square, _shown;
 
+    /// <summary>Which of the two is the view that was made last.</summary>
+    private byte* _view;
+
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public ClipImageTransform(ImageTransformOptions options)
     {
@@ -42,22 +45,20 @@ public sealed unsafe class ClipImageTransform : IImageTransform
 
     /// <summary>A random crop of the image, resized, augmented and normalised.</summary>
     /// <exception cref="ImageDecodeException">The bytes are no image that can be decoded.</exception>
-    public void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random, Span<byte> chw)
+    public void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random)
     {
-        CheckUse(chw);
+        ObjectDisposedException.ThrowIf(_square is null, this);
         var orientation = _options.Jpeg != JpegDecode.Exact && _decoder.ReadPlanarHeader(encoded) is { } header
             ? ReadPlanar(encoded, header, ref random)
             : ReadExact(encoded, ref random);
-        var pixels = Show(orientation);
-        Augmentation.Apply(pixels, _options, ref random);
-        Write(pixels, chw);
+        Augmentation.Apply(Show(orientation), _options, ref random);
     }
 
     /// <summary>The middle square of the image, resized and normalised. Sizes are rounded as torchvision's Resize and CenterCrop round them.</summary>
     /// <exception cref="ImageDecodeException">The bytes are no image that can be decoded.</exception>
-    public void Evaluate(ReadOnlySpan<byte> encoded, Span<byte> chw)
+    public void Evaluate(ReadOnlySpan<byte> encoded)
     {
-        CheckUse(chw);
+        ObjectDisposedException.ThrowIf(_square is null, this);
         _decoder.Decode(encoded, _image);
         var orientation = Asked(_image.Orientation);
         var (width, height) = orientation.Turn(_image.Width, _image.Height);
@@ -67,7 +68,17 @@ public sealed unsafe class ClipImageTransform : IImageTransform
         var window = orientation.Stored(new PixelBox(CentreOffset(shownWidth), CentreOffset(shownHeight), Size, Size), scaledWidth, scaledHeight);
         _resampler.Resample(_image, new PixelBox(0, 0, _image.Width, _image.Height), scaledWidth, scaledHeight, window, _square);
         _image.Trim();
-        Write(Show(orientation), chw);
+        _ = Show(orientation);
+    }
+
+    /// <exception cref="ArgumentException">The span has another length than a view.</exception>
+    public void Write(Span<byte> chw)
+    {
+        ObjectDisposedException.ThrowIf(_square is null, this);
+        var bytes = ((IImageTransform)this).OutputBytes;
+        if (chw.Length != bytes)
+            throw new ArgumentException($"the span has {chw.Length} bytes, an image of 3 × {Size} × {Size} {Type} has {bytes}", nameof(chw));
+        _writer.Write(_view, Size * Size, chw);
     }
 
     public void Dispose()
@@ -78,7 +89,7 @@ public sealed unsafe class ClipImageTransform : IImageTransform
         _resampler.Dispose();
         NativeMemory.AlignedFree(_square);
         NativeMemory.AlignedFree(_shown);
-        _square = _shown = null;
+        _square = _shown = _view = null;
     }
 
     private Orientation ReadPlanar(ReadOnlySpan<byte> encoded, JpegHeader header, ref CounterRandom random)
@@ -109,28 +120,15 @@ public sealed unsafe class ClipImageTransform : IImageTransform
         return orientation.Stored(RandomResizedCrop.Draw(shownWidth, shownHeight, _options, ref random), width, height);
     }
 
+    /// <summary>Turns the square as it is shown; returns its pixels, which are the view from now on.</summary>
     private Span<uint> Show(Orientation orientation)
     {
-        var stored = new Span<uint>(_square, Size * Size);
-        if (orientation == Orientation.Upright)
-            return stored;
-        var shown = new Span<uint>(_shown, Size * Size);
-        orientation.Show(stored, shown, Size);
-        return shown;
-    }
-
-    private void Write(Span<uint> pixels, Span<byte> chw)
-    {
-        fixed (uint* rgbx = pixels)
-            _writer.Write((byte*)rgbx, pixels.Length, chw);
-    }
-
-    private void CheckUse(Span<byte> chw)
-    {
-        ObjectDisposedException.ThrowIf(_square is null, this);
-        var bytes = ((IImageTransform)this).OutputBytes;
-        if (chw.Length != bytes)
-            throw new ArgumentException($"the span has {chw.Length} bytes, an image of 3 × {Size} × {Size} {Type} has {bytes}", nameof(chw));
+        var upright = orientation == Orientation.Upright;
+        _view = upright ? _square : _shown;
+        var view = new Span<uint>(_view, Size * Size);
+        if (!upright)
+            orientation.Show(new Span<uint>(_square, Size * Size), view, Size);
+        return view;
     }
 
     /// <summary>torchvision's int(size · long / short).</summary>

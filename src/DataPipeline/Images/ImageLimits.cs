@@ -17,7 +17,7 @@ public sealed record ImageLimits
     /// <summary>Most bytes of the encoded image.</summary>
     public long Bytes { get; init; } = 64L << 20;
 
-    /// <summary>Longest time that the pixels may take to come, where a decoder gives them part by part.</summary>
+    /// <summary>Most processor time that the pixels may take, where a decoder gives them part by part; a loader's watch sees to the rest.</summary>
     public TimeSpan Time { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>True to draw SVG, which is a program: a few bytes of it can compute for ever. For drawings of a known source.</summary>

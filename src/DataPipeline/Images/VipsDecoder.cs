@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using ClipTrain.DataPipeline.Loading;
@@ -20,6 +19,8 @@ internal static unsafe class VipsDecoder
 
     private static readonly ReaderWriterLockSlim Turns = new();
 
+    private static readonly TimeSpan TurnPatience = TimeSpan.FromSeconds(1);
+
     /// <exception cref="ImageDecodeException">No loader knows the format, or the image is damaged, truncated or too large.</exception>
     public static void Decode(ReadOnlySpan<byte> encoded, PixelBuffer image, ImageLimits limits)
     {
@@ -39,7 +40,9 @@ internal static unsafe class VipsDecoder
             Turns.ExitReadLock();
         }
 
-        Turns.EnterWriteLock();
+        // A decode that was given up may be among the others, and never end: then only the reason is less exact.
+        if (!Turns.TryEnterWriteLock(TurnPatience))
+            throw new ImageDecodeException("libvips cannot decode the image");
         try
         {
             _ = VipsOperation.Error();
@@ -84,7 +87,7 @@ internal static unsafe class VipsDecoder
     {
         var loader = Marshal.PtrToStringUTF8(NativeVips.vips_foreign_find_load_buffer(data, (nuint)length)) ?? throw VipsOperation.Error();
         if (!limits.Svg && loader.Contains("Svg", StringComparison.OrdinalIgnoreCase))
-            throw new ImageDecodeException("SVG is not drawn here, since a few bytes of it can compute for ever; convert it to PNG");
+            throw new ImageDecodeException("SVG is drawn only in runs with data.allow_svg, since a few bytes of it can compute for ever; convert it to PNG");
         using var load = new VipsOperation(loader);
         load.SetBuffer("buffer", data, length);
         load.Set("access=sequential,fail_on=error");
@@ -109,7 +112,8 @@ internal static unsafe class VipsDecoder
     /// <summary>Pulls the pixels strip by strip, so that beside the result only a strip is held.</summary>
     private static void CopyPixels(nint rgb, PixelBuffer image, TimeSpan limit)
     {
-        var started = Stopwatch.GetTimestamp();
+        var clock = ThreadClock.OfThisThread();
+        var started = clock.Used;
         int width = NativeVips.vips_image_get_width(rgb), height = NativeVips.vips_image_get_height(rgb);
         if (NativeVips.vips_image_get_bands(rgb) != 3 || NativeVips.vips_image_get_format(rgb) != UnsignedChar)
             throw new ImageDecodeException("the image has no colours that can be shown as RGB");
@@ -119,8 +123,8 @@ internal static unsafe class VipsDecoder
         var rows = Math.Clamp(StripPixels / width, 1, StripRows);
         for (var top = 0; top < height; top += rows)
         {
-            if (Stopwatch.GetElapsedTime(started) > limit)
-                throw new ImageDecodeException($"its {width} × {height} pixels take longer than {limit.TotalSeconds:0} s to decode");
+            if (clock.Used - started > limit)
+                throw new ImageDecodeException($"its {width} × {height} pixels take longer than data.max_image_seconds, {limit.TotalSeconds:0.###} s, to decode");
             var count = Math.Min(rows, height - top);
             nuint length;
             var strip = NativeVips.vips_region_fetch(region.Pointer, 0, top, width, count, &length);

@@ -36,6 +36,7 @@ public static class FileChecksums
     private static Dictionary<string, string> Read(string path)
     {
         var known = new Dictionary<string, string>(StringComparer.Ordinal);
+        RegularFile.Require(path);
         foreach (var (number, line) in File.ReadLines(path).Index())
         {
             if (line.Split(Separator, 2) is not [{ Length: 64 } hash, { Length: > 0 } name])

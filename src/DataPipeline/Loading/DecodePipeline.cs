@@ -1,61 +1,67 @@
+using System.Runtime.ExceptionServices;
 using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Loading;
 
-/// <summary>Decodes a sample into a slot of the buffers, and counts what it does.</summary>
-internal delegate Outcome DecodeSample(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot, ThreadMeter meter);
+/// <summary>Decodes a sample, and writes it to its slot once <see cref="DecodeJob.TryFinish"/> allows it.</summary>
+internal delegate Outcome DecodeSample(DecodeJob job, IImageTransform transform, ThreadMeter meter);
 
 /// <summary>
 /// Threads that decode the batches of a stream ahead of their consumer. They share the samples of the earliest unfinished
-/// batch, so that the next one is ready as soon as can be; batches come out in order whatever the number of threads.
+/// batch, so that the next one is ready as soon as can be; batches come out in order whatever the number of threads. A sample
+/// that takes too long to decode becomes a bad one, and another thread takes the place of its own.
 /// </summary>
 internal sealed class DecodePipeline : IDisposable
 {
+    /// <summary>Decodes that were given up and still run: each holds a core and memory.</summary>
+    private const int MostGivenUp = 16;
+
+    /// <summary>How long disposal waits for threads inside native code or a file system; they free what they hold whenever they come back.</summary>
+    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(5);
+
+    private readonly CorpusManifest _manifest;
     private readonly ISampleStream _stream;
-    private readonly int _prefetch;
+    private readonly DecodeOptions _options;
+    private readonly Func<IImageTransform> _createTransform;
     private readonly DecodeSample _decode;
     private readonly WorkGate _gate = new();
-    private readonly List<IImageTransform> _transforms = [];
-    private readonly List<Thread> _threads = [];
+    private readonly List<DecodeThread> _threads = [];
     private readonly Queue<DecodedBatch> _batches = new();
     private readonly BatchBufferPool _pool;
     private readonly StretchReader _reader;
     private readonly LoaderMeter _meter;
-    private readonly ThreadMeter _consumer;
+    private readonly ThreadMeter _consumer, _watcher;
+    private readonly DecodeWatch _watch;
     private DecodedBatch? _filling;
-    private long _nextBatch, _taken;
+    private long _nextBatch, _taken, _awaited = -1;
+    private int _givenUp, _started;
     private bool _disposed;
 
-    public DecodePipeline(
-        CorpusManifest manifest, string? labelColumn, ISampleStream stream, int threads, int prefetch, int context,
-        Func<IImageTransform> createTransform, DecodeSample decode)
+    public DecodePipeline(CorpusManifest manifest, ISampleStream stream, DecodeOptions options, Func<IImageTransform> createTransform, DecodeSample decode)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(threads);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(prefetch);
-        (_stream, _prefetch, _decode) = (stream, prefetch, decode);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.Threads, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.Prefetch, nameof(options));
+        (_manifest, _stream, _options, _createTransform, _decode) = (manifest, stream, options, createTransform, decode);
         _nextBatch = _taken = stream.FirstBatch;
-        _meter = new LoaderMeter(threads);
-        _consumer = _meter.AddThread();
+        _meter = new LoaderMeter(options.Threads);
+        (_consumer, _watcher) = (_meter.AddThread(), _meter.AddThread());
+        var transforms = new List<IImageTransform>();
         try
         {
-            for (var i = 0; i < threads; i++)
-                _transforms.Add(createTransform());
-            _pool = new BatchBufferPool(stream.MaxCount, _transforms[0].OutputBytes, context);
-            _reader = new StretchReader(manifest, labelColumn, stream, _gate, _meter.AddThread());
+            for (var i = 0; i < options.Threads; i++)
+                transforms.Add(createTransform());
+            _pool = new BatchBufferPool(stream.MaxCount, transforms[0].OutputBytes, options.Context);
+            _reader = new StretchReader(manifest, options.LabelColumn, stream, _gate, _meter.AddThread());
         }
         catch
         {
-            _transforms.ForEach(t => t.Dispose());
+            transforms.ForEach(t => t.Dispose());
             throw;
         }
 
-        foreach (var transform in _transforms)
-        {
-            var meter = _meter.AddThread();
-            var thread = new Thread(() => Run(transform, meter)) { IsBackground = true, Name = $"cliptrain-decode-{_threads.Count}" };
-            _threads.Add(thread);
-            thread.Start();
-        }
+        _threads.AddRange(transforms.Select(NewThread));
+        _threads.ForEach(t => t.Start());
+        _watch = new DecodeWatch(options.ImageTime, Look);
     }
 
     /// <summary>Whether all batches have been taken.</summary>
@@ -72,15 +78,24 @@ internal sealed class DecodePipeline : IDisposable
         }
     }
 
+    /// <summary>Waits for the next batch for a while; false when it is not ready then. True if <see cref="Take"/> would not wait.</summary>
+    public bool Wait(TimeSpan patience, CancellationToken cancellation)
+    {
+        Volatile.Write(ref _awaited, _taken);
+        using var _ = _consumer.Time(LoaderWork.AwaitBatch, items: 0);
+        return _gate.Wait(() => _batches.TryPeek(out var first) && first.Ready, patience, cancellation);
+    }
+
     /// <summary>Waits for the next batch. A failure of any thread is thrown here.</summary>
     public DecodedBatch Take(CancellationToken cancellation)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (AtEnd)
             throw new InvalidOperationException($"all batches up to {_stream.LastBatch} have been taken");
+        Volatile.Write(ref _awaited, _taken);
         using var _ = _consumer.Time(LoaderWork.AwaitBatch);
         var batch = _gate.WhenOrThrow(() => _batches.TryPeek(out var first) && first.Ready ? _batches.Dequeue() : null, cancellation);
-        _taken++;
+        Volatile.Write(ref _taken, _taken + 1);
         return batch;
     }
 
@@ -92,21 +107,31 @@ internal sealed class DecodePipeline : IDisposable
         if (_disposed)
             return;
         _disposed = true;
+        _watch.Dispose();
         _gate.Stop();
+        var end = new Thread(Free) { IsBackground = true, Name = "cliptrain-loader-end" };
+        end.Start();
+        end.Join(EndPatience);
+    }
+
+    private void Free()
+    {
         _threads.ForEach(t => t.Join());
         _reader.Dispose();
-        _transforms.ForEach(t => t.Dispose());
         foreach (var batch in _batches)
             _pool.Return(batch.Buffers);
         _pool.Dispose();
     }
 
-    private void Run(IImageTransform transform, ThreadMeter meter)
+    private DecodeThread NewThread(IImageTransform transform) => new(_started++, transform, _meter.AddThread(), Run);
+
+    private void Run(DecodeThread thread)
     {
         try
         {
-            while (AwaitSlot(meter) is { } slot && AwaitSample(slot, meter) is { } sample)
-                Fill(slot, sample, transform, meter);
+            while (AwaitSlot(thread.Meter) is { } slot && AwaitSample(slot, thread.Meter) is { } sample && Fill(thread, slot, sample))
+            {
+            }
         }
         catch (Exception e)
         {
@@ -126,18 +151,89 @@ internal sealed class DecodePipeline : IDisposable
         return _reader.Get(slot.Position);
     }
 
-    private void Fill(SlotToFill slot, EncodedSample sample, IImageTransform transform, ThreadMeter meter)
+    /// <summary>Decodes a sample; false when it was given up meanwhile, and the thread has been replaced.</summary>
+    private bool Fill(DecodeThread thread, SlotToFill slot, EncodedSample sample)
     {
-        var outcome = _decode(sample, transform, slot.Batch.Buffers, slot.Slot, meter);
-        bool complete;
-        using (meter.Time(LoaderWork.Assemble))
+        var job = thread.Begin(slot, sample);
+        Outcome outcome = default;
+        Exception? failure = null;
+        try
         {
-            complete = slot.Batch.Finish(slot.Slot, sample, outcome);
-            _reader.Release(sample);
+            outcome = _decode(job, thread.Transform, thread.Meter);
+        }
+        catch (Exception e)
+        {
+            failure = e;
         }
 
+        if (!job.TryFinish())
+        {
+            _reader.Return(sample);
+            Interlocked.Decrement(ref _givenUp);
+            return false;
+        }
+
+        thread.End();
+        if (failure is not null)
+            ExceptionDispatchInfo.Throw(failure);
+        Finish(slot, sample, outcome, thread.Meter);
+        _reader.Release(sample);
+        return true;
+    }
+
+    private void Finish(SlotToFill slot, EncodedSample sample, Outcome outcome, ThreadMeter meter)
+    {
+        // Counted before it is handed over: whoever holds the batch finds all of it counted.
+        meter.Count(LoaderWork.Assemble);
+        bool complete;
+        using (meter.Time(LoaderWork.Assemble, items: 0))
+            complete = slot.Batch.Finish(slot.Slot, sample, outcome);
         if (complete)
             _gate.Change(() => slot.Batch.Ready = true);
+    }
+
+    private void Look(DecodeWatch watch)
+    {
+        try
+        {
+            for (var i = 0; i < _threads.Count; i++)
+            {
+                if (_threads[i].Job is { } job && watch.IsOverdue(job) && job.TryGiveUp())
+                    Replace(i, job);
+            }
+
+            var awaited = Volatile.Read(ref _awaited);
+            if (watch.TimeToTell(awaited == Volatile.Read(ref _taken) ? awaited : null) is { } wait)
+                _options.OnLongWait?.Invoke($"The batch of step {awaited + 1} has been awaited for {wait.TotalSeconds:0} s{WhatFor(awaited)}");
+        }
+        catch (Exception e)
+        {
+            _gate.Fail(e);
+        }
+    }
+
+    private void Replace(int i, DecodeJob job)
+    {
+        if (Interlocked.Increment(ref _givenUp) > MostGivenUp)
+        {
+            throw new CorpusException(
+                $"{MostGivenUp} images are being decoded for longer than data.max_image_seconds, {_options.ImageTime.TotalSeconds:0.###} s, the last {_manifest.Key(job.Sample.Sample.Index)}. "
+                + "Leave them out with data.filter, or convert them");
+        }
+
+        _reader.GiveUp(job.Sample);
+        Finish(job.Slot, job.Sample, Outcome.Bad($"the image takes longer than data.max_image_seconds, {_options.ImageTime.TotalSeconds:0.###} s, to decode"), _watcher);
+        _threads[i] = NewThread(_createTransform());
+        _threads[i].Start();
+    }
+
+    /// <summary>What a batch waits for, as far as can be seen.</summary>
+    private string WhatFor(long batch)
+    {
+        var job = _threads.Select(t => t.Job).Where(j => j is not null && j.Slot.Batch.Number == batch).MaxBy(j => j!.Used);
+        if (job is not null)
+            return $": {_manifest.Key(job.Sample.Sample.Index)} is being decoded";
+        return _reader.Reading is { } group ? $": a group of rows that begins with {_manifest.Key(_manifest.Groups[group].FirstIndex)} is being read" : "";
     }
 
     private SlotToFill? NextSlot()
@@ -146,7 +242,7 @@ internal sealed class DecodePipeline : IDisposable
         {
             if (_filling?.Claim() is { } slot)
                 return slot;
-            if (_nextBatch >= _stream.LastBatch || _batches.Count == _prefetch)
+            if (_nextBatch >= _stream.LastBatch || _batches.Count == _options.Prefetch)
                 return null;
             var (start, count) = _stream.Slice(_nextBatch);
             var batch = _filling = new DecodedBatch(_nextBatch++, start, count, _pool.Rent());

@@ -17,16 +17,35 @@ public interface IImageTransform : IDisposable
     /// <summary>Bytes of the output.</summary>
     int OutputBytes => 3 * Size * Size * Type.Bytes();
 
-    /// <summary>The training view of an image; every random choice is drawn from <paramref name="random"/>.</summary>
+    /// <summary>Makes the training view of an image; every random choice is drawn from <paramref name="random"/>.</summary>
     /// <param name="encoded">The image file's bytes.</param>
     /// <param name="random">Randomness of this sample in this epoch.</param>
-    /// <param name="chw">Receives [3, Size, Size] of <see cref="Type"/>.</param>
     /// <exception cref="ImageDecodeException">The bytes are not a usable image.</exception>
-    void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random, Span<byte> chw);
+    void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random);
 
-    /// <summary>The evaluation view of an image, without randomness.</summary>
+    /// <summary>Makes the evaluation view of an image, without randomness.</summary>
     /// <param name="encoded">The image file's bytes.</param>
-    /// <param name="chw">Receives [3, Size, Size] of <see cref="Type"/>.</param>
     /// <exception cref="ImageDecodeException">The bytes are not a usable image.</exception>
-    void Evaluate(ReadOnlySpan<byte> encoded, Span<byte> chw);
+    void Evaluate(ReadOnlySpan<byte> encoded);
+
+    /// <summary>Writes the view that was made last. A step of its own, so that a decode that was given up touches no batch.</summary>
+    /// <param name="chw">Receives [3, Size, Size] of <see cref="Type"/>.</param>
+    void Write(Span<byte> chw);
+}
+
+public static class ImageTransformExtensions
+{
+    /// <summary>Makes the training view and writes it.</summary>
+    public static void Train(this IImageTransform transform, ReadOnlySpan<byte> encoded, ref CounterRandom random, Span<byte> chw)
+    {
+        transform.Train(encoded, ref random);
+        transform.Write(chw);
+    }
+
+    /// <summary>Makes the evaluation view and writes it.</summary>
+    public static void Evaluate(this IImageTransform transform, ReadOnlySpan<byte> encoded, Span<byte> chw)
+    {
+        transform.Evaluate(encoded);
+        transform.Write(chw);
+    }
 }

@@ -10,7 +10,8 @@ internal sealed class LoadedStretch : IDisposable
     private readonly CorpusManifest _manifest;
     private readonly bool[] _wanted;
     private RowGroup? _rows;
-    private int _remaining;
+    private int _remaining, _givenUp;
+    private bool _over;
 
     /// <param name="stretch">The stretch.</param>
     /// <param name="held">The ranges of its places that are needed.</param>
@@ -47,7 +48,27 @@ internal sealed class LoadedStretch : IDisposable
     /// <summary>Notes that one sample is no longer needed.</summary>
     public void Release() => _remaining--;
 
-    public void Dispose() => _rows?.Dispose();
+    /// <summary>Notes that one sample is no longer needed, though a thread still reads its bytes.</summary>
+    public void GiveUp()
+    {
+        _remaining--;
+        _givenUp++;
+    }
+
+    /// <summary>The thread has come back.</summary>
+    public void Return()
+    {
+        if (--_givenUp == 0 && _over)
+            _rows!.Dispose();
+    }
+
+    /// <summary>Frees the rows, as soon as no thread reads them.</summary>
+    public void Dispose()
+    {
+        _over = true;
+        if (_givenUp == 0)
+            _rows?.Dispose();
+    }
 
     private int RowOf(long place) => _manifest.Place(SampleAt(place).Index).Row;
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
 
 namespace ClipTrain.DataPipeline.Loading;
@@ -19,13 +20,13 @@ internal enum LoaderWork
 internal sealed class LoaderMeter(int decodeThreads)
 {
     private readonly long _started = Stopwatch.GetTimestamp();
-    private readonly List<ThreadMeter> _threads = [];
+    private ImmutableList<ThreadMeter> _threads = [];
 
-    /// <summary>The meter of a thread that is about to start; to be called before any of them counts.</summary>
+    /// <summary>The meter of a thread that is about to start.</summary>
     public ThreadMeter AddThread()
     {
         var meter = new ThreadMeter();
-        _threads.Add(meter);
+        ImmutableInterlocked.Update(ref _threads, threads => threads.Add(meter));
         return meter;
     }
 
@@ -67,6 +68,9 @@ internal sealed class ThreadMeter
 
     /// <summary>Counts the time until it is disposed, and so many samples.</summary>
     public Timing Time(LoaderWork work, int items = 1) => new(this, work, items);
+
+    /// <summary>Counts a sample.</summary>
+    public void Count(LoaderWork work) => Add(work, ticks: 0, items: 1);
 
     private void Add(LoaderWork work, long ticks, int items)
     {

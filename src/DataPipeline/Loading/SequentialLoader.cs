@@ -24,7 +24,8 @@ public sealed class SequentialLoader : IDisposable
             throw new CorpusException($"{manifest.Files[0].Path} has no caption column; its columns: {ColumnResolver.List(manifest.Columns)}");
         (_manifest, _options, _onBad) = (manifest, options, onBad);
         _pipeline = new DecodePipeline(
-            manifest, options.LabelColumn, new SequentialStream(manifest, options), options.Threads, options.Prefetch, context: 0, createTransform, Decode);
+            manifest, new SequentialStream(manifest, options),
+            new DecodeOptions(options.Threads, options.Prefetch, Context: 0, options.LabelColumn) { ImageTime = options.ImageTime, OnLongWait = options.OnLongWait }, createTransform, Decode);
     }
 
     /// <summary>The batches that are left; the caller disposes each.</summary>
@@ -46,8 +47,9 @@ public sealed class SequentialLoader : IDisposable
 
     public void Dispose() => _pipeline.Dispose();
 
-    private Outcome Decode(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot, ThreadMeter meter)
+    private Outcome Decode(DecodeJob job, IImageTransform transform, ThreadMeter meter)
     {
+        var sample = job.Sample;
         if (_options.LabelColumn is not null && sample.Label is null)
             return Outcome.LeftOut;
         if (_options.CaptionRequired && sample.CaptionProblemOf(sample.Caption) is { } problem)
@@ -59,7 +61,10 @@ public sealed class SequentialLoader : IDisposable
         try
         {
             using var _ = meter.Time(LoaderWork.Decode);
-            transform.Evaluate(sample.Image, buffers.Image(slot));
+            transform.Evaluate(sample.Image);
+            if (!job.TryFinish())
+                return Outcome.LeftOut;
+            transform.Write(job.Buffers.Image(job.Slot.Slot));
         }
         catch (ImageDecodeException e)
         {

@@ -24,6 +24,12 @@ public sealed record SequentialLoaderOptions
     /// <summary>Batches prepared ahead of the one that is used.</summary>
     public int Prefetch { get; init; } = 2;
 
+    /// <summary>Processor time that one image may take to decode; one that takes more is bad.</summary>
+    public TimeSpan ImageTime { get; init; } = DecodeOptions.DefaultImageTime;
+
+    /// <summary>Told on any thread when a batch lets its consumer wait for long, and for what.</summary>
+    public Action<string>? OnLongWait { get; init; }
+
     /// <summary>A column to read as label; rows where it is null are left out.</summary>
     public string? LabelColumn { get; init; }
 

@@ -16,6 +16,7 @@ internal sealed class StretchReader : IDisposable
     private readonly CorpusReader _reader;
     private readonly Thread _thread;
     private readonly List<LoadedStretch> _stretches = [];
+    private int _reading = -1;
 
     public StretchReader(CorpusManifest manifest, string? labelColumn, ISampleStream stream, WorkGate gate, ThreadMeter meter)
     {
@@ -24,6 +25,9 @@ internal sealed class StretchReader : IDisposable
         _thread = new Thread(Run) { IsBackground = true, Name = "cliptrain-read" };
         _thread.Start();
     }
+
+    /// <summary>The group of rows that is being read; null when none is.</summary>
+    public int? Reading => Volatile.Read(ref _reading) is >= 0 and var group ? group : null;
 
     /// <summary>Waits for the sample at a position; null once the work has failed or stopped.</summary>
     public EncodedSample? Get(long position)
@@ -36,20 +40,34 @@ internal sealed class StretchReader : IDisposable
     public void Release(EncodedSample sample) => _gate.ChangeIf(() =>
     {
         sample.Stretch.Release();
-        if (sample.Stretch.Remaining > 0)
-            return false;
-        _stretches.Remove(sample.Stretch);
-        sample.Stretch.Dispose();
-        return true;
+        return RemoveIfDone(sample.Stretch);
     });
+
+    /// <summary>Gives a sample back whose bytes a thread still reads.</summary>
+    public void GiveUp(EncodedSample sample) => _gate.ChangeIf(() =>
+    {
+        sample.Stretch.GiveUp();
+        return RemoveIfDone(sample.Stretch);
+    });
+
+    /// <summary>The thread of a sample that was given up has come back; also after disposal.</summary>
+    public void Return(EncodedSample sample) => _gate.Look(sample.Stretch.Return);
 
     /// <summary>Waits for the thread, which ends with the gate, and frees all.</summary>
     public void Dispose()
     {
         _thread.Join();
-        foreach (var stretch in _stretches)
-            stretch.Dispose();
+        _gate.Look(() => _stretches.ForEach(stretch => stretch.Dispose()));
         _reader.Dispose();
+    }
+
+    private bool RemoveIfDone(LoadedStretch stretch)
+    {
+        if (stretch.Remaining > 0)
+            return false;
+        _stretches.Remove(stretch);
+        stretch.Dispose();
+        return true;
     }
 
     private void Run()
@@ -81,7 +99,10 @@ internal sealed class StretchReader : IDisposable
     private RowGroup Read(LoadedStretch stretch)
     {
         using var _ = _meter.Time(LoaderWork.Read, stretch.Remaining);
-        return _reader.Read(stretch.Group, stretch.Wanted);
+        Volatile.Write(ref _reading, stretch.Group);
+        var rows = _reader.Read(stretch.Group, stretch.Wanted);
+        Volatile.Write(ref _reading, -1);
+        return rows;
     }
 
     private LoadedStretch? Open(LoadedStretch stretch)

@@ -23,6 +23,7 @@ public sealed class TrainingLoader : IDisposable
     private readonly Action<BadSample>? _onBad;
     private readonly CaptionChoice _choice;
     private readonly DecodePipeline _pipeline;
+    private long? _askedAt;
 
     /// <param name="manifest">The corpus.</param>
     /// <param name="order">The order of its samples, made from the manifest's <see cref="CorpusManifest.GroupRows"/>.</param>
@@ -43,7 +44,9 @@ public sealed class TrainingLoader : IDisposable
         _choice = new CaptionChoice(options.CaptionMode, options.CaptionWeights, options.Seed);
         (_manifest, _tokenizer, _options, _onBad) = (manifest, tokenizer, options, onBad);
         _pipeline = new DecodePipeline(
-            manifest, options.Labels?.Column, new TrainingStream(order, options), options.Threads, options.Prefetch, tokenizer.ContextLength, createTransform, Decode);
+            manifest, new TrainingStream(order, options),
+            new DecodeOptions(options.Threads, options.Prefetch, tokenizer.ContextLength, options.Labels?.Column) { ImageTime = options.ImageTime, OnLongWait = options.OnLongWait },
+            createTransform, Decode);
     }
 
     /// <summary>Samples read so far, the bad ones included.</summary>
@@ -55,13 +58,21 @@ public sealed class TrainingLoader : IDisposable
     /// <summary>Samples skipped so far.</summary>
     public long BadSamples { get; private set; }
 
+    /// <summary>Waits for the next step's slice for a while; false when it is not ready then.</summary>
+    public bool Wait(TimeSpan patience, CancellationToken cancellation = default)
+    {
+        _askedAt ??= Stopwatch.GetTimestamp();
+        return _pipeline.Wait(patience, cancellation);
+    }
+
     /// <summary>The next step's slice; waits until it is decoded. Steps come in order, each once.</summary>
     /// <exception cref="CorpusException">A file cannot be read, or too many samples are bad.</exception>
     public Batch Take(CancellationToken cancellation = default)
     {
-        var started = Stopwatch.GetTimestamp();
+        var asked = _askedAt ?? Stopwatch.GetTimestamp();
+        _askedAt = null;
         var decoded = _pipeline.Take(cancellation);
-        var batch = new Batch(decoded, _pipeline, _manifest, Stopwatch.GetElapsedTime(started));
+        var batch = new Batch(decoded, _pipeline, _manifest, Stopwatch.GetElapsedTime(asked));
         SamplesRead += decoded.Read;
         BadSamples += decoded.Bad.Count;
         foreach (var (sample, reason) in decoded.Bad)
@@ -81,14 +92,16 @@ public sealed class TrainingLoader : IDisposable
 
     private BadSample Describe(SampleRef sample, string reason) => BadSample.Of(_manifest, sample, reason);
 
-    private Outcome Decode(EncodedSample sample, IImageTransform transform, BatchBuffers buffers, int slot, ThreadMeter meter)
+    private Outcome Decode(DecodeJob job, IImageTransform transform, ThreadMeter meter)
     {
+        var sample = job.Sample;
         var caption = _options.Labels is not null ? null : _options.CaptionMode == CaptionMode.First ? sample.Caption : _choice.Of(sample.CaptionChoices!, sample.Sample);
+        long? label = null;
         if (_options.Labels is { } labels)
         {
-            if (labels.Parse(sample.Label) is not { } label)
+            if (labels.Parse(sample.Label) is not { } known)
                 return Outcome.Bad(labels.Refuse(sample.Label));
-            buffers.Label(slot) = label;
+            label = known;
         }
         else if (sample.CaptionProblemOf(caption) is { } problem)
         {
@@ -101,19 +114,24 @@ public sealed class TrainingLoader : IDisposable
         {
             using var _ = meter.Time(LoaderWork.Decode);
             var random = RandomStreams.Of(RandomPurpose.Augmentation, _options.Seed, sample.Sample.Epoch, sample.Sample.Index);
-            transform.Train(sample.Image, ref random, buffers.Image(slot));
+            transform.Train(sample.Image, ref random);
+            if (!job.TryFinish())
+                return Outcome.LeftOut;
+            transform.Write(job.Buffers.Image(job.Slot.Slot));
         }
         catch (ImageDecodeException e)
         {
             return Outcome.Bad(e.Message);
         }
 
+        if (label is { } number)
+            job.Buffers.Label(job.Slot.Slot) = number;
         if (caption is null)
             return Outcome.Good;
         using (meter.Time(LoaderWork.Tokenize))
         {
-            var encoded = Encode(caption, sample.Sample, buffers.TokensOf(slot));
-            buffers.EndPosition(slot) = encoded.End;
+            var encoded = Encode(caption, sample.Sample, job.Buffers.TokensOf(job.Slot.Slot));
+            job.Buffers.EndPosition(job.Slot.Slot) = encoded.End;
             return encoded.Excess > 0 ? Outcome.Truncated : Outcome.Good;
         }
     }

@@ -30,6 +30,12 @@ public sealed record TrainingLoaderOptions
     /// <summary>Batches prepared ahead of the one that is taken.</summary>
     public int Prefetch { get; init; } = 2;
 
+    /// <summary>Processor time that one image may take to decode; one that takes more is bad.</summary>
+    public TimeSpan ImageTime { get; init; } = DecodeOptions.DefaultImageTime;
+
+    /// <summary>Told on any thread when a batch lets its consumer wait for long, and for what.</summary>
+    public Action<string>? OnLongWait { get; init; }
+
     /// <summary>
     /// <see cref="TrainingLoader.Take"/> throws when more than this share of the samples read so far was bad; looked at from
     /// <see cref="TrainingLoader.MinSamplesToJudge"/> samples on, or from one pass over a smaller corpus.

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 
 namespace ClipTrain.DataPipeline.Loading;
@@ -61,6 +62,26 @@ internal sealed class WorkGate
                 _failure?.Throw();
                 Monitor.Wait(_lock);
             }
+        }
+    }
+
+    /// <summary>Waits until a condition holds, or the work has failed or stopped; false when that took longer than <paramref name="patience"/>.</summary>
+    public bool Wait(Func<bool> condition, TimeSpan patience, CancellationToken cancellation)
+    {
+        using var registration = cancellation.Register(() => Change(() => { }));
+        var started = Stopwatch.GetTimestamp();
+        lock (_lock)
+        {
+            while (!_stopped && _failure is null && !condition())
+            {
+                cancellation.ThrowIfCancellationRequested();
+                var left = patience - Stopwatch.GetElapsedTime(started);
+                if (left <= TimeSpan.Zero)
+                    return false;
+                Monitor.Wait(_lock, left);
+            }
+
+            return true;
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
+using ClipTrain.Torch.Loading;
 
 namespace ClipTrain.Torch.Operators;
 
@@ -13,8 +14,11 @@ public sealed class TorchThread : IDisposable
     private readonly BlockingCollection<Action> _work = [];
     private readonly Thread _thread;
 
+    /// <exception cref="DllNotFoundException">libtorch cannot be loaded; the message says what to do.</exception>
     public TorchThread(string name = "torch")
     {
+        // TorchSharp's own search would end in an error that names nothing of use.
+        NativeTorch.Load();
         _thread = new Thread(Loop) { Name = name, IsBackground = true };
         _thread.Start();
     }

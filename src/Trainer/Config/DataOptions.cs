@@ -86,6 +86,12 @@ public sealed record DataOptions
 
     [Description("An encoded image of more bytes than this is a bad sample."), Minimum(1)]
     public long MaxImageBytes { get; init; } = 64 << 20;
+
+    [Description("An image that takes more processor time than this to decode is a bad sample. Faster machines may decode what slower ones give up, so set it far above what any good image takes."), Minimum(0.1), Maximum(86400)]
+    public double MaxImageSeconds { get; init; } = 60;
+
+    [Description("Draw SVG images, which are programs: a few bytes can compute for ever. For drawings of a known source; without it an SVG is a bad sample.")]
+    public bool AllowSvg { get; init; }
 }
 
 [Description("A corpus of a mixture. It is filtered, deduplicated, balanced and cut to its subset by itself, by the rules of data.")]

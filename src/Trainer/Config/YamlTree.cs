@@ -1,3 +1,4 @@
+using ClipTrain.DataPipeline.Corpus;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -6,7 +7,9 @@ namespace ClipTrain.Trainer.Config;
 /// <summary>Reads YAML text into <see cref="ConfigNode"/>s.</summary>
 internal static class YamlTree
 {
-    private const int MaxDepth = 32;
+    private const int MaxDepth = 32, MaxKeys = 1000;
+
+    private const long MaxBytes = 4 << 20;
 
     /// <summary>The one document of a file, which must be a mapping.</summary>
     /// <exception cref="ConfigException">The file cannot be read or is no YAML mapping.</exception>
@@ -15,7 +18,10 @@ internal static class YamlTree
         string text;
         try
         {
-            text = File.ReadAllText(path);
+            RegularFile.Require(path);
+            text = new FileInfo(path) is { Exists: true, Length: > MaxBytes } large
+                ? throw new ConfigException(new SourcePosition(path), $"has {large.Length} bytes; a run file has {MaxBytes >> 20} MiB at most")
+                : File.ReadAllText(path);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -108,6 +114,8 @@ internal static class YamlTree
         var mapping = new MappingNode(position);
         while (!parser.TryConsume<MappingEnd>(out _))
         {
+            if (mapping.Entries.Count == MaxKeys)
+                throw new ConfigException(position, $"has more than {MaxKeys} keys");
             var key = ReadNode(parser, locate, depth + 1) as ScalarNode
                 ?? throw new ConfigException(position, "a key must be a plain word");
             mapping.Entries.Add(new ConfigEntry(key.Value, key.Position, ReadNode(parser, locate, depth + 1)));

@@ -62,7 +62,7 @@ public sealed class CorpusEmbedding(ClipModel model, ITokenizer? tokenizer, RunO
         using var loader = new SequentialLoader(
             corpus,
             () => new ClipImageTransform(ImageInput.Evaluation(run)),
-            new SequentialLoaderOptions { Samples = samples, Batch = plan.Batch, Threads = threads, Images = plan.HasImages, CaptionRequired = plan.HasTexts },
+            new SequentialLoaderOptions { Samples = samples, Batch = plan.Batch, Threads = threads, ImageTime = ImageInput.Time(run), Images = plan.HasImages, CaptionRequired = plan.HasTexts },
             sample => bad.Add(sample with { File = _names[sample.File] }));
         foreach (var batch in loader.Read(cancellation))
         {

@@ -116,7 +116,15 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
         using var loader = new SequentialLoader(
             corpus,
             () => new ClipImageTransform(ImageInput.Evaluation(run)),
-            new SequentialLoaderOptions { Batch = _options.Batch, Threads = Environment.ProcessorCount, LabelColumn = labelColumn, CaptionRequired = labelColumn is null },
+            new SequentialLoaderOptions
+            {
+                Batch = _options.Batch,
+                Threads = Environment.ProcessorCount,
+                ImageTime = ImageInput.Time(run),
+                OnLongWait = wait => log.Warning("Evaluation of {Split}: {Wait}", name, wait),
+                LabelColumn = labelColumn,
+                CaptionRequired = labelColumn is null,
+            },
             bad => log.Warning("{Sample}; left out of {Split}", bad.ToString(), name));
         var embeddings = new List<torch.Tensor>();
         var (texts, indices) = (new List<string>(), new List<long>());

@@ -77,6 +77,7 @@ public static class RunCorpus
     {
         try
         {
+            RegularFile.Require(path);
             string[] queries = [.. File.ReadLines(path).Where(line => !string.IsNullOrWhiteSpace(line)).Distinct(StringComparer.OrdinalIgnoreCase)];
             return queries.Length > 0 ? queries : throw new UsageException($"{path} holds no query; write one a line, or leave data.balance.queries out.");
         }

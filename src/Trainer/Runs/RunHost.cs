@@ -61,6 +61,8 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
         return _records;
     }
 
+    public bool SeesCheckpoint(long step) => run.Checkpoints.IsComplete(step) || run.Checkpoints.Steps().Any(later => later > step && run.Checkpoints.IsComplete(later));
+
     public async Task ConcludeAsync(RunOutcome outcome)
     {
         try

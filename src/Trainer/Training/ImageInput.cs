@@ -36,8 +36,11 @@ public static class ImageInput
     {
         Type = Type(run),
         Orient = run.Data.ExifOrientation,
-        Limits = new ImageLimits { Pixels = run.Data.MaxImagePixels, Bytes = run.Data.MaxImageBytes },
+        Limits = new ImageLimits { Pixels = run.Data.MaxImagePixels, Bytes = run.Data.MaxImageBytes, Time = Time(run), Svg = run.Data.AllowSvg },
     };
+
+    /// <summary>Processor time that one image may take.</summary>
+    public static TimeSpan Time(RunOptions run) => TimeSpan.FromSeconds(run.Data.MaxImageSeconds);
 
     /// <summary>A loader's images as a tensor [count, 3, side, side] over its memory.</summary>
     public static torch.Tensor Wrap(nint images, long count, RunOptions run)

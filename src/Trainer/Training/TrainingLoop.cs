@@ -31,6 +31,11 @@ public sealed class TrainingLoop(
     ITrainingControl control,
     TimeProvider time) : IDisposable
 {
+    /// <summary>In place of a batch's count: this rank stops and has none.</summary>
+    private const long NoBatch = -1;
+
+    private static readonly TimeSpan LookForStop = TimeSpan.FromMilliseconds(500);
+
     private readonly TrainingStep _step = new(
         state,
         options.Training,
@@ -77,15 +82,19 @@ public sealed class TrainingLoop(
     {
         var (started, waited) = (time.GetTimestamp(), group.Waited);
         using var scope = NewDisposeScope();
-        using var batch = loader.Take(cancellation);
-        if (batch.Step != state.Step)
+        using var batch = TakeBatch(out var wish, cancellation);
+        if (batch is not null && batch.Step != state.Step)
             throw new UnreachableException($"The loader gave step {batch.Step} for step {state.Step}.");
 
         // One small exchange tells every rank what all have read and lets them agree on what to do after this step.
-        var wish = control.TakeDirective();
         if (wish == Directive.Continue && CheckpointIsDue())
             wish = Directive.Checkpoint;
-        var rows = group.AllGather([batch.Count, batch.BadSamples, (long)wish, unchecked((long)batch.Digest), (long)_busy.TotalMicroseconds, batch.TruncatedCaptions]);
+        var rows = group.AllGather(batch is null
+            ? [NoBatch, 0, (long)wish, 0, 0, 0]
+            : [batch.Count, batch.BadSamples, (long)wish, unchecked((long)batch.Digest), (long)_busy.TotalMicroseconds, batch.TruncatedCaptions]);
+        // A rank that stops without a batch stops all before this step.
+        if (batch is null || rows.Any(row => row[0] == NoBatch))
+            return Directive.Stop;
         StepShare[] shares = [.. rows.Select(row => new StepShare((int)(row[0] + row[1]), (int)row[1], unchecked((ulong)row[3]), row[4] / 1e6))];
         // All ranks see the same counts, and none must enter a collective over no rows.
         var result = rows.All(row => row[0] == 0) ? Skip(batch, shares) : _step.Take(TrainingBatch.Of(batch, options), [.. rows.Select(row => row[0])]);
@@ -97,6 +106,20 @@ public sealed class TrainingLoop(
         state.TrainingSeconds += elapsed.TotalSeconds;
         control.StepCommitted(new StepRecord(plan.Generation, Metrics(result, rows.Sum(row => row[0]), elapsed.TotalSeconds, batch.Wait, rows.Sum(row => row[5])), shares));
         return (Directive)rows.Max(row => row[2]);
+    }
+
+    /// <summary>Waits for the next batch, unless asked to stop meanwhile: stopping must not wait for a disk or a decoder. Null then.</summary>
+    private Batch? TakeBatch(out Directive wish, CancellationToken cancellation)
+    {
+        wish = control.TakeDirective();
+        while (!loader.Wait(LookForStop, cancellation))
+        {
+            wish = (Directive)Math.Max((int)wish, (int)control.TakeDirective());
+            if (wish == Directive.Stop)
+                return null;
+        }
+
+        return loader.Take(cancellation);
     }
 
     /// <summary>Counts a step whose samples are unusable on every rank; weights and moments stay, and its record has the loss of the step before.</summary>
@@ -143,7 +166,8 @@ public sealed class TrainingLoop(
     private void Checkpoint()
     {
         _lastCheckpoint = time.GetTimestamp();
-        if (StateTransfer.Gather(state, group) is { } snapshot)
+        // A run that is stopped before its first step begins anew.
+        if (state.Step > 0 && StateTransfer.Gather(state, group) is { } snapshot)
             writer.Begin(snapshot);
     }
 }

@@ -20,7 +20,8 @@ public sealed record RunLoader(Shard? Shard, int Rank, int WorldSize, int Cores,
 {
     /// <summary>Starts to load.</summary>
     /// <param name="onBad">See <see cref="TrainingLoader"/>.</param>
-    public TrainingLoader Open(RunOptions options, CorpusManifest manifest, Action<BadSample>? onBad)
+    /// <param name="onLongWait">See <see cref="TrainingLoaderOptions.OnLongWait"/>.</param>
+    public TrainingLoader Open(RunOptions options, CorpusManifest manifest, Action<BadSample>? onBad, Action<string>? onLongWait = null)
     {
         var order = RunPlan.Order(manifest, options);
         return new(
@@ -40,6 +41,8 @@ public sealed record RunLoader(Shard? Shard, int Rank, int WorldSize, int Cores,
                 CaptionWeights = options.Data.CaptionWeights,
                 Labels = RunPlan.Labels(options),
                 MaxBadShare = options.Data.MaxBadShare,
+                ImageTime = ImageInput.Time(options),
+                OnLongWait = onLongWait,
                 FirstStep = FirstStep,
                 LastStep = LastStep,
                 BeforeRead = Shard is null ? null : Guard(new ShardPlan(manifest, order), Shard),

@@ -93,10 +93,13 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
     }
 
     /// <summary>A sample could not be used.</summary>
-    public void BadSample(BadSample sample)
+    public void BadSample(BadSample sample) => Warn($"{sample}; skipped");
+
+    /// <summary>Tells the coordinator's log.</summary>
+    public void Warn(string warning)
     {
         lock (_lock)
-            _warnings.Add($"{sample}; skipped");
+            _warnings.Add(warning);
     }
 
     /// <summary>Sends what is pending now.</summary>

@@ -84,7 +84,7 @@ public sealed class WorkerTraining(
     private LoopEnd Loop(Assignment place, Shard shard, RankGroup group, CancellationToken over)
     {
         var total = RunPlan.TotalSteps(options.Training, manifest.SampleCount);
-        using var loader = new RunLoader(shard, place.Rank, place.WorldSize, identity.Cores, _state!.Step, total).Open(options, manifest, control.BadSample);
+        using var loader = new RunLoader(shard, place.Rank, place.WorldSize, identity.Cores, _state!.Step, total).Open(options, manifest, control.BadSample, control.Warn);
         using var loop = new TrainingLoop(options, new TrainingPlan(total, manifest.SampleCount, place.Generation, MixtureEpochs.Of(manifest, options)), _state, group, loader, writer, control, TimeProvider.System);
         try
         {

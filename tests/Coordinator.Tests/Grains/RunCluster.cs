@@ -154,9 +154,14 @@ internal sealed class MemoryHosting : IRunHosting
 
     public bool MayTakeOver { get; set; } = true;
 
+    /// <summary>Which steps' checkpoints are on disk.</summary>
+    public Predicate<long> Sees { get; set; } = _ => true;
+
     public MemoryLedger Ledger { get; } = new();
 
     public RecordingObserver Observer { get; } = new();
+
+    public bool SeesCheckpoint(long step) => Sees(step);
 
     /// <summary>Between the run's hosts and <see cref="Observer"/>.</summary>
     public IRunObserver? Before { get; set; }

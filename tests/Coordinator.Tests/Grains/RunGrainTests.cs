@@ -316,6 +316,22 @@ public sealed class RunGrainTests
     }
 
     [Fact]
+    public async Task A_checkpoint_that_is_not_on_disk_does_not_count()
+    {
+        await using var cluster = await RunCluster.FormAsync(1);
+        cluster.Hosting.Sees = step => step < 50;
+        await cluster.BeatAsync(RunCluster.Beat(0, 3, records: RunScript.Records(1, 3, world: 1)));
+        await cluster.Client(0).CheckpointWrittenAsync("process-0-0", 3, "step-3");
+
+        var told = cluster.Client(0).CheckpointWrittenAsync("process-0-0", 60, "step-60");
+        await cluster.PassUntilAsync(() => told.IsCompleted);
+        await told;
+
+        Assert.Equal(3, (await cluster.StateAsync()).LastCheckpoint?.Step);
+        Assert.Contains(cluster.Observer.Warnings, warning => warning.Contains("worker-0 has told of a checkpoint of step 60 that is not on disk", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_stop_at_once_ends_the_run_and_late_workers_are_told()
     {
         await using var cluster = await RunCluster.FormAsync(1);

@@ -3,6 +3,7 @@ using System.IO.Compression;
 using System.Text;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Import;
+using ClipTrain.DataPipeline.Import.Tar;
 using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Tests.Corpus;
@@ -25,6 +26,8 @@ public sealed class RegularFileTests : IDisposable
             Assert.Contains("no file", Assert.Throws<CorpusException>(() => CorpusManifest.Create([path])).Message, StringComparison.Ordinal);
             Assert.Contains("no file", Assert.Throws<ImportRowException>(() => ImageFile.Read(path)).Message, StringComparison.Ordinal);
             Assert.Contains("no file", Assert.Throws<IOException>(() => MergeList.Load(path)).Message, StringComparison.Ordinal);
+            Assert.Contains("no file", Assert.Throws<IOException>(() => new TarReader(path)).Message, StringComparison.Ordinal);
+            Assert.Contains("no file", Assert.Throws<IOException>(() => FileList.Read(path)).Message, StringComparison.Ordinal);
         }
     }
 

@@ -11,26 +11,28 @@ namespace ClipTrain.DataPipeline.Tests.Loading;
 /// </summary>
 internal sealed class FakeTransform : IImageTransform
 {
+    private readonly float[] _view = new float[12];
+
     public int Size => 2;
 
     public ImageType Type => ImageType.Fp32;
 
-    public void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random, Span<byte> output)
+    public void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random)
     {
-        Evaluate(encoded, output);
-        var chw = MemoryMarshal.Cast<byte, float>(output);
-        for (var i = 1; i < chw.Length; i++)
-            chw[i] = (float)random.NextDouble();
+        Evaluate(encoded);
+        for (var i = 1; i < _view.Length; i++)
+            _view[i] = (float)random.NextDouble();
     }
 
-    public void Evaluate(ReadOnlySpan<byte> encoded, Span<byte> output)
+    public void Evaluate(ReadOnlySpan<byte> encoded)
     {
-        var chw = MemoryMarshal.Cast<byte, float>(output);
         if (encoded.Length < 8)
             throw new ImageDecodeException($"{encoded.Length} bytes are no image");
-        chw.Fill(-1);
-        chw[0] = BinaryPrimitives.ReadInt64LittleEndian(encoded);
+        Array.Fill(_view, -1);
+        _view[0] = BinaryPrimitives.ReadInt64LittleEndian(encoded);
     }
+
+    public void Write(Span<byte> chw) => _view.CopyTo(MemoryMarshal.Cast<byte, float>(chw));
 
     public void Dispose()
     {

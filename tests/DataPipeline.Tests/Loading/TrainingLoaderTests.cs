@@ -317,13 +317,15 @@ public sealed class TrainingLoaderTests : IDisposable
 
         public ImageType Type => _inner.Type;
 
-        public void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random, Span<byte> chw)
+        public void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random)
         {
             _decoding?.Invoke();
-            _inner.Train(encoded, ref random, chw);
+            _inner.Train(encoded, ref random);
         }
 
-        public void Evaluate(ReadOnlySpan<byte> encoded, Span<byte> chw) => _inner.Evaluate(encoded, chw);
+        public void Evaluate(ReadOnlySpan<byte> encoded) => _inner.Evaluate(encoded);
+
+        public void Write(Span<byte> chw) => _inner.Write(chw);
 
         public void Dispose() => _disposed();
     }

@@ -19,7 +19,7 @@ public sealed class LoadErrorTests
     [InlineData("templates: []", "key 'templates' is not known; 'templates' belongs under 'evaluation.zero_shot'")]
     [InlineData("epoch: 3", "key 'epoch' is not known; did you mean 'training.epochs'?")]
     [InlineData("globalBatch: 3", "key 'globalBatch' is not known; 'global_batch' belongs under 'training'")]
-    [InlineData("qqqqqqqq: 3", "key 'qqqqqqqq' is not known; known here: name, seed, model, data, training, cluster, checkpoint, evaluation, output")]
+    [InlineData("qqqqqqqq: 3", "key 'qqqqqqqq' is not known; known here: name, seed, model, data, training, cluster, checkpoint, evaluation, alerts, output")]
     public void A_key_in_the_wrong_section_is_told_its_place(string line, string error)
     {
         using var file = new RunFile($"{RunFile.Valid}\n{line}");

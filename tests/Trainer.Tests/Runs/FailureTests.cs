@@ -21,6 +21,7 @@ public sealed class FailureTests : IDisposable
         { new AggregateException(new InvalidOperationException("x", new IOException("Read-only file system"))), 7 },
         { new InvalidOperationException("x", new CheckpointException("step-1: is damaged")), 7 },
         { new IOException("wrapped", new CoordinatorStartException("taken")), 2 },
+        { new CoordinatorStartException("cluster/identity: version 1 cannot be written", new IOException("x", new IOException("No space left on device", 28))), 7 },
         { new SocketException((int)SocketError.TooManyOpenSockets), 3 },
     };
 

@@ -56,31 +56,38 @@ public class DistributedEquivalenceTests
     }
 
     [Theory]
-    [InlineData(Objective.Contrastive)]
-    [InlineData(Objective.Sigmoid)]
-    [InlineData(Objective.BagOfWords)]
-    [InlineData(Objective.Captioning)]
-    [InlineData(Objective.Classification)]
-    public void A_rank_whose_whole_share_is_unusable_still_takes_part(Objective objective)
+    [MemberData(nameof(Empties))]
+    public void Ranks_whose_whole_share_is_unusable_take_part_and_change_nothing(Objective objective, Precision precision, long[] counts)
     {
-        var options = TinyClip.Run(objective: objective);
-        long[] counts = [7, 0];
-        var results = Ranks.Run(2, group =>
-        {
-            using var state = new TrainingState(options);
-            using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
-            step.Take(TinyClip.Batch(0, (int)counts[group.Rank]), counts);
-            return state.Model.Parameters.Master.AsSpan<float>().ToArray();
-        });
-        var alone = Ranks.Run(1, group =>
-        {
-            using var state = new TrainingState(options);
-            new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10)).Take(TinyClip.Batch(0, 7), [7]);
-            return state.Model.Parameters.Master.AsSpan<float>().ToArray();
-        });
-        Assert.Equal(alone[0], results[0]);
-        Assert.Equal(alone[0], results[1]);
+        var expected = WeightsAfterAStep(objective, precision, [.. counts.Where(count => count > 0)]);
+        Assert.All(WeightsAfterAStep(objective, precision, counts), rank => Assert.Equal(expected[0], rank));
     }
+
+    /// <summary>Every objective and precision, with empty ranks in front, between and behind.</summary>
+    public static TheoryData<Objective, Precision, long[]> Empties()
+    {
+        var grid = new TheoryData<Objective, Precision, long[]>();
+        foreach (var objective in Enum.GetValues<Objective>())
+        {
+            foreach (var precision in Enum.GetValues<Precision>())
+            {
+                foreach (long[] counts in (long[][])[[7, 0], [0, 7], [4, 0, 3]])
+                    grid.Add(objective, precision, counts);
+            }
+        }
+
+        return grid;
+    }
+
+    /// <summary>The weights of each rank after one step in which the ranks have so many pairs.</summary>
+    private static float[][] WeightsAfterAStep(Objective objective, Precision precision, long[] counts) => Ranks.Run(counts.Length, group =>
+    {
+        var options = TinyClip.Run(precision, objective: objective);
+        using var state = new TrainingState(options);
+        using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
+        step.Take(TinyClip.Batch((int)counts[..group.Rank].Sum(), (int)counts[group.Rank]), counts);
+        return state.Model.Parameters.Master.AsSpan<float>().ToArray();
+    });
 
     private static (double Loss, Dictionary<string, float[]> Gradients)[] LossAndGradients(Objective objective, int worldSize) => Ranks.Run(worldSize, group =>
     {

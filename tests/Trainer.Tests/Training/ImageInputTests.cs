@@ -52,6 +52,8 @@ public sealed class ImageInputTests
             ExifOrientation = true,
             MaxImagePixels = 1000,
             MaxImageBytes = 2000,
+            MaxImageSeconds = 3,
+            AllowSvg = true,
         };
         var expected = new ImageTransformOptions(TinyClip.Model.Image.Size)
         {
@@ -64,7 +66,7 @@ public sealed class ImageInputTests
             Jitter = new ColourJitter(0.8, 1, 2, 3, 0.4),
             Jpeg = JpegDecode.Scaled,
             Orient = true,
-            Limits = new ImageLimits { Pixels = 1000, Bytes = 2000 },
+            Limits = new ImageLimits { Pixels = 1000, Bytes = 2000, Time = TimeSpan.FromSeconds(3), Svg = true },
         };
         Assert.Equal(expected, ImageInput.Training(TinyClip.Run() with { Data = data }));
     }

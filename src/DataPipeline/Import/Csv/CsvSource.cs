@@ -79,6 +79,7 @@ public sealed class CsvSource : ImportSource
     {
         try
         {
+            RegularFile.Require(path);
             return File.OpenRead(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text;
+using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Import.Tar;
 
@@ -20,6 +21,7 @@ internal sealed class TarReader : IDisposable
     /// <exception cref="IOException">The file cannot be opened.</exception>
     public TarReader(string path)
     {
+        RegularFile.Require(path);
         _file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 256 << 10, FileOptions.SequentialScan);
         Span<byte> magic = stackalloc byte[2];
         var isGzip = _file.ReadAtLeast(magic, magic.Length, throwOnEndOfStream: false) == magic.Length && magic is [0x1F, 0x8B];

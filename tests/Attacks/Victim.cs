@@ -1,0 +1,96 @@
+using System.Runtime.InteropServices;
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Runs;
+
+namespace ClipTrain.Attacks;
+
+/// <summary>What a process is killed at.</summary>
+internal enum Deed
+{
+    /// <summary>Two checkpoints are written, which push out two older ones.</summary>
+    Write,
+
+    /// <summary>The newest checkpoint is written anew, twice.</summary>
+    Rewrite,
+
+    /// <summary>A run's folder is made.</summary>
+    Create,
+}
+
+/// <summary>
+/// The process that is killed. It does its deed once elsewhere, so that everything is compiled, says <c>ready</c>, waits for a
+/// line, does it again and says <c>done N</c> after each part. All on its first thread, whose system calls strace counts.
+/// </summary>
+internal static unsafe class Victim
+{
+    /// <summary>Numbers of a tensor: 3 MB, so that a file takes several writes.</summary>
+    private const int Numbers = 786_432;
+
+    private const int Keep = 2;
+
+    public static int Run(Deed deed, string folder)
+    {
+        Begin(Path.Combine(folder, "practice"), deed);
+        Do(deed, Path.Combine(folder, "practice"), _ => { });
+        Console.Out.WriteLine("ready");
+        Console.In.ReadLine();
+        Do(deed, Path.Combine(folder, "run"), part => Console.Out.WriteLine($"done {part}"));
+        return 0;
+    }
+
+    /// <summary>What is there before the deed: two checkpoints, or a folder for runs.</summary>
+    public static void Begin(string run, Deed deed)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(run)!);
+        if (deed == Deed.Create)
+            return;
+        Make(run);
+        Write(run, step: 1, samples: 1);
+        Write(run, step: 2, samples: 1);
+    }
+
+    /// <summary>Makes a run's folder of files that another made.</summary>
+    public static void Make(string run) => RunFolder.Create(new RunFiles(run), aside =>
+    {
+        File.WriteAllText(aside.Config, "name: run\n");
+        File.WriteAllText(aside.Manifest, new string(' ', 10_000));
+    });
+
+    /// <summary>Writes a checkpoint that is told from others of its step by its samples.</summary>
+    public static void Write(string run, long step, long samples)
+    {
+        var memory = (nint)NativeMemory.AllocZeroed(Numbers * sizeof(float));
+        try
+        {
+            NamedTensor[] tensors = [new NamedTensor("weight", [Numbers], memory)];
+            new CheckpointDirectory(new RunFiles(run).Checkpoints).Write(new CheckpointState(step, samples, 0, 0, "config", "corpus"), tensors, tensors, [], Keep);
+        }
+        finally
+        {
+            NativeMemory.Free((void*)memory);
+        }
+    }
+
+    private static void Do(Deed deed, string run, Action<long> done)
+    {
+        switch (deed)
+        {
+            case Deed.Write:
+                Write(run, step: 3, samples: 1);
+                done(3);
+                Write(run, step: 4, samples: 1);
+                done(4);
+                break;
+            case Deed.Rewrite:
+                Write(run, step: 2, samples: 2);
+                done(2);
+                Write(run, step: 2, samples: 3);
+                done(3);
+                break;
+            default:
+                Make(run);
+                done(1);
+                break;
+        }
+    }
+}

@@ -1,0 +1,132 @@
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Ordering;
+using ClipTrain.DataPipeline.Tests.Corpus;
+
+namespace ClipTrain.DataPipeline.Tests.Loading;
+
+public sealed class SlowImageTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly ManualResetEventSlim _release = new();
+
+    public void Dispose()
+    {
+        _release.Set();
+        _folder.Dispose();
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void An_image_that_takes_too_long_is_a_bad_sample_and_the_others_come_in_their_order(int threads)
+    {
+        var manifest = TestCorpus.Create(_folder, 5, 20);
+        var order = new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 10);
+        var slow = order.GlobalBatch(0)[3].Index;
+        var (bad, alive) = (new List<BadSample>(), 0);
+        using var ended = new CountdownEvent(1);
+        using (var loader = Loader(manifest, order, threads, TimeSpan.FromSeconds(1), Spin, onBad: bad.Add))
+        {
+            var batches = LoadedBatch.Take(loader, 2);
+
+            Assert.Equal(order.GlobalBatch(0).Where(s => s.Index != slow), batches[0].Samples);
+            Assert.Equal(order.GlobalBatch(1), batches[1].Samples);
+            Assert.Equal(batches.SelectMany(b => b.Samples).Select(s => (float)s.Index), batches.SelectMany(b => b.Images).Select(image => image[0]));
+            Assert.Equal(new BadSample(manifest.Files[0].Path, slow, "the image takes longer than data.max_image_seconds, 1 s, to decode"), Assert.Single(bad));
+        }
+
+        // The abandoned decode comes back after all is over, and frees what it held.
+        Assert.Equal(1, Volatile.Read(ref alive));
+        _release.Set();
+        Assert.True(ended.Wait(TimeSpan.FromMinutes(1)));
+
+        IImageTransform Spin()
+        {
+            Interlocked.Increment(ref alive);
+            return new HookedTransform(
+                index =>
+                {
+                    while (index == slow && !_release.IsSet)
+                        Thread.SpinWait(100);
+                },
+                () =>
+                {
+                    Interlocked.Decrement(ref alive);
+                    if (_release.IsSet)
+                        ended.Signal();
+                });
+        }
+    }
+
+    [Fact]
+    public void A_batch_that_waits_for_an_image_is_told_of_by_the_images_name()
+    {
+        var manifest = TestCorpus.Create(_folder, 5, 20);
+        var order = new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 10);
+        var slow = order.GlobalBatch(0)[3].Index;
+        string? told = null;
+        // Half of the time that an image may take is long; one that uses no processor may take ten times its time.
+        using var loader = Loader(manifest, order, 2, TimeSpan.FromSeconds(4), () => new HookedTransform(index => { if (index == slow) _release.Wait(); }), onLongWait: wait =>
+        {
+            told = wait;
+            _release.Set();
+        });
+
+        Assert.Equal(10, LoadedBatch.Take(loader).Samples.Length);
+
+        Assert.Contains("The batch of step 1 has been awaited for 2 s", told, StringComparison.Ordinal);
+        Assert.EndsWith($": {manifest.Key(slow)} is being decoded", told, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Neither_waiting_nor_the_end_waits_for_an_image()
+    {
+        var manifest = TestCorpus.Create(_folder, 5, 20);
+        var order = new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 10);
+        var loader = Loader(manifest, order, 2, TimeSpan.FromHours(1), () => new HookedTransform(_ => _release.Wait()));
+
+        Assert.False(loader.Wait(TimeSpan.FromMilliseconds(1)));
+        loader.Dispose();
+
+        Assert.False(_release.IsSet);
+    }
+
+    [Fact]
+    public void Images_that_all_take_too_long_end_the_run_by_name_before_they_take_every_core()
+    {
+        var manifest = TestCorpus.Create(_folder, 5, 40);
+        using var loader = Loader(
+            manifest, new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 40), 4, TimeSpan.FromMilliseconds(10), () => new HookedTransform(_ => SpinWait.SpinUntil(() => _release.IsSet)));
+
+        var error = Assert.Throws<CorpusException>(() => loader.Take());
+
+        Assert.StartsWith($"16 images are being decoded for longer than data.max_image_seconds, 0.01 s, the last {manifest.Files[0].Path}:", error.Message, StringComparison.Ordinal);
+    }
+
+    private static TrainingLoader Loader(
+        CorpusManifest manifest, SampleOrder order, int threads, TimeSpan imageTime, Func<IImageTransform> transform, Action<BadSample>? onBad = null, Action<string>? onLongWait = null) =>
+        new(manifest, order, new FakeTokenizer(), transform, new TrainingLoaderOptions { Seed = 1, Threads = threads, MaxBadShare = 1, LastStep = 2, ImageTime = imageTime, OnLongWait = onLongWait }, onBad);
+
+    /// <summary>A fake that does something before it decodes a sample.</summary>
+    private sealed class HookedTransform(Action<long> decoding, Action? disposed = null) : IImageTransform
+    {
+        private readonly FakeTransform _inner = new();
+
+        public int Size => _inner.Size;
+
+        public ImageType Type => _inner.Type;
+
+        public void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random)
+        {
+            decoding(BitConverter.ToInt64(encoded));
+            _inner.Train(encoded, ref random);
+        }
+
+        public void Evaluate(ReadOnlySpan<byte> encoded) => _inner.Evaluate(encoded);
+
+        public void Write(Span<byte> chw) => _inner.Write(chw);
+
+        public void Dispose() => disposed?.Invoke();
+    }
+}
