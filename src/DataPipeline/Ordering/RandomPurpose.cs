@@ -26,6 +26,9 @@ public enum RandomPurpose
 
     /// <summary>Which rows of a corpus are looked at.</summary>
     Inspection,
+
+    /// <summary>The stochastic rounding of a step's moments.</summary>
+    MomentRounding,
 }
 
 /// <summary>The streams of a run's random numbers.</summary>

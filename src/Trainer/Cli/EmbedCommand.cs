@@ -23,7 +23,7 @@ public sealed class EmbedCommand
     private readonly Argument<string[]> _corpus = new("CORPUS") { Description = "Parquet files, folders of them, or globs.", Arity = ArgumentArity.OneOrMore };
     private readonly Option<string> _output = new("--output", "-o") { Description = "Folder of the embeddings. What is finished there is kept.", Required = true };
     private readonly Option<EmbeddingContent> _what = new("--what") { Description = "images, texts or both.", DefaultValueFactory = _ => EmbeddingContent.Both };
-    private readonly Option<Precision> _precision = new("--precision") { Description = "Type that the towers compute in, fp32 or bf16; embeddings are fp32." };
+    private readonly Option<Precision> _precision = new("--precision") { Description = "Type that the towers compute in, fp32, bf16 or fp16; embeddings are fp32." };
     private readonly Option<int> _batch = new("--batch") { Description = "Pairs that run through the towers at once.", DefaultValueFactory = _ => 64 };
     private readonly Option<int> _partSize = new("--part-size") { Description = "Pairs of each Parquet file at least; what a killed process loses at most.", DefaultValueFactory = _ => 10_000 };
     private readonly Option<int> _workers = new("--workers") { Description = "Processes on this machine that share the work.", DefaultValueFactory = _ => 1 };
