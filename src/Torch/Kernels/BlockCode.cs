@@ -110,7 +110,7 @@ internal readonly unsafe struct BlockCode(bool signed)
         var code = (shifted.AsUInt32() - Vector512.Create(_deltaBits) + (random << RandomShift)) >>> Dropped;
         return signed
             ? code | ((x.AsUInt32() >>> 24) & Vector512.Create(Sign))
-            : Vector512.Max(code, Vector512.GreaterThan(x * inverse, Vector512<float>.Zero).AsUInt32() & Vector512<uint>.One);
+            : Vector512.Max(code, (Vector512.GreaterThan(x, Vector512<float>.Zero) & Vector512.GreaterThan(inverse, Vector512<float>.Zero)).AsUInt32() & Vector512<uint>.One);
     }
 
     private Vector512<float> Value(Vector512<uint> code, Vector512<float> scale)

@@ -18,7 +18,9 @@ public static unsafe partial class NativeTorch
     /// <summary>Name of the library of Gloo's collectives, which scripts/setup compiles.</summary>
     internal const string GlooLibrary = "cliptrain_gloo";
 
-    private const string Binding = "LibTorchSharp", Library = "torch_cpu";
+    internal const string NcclLibrary = "nccl", CudaDriver = "cuda";
+
+    private const string Binding = "LibTorchSharp", Library = "torch_cpu", CudaLibrary = "torch_cuda";
     private static readonly Lazy<LoadedTorch> s_loaded = new(LoadOnce);
 
     /// <summary>What was loaded and which of the two switches were set; loads it at the first call.</summary>
@@ -44,6 +46,10 @@ public static unsafe partial class NativeTorch
             Binding => Load().Binding,
             Library => Load().Library,
             GlooLibrary => LoadGloo(),
+            CudaLibrary => LoadAny("libtorch for CUDA", Path.Combine(Load().Folder, "libtorch_cuda.so")),
+            CudaDriver => LoadAny("NVIDIA's driver", "libcuda.so.1"),
+            // Some builds of libtorch have NCCL inside.
+            NcclLibrary => LoadAny("NCCL, which several workers on GPUs need", Path.Combine(Load().Folder, "libnccl.so.2"), "libnccl.so.2", Path.Combine(Load().Folder, "libtorch_cuda.so")),
             _ => 0,
         });
     }
@@ -109,6 +115,17 @@ public static unsafe partial class NativeTorch
         {
             throw new DllNotFoundException($"Several workers need {path}, which could not be loaded: install libgloo-dev and run scripts/setup, or train with one worker. ({error.Message.Split('\n')[0]})", error);
         }
+    }
+
+    private static nint LoadAny(string what, params ReadOnlySpan<string> names)
+    {
+        foreach (var name in names)
+        {
+            if (NativeLibrary.TryLoad(name, out var library))
+                return library;
+        }
+
+        throw new DllNotFoundException($"There is no {what}: {string.Join(", ", names)} cannot be loaded. Compute on the CPU with cluster.device: cpu, or install it.");
     }
 
     private static string LibraryFolder(string named) => Directory.Exists(Path.Combine(named, "lib")) ? Path.Combine(named, "lib") : named;

@@ -40,7 +40,7 @@ public sealed class WorkerTraining(
         LeaveGroup();
         Threads.Set(RunPlan.ComputeThreads(options.Cluster, identity.Cores));
         _state ??= new TrainingState(options, device(identity.Device));
-        var group = RankGroups.Join(place, client, identity.Address, options.Cluster, options.Training.SyncBatchNorm, over);
+        var group = RankGroups.Join(place, client, new RankPlace(identity.Address, device(identity.Device)), options.Cluster, options.Training.SyncBatchNorm, over);
         try
         {
             _state.TakePlace(place.Rank, place.WorldSize);
