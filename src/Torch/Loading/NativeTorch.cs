@@ -8,7 +8,8 @@ namespace ClipTrain.Torch.Loading;
 
 /// <summary>
 /// Loads libtorch and TorchSharp's native half before TorchSharp looks for them itself. They lie in <c>native/torch</c> beside
-/// the program, or libtorch in the folder that the environment variable LIBTORCH names.
+/// the program, or libtorch in the folder that the environment variable LIBTORCH names. CLIPTRAIN_TORCHSHARP names a native
+/// half that was built against that libtorch, whose version may then be another.
 /// </summary>
 public static unsafe partial class NativeTorch
 {
@@ -68,6 +69,8 @@ public static unsafe partial class NativeTorch
         }
     }
 
+    private static string? NamedBinding => Environment.GetEnvironmentVariable("CLIPTRAIN_TORCHSHARP") is { Length: > 0 } path ? path : null;
+
     private static string Shipped => Path.Combine(AppContext.BaseDirectory, "native", "torch");
 
     /// <summary>Opens the libtorch of a named folder, or else the one beside the program.</summary>
@@ -79,7 +82,8 @@ public static unsafe partial class NativeTorch
         if (!File.Exists(path))
             throw new DllNotFoundException($"There is no libtorch_cpu.so in {folder}. {Remedy(named)}");
         var library = Open(path, named);
-        CheckVersion(library, folder, named);
+        if (NamedBinding is null)
+            CheckVersion(library, folder, named);
         return (library, folder);
     }
 
@@ -97,7 +101,9 @@ public static unsafe partial class NativeTorch
         foreach (var other in new[] { "libtorch_cuda.so", "libtorch.so" }.Select(name => Path.Combine(folder, name)).Where(File.Exists))
             Open(other, named);
 
-        var bindingPath = Path.Combine(Shipped, "libLibTorchSharp.so");
+        var bindingPath = NamedBinding ?? Path.Combine(Shipped, "libLibTorchSharp.so");
+        if (!File.Exists(bindingPath))
+            throw new DllNotFoundException($"There is no {bindingPath}. {(NamedBinding is null ? Remedy(named: null) : "CLIPTRAIN_TORCHSHARP must name TorchSharp's native library; unset it to use the one from NuGet.")}");
         var patched = OldLibstdcxx.IsInstalled();
         var binding = patched ? OldLibstdcxx.LoadCopy(bindingPath) : Open(bindingPath, named: null);
         ScalarLifetime.Extend(binding);

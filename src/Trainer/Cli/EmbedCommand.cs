@@ -5,12 +5,12 @@ using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Selection;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Embedding;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Telemetry;
 using ClipTrain.Trainer.Training;
-using TorchSharp;
 
 namespace ClipTrain.Trainer.Cli;
 
@@ -95,7 +95,7 @@ public sealed class EmbedCommand
         torchThread.Run(() =>
         {
             Threads.Set(threads);
-            using var model = opened.Load(plan.Precision, torch.device(device == "cuda" ? $"cuda:{shard}" : device));
+            using var model = opened.Load(plan.Precision, ComputeDevice.Open(device == "cuda" ? $"cuda:{shard}" : device));
             new CorpusEmbedding(model, plan.HasTexts ? opened.Tokenizer() : null, opened.Run, corpus, plan, folder, threads).Run(shard, shards, progress, cancellation);
             return ExitCodes.Ok;
         });

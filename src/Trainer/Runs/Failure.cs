@@ -4,6 +4,7 @@ using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Telemetry;
 using ClipTrain.Trainer.Training;
 
@@ -42,7 +43,7 @@ public static class Failure
     public static int? ExitCodeOf(Exception error) => error switch
     {
         ConfigException or UsageException => ExitCodes.Usage,
-        DllNotFoundException => ExitCodes.MissingComponent,
+        DllNotFoundException or DeviceMemoryException => ExitCodes.MissingComponent,
         CorpusException => ExitCodes.BadData,
         NonFiniteException => ExitCodes.TrainingFailed,
         CheckpointException => ExitCodes.StorageFailed,
