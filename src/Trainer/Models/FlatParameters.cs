@@ -69,9 +69,10 @@ public sealed class FlatParameters : IDisposable
             computeLength += slice.Length;
         }
 
-        // Gradients of the image tower come first; those of weights in bf16, the text tower's, are waited for last.
+        // The image tower's gradients come first, then those of the text tower's weights in bf16; the rest is complete in the end.
         var changed = parts.Select(part => part.Slice).TakeWhile(part => part.Offset < Updated.End).ToArray();
-        _parts = [.. changed.Where(part => part.Offset >= narrow), .. changed.Where(part => part.Offset < narrow)];
+        var wide = changed.Where(part => part.Offset >= narrow).ToArray();
+        _parts = [.. wide.Take(1), .. changed.Where(part => part.Offset < narrow), .. wide.Skip(1)];
 
         using (no_grad())
         using (var scope = NewDisposeScope())

@@ -68,7 +68,7 @@ public sealed class LossScaleTests
     public void Gradients_and_norms_do_not_depend_on_the_scale_where_fp16_holds_them()
     {
         var run = Run(shard: false);
-        var results = new[] { 4_096.0, 65_536.0 }.Select(factor =>
+        var results = new[] { 64.0, 512.0 }.Select(factor =>
         {
             using var state = new TrainingState(run) { LossScale = new LossScale(factor, 0) };
             using var step = Step(state, run, new RankGroup());
@@ -100,11 +100,11 @@ public sealed class LossScaleTests
     public void Convolutions_train_in_fp16(bool resNet)
     {
         var run = TinyClip.Run(Precision.Fp16) with { Model = resNet ? TinyClip.ResNet : TinyClip.Model with { Image = TinyClip.Model.Image with { PatchEmbedding = PatchEmbedding.Convolution } } };
-        using var state = new TrainingState(run);
+        using var state = new TrainingState(run) { LossScale = new LossScale(64, 0) };
         using var step = Step(state, run, new RankGroup());
-        var losses = Enumerable.Range(0, 6).Select(_ => step.Take(TinyClip.Batch(0, Pairs, tower: run.Model.Image), [Pairs]).Loss).ToArray();
+        var losses = Enumerable.Range(0, 12).Select(_ => step.Take(TinyClip.Batch(0, Pairs, tower: run.Model.Image), [Pairs]).Loss).ToArray();
         Assert.All(losses, loss => Assert.True(double.IsFinite(loss)));
-        Assert.True(losses[^1] < losses[0], $"{losses[0]} → {losses[^1]}");
+        Assert.True(losses[^1] < losses[0], $"{losses[0]} → {losses[^1]} with {state.SkippedSteps} skipped");
     }
 
     private static RunOptions Run(bool shard) =>

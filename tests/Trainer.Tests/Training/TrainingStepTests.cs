@@ -28,10 +28,13 @@ public class TrainingStepTests
     {
         using var state = new TrainingState(TinyClip.Run(precision, objective: objective));
         var step = Step(state);
-        var losses = Enumerable.Range(0, 30).Select(_ => step.Take(TinyClip.Batch(0, 12), [12]).Loss).ToArray();
+        // The first steps in fp16 find the scale at which these large gradients do not overflow.
+        var steps = precision == Precision.Fp16 ? 60 : 30;
+        var losses = Enumerable.Range(0, steps).Select(_ => step.Take(TinyClip.Batch(0, 12), [12]).Loss).ToArray();
         Assert.True(losses[^1] < losses[0] / 4, $"{losses[0]} → {losses[^1]}");
-        Assert.Equal(30, state.Step);
-        Assert.Equal(30 * 12, state.Samples);
+        Assert.Equal(steps, state.Step);
+        Assert.Equal(steps * 12, state.Samples);
+        Assert.InRange(state.SkippedSteps, 0, precision == Precision.Fp16 ? 25 : 0);
     }
 
     [Theory]
