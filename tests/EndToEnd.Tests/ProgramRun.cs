@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -57,6 +59,14 @@ internal sealed partial class ProgramRun : IDisposable
         using var run = Start(folder, arguments);
         var exit = run.WaitForExit();
         return (exit, exit == 0 ? run.Output : $"{run.Output}\n(exit code {exit})");
+    }
+
+    /// <summary>A port of loopback that nothing listens on at the moment.</summary>
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     /// <summary>Returns when a text has been printed.</summary>

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Text.RegularExpressions;
 
 namespace ClipTrain.EndToEnd.Tests;
@@ -45,7 +43,7 @@ public sealed partial class SelectionTests : IDisposable
     public async Task A_worker_that_joins_takes_the_selection_from_the_coordinator()
     {
         Train("local", "data.subset=0.5", "cluster.workers=1");
-        var address = $"127.0.0.1:{FreePort()}";
+        var address = $"127.0.0.1:{ProgramRun.FreePort()}";
         using var coordinator = ProgramRun.Start(
             _corpus.Folder, "coordinator", _corpus.RunFile, "--listen", address, "--token", "secret",
             "--set", "name=served", "--set", "evaluation={}", "--set", "data.subset=0.5", "--set", "cluster.workers=1");
@@ -80,13 +78,6 @@ public sealed partial class SelectionTests : IDisposable
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "train", _corpus.RunFile, "--set", set);
         Assert.True(exit is 4, output);
         Assert.All(texts, text => Assert.Contains(text, output, StringComparison.Ordinal));
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     [GeneratedRegex(@"train\.parquet:(?<row>\d+)", RegexOptions.None, matchTimeoutMilliseconds: 1000)]

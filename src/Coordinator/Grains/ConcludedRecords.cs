@@ -29,7 +29,7 @@ internal sealed class ConcludedRecords(RunState state) : IRunRecords, IRunLedger
     {
     }
 
-    public void OnMetrics(IReadOnlyList<StepMetrics> metrics)
+    public void OnSteps(IReadOnlyList<StepRecord> steps)
     {
     }
 

@@ -12,7 +12,7 @@ internal sealed class GuardedObserver(IRunObserver observer, ILogger logger) : I
 
     public void OnStatus(RunState state) => Guard(() => observer.OnStatus(state));
 
-    public void OnMetrics(IReadOnlyList<StepMetrics> metrics) => Guard(() => observer.OnMetrics(metrics));
+    public void OnSteps(IReadOnlyList<StepRecord> steps) => Guard(() => observer.OnSteps(steps));
 
     public void OnWarning(string text) => Guard(() => observer.OnWarning(text));
 

@@ -14,7 +14,7 @@ public interface IRunObserver
     void OnStatus(RunState state);
 
     /// <summary>New steps, in order, each once: a step that is done again after a return to a checkpoint is not told of again.</summary>
-    void OnMetrics(IReadOnlyList<StepMetrics> metrics);
+    void OnSteps(IReadOnlyList<StepRecord> steps);
 
     void OnWarning(string text);
 

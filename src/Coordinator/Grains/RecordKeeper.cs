@@ -28,11 +28,11 @@ internal sealed class RecordKeeper(IRunLedger ledger, IRunObserver observer, lon
 
         // The ledger first: it knows every step that was ever told of.
         await FlushAsync().ConfigureAwait(false);
-        var news = steps.Select(step => step.Metrics).Where(metrics => metrics.Step > _publishedStep).ToList();
+        var news = steps.Where(step => step.Metrics.Step > _publishedStep).ToList();
         if (news.Count > 0)
         {
-            _publishedStep = news[^1].Step;
-            observer.OnMetrics(news);
+            _publishedStep = news[^1].Metrics.Step;
+            observer.OnSteps(news);
         }
     }
 

@@ -1,10 +1,9 @@
 using System.Globalization;
 using System.Net;
-using System.Net.Http.Headers;
-using System.Security.Cryptography;
 using System.Text;
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Security;
 using ClipTrain.Coordinator.State;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -44,7 +43,7 @@ internal static class HttpEndpoint
     public static IHost Build(WebApplicationBuilder builder, HttpOptions options, string token)
     {
         var app = builder.Build();
-        app.Use((context, next) => context.Request.Path == "/health" || IsAuthorized(context.Request, token) ? next(context) : RefuseAsync(context.Response));
+        app.Use((context, next) => context.Request.Path == "/health" || HttpToken.IsGiven(context.Request, token) ? next(context) : HttpToken.RefuseAsync(context.Response));
         app.UseRouting();
         app.MapGet("/health", (RequestDelegate)(context => context.Response.WriteAsync("ok")));
         app.MapGet("/metrics", (RequestDelegate)WriteMetricsAsync);
@@ -54,36 +53,6 @@ internal static class HttpEndpoint
         }
 
         return app;
-    }
-
-    /// <summary>Compared in a time that does not depend on where the two differ.</summary>
-    private static bool IsAuthorized(HttpRequest request, string token)
-    {
-        if (!AuthenticationHeaderValue.TryParse(request.Headers.Authorization, out var given) || given.Parameter is null)
-        {
-            return false;
-        }
-
-        var secret = given.Scheme switch
-        {
-            "Bearer" => given.Parameter,
-            "Basic" => Password(given.Parameter),
-            _ => "",
-        };
-        return CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(secret)), SHA256.HashData(Encoding.UTF8.GetBytes(token)));
-    }
-
-    private static string Password(string parameter)
-    {
-        var bytes = new byte[parameter.Length];
-        return Convert.TryFromBase64String(parameter, bytes, out var length) && Encoding.UTF8.GetString(bytes, 0, length).Split(':', 2) is [_, var password] ? password : "";
-    }
-
-    private static Task RefuseAsync(HttpResponse response)
-    {
-        response.StatusCode = StatusCodes.Status401Unauthorized;
-        response.Headers.WWWAuthenticate = "Basic realm=\"the run's token as password\"";
-        return response.WriteAsync("The run's token is needed: as bearer token, or as the password of any user.");
     }
 
     private static async Task WriteMetricsAsync(HttpContext context)

@@ -30,6 +30,8 @@ public static class CommandLine
             TokenizerCommand.Create(),
             ModelCommand.Create(),
             DoctorCommand.Create(),
+            WatchCommand.Create(),
+            WatchCommand.CreateReport(),
             RunCommands.CreateStatus(),
             RunCommands.CreateStop(),
             RunCommands.CreateCheckpoint(),

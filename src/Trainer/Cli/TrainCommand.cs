@@ -13,18 +13,19 @@ public static class TrainCommand
         var config = new Argument<string>("CONFIG") { Description = "YAML file of the run, such as configs/quickstart.yaml." };
         var sets = SetOption();
         var endsWithTerminal = EndsWithTerminalOption();
-        var command = new Command("train", "Train a model as a run file says, then evaluate it.") { config, sets, endsWithTerminal };
-        command.SetAction(parsed => HostAsync(() => PreparedRun.Create(RunConfig.Load(parsed.GetRequiredValue(config), parsed.GetRequiredValue(sets)).Options), parsed.GetValue(endsWithTerminal)));
+        var opens = new Option<bool>("--open") { Description = "Open the run's live page in the browser." };
+        var command = new Command("train", "Train a model as a run file says, then evaluate it.") { config, sets, endsWithTerminal, opens };
+        command.SetAction(parsed => HostAsync(() => PreparedRun.Create(RunConfig.Load(parsed.GetRequiredValue(config), parsed.GetRequiredValue(sets)).Options), parsed.GetValue(endsWithTerminal), parsed.GetValue(opens)));
         return command;
     }
 
     /// <summary>Hosts a run whose workers are processes of this machine; returns the exit code.</summary>
-    internal static async Task<int> HostAsync(Func<PreparedRun> prepare, bool endsWithTerminal = false)
+    internal static async Task<int> HostAsync(Func<PreparedRun> prepare, bool endsWithTerminal = false, bool opensPage = false)
     {
         using var signals = new StopSignals(endsWithTerminal);
         var run = prepare();
         var port = run.Options.Cluster.Port;
-        var hosting = new HostingOptions { Listen = new IPEndPoint(IPAddress.Loopback, port), FirstPort = port, StartsWorkers = true };
+        var hosting = new HostingOptions { Listen = new IPEndPoint(IPAddress.Loopback, port), FirstPort = port, StartsWorkers = true, OpensPage = opensPage };
         return await new CoordinatorProcess(run, hosting, signals).RunAsync();
     }
 

@@ -29,6 +29,9 @@ public sealed record RunOptions
     [Description("What is measured when training has ended.")]
     public EvaluationOptions Evaluation { get; init; } = new();
 
+    [Description("What a run warns of while it trains.")]
+    public AlertOptions Alerts { get; init; } = new();
+
     [Description("Where results go.")]
     public OutputOptions Output { get; init; } = new();
 }
@@ -41,6 +44,9 @@ public sealed record OutputOptions
 
     [Description("Write TensorBoard event files beside metrics.jsonl.")]
     public bool Tensorboard { get; init; } = true;
+
+    [Description("Serve the live page on loopback while the run is hosted.")]
+    public bool Page { get; init; } = true;
 
     [Description("Write a metrics line every so many steps."), Minimum(1)]
     public int LogEverySteps { get; init; } = 1;

@@ -31,6 +31,9 @@ public sealed record HostingOptions
     /// <summary>Where /health and /metrics are served, and the dashboard when asked for; null for nowhere.</summary>
     public HttpOptions? Http { get; init; }
 
+    /// <summary>True to open the live page in the browser.</summary>
+    public bool OpensPage { get; init; }
+
     /// <summary>Address at which other machines reach this one; null for the one that is listened on, or this machine's own.</summary>
     public IPAddress? Advertised { get; init; }
 
@@ -63,7 +66,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         var isContinued = !hosting.StartsWorkers || RunLock.IsHeld(run.Files.NodeLock);
         var from = Begin(isContinued, log);
         Tell(from, log);
-        var host = new RunHost(run, AnsiConsole.Console, log, isStandby: false) { StopExitCode = () => signals.ExitCode };
+        var host = new RunHost(run, AnsiConsole.Console, log, isStandby: false) { StopExitCode = () => signals.ExitCode, OpensPage = hosting.OpensPage };
         await using var node = Node(host, log);
         await using var standby = Standby(host, log);
 

@@ -1,6 +1,8 @@
+using System.Net;
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.State;
+using ClipTrain.Monitoring.Page;
 using ClipTrain.Trainer.Telemetry;
 using Serilog;
 using Serilog.Events;
@@ -22,6 +24,7 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
     private readonly TaskCompletionSource<int> _concluded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long _started = TimeProvider.System.GetTimestamp();
     private RunRecords? _records;
+    private PageServer? _page;
     private int _exitCode;
 
     /// <summary>Completes when the run is hosted here for the first time.</summary>
@@ -32,6 +35,9 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
 
     /// <summary>The exit code after a stop: that of the signal that asked for it.</summary>
     public Func<int> StopExitCode { get; init; } = () => ExitCodes.Ok;
+
+    /// <summary>True to open the live page in the browser once it is served.</summary>
+    public bool OpensPage { get; init; }
 
     public string RunId => run.Options.Name;
 
@@ -46,6 +52,8 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
     {
         _records = new RunRecords(run, epoch, state, console, log);
         _opened.TrySetResult();
+        if (run.Options.Output.Page && _page is null)
+            _ = Task.Run(ServePageAsync);
         return _records;
     }
 
@@ -65,6 +73,23 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
     public void Leave() => _concluded.TrySetResult(_exitCode);
 
     public void OnDefect(Exception error) => _concluded.TrySetException(error);
+
+    /// <summary>Serves the run's page on loopback for as long as this process lives. A run without its page is still a run.</summary>
+    private async Task ServePageAsync()
+    {
+        try
+        {
+            string[] directories = [run.Files.Directory];
+            _page = await PageServer.StartAsync(new IPEndPoint(IPAddress.Loopback, 0), token: null, new RunBoard(() => directories, TimeProvider.System));
+            log.Information("The run's page is {Address:l}", _page.Address.ToString());
+            if (OpensPage)
+                Browser.Open(_page.Address);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            log.Warning("The run's page cannot be served: {Reason:l}", error.Message);
+        }
+    }
 
     private int Conclude(RunOutcome outcome)
     {

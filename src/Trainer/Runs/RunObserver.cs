@@ -18,7 +18,18 @@ public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, Ten
     /// <summary>True once the run is over: what is left is to evaluate it and to sum it up.</summary>
     public bool HasEnded => _hasEnded;
 
-    public void OnMetrics(IReadOnlyList<StepMetrics> metrics)
+    /// <summary>Looks at each step for what somebody should know of; null where the configuration turns that off.</summary>
+    public RunAlerting? Alerts { get; init; }
+
+    public void OnSteps(IReadOnlyList<StepRecord> steps)
+    {
+        Write([.. steps.Select(step => step.Metrics)]);
+        foreach (var step in steps)
+            Alerts?.Observe(step);
+    }
+
+    /// <summary>Writes and shows steps.</summary>
+    public void Write(IReadOnlyList<StepMetrics> metrics)
     {
         foreach (var step in metrics)
         {

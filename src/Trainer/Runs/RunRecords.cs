@@ -4,6 +4,7 @@ using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Storage;
 using ClipTrain.Trainer.Telemetry;
 using Serilog;
+using Serilog.Events;
 using Spectre.Console;
 
 namespace ClipTrain.Trainer.Runs;
@@ -16,6 +17,7 @@ public sealed class RunRecords : IRunRecords
     private readonly MetricsFile _metrics;
     private readonly TensorBoardWriter? _tensorBoard;
     private readonly IProgressView _view;
+    private readonly RunAlerting? _alerting;
     private readonly RunObserver _observer;
     private bool _isDisposed;
 
@@ -44,9 +46,10 @@ public sealed class RunRecords : IRunRecords
         _view = TrainingProgress.Create(console, log, TimeProvider.System);
         if (_metrics.Damage is { } damage)
             log.Warning("{Damage:l}: the lines from there on are written anew from the ledger; the file as it was is {Metrics:l}.damaged.", damage, run.Files.Metrics);
-        _observer = new RunObserver(_view, _metrics, _tensorBoard, run.Options.Output.LogEverySteps, state.LastCheckpoint);
+        _alerting = run.Options.Alerts.Enabled ? new RunAlerting(run.Options, run.Files.Directory, text => _view.Message(LogEventLevel.Warning, text), TimeProvider.System) : null;
+        _observer = new RunObserver(_view, _metrics, _tensorBoard, run.Options.Output.LogEverySteps, state.LastCheckpoint) { Alerts = _alerting };
         _view.Start(run.TotalSteps, StartStep);
-        _observer.OnMetrics(Untold());
+        _observer.Write(Untold());
     }
 
     /// <summary>Steps up to this one are done and recorded.</summary>
@@ -68,6 +71,7 @@ public sealed class RunRecords : IRunRecords
         if (_isDisposed)
             return;
         _isDisposed = true;
+        _alerting?.Dispose();
         _view.Stop();
         _tensorBoard?.Dispose();
         _metrics.Dispose();

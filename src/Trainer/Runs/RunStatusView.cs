@@ -15,14 +15,9 @@ public static class RunStatusView
     /// <summary>One line a run under runs/, asking those that are hosted.</summary>
     public static async Task<int> ShowAllAsync()
     {
-        var folder = new OutputOptions().Directory;
         var table = new Table().AddColumns("run", "phase", "step", "workers", "hosted by");
-        foreach (var directory in Directory.Exists(folder) ? Directory.GetDirectories(folder).Order(StringComparer.Ordinal).ToArray() : [])
-        {
-            var files = new RunFiles(directory);
-            if (File.Exists(files.Config) && Path.GetFileName(directory)[0] != '.')
-                table.AddRow(await RowAsync(files));
-        }
+        foreach (var directory in RunFiles.All(new OutputOptions().Directory))
+            table.AddRow(await RowAsync(new RunFiles(directory)));
 
         AnsiConsole.Write(table);
         return ExitCodes.Ok;

@@ -56,7 +56,7 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusMani
             {
                 if (answer.Directive == Directive.SaveAloneAndExit)
                     torchThread.Run(training.SaveAlone);
-                return ExitCodes.WorkerLost;
+                return IsByHand ? throw new CoordinatorRefusedException("The run has ended, or goes on without this worker.") : ExitCodes.WorkerLost;
             }
 
             var over = control.Enter(place);
@@ -74,6 +74,8 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusMani
             catch (Exception error) when (Failure.ExitCodeOf(error) is { } code && error is not (CoordinatorLostException or CoordinatorRefusedException))
             {
                 await client.ReportAsync(new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, WorkerOutcome.Failed, training.CommittedStep) { Message = error.Message, ExitCode = code });
+                if (IsByHand)
+                    throw;
                 return code;
             }
 
@@ -88,6 +90,9 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusMani
         var outcome = end == LoopEnd.Completed ? WorkerOutcome.Completed : WorkerOutcome.Stopped;
         return await client.ReportAsync(new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, outcome, step));
     }
+
+    /// <summary>The run's log says why a node's worker ended; one that was started by hand says it on its own terminal.</summary>
+    private bool IsByHand => identity.Start is null;
 
     private JoinRequest Request() => new(identity.WorkerId, identity.Incarnation)
     {

@@ -36,11 +36,11 @@ internal sealed class RecordingObserver : IRunObserver
 
     public void OnStatus(RunState state) => Record(() => States.Enqueue(state));
 
-    public void OnMetrics(IReadOnlyList<StepMetrics> metrics) => Record(() =>
+    public void OnSteps(IReadOnlyList<StepRecord> steps) => Record(() =>
     {
-        foreach (var step in metrics)
+        foreach (var step in steps)
         {
-            Metrics.Enqueue(step);
+            Metrics.Enqueue(step.Metrics);
         }
     });
 

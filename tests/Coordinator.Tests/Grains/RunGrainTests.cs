@@ -417,7 +417,7 @@ public sealed class RunGrainTests
     {
         public void OnStatus(RunState state) => throw new InvalidOperationException("status");
 
-        public void OnMetrics(IReadOnlyList<StepMetrics> metrics) => throw new InvalidOperationException("metrics");
+        public void OnSteps(IReadOnlyList<StepRecord> steps) => throw new InvalidOperationException("steps");
 
         public void OnWarning(string text) => throw new InvalidOperationException("warning");
 

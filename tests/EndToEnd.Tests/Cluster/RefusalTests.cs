@@ -42,6 +42,20 @@ public sealed class RefusalTests
         AssertEnds(worker, 2, "--token-file", "CLIPTRAIN_TOKEN");
     }
 
+    [Fact]
+    public async Task A_worker_by_hand_that_ends_the_run_says_why_on_its_own_terminal()
+    {
+        using var corpus = new TinyCorpus();
+        corpus.Write("train.parquet", TinyCorpus.Rows, _ => "no picture"u8.ToArray(), TinyCorpus.Caption);
+        var address = $"127.0.0.1:{ProgramRun.FreePort()}";
+        using var coordinator = ProgramRun.Start(corpus.Folder, "coordinator", corpus.RunFile, "--listen", address, "--token", "secret", "--set", "evaluation={}", "--set", "cluster.workers=1");
+        await coordinator.Printed("--coordinator");
+        using var worker = ProgramRun.Start(corpus.Folder, "worker", "--coordinator", address, "--token", "secret", "--cores", "1");
+
+        AssertEnds(worker, 4, "train.parquet");
+        AssertEnds(coordinator, 4, "train.parquet");
+    }
+
     private static void AssertEnds(ProgramRun program, int exit, params string[] texts)
     {
         program.AssertExit(exit);

@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using ClipTrain.Monitoring.Runs;
+using ClipTrain.Monitoring.Series;
+
+namespace ClipTrain.Monitoring.Page;
+
+/// <summary>What the page gets as JSON: camelCase names, numbers of six digits, null for those that are not finite.</summary>
+internal static class PageJson
+{
+    private static readonly JsonSerializerOptions s_options = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        Converters = { new ShortNumbers(), new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+    };
+
+    public static string Of<T>(T value) => JsonSerializer.Serialize(value, s_options);
+
+    /// <summary>A row of the table of runs.</summary>
+    public static object Summary(string name, WatchedRun run) => new
+    {
+        Name = name,
+        run.Phase,
+        run.Metrics.LastStep,
+        run.Metrics.Version,
+        TotalSteps = run.Configuration.TryGetValue("training.steps", out var steps) && double.TryParse(steps, CultureInfo.InvariantCulture, out var total) ? total : double.NaN,
+        Loss = run.Metrics.Last("loss"),
+        ImagesPerSecond = run.Metrics.Last("images_per_second"),
+        run.Configuration,
+        run.Figures,
+    };
+
+    /// <summary>All that the page shows of one run beside its series.</summary>
+    public static object Details(WatchedRun run) => new { run.Phase, run.Ranks, run.Verdict, run.Events, run.Figures };
+
+    public static object Series(WatchedRun run, SeriesSlice slice) => new
+    {
+        run.Metrics.Version,
+        run.Metrics.LastStep,
+        run.Metrics.Names,
+        slice.Width,
+        slice.Step,
+        slice.Series,
+    };
+
+    /// <summary>Six digits are more than a curve of a thousand pixels shows; whole numbers stay whole, because steps and samples must be exact.</summary>
+    private sealed class ShortNumbers : JsonConverter<double>
+    {
+        public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetDouble();
+
+        public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options)
+        {
+            if (!double.IsFinite(value))
+                writer.WriteNullValue();
+            else if (value == Math.Floor(value) && Math.Abs(value) < 1e15)
+                writer.WriteNumberValue((long)value);
+            else
+                writer.WriteRawValue(value.ToString("G6", CultureInfo.InvariantCulture));
+        }
+    }
+}

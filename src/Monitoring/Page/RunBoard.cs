@@ -1,0 +1,104 @@
+using System.Threading.Channels;
+using ClipTrain.Monitoring.Runs;
+
+namespace ClipTrain.Monitoring.Page;
+
+/// <summary>
+/// The runs that a page shows, read again every second while somebody looks. What is new is put into words once and sent to
+/// all pages; a page that does not keep up loses messages, sees that by their numbers, and loads the series again.
+/// </summary>
+public sealed class RunBoard : IAsyncDisposable
+{
+    private const int PendingMessages = 16;
+    private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(1);
+
+    private readonly Func<IReadOnlyList<string>> _directories;
+    private readonly TimeProvider _time;
+    private readonly SortedDictionary<string, WatchedRun> _runs = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+    private readonly HashSet<Channel<string>> _pages = [];
+    private readonly Lock _lock = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _reading;
+
+    /// <param name="directories">The runs' directories, asked for at each look: runs come and go.</param>
+    /// <param name="time">Sets the pace.</param>
+    public RunBoard(Func<IReadOnlyList<string>> directories, TimeProvider time)
+    {
+        (_directories, _time) = (directories, time);
+        Read();
+        _reading = Task.Run(ReadOnAsync);
+    }
+
+    /// <summary>Reads the runs and returns what a function makes of them.</summary>
+    public T Look<T>(Func<IReadOnlyDictionary<string, WatchedRun>, T> look)
+    {
+        lock (_lock)
+            return look(_runs);
+    }
+
+    /// <summary>Returns what a function makes of a run; the default when there is no such run.</summary>
+    public T? Look<T>(string run, Func<WatchedRun, T> look)
+    {
+        lock (_lock)
+            return _runs.TryGetValue(run, out var found) ? look(found) : default;
+    }
+
+    /// <summary>Follows the runs: messages for a page until it goes.</summary>
+    public async IAsyncEnumerable<string> FollowAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var messages = Channel.CreateBounded<string>(new BoundedChannelOptions(PendingMessages) { FullMode = BoundedChannelFullMode.DropOldest });
+        lock (_lock)
+            _pages.Add(messages);
+        try
+        {
+            await foreach (var message in messages.Reader.ReadAllAsync(cancellation))
+                yield return message;
+        }
+        finally
+        {
+            lock (_lock)
+                _pages.Remove(messages);
+        }
+    }
+
+    /// <summary>Reads what the runs' files have gained and sends it to the pages.</summary>
+    public void Read()
+    {
+        lock (_lock)
+        {
+            foreach (var directory in _directories().Where(_known.Add))
+            {
+                var run = new WatchedRun(directory, _time);
+                // Two runs of one name in different folders go by their folders.
+                _runs.Add(_runs.ContainsKey(run.Name) ? directory : run.Name, run);
+            }
+
+            RunNews[] news = [.. _runs.Select(run => run.Value.Read() with { Run = run.Key }).Where(news => !news.IsEmpty)];
+            if (news.Length == 0 || _pages.Count == 0)
+                return;
+            var message = PageJson.Of(news);
+            foreach (var page in _pages)
+                page.Writer.TryWrite(message);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+        lock (_lock)
+        {
+            foreach (var page in _pages)
+                page.Writer.TryComplete();
+        }
+    }
+
+    private async Task ReadOnAsync()
+    {
+        using var timer = new PeriodicTimer(s_interval, _time);
+        while (await timer.WaitForNextTickAsync(_stop.Token))
+            Read();
+    }
+}

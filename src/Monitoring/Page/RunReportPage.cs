@@ -1,0 +1,26 @@
+namespace ClipTrain.Monitoring.Page;
+
+/// <summary>The live page's contents as one file that needs neither server nor network.</summary>
+public static class RunReportPage
+{
+    private const int Points = 2000;
+
+    /// <summary>Writes the page of runs as they are now.</summary>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public static async Task WriteAsync(string path, IReadOnlyList<string> directories, TimeProvider time)
+    {
+        var board = new RunBoard(() => directories, time);
+        await using (board)
+        {
+            var data = board.Look(runs => PageJson.Of(new
+            {
+                Runs = runs.Select(run => PageJson.Summary(run.Key, run.Value)),
+                Details = runs.ToDictionary(run => run.Key, run => PageJson.Details(run.Value), StringComparer.Ordinal),
+                Series = runs.ToDictionary(run => run.Key, run => PageJson.Series(run.Value, run.Value.Metrics.Slice(0, double.MaxValue, Points)), StringComparer.Ordinal),
+            }));
+            if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder)
+                Directory.CreateDirectory(folder);
+            await File.WriteAllTextAsync(path, PageAssets.Report(data));
+        }
+    }
+}

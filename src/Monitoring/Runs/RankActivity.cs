@@ -1,0 +1,82 @@
+using System.Text.Json;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Monitoring.Series;
+using ClipTrain.Monitoring.Verdict;
+
+namespace ClipTrain.Monitoring.Runs;
+
+/// <summary>How a rank spent the last steps.</summary>
+/// <param name="Rank">Its number.</param>
+/// <param name="Worker">The worker's name; null when it is not known.</param>
+/// <param name="Samples">Samples a step.</param>
+/// <param name="BusySeconds">Seconds a step at its own work.</param>
+/// <param name="WaitingSeconds">Seconds a step that it waited for other ranks.</param>
+/// <param name="BadSamples">Unusable samples in the last steps.</param>
+public sealed record RankShare(int Rank, string? Worker, double Samples, double BusySeconds, double WaitingSeconds, long BadSamples);
+
+/// <summary>The ranks of a run over its last steps, from the end of its ledger.</summary>
+internal sealed class RankActivity(string folder)
+{
+    private const int Steps = 100;
+    private const long TailBytes = 256 * 1024;
+
+    private readonly Queue<StepRecord> _steps = new();
+    private IReadOnlyList<string> _workers = [];
+    private (string Path, TailedFile File)? _segment;
+
+    /// <summary>Reads what the ledger has gained.</summary>
+    public void Read()
+    {
+        if (!Directory.Exists(folder) || Directory.EnumerateFiles(folder, "*.jsonl").Max(StringComparer.Ordinal) is not { } newest)
+            return;
+        if (_segment?.Path != newest)
+        {
+            var file = new TailedFile(newest);
+            file.SkipTo(TailBytes);
+            _segment = (newest, file);
+        }
+
+        _segment.Value.File.Read(_steps.Clear, (line, _) => Take(line.Span));
+    }
+
+    public IReadOnlyList<RankShare> Shares()
+    {
+        if (_steps.LastOrDefault() is not { } last)
+            return [];
+        StepRecord[] steps = [.. _steps.Where(step => step.Generation == last.Generation)];
+        return [.. Enumerable.Range(0, last.Shares.Count).Select(rank => Of(rank, steps))];
+    }
+
+    public StepVerdict? Verdict() => StepVerdict.Of([.. _steps.Where(step => step.Generation == _steps.Last().Generation)]);
+
+    private RankShare Of(int rank, StepRecord[] steps)
+    {
+        // A rank tells the time of the step before.
+        var timed = steps.Zip(steps.Skip(1)).Where(pair => pair.Second.Shares[rank].BusySeconds > 0).ToArray();
+        var busy = timed.Select(pair => pair.Second.Shares[rank].BusySeconds).DefaultIfEmpty(double.NaN).Average();
+        var whole = timed.Select(pair => pair.First.Metrics.StepSeconds).DefaultIfEmpty(double.NaN).Average();
+        return new RankShare(
+            rank, rank < _workers.Count ? PlainText.Line(_workers[rank], PlainText.NameLength) : null,
+            steps.Average(step => step.Shares[rank].Samples), busy, Math.Max(0, whole - busy), steps.Sum(step => (long)step.Shares[rank].BadSamples));
+    }
+
+    private void Take(ReadOnlySpan<byte> line)
+    {
+        try
+        {
+            var entry = JsonSerializer.Deserialize(line, CoordinatorJson.Default.LedgerEntry);
+            if (entry?.Generation is { } generation)
+                _workers = generation.Workers;
+            if (entry?.Step is not { } step)
+                return;
+            if (_steps.Count == Steps)
+                _steps.Dequeue();
+            _steps.Enqueue(step);
+        }
+        catch (JsonException)
+        {
+            // A damaged line is for the audit to tell.
+        }
+    }
+}

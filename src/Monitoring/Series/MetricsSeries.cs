@@ -1,0 +1,176 @@
+namespace ClipTrain.Monitoring.Series;
+
+/// <summary>
+/// The series of a run's metrics.jsonl, which may be one that is being written. Memory is bounded: all steps are held in
+/// buckets, and a stretch that wants more detail is read from the file again. Not thread-safe.
+/// </summary>
+/// <param name="path">The file, which need not be there yet.</param>
+public sealed class MetricsSeries(string path)
+{
+    /// <summary>Buckets over the whole run: at least half of them are in use once there are that many lines.</summary>
+    private const int Buckets = 4096;
+
+    /// <summary>Lines between two offsets that are remembered.</summary>
+    private const int IndexSpacing = 512;
+
+    /// <summary>New lines kept for whoever follows the run; more in one look are told as one gap.</summary>
+    private const int MaxNews = 200;
+
+    /// <summary>Seconds of training, summed over the steps.</summary>
+    public const string Seconds = "seconds";
+
+    private readonly TailedFile _file = new(path);
+    private readonly List<long> _index = [];
+    private MetricsLineParser _parser = new();
+    private SeriesOverview _overview = new(Buckets);
+    private List<double> _values = [];
+    private long _lines;
+    private double _seconds, _step;
+
+    /// <summary>Names of all series.</summary>
+    public IReadOnlyList<string> Names => [.. _parser.Names.Where(name => name != "step"), Seconds];
+
+    /// <summary>The last step; 0 when there is none.</summary>
+    public long LastStep => (long)_step;
+
+    /// <summary>Counts up whenever the file was replaced, as a run does that goes on from an earlier step.</summary>
+    public int Version { get; private set; }
+
+    /// <summary>The last value of a series; NaN when it has none.</summary>
+    public double Last(string name) =>
+        name == Seconds ? _seconds : _parser.Names.IndexOf(name) is >= 0 and var column && column < _values.Count ? _values[column] : double.NaN;
+
+    /// <summary>Reads what the file has gained; returns the new lines' values by name, at most the newest <see cref="MaxNews"/>.</summary>
+    public IReadOnlyList<IReadOnlyDictionary<string, double>> Read()
+    {
+        var news = new Queue<IReadOnlyDictionary<string, double>>();
+        var isNew = _file.Read(Restart, (line, offset) =>
+        {
+            if (!_parser.TryRead(line.Span, _values))
+                return;
+            if (_lines % IndexSpacing == 0)
+                _index.Add(offset);
+            _lines++;
+            Take(_overview);
+            if (news.Count == MaxNews)
+                news.Dequeue();
+            news.Enqueue(LastLine());
+        });
+        return isNew ? [.. news] : [];
+    }
+
+    /// <summary>The series between two steps, both included.</summary>
+    /// <param name="points">The most points; a tenth is the fewest while the file has that many lines.</param>
+    /// <param name="wanted">The series that are wanted; null for all.</param>
+    public SeriesSlice Slice(double from, double to, int points, Func<string, bool>? wanted = null)
+    {
+        var (first, last) = BucketsOf(from, to);
+        if (_overview.Width > 1 && last - first < points / 2)
+            return Detail(from, to, points, wanted) ?? Of(_overview, (first, last), points, wanted);
+        return Of(_overview, (first, last), points, wanted);
+    }
+
+    private void Restart()
+    {
+        (_parser, _overview, _values) = (new MetricsLineParser(), new SeriesOverview(Buckets), []);
+        (_lines, _seconds, _step) = (0, 0, 0);
+        _index.Clear();
+        Version++;
+    }
+
+    /// <summary>Takes the line that was parsed, with the seconds of training as its last column.</summary>
+    private void Take(SeriesOverview overview)
+    {
+        var step = Column("step");
+        // Where not every step is logged, those between took as long.
+        _seconds += Math.Max(0, step - _step) * (Column("step_seconds") is var taken && double.IsFinite(taken) ? taken : 0);
+        _step = step;
+        overview.Add(Row());
+    }
+
+    /// <summary>Columns in a fixed order: the seconds come first, because others are found as the file is read.</summary>
+    private List<double> Row() => [_seconds, .. _values];
+
+    private double Column(string name) => _parser.Names.IndexOf(name) is >= 0 and var column && column < _values.Count ? _values[column] : double.NaN;
+
+    private Dictionary<string, double> LastLine()
+    {
+        var line = new Dictionary<string, double>(StringComparer.Ordinal) { [Seconds] = _seconds };
+        for (var i = 0; i < _values.Count; i++)
+        {
+            if (!double.IsNaN(_values[i]))
+                line[_parser.Names[i]] = _values[i];
+        }
+
+        return line;
+    }
+
+    private (int First, int Last) BucketsOf(double from, double to)
+    {
+        var step = 1 + _parser.Names.IndexOf("step");
+        int first = 0, last = _overview.Count;
+        while (first < last && _overview[step, first].Largest < from)
+            first++;
+        while (last > first && _overview[step, last - 1].Least > to)
+            last--;
+        return (first, last);
+    }
+
+    /// <summary>Reads the lines of a stretch again; null when the file has gone or was replaced.</summary>
+    private SeriesSlice? Detail(double from, double to, int points, Func<string, bool>? wanted)
+    {
+        var (lines, seconds, step, values) = (_lines, _seconds, _step, _values);
+        var (first, last) = BucketsOf(from, to);
+        long firstLine = (long)first * _overview.Width, lastLine = Math.Min(lines, (long)last * _overview.Width);
+        var entry = (int)Math.Min(firstLine / IndexSpacing, _index.Count - 1);
+        var detail = new SeriesOverview(2 * points);
+        var number = (long)entry * IndexSpacing;
+        try
+        {
+            // The seconds before the stretch are those of the bucket in which it begins.
+            _seconds = _overview[0, first].Least;
+            (_step, _values) = (double.NaN, []);
+            _file.ReadAgain(_index[entry], (line, _) =>
+            {
+                if (number >= lastLine)
+                    return false;
+                if (_parser.TryRead(line.Span, _values) && number++ >= firstLine && Column("step") >= from && Column("step") <= to)
+                {
+                    if (double.IsNaN(_step))
+                        _step = Column("step");
+                    Take(detail);
+                }
+
+                return true;
+            });
+            return Of(detail, (0, detail.Count), points, wanted);
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+        finally
+        {
+            (_lines, _seconds, _step, _values) = (lines, seconds, step, values);
+        }
+    }
+
+    private SeriesSlice Of(SeriesOverview overview, (int First, int Last) buckets, int points, Func<string, bool>? wanted)
+    {
+        var (first, last) = buckets;
+        var share = Math.Max(1, ((last - first) + points - 1) / points);
+        var count = ((last - first) + share - 1) / share;
+        return new SeriesSlice(
+            share * overview.Width,
+            Values(1 + _parser.Names.IndexOf("step")).Largest,
+            Names.Where(name => wanted is null || wanted(name)).ToDictionary(name => name, name => Values(name == Seconds ? 0 : 1 + _parser.Names.IndexOf(name)), StringComparer.Ordinal));
+
+        SeriesValues Values(int column)
+        {
+            var (means, least, largest) = (new double[count], new double[count], new double[count]);
+            for (var i = 0; i < count; i++)
+                (means[i], least[i], largest[i]) = overview.Of(column, first + (i * share), Math.Min(last, first + ((i + 1) * share)));
+            return new SeriesValues(means, least, largest);
+        }
+    }
+}

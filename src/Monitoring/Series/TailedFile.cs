@@ -1,0 +1,101 @@
+namespace ClipTrain.Monitoring.Series;
+
+/// <summary>A file of lines that another process appends to, or replaces by another of the same name.</summary>
+internal sealed class TailedFile(string path)
+{
+    /// <summary>The last bytes read, which tell whether the file is still the same.</summary>
+    private const int MarkLength = 256;
+
+    private byte[] _mark = [];
+    private long _end;
+
+    /// <summary>Reads the whole lines that are new.</summary>
+    /// <param name="onReplaced">Called before the first line of a file that is another than before.</param>
+    /// <param name="onLine">Gets each line without its end, and its offset.</param>
+    /// <returns>True when there was a line.</returns>
+    public bool Read(Action onReplaced, Action<ReadOnlyMemory<byte>, long> onLine)
+    {
+        try
+        {
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            if (!IsSame(stream))
+            {
+                (_end, _mark) = (0, []);
+                onReplaced();
+            }
+
+            var start = _end;
+            stream.Position = start;
+            foreach (var (line, end) in Lines(stream, start))
+            {
+                onLine(line, end - line.Length - 1);
+                _end = end;
+            }
+
+            if (_end > start)
+                Mark(stream);
+            return _end > start;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Skips to the last <paramref name="bytes"/> of the file, from the first line that begins there.</summary>
+    public void SkipTo(long bytes)
+    {
+        if (!File.Exists(path))
+            return;
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        if (stream.Length <= bytes)
+            return;
+        stream.Position = _end = stream.Length - bytes;
+        for (int next; (next = stream.ReadByte()) is not (-1 or '\n');)
+            _end++;
+        _end++;
+        Mark(stream);
+    }
+
+    /// <summary>Reads lines from an offset on, until the function says false.</summary>
+    /// <exception cref="IOException">The file has gone or is another one.</exception>
+    public void ReadAgain(long offset, Func<ReadOnlyMemory<byte>, long, bool> onLine)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        if (!IsSame(stream))
+            throw new IOException($"{path} was replaced.");
+        stream.Position = offset;
+        foreach (var (line, end) in Lines(stream, offset))
+        {
+            if (end > _end || !onLine(line, end - line.Length - 1))
+                return;
+        }
+    }
+
+    private bool IsSame(FileStream stream)
+    {
+        if (stream.Length < _end)
+            return false;
+        var now = new byte[_mark.Length];
+        stream.Position = _end - now.Length;
+        stream.ReadExactly(now);
+        return now.AsSpan().SequenceEqual(_mark);
+    }
+
+    private void Mark(FileStream stream)
+    {
+        _mark = new byte[Math.Min(MarkLength, _end)];
+        stream.Position = _end - _mark.Length;
+        stream.ReadExactly(_mark);
+    }
+
+    private static IEnumerable<(ReadOnlyMemory<byte> Line, long End)> Lines(FileStream stream, long start)
+    {
+        foreach (var (line, end) in Coordinator.Storage.LineReader.Read(stream))
+            yield return (line, start + end);
+    }
+}

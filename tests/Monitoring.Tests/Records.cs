@@ -1,0 +1,14 @@
+using ClipTrain.Coordinator.Protocol;
+
+namespace ClipTrain.Monitoring.Tests;
+
+/// <summary>Records of steps for rules to judge.</summary>
+internal static class Records
+{
+    public const int Batch = 64;
+
+    public static StepRecord Step(long step, double loss, double[]? busy = null, double dataWait = 0, double seconds = 1, long truncated = 0, int bad = 0) => new(
+        Generation: 1,
+        new StepMetrics(step, Batch * step, Epoch: 0, loss, LogitScale: 20, GradientNorm: 1, LearningRate: 0.001, seconds, ImagesPerSecond: Batch / seconds, dataWait, BadSamples: 0, truncated),
+        [.. (busy ?? [seconds]).Select(share => new StepShare(Batch / (busy?.Length ?? 1), bad, 0, share))]);
+}
