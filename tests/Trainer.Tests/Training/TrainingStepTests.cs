@@ -21,7 +21,6 @@ public class TrainingStepTests
     [InlineData(Objective.Classification, Precision.Bf16)]
     [InlineData(Objective.Contrastive, Precision.Fp16)]
     [InlineData(Objective.Sigmoid, Precision.Fp16)]
-    [InlineData(Objective.BagOfWords, Precision.Fp16)]
     [InlineData(Objective.Captioning, Precision.Fp16)]
     [InlineData(Objective.Classification, Precision.Fp16)]
     public void Repeating_a_batch_lowers_its_loss(Objective objective, Precision precision)
