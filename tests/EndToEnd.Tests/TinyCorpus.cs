@@ -25,6 +25,7 @@ internal sealed class TinyCorpus : IDisposable
             training: { global_batch: 10, steps: 12, warmup_steps: 2, learning_rate: 0.002, gradient_clip: 1 }
             cluster: { workers: 2, threads_per_worker: 1 }
             checkpoint: { every_steps: 5, keep: 10 }
+            output: { page: false }
             evaluation:
               retrieval: [{ name: seen, data: [train.parquet] }]
               zero_shot: [{ name: colours, data: [train.parquet], label_column: label, templates: ["a {} square", "{}"] }]

@@ -19,6 +19,9 @@ public interface IRunHosting
     /// </summary>
     bool MayTakeOver { get; }
 
+    /// <summary>The newest step that was recorded here; null on processes that do not host the run.</summary>
+    StepMetrics? LastStep { get; }
+
     /// <summary>Opens the run's records for an activation; whoever had them open before is fenced off.</summary>
     /// <param name="epoch">That of the activation.</param>
     /// <param name="state">The state that the run goes on from.</param>

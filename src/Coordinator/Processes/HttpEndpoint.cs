@@ -1,10 +1,6 @@
-using System.Globalization;
 using System.Net;
-using System.Text;
 using ClipTrain.Coordinator.Grains;
-using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Security;
-using ClipTrain.Coordinator.State;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -12,6 +8,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Orleans.Dashboard;
+using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Processes;
 
@@ -57,30 +54,18 @@ internal static class HttpEndpoint
 
     private static async Task WriteMetricsAsync(HttpContext context)
     {
-        var run = context.RequestServices.GetRequiredService<IRunHosting>().RunId;
-        var status = await context.RequestServices.GetRequiredService<IGrainFactory>().GetGrain<IRunGrain>(run).StatusAsync();
+        var hosting = context.RequestServices.GetRequiredService<IRunHosting>();
         context.Response.ContentType = "text/plain; version=0.0.4";
-        await context.Response.WriteAsync(Metrics(run, status));
-    }
-
-    private static string Metrics(string run, RunStatus status)
-    {
-        var text = new StringBuilder();
-        Add("epoch", "Activation of the run that hosts it.", status.Epoch);
-        if (status.State is { } state)
+        try
         {
-            Add("generation", "Generation that trains, or forms.", state.Generation);
-            Add("committed_step", "Smallest step that all workers of the generation have committed.", state.CommittedStep);
-            Add("recorded_step", "Last step in the ledger.", state.RecordedStep);
-            Add("checkpoint_step", "Step of the last checkpoint; 0 when there is none.", state.LastCheckpoint?.Step ?? 0);
-            Add("workers", "Workers of the generation that trains.", state.Members.Count(member => member.IsAssigned));
-            Add("ended", "1 when the run has ended.", state.HasEnded ? 1 : 0);
+            var status = await context.RequestServices.GetRequiredService<IGrainFactory>().GetGrain<IRunGrain>(hosting.RunId).StatusAsync();
+            await context.Response.WriteAsync(PrometheusText.Of(hosting.RunId, status, hosting.LastStep));
         }
-
-        return text.ToString();
-
-        void Add(string name, string help, long value) => text.Append(
-            CultureInfo.InvariantCulture,
-            $"# HELP cliptrain_{name} {help}\n# TYPE cliptrain_{name} gauge\ncliptrain_{name}{{run=\"{run.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"}} {value}\n");
+        catch (Exception error) when (error is OrleansException or TimeoutException or InvalidOperationException)
+        {
+            // Between a coordinator's death and the takeover there is nobody to ask.
+            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+            await context.Response.WriteAsync($"Nobody hosts {hosting.RunId} at the moment.\n");
+        }
     }
 }

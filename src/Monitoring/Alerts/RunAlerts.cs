@@ -63,12 +63,18 @@ public sealed class RunAlerts(AlertContext context)
             is var causes ? causes.OfType<(string, string)>() : [];
     }
 
-    /// <summary>The loss of the last ten steps against the lowest that any ten steps had. Noise of ten steps stays far below a fifth.</summary>
+    /// <summary>
+    /// The loss of the last ten steps against the lowest that any ten steps had: a fifth of it, and more than noise explains. The
+    /// noise is that of the older half of the window, which a sudden rise has not reached.
+    /// </summary>
     private (string, string)? Loss(StepRecord[] recent)
     {
         var now = recent.TakeLast(10).Average(step => step.Metrics.Loss);
         _lowestLoss = Math.Min(_lowestLoss, now);
-        var slack = 0.2 * Math.Max(_lowestLoss, 0.25 * Math.Log(Math.Max(2, context.GlobalBatch)));
+        double[] older = [.. _steps.Take(_steps.Count / 2).Select(step => step.Metrics.Loss)];
+        var mean = older.Average();
+        var noise = Math.Sqrt(older.Average(loss => (loss - mean) * (loss - mean)) / 10);
+        var slack = Math.Max(0.2 * Math.Max(_lowestLoss, 0.25 * Math.Log(Math.Max(2, context.GlobalBatch))), 6 * noise);
         return now > _lowestLoss + slack || !double.IsFinite(now)
             ? ("loss-spike", $"The loss has risen to {Of(now)} from {Of(_lowestLoss)}: lower training.learning_rate or lengthen training.warmup_steps, set training.gradient_clip, or resume from an earlier checkpoint.")
             : null;

@@ -24,6 +24,7 @@ internal sealed class RankActivity(string folder)
     private readonly Queue<StepRecord> _steps = new();
     private IReadOnlyList<string> _workers = [];
     private (string Path, TailedFile File)? _segment;
+    private long _recent;
 
     /// <summary>Reads what the ledger has gained.</summary>
     public void Read()
@@ -32,12 +33,11 @@ internal sealed class RankActivity(string folder)
             return;
         if (_segment?.Path != newest)
         {
-            var file = new TailedFile(newest);
-            file.SkipTo(TailBytes);
-            _segment = (newest, file);
+            _segment = (newest, new TailedFile(newest));
+            _recent = new FileInfo(newest).Length - TailBytes;
         }
 
-        _segment.Value.File.Read(_steps.Clear, (line, _) => Take(line.Span));
+        _segment.Value.File.Read(_steps.Clear, (line, offset) => Take(line.Span, offset));
     }
 
     public IReadOnlyList<RankShare> Shares()
@@ -61,8 +61,11 @@ internal sealed class RankActivity(string folder)
             steps.Average(step => step.Shares[rank].Samples), busy, Math.Max(0, whole - busy), steps.Sum(step => (long)step.Shares[rank].BadSamples));
     }
 
-    private void Take(ReadOnlySpan<byte> line)
+    /// <summary>Of old lines only those that name workers are read: a long run's ledger has hundreds of megabytes.</summary>
+    private void Take(ReadOnlySpan<byte> line, long offset)
     {
+        if (offset < _recent && !line.StartsWith("{\"generation\""u8))
+            return;
         try
         {
             var entry = JsonSerializer.Deserialize(line, CoordinatorJson.Default.LedgerEntry);

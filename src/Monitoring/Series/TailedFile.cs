@@ -46,21 +46,6 @@ internal sealed class TailedFile(string path)
         }
     }
 
-    /// <summary>Skips to the last <paramref name="bytes"/> of the file, from the first line that begins there.</summary>
-    public void SkipTo(long bytes)
-    {
-        if (!File.Exists(path))
-            return;
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        if (stream.Length <= bytes)
-            return;
-        stream.Position = _end = stream.Length - bytes;
-        for (int next; (next = stream.ReadByte()) is not (-1 or '\n');)
-            _end++;
-        _end++;
-        Mark(stream);
-    }
-
     /// <summary>Reads lines from an offset on, until the function says false.</summary>
     /// <exception cref="IOException">The file has gone or is another one.</exception>
     public void ReadAgain(long offset, Func<ReadOnlyMemory<byte>, long, bool> onLine)

@@ -18,6 +18,8 @@ internal static class RunValidation
     {
         var rules = new RuleList(isBound);
         rules.Add(["name"], () => NameError(run.Name));
+        rules.Add(["output.otlp"], () => AddressError(run.Output.Otlp));
+        rules.Add(["alerts.webhook"], () => AddressError(run.Alerts.Webhook));
         if (isBound("data"))
             AddCorpora(rules, run.Data, isBound);
         rules.Add(["data.merges"], () => run.Data.Merges.Length == 0 ? "must be 'openai' or a path" : null);
@@ -137,6 +139,9 @@ internal static class RunValidation
 
     private static IEnumerable<(T Item, string Path)> Items<T>(IReadOnlyList<T> list, string path, Func<string, bool> isBound) =>
         isBound(path) ? list.Select((item, i) => (item, $"{path}.{i}")).Where(entry => isBound(entry.Item2)) : [];
+
+    private static string? AddressError(string address) => address.Length == 0 || (Uri.TryCreate(address, UriKind.Absolute, out var uri) && (uri.Scheme is "http" or "https"))
+        ? null : $"must be an address that begins with http:// or https://, not '{address}'";
 
     private static string? NameError(string name) =>
         name.Length is 0 or > MaxNameLength || !char.IsLetterOrDigit(name[0]) || name.Any(c => !char.IsLetterOrDigit(c) && c is not ('-' or '_' or '.'))

@@ -24,6 +24,7 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
     private readonly TaskCompletionSource<int> _concluded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long _started = TimeProvider.System.GetTimestamp();
     private RunRecords? _records;
+    private OtlpExport? _otlp;
     private PageServer? _page;
     private int _exitCode;
 
@@ -44,6 +45,8 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
     /// <summary>True when the run was hosted here and is over: its node and its standby have nothing left to do.</summary>
     public bool HasEnded => _records?.HasEnded ?? false;
 
+    public StepMetrics? LastStep => _records?.LastStep;
+
     public bool MayTakeOver => isStandby || _opened.Task.IsCompleted;
 
     public RunFilesOffer Files => new(File.ReadAllBytes(run.Files.Config), File.ReadAllBytes(run.Files.Manifest));
@@ -52,6 +55,7 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
     {
         _records = new RunRecords(run, epoch, state, console, log);
         _opened.TrySetResult();
+        _otlp ??= OtlpExport.Start(run.Options, () => LastStep);
         if (run.Options.Output.Page && _page is null)
             _ = Task.Run(ServePageAsync);
         return _records;
@@ -94,6 +98,7 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
     private int Conclude(RunOutcome outcome)
     {
         _records?.Dispose();
+        _otlp?.Dispose();
         run.Checkpoints.RemoveLeftovers();
         if (outcome.Kind != OutcomeKind.Completed)
         {
@@ -101,6 +106,8 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
             return outcome.Kind == OutcomeKind.Failed ? Failure.ExitCodeOf(outcome) : StopExitCode();
         }
 
+        if (_records?.Verdict is { } verdict)
+            log.Information("{Verdict:l}", verdict.Text);
         log.Information("Trained in {Seconds:F0} s; evaluating.", TimeProvider.System.GetElapsedTime(_started).TotalSeconds);
         return RunReport.EvaluateAndWrite(run.Files, run.Options, log);
     }

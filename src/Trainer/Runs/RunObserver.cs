@@ -2,6 +2,7 @@ using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Grains;
+using ClipTrain.Monitoring.Verdict;
 using ClipTrain.Trainer.Telemetry;
 using Serilog.Events;
 
@@ -11,6 +12,9 @@ namespace ClipTrain.Trainer.Runs;
 /// <param name="known">The checkpoint that the run goes on from, which is no news.</param>
 public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, TensorBoardWriter? tensorBoard, int logEverySteps, CheckpointMark? known) : IRunObserver
 {
+    private const int VerdictSteps = 100;
+
+    private readonly Queue<StepRecord> _recent = new();
     private CheckpointMark? _checkpoint = known;
     private volatile bool _hasEnded;
     private int _generation;
@@ -18,14 +22,25 @@ public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, Ten
     /// <summary>True once the run is over: what is left is to evaluate it and to sum it up.</summary>
     public bool HasEnded => _hasEnded;
 
+    /// <summary>The newest step; null before the first.</summary>
+    public StepMetrics? LastStep { get; private set; }
+
     /// <summary>Looks at each step for what somebody should know of; null where the configuration turns that off.</summary>
     public RunAlerting? Alerts { get; init; }
+
+    /// <summary>What bounds the run's rate, by its last steps; null when there are too few.</summary>
+    public StepVerdict? Verdict => StepVerdict.Of([.. _recent.Where(step => step.Generation == _recent.Last().Generation)]);
 
     public void OnSteps(IReadOnlyList<StepRecord> steps)
     {
         Write([.. steps.Select(step => step.Metrics)]);
         foreach (var step in steps)
+        {
             Alerts?.Observe(step);
+            if (_recent.Count == VerdictSteps)
+                _recent.Dequeue();
+            _recent.Enqueue(step);
+        }
     }
 
     /// <summary>Writes and shows steps.</summary>
@@ -34,6 +49,7 @@ public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, Ten
         foreach (var step in metrics)
         {
             view.Step(step);
+            LastStep = step;
             if (step.Step % logEverySteps != 0)
                 continue;
             metricsFile.Append(step);

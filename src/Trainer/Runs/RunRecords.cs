@@ -2,6 +2,7 @@ using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Storage;
+using ClipTrain.Monitoring.Verdict;
 using ClipTrain.Trainer.Telemetry;
 using Serilog;
 using Serilog.Events;
@@ -54,6 +55,12 @@ public sealed class RunRecords : IRunRecords
 
     /// <summary>Steps up to this one are done and recorded.</summary>
     public long StartStep { get; }
+
+    /// <summary>The newest step that was recorded here; null before the first.</summary>
+    public StepMetrics? LastStep => _observer.LastStep;
+
+    /// <summary>What bounds the run's rate; null when too few steps were recorded here.</summary>
+    public StepVerdict? Verdict => _observer.Verdict;
 
     public IRunObserver Observer => _observer;
 

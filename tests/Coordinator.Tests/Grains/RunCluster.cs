@@ -150,6 +150,8 @@ internal sealed class MemoryHosting : IRunHosting
 
     public RunFilesOffer Files { get; } = new("the config"u8.ToArray(), "the manifest"u8.ToArray());
 
+    public StepMetrics? LastStep => null;
+
     public bool MayTakeOver { get; set; } = true;
 
     public MemoryLedger Ledger { get; } = new();

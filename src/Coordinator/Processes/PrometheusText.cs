@@ -1,0 +1,56 @@
+using System.Globalization;
+using System.Text;
+using ClipTrain.Coordinator.Grains;
+using ClipTrain.Coordinator.Protocol;
+
+namespace ClipTrain.Coordinator.Processes;
+
+/// <summary>A run's state and its newest step in Prometheus' text format: base units in names, <c>_total</c> for what only grows.</summary>
+internal static class PrometheusText
+{
+    /// <param name="run">The run's name, which becomes a label.</param>
+    /// <param name="status">Where the run is.</param>
+    /// <param name="step">Its newest step; null where that is not known.</param>
+    public static string Of(string run, RunStatus status, StepMetrics? step)
+    {
+        var label = run.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+        var text = new StringBuilder();
+        Gauge("epoch", "Activation of the run that hosts it.", status.Epoch);
+        if (status.State is { } state)
+        {
+            Gauge("generation", "Generation that trains, or forms.", state.Generation);
+            Gauge("committed_step", "Smallest step that all workers of the generation have committed.", state.CommittedStep);
+            Gauge("recorded_step", "Last step in the ledger.", state.RecordedStep);
+            Gauge("checkpoint_step", "Step of the last checkpoint; 0 when there is none.", state.LastCheckpoint?.Step ?? 0);
+            Gauge("workers", "Workers of the generation that trains.", state.Members.Count(member => member.IsAssigned));
+            Gauge("ended", "1 when the run has ended.", state.HasEnded ? 1 : 0);
+        }
+
+        if (step is not null)
+        {
+            Gauge("training_loss", "Loss of the newest step.", step.Loss);
+            Gauge("training_gradient_norm", "Norm of the gradient before clipping.", step.GradientNorm);
+            Gauge("training_learning_rate", "Learning rate of the newest step.", step.LearningRate);
+            Gauge("training_step_duration_seconds", "Wall seconds of the newest step.", step.StepSeconds);
+            Gauge("training_throughput_images_per_second", "Images a second over all workers.", step.ImagesPerSecond);
+            Gauge("training_data_wait_ratio", "Share of the newest step that waited for data.", step.DataWaitShare);
+            Gauge("training_epoch", "Passes over the corpus.", step.Epoch);
+            if (step.LogitScale is { } scale)
+            {
+                Gauge("training_logit_scale", "Factor on the cosine similarities.", scale);
+            }
+
+            Add("training_samples_total", "counter", "Samples trained on.", step.Samples);
+            Add("training_bad_samples_total", "counter", "Samples that could not be used.", step.BadSamples);
+        }
+
+        return text.ToString();
+
+        void Gauge(string name, string help, double value) => Add(name, "gauge", help, value);
+
+        void Add(string name, string kind, string help, double value) => text.Append(
+            CultureInfo.InvariantCulture, $"# HELP cliptrain_{name} {help}\n# TYPE cliptrain_{name} {kind}\ncliptrain_{name}{{run=\"{label}\"}} {Number(value)}\n");
+    }
+
+    private static string Number(double value) => double.IsNaN(value) ? "NaN" : double.IsPositiveInfinity(value) ? "+Inf" : double.IsNegativeInfinity(value) ? "-Inf" : value.ToString("R", CultureInfo.InvariantCulture);
+}

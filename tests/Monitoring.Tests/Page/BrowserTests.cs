@@ -1,0 +1,77 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+using ClipTrain.Monitoring.Page;
+
+namespace ClipTrain.Monitoring.Tests.Page;
+
+/// <summary>The page in Debian's Chromium, which scripts/setup --peers installs: what a person and a screen reader get.</summary>
+public sealed partial class BrowserTests : IDisposable
+{
+    /// <summary>Every rule that axe has; each violation with the elements that it is about.</summary>
+    private const string RunAxe = """
+        addEventListener('load', () => setTimeout(async () => {
+          const found = (await axe.run()).violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' '));
+          document.body.dataset.axe = found.length === 0 ? 'none' : found.join('; ');
+        }, 2000));
+        """;
+
+    private readonly RunFolder _run = new();
+    private readonly RunFolder _other = new("other");
+
+    [Theory]
+    [InlineData("--window-size=1400,2000", "--blink-settings=preferredColorScheme=1")]
+    [InlineData("--window-size=390,800", "--blink-settings=preferredColorScheme=0")]
+    public async Task The_page_draws_its_curves_and_tables_and_breaks_no_rule_of_accessibility(params string[] options)
+    {
+        _run.Append(1, 500);
+        _other.Append(1, 300);
+        _other.Log("WRN", "Alert: step 7: <b>bold</b> <script>document.body.dataset.broken = 1</script>");
+
+        var page = await DumpAsync(options);
+
+        Assert.Contains("data-axe=\"none\"", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("data-broken", page, StringComparison.Ordinal);
+        Assert.Contains("&lt;b&gt;bold&lt;/b&gt;", page, StringComparison.Ordinal);
+        // Loss and step time have values in these runs; each is drawn on a canvas of its own.
+        Assert.Contains("aria-label=\"loss. other: from 10 to 0.033333, between 0.033333 and 10; run: from 10 to 0.02, between 0.02 and 10\"", page, StringComparison.Ordinal);
+        Assert.NotEmpty(Canvas().Matches(page));
+        Assert.Contains("500 / 100", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_run_without_a_step_is_an_empty_page_and_not_a_broken_one()
+    {
+        _other.Append(1, 1);
+        var page = await DumpAsync();
+        Assert.Contains("data-axe=\"none\"", page, StringComparison.Ordinal);
+        Assert.Contains(">run<", page, StringComparison.Ordinal);
+    }
+
+    public void Dispose()
+    {
+        _run.Dispose();
+        _other.Dispose();
+    }
+
+    private async Task<string> DumpAsync(params string[] options)
+    {
+        var path = Path.Combine(_run.Directory, "report.html");
+        await RunReportPage.WriteAsync(path, [_run.Directory, _other.Directory], TimeProvider.System);
+        var axe = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "axe.min.js"));
+        await File.WriteAllTextAsync(path, (await File.ReadAllTextAsync(path)).Replace("</body>", $"<script>{axe}</script><script>{RunAxe}</script></body>", StringComparison.Ordinal));
+
+        string[] arguments =
+        [
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", $"--user-data-dir={_run.Directory}/browser",
+            "--virtual-time-budget=20000", .. options, "--dump-dom", $"file://{path}",
+        ];
+        using var browser = Process.Start(new ProcessStartInfo("chromium", arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+        var errors = browser.StandardError.ReadToEndAsync();
+        var page = await browser.StandardOutput.ReadToEndAsync();
+        await browser.WaitForExitAsync();
+        return page.Length > 0 ? page : throw new InvalidOperationException(await errors);
+    }
+
+    [GeneratedRegex("<canvas ", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Canvas();
+}
