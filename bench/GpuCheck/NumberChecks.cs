@@ -1,3 +1,4 @@
+using System.Text.Json;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.Torch.Kernels;
 using ClipTrain.Trainer.Config;
@@ -24,7 +25,7 @@ internal static class NumberChecks
             foreach (var (precision, bound) in new[] { (Precision.Fp32, 1e-4), (Precision.Bf16, 3e-2), (Precision.Fp16, 5e-3) })
             {
                 using var scope = NewDisposeScope();
-                yield return CheckResult.AtMost($"gradients, {name}, {OptionSection.SnakeCase(precision.ToString())}, against the CPU's in fp32", Machine.Difference(Gradient(model, precision, machine.Device), Gradient(model, Precision.Fp32, CPU)), bound);
+                yield return CheckResult.AtMost($"gradients, {name}, {JsonNamingPolicy.SnakeCaseLower.ConvertName(precision.ToString())}, against the CPU's in fp32", Machine.Difference(Gradient(model, precision, machine.Device), Gradient(model, Precision.Fp32, CPU)), bound);
             }
         }
     }

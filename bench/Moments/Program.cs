@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
 using ClipTrain.Bench.Moments;
 using ClipTrain.Trainer.Config;
 
@@ -32,11 +33,11 @@ return root.Parse(args).Invoke();
 // Trains a run, or takes one that has ended, and gives its held-out loss.
 static double Train(string program, string runFile, MomentType moments, int seed, string[] sets, string split)
 {
-    var name = $"moments-{OptionSection.SnakeCase(moments.ToString())}-{seed}";
+    var name = $"moments-{JsonNamingPolicy.SnakeCaseLower.ConvertName(moments.ToString())}-{seed}";
     var folder = Path.Combine("runs", name);
     if (!File.Exists(Path.Combine(folder, "summary.json")))
     {
-        string[] all = [$"name={name}", $"seed={seed}", $"training.moments={OptionSection.SnakeCase(moments.ToString())}", .. sets];
+        string[] all = [$"name={name}", $"seed={seed}", $"training.moments={JsonNamingPolicy.SnakeCaseLower.ConvertName(moments.ToString())}", .. sets];
         using var process = Process.Start(new ProcessStartInfo(program, ["train", runFile, .. all.SelectMany(set => new[] { "--set", set })]) { RedirectStandardOutput = true, UseShellExecute = false })!;
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();

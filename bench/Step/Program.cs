@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using ClipTrain.Bench.Step;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
@@ -59,7 +60,7 @@ static void Bench(string name, StepTask task, Peer[] peers, int rounds, int step
     foreach (var (sideName, side, all) in sides)
     {
         var median = Seconds.Median(all);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{work,-44} {OptionSection.SnakeCase(task.Precision.ToString()),-9} {sideName,-10} {median.Wall,8:F3} {median.Cpu,8:F3} {ours.Wall / median.Wall,14:F3} {ours.Cpu / median.Cpu,6:F3}"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{work,-44} {JsonNamingPolicy.SnakeCaseLower.ConvertName(task.Precision.ToString()),-9} {sideName,-10} {median.Wall,8:F3} {median.Cpu,8:F3} {ours.Wall / median.Wall,14:F3} {ours.Cpu / median.Cpu,6:F3}"));
         side.Dispose();
     }
 }

@@ -85,7 +85,7 @@ internal sealed class PyTorchSide(StepTask task) : ISide
     {
         var path = Path.Combine(Path.GetTempPath(), $"cliptrain-bench-{Environment.ProcessId}.json");
         File.WriteAllText(path, JsonSerializer.Serialize(task.Model, s_json));
-        string[] arguments = [Path.Combine(AppContext.BaseDirectory, "step_peer.py"), path, $"{task.Batch}", $"{task.Threads}", OptionSection.SnakeCase(task.Precision.ToString()), $"{steps}"];
+        string[] arguments = [Path.Combine(AppContext.BaseDirectory, "step_peer.py"), path, $"{task.Batch}", $"{task.Threads}", JsonNamingPolicy.SnakeCaseLower.ConvertName(task.Precision.ToString()), $"{steps}"];
         using var process = Process.Start(new ProcessStartInfo("/usr/bin/python3", arguments) { RedirectStandardOutput = true, UseShellExecute = false })!;
         var lines = process.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
         process.WaitForExit();
