@@ -40,6 +40,7 @@ internal sealed class OurSide : ISide
     }
 }
 
+#pragma warning disable RS0030 // The peer is written as TorchSharp's users write it.
 /// <summary>A straightforward CLIP in TorchSharp, with its AdamW; in half precision the whole model is of that type, as TorchSharp has no autocast for CPUs.</summary>
 internal sealed class TorchSharpSide : ISide
 {
@@ -52,9 +53,7 @@ internal sealed class TorchSharpSide : ISide
         _model = new TorchSharpClip(task.Model);
         if (task.Precision != Precision.Fp32)
             _model.to(task.Precision == Precision.Bf16 ? bfloat16 : float16);
-#pragma warning disable RS0030 // The peer is written as TorchSharp's users write it.
         _optimizer = optim.AdamW(_model.parameters(), lr: 5e-4, beta1: 0.9, beta2: 0.98, eps: 1e-6, weight_decay: 0.2);
-#pragma warning restore RS0030
         _images = randn([task.Batch, 3, task.Model.Image.Size, task.Model.Image.Size]);
         _tokens = (rand([task.Batch, task.Model.Text.Context]) * (task.Model.Text.Vocabulary - 1)).to(int64);
     }
@@ -75,6 +74,7 @@ internal sealed class TorchSharpSide : ISide
         _optimizer.step();
     }
 }
+#pragma warning restore RS0030
 
 /// <summary>A straightforward CLIP in PyTorch eager, a process of its own each turn.</summary>
 internal sealed class PyTorchSide(StepTask task) : ISide
