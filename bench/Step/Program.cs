@@ -66,9 +66,3 @@ static void Bench(string name, StepTask task, Peer[] peers, int rounds, int step
 }
 
 static string Depth(ImageTowerOptions image) => image.Blocks is { } blocks ? string.Join('-', blocks) : $"{image.Layers}";
-
-internal enum Peer
-{
-    PyTorch,
-    TorchSharp,
-}

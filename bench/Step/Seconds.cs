@@ -29,3 +29,10 @@ internal interface ISide : IDisposable
     /// <summary>Takes steps, and gives the time of each.</summary>
     IEnumerable<Seconds> Take(int steps);
 }
+
+/// <summary>With what our steps are compared.</summary>
+internal enum Peer
+{
+    PyTorch,
+    TorchSharp,
+}

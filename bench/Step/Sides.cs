@@ -6,6 +6,7 @@ using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Optimization;
 using ClipTrain.Trainer.Training;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.Step;
