@@ -91,7 +91,7 @@ internal sealed class SimulatedRun
 
     private StepRecord Record() => new(
         1,
-        new StepMetrics(_step, _step * 8 * _members, 0.1, 2.5, 14.3, 1.1, 5e-4, 0.2, 40, 0.05, 0),
+        new StepMetrics { Step = _step, Samples = _step * 8 * _members, Epoch = 0.1, Loss = 2.5, LogitScale = 14.3, GradientNorm = 1.1, LearningRate = 5e-4, StepSeconds = 0.2, ImagesPerSecond = 40, DataWaitShare = 0.05, BadSamples = 0 },
         [.. Enumerable.Range(0, _members).Select(rank => new StepShare(8, 0, (ulong)rank, 0.1 + (rank % 7 * 0.001)))]);
 
     private static string Incarnation(int i) => $"0123456789abcdef0123456789{i:000000}";

@@ -44,7 +44,7 @@ for (var round = -1; round < rounds; round++)
 Console.WriteLine($"batch {batch}, fp32, one thread, {rounds} rounds: median seconds of CPU a step, gradients and moments");
 foreach (var ((name, _), (state, used)) in cases.Zip(states.Zip(seconds)))
 {
-    var bytes = 4 * (state.Model.Parameters.Gradients.numel() + (2 * state.Optimizer.FirstMoment.numel()));
+    var bytes = 4 * (state.Model.Parameters.Gradients.numel() + (2 * state.Optimizer.Moments.First.Values.numel()));
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-22}{Median(used),8:F3} s {Median(used) / Median(seconds[0]),6:F2} {bytes / 1e6,8:F0} MB"));
 }
 

@@ -29,6 +29,16 @@ internal sealed record Measurement(double Seconds, long Before, long Peak)
         return new Measurement(Stopwatch.GetElapsedTime(started).TotalSeconds, before, Resident("VmHWM"));
     }
 
+    /// <summary>What work holds while it is measured, which it gives its own time; instead of the peak.</summary>
+    public static Measurement Held(Action<Action<double>> work)
+    {
+        GC.Collect();
+        var before = Resident("VmRSS");
+        Measurement? result = null;
+        work(seconds => result = new Measurement(seconds, before, Resident("VmRSS")));
+        return result!;
+    }
+
     /// <summary>Runs this program's <c>child</c> command in as many processes as there are ranks; returns the greatest of each number.</summary>
     public static Measurement InProcesses(int ranks, params string[] arguments)
     {

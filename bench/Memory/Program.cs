@@ -6,9 +6,9 @@ using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
 using static TorchSharp.torch;
 
-// Peak memory and time of the loss and of whole steps. Each measurement is a process of its own.
+// Memory and time of the loss, of whole steps and of the training state. Each measurement is a process of its own.
 var threads = new Option<int>("--threads") { DefaultValueFactory = _ => 1, Recursive = true, Description = "Compute threads a process." };
-var root = new RootCommand("Peak memory of the loss and of steps.") { threads, Loss(), Steps(), Micro(), Child() };
+var root = new RootCommand("Memory of the loss, of steps and of the training state.") { threads, Loss(), Steps(), Micro(), States(), Child() };
 return root.Parse(args).Invoke();
 
 Command Loss()
@@ -81,6 +81,30 @@ Command Micro()
     return command;
 }
 
+Command States()
+{
+    var model = new Option<string>("--model") { DefaultValueFactory = _ => "ViT-B-32" };
+    var precisions = new Option<Precision[]>("--precision") { DefaultValueFactory = _ => [Precision.Fp32, Precision.Bf16], AllowMultipleArgumentsPerToken = true };
+    var command = new Command("state", "Parameters, gradients and moments against the bytes of their numbers, and the optimizer's time.") { model, precisions };
+    command.SetAction(parsed =>
+    {
+        Console.WriteLine("precision  moments  text weights  MiB of numbers  MiB held   ratio  update, CPU ms");
+        foreach (var precision in parsed.GetValue(precisions)!)
+        {
+            foreach (var text in Enum.GetValues<WeightType>())
+            {
+                foreach (var moments in Enum.GetValues<MomentType>())
+                {
+                    var bytes = StateWork.Bytes(RunConfig.LoadModel(parsed.GetRequiredValue(model)), Training(precision, moments, text));
+                    var result = Measurement.InProcesses(1, "state", parsed.GetRequiredValue(model), $"{precision}", $"{moments}", $"{text}", $"{parsed.GetValue(threads)}");
+                    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{precision,-10} {moments,-8} {text,-12} {bytes / 1048576.0,15:F1} {result.Added / 1048576.0,9:F1} {result.Added / (double)bytes,7:F3} {result.Seconds * 1000,15:F0}"));
+                }
+            }
+        }
+    });
+    return command;
+}
+
 // What Measurement.InProcesses starts.
 Command Child()
 {
@@ -95,15 +119,21 @@ Command Child()
         var arguments = parsed.GetValue(work)!;
         Threads.Set(Number(arguments[^1]));
         using var group = Measurement.Join(parsed.GetValue(rank), parsed.GetValue(ranks), parsed.GetRequiredValue(meeting));
-        var result = arguments[0] == "loss"
-            ? LossWork.Measure(group, arguments[1], Number(arguments[2]), Number(arguments[3]))
-            : StepWork.Measure(Number(arguments[1]), Number(arguments[2]), Enum.Parse<ActivationCheckpointing>(arguments[3]));
+        var result = arguments[0] switch
+        {
+            "loss" => LossWork.Measure(group, arguments[1], Number(arguments[2]), Number(arguments[3])),
+            "state" => StateWork.Measure(RunConfig.LoadModel(arguments[1]), Training(Enum.Parse<Precision>(arguments[2]), Enum.Parse<MomentType>(arguments[3]), Enum.Parse<WeightType>(arguments[4]))),
+            _ => StepWork.Measure(Number(arguments[1]), Number(arguments[2]), Enum.Parse<ActivationCheckpointing>(arguments[3])),
+        };
         Console.Write(result);
     });
     return command;
 }
 
 static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
+
+static TrainingOptions Training(Precision precision, MomentType moments, WeightType text) =>
+    new() { GlobalBatch = 1, Steps = 1, Precision = precision, Moments = moments, TextWeights = text };
 
 static Measurement Step(int batch, int micro, ActivationCheckpointing checkpointing, int threads) =>
     Measurement.InProcesses(1, "step", $"{batch}", $"{micro}", $"{checkpointing}", $"{threads}");

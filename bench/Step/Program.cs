@@ -1,35 +1,37 @@
-using ClipTrain.Torch.Operators;
 using System.CommandLine;
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using System.Text.Json.Serialization;
+using ClipTrain.Bench.Step;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
-using ClipTrain.Trainer.Distributed;
-using ClipTrain.Trainer.Optimization;
-using ClipTrain.Trainer.Training;
 using static TorchSharp.torch;
 
-// A training step of ours and of a straightforward CLIP in PyTorch eager, in turns, in one run: medians and their ratio, a line
-// for each model and precision.
+// A training step of ours, of a straightforward CLIP in PyTorch eager and of one in TorchSharp, in turns, in one run: medians
+// and our ratio to each, a line for each model and precision.
 var models = new Option<string[]>("--model") { DefaultValueFactory = _ => ["ViT-B-32"], Description = "Model files or names.", AllowMultipleArgumentsPerToken = true };
 var precisions = new Option<Precision[]>("--precision") { DefaultValueFactory = _ => [Precision.Fp32], AllowMultipleArgumentsPerToken = true };
+var peers = new Option<Peer[]>("--peer") { DefaultValueFactory = _ => Enum.GetValues<Peer>(), Description = "pytorch, torchsharp or both.", AllowMultipleArgumentsPerToken = true };
 var layers = new Option<int>("--layers") { DefaultValueFactory = _ => int.MaxValue, Description = "Transformer blocks that are kept of each tower: what a block costs shows in a few, and a large model fits." };
 var batch = new Option<int>("--batch") { DefaultValueFactory = _ => 32 };
 var threads = new Option<int>("--threads") { DefaultValueFactory = _ => 1 };
 var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 3, Description = "Turns of each side." };
 var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 2, Description = "Measured steps a turn, after one that warms up." };
-var caption = new Option<int>("--caption-tokens") { DefaultValueFactory = _ => 0, Description = "Length of our captions; 0 fills the context. The peer always computes the whole context." };
-var root = new RootCommand("Training step against PyTorch eager on the same libtorch.") { models, precisions, layers, batch, threads, rounds, steps, caption };
+var caption = new Option<int>("--caption-tokens") { DefaultValueFactory = _ => 0, Description = "Length of our captions; 0 fills the context. The peers always compute the whole context." };
+var root = new RootCommand("Training step against straightforward ones in PyTorch eager and TorchSharp.") { models, precisions, peers, layers, batch, threads, rounds, steps, caption };
 root.SetAction(parsed =>
 {
     Threads.Set(parsed.GetValue(threads));
     Console.WriteLine($"batch {parsed.GetValue(batch)}, {parsed.GetValue(threads)} thread(s), {parsed.GetValue(rounds)} rounds of {parsed.GetValue(steps)} steps: medians, in seconds");
-    Console.WriteLine($"{"step",-44} {"precision",-9} {"ours wall",9} {"CPU",8} {"peer wall",9} {"CPU",8} {"wall ratio",10} {"CPU ratio",9}");
+    Console.WriteLine($"{"step",-44} {"precision",-9} {"side",-10} {"wall",8} {"CPU",8} {"ours/side wall",14} {"CPU",6}");
     foreach (var model in parsed.GetRequiredValue(models))
     {
         foreach (var precision in parsed.GetRequiredValue(precisions))
-            Bench(model, Cut(RunConfig.LoadModel(model), parsed.GetValue(layers)), precision, parsed.GetValue(batch), parsed.GetValue(threads), parsed.GetValue(rounds), parsed.GetValue(steps), parsed.GetValue(caption));
+        {
+            var options = Cut(RunConfig.LoadModel(model), parsed.GetValue(layers));
+            var tokens = parsed.GetValue(caption) is > 0 and var given ? given : options.Text.Context;
+            var task = new StepTask(options, precision, parsed.GetValue(batch), parsed.GetValue(threads), tokens);
+            Bench(Path.GetFileNameWithoutExtension(model), task, parsed.GetRequiredValue(peers), parsed.GetValue(rounds), parsed.GetValue(steps));
+        }
     }
 });
 return root.Parse(args).Invoke();
@@ -40,63 +42,27 @@ static ModelOptions Cut(ModelOptions model, int layers) => model with
     Text = model.Text with { Layers = Math.Min(model.Text.Layers, layers) },
 };
 
-static void Bench(string name, ModelOptions model, Precision precision, int batch, int threads, int rounds, int steps, int captionTokens)
+static void Bench(string name, StepTask task, Peer[] peers, int rounds, int steps)
 {
-    var options = new RunOptions
-    {
-        Model = model,
-        Data = new DataOptions { Train = ["unused"] },
-        Training = new TrainingOptions { GlobalBatch = batch, Steps = 1000, Precision = precision },
-    };
+    // TorchSharp's peer is a ViT; Debian's PyTorch computes no fp16 on a CPU.
+    var compared = peers.Where(peer => peer == Peer.TorchSharp ? task.Model.Image.Layers is not null : task.Precision != Precision.Fp16).ToArray();
     using var scope = NewDisposeScope();
-    using var state = new TrainingState(options);
-    using var generator = new Generator();
-    generator.manual_seed(0);
-    var (size, context) = (model.Image.Size, model.Text.Context);
-    var end = (captionTokens == 0 ? context : captionTokens) - 1;
-    var images = randn([batch, 3, size, size], generator: generator);
-    var tokens = (rand([batch, context]) * (model.Text.Vocabulary - 1)).to(int64);
-    var ends = full([batch], end, int64);
-    var pairs = new TrainingBatch(images, tokens, ends, null, []);
-    using var step = new TrainingStep(state, options.Training, new RankGroup(), new LearningRateSchedule(5e-4, 2000, 1000));
-    List<(double Wall, double Cpu)> ours = [], peers = [];
+    (string Name, ISide Side, List<Seconds> Seconds)[] sides =
+        [("ours", new OurSide(task), []), .. compared.Select(peer => (peer.ToString(), peer == Peer.PyTorch ? (ISide)new PyTorchSide(task) : new TorchSharpSide(task), new List<Seconds>()))];
     for (var round = 0; round < rounds; round++)
     {
-        for (var i = 0; i <= steps; i++)
-        {
-            var (wall, cpu) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
-            step.Take(pairs, [batch]);
-            if (i > 0)
-                ours.Add((Stopwatch.GetElapsedTime(wall).TotalSeconds, (Environment.CpuUsage.TotalTime - cpu).TotalSeconds));
-        }
-
-        peers.AddRange(Peer(model, precision, batch, threads, steps + 1).Skip(1));
+        foreach (var (_, side, seconds) in sides)
+            seconds.AddRange(side.Take(steps + 1).Skip(1));
     }
 
-    var work = $"{Path.GetFileNameWithoutExtension(name)}, {Depth(model.Image)} + {model.Text.Layers} blocks, {end + 1} tokens";
-    var (oursWall, oursCpu, peerWall, peerCpu) = (Median(ours, x => x.Wall), Median(ours, x => x.Cpu), Median(peers, x => x.Wall), Median(peers, x => x.Cpu));
-    Console.WriteLine($"{work,-44} {precision,-9} {oursWall,9:F3} {oursCpu,8:F3} {peerWall,9:F3} {peerCpu,8:F3} {oursWall / peerWall,10:F3} {oursCpu / peerCpu,9:F3}");
+    var work = $"{name}, {Depth(task.Model.Image)} + {task.Model.Text.Layers} blocks, {task.CaptionTokens} tokens";
+    var ours = Seconds.Median(sides[0].Seconds);
+    foreach (var (sideName, side, all) in sides)
+    {
+        var median = Seconds.Median(all);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{work,-44} {JsonNamingPolicy.SnakeCaseLower.ConvertName(task.Precision.ToString()),-9} {sideName,-10} {median.Wall,8:F3} {median.Cpu,8:F3} {ours.Wall / median.Wall,14:F3} {ours.Cpu / median.Cpu,6:F3}"));
+        side.Dispose();
+    }
 }
 
 static string Depth(ImageTowerOptions image) => image.Blocks is { } blocks ? string.Join('-', blocks) : $"{image.Layers}";
-
-static double Median(List<(double Wall, double Cpu)> values, Func<(double Wall, double Cpu), double> select)
-{
-    var sorted = values.Select(select).Order().ToArray();
-    return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
-}
-
-static IEnumerable<(double Wall, double Cpu)> Peer(ModelOptions model, Precision precision, int batch, int threads, int steps)
-{
-    var json = new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) } };
-    var path = Path.Combine(Path.GetTempPath(), $"cliptrain-bench-{Environment.ProcessId}.json");
-    File.WriteAllText(path, JsonSerializer.Serialize(model, json));
-    string[] arguments = [Path.Combine(AppContext.BaseDirectory, "step_peer.py"), path, $"{batch}", $"{threads}", precision == Precision.Bf16 ? "bf16" : "fp32", $"{steps}"];
-    using var process = Process.Start(new ProcessStartInfo("/usr/bin/python3", arguments) { RedirectStandardOutput = true, UseShellExecute = false })!;
-    var lines = process.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
-    process.WaitForExit();
-    File.Delete(path);
-    return process.ExitCode == 0
-        ? lines.Select(line => line.Split(' ')).Select(fields => (double.Parse(fields[0], CultureInfo.InvariantCulture), double.Parse(fields[1], CultureInfo.InvariantCulture)))
-        : throw new InvalidOperationException("The peer failed; scripts/setup --peers installs what it needs.");
-}

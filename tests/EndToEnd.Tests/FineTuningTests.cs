@@ -38,7 +38,7 @@ public sealed class FineTuningTests : IDisposable
         var (exit, output) = Train("base");
         Assert.True(exit == 0, output);
         (exit, output) = Train("tuned", "training.start_from=runs/base", "model.embed_dim=8");
-        Assert.NotEqual(0, exit);
+        Assert.True(exit != 0, output);
         Assert.Contains("visual.proj is [16, 16], the model's is [16, 8]", output, StringComparison.Ordinal);
         Assert.False(Directory.Exists(_corpus.PathOf("runs", "tuned")));
     }

@@ -18,7 +18,7 @@ public sealed class InterruptionTests : IDisposable
         using var run = ProgramRun.StartBy(["env", "--default-signal=INT"], _corpus.Folder, "train", _corpus.RunFile, "--set", Long);
         await run.Printed("step 3/");
         run.Signal(signal);
-        Assert.Equal(expectedExit, run.WaitForExit());
+        run.AssertExit(expectedExit);
         Assert.Contains("cliptrain resume", run.Output, StringComparison.Ordinal);
         AssertResumes();
     }
@@ -40,7 +40,7 @@ public sealed class InterruptionTests : IDisposable
         using var run = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", "training.steps=300", "--set", "cluster.workers=2");
         await run.Printed("step 3/");
         await run.AbortWorker();
-        Assert.True(run.WaitForExit() == 0, run.Output);
+        run.AssertExit(0);
         Assert.Matches("worker-[01]\\)? aborted \\(SIGABRT\\)", run.Output);
     }
 
@@ -80,6 +80,6 @@ public sealed class InterruptionTests : IDisposable
         using var resumed = ProgramRun.Start(_corpus.Folder, "resume", "tiny");
         resumed.Printed($"step {step + 1}/").GetAwaiter().GetResult();
         resumed.Signal(PosixSignal.SIGTERM);
-        Assert.Equal(143, resumed.WaitForExit());
+        resumed.AssertExit(143);
     }
 }

@@ -124,6 +124,13 @@ internal sealed partial class ProgramRun : IDisposable
         return _process.ExitCode;
     }
 
+    /// <summary>Waits for the end, and says all that was printed where the exit code is another.</summary>
+    public void AssertExit(int expected)
+    {
+        var exit = WaitForExit();
+        Assert.True(exit == expected, $"The program ended with exit code {exit}, not {expected}. It printed:\n{Output}");
+    }
+
     public void Dispose()
     {
         // Nodes and standbys outlive the program: a standby that is seen while another is ended starts no third one.

@@ -15,12 +15,12 @@ public sealed class RecoveryTests : IDisposable
     {
         // Without a checkpoint, and without the moments that the killed worker held, the run begins anew.
         string[] sets = ["training.steps=60", $"checkpoint.every_steps={every}", option];
-        Assert.Equal(0, Start("undisturbed", sets).WaitForExit());
+        Start("undisturbed", sets).AssertExit(0);
 
         using var run = Start("disturbed", sets);
         await run.Printed("step 3/");
         run.KillWorker();
-        Assert.True(run.WaitForExit() == 0, run.Output);
+        run.AssertExit(0);
 
         Assert.Matches("worker-[01]\\)? was killed \\(SIGKILL\\)", run.Output);
         Assert.Equal(_corpus.Model("undisturbed", Steps), _corpus.Model("disturbed", Steps));
@@ -55,14 +55,14 @@ public sealed class RecoveryTests : IDisposable
         await run.Printed("generation 2: 2 workers");
         await run.Printed("generation 3: 3 workers");
         run.Signal(System.Runtime.InteropServices.PosixSignal.SIGTERM);
-        Assert.True(run.WaitForExit() == 143, run.Output);
+        run.AssertExit(143);
         AssertAudits("elastic");
     }
 
     [Fact]
     public void An_audit_tells_every_sample_of_a_run_with_step_and_rank()
     {
-        Assert.Equal(0, Start("plain", "training.steps=12", "cluster.workers=3").WaitForExit());
+        Start("plain", "training.steps=12", "cluster.workers=3").AssertExit(0);
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "data", "audit", "plain", "--list", "uses.tsv");
         Assert.True(exit == 0, output);
         var uses = File.ReadLines(_corpus.PathOf("uses.tsv")).Skip(1).Select(line => line.Split('\t')).ToList();
@@ -74,7 +74,7 @@ public sealed class RecoveryTests : IDisposable
     [Fact]
     public void An_audit_finds_a_step_that_was_taken_out_of_the_ledger()
     {
-        Assert.Equal(0, Start("plain", "training.steps=12").WaitForExit());
+        Start("plain", "training.steps=12").AssertExit(0);
         var segment = Directory.GetFiles(_corpus.PathOf("runs", "plain", "ledger")).Order(StringComparer.Ordinal).Last();
         var kept = LedgerFile.Read(segment).Where(entry => entry.Step?.Metrics.Step != 4).ToList();
         using (var file = File.Create(segment))

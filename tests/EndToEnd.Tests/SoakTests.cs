@@ -64,5 +64,5 @@ public sealed class SoakTests
     private static LedgerEntry Generation(int number, long startStep) => new(new GenerationRecord(number, startStep, ["w0", "w1"], DateTimeOffset.UnixEpoch), Step: null);
 
     private static LedgerEntry Step(int generation, long step, double loss = 0.5) =>
-        new(Generation: null, new StepRecord(generation, new StepMetrics(step, 4 * step, 0, loss, 1, 1, 1, 1, 1, 0, 0), [new StepShare(2, 0, 1, 0), new StepShare(2, 0, 2, 0)]));
+        new(Generation: null, new StepRecord(generation, new StepMetrics { Step = step, Samples = 4 * step, Epoch = 0, Loss = loss, LogitScale = 1, GradientNorm = 1, LearningRate = 1, StepSeconds = 1, ImagesPerSecond = 1, DataWaitShare = 0, BadSamples = 0 }, [new StepShare(2, 0, 1, 0), new StepShare(2, 0, 2, 0)]));
 }

@@ -9,6 +9,20 @@ internal static class Records
 
     public static StepRecord Step(long step, double loss, double[]? busy = null, double dataWait = 0, double seconds = 1, long truncated = 0, int bad = 0) => new(
         Generation: 1,
-        new StepMetrics(step, Batch * step, Epoch: 0, loss, LogitScale: 20, GradientNorm: 1, LearningRate: 0.001, seconds, ImagesPerSecond: Batch / seconds, dataWait, BadSamples: 0, truncated),
+        new StepMetrics
+        {
+            Step = step,
+            Samples = Batch * step,
+            Epoch = 0,
+            Loss = loss,
+            LogitScale = 20,
+            GradientNorm = 1,
+            LearningRate = 0.001,
+            StepSeconds = seconds,
+            ImagesPerSecond = Batch / seconds,
+            DataWaitShare = dataWait,
+            BadSamples = 0,
+            TruncatedCaptions = truncated,
+        },
         [.. (busy ?? [seconds]).Select(share => new StepShare(Batch / (busy?.Length ?? 1), bad, 0, share))]);
 }

@@ -89,7 +89,7 @@ public sealed class AdamWTests
             foreach ((long start, long length) in new[] { (0L, 77_777L), (77_777L, N - 77_777L) })
             {
                 Tensor Slice(Tensor t) => t.narrow(0, start, length);
-                AdamWKernel.Apply(new AdamWBuffers(Slice(slices.Param), Slice(grad), Slice(slices.ExpAvg), Slice(slices.ExpAvgSq), Slice(slices.Bf16)), Numbers(step));
+                AdamWKernel.Apply(new AdamWBuffers(Slice(slices.Param), Slice(grad), First(Slice(slices.ExpAvg)), Second(Slice(slices.ExpAvgSq)), Slice(slices.Bf16)), Numbers(step));
             }
         }
 
@@ -116,9 +116,22 @@ public sealed class AdamWTests
         Tensor rounded = zeros([n], bfloat16);
 
         // No gradient and no decay leave the weights as they are.
-        AdamWKernel.Apply(new AdamWBuffers(param, zeros([n]), zeros([n]), zeros([n]), rounded), Numbers(1) with { WeightDecay = 0 });
+        AdamWKernel.Apply(new AdamWBuffers(param, zeros([n]), First(zeros([n])), Second(zeros([n])), rounded), Numbers(1) with { WeightDecay = 0 });
 
         Assert.Equal(param.to(bfloat16).AsSpan<ushort>().ToArray(), rounded.AsSpan<ushort>().ToArray());
+    }
+
+    [Fact]
+    public void A_float16_copy_is_libtorchs_own_rounding()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor param = tensor([1f, -0f, 65504f, 1e6f, 6e-8f, 1e-9f, .. Enumerable.Range(0, 5000).Select(i => MathF.Sin(i) * i)]);
+        long n = param.numel();
+        Tensor rounded = zeros([n], float16);
+
+        AdamWKernel.Apply(new AdamWBuffers(param, zeros([n]), First(zeros([n])), Second(zeros([n])), rounded), Numbers(1) with { WeightDecay = 0 });
+
+        Assert.Equal(param.to(float16).AsSpan<ushort>().ToArray(), rounded.AsSpan<ushort>().ToArray());
     }
 
     [Fact]
@@ -129,7 +142,7 @@ public sealed class AdamWTests
         Tensor param = tensor([float.NaN, BitConverter.UInt32BitsToSingle(0x7F800001), BitConverter.UInt32BitsToSingle(0x7FFFFFFF)]);
         Tensor rounded = zeros([3], bfloat16);
 
-        AdamWKernel.Apply(new AdamWBuffers(param, zeros([3]), zeros([3]), zeros([3]), rounded), Numbers(1) with { WeightDecay = 0 });
+        AdamWKernel.Apply(new AdamWBuffers(param, zeros([3]), First(zeros([3])), Second(zeros([3])), rounded), Numbers(1) with { WeightDecay = 0 });
 
         Assert.True(rounded.isnan().all().item<bool>());
     }
@@ -141,10 +154,14 @@ public sealed class AdamWTests
         Tensor p = zeros([4]);
 
         ArgumentException e = Assert.Throws<ArgumentException>(
-            () => AdamWKernel.Apply(new AdamWBuffers(p, zeros([4]), zeros([5]), zeros([4]), null), Numbers(1)));
+            () => AdamWKernel.Apply(new AdamWBuffers(p, zeros([4]), First(zeros([5])), Second(zeros([4])), null), Numbers(1)));
 
         Assert.Contains("'FirstMoment'", e.Message, StringComparison.Ordinal);
     }
+
+    private static MomentBuffer First(Tensor values) => new(values, null, IsSquares: false);
+
+    private static MomentBuffer Second(Tensor values) => new(values, null, IsSquares: true);
 
     private static AdamWStep Numbers(long step) => new(step, Lr, Beta1, Beta2, Eps, WeightDecay, 1);
 
@@ -165,6 +182,6 @@ public sealed class AdamWTests
         public void Step(Tensor grad, long step, double gradScale = 1) =>
             AdamWKernel.Apply(Buffers(grad), Numbers(step) with { GradientScale = gradScale });
 
-        public AdamWBuffers Buffers(Tensor grad) => new(Param, grad, ExpAvg, ExpAvgSq, Bf16);
+        public AdamWBuffers Buffers(Tensor grad) => new(Param, grad, First(ExpAvg), Second(ExpAvgSq), Bf16);
     }
 }

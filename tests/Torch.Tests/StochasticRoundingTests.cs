@@ -112,7 +112,7 @@ public sealed class StochasticRoundingTests
         Tensor v = zeros([N]);
         for (int step = 1; step <= Steps; step++)
         {
-            AdamWKernel.Apply(new AdamWBuffers(weights, full([N], -1, float32), m, v, null), new AdamWStep(step, Update, 0, 0, 0, 0, 1), new StochasticRounding((ulong)step, 0));
+            AdamWKernel.Apply(new AdamWBuffers(weights, full([N], -1, float32), new MomentBuffer(m, null, false), new MomentBuffer(v, null, true), null), new AdamWStep(step, Update, 0, 0, 0, 0, 1), new AdamWRounding(new StochasticRounding((ulong)step, 0), default));
         }
 
         double[] moved = [.. weights.AsSpan<float>().ToArray().Select(weight => weight - 1.0)];
@@ -126,7 +126,7 @@ public sealed class StochasticRoundingTests
     {
         using DisposeScope scope = NewDisposeScope();
         long n = values.numel();
-        AdamWKernel.Apply(new AdamWBuffers(values, zeros([n]), zeros([n]), zeros([n]), null), new AdamWStep(1, 1e-3, 0.9, 0.98, 1e-6, 0, 1), new StochasticRounding(key, first));
+        AdamWKernel.Apply(new AdamWBuffers(values, zeros([n]), new MomentBuffer(zeros([n]), null, false), new MomentBuffer(zeros([n]), null, true), null), new AdamWStep(1, 1e-3, 0.9, 0.98, 1e-6, 0, 1), new AdamWRounding(new StochasticRounding(key, first), default));
         return values.AsSpan<float>().ToArray();
     }
 }

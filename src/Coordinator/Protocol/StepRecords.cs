@@ -23,29 +23,60 @@ public sealed record GenerationRecord(int Generation, long StartStep, IReadOnlyL
 }
 
 /// <summary>One optimizer step, the same on every rank but for times. Seconds are wall seconds; rates are over all workers.</summary>
-/// <param name="TruncatedCaptions">Captions of this step that are longer than the context, over all workers.</param>
-/// <param name="LogitScale">Factor on the cosine similarities; null where the objective compares none.</param>
-/// <param name="Loader">How the data loader does; null in files of versions that did not tell.</param>
-/// <param name="Objective">What the loss is of, as training.objective names it; null in files of versions that had one.</param>
-/// <param name="LogitBias">Added to the logits; null where the objective learns none.</param>
-/// <param name="CorpusEpochs">Epochs of each corpus of a mixture, by its name; null where there is one corpus.</param>
-public sealed record StepMetrics(
-    long Step,
-    long Samples,
-    double Epoch,
-    double Loss,
-    double? LogitScale,
-    double GradientNorm,
-    double LearningRate,
-    double StepSeconds,
-    double ImagesPerSecond,
-    double DataWaitShare,
-    long BadSamples,
-    long TruncatedCaptions = 0,
-    LoaderMetrics? Loader = null,
-    string? Objective = null,
-    double? LogitBias = null,
-    IReadOnlyDictionary<string, double>? CorpusEpochs = null);
+public sealed record StepMetrics
+{
+    /// <summary>Its number, from 1.</summary>
+    public required long Step { get; init; }
+
+    /// <summary>Samples of the run so far.</summary>
+    public required long Samples { get; init; }
+
+    public required double Epoch { get; init; }
+
+    public required double Loss { get; init; }
+
+    /// <summary>Factor on the cosine similarities; null where the objective compares none.</summary>
+    public required double? LogitScale { get; init; }
+
+    /// <summary>Before clipping; 0 of a step that changed no weight.</summary>
+    public required double GradientNorm { get; init; }
+
+    /// <summary>0 of a step that changed no weight.</summary>
+    public required double LearningRate { get; init; }
+
+    public required double StepSeconds { get; init; }
+
+    public required double ImagesPerSecond { get; init; }
+
+    /// <summary>Share of the step's time that was spent waiting for data.</summary>
+    public required double DataWaitShare { get; init; }
+
+    /// <summary>Samples of the run so far that could not be used.</summary>
+    public required long BadSamples { get; init; }
+
+    /// <summary>Captions of this step that are longer than the context, over all workers.</summary>
+    public long TruncatedCaptions { get; init; }
+
+    /// <summary>How the data loader does; null in files of versions that did not tell.</summary>
+    public LoaderMetrics? Loader { get; init; }
+
+    /// <summary>What the loss is of, as training.objective names it; null in files of versions that had one.</summary>
+    public string? Objective { get; init; }
+
+    /// <summary>Added to the logits; null where the objective learns none.</summary>
+    public double? LogitBias { get; init; }
+
+    /// <summary>Epochs of each corpus of a mixture, by its name; null where there is one corpus.</summary>
+    public IReadOnlyDictionary<string, double>? CorpusEpochs { get; init; }
+
+    /// <summary>Factor that the loss had in fp16; null in other types.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? LossScale { get; init; }
+
+    /// <summary>Steps of the run so far whose gradients overflowed in fp16, so that they changed no weight; null in other types.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? SkippedSteps { get; init; }
+}
 
 /// <summary>What a stage of the data loader did lately.</summary>
 /// <param name="Rate">Samples a second.</param>

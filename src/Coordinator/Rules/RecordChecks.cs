@@ -54,6 +54,8 @@ internal static class RecordChecks
             ?? NotFinite("gradient norm", metrics.GradientNorm)
             ?? NotFinite("logit scale", metrics.LogitScale ?? 0)
             ?? NotFinite("logit bias", metrics.LogitBias ?? 0)
+            ?? Negative("loss scale", metrics.LossScale ?? 0)
+            ?? Negative("number of skipped steps", metrics.SkippedSteps ?? 0)
             ?? Negative("learning rate", metrics.LearningRate)
             ?? Negative("epoch", metrics.Epoch)
             ?? Negative("time", metrics.StepSeconds)

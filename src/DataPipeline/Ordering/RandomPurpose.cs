@@ -26,6 +26,9 @@ public enum RandomPurpose
 
     /// <summary>Which rows of a corpus are looked at.</summary>
     Inspection,
+
+    /// <summary>The stochastic rounding of a step's moments.</summary>
+    MomentRounding,
 }
 
 /// <summary>The streams of a run's random numbers.</summary>
@@ -37,7 +40,7 @@ public static class RandomStreams
     /// <summary>The stream of a purpose: a pure function of the seed and what it is drawn for.</summary>
     /// <param name="purpose">What the numbers are for.</param>
     /// <param name="seed">The run's.</param>
-    /// <param name="time">An epoch; of the rounding of weights, a step.</param>
+    /// <param name="time">An epoch; of roundings, a step.</param>
     /// <param name="number">A sample or a row group; 0 where a purpose has one stream at a time.</param>
     public static CounterRandom Of(RandomPurpose purpose, ulong seed, long time, long number = 0)
     {
@@ -54,6 +57,7 @@ public static class RandomStreams
             RandomPurpose.EpochOrder => new CounterRandom(seed, when, ulong.MaxValue),
             RandomPurpose.RowGroupOrder => new CounterRandom(seed, when, RowGroupBit | what),
             RandomPurpose.WeightRounding => new CounterRandom(seed, when, ulong.MaxValue - 1),
+            RandomPurpose.MomentRounding => new CounterRandom(seed, when, ulong.MaxValue - 2),
             RandomPurpose.Inspection => new CounterRandom(seed, 0x696E7370656374, what),
             _ => throw new ArgumentOutOfRangeException(nameof(purpose), purpose, "It has no stream."),
         };

@@ -34,6 +34,13 @@ internal sealed unsafe partial class Gloo : ICollectives
             throw new DistributedException($"Gloo group, rank {rank} of {worldSize}: {ErrorText()}");
     }
 
+    /// <summary>What is computed on a CPU is there when the call returns.</summary>
+    public nint Mark() => 0;
+
+    public void Await(nint mark)
+    {
+    }
+
     public void AllReduce(Tensor tensor) =>
         Check(Native.ct_gloo_all_reduce(_context, tensor.DataPointer(), tensor.numel(), (int)tensor.dtype, ++_tag));
 

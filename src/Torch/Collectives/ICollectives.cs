@@ -5,6 +5,12 @@ namespace ClipTrain.Torch.Collectives;
 /// <summary>A library's collectives, each called by all ranks in one order and done when it returns. Tensors are contiguous.</summary>
 internal interface ICollectives : IDisposable
 {
+    /// <summary>Called on the thread that computes before a collective is queued: marks what its tensors are still waiting for.</summary>
+    nint Mark();
+
+    /// <summary>Called on the thread that communicates, with the collective's mark, before it.</summary>
+    void Await(nint mark);
+
     /// <summary>Sums in place.</summary>
     void AllReduce(Tensor tensor);
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using ClipTrain.Torch.Operators;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Collectives;
@@ -11,21 +12,21 @@ namespace ClipTrain.Torch.Collectives;
 /// </summary>
 public sealed class ProcessGroup : IDisposable
 {
-    private readonly BlockingCollection<(Work Work, Action<ICollectives, Tensor[]> Run, Tensor[] Held)> _queue = [];
+    private readonly BlockingCollection<(Work Work, Action<ICollectives, Tensor[]> Run, Tensor[] Held, nint Mark)> _queue = [];
     private readonly ICollectives _collectives;
     private readonly Thread _thread;
     private readonly TimeSpan _timeout;
     private volatile Exception? _broken;
 
-    private ProcessGroup(ICollectives collectives, string backend, int rank, int worldSize, TimeSpan timeout)
+    private ProcessGroup(ICollectives collectives, Device device, int rank, int worldSize, TimeSpan timeout)
     {
-        (_collectives, Backend, Rank, WorldSize, _timeout) = (collectives, backend, rank, worldSize, timeout);
-        _thread = new Thread(Communicate) { IsBackground = true, Name = $"{backend} {rank}" };
+        (_collectives, Device, Rank, WorldSize, _timeout) = (collectives, device, rank, worldSize, timeout);
+        _thread = new Thread(Communicate) { IsBackground = true, Name = collectives.ToString() };
         _thread.Start();
     }
 
-    /// <summary>gloo or nccl.</summary>
-    public string Backend { get; }
+    /// <summary>Where the tensors must be.</summary>
+    public Device Device { get; }
 
     public int Rank { get; }
 
@@ -43,7 +44,17 @@ public sealed class ProcessGroup : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(worldSize, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(rank);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rank, worldSize);
-        return new ProcessGroup(new Gloo(store, rank, worldSize, host, timeout), "gloo", rank, worldSize, timeout);
+        return new ProcessGroup(new Gloo(store, rank, worldSize, host, timeout), CPU, rank, worldSize, timeout);
+    }
+
+    /// <summary>A group for tensors on one GPU a rank. Returns when all ranks have joined.</summary>
+    /// <param name="gpu">Number of this rank's GPU on its machine.</param>
+    /// <inheritdoc cref="Gloo"/>
+    /// <exception cref="DllNotFoundException">There is no NVIDIA driver, or no NCCL.</exception>
+    public static ProcessGroup Nccl(IStoreBackend store, int rank, int worldSize, int gpu, TimeSpan timeout)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(worldSize, 1);
+        return new ProcessGroup(new Nccl(store, rank, worldSize, gpu, timeout), new Device(DeviceType.CUDA, gpu), rank, worldSize, timeout);
     }
 
     /// <summary>Sums the ranks' tensors, in place on each. bfloat16 and float16 are added in float32, so that the sum is rounded once.</summary>
@@ -68,6 +79,7 @@ public sealed class ProcessGroup : IDisposable
     /// <summary>Sums the ranks' inputs and gives each rank its share: rank r receives the r-th part. The sums are bitwise those of <see cref="AllReduce"/>.</summary>
     /// <param name="output">This rank's share.</param>
     /// <param name="input">world_size times the output's elements, of its type; not changed.</param>
+    /// <remarks>With NCCL the sums are not bitwise those of <see cref="AllReduce"/> where three ranks or more are added in another order.</remarks>
     /// <exception cref="ArgumentException">A tensor is not contiguous, or the sizes or types do not fit together.</exception>
     public Work ReduceScatter(Tensor output, Tensor input)
     {
@@ -120,18 +132,21 @@ public sealed class ProcessGroup : IDisposable
         for (var i = 0; i < held.Length; i++)
             held[i] = tensors[i].alias().DetachFromDisposeScope();
         var work = new Work($"{collective} on rank {Rank} of {WorldSize}", _timeout, finish);
-        _queue.Add((work, run, held));
+        _queue.Add((work, run, held, _collectives.Mark()));
         return work;
     }
 
     private void Communicate()
     {
-        foreach (var (work, run, held) in _queue.GetConsumingEnumerable())
+        foreach (var (work, run, held, mark) in _queue.GetConsumingEnumerable())
         {
             try
             {
                 if (_broken is null)
+                {
+                    _collectives.Await(mark);
                     run(_collectives, held);
+                }
             }
             catch (Exception error)
             {

@@ -12,12 +12,28 @@ namespace ClipTrain.Torch.Kernels;
 public readonly record struct AdamWStep(long Step, double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, double GradientScale);
 
 /// <summary>Flat buffers of one length that a step reads and writes.</summary>
-/// <param name="Parameters">fp32.</param>
+/// <param name="Parameters">fp32, or bf16, to which they are rounded stochastically.</param>
 /// <param name="Gradients">fp32; not changed.</param>
-/// <param name="FirstMoment">fp32.</param>
-/// <param name="SecondMoment">fp32.</param>
-/// <param name="Compute">bf16; receives the new parameters rounded to the nearest, ties to even. Null where there is no copy.</param>
-public sealed record AdamWBuffers(Tensor Parameters, Tensor Gradients, Tensor FirstMoment, Tensor SecondMoment, Tensor? Compute);
+/// <param name="FirstMoment">Running mean of the gradient.</param>
+/// <param name="SecondMoment">Running mean of its square.</param>
+/// <param name="Compute">bf16 or fp16; receives the new parameters rounded to the nearest, ties to even. Null where there is no copy.</param>
+public sealed record AdamWBuffers(Tensor Parameters, Tensor Gradients, MomentBuffer FirstMoment, MomentBuffer SecondMoment, Tensor? Compute)
+{
+    /// <summary>A view of a part, in the current dispose scope.</summary>
+    public AdamWBuffers Slice(long offset, long length) => new(
+        Parameters.narrow(0, offset, length), Gradients.narrow(0, offset, length), FirstMoment.Slice(offset, length), SecondMoment.Slice(offset, length), Compute?.narrow(0, offset, length));
+}
+
+/// <summary>How a step rounds what its buffers do not hold exactly. The first element's number is the same for both.</summary>
+/// <param name="Weights">When given, the new parameters are rounded so, to values of bf16.</param>
+/// <param name="Moments">For moments that are not fp32; the second's has the other bits of the key.</param>
+public readonly record struct AdamWRounding(StochasticRounding? Weights, StochasticRounding Moments)
+{
+    internal StochasticRounding SecondMoments => Moments with { Key = ~Moments.Key };
+
+    internal AdamWRounding From(long element) =>
+        new(Weights is { } weights ? weights with { First = weights.First + element } : null, Moments with { First = Moments.First + element });
+}
 
 /// <summary>
 /// One AdamW step (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019), computed as torch.optim.AdamW does:
@@ -30,71 +46,119 @@ public sealed record AdamWBuffers(Tensor Parameters, Tensor Gradients, Tensor Fi
 /// </remarks>
 public static unsafe class AdamWKernel
 {
+    /// <summary>Elements that are decoded at once: what they take stays in the first cache.</summary>
+    private const int Piece = 2048;
+
+    /// <summary>Elements that the separate operators take at once, which bounds what they need beside the buffers.</summary>
+    private const long ChunkElements = 1 << 22;
+
     /// <param name="buffers">What is updated.</param>
     /// <param name="step">By what numbers.</param>
-    /// <param name="rounding">When given, the new parameters are rounded so before they are copied.</param>
+    /// <param name="rounding">How; needed where parameters or moments are not fp32.</param>
     /// <exception cref="ArgumentException">A buffer is of another type, shape or length.</exception>
-    public static void Apply(AdamWBuffers buffers, in AdamWStep step, StochasticRounding? rounding = null)
+    public static void Apply(AdamWBuffers buffers, in AdamWStep step, AdamWRounding rounding = default)
     {
         if (step.Step < 1)
             throw new ArgumentOutOfRangeException(nameof(step), step.Step, "Steps are counted from 1.");
-        var n = buffers.Parameters.numel();
-        FlatKernel.CheckFlat(buffers.Parameters, nameof(buffers.Parameters), float32, n);
-        FlatKernel.CheckFlat(buffers.Gradients, nameof(buffers.Gradients), float32, n);
-        FlatKernel.CheckFlat(buffers.FirstMoment, nameof(buffers.FirstMoment), float32, n);
-        FlatKernel.CheckFlat(buffers.SecondMoment, nameof(buffers.SecondMoment), float32, n);
-        if (buffers.Compute is not null)
-            FlatKernel.CheckFlat(buffers.Compute, nameof(buffers.Compute), bfloat16, n);
+        Check(buffers, rounding);
         if (buffers.Parameters.device_type != DeviceType.CPU)
         {
             ApplyOperators(buffers, step, rounding);
             return;
         }
 
+        var isNarrow = buffers.Parameters.dtype == bfloat16;
+        var isHalf = buffers.Compute?.dtype == float16;
         var work = new Work
         {
-            Parameters = (float*)buffers.Parameters.DataPointer(),
+            Parameters = isNarrow ? null : (float*)buffers.Parameters.DataPointer(),
+            Narrow = isNarrow ? (ushort*)buffers.Parameters.DataPointer() : null,
             Gradients = (float*)buffers.Gradients.DataPointer(),
-            First = (float*)buffers.FirstMoment.DataPointer(),
-            Second = (float*)buffers.SecondMoment.DataPointer(),
-            Compute = (ushort*)(buffers.Compute?.DataPointer() ?? 0),
-            Count = n,
+            First = new MomentPointer(buffers.FirstMoment, rounding.Moments),
+            Second = new MomentPointer(buffers.SecondMoment, rounding.SecondMoments),
+            Compute = isHalf ? null : (ushort*)(buffers.Compute?.DataPointer() ?? 0),
+            Count = buffers.Parameters.numel(),
             Factors = new Factors(step),
-            Rounding = rounding,
+            Rounding = rounding.Weights,
         };
-        FlatKernel.OverBlocks(n, &Blocks, &work);
+        FlatKernel.OverBlocks(work.Count, &Blocks, &work);
+        if (isHalf)
+        {
+            using var guard = no_grad();
+            buffers.Compute!.copy_(buffers.Parameters);
+        }
     }
 
     /// <summary>The same step from separate operators, for devices that the fused pass does not serve.</summary>
-    internal static void ApplyOperators(AdamWBuffers buffers, in AdamWStep step, StochasticRounding? rounding = null)
+    internal static void ApplyOperators(AdamWBuffers buffers, in AdamWStep step, AdamWRounding rounding = default)
     {
         using var guard = no_grad();
-        using var scope = NewDisposeScope();
-        var (parameters, first, second) = (buffers.Parameters, buffers.FirstMoment, buffers.SecondMoment);
+        for (long start = 0; start < buffers.Parameters.numel(); start += ChunkElements)
+        {
+            using var scope = NewDisposeScope();
+            ApplyToChunk(buffers.Slice(start, Math.Min(ChunkElements, buffers.Parameters.numel() - start)), step, rounding.From(start));
+        }
+    }
+
+    private static void ApplyToChunk(AdamWBuffers buffers, in AdamWStep step, in AdamWRounding rounding)
+    {
+        var parameters = buffers.Parameters.to(float32);
+        var (first, second) = (buffers.FirstMoment.ToFloat(), buffers.SecondMoment.ToFloat());
         var scaled = step.GradientScale == 1 ? buffers.Gradients : buffers.Gradients.mul(step.GradientScale);
         parameters.mul_(1 - (step.LearningRate * step.WeightDecay));
         first.mul_(step.Beta1).add_(scaled, 1 - step.Beta1);
         second.mul_(step.Beta2).addcmul_(scaled, scaled, 1 - step.Beta2);
         var denominator = second.sqrt().div_(Math.Sqrt(1 - Math.Pow(step.Beta2, step.Step))).add_(step.Epsilon);
         parameters.addcdiv_(first, denominator, -step.LearningRate / (1 - Math.Pow(step.Beta1, step.Step)));
-        rounding?.Round(parameters);
+        rounding.Weights?.Round(parameters);
+        buffers.Parameters.copy_(parameters);
+        buffers.FirstMoment.Store(first, rounding.Moments);
+        buffers.SecondMoment.Store(second, rounding.SecondMoments);
         buffers.Compute?.copy_(parameters);
+    }
+
+    private static void Check(AdamWBuffers buffers, in AdamWRounding rounding)
+    {
+        var n = buffers.Parameters.numel();
+        FlatKernel.CheckFlat(buffers.Parameters, nameof(buffers.Parameters), rounding.Weights is null ? [float32] : [float32, bfloat16], n);
+        FlatKernel.CheckFlat(buffers.Gradients, nameof(buffers.Gradients), [float32], n);
+        foreach (var (moment, name) in new[] { (buffers.FirstMoment, nameof(buffers.FirstMoment)), (buffers.SecondMoment, nameof(buffers.SecondMoment)) })
+        {
+            FlatKernel.CheckFlat(moment.Values, name, moment.IsCoded ? [uint8] : [float32, bfloat16], n);
+            if (moment.IsCoded && n % MomentBuffer.Alignment != 0)
+                throw new ArgumentException($"'{name}' has {n} elements in bytes, which is not a multiple of {MomentBuffer.Alignment}.", name);
+        }
+
+        if (buffers.Compute is not null)
+            FlatKernel.CheckFlat(buffers.Compute, nameof(buffers.Compute), [bfloat16, float16], n);
     }
 
     [UnmanagedCallersOnly]
     private static void Blocks(long begin, long end, void* context)
     {
         var work = (Work*)context;
-        for (var block = begin; block < end; block++)
-        {
-            var start = block * FlatKernel.Block;
-            var n = (int)Math.Min(FlatKernel.Block, work->Count - start);
-            var parameters = work->Parameters + start;
-            Update(parameters, work->Gradients + start, work->First + start, work->Second + start, n, work->Factors);
-            work->Rounding?.Round(parameters, start, n);
-            if (work->Compute is not null)
-                Bf16.Round(parameters, work->Compute + start, n);
-        }
+        var scratch = stackalloc float[3 * Piece];
+        var last = Math.Min(end * FlatKernel.Block, work->Count);
+        for (var start = begin * FlatKernel.Block; start < last; start += Piece)
+            UpdatePiece(work, start, (int)Math.Min(Piece, last - start), scratch);
+    }
+
+    /// <summary>Decodes what is not fp32 into the scratch memory, updates, and encodes it again.</summary>
+    private static void UpdatePiece(Work* work, long start, int n, float* scratch)
+    {
+        var parameters = work->Parameters + start;
+        if (work->Narrow is not null)
+            Bf16.Widen(work->Narrow + start, parameters = scratch, n);
+        var first = work->First.Load(start, n, scratch + Piece);
+        var second = work->Second.Load(start, n, scratch + (2 * Piece));
+        Update(parameters, work->Gradients + start, first, second, n, work->Factors);
+        work->First.Store(first, start, n);
+        work->Second.Store(second, start, n);
+        work->Rounding?.Round(parameters, start, n);
+        if (work->Narrow is not null)
+            Bf16.Truncate(parameters, work->Narrow + start, n);
+        if (work->Compute is not null)
+            Bf16.Round(parameters, work->Compute + start, n);
     }
 
     private static void Update(float* p, float* g, float* m, float* v, int n, in Factors c)
@@ -132,8 +196,9 @@ public static unsafe class AdamWKernel
 
     private struct Work
     {
-        public float* Parameters, Gradients, First, Second;
-        public ushort* Compute;
+        public float* Parameters, Gradients;
+        public ushort* Narrow, Compute;
+        public MomentPointer First, Second;
         public long Count;
         public Factors Factors;
         public StochasticRounding? Rounding;

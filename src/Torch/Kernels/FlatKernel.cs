@@ -23,9 +23,9 @@ internal static unsafe class FlatKernel
     }
 
     /// <exception cref="ArgumentException">The tensor is not flat, or of another type, length or device.</exception>
-    public static void CheckFlat(Tensor tensor, string name, ScalarType type, long elements)
+    public static void CheckFlat(Tensor tensor, string name, ReadOnlySpan<ScalarType> types, long elements)
     {
-        if (tensor.dim() != 1 || !tensor.is_contiguous() || tensor.dtype != type || tensor.numel() != elements)
-            throw new ArgumentException($"'{name}' must be a contiguous tensor of one dimension and {elements} {type} elements, not {Operators.TensorMemory.Describe(tensor)}.", name);
+        if (tensor.dim() != 1 || !tensor.is_contiguous() || !types.Contains(tensor.dtype) || tensor.numel() != elements)
+            throw new ArgumentException($"'{name}' must be a contiguous tensor of one dimension and {elements} {string.Join(" or ", types.ToArray())} elements, not {Operators.TensorMemory.Describe(tensor)}.", name);
     }
 }

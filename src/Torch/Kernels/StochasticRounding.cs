@@ -31,9 +31,25 @@ public readonly unsafe record struct StochasticRounding(ulong Key, long First)
         {
             var element = (ulong)(First + begin + done);
             var count = Math.Min(n - done, (1L << 32) - (uint)element);
-            RoundPiece(values + done, count, (uint)element, Mix((uint)(Key >> 32) + ((uint)(element >> 32) * Golden)));
+            RoundPiece(values + done, count, BitsFrom(begin + done));
             done += count;
         }
+    }
+
+    /// <summary>The upper halves of the random numbers of elements that have one upper half of their number.</summary>
+    internal RandomBits BitsFrom(long begin)
+    {
+        var element = (ulong)(First + begin);
+        return new RandomBits((uint)Key, Mix((uint)(Key >> 32) + ((uint)(element >> 32) * Golden)), (uint)element);
+    }
+
+    /// <summary>The same, of n elements, by separate operators: int64.</summary>
+    internal Tensor Bits(long begin, long n, Device device)
+    {
+        var index = arange(First + begin, First + begin + n, 1, int64, device);
+        var key = Mix(((index.bitwise_right_shift(Number(32)) * (long)Golden) + (long)(Key >> 32)).bitwise_and(Number(uint.MaxValue)));
+        var low = index.bitwise_and(Number(uint.MaxValue)).bitwise_xor(Number((uint)Key));
+        return Mix((Mix(low) + key).bitwise_and(Number(uint.MaxValue))).bitwise_right_shift(Number(16));
     }
 
     /// <summary>Rounds a float32 tensor of one dimension by separate operators, to the same bits, on any device.</summary>
@@ -43,25 +59,23 @@ public readonly unsafe record struct StochasticRounding(ulong Key, long First)
         {
             using var scope = NewDisposeScope();
             var count = Math.Min(ChunkElements, values.numel() - start);
-            RoundChunk(values.narrow(0, start, count), First + start);
+            RoundChunk(values.narrow(0, start, count), Bits(start, count, values.device));
         }
     }
 
-    private void RoundPiece(float* values, long n, uint low, uint key1)
+    private static void RoundPiece(float* values, long n, RandomBits randomBits)
     {
-        var key0 = (uint)Key;
         long i = 0;
         for (; i + Vector512<uint>.Count <= n; i += Vector512<uint>.Count)
         {
             var bits = Vector512.Load((uint*)(values + i));
-            var random = Mix(Mix((Vector512.Create(low + (uint)i) + Vector512<uint>.Indices) ^ Vector512.Create(key0)) + Vector512.Create(key1)) >>> 16;
-            var up = (bits + random) & Vector512.Create(Kept);
+            var up = (bits + randomBits.Next((uint)i)) & Vector512.Create(Kept);
             var finite = Vector512.ConditionalSelect(Vector512.Equals(up & Vector512.Create(Exponent), Vector512.Create(Exponent)), bits & Vector512.Create(Kept), up);
             Vector512.ConditionalSelect(Vector512.Equals(bits & Vector512.Create(Exponent), Vector512.Create(Exponent)), bits, finite).Store((uint*)(values + i));
         }
 
         for (; i < n; i++)
-            values[i] = Round(values[i], Mix(Mix((low + (uint)i) ^ key0) + key1) >> 16);
+            values[i] = Round(values[i], randomBits.One((uint)i));
     }
 
     /// <summary>Adding 16 random bits carries with the probability that the lower half stands for; a carry into infinity is not taken.</summary>
@@ -104,18 +118,24 @@ public readonly unsafe record struct StochasticRounding(ulong Key, long First)
 
     private static Tensor Number(long value) => tensor(value, int64);
 
-    private void RoundChunk(Tensor values, long first)
+    private static void RoundChunk(Tensor values, Tensor random)
     {
-        var index = arange(first, first + values.numel(), 1, int64, values.device);
-        var key = Mix(((index.bitwise_right_shift(Number(32)) * (long)Golden) + (long)(Key >> 32)).bitwise_and(Number(uint.MaxValue)));
-        var low = index.bitwise_and(Number(uint.MaxValue)).bitwise_xor(Number((uint)Key));
-        var random = Mix((Mix(low) + key).bitwise_and(Number(uint.MaxValue))).bitwise_right_shift(Number(16));
-
         var bits = values.ViewAs(int32).to(int64).bitwise_and(Number(uint.MaxValue));
         var up = (bits + random).bitwise_and(Number(Kept));
         var rounded = where(up.bitwise_and(Number(Exponent)).eq((long)Exponent), bits.bitwise_and(Number(Kept)), up);
         rounded = where(bits.bitwise_and(Number(Exponent)).eq((long)Exponent), bits, rounded);
         var signed = rounded.bitwise_xor(Number(1L << 31)) - (1L << 31);
         values.copy_(signed.to(int32).ViewAs(float32));
+    }
+
+    /// <summary>Sixteen random bits for each of the elements from one on.</summary>
+    internal readonly struct RandomBits(uint key0, uint key1, uint low)
+    {
+        /// <summary>Those of sixteen elements from the i-th on.</summary>
+        public Vector512<uint> Next(uint i) =>
+            Mix(Mix((Vector512.Create(low + i) + Vector512<uint>.Indices) ^ Vector512.Create(key0)) + Vector512.Create(key1)) >>> 16;
+
+        /// <summary>Those of the i-th.</summary>
+        public uint One(uint i) => Mix(Mix((low + i) ^ key0) + key1) >> 16;
     }
 }

@@ -19,7 +19,7 @@ public static unsafe class SumOfSquares
     /// <exception cref="ArgumentException">The tensor is none such.</exception>
     public static double Of(Tensor flat)
     {
-        FlatKernel.CheckFlat(flat, nameof(flat), float32, flat.numel());
+        FlatKernel.CheckFlat(flat, nameof(flat), [float32], flat.numel());
         if (flat.device_type != DeviceType.CPU)
         {
             using var guard = no_grad();

@@ -8,7 +8,8 @@ namespace ClipTrain.Torch.Loading;
 
 /// <summary>
 /// Loads libtorch and TorchSharp's native half before TorchSharp looks for them itself. They lie in <c>native/torch</c> beside
-/// the program, or libtorch in the folder that the environment variable LIBTORCH names.
+/// the program, or libtorch in the folder that the environment variable LIBTORCH names. CLIPTRAIN_TORCHSHARP names a native
+/// half that was built against that libtorch, whose version may then be another.
 /// </summary>
 public static unsafe partial class NativeTorch
 {
@@ -18,7 +19,9 @@ public static unsafe partial class NativeTorch
     /// <summary>Name of the library of Gloo's collectives, which scripts/setup compiles.</summary>
     internal const string GlooLibrary = "cliptrain_gloo";
 
-    private const string Binding = "LibTorchSharp", Library = "torch_cpu";
+    internal const string NcclLibrary = "nccl", CudaDriver = "cuda";
+
+    private const string Binding = "LibTorchSharp", Library = "torch_cpu", CudaLibrary = "torch_cuda";
     private static readonly Lazy<LoadedTorch> s_loaded = new(LoadOnce);
 
     /// <summary>What was loaded and which of the two switches were set; loads it at the first call.</summary>
@@ -44,6 +47,10 @@ public static unsafe partial class NativeTorch
             Binding => Load().Binding,
             Library => Load().Library,
             GlooLibrary => LoadGloo(),
+            CudaLibrary => LoadAny("libtorch for CUDA", Path.Combine(Load().Folder, "libtorch_cuda.so")),
+            CudaDriver => LoadAny("NVIDIA's driver", "libcuda.so.1"),
+            // Some builds of libtorch have NCCL inside.
+            NcclLibrary => LoadAny("NCCL, which several workers on GPUs need", Path.Combine(Load().Folder, "libnccl.so.2"), "libnccl.so.2", Path.Combine(Load().Folder, "libtorch_cuda.so")),
             _ => 0,
         });
     }
@@ -62,6 +69,8 @@ public static unsafe partial class NativeTorch
         }
     }
 
+    private static string? NamedBinding => Environment.GetEnvironmentVariable("CLIPTRAIN_TORCHSHARP") is { Length: > 0 } path ? path : null;
+
     private static string Shipped => Path.Combine(AppContext.BaseDirectory, "native", "torch");
 
     /// <summary>Opens the libtorch of a named folder, or else the one beside the program.</summary>
@@ -73,7 +82,8 @@ public static unsafe partial class NativeTorch
         if (!File.Exists(path))
             throw new DllNotFoundException($"There is no libtorch_cpu.so in {folder}. {Remedy(named)}");
         var library = Open(path, named);
-        CheckVersion(library, folder, named);
+        if (NamedBinding is null)
+            CheckVersion(library, folder, named);
         return (library, folder);
     }
 
@@ -91,7 +101,9 @@ public static unsafe partial class NativeTorch
         foreach (var other in new[] { "libtorch_cuda.so", "libtorch.so" }.Select(name => Path.Combine(folder, name)).Where(File.Exists))
             Open(other, named);
 
-        var bindingPath = Path.Combine(Shipped, "libLibTorchSharp.so");
+        var bindingPath = NamedBinding ?? Path.Combine(Shipped, "libLibTorchSharp.so");
+        if (!File.Exists(bindingPath))
+            throw new DllNotFoundException($"There is no {bindingPath}. {(NamedBinding is null ? Remedy(named: null) : "CLIPTRAIN_TORCHSHARP must name TorchSharp's native library; unset it to use the one from NuGet.")}");
         var patched = OldLibstdcxx.IsInstalled();
         var binding = patched ? OldLibstdcxx.LoadCopy(bindingPath) : Open(bindingPath, named: null);
         ScalarLifetime.Extend(binding);
@@ -109,6 +121,17 @@ public static unsafe partial class NativeTorch
         {
             throw new DllNotFoundException($"Several workers need {path}, which could not be loaded: install libgloo-dev and run scripts/setup, or train with one worker. ({error.Message.Split('\n')[0]})", error);
         }
+    }
+
+    private static nint LoadAny(string what, params ReadOnlySpan<string> names)
+    {
+        foreach (var name in names)
+        {
+            if (NativeLibrary.TryLoad(name, out var library))
+                return library;
+        }
+
+        throw new DllNotFoundException($"There is no {what}: {string.Join(", ", names)} cannot be loaded. Compute on the CPU with cluster.device: cpu, or install it.");
     }
 
     private static string LibraryFolder(string named) => Directory.Exists(Path.Combine(named, "lib")) ? Path.Combine(named, "lib") : named;

@@ -18,6 +18,10 @@ internal static unsafe partial class LibTorch
     [LibraryImport(Library)]
     internal static partial int aoti_torch_create_tensor_from_blob(nint data, long dims, long* sizes, long* strides, long offset, int dtype, int device, int index, nint* result);
 
+    /// <summary>In libtorch for CUDA alone.</summary>
+    [LibraryImport("torch_cuda")]
+    internal static partial int aoti_torch_get_current_cuda_stream(int device, nint* stream);
+
     /// <summary>Runs a body over [begin, end) on libtorch's threads, in pieces of at least a grain.</summary>
     [LibraryImport(Library)]
     internal static partial int torch_parallel_for(long begin, long end, long grain, delegate* unmanaged<long, long, void*, void> body, void* context);

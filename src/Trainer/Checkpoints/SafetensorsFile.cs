@@ -49,9 +49,19 @@ public sealed class SafetensorsFile : IWeights
     {
         if (!Entries.TryGetValue(name, out var entry))
             throw new CheckpointException($"{Path}: has no tensor '{name}'.");
-        if (!NumberTypes.OfSafetensors(entry.Type, out var type) || type.Type == NumberType.Other || entry.End - entry.Start != destination.Length * (long)type.Bytes)
+        if (!NumberTypes.OfSafetensors(entry.Type, out var type) || !type.Type.IsWeight() || entry.End - entry.Start != destination.Length * (long)type.Bytes)
             throw new CheckpointException($"{Path}: tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], not the {destination.Length} numbers that are expected.");
         NumberReader.Read(_file, Path, entry.Start, type.Type, destination);
+    }
+
+    /// <summary>Reads a tensor's bytes as they are, into memory of its size.</summary>
+    public void ReadBytes(string name, NumberType type, Span<byte> destination)
+    {
+        if (!Entries.TryGetValue(name, out var entry))
+            throw new CheckpointException($"{Path}: has no tensor '{name}'.");
+        if (entry.Type != type.SafetensorsName() || entry.End - entry.Start != destination.Length)
+            throw new CheckpointException($"{Path}: tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], not the {destination.Length} bytes of {type.SafetensorsName()} that are expected.");
+        NumberReader.ReadBytes(_file, Path, entry.Start, destination);
     }
 
     /// <summary>A fp32 tensor of a shape.</summary>

@@ -5,10 +5,10 @@ using ClipTrain.Trainer.Interop;
 
 namespace ClipTrain.Trainer.Checkpoints;
 
-/// <summary>One tensor of a safetensors file: fp32, row-major, in native memory that outlives the writing.</summary>
-public sealed record NamedTensor(string Name, IReadOnlyList<long> Shape, nint Data)
+/// <summary>One tensor of a safetensors file: row-major, in native memory that outlives the writing.</summary>
+public sealed record NamedTensor(string Name, IReadOnlyList<long> Shape, nint Data, NumberType Type = NumberType.Float32)
 {
-    public long ByteCount => Shape.Aggregate(1L, (product, size) => product * size) * sizeof(float);
+    public long ByteCount => Shape.Aggregate(1L, (product, size) => product * size) * Type.Bytes();
 }
 
 /// <summary>A tensor as a safetensors header tells of it.</summary>
@@ -30,7 +30,7 @@ public static class SafetensorsWriter
     public static void Write(Stream stream, IReadOnlyList<NamedTensor> tensors, IReadOnlyDictionary<string, string> metadata)
     {
         var place = tensors.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
-        Write(stream, [.. tensors.Select(tensor => new TensorHeader(tensor.Name, tensor.Shape, NumberType.Float32))], metadata, (tensor, data) => Copy(place[tensor.Name], data));
+        Write(stream, [.. tensors.Select(tensor => new TensorHeader(tensor.Name, tensor.Shape, tensor.Type))], metadata, (tensor, data) => Copy(place[tensor.Name], data));
     }
 
     /// <summary>Writes tensors whose data a function gives, one after the other.</summary>

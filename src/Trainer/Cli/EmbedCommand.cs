@@ -5,12 +5,12 @@ using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Selection;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Embedding;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Telemetry;
 using ClipTrain.Trainer.Training;
-using TorchSharp;
 
 namespace ClipTrain.Trainer.Cli;
 
@@ -23,7 +23,7 @@ public sealed class EmbedCommand
     private readonly Argument<string[]> _corpus = new("CORPUS") { Description = "Parquet files, folders of them, or globs.", Arity = ArgumentArity.OneOrMore };
     private readonly Option<string> _output = new("--output", "-o") { Description = "Folder of the embeddings. What is finished there is kept.", Required = true };
     private readonly Option<EmbeddingContent> _what = new("--what") { Description = "images, texts or both.", DefaultValueFactory = _ => EmbeddingContent.Both };
-    private readonly Option<Precision> _precision = new("--precision") { Description = "Type that the towers compute in, fp32 or bf16; embeddings are fp32." };
+    private readonly Option<Precision> _precision = new("--precision") { Description = "Type that the towers compute in, fp32, bf16 or fp16; embeddings are fp32." };
     private readonly Option<int> _batch = new("--batch") { Description = "Pairs that run through the towers at once.", DefaultValueFactory = _ => 64 };
     private readonly Option<int> _partSize = new("--part-size") { Description = "Pairs of each Parquet file at least; what a killed process loses at most.", DefaultValueFactory = _ => 10_000 };
     private readonly Option<int> _workers = new("--workers") { Description = "Processes on this machine that share the work.", DefaultValueFactory = _ => 1 };
@@ -95,7 +95,7 @@ public sealed class EmbedCommand
         torchThread.Run(() =>
         {
             Threads.Set(threads);
-            using var model = opened.Load(plan.Precision, torch.device(device == "cuda" ? $"cuda:{shard}" : device));
+            using var model = opened.Load(plan.Precision, ComputeDevice.Open(device == "cuda" ? $"cuda:{shard}" : device));
             new CorpusEmbedding(model, plan.HasTexts ? opened.Tokenizer() : null, opened.Run, corpus, plan, folder, threads).Run(shard, shards, progress, cancellation);
             return ExitCodes.Ok;
         });

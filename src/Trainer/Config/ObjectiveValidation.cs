@@ -37,7 +37,7 @@ internal static class ObjectiveValidation
         {
             ("training.unlocked_groups.text", training => training.UnlockedGroups.Text is not null),
             ("training.layer_decay.text", training => training.LayerDecay.Text != 1),
-            ("training.text_weights", training => training.TextWeights != Precision.Fp32),
+            ("training.text_weights", training => training.TextWeights != WeightType.Fp32),
         })
         {
             rules.Add([key, "training.objective"], () => isGiven(run.Training) && run.Training.Objective is not (Objective.Contrastive or Objective.Sigmoid)

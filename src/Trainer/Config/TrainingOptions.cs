@@ -6,6 +6,20 @@ public enum Precision
 {
     Fp32,
     Bf16,
+    Fp16,
+}
+
+public enum WeightType
+{
+    Fp32,
+    Bf16,
+}
+
+public enum MomentType
+{
+    Fp32,
+    Bf16,
+    Int8,
 }
 
 public enum Objective
@@ -41,8 +55,11 @@ public sealed record TrainingOptions
     [Description("Length of the run in passes over the corpus, of a mixture in multiples of all its samples; give this or steps."), Minimum(0.000001)]
     public double? Epochs { get; init; }
 
-    [Description("Type that the towers compute in. Master weights, LayerNorm, loss and optimizer are fp32 always.")]
+    [Description("Type that the towers compute in. LayerNorm and loss are fp32 always. With fp16 the loss is scaled, by twice as much after 2,000 steps without overflow; a step whose gradients overflow changes no weight, and halves the scale (arXiv 1710.03740).")]
     public Precision Precision { get; init; } = Precision.Fp32;
+
+    [Description("What Adam's moments are kept in between steps: fp32; bf16; or int8, a byte each with a scale for every 256 (arXiv 2110.02861). The last two are rounded stochastically, right on average.")]
+    public MomentType Moments { get; init; } = MomentType.Fp32;
 
     [Description("Peak learning rate."), Minimum(0)]
     public double LearningRate { get; init; } = 5e-4;
@@ -98,8 +115,8 @@ public sealed record TrainingOptions
     [Description("What a group's learning rate is of that of the group behind it (BEiT, arXiv 2106.08254). The last group of a tower has the full rate.")]
     public LayerDecayOptions LayerDecay { get; init; } = new();
 
-    [Description("What the text tower's matrices hold between steps: fp32, or values of bf16, to which each update rounds them stochastically, right on average (arXiv 1502.02551). Gains and biases are fp32 always.")]
-    public Precision TextWeights { get; init; } = Precision.Fp32;
+    [Description("What the text tower's trained matrices are kept in: fp32, or bf16, to which each update rounds them stochastically, right on average (arXiv 1502.02551); their gradients are then rounded too. Gains and biases are fp32 always.")]
+    public WeightType TextWeights { get; init; } = WeightType.Fp32;
 }
 
 [Description("Groups of each tower that are trained, counted from its end.")]

@@ -44,7 +44,7 @@ public sealed class RankGroup : IDisposable
     public TimeSpan Waited => _waiting.Elapsed + (Statistics?.Waited ?? TimeSpan.Zero);
 
     /// <summary>Whether a rank can receive its slice of a sum without all of it; otherwise sums are better overlapped with backward.</summary>
-    public bool ScattersSums => _group?.Backend == "nccl";
+    public bool ScattersSums => _group?.Device.type == DeviceType.CUDA;
 
     /// <summary>Sums a tensor over all ranks, in place.</summary>
     public void AllReduceSum(torch.Tensor tensor)
@@ -68,7 +68,7 @@ public sealed class RankGroup : IDisposable
     public long[][] AllGather(ReadOnlySpan<long> row)
     {
         using var scope = NewDisposeScope();
-        var device = _group?.Backend == "nccl" ? torch.device("cuda") : CPU;
+        var device = _group?.Device ?? CPU;
         return [.. AllGather(tensor(row.ToArray(), device: device)).Select(gathered => gathered.cpu().AsSpan<long>().ToArray())];
     }
 

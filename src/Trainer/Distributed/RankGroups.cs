@@ -4,9 +4,14 @@ using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Config;
-using static TorchSharp.torch;
+using TorchSharp;
 
 namespace ClipTrain.Trainer.Distributed;
+
+/// <summary>What a rank uses of its machine.</summary>
+/// <param name="Address">At which the other ranks reach it.</param>
+/// <param name="Device">What it computes on: the CPU, or a GPU of its own.</param>
+public sealed record RankPlace(string Address, torch.Device Device);
 
 /// <summary>Builds the process group of an assignment.</summary>
 public static class RankGroups
@@ -14,19 +19,17 @@ public static class RankGroups
     /// <summary>Meets the other ranks through the coordinator's store; alone it needs nobody.</summary>
     /// <param name="place">The place among them.</param>
     /// <param name="client">The way to the store.</param>
-    /// <param name="address">The address of this machine at which the other ranks reach it.</param>
-    /// <param name="cluster">Device and time-out.</param>
+    /// <param name="own">What of its machine this rank uses.</param>
+    /// <param name="cluster">Time-out.</param>
     /// <param name="withStatistics">Whether to connect <see cref="RankGroup.Statistics"/> too.</param>
     /// <param name="abort">Gives up, also in any later collective of the group.</param>
     /// <exception cref="DistributedException">A rank did not come, or <paramref name="abort"/> was cancelled.</exception>
-    public static RankGroup Join(Assignment place, CoordinatorClient client, string address, ClusterOptions cluster, bool withStatistics, CancellationToken abort)
+    public static RankGroup Join(Assignment place, CoordinatorClient client, RankPlace own, ClusterOptions cluster, bool withStatistics, CancellationToken abort)
     {
         if (place.WorldSize == 1)
             return new RankGroup();
-        if (cluster.Device != "cpu")
-            throw new DllNotFoundException("Several workers on GPUs need NCCL, which ClipTrain does not bind yet. Set cluster.workers to 1, or cluster.device to cpu.");
         // Connecting blocks inside the library and knows no cancellation: it waits on a thread of its own, which is left alone when given up.
-        var connecting = Task.Factory.StartNew(() => Connect(place, client, address, cluster, withStatistics, abort), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var connecting = Task.Factory.StartNew(() => Connect(place, client, own, cluster, withStatistics, abort), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
             return connecting.WaitAsync(abort).GetAwaiter().GetResult();
@@ -38,7 +41,7 @@ public static class RankGroups
         }
     }
 
-    private static RankGroup Connect(Assignment place, CoordinatorClient client, string address, ClusterOptions cluster, bool withStatistics, CancellationToken abort)
+    private static RankGroup Connect(Assignment place, CoordinatorClient client, RankPlace own, ClusterOptions cluster, bool withStatistics, CancellationToken abort)
     {
         var store = new CoordinatorStore(client, place.Generation, abort);
         var timeout = TimeSpan.FromSeconds(cluster.CollectiveTimeoutSeconds);
@@ -56,6 +59,8 @@ public static class RankGroups
             throw;
         }
 
-        ProcessGroup Open(IStoreBackend at) => ProcessGroup.Gloo(at, place.Rank, place.WorldSize, address, timeout);
+        ProcessGroup Open(IStoreBackend at) => own.Device.type == DeviceType.CUDA
+            ? ProcessGroup.Nccl(at, place.Rank, place.WorldSize, Math.Max(0, own.Device.index), timeout)
+            : ProcessGroup.Gloo(at, place.Rank, place.WorldSize, own.Address, timeout);
     }
 }

@@ -57,7 +57,7 @@ public sealed class TorchFile : IWeights
         if (!_tensors.TryGetValue(name, out var tensor))
             throw new CheckpointException($"{Path}: has no tensor '{name}'.");
         var count = tensor.Shape.Aggregate(1L, (product, size) => product * size);
-        if (tensor.Storage.Type == NumberType.Other || count != destination.Length)
+        if (!tensor.Storage.Type.IsWeight() || count != destination.Length)
             throw new CheckpointException($"{Path}: tensor '{name}' is [{string.Join(", ", tensor.Shape)}] of {tensor.Storage.Type}, not the {destination.Length} numbers that are expected.");
         if (count == 0)
             return;

@@ -10,12 +10,13 @@ public static class FineTuning
     {
         if (TowerGroups.Of(model, spec.Name) is not { } place)
             return spec;
+        var isLocked = place.Group < LockedGroups(model, training, place.Tower);
         return spec with
         {
-            IsLocked = place.Group < LockedGroups(model, training, place.Tower),
+            IsLocked = isLocked,
             RateFactor = RateFactor(model, training, place.Tower, place.Group),
             // Gains and biases are a thousandth of the weights, and bf16 has no room for small changes of a gain near one.
-            IsRounded = place.Tower == Tower.Text && training.TextWeights == Precision.Bf16 && spec.Decays,
+            IsNarrow = place.Tower == Tower.Text && training.TextWeights == WeightType.Bf16 && spec.Decays && !isLocked,
         };
     }
 

@@ -11,18 +11,17 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// All parameters of a model in one fp32 allocation, their gradients in another, and in bf16 runs a bf16 copy of those
-/// that the towers multiply by. The optimizer, the norm, the all-reduce and a checkpoint each see one buffer.
+/// All parameters of a model in one layout: master weights, gradients, and in runs of half precision a copy of those that the
+/// towers multiply by, a flat buffer each. The optimizer, the norm, the all-reduce and a checkpoint each see buffers.
 /// </summary>
 /// <remarks>
-/// Order in the buffers: compute-type parameters first, so that the bf16 copy is a prefix; within each half those that
-/// decay first; then BatchNorms' running statistics. So the optimizer needs five ranges, or as many as there are different rates. What is locked lies behind all
-/// that a step changes: gradients and moments have the beginning of the layout alone. Every parameter starts at a multiple of 16
-/// elements.
+/// Order of the layout: parameters whose master weights are kept in bf16, then those of the compute type, so that its copy is in
+/// one piece; within each those that decay first; then BatchNorms' running statistics. So the optimizer needs a few ranges, or
+/// as many as there are different rates. What is locked lies behind all that a step changes: gradients and moments have the
+/// beginning of the layout alone. Every parameter starts at a multiple of <see cref="FlatSlice.Alignment"/> elements.
 /// </remarks>
 public sealed class FlatParameters : IDisposable
 {
-    private const long Alignment = 16;
     private readonly Dictionary<string, int> _indexByName = new(StringComparer.Ordinal);
     private readonly torch.Tensor[] _leaves;
     private readonly long[] _offsets;
@@ -31,7 +30,7 @@ public sealed class FlatParameters : IDisposable
     // What of Updated is of one kind, whatever its rate.
     private readonly FlatSlice[] _parts;
 
-    // Where the compute-type parameters lie in the layout, and in their bf16 copy.
+    // Where the compute-type parameters that have a copy lie in the layout, and in that copy.
     private readonly List<(FlatSlice Master, long Offset)> _computed = [];
 
     /// <summary>
@@ -44,18 +43,19 @@ public sealed class FlatParameters : IDisposable
         Precision = precision;
         _offsets = new long[Specs.Count];
         var (ranges, parts) = (new List<OptimizerRange>(), new List<(FlatSlice Slice, bool InComputeType)>());
-        long end = 0;
+        long end = 0, narrow = 0;
         for (var i = 0; i < Specs.Count; i++)
         {
             var spec = Specs[i];
             if (i == 0 || Group(Specs[i - 1]) != Group(spec))
-                parts.Add((new FlatSlice(end, 0), spec.InComputeType));
+                parts.Add((new FlatSlice(end, 0), spec.InComputeType && !spec.IsNarrow));
             if (i == 0 || Treatment(Specs[i - 1]) != Treatment(spec))
-                ranges.Add(new OptimizerRange(end, 0, spec.Decays, spec.InComputeType, spec.IsStatistic) { RateFactor = spec.RateFactor, IsRounded = spec.IsRounded });
+                ranges.Add(new OptimizerRange(end, 0, spec.Decays, spec.InComputeType && !spec.IsNarrow, spec.IsStatistic) { RateFactor = spec.RateFactor, IsNarrow = spec.IsNarrow });
             _offsets[i] = end;
-            end += (spec.Count + Alignment - 1) / Alignment * Alignment;
+            end += (spec.Count + FlatSlice.Alignment - 1) / FlatSlice.Alignment * FlatSlice.Alignment;
             ranges[^1] = ranges[^1] with { Length = end - ranges[^1].Offset };
-            parts[^1] = (new FlatSlice(parts[^1].Slice.Offset, end - parts[^1].Slice.Offset), spec.InComputeType);
+            parts[^1] = (new FlatSlice(parts[^1].Slice.Offset, end - parts[^1].Slice.Offset), parts[^1].InComputeType);
+            narrow = spec.IsNarrow ? end : narrow;
             _indexByName.Add(spec.Name, i);
             if (!spec.IsLocked)
                 Updated = new FlatSlice(0, end);
@@ -69,14 +69,17 @@ public sealed class FlatParameters : IDisposable
             computeLength += slice.Length;
         }
 
-        _parts = [.. parts.Select(part => part.Slice).TakeWhile(part => part.Offset < Updated.End)];
+        // The image tower's gradients come first, then those of the text tower's weights in bf16; the rest is complete in the end.
+        var changed = parts.Select(part => part.Slice).TakeWhile(part => part.Offset < Updated.End).ToArray();
+        var wide = changed.Where(part => part.Offset >= narrow).ToArray();
+        _parts = [.. wide.Take(1), .. changed.Where(part => part.Offset < narrow), .. wide.Skip(1)];
 
         using (no_grad())
         using (var scope = NewDisposeScope())
         {
-            Master = zeros([end], float32, device).DetachFromDisposeScope();
-            if (precision == Precision.Bf16)
-                Compute = zeros([computeLength], bfloat16, device).DetachFromDisposeScope();
+            Weights = new MasterWeights(narrow, end, device);
+            if (precision != Precision.Fp32)
+                Compute = zeros([computeLength], ComputeType, device).DetachFromDisposeScope();
             if (seed is not null)
                 Initialize(specs, seed.Value);
             _leaves = [.. Specs.Select((_, i) => MakeLeaf(i).DetachFromDisposeScope())];
@@ -100,10 +103,16 @@ public sealed class FlatParameters : IDisposable
     /// <summary>The part of the buffers that is trained by gradients: all but the running statistics.</summary>
     public FlatSlice Trained => new(0, Ranges.Where(range => !range.IsStatistic).Sum(range => range.Length));
 
-    /// <summary>fp32 master weights, 1-D.</summary>
-    public torch.Tensor Master { get; }
+    /// <summary>That type.</summary>
+    public torch.ScalarType ComputeType => Precision switch { Precision.Bf16 => bfloat16, Precision.Fp16 => float16, _ => float32 };
 
-    /// <summary>fp32 gradients, 1-D, laid out as <see cref="Updated"/> of <see cref="Master"/>. Made when they are first asked for: a model that only encodes has none.</summary>
+    /// <summary>What the optimizer updates and a checkpoint holds.</summary>
+    public MasterWeights Weights { get; }
+
+    /// <summary>Those of the master weights that are kept in fp32: all but where training.text_weights says otherwise.</summary>
+    public torch.Tensor Master => Weights.Wide;
+
+    /// <summary>fp32 gradients, 1-D, laid out as <see cref="Updated"/>. Made when they are first asked for: a model that only encodes has none.</summary>
     public torch.Tensor Gradients
     {
         get
@@ -118,27 +127,44 @@ public sealed class FlatParameters : IDisposable
         }
     }
 
-    /// <summary>bf16 copies of the compute-type parameters, those that are locked behind the others, which are a prefix of <see cref="Master"/>'s layout; null in fp32.</summary>
+    /// <summary>Copies in the compute type of the parameters that are kept in fp32, those that are locked behind the others, in the layout's order; null in fp32.</summary>
     public torch.Tensor? Compute { get; }
 
-    /// <summary>The tensor that the model computes with: a leaf of the autograd graph, in the compute type or fp32. Locked ones need no gradient.</summary>
+    /// <summary>
+    /// The tensor that the model computes with: a leaf of the autograd graph, in the compute type or fp32, or where it is kept in
+    /// bf16 that. Locked ones need no gradient.
+    /// </summary>
     public torch.Tensor this[string name] => _leaves[IndexOf(name)];
 
     /// <summary>Whether there is a parameter of that name.</summary>
     public bool Has(string name) => _indexByName.ContainsKey(name);
 
-    /// <summary>The parameters of a buffer that has <see cref="Master"/>'s layout or its beginning.</summary>
+    /// <summary>The parameters of a buffer that has the layout or its beginning.</summary>
     public IEnumerable<ParameterSpec> In(torch.Tensor buffer)
     {
         var elements = buffer.numel();
         return Specs.Where((_, i) => _offsets[i] < elements);
     }
 
-    /// <summary>A view of a parameter's part of a buffer that has <see cref="Master"/>'s layout or its beginning, in the parameter's shape.</summary>
+    /// <summary>A view of a parameter's part of a buffer that has the layout or its beginning, in the parameter's shape.</summary>
     public torch.Tensor View(torch.Tensor buffer, string name)
     {
         var index = IndexOf(name);
         return buffer.narrow(0, _offsets[index], Specs[index].Count).view([.. Specs[index].Shape]);
+    }
+
+    /// <summary>A view of a parameter among master weights of this layout, in the type in which it is kept.</summary>
+    public torch.Tensor View(MasterWeights weights, string name)
+    {
+        var index = IndexOf(name);
+        return weights.Slice(_offsets[index], Specs[index].Count).view([.. Specs[index].Shape]);
+    }
+
+    /// <summary>A parameter's part of the layout, with what fills its last block.</summary>
+    public FlatSlice PlaceOf(string name)
+    {
+        var index = IndexOf(name);
+        return new FlatSlice(_offsets[index], (Specs[index].Count + FlatSlice.Alignment - 1) / FlatSlice.Alignment * FlatSlice.Alignment);
     }
 
     /// <summary>
@@ -165,7 +191,14 @@ public sealed class FlatParameters : IDisposable
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         foreach (var (master, offset) in _computed)
-            Compute.narrow(0, offset, master.Length).copy_(Master.narrow(0, master.Offset, master.Length));
+            Compute.narrow(0, offset, master.Length).copy_(Weights.Slice(master.Offset, master.Length));
+    }
+
+    /// <summary>The copy in the compute type of a part of the layout that has one.</summary>
+    public torch.Tensor ComputeOf(FlatSlice slice)
+    {
+        var (master, offset) = _computed.Last(part => part.Master.Offset <= slice.Offset);
+        return Compute!.narrow(0, offset + slice.Offset - master.Offset, slice.Length);
     }
 
     /// <summary>Overwrites the weights with a file's, all of them and no others. Positions of images at another resolution are resampled.</summary>
@@ -173,7 +206,7 @@ public sealed class FlatParameters : IDisposable
     public void LoadMaster(IWeights weights)
     {
         WeightCheck.Strict(weights, Specs, PositionTable.IsOtherResolution);
-        Read(Master, (spec, place) =>
+        Read(Weights, (spec, place) =>
         {
             var shape = weights.Shapes[spec.Name];
             if (shape.SequenceEqual(spec.Shape))
@@ -192,10 +225,20 @@ public sealed class FlatParameters : IDisposable
         RefreshCompute();
     }
 
-    /// <summary>Overwrites a buffer of <see cref="Master"/>'s layout, or of its beginning, with a file's tensors, whose names are the parameters' behind a prefix.</summary>
-    /// <exception cref="CheckpointException">The file is broken or of another model.</exception>
-    public void Read(SafetensorsFile file, torch.Tensor buffer, string prefix) =>
-        Read(buffer, (spec, place) => file.Read(prefix + spec.Name, place.AsSpan<float>()));
+    /// <summary>Overwrites master weights of this layout, parameter by parameter.</summary>
+    /// <param name="weights">On whatever device.</param>
+    /// <param name="read">Writes a parameter into a tensor of its shape, fp32 in host memory.</param>
+    public void Read(MasterWeights weights, Action<ParameterSpec, torch.Tensor> read)
+    {
+        using var guard = no_grad();
+        foreach (var spec in Specs)
+        {
+            using var scope = NewDisposeScope();
+            var host = zeros([.. spec.Shape], float32);
+            read(spec, host);
+            View(weights, spec.Name).copy_(host);
+        }
+    }
 
     /// <summary>The first parameter whose part of a buffer holds a NaN or an infinity, or null.</summary>
     public string? FirstNonFinite(torch.Tensor buffer)
@@ -209,48 +252,45 @@ public sealed class FlatParameters : IDisposable
     {
         foreach (var leaf in _leaves)
             leaf.Dispose();
-        Master.Dispose();
+        Weights.Dispose();
         _gradients?.Dispose();
         Compute?.Dispose();
     }
 
     private static int Group(ParameterSpec spec) => spec switch
     {
+        { IsNarrow: true } => spec.InComputeType ? -2 : -1,
         { IsLocked: true } => spec.InComputeType ? 5 : 6,
         { IsStatistic: true } => 4,
         _ => (spec.InComputeType ? 0 : 2) + (spec.Decays ? 0 : 1),
     };
 
-    private static (int Group, double Rate, bool IsRounded) Treatment(ParameterSpec spec) => (Group(spec), spec.RateFactor, spec.IsRounded);
+    private static (int Group, double Rate) Treatment(ParameterSpec spec) => (Group(spec), spec.RateFactor);
 
     private int IndexOf(string name) => _indexByName.TryGetValue(name, out var index)
         ? index
         : throw new KeyNotFoundException($"The model has no parameter '{name}'.");
-
-    private void Read(torch.Tensor buffer, Action<ParameterSpec, torch.Tensor> read)
-    {
-        using var guard = no_grad();
-        using var scope = NewDisposeScope();
-        var host = buffer.to(CPU);
-        foreach (var spec in In(buffer))
-            read(spec, View(host, spec.Name));
-        buffer.copy_(host);
-    }
 
     private void Initialize(IReadOnlyList<ParameterSpec> specs, ulong seed)
     {
         using var generator = new torch.Generator();
         generator.manual_seed(unchecked((long)seed));
         foreach (var spec in specs)
-            spec.Initialize(View(Master, spec.Name), generator);
+        {
+            var place = View(Weights, spec.Name);
+            var drawn = spec.IsNarrow ? zeros_like(place, float32) : place;
+            spec.Initialize(drawn, generator);
+            if (spec.IsNarrow)
+                place.copy_(drawn);
+        }
     }
 
     private torch.Tensor MakeLeaf(int index)
     {
         var spec = Specs[index];
-        if (Compute is null || !spec.InComputeType)
-            return View(Master, spec.Name).requires_grad_(!spec.IsLocked);
-        var (master, offset) = _computed.Last(part => part.Master.Offset <= _offsets[index]);
-        return Compute.narrow(0, offset + _offsets[index] - master.Offset, spec.Count).view([.. spec.Shape]).requires_grad_(!spec.IsLocked);
+        var weights = Compute is null || !spec.InComputeType || spec.IsNarrow
+            ? View(Weights, spec.Name)
+            : ComputeOf(new FlatSlice(_offsets[index], spec.Count)).view([.. spec.Shape]);
+        return weights.requires_grad_(!spec.IsLocked);
     }
 }

@@ -30,7 +30,7 @@ public sealed class Mlp(FlatParameters parameters, string prefix, Activation act
     public static long HiddenWidth(int width, double ratio) => (long)(width * ratio);
 
     public torch.Tensor Forward(torch.Tensor x_bLW) =>
-        nn.functional.linear(Activate(nn.functional.linear(x_bLW, _fcWeight, _fcBias)), _projWeight, _projBias);
+        nn.functional.linear(Activate(nn.functional.linear(x_bLW, _fcWeight.to(x_bLW.dtype), _fcBias)), _projWeight.to(x_bLW.dtype), _projBias);
 
     private torch.Tensor Activate(torch.Tensor x) => activation switch
     {

@@ -6,6 +6,6 @@ public sealed record OptimizerRange(long Offset, long Length, bool Decays, bool 
     /// <summary>Factor on the learning rate.</summary>
     public double RateFactor { get; init; } = 1;
 
-    /// <summary>Whether an update rounds the weights stochastically to values of bf16.</summary>
-    public bool IsRounded { get; init; }
+    /// <summary>Whether the weights are kept in bf16, to which an update rounds them stochastically.</summary>
+    public bool IsNarrow { get; init; }
 }

@@ -6,9 +6,9 @@ namespace ClipTrain.Trainer.Models;
 /// <param name="Name">Its name in open_clip's state dict.</param>
 /// <param name="Shape">Its shape; empty for a scalar.</param>
 /// <param name="InComputeType">
-/// True when the towers multiply by it and it is therefore kept in the compute type (bf16) as well. LayerNorm's gains
-/// and biases, embedding tables and the logit scale stay fp32: they are added or looked up, where bf16 loses precision
-/// and saves nothing.
+/// True when the towers multiply by it and it is therefore kept in the compute type (bf16 or fp16) as well. LayerNorm's gains
+/// and biases, embedding tables and the logit scale stay fp32: they are added or looked up, where half precision loses
+/// digits and saves nothing.
 /// </param>
 /// <param name="Initialize">Writes initial values into a fp32 tensor of the shape.</param>
 public sealed record ParameterSpec(string Name, IReadOnlyList<long> Shape, bool InComputeType, Action<torch.Tensor, torch.Generator> Initialize)
@@ -24,8 +24,8 @@ public sealed record ParameterSpec(string Name, IReadOnlyList<long> Shape, bool 
     /// <summary>Factor on the learning rate.</summary>
     public double RateFactor { get; init; } = 1;
 
-    /// <summary>Whether its master weights are rounded stochastically to values of bf16.</summary>
-    public bool IsRounded { get; init; }
+    /// <summary>Whether its master weights are kept in bf16, to which updates round them stochastically.</summary>
+    public bool IsNarrow { get; init; }
 
     /// <summary>Number of elements.</summary>
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);

@@ -15,13 +15,14 @@ public sealed class TextTower : IDisposable
     private const long LengthStep = 8;
 
     private readonly TextTowerOptions _options;
+    private readonly torch.ScalarType _computeType;
     private readonly torch.Tensor _tokenEmbedding, _positions, _projection, _mask_LL;
     private readonly LayerNorm _normFinal;
     private readonly TransformerBlock[] _blocks;
 
     public TextTower(FlatParameters parameters, TextTowerOptions options, Activation activation)
     {
-        _options = options;
+        (_options, _computeType) = (options, parameters.ComputeType);
         _tokenEmbedding = parameters["token_embedding.weight"];
         _positions = parameters["positional_embedding"];
         _projection = parameters[Projection];
@@ -30,7 +31,7 @@ public sealed class TextTower : IDisposable
         using var scope = NewDisposeScope();
         // Row i is what a token sees that may attend to tokens 0 to i: in a causal tower token i, in a caption that ends at i any.
         _mask_LL = full([options.Context, options.Context], double.NegativeInfinity, float32, parameters.Master.device)
-            .triu(1).to(_projection.dtype).DetachFromDisposeScope();
+            .triu(1).to(_computeType).DetachFromDisposeScope();
     }
 
     /// <summary>The tower's parameters with open_clip's names.</summary>
@@ -59,7 +60,8 @@ public sealed class TextTower : IDisposable
         var index_b1W = end_b.view([-1, 1, 1]).expand([-1, 1, _options.Width]);
         return
         [
-            tokens_bL => (Dispatcher.Embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding) + _positions.narrow(0, 0, length)).to(_projection.dtype),
+            // In fp32 whatever the tables are kept in: the gradients of a token that is in every caption add up to much.
+            tokens_bL => (Dispatcher.Embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding.to(float32)) + _positions.narrow(0, 0, length).to(float32)).to(_computeType),
             .. _blocks[..^1].Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, mask))),
             x_bLW => _options.Pooling switch
             {
@@ -67,7 +69,7 @@ public sealed class TextTower : IDisposable
                 TextPooling.Last => _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, length - 1, 1).contiguous(), null).squeeze(1),
                 _ => _blocks[^1].Forward(x_bLW, mask),
             },
-            x => (_options.Pooling == TextPooling.Mean ? Mean(_normFinal.Forward(x), caption_b11L!) : _normFinal.Forward(x)).MatMul(_projection),
+            x => (_options.Pooling == TextPooling.Mean ? Mean(_normFinal.Forward(x), caption_b11L!) : _normFinal.Forward(x)).MatMul(_projection.to(_computeType)),
         ];
     }
 

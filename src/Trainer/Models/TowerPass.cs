@@ -1,5 +1,7 @@
+using System.Runtime.InteropServices;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -41,7 +43,7 @@ public sealed class TowerPass
             _inputs.Push(records && _inputs.Count > 0 ? input.detach().requires_grad_() : input);
             using var guard = set_grad_enabled(records);
             using var scope = NewDisposeScope();
-            input = segment(_inputs.Peek()).MoveToOuterDisposeScope();
+            input = Run(segment, _inputs.Count - 1 + locked, _inputs.Peek()).MoveToOuterDisposeScope();
             if (records)
                 _outputs.Push(input);
         }
@@ -60,10 +62,23 @@ public sealed class TowerPass
         {
             using var used = i > 0 ? x : null;
             using var scope = NewDisposeScope();
-            x = segments[i](x).MoveToOuterDisposeScope();
+            x = Run(segments[i], i, x).MoveToOuterDisposeScope();
         }
 
         return x;
+    }
+
+    /// <summary>A segment's output; an operator that refuses a shape is told of with the segment and what came in.</summary>
+    private static torch.Tensor Run(Func<torch.Tensor, torch.Tensor> segment, int number, torch.Tensor input)
+    {
+        try
+        {
+            return segment(input);
+        }
+        catch (ExternalException error) when (!DeviceMemoryException.IsCauseOf(error))
+        {
+            throw new InvalidOperationException($"Segment {number} of a tower cannot compute {TensorMemory.Describe(input)}: {error.Message}", error);
+        }
     }
 
     /// <summary>Adds the parameters' gradients to those of their leaves. Once only: the pass is used up.</summary>
@@ -81,7 +96,7 @@ public sealed class TowerPass
             using var passed = isFirst ? null : input;
             using var scope = NewDisposeScope();
             var x = _outputs.Count > 0 || isFirst ? input : input.detach().requires_grad_();
-            using (var output = _outputs.Count > 0 ? _outputs.Pop() : _segments[i](x))
+            using (var output = _outputs.Count > 0 ? _outputs.Pop() : Run(_segments[i], i, x))
                 Gradients.Run(output, gradient);
             if (!isFirst)
                 gradient = x.grad!.MoveToOuterDisposeScope();

@@ -10,7 +10,8 @@ namespace ClipTrain.Trainer.Optimization;
 
 /// <summary>
 /// Adam with decoupled weight decay (Loshchilov and Hutter 2019) over the flat buffers, or over the slice of them whose
-/// moments it holds: one fused pass a range, which also rounds the new weights to the compute type. BatchNorms' running
+/// moments it holds: one fused pass a range, which decodes and encodes what is not kept in fp32 and rounds the new weights to
+/// the compute type. BatchNorms' running
 /// statistics move to what the batch had, which stands in their gradients' place.
 /// </summary>
 public sealed class AdamW : IDisposable
@@ -20,101 +21,94 @@ public sealed class AdamW : IDisposable
     private readonly ulong _seed;
 
     /// <param name="parameters">The parameters.</param>
-    /// <param name="options">Rates of decay.</param>
+    /// <param name="options">Rates of decay, and what the moments are kept in.</param>
     /// <param name="seed">The run's, of stochastic rounding.</param>
-    /// <param name="held">The part of the flat buffers that is updated here; null for all that steps change.</param>
+    /// <param name="held">The part of the layout that is updated here; null for all that steps change.</param>
     public AdamW(FlatParameters parameters, TrainingOptions options, ulong seed, FlatSlice? held = null)
     {
         (_parameters, _options, _seed) = (parameters, options, seed);
         Held = held ?? parameters.Updated;
-        using var scope = NewDisposeScope();
-        FirstMoment = zeros([Held.Length], float32, parameters.Master.device).DetachFromDisposeScope();
-        SecondMoment = zeros_like(FirstMoment).DetachFromDisposeScope();
+        Moments = new AdamMoments(Held.Length, options.Moments, parameters.Master.device);
     }
 
-    /// <summary>The part of the flat buffers whose moments are held.</summary>
+    /// <summary>The part of the layout whose moments are held.</summary>
     public FlatSlice Held { get; }
 
     /// <summary>Whether the moments of all weights are held that are not locked.</summary>
     public bool HoldsAll => Held == _parameters.Updated;
 
-    /// <summary>Running mean of the gradient, of the weights in <see cref="Held"/>.</summary>
-    public torch.Tensor FirstMoment { get; }
-
-    /// <summary>Running mean of the squared gradient, of the weights in <see cref="Held"/>.</summary>
-    public torch.Tensor SecondMoment { get; }
+    /// <summary>Of the weights in <see cref="Held"/>.</summary>
+    public AdamMoments Moments { get; }
 
     /// <summary>Updates master and compute weights from the collected gradients. All moments must be held.</summary>
-    /// <param name="step">Number of the update, from 1.</param>
-    /// <param name="learningRate">Its rate.</param>
-    /// <param name="gradientScale">Factor on the gradients: below 1 when they are clipped.</param>
-    public void Update(long step, double learningRate, double gradientScale) =>
-        Update(_parameters.Master, _parameters.Gradients, FirstMoment, SecondMoment, _parameters.Compute, step, learningRate, gradientScale);
-
-    /// <summary>
-    /// Updates every rank's slice there and all weights everywhere (ZeRO stage 1, Rajbhandari et al. 2020). Nothing of the
-    /// state changes before all slices have arrived: until then they are in the gradients' place, which are used up.
-    /// </summary>
-    /// <param name="group">The ranks, which together hold the moments.</param>
-    /// <param name="gradient">Of this rank's slice, summed over the ranks.</param>
-    /// <inheritdoc cref="Update(long, double, double)"/>
-    public void UpdateSharded(RankGroup group, torch.Tensor gradient, long step, double learningRate, double gradientScale)
+    public void Update(in OptimizerStep step)
     {
         using var guard = no_grad();
-        using var scope = NewDisposeScope();
-        var master = _parameters.Master.narrow(0, Held.Offset, Held.Length).clone();
-        var (firstMoment, secondMoment) = (FirstMoment.clone(), SecondMoment.clone());
-        Update(master, gradient, firstMoment, secondMoment, null, step, learningRate, gradientScale);
-        group.AllGatherInto(_parameters.Gradients, master);
-
-        _parameters.Master.narrow(0, 0, _parameters.Updated.Length).copy_(_parameters.Gradients);
-        FirstMoment.copy_(firstMoment);
-        SecondMoment.copy_(secondMoment);
-        _parameters.RefreshCompute();
-    }
-
-    public void Dispose()
-    {
-        FirstMoment.Dispose();
-        SecondMoment.Dispose();
-    }
-
-    /// <summary>Buffers begin where <see cref="Held"/> does.</summary>
-    private void Update(
-        torch.Tensor master,
-        torch.Tensor gradients,
-        torch.Tensor firstMoment,
-        torch.Tensor secondMoment,
-        torch.Tensor? compute,
-        long step,
-        double learningRate,
-        double gradientScale)
-    {
-        using var guard = no_grad();
-        using var scope = NewDisposeScope();
         foreach (var range in _parameters.Ranges)
         {
-            var (offset, length) = Held.Intersect(new FlatSlice(range.Offset, range.Length));
-            if (length == 0)
-                continue;
-            torch.Tensor Part(torch.Tensor buffer) => buffer.narrow(0, offset - Held.Offset, length);
-            if (range.IsStatistic)
-            {
-                Part(master).lerp_(Part(gradients), BatchNorm.Momentum);
-                continue;
-            }
-
-            AdamWKernel.Apply(
-                new AdamWBuffers(Part(master), Part(gradients), Part(firstMoment), Part(secondMoment), range.InComputeType && compute is not null ? Part(compute) : null),
-                new AdamWStep(step, learningRate * range.RateFactor, _options.Beta1, _options.Beta2, _options.Epsilon, range.Decays ? _options.WeightDecay : 0, gradientScale),
-                range.IsRounded ? new StochasticRounding(RoundingKey(step), offset) : null);
+            using var scope = NewDisposeScope();
+            var slice = new FlatSlice(range.Offset, range.Length);
+            var compute = range.InComputeType && _parameters.Compute is not null ? _parameters.ComputeOf(slice) : null;
+            Update(range, slice, _parameters.Weights.Slice(slice.Offset, slice.Length), slice.Of(_parameters.Gradients), Moments, compute, step);
         }
     }
 
-    /// <summary>Of a step alone, so that any rank rounds an element alike, whichever part of the buffers it holds.</summary>
-    private ulong RoundingKey(long step)
+    /// <summary>
+    /// Updates every rank's slice there and all weights everywhere (ZeRO stage 1, Rajbhandari et al. 2020). Nothing of the
+    /// state changes before all slices have arrived: until then they are in the gradients' place, which are used up. Weights that
+    /// are kept in bf16 are rounded to its values where they are updated, and travel as fp32.
+    /// </summary>
+    /// <param name="group">The ranks, which together hold the moments.</param>
+    /// <param name="gradient">Of this rank's slice, summed over the ranks.</param>
+    /// <param name="step">By what numbers.</param>
+    public void UpdateSharded(RankGroup group, torch.Tensor gradient, in OptimizerStep step)
     {
-        var random = RandomStreams.Of(RandomPurpose.WeightRounding, _seed, step);
-        return ((ulong)random.NextUInt32() << 32) | random.NextUInt32();
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var (weights, moments) = (_parameters.Weights.CopyOf(Held), Moments.Copy());
+        foreach (var range in _parameters.Ranges)
+        {
+            var slice = Held.Intersect(new FlatSlice(range.Offset, range.Length));
+            var own = slice.From(Held.Offset);
+            if (slice.Length > 0)
+                Update(range, slice, own.Of(weights), own.Of(gradient), moments, null, step);
+        }
+
+        group.AllGatherInto(_parameters.Gradients, weights);
+        _parameters.Weights.CopyFrom(_parameters.Gradients);
+        Moments.CopyFrom(moments);
+        _parameters.RefreshCompute();
+    }
+
+    public void Dispose() => Moments.Dispose();
+
+    /// <param name="range">What the slice is part of.</param>
+    /// <param name="slice">The part of the layout that is updated.</param>
+    /// <param name="weights">Of the slice, as gradients and compute are.</param>
+    /// <param name="gradients">Summed over the ranks.</param>
+    /// <param name="moments">Of <see cref="Held"/>.</param>
+    /// <param name="compute">Receives a copy; null where there is none.</param>
+    /// <param name="step">By what numbers.</param>
+    private void Update(
+        OptimizerRange range, FlatSlice slice, torch.Tensor weights, torch.Tensor gradients, AdamMoments moments, torch.Tensor? compute, in OptimizerStep step)
+    {
+        if (range.IsStatistic)
+        {
+            weights.lerp_(gradients, BatchNorm.Momentum);
+            return;
+        }
+
+        var own = slice.From(Held.Offset);
+        AdamWKernel.Apply(
+            new AdamWBuffers(weights, gradients, moments.First.Slice(own.Offset, own.Length), moments.Second.Slice(own.Offset, own.Length), compute),
+            new AdamWStep(step.Updates, step.LearningRate * range.RateFactor, _options.Beta1, _options.Beta2, _options.Epsilon, range.Decays ? _options.WeightDecay : 0, step.GradientScale),
+            new AdamWRounding(range.IsNarrow ? Rounding(RandomPurpose.WeightRounding, step.Step, slice) : null, Rounding(RandomPurpose.MomentRounding, step.Step, slice)));
+    }
+
+    /// <summary>Of a step and a place alone, so that any rank rounds an element alike, whichever part of the layout it holds.</summary>
+    private StochasticRounding Rounding(RandomPurpose purpose, long step, FlatSlice slice)
+    {
+        var random = RandomStreams.Of(purpose, _seed, step);
+        return new StochasticRounding(((ulong)random.NextUInt32() << 32) | random.NextUInt32(), slice.Offset);
     }
 }

@@ -5,6 +5,7 @@ using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Experiments;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Telemetry;
 using ClipTrain.Trainer.Training;
 
@@ -48,7 +49,7 @@ public static class Failure
     public static int? ExitCodeOf(Exception error) => error switch
     {
         ConfigException or UsageException or ExperimentException => ExitCodes.Usage,
-        DllNotFoundException => ExitCodes.MissingComponent,
+        DllNotFoundException or DeviceMemoryException => ExitCodes.MissingComponent,
         CorpusException => ExitCodes.BadData,
         NonFiniteException => ExitCodes.TrainingFailed,
         CheckpointException => ExitCodes.StorageFailed,

@@ -36,15 +36,16 @@ public sealed class StartWeights : IDisposable
     /// <exception cref="CheckpointException">They cannot be read, or are not those with which the run began.</exception>
     public StartReport Examine() => new(_weights.Path, Read((_, _) => { }), _plan.Tensors);
 
-    /// <summary>Overwrites a copy of a model's master weights, in host memory, with what is taken from the file.</summary>
+    /// <summary>Overwrites a copy of a model's master weights, in host memory, with what is taken from the file, rounded to the nearest where bf16 is kept.</summary>
     /// <inheritdoc cref="Examine" path="/exception"/>
-    public void LoadInto(FlatParameters layout, torch.Tensor master)
+    public void LoadInto(FlatParameters layout, MasterWeights weights)
     {
         using var guard = no_grad();
         Read((start, numbers) =>
         {
             using var scope = NewDisposeScope();
-            var place = layout.View(master, start.Name);
+            var kept = layout.View(weights, start.Name);
+            var place = kept.to(float32);
             if (start.Origin == TensorOrigin.Loaded)
                 numbers.CopyTo(place.AsSpan<float>());
             else if (start.Name == StartPlan.TokenTable)
@@ -53,6 +54,7 @@ public sealed class StartWeights : IDisposable
                 TextPositions.Resize(numbers, place.AsSpan<float>(), (int)start.To![1]);
             else
                 place.copy_(PositionTable.Resize(tensor(numbers, [.. start.From!]), start.To![0]));
+            kept.copy_(place);
         });
     }
 

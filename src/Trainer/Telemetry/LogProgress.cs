@@ -47,7 +47,7 @@ internal sealed class LogProgress(ILogger logger, TimeProvider time) : IProgress
         }
 
         logger.Information(
-            "step {Step}/{Steps} {Share:l} loss {Loss:l} {Rate:l} images/s ETA {Eta:l} data wait {DataWait:l}{LogitScale:l} gradient norm {GradientNorm:l} learning rate {LearningRate:l}",
+            "step {Step}/{Steps} {Share:l} loss {Loss:l} {Rate:l} images/s ETA {Eta:l} data wait {DataWait:l}{LogitScale:l} gradient norm {GradientNorm:l} learning rate {LearningRate:l}{LossScale:l}",
             figures.Step,
             figures.TotalSteps,
             Readable.Percent(figures.Share),
@@ -57,7 +57,8 @@ internal sealed class LogProgress(ILogger logger, TimeProvider time) : IProgress
             Readable.Percent(metrics.DataWaitShare),
             metrics.LogitScale is { } scale ? $" logit scale {Readable.Number(scale)}" : "",
             Readable.Number(metrics.GradientNorm),
-            Readable.Number(metrics.LearningRate));
+            Readable.Number(metrics.LearningRate),
+            metrics.LossScale is { } lossScale ? $" loss scale {Readable.Number(lossScale)} skipped {metrics.SkippedSteps}" : "");
     }
 
     public void Message(LogEventLevel level, string text) => logger.Write(level, "{Text:l}", text);

@@ -29,8 +29,10 @@ public sealed class TensorBoardWriter : IDisposable
     public void Write(StepMetrics metrics) => Append(TensorBoardEvents.Scalars(WallTime, metrics.Step,
     [
         ("train/loss", metrics.Loss),
-        .. Learned("train/logit_scale", metrics.LogitScale),
-        .. Learned("train/logit_bias", metrics.LogitBias),
+        .. Optional("train/logit_scale", metrics.LogitScale),
+        .. Optional("train/logit_bias", metrics.LogitBias),
+        .. Optional("train/loss_scale", metrics.LossScale),
+        .. Optional("train/skipped_steps", metrics.SkippedSteps),
         ("train/gradient_norm", metrics.GradientNorm),
         ("train/learning_rate", metrics.LearningRate),
         ("throughput/images_per_second", metrics.ImagesPerSecond),
@@ -45,7 +47,7 @@ public sealed class TensorBoardWriter : IDisposable
 
     public void Dispose() => _stream.Dispose();
 
-    private static IEnumerable<(string Name, double Value)> Learned(string name, double? value) => value is { } number ? [(name, number)] : [];
+    private static IEnumerable<(string Name, double Value)> Optional(string name, double? value) => value is { } number ? [(name, number)] : [];
 
     private static IEnumerable<(string Name, double Value)> Loader(LoaderMetrics? loader)
     {

@@ -4,9 +4,9 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Training;
 
-/// <summary>What a batch came to.</summary>
+/// <summary>Result of computing one batch.</summary>
 /// <param name="Loss">Over the global batch, the same on every rank.</param>
-/// <param name="BySample_bX">What each of this rank's samples came to on the way, with a name for messages: who looks for a non-finite one finds it here.</param>
+/// <param name="BySample_bX">Per-sample values with a name for messages, used to locate NaN or infinity.</param>
 internal sealed record ObjectiveResult(double Loss, IReadOnlyList<(string Name, torch.Tensor Values_bX)> BySample_bX)
 {
     /// <summary>The factor on the cosine similarities, where there is one.</summary>
@@ -26,8 +26,9 @@ internal interface IObjective
     /// <param name="batch">This rank's share of the global batch.</param>
     /// <param name="counts">Samples on every rank.</param>
     /// <param name="reducer">Sums over the ranks what backward gives.</param>
+    /// <param name="lossScale">Factor on the gradients; the loss is given without it.</param>
     /// <exception cref="ArgumentException">No rank has a sample that can be used.</exception>
-    ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, GradientReducer reducer);
+    ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, GradientReducer reducer, double lossScale);
 
     /// <summary>Brings parameters that have bounds back within them, after an update.</summary>
     void KeepWithinBounds();

@@ -10,7 +10,7 @@ namespace ClipTrain.Trainer.Training;
 /// <summary>Both towers, and a loss over all ranks' embeddings.</summary>
 internal sealed class PairObjective(ClipModel model, TrainingOptions options, RankGroup group, IPairLoss loss) : IObjective
 {
-    public ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, GradientReducer reducer)
+    public ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, GradientReducer reducer, double lossScale)
     {
         var (scale, bias) = (model.LogitScaleFactor(options.MaxLogitScale), model.LogitBiasTerm);
         var pass = new EncodingPass(model, batch, options, group.Statistics, counts);
@@ -20,7 +20,7 @@ internal sealed class PairObjective(ClipModel model, TrainingOptions options, Ra
         var gathering = group.BeginAllGatherRows(texts_bD, counts);
         var images_bD = pass.EncodeImages();
         var result = loss.Compute(images_bD, gathering.Wait(), counts, scale, bias ?? 0);
-        pass.Backward(result, RowTiles.Place(counts, group.Rank).Total, reducer);
+        pass.Backward(result.Times(lossScale), RowTiles.Place(counts, group.Rank).Total, reducer);
         return new ObjectiveResult(result.Loss, [("image embedding", images_bD), ("text embedding", texts_bD)]) { LogitScale = scale, LogitBias = bias };
     }
 

@@ -16,7 +16,7 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
 {
     private readonly LinearCrossEntropy _loss = new(options.LossTileRows, options.LabelSmoothing);
 
-    public ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, GradientReducer reducer)
+    public ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, GradientReducer reducer, double lossScale)
     {
         var parameters = model.Parameters;
         var statistics = new BatchStatistics(parameters);
@@ -28,14 +28,14 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
         for (var i = 0; i < parts.Length - 1; i++)
         {
             using var scope = NewDisposeScope();
-            var partBackward = Forward(parts[i], targets, losses_b, reducer);
+            var partBackward = Forward(parts[i], lossScale / targets, losses_b, reducer);
             reducer.Begin(accumulate: i > 0, reduce: false);
             partBackward();
             reducer.Finish();
         }
 
         // All ranks exchange the loss before any of them begins to reduce gradients: collectives have one order.
-        var backward = parts.Length > 0 ? Forward(parts[^1], targets, losses_b, reducer) : null;
+        var backward = parts.Length > 0 ? Forward(parts[^1], lossScale / targets, losses_b, reducer) : null;
         var loss = losses_b.to(float64).sum() / targets;
         group.AllReduceSum(loss);
         reducer.Begin(accumulate: parts.Length > 1);
@@ -48,13 +48,13 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
     {
     }
 
-    /// <summary>Adds the part's losses to its samples', leaves the linear layer's gradients with its leaves, and returns the way back through the rest.</summary>
-    private Action Forward(BatchPart part, long targets, torch.Tensor losses_b, GradientReducer reducer)
+    /// <summary>Adds the part's losses to its samples', leaves the linear layer's gradients, of the factor times the sum of losses, with its leaves, and returns the way back through the rest.</summary>
+    private Action Forward(BatchPart part, double factor, torch.Tensor losses_b, GradientReducer reducer)
     {
         var (weight, bias) = (model.Parameters[task.Head.Weight], task.Head.Bias is { } name ? model.Parameters[name] : null);
         var (classes, sample_n) = task.Targets(part);
         var pass = new TowerPass(task.Segments(part), part.Images, options.ActivationCheckpointing, model.LockedImageSegments);
-        var result = _loss.Compute(pass.Embedding_bD, weight, bias, classes, 1.0 / targets);
+        var result = _loss.Compute(pass.Embedding_bD, weight, bias, classes, factor);
         using (no_grad())
             losses_b.narrow(0, part.Start, part.Count).index_add_(0, sample_n, result.Losses_n, 1);
 

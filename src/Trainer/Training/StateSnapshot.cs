@@ -1,11 +1,14 @@
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
+using ClipTrain.Torch.Kernels;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Optimization;
 using ClipTrain.Trainer.Starting;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -18,18 +21,16 @@ namespace ClipTrain.Trainer.Training;
 /// </summary>
 public sealed class StateSnapshot : IDisposable
 {
-    private const string FirstMomentPrefix = "exp_avg.", SecondMomentPrefix = "exp_avg_sq.";
+    private const string FirstMomentName = "exp_avg", SecondMomentName = "exp_avg_sq", ScaleSuffix = "_scale";
 
     private readonly FlatParameters _layout;
 
     /// <summary>Memory for a state, zero: files leave out the padding between parameters.</summary>
-    internal StateSnapshot(FlatParameters layout, FlatSlice held, StateCounters counters)
+    internal StateSnapshot(StateLayout layout, FlatSlice held, StateCounters counters)
     {
-        (_layout, Held, Counters) = (layout, held, counters);
-        using var scope = NewDisposeScope();
-        Master = zeros(layout.Master.numel(), float32).DetachFromDisposeScope();
-        FirstMoment = zeros(held.Length, float32).DetachFromDisposeScope();
-        SecondMoment = zeros(held.Length, float32).DetachFromDisposeScope();
+        (_layout, Held, Counters) = (layout.Parameters, held, counters);
+        Weights = new MasterWeights(_layout.Weights.Narrow.numel(), _layout.Weights.Narrow.numel() + _layout.Weights.Wide.numel());
+        Moments = new AdamMoments(held.Length, layout.Options.Moments, CPU);
     }
 
     public long Step => Counters.Step;
@@ -39,11 +40,10 @@ public sealed class StateSnapshot : IDisposable
     /// <summary>The part of the flat buffers whose moments it has.</summary>
     internal FlatSlice Held { get; }
 
-    internal torch.Tensor Master { get; }
+    internal MasterWeights Weights { get; }
 
-    internal torch.Tensor FirstMoment { get; }
-
-    internal torch.Tensor SecondMoment { get; }
+    /// <summary>Of <see cref="Held"/>.</summary>
+    internal AdamMoments Moments { get; }
 
     /// <summary>Writes the checkpoint, for which all moments are needed; returns its directory.</summary>
     /// <param name="unrecorded">Records of steps in it that the run's ledger may lack.</param>
@@ -51,24 +51,28 @@ public sealed class StateSnapshot : IDisposable
     {
         using var scope = NewDisposeScope();
         return checkpoints.Write(
-            new CheckpointState(Counters.Step, Counters.Samples, Counters.BadSamples, Counters.TrainingSeconds, configHash, corpusHash),
-            Tensors(Master, ""),
-            [.. Tensors(FirstMoment, FirstMomentPrefix), .. Tensors(SecondMoment, SecondMomentPrefix)],
+            new CheckpointState(Counters.Step, Counters.Samples, Counters.BadSamples, Counters.TrainingSeconds, configHash, corpusHash)
+            {
+                SkippedSteps = Counters.SkippedSteps,
+                LossScale = Counters.LossScale.Factor,
+                CleanSteps = Counters.LossScale.CleanSteps,
+            },
+            [.. Ordered(_layout.Specs).Select(spec => new NamedTensor(spec.Name, spec.Shape, _layout.View(Weights, spec.Name).DataPointer(), spec.IsNarrow ? NumberType.BFloat16 : NumberType.Float32))],
+            [.. Tensors(Moments.First, FirstMomentName), .. Tensors(Moments.Second, SecondMomentName)],
             unrecorded,
             keep);
     }
 
     public void Dispose()
     {
-        Master.Dispose();
-        FirstMoment.Dispose();
-        SecondMoment.Dispose();
+        Weights.Dispose();
+        Moments.Dispose();
     }
 
     /// <summary>Reads a checkpoint.</summary>
     /// <param name="layout">The parameters that it must have.</param>
     /// <exception cref="CheckpointException">The checkpoint is not whole, or is of another model, configuration or corpus.</exception>
-    internal static StateSnapshot Read(FlatParameters layout, CheckpointDirectory checkpoints, long step, string configHash, string corpusHash)
+    internal static StateSnapshot Read(StateLayout layout, CheckpointDirectory checkpoints, long step, string configHash, string corpusHash)
     {
         var saved = checkpoints.Verify(step);
         var path = checkpoints.PathOf(step);
@@ -76,15 +80,19 @@ public sealed class StateSnapshot : IDisposable
             throw new CheckpointException($"{path}: was written under another configuration. Resume with the run's own config.yaml, or begin a new run.");
         if (saved.CorpusHash != corpusHash)
             throw new CheckpointException($"{path}: was written with another corpus: its files have changed since. Restore them, or begin a new run.");
-        var counters = new StateCounters(saved.Step, saved.Samples, saved.BadSamples, saved.TrainingSeconds);
-        var snapshot = new StateSnapshot(layout, layout.Updated, counters);
+        var counters = new StateCounters(saved.Step, saved.Samples, saved.BadSamples, saved.TrainingSeconds)
+        {
+            SkippedSteps = saved.SkippedSteps,
+            LossScale = new LossScale(saved.LossScale, saved.CleanSteps),
+        };
+        var snapshot = new StateSnapshot(layout, layout.Parameters.Updated, counters);
         try
         {
             using var model = new SafetensorsFile(Path.Combine(path, CheckpointDirectory.ModelFile));
             using var optimizer = new SafetensorsFile(Path.Combine(path, CheckpointDirectory.OptimizerFile));
-            layout.Read(model, snapshot.Master, "");
-            layout.Read(optimizer, snapshot.FirstMoment, FirstMomentPrefix);
-            layout.Read(optimizer, snapshot.SecondMoment, SecondMomentPrefix);
+            layout.Parameters.Read(snapshot.Weights, (spec, place) => model.Read(spec.Name, place.AsSpan<float>()));
+            snapshot.Read(optimizer, snapshot.Moments.First, FirstMomentName);
+            snapshot.Read(optimizer, snapshot.Moments.Second, SecondMomentName);
             return snapshot;
         }
         catch
@@ -95,11 +103,12 @@ public sealed class StateSnapshot : IDisposable
     }
 
     /// <summary>A fresh state: the parameters' initial values, and moments of zero.</summary>
-    internal static StateSnapshot Fresh(FlatParameters layout)
+    internal static StateSnapshot Fresh(StateLayout layout)
     {
         using var guard = no_grad();
-        var snapshot = new StateSnapshot(layout, layout.Updated, new StateCounters(0, 0, 0, 0));
-        snapshot.Master.copy_(layout.Master);
+        var counters = new StateCounters(0, 0, 0, 0) { LossScale = LossScale.Of(layout.Options.Precision) };
+        var snapshot = new StateSnapshot(layout, layout.Parameters.Updated, counters);
+        snapshot.Weights.CopyFrom(layout.Parameters.Weights);
         return snapshot;
     }
 
@@ -107,14 +116,14 @@ public sealed class StateSnapshot : IDisposable
     /// <param name="layout">The parameters, with their initial values.</param>
     /// <param name="run">A run with training.start_from.</param>
     /// <exception cref="CheckpointException">The weights cannot be read or do not fit.</exception>
-    internal static StateSnapshot Begin(FlatParameters layout, RunOptions run)
+    internal static StateSnapshot Begin(StateLayout layout, RunOptions run)
     {
         using var guard = no_grad();
         var snapshot = Fresh(layout);
         try
         {
             using var weights = new StartWeights(run);
-            weights.LoadInto(layout, snapshot.Master);
+            weights.LoadInto(layout.Parameters, snapshot.Weights);
             return snapshot;
         }
         catch
@@ -124,9 +133,36 @@ public sealed class StateSnapshot : IDisposable
         }
     }
 
-    private List<NamedTensor> Tensors(torch.Tensor buffer, string prefix) =>
-    [
-        .. _layout.In(buffer).OrderBy(spec => spec.Name, StringComparer.Ordinal)
-            .Select(spec => new NamedTensor(prefix + spec.Name, spec.Shape, _layout.View(buffer, spec.Name).DataPointer())),
-    ];
+    /// <summary>A moment as tensors of the parameters' names: numbers as they are kept, and the scales of those in bytes.</summary>
+    private IEnumerable<NamedTensor> Tensors(MomentBuffer moment, string name)
+    {
+        foreach (var spec in Ordered(_layout.In(moment.Values)))
+        {
+            yield return new NamedTensor($"{name}.{spec.Name}", spec.Shape, _layout.View(moment.Values, spec.Name).DataPointer(), TypeOf(moment));
+            if (moment.Scales is not null)
+                yield return new NamedTensor($"{name}{ScaleSuffix}.{spec.Name}", [ScalesOf(moment, spec).numel()], ScalesOf(moment, spec).DataPointer());
+        }
+    }
+
+    private void Read(SafetensorsFile file, MomentBuffer moment, string name)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var spec in _layout.In(moment.Values))
+        {
+            file.ReadBytes($"{name}.{spec.Name}", TypeOf(moment), _layout.View(moment.Values, spec.Name).Bytes());
+            if (moment.Scales is not null)
+                file.ReadBytes($"{name}{ScaleSuffix}.{spec.Name}", NumberType.Float32, ScalesOf(moment, spec).Bytes());
+        }
+    }
+
+    private torch.Tensor ScalesOf(MomentBuffer moment, ParameterSpec spec) => _layout.PlaceOf(spec.Name).InBlocks.Of(moment.Scales!);
+
+    private static IEnumerable<ParameterSpec> Ordered(IEnumerable<ParameterSpec> specs) => specs.OrderBy(spec => spec.Name, StringComparer.Ordinal);
+
+    private static NumberType TypeOf(MomentBuffer moment) => moment.Values.dtype switch
+    {
+        torch.ScalarType.BFloat16 => NumberType.BFloat16,
+        torch.ScalarType.Byte => NumberType.Byte,
+        _ => NumberType.Float32,
+    };
 }

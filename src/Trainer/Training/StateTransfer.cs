@@ -1,6 +1,8 @@
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Optimization;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Training;
@@ -25,20 +27,20 @@ public static class StateTransfer
     /// <summary>Gives all ranks' fresh states the weights of rank 0's: processors of different makes draw weights that differ in their last bits.</summary>
     public static void ShareFresh(TrainingState state, RankGroup group)
     {
-        using var arrived = Send(state, group, 0, group.Rank == 0 ? StateSnapshot.Fresh(state.Model.Parameters) : null)!;
+        using var arrived = Send(state, group, 0, group.Rank == 0 ? StateSnapshot.Fresh(state.Layout) : null)!;
         state.Restore(arrived);
     }
 
     /// <summary>Overwrites all ranks' states with a checkpoint's, which rank 0 reads.</summary>
     /// <exception cref="CheckpointException">On all ranks: it is not whole, or is of another model, configuration or corpus.</exception>
     public static void Load(TrainingState state, RankGroup group, CheckpointDirectory checkpoints, long step, string configHash, string corpusHash) =>
-        Load(state, group, checkpoints.PathOf(step), () => StateSnapshot.Read(state.Model.Parameters, checkpoints, step, configHash, corpusHash));
+        Load(state, group, checkpoints.PathOf(step), () => StateSnapshot.Read(state.Layout, checkpoints, step, configHash, corpusHash));
 
     /// <summary>Gives all ranks' fresh states the weights that the run starts from, which rank 0 reads.</summary>
     /// <param name="run">A run with training.start_from.</param>
     /// <exception cref="CheckpointException">On all ranks: they cannot be read or do not fit.</exception>
     public static void Begin(TrainingState state, RankGroup group, RunOptions run) =>
-        Load(state, group, run.Training.StartFrom!, () => StateSnapshot.Begin(state.Model.Parameters, run));
+        Load(state, group, run.Training.StartFrom!, () => StateSnapshot.Begin(state.Layout, run));
 
     private static void Load(TrainingState state, RankGroup group, string path, Func<StateSnapshot> readOnFirst)
     {
@@ -71,18 +73,14 @@ public static class StateTransfer
             return group.Rank == 0 ? state.Snapshot() : null;
         var (optimizer, parameters) = (state.Optimizer, state.Model.Parameters);
         var all = parameters.Updated;
-        var whole = group.Rank == 0 ? new StateSnapshot(parameters, all, state.Counters) : null;
+        var whole = group.Rank == 0 ? new StateSnapshot(state.Layout, all, state.Counters) : null;
         try
         {
             using var guard = no_grad();
             using var scope = NewDisposeScope();
-            whole?.Master.copy_(parameters.Master);
+            whole?.Weights.CopyFrom(parameters.Weights);
             for (var rank = 0; rank < group.WorldSize; rank++)
-            {
-                var stream = new FlatStream(group, rank, FlatSlice.Of(all.Length, rank, group.WorldSize), parameters.Master.device);
-                stream.Send(optimizer.FirstMoment, whole?.FirstMoment, all);
-                stream.Send(optimizer.SecondMoment, whole?.SecondMoment, all);
-            }
+                SendMoments(new Sender(group, rank, parameters.Master.device), FlatSlice.Of(all.Length, rank, group.WorldSize), optimizer.Moments, whole?.Moments, all);
 
             return whole;
         }
@@ -107,12 +105,11 @@ public static class StateTransfer
             using var guard = no_grad();
             using var scope = NewDisposeScope();
             var parameters = state.Model.Parameters;
-            var all = new FlatSlice(0, parameters.Master.numel());
-            snapshot ??= new StateSnapshot(parameters, state.Optimizer.Held, StateCounters.FromNumbers(header.AsSpan(1)));
-            new FlatStream(group, source, all, parameters.Master.device).Send(snapshot.Master, snapshot.Master, all);
-            var stream = new FlatStream(group, source, parameters.Updated, parameters.Master.device);
-            stream.Send(snapshot.FirstMoment, snapshot.FirstMoment, snapshot.Held);
-            stream.Send(snapshot.SecondMoment, snapshot.SecondMoment, snapshot.Held);
+            snapshot ??= new StateSnapshot(state.Layout, state.Optimizer.Held, StateCounters.FromNumbers(header.AsSpan(1)));
+            var sender = new Sender(group, source, parameters.Master.device);
+            foreach (var (weights, _) in snapshot.Weights.Parts)
+                sender.Send(new FlatSlice(0, weights.numel()), weights, weights, new FlatSlice(0, weights.numel()));
+            SendMoments(sender, parameters.Updated, snapshot.Moments, snapshot.Moments, snapshot.Held);
             return snapshot;
         }
         catch
@@ -120,5 +117,22 @@ public static class StateTransfer
             snapshot?.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Sends a slice of both moments: what they are kept in, and the scales of bytes.</summary>
+    private static void SendMoments(Sender sender, FlatSlice slice, AdamMoments from, AdamMoments? into, FlatSlice place)
+    {
+        foreach (var (moment, target) in new[] { (from.First, into?.First), (from.Second, into?.Second) })
+        {
+            sender.Send(slice, moment.Values, target?.Values, place);
+            if (moment.Scales is { } scales)
+                sender.Send(slice.InBlocks, scales, target?.Scales, place.InBlocks);
+        }
+    }
+
+    /// <summary>The rank that sends, to all.</summary>
+    private readonly record struct Sender(RankGroup Group, int Rank, torch.Device Device)
+    {
+        public void Send(FlatSlice slice, torch.Tensor from, torch.Tensor? into, FlatSlice place) => new FlatStream(Group, Rank, slice, Device).Send(from, into, place);
     }
 }

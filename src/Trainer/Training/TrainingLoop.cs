@@ -139,23 +139,27 @@ public sealed class TrainingLoop(
         return _last with { GradientNorm = 0, LearningRate = 0 };
     }
 
-    private StepMetrics Metrics(StepResult result, long pairs, double seconds, TimeSpan dataWait, long truncated) => new(
-        state.Step,
-        state.Samples,
-        (state.Samples + state.BadSamples) / (double)plan.CorpusSamples,
-        result.Loss,
-        result.LogitScale,
-        result.GradientNorm,
-        result.LearningRate,
-        seconds,
-        pairs / seconds,
-        dataWait.TotalSeconds / seconds,
-        state.BadSamples,
-        truncated,
-        _watch.Look(loader.Figures),
-        OptionSection.SnakeCase(options.Training.Objective.ToString()),
-        result.LogitBias,
-        plan.Mixture?.After(state.Step));
+    private StepMetrics Metrics(StepResult result, long pairs, double seconds, TimeSpan dataWait, long truncated) => new()
+    {
+        Step = state.Step,
+        Samples = state.Samples,
+        Epoch = (state.Samples + state.BadSamples) / (double)plan.CorpusSamples,
+        Loss = result.Loss,
+        LogitScale = result.LogitScale,
+        GradientNorm = result.GradientNorm,
+        LearningRate = result.LearningRate,
+        StepSeconds = seconds,
+        ImagesPerSecond = pairs / seconds,
+        DataWaitShare = dataWait.TotalSeconds / seconds,
+        BadSamples = state.BadSamples,
+        TruncatedCaptions = truncated,
+        Loader = _watch.Look(loader.Figures),
+        Objective = OptionSection.SnakeCase(options.Training.Objective.ToString()),
+        LogitBias = result.LogitBias,
+        CorpusEpochs = plan.Mixture?.After(state.Step),
+        LossScale = result.LossScale,
+        SkippedSteps = result.LossScale is null ? null : state.SkippedSteps,
+    };
 
     private bool IsPeriodic() => options.Checkpoint.EverySteps > 0 && state.Step % options.Checkpoint.EverySteps == 0;
 

@@ -23,14 +23,21 @@ public sealed class TrainingState : IDisposable
         (_options, _seed) = (options.Training, options.Seed);
         Model = new ClipModel(options.Model, options.Training.Precision, options.Seed, device, options.Training.Objective, options.Training);
         Optimizer = new AdamW(Model.Parameters, options.Training, options.Seed, HeldBy(rank, worldSize));
+        LossScale = LossScale.Of(options.Training.Precision);
     }
 
     public ClipModel Model { get; }
 
     public AdamW Optimizer { get; private set; }
 
-    /// <summary>Optimizer steps done.</summary>
+    /// <summary>Steps done, skipped ones included.</summary>
     public long Step { get; set; }
+
+    /// <summary>Steps whose gradients overflowed, so that they changed no weight. They count as steps: data and schedule go on.</summary>
+    public long SkippedSteps { get; set; }
+
+    /// <summary>The factor on the next step's loss.</summary>
+    public LossScale LossScale { get; set; }
 
     /// <summary>Pairs trained on.</summary>
     public long Samples { get; set; }
@@ -41,7 +48,9 @@ public sealed class TrainingState : IDisposable
     /// <summary>Wall seconds of training, over all resumes.</summary>
     public double TrainingSeconds { get; set; }
 
-    internal StateCounters Counters => new(Step, Samples, BadSamples, TrainingSeconds);
+    internal StateCounters Counters => new(Step, Samples, BadSamples, TrainingSeconds) { SkippedSteps = SkippedSteps, LossScale = LossScale };
+
+    internal StateLayout Layout => new(Model.Parameters, _options);
 
     /// <summary>
     /// Takes another place among the ranks. Where that changes which moments are held, they are lost, and a checkpoint must be
@@ -64,10 +73,9 @@ public sealed class TrainingState : IDisposable
             throw new InvalidOperationException("This rank holds the moments of its slice alone; the ranks' slices must be gathered.");
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        var snapshot = new StateSnapshot(Model.Parameters, Optimizer.Held, Counters);
-        snapshot.Master.copy_(Model.Parameters.Master);
-        snapshot.FirstMoment.copy_(Optimizer.FirstMoment);
-        snapshot.SecondMoment.copy_(Optimizer.SecondMoment);
+        var snapshot = new StateSnapshot(Layout, Optimizer.Held, Counters);
+        snapshot.Weights.CopyFrom(Model.Parameters.Weights);
+        snapshot.Moments.CopyFrom(Optimizer.Moments);
         return snapshot;
     }
 
@@ -75,7 +83,7 @@ public sealed class TrainingState : IDisposable
     /// <exception cref="CheckpointException">The checkpoint is not whole, or is of another model, configuration or corpus.</exception>
     public void Load(CheckpointDirectory checkpoints, long step, string configHash, string corpusHash)
     {
-        using var snapshot = StateSnapshot.Read(Model.Parameters, checkpoints, step, configHash, corpusHash);
+        using var snapshot = StateSnapshot.Read(Layout, checkpoints, step, configHash, corpusHash);
         Restore(snapshot);
     }
 
@@ -91,11 +99,11 @@ public sealed class TrainingState : IDisposable
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var (offset, length) = (Optimizer.Held.Offset - snapshot.Held.Offset, Optimizer.Held.Length);
-        Model.Parameters.Master.copy_(snapshot.Master);
+        Model.Parameters.Weights.CopyFrom(snapshot.Weights);
         Model.Parameters.RefreshCompute();
-        Optimizer.FirstMoment.copy_(snapshot.FirstMoment.narrow(0, offset, length));
-        Optimizer.SecondMoment.copy_(snapshot.SecondMoment.narrow(0, offset, length));
+        Optimizer.Moments.CopyFrom(snapshot.Moments.Slice(offset, length));
         (Step, Samples, BadSamples, TrainingSeconds) = snapshot.Counters;
+        (SkippedSteps, LossScale) = (snapshot.Counters.SkippedSteps, snapshot.Counters.LossScale);
     }
 
     private FlatSlice HeldBy(int rank, int worldSize)

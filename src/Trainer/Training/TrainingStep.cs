@@ -9,12 +9,19 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Training;
 
 /// <summary>What a step did, the same on every rank.</summary>
-public sealed record StepResult(double Loss, double GradientNorm, double LearningRate, double? LogitScale, double? LogitBias);
+/// <param name="GradientNorm">Before clipping; 0 of a step that was skipped.</param>
+/// <param name="LearningRate">0 of a step that was skipped.</param>
+/// <param name="LossScale">The factor that the loss had; null but in fp16.</param>
+public sealed record StepResult(double Loss, double GradientNorm, double LearningRate, double? LogitScale, double? LogitBias, double? LossScale = null);
 
 /// <summary>
 /// One optimizer step: the objective's loss over the global batch, its gradients, each summed over the ranks while the next is
 /// computed, update. Where the optimizer is sharded, a rank updates its slice alone, and sums that alone where the ranks' network can. A failed collective leaves the state as the step before left it.
 /// </summary>
+/// <remarks>
+/// In fp16 a gradient that overflows is no fault: every rank sees it in the norm of the sum, changes no weight, moment or running
+/// statistic, halves the loss scale and counts the step as skipped. Samples and schedule go on; Adam counts updates alone.
+/// </remarks>
 public sealed class TrainingStep(TrainingState state, TrainingOptions options, RankGroup group, LearningRateSchedule schedule) : IDisposable
 {
     private readonly IObjective _objective = Objectives.Create(state.Model, options, group);
@@ -29,29 +36,46 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
     public StepResult Take(TrainingBatch batch, ReadOnlySpan<long> counts)
     {
         using var scope = NewDisposeScope();
-        var result = _objective.ComputeGradients(batch, counts, _reducer);
-        var (gradients, norm) = FinishGradients();
-        if (!double.IsFinite(result.Loss) || !double.IsFinite(norm))
+        var result = _objective.ComputeGradients(batch, counts, _reducer, state.LossScale.Factor);
+        var (gradients, scaledNorm) = FinishGradients();
+        var overflows = !double.IsFinite(scaledNorm);
+        if (!double.IsFinite(result.Loss) || (overflows && !state.LossScale.CanShrink))
             throw Diagnose(batch, result);
 
-        var rate = schedule.At(state.Step);
-        var clip = options.GradientClip > 0 && norm > options.GradientClip ? options.GradientClip / norm : 1;
-        if (state.Optimizer.HoldsAll)
-            state.Optimizer.Update(state.Step + 1, rate, clip);
+        var isScaled = options.Precision == Precision.Fp16;
+        var (scale, norm, rate) = (state.LossScale, overflows ? 0 : scaledNorm / state.LossScale.Factor, overflows ? 0 : schedule.At(state.Step));
+        if (overflows)
+        {
+            state.SkippedSteps++;
+            state.LossScale = scale.AfterOverflow();
+        }
         else
-            state.Optimizer.UpdateSharded(group, gradients, state.Step + 1, rate, clip);
-        _objective.KeepWithinBounds();
+        {
+            var clip = options.GradientClip > 0 && norm > options.GradientClip ? options.GradientClip / norm : 1;
+            Update(gradients, new OptimizerStep(state.Step + 1, state.Step + 1 - state.SkippedSteps, rate, clip / scale.Factor));
+            state.LossScale = isScaled ? scale.AfterUpdate() : scale;
+        }
+
         state.Step++;
         foreach (var count in counts)
             state.Samples += count;
-        return new StepResult(result.Loss, norm, rate, result.LogitScale, result.LogitBias);
+        return new StepResult(result.Loss, norm, rate, result.LogitScale, result.LogitBias, isScaled ? scale.Factor : null);
+    }
+
+    private void Update(torch.Tensor gradients, in OptimizerStep step)
+    {
+        if (state.Optimizer.HoldsAll)
+            state.Optimizer.Update(step);
+        else
+            state.Optimizer.UpdateSharded(group, gradients, step);
+        _objective.KeepWithinBounds();
     }
 
     /// <summary>Leaves this rank's part of the gradients in the flat gradient buffer, and returns the loss over all ranks.</summary>
     internal double ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts)
     {
         using var own = state.Model.Parameters.NewReducer(new RankGroup());
-        var loss = _objective.ComputeGradients(batch, counts, own).Loss;
+        var loss = _objective.ComputeGradients(batch, counts, own, 1).Loss;
         own.Finish();
         return loss;
     }

@@ -10,7 +10,6 @@ using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Training;
-using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Worker;
 
@@ -39,8 +38,8 @@ public sealed class WorkerTraining(
     {
         LeaveGroup();
         Threads.Set(RunPlan.ComputeThreads(options.Cluster, identity.Cores));
-        _state ??= new TrainingState(options, device(identity.Device));
-        var group = RankGroups.Join(place, client, identity.Address, options.Cluster, options.Training.SyncBatchNorm, over);
+        _state ??= new TrainingState(options, ComputeDevice.Open(identity.Device));
+        var group = RankGroups.Join(place, client, new RankPlace(identity.Address, ComputeDevice.Open(identity.Device)), options.Cluster, options.Training.SyncBatchNorm, over);
         try
         {
             _state.TakePlace(place.Rank, place.WorldSize);
@@ -57,6 +56,8 @@ public sealed class WorkerTraining(
             _state.Model.Parameters.ReplaceGradients();
             if (error is OperationCanceledException)
                 throw new DistributedException("The generation is over.", error) { Aborted = true };
+            if (DeviceMemoryException.IsCauseOf(error))
+                throw new DeviceMemoryException(identity.Device, error);
             throw;
         }
     }
@@ -116,7 +117,7 @@ public sealed class WorkerTraining(
                 // The old state is gone, whatever becomes of the new one.
                 HeldStep = null;
                 _state!.Dispose();
-                _state = new TrainingState(options, device(identity.Device));
+                _state = new TrainingState(options, ComputeDevice.Open(identity.Device));
                 _state.TakePlace(place.Rank, place.WorldSize);
             }
 

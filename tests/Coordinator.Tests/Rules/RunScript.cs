@@ -64,7 +64,7 @@ internal sealed class RunScript
             CorpusHash = "corpus1",
         };
 
-    public static StepMetrics Metrics(long step) => new(step, step * 8, step * 0.1, 2.5, 14.3, 1.1, 5e-4, 0.2, 40, 0.05, 0);
+    public static StepMetrics Metrics(long step) => new() { Step = step, Samples = step * 8, Epoch = step * 0.1, Loss = 2.5, LogitScale = 14.3, GradientNorm = 1.1, LearningRate = 5e-4, StepSeconds = 0.2, ImagesPerSecond = 40, DataWaitShare = 0.05, BadSamples = 0 };
 
     /// <param name="busySeconds">By rank.</param>
     public static StepRecord Record(long step, int generation = 1, params double[] busySeconds) =>

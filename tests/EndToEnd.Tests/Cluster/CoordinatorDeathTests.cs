@@ -23,7 +23,7 @@ public sealed class CoordinatorDeathTests
         Assert.Contains("hosted by process", output, StringComparison.Ordinal);
         (exit, output) = cluster.Ask(2, "stop");
         Assert.True(exit == 0, output);
-        Assert.All(workers, worker => Assert.True(worker.WaitForExit() == 0, worker.Output));
+        Assert.All(workers, worker => worker.AssertExit(0));
         Assert.Single(cluster.Record.Generations);
         cluster.Record.AssertWhole();
     }
@@ -42,8 +42,8 @@ public sealed class CoordinatorDeathTests
         var second = cluster.Coordinator();
         await second.Printed(" loss ");
         second.Signal(PosixSignal.SIGTERM);
-        Assert.True(second.WaitForExit() == 143, second.Output);
-        Assert.All(workers, worker => Assert.True(worker.WaitForExit() == 0, worker.Output));
+        second.AssertExit(143);
+        Assert.All(workers, worker => worker.AssertExit(0));
 
         Assert.Single(cluster.Record.Generations);
         Assert.True(cluster.Record.Steps.Count > recorded);
@@ -65,8 +65,8 @@ public sealed class CoordinatorDeathTests
         await cluster.Record.MoreSteps(20);
 
         second.Signal(PosixSignal.SIGTERM);
-        Assert.True(second.WaitForExit() == 143, second.Output);
-        Assert.All(workers, worker => Assert.True(worker.WaitForExit() == 0, worker.Output));
+        second.AssertExit(143);
+        Assert.All(workers, worker => worker.AssertExit(0));
         Assert.Single(cluster.Record.Generations);
         cluster.Record.AssertWhole();
     }
@@ -84,7 +84,7 @@ public sealed class CoordinatorDeathTests
         await second.StandsBy(cluster.RunDirectory, processes: 3);
 
         second.Signal(PosixSignal.SIGTERM);
-        Assert.True(second.WaitForExit() == 143, second.Output);
+        second.AssertExit(143);
         await cluster.Record.MoreSteps(20);
         Assert.Single(cluster.Record.Generations);
     }
@@ -97,7 +97,7 @@ public sealed class CoordinatorDeathTests
         ProgramRun[] workers = [cluster.Worker(1), cluster.Worker(2)];
         await first.Printed("step 3/");
         first.KillWithStandby();
-        Assert.All(workers, worker => Assert.True(worker.WaitForExit() == 6, worker.Output));
+        Assert.All(workers, worker => worker.AssertExit(6));
         Assert.All(workers, worker => Assert.Contains("coordinator", worker.Output, StringComparison.Ordinal));
         var checkpoint = Assert.Single(Directory.GetDirectories(cluster.Corpus.PathOf("runs", "tiny", "checkpoints")));
         var step = int.Parse(checkpoint[(checkpoint.LastIndexOf('-') + 1)..], CultureInfo.InvariantCulture);
@@ -107,7 +107,7 @@ public sealed class CoordinatorDeathTests
         cluster.Worker(2);
         await second.Printed(string.Create(CultureInfo.InvariantCulture, $"step {step + 1}/"));
         second.Signal(PosixSignal.SIGTERM);
-        Assert.True(second.WaitForExit() == 143, second.Output);
+        second.AssertExit(143);
         cluster.Record.AssertWhole();
     }
 }

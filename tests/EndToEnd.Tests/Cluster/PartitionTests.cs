@@ -22,8 +22,8 @@ public sealed class PartitionTests
         cluster.Hosts.Return(3);
         await cluster.Record.StepOf(generation: 3);
         coordinator.Signal(PosixSignal.SIGTERM);
-        Assert.True(coordinator.WaitForExit() == 143, coordinator.Output);
-        Assert.All(workers, worker => Assert.True(worker.WaitForExit() == 0, worker.Output));
+        coordinator.AssertExit(143);
+        Assert.All(workers, worker => worker.AssertExit(0));
 
         Assert.Contains("host-3", coordinator.Output, StringComparison.Ordinal);
         Assert.Equal([["host-1", "host-2", "host-3"], ["host-1", "host-2"], ["host-1", "host-2", "host-3"]], cluster.Record.Generations.Select(generation => generation.Workers));

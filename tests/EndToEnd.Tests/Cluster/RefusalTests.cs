@@ -58,7 +58,7 @@ public sealed class RefusalTests
 
     private static void AssertEnds(ProgramRun program, int exit, params string[] texts)
     {
-        Assert.True(program.WaitForExit() == exit, program.Output);
+        program.AssertExit(exit);
         Assert.All(texts, text => Assert.Contains(text, program.Output, StringComparison.Ordinal));
     }
 }

@@ -12,7 +12,7 @@ public sealed class ScriptTests : IDisposable
     public void The_ssh_script_trains_on_its_hosts_to_the_end()
     {
         using var run = Ssh("cluster.workers=3");
-        Assert.True(run.WaitForExit() == 0, run.Output);
+        run.AssertExit(0);
         Assert.Equal(["worker-0", "worker-1", "worker-2"], Assert.Single(_home.Record.Generations).Workers);
         _home.Record.AssertWhole();
     }
@@ -24,7 +24,7 @@ public sealed class ScriptTests : IDisposable
         await run.Printed("step 3/");
         AssertNoCommandLineHas(TokenOf("worker"));
         run.Signal(PosixSignal.SIGTERM);
-        Assert.True(run.WaitForExit() == 143, run.Output);
+        run.AssertExit(143);
         _home.Record.AssertWhole();
     }
 
@@ -37,7 +37,7 @@ public sealed class ScriptTests : IDisposable
             await first.Printed("step 3/");
             AssertNoCommandLineHas(File.ReadAllText(_home.Corpus.PathOf(".cliptrain-7.token")));
             first.SignalUsr1();
-            Assert.True(first.WaitForExit() == 0, first.Output);
+            first.AssertExit(0);
             Assert.Contains("requeue 7", first.Output, StringComparison.Ordinal);
         }
 
@@ -45,7 +45,7 @@ public sealed class ScriptTests : IDisposable
         using var second = Slurm("training.steps=100000");
         await second.Printed($"step {steps + 1}/");
         second.Signal(PosixSignal.SIGTERM);
-        Assert.True(second.WaitForExit() == 143, second.Output);
+        second.AssertExit(143);
         Assert.False(File.Exists(_home.Corpus.PathOf(".cliptrain-7.token")));
         Assert.All(_home.Record.Generations, generation => Assert.Equal(["worker-0", "worker-1"], generation.Workers));
         _home.Record.AssertWhole();
@@ -55,7 +55,7 @@ public sealed class ScriptTests : IDisposable
     public void What_crashed_is_started_again_and_what_failed_is_not()
     {
         using var run = _home.Run("keep", [], "bash", "-c", "echo try; [ -e crashed ] && exit 4; touch crashed; kill -SEGV $$");
-        Assert.Equal(4, run.WaitForExit());
+        run.AssertExit(4);
         Assert.Equal(2, run.Output.Split('\n').Count(line => line == "try"));
     }
 

@@ -17,8 +17,8 @@ public sealed class ThreeHostsTests(LocalBaseline local) : IClassFixture<LocalBa
         var coordinator = cluster.Coordinator();
         ProgramRun[] workers = [cluster.Worker(1), cluster.Worker(2), cluster.Worker(3)];
 
-        Assert.True(coordinator.WaitForExit() == 0, coordinator.Output);
-        Assert.All(workers, worker => Assert.True(worker.WaitForExit() == 0, worker.Output));
+        coordinator.AssertExit(0);
+        Assert.All(workers, worker => worker.AssertExit(0));
         Assert.Equal(["host-1", "host-2", "host-3"], Assert.Single(cluster.Record.Generations).Workers);
         Assert.Equal(LocalBaseline.Steps, cluster.Record.Steps.Count);
         cluster.Record.AssertWhole();

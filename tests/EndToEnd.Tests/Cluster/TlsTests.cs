@@ -14,12 +14,12 @@ public sealed class TlsTests
         await coordinator.Printed("Machines join with");
 
         var distrustful = cluster.Join(2, TinyCluster.Coordinators, "--token-file", "token");
-        Assert.True(distrustful.WaitForExit() == 6, distrustful.Output);
+        distrustful.AssertExit(6);
         Assert.Contains("--ca", distrustful.Output, StringComparison.Ordinal);
 
         ProgramRun[] workers = [Trustful(1), Trustful(2)];
-        Assert.True(coordinator.WaitForExit() == 0, coordinator.Output);
-        Assert.All(workers, worker => Assert.True(worker.WaitForExit() == 0, worker.Output));
+        coordinator.AssertExit(0);
+        Assert.All(workers, worker => worker.AssertExit(0));
         cluster.Record.AssertWhole();
 
         ProgramRun Trustful(int host) => cluster.Worker(host, Files);

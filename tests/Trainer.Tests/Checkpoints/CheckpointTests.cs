@@ -34,8 +34,8 @@ public sealed class CheckpointTests : IDisposable
         Train(resumed, steps);
 
         Assert.Equal(unbroken.Model.Parameters.Master.AsSpan<float>(), resumed.Model.Parameters.Master.AsSpan<float>());
-        Assert.Equal(unbroken.Optimizer.FirstMoment.AsSpan<float>(), resumed.Optimizer.FirstMoment.AsSpan<float>());
-        Assert.Equal(unbroken.Optimizer.SecondMoment.AsSpan<float>(), resumed.Optimizer.SecondMoment.AsSpan<float>());
+        Assert.Equal(unbroken.Optimizer.Moments.First.Values.AsSpan<float>(), resumed.Optimizer.Moments.First.Values.AsSpan<float>());
+        Assert.Equal(unbroken.Optimizer.Moments.Second.Values.AsSpan<float>(), resumed.Optimizer.Moments.Second.Values.AsSpan<float>());
         Assert.Equal((unbroken.Step, unbroken.Samples), (resumed.Step, resumed.Samples));
     }
 

@@ -35,7 +35,7 @@ public sealed class ConfigDocsTests
         var training = schema["$defs"]!["training"]!["properties"]!;
         AssertJson("""{"description":"Decay of the first moment.","type":"number","minimum":0,"maximum":0.999999,"default":0.9}""", training["beta1"]!);
         AssertJson("""["integer","null"]""", training["steps"]!["type"]!);
-        AssertJson("""["fp32","bf16"]""", training["precision"]!["enum"]!);
+        AssertJson("""["fp32","bf16","fp16"]""", training["precision"]!["enum"]!);
         AssertJson("""[{"type":"string"},{"$ref":"#/$defs/model"}]""", schema["properties"]!["model"]!["oneOf"]!);
         Assert.All(schema["$defs"]!.AsObject(), definition => Assert.False(definition.Value!["additionalProperties"]!.GetValue<bool>()));
     }

@@ -129,7 +129,9 @@ internal static class RunGenerator
         from bySteps in Gen.Elements(true, false)
         from steps in ArbMap.Default.GeneratorFor<long>().Select(l => Math.Max(1, Math.Abs(l / 2)))
         from epochs in s_positive.Where(e => e >= 1e-6)
-        from precision in Gen.Elements(Precision.Fp32, Precision.Bf16)
+        from precision in Gen.Elements(Enum.GetValues<Precision>())
+        from moments in Gen.Elements(Enum.GetValues<MomentType>())
+        from textWeights in Gen.Elements(Enum.GetValues<WeightType>())
         from rate in s_positive
         from warmup in Gen.Choose(0, int.MaxValue)
         from beta1 in s_share
@@ -165,7 +167,8 @@ internal static class RunGenerator
             ActivationCheckpointing = checkpointing,
             ShardOptimizer = shard,
             LayerDecay = new LayerDecayOptions { Image = decay, Text = 1 - (decay / 2) },
-            TextWeights = precision,
+            TextWeights = textWeights,
+            Moments = moments,
             StartFrom = startsFrom ? start : null,
             StartFromExcept = startsFrom ? [start] : [],
             StartFromSha256 = startsFrom ? start : null,

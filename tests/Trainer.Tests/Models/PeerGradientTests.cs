@@ -43,7 +43,7 @@ public sealed class PeerGradientTests : IDisposable
             rounding);
 
         // The optimizer moves the running statistics, here beside weights that stay.
-        state.Optimizer.Update(1, 0, 1);
+        state.Optimizer.Update(new OptimizerStep(1, 1, 0, 1));
         foreach (var spec in parameters.Specs.Where(spec => spec.IsStatistic))
             Assert.InRange(Norms.RelativeDifference(parameters[spec.Name].AsSpan<float>(), Read(peer, spec.Name, (int)spec.Count)), 0, 1e-6);
     }

@@ -38,7 +38,7 @@ public class LayerDecayTests
         using var step = new TrainingStep(state, options, new RankGroup(), new LearningRateSchedule(Rate, 1, 10));
         var parameters = state.Model.Parameters;
         torch.Tensor[] Copies(torch.Tensor buffer) => [.. s_factors.Keys.Select(name => parameters.View(buffer, name).flatten().clone())];
-        var (weights, first, second) = (Copies(parameters.Master), Copies(state.Optimizer.FirstMoment), Copies(state.Optimizer.SecondMoment));
+        var (weights, first, second) = (Copies(parameters.Master), Copies(state.Optimizer.Moments.First.Values), Copies(state.Optimizer.Moments.Second.Values));
         for (var i = 0; i < 3; i++)
         {
             var rate = step.Take(TinyClip.Batch(i * 12, 12), [12]).LearningRate;
@@ -47,7 +47,7 @@ public class LayerDecayTests
             {
                 var decay = parameters.Specs.Single(spec => spec.Name == name).Decays ? options.WeightDecay : 0;
                 AdamWKernel.Apply(
-                    new AdamWBuffers(weights[at], gradients[at], first[at], second[at], null),
+                    new AdamWBuffers(weights[at], gradients[at], new MomentBuffer(first[at], null, false), new MomentBuffer(second[at], null, true), null),
                     new AdamWStep(i + 1, rate * factor, options.Beta1, options.Beta2, options.Epsilon, decay, 1));
                 Assert.Equal(weights[at].AsSpan<float>(), parameters.View(parameters.Master, name).flatten().AsSpan<float>());
             }

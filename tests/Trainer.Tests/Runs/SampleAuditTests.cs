@@ -125,7 +125,7 @@ public sealed class SampleAuditTests
     private static StepRecord Step(long step, int world, SampleOrder? order = null)
     {
         var batch = (order ?? Order).GlobalBatch(step - 1);
-        return new StepRecord(1, new StepMetrics(step, step * GlobalBatch, 0, 1, 14, 1, 0, 1, 1, 0, 0), [.. Enumerable.Range(0, world).Select(rank =>
+        return new StepRecord(1, new StepMetrics { Step = step, Samples = step * GlobalBatch, Epoch = 0, Loss = 1, LogitScale = 14, GradientNorm = 1, LearningRate = 0, StepSeconds = 1, ImagesPerSecond = 1, DataWaitShare = 0, BadSamples = 0 }, [.. Enumerable.Range(0, world).Select(rank =>
         {
             var (start, count) = SampleOrder.LocalSlice(GlobalBatch, rank, world);
             return new StepShare(count, 0, SampleDigest.Of(batch.AsSpan(start, count)), 0);

@@ -23,7 +23,7 @@ public sealed class StartWeightsTests : IDisposable
             using var state = new TrainingState(run, null, group.Rank, group.WorldSize);
             StateTransfer.Begin(state, group, run);
             Assert.Equal(0, state.Step);
-            Assert.All(state.Optimizer.FirstMoment.AsSpan<float>().ToArray(), moment => Assert.Equal(0, moment));
+            Assert.All(state.Optimizer.Moments.First.Values.AsSpan<float>().ToArray(), moment => Assert.Equal(0, moment));
             return state.Model.Parameters.Specs.ToDictionary(spec => spec.Name, spec => state.Model.Parameters.View(state.Model.Parameters.Master, spec.Name).AsSpan<float>().ToArray(), StringComparer.Ordinal);
         });
         Assert.All(ranks, rank => Assert.Equal(expected, rank));

@@ -79,7 +79,7 @@ public sealed class LockedTowerTests : IDisposable
         var parameters = state.Model.Parameters;
         var updated = parameters.Specs.Where(spec => !spec.IsLocked).Sum(spec => spec.Count);
         Assert.InRange(parameters.Gradients.numel(), updated, updated + (16 * parameters.Specs.Count));
-        Assert.Equal(parameters.Gradients.numel(), state.Optimizer.FirstMoment.numel());
+        Assert.Equal(parameters.Gradients.numel(), state.Optimizer.Moments.First.Values.numel());
         Assert.DoesNotContain(parameters.In(parameters.Gradients), spec => spec.Name.StartsWith("visual.", StringComparison.Ordinal));
     }
 

@@ -122,7 +122,7 @@ public sealed class StateTransferTests : IDisposable
             using var state = new TrainingState(Options(Precision.Fp32, shard: false) with { Seed = (ulong)group.Rank });
             if (group.Rank == 0)
             {
-                group.AllGather([1, 9, 9, 9, 0]);
+                group.AllGather([1, 9, 9, 9, 0, 0, 0, 0]);
                 group.Broadcast(state.Model.Parameters.Master, 0);
                 throw new OperationCanceledException();
             }

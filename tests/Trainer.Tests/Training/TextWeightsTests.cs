@@ -1,5 +1,3 @@
-using ClipTrain.DataPipeline.Ordering;
-using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Optimization;
@@ -7,102 +5,64 @@ using ClipTrain.Trainer.Training;
 
 namespace ClipTrain.Trainer.Tests.Training;
 
-public sealed class TextWeightsTests : IDisposable
+public sealed class TextWeightsTests
 {
     private const int GlobalBatch = 12;
-    private readonly string _folder = Directory.CreateTempSubdirectory("cliptrain-rounded-").FullName;
-
-    [Fact]
-    public void After_a_step_the_text_towers_matrices_hold_values_of_bf16_and_no_others_need_to()
-    {
-        using var state = Train(Run(Precision.Bf16), new RankGroup(), 2);
-        var parameters = state.Model.Parameters;
-        foreach (var spec in parameters.Specs)
-        {
-            var values = parameters.View(parameters.Master, spec.Name).flatten().AsSpan<float>().ToArray();
-            var held = values.All(value => (BitConverter.SingleToUInt32Bits(value) & 0xFFFF) == 0);
-            var isTexts = !spec.Name.StartsWith("visual.", StringComparison.Ordinal) && spec.Shape.Count == 2;
-            Assert.Equal(isTexts, spec.IsRounded);
-            Assert.True(held == isTexts, spec.Name);
-        }
-    }
 
     [Theory]
     [InlineData(Precision.Fp32)]
     [InlineData(Precision.Bf16)]
-    public void Ranks_sharding_and_a_resume_round_alike(Precision precision)
+    [InlineData(Precision.Fp16)]
+    public void The_text_towers_matrices_are_kept_in_bf16_alone_and_no_others(Precision precision)
     {
-        var run = Run(precision) with { Training = Run(precision).Training with { TextWeights = Precision.Bf16 } };
-        var sharded = run with { Training = run.Training with { ShardOptimizer = true } };
-        var plain = Ranks.Run(3, group => Weights(run, group));
-        Assert.All(plain.Concat(Ranks.Run(3, group => Weights(sharded, group))), weights => Assert.Equal(plain[0], weights));
-
-        var checkpoints = new CheckpointDirectory(_folder);
-        var resumed = Ranks.Run(3, group =>
+        using var state = new TrainingState(Run(WeightType.Bf16, precision));
+        var parameters = state.Model.Parameters;
+        foreach (var spec in parameters.Specs)
         {
-            using (var state = Train(sharded, group, 1))
-            using (var snapshot = StateTransfer.Gather(state, group))
-                snapshot?.Write(checkpoints, "", "", 1, []);
-            group.Barrier();
-            using var again = New(sharded, group);
-            StateTransfer.Load(again, group, checkpoints, 1, "", "");
-            Continue(again, sharded, group, 3);
-            return again.Model.Parameters.Master.AsSpan<float>().ToArray();
-        });
-        Assert.All(resumed, weights => Assert.Equal(plain[0], weights));
+            var isTexts = !spec.Name.StartsWith("visual.", StringComparison.Ordinal) && spec.Shape.Count == 2;
+            Assert.Equal(isTexts, spec.IsNarrow);
+            Assert.Equal(isTexts ? torch.ScalarType.BFloat16 : torch.ScalarType.Float32, parameters.View(parameters.Weights, spec.Name).dtype);
+        }
+
+        using var plain = new TrainingState(Run(WeightType.Fp32, precision));
+        var narrow = parameters.Weights.Narrow.numel();
+        Assert.True(narrow > 0);
+        Assert.Equal(Bytes(plain) - (narrow * 2) - (precision == Precision.Fp32 ? 0 : TableFree(state) * 2), Bytes(state));
     }
 
     [Fact]
     public void A_tiny_run_has_the_losses_of_one_in_fp32_within_a_twentieth()
     {
-        var (fp32, rounded) = (Losses(Precision.Fp32), Losses(Precision.Bf16));
+        var (fp32, rounded) = (Losses(WeightType.Fp32), Losses(WeightType.Bf16));
         Assert.NotEqual(fp32, rounded);
         // It learns the pairs: the loss falls to under a half.
         Assert.InRange(fp32[^1], 0, fp32[0] / 2);
         Assert.All(fp32.Zip(rounded), pair => Assert.Equal(pair.First, pair.Second, 0.05 * fp32[0]));
     }
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
-
-    private static RunOptions Run(Precision textWeights)
+    private static RunOptions Run(WeightType textWeights, Precision precision = Precision.Fp32)
     {
-        var run = TinyClip.Run(globalBatch: GlobalBatch);
+        var run = TinyClip.Run(precision, GlobalBatch);
         return run with { Training = run.Training with { TextWeights = textWeights } };
     }
 
+    /// <summary>Bytes of the parameters, copies included.</summary>
+    private static long Bytes(TrainingState state)
+    {
+        var parameters = state.Model.Parameters;
+        return (parameters.Weights.Narrow.numel() * 2) + (parameters.Weights.Wide.numel() * 4) + ((parameters.Compute?.numel() ?? 0) * 2);
+    }
+
+    /// <summary>Weights in bf16 that would have a copy in the compute type besides.</summary>
+    private static long TableFree(TrainingState state) => state.Model.Parameters.Specs
+        .Where(spec => spec is { IsNarrow: true, InComputeType: true }).Sum(spec => state.Model.Parameters.PlaceOf(spec.Name).Length);
+
     /// <summary>Of passes over the same pairs, in means of ten.</summary>
-    private static double[] Losses(Precision textWeights)
-    {
-        using var state = New(Run(textWeights), new RankGroup());
-        using var step = new TrainingStep(state, Run(textWeights).Training, new RankGroup(), new LearningRateSchedule(1e-3, 5, 200));
-        return [.. Enumerable.Range(0, 120).Select(i => step.Take(TinyClip.Batch(i % 4 * GlobalBatch, GlobalBatch), [GlobalBatch]).Loss).Chunk(10).Select(losses => losses.Average())];
-    }
-
-    private static float[] Weights(RunOptions run, RankGroup group)
-    {
-        using var state = Train(run, group, 3);
-        return state.Model.Parameters.Master.AsSpan<float>().ToArray();
-    }
-
-    private static TrainingState New(RunOptions run, RankGroup group)
+    private static double[] Losses(WeightType textWeights)
     {
         Threads.Set(1);
-        return new TrainingState(run, null, group.Rank, group.WorldSize);
-    }
-
-    private static TrainingState Train(RunOptions run, RankGroup group, int steps)
-    {
-        var state = New(run, group);
-        Continue(state, run, group, steps);
-        return state;
-    }
-
-    private static void Continue(TrainingState state, RunOptions run, RankGroup group, int steps)
-    {
-        using var step = new TrainingStep(state, run.Training, group, new LearningRateSchedule(1e-2, 2, 10));
-        var slices = Enumerable.Range(0, group.WorldSize).Select(rank => SampleOrder.LocalSlice(GlobalBatch, rank, group.WorldSize)).ToArray();
-        var (start, count) = slices[group.Rank];
-        while (state.Step < steps)
-            step.Take(TinyClip.Batch(((int)state.Step * GlobalBatch) + start, count), [.. slices.Select(slice => (long)slice.Count)]);
+        using var state = new TrainingState(Run(textWeights));
+        using var step = new TrainingStep(state, Run(textWeights).Training, new RankGroup(), new LearningRateSchedule(1e-3, 5, 200));
+        return [.. Enumerable.Range(0, 120).Select(i => step.Take(TinyClip.Batch(i % 4 * GlobalBatch, GlobalBatch), [GlobalBatch]).Loss).Chunk(10).Select(losses => losses.Average())];
     }
 }

@@ -19,37 +19,48 @@ public class TrainingStepTests
     [InlineData(Objective.Captioning, Precision.Bf16)]
     [InlineData(Objective.Classification, Precision.Fp32)]
     [InlineData(Objective.Classification, Precision.Bf16)]
+    [InlineData(Objective.Contrastive, Precision.Fp16)]
+    [InlineData(Objective.Sigmoid, Precision.Fp16)]
+    [InlineData(Objective.Captioning, Precision.Fp16)]
+    [InlineData(Objective.Classification, Precision.Fp16)]
     public void Repeating_a_batch_lowers_its_loss(Objective objective, Precision precision)
     {
         using var state = new TrainingState(TinyClip.Run(precision, objective: objective));
         var step = Step(state);
-        var losses = Enumerable.Range(0, 30).Select(_ => step.Take(TinyClip.Batch(0, 12), [12]).Loss).ToArray();
+        // The first steps in fp16 find the scale at which these large gradients do not overflow.
+        var steps = precision == Precision.Fp16 ? 60 : 30;
+        var losses = Enumerable.Range(0, steps).Select(_ => step.Take(TinyClip.Batch(0, 12), [12]).Loss).ToArray();
         Assert.True(losses[^1] < losses[0] / 4, $"{losses[0]} → {losses[^1]}");
-        Assert.Equal(30, state.Step);
-        Assert.Equal(30 * 12, state.Samples);
+        Assert.Equal(steps, state.Step);
+        Assert.Equal(steps * 12, state.Samples);
+        Assert.InRange(state.SkippedSteps, 0, precision == Precision.Fp16 ? 25 : 0);
     }
 
-    [Fact]
-    public void A_bf16_step_agrees_with_fp32_to_bf16s_precision()
+    [Theory]
+    [InlineData(Precision.Bf16, 0.03)]
+    [InlineData(Precision.Fp16, 0.004)]
+    public void A_step_in_half_precision_agrees_with_fp32_to_that_precision(Precision half, double bound)
     {
-        var gradients = new[] { Precision.Fp32, Precision.Bf16 }.Select(precision =>
+        var gradients = new[] { Precision.Fp32, half }.Select(precision =>
         {
             using var state = new TrainingState(TinyClip.Run(precision));
             Step(state).ComputeGradients(TinyClip.Batch(0, 12), [12]);
             return state.Model.Parameters.Gradients.AsSpan<float>().ToArray();
         }).ToArray();
-        Assert.InRange(Norms.RelativeDifference(gradients[1], gradients[0]), 1e-6, 0.03);
+        Assert.InRange(Norms.RelativeDifference(gradients[1], gradients[0]), 1e-6, bound);
     }
 
-    [Fact]
-    public void A_bf16_run_keeps_compute_weights_equal_to_the_rounded_master_weights()
+    [Theory]
+    [InlineData(Precision.Bf16)]
+    [InlineData(Precision.Fp16)]
+    public void A_run_in_half_precision_keeps_compute_weights_equal_to_the_rounded_master_weights(Precision precision)
     {
-        using var state = new TrainingState(TinyClip.Run(Precision.Bf16));
+        using var state = new TrainingState(TinyClip.Run(precision));
         var step = Step(state);
         for (var i = 0; i < 3; i++)
             step.Take(TinyClip.Batch(i * 12, 12), [12]);
         var parameters = state.Model.Parameters;
-        using var expected = parameters.Master.narrow(0, 0, parameters.Compute!.numel()).to(bfloat16);
+        using var expected = parameters.Master.narrow(0, 0, parameters.Compute!.numel()).to(parameters.ComputeType);
         Assert.True(expected.eq(parameters.Compute).all().item<bool>());
     }
 
@@ -98,7 +109,7 @@ public class TrainingStepTests
         using var state = new TrainingState(TinyClip.Run());
         var result = Step(state).Take(TinyClip.Batch(0, 12), [12]);
         Assert.True(result.GradientNorm > 1, $"norm {result.GradientNorm}");
-        Assert.Equal(0.1 * 1, Math.Sqrt(SumOfSquares.Of(state.Optimizer.FirstMoment)), 1e-5);
+        Assert.Equal(0.1 * 1, Math.Sqrt(SumOfSquares.Of(state.Optimizer.Moments.First.Values)), 1e-5);
     }
 
     [Fact]

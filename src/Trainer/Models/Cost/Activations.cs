@@ -11,5 +11,5 @@ public readonly record struct Activations(long ComputeType, long Fp32)
 
     public static Activations operator *(long count, Activations a) => new(count * a.ComputeType, count * a.Fp32);
 
-    public long Bytes(Precision precision) => (ComputeType * (precision == Precision.Bf16 ? 2 : 4)) + (Fp32 * 4);
+    public long Bytes(Precision precision) => (ComputeType * (precision == Precision.Fp32 ? 4 : 2)) + (Fp32 * 4);
 }

@@ -1,0 +1,90 @@
+using System.Text.Json;
+using ClipTrain.DataPipeline.Images;
+using ClipTrain.Torch.Kernels;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Bench.GpuCheck;
+
+/// <summary>Numbers of the device against those of the CPU.</summary>
+internal static class NumberChecks
+{
+    private const int Pairs = 64;
+
+    private static readonly ModelOptions s_resNet = Work.Small with
+    {
+        Image = new ImageTowerOptions { Architecture = ImageArchitecture.Resnet, Size = 64, Width = 16, Blocks = [1, 1, 1, 1], Heads = 8 },
+    };
+
+    public static IEnumerable<CheckResult> Gradients(Machine machine)
+    {
+        foreach (var (name, model) in new[] { ("ViT", Work.Small), ("ResNet", s_resNet) })
+        {
+            foreach (var (precision, bound) in new[] { (Precision.Fp32, 1e-4), (Precision.Bf16, 3e-2), (Precision.Fp16, 5e-3) })
+            {
+                using var scope = NewDisposeScope();
+                yield return CheckResult.AtMost($"gradients, {name}, {JsonNamingPolicy.SnakeCaseLower.ConvertName(precision.ToString())}, against the CPU's in fp32", Machine.Difference(Gradient(model, precision, machine.Device), Gradient(model, Precision.Fp32, CPU)), bound);
+            }
+        }
+    }
+
+    public static CheckResult Losses(Machine machine)
+    {
+        const int Steps = 50;
+        double[] Run(torch.Device device)
+        {
+            using var scope = NewDisposeScope();
+            using var work = new Work(Work.Small, Work.Options(Pairs, Precision.Fp32), device, 1e-3);
+            return [.. Enumerable.Range(0, Steps).Select(step => work.Take(Work.Batch(Work.Small, step % 5 * Pairs, Pairs)).Loss)];
+        }
+
+        return CheckResult.AtMost($"losses of {Steps} steps, fp32, largest relative difference", Run(machine.Device).Zip(Run(CPU), (ours, cpus) => Math.Abs(ours - cpus) / cpus).Max(), 1e-2);
+    }
+
+    public static CheckResult Bytes(Machine machine)
+    {
+        using var scope = NewDisposeScope();
+        var bytes = Work.Batch(Work.Small, 0, 8, asBytes: true).Images_b3SS;
+        var factors = tensor([.. Enumerable.Range(0, 3).Select(ImageNormalization.Clip.Factor)]).view([3, 1, 1]);
+        var offsets = tensor([.. Enumerable.Range(0, 3).Select(ImageNormalization.Clip.Offset)]).view([3, 1, 1]);
+        var difference = (ImageInput.OnDevice(bytes, machine.Device).to(CPU) - ((bytes.to(float32) * factors) + offsets)).abs().max().item<float>();
+        return CheckResult.AtMost("uint8 images normalised there, largest difference", difference, 1e-6);
+    }
+
+    /// <summary>The optimizer by operators, as GPUs take it, against the fused pass of the CPU.</summary>
+    public static IEnumerable<CheckResult> Optimizer(Machine machine)
+    {
+        const long Elements = 1 << 20;
+        foreach (var type in new[] { float32, bfloat16, uint8 })
+        {
+            using var scope = NewDisposeScope();
+            AdamWBuffers Run(torch.Device device)
+            {
+                var buffers = new AdamWBuffers(
+                    randn([Elements], generator: new Generator(1)).to(bfloat16).to(device),
+                    randn([Elements], generator: new Generator(2)).to(device),
+                    MomentBuffer.Zeros(Elements, type, device, isSquares: false),
+                    MomentBuffer.Zeros(Elements, type, device, isSquares: true),
+                    null);
+                for (var step = 1; step <= 3; step++)
+                    AdamWKernel.Apply(buffers, new AdamWStep(step, 1e-2, 0.9, 0.98, 1e-6, 0.2, 1), new AdamWRounding(new StochasticRounding((ulong)step, 0), new StochasticRounding((ulong)step + 100, 0)));
+                return buffers;
+            }
+
+            var (there, here) = (Run(machine.Device), Run(CPU));
+            var equal = there.Parameters.to(CPU).eq(here.Parameters).to(float64).mean().item<double>();
+            yield return new CheckResult($"AdamW, {type} moments, bf16 weights: equal bits", "≥ 0.99", $"{equal:F5}", equal >= 0.99);
+            yield return CheckResult.AtMost($"AdamW, {type} moments: difference of the second moment", Machine.Difference(there.SecondMoment.ToFloat(), here.SecondMoment.ToFloat()), type == float32 ? 1e-5 : 0.02);
+        }
+    }
+
+    private static Tensor Gradient(ModelOptions model, Precision precision, torch.Device device)
+    {
+        // With a rate of zero the step leaves its gradients, and no more.
+        using var work = new Work(model, Work.Options(Pairs, precision), device, 0);
+        var result = work.Take(Work.Batch(model, 0, Pairs));
+        return work.State.Model.Parameters.Gradients.narrow(0, 0, work.State.Model.Parameters.Trained.Length).div(result.LossScale ?? 1).to(CPU);
+    }
+}

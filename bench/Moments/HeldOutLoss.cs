@@ -1,0 +1,49 @@
+using ClipTrain.DataPipeline.Images;
+using ClipTrain.DataPipeline.Loading;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Evaluation;
+using ClipTrain.Trainer.Interop;
+using ClipTrain.Trainer.Loss;
+using ClipTrain.Trainer.Training;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Bench.Moments;
+
+/// <summary>The contrastive loss of a finished run over a split that it did not train on.</summary>
+internal static class HeldOutLoss
+{
+    /// <summary>Pairs of a batch; a rest that does not fill one is left out, as its loss is of fewer wrong answers.</summary>
+    private const int Batch = 512;
+
+    /// <param name="folder">The run's.</param>
+    /// <param name="split">Name of one of its retrieval splits.</param>
+    /// <returns>The mean over batches, in the split's order.</returns>
+    public static double Of(string folder, string split)
+    {
+        using var scope = NewDisposeScope();
+        using var guard = no_grad();
+        using var opened = ModelFolder.Open(folder);
+        using var model = opened.Load();
+        var run = opened.Run!;
+        var (options, tokenizer) = (run.Evaluation.Retrieval.Single(each => each.Name == split), opened.Tokenizer());
+        var corpus = new SplitCorpus(run, _ => { }).Open(split, options.Data, new SplitColumns(options.ImageColumn, options.CaptionColumn), SplitContent.EveryCaption);
+        using var loader = new SequentialLoader(corpus, () => new ClipImageTransform(ImageInput.Evaluation(run)), new SequentialLoaderOptions { Batch = Batch, Threads = 1, CaptionRequired = true }, _ => { });
+        var loss = new ContrastiveLoss(new RankGroup(), tileRows: Batch);
+        var losses = new List<double>();
+        foreach (var batch in loader.Read())
+        {
+            using var batchScope = NewDisposeScope();
+            using (batch)
+            {
+                if (batch.Count < Batch)
+                    continue;
+                var images = model.EncodeImage(ImageInput.OnDevice(ImageInput.Wrap(batch.Images, batch.Count, run), CPU));
+                var texts = TextEmbedding.Of(model, tokenizer, [.. batch.Captions.Take(batch.Count).Select(caption => caption!)], Batch);
+                losses.Add(loss.Compute(images, texts, [batch.Count], model.LogitScaleFactor(run.Training.MaxLogitScale)).Loss);
+            }
+        }
+
+        return losses.Count > 0 ? losses.Average() : throw new InvalidOperationException($"Split '{split}' has fewer than {Batch} pairs.");
+    }
+}

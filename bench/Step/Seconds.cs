@@ -1,0 +1,38 @@
+using System.Diagnostics;
+
+namespace ClipTrain.Bench.Step;
+
+/// <summary>Seconds of a step.</summary>
+internal readonly record struct Seconds(double Wall, double Cpu)
+{
+    /// <summary>Times a step in this process.</summary>
+    public static Seconds Of(Action step)
+    {
+        var (wall, cpu) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
+        step();
+        return new Seconds(Stopwatch.GetElapsedTime(wall).TotalSeconds, (Environment.CpuUsage.TotalTime - cpu).TotalSeconds);
+    }
+
+    /// <summary>Medians of each.</summary>
+    public static Seconds Median(IReadOnlyList<Seconds> values) => new(Median(values.Select(value => value.Wall)), Median(values.Select(value => value.Cpu)));
+
+    private static double Median(IEnumerable<double> values)
+    {
+        var sorted = values.Order().ToArray();
+        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    }
+}
+
+/// <summary>One of those whose steps are compared.</summary>
+internal interface ISide : IDisposable
+{
+    /// <summary>Takes steps, and gives the time of each.</summary>
+    IEnumerable<Seconds> Take(int steps);
+}
+
+/// <summary>With what our steps are compared.</summary>
+internal enum Peer
+{
+    PyTorch,
+    TorchSharp,
+}

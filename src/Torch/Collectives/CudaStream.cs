@@ -1,0 +1,121 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using ClipTrain.Torch.Operators;
+
+namespace ClipTrain.Torch.Collectives;
+
+/// <summary>
+/// A CUDA stream beside those that compute, through the driver's own interface, whose name no version of CUDA changes. It waits
+/// for what another stream had been given at a mark, and the host waits for it.
+/// </summary>
+internal sealed unsafe partial class CudaStream : IDisposable
+{
+    private const uint NonBlocking = 1, NoTiming = 2;
+    private const int NotReady = 600;
+
+    private readonly TimeSpan _timeout;
+    private readonly nint _context;
+
+    /// <param name="device">Number of the GPU.</param>
+    /// <param name="timeout">How long the host waits for what is on the stream.</param>
+    /// <exception cref="DllNotFoundException">There is no NVIDIA driver.</exception>
+    public CudaStream(int device, TimeSpan timeout)
+    {
+        (Device, _timeout) = (device, timeout);
+        Check(Native.cuInit(0));
+        nint context, stream;
+        Check(Native.cuDevicePrimaryCtxRetain(&context, device));
+        _context = context;
+        Check(Native.cuCtxSetCurrent(context));
+        Check(Native.cuStreamCreate(&stream, NonBlocking));
+        Handle = stream;
+    }
+
+    public int Device { get; }
+
+    public nint Handle { get; }
+
+    /// <summary>Marks what the calling thread's computing stream has been given so far.</summary>
+    public nint Mark()
+    {
+        nint computing, mark;
+        Dispatcher.Check(LibTorch.aoti_torch_get_current_cuda_stream(Device, &computing), "the current CUDA stream");
+        Check(Native.cuEventCreate(&mark, NoTiming));
+        Check(Native.cuEventRecord(mark, computing));
+        return mark;
+    }
+
+    /// <summary>What comes next on this stream waits for a mark, which is used up. On the thread that does so the GPU becomes the current one.</summary>
+    public void Await(nint mark)
+    {
+        Check(Native.cuCtxSetCurrent(_context));
+        Check(Native.cuStreamWaitEvent(Handle, mark, 0));
+        Check(Native.cuEventDestroy(mark));
+    }
+
+    /// <summary>Waits until all on the stream is done.</summary>
+    /// <param name="check">Throws when it cannot be.</param>
+    /// <exception cref="DistributedException">It took too long.</exception>
+    public void Finish(Action check)
+    {
+        var started = Stopwatch.GetTimestamp();
+        for (int state; (state = Native.cuStreamQuery(Handle)) != 0; Thread.Yield())
+        {
+            if (state != NotReady)
+                Check(state);
+            check();
+            if (Stopwatch.GetElapsedTime(started) > _timeout)
+                throw new DistributedException($"a collective on GPU {Device} took longer than {_timeout.TotalSeconds:0.###} s");
+        }
+    }
+
+    public void Dispose()
+    {
+        _ = Native.cuStreamDestroy(Handle);
+        _ = Native.cuDevicePrimaryCtxRelease(Device);
+    }
+
+    private static void Check(int result)
+    {
+        if (result != 0)
+            throw new DistributedException($"CUDA's driver gave error {result}");
+    }
+
+    private static partial class Native
+    {
+        private const string Library = Loading.NativeTorch.CudaDriver;
+
+        [LibraryImport(Library)]
+        internal static partial int cuInit(uint flags);
+
+        [LibraryImport(Library)]
+        internal static partial int cuDevicePrimaryCtxRetain(nint* context, int device);
+
+        [LibraryImport(Library, EntryPoint = "cuDevicePrimaryCtxRelease_v2")]
+        internal static partial int cuDevicePrimaryCtxRelease(int device);
+
+        [LibraryImport(Library)]
+        internal static partial int cuCtxSetCurrent(nint context);
+
+        [LibraryImport(Library)]
+        internal static partial int cuStreamCreate(nint* stream, uint flags);
+
+        [LibraryImport(Library, EntryPoint = "cuStreamDestroy_v2")]
+        internal static partial int cuStreamDestroy(nint stream);
+
+        [LibraryImport(Library)]
+        internal static partial int cuStreamWaitEvent(nint stream, nint mark, uint flags);
+
+        [LibraryImport(Library)]
+        internal static partial int cuStreamQuery(nint stream);
+
+        [LibraryImport(Library)]
+        internal static partial int cuEventCreate(nint* mark, uint flags);
+
+        [LibraryImport(Library, EntryPoint = "cuEventDestroy_v2")]
+        internal static partial int cuEventDestroy(nint mark);
+
+        [LibraryImport(Library)]
+        internal static partial int cuEventRecord(nint mark, nint stream);
+    }
+}

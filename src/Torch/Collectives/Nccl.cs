@@ -1,0 +1,159 @@
+using System.Runtime.InteropServices;
+using ClipTrain.Torch.Operators;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Torch.Collectives;
+
+/// <summary>NCCL, for tensors on one GPU a rank, on a stream of its own beside the one that computes.</summary>
+internal sealed unsafe partial class Nccl : ICollectives
+{
+    private const string IdKey = "nccl-id";
+    private const int Sum = 0, Bytes = 1;
+
+    private readonly CudaStream _stream;
+    private readonly int _rank, _worldSize;
+    private nint _communicator;
+
+    /// <summary>Meets the other ranks: rank 0 draws the group's id and leaves it in the store.</summary>
+    /// <param name="device">Number of the GPU.</param>
+    /// <param name="timeout">How long one collective may take.</param>
+    /// <exception cref="DistributedException">The ranks did not meet.</exception>
+    /// <exception cref="DllNotFoundException">There is no NCCL, or no driver.</exception>
+    public Nccl(IStoreBackend store, int rank, int worldSize, int device, TimeSpan timeout)
+    {
+        (_rank, _worldSize) = (rank, worldSize);
+        _stream = new CudaStream(device, timeout);
+        try
+        {
+            UniqueId id;
+            if (rank == 0)
+            {
+                Check(Native.ncclGetUniqueId(&id));
+                store.Set(IdKey, new ReadOnlySpan<byte>(&id, sizeof(UniqueId)));
+            }
+            else
+            {
+                store.Get(IdKey, timeout).CopyTo(new Span<byte>(&id, sizeof(UniqueId)));
+            }
+
+            nint communicator;
+            Check(Native.ncclCommInitRank(&communicator, worldSize, id, rank));
+            _communicator = communicator;
+        }
+        catch
+        {
+            _stream.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The library's version, as in 22304 for 2.23.4.</summary>
+    public static int Version
+    {
+        get
+        {
+            int version;
+            Check(Native.ncclGetVersion(&version));
+            return version;
+        }
+    }
+
+    public nint Mark() => _stream.Mark();
+
+    public void Await(nint mark) => _stream.Await(mark);
+
+    public void AllReduce(Tensor tensor) => Run(Native.ncclAllReduce(tensor.DataPointer(), tensor.DataPointer(), tensor.numel(), TypeOf(tensor), Sum, _communicator, _stream.Handle));
+
+    public void AllGather(Tensor output, Tensor input) => Run(Native.ncclAllGather(input.DataPointer(), output.DataPointer(), ByteCount(input), Bytes, _communicator, _stream.Handle));
+
+    public void ReduceScatter(Tensor output, Tensor input) => Run(Native.ncclReduceScatter(input.DataPointer(), output.DataPointer(), output.numel(), TypeOf(output), Sum, _communicator, _stream.Handle));
+
+    public void Broadcast(Tensor tensor, int root) => Run(Native.ncclBroadcast(tensor.DataPointer(), tensor.DataPointer(), ByteCount(tensor), Bytes, root, _communicator, _stream.Handle));
+
+    public void Barrier()
+    {
+        using var one = ones([1], float32, new Device(DeviceType.CUDA, _stream.Device));
+        _stream.Await(_stream.Mark());
+        AllReduce(one);
+    }
+
+    public void Dispose()
+    {
+        if (_communicator != 0)
+            _ = Native.ncclCommAbort(_communicator);
+        _communicator = 0;
+        _stream.Dispose();
+    }
+
+    public override string ToString() => $"NCCL, rank {_rank} of {_worldSize}";
+
+    /// <summary>Waits for a collective that was put on the stream.</summary>
+    private void Run(int started)
+    {
+        Check(started);
+        _stream.Finish(() =>
+        {
+            int error;
+            Check(Native.ncclCommGetAsyncError(_communicator, &error));
+            Check(error);
+        });
+    }
+
+    private static void Check(int result)
+    {
+        if (result != 0)
+            throw new DistributedException($"NCCL: {Marshal.PtrToStringUTF8(Native.ncclGetErrorString(result))}");
+    }
+
+    private static long ByteCount(Tensor tensor) => tensor.numel() * tensor.ElementSize;
+
+    /// <summary>NCCL's number of a type that it adds.</summary>
+    private static int TypeOf(Tensor tensor) => tensor.dtype switch
+    {
+        ScalarType.Int64 => 4,
+        ScalarType.Float32 => 7,
+        ScalarType.Float64 => 8,
+        var other => throw new ArgumentException($"NCCL adds int64, float and double here, not {other}.", nameof(tensor)),
+    };
+
+    private struct UniqueId
+    {
+        public fixed byte Value[128];
+    }
+
+    private static partial class Native
+    {
+        private const string Library = Loading.NativeTorch.NcclLibrary;
+
+        [LibraryImport(Library)]
+        internal static partial int ncclGetVersion(int* version);
+
+        [LibraryImport(Library)]
+        internal static partial int ncclGetUniqueId(UniqueId* id);
+
+        [LibraryImport(Library)]
+        internal static partial int ncclCommInitRank(nint* communicator, int ranks, UniqueId id, int rank);
+
+        [LibraryImport(Library)]
+        internal static partial int ncclCommAbort(nint communicator);
+
+        [LibraryImport(Library)]
+        internal static partial int ncclCommGetAsyncError(nint communicator, int* error);
+
+        [LibraryImport(Library)]
+        internal static partial nint ncclGetErrorString(int result);
+
+        [LibraryImport(Library)]
+        internal static partial int ncclAllReduce(nint send, nint receive, long count, int type, int operation, nint communicator, nint stream);
+
+        [LibraryImport(Library)]
+        internal static partial int ncclAllGather(nint send, nint receive, long count, int type, nint communicator, nint stream);
+
+        [LibraryImport(Library)]
+        internal static partial int ncclReduceScatter(nint send, nint receive, long count, int type, int operation, nint communicator, nint stream);
+
+        [LibraryImport(Library)]
+        internal static partial int ncclBroadcast(nint send, nint receive, long count, int type, int root, nint communicator, nint stream);
+    }
+}

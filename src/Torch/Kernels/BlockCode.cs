@@ -1,0 +1,122 @@
+using System.Runtime.Intrinsics;
+using ClipTrain.Torch.Operators;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Torch.Kernels;
+
+/// <summary>
+/// A byte an element and a fp32 scale, the largest magnitude, for each block of 256 (Dettmers et al. 2022, "8-bit Optimizers via
+/// Block-wise Quantization", arXiv 2110.02861). With u = |x| / scale in [0, 1], the code is how many steps of a four-bit mantissa
+/// u + δ lies above δ = 2^−octaves: linear below δ, sixteen steps an octave above. It is rounded stochastically, so that a decay
+/// by less than a step is kept on average, where rounding to the nearest would lose it.
+/// </summary>
+/// <remarks>
+/// Signed values have seven octaves and the sign in the upper bit; others, which are squares, have fifteen, and none but zero has
+/// the code of zero: a root of it divides.
+/// </remarks>
+internal readonly unsafe struct BlockCode(bool signed)
+{
+    /// <summary>Elements that share a scale.</summary>
+    public const int Block = 256;
+
+    /// <summary>Of the 23 bits of fp32's mantissa, four are kept.</summary>
+    private const int Dropped = 19;
+
+    /// <summary>Random bits are sixteen; the lowest of those dropped are taken for zero.</summary>
+    private const int RandomShift = Dropped - 16;
+
+    private const uint Sign = 0x80, Magnitude = 0x7F;
+    private const float SmallestNormal = 1.17549435E-38f;
+
+    private readonly uint _deltaBits = (uint)(127 - (signed ? 7 : 15)) << 23;
+
+    private float Delta => BitConverter.UInt32BitsToSingle(_deltaBits);
+
+    /// <summary>Encodes n values, whole blocks, of which the first is the rounding's element <paramref name="begin"/>.</summary>
+    public void Encode(float* values, byte* codes, float* scales, int n, in StochasticRounding rounding, long begin)
+    {
+        var codeBuffer = stackalloc uint[Vector512<byte>.Count];
+        for (var block = 0; block < n; block += Block)
+        {
+            var scale = Largest(values + block);
+            scales[block / Block] = scale = scale < SmallestNormal ? 0 : scale;
+            var random = rounding.BitsFrom(begin + block);
+            var inverse = Vector512.Create(scale == 0 ? 0 : 1 / scale);
+            for (var i = 0; i < Block; i += Vector512<byte>.Count)
+            {
+                for (var part = 0; part < Vector512<byte>.Count; part += Vector512<uint>.Count)
+                    Code(Vector512.Load(values + block + i + part), inverse, random.Next((uint)(i + part))).Store(codeBuffer + part);
+                Vector512.Narrow(
+                    Vector512.Narrow(Vector512.Load(codeBuffer), Vector512.Load(codeBuffer + 16)),
+                    Vector512.Narrow(Vector512.Load(codeBuffer + 32), Vector512.Load(codeBuffer + 48))).Store(codes + block + i);
+            }
+        }
+    }
+
+    /// <summary>Decodes n values, whole blocks.</summary>
+    public void Decode(byte* codes, float* scales, float* values, int n)
+    {
+        for (var i = 0; i < n; i += Vector512<byte>.Count)
+        {
+            var scale = Vector512.Create(scales[i / Block]);
+            var (low, high) = Vector512.Widen(Vector512.Load(codes + i));
+            var ((a, b), (c, d)) = (Vector512.Widen(low), Vector512.Widen(high));
+            Value(a, scale).Store(values + i);
+            Value(b, scale).Store(values + i + 16);
+            Value(c, scale).Store(values + i + 32);
+            Value(d, scale).Store(values + i + 48);
+        }
+    }
+
+    /// <summary><see cref="Encode(float*, byte*, float*, int, in StochasticRounding, long)"/> by separate operators, to the same bits, on any device.</summary>
+    public void Encode(Tensor values, Tensor codes, Tensor scales, in StochasticRounding rounding)
+    {
+        var blocks = values.view([-1, Block]);
+        var largest = blocks.abs().amax([1]);
+        scales.copy_(where(largest.lt(SmallestNormal), zeros_like(largest), largest));
+        var inverse = where(scales.eq(0), zeros_like(scales), scales.reciprocal());
+        var shifted = (blocks.abs() * inverse.unsqueeze(1)) + Delta;
+        var random = rounding.Bits(0, values.numel(), values.device).view([-1, Block]).bitwise_left_shift(tensor((long)RandomShift));
+        var code = (shifted.ViewAs(int32).to(int64) - _deltaBits + random).bitwise_right_shift(tensor((long)Dropped));
+        code = signed
+            ? where(blocks.ViewAs(int32).lt(0), code + (long)Sign, code)
+            : where(blocks.gt(0).logical_and(inverse.unsqueeze(1).gt(0)), code.clamp_min(1), code);
+        codes.copy_(code.flatten());
+    }
+
+    /// <summary><see cref="Decode(byte*, float*, float*, int)"/> by separate operators.</summary>
+    public Tensor Decode(Tensor codes, Tensor scales)
+    {
+        var code = codes.to(int32).view([-1, Block]);
+        var magnitude = signed ? code.bitwise_and(tensor((int)Magnitude, int32)) : code;
+        var values = (((magnitude * (1 << Dropped)) + (int)_deltaBits).to(int32).ViewAs(float32) - Delta) * scales.unsqueeze(1);
+        return (signed ? where(code.ge((int)Sign), values.neg(), values) : values).flatten();
+    }
+
+    private static float Largest(float* values)
+    {
+        var largest = Vector512<float>.Zero;
+        for (var i = 0; i < Block; i += Vector512<float>.Count)
+            largest = Vector512.Max(largest, Vector512.Abs(Vector512.Load(values + i)));
+        float result = 0;
+        for (var lane = 0; lane < Vector512<float>.Count; lane++)
+            result = Math.Max(result, largest[lane]);
+        return result;
+    }
+
+    private Vector512<uint> Code(Vector512<float> x, Vector512<float> inverse, Vector512<uint> random)
+    {
+        var shifted = (Vector512.Abs(x) * inverse) + Vector512.Create(Delta);
+        var code = (shifted.AsUInt32() - Vector512.Create(_deltaBits) + (random << RandomShift)) >>> Dropped;
+        return signed
+            ? code | ((x.AsUInt32() >>> 24) & Vector512.Create(Sign))
+            : Vector512.Max(code, (Vector512.GreaterThan(x, Vector512<float>.Zero) & Vector512.GreaterThan(inverse, Vector512<float>.Zero)).AsUInt32() & Vector512<uint>.One);
+    }
+
+    private Vector512<float> Value(Vector512<uint> code, Vector512<float> scale)
+    {
+        var magnitude = signed ? code & Vector512.Create(Magnitude) : code;
+        var value = (((magnitude << Dropped) + Vector512.Create(_deltaBits)).AsSingle() - Vector512.Create(Delta)) * scale;
+        return signed ? (value.AsUInt32() | ((code & Vector512.Create(Sign)) << 24)).AsSingle() : value;
+    }
+}
