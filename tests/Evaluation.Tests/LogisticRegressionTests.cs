@@ -34,6 +34,18 @@ public class LogisticRegressionTests
     }
 
     [Fact]
+    public void The_strongest_penalty_still_tells_classes_apart()
+    {
+        var (features, labels) = Data();
+        for (var i = 0; i < labels.Length; i++)
+            features.Row(i)[labels[i]] += 4;
+        using var regression = new LogisticRegression(features, labels, 3);
+        using var scores = LogisticRegression.Scores(regression.Fit(1e-6, 1000, 1e-3), features, 3);
+        using var predicted = scores.argmax(1);
+        Assert.Equal(labels, Enumerable.Range(0, labels.Length).Select(i => (int)predicted[i].item<long>()));
+    }
+
+    [Fact]
     public void A_good_start_leads_to_the_same_minimum()
     {
         var (features, labels) = Data();

@@ -33,7 +33,8 @@ public sealed class Lbfgs(Func<double[], double[], double> objective, Action<dou
         {
             var direction = Direction(gradient, pairs);
             var slope = -Dot(gradient, direction);
-            if (-slope / 2 <= tolerance * Math.Abs(value))
+            // One step at least: from zeros every class scores alike, and a strong penalty leaves little to gain.
+            if (slope == 0 || (iteration > 0 && -slope / 2 <= tolerance * Math.Abs(value)))
                 return new LbfgsEnd(value, iteration, evaluations);
             var step = 1.0;
             double reached;
