@@ -33,6 +33,8 @@ internal static class Ranks
                     new(ProcessGroup.Gloo(new PrefixStore(name, store), rank, worldSize, host, Timeout), rank, worldSize, abort) { Statistics = statistics };
 
                 using var group = Open("test", withStatistics ? Open("statistics") : null);
+                // Never disposed: tensors outside any scope may be finalised while libtorch still reads them. It ends with the thread.
+                _ = NewDisposeScope();
                 var result = body(group);
                 if (staysTogether)
                     group.Barrier();

@@ -9,7 +9,7 @@ namespace ClipTrain.Trainer.Config;
 /// prefetching, the port and timeouts may differ between machines or change on resuming, so they are left out; so is what
 /// changes memory and time but, but for rounding, no number: activation checkpointing, the optimizer's sharding, the tiles of the
 /// loss, and micro-batches where no BatchNorm normalises with their statistics. The hash of the weights that a run starts from is found when it begins, and checked where they are
-/// read.
+/// read. Defaults are left out too, so that a key which a later version adds leaves the hash of a run as it is.
 /// </summary>
 public static class ConfigHash
 {
@@ -32,7 +32,7 @@ public static class ConfigHash
             },
             Cluster = new ClusterOptions { Device = options.Cluster.Device },
         };
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(ConfigWriter.Write(agreed))));
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(ConfigWriter.WriteChanged(agreed))));
     }
 
     private static bool HasBatchNorm(ImageTowerOptions image) => image.Architecture == ImageArchitecture.Resnet || image.PatchEmbedding == PatchEmbedding.ConvStem;

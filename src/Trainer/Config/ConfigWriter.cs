@@ -9,27 +9,43 @@ public static class ConfigWriter
 {
     private const int Indent = 2;
 
-    public static string Write(RunOptions options) => WriteRecord(options);
+    public static string Write(RunOptions options) => WriteRecord(options, omitsDefaults: false);
 
-    public static string WriteModel(ModelOptions options) => WriteRecord(options);
+    /// <summary>The keys whose values are not the default: a key that a later version adds does not change the text.</summary>
+    public static string WriteChanged(RunOptions options) => WriteRecord(options, omitsDefaults: true);
 
-    private static string WriteRecord(object record)
+    public static string WriteModel(ModelOptions options) => WriteRecord(options, omitsDefaults: false);
+
+    private static string WriteRecord(object record, bool omitsDefaults)
     {
         var text = new StringBuilder();
-        WriteSection(text, record, indent: 0);
+        WriteSection(text, record, indent: 0, omitsDefaults);
         return text.ToString();
     }
 
-    private static void WriteSection(StringBuilder text, object record, int indent)
+    private static void WriteSection(StringBuilder text, object record, int indent, bool omitsDefaults)
     {
+        var defaults = omitsDefaults ? Activator.CreateInstance(record.GetType()) : null;
         foreach (var key in OptionSection.Of(record.GetType()).Keys)
         {
+            var value = key.Property.GetValue(record);
+            if (defaults is not null && IsSame(value, key.Property.GetValue(defaults)))
+                continue;
             Pad(text, indent).Append(key.Name).Append(':');
-            WriteValue(text, key.Property.GetValue(record), indent);
+            WriteValue(text, value, indent, omitsDefaults);
         }
     }
 
-    private static void WriteValue(StringBuilder text, object? value, int indent)
+    /// <summary>Compares values as they are written: lists and sections by what they hold.</summary>
+    private static bool IsSame(object? value, object? other)
+    {
+        var (text, otherText) = (new StringBuilder(), new StringBuilder());
+        WriteValue(text, value, indent: 0, omitsDefaults: false);
+        WriteValue(otherText, other, indent: 0, omitsDefaults: false);
+        return text.Equals(otherText);
+    }
+
+    private static void WriteValue(StringBuilder text, object? value, int indent, bool omitsDefaults)
     {
         switch (value)
         {
@@ -42,16 +58,16 @@ public static class ConfigWriter
             case IEnumerable items:
                 text.Append('\n');
                 foreach (var item in items)
-                    WriteItem(text, item, indent + Indent);
+                    WriteItem(text, item, indent + Indent, omitsDefaults);
                 break;
             default:
                 text.Append('\n');
-                WriteSection(text, value, indent + Indent);
+                WriteSection(text, value, indent + Indent, omitsDefaults);
                 break;
         }
     }
 
-    private static void WriteItem(StringBuilder text, object item, int indent)
+    private static void WriteItem(StringBuilder text, object item, int indent, bool omitsDefaults)
     {
         if (item is string or int or double)
         {
@@ -61,8 +77,11 @@ public static class ConfigWriter
 
         // The first key of a section stands on the line of its dash.
         var start = text.Length;
-        WriteSection(text, item, indent + Indent);
-        text[start + indent] = '-';
+        WriteSection(text, item, indent + Indent, omitsDefaults);
+        if (text.Length == start)
+            Pad(text, indent).Append("- {}\n");
+        else
+            text[start + indent] = '-';
     }
 
     private static StringBuilder Pad(StringBuilder text, int indent) => text.Append(' ', indent);

@@ -20,13 +20,13 @@ public static class Checkup
         yield return new Finding("ClipTrain", ProgramVersion.Text, null);
         yield return new Finding(".NET", $"{RuntimeInformation.FrameworkDescription}, {RuntimeEnvironment.GetRuntimeDirectory()}", null);
         yield return new Finding("machine", $"{RuntimeInformation.OSDescription}, {Environment.ProcessorCount} cores, {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30} GiB, {Vectors()}", null);
-        yield return Try("libtorch", () => $"{torch.__version__}, {NativeTorch.Load().Folder}", "build ClipTrain again, or set LIBTORCH to a folder of libtorch 2.10");
+        yield return Try("libtorch", Libtorch, "build ClipTrain again, or set LIBTORCH to a folder of libtorch 2.10");
         yield return Try("libstdc++", () => NativeTorch.Load().BindingPatched
             ? "older than TorchSharp's native library wants: a copy in memory does without the one symbol that it lacks"
             : "as new as TorchSharp's native library wants", Setup);
         yield return Try("MKL", () => Mkl(NativeTorch.Load().Mkl), Setup);
         yield return Try("devices", Devices, Setup);
-        yield return Try("threads", () => $"{torch.get_num_threads()} compute threads by default; {Environment.ProcessorCount} cores to share out", Setup);
+        yield return Try("threads", Threads, Setup);
         yield return Try("process groups", ProcessGroups, "install libgloo-dev, then run scripts/setup");
         yield return Try("DuckDB", () => $"{SqlLibrary.DuckDbVersion()}, {LoadedPath("libduckdb")}", Setup);
         yield return Try("JPEG", () => ImageLibraries.HasTurboJpeg ? LoadedPath("libturbojpeg") : "SkiaSharp, at half the speed of libjpeg-turbo: install libturbojpeg0, or run scripts/setup", Setup);
@@ -46,7 +46,24 @@ public static class Checkup
         }
     }
 
-    private static string Devices() => torch.cuda.is_available() ? $"cpu, {torch.cuda.device_count()} CUDA device(s)" : "cpu (this libtorch has no CUDA, or there is no GPU)";
+    private static string Libtorch()
+    {
+        // TorchSharp's own message, where it cannot be loaded, is long and names other remedies.
+        var loaded = NativeTorch.Load();
+        return $"{torch.__version__}, {loaded.Folder}";
+    }
+
+    private static string Devices()
+    {
+        NativeTorch.Load();
+        return torch.cuda.is_available() ? $"cpu, {torch.cuda.device_count()} CUDA device(s)" : "cpu (this libtorch has no CUDA, or there is no GPU)";
+    }
+
+    private static string Threads()
+    {
+        NativeTorch.Load();
+        return $"{torch.get_num_threads()} compute threads by default; {Environment.ProcessorCount} cores to share out";
+    }
 
     private static string Mkl(MklPath path) => path switch
     {

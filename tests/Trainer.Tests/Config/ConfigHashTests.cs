@@ -66,4 +66,17 @@ public sealed class ConfigHashTests
         Assert.Equal(ConfigHash.Of(file.Load()), ConfigHash.Of(resolved.Load()));
         Assert.Matches("^[0-9a-f]{64}$", ConfigHash.Of(file.Load()));
     }
+
+    [Fact]
+    public void A_key_at_its_default_is_no_part_of_it()
+    {
+        using var file = new RunFile();
+
+        var agreed = ConfigWriter.WriteChanged(file.Load());
+
+        Assert.DoesNotContain("alerts", agreed, StringComparison.Ordinal);
+        Assert.DoesNotContain("caption_column", agreed, StringComparison.Ordinal);
+        Assert.Contains("global_batch", agreed, StringComparison.Ordinal);
+        Assert.Equal(ConfigHash.Of(file.Load()), ConfigHash.Of(file.Load("training.max_logit_scale=100")));
+    }
 }
