@@ -85,7 +85,7 @@ public sealed class LoadErrorTests
     [InlineData("seed=-1", "key 'seed' is -1 but must be at least 0")]
     [InlineData("cluster.port=65536", "key 'cluster.port' is 65536 but must be from 0 to 65535")]
     [InlineData("model.text.context=1", "key 'model.text.context' is 1 but must be at least 2")]
-    [InlineData("training.precision=fp8", "key 'training.precision' is 'fp8' but must be one of fp32, bf16")]
+    [InlineData("training.precision=fp8", "key 'training.precision' is 'fp8' but must be one of fp32, bf16, fp16")]
     [InlineData("model.activation=QuickGelu", "key 'model.activation' is 'QuickGelu' but must be one of gelu, quick_gelu")]
     public void A_value_out_of_range_is_told_the_range(string set, string error)
     {

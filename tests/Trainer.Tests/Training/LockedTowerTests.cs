@@ -35,7 +35,8 @@ public sealed class LockedTowerTests : IDisposable
     public void A_locked_weight_keeps_every_bit_and_every_other_moves(string variant, int? image, int? text, Precision precision)
     {
         var run = Run(variant, image, text, precision);
-        using var state = new TrainingState(run);
+        // fp16's first scale is more than these tiny models bear, and a step that overflows moves nothing.
+        using var state = new TrainingState(run) { LossScale = new LossScale(precision == Precision.Fp16 ? 64 : 1, 0) };
         ModelVariants.GiveResidualsWeight(state.Model.Parameters);
         var before = state.Model.Parameters.Master.AsSpan<float>().ToArray();
         Train(state, run, new RankGroup());
@@ -78,7 +79,8 @@ public sealed class LockedTowerTests : IDisposable
         using var state = new TrainingState(Run("resnet", 0, null, Precision.Bf16));
         var parameters = state.Model.Parameters;
         var updated = parameters.Specs.Where(spec => !spec.IsLocked).Sum(spec => spec.Count);
-        Assert.InRange(parameters.Gradients.numel(), updated, updated + (16 * parameters.Specs.Count));
+        // Each parameter begins at a multiple of a block of moments.
+        Assert.InRange(parameters.Gradients.numel(), updated, updated + (256 * parameters.Specs.Count(spec => !spec.IsLocked)));
         Assert.Equal(parameters.Gradients.numel(), state.Optimizer.Moments.First.Values.numel());
         Assert.DoesNotContain(parameters.In(parameters.Gradients), spec => spec.Name.StartsWith("visual.", StringComparison.Ordinal));
     }
