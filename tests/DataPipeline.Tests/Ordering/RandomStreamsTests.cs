@@ -33,7 +33,7 @@ public sealed class RandomStreamsTests
     private static IEnumerable<(long Time, long Number)> Places(RandomPurpose purpose)
     {
         long[] times = purpose == RandomPurpose.Inspection ? [0] : [0, 1, 2, 3, 1000, uint.MaxValue, 1L << 40];
-        long[] numbers = purpose is RandomPurpose.EpochOrder or RandomPurpose.WeightRounding or RandomPurpose.Inspection ? [0] : [0, 1, 2, 7, int.MaxValue];
+        long[] numbers = purpose is RandomPurpose.EpochOrder or RandomPurpose.WeightRounding or RandomPurpose.MomentRounding or RandomPurpose.Inspection ? [0] : [0, 1, 2, 7, int.MaxValue];
         return from time in times from number in numbers select (time, number);
     }
 }
