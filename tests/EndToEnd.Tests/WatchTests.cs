@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 
@@ -30,6 +31,17 @@ public sealed partial class WatchTests : IDisposable
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "report", "tiny", "-o", "report.html");
         Assert.True(exit == 0, output);
         Assert.Contains("\"name\":\"tiny\"", await File.ReadAllTextAsync(_corpus.PathOf("report.html")), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(PosixSignal.SIGINT)]
+    [InlineData(PosixSignal.SIGTERM)]
+    public async Task Watching_ends_when_asked(PosixSignal signal)
+    {
+        using var watch = ProgramRun.Start(_corpus.Folder, "watch");
+        await watch.Printed("The page is ");
+        watch.Signal(signal);
+        Assert.True(watch.WaitForExit() == 0, watch.Output);
     }
 
     [Fact]

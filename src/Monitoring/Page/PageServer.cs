@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace ClipTrain.Monitoring.Page;
 
@@ -36,6 +37,7 @@ public sealed class PageServer : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(listen));
         builder.Services.AddRouting();
+        builder.Services.AddSingleton<IHostLifetime, NoSignals>();
         var app = builder.Build();
         app.Use((context, next) => AnswerAsync(context, next, token));
         app.UseRouting();
@@ -110,6 +112,14 @@ public sealed class PageServer : IAsyncDisposable
     {
         context.Response.StatusCode = StatusCodes.Status404NotFound;
         return context.Response.WriteAsync("There is no such run.", context.RequestAborted);
+    }
+
+    /// <summary>Signals are for whoever serves the page: ASP.NET's own handler would take them and only stop the server.</summary>
+    private sealed class NoSignals : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
     private static string Query(HttpContext context, string name) => context.Request.Query[name].ToString();

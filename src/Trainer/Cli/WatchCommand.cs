@@ -20,8 +20,8 @@ public static class WatchCommand
         var tokenFile = new Option<string?>("--token-file") { Description = "File with the token that browsers give as password." };
         var opens = new Option<bool>("--open") { Description = "Open the page in the browser." };
         var command = new Command("watch", "Show runs on a live page: curves, ranks, events, figures.") { runs, listen, tokenFile, opens };
-        command.SetAction((parsed, cancellation) => ServeAsync(
-            Directories(parsed.GetRequiredValue(runs)), Endpoint(parsed.GetRequiredValue(listen)), AccessToken.Find(null, parsed.GetValue(tokenFile)), parsed.GetValue(opens), cancellation));
+        command.SetAction((parsed, _) => ServeAsync(
+            Directories(parsed.GetRequiredValue(runs)), Endpoint(parsed.GetRequiredValue(listen)), AccessToken.Find(null, parsed.GetValue(tokenFile)), parsed.GetValue(opens)));
         return command;
     }
 
@@ -41,15 +41,16 @@ public static class WatchCommand
 
     private static Argument<string[]> Runs(string description, ArgumentArity arity) => new("RUN") { Description = description, Arity = arity };
 
-    private static async Task<int> ServeAsync(Func<IReadOnlyList<string>> directories, IPEndPoint listen, string? token, bool opens, CancellationToken cancellation)
+    private static async Task<int> ServeAsync(Func<IReadOnlyList<string>> directories, IPEndPoint listen, string? token, bool opens)
     {
         if (token is null && !IPAddress.IsLoopback(listen.Address))
             throw new UsageException($"--listen {listen} is reached by other machines: give --token-file FILE, with the password that browsers are asked for.");
+        using var signals = new StopSignals(endsWithTerminal: true);
         await using var page = await PageServer.StartAsync(listen, token, new RunBoard(directories, TimeProvider.System));
         await Console.Out.WriteLineAsync($"The page is {page.Address}  (Ctrl-C ends it)");
         if (opens)
             Browser.Open(page.Address);
-        await Task.Delay(Timeout.InfiniteTimeSpan, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await signals.First;
         return ExitCodes.Ok;
     }
 
