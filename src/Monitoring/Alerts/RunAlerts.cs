@@ -59,8 +59,8 @@ public sealed class RunAlerts(AlertContext context)
         if (_steps.Count < Window)
             return [];
         StepRecord[] recent = [.. _steps.TakeLast(Window)];
-        return ((string, string)?[])[Loss(recent), Chance(recent), Gradient(), LogitScale(recent), DataWait(recent), Straggler(recent), CutCaptions(recent), BadSamples(recent)]
-            is var causes ? causes.OfType<(string, string)>() : [];
+        (string, string)?[] causes = [Loss(recent), Chance(recent), Gradient(), LogitScale(recent), DataWait(recent), Straggler(recent), CutCaptions(recent), BadSamples(recent)];
+        return causes.OfType<(string, string)>();
     }
 
     /// <summary>

@@ -4,7 +4,7 @@ using ClipTrain.Monitoring.Runs;
 namespace ClipTrain.Monitoring.Page;
 
 /// <summary>
-/// The runs that a page shows, read again every second while somebody looks. What is new is put into words once and sent to
+/// The runs that a page shows, read again every second while a page follows them, and else when somebody asks. What is new is put into words once and sent to
 /// all pages; a page that does not keep up loses messages, sees that by their numbers, and loads the series again.
 /// </summary>
 public sealed class RunBoard : IAsyncDisposable
@@ -34,14 +34,20 @@ public sealed class RunBoard : IAsyncDisposable
     public T Look<T>(Func<IReadOnlyDictionary<string, WatchedRun>, T> look)
     {
         lock (_lock)
+        {
+            ReadIfAlone();
             return look(_runs);
+        }
     }
 
     /// <summary>Returns what a function makes of a run; the default when there is no such run.</summary>
     public T? Look<T>(string run, Func<WatchedRun, T> look)
     {
         lock (_lock)
+        {
+            ReadIfAlone();
             return _runs.TryGetValue(run, out var found) ? look(found) : default;
+        }
     }
 
     /// <summary>Follows the runs: messages for a page until it goes.</summary>
@@ -95,10 +101,23 @@ public sealed class RunBoard : IAsyncDisposable
         }
     }
 
+    /// <summary>While no page follows nobody reads the runs on: who asks then is the first to see what is new.</summary>
+    private void ReadIfAlone()
+    {
+        if (_pages.Count == 0)
+            Read();
+    }
+
     private async Task ReadOnAsync()
     {
         using var timer = new PeriodicTimer(s_interval, _time);
         while (await timer.WaitForNextTickAsync(_stop.Token))
-            Read();
+        {
+            lock (_lock)
+            {
+                if (_pages.Count > 0)
+                    Read();
+            }
+        }
     }
 }

@@ -18,10 +18,9 @@ public sealed record RankShare(int Rank, string? Worker, double Samples, double 
 /// <summary>The ranks of a run over its last steps, from the end of its ledger.</summary>
 internal sealed class RankActivity(string folder)
 {
-    private const int Steps = 100;
     private const long TailBytes = 256 * 1024;
 
-    private readonly Queue<StepRecord> _steps = new();
+    private readonly RecentSteps _steps = new();
     private IReadOnlyList<string> _workers = [];
     private (string Path, TailedFile File)? _segment;
     private long _recent;
@@ -42,15 +41,14 @@ internal sealed class RankActivity(string folder)
 
     public IReadOnlyList<RankShare> Shares()
     {
-        if (_steps.LastOrDefault() is not { } last)
-            return [];
-        StepRecord[] steps = [.. _steps.Where(step => step.Generation == last.Generation)];
-        return [.. Enumerable.Range(0, last.Shares.Count).Select(rank => Of(rank, steps))];
+        var steps = _steps.OfLastGeneration;
+        return steps.Count == 0 ? [] : [.. Enumerable.Range(0, steps[^1].Shares.Count).Select(rank => Of(rank, steps))];
     }
 
-    public StepVerdict? Verdict() => StepVerdict.Of([.. _steps.Where(step => step.Generation == _steps.Last().Generation)]);
+    /// <summary>What bounds the run; null when there are too few steps.</summary>
+    public StepVerdict? Verdict => _steps.Verdict;
 
-    private RankShare Of(int rank, StepRecord[] steps)
+    private RankShare Of(int rank, IReadOnlyList<StepRecord> steps)
     {
         // A rank tells the time of the step before.
         var timed = steps.Zip(steps.Skip(1)).Where(pair => pair.Second.Shares[rank].BusySeconds > 0).ToArray();
@@ -71,11 +69,8 @@ internal sealed class RankActivity(string folder)
             var entry = JsonSerializer.Deserialize(line, CoordinatorJson.Default.LedgerEntry);
             if (entry?.Generation is { } generation)
                 _workers = generation.Workers;
-            if (entry?.Step is not { } step)
-                return;
-            if (_steps.Count == Steps)
-                _steps.Dequeue();
-            _steps.Enqueue(step);
+            if (entry?.Step is { } step)
+                _steps.Add(step);
         }
         catch (JsonException)
         {

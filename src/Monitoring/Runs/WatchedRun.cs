@@ -38,7 +38,7 @@ public sealed class WatchedRun(string directory, TimeProvider time)
     public IReadOnlyList<RankShare> Ranks => _ranks.Shares();
 
     /// <summary>What bounds the run, by its last steps; null when there are too few.</summary>
-    public StepVerdict? Verdict => _ranks.Verdict();
+    public StepVerdict? Verdict => _ranks.Verdict;
 
     public IReadOnlyDictionary<string, string> Configuration { get; } = RunConfiguration.Read(Path.Combine(directory, "config.yaml"));
 

@@ -12,9 +12,7 @@ namespace ClipTrain.Trainer.Runs;
 /// <param name="known">The checkpoint that the run goes on from, which is no news.</param>
 public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, TensorBoardWriter? tensorBoard, int logEverySteps, CheckpointMark? known) : IRunObserver
 {
-    private const int VerdictSteps = 100;
-
-    private readonly Queue<StepRecord> _recent = new();
+    private readonly RecentSteps _recent = new();
     private CheckpointMark? _checkpoint = known;
     private volatile bool _hasEnded;
     private int _generation;
@@ -29,7 +27,7 @@ public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, Ten
     public RunAlerting? Alerts { get; init; }
 
     /// <summary>What bounds the run's rate, by its last steps; null when there are too few.</summary>
-    public StepVerdict? Verdict => StepVerdict.Of([.. _recent.Where(step => step.Generation == _recent.Last().Generation)]);
+    public StepVerdict? Verdict => _recent.Verdict;
 
     public void OnSteps(IReadOnlyList<StepRecord> steps)
     {
@@ -37,9 +35,7 @@ public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, Ten
         foreach (var step in steps)
         {
             Alerts?.Observe(step);
-            if (_recent.Count == VerdictSteps)
-                _recent.Dequeue();
-            _recent.Enqueue(step);
+            _recent.Add(step);
         }
     }
 
