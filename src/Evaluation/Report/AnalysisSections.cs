@@ -52,7 +52,7 @@ internal static class AnalysisSections
         series.Add(new Series("this model", [.. shift.Points.Select(point => (Safe(point.Reference), Safe(point.Shifted), (double?)Safe(point.ShiftedInterval.Low), (double?)Safe(point.ShiftedInterval.High)))], "warn", IsLine: false));
         var note = shift.Line is null ? "No baselines are named: there is no line to compare with."
             : string.Create(CultureInfo.InvariantCulture, $"Line on logits: slope {shift.Line.Slope:0.000}, intercept {shift.Line.Intercept:0.000}{(shift.Line.Models.Count > 0 ? $", from {shift.Line.Models.Count} models" : ", as published")}.");
-        return HtmlPage.Of("div", "card", new XElement("h2", HtmlPage.Safe(shift.Shift.Name)), HtmlPage.Soft(note), Plot.Draw("robustness", horizontal, vertical, series), Plot.Key(series), ReportPage.Table(shift.Rows, withSet: false));
+        return HtmlPage.Of("div", "card", new XElement("h2", shift.Shift.Name), HtmlPage.Soft(note), Plot.Draw("robustness", horizontal, vertical, series), Plot.Key(series), ReportPage.Table(shift.Rows, withSet: false));
     }
 
     /// <summary>A table an attribute and category: a row a group, a column a label set.</summary>
@@ -60,11 +60,11 @@ internal static class AnalysisSections
     {
         var designs = table.Select(rate => rate.Design).Distinct(StringComparer.Ordinal).ToList();
         var threshold = table.Key.Threshold is { } at ? $" with a probability above {Words.Percent(at)}" : "";
-        return HtmlPage.Of("div", "card wide", new XElement("h2", HtmlPage.Safe($"{audit.Audit.Set}: {table.Key.Category} by {table.Key.Attribute}")),
+        return HtmlPage.Of("div", "card wide", new XElement("h2", $"{audit.Audit.Set}: {table.Key.Category} by {table.Key.Attribute}"),
             HtmlPage.Soft($"Share of images that get a label of this category{threshold}, with exact 95% intervals."),
             new XElement("table",
-                new XElement("tr", new XElement("th", HtmlPage.Safe(table.Key.Attribute)), designs.Select(design => HtmlPage.Of("th", "number", HtmlPage.Safe(design))), HtmlPage.Of("th", "number", "images")),
-                table.GroupBy(rate => rate.Group, StringComparer.Ordinal).Select(group => new XElement("tr", new XElement("td", HtmlPage.Safe(group.Key)),
+                new XElement("tr", new XElement("th", table.Key.Attribute), designs.Select(design => HtmlPage.Of("th", "number", design)), HtmlPage.Of("th", "number", "images")),
+                table.GroupBy(rate => rate.Group, StringComparer.Ordinal).Select(group => new XElement("tr", new XElement("td", group.Key),
                     designs.Select(design => group.FirstOrDefault(rate => rate.Design == design) is { } rate ? HtmlPage.Of("td", "number", $"{Words.Percent(rate.Rate)} ({Words.Percent(rate.Interval.Low)} – {Words.Percent(rate.Interval.High)})") : new XElement("td")),
                     HtmlPage.Of("td", "number", Words.Count(group.First().Images))))));
     });
@@ -72,7 +72,7 @@ internal static class AnalysisSections
     private static XElement Overlapping(OverlapResult overlap)
     {
         var found = overlap.Nearest.Count(pair => pair.Distance <= overlap.Options.Threshold);
-        return HtmlPage.Of("div", "card wide", new XElement("h2", HtmlPage.Safe(overlap.Options.Set)),
+        return HtmlPage.Of("div", "card wide", new XElement("h2", overlap.Options.Set),
             HtmlPage.Soft($"{Words.Count(found)} of {Words.Count(overlap.Nearest.Count)} test images have a near-duplicate in the corpus: perceptual hashes that differ in {overlap.Options.Threshold} of 64 bits or fewer. The sheet shows pairs on both sides of that threshold; move it (overlaps.threshold) until what is above the line is the same picture and what is below is not."),
             ReportPage.Table(overlap.Rows.Where(row => row.Metric != "p_value"), withSet: false),
             overlap.P is { } p ? HtmlPage.Soft(string.Create(CultureInfo.InvariantCulture, $"p = {p:0.####} that the overlap is so accurate if it were no easier than the clean images; {overlap.BonferroniP:0.####} with Bonferroni's correction for all sets. 99.5% interval of its accuracy: {Words.Percent(overlap.PaperInterval.Low)} – {Words.Percent(overlap.PaperInterval.High)}.")) : null,
@@ -90,8 +90,8 @@ internal static class AnalysisSections
     private static XElement People(HumanResult humans)
     {
         Series[] series = [new("", [(0, 0, null, null), (1, 1, null, null)], "soft", IsLine: true), new("a class", [.. humans.Classes.Select(own => (own.Humans, own.Model, (double?)null, (double?)null))], "accent", IsLine: false)];
-        return HtmlPage.Of("div", "card", new XElement("h2", HtmlPage.Safe(humans.Set)), HtmlPage.Soft("Accuracy by class. Hardest for both:"),
-            new XElement("table", humans.Classes.Take(HardestClasses).Select(own => new XElement("tr", new XElement("td", HtmlPage.Safe(own.Name)), HtmlPage.Of("td", "number", $"people {Words.Percent(own.Humans)}"), HtmlPage.Of("td", "number", $"model {Words.Percent(own.Model)}")))),
+        return HtmlPage.Of("div", "card", new XElement("h2", humans.Set), HtmlPage.Soft("Accuracy by class. Hardest for both:"),
+            new XElement("table", humans.Classes.Take(HardestClasses).Select(own => new XElement("tr", new XElement("td", own.Name), HtmlPage.Of("td", "number", $"people {Words.Percent(own.Humans)}"), HtmlPage.Of("td", "number", $"model {Words.Percent(own.Model)}")))),
             Plot.Draw("people and model", Axis.OfShares("people"), Axis.OfShares("model"), series), ReportPage.Table(humans.Rows, withSet: false));
     }
 }

@@ -71,16 +71,24 @@ public static class HtmlPage
         """;
 
     /// <summary>Writes a page.</summary>
-    /// <param name="path">Written over when it is there.</param>
-    public static void Write(string path, string title, string subtitle, params object[] body)
+    /// <inheritdoc cref="WriteStyled"/>
+    public static void Write(string path, string title, string subtitle, params object?[] body) => WriteStyled(path, new PageHead(title, subtitle, Style), body);
+
+    /// <summary>Writes a page with a stylesheet of its own. Texts may come from files: what a page cannot hold becomes U+FFFD.</summary>
+    /// <param name="path">Written over when it is there; its folder is made.</param>
+    public static void WriteStyled(string path, PageHead head, params object?[] body)
     {
         var page = new XElement("html", new XAttribute("lang", "en"),
             new XElement("head",
                 new XElement("meta", new XAttribute("charset", "utf-8")),
                 new XElement("meta", new XAttribute("name", "viewport"), new XAttribute("content", "width=device-width, initial-scale=1")),
-                new XElement("title", Safe(title)),
-                new XElement("style", Style)),
-            new XElement("body", new XElement("header", new XElement("h1", Safe(title)), Soft(subtitle)), body));
+                new XElement("title", head.Title),
+                new XElement("style", head.Style)),
+            new XElement("body", new XElement("header", new XElement("h1", head.Title), Soft(head.Subtitle)), body));
+        foreach (var text in page.DescendantNodes().OfType<XText>())
+            text.Value = Safe(text.Value);
+        foreach (var attribute in page.Descendants().Attributes())
+            attribute.Value = Safe(attribute.Value);
         if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder)
             Directory.CreateDirectory(folder);
         File.WriteAllText(path, "<!DOCTYPE html>\n" + page.ToString(SaveOptions.DisableFormatting));
@@ -89,21 +97,35 @@ public static class HtmlPage
     /// <summary>An element with a class.</summary>
     public static XElement Of(string name, string style, params object?[] content) => new(name, new XAttribute("class", style), content);
 
-    public static XElement Soft(string text) => Of("div", "soft", Safe(text));
+    public static XElement Soft(string text) => Of("div", "soft", text);
 
     /// <summary>A key figure.</summary>
     public static XElement Tile(string name, string value, string note, bool warns = false) =>
         Of("div", "card", Soft(name), Of("div", warns ? "figure warn" : "figure", value), Soft(note));
 
     public static XElement Image(byte[] jpeg, string alternative) => new("img",
-        new XAttribute("alt", Safe(alternative)), new XAttribute("src", "data:image/jpeg;base64," + Convert.ToBase64String(jpeg)));
+        new XAttribute("alt", alternative), new XAttribute("src", "data:image/jpeg;base64," + Convert.ToBase64String(jpeg)));
 
-    /// <summary>Text without what pages cannot hold: control characters and lone surrogates become U+FFFD.</summary>
-    public static string Safe(string text)
+    /// <summary>Text without what pages cannot hold: control characters and lone surrogates.</summary>
+    private static string Safe(string text)
     {
+        // Pictures are long texts too, and nearly all texts can stay as they are.
+        var isSafe = true;
+        foreach (var rune in text.EnumerateRunes())
+            isSafe &= rune != Rune.ReplacementChar && !IsUnfit(rune);
+        if (isSafe)
+            return text;
         var safe = new StringBuilder(text.Length);
         foreach (var rune in text.EnumerateRunes())
-            safe.Append(Rune.IsControl(rune) && rune.Value is not ('\n' or '\t') || rune.Value is 0xFFFE or 0xFFFF ? "\uFFFD" : rune.ToString());
+            safe.Append(IsUnfit(rune) ? "\uFFFD" : rune.ToString());
         return safe.ToString();
     }
+
+    private static bool IsUnfit(Rune rune) => (Rune.IsControl(rune) && rune.Value is not ('\n' or '\t')) || rune.Value is 0xFFFE or 0xFFFF;
 }
+
+/// <summary>What stands at a page's head.</summary>
+/// <param name="Title">Its name, the first line too.</param>
+/// <param name="Subtitle">A line below.</param>
+/// <param name="Style">Its stylesheet.</param>
+public sealed record PageHead(string Title, string Subtitle, string Style);

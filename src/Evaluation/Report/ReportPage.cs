@@ -29,7 +29,7 @@ public static class ReportPage
         return HtmlPage.Of("div", "card", new XElement("h2", "Sets"), HtmlPage.Soft("The line marks the interval that holds the true figure in 95 of 100 samples of as many images."),
             new XElement("table", new XElement("tr", new[] { "set", "task", "figure" }.Select(name => new XElement("th", name)), new XElement("th", new XAttribute("class", "wide"), ""), HtmlPage.Of("th", "number", "value"), HtmlPage.Of("th", "number", "95% interval"), HtmlPage.Of("th", "number", "n")),
                 rows.Select(row => new XElement("tr",
-                    new XElement("td", HtmlPage.Safe(row.Set)), new XElement("td", Words.Task(row.Task)), new XElement("td", Words.Metric(row.Metric)), new XElement("td", Bar(row)),
+                    new XElement("td", row.Set), new XElement("td", Words.Task(row.Task)), new XElement("td", Words.Metric(row.Metric)), new XElement("td", Bar(row)),
                     HtmlPage.Of("td", "number", Words.Value(row)), HtmlPage.Of("td", "number", Words.Interval(row)), HtmlPage.Of("td", "number", Words.Count(row.N))))));
     }
 
@@ -61,6 +61,6 @@ public static class ReportPage
 
     internal static XElement Table(IEnumerable<ResultRow> rows, bool withSet = true) => new("table",
         new XElement("tr", new[] { "set", "task", "figure" }.Skip(withSet ? 0 : 1).Select(name => new XElement("th", name)), HtmlPage.Of("th", "number", "value"), HtmlPage.Of("th", "number", "95% interval"), HtmlPage.Of("th", "number", "n")),
-        rows.Select(row => new XElement("tr", withSet ? new XElement("td", HtmlPage.Safe(row.Set)) : null, new XElement("td", Words.Task(row.Task)), new XElement("td", HtmlPage.Safe(Words.Metric(row.Metric))),
+        rows.Select(row => new XElement("tr", withSet ? new XElement("td", row.Set) : null, new XElement("td", Words.Task(row.Task)), new XElement("td", Words.Metric(row.Metric)),
             HtmlPage.Of("td", "number", Words.Value(row)), HtmlPage.Of("td", "number", Words.Interval(row)), HtmlPage.Of("td", "number", Words.Count(row.N)))));
 }

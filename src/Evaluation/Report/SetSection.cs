@@ -25,7 +25,7 @@ internal static class SetSection
         if (result.FewShot is { Points.Count: > 0 } fewShot)
             cards.Add(Curve(fewShot));
         var note = $"{Words.Count(result.Images.Count)} images{(result.LeftOut > 0 ? $", {Words.Count(result.LeftOut)} left out that could not be decoded" : "")}";
-        return HtmlPage.Of("section", "set", new XElement("h2", new XAttribute("class", "set"), HtmlPage.Safe(result.Set.Name)), HtmlPage.Soft(note), HtmlPage.Of("div", "grid", cards));
+        return HtmlPage.Of("section", "set", new XElement("h2", new XAttribute("class", "set"), result.Set.Name), HtmlPage.Soft(note), HtmlPage.Of("div", "grid", cards));
     }
 
     private static XElement Calibration(IReadOnlyList<Prediction> predictions)
@@ -50,7 +50,7 @@ internal static class SetSection
             new XElement("table", rows.Select(row =>
             {
                 var interval = Interval.OfProportion(row.Right / (double)row.Count, row.Count);
-                return new XElement("tr", new XElement("td", HtmlPage.Safe(row.Name)), HtmlPage.Of("td", "number", Words.Percent(row.Right / (double)row.Count)), HtmlPage.Of("td", "number", $"{Words.Percent(interval.Low)} – {Words.Percent(interval.High)}"), HtmlPage.Of("td", "number", $"{row.Right} of {row.Count}"));
+                return new XElement("tr", new XElement("td", row.Name), HtmlPage.Of("td", "number", Words.Percent(row.Right / (double)row.Count)), HtmlPage.Of("td", "number", $"{Words.Percent(interval.Low)} – {Words.Percent(interval.High)}"), HtmlPage.Of("td", "number", $"{row.Right} of {row.Count}"));
             })));
     }
 
@@ -59,15 +59,15 @@ internal static class SetSection
         var worst = Confusion.Of(result.Predictions, result.Classes.Count).Worst(result.Predictions, Pairs);
         return HtmlPage.Of("div", "card", new XElement("h2", "Most confused"), worst.Count == 0 ? HtmlPage.Soft("Nothing is confused.") : null,
             worst.Select(pair => new XElement("div",
-                new XElement("p", new XAttribute("class", "caption"), HtmlPage.Safe($"{result.Classes[pair.Label]} taken for {result.Classes[pair.Predicted]}: {pair.Count} times")),
+                new XElement("p", new XAttribute("class", "caption"), $"{result.Classes[pair.Label]} taken for {result.Classes[pair.Predicted]}: {pair.Count} times"),
                 HtmlPage.Of("div", "thumbs", pair.Examples.Select(example => Thumb(set, result.Images[example], $"{result.Classes[pair.Label]} taken for {result.Classes[pair.Predicted]}"))))));
     }
 
     private static XElement Retrieved(SetResult set, RetrievalOutcome outcome) => HtmlPage.Of("div", "card wide", new XElement("h2", "Retrieval examples"), HtmlPage.Soft("From the best found to the worst: an image, its caption and the caption that came first."),
         new XElement("table", outcome.Examples.Select(example => new XElement("tr",
             new XElement("td", Thumb(set, example.Image, example.Caption)),
-            new XElement("td", HtmlPage.Safe(example.Caption)),
-            new XElement("td", example.Rank == 1 ? "found first" : HtmlPage.Safe($"rank {(example.Rank == long.MaxValue ? "∞" : Words.Count(example.Rank))}; first came “{example.Found}”"))))));
+            new XElement("td", example.Caption),
+            new XElement("td", example.Rank == 1 ? "found first" : $"rank {(example.Rank == long.MaxValue ? "∞" : Words.Count(example.Rank))}; first came “{example.Found}”")))));
 
     private static XElement Search(ProbeResult probe)
     {

@@ -1,8 +1,9 @@
 using System.Xml.Linq;
+using ClipTrain.Evaluation.Report;
 
 namespace ClipTrain.Experiments.Report;
 
-/// <summary>A page that is one file: no script, nothing fetched, light or dark as the reader's system is.</summary>
+/// <summary>The look of pages of laws, and their cards and tables.</summary>
 internal static class Page
 {
     private const string Style = """
@@ -34,22 +35,11 @@ internal static class Page
 
     /// <summary>Writes a page.</summary>
     /// <param name="path">Written over when it is there.</param>
-    public static void Write(string path, string title, string subtitle, params IEnumerable<XElement?> body)
-    {
-        var page = new XElement("html", new XAttribute("lang", "en"),
-            new XElement("head",
-                new XElement("meta", new XAttribute("charset", "utf-8")),
-                new XElement("meta", new XAttribute("name", "viewport"), new XAttribute("content", "width=device-width, initial-scale=1")),
-                new XElement("title", title),
-                new XElement("style", Style)),
-            new XElement("body", new XElement("header", new XElement("h1", title), Soft(subtitle)), body));
-        File.WriteAllText(path, "<!DOCTYPE html>\n" + page.ToString(SaveOptions.DisableFormatting));
-    }
+    public static void Write(string path, string title, string subtitle, params IEnumerable<XElement?> body) =>
+        HtmlPage.WriteStyled(path, new PageHead(title, subtitle, Style), body);
 
     public static XElement Card(string title, string note, params object?[] content) =>
-        new("section", new XAttribute("class", "card"), new XElement("h2", title), Soft(note), content);
-
-    public static XElement Soft(string text) => new("div", new XAttribute("class", "soft"), text);
+        new("section", new XAttribute("class", "card"), new XElement("h2", title), HtmlPage.Soft(note), content);
 
     /// <summary>A card with a list; null where the list is empty.</summary>
     public static XElement? List(string title, IReadOnlyList<string> lines) => lines.Count == 0

@@ -39,5 +39,5 @@ internal static class StatsPage
     private static XElement Repeats(string title, IReadOnlyList<NamedRepeat> repeats) => HtmlPage.Of("div", "card", new XElement("h2", title),
         repeats.Count == 0
             ? HtmlPage.Soft("each occurs once")
-            : new XElement("table", repeats.Select(repeat => new XElement("tr", new XElement("td", HtmlPage.Safe(repeat.Name)), HtmlPage.Of("td", "number", $"{Readable.Count(repeat.Times)} times")))));
+            : new XElement("table", repeats.Select(repeat => new XElement("tr", new XElement("td", repeat.Name), HtmlPage.Of("td", "number", $"{Readable.Count(repeat.Times)} times")))));
 }

@@ -12,9 +12,9 @@ internal static class ViewPage
         HtmlPage.Write(path, "Samples", subtitle, [.. samples.Select(Sample)]);
 
     private static XElement Sample(SampleView sample) => HtmlPage.Of("section", "card sample",
-        sample.Pictures is { } pictures ? Pictures(pictures) : HtmlPage.Of("p", "warn", HtmlPage.Safe(sample.Problem!)),
-        string.IsNullOrWhiteSpace(sample.Caption) ? HtmlPage.Of("p", "caption warn", "no caption") : HtmlPage.Of("p", "caption", HtmlPage.Safe(sample.Caption)),
-        new XElement("div", sample.Tokens.Select(token => HtmlPage.Of("span", token.EndsWord ? "token ends" : "token", token.Text.Length == 0 ? "·" : HtmlPage.Safe(token.Text))),
+        sample.Pictures is { } pictures ? Pictures(pictures) : HtmlPage.Of("p", "warn", sample.Problem!),
+        string.IsNullOrWhiteSpace(sample.Caption) ? HtmlPage.Of("p", "caption warn", "no caption") : HtmlPage.Of("p", "caption", sample.Caption),
+        new XElement("div", sample.Tokens.Select(token => HtmlPage.Of("span", token.EndsWord ? "token ends" : "token", token.Text.Length == 0 ? "·" : token.Text)),
             sample.CutTokens > 0 ? HtmlPage.Of("span", "warn", $" {Readable.Count(sample.CutTokens)} more tokens are cut off") : ""),
         HtmlPage.Soft(sample.Key));
 
