@@ -41,7 +41,9 @@ internal sealed class RunCluster : IAsyncDisposable
             silo.AddIncomingGrainCallFilter(async context =>
             {
                 await OnCall(context);
-                await context.Invoke();
+                var call = context.Invoke();
+                OnEntered(context.MethodName);
+                await call;
             });
         });
         _cluster = builder.Build();
@@ -59,6 +61,9 @@ internal sealed class RunCluster : IAsyncDisposable
 
     /// <summary>What a call to a grain waits for before it is made.</summary>
     public Func<IIncomingGrainCallContext, Task> OnCall { get; set; } = _ => Task.CompletedTask;
+
+    /// <summary>Called with the method's name once a call to a grain has run as far as its first wait.</summary>
+    private Action<string> OnEntered { get; set; } = _ => { };
 
     public IGrainFactory Grains => _cluster.Client;
 
@@ -99,6 +104,27 @@ internal sealed class RunCluster : IAsyncDisposable
     public CoordinatorClient Client(int slot) => new(Grains, "demo", WorkerIds.ForSlot(slot), TimeProvider.System);
 
     public async Task<RunState> StateAsync() => (await Run.StatusAsync()).State!;
+
+    /// <summary>
+    /// Makes calls and waits until all of them have entered the grain. The order in which messages are sent does not tell in
+    /// which order they arrive.
+    /// </summary>
+    public async Task<List<Task<Answered>>> EnterAsync(string method, params IEnumerable<Func<Task<Answered>>> calls)
+    {
+        var entered = 0;
+        var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var made = calls.ToList();
+        OnEntered = name =>
+        {
+            if (name == method && Interlocked.Increment(ref entered) == made.Count)
+            {
+                all.SetResult();
+            }
+        };
+        var tasks = made.ConvertAll(call => call());
+        await all.Task.WaitAsync(Limit);
+        return tasks;
+    }
 
     /// <summary>Sends a heartbeat until the run answers it, whoever hosts it.</summary>
     public async Task<HeartbeatAnswer> BeatAsync(Heartbeat heartbeat) =>

@@ -137,8 +137,9 @@ public sealed class RunGrainTests
         cluster.Storage.OnWrite = (_, _) => reached.TrySetResult() ? held.Task : Task.CompletedTask;
         var turn = cluster.Run.CheckpointAsync();
         await reached.Task;
-        var beats = Enumerable.Range(1, 20).Select(number => cluster.Run.BeatAsync(RunCluster.Beat(0, number == 20 ? -1 : number, generation: number))).ToList();
-        await cluster.Run.StatusAsync();
+        var beats = await cluster.EnterAsync(
+            nameof(IRunGrain.BeatAsync),
+            Enumerable.Range(1, 20).Select<int, Func<Task<Answered>>>(number => () => cluster.Run.BeatAsync(RunCluster.Beat(0, number == 20 ? -1 : number, generation: number))));
         Assert.All(beats, beat => Assert.False(beat.IsCompleted));
         held.SetResult();
 

@@ -204,8 +204,7 @@ public sealed class RunTakeoverTests
         var (reached, zombie) = HoldWrite(cluster, run => run.State?.CheckpointWantedFrom is not null);
         var checkpoint = cluster.Run.CheckpointAsync();
         await reached.Task;
-        var beat = cluster.Run.BeatAsync(RunCluster.Beat(0, 3));
-        await cluster.Run.StatusAsync();
+        var beat = (await cluster.EnterAsync(nameof(IRunGrain.BeatAsync), () => cluster.Run.BeatAsync(RunCluster.Beat(0, 3)))).Single();
         cluster.Storage.TakeOver("run");
         zombie.SetResult();
 
