@@ -9,7 +9,11 @@ namespace ClipTrain.Bench.Cluster;
 /// <summary>Simulated workers of a run whose coordinator is another process.</summary>
 internal static class Load
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(0.5), Measured = TimeSpan.FromSeconds(20), WarmUp = TimeSpan.FromSeconds(5), LongWarmUp = TimeSpan.FromSeconds(40), Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(0.5),
+        Measured = TimeSpan.FromSeconds(20),
+        WarmUp = TimeSpan.FromSeconds(5),
+        LongWarmUp = TimeSpan.FromSeconds(40),
+        Patience = TimeSpan.FromSeconds(60);
 
     public static async Task JoinAsync(int workers, int connections, TextWriter output)
     {
@@ -18,7 +22,9 @@ internal static class Load
         var clients = await ConnectAsync(cluster, connections);
         var connected = clock.Elapsed;
         await AllJoinAsync(clients, workers);
-        output.WriteLine($"{workers} workers over {connections} connections: connected after {connected.TotalSeconds:F2} s, all assigned after {clock.Elapsed.TotalSeconds:F2} s; {cluster.Cpu.TotalSeconds:F2} CPU s of the coordinator since its start");
+        output.WriteLine(
+            $"{workers} workers over {connections} connections: connected after {connected.TotalSeconds:F2} s, all assigned after {clock.Elapsed.TotalSeconds:F2} s; {cluster.Cpu.TotalSeconds:F2} CPU s of the coordinator since its start"
+        );
         await EndAsync(clients);
     }
 
@@ -28,19 +34,33 @@ internal static class Load
         var clients = await ConnectAsync(cluster, connections);
         await AllJoinAsync(clients, workers);
         using var end = new CancellationTokenSource();
-        long beats = 0, slowest = 0;
-        var loops = Enumerable.Range(0, workers).Select(worker => BeatAsync(Run(clients, worker), worker, workers, took =>
-        {
-            Interlocked.Increment(ref beats);
-            for (var before = Volatile.Read(ref slowest); took > before; before = Volatile.Read(ref slowest))
-                Interlocked.CompareExchange(ref slowest, took, before);
-        }, end.Token)).ToList();
+        long beats = 0,
+            slowest = 0;
+        var loops = Enumerable
+            .Range(0, workers)
+            .Select(worker =>
+                BeatAsync(
+                    Run(clients, worker),
+                    worker,
+                    workers,
+                    took =>
+                    {
+                        Interlocked.Increment(ref beats);
+                        for (var before = Volatile.Read(ref slowest); took > before; before = Volatile.Read(ref slowest))
+                            Interlocked.CompareExchange(ref slowest, took, before);
+                    },
+                    end.Token
+                )
+            )
+            .ToList();
         await Task.Delay(WarmUp);
         var (cpu, count, clock) = (cluster.Cpu, Interlocked.Read(ref beats), Stopwatch.StartNew());
         Interlocked.Exchange(ref slowest, 0);
         await Task.Delay(Measured);
         var (used, done, wall) = (cluster.Cpu - cpu, Interlocked.Read(ref beats) - count, clock.Elapsed);
-        output.WriteLine($"{workers} workers over {connections} connections: {done / wall.TotalSeconds:F0} heartbeats a second (asked for {workers / Interval.TotalSeconds:F0}), {used / wall:F2} cores of the coordinator, {used.TotalMicroseconds / done:F0} CPU µs each; slowest answer {TimeSpan.FromTicks(slowest).TotalMilliseconds:F0} ms");
+        output.WriteLine(
+            $"{workers} workers over {connections} connections: {done / wall.TotalSeconds:F0} heartbeats a second (asked for {workers / Interval.TotalSeconds:F0}), {used / wall:F2} cores of the coordinator, {used.TotalMicroseconds / done:F0} CPU µs each; slowest answer {TimeSpan.FromTicks(slowest).TotalMilliseconds:F0} ms"
+        );
         await end.CancelAsync();
         await Task.WhenAll(loops);
         await EndAsync(clients);
@@ -65,32 +85,58 @@ internal static class Load
         await Task.Delay(Measured);
         var share = (Environment.CpuUsage.TotalTime - cpu) / clock.Elapsed;
         GC.Collect();
-        output.WriteLine($"a worker's connection: {(Memory() - memory) / 1e6:F1} MB, {starting.TotalSeconds:F2} CPU s to connect and join, {share:P2} of a core afterwards");
+        output.WriteLine(
+            $"a worker's connection: {(Memory() - memory) / 1e6:F1} MB, {starting.TotalSeconds:F2} CPU s to connect and join, {share:P2} of a core afterwards"
+        );
         await end.CancelAsync();
         await loop;
         await EndAsync(clients);
     }
 
     /// <summary>Memory that is this process' own. Pages of the assemblies are files', and shared by the workers of a machine.</summary>
-    private static long Memory() => 1024 * long.Parse(
-        File.ReadLines("/proc/self/status").First(line => line.StartsWith("RssAnon:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture);
+    private static long Memory() =>
+        1024
+        * long.Parse(
+            File.ReadLines("/proc/self/status")
+                .First(line => line.StartsWith("RssAnon:", StringComparison.Ordinal))
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+            System.Globalization.CultureInfo.InvariantCulture
+        );
 
     private static async Task<ConnectedClient[]> ConnectAsync(Coordinator cluster, int connections)
     {
         var options = new ClusterClientOptions(new ClusterSecurity(Server.Token), Patience);
-        return await Task.WhenAll(Enumerable.Range(0, connections).Select(_ => ClusterClient.ConnectAsync(ClusterIdentity.Open(cluster.Directory), options, CancellationToken.None)));
+        return await Task.WhenAll(
+            Enumerable
+                .Range(0, connections)
+                .Select(_ => ClusterClient.ConnectAsync(ClusterIdentity.Open(cluster.Directory), options, CancellationToken.None))
+        );
     }
 
-    private static IRunGrain Run(ConnectedClient[] clients, int worker) => clients[worker % clients.Length].Grains.GetGrain<IRunGrain>(Server.Run);
+    private static IRunGrain Run(ConnectedClient[] clients, int worker) =>
+        clients[worker % clients.Length].Grains.GetGrain<IRunGrain>(Server.Run);
 
-    private static Task AllJoinAsync(ConnectedClient[] clients, int workers) => Task.WhenAll(Enumerable.Range(0, workers).Select(async worker =>
-    {
-        var request = new JoinRequest(Name(worker), Name(worker)) { ProcessId = 1, Host = "here", Address = "127.0.0.1", CodeVersion = "v", ConfigHash = "c", CorpusHash = "d" };
-        while (await TryAsync(() => Run(clients, worker).JoinAsync(request)) is not { Reply: RunReply.Assigned })
-        {
-            // Held for a while, or not answered in time: asked again.
-        }
-    }));
+    private static Task AllJoinAsync(ConnectedClient[] clients, int workers) =>
+        Task.WhenAll(
+            Enumerable
+                .Range(0, workers)
+                .Select(async worker =>
+                {
+                    var request = new JoinRequest(Name(worker), Name(worker))
+                    {
+                        ProcessId = 1,
+                        Host = "here",
+                        Address = "127.0.0.1",
+                        CodeVersion = "v",
+                        ConfigHash = "c",
+                        CorpusHash = "d",
+                    };
+                    while (await TryAsync(() => Run(clients, worker).JoinAsync(request)) is not { Reply: RunReply.Assigned })
+                    {
+                        // Held for a while, or not answered in time: asked again.
+                    }
+                })
+        );
 
     private static async Task BeatAsync(IRunGrain run, int worker, int workers, Action<long> onAnswer, CancellationToken end)
     {
@@ -147,7 +193,10 @@ internal static class Load
         public static async Task<Coordinator> StartAsync(int members)
         {
             var directory = System.IO.Directory.CreateTempSubdirectory("cliptrain-bench-").FullName;
-            var start = new ProcessStartInfo(Environment.ProcessPath!, ["serve", directory, members.ToString(System.Globalization.CultureInfo.InvariantCulture)])
+            var start = new ProcessStartInfo(
+                Environment.ProcessPath!,
+                ["serve", directory, members.ToString(System.Globalization.CultureInfo.InvariantCulture)]
+            )
             {
                 UseShellExecute = false,
                 RedirectStandardInput = true,

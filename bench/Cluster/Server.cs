@@ -12,7 +12,9 @@ namespace ClipTrain.Bench.Cluster;
 /// <summary>A coordinator's process without a trainer: state and ledger are written, metrics are not.</summary>
 internal sealed class Server(string directory) : IRunHosting
 {
-    public const string Run = "bench", Token = "bench", Ready = "ready";
+    public const string Run = "bench",
+        Token = "bench",
+        Ready = "ready";
 
     public string RunId => Run;
 
@@ -23,7 +25,12 @@ internal sealed class Server(string directory) : IRunHosting
     public static async Task RunAsync(string directory, int members)
     {
         var server = new Server(directory);
-        var options = new CoordinatorSiloOptions(ClusterIdentity.Open(directory), SiloEndpoint.OnLoopback("coordinator"), new ClusterSecurity(Token), IsOneMachine: true);
+        var options = new CoordinatorSiloOptions(
+            ClusterIdentity.Open(directory),
+            SiloEndpoint.OnLoopback("coordinator"),
+            new ClusterSecurity(Token),
+            IsOneMachine: true
+        );
         await using var silo = await CoordinatorSilo.StartAsync(options, server, NullLoggerFactory.Instance, TimeProvider.System);
         await silo.Run.StartAsync(new RunStart(new RunSpec(Run, members, "v", "c", "d"), ResumedFrom: null, Continues: false));
         Console.WriteLine(Ready);
@@ -47,21 +54,19 @@ internal sealed class Server(string directory) : IRunHosting
         public CheckpointMark? FindCheckpoint() => null;
 
         public IReadOnlyList<Shard> Shards(int worldSize, long step) =>
-            [.. Enumerable.Range(0, worldSize).Select(rank => new Shard(rank, 1, rank * 8, 8, [new ShardEpoch(0, 0, [new RowGroupRange(rank, 0, 100)])]))];
+            [
+                .. Enumerable
+                    .Range(0, worldSize)
+                    .Select(rank => new Shard(rank, 1, rank * 8, 8, [new ShardEpoch(0, 0, [new RowGroupRange(rank, 0, 100)])])),
+            ];
 
-        public void OnStatus(RunState state)
-        {
-        }
+        public void OnStatus(RunState state) { }
 
-        public void OnMetrics(IReadOnlyList<StepMetrics> metrics)
-        {
-        }
+        public void OnMetrics(IReadOnlyList<StepMetrics> metrics) { }
 
         public void OnWarning(string text) => Console.Error.WriteLine(text);
 
-        public void OnWorkerLine(WorkerLine line)
-        {
-        }
+        public void OnWorkerLine(WorkerLine line) { }
 
         public void Dispose() => ledger.Dispose();
     }

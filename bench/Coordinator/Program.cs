@@ -9,10 +9,17 @@ Console.WriteLine("members  join µs  form ms  heartbeat µs  in batches of 64  
 foreach (var members in sizes)
 {
     Figures[] repeats = [.. Enumerable.Range(0, 5).Select(_ => SimulatedRun.Measure(members))];
-    var (join, form, single, batched) = (Median(f => f.JoinMicroseconds), Median(f => f.FormMicroseconds), Median(f => f.BeatMicroseconds), Median(f => f.BatchedMicroseconds));
+    var (join, form, single, batched) = (
+        Median(f => f.JoinMicroseconds),
+        Median(f => f.FormMicroseconds),
+        Median(f => f.BeatMicroseconds),
+        Median(f => f.BatchedMicroseconds)
+    );
     var (kibibytes, tick, state) = (Median(f => f.BeatBytes) / 1024, Median(f => f.TickMicroseconds), Median(f => f.StateBytes) / 1024);
     var cores = ((2 * members * batched) + tick) / 1e6;
-    Console.WriteLine($"{members,7}  {join,7:0.0}  {form / 1000,7:0.0}  {single,12:0.00}  {batched,16:0.00}  {kibibytes,8:0.0}  {tick,7:0}  {state,9:0}  {cores,12:0.000}");
+    Console.WriteLine(
+        $"{members, 7}  {join, 7:0.0}  {form / 1000, 7:0.0}  {single, 12:0.00}  {batched, 16:0.00}  {kibibytes, 8:0.0}  {tick, 7:0}  {state, 9:0}  {cores, 12:0.000}"
+    );
 
     double Median(Func<Figures, double> of) => repeats.Select(of).Order().ElementAt(repeats.Length / 2);
 }

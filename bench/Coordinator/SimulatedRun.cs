@@ -6,7 +6,15 @@ using ClipTrain.Coordinator.State;
 namespace ClipTrain.Bench.Coordinator;
 
 /// <summary>What one run of a number of members cost. Times are CPU microseconds.</summary>
-internal sealed record Figures(double JoinMicroseconds, double FormMicroseconds, double BeatMicroseconds, double BatchedMicroseconds, double BeatBytes, double TickMicroseconds, double StateBytes);
+internal sealed record Figures(
+    double JoinMicroseconds,
+    double FormMicroseconds,
+    double BeatMicroseconds,
+    double BatchedMicroseconds,
+    double BeatBytes,
+    double TickMicroseconds,
+    double StateBytes
+);
 
 /// <summary>Workers that join, form a generation and send heartbeats twice a second; rank 0's has the record of a step.</summary>
 internal sealed class SimulatedRun
@@ -52,16 +60,20 @@ internal sealed class SimulatedRun
     {
         foreach (var i in Enumerable.Range(0, _members).Take(range))
         {
-            Handle(new RunMessage.Join(new JoinRequest(WorkerIds.ForSlot(i), Incarnation(i))
-            {
-                ProcessId = 1000 + i,
-                Host = $"node{i / 8}",
-                Address = $"10.0.{i / 8}.1",
-                Device = $"node{i / 8}/cuda:{i % 8}",
-                CodeVersion = "v",
-                ConfigHash = "c",
-                CorpusHash = "d",
-            }));
+            Handle(
+                new RunMessage.Join(
+                    new JoinRequest(WorkerIds.ForSlot(i), Incarnation(i))
+                    {
+                        ProcessId = 1000 + i,
+                        Host = $"node{i / 8}",
+                        Address = $"10.0.{i / 8}.1",
+                        Device = $"node{i / 8}/cuda:{i % 8}",
+                        CodeVersion = "v",
+                        ConfigHash = "c",
+                        CorpusHash = "d",
+                    }
+                )
+            );
         }
     }
 
@@ -89,10 +101,25 @@ internal sealed class SimulatedRun
 
     private Heartbeat Heartbeat(int i) => new(WorkerIds.ForSlot(i), Incarnation(i), 1, _step, i == 0 ? [Record()] : [], []);
 
-    private StepRecord Record() => new(
-        1,
-        new StepMetrics { Step = _step, Samples = _step * 8 * _members, Epoch = 0.1, Loss = 2.5, LogitScale = 14.3, GradientNorm = 1.1, LearningRate = 5e-4, StepSeconds = 0.2, ImagesPerSecond = 40, DataWaitShare = 0.05, BadSamples = 0 },
-        [.. Enumerable.Range(0, _members).Select(rank => new StepShare(8, 0, (ulong)rank, 0.1 + (rank % 7 * 0.001)))]);
+    private StepRecord Record() =>
+        new(
+            1,
+            new StepMetrics
+            {
+                Step = _step,
+                Samples = _step * 8 * _members,
+                Epoch = 0.1,
+                Loss = 2.5,
+                LogitScale = 14.3,
+                GradientNorm = 1.1,
+                LearningRate = 5e-4,
+                StepSeconds = 0.2,
+                ImagesPerSecond = 40,
+                DataWaitShare = 0.05,
+                BadSamples = 0,
+            },
+            [.. Enumerable.Range(0, _members).Select(rank => new StepShare(8, 0, (ulong)rank, 0.1 + (rank % 7 * 0.001)))]
+        );
 
     private static string Incarnation(int i) => $"0123456789abcdef0123456789{i:000000}";
 }

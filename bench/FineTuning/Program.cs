@@ -1,9 +1,9 @@
 // What a step costs when a tower is locked, and an update when it rounds stochastically: in turns, in one run, medians of
 // processor time and their ratio to a step, or an update, of the whole.
 //   dotnet run -c Release --project bench/FineTuning [MODEL] [BATCH] [ROUNDS]
-using ClipTrain.Torch.Operators;
 using System.Globalization;
 using ClipTrain.Torch.Kernels;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
@@ -27,14 +27,25 @@ var (image, text) = (TowerGroups.Count(model, Tower.Image), TowerGroups.Count(mo
 ];
 var states = cases.Select(each => new TrainingState(Run(each.Unlocked))).ToArray();
 var seconds = new double[cases.Length][];
-var pairs = new TrainingBatch(randn([batch, 3, model.Image.Size, model.Image.Size]), ones([batch, model.Text.Context], int64), full([batch], model.Text.Context - 1, int64), null, []);
+var pairs = new TrainingBatch(
+    randn([batch, 3, model.Image.Size, model.Image.Size]),
+    ones([batch, model.Text.Context], int64),
+    full([batch], model.Text.Context - 1, int64),
+    null,
+    []
+);
 for (var at = 0; at < cases.Length; at++)
     seconds[at] = new double[rounds];
 for (var round = -1; round < rounds; round++)
 {
     for (var at = 0; at < cases.Length; at++)
     {
-        using var step = new TrainingStep(states[at], Run(cases[at].Unlocked).Training, new RankGroup(), new LearningRateSchedule(1e-4, 10, 100));
+        using var step = new TrainingStep(
+            states[at],
+            Run(cases[at].Unlocked).Training,
+            new RankGroup(),
+            new LearningRateSchedule(1e-4, 10, 100)
+        );
         var used = Seconds(() => step.Take(pairs, [batch]));
         if (round >= 0)
             seconds[at][round] = used;
@@ -45,7 +56,12 @@ Console.WriteLine($"batch {batch}, fp32, one thread, {rounds} rounds: median sec
 foreach (var ((name, _), (state, used)) in cases.Zip(states.Zip(seconds)))
 {
     var bytes = 4 * (state.Model.Parameters.Gradients.numel() + (2 * state.Optimizer.Moments.First.Values.numel()));
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-22}{Median(used),8:F3} s {Median(used) / Median(seconds[0]),6:F2} {bytes / 1e6,8:F0} MB"));
+    Console.WriteLine(
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{name, -22}{Median(used), 8:F3} s {Median(used) / Median(seconds[0]), 6:F2} {bytes / 1e6, 8:F0} MB"
+        )
+    );
 }
 
 const long Elements = 1 << 24;
@@ -59,17 +75,32 @@ for (var round = -1; round < rounds; round++)
         (plain[round], rounded[round]) = (without, with);
 }
 
-Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"update of 2^24 weights with a bf16 copy: {Median(plain) * 1e3:F1} ms, rounded stochastically {Median(rounded) * 1e3:F1} ms, ratio {Median(rounded) / Median(plain):F2}"));
+Console.WriteLine(
+    string.Create(
+        CultureInfo.InvariantCulture,
+        $"update of 2^24 weights with a bf16 copy: {Median(plain) * 1e3:F1} ms, rounded stochastically {Median(rounded) * 1e3:F1} ms, ratio {Median(rounded) / Median(plain):F2}"
+    )
+);
 
-RunOptions Run(UnlockedGroupsOptions unlocked) => new()
-{
-    Model = model,
-    Data = new DataOptions { Train = ["unused"] },
-    Training = new TrainingOptions { GlobalBatch = batch, Steps = 100, UnlockedGroups = unlocked },
-};
+RunOptions Run(UnlockedGroupsOptions unlocked) =>
+    new()
+    {
+        Model = model,
+        Data = new DataOptions { Train = ["unused"] },
+        Training = new TrainingOptions
+        {
+            GlobalBatch = batch,
+            Steps = 100,
+            UnlockedGroups = unlocked,
+        },
+    };
 
 void Update(StochasticRounding? rounding) =>
-    AdamWKernel.Apply(new AdamWBuffers(buffers[0], buffers[1], buffers[2], buffers[3], compute), new AdamWStep(1, 1e-4, 0.9, 0.98, 1e-6, 0.2, 1), rounding);
+    AdamWKernel.Apply(
+        new AdamWBuffers(buffers[0], buffers[1], buffers[2], buffers[3], compute),
+        new AdamWStep(1, 1e-4, 0.9, 0.98, 1e-6, 0.2, 1),
+        rounding
+    );
 
 static double Seconds(Action work)
 {

@@ -8,11 +8,16 @@ internal sealed record CheckResult(string What, string Expected, string Measured
 {
     /// <summary>A number that must not be larger than a bound.</summary>
     public static CheckResult AtMost(string what, double measured, double bound) =>
-        new(what, string.Create(CultureInfo.InvariantCulture, $"≤ {bound:G3}"), measured.ToString("G3", CultureInfo.InvariantCulture), measured <= bound);
+        new(
+            what,
+            string.Create(CultureInfo.InvariantCulture, $"≤ {bound:G3}"),
+            measured.ToString("G3", CultureInfo.InvariantCulture),
+            measured <= bound
+        );
 
     public static CheckResult Figure(string what, string measured) => new(what, "", measured, null);
 
     public static CheckResult NotHere(string what, string why) => new(what, why, "not made", null);
 
-    public override string ToString() => $"{What,-52} {Expected,-24} {Measured,-30} {(Ok is { } ok ? ok ? "ok" : "WRONG" : "-")}";
+    public override string ToString() => $"{What, -52} {Expected, -24} {Measured, -30} {(Ok is { } ok ? ok ? "ok" : "WRONG" : "-")}";
 }

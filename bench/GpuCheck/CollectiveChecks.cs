@@ -12,7 +12,8 @@ namespace ClipTrain.Bench.GpuCheck;
 /// <summary>Collectives: NCCL between GPUs, or Gloo where the checks are tried on a CPU.</summary>
 internal static class CollectiveChecks
 {
-    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(30), s_short = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(30),
+        s_short = TimeSpan.FromSeconds(5);
 
     /// <summary>A group of one has every call, and adds nothing.</summary>
     public static CheckResult Alone(Machine machine)
@@ -32,7 +33,9 @@ internal static class CollectiveChecks
 
     public static IEnumerable<CheckResult> Between(Machine machine)
     {
-        const string Equal = "two ranks: gradients against one's", Late = "two ranks: one that does not come", Sharded = "two ranks: sharded optimizer against not";
+        const string Equal = "two ranks: gradients against one's",
+            Late = "two ranks: one that does not come",
+            Sharded = "two ranks: sharded optimizer against not";
         if (machine is { IsGpu: true, Gpus: < 2 })
         {
             foreach (var what in new[] { Equal, Sharded, Late })
@@ -44,16 +47,21 @@ internal static class CollectiveChecks
         Tensor Weights(int world, bool shard)
         {
             var options = Work.Options(2 * Pairs, Precision.Fp32) with { ShardOptimizer = shard };
-            return Ranks(machine, world, s_timeout, group =>
-            {
-                var count = 2 * Pairs / world;
-                using var work = new Work(Work.Small, options, Place(machine, group.Rank), 1e-3, group);
-                work.State.TakePlace(group.Rank, world);
-                var all = Work.Batch(Work.Small, 0, 2 * Pairs);
-                for (var step = 0; step < 3; step++)
-                    work.Take(Part(all, group.Rank * count, count), [.. Enumerable.Repeat((long)count, world)]);
-                return work.State.Model.Parameters.Master.to(CPU, copy: true).DetachFromDisposeScope();
-            })[0];
+            return Ranks(
+                machine,
+                world,
+                s_timeout,
+                group =>
+                {
+                    var count = 2 * Pairs / world;
+                    using var work = new Work(Work.Small, options, Place(machine, group.Rank), 1e-3, group);
+                    work.State.TakePlace(group.Rank, world);
+                    var all = Work.Batch(Work.Small, 0, 2 * Pairs);
+                    for (var step = 0; step < 3; step++)
+                        work.Take(Part(all, group.Rank * count, count), [.. Enumerable.Repeat((long)count, world)]);
+                    return work.State.Model.Parameters.Master.to(CPU, copy: true).DetachFromDisposeScope();
+                }
+            )[0];
         }
 
         using var one = Weights(1, false);
@@ -63,26 +71,36 @@ internal static class CollectiveChecks
         yield return CheckResult.AtMost(Sharded, Machine.Difference(sharded, two), 1e-6);
 
         var started = Stopwatch.GetTimestamp();
-        var left = Ranks(machine, 2, s_short, group =>
-        {
-            try
+        var left = Ranks(
+            machine,
+            2,
+            s_short,
+            group =>
             {
-                using var values = ones([1000], float32, Place(machine, group.Rank));
-                if (group.Rank == 0)
-                    group.AllReduceSum(values);
-                return "it came all the same";
+                try
+                {
+                    using var values = ones([1000], float32, Place(machine, group.Rank));
+                    if (group.Rank == 0)
+                        group.AllReduceSum(values);
+                    return "it came all the same";
+                }
+                catch (DistributedException)
+                {
+                    return "the other is told";
+                }
+                finally
+                {
+                    group.Abandon();
+                }
             }
-            catch (DistributedException)
-            {
-                return "the other is told";
-            }
-            finally
-            {
-                group.Abandon();
-            }
-        })[0];
+        )[0];
         var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        yield return new CheckResult(Late, $"told within {2 * s_short.TotalSeconds} s", $"{left} after {seconds:F1} s", left == "the other is told" && seconds < 2 * s_short.TotalSeconds + 5);
+        yield return new CheckResult(
+            Late,
+            $"told within {2 * s_short.TotalSeconds} s",
+            $"{left} after {seconds:F1} s",
+            left == "the other is told" && seconds < 2 * s_short.TotalSeconds + 5
+        );
     }
 
     private static TrainingBatch Part(TrainingBatch all, int start, int count) =>
@@ -90,9 +108,8 @@ internal static class CollectiveChecks
 
     private static torch.Device Place(Machine machine, int rank) => machine.IsGpu ? new torch.Device(DeviceType.CUDA, rank) : CPU;
 
-    private static ProcessGroup Open(Machine machine, IStoreBackend keys, int rank, int world, TimeSpan timeout) => machine.IsGpu
-        ? ProcessGroup.Nccl(keys, rank, world, rank, timeout)
-        : ProcessGroup.Gloo(keys, rank, world, "127.0.0.1", timeout);
+    private static ProcessGroup Open(Machine machine, IStoreBackend keys, int rank, int world, TimeSpan timeout) =>
+        machine.IsGpu ? ProcessGroup.Nccl(keys, rank, world, rank, timeout) : ProcessGroup.Gloo(keys, rank, world, "127.0.0.1", timeout);
 
     /// <summary>Runs the same on each rank, a thread of this process.</summary>
     private static T[] Ranks<T>(Machine machine, int world, TimeSpan timeout, Func<RankGroup, T> body)
@@ -101,11 +118,14 @@ internal static class CollectiveChecks
             return [body(new RankGroup())];
         var keys = new Keys();
         var results = new T[world];
-        var threads = Enumerable.Range(0, world).Select(rank => new Thread(() =>
-        {
-            using var group = new RankGroup(Open(machine, keys, rank, world, timeout), rank, world);
-            results[rank] = body(group);
-        })).ToList();
+        var threads = Enumerable
+            .Range(0, world)
+            .Select(rank => new Thread(() =>
+            {
+                using var group = new RankGroup(Open(machine, keys, rank, world, timeout), rank, world);
+                results[rank] = body(group);
+            }))
+            .ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
         return results;

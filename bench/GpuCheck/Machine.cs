@@ -13,7 +13,17 @@ internal sealed record Machine(torch.Device Device, string Python)
 {
     // Dense bf16 products, 10¹² a second, from NVIDIA's data sheets.
     private static readonly (string Name, double Peak)[] s_peaks =
-        [("H200", 989), ("H100 PCIe", 756), ("H100", 989), ("A100", 312), ("L40S", 362), ("L4", 121), ("A10", 125), ("RTX 4090", 165), ("RTX 3090", 71)];
+    [
+        ("H200", 989),
+        ("H100 PCIe", 756),
+        ("H100", 989),
+        ("A100", 312),
+        ("L40S", 362),
+        ("L4", 121),
+        ("A10", 125),
+        ("RTX 4090", 165),
+        ("RTX 3090", 71),
+    ];
 
     public bool IsGpu => Device.type == DeviceType.CUDA;
 
@@ -23,7 +33,12 @@ internal sealed record Machine(torch.Device Device, string Python)
     public string? Name { get; } = Ask("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")?.Split('\n')[0].Trim();
 
     /// <summary>Operations a second of which it is capable in bf16; null where unknown.</summary>
-    public double? Peak => IsGpu && Name is { } name && s_peaks.FirstOrDefault(known => name.Contains(known.Name, StringComparison.Ordinal)) is { Peak: > 0 } found ? found.Peak * 1e12 : null;
+    public double? Peak =>
+        IsGpu
+        && Name is { } name
+        && s_peaks.FirstOrDefault(known => name.Contains(known.Name, StringComparison.Ordinal)) is { Peak: > 0 } found
+            ? found.Peak * 1e12
+            : null;
 
     /// <summary>Returns when the device has done what it was given.</summary>
     public void Finish()
@@ -52,7 +67,11 @@ internal sealed record Machine(torch.Device Device, string Python)
     /// <summary>Bytes that are in use: of the GPU, or of this process.</summary>
     public long UsedBytes()
     {
-        if (IsGpu && Ask("nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", $"--id={Math.Max(0, Device.index)}") is { } used)
+        if (
+            IsGpu
+            && Ask("nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", $"--id={Math.Max(0, Device.index)}")
+                is { } used
+        )
             return long.Parse(used.Split('\n')[0], CultureInfo.InvariantCulture) << 20;
         return Environment.WorkingSet;
     }
@@ -62,7 +81,14 @@ internal sealed record Machine(torch.Device Device, string Python)
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+            using var process = Process.Start(
+                new ProcessStartInfo(program, arguments)
+                {
+                    RedirectStandardOutput = true,
+                    RedirectStandardError = true,
+                    UseShellExecute = false,
+                }
+            )!;
             process.ErrorDataReceived += (_, _) => { };
             process.BeginErrorReadLine();
             var output = process.StandardOutput.ReadToEnd();

@@ -15,7 +15,14 @@ internal static class NumberChecks
 
     private static readonly ModelOptions s_resNet = Work.Small with
     {
-        Image = new ImageTowerOptions { Architecture = ImageArchitecture.Resnet, Size = 64, Width = 16, Blocks = [1, 1, 1, 1], Heads = 8 },
+        Image = new ImageTowerOptions
+        {
+            Architecture = ImageArchitecture.Resnet,
+            Size = 64,
+            Width = 16,
+            Blocks = [1, 1, 1, 1],
+            Heads = 8,
+        },
     };
 
     public static IEnumerable<CheckResult> Gradients(Machine machine)
@@ -25,7 +32,11 @@ internal static class NumberChecks
             foreach (var (precision, bound) in new[] { (Precision.Fp32, 1e-4), (Precision.Bf16, 3e-2), (Precision.Fp16, 5e-3) })
             {
                 using var scope = NewDisposeScope();
-                yield return CheckResult.AtMost($"gradients, {name}, {JsonNamingPolicy.SnakeCaseLower.ConvertName(precision.ToString())}, against the CPU's in fp32", Machine.Difference(Gradient(model, precision, machine.Device), Gradient(model, Precision.Fp32, CPU)), bound);
+                yield return CheckResult.AtMost(
+                    $"gradients, {name}, {JsonNamingPolicy.SnakeCaseLower.ConvertName(precision.ToString())}, against the CPU's in fp32",
+                    Machine.Difference(Gradient(model, precision, machine.Device), Gradient(model, Precision.Fp32, CPU)),
+                    bound
+                );
             }
         }
     }
@@ -40,7 +51,11 @@ internal static class NumberChecks
             return [.. Enumerable.Range(0, Steps).Select(step => work.Take(Work.Batch(Work.Small, step % 5 * Pairs, Pairs)).Loss)];
         }
 
-        return CheckResult.AtMost($"losses of {Steps} steps, fp32, largest relative difference", Run(machine.Device).Zip(Run(CPU), (ours, cpus) => Math.Abs(ours - cpus) / cpus).Max(), 1e-2);
+        return CheckResult.AtMost(
+            $"losses of {Steps} steps, fp32, largest relative difference",
+            Run(machine.Device).Zip(Run(CPU), (ours, cpus) => Math.Abs(ours - cpus) / cpus).Max(),
+            1e-2
+        );
     }
 
     public static CheckResult Bytes(Machine machine)
@@ -49,7 +64,10 @@ internal static class NumberChecks
         var bytes = Work.Batch(Work.Small, 0, 8, asBytes: true).Images_b3SS;
         var factors = tensor([.. Enumerable.Range(0, 3).Select(ImageNormalization.Clip.Factor)]).view([3, 1, 1]);
         var offsets = tensor([.. Enumerable.Range(0, 3).Select(ImageNormalization.Clip.Offset)]).view([3, 1, 1]);
-        var difference = (ImageInput.OnDevice(bytes, machine.Device).to(CPU) - ((bytes.to(float32) * factors) + offsets)).abs().max().item<float>();
+        var difference = (ImageInput.OnDevice(bytes, machine.Device).to(CPU) - ((bytes.to(float32) * factors) + offsets))
+            .abs()
+            .max()
+            .item<float>();
         return CheckResult.AtMost("uint8 images normalised there, largest difference", difference, 1e-6);
     }
 
@@ -67,16 +85,25 @@ internal static class NumberChecks
                     randn([Elements], generator: new Generator(2)).to(device),
                     MomentBuffer.Zeros(Elements, type, device, isSquares: false),
                     MomentBuffer.Zeros(Elements, type, device, isSquares: true),
-                    null);
+                    null
+                );
                 for (var step = 1; step <= 3; step++)
-                    AdamWKernel.Apply(buffers, new AdamWStep(step, 1e-2, 0.9, 0.98, 1e-6, 0.2, 1), new AdamWRounding(new StochasticRounding((ulong)step, 0), new StochasticRounding((ulong)step + 100, 0)));
+                    AdamWKernel.Apply(
+                        buffers,
+                        new AdamWStep(step, 1e-2, 0.9, 0.98, 1e-6, 0.2, 1),
+                        new AdamWRounding(new StochasticRounding((ulong)step, 0), new StochasticRounding((ulong)step + 100, 0))
+                    );
                 return buffers;
             }
 
             var (there, here) = (Run(machine.Device), Run(CPU));
             var equal = there.Parameters.to(CPU).eq(here.Parameters).to(float64).mean().item<double>();
             yield return new CheckResult($"AdamW, {type} moments, bf16 weights: equal bits", "≥ 0.99", $"{equal:F5}", equal >= 0.99);
-            yield return CheckResult.AtMost($"AdamW, {type} moments: difference of the second moment", Machine.Difference(there.SecondMoment.ToFloat(), here.SecondMoment.ToFloat()), type == float32 ? 1e-5 : 0.02);
+            yield return CheckResult.AtMost(
+                $"AdamW, {type} moments: difference of the second moment",
+                Machine.Difference(there.SecondMoment.ToFloat(), here.SecondMoment.ToFloat()),
+                type == float32 ? 1e-5 : 0.02
+            );
         }
     }
 
@@ -85,6 +112,9 @@ internal static class NumberChecks
         // With a rate of zero the step leaves its gradients, and no more.
         using var work = new Work(model, Work.Options(Pairs, precision), device, 0);
         var result = work.Take(Work.Batch(model, 0, Pairs));
-        return work.State.Model.Parameters.Gradients.narrow(0, 0, work.State.Model.Parameters.Trained.Length).div(result.LossScale ?? 1).to(CPU);
+        return work
+            .State.Model.Parameters.Gradients.narrow(0, 0, work.State.Model.Parameters.Trained.Length)
+            .div(result.LossScale ?? 1)
+            .to(CPU);
     }
 }

@@ -6,9 +6,21 @@ using ClipTrain.Trainer.Distributed;
 using static TorchSharp.torch;
 
 // Checks of a device against the CPU: a table of what, expected, measured, ok.
-var device = new Option<string>("--device") { DefaultValueFactory = _ => "cuda", Description = "cuda, cuda:N, or cpu to try the checks without a GPU." };
-var minutes = new Option<double>("--minutes") { DefaultValueFactory = _ => 10, Description = "Checks that would begin later are left out." };
-var python = new Option<string>("--python") { DefaultValueFactory = _ => "python3", Description = "A Python with PyTorch for CUDA, for the comparison of speed." };
+var device = new Option<string>("--device")
+{
+    DefaultValueFactory = _ => "cuda",
+    Description = "cuda, cuda:N, or cpu to try the checks without a GPU.",
+};
+var minutes = new Option<double>("--minutes")
+{
+    DefaultValueFactory = _ => 10,
+    Description = "Checks that would begin later are left out.",
+};
+var python = new Option<string>("--python")
+{
+    DefaultValueFactory = _ => "python3",
+    Description = "A Python with PyTorch for CUDA, for the comparison of speed.",
+};
 var root = new RootCommand("Checks ClipTrain on a GPU: what, expected, measured, ok.") { device, minutes, python };
 root.SetAction(parsed =>
 {
@@ -32,7 +44,9 @@ static int Run(Machine machine, LoadedTorch libraries, TimeSpan limit)
     backends.cuda.matmul.allow_tf32 = false;
     backends.cudnn.allow_tf32 = false;
     var started = Stopwatch.GetTimestamp();
-    Console.WriteLine($"libtorch {__version__} in {libraries.Folder}; {(machine.IsGpu ? $"{machine.Gpus} GPU(s), {machine.Name ?? "nvidia-smi is not there"}" : "on the CPU: a trial of the checks, which says nothing of a GPU")}");
+    Console.WriteLine(
+        $"libtorch {__version__} in {libraries.Folder}; {(machine.IsGpu ? $"{machine.Gpus} GPU(s), {machine.Name ?? "nvidia-smi is not there"}" : "on the CPU: a trial of the checks, which says nothing of a GPU")}"
+    );
     Console.WriteLine(new CheckResult("what", "expected", "measured", null).ToString().TrimEnd('-') + "ok");
     (string Name, Func<IEnumerable<CheckResult>> Make)[] checks =
     [
@@ -50,14 +64,18 @@ static int Run(Machine machine, LoadedTorch libraries, TimeSpan limit)
     var wrong = 0;
     foreach (var (name, make) in checks)
     {
-        foreach (var result in Stopwatch.GetElapsedTime(started) < limit ? Guarded(name, make) : [CheckResult.NotHere(name, "the time was over")])
+        foreach (
+            var result in Stopwatch.GetElapsedTime(started) < limit ? Guarded(name, make) : [CheckResult.NotHere(name, "the time was over")]
+        )
         {
             Console.WriteLine(result);
             wrong += result.Ok == false ? 1 : 0;
         }
     }
 
-    Console.WriteLine($"{(wrong == 0 ? "Nothing is wrong." : $"{wrong} are wrong.")} {Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s. What has '-' was measured alone, or could not be made here.");
+    Console.WriteLine(
+        $"{(wrong == 0 ? "Nothing is wrong." : $"{wrong} are wrong.")} {Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s. What has '-' was measured alone, or could not be made here."
+    );
     return wrong == 0 ? 0 : 1;
 }
 

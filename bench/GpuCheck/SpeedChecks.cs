@@ -13,7 +13,11 @@ namespace ClipTrain.Bench.GpuCheck;
 /// <summary>Rates of steps, and of what they are made of.</summary>
 internal static class SpeedChecks
 {
-    private static readonly JsonSerializerOptions s_json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) } };
+    private static readonly JsonSerializerOptions s_json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+    };
 
     /// <summary>Images a second of whole steps in bf16, and what PyTorch's are on the same device.</summary>
     public static IEnumerable<CheckResult> Steps(Machine machine)
@@ -33,13 +37,19 @@ internal static class SpeedChecks
 
             // A multiplication and an addition, forward once and back twice.
             var operations = 6.0 * batch * ModelCost.Of(model).Sum(part => part.Macs);
-            var mfu = machine.Peak is { } peak ? string.Create(CultureInfo.InvariantCulture, $", MFU {operations / seconds / peak:P1}") : "";
-            yield return CheckResult.Figure($"{name}, batch {batch}, bf16: images/s", string.Create(CultureInfo.InvariantCulture, $"{batch / seconds:F0}{mfu}"));
+            var mfu = machine.Peak is { } peak
+                ? string.Create(CultureInfo.InvariantCulture, $", MFU {operations / seconds / peak:P1}")
+                : "";
+            yield return CheckResult.Figure(
+                $"{name}, batch {batch}, bf16: images/s",
+                string.Create(CultureInfo.InvariantCulture, $"{batch / seconds:F0}{mfu}")
+            );
             foreach (var kind in new[] { "eager", "compiled" })
             {
                 var what = $"{name}: time against PyTorch {kind}";
                 yield return !hasPeer ? CheckResult.NotHere(what, "needs a PyTorch for CUDA")
-                    : Peer(machine, model, batch, kind) is { } theirs ? CheckResult.AtMost(what, seconds / theirs, 1.1) : new CheckResult(what, "", "the peer failed", null);
+                : Peer(machine, model, batch, kind) is { } theirs ? CheckResult.AtMost(what, seconds / theirs, 1.1)
+                : new CheckResult(what, "", "the peer failed", null);
             }
         }
     }
@@ -51,7 +61,10 @@ internal static class SpeedChecks
         var (q, k, v) = (Random(), Random(), Random());
         var composed = machine.Seconds(() => Dispose(ClipTrain.Trainer.Models.Attention.Mix(q, k, v, null)));
         var fused = machine.Seconds(() => Dispose(nn.functional.scaled_dot_product_attention(q, k, v)));
-        yield return CheckResult.Figure("attention, bf16: fused against composed, time", string.Create(CultureInfo.InvariantCulture, $"{fused / composed:F2}"));
+        yield return CheckResult.Figure(
+            "attention, bf16: fused against composed, time",
+            string.Create(CultureInfo.InvariantCulture, $"{fused / composed:F2}")
+        );
         var expected = ClipTrain.Trainer.Models.Attention.Mix(q, k, v, null);
         var actual = nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(expected.shape);
         yield return CheckResult.AtMost("attention, bf16: fused against composed, difference", Machine.Difference(actual, expected), 2e-2);
@@ -72,9 +85,19 @@ internal static class SpeedChecks
                 ones([elements], float32, machine.Device),
                 MomentBuffer.Zeros(elements, type, machine.Device, isSquares: false),
                 MomentBuffer.Zeros(elements, type, machine.Device, isSquares: true),
-                zeros([elements], bfloat16, machine.Device));
-            var seconds = machine.Seconds(() => AdamWKernel.Apply(buffers, new AdamWStep(1, 1e-4, 0.9, 0.98, 1e-6, 0.2, 1), new AdamWRounding(null, new StochasticRounding(1, 0))));
-            yield return CheckResult.Figure($"AdamW of {elements / 1e6:F0}M parameters, {type} moments", string.Create(CultureInfo.InvariantCulture, $"{seconds * 1000:F1} ms"));
+                zeros([elements], bfloat16, machine.Device)
+            );
+            var seconds = machine.Seconds(() =>
+                AdamWKernel.Apply(
+                    buffers,
+                    new AdamWStep(1, 1e-4, 0.9, 0.98, 1e-6, 0.2, 1),
+                    new AdamWRounding(null, new StochasticRounding(1, 0))
+                )
+            );
+            yield return CheckResult.Figure(
+                $"AdamW of {elements / 1e6:F0}M parameters, {type} moments",
+                string.Create(CultureInfo.InvariantCulture, $"{seconds * 1000:F1} ms")
+            );
         }
     }
 
@@ -89,7 +112,10 @@ internal static class SpeedChecks
             using var work = new Work(Work.Small, Work.Options(batch, Precision.Bf16, micro), machine.Device, 1e-4);
             work.Take(Work.Batch(Work.Small, 0, batch));
             machine.Finish();
-            yield return CheckResult.Figure($"memory, global batch {batch}, micro-batch {micro}", string.Create(CultureInfo.InvariantCulture, $"{(machine.UsedBytes() - before) >> 20} MiB more than before"));
+            yield return CheckResult.Figure(
+                $"memory, global batch {batch}, micro-batch {micro}",
+                string.Create(CultureInfo.InvariantCulture, $"{(machine.UsedBytes() - before) >> 20} MiB more than before")
+            );
         }
     }
 
@@ -97,8 +123,23 @@ internal static class SpeedChecks
     {
         var path = Path.Combine(Path.GetTempPath(), $"gpu-check-{Environment.ProcessId}.json");
         File.WriteAllText(path, JsonSerializer.Serialize(model, s_json));
-        var output = Machine.Ask(machine.Python, Path.Combine(AppContext.BaseDirectory, "step_peer.py"), path, $"{batch}", "1", "bf16", "8", "cuda", kind);
+        var output = Machine.Ask(
+            machine.Python,
+            Path.Combine(AppContext.BaseDirectory, "step_peer.py"),
+            path,
+            $"{batch}",
+            "1",
+            "bf16",
+            "8",
+            "cuda",
+            kind
+        );
         File.Delete(path);
-        return output?.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(3).Select(line => double.Parse(line.Split(' ')[0], CultureInfo.InvariantCulture)).Order().ElementAt(2);
+        return output
+            ?.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Skip(3)
+            .Select(line => double.Parse(line.Split(' ')[0], CultureInfo.InvariantCulture))
+            .Order()
+            .ElementAt(2);
     }
 }

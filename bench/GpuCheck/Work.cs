@@ -12,8 +12,22 @@ internal sealed class Work : IDisposable
     public static readonly ModelOptions Small = new()
     {
         EmbedDim = 64,
-        Image = new ImageTowerOptions { Size = 32, Patch = 8, Width = 128, Layers = 4, Heads = 2 },
-        Text = new TextTowerOptions { Context = 16, Vocabulary = 512, Width = 64, Layers = 4, Heads = 1 },
+        Image = new ImageTowerOptions
+        {
+            Size = 32,
+            Patch = 8,
+            Width = 128,
+            Layers = 4,
+            Heads = 2,
+        },
+        Text = new TextTowerOptions
+        {
+            Context = 16,
+            Vocabulary = 512,
+            Width = 64,
+            Layers = 4,
+            Heads = 1,
+        },
     };
 
     private readonly RunOptions _run;
@@ -22,7 +36,12 @@ internal sealed class Work : IDisposable
     /// <param name="rate">Learning rate of every step.</param>
     public Work(ModelOptions model, TrainingOptions training, Device device, double rate, RankGroup? group = null)
     {
-        _run = new RunOptions { Model = model, Data = new DataOptions { Train = ["unused"] }, Training = training };
+        _run = new RunOptions
+        {
+            Model = model,
+            Data = new DataOptions { Train = ["unused"] },
+            Training = training,
+        };
         State = new TrainingState(_run, CPU);
         if (device.type != TorchSharp.DeviceType.CPU)
         {
@@ -39,14 +58,22 @@ internal sealed class Work : IDisposable
     public TrainingState State { get; }
 
     public static TrainingOptions Options(int batch, Precision precision, int microBatch = 0) =>
-        new() { GlobalBatch = batch, Steps = 1_000_000, Precision = precision, MicroBatch = microBatch };
+        new()
+        {
+            GlobalBatch = batch,
+            Steps = 1_000_000,
+            Precision = precision,
+            MicroBatch = microBatch,
+        };
 
     /// <summary>Pairs of a model, in host memory.</summary>
     public static TrainingBatch Batch(ModelOptions model, int start, int count, bool asBytes = false)
     {
         using var generator = new Generator((ulong)start + 1);
         var size = model.Image.Size;
-        var images = asBytes ? randint(0, 256, [count, 3, size, size], uint8, generator: generator) : randn([count, 3, size, size], generator: generator);
+        var images = asBytes
+            ? randint(0, 256, [count, 3, size, size], uint8, generator: generator)
+            : randn([count, 3, size, size], generator: generator);
         var tokens = randint(1, model.Text.Vocabulary, [count, model.Text.Context], int64, generator: generator);
         return new TrainingBatch(images, tokens, full([count], model.Text.Context - 1, int64), null, []);
     }

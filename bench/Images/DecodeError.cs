@@ -13,14 +13,16 @@ internal static class DecodeError
         var counts = new long[256];
         for (var i = 0; i < files.Count; i++)
         {
-            byte[] exact = Train(files[i], JpegDecode.Exact, i), other = Train(files[i], jpeg, i);
+            byte[] exact = Train(files[i], JpegDecode.Exact, i),
+                other = Train(files[i], jpeg, i);
             for (var p = 0; p < exact.Length; p++)
                 counts[Math.Abs(exact[p] - other[p])]++;
         }
 
         var total = counts.Sum();
         var mean = counts.Index().Sum(level => (double)level.Index * level.Item) / total;
-        int percentile = 0, largest = Array.FindLastIndex(counts, count => count > 0);
+        int percentile = 0,
+            largest = Array.FindLastIndex(counts, count => count > 0);
         for (var below = counts[0]; below < 0.99 * total; below += counts[percentile])
             percentile++;
         return FormattableString.Invariant($"{mean:0.00}, {percentile}, {largest}");

@@ -23,7 +23,9 @@ for (var pass = 0UL; Console.ReadLine() is { } line; pass++)
 
     if (!transforms.TryGetValue(line, out var transform))
     {
-        transform = transforms[line] = new ClipImageTransform(new ImageTransformOptions(224) { Type = Enum.Parse<ImageType>(words[0]), Jpeg = Enum.Parse<JpegDecode>(words[1]) });
+        transform = transforms[line] = new ClipImageTransform(
+            new ImageTransformOptions(224) { Type = Enum.Parse<ImageType>(words[0]), Jpeg = Enum.Parse<JpegDecode>(words[1]) }
+        );
     }
 
     var output = chw.AsSpan(0, 3 * 224 * 224 * transform.Type.Bytes());

@@ -8,7 +8,11 @@ using ClipTrain.Trainer.Interop;
 // Seconds and peak memory of loading a random export into a model, beside dd reading the same file. Each is a process of its own.
 var model = new Option<string>("--model") { DefaultValueFactory = _ => "ViT-L-14" };
 var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 5 };
-var folder = new Option<string>("--folder") { DefaultValueFactory = _ => Path.Combine(Path.GetTempPath(), "cliptrain-bench-loading"), Description = "Where the files of some gigabytes are made and left." };
+var folder = new Option<string>("--folder")
+{
+    DefaultValueFactory = _ => Path.Combine(Path.GetTempPath(), "cliptrain-bench-loading"),
+    Description = "Where the files of some gigabytes are made and left.",
+};
 var root = new RootCommand("Loading of weights.") { model, rounds, folder, Child() };
 root.SetAction(parsed => Compare(parsed.GetRequiredValue(model), parsed.GetValue(rounds), parsed.GetRequiredValue(folder)));
 return root.Parse(args).Invoke();
@@ -25,7 +29,12 @@ static Command Child()
         var before = Status("VmHWM");
         using var opened = ModelFolder.Open(parsed.GetRequiredValue(path), parsed.GetRequiredValue(model));
         using var loaded = opened.Load();
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(started).TotalSeconds} {before} {Status("VmHWM")} {Environment.CpuUsage.TotalTime.TotalSeconds}"));
+        Console.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Stopwatch.GetElapsedTime(started).TotalSeconds} {before} {Status("VmHWM")} {Environment.CpuUsage.TotalTime.TotalSeconds}"
+            )
+        );
     });
     return command;
 }
@@ -37,8 +46,17 @@ static void Compare(string name, int rounds, string folder)
     if (!Directory.Exists(export))
     {
         Directory.CreateDirectory(folder);
-        new ModelExport(new OpenedModel(options, new RandomWeights(options), Preprocessing.Clip, Merges: null, Run: null), ExportFormat.OpenClip, NumberType.Float32).Write(export);
-        Run("/usr/bin/python3", Path.Combine(AppContext.BaseDirectory, "make_bin.py"), Path.Combine(export, "open_clip_model.safetensors"), Path.Combine(export, "model.bin"));
+        new ModelExport(
+            new OpenedModel(options, new RandomWeights(options), Preprocessing.Clip, Merges: null, Run: null),
+            ExportFormat.OpenClip,
+            NumberType.Float32
+        ).Write(export);
+        Run(
+            "/usr/bin/python3",
+            Path.Combine(AppContext.BaseDirectory, "make_bin.py"),
+            Path.Combine(export, "open_clip_model.safetensors"),
+            Path.Combine(export, "model.bin")
+        );
     }
 
     Console.WriteLine("file         cache  dd s  load s  ratio  load CPU s  peak MB  peak over weights  of it before loading");
@@ -55,30 +73,51 @@ static void Compare(string name, int rounds, string folder)
                 Run("dd", $"if={path}", "of=/dev/null", "bs=16M", "status=none");
                 plain.Add(Stopwatch.GetElapsedTime(started).TotalSeconds);
                 Prepare(path, cold);
-                loads.Add([.. Run(Environment.ProcessPath!, "child", path, name).Split(' ').Select(text => double.Parse(text, CultureInfo.InvariantCulture))]);
+                loads.Add([
+                    .. Run(Environment.ProcessPath!, "child", path, name)
+                        .Split(' ')
+                        .Select(text => double.Parse(text, CultureInfo.InvariantCulture)),
+                ]);
             }
 
             double bytes = new FileInfo(path).Length;
             double OfLoads(int field) => Median(loads.Select(run => run[field]));
             var (dd, load, start, peak) = (Median(plain), OfLoads(0), OfLoads(1), OfLoads(2));
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Path.GetExtension(file),-12} {(cold ? "cold" : "warm"),5} {dd,5:F2} {load,7:F2} {load / dd,6:F2} {OfLoads(3),11:F2} {peak / 1e6,8:F0} {peak / bytes,18:F3} {start / bytes,21:F3}"));
+            Console.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{Path.GetExtension(file), -12} {(cold ? "cold" : "warm"), 5} {dd, 5:F2} {load, 7:F2} {load / dd, 6:F2} {OfLoads(3), 11:F2} {peak / 1e6, 8:F0} {peak / bytes, 18:F3} {start / bytes, 21:F3}"
+                )
+            );
         }
     }
 }
 
 // Written pages are dropped from the cache, or read into it.
 static void Prepare(string path, bool cold) =>
-    Run("dd", cold ? [$"of={path}", "oflag=nocache", "conv=notrunc,fdatasync", "count=0", "status=none"] : [$"if={path}", "of=/dev/null", "bs=16M", "status=none"]);
+    Run(
+        "dd",
+        cold
+            ? [$"of={path}", "oflag=nocache", "conv=notrunc,fdatasync", "count=0", "status=none"]
+            : [$"if={path}", "of=/dev/null", "bs=16M", "status=none"]
+    );
 
 static string Run(string program, params string[] arguments)
 {
     using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, UseShellExecute = false })!;
     var output = process.StandardOutput.ReadToEnd();
     process.WaitForExit();
-    return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} failed with {process.ExitCode}.");
+    return process.ExitCode == 0
+        ? output
+        : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} failed with {process.ExitCode}.");
 }
 
 static double Median(IEnumerable<double> values) => values.Order().ToArray() is var sorted ? sorted[sorted.Length / 2] : 0;
 
 static long Status(string key) =>
-    long.Parse(File.ReadLines("/proc/self/status").First(line => line.StartsWith(key, StringComparison.Ordinal)).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
+    long.Parse(
+        File.ReadLines("/proc/self/status")
+            .First(line => line.StartsWith(key, StringComparison.Ordinal))
+            .Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1],
+        CultureInfo.InvariantCulture
+    ) * 1024;

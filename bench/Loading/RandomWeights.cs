@@ -21,7 +21,5 @@ internal sealed class RandomWeights(ModelOptions model) : IWeights
             value &= 0xbfff_ffff;
     }
 
-    public void Dispose()
-    {
-    }
+    public void Dispose() { }
 }

@@ -17,7 +17,9 @@ internal sealed class FolderStore(string folder) : IStoreBackend
     public byte[] Get(string key, TimeSpan timeout)
     {
         var file = PathOf(key);
-        return SpinWait.SpinUntil(() => File.Exists(file) || Pause(), timeout) ? File.ReadAllBytes(file) : throw new TimeoutException($"key '{key}' timed out after {timeout.TotalMilliseconds:0} ms");
+        return SpinWait.SpinUntil(() => File.Exists(file) || Pause(), timeout)
+            ? File.ReadAllBytes(file)
+            : throw new TimeoutException($"key '{key}' timed out after {timeout.TotalMilliseconds:0} ms");
     }
 
     private static bool Pause()

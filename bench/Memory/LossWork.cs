@@ -53,7 +53,8 @@ internal static class LossWork
         group.AllReduceSum(texts.grad!);
     }
 
-    private static (long Offset, long Length) Share(RankGroup group, long pairs) => (pairs / group.WorldSize * group.Rank, pairs / group.WorldSize);
+    private static (long Offset, long Length) Share(RankGroup group, long pairs) =>
+        (pairs / group.WorldSize * group.Rank, pairs / group.WorldSize);
 
     private static torch.Tensor Embeddings(long count, int width)
     {

@@ -43,24 +43,46 @@ internal sealed record Measurement(double Seconds, long Before, long Peak)
     public static Measurement InProcesses(int ranks, params string[] arguments)
     {
         var meeting = Directory.CreateTempSubdirectory("cliptrain-bench");
-        var processes = Enumerable.Range(0, ranks).Select(rank => Process.Start(
-            new ProcessStartInfo(Environment.ProcessPath!, ["child", $"{rank}", $"{ranks}", meeting.FullName, .. arguments]) { RedirectStandardOutput = true, UseShellExecute = false })!).ToArray();
-        var results = processes.Select(process =>
-        {
-            using (process)
+        var processes = Enumerable
+            .Range(0, ranks)
+            .Select(rank =>
+                Process.Start(
+                    new ProcessStartInfo(Environment.ProcessPath!, ["child", $"{rank}", $"{ranks}", meeting.FullName, .. arguments])
+                    {
+                        RedirectStandardOutput = true,
+                        UseShellExecute = false,
+                    }
+                )!
+            )
+            .ToArray();
+        var results = processes
+            .Select(process =>
             {
-                var output = process.StandardOutput.ReadToEnd();
-                process.WaitForExit();
-                return process.ExitCode == 0 ? Parse(output) : throw new InvalidOperationException($"'{string.Join(' ', arguments)}' ended with {process.ExitCode}: out of memory?");
-            }
-        }).ToArray();
+                using (process)
+                {
+                    var output = process.StandardOutput.ReadToEnd();
+                    process.WaitForExit();
+                    return process.ExitCode == 0
+                        ? Parse(output)
+                        : throw new InvalidOperationException(
+                            $"'{string.Join(' ', arguments)}' ended with {process.ExitCode}: out of memory?"
+                        );
+                }
+            })
+            .ToArray();
         meeting.Delete(recursive: true);
-        return new Measurement(results.Max(result => result.Seconds), results.Max(result => result.Before), results.Max(result => result.Peak));
+        return new Measurement(
+            results.Max(result => result.Seconds),
+            results.Max(result => result.Before),
+            results.Max(result => result.Peak)
+        );
     }
 
     /// <summary>A child's place among its ranks.</summary>
     public static RankGroup Join(int rank, int ranks, string meeting) =>
-        ranks == 1 ? new RankGroup() : new RankGroup(ProcessGroup.Gloo(new FolderStore(meeting), rank, ranks, "127.0.0.1", Timeout), rank, ranks);
+        ranks == 1
+            ? new RankGroup()
+            : new RankGroup(ProcessGroup.Gloo(new FolderStore(meeting), rank, ranks, "127.0.0.1", Timeout), rank, ranks);
 
     /// <summary>What a child prints for its parent.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Seconds} {Before} {Peak}");
@@ -68,7 +90,11 @@ internal sealed record Measurement(double Seconds, long Before, long Peak)
     private static Measurement Parse(string line)
     {
         var fields = line.Split(' ');
-        return new Measurement(double.Parse(fields[0], CultureInfo.InvariantCulture), long.Parse(fields[1], CultureInfo.InvariantCulture), long.Parse(fields[2], CultureInfo.InvariantCulture));
+        return new Measurement(
+            double.Parse(fields[0], CultureInfo.InvariantCulture),
+            long.Parse(fields[1], CultureInfo.InvariantCulture),
+            long.Parse(fields[2], CultureInfo.InvariantCulture)
+        );
     }
 
     private static long Resident(string field)

@@ -7,25 +7,65 @@ using ClipTrain.Trainer.Config;
 using static TorchSharp.torch;
 
 // Memory and time of the loss, of whole steps and of the training state. Each measurement is a process of its own.
-var threads = new Option<int>("--threads") { DefaultValueFactory = _ => 1, Recursive = true, Description = "Compute threads a process." };
-var root = new RootCommand("Memory of the loss, of steps and of the training state.") { threads, Loss(), Steps(), Micro(), States(), Child() };
+var threads = new Option<int>("--threads")
+{
+    DefaultValueFactory = _ => 1,
+    Recursive = true,
+    Description = "Compute threads a process.",
+};
+var root = new RootCommand("Memory of the loss, of steps and of the training state.")
+{
+    threads,
+    Loss(),
+    Steps(),
+    Micro(),
+    States(),
+    Child(),
+};
 return root.Parse(args).Invoke();
 
 Command Loss()
 {
-    var tiled = new Option<int[]>("--pairs") { DefaultValueFactory = _ => [8192, 16384, 32768], AllowMultipleArgumentsPerToken = true, Description = "Global batches of the tiled loss." };
-    var full = new Option<int[]>("--full-pairs") { DefaultValueFactory = _ => [8192, 16384], AllowMultipleArgumentsPerToken = true, Description = "Global batches of the full matrix." };
+    var tiled = new Option<int[]>("--pairs")
+    {
+        DefaultValueFactory = _ => [8192, 16384, 32768],
+        AllowMultipleArgumentsPerToken = true,
+        Description = "Global batches of the tiled loss.",
+    };
+    var full = new Option<int[]>("--full-pairs")
+    {
+        DefaultValueFactory = _ => [8192, 16384],
+        AllowMultipleArgumentsPerToken = true,
+        Description = "Global batches of the full matrix.",
+    };
     var width = new Option<int>("--width") { DefaultValueFactory = _ => 512, Description = "Width of the embeddings." };
     var command = new Command("loss", "The loss by tiles against the full matrix of logits.") { tiled, full, width };
     command.SetAction(parsed =>
     {
         Console.WriteLine("loss      pairs  processes  seconds  MiB a process beside the embeddings");
-        foreach (var (form, pairs) in parsed.GetValue(full)!.Select(n => ("full", n)).Concat(parsed.GetValue(tiled)!.SelectMany(n => new[] { ("tiled", n), ("sigmoid", n) })))
+        foreach (
+            var (form, pairs) in parsed
+                .GetValue(full)!
+                .Select(n => ("full", n))
+                .Concat(parsed.GetValue(tiled)!.SelectMany(n => new[] { ("tiled", n), ("sigmoid", n) }))
+        )
         {
             foreach (var processes in new[] { 1, 2 })
             {
-                var result = Measurement.InProcesses(processes, "loss", form, $"{pairs}", $"{parsed.GetValue(width)}", $"{parsed.GetValue(threads)}");
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{form,-7} {pairs,6} {processes,10} {result.Seconds,8:F2} {result.Added >> 20,8}"));
+                var result = Measurement.InProcesses(
+                    processes,
+                    "loss",
+                    form,
+                    $"{pairs}",
+                    $"{parsed.GetValue(width)}",
+                    $"{parsed.GetValue(threads)}"
+                );
+                Console.WriteLine(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{form, -7} {pairs, 6} {processes, 10} {result.Seconds, 8:F2} {result.Added >> 20, 8}"
+                    )
+                );
             }
         }
 
@@ -36,7 +76,12 @@ Command Loss()
 
 Command Steps()
 {
-    var batches = new Option<int[]>("--batches") { DefaultValueFactory = _ => [1024, 4096, 16384, 65536, 131072], AllowMultipleArgumentsPerToken = true, Description = "Global batches." };
+    var batches = new Option<int[]>("--batches")
+    {
+        DefaultValueFactory = _ => [1024, 4096, 16384, 65536, 131072],
+        AllowMultipleArgumentsPerToken = true,
+        Description = "Global batches.",
+    };
     var micro = new Option<int>("--micro-batch") { DefaultValueFactory = _ => 256 };
     var command = new Command("step", "A step of a small model as the global batch grows.") { batches, micro };
     command.SetAction(parsed =>
@@ -45,7 +90,12 @@ Command Steps()
         foreach (var batch in parsed.GetValue(batches)!)
         {
             var result = Step(batch, parsed.GetValue(micro), ActivationCheckpointing.None, parsed.GetValue(threads));
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{batch,8} {parsed.GetValue(micro),12} {result.Seconds,8:F2} {result.Peak >> 20,11} {result.Added >> 20,10}"));
+            Console.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{batch, 8} {parsed.GetValue(micro), 12} {result.Seconds, 8:F2} {result.Peak >> 20, 11} {result.Added >> 20, 10}"
+                )
+            );
         }
     });
     return command;
@@ -74,7 +124,12 @@ Command Micro()
                 whole ??= result.Seconds;
                 using var work = new StepWork(pairs, micro, checkpointing);
                 var difference = Math.Sqrt(SumOfSquares.Of(work.Take(work.Batch()).sub(expected))) / norm;
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{micro,11} {checkpointing,14} {result.Seconds,8:F2} {result.Seconds / whole,11:F2} {result.Added >> 20,21} {difference,20:E1}"));
+                Console.WriteLine(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{micro, 11} {checkpointing, 14} {result.Seconds, 8:F2} {result.Seconds / whole, 11:F2} {result.Added >> 20, 21} {difference, 20:E1}"
+                    )
+                );
             }
         }
     });
@@ -84,8 +139,16 @@ Command Micro()
 Command States()
 {
     var model = new Option<string>("--model") { DefaultValueFactory = _ => "ViT-B-32" };
-    var precisions = new Option<Precision[]>("--precision") { DefaultValueFactory = _ => [Precision.Fp32, Precision.Bf16], AllowMultipleArgumentsPerToken = true };
-    var command = new Command("state", "Parameters, gradients and moments against the bytes of their numbers, and the optimizer's time.") { model, precisions };
+    var precisions = new Option<Precision[]>("--precision")
+    {
+        DefaultValueFactory = _ => [Precision.Fp32, Precision.Bf16],
+        AllowMultipleArgumentsPerToken = true,
+    };
+    var command = new Command("state", "Parameters, gradients and moments against the bytes of their numbers, and the optimizer's time.")
+    {
+        model,
+        precisions,
+    };
     command.SetAction(parsed =>
     {
         Console.WriteLine("precision  moments  text weights  MiB of numbers  MiB held   ratio  update, CPU ms");
@@ -96,8 +159,21 @@ Command States()
                 foreach (var moments in Enum.GetValues<MomentType>())
                 {
                     var bytes = StateWork.Bytes(RunConfig.LoadModel(parsed.GetRequiredValue(model)), Training(precision, moments, text));
-                    var result = Measurement.InProcesses(1, "state", parsed.GetRequiredValue(model), $"{precision}", $"{moments}", $"{text}", $"{parsed.GetValue(threads)}");
-                    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{precision,-10} {moments,-8} {text,-12} {bytes / 1048576.0,15:F1} {result.Added / 1048576.0,9:F1} {result.Added / (double)bytes,7:F3} {result.Seconds * 1000,15:F0}"));
+                    var result = Measurement.InProcesses(
+                        1,
+                        "state",
+                        parsed.GetRequiredValue(model),
+                        $"{precision}",
+                        $"{moments}",
+                        $"{text}",
+                        $"{parsed.GetValue(threads)}"
+                    );
+                    Console.WriteLine(
+                        string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"{precision, -10} {moments, -8} {text, -12} {bytes / 1048576.0, 15:F1} {result.Added / 1048576.0, 9:F1} {result.Added / (double)bytes, 7:F3} {result.Seconds * 1000, 15:F0}"
+                        )
+                    );
                 }
             }
         }
@@ -122,7 +198,10 @@ Command Child()
         var result = arguments[0] switch
         {
             "loss" => LossWork.Measure(group, arguments[1], Number(arguments[2]), Number(arguments[3])),
-            "state" => StateWork.Measure(RunConfig.LoadModel(arguments[1]), Training(Enum.Parse<Precision>(arguments[2]), Enum.Parse<MomentType>(arguments[3]), Enum.Parse<WeightType>(arguments[4]))),
+            "state" => StateWork.Measure(
+                RunConfig.LoadModel(arguments[1]),
+                Training(Enum.Parse<Precision>(arguments[2]), Enum.Parse<MomentType>(arguments[3]), Enum.Parse<WeightType>(arguments[4]))
+            ),
             _ => StepWork.Measure(Number(arguments[1]), Number(arguments[2]), Enum.Parse<ActivationCheckpointing>(arguments[3])),
         };
         Console.Write(result);
@@ -133,7 +212,14 @@ Command Child()
 static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 
 static TrainingOptions Training(Precision precision, MomentType moments, WeightType text) =>
-    new() { GlobalBatch = 1, Steps = 1, Precision = precision, Moments = moments, TextWeights = text };
+    new()
+    {
+        GlobalBatch = 1,
+        Steps = 1,
+        Precision = precision,
+        Moments = moments,
+        TextWeights = text,
+    };
 
 static Measurement Step(int batch, int micro, ActivationCheckpointing checkpointing, int threads) =>
     Measurement.InProcesses(1, "step", $"{batch}", $"{micro}", $"{checkpointing}", $"{threads}");

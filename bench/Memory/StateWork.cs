@@ -11,22 +11,56 @@ internal static class StateWork
     private const int Updates = 5;
 
     /// <summary>The bytes of a state, as its numbers alone would take them.</summary>
-    public static long Bytes(ModelOptions model, TrainingOptions training) => ClipModel.Specs(model)
-        .Select(spec => FineTuning.Apply(spec, model, training))
-        .Sum(spec => spec.Count * (Weight(spec, training.Precision) + sizeof(float)) + (long)(spec.Count * 2 * Moment(training.Moments)));
+    public static long Bytes(ModelOptions model, TrainingOptions training) =>
+        ClipModel
+            .Specs(model)
+            .Select(spec => FineTuning.Apply(spec, model, training))
+            .Sum(spec =>
+                spec.Count * (Weight(spec, training.Precision) + sizeof(float)) + (long)(spec.Count * 2 * Moment(training.Moments))
+            );
 
     /// <summary>Memory of a state whose every byte was written, and the time of an update.</summary>
     public static Measurement Measure(ModelOptions model, TrainingOptions training)
     {
         // What the library takes for itself at the first use counts as before.
-        Update(new ModelOptions { EmbedDim = 8, Image = new ImageTowerOptions { Size = 8, Patch = 8, Width = 8, Layers = 1, Heads = 1 }, Text = new TextTowerOptions { Context = 4, Vocabulary = 8, Width = 8, Layers = 1, Heads = 1 } }, training, _ => { });
+        Update(
+            new ModelOptions
+            {
+                EmbedDim = 8,
+                Image = new ImageTowerOptions
+                {
+                    Size = 8,
+                    Patch = 8,
+                    Width = 8,
+                    Layers = 1,
+                    Heads = 1,
+                },
+                Text = new TextTowerOptions
+                {
+                    Context = 4,
+                    Vocabulary = 8,
+                    Width = 8,
+                    Layers = 1,
+                    Heads = 1,
+                },
+            },
+            training,
+            _ => { }
+        );
         return Measurement.Held(measured => Update(model, training, measured));
     }
 
     /// <summary>Updates a new state a few times; gives the median of the times, while all of it is held.</summary>
     private static void Update(ModelOptions model, TrainingOptions training, Action<double> measured)
     {
-        using var state = new TrainingState(new RunOptions { Model = model, Data = new DataOptions { Train = ["unused"] }, Training = training });
+        using var state = new TrainingState(
+            new RunOptions
+            {
+                Model = model,
+                Data = new DataOptions { Train = ["unused"] },
+                Training = training,
+            }
+        );
         state.Model.Parameters.Gradients.normal_(0, 1e-3);
         var times = new List<double>();
         for (var step = 1; step <= Updates; step++)
@@ -39,12 +73,14 @@ internal static class StateWork
         measured(times.Order().ElementAt(Updates / 2));
     }
 
-    private static int Weight(ParameterSpec spec, Precision precision) => spec.IsNarrow ? 2 : 4 + (spec.InComputeType && precision != Precision.Fp32 ? 2 : 0);
+    private static int Weight(ParameterSpec spec, Precision precision) =>
+        spec.IsNarrow ? 2 : 4 + (spec.InComputeType && precision != Precision.Fp32 ? 2 : 0);
 
-    private static double Moment(MomentType type) => type switch
-    {
-        MomentType.Fp32 => 4,
-        MomentType.Bf16 => 2,
-        _ => 1 + (4 / 256.0),
-    };
+    private static double Moment(MomentType type) =>
+        type switch
+        {
+            MomentType.Fp32 => 4,
+            MomentType.Bf16 => 2,
+            _ => 1 + (4 / 256.0),
+        };
 }

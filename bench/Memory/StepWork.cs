@@ -13,8 +13,22 @@ internal sealed class StepWork : IDisposable
     private static readonly ModelOptions Model = new()
     {
         EmbedDim = 64,
-        Image = new ImageTowerOptions { Size = 32, Patch = 8, Width = 64, Layers = 4, Heads = 1 },
-        Text = new TextTowerOptions { Context = 16, Vocabulary = 512, Width = 64, Layers = 4, Heads = 1 },
+        Image = new ImageTowerOptions
+        {
+            Size = 32,
+            Patch = 8,
+            Width = 64,
+            Layers = 4,
+            Heads = 1,
+        },
+        Text = new TextTowerOptions
+        {
+            Context = 16,
+            Vocabulary = 512,
+            Width = 64,
+            Layers = 4,
+            Heads = 1,
+        },
     };
 
     private readonly TrainingState _state;
@@ -28,7 +42,13 @@ internal sealed class StepWork : IDisposable
         {
             Model = Model,
             Data = new DataOptions { Train = ["unused"] },
-            Training = new TrainingOptions { GlobalBatch = globalBatch, Steps = 1000, MicroBatch = microBatch, ActivationCheckpointing = checkpointing },
+            Training = new TrainingOptions
+            {
+                GlobalBatch = globalBatch,
+                Steps = 1000,
+                MicroBatch = microBatch,
+                ActivationCheckpointing = checkpointing,
+            },
         };
         _state = new TrainingState(options);
         _step = new TrainingStep(_state, options.Training, new RankGroup(), new LearningRateSchedule(5e-4, 2000, 1000));
@@ -55,7 +75,8 @@ internal sealed class StepWork : IDisposable
             randint(0, Model.Text.Vocabulary, [_globalBatch, context], int64, generator: generator).MoveToOuterDisposeScope(),
             full([_globalBatch], end, int64).MoveToOuterDisposeScope(),
             null,
-            []);
+            []
+        );
     }
 
     /// <summary>Takes a step; returns its gradients.</summary>

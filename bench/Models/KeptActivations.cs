@@ -28,11 +28,13 @@ internal static class KeptActivations
         var (tokens, ends) = (ones([batch, options.Text.Context], int64), full([batch], options.Text.Context - 1, int64));
         var statistics = new BatchStatistics(model.Parameters);
         var cost = ModelCost.Of(options);
-        foreach (var (tower, pass) in new (string, Func<TowerPass>)[]
-        {
-            ("image", () => model.PassImage(images, null, ActivationCheckpointing.None, statistics)),
-            ("text", () => model.PassText(tokens, ends, options.Text.Context - 1, ActivationCheckpointing.None)),
-        })
+        foreach (
+            var (tower, pass) in new (string, Func<TowerPass>)[]
+            {
+                ("image", () => model.PassImage(images, null, ActivationCheckpointing.None, statistics)),
+                ("text", () => model.PassText(tokens, ends, options.Text.Context - 1, ActivationCheckpointing.None)),
+            }
+        )
         {
             // The library allocates workspaces of its own at first.
             var first = pass();
@@ -41,7 +43,12 @@ internal static class KeptActivations
             var kept = pass();
             var measured = (NativeHeap.AllocatedBytes() - before) / 1e6;
             var said = batch * cost.Where(part => part.Tower == tower).Sum(part => part.Activations.Bytes(precision)) / 1e6;
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}  {precision}  {tower}  {measured:0.0}  {said:0.0}  {measured / said:0.000}"));
+            Console.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{name}  {precision}  {tower}  {measured:0.0}  {said:0.0}  {measured / said:0.000}"
+                )
+            );
             kept.Backward(zeros_like(kept.Embedding_bD));
         }
     }

@@ -1,6 +1,6 @@
-using ClipTrain.Torch.Operators;
 using System.Globalization;
 using ClipTrain.Torch.Collectives;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
@@ -21,10 +21,25 @@ internal static class PatchEmbeddings
         {
             foreach (var (patch, stride) in new[] { (32, 32), (16, 16), (14, 14), (8, 8), (16, 8) })
             {
-                var image = new ImageTowerOptions { Size = 224, Patch = patch, Stride = stride, Width = 768, Layers = 1, Heads = 12 };
-                var forms = new[] { PatchEmbedding.Linear, PatchEmbedding.Convolution }.Select(form => Work(image with { PatchEmbedding = form }, precision)).ToArray();
+                var image = new ImageTowerOptions
+                {
+                    Size = 224,
+                    Patch = patch,
+                    Stride = stride,
+                    Width = 768,
+                    Layers = 1,
+                    Heads = 12,
+                };
+                var forms = new[] { PatchEmbedding.Linear, PatchEmbedding.Convolution }
+                    .Select(form => Work(image with { PatchEmbedding = form }, precision))
+                    .ToArray();
                 var ratios = Enumerable.Range(0, rounds).Select(_ => Seconds(forms[0]) / Seconds(forms[1])).Order().ToArray();
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{patch,5}  {stride,6}  {precision,4}  {ratios[rounds / 2]:0.00}  ({ratios[0]:0.00} to {ratios[^1]:0.00})"));
+                Console.WriteLine(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{patch, 5}  {stride, 6}  {precision, 4}  {ratios[rounds / 2]:0.00}  ({ratios[0]:0.00} to {ratios[^1]:0.00})"
+                    )
+                );
             }
         }
     }

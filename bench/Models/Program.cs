@@ -9,4 +9,6 @@ var models = new Argument<string[]>("MODEL") { DefaultValueFactory = _ => ["ViT-
 var batch = new Option<int>("--batch") { DefaultValueFactory = _ => 4 };
 var activations = new Command("activations", "Heap that a recorded forward pass keeps, over what was said.") { models, batch };
 activations.SetAction(parsed => KeptActivations.Compare(parsed.GetRequiredValue(models), parsed.GetValue(batch)));
-return new RootCommand("Costs of models.") { patches, activations }.Parse(args).Invoke();
+return new RootCommand("Costs of models.") { patches, activations }
+    .Parse(args)
+    .Invoke();

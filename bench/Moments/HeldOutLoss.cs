@@ -27,8 +27,23 @@ internal static class HeldOutLoss
         using var model = opened.Load();
         var run = opened.Run!;
         var (options, tokenizer) = (run.Evaluation.Retrieval.Single(each => each.Name == split), opened.Tokenizer());
-        var corpus = new SplitCorpus(run, _ => { }).Open(split, options.Data, new SplitColumns(options.ImageColumn, options.CaptionColumn), SplitContent.EveryCaption);
-        using var loader = new SequentialLoader(corpus, () => new ClipImageTransform(ImageInput.Evaluation(run)), new SequentialLoaderOptions { Batch = Batch, Threads = 1, CaptionRequired = true }, _ => { });
+        var corpus = new SplitCorpus(run, _ => { }).Open(
+            split,
+            options.Data,
+            new SplitColumns(options.ImageColumn, options.CaptionColumn),
+            SplitContent.EveryCaption
+        );
+        using var loader = new SequentialLoader(
+            corpus,
+            () => new ClipImageTransform(ImageInput.Evaluation(run)),
+            new SequentialLoaderOptions
+            {
+                Batch = Batch,
+                Threads = 1,
+                CaptionRequired = true,
+            },
+            _ => { }
+        );
         var loss = new ContrastiveLoss(new RankGroup(), tileRows: Batch);
         var losses = new List<double>();
         foreach (var batch in loader.Read())

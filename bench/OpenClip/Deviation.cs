@@ -9,16 +9,21 @@ internal sealed record Deviation(double Whole, double WorstTensor, string Worst,
 {
     public static Deviation Of(IEnumerable<(string Name, float[] Ours, float[] Theirs)> tensors)
     {
-        double difference = 0, norm = 0, largest = 0, scale = 0;
+        double difference = 0,
+            norm = 0,
+            largest = 0,
+            scale = 0;
         var (worst, worstTensor) = ("", 0.0);
         foreach (var (name, ours, theirs) in tensors)
         {
             if (ours.Length != theirs.Length)
                 throw new InvalidOperationException($"{name}: {ours.Length} elements beside the reference's {theirs.Length}.");
-            double tensorDifference = 0, tensorNorm = 0;
+            double tensorDifference = 0,
+                tensorNorm = 0;
             for (var i = 0; i < ours.Length; i++)
             {
-                double apart = Math.Abs((double)ours[i] - theirs[i]), size = Math.Abs((double)theirs[i]);
+                double apart = Math.Abs((double)ours[i] - theirs[i]),
+                    size = Math.Abs((double)theirs[i]);
                 (tensorDifference, tensorNorm) = (tensorDifference + (apart * apart), tensorNorm + (size * size));
 
                 // Not Math.Max: a NaN has to stay.

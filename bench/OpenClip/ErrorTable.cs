@@ -5,7 +5,8 @@ namespace ClipTrain.Bench.OpenClip;
 /// <summary>Prints how far each case is from the reference, and remembers whether a bar was passed.</summary>
 internal sealed class ErrorTable
 {
-    private const double OutputBar = 1e-5, StepBar = 1e-4;
+    private const double OutputBar = 1e-5,
+        StepBar = 1e-4;
 
     /// <summary>What is compared, the names that belong to it, and the largest relative error.</summary>
     private readonly (string What, Func<string, bool> Has, double Bar)[] _rows;
@@ -23,7 +24,7 @@ internal sealed class ErrorTable
             ("gradients", name => name.StartsWith(ReferenceOutputs.Gradient, StringComparison.Ordinal), StepBar),
             ("moves of five steps", name => name.StartsWith(ReferenceOutputs.Moved, StringComparison.Ordinal), StepBar),
         ];
-        Console.WriteLine($"{"case",-50} {"compared",-20} {"whole",8} {"tensor",8} {"element",8} {"bar",6}  worst tensor");
+        Console.WriteLine($"{"case", -50} {"compared", -20} {"whole", 8} {"tensor", 8} {"element", 8} {"bar", 6}  worst tensor");
     }
 
     /// <summary>Versions of open_clip and PyTorch.</summary>
@@ -39,7 +40,9 @@ internal sealed class ErrorTable
             var deviation = Deviation.Of(tensors);
             var passed = deviation.Whole <= bar && deviation.WorstTensor <= bar;
             _failures += passed ? 0 : 1;
-            Console.WriteLine($"{name,-50} {what,-20} {deviation.Whole,8:0.0E-0} {deviation.WorstTensor,8:0.0E-0} {deviation.Largest,8:0.0E-0} {bar,6:0E-0}  {deviation.Worst}{(passed ? "" : "  TOO FAR")}");
+            Console.WriteLine(
+                $"{name, -50} {what, -20} {deviation.Whole, 8:0.0E-0} {deviation.WorstTensor, 8:0.0E-0} {deviation.Largest, 8:0.0E-0} {bar, 6:0E-0}  {deviation.Worst}{(passed ? "" : "  TOO FAR")}"
+            );
         }
     }
 

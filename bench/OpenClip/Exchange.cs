@@ -15,7 +15,8 @@ internal sealed class Exchange(string program)
     /// with the weights of the comparison, it cannot.
     /// </summary>
     public static bool CanExport(ReferenceCase reference) =>
-        reference.Model.Image.Pooling != ImagePooling.Average && reference.Model.Text is not { Attention: TextAttention.Bidirectional, Pooling: TextPooling.EndOfText };
+        reference.Model.Image.Pooling != ImagePooling.Average
+        && reference.Model.Text is not { Attention: TextAttention.Bidirectional, Pooling: TextPooling.EndOfText };
 
     /// <summary>Features that open_clip computes of our export.</summary>
     public Dictionary<string, float[]> ToOpenClip(ReferenceCase reference, Peer peer)
@@ -39,7 +40,9 @@ internal sealed class Exchange(string program)
 
     private void Export(params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(program, ["export", .. arguments]) { RedirectStandardOutput = true, UseShellExecute = false })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(program, ["export", .. arguments]) { RedirectStandardOutput = true, UseShellExecute = false }
+        )!;
         process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         if (process.ExitCode != 0)

@@ -28,7 +28,19 @@ internal sealed class Peer : IDisposable
     /// <param name="steps">Optimizer steps, 0 for features alone.</param>
     public Peer(ReferenceCase reference, FlatParameters weights, TrainingBatch batch, int steps)
     {
-        File.WriteAllText(PathOf("case.json"), JsonSerializer.Serialize(new { reference.Model, reference.OpenClipName, reference.Training, Steps = steps }, s_json));
+        File.WriteAllText(
+            PathOf("case.json"),
+            JsonSerializer.Serialize(
+                new
+                {
+                    reference.Model,
+                    reference.OpenClipName,
+                    reference.Training,
+                    Steps = steps,
+                },
+                s_json
+            )
+        );
         using var scope = NewDisposeScope();
         Write(Weights, weights.Specs.Select(spec => (spec.Name, weights.View(weights.Master, spec.Name))));
         Write(PathOf("batch.safetensors"), [("images", batch.Images_b3SS), ("tokens", batch.Tokens_bL.to(float32))]);
@@ -69,7 +81,11 @@ internal sealed class Peer : IDisposable
     private static void Write(string path, IEnumerable<(string Name, torch.Tensor Tensor)> tensors)
     {
         using var stream = File.Create(path);
-        SafetensorsWriter.Write(stream, [.. tensors.Select(item => new NamedTensor(item.Name, item.Tensor.shape, item.Tensor.DataPointer()))], new Dictionary<string, string>(StringComparer.Ordinal));
+        SafetensorsWriter.Write(
+            stream,
+            [.. tensors.Select(item => new NamedTensor(item.Name, item.Tensor.shape, item.Tensor.DataPointer()))],
+            new Dictionary<string, string>(StringComparer.Ordinal)
+        );
     }
 
     private static Dictionary<string, float[]> ReadAll(string path)
@@ -83,16 +99,23 @@ internal sealed class Peer : IDisposable
                 file.Read(pair.Key, values);
                 return values;
             },
-            StringComparer.Ordinal);
+            StringComparer.Ordinal
+        );
     }
 
     private void Run(params string[] arguments)
     {
-        var start = new ProcessStartInfo("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "open_clip_peer.py"), .. arguments]) { RedirectStandardOutput = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "open_clip_peer.py"), .. arguments])
+        {
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+        };
         using var process = Process.Start(start)!;
         Versions = process.StandardOutput.ReadToEnd().Trim();
         process.WaitForExit();
         if (process.ExitCode != 0)
-            throw new InvalidOperationException("open_clip failed. scripts/setup --peers installs PyTorch; PYTHONPATH must name open_clip's src folder.");
+            throw new InvalidOperationException(
+                "open_clip failed. scripts/setup --peers installs PyTorch; PYTHONPATH must name open_clip's src folder."
+            );
     }
 }

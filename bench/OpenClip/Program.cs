@@ -1,6 +1,6 @@
-using ClipTrain.Torch.Operators;
 using System.CommandLine;
 using ClipTrain.Bench.OpenClip;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Tests.Reference;
 using ClipTrain.Trainer.Training;
@@ -11,12 +11,27 @@ using static TorchSharp.torch;
 //     PYTHONPATH=…/open_clip/src dotnet run -c Release --project bench/OpenClip
 //
 // Exits with 1 when anything is farther apart than its bar.
-var record = new Option<string?>("--record") { Description = "Write what open_clip gives to this file, tests/Trainer.Tests/Reference/open_clip.json." };
+var record = new Option<string?>("--record")
+{
+    Description = "Write what open_clip gives to this file, tests/Trainer.Tests/Reference/open_clip.json.",
+};
 var names = new Argument<string[]>("MODEL") { DefaultValueFactory = _ => ["ViT-B-32", "RN50"] };
-var program = new Option<string>("--cliptrain") { DefaultValueFactory = _ => "./cliptrain", Description = "The program whose export is tried." };
+var program = new Option<string>("--cliptrain")
+{
+    DefaultValueFactory = _ => "./cliptrain",
+    Description = "The program whose export is tried.",
+};
 var shipped = new Command("shipped", "Features of shipped models at full size, with open_clip's own configuration of the name.") { names };
-var exchange = new Command("exchange", "Features of small models that open_clip reads from our export, and we from what it saved.") { program };
-var root = new RootCommand("Numbers of ours against open_clip's, for every model that both have, at small size.") { record, shipped, exchange };
+var exchange = new Command("exchange", "Features of small models that open_clip reads from our export, and we from what it saved.")
+{
+    program,
+};
+var root = new RootCommand("Numbers of ours against open_clip's, for every model that both have, at small size.")
+{
+    record,
+    shipped,
+    exchange,
+};
 root.SetAction(parsed => CompareAll(parsed.GetValue(record)));
 shipped.SetAction(parsed => CompareShipped(parsed.GetRequiredValue(names)));
 exchange.SetAction(parsed => CompareExchanged(new Exchange(parsed.GetRequiredValue(program))));
@@ -28,17 +43,25 @@ static int CompareAll(string? record)
     var table = new ErrorTable();
     foreach (var reference in ReferenceCases.All)
     {
-        OnBothSides(reference, ReferenceCase.Steps, table, (state, batch, peer) =>
-        {
-            var theirs = peer.Compare();
-            var ours = ReferenceOutputs.Features(state.Model, batch);
-            foreach (var (name, values) in ReferenceOutputs.Training(state, batch, reference))
-                ours.Add(name, values);
-            foreach (var (name, values) in ours.Concat(theirs))
-                ReferenceOutputs.DropKeyBias(name, values);
-            table.Add(reference.Name, ours, theirs);
-            recorded.Add(reference.Name, ours.Keys.ToDictionary(name => name, name => Sketch.Of(name, theirs[name]), StringComparer.Ordinal));
-        });
+        OnBothSides(
+            reference,
+            ReferenceCase.Steps,
+            table,
+            (state, batch, peer) =>
+            {
+                var theirs = peer.Compare();
+                var ours = ReferenceOutputs.Features(state.Model, batch);
+                foreach (var (name, values) in ReferenceOutputs.Training(state, batch, reference))
+                    ours.Add(name, values);
+                foreach (var (name, values) in ours.Concat(theirs))
+                    ReferenceOutputs.DropKeyBias(name, values);
+                table.Add(reference.Name, ours, theirs);
+                recorded.Add(
+                    reference.Name,
+                    ours.Keys.ToDictionary(name => name, name => Sketch.Of(name, theirs[name]), StringComparer.Ordinal)
+                );
+            }
+        );
     }
 
     if (record is not null)
@@ -52,7 +75,12 @@ static int CompareShipped(string[] names)
     foreach (var name in names)
     {
         var reference = new ReferenceCase(name, RunConfig.LoadModel(name)) { OpenClipName = name, Pairs = 4 };
-        OnBothSides(reference, 0, table, (state, batch, peer) => table.Add(name, ReferenceOutputs.Features(state.Model, batch), peer.Compare()));
+        OnBothSides(
+            reference,
+            0,
+            table,
+            (state, batch, peer) => table.Add(name, ReferenceOutputs.Features(state.Model, batch), peer.Compare())
+        );
     }
 
     return table.Finish();
@@ -63,12 +91,17 @@ static int CompareExchanged(Exchange exchange)
     var table = new ErrorTable(featureBar: 1e-6);
     foreach (var reference in ReferenceCases.All.Where(Exchange.CanExport))
     {
-        OnBothSides(reference, 0, table, (state, batch, peer) =>
-        {
-            var (ours, theirs) = (ReferenceOutputs.Features(state.Model, batch), exchange.ToOpenClip(reference, peer));
-            table.Add($"to open_clip: {reference.Name}", ours, theirs);
-            table.Add($"from open_clip: {reference.Name}", exchange.FromOpenClip(peer, batch), theirs);
-        });
+        OnBothSides(
+            reference,
+            0,
+            table,
+            (state, batch, peer) =>
+            {
+                var (ours, theirs) = (ReferenceOutputs.Features(state.Model, batch), exchange.ToOpenClip(reference, peer));
+                table.Add($"to open_clip: {reference.Name}", ours, theirs);
+                table.Add($"from open_clip: {reference.Name}", exchange.FromOpenClip(peer, batch), theirs);
+            }
+        );
     }
 
     return table.Finish();
@@ -78,7 +111,14 @@ static void OnBothSides(ReferenceCase reference, int steps, ErrorTable table, Ac
 {
     Threads.Set(1);
     using var scope = NewDisposeScope();
-    using var state = new TrainingState(new RunOptions { Model = reference.Model, Data = new DataOptions { Train = ["unused"] }, Training = reference.Training });
+    using var state = new TrainingState(
+        new RunOptions
+        {
+            Model = reference.Model,
+            Data = new DataOptions { Train = ["unused"] },
+            Training = reference.Training,
+        }
+    );
     SeededInputs.FillWeights(state.Model.Parameters, reference);
     var batch = SeededInputs.Batch(reference);
     using var peer = new Peer(reference, state.Model.Parameters, batch, steps);

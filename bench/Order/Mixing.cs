@@ -20,7 +20,7 @@ internal static class Mixing
             foreach (var window in (int[])[1, 4, 16, 64, 256, 1024, Groups])
             {
                 var share = Share(rows, batch, window);
-                Console.WriteLine($"  window {window,4}: {share,8:P3}  {share / full,8:F1} ×");
+                Console.WriteLine($"  window {window, 4}: {share, 8:P3}  {share / full, 8:F1} ×");
             }
         }
     }
@@ -36,7 +36,8 @@ internal static class Mixing
                 batchOf[sample.Index] = batch + 1;
         }
 
-        long pairs = 0, together = 0;
+        long pairs = 0,
+            together = 0;
         for (var i = 1; i < batchOf.Length; i++)
         {
             if (i % rows == 0 || batchOf[i] == 0 || batchOf[i - 1] == 0)

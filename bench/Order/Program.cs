@@ -19,7 +19,9 @@ switch (args)
         Reading.Print();
         break;
     default:
-        Console.Error.WriteLine("give start (a random step of 100 million rows), mixing (how well windows shuffle) or reading (what each worker reads)");
+        Console.Error.WriteLine(
+            "give start (a random step of 100 million rows), mixing (how well windows shuffle) or reading (what each worker reads)"
+        );
         return 2;
 }
 

@@ -13,7 +13,9 @@ namespace ClipTrain.Bench.Order;
 internal static class RandomStart
 {
     private const long Rows = 100_000_000;
-    private const int RowsOfFile = 100_000, GlobalBatch = 32_768, Repeats = 3;
+    private const int RowsOfFile = 100_000,
+        GlobalBatch = 32_768,
+        Repeats = 3;
 
     public static void Compare()
     {
@@ -26,7 +28,7 @@ internal static class RandomStart
                 File.WriteAllBytes(manifest, Manifest(rowsOfGroup));
                 for (var repeat = 0; repeat < Repeats; repeat++)
                 {
-                    Console.Write($"row groups of {rowsOfGroup,6} rows: ");
+                    Console.Write($"row groups of {rowsOfGroup, 6} rows: ");
                     using var child = Process.Start(Environment.ProcessPath!, ["start", manifest]);
                     child.WaitForExit();
                 }
@@ -47,22 +49,33 @@ internal static class RandomStart
         var batch = new SampleOrder(manifest.GroupRows, seed: 1, windowGroups: 64, GlobalBatch).GlobalBatch(step);
         var all = Stopwatch.GetElapsedTime(started);
         Console.WriteLine(
-            $"step {step,6}, sample {batch[0]}: {all.TotalSeconds:F2} s, of which {loaded.TotalSeconds:F2} s are the manifest's; peak memory {PeakMiB()} MiB");
+            $"step {step, 6}, sample {batch[0]}: {all.TotalSeconds:F2} s, of which {loaded.TotalSeconds:F2} s are the manifest's; peak memory {PeakMiB()} MiB"
+        );
     }
 
     private static byte[] Manifest(int rowsOfGroup)
     {
         var groups = Enumerable.Repeat(rowsOfGroup, RowsOfFile / rowsOfGroup).ToArray();
         var source = new { name = "image", expression = "\"image\"" };
-        return JsonSerializer.SerializeToUtf8Bytes(new
-        {
-            files = Enumerable.Range(0, (int)(Rows / RowsOfFile)).Select(i => new { path = $"/corpora/a/long/path/part-{i:D6}.parquet", bytes = 4_000_000_000, rows = RowsOfFile, rowGroups = groups }),
-            columns = Array.Empty<object>(),
-            image = source,
-            caption = source,
-            hash = "",
-            filesHash = "",
-        });
+        return JsonSerializer.SerializeToUtf8Bytes(
+            new
+            {
+                files = Enumerable
+                    .Range(0, (int)(Rows / RowsOfFile))
+                    .Select(i => new
+                    {
+                        path = $"/corpora/a/long/path/part-{i:D6}.parquet",
+                        bytes = 4_000_000_000,
+                        rows = RowsOfFile,
+                        rowGroups = groups,
+                    }),
+                columns = Array.Empty<object>(),
+                image = source,
+                caption = source,
+                hash = "",
+                filesHash = "",
+            }
+        );
     }
 
     /// <summary>The most memory that this process has had resident, as the system counts it.</summary>

@@ -5,13 +5,18 @@ namespace ClipTrain.Bench.Order;
 /// <summary>How often the workers together read each row group in an epoch: once would do, and as often as there are workers is the worst.</summary>
 internal static class Reading
 {
-    private const int Groups = 2048, Rows = 250, GlobalBatch = 4096, Window = 64;
+    private const int Groups = 2048,
+        Rows = 250,
+        GlobalBatch = 4096,
+        Window = 64;
 
     public static void Print()
     {
-        Console.WriteLine($"{Groups} row groups of {Rows} rows, global batch {GlobalBatch}, window {Window}: how often a row group is read in an epoch");
+        Console.WriteLine(
+            $"{Groups} row groups of {Rows} rows, global batch {GlobalBatch}, window {Window}: how often a row group is read in an epoch"
+        );
         foreach (var workers in (int[])[1, 2, 3, 4, 8, 12, 16, 32, 48, 64, 128])
-            Console.WriteLine($"  {workers,3} workers: {Times(workers):F2}");
+            Console.WriteLine($"  {workers, 3} workers: {Times(workers):F2}");
     }
 
     private static double Times(int workers)

@@ -55,7 +55,9 @@ static void One(string file)
     }
 
     times.Sort();
-    Console.WriteLine($"one of {groups} groups: first to last {times[0]:F2} to {times[^1]:F2} ms, median {times[10]:F2}; peak {Peak()} MiB");
+    Console.WriteLine(
+        $"one of {groups} groups: first to last {times[0]:F2} to {times[^1]:F2} ms, median {times[10]:F2}; peak {Peak()} MiB"
+    );
 }
 
 static void Footers(string folder)

@@ -1,8 +1,8 @@
 using System.Globalization;
-using Encoding = System.Text.Encoding;
 using ParquetSharp;
 using ParquetSharp.IO;
 using ParquetSharp.Schema;
+using Encoding = System.Text.Encoding;
 
 namespace ClipTrain.Bench.Parquet;
 
@@ -19,11 +19,23 @@ internal static unsafe class TestFiles
     {
         if (File.Exists(path))
             return;
-        using var properties = new WriterPropertiesBuilder().Compression(isStruct ? Compression.Snappy : Compression.Uncompressed).DisableDictionary().DisableStatistics().Build();
+        using var properties = new WriterPropertiesBuilder()
+            .Compression(isStruct ? Compression.Snappy : Compression.Uncompressed)
+            .DisableDictionary()
+            .DisableStatistics()
+            .Build();
         using var text = LogicalType.String();
         using var none = LogicalType.None();
-        Node bytes = new PrimitiveNode(isStruct ? "bytes" : "image", Repetition.Optional, none, PhysicalType.ByteArray), name = new PrimitiveNode("path", Repetition.Optional, text, PhysicalType.ByteArray);
-        using var schema = new GroupNode("schema", Repetition.Required, [isStruct ? new GroupNode("image", Repetition.Optional, [bytes, name]) : bytes, new PrimitiveNode("caption", Repetition.Optional, text, PhysicalType.ByteArray)]);
+        Node bytes = new PrimitiveNode(isStruct ? "bytes" : "image", Repetition.Optional, none, PhysicalType.ByteArray),
+            name = new PrimitiveNode("path", Repetition.Optional, text, PhysicalType.ByteArray);
+        using var schema = new GroupNode(
+            "schema",
+            Repetition.Required,
+            [
+                isStruct ? new GroupNode("image", Repetition.Optional, [bytes, name]) : bytes,
+                new PrimitiveNode("caption", Repetition.Optional, text, PhysicalType.ByteArray),
+            ]
+        );
         using var stream = File.Create(path);
         using var output = new ManagedOutputStream(stream);
         using var file = new ParquetFileWriter(output, schema, properties, keyValueMetadata: null);
@@ -34,14 +46,32 @@ internal static unsafe class TestFiles
             using var group = file.AppendRowGroup();
             var count = Math.Min(groupRows, rows - first);
             var level = (short)(isStruct ? 2 : 1);
-            WriteColumn(group, level, count, _ =>
-            {
-                random.NextBytes(image);
-                return image;
-            });
+            WriteColumn(
+                group,
+                level,
+                count,
+                _ =>
+                {
+                    random.NextBytes(image);
+                    return image;
+                }
+            );
             if (isStruct)
-                WriteColumn(group, level, count, i => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{first + i:D8}.jpg")));
-            WriteColumn(group, 1, count, i => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"a photo of something, number {first + i}, in the afternoon light")));
+                WriteColumn(
+                    group,
+                    level,
+                    count,
+                    i => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{first + i:D8}.jpg"))
+                );
+            WriteColumn(
+                group,
+                1,
+                count,
+                i =>
+                    Encoding.UTF8.GetBytes(
+                        string.Create(CultureInfo.InvariantCulture, $"a photo of something, number {first + i}, in the afternoon light")
+                    )
+            );
         }
 
         file.Close();

@@ -10,7 +10,9 @@ namespace ClipTrain.Bench.Pipeline;
 /// <summary>One worker's memory over a long run with default settings, sampled as it goes. Small images let a million of them take minutes.</summary>
 internal static class LongRun
 {
-    private const int GlobalBatch = 128, Prefetch = 2, Points = 20;
+    private const int GlobalBatch = 128,
+        Prefetch = 2,
+        Points = 20;
 
     /// <summary>Memory after the warm-up, a quarter of the run, may move by so much and count as flat.</summary>
     private const double Flat = 0.05;
@@ -22,8 +24,17 @@ internal static class LongRun
         var steps = samples / GlobalBatch;
         var started = Stopwatch.GetTimestamp();
         using var loader = new TrainingLoader(
-            manifest, new SampleOrder(manifest.GroupRows, seed: 1, ShuffleWindow.Of(manifest), GlobalBatch), new BpeTokenizer(MergeList.Named("openai"), contextLength: 77),
-            () => new ClipImageTransform(new ImageTransformOptions(side < 224 ? 32 : 224)), new TrainingLoaderOptions { Prefetch = Prefetch, Seed = 1, LastStep = steps });
+            manifest,
+            new SampleOrder(manifest.GroupRows, seed: 1, ShuffleWindow.Of(manifest), GlobalBatch),
+            new BpeTokenizer(MergeList.Named("openai"), contextLength: 77),
+            () => new ClipImageTransform(new ImageTransformOptions(side < 224 ? 32 : 224)),
+            new TrainingLoaderOptions
+            {
+                Prefetch = Prefetch,
+                Seed = 1,
+                LastStep = steps,
+            }
+        );
         var resident = new List<double>();
         for (var step = 1L; step <= steps; step++)
         {
@@ -31,13 +42,17 @@ internal static class LongRun
             if (step % Math.Max(1, steps / Points) != 0)
                 continue;
             resident.Add(ResidentMiB());
-            Console.WriteLine($"{step * GlobalBatch,9} samples, {Stopwatch.GetElapsedTime(started).TotalSeconds,5:F0} s: {resident[^1]:F0} MiB resident, {GC.GetTotalMemory(forceFullCollection: false) >> 20} MiB managed");
+            Console.WriteLine(
+                $"{step * GlobalBatch, 9} samples, {Stopwatch.GetElapsedTime(started).TotalSeconds, 5:F0} s: {resident[^1]:F0} MiB resident, {GC.GetTotalMemory(forceFullCollection: false) >> 20} MiB managed"
+            );
         }
 
         var warm = resident.Skip(resident.Count / 4).ToArray();
         var half = warm.Length / 2;
         var growth = (warm[half..].Average() / warm[..half].Average()) - 1;
-        Console.WriteLine($"after warm-up {warm.Min():F0} to {warm.Max():F0} MiB; second half against first {growth:+0.0%;-0.0%}: {(growth <= Flat ? "flat" : "GROWS")}");
+        Console.WriteLine(
+            $"after warm-up {warm.Min():F0} to {warm.Max():F0} MiB; second half against first {growth:+0.0%;-0.0%}: {(growth <= Flat ? "flat" : "GROWS")}"
+        );
     }
 
     private static double ResidentMiB()

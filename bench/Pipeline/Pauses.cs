@@ -10,14 +10,26 @@ namespace ClipTrain.Bench.Pipeline;
 /// <summary>How long the garbage collector stops the loader, at default settings on images of 400 px.</summary>
 internal static class Pauses
 {
-    private const int GlobalBatch = 128, Prefetch = 2, Side = 400, Rows = 4_000;
+    private const int GlobalBatch = 128,
+        Prefetch = 2,
+        Side = 400,
+        Rows = 4_000;
 
     public static void Print(string folder, double seconds)
     {
         var manifest = SyntheticCorpus.Write(folder, SyntheticCorpus.Images(Side), Rows);
         using var loader = new TrainingLoader(
-            manifest, new SampleOrder(manifest.GroupRows, seed: 1, ShuffleWindow.Of(manifest), GlobalBatch), new BpeTokenizer(MergeList.Named("openai"), contextLength: 77),
-            () => new ClipImageTransform(new ImageTransformOptions(224)), new TrainingLoaderOptions { Prefetch = Prefetch, Seed = 1, LastStep = long.MaxValue });
+            manifest,
+            new SampleOrder(manifest.GroupRows, seed: 1, ShuffleWindow.Of(manifest), GlobalBatch),
+            new BpeTokenizer(MergeList.Named("openai"), contextLength: 77),
+            () => new ClipImageTransform(new ImageTransformOptions(224)),
+            new TrainingLoaderOptions
+            {
+                Prefetch = Prefetch,
+                Seed = 1,
+                LastStep = long.MaxValue,
+            }
+        );
         // What is compiled and first allocated is over.
         for (var i = 0; i < 4; i++)
             loader.Take().Dispose();
@@ -27,14 +39,17 @@ internal static class Pauses
         for (; Stopwatch.GetElapsedTime(started).TotalSeconds < seconds; samples += GlobalBatch)
             loader.Take().Dispose();
         var longest = stops.Milliseconds.Order().ToArray();
-        Console.WriteLine($"{Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s, {samples} samples: {longest.Length} stops, the longest {longest.LastOrDefault():F2} ms, {longest.Sum():F1} ms in all");
+        Console.WriteLine(
+            $"{Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s, {samples} samples: {longest.Length} stops, the longest {longest.LastOrDefault():F2} ms, {longest.Sum():F1} ms in all"
+        );
     }
 
     /// <summary>Collects the times from the order to stop all threads for a collection until they run again.</summary>
     private sealed class StopListener : EventListener
     {
         private const EventKeywords Collections = (EventKeywords)1;
-        private const int SuspendBegins = 9, RestartEnds = 3;
+        private const int SuspendBegins = 9,
+            RestartEnds = 3;
         private DateTime? _began;
 
         public List<double> Milliseconds { get; } = [];

@@ -13,13 +13,20 @@ try
             break;
         case ["memory", .. var sizes]:
             var numbers = sizes.Select(size => int.Parse(size, CultureInfo.InvariantCulture)).ToArray();
-            LongRun.Print(folder.FullName, numbers is [var samples, ..] ? samples : 1_000_000, side: numbers is [_, var side, _] ? side : 40, rows: numbers is [_, _, var rows] ? rows : 50_000);
+            LongRun.Print(
+                folder.FullName,
+                numbers is [var samples, ..] ? samples : 1_000_000,
+                side: numbers is [_, var side, _] ? side : 40,
+                rows: numbers is [_, _, var rows] ? rows : 50_000
+            );
             break;
         case ["pauses", .. var seconds]:
             Pauses.Print(folder.FullName, seconds is [var length] ? double.Parse(length, CultureInfo.InvariantCulture) : 60);
             break;
         default:
-            Console.Error.WriteLine("give rates (against the decode stage alone, and two threads against one) memory (over a million samples) or pauses (of garbage collections)");
+            Console.Error.WriteLine(
+                "give rates (against the decode stage alone, and two threads against one) memory (over a million samples) or pauses (of garbage collections)"
+            );
             return 2;
     }
 }

@@ -13,14 +13,19 @@ namespace ClipTrain.Bench.Pipeline;
 /// </summary>
 internal static class Rates
 {
-    private const int Side = 400, Rows = 2_500, GlobalBatch = 100, WarmUpSteps = 10;
+    private const int Side = 400,
+        Rows = 2_500,
+        GlobalBatch = 100,
+        WarmUpSteps = 10;
 
     public static void Print(string folder, int rounds)
     {
         var images = SyntheticCorpus.Images(Side);
         var manifest = SyntheticCorpus.Write(folder, images, Rows);
         var tokenizer = new BpeTokenizer(MergeList.Named("openai"), contextLength: 77);
-        Console.WriteLine($"{Rows} JPEGs of {Side} × {Side} pixels, {images.Average(i => i.Length) / 1024:F0} KiB each, to 224 × 224; medians of {rounds} rounds, images a second (a CPU second)");
+        Console.WriteLine(
+            $"{Rows} JPEGs of {Side} × {Side} pixels, {images.Average(i => i.Length) / 1024:F0} KiB each, to 224 × 224; medians of {rounds} rounds, images a second (a CPU second)"
+        );
         var sides = new (string Name, Func<(double Wall, double Cpu)> Run, List<(double Wall, double Cpu)> Seconds)[]
         {
             ("decode alone, 1 thread", () => DecodeAlone(images, 1), []),
@@ -40,7 +45,9 @@ internal static class Rates
         }
 
         foreach (var (name, _, seconds) in sides)
-            Console.WriteLine($"{name,-28} {Rows / Median(seconds.Select(s => s.Wall)),8:F0} ({Rows / Median(seconds.Select(s => s.Cpu)):F0})");
+            Console.WriteLine(
+                $"{name, -28} {Rows / Median(seconds.Select(s => s.Wall)), 8:F0} ({Rows / Median(seconds.Select(s => s.Cpu)):F0})"
+            );
         PrintRatio("Parquet to batch / decode alone, 1 thread", sides[0].Seconds, sides[1].Seconds);
         PrintRatio("Parquet to batch / decode alone, 2 threads", sides[2].Seconds, sides[3].Seconds);
         PrintRatio("Parquet to batch, 2 threads / 1 thread", sides[1].Seconds, sides[3].Seconds);
@@ -51,8 +58,12 @@ internal static class Rates
     private static (double Wall, double Cpu) Pipeline(CorpusManifest manifest, ITokenizer tokenizer, int threads)
     {
         using var loader = new TrainingLoader(
-            manifest, new SampleOrder(manifest.GroupRows, seed: 1, windowGroups: 4, GlobalBatch), tokenizer, Transform,
-            new TrainingLoaderOptions { Seed = 1, Threads = threads });
+            manifest,
+            new SampleOrder(manifest.GroupRows, seed: 1, windowGroups: 4, GlobalBatch),
+            tokenizer,
+            Transform,
+            new TrainingLoaderOptions { Seed = 1, Threads = threads }
+        );
         Take(WarmUpSteps);
         return Spent(() => Take(Rows / GlobalBatch));
 
@@ -65,16 +76,19 @@ internal static class Rates
 
     private static (double Wall, double Cpu) DecodeAlone(byte[][] images, int threads)
     {
-        var workers = Enumerable.Range(0, threads).Select(thread => new Thread(() =>
-        {
-            using var transform = Transform();
-            var chw = new byte[((IImageTransform)transform).OutputBytes];
-            for (var i = thread; i < Rows; i += threads)
+        var workers = Enumerable
+            .Range(0, threads)
+            .Select(thread => new Thread(() =>
             {
-                var random = new CounterRandom(1, 0, (ulong)i);
-                transform.Train(images[i % images.Length], ref random, chw);
-            }
-        })).ToList();
+                using var transform = Transform();
+                var chw = new byte[((IImageTransform)transform).OutputBytes];
+                for (var i = thread; i < Rows; i += threads)
+                {
+                    var random = new CounterRandom(1, 0, (ulong)i);
+                    transform.Train(images[i % images.Length], ref random, chw);
+                }
+            }))
+            .ToList();
         return Spent(() =>
         {
             workers.ForEach(worker => worker.Start());
@@ -93,7 +107,9 @@ internal static class Rates
 
     /// <summary>The median over rounds of how much faster the second is, in time and in CPU time.</summary>
     private static void PrintRatio(string name, List<(double Wall, double Cpu)> first, List<(double Wall, double Cpu)> second) =>
-        Console.WriteLine($"{name,-44} {Median(first.Zip(second, (a, b) => a.Wall / b.Wall)):F3} by time, {Median(first.Zip(second, (a, b) => a.Cpu / b.Cpu)):F3} by CPU time");
+        Console.WriteLine(
+            $"{name, -44} {Median(first.Zip(second, (a, b) => a.Wall / b.Wall)):F3} by time, {Median(first.Zip(second, (a, b) => a.Cpu / b.Cpu)):F3} by CPU time"
+        );
 
     private static double Median(IEnumerable<double> values)
     {

@@ -6,7 +6,9 @@ namespace ClipTrain.Bench.Pipeline;
 /// <summary>A Parquet corpus of made-up photographs: smooth waves with a little noise, so that a JPEG has a photograph's size.</summary>
 internal static class SyntheticCorpus
 {
-    private const int Distinct = 256, Quality = 90, RowGroupRows = 250;
+    private const int Distinct = 256,
+        Quality = 90,
+        RowGroupRows = 250;
 
     /// <summary>The distinct JPEGs of a corpus.</summary>
     /// <param name="side">Width and height in pixels.</param>
@@ -38,7 +40,9 @@ internal static class SyntheticCorpus
             for (var x = 0; x < side; x++)
             {
                 for (var channel = 0; channel < 3; channel++)
-                    row[(x * PixelBuffer.BytesPerPixel) + channel] = (byte)(120 + (90 * Math.Sin((fx * x) + (fy * y * (channel + 1)) + phase)) + random.Next(20));
+                    row[(x * PixelBuffer.BytesPerPixel) + channel] = (byte)(
+                        120 + (90 * Math.Sin((fx * x) + (fy * y * (channel + 1)) + phase)) + random.Next(20)
+                    );
             }
         }
 

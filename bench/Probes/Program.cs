@@ -40,12 +40,23 @@ static int Fashion(string folder, string? peers)
     {
         var (train, trainLabels) = Pixels(Path.Combine(folder, "fashion-mnist-train.parquet"), work, "train");
         var (test, testLabels) = Pixels(Path.Combine(folder, "fashion-mnist-test.parquet"), work, "test");
-        using var python = peers is null ? Process.Start(new ProcessStartInfo("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "sklearn_probe.py"), work, .. strengths]) { RedirectStandardOutput = true, UseShellExecute = false })! : null;
+        using var python = peers is null
+            ? Process.Start(
+                new ProcessStartInfo("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "sklearn_probe.py"), work, .. strengths])
+                {
+                    RedirectStandardOutput = true,
+                    UseShellExecute = false,
+                }
+            )!
+            : null;
         using var lines = python?.StandardOutput ?? File.OpenText(peers!);
         Console.WriteLine("C        objective ours / scikit-learn   accuracy            CPU s           passes / iterations");
         foreach (var c in strengths.Select(text => double.Parse(text, CultureInfo.InvariantCulture)))
         {
-            var peer = JsonSerializer.Deserialize<Peer>(lines.ReadLine() ?? throw new InvalidOperationException("scikit-learn did not run: install python3-sklearn"), JsonSerializerOptions.Web)!;
+            var peer = JsonSerializer.Deserialize<Peer>(
+                lines.ReadLine() ?? throw new InvalidOperationException("scikit-learn did not run: install python3-sklearn"),
+                JsonSerializerOptions.Web
+            )!;
             var start = CpuSeconds();
             // What is computed once for all C counts each time, as if C were the only one.
             using var alone = new LogisticRegression(train, trainLabels, 10);
@@ -56,7 +67,12 @@ static int Fashion(string folder, string? peers)
             var right = 0;
             for (var i = 0; i < testLabels.Length; i++)
                 right += predicted.AsSpan<long>()[i] == testLabels[i] ? 1 : 0;
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{c,-8} {fitted.Objective:0.######} / {peer.Objective:0.######} ({(fitted.Objective / peer.Objective) - 1:+0.0e+0;-0.0e+0})   {right / (double)testLabels.Length:0.0000} / {peer.Accuracy:0.0000}   {seconds:0.0} / {peer.Seconds:0.0} ({seconds / peer.Seconds:0.00})   {fitted.Evaluations} / {peer.Iterations}"));
+            Console.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{c, -8} {fitted.Objective:0.######} / {peer.Objective:0.######} ({(fitted.Objective / peer.Objective) - 1:+0.0e+0;-0.0e+0})   {right / (double)testLabels.Length:0.0000} / {peer.Accuracy:0.0000}   {seconds:0.0} / {peer.Seconds:0.0} ({seconds / peer.Seconds:0.00})   {fitted.Evaluations} / {peer.Iterations}"
+                )
+            );
         }
 
         return 0;
@@ -106,10 +122,21 @@ static int Search(int images, int width, int classes)
 
     var (train, trainLabels) = Draw(images * 9 / 10);
     var (validation, validationLabels) = Draw(images - (images * 9 / 10));
-    var data = new ProbeData(new ProbeImages(train, train, trainLabels), new ProbeImages(validation, validation, validationLabels), new ProbeImages(validation, validation, validationLabels), classes, 0);
+    var data = new ProbeData(
+        new ProbeImages(train, train, trainLabels),
+        new ProbeImages(validation, validation, validationLabels),
+        new ProbeImages(validation, validation, validationLabels),
+        classes,
+        0
+    );
     var (watch, cpu) = (Stopwatch.StartNew(), CpuSeconds());
     var result = LinearProbe.Run("synthetic", new ProbeOptions(), data);
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{images} x {width}, {classes} classes: {watch.Elapsed.TotalSeconds:0} s, {CpuSeconds() - cpu:0} CPU s, peak {Process.GetCurrentProcess().PeakWorkingSet64 >> 20} MiB, best C {result.C:0.###e0} of {result.Tried.Count}"));
+    Console.WriteLine(
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{images} x {width}, {classes} classes: {watch.Elapsed.TotalSeconds:0} s, {CpuSeconds() - cpu:0} CPU s, peak {Process.GetCurrentProcess().PeakWorkingSet64 >> 20} MiB, best C {result.C:0.###e0} of {result.Tried.Count}"
+        )
+    );
     foreach (var tried in result.Tried)
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  C {tried.C:0.###e0}  {tried.Accuracy:0.0000}"));
     return 0;

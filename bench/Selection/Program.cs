@@ -20,10 +20,13 @@ finally
 
 void MeasureCaptions()
 {
-    const int captions = 1_000_000, queryCount = 500_000, vocabulary = 200_000;
+    const int captions = 1_000_000,
+        queryCount = 500_000,
+        vocabulary = 200_000;
     var random = new Random(1);
     // Word frequencies as in language: the r-th most frequent has a share of 1/r (Zipf).
-    string Words(int count) => string.Join(' ', Enumerable.Range(0, count).Select(_ => $"w{(int)Math.Pow(vocabulary, random.NextDouble())}"));
+    string Words(int count) =>
+        string.Join(' ', Enumerable.Range(0, count).Select(_ => $"w{(int)Math.Pow(vocabulary, random.NextDouble())}"));
     var path = Path.Combine(folder, "captions.parquet");
     using (var writer = new CorpusWriter(path, rowGroupRows: 2000))
     {
@@ -42,7 +45,11 @@ void MeasureCaptions()
 void MeasureImages(CorpusManifest manifest)
 {
     Measure($"exact duplicates among {manifest.SampleCount} images", manifest, new SelectionOptions { Deduplicate = Deduplication.Exact });
-    Measure($"perceptual duplicates among {manifest.SampleCount} images", manifest, new SelectionOptions { Deduplicate = Deduplication.Perceptual });
+    Measure(
+        $"perceptual duplicates among {manifest.SampleCount} images",
+        manifest,
+        new SelectionOptions { Deduplicate = Deduplication.Perceptual }
+    );
 }
 
 static void Measure(string what, CorpusManifest manifest, SelectionOptions options)

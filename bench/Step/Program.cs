@@ -8,21 +8,56 @@ using static TorchSharp.torch;
 
 // A training step of ours, of a straightforward CLIP in PyTorch eager and of one in TorchSharp, in turns, in one run: medians
 // and our ratio to each, a line for each model and precision.
-var models = new Option<string[]>("--model") { DefaultValueFactory = _ => ["ViT-B-32"], Description = "Model files or names.", AllowMultipleArgumentsPerToken = true };
-var precisions = new Option<Precision[]>("--precision") { DefaultValueFactory = _ => [Precision.Fp32], AllowMultipleArgumentsPerToken = true };
-var peers = new Option<Peer[]>("--peer") { DefaultValueFactory = _ => Enum.GetValues<Peer>(), Description = "pytorch, torchsharp or both.", AllowMultipleArgumentsPerToken = true };
-var layers = new Option<int>("--layers") { DefaultValueFactory = _ => int.MaxValue, Description = "Transformer blocks that are kept of each tower: what a block costs shows in a few, and a large model fits." };
+var models = new Option<string[]>("--model")
+{
+    DefaultValueFactory = _ => ["ViT-B-32"],
+    Description = "Model files or names.",
+    AllowMultipleArgumentsPerToken = true,
+};
+var precisions = new Option<Precision[]>("--precision")
+{
+    DefaultValueFactory = _ => [Precision.Fp32],
+    AllowMultipleArgumentsPerToken = true,
+};
+var peers = new Option<Peer[]>("--peer")
+{
+    DefaultValueFactory = _ => Enum.GetValues<Peer>(),
+    Description = "pytorch, torchsharp or both.",
+    AllowMultipleArgumentsPerToken = true,
+};
+var layers = new Option<int>("--layers")
+{
+    DefaultValueFactory = _ => int.MaxValue,
+    Description = "Transformer blocks that are kept of each tower: what a block costs shows in a few, and a large model fits.",
+};
 var batch = new Option<int>("--batch") { DefaultValueFactory = _ => 32 };
 var threads = new Option<int>("--threads") { DefaultValueFactory = _ => 1 };
 var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 3, Description = "Turns of each side." };
 var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 2, Description = "Measured steps a turn, after one that warms up." };
-var caption = new Option<int>("--caption-tokens") { DefaultValueFactory = _ => 0, Description = "Length of our captions; 0 fills the context. The peers always compute the whole context." };
-var root = new RootCommand("Training step against straightforward ones in PyTorch eager and TorchSharp.") { models, precisions, peers, layers, batch, threads, rounds, steps, caption };
+var caption = new Option<int>("--caption-tokens")
+{
+    DefaultValueFactory = _ => 0,
+    Description = "Length of our captions; 0 fills the context. The peers always compute the whole context.",
+};
+var root = new RootCommand("Training step against straightforward ones in PyTorch eager and TorchSharp.")
+{
+    models,
+    precisions,
+    peers,
+    layers,
+    batch,
+    threads,
+    rounds,
+    steps,
+    caption,
+};
 root.SetAction(parsed =>
 {
     Threads.Set(parsed.GetValue(threads));
-    Console.WriteLine($"batch {parsed.GetValue(batch)}, {parsed.GetValue(threads)} thread(s), {parsed.GetValue(rounds)} rounds of {parsed.GetValue(steps)} steps: medians, in seconds");
-    Console.WriteLine($"{"step",-44} {"precision",-9} {"side",-10} {"wall",8} {"CPU",8} {"ours/side wall",14} {"CPU",6}");
+    Console.WriteLine(
+        $"batch {parsed.GetValue(batch)}, {parsed.GetValue(threads)} thread(s), {parsed.GetValue(rounds)} rounds of {parsed.GetValue(steps)} steps: medians, in seconds"
+    );
+    Console.WriteLine($"{"step", -44} {"precision", -9} {"side", -10} {"wall", 8} {"CPU", 8} {"ours/side wall", 14} {"CPU", 6}");
     foreach (var model in parsed.GetRequiredValue(models))
     {
         foreach (var precision in parsed.GetRequiredValue(precisions))
@@ -30,25 +65,39 @@ root.SetAction(parsed =>
             var options = Cut(RunConfig.LoadModel(model), parsed.GetValue(layers));
             var tokens = parsed.GetValue(caption) is > 0 and var given ? given : options.Text.Context;
             var task = new StepTask(options, precision, parsed.GetValue(batch), parsed.GetValue(threads), tokens);
-            Bench(Path.GetFileNameWithoutExtension(model), task, parsed.GetRequiredValue(peers), parsed.GetValue(rounds), parsed.GetValue(steps));
+            Bench(
+                Path.GetFileNameWithoutExtension(model),
+                task,
+                parsed.GetRequiredValue(peers),
+                parsed.GetValue(rounds),
+                parsed.GetValue(steps)
+            );
         }
     }
 });
 return root.Parse(args).Invoke();
 
-static ModelOptions Cut(ModelOptions model, int layers) => model with
-{
-    Image = model.Image with { Layers = model.Image.Layers is { } all ? Math.Min(all, layers) : null },
-    Text = model.Text with { Layers = Math.Min(model.Text.Layers, layers) },
-};
+static ModelOptions Cut(ModelOptions model, int layers) =>
+    model with
+    {
+        Image = model.Image with { Layers = model.Image.Layers is { } all ? Math.Min(all, layers) : null },
+        Text = model.Text with { Layers = Math.Min(model.Text.Layers, layers) },
+    };
 
 static void Bench(string name, StepTask task, Peer[] peers, int rounds, int steps)
 {
     // TorchSharp's peer is a ViT; Debian's PyTorch computes no fp16 on a CPU.
-    var compared = peers.Where(peer => peer == Peer.TorchSharp ? task.Model.Image.Layers is not null : task.Precision != Precision.Fp16).ToArray();
+    var compared = peers
+        .Where(peer => peer == Peer.TorchSharp ? task.Model.Image.Layers is not null : task.Precision != Precision.Fp16)
+        .ToArray();
     using var scope = NewDisposeScope();
     (string Name, ISide Side, List<Seconds> Seconds)[] sides =
-        [("ours", new OurSide(task), []), .. compared.Select(peer => (peer.ToString(), peer == Peer.PyTorch ? (ISide)new PyTorchSide(task) : new TorchSharpSide(task), new List<Seconds>()))];
+    [
+        ("ours", new OurSide(task), []),
+        .. compared.Select(peer =>
+            (peer.ToString(), peer == Peer.PyTorch ? (ISide)new PyTorchSide(task) : new TorchSharpSide(task), new List<Seconds>())
+        ),
+    ];
     for (var round = 0; round < rounds; round++)
     {
         foreach (var (_, side, seconds) in sides)
@@ -60,7 +109,12 @@ static void Bench(string name, StepTask task, Peer[] peers, int rounds, int step
     foreach (var (sideName, side, all) in sides)
     {
         var median = Seconds.Median(all);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{work,-44} {JsonNamingPolicy.SnakeCaseLower.ConvertName(task.Precision.ToString()),-9} {sideName,-10} {median.Wall,8:F3} {median.Cpu,8:F3} {ours.Wall / median.Wall,14:F3} {ours.Cpu / median.Cpu,6:F3}"));
+        Console.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{work, -44} {JsonNamingPolicy.SnakeCaseLower.ConvertName(task.Precision.ToString()), -9} {sideName, -10} {median.Wall, 8:F3} {median.Cpu, 8:F3} {ours.Wall / median.Wall, 14:F3} {ours.Cpu / median.Cpu, 6:F3}"
+            )
+        );
         side.Dispose();
     }
 }

@@ -14,7 +14,8 @@ internal readonly record struct Seconds(double Wall, double Cpu)
     }
 
     /// <summary>Medians of each.</summary>
-    public static Seconds Median(IReadOnlyList<Seconds> values) => new(Median(values.Select(value => value.Wall)), Median(values.Select(value => value.Cpu)));
+    public static Seconds Median(IReadOnlyList<Seconds> values) =>
+        new(Median(values.Select(value => value.Wall)), Median(values.Select(value => value.Cpu)));
 
     private static double Median(IEnumerable<double> values)
     {

@@ -24,15 +24,37 @@ internal sealed class OurSide : ISide
 
     public OurSide(StepTask task)
     {
-        var (model, training) = (task.Model, new TrainingOptions { GlobalBatch = task.Batch, Steps = 1000, Precision = task.Precision });
-        _state = new TrainingState(new RunOptions { Model = model, Data = new DataOptions { Train = ["unused"] }, Training = training });
+        var (model, training) = (
+            task.Model,
+            new TrainingOptions
+            {
+                GlobalBatch = task.Batch,
+                Steps = 1000,
+                Precision = task.Precision,
+            }
+        );
+        _state = new TrainingState(
+            new RunOptions
+            {
+                Model = model,
+                Data = new DataOptions { Train = ["unused"] },
+                Training = training,
+            }
+        );
         _step = new TrainingStep(_state, training, new RankGroup(), new LearningRateSchedule(5e-4, 2000, 1000));
         using var generator = new Generator(0);
         var tokens = (rand([task.Batch, model.Text.Context]) * (model.Text.Vocabulary - 1)).to(int64);
-        _batch = new TrainingBatch(randn([task.Batch, 3, model.Image.Size, model.Image.Size], generator: generator), tokens, full([task.Batch], task.CaptionTokens - 1, int64), null, []);
+        _batch = new TrainingBatch(
+            randn([task.Batch, 3, model.Image.Size, model.Image.Size], generator: generator),
+            tokens,
+            full([task.Batch], task.CaptionTokens - 1, int64),
+            null,
+            []
+        );
     }
 
-    public IEnumerable<Seconds> Take(int steps) => [.. Enumerable.Range(0, steps).Select(_ => Seconds.Of(() => _step.Take(_batch, [_batch.Count])))];
+    public IEnumerable<Seconds> Take(int steps) =>
+        [.. Enumerable.Range(0, steps).Select(_ => Seconds.Of(() => _step.Take(_batch, [_batch.Count])))];
 
     public void Dispose()
     {
@@ -47,7 +69,8 @@ internal sealed class TorchSharpSide : ISide
 {
     private readonly TorchSharpClip _model;
     private readonly optim.Optimizer _optimizer;
-    private readonly Tensor _images, _tokens;
+    private readonly Tensor _images,
+        _tokens;
 
     public TorchSharpSide(StepTask task)
     {
@@ -80,23 +103,40 @@ internal sealed class TorchSharpSide : ISide
 /// <summary>A straightforward CLIP in PyTorch eager, a process of its own each turn.</summary>
 internal sealed class PyTorchSide(StepTask task) : ISide
 {
-    private static readonly JsonSerializerOptions s_json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) } };
+    private static readonly JsonSerializerOptions s_json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+    };
 
     public IEnumerable<Seconds> Take(int steps)
     {
         var path = Path.Combine(Path.GetTempPath(), $"cliptrain-bench-{Environment.ProcessId}.json");
         File.WriteAllText(path, JsonSerializer.Serialize(task.Model, s_json));
-        string[] arguments = [Path.Combine(AppContext.BaseDirectory, "step_peer.py"), path, $"{task.Batch}", $"{task.Threads}", JsonNamingPolicy.SnakeCaseLower.ConvertName(task.Precision.ToString()), $"{steps}"];
-        using var process = Process.Start(new ProcessStartInfo("/usr/bin/python3", arguments) { RedirectStandardOutput = true, UseShellExecute = false })!;
+        string[] arguments =
+        [
+            Path.Combine(AppContext.BaseDirectory, "step_peer.py"),
+            path,
+            $"{task.Batch}",
+            $"{task.Threads}",
+            JsonNamingPolicy.SnakeCaseLower.ConvertName(task.Precision.ToString()),
+            $"{steps}",
+        ];
+        using var process = Process.Start(
+            new ProcessStartInfo("/usr/bin/python3", arguments) { RedirectStandardOutput = true, UseShellExecute = false }
+        )!;
         var lines = process.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
         process.WaitForExit();
         File.Delete(path);
         return process.ExitCode == 0
-            ? lines.Select(line => line.Split(' ')).Select(fields => new Seconds(double.Parse(fields[0], CultureInfo.InvariantCulture), double.Parse(fields[1], CultureInfo.InvariantCulture)))
+            ? lines
+                .Select(line => line.Split(' '))
+                .Select(fields => new Seconds(
+                    double.Parse(fields[0], CultureInfo.InvariantCulture),
+                    double.Parse(fields[1], CultureInfo.InvariantCulture)
+                ))
             : throw new InvalidOperationException("The peer failed; scripts/setup --peers installs what it needs.");
     }
 
-    public void Dispose()
-    {
-    }
+    public void Dispose() { }
 }

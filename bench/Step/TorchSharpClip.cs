@@ -15,9 +15,17 @@ internal sealed class TorchSharpClip : nn.Module
 {
     private readonly Conv2d _patches;
     private readonly Embedding _tokens;
-    private readonly LayerNorm _before, _after, _final;
-    private readonly Sequential _image, _text;
-    private readonly Parameter _class, _imagePositions, _imageProjection, _textPositions, _textProjection, _scale;
+    private readonly LayerNorm _before,
+        _after,
+        _final;
+    private readonly Sequential _image,
+        _text;
+    private readonly Parameter _class,
+        _imagePositions,
+        _imageProjection,
+        _textPositions,
+        _textProjection,
+        _scale;
 
     /// <exception cref="NotSupportedException">The image tower is no plain ViT.</exception>
     public TorchSharpClip(ModelOptions model)
@@ -32,7 +40,11 @@ internal sealed class TorchSharpClip : nn.Module
         (_before, _after, _final) = (nn.LayerNorm(image.Width), nn.LayerNorm(image.Width), nn.LayerNorm(text.Width));
         _image = Blocks(layers, image.Width, image.Heads, isCausal: false);
         _text = Blocks(text.Layers, text.Width, text.Heads, isCausal: true);
-        (_class, _imagePositions, _imageProjection) = (Drawn(image.Width), Drawn((side * side) + 1, image.Width), Drawn(image.Width, model.EmbedDim));
+        (_class, _imagePositions, _imageProjection) = (
+            Drawn(image.Width),
+            Drawn((side * side) + 1, image.Width),
+            Drawn(image.Width, model.EmbedDim)
+        );
         (_textPositions, _textProjection) = (Drawn(text.Context, text.Width), Drawn(text.Width, model.EmbedDim));
         _scale = nn.Parameter(tensor(MathF.Log(1 / 0.07f)));
         RegisterComponents();
@@ -61,8 +73,12 @@ internal sealed class TorchSharpClip : nn.Module
     /// <summary>A pre-norm residual attention block: bLW → bLW.</summary>
     private sealed class Block : nn.Module<Tensor, Tensor>
     {
-        private readonly LayerNorm _norm1, _norm2;
-        private readonly Linear _in, _out, _up, _down;
+        private readonly LayerNorm _norm1,
+            _norm2;
+        private readonly Linear _in,
+            _out,
+            _up,
+            _down;
         private readonly long _heads;
         private readonly bool _isCausal;
 

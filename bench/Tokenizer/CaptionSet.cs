@@ -21,16 +21,22 @@ internal sealed record CaptionSet(string Name, string[] Captions)
     private const string Asian =
         "一只猫的照片 在桌子上 红色的汽车 美丽的日落 海滩 山 森林 日本語の キャプション 犬が走る 海辺の夕日 東京 桜 サクラ 고양이 사진 바다 아름다운 산 학교 ช้าง ทะเล ภูเขา";
 
-    private const string Emoji = "😀 🚀 🐱 🌳 👍🏽 ❤️ 👩‍👩‍👧‍👦 🇩🇪 ☃️ 🎉🎉 cat love happy day summer party best friend nyc #travel #food @me";
+    private const string Emoji =
+        "😀 🚀 🐱 🌳 👍🏽 ❤️ 👩‍👩‍👧‍👦 🇩🇪 ☃️ 🎉🎉 cat love happy day summer party best friend nyc #travel #food @me";
 
-    private const string Web = "the new &amp; old “best” photo’s ﬁne caf&eacute; cafe\u0301 &quot;quoted&quot; 50% – sale … naïve CafÃ© donâ€™t Ｗｉｄｅ &lt;b&gt; free shipping vintage dress";
+    private const string Web =
+        "the new &amp; old “best” photo’s ﬁne caf&eacute; cafe\u0301 &quot;quoted&quot; 50% – sale … naïve CafÃ© donâ€™t Ｗｉｄｅ &lt;b&gt; free shipping vintage dress";
 
     /// <summary>The named sets, about eight words a caption.</summary>
     public static IReadOnlyList<CaptionSet> All(int captions) =>
-    [
-        Of("English", English, captions), Of("European", English + " " + European, captions), Of("Asian", Asian, captions), Of("emoji", Emoji, captions), Of("to repair", Web, captions),
-        new("English, rare words", [.. Enumerable.Range(0, captions).Select(RareWords)]),
-    ];
+        [
+            Of("English", English, captions),
+            Of("European", English + " " + European, captions),
+            Of("Asian", Asian, captions),
+            Of("emoji", Emoji, captions),
+            Of("to repair", Web, captions),
+            new("English, rare words", [.. Enumerable.Range(0, captions).Select(RareWords)]),
+        ];
 
     /// <summary>Words by Zipf's law, sometimes with a capital or a full stop.</summary>
     private static CaptionSet Of(string name, string words, int captions)
@@ -54,8 +60,15 @@ internal sealed record CaptionSet(string Name, string[] Captions)
     {
         var random = new CounterRandom(2, 0, (ulong)number);
         var list = English.Split(' ');
-        return string.Join(' ', Enumerable.Range(0, 8).Select(i => i % 3 == 2
-            ? string.Concat(Enumerable.Range(0, 8).Select(_ => (char)('a' + random.NextInt64(26))))
-            : list[random.NextInt64(list.Length)]));
+        return string.Join(
+            ' ',
+            Enumerable
+                .Range(0, 8)
+                .Select(i =>
+                    i % 3 == 2
+                        ? string.Concat(Enumerable.Range(0, 8).Select(_ => (char)('a' + random.NextInt64(26))))
+                        : list[random.NextInt64(list.Length)]
+                )
+        );
     }
 }

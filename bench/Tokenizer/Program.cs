@@ -14,7 +14,8 @@ if (args is ["train", ..])
     return;
 }
 
-const int captionCount = 20_000, context = 77;
+const int captionCount = 20_000,
+    context = 77;
 var mode = args.Length > 1 ? args[1] : "reference";
 var rounds = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 9;
 var folder = Directory.CreateTempSubdirectory("cliptrain-bench-").FullName;
@@ -32,19 +33,25 @@ finally
 
 void Compare(CaptionSet set, string merges)
 {
-    string captionsFile = Path.Combine(folder, "captions.json"), idsFile = Path.Combine(folder, "ids.json");
+    string captionsFile = Path.Combine(folder, "captions.json"),
+        idsFile = Path.Combine(folder, "ids.json");
     File.WriteAllText(captionsFile, JsonSerializer.Serialize(set.Captions));
-    using var peer = Process.Start(new ProcessStartInfo("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "tokenizer_peer.py"), merges, captionsFile, idsFile, mode])
-    {
-        RedirectStandardInput = true,
-        RedirectStandardOutput = true,
-        UseShellExecute = false,
-    })!;
+    using var peer = Process.Start(
+        new ProcessStartInfo(
+            "/usr/bin/python3",
+            [Path.Combine(AppContext.BaseDirectory, "tokenizer_peer.py"), merges, captionsFile, idsFile, mode]
+        )
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+        }
+    )!;
     var tokenizer = BpeTokenizer.OpenAi(context);
     var tokens = new long[captionCount * context];
     var ends = new long[captionCount];
     PeerPass();
-    for (var warm = Stopwatch.StartNew(); warm.ElapsedMilliseconds < 3000;)
+    for (var warm = Stopwatch.StartNew(); warm.ElapsedMilliseconds < 3000; )
         OurPass();
     var pairs = Enumerable.Range(0, rounds).Select(_ => (Ours: captionCount / OurPass(), Peer: captionCount / PeerPass())).ToArray();
     peer.StandardInput.Close();
@@ -52,8 +59,12 @@ void Compare(CaptionSet set, string merges)
 
     var expected = JsonSerializer.Deserialize<long[][]>(File.ReadAllBytes(idsFile))!;
     var equal = Enumerable.Range(0, captionCount).Count(i => tokens.AsSpan(i * context, context).SequenceEqual(expected[i]));
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-        $"{set.Name,-20} {Median(pairs.Select(p => p.Ours)),11:N0} {Median(pairs.Select(p => p.Peer)),9:N0} captions per CPU second, ratio {Median(pairs.Select(p => p.Ours / p.Peer)),6:F1}; same ids {(double)equal / captionCount:P1}"));
+    Console.WriteLine(
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{set.Name, -20} {Median(pairs.Select(p => p.Ours)), 11:N0} {Median(pairs.Select(p => p.Peer)), 9:N0} captions per CPU second, ratio {Median(pairs.Select(p => p.Ours / p.Peer)), 6:F1}; same ids {(double)equal / captionCount:P1}"
+        )
+    );
 
     double OurPass()
     {

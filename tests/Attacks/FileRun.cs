@@ -11,7 +11,9 @@ internal static class FileRun
     /// <summary>Of the kernel's clock ticks a second.</summary>
     private const double TicksPerSecond = 100;
 
-    private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(10), Hang = TimeSpan.FromMinutes(2), Look = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(10),
+        Hang = TimeSpan.FromMinutes(2),
+        Look = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Returns the program's exit code.</summary>
     public static int Run(string program, TextWriter output)
@@ -22,14 +24,18 @@ internal static class FileRun
         {
             var end = Give(program, corpus.Folder, file);
             var problem = FaultOf(file, end);
-            output.WriteLine($"{(problem is null ? "ok" : "WRONG")}  {file.Name}: exit {end.ExitCode}, {end.Time.TotalSeconds:0.0} s, {end.Memory >> 20} MiB: {problem ?? Line(end.Output, file.Says)}");
+            output.WriteLine(
+                $"{(problem is null ? "ok" : "WRONG")}  {file.Name}: exit {end.ExitCode}, {end.Time.TotalSeconds:0.0} s, {end.Memory >> 20} MiB: {problem ?? Line(end.Output, file.Says)}"
+            );
             count++;
             wrong += problem is null ? 0 : 1;
             longest = end.Time > longest ? end.Time : longest;
             most = Math.Max(most, end.Memory);
         }
 
-        output.WriteLine($"{count} hostile files: {count - wrong} refused or counted by name, {wrong} not; at most {longest.TotalSeconds:0.0} s of processor time and {most >> 20} MiB.");
+        output.WriteLine(
+            $"{count} hostile files: {count - wrong} refused or counted by name, {wrong} not; at most {longest.TotalSeconds:0.0} s of processor time and {most >> 20} MiB."
+        );
         return wrong == 0 ? 0 : 1;
     }
 
@@ -44,17 +50,22 @@ internal static class FileRun
         return Line(end.Output, file.Says) is null ? $"\"{file.Says}\" is not told: {end.Output}" : null;
     }
 
-    private static string? Line(string output, string text) => output.ReplaceLineEndings(" ") is var line && line.Contains(text, StringComparison.Ordinal) ? line.Trim()[..Math.Min(160, line.Trim().Length)] : null;
+    private static string? Line(string output, string text) =>
+        output.ReplaceLineEndings(" ") is var line && line.Contains(text, StringComparison.Ordinal)
+            ? line.Trim()[..Math.Min(160, line.Trim().Length)]
+            : null;
 
     private static Ending Give(string program, string folder, HostileFile file)
     {
-        using var process = Process.Start(new ProcessStartInfo("dotnet", [program, .. file.Arguments])
-        {
-            WorkingDirectory = folder,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            UseShellExecute = false,
-        })!;
+        using var process = Process.Start(
+            new ProcessStartInfo("dotnet", [program, .. file.Arguments])
+            {
+                WorkingDirectory = folder,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                UseShellExecute = false,
+            }
+        )!;
         var (said, complained) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         var (started, time, memory) = (Stopwatch.GetTimestamp(), TimeSpan.Zero, 0L);
         while (!process.WaitForExit(Look))
@@ -79,8 +90,14 @@ internal static class FileRun
             var stat = File.ReadAllText($"/proc/{process}/stat");
             var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
             var ticks = long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture);
-            var peak = File.ReadLines($"/proc/{process}/status").FirstOrDefault(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
-            return peak is null ? null : (TimeSpan.FromSeconds(ticks / TicksPerSecond), long.Parse(peak.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10);
+            var peak = File.ReadLines($"/proc/{process}/status")
+                .FirstOrDefault(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
+            return peak is null
+                ? null
+                : (
+                    TimeSpan.FromSeconds(ticks / TicksPerSecond),
+                    long.Parse(peak.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10
+                );
         }
         catch (IOException)
         {

@@ -23,7 +23,9 @@ internal static class KillRun
 
         var random = new Random(seed);
         var calls = Enum.GetValues<Deed>().ToDictionary(deed => deed, CallsOf);
-        output.WriteLine($"System calls: {string.Join(", ", calls.Select(deed => $"{deed.Key.ToString().ToLowerInvariant()} {deed.Value.Count}"))}");
+        output.WriteLine(
+            $"System calls: {string.Join(", ", calls.Select(deed => $"{deed.Key.ToString().ToLowerInvariant()} {deed.Value.Count}"))}"
+        );
         var (wrong, late) = (0, 0);
         for (var i = 0; i < count; i++)
         {
@@ -39,7 +41,9 @@ internal static class KillRun
                 late++;
         }
 
-        output.WriteLine($"{count} kills ({late} came after the deed): {count - wrong} went on from the newest whole state, {wrong} did not.");
+        output.WriteLine(
+            $"{count} kills ({late} came after the deed): {count - wrong} went on from the newest whole state, {wrong} did not."
+        );
         return wrong == 0 ? 0 : 1;
     }
 
@@ -72,7 +76,9 @@ internal static class KillRun
             var counts = new Dictionary<string, int>(StringComparer.Ordinal);
             return
             [
-                .. File.ReadLines(log).Select(line => line.Split('(')[0]).Where(name => name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_'))
+                .. File.ReadLines(log)
+                    .Select(line => line.Split('(')[0])
+                    .Where(name => name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_'))
                     .Select(name => new SystemCall(name, counts[name] = counts.GetValueOrDefault(name) + 1)),
             ];
         }
@@ -110,7 +116,9 @@ internal static class KillRun
             Victim.Make(run);
         // Another run beside it takes nothing away.
         Victim.Make(Path.Combine(Path.GetDirectoryName(run)!, "other"));
-        return new FileInfo(files.Config).Length > 0 && new FileInfo(files.Manifest).Length == 10_000 ? null : "the run has files that are not whole";
+        return new FileInfo(files.Config).Length > 0 && new FileInfo(files.Manifest).Length == 10_000
+            ? null
+            : "the run has files that are not whole";
     }
 
     private static string? FaultOfCheckpoints(string run, Deed deed, long done)
@@ -130,20 +138,26 @@ internal static class KillRun
         Victim.Write(run, from.Step + 1, samples: 9);
         checkpoints.RemoveLeftovers();
         var left = Directory.EnumerateFileSystemEntries(files.Checkpoints).Select(Path.GetFileName).Order(StringComparer.Ordinal).ToList();
-        return left.SequenceEqual(checkpoints.Steps().Select(step => Path.GetFileName(checkpoints.PathOf(step))), StringComparer.Ordinal) && checkpoints.Verify(from.Step + 1).Samples == 9
+        return
+            left.SequenceEqual(checkpoints.Steps().Select(step => Path.GetFileName(checkpoints.PathOf(step))), StringComparer.Ordinal)
+            && checkpoints.Verify(from.Step + 1).Samples == 9
             ? null
             : $"leaves {string.Join(", ", left)}";
     }
 
-    private static Process Start(string program, string[] arguments) => Process.Start(new ProcessStartInfo(program, arguments)
-    {
-        RedirectStandardInput = true,
-        RedirectStandardOutput = true,
-        RedirectStandardError = true,
-        UseShellExecute = false,
-    })!;
+    private static Process Start(string program, string[] arguments) =>
+        Process.Start(
+            new ProcessStartInfo(program, arguments)
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                UseShellExecute = false,
+            }
+        )!;
 
-    private static bool HasStrace() => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "strace")));
+    private static bool HasStrace() =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "strace")));
 
     /// <param name="Name">Its name.</param>
     /// <param name="Number">So many of that name there have been, from 1.</param>

@@ -50,11 +50,15 @@ internal static unsafe class Victim
     }
 
     /// <summary>Makes a run's folder of files that another made.</summary>
-    public static void Make(string run) => RunFolder.Create(new RunFiles(run), aside =>
-    {
-        File.WriteAllText(aside.Config, "name: run\n");
-        File.WriteAllText(aside.Manifest, new string(' ', 10_000));
-    });
+    public static void Make(string run) =>
+        RunFolder.Create(
+            new RunFiles(run),
+            aside =>
+            {
+                File.WriteAllText(aside.Config, "name: run\n");
+                File.WriteAllText(aside.Manifest, new string(' ', 10_000));
+            }
+        );
 
     /// <summary>Writes a checkpoint that is told from others of its step by its samples.</summary>
     public static void Write(string run, long step, long samples)
@@ -63,7 +67,13 @@ internal static unsafe class Victim
         try
         {
             NamedTensor[] tensors = [new NamedTensor("weight", [Numbers], memory)];
-            new CheckpointDirectory(new RunFiles(run).Checkpoints).Write(new CheckpointState(step, samples, 0, 0, "config", "corpus"), tensors, tensors, [], Keep);
+            new CheckpointDirectory(new RunFiles(run).Checkpoints).Write(
+                new CheckpointState(step, samples, 0, 0, "config", "corpus"),
+                tensors,
+                tensors,
+                [],
+                Keep
+            );
         }
         finally
         {

@@ -21,7 +21,10 @@ public sealed class BadInputTests : IDisposable
     [Fact]
     public void A_misspelt_key_is_an_error_with_place_and_the_right_key()
     {
-        File.WriteAllText(_corpus.PathOf("run.yaml"), File.ReadAllText(_corpus.PathOf("run.yaml")).Replace("global_batch", "global_bacth", StringComparison.Ordinal));
+        File.WriteAllText(
+            _corpus.PathOf("run.yaml"),
+            File.ReadAllText(_corpus.PathOf("run.yaml")).Replace("global_batch", "global_bacth", StringComparison.Ordinal)
+        );
         AssertFails(2, ["run.yaml:", "global_bacth", "global_batch"]);
     }
 
@@ -45,13 +48,33 @@ public sealed class BadInputTests : IDisposable
     [Fact]
     public void Broken_images_and_empty_captions_are_skipped_counted_and_named()
     {
-        _corpus.Write("some-bad.parquet", 96, i => i == 7 ? [1, 2, 3] : TinyCorpus.Picture(i), i => i == 9 ? null : i == 11 ? new string('x', 10_000) : TinyCorpus.Caption(i));
-        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "train", _corpus.RunFile, "--set", "data.train=[some-bad.parquet]", "--set", "evaluation={}");
+        _corpus.Write(
+            "some-bad.parquet",
+            96,
+            i => i == 7 ? [1, 2, 3] : TinyCorpus.Picture(i),
+            i =>
+                i == 9 ? null
+                : i == 11 ? new string('x', 10_000)
+                : TinyCorpus.Caption(i)
+        );
+        var (exit, output) = ProgramRun.Finish(
+            _corpus.Folder,
+            "train",
+            _corpus.RunFile,
+            "--set",
+            "data.train=[some-bad.parquet]",
+            "--set",
+            "evaluation={}"
+        );
         Assert.True(exit == 0, output);
         Assert.Contains("some-bad.parquet:7", output, StringComparison.Ordinal);
         Assert.Contains("some-bad.parquet:9", output, StringComparison.Ordinal);
         Assert.DoesNotContain("some-bad.parquet:11:", output, StringComparison.Ordinal);
-        Assert.Contains("\"bad_samples\":2", File.ReadLines(_corpus.PathOf("runs", "tiny", "metrics.jsonl")).ElementAt(10), StringComparison.Ordinal);
+        Assert.Contains(
+            "\"bad_samples\":2",
+            File.ReadLines(_corpus.PathOf("runs", "tiny", "metrics.jsonl")).ElementAt(10),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -70,13 +93,28 @@ public sealed class BadInputTests : IDisposable
     {
         // Of 96 samples two are usable, so that most steps have none, and of two ranks one at most has any.
         _corpus.Write("bad.parquet", 96, i => i is 20 or 70 ? TinyCorpus.Picture(i) : [1, 2, 3], TinyCorpus.Caption);
-        string[] sets = ["data.train=[bad.parquet]", "evaluation={}", $"cluster.workers={workers}", $"training.objective={objective}", $"training.precision={precision}"];
+        string[] sets =
+        [
+            "data.train=[bad.parquet]",
+            "evaluation={}",
+            $"cluster.workers={workers}",
+            $"training.objective={objective}",
+            $"training.precision={precision}",
+        ];
         AssertFails(4, ["could not be used", "bad.parquet:"], sets);
 
         var (exit, output) = ProgramRun.Finish(
-            _corpus.Folder, ["train", _corpus.RunFile, .. sets.Append("name=skips").Append("data.max_bad_share=1").SelectMany(set => new[] { "--set", set })]);
+            _corpus.Folder,
+            [
+                "train",
+                _corpus.RunFile,
+                .. sets.Append("name=skips").Append("data.max_bad_share=1").SelectMany(set => new[] { "--set", set }),
+            ]
+        );
         Assert.True(exit == 0, output);
-        var last = System.Text.Json.JsonDocument.Parse(File.ReadLines(_corpus.PathOf("runs", "skips", "metrics.jsonl")).ElementAt(11)).RootElement;
+        var last = System
+            .Text.Json.JsonDocument.Parse(File.ReadLines(_corpus.PathOf("runs", "skips", "metrics.jsonl")).ElementAt(11))
+            .RootElement;
         Assert.Equal(120, last.GetProperty("samples").GetInt64() + last.GetProperty("bad_samples").GetInt64());
         Assert.InRange(last.GetProperty("samples").GetInt64(), 2, 4);
         Assert.NotEqual(_corpus.Model("skips", 12), _corpus.Model("skips", 5));
@@ -125,7 +163,10 @@ public sealed class BadInputTests : IDisposable
 
     private void AssertFails(int expectedExit, string[] texts, params string[] sets)
     {
-        var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["train", _corpus.RunFile, .. sets.SelectMany(set => new[] { "--set", set })]);
+        var (exit, output) = ProgramRun.Finish(
+            _corpus.Folder,
+            ["train", _corpus.RunFile, .. sets.SelectMany(set => new[] { "--set", set })]
+        );
         Assert.True(expectedExit == exit, $"exit code {exit}\n{output}");
         Assert.All(texts, text => Assert.Contains(text, output, StringComparison.Ordinal));
     }

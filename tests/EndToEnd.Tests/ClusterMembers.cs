@@ -12,7 +12,9 @@ internal static class ClusterMembers
     {
         var cluster = Path.Combine(runDirectory, "cluster");
         var locks = Path.Combine(cluster, "locks");
-        return Directory.Exists(locks) ? Math.Min(Directory.GetFiles(locks).Count(RunLock.IsHeld), ActiveRows(Path.Combine(cluster, "members"))) : 0;
+        return Directory.Exists(locks)
+            ? Math.Min(Directory.GetFiles(locks).Count(RunLock.IsHeld), ActiveRows(Path.Combine(cluster, "members")))
+            : 0;
     }
 
     /// <summary>Versions of the table are files of their numbers: a line with a check sum, and behind it the rows in JSON.</summary>
@@ -21,8 +23,14 @@ internal static class ClusterMembers
         if (!Directory.Exists(members) || Directory.GetFiles(members).Where(IsVersion).Max(StringComparer.Ordinal) is not { } newest)
             return 0;
         var text = ProcessMark.ReadOrEmpty(newest);
-        return text.Length == 0 ? 0 : JsonDocument.Parse(text[text.IndexOf('\n', StringComparison.Ordinal)..]).RootElement.EnumerateArray().Count(row => row.GetProperty("status").GetString() == "Active");
+        return text.Length == 0
+            ? 0
+            : JsonDocument
+                .Parse(text[text.IndexOf('\n', StringComparison.Ordinal)..])
+                .RootElement.EnumerateArray()
+                .Count(row => row.GetProperty("status").GetString() == "Active");
     }
 
-    private static bool IsVersion(string path) => long.TryParse(Path.GetFileName(path), NumberStyles.None, CultureInfo.InvariantCulture, out _);
+    private static bool IsVersion(string path) =>
+        long.TryParse(Path.GetFileName(path), NumberStyles.None, CultureInfo.InvariantCulture, out _);
 }

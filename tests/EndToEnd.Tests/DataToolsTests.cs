@@ -8,15 +8,29 @@ public sealed class DataToolsTests : IDisposable
 {
     private readonly TinyCorpus _corpus = new();
 
-    public DataToolsTests() => _corpus.Write(
-        "broken.parquet", 20, i => i == 3 ? [1, 2, 3] : i == 17 ? TinyCorpus.Picture(i)[..^40] : TinyCorpus.Picture(i), i => i == 5 ? null : TinyCorpus.Caption(i));
+    public DataToolsTests() =>
+        _corpus.Write(
+            "broken.parquet",
+            20,
+            i =>
+                i == 3 ? [1, 2, 3]
+                : i == 17 ? TinyCorpus.Picture(i)[..^40]
+                : TinyCorpus.Picture(i),
+            i => i == 5 ? null : TinyCorpus.Caption(i)
+        );
 
     public void Dispose() => _corpus.Dispose();
 
     [Fact]
     public void Statistics_are_a_page_and_tables()
     {
-        AssertRuns(0, ["data", "stats", "train.parquet", "broken.parquet", "--out", "pages/stats.html"], "all 116 rows of 2 files", "no caption", "script: Latin");
+        AssertRuns(
+            0,
+            ["data", "stats", "train.parquet", "broken.parquet", "--out", "pages/stats.html"],
+            "all 116 rows of 2 files",
+            "no caption",
+            "script: Latin"
+        );
 
         var page = Page("pages/stats.html");
         Assert.Equal(8, page.Descendants("svg").Count());
@@ -36,7 +50,14 @@ public sealed class DataToolsTests : IDisposable
     [Fact]
     public void What_is_broken_is_listed_counted_and_tells_by_the_exit_code()
     {
-        AssertRuns(4, ["data", "verify", "*.parquet", "--list", "broken.tsv"], "broken.parquet:3 ", "broken.parquet:5 the caption is empty", "broken.parquet:17 JPEG", "3 of 116 rows are broken (2.6%)");
+        AssertRuns(
+            4,
+            ["data", "verify", "*.parquet", "--list", "broken.tsv"],
+            "broken.parquet:3 ",
+            "broken.parquet:5 the caption is empty",
+            "broken.parquet:17 JPEG",
+            "3 of 116 rows are broken (2.6%)"
+        );
         AssertRuns(0, ["data", "verify", "train.parquet", "--sample", "10"], "All 10 rows");
         AssertRuns(4, ["data", "verify", "none.parquet"], "none.parquet does not exist");
         AssertRuns(2, ["data", "verify", "train.parquet", "--sample", "0"], "--sample is 0");
@@ -59,7 +80,10 @@ public sealed class DataToolsTests : IDisposable
         Assert.NotEqual(File.ReadAllText(_corpus.PathOf("a.html")), File.ReadAllText(_corpus.PathOf("c.html")), StringComparer.Ordinal);
         var page = Page("a.html");
         Assert.Equal((6, 24), (page.Descendants("section").Count(), page.Descendants("img").Count()));
-        Assert.All(page.Descendants("img"), image => Assert.StartsWith("data:image/jpeg;base64,/9j/", image.Attribute("src")!.Value, StringComparison.Ordinal));
+        Assert.All(
+            page.Descendants("img"),
+            image => Assert.StartsWith("data:image/jpeg;base64,/9j/", image.Attribute("src")!.Value, StringComparison.Ordinal)
+        );
         Assert.Contains("no caption", Page("d.html").Value, StringComparison.Ordinal);
     }
 
@@ -67,8 +91,18 @@ public sealed class DataToolsTests : IDisposable
     public void The_loader_is_measured_and_advised_on()
     {
         AssertRuns(0, ["train", "run.yaml", "--set", "evaluation={}"]);
-        AssertRuns(0, ["bench", "data", "run.yaml", "--seconds", "0.5", "--metrics", "runs/tiny/metrics.jsonl"],
-            "decode", "tokenize", "assemble", "consumer", "One of 2 workers loads ", "images a second", "in batches of 5", "The step ");
+        AssertRuns(
+            0,
+            ["bench", "data", "run.yaml", "--seconds", "0.5", "--metrics", "runs/tiny/metrics.jsonl"],
+            "decode",
+            "tokenize",
+            "assemble",
+            "consumer",
+            "One of 2 workers loads ",
+            "images a second",
+            "in batches of 5",
+            "The step "
+        );
         AssertRuns(2, ["bench", "data", "run.yaml", "--metrics", "none.jsonl"], "--metrics none.jsonl cannot be read");
         AssertRuns(2, ["bench", "data", "run.yaml", "--seconds", "0"], "--seconds is 0");
     }

@@ -18,7 +18,8 @@ namespace ClipTrain.EndToEnd.Tests;
 
 public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<EmbedTests.TrainedRun>
 {
-    private const int Rows = 100, Dimensions = 16;
+    private const int Rows = 100,
+        Dimensions = 16;
     private static readonly int[] Broken = [5, 40, 41];
 
     private readonly TinyCorpus _corpus = trained.Corpus;
@@ -43,7 +44,14 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         Assert.Equal(4, report.RootElement.GetProperty("bad_samples").GetInt64());
         Assert.Equal(
             "a.parquet:5 a.parquet:40 a.parquet:41 b/a.parquet:0",
-            string.Join(' ', report.RootElement.GetProperty("first_bad").EnumerateArray().Select(bad => $"{bad.GetProperty("file").GetString()}:{bad.GetProperty("row").GetInt64()}")));
+            string.Join(
+                ' ',
+                report
+                    .RootElement.GetProperty("first_bad")
+                    .EnumerateArray()
+                    .Select(bad => $"{bad.GetProperty("file").GetString()}:{bad.GetProperty("row").GetInt64()}")
+            )
+        );
     }
 
     [Fact]
@@ -70,7 +78,10 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         }
 
         // Nothing that was finished is embedded again, and what was begun is removed.
-        var finished = Directory.GetFiles(_corpus.PathOf("broken"), "*.parquet").Select(file => (file, File.GetLastWriteTimeUtc(file))).ToArray();
+        var finished = Directory
+            .GetFiles(_corpus.PathOf("broken"), "*.parquet")
+            .Select(file => (file, File.GetLastWriteTimeUtc(file)))
+            .ToArray();
         Assert.InRange(finished.Length, 1, 5);
         File.WriteAllText(_corpus.PathOf("broken", "part-000005.parquet.0.tmp"), "cut off");
         Embed("broken", "--batch", "1");
@@ -120,10 +131,14 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         }
     }
 
-    private static string[] Arguments(string output, params string[] more) => ["embed", "tiny", "corpus", "corpus/b", "-o", output, "--part-size", "16", .. more];
+    private static string[] Arguments(string output, params string[] more) =>
+        ["embed", "tiny", "corpus", "corpus/b", "-o", output, "--part-size", "16", .. more];
 
     private static IEnumerable<(string File, long Row)> Usable() =>
-        Enumerable.Range(0, Rows).Where(i => !Broken.Contains(i) && i != 60).Select(i => i < 60 ? ("a.parquet", (long)i) : ("b/a.parquet", i - 60L));
+        Enumerable
+            .Range(0, Rows)
+            .Where(i => !Broken.Contains(i) && i != 60)
+            .Select(i => i < 60 ? ("a.parquet", (long)i) : ("b/a.parquet", i - 60L));
 
     private static void AssertNear(float[] expected, float[] actual)
     {
@@ -145,19 +160,30 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         var files = new RunFiles(_corpus.PathOf("runs", "tiny"));
         var options = RunConfig.Load(files.Config, []).Options;
         // The run names its vocabulary by a path of its folder.
-        var run = options with { Data = options.Data with { Merges = _corpus.PathOf("merges.txt") } };
+        var run = options with
+        {
+            Data = options.Data with { Merges = _corpus.PathOf("merges.txt") },
+        };
         using var model = new ClipModel(run.Model, Precision.Fp32, seed: null);
         var checkpoints = new CheckpointDirectory(files.Checkpoints);
         using (var weights = new SafetensorsFile(Path.Combine(checkpoints.PathOf(checkpoints.Steps()[^1]), CheckpointDirectory.ModelFile)))
             model.Parameters.LoadMaster(weights);
-        using var loader = new SequentialLoader(CorpusManifest.Create([_corpus.PathOf("corpus"), _corpus.PathOf("corpus", "b")]), () => new ClipImageTransform(ImageInput.Evaluation(run)), new SequentialLoaderOptions { Batch = 7 });
+        using var loader = new SequentialLoader(
+            CorpusManifest.Create([_corpus.PathOf("corpus"), _corpus.PathOf("corpus", "b")]),
+            () => new ClipImageTransform(ImageInput.Evaluation(run)),
+            new SequentialLoaderOptions { Batch = 7 }
+        );
         var embeddings = new List<(float[], float[])>();
         foreach (var batch in loader.Read())
         {
             using (batch)
             {
                 var images = model.EncodeImage(ImageInput.Wrap(batch.Images, batch.Count, run)).AsSpan<float>().ToArray().Chunk(Dimensions);
-                var texts = TextEmbedding.Of(model, RunPlan.Tokenizer(run), batch.Captions.Select(caption => caption!), 5).AsSpan<float>().ToArray().Chunk(Dimensions);
+                var texts = TextEmbedding
+                    .Of(model, RunPlan.Tokenizer(run), batch.Captions.Select(caption => caption!), 5)
+                    .AsSpan<float>()
+                    .ToArray()
+                    .Chunk(Dimensions);
                 embeddings.AddRange(images.Zip(texts));
             }
         }
@@ -175,17 +201,26 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         using var result = command.ExecuteReader();
         var rows = new List<(string, long, float[], float[])>();
         while (result.Read())
-            rows.Add((result.GetString(0), result.GetInt64(1), Parse(result.IsDBNull(2) ? null : result.GetString(2)), Parse(result.IsDBNull(3) ? null : result.GetString(3))));
+            rows.Add(
+                (
+                    result.GetString(0),
+                    result.GetInt64(1),
+                    Parse(result.IsDBNull(2) ? null : result.GetString(2)),
+                    Parse(result.IsDBNull(3) ? null : result.GetString(3))
+                )
+            );
 
         return rows;
 
         static string Column(bool there, string name) => there ? $"array_to_string({name}, ' ')" : "NULL::VARCHAR";
-        static float[] Parse(string? numbers) => numbers is null ? [] : [.. numbers.Split(' ').Select(number => float.Parse(number, CultureInfo.InvariantCulture))];
+        static float[] Parse(string? numbers) =>
+            numbers is null ? [] : [.. numbers.Split(' ').Select(number => float.Parse(number, CultureInfo.InvariantCulture))];
     }
 
     private void AssertSameFiles(string expected, string actual)
     {
-        string[] Names(string folder) => [.. Directory.GetFiles(_corpus.PathOf(folder)).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
+        string[] Names(string folder) =>
+            [.. Directory.GetFiles(_corpus.PathOf(folder)).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
         Assert.Equal(Names(expected), Names(actual));
         foreach (var name in Names(expected))
             Assert.Equal(File.ReadAllBytes(_corpus.PathOf(expected, name)), File.ReadAllBytes(_corpus.PathOf(actual, name)));
@@ -196,11 +231,29 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
     {
         public TrainedRun()
         {
-            var (exit, output) = ProgramRun.Finish(Corpus.Folder, "train", Corpus.RunFile, "--set", "evaluation={}", "--set", "cluster.workers=1");
+            var (exit, output) = ProgramRun.Finish(
+                Corpus.Folder,
+                "train",
+                Corpus.RunFile,
+                "--set",
+                "evaluation={}",
+                "--set",
+                "cluster.workers=1"
+            );
             Assert.True(exit == 0, output);
             Directory.CreateDirectory(Corpus.PathOf("corpus", "b"));
-            Corpus.Write(Path.Combine("corpus", "a.parquet"), 60, i => Broken.Contains(i) ? [1, 2, 3] : TinyCorpus.Picture(i), TinyCorpus.Caption);
-            Corpus.Write(Path.Combine("corpus", "b", "a.parquet"), 40, i => TinyCorpus.Picture(60 + i), i => i == 0 ? null : TinyCorpus.Caption(60 + i));
+            Corpus.Write(
+                Path.Combine("corpus", "a.parquet"),
+                60,
+                i => Broken.Contains(i) ? [1, 2, 3] : TinyCorpus.Picture(i),
+                TinyCorpus.Caption
+            );
+            Corpus.Write(
+                Path.Combine("corpus", "b", "a.parquet"),
+                40,
+                i => TinyCorpus.Picture(60 + i),
+                i => i == 0 ? null : TinyCorpus.Caption(60 + i)
+            );
         }
 
         internal TinyCorpus Corpus { get; } = new();

@@ -18,7 +18,11 @@ public sealed class FineTuningTests : IDisposable
         using var report = JsonDocument.Parse(File.ReadAllText(_corpus.PathOf("runs", "tuned", "start_from.json")));
         Assert.Equal(1, report.RootElement.GetProperty("resized").GetInt32());
         Assert.Equal(0, report.RootElement.GetProperty("fresh").GetInt32());
-        Assert.Contains(report.RootElement.GetProperty("sha256").GetString()!, File.ReadAllText(_corpus.PathOf("runs", "tuned", "config.yaml")), StringComparison.Ordinal);
+        Assert.Contains(
+            report.RootElement.GetProperty("sha256").GetString()!,
+            File.ReadAllText(_corpus.PathOf("runs", "tuned", "config.yaml")),
+            StringComparison.Ordinal
+        );
         Assert.Equal(Tensor("base", "visual.proj"), Tensor("tuned", "visual.proj"));
         Assert.NotEqual(Tensor("base", "text_projection"), Tensor("tuned", "text_projection"));
 
@@ -45,8 +49,11 @@ public sealed class FineTuningTests : IDisposable
 
     public void Dispose() => _corpus.Dispose();
 
-    private (int Exit, string Output) Train(string name, params string[] sets) => ProgramRun.Finish(
-        _corpus.Folder, ["train", _corpus.RunFile, "--set", $"name={name}", "--set", "evaluation={}", .. sets.SelectMany(set => new[] { "--set", set })]);
+    private (int Exit, string Output) Train(string name, params string[] sets) =>
+        ProgramRun.Finish(
+            _corpus.Folder,
+            ["train", _corpus.RunFile, "--set", $"name={name}", "--set", "evaluation={}", .. sets.SelectMany(set => new[] { "--set", set })]
+        );
 
     /// <summary>The bytes of a tensor of a run's last checkpoint.</summary>
     private byte[] Tensor(string run, string name)

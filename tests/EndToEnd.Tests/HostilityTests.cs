@@ -18,17 +18,49 @@ public sealed class HostilityTests : IDisposable
     public void An_image_that_is_drawn_for_hours_is_a_bad_sample_of_the_run()
     {
         WriteEndlessDrawing();
-        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "train", _corpus.RunFile, "--set", "data.train=[endless.parquet]", "--set", "data.allow_svg=true", "--set", "data.max_image_seconds=2", "--set", "evaluation={}");
+        var (exit, output) = ProgramRun.Finish(
+            _corpus.Folder,
+            "train",
+            _corpus.RunFile,
+            "--set",
+            "data.train=[endless.parquet]",
+            "--set",
+            "data.allow_svg=true",
+            "--set",
+            "data.max_image_seconds=2",
+            "--set",
+            "evaluation={}"
+        );
         Assert.True(exit == 0, output);
-        Assert.Contains("endless.parquet:7: the image takes longer than data.max_image_seconds, 2 s, to decode; skipped", output, StringComparison.Ordinal);
-        Assert.Contains("\"bad_samples\":1", File.ReadLines(_corpus.PathOf("runs", "tiny", "metrics.jsonl")).ElementAt(8), StringComparison.Ordinal);
+        Assert.Contains(
+            "endless.parquet:7: the image takes longer than data.max_image_seconds, 2 s, to decode; skipped",
+            output,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "\"bad_samples\":1",
+            File.ReadLines(_corpus.PathOf("runs", "tiny", "metrics.jsonl")).ElementAt(8),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public async Task A_run_that_waits_for_an_image_says_so_and_stops_when_asked()
     {
         WriteEndlessDrawing();
-        using var run = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", "data.train=[endless.parquet]", "--set", "data.allow_svg=true", "--set", "data.max_image_seconds=3600", "--set", Long);
+        using var run = ProgramRun.Start(
+            _corpus.Folder,
+            "train",
+            _corpus.RunFile,
+            "--set",
+            "data.train=[endless.parquet]",
+            "--set",
+            "data.allow_svg=true",
+            "--set",
+            "data.max_image_seconds=3600",
+            "--set",
+            Long
+        );
         await run.Printed("endless.parquet:7 is being decoded");
         run.Signal(PosixSignal.SIGTERM);
         Assert.True(run.WaitForExit() == 143, run.Output);
@@ -96,7 +128,17 @@ public sealed class HostilityTests : IDisposable
     public async Task A_thousand_connections_that_say_nothing_keep_nobody_from_the_run()
     {
         var port = FreePort();
-        using var run = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", Long, "--set", $"cluster.port={port}", "--set", "evaluation={}");
+        using var run = ProgramRun.Start(
+            _corpus.Folder,
+            "train",
+            _corpus.RunFile,
+            "--set",
+            Long,
+            "--set",
+            $"cluster.port={port}",
+            "--set",
+            "evaluation={}"
+        );
         await run.Printed("step 3/");
         var silent = new List<Socket>();
         for (var i = 0; i < 1000; i++)
@@ -124,7 +166,13 @@ public sealed class HostilityTests : IDisposable
     private void WriteEndlessDrawing()
     {
         var noise = string.Concat(Enumerable.Repeat("<feTurbulence baseFrequency='0.05' numOctaves='1000'/>", 9));
-        var svg = $"<svg xmlns='http://www.w3.org/2000/svg' width='4000' height='4000'><filter id='f' x='0' y='0' width='1' height='1'>{noise}</filter><rect width='4000' height='4000' filter='url(#f)'/></svg>";
-        _corpus.Write("endless.parquet", TinyCorpus.Rows, i => i == 7 ? Encoding.UTF8.GetBytes(svg) : TinyCorpus.Picture(i), TinyCorpus.Caption);
+        var svg =
+            $"<svg xmlns='http://www.w3.org/2000/svg' width='4000' height='4000'><filter id='f' x='0' y='0' width='1' height='1'>{noise}</filter><rect width='4000' height='4000' filter='url(#f)'/></svg>";
+        _corpus.Write(
+            "endless.parquet",
+            TinyCorpus.Rows,
+            i => i == 7 ? Encoding.UTF8.GetBytes(svg) : TinyCorpus.Picture(i),
+            TinyCorpus.Caption
+        );
     }
 }

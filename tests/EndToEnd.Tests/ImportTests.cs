@@ -20,12 +20,20 @@ public sealed class ImportTests : IDisposable
         File.WriteAllText(_corpus.PathOf("images", "40.jpg"), "no image");
         File.WriteAllText(_corpus.PathOf("images", "40.txt"), "a caption");
 
-        AssertRuns(0, ["data", "import", "folder", "images", "-o", "imported", "--shard-size", "15"], "40.jpg: image cannot be decoded", "import-report.json");
+        AssertRuns(
+            0,
+            ["data", "import", "folder", "images", "-o", "imported", "--shard-size", "15"],
+            "40.jpg: image cannot be decoded",
+            "import-report.json"
+        );
         AssertRuns(0, ["train", _corpus.RunFile, "--set", "data.train=[imported]", "--set", "evaluation={}", "--set", "training.steps=3"]);
         AssertRuns(0, ["data", "export", "tar", "imported", "-o", "shards", "--shard-size", "20"], "40 samples in 2 shards");
         AssertRuns(0, ["data", "import", "tar", "shards", "-o", "again", "--shard-size", "15"]);
         for (var shard = 0; shard < 3; shard++)
-            Assert.Equal(File.ReadAllBytes(_corpus.PathOf("imported", $"{shard:D6}.parquet")), File.ReadAllBytes(_corpus.PathOf("again", $"{shard:D6}.parquet")));
+            Assert.Equal(
+                File.ReadAllBytes(_corpus.PathOf("imported", $"{shard:D6}.parquet")),
+                File.ReadAllBytes(_corpus.PathOf("again", $"{shard:D6}.parquet"))
+            );
     }
 
     [Fact]
@@ -35,10 +43,31 @@ public sealed class ImportTests : IDisposable
         File.WriteAllBytes(_corpus.PathOf("classes", "red_square", "a.jpg"), TinyCorpus.Picture(1));
         File.WriteAllText(_corpus.PathOf("pairs.tsv"), "a caption\tclasses/red_square/a.jpg\n");
 
-        AssertRuns(0, ["data", "import", "csv", "pairs.tsv", "-o", "table", "--no-header", "--image-column", "2", "--caption-column", "1", "--verify", "decode"]);
+        AssertRuns(
+            0,
+            [
+                "data",
+                "import",
+                "csv",
+                "pairs.tsv",
+                "-o",
+                "table",
+                "--no-header",
+                "--image-column",
+                "2",
+                "--caption-column",
+                "1",
+                "--verify",
+                "decode",
+            ]
+        );
         AssertRuns(0, ["data", "import", "classes", "classes", "-o", "labelled", "--template", "a {}"]);
 
-        Assert.Equal(["a red square", "a caption"], CorpusCaptions.Read(CorpusManifest.Create([_corpus.PathOf("labelled"), _corpus.PathOf("table")])), StringComparer.Ordinal);
+        Assert.Equal(
+            ["a red square", "a caption"],
+            CorpusCaptions.Read(CorpusManifest.Create([_corpus.PathOf("labelled"), _corpus.PathOf("table")])),
+            StringComparer.Ordinal
+        );
     }
 
     [Fact]
@@ -57,7 +86,10 @@ public sealed class ImportTests : IDisposable
 
     [Fact]
     public void The_rate_and_the_time_left_are_of_what_was_done_since_an_import_went_on() =>
-        Assert.Equal("1,500 pairs, 3 failed, 50 a second, 0:20 left", ImportRate.Describe(new ImportFigures(1500, 3, 0.5), new ImportFigures(1000, 0, 0.25), seconds: 10));
+        Assert.Equal(
+            "1,500 pairs, 3 failed, 50 a second, 0:20 left",
+            ImportRate.Describe(new ImportFigures(1500, 3, 0.5), new ImportFigures(1000, 0, 0.25), seconds: 10)
+        );
 
     [Fact]
     public void Progress_is_shown_no_more_often_than_asked()

@@ -27,7 +27,13 @@ public sealed class InterruptionTests : IDisposable
     public async Task A_run_goes_on_without_its_terminal()
     {
         var program = Path.Combine(AppContext.BaseDirectory, "program", "cliptrain.dll");
-        using var terminal = ProgramRun.StartCommand(_corpus.Folder, "script", "-qec", $"dotnet {program} train {_corpus.RunFile} --set {Long}", "/dev/null");
+        using var terminal = ProgramRun.StartCommand(
+            _corpus.Folder,
+            "script",
+            "-qec",
+            $"dotnet {program} train {_corpus.RunFile} --set {Long}",
+            "/dev/null"
+        );
         var run = new RunRecord(_corpus.PathOf("runs", "tiny"), () => terminal.Output);
         await run.MoreSteps(3);
         terminal.Kill();
@@ -37,7 +43,15 @@ public sealed class InterruptionTests : IDisposable
     [Fact]
     public async Task A_worker_that_aborts_is_a_lost_worker_and_its_run_goes_on()
     {
-        using var run = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", "training.steps=300", "--set", "cluster.workers=2");
+        using var run = ProgramRun.Start(
+            _corpus.Folder,
+            "train",
+            _corpus.RunFile,
+            "--set",
+            "training.steps=300",
+            "--set",
+            "cluster.workers=2"
+        );
         await run.Printed("step 3/");
         await run.AbortWorker();
         run.AssertExit(0);
@@ -62,7 +76,11 @@ public sealed class InterruptionTests : IDisposable
 
     public void Dispose() => _corpus.Dispose();
 
-    private string Names(params string[] folder) => string.Join(' ', Directory.GetDirectories(_corpus.PathOf(["runs", "tiny", .. folder])).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    private string Names(params string[] folder) =>
+        string.Join(
+            ' ',
+            Directory.GetDirectories(_corpus.PathOf(["runs", "tiny", .. folder])).Select(Path.GetFileName).Order(StringComparer.Ordinal)
+        );
 
     private string Finish(params string[] arguments)
     {

@@ -5,7 +5,8 @@ namespace ClipTrain.EndToEnd.Tests;
 
 public sealed class MixtureTests : IDisposable
 {
-    private const string Mixture = "data={mixture: [{name: squares, files: [train.parquet], weight: 3}, {name: few, files: [few.parquet]}], sampling: fixed, merges: merges.txt, shuffle_window: 2}";
+    private const string Mixture =
+        "data={mixture: [{name: squares, files: [train.parquet], weight: 3}, {name: few, files: [few.parquet]}], sampling: fixed, merges: merges.txt, shuffle_window: 2}";
 
     private readonly TinyCorpus _corpus = new();
 
@@ -18,7 +19,11 @@ public sealed class MixtureTests : IDisposable
     {
         Train("unbroken");
         Train("broken", "checkpoint.keep=10");
-        foreach (var file in Directory.GetDirectories(_corpus.PathOf("runs", "broken", "checkpoints")).Where(d => !d.EndsWith("00000005", StringComparison.Ordinal)))
+        foreach (
+            var file in Directory
+                .GetDirectories(_corpus.PathOf("runs", "broken", "checkpoints"))
+                .Where(d => !d.EndsWith("00000005", StringComparison.Ordinal))
+        )
             Directory.Delete(file, recursive: true);
         foreach (var record in new[] { "metrics.jsonl", "summary.json" })
             File.Delete(_corpus.PathOf("runs", "broken", record));
@@ -43,16 +48,36 @@ public sealed class MixtureTests : IDisposable
     [Fact]
     public void A_corpus_of_a_mixture_that_is_not_there_is_named()
     {
-        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "train", _corpus.RunFile, "--set", "data={mixture: [{name: lost, files: [nowhere.parquet]}], merges: merges.txt}");
+        var (exit, output) = ProgramRun.Finish(
+            _corpus.Folder,
+            "train",
+            _corpus.RunFile,
+            "--set",
+            "data={mixture: [{name: lost, files: [nowhere.parquet]}], merges: merges.txt}"
+        );
         Assert.True(exit == 4, output);
         Assert.Contains("data.mixture, corpus lost", output, StringComparison.Ordinal);
     }
 
-    private static Regex Row(string epoch, int samples) => new($"{epoch}\\W+{samples}\\W+{samples}\\W+0\\W+0\\W", RegexOptions.None, TimeSpan.FromSeconds(1));
+    private static Regex Row(string epoch, int samples) =>
+        new($"{epoch}\\W+{samples}\\W+{samples}\\W+0\\W+0\\W", RegexOptions.None, TimeSpan.FromSeconds(1));
 
     private void Train(string name, params string[] sets)
     {
-        var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["train", _corpus.RunFile, "--set", $"name={name}", "--set", "evaluation={}", "--set", Mixture, .. sets.SelectMany(set => new[] { "--set", set })]);
+        var (exit, output) = ProgramRun.Finish(
+            _corpus.Folder,
+            [
+                "train",
+                _corpus.RunFile,
+                "--set",
+                $"name={name}",
+                "--set",
+                "evaluation={}",
+                "--set",
+                Mixture,
+                .. sets.SelectMany(set => new[] { "--set", set }),
+            ]
+        );
         Assert.True(exit == 0, output);
     }
 }

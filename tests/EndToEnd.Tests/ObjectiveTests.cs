@@ -11,8 +11,13 @@ public sealed class ObjectiveTests : IDisposable
         ["captioning"] = ["evaluation={}"],
         ["classification"] =
         [
-            "model.image.classes=6", "data.label_column=label", "data.label_names=[red, green, blue, white, black, grey]", "training.label_smoothing=0.1",
-            "data.train=[classes.parquet]", "training.learning_rate=0.01", "evaluation={classification: [{name: seen, data: [classes.parquet]}]}",
+            "model.image.classes=6",
+            "data.label_column=label",
+            "data.label_names=[red, green, blue, white, black, grey]",
+            "training.label_smoothing=0.1",
+            "data.train=[classes.parquet]",
+            "training.learning_rate=0.01",
+            "evaluation={classification: [{name: seen, data: [classes.parquet]}]}",
         ],
     };
 

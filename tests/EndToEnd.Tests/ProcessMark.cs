@@ -11,7 +11,11 @@ internal sealed class ProcessMark
     private readonly string _variable = $"CLIPTRAIN_MARK={Guid.NewGuid():N}";
 
     /// <summary>Ids of the marked processes that live.</summary>
-    public IEnumerable<int> Processes => Directory.EnumerateDirectories("/proc").Where(IsMarked).Select(directory => int.Parse(Path.GetFileName(directory), System.Globalization.CultureInfo.InvariantCulture));
+    public IEnumerable<int> Processes =>
+        Directory
+            .EnumerateDirectories("/proc")
+            .Where(IsMarked)
+            .Select(directory => int.Parse(Path.GetFileName(directory), System.Globalization.CultureInfo.InvariantCulture));
 
     public void Put(ProcessStartInfo start)
     {
@@ -23,7 +27,8 @@ internal sealed class ProcessMark
     public IReadOnlyList<int> Find(string word) => [.. Processes.Where(id => ArgumentsOf(id).Contains(word, StringComparer.Ordinal))];
 
     /// <summary>What a process was started with, its name first; empty when it has ended.</summary>
-    public static string[] ArgumentsOf(int process) => ReadOrEmpty($"/proc/{process}/cmdline").Split('\0', StringSplitOptions.RemoveEmptyEntries);
+    public static string[] ArgumentsOf(int process) =>
+        ReadOrEmpty($"/proc/{process}/cmdline").Split('\0', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>A file of /proc; empty when its process has ended.</summary>
     public static string ReadOrEmpty(string file)
@@ -39,5 +44,6 @@ internal sealed class ProcessMark
     }
 
     private bool IsMarked(string directory) =>
-        int.TryParse(Path.GetFileName(directory), out _) && ReadOrEmpty(Path.Combine(directory, "environ")).Split('\0').Contains(_variable, StringComparer.Ordinal);
+        int.TryParse(Path.GetFileName(directory), out _)
+        && ReadOrEmpty(Path.Combine(directory, "environ")).Split('\0').Contains(_variable, StringComparer.Ordinal);
 }

@@ -9,7 +9,8 @@ namespace ClipTrain.EndToEnd.Tests;
 /// <summary>The <c>cliptrain</c> program in a process of its own, as a user runs it.</summary>
 internal sealed partial class ProgramRun : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(8), Pause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(8),
+        Pause = TimeSpan.FromMilliseconds(100);
     private readonly Process _process;
     private readonly ProcessMark _mark = new();
     private readonly StringBuilder _output = new();

@@ -87,7 +87,10 @@ public sealed class RecoveryTests : IDisposable
     public void Dispose() => _corpus.Dispose();
 
     private ProgramRun Start(string name, params string[] sets) =>
-        ProgramRun.Start(_corpus.Folder, ["train", _corpus.RunFile, "--set", $"name={name}", "--set", "evaluation={}", .. sets.SelectMany(set => new[] { "--set", set })]);
+        ProgramRun.Start(
+            _corpus.Folder,
+            ["train", _corpus.RunFile, "--set", $"name={name}", "--set", "evaluation={}", .. sets.SelectMany(set => new[] { "--set", set })]
+        );
 
     private void AssertAudits(string run)
     {

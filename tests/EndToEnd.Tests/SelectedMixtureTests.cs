@@ -19,7 +19,18 @@ public sealed partial class SelectedMixtureTests : IDisposable
     [InlineData(3)]
     public void A_mixture_of_selected_rows_resumes_bitwise_and_its_audit_is_clean(int workers)
     {
-        var output = Succeed("train", _corpus.RunFile, "--set", "name=mix", "--set", "evaluation={}", "--set", Data, "--set", $"cluster.workers={workers}");
+        var output = Succeed(
+            "train",
+            _corpus.RunFile,
+            "--set",
+            "name=mix",
+            "--set",
+            "evaluation={}",
+            "--set",
+            Data,
+            "--set",
+            $"cluster.workers={workers}"
+        );
         Assert.Contains("132 rows in the corpus", output, StringComparison.Ordinal);
         // Of 96 rows a sixth is blue, and of 16 numbers one is 3; of 36, one of 6.
         Assert.Contains("75 left; squares: subset 0.7", output, StringComparison.Ordinal);
@@ -33,16 +44,32 @@ public sealed partial class SelectedMixtureTests : IDisposable
         Assert.Equal(expected, _corpus.Model("mix", 12));
         var audit = Succeed("data", "audit", "runs/mix", "--list", "uses.tsv");
         Assert.Contains("every sample was consumed exactly once", audit, StringComparison.Ordinal);
-        var uses = File.ReadLines(_corpus.PathOf("uses.tsv")).Skip(1).Select(line => Place().Match(line).Groups).Select(use => (Corpus: use["corpus"].Value, Row: int.Parse(use["row"].Value))).ToArray();
+        var uses = File.ReadLines(_corpus.PathOf("uses.tsv"))
+            .Skip(1)
+            .Select(line => Place().Match(line).Groups)
+            .Select(use => (Corpus: use["corpus"].Value, Row: int.Parse(use["row"].Value)))
+            .ToArray();
         Assert.Equal(120, uses.Length);
-        Assert.Equal(["few", "train"], uses.Select(use => use.Corpus).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal), StringComparer.Ordinal);
+        Assert.Equal(
+            ["few", "train"],
+            uses.Select(use => use.Corpus).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal),
+            StringComparer.Ordinal
+        );
         Assert.All(uses, use => Assert.True(use.Row % 6 != 2 && use.Row / 6 != 3, $"{use}"));
     }
 
     [Fact]
     public void A_corpus_that_a_condition_does_not_fit_is_named()
     {
-        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "train", _corpus.RunFile, "--set", Data, "--set", "data.filter=label = 'pink'");
+        var (exit, output) = ProgramRun.Finish(
+            _corpus.Folder,
+            "train",
+            _corpus.RunFile,
+            "--set",
+            Data,
+            "--set",
+            "data.filter=label = 'pink'"
+        );
         Assert.True(exit == 4, output);
         Assert.Contains("data.mixture, corpus squares: no row of the corpus is left", output, StringComparison.Ordinal);
     }

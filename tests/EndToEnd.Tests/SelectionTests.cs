@@ -11,12 +11,20 @@ public sealed partial class SelectionTests : IDisposable
     [InlineData(3)]
     public void A_run_over_a_selection_trains_on_its_rows_alone_each_once_an_epoch(int workers)
     {
-        var output = Train("sel", "data.filter=label in ('red', 'green', 'blue') and text not like '%number 3'", "data.subset=0.7", $"cluster.workers={workers}");
+        var output = Train(
+            "sel",
+            "data.filter=label in ('red', 'green', 'blue') and text not like '%number 3'",
+            "data.subset=0.7",
+            $"cluster.workers={workers}"
+        );
 
         var (exit, audit) = ProgramRun.Finish(_corpus.Folder, "data", "audit", "runs/sel", "--list", "uses.tsv");
         Assert.True(exit == 0, audit);
         Assert.Contains("every sample was consumed exactly once", audit, StringComparison.Ordinal);
-        var rows = File.ReadLines(_corpus.PathOf("uses.tsv")).Skip(1).Select(line => int.Parse(Place().Match(line).Groups["row"].Value)).ToArray();
+        var rows = File.ReadLines(_corpus.PathOf("uses.tsv"))
+            .Skip(1)
+            .Select(line => int.Parse(Place().Match(line).Groups["row"].Value))
+            .ToArray();
         Assert.All(rows, row => Assert.True(row % 6 < 3 && row / 6 != 3, $"row {row}"));
         Assert.InRange(rows.Distinct().Count(), 20, 44);
         Assert.Contains("96 rows in the corpus", output, StringComparison.Ordinal);
@@ -45,8 +53,22 @@ public sealed partial class SelectionTests : IDisposable
         Train("local", "data.subset=0.5", "cluster.workers=1");
         var address = $"127.0.0.1:{ProgramRun.FreePort()}";
         using var coordinator = ProgramRun.Start(
-            _corpus.Folder, "coordinator", _corpus.RunFile, "--listen", address, "--token", "secret",
-            "--set", "name=served", "--set", "evaluation={}", "--set", "data.subset=0.5", "--set", "cluster.workers=1");
+            _corpus.Folder,
+            "coordinator",
+            _corpus.RunFile,
+            "--listen",
+            address,
+            "--token",
+            "secret",
+            "--set",
+            "name=served",
+            "--set",
+            "evaluation={}",
+            "--set",
+            "data.subset=0.5",
+            "--set",
+            "cluster.workers=1"
+        );
         await coordinator.Printed("--coordinator");
         using var worker = ProgramRun.Start(_corpus.Folder, "worker", "--coordinator", address, "--token", "secret", "--cores", "1");
 
@@ -68,7 +90,9 @@ public sealed partial class SelectionTests : IDisposable
     private string Train(string name, params string[] sets)
     {
         var (exit, output) = ProgramRun.Finish(
-            _corpus.Folder, ["train", _corpus.RunFile, "--set", $"name={name}", "--set", "evaluation={}", .. sets.SelectMany(set => new[] { "--set", set })]);
+            _corpus.Folder,
+            ["train", _corpus.RunFile, "--set", $"name={name}", "--set", "evaluation={}", .. sets.SelectMany(set => new[] { "--set", set })]
+        );
         Assert.True(exit == 0, output);
         return output;
     }

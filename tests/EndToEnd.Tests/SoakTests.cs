@@ -11,7 +11,12 @@ public sealed class SoakTests
     public async Task A_run_under_random_faults_is_bitwise_an_undisturbed_one()
     {
         using var output = new StringWriter();
-        var options = new SoakOptions { Faults = 6, Seed = 1, Lease = TimeSpan.FromSeconds(8) };
+        var options = new SoakOptions
+        {
+            Faults = 6,
+            Seed = 1,
+            Lease = TimeSpan.FromSeconds(8),
+        };
         Assert.True(await SoakRun.RunAsync(options, output, TimeProvider.System) == 0, output.ToString());
     }
 
@@ -34,17 +39,32 @@ public sealed class SoakTests
     [Fact]
     public void A_step_that_is_left_out_or_comes_twice_is_found()
     {
-        Assert.Contains("step 3 was recorded after step 1", Faults(touched: false, Generation(1, 0), Step(1, 1), Step(1, 3)), StringComparer.Ordinal);
-        Assert.Contains("step 1 was recorded after step 1", Faults(touched: false, Generation(1, 0), Step(1, 1), Step(1, 1)), StringComparer.Ordinal);
+        Assert.Contains(
+            "step 3 was recorded after step 1",
+            Faults(touched: false, Generation(1, 0), Step(1, 1), Step(1, 3)),
+            StringComparer.Ordinal
+        );
+        Assert.Contains(
+            "step 1 was recorded after step 1",
+            Faults(touched: false, Generation(1, 0), Step(1, 1), Step(1, 1)),
+            StringComparer.Ordinal
+        );
     }
 
     [Fact]
     public void To_go_back_is_wrong_unless_all_who_had_the_step_were_touched()
     {
         LedgerEntry[] entries = [Generation(1, 0), Step(1, 1), Step(1, 2), Generation(2, 1), Step(2, 2)];
-        Assert.StartsWith("generation 2 starts from step 1, though step 2 is committed", Assert.Single(Faults(touched: false, entries)), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "generation 2 starts from step 1, though step 2 is committed",
+            Assert.Single(Faults(touched: false, entries)),
+            StringComparison.Ordinal
+        );
         Assert.Empty(Faults(touched: true, entries));
-        Assert.Equal("generation 2 starts from step 0, though there is a checkpoint of step 1", Assert.Single(Faults(touched: true, Generation(1, 0), Step(1, 1), Step(1, 2), Generation(2, 0))));
+        Assert.Equal(
+            "generation 2 starts from step 0, though there is a checkpoint of step 1",
+            Assert.Single(Faults(touched: true, Generation(1, 0), Step(1, 1), Step(1, 2), Generation(2, 0)))
+        );
     }
 
     [Fact]
@@ -61,8 +81,29 @@ public sealed class SoakTests
         return [.. entries.SelectMany(history.Add)];
     }
 
-    private static LedgerEntry Generation(int number, long startStep) => new(new GenerationRecord(number, startStep, ["w0", "w1"], DateTimeOffset.UnixEpoch), Step: null);
+    private static LedgerEntry Generation(int number, long startStep) =>
+        new(new GenerationRecord(number, startStep, ["w0", "w1"], DateTimeOffset.UnixEpoch), Step: null);
 
     private static LedgerEntry Step(int generation, long step, double loss = 0.5) =>
-        new(Generation: null, new StepRecord(generation, new StepMetrics { Step = step, Samples = 4 * step, Epoch = 0, Loss = loss, LogitScale = 1, GradientNorm = 1, LearningRate = 1, StepSeconds = 1, ImagesPerSecond = 1, DataWaitShare = 0, BadSamples = 0 }, [new StepShare(2, 0, 1, 0), new StepShare(2, 0, 2, 0)]));
+        new(
+            Generation: null,
+            new StepRecord(
+                generation,
+                new StepMetrics
+                {
+                    Step = step,
+                    Samples = 4 * step,
+                    Epoch = 0,
+                    Loss = loss,
+                    LogitScale = 1,
+                    GradientNorm = 1,
+                    LearningRate = 1,
+                    StepSeconds = 1,
+                    ImagesPerSecond = 1,
+                    DataWaitShare = 0,
+                    BadSamples = 0,
+                },
+                [new StepShare(2, 0, 1, 0), new StepShare(2, 0, 2, 0)]
+            )
+        );
 }

@@ -30,7 +30,11 @@ public sealed class SweepTests : IDisposable
         foreach (var trial in trials)
         {
             Assert.Equal(Weights("whole", trial), Weights("killed", trial));
-            Assert.Equal(Enumerable.Range(1, 6), File.ReadLines(_corpus.PathOf("sweeps", "killed", "trials", trial, "metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("step").GetInt32()));
+            Assert.Equal(
+                Enumerable.Range(1, 6),
+                File.ReadLines(_corpus.PathOf("sweeps", "killed", "trials", trial, "metrics.jsonl"))
+                    .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("step").GetInt32())
+            );
         }
     }
 
@@ -66,15 +70,26 @@ public sealed class SweepTests : IDisposable
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
     }
 
-    private void Write(string name) => File.WriteAllText(_corpus.PathOf($"{name}.yaml"), $$"""
-        name: {{name}}
-        base: run.yaml
-        set: { cluster: { workers: 1, threads_per_worker: 1 }, training.steps: 6 }
-        axes: [{ training.learning_rate: [0.001, 0.002] }]
-        metric: seen.image_to_text.r1
-        """);
+    private void Write(string name) =>
+        File.WriteAllText(
+            _corpus.PathOf($"{name}.yaml"),
+            $$"""
+            name: {{name}}
+            base: run.yaml
+            set: { cluster: { workers: 1, threads_per_worker: 1 }, training.steps: 6 }
+            axes: [{ training.learning_rate: [0.001, 0.002] }]
+            metric: seen.image_to_text.r1
+            """
+        );
 
-    private List<string> Trials(string sweep) => [.. Directory.GetDirectories(_corpus.PathOf("sweeps", sweep, "trials")).Select(trial => Path.GetFileName(trial)!).Order(StringComparer.Ordinal)];
+    private List<string> Trials(string sweep) =>
+        [
+            .. Directory
+                .GetDirectories(_corpus.PathOf("sweeps", sweep, "trials"))
+                .Select(trial => Path.GetFileName(trial)!)
+                .Order(StringComparer.Ordinal),
+        ];
 
-    private byte[] Weights(string sweep, string trial) => File.ReadAllBytes(_corpus.PathOf("sweeps", sweep, "trials", trial, "checkpoints", "step-00000006", "model.safetensors"));
+    private byte[] Weights(string sweep, string trial) =>
+        File.ReadAllBytes(_corpus.PathOf("sweeps", sweep, "trials", trial, "checkpoints", "step-00000006", "model.safetensors"));
 }

@@ -14,7 +14,9 @@ internal sealed class TinyCorpus : IDisposable
         Folder = Directory.CreateTempSubdirectory("cliptrain-e2e-").FullName;
         Write("train.parquet", Rows, i => Picture(i), i => Caption(i));
         File.WriteAllLines(Path.Combine(Folder, "merges.txt"), ["#version: 0.2", "r e", "e d</w>", "b l", "g r", "w h"]);
-        File.WriteAllText(Path.Combine(Folder, "run.yaml"), $$"""
+        File.WriteAllText(
+            Path.Combine(Folder, "run.yaml"),
+            $$"""
             name: tiny
             seed: 3
             model:
@@ -29,7 +31,8 @@ internal sealed class TinyCorpus : IDisposable
             evaluation:
               retrieval: [{ name: seen, data: [train.parquet] }]
               zero_shot: [{ name: colours, data: [train.parquet], label_column: label, templates: ["a {} square", "{}"] }]
-            """);
+            """
+        );
     }
 
     public string Folder { get; }
@@ -63,9 +66,11 @@ internal sealed class TinyCorpus : IDisposable
 
     public string PathOf(params string[] parts) => Path.Combine([Folder, .. parts]);
 
-    public byte[] Model(string run, int step) => File.ReadAllBytes(PathOf("runs", run, "checkpoints", $"step-{step:D8}", "model.safetensors"));
+    public byte[] Model(string run, int step) =>
+        File.ReadAllBytes(PathOf("runs", run, "checkpoints", $"step-{step:D8}", "model.safetensors"));
 
-    public byte[] Optimizer(string run, int step) => File.ReadAllBytes(PathOf("runs", run, "checkpoints", $"step-{step:D8}", "optimizer.safetensors"));
+    public byte[] Optimizer(string run, int step) =>
+        File.ReadAllBytes(PathOf("runs", run, "checkpoints", $"step-{step:D8}", "optimizer.safetensors"));
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 }

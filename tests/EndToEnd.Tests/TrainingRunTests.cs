@@ -60,7 +60,12 @@ public sealed class TrainingRunTests : IDisposable
     [Fact]
     public void A_ResNet_with_synchronised_norms_takes_the_same_steps_on_any_number_of_workers()
     {
-        string[] resnet = ["model.image={architecture: resnet, size: 64, width: 8, blocks: [1, 1, 1, 1], heads: 4}", "training.sync_batch_norm=true", "training.steps=6"];
+        string[] resnet =
+        [
+            "model.image={architecture: resnet, size: 64, width: 8, blocks: [1, 1, 1, 1], heads: 4}",
+            "training.sync_batch_norm=true",
+            "training.steps=6",
+        ];
         Train("one", 1, resnet);
         var expected = Losses("one");
         foreach (var workers in new[] { 2, 3 })
@@ -84,7 +89,18 @@ public sealed class TrainingRunTests : IDisposable
     {
         var (exit, output) = ProgramRun.Finish(
             _corpus.Folder,
-            ["train", _corpus.RunFile, "--set", $"name={name}", "--set", $"cluster.workers={workers}", "--set", "evaluation={}", .. sets.SelectMany(set => new[] { "--set", set })]);
+            [
+                "train",
+                _corpus.RunFile,
+                "--set",
+                $"name={name}",
+                "--set",
+                $"cluster.workers={workers}",
+                "--set",
+                "evaluation={}",
+                .. sets.SelectMany(set => new[] { "--set", set }),
+            ]
+        );
         Assert.True(exit == 0, output);
     }
 
@@ -98,16 +114,21 @@ public sealed class TrainingRunTests : IDisposable
             File.Copy(file, target);
         }
 
-        foreach (var checkpoint in Directory.GetDirectories(_corpus.PathOf("runs", to, "checkpoints")).Where(path => !path.EndsWith($"step-{step:D8}", StringComparison.Ordinal)))
+        foreach (
+            var checkpoint in Directory
+                .GetDirectories(_corpus.PathOf("runs", to, "checkpoints"))
+                .Where(path => !path.EndsWith($"step-{step:D8}", StringComparison.Ordinal))
+        )
             Directory.Delete(checkpoint, recursive: true);
     }
 
     private double[] Losses(string run) =>
-    [
-        .. File.ReadLines(_corpus.PathOf("runs", run, "metrics.jsonl")).Select(line =>
-        {
-            using var json = JsonDocument.Parse(line);
-            return json.RootElement.GetProperty("loss").GetDouble();
-        }),
-    ];
+        [
+            .. File.ReadLines(_corpus.PathOf("runs", run, "metrics.jsonl"))
+                .Select(line =>
+                {
+                    using var json = JsonDocument.Parse(line);
+                    return json.RootElement.GetProperty("loss").GetDouble();
+                }),
+        ];
 }

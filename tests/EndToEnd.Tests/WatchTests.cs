@@ -11,15 +11,23 @@ public sealed partial class WatchTests : IDisposable
     [Fact]
     public async Task A_run_serves_its_page_while_it_trains_and_is_a_report_afterwards()
     {
-        using var run = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", "output.page=true", "--set", "evaluation={}", "--set", "training.steps=100000");
+        using var run = ProgramRun.Start(
+            _corpus.Folder,
+            "train",
+            _corpus.RunFile,
+            "--set",
+            "output.page=true",
+            "--set",
+            "evaluation={}",
+            "--set",
+            "training.steps=100000"
+        );
         await run.Printed("The run's page is ");
         using var client = new HttpClient { BaseAddress = new Uri(Address().Match(run.Output).Value) };
 
         using var reader = new StreamReader(await client.GetStreamAsync("/api/events"));
         string? line;
-        while ((line = await reader.ReadLineAsync()) is not null && !line.StartsWith("data:", StringComparison.Ordinal))
-        {
-        }
+        while ((line = await reader.ReadLineAsync()) is not null && !line.StartsWith("data:", StringComparison.Ordinal)) { }
 
         using (var news = JsonDocument.Parse(line!["data:".Length..]))
             Assert.Equal("tiny", news.RootElement[0].GetProperty("run").GetString());

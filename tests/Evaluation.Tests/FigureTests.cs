@@ -61,12 +61,15 @@ public class FigureTests
     public void Figures_over_classes_and_calibration_equal_their_definitions()
     {
         var (labels, given, kept, confidence) = (Sequence.Of(50, 7), Sequence.Of(50, 8), Sequence.Of(50, 9), Sequence.Of(50, 10));
-        var predictions = Enumerable.Range(0, 50).Select(i =>
-        {
-            var (label, other) = ((int)(labels[i] / 65536 % 4), (int)(given[i] / 65536 % 4));
-            var predicted = kept[i] / 65536 % 3 > 0 ? label : other;
-            return new Prediction(label, predicted, predicted == label ? 0 : 1, ((confidence[i] / 65536 % 1000) + 1) / 1001.0);
-        }).ToList();
+        var predictions = Enumerable
+            .Range(0, 50)
+            .Select(i =>
+            {
+                var (label, other) = ((int)(labels[i] / 65536 % 4), (int)(given[i] / 65536 % 4));
+                var predicted = kept[i] / 65536 % 3 > 0 ? label : other;
+                return new Prediction(label, predicted, predicted == label ? 0 : 1, ((confidence[i] / 65536 % 1000) + 1) / 1001.0);
+            })
+            .ToList();
         var figures = Classification.Of(predictions, 4);
         Assert.Equal(0.76, figures.Top1, Close);
         Assert.Equal(0.7613636363636364, figures.MeanPerClass, Close);
@@ -82,8 +85,16 @@ public class FigureTests
     [Fact]
     public void The_line_is_least_squares_on_logits_without_models_at_0_and_1()
     {
-        double[] x = [0.2, 0.4, 0.6, 0.8, 0.9], y = [0.1, 0.22, 0.35, 0.6, 0.7];
-        var line = BaselineLine.Fit([.. x.Zip(y, (a, b) => new BaselineModel("model", a, b)), new BaselineModel("chance", 0, 0), new BaselineModel("perfect", 1, 0.9)], "test");
+        double[] x = [0.2, 0.4, 0.6, 0.8, 0.9],
+            y = [0.1, 0.22, 0.35, 0.6, 0.7];
+        var line = BaselineLine.Fit(
+            [
+                .. x.Zip(y, (a, b) => new BaselineModel("model", a, b)),
+                new BaselineModel("chance", 0, 0),
+                new BaselineModel("perfect", 1, 0.9),
+            ],
+            "test"
+        );
         Assert.Equal(0.86814396, line.Slope, 1e-8);
         Assert.Equal(-0.94733489, line.Intercept, 1e-8);
         Assert.Equal(5, line.Models.Count);
@@ -100,5 +111,6 @@ public class FigureTests
     }
 
     [Fact]
-    public void Bonferroni_multiplies_by_the_number_of_tests() => Assert.Equal([0.03, 0.6, 1], BinomialTest.Bonferroni([0.01, 0.2, 0.5]), (a, b) => Math.Abs(a - b) < Close);
+    public void Bonferroni_multiplies_by_the_number_of_tests() =>
+        Assert.Equal([0.03, 0.6, 1], BinomialTest.Bonferroni([0.01, 0.2, 0.5]), (a, b) => Math.Abs(a - b) < Close);
 }

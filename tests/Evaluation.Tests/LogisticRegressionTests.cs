@@ -24,11 +24,14 @@ public class LogisticRegressionTests
     {
         var (features, labels) = Data();
         using var regression = new LogisticRegression(features, labels, 3);
-        double[] weights = [.. Enumerable.Range(0, 12).Select(i => Math.Sin(i))], gradient = new double[12], unused = new double[12];
+        double[] weights = [.. Enumerable.Range(0, 12).Select(i => Math.Sin(i))],
+            gradient = new double[12],
+            unused = new double[12];
         regression.Evaluate(0.7, weights, gradient);
         for (var i = 0; i < weights.Length; i++)
         {
-            double At(double change) => regression.Evaluate(0.7, [.. weights.Select((weight, j) => j == i ? weight + change : weight)], unused);
+            double At(double change) =>
+                regression.Evaluate(0.7, [.. weights.Select((weight, j) => j == i ? weight + change : weight)], unused);
             Assert.Equal((At(1e-2) - At(-1e-2)) / 2e-2, gradient[i], 2e-3);
         }
     }

@@ -41,7 +41,15 @@ public class RetrievalTests
     {
         var texts = Identity(2);
         var images = tensor([0.6f, 0.8f, 1, 0, 0, 1]).view([3, 2]);
-        var result = RetrievalRanking.Measure(images, texts, [[0], [0], [1]]);
+        var result = RetrievalRanking.Measure(
+            images,
+            texts,
+            [
+                [0],
+                [0],
+                [1],
+            ]
+        );
         Assert.Equal(1, result.TextToImage.R1);
         Assert.Equal(2 / 3.0, result.ImageToText.R1, 1e-9);
         Assert.Equal((3L, 2L), (result.Images, result.Concepts));
@@ -65,7 +73,15 @@ public class RetrievalTests
         using var images = tensor([1f, 0, 0, 0, 1, 0, 0, 0, 1]).view([3, 3]);
         using var texts = tensor([1f, 0, 0, 0.6f, 0.8f, 0, 0, 1, 0, 0, 0, 1]).view([4, 3]);
 
-        var result = RetrievalRanking.Measure(images, texts, [[0, 1], [2], [3]]);
+        var result = RetrievalRanking.Measure(
+            images,
+            texts,
+            [
+                [0, 1],
+                [2],
+                [3],
+            ]
+        );
 
         Assert.Equal(1, result.ImageToText.R1);
         Assert.Equal(0.75, result.TextToImage.R1);
@@ -79,8 +95,22 @@ public class RetrievalTests
         var images = tensor([float.NaN, 0, 0, 1]).view([2, 2]);
         var texts = tensor([float.NaN, 0, 0, 1]).view([2, 2]);
 
-        var lost = RetrievalRanking.Measure(images, texts, [[0], [1]]);
-        var all = RetrievalRanking.Measure(images, images, [[0, 1], [0, 1]]);
+        var lost = RetrievalRanking.Measure(
+            images,
+            texts,
+            [
+                [0],
+                [1],
+            ]
+        );
+        var all = RetrievalRanking.Measure(
+            images,
+            images,
+            [
+                [0, 1],
+                [0, 1],
+            ]
+        );
 
         Assert.Equal(0, lost.ImageToText.R1);
         Assert.Equal(0.5, lost.ImageToText.R5);
@@ -102,18 +132,26 @@ public class RetrievalTests
     {
         var classes = tensor([float.NaN, 0, 0, 1]).view([2, 2]);
 
-        Assert.Equal((0.0, 1.0), (Classify(tensor([0f, 1]).view([1, 2]), classes, [1]).Top1, Classify(tensor([0f, 1]).view([1, 2]), classes, [1]).Top5));
+        Assert.Equal(
+            (0.0, 1.0),
+            (Classify(tensor([0f, 1]).view([1, 2]), classes, [1]).Top1, Classify(tensor([0f, 1]).view([1, 2]), classes, [1]).Top5)
+        );
     }
 
     [Fact]
     public void A_class_is_the_normalised_mean_of_its_prompts()
     {
         var classes = ZeroShotClassifier.ClassEmbeddings(tensor([1f, 0, 0, 1, 0, 1, 0, 1]).view([2, 2, 2]));
-        Assert.Equal([(float)Math.Sqrt(0.5), (float)Math.Sqrt(0.5), 0, 1], classes.AsSpan<float>().ToArray(), (a, b) => Math.Abs(a - b) < 1e-6);
+        Assert.Equal(
+            [(float)Math.Sqrt(0.5), (float)Math.Sqrt(0.5), 0, 1],
+            classes.AsSpan<float>().ToArray(),
+            (a, b) => Math.Abs(a - b) < 1e-6
+        );
         Assert.Equal("a drawing of a cat.", ZeroShotClassifier.Prompt("a drawing of a {}.", "cat"));
     }
 
-    private static (double R1, double R5, double R10, double MedianRank, long Queries) Figures(Recall recall) => (recall.R1, recall.R5, recall.R10, recall.MedianRank, recall.Queries);
+    private static (double R1, double R5, double R10, double MedianRank, long Queries) Figures(Recall recall) =>
+        (recall.R1, recall.R5, recall.R10, recall.MedianRank, recall.Queries);
 
     private static Classification Classify(torch.Tensor images, torch.Tensor classes, long[] labels) =>
         Classification.Of(ZeroShotClassifier.Predict(images, classes, labels, logitScale: 1), (int)classes.size(0));

@@ -1,9 +1,9 @@
 using System.Formats.Tar;
 using System.Text;
-using ClipTrain.DataPipeline.Corpus.Parquet;
 using ClipTrain.DataPipeline.Corpus;
-using SixLabors.ImageSharp.PixelFormats;
+using ClipTrain.DataPipeline.Corpus.Parquet;
 using SixLabors.ImageSharp;
+using SixLabors.ImageSharp.PixelFormats;
 
 namespace ClipTrain.Evaluation.Tests;
 
@@ -19,7 +19,15 @@ internal sealed class SetFolder : IDisposable
     /// <summary>A PNG of one colour; the number makes each another file.</summary>
     public static byte[] Png(int colour, int number = 0)
     {
-        using var image = new Image<Rgb24>(12, 10, new Rgb24((byte)(colour == 0 ? 250 - number : number), (byte)(colour == 1 ? 250 - number : 0), (byte)(colour == 2 ? 250 - number : 0)));
+        using var image = new Image<Rgb24>(
+            12,
+            10,
+            new Rgb24(
+                (byte)(colour == 0 ? 250 - number : number),
+                (byte)(colour == 1 ? 250 - number : 0),
+                (byte)(colour == 2 ? 250 - number : 0)
+            )
+        );
         using var bytes = new MemoryStream();
         image.SaveAsPng(bytes);
         return bytes.ToArray();
@@ -29,8 +37,16 @@ internal sealed class SetFolder : IDisposable
     public string Parquet(string name, int rows, Func<int, string?> label, string? metadata = null, Func<int, string?>? vendor = null)
     {
         var path = Place(name);
-        using var file = new ParquetFileWriter(path, [new OutputColumn("image", IsText: false), new OutputColumn("text", IsText: true), new OutputColumn("label", IsText: true), new OutputColumn("vendor", IsText: true)],
-            metadata is null ? [] : [KeyValuePair.Create("huggingface", metadata)]);
+        using var file = new ParquetFileWriter(
+            path,
+            [
+                new OutputColumn("image", IsText: false),
+                new OutputColumn("text", IsText: true),
+                new OutputColumn("label", IsText: true),
+                new OutputColumn("vendor", IsText: true),
+            ],
+            metadata is null ? [] : [KeyValuePair.Create("huggingface", metadata)]
+        );
         for (var i = 0; i < rows; i++)
         {
             file.Add(0, Png(i % 3, i / 3));
@@ -83,7 +99,8 @@ internal sealed class SetFolder : IDisposable
         File.WriteAllText(System.IO.Path.Combine(Place(name), "zeroshot_classification_templates.txt"), "a {c} picture\n");
         return Place(name);
 
-        static void Add(TarWriter tar, string file, byte[] content) => tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, file) { DataStream = new MemoryStream(content) });
+        static void Add(TarWriter tar, string file, byte[] content) =>
+            tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, file) { DataStream = new MemoryStream(content) });
     }
 
     public void Dispose() => Directory.Delete(Path, recursive: true);

@@ -12,7 +12,8 @@ namespace ClipTrain.Evaluation.Tests;
 
 public sealed class SuiteTests : IDisposable
 {
-    private const string ClassLabels = """{"info":{"features":{"image":{"_type":"Image"},"label":{"names":["red","green","blue"],"_type":"ClassLabel"}}}}""";
+    private const string ClassLabels =
+        """{"info":{"features":{"image":{"_type":"Image"},"label":{"names":["red","green","blue"],"_type":"ClassLabel"}}}}""";
 
     private readonly SetFolder _folder = new();
 
@@ -28,7 +29,10 @@ public sealed class SuiteTests : IDisposable
     [Fact]
     public void Class_names_come_from_a_README_beside_the_files()
     {
-        File.WriteAllText(_folder.Place("README.md"), "---\ndataset_info:\n  features:\n  - name: image\n    dtype: image\n  - name: label\n    dtype:\n      class_label:\n        names:\n          '0': red\n          '1': green\n          '2': blue\n---\n# A set\n");
+        File.WriteAllText(
+            _folder.Place("README.md"),
+            "---\ndataset_info:\n  features:\n  - name: image\n    dtype: image\n  - name: label\n    dtype:\n      class_label:\n        names:\n          '0': red\n          '1': green\n          '2': blue\n---\n# A set\n"
+        );
         Assert.Equal((1.0, 9L), Figure(Run(Set(_folder.Parquet("a.parquet", 9, i => $"{i % 3}"))), "zero_shot", "top1"));
     }
 
@@ -41,12 +45,21 @@ public sealed class SuiteTests : IDisposable
     }
 
     [Fact]
-    public void CLIP_benchmarks_folders_bring_names_and_templates() => Assert.Equal((1.0, 12L), Figure(Run(Set(_folder.Webdataset("wds"))), "zero_shot", "top1"));
+    public void CLIP_benchmarks_folders_bring_names_and_templates() =>
+        Assert.Equal((1.0, 12L), Figure(Run(Set(_folder.Webdataset("wds"))), "zero_shot", "top1"));
 
     [Fact]
     public void A_CSV_file_names_images_labels_and_groups()
     {
-        var set = Set(_folder.Csv("set.csv", "path,label,caption,region\nred.png,red,so red,a\ngreen.png,green,so green,a\nblue.png,green,so blue,b\n")) with { GroupColumn = "region" };
+        var set = Set(
+            _folder.Csv(
+                "set.csv",
+                "path,label,caption,region\nred.png,red,so red,a\ngreen.png,green,so green,a\nblue.png,green,so blue,b\n"
+            )
+        ) with
+        {
+            GroupColumn = "region",
+        };
         var result = Run(set);
         Assert.Equal((2 / 3.0, 3L), Figure(result, "zero_shot", "top1"));
         Assert.Equal((0.0, 1L), Figure(result, "zero_shot", "worst_group"));
@@ -56,7 +69,12 @@ public sealed class SuiteTests : IDisposable
     [Fact]
     public void Rows_of_one_key_are_one_image_with_all_their_captions()
     {
-        var set = Set(_folder.Csv("set.csv", "path,caption,key\nred.png,a red thing,1\nred.png,red all over,1\ngreen.png,a green thing,2\n")) with { GroupBy = "key" };
+        var set = Set(
+            _folder.Csv("set.csv", "path,caption,key\nred.png,a red thing,1\nred.png,red all over,1\ngreen.png,a green thing,2\n")
+        ) with
+        {
+            GroupBy = "key",
+        };
         var result = Run(set);
         Assert.Equal((1.0, 2L), Figure(result, "retrieval image_to_text", "r1"));
         Assert.Equal(3L, Figure(result, "retrieval text_to_image", "r1").N);
@@ -65,7 +83,10 @@ public sealed class SuiteTests : IDisposable
     [Fact]
     public void An_image_is_embedded_once_for_all_tasks_and_not_again_from_the_cache()
     {
-        var set = Set(_folder.Parquet("a.parquet", 90, i => SetFolder.Colours[i % 3])) with { Train = [_folder.Parquet("train.parquet", 90, i => SetFolder.Colours[i % 3])] };
+        var set = Set(_folder.Parquet("a.parquet", 90, i => SetFolder.Colours[i % 3])) with
+        {
+            Train = [_folder.Parquet("train.parquet", 90, i => SetFolder.Colours[i % 3])],
+        };
         var model = new ColourModel();
         var suite = new SuiteOptions { Sets = [set], Cache = _folder.Place("features") };
         var first = Run(suite, model);
@@ -82,8 +103,17 @@ public sealed class SuiteTests : IDisposable
     [InlineData("clip_benchmark")]
     public void Other_protocols_of_probes_learn_as_well(string protocol)
     {
-        var set = Set(_folder.Parquet("a.parquet", 60, i => SetFolder.Colours[i % 3])) with { Train = [_folder.Parquet("train.parquet", 60, i => SetFolder.Colours[i % 3])], Tasks = ["probe"] };
-        var options = new SuiteOptions { Sets = [set], Cache = null, Probe = new() { Protocol = protocol == "readme" ? Probes.ProbeProtocol.Readme : Probes.ProbeProtocol.ClipBenchmark } };
+        var set = Set(_folder.Parquet("a.parquet", 60, i => SetFolder.Colours[i % 3])) with
+        {
+            Train = [_folder.Parquet("train.parquet", 60, i => SetFolder.Colours[i % 3])],
+            Tasks = ["probe"],
+        };
+        var options = new SuiteOptions
+        {
+            Sets = [set],
+            Cache = null,
+            Probe = new() { Protocol = protocol == "readme" ? Probes.ProbeProtocol.Readme : Probes.ProbeProtocol.ClipBenchmark },
+        };
         Assert.Equal(1, Figure(Run(options, new ColourModel()), $"probe {protocol}", "top1").Value);
     }
 
@@ -103,7 +133,11 @@ public sealed class SuiteTests : IDisposable
     public void An_audit_shows_what_another_label_does_to_each_group()
     {
         // The blue image of each group has no label of its own at first.
-        var set = Set(_folder.Parquet("a.parquet", 12, _ => null, vendor: i => i < 6 ? "old" : "young")) with { Attributes = ["vendor"], Tasks = ["retrieval"] };
+        var set = Set(_folder.Parquet("a.parquet", 12, _ => null, vendor: i => i < 6 ? "old" : "young")) with
+        {
+            Attributes = ["vendor"],
+            Tasks = ["retrieval"],
+        };
         LabelCategoryOptions Category(string name, string label) => new() { Name = name, Labels = [label] };
         var audit = new AuditOptions
         {
@@ -114,8 +148,21 @@ public sealed class SuiteTests : IDisposable
                 new() { Name = "with blue", Categories = [Category("warm", "red"), Category("cold", "green"), Category("sky", "blue")] },
             ],
         };
-        var rates = Assert.Single(Run(new SuiteOptions { Sets = [set], Audits = [audit], Cache = null }, new ColourModel()).Audits).Rates;
-        double Rate(string design, string category) => rates.First(rate => rate.Design == design && rate.Category == category && rate.Group == "old").Rate;
+        var rates = Assert
+            .Single(
+                Run(
+                    new SuiteOptions
+                    {
+                        Sets = [set],
+                        Audits = [audit],
+                        Cache = null,
+                    },
+                    new ColourModel()
+                ).Audits
+            )
+            .Rates;
+        double Rate(string design, string category) =>
+            rates.First(rate => rate.Design == design && rate.Category == category && rate.Group == "old").Rate;
         Assert.Equal(2 / 3.0, Rate("plain", "cold"), 1e-12);
         Assert.Equal(1 / 3.0, Rate("with blue", "cold"), 1e-12);
     }
@@ -125,9 +172,29 @@ public sealed class SuiteTests : IDisposable
     {
         var baselines = _folder.Place("baselines.csv");
         File.WriteAllText(baselines, "model,reference,shifted\na,0.2,0.1\nb,0.5,0.3\nc,0.9,0.7\n");
-        SetOptions Named(string name) => Set(_folder.Parquet($"{name}.parquet", 60, i => SetFolder.Colours[i % 3])) with { Name = name, Train = [_folder.Parquet($"{name}-train.parquet", 60, i => SetFolder.Colours[i % 3])], Tasks = ["zero_shot", "knn"] };
-        var shift = new ShiftOptions { Name = "shift", Reference = "one", Shifted = "two", Baselines = baselines };
-        var result = Run(new SuiteOptions { Sets = [Named("one"), Named("two")], Robustness = [shift], Cache = null }, new ColourModel());
+        SetOptions Named(string name) =>
+            Set(_folder.Parquet($"{name}.parquet", 60, i => SetFolder.Colours[i % 3])) with
+            {
+                Name = name,
+                Train = [_folder.Parquet($"{name}-train.parquet", 60, i => SetFolder.Colours[i % 3])],
+                Tasks = ["zero_shot", "knn"],
+            };
+        var shift = new ShiftOptions
+        {
+            Name = "shift",
+            Reference = "one",
+            Shifted = "two",
+            Baselines = baselines,
+        };
+        var result = Run(
+            new SuiteOptions
+            {
+                Sets = [Named("one"), Named("two")],
+                Robustness = [shift],
+                Cache = null,
+            },
+            new ColourModel()
+        );
         Assert.Equal(3, Assert.Single(result.Shifts).Line!.Models.Count);
         Assert.Contains(result.Rows, row => row is { Set: "shift", Task: "zero_shot", Metric: "accuracy_lost", Value: 0 });
     }
@@ -135,8 +202,19 @@ public sealed class SuiteTests : IDisposable
     [Fact]
     public void Overlap_finds_copies_and_leaves_other_images()
     {
-        ulong[] test = [0b0, 0xFFFF, 0xFF00FF00FF00FF00], corpus = [0b11, 0xFFFF0000FFFF0000];
-        var result = OverlapEvaluation.Run(new OverlapOptions { Set = "set", Corpus = ["x"], Threshold = 4 }, test, corpus, [true, false, true]);
+        ulong[] test = [0b0, 0xFFFF, 0xFF00FF00FF00FF00],
+            corpus = [0b11, 0xFFFF0000FFFF0000];
+        var result = OverlapEvaluation.Run(
+            new OverlapOptions
+            {
+                Set = "set",
+                Corpus = ["x"],
+                Threshold = 4,
+            },
+            test,
+            corpus,
+            [true, false, true]
+        );
         Assert.Equal([2, 14, 32], result.Nearest.Select(pair => pair.Distance));
         Assert.Equal(1 / 3.0, result.Rows.First(row => row.Metric == "overlap_share").Value, 1e-12);
         Assert.Equal(0.5, result.Rows.First(row => row.Metric == "accuracy_clean").Value);
@@ -154,18 +232,32 @@ public sealed class SuiteTests : IDisposable
         Assert.Contains("data:image/jpeg;base64,", page, StringComparison.Ordinal);
         Assert.DoesNotContain("http://", page.Replace("http://www.w3.org", "", StringComparison.Ordinal), StringComparison.Ordinal);
         using var list = JsonDocument.Parse(File.ReadAllText(_folder.Place("results.json")));
-        Assert.Equal(["set", "task", "metric", "value", "low", "high", "n", "seed"], list.RootElement[0].EnumerateObject().Select(property => property.Name), StringComparer.Ordinal);
+        Assert.Equal(
+            ["set", "task", "metric", "value", "low", "high", "n", "seed"],
+            list.RootElement[0].EnumerateObject().Select(property => property.Name),
+            StringComparer.Ordinal
+        );
         Assert.Equal(result.Rows.Count + 1, File.ReadAllLines(_folder.Place("results.csv")).Length);
     }
 
     [Fact]
-    public void Numbers_without_names_are_refused_with_what_to_do() => Refused(Set(_folder.Parquet("a.parquet", 6, i => $"{i % 3}")), "holds numbers (for example 0)", "Set classes");
+    public void Numbers_without_names_are_refused_with_what_to_do() =>
+        Refused(Set(_folder.Parquet("a.parquet", 6, i => $"{i % 3}")), "holds numbers (for example 0)", "Set classes");
 
     [Fact]
-    public void An_unknown_label_names_its_row() => Refused(Set(_folder.Parquet("a.parquet", 6, i => i == 4 ? "pink" : "red")) with { Classes = ["red", "green"] }, "a.parquet:4", "'pink'");
+    public void An_unknown_label_names_its_row() =>
+        Refused(
+            Set(_folder.Parquet("a.parquet", 6, i => i == 4 ? "pink" : "red")) with
+            {
+                Classes = ["red", "green"],
+            },
+            "a.parquet:4",
+            "'pink'"
+        );
 
     [Fact]
-    public void A_number_beyond_the_names_names_its_row() => Refused(Set(_folder.Parquet("a.parquet", 6, i => i == 5 ? "7" : "0", ClassLabels)), "a.parquet:5", "3 names");
+    public void A_number_beyond_the_names_names_its_row() =>
+        Refused(Set(_folder.Parquet("a.parquet", 6, i => i == 5 ? "7" : "0", ClassLabels)), "a.parquet:5", "3 names");
 
     [Fact]
     public void One_class_only_is_refused() => Refused(Set(_folder.Parquet("a.parquet", 6, _ => "red")), "one class, 'red'");
@@ -175,7 +267,18 @@ public sealed class SuiteTests : IDisposable
 
     [Fact]
     public void An_embedding_that_is_no_number_is_an_error() =>
-        Assert.Contains("not finite", Assert.Throws<CorpusException>(() => Run(new SuiteOptions { Sets = [Set(_folder.Parquet("a.parquet", 6, i => SetFolder.Colours[i % 3]))], Cache = null }, new ColourModel { GivesNaN = true })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "not finite",
+            Assert
+                .Throws<CorpusException>(() =>
+                    Run(
+                        new SuiteOptions { Sets = [Set(_folder.Parquet("a.parquet", 6, i => SetFolder.Colours[i % 3]))], Cache = null },
+                        new ColourModel { GivesNaN = true }
+                    )
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void Three_images_are_measured_with_wide_intervals()
@@ -190,8 +293,28 @@ public sealed class SuiteTests : IDisposable
     public void An_attribute_with_one_value_is_refused()
     {
         var set = Set(_folder.Parquet("a.parquet", 6, i => SetFolder.Colours[i % 3], vendor: _ => "same")) with { Attributes = ["vendor"] };
-        var audit = new AuditOptions { Set = set.Name, LabelSets = [new() { Name = "plain", Categories = [new() { Name = "warm", Labels = ["red", "green"] }] }] };
-        Assert.Contains("one value only, 'same'", Assert.Throws<CorpusException>(() => Run(new SuiteOptions { Sets = [set], Audits = [audit], Cache = null }, new ColourModel())).Message, StringComparison.Ordinal);
+        var audit = new AuditOptions
+        {
+            Set = set.Name,
+            LabelSets = [new() { Name = "plain", Categories = [new() { Name = "warm", Labels = ["red", "green"] }] }],
+        };
+        Assert.Contains(
+            "one value only, 'same'",
+            Assert
+                .Throws<CorpusException>(() =>
+                    Run(
+                        new SuiteOptions
+                        {
+                            Sets = [set],
+                            Audits = [audit],
+                            Cache = null,
+                        },
+                        new ColourModel()
+                    )
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -202,7 +325,13 @@ public sealed class SuiteTests : IDisposable
         Refused(Set(_folder.Parquet("a.parquet", 3, i => SetFolder.Colours[i])) with { Tasks = ["zeroshot"] }, "tasks names 'zeroshot'");
     }
 
-    private static SetOptions Set(string path) => new() { Name = "set", Data = [path], Templates = ["a {} picture"] };
+    private static SetOptions Set(string path) =>
+        new()
+        {
+            Name = "set",
+            Data = [path],
+            Templates = ["a {} picture"],
+        };
 
     private static SuiteResult Run(SetOptions set) => Run(new SuiteOptions { Sets = [set], Cache = null }, new ColourModel());
 
@@ -218,24 +347,17 @@ public sealed class SuiteTests : IDisposable
         Assert.All(words, word => Assert.Contains(word, message, StringComparison.Ordinal));
     }
 
-    private static (double Value, long N) Figure(SuiteResult result, string task, string metric) => result.Rows.First(row => row.Task == task && row.Metric == metric) is var row ? (row.Value, row.N) : default;
+    private static (double Value, long N) Figure(SuiteResult result, string task, string metric) =>
+        result.Rows.First(row => row.Task == task && row.Metric == metric) is var row ? (row.Value, row.N) : default;
 
     private sealed class Silent : ISuiteObserver
     {
-        public void Embedded(string set, long done, long? total)
-        {
-        }
+        public void Embedded(string set, long done, long? total) { }
 
-        public void Cached(string set, int images)
-        {
-        }
+        public void Cached(string set, int images) { }
 
-        public void LeftOut(string set, string key, string reason)
-        {
-        }
+        public void LeftOut(string set, string key, string reason) { }
 
-        public void Begins(string set, SetTask task)
-        {
-        }
+        public void Begins(string set, SetTask task) { }
     }
 }

@@ -39,11 +39,15 @@ public sealed partial class FuzzReport
 
     public void Write(TextWriter output)
     {
-        foreach (var (reason, count) in _reasons.OrderByDescending(reason => reason.Value).ThenBy(reason => reason.Key, StringComparer.Ordinal))
-            output.WriteLine($"{count,8}  {reason}");
+        foreach (
+            var (reason, count) in _reasons.OrderByDescending(reason => reason.Value).ThenBy(reason => reason.Key, StringComparer.Ordinal)
+        )
+            output.WriteLine($"{count, 8}  {reason}");
         foreach (var violation in Violations)
             output.WriteLine($"VIOLATION  {violation}");
-        output.WriteLine($"{Mutated} mutated, {Accepted} accepted, {Mutated - Accepted - Violations.Count} failures of {_reasons.Count} named kinds, {Violations.Count} crashes, hangs or leaks");
+        output.WriteLine(
+            $"{Mutated} mutated, {Accepted} accepted, {Mutated - Accepted - Violations.Count} failures of {_reasons.Count} named kinds, {Violations.Count} crashes, hangs or leaks"
+        );
     }
 
     private static string Kind(string reason)

@@ -24,19 +24,28 @@ public static class FuzzRun
     {
         var report = new FuzzReport();
         var parts = Enumerable.Range(0, (int)((mutations + ChildFiles - 1) / ChildFiles)).Select(i => i * ChildFiles);
-        Parallel.ForEach(parts, new ParallelOptions { MaxDegreeOfParallelism = jobs }, first =>
-        {
-            var end = Math.Min(mutations, first + ChildFiles);
-            for (var next = first; next < end;)
-                next = RunChild(report, seed, next, end);
-        });
+        Parallel.ForEach(
+            parts,
+            new ParallelOptions { MaxDegreeOfParallelism = jobs },
+            first =>
+            {
+                var end = Math.Min(mutations, first + ChildFiles);
+                for (var next = first; next < end; )
+                    next = RunChild(report, seed, next, end);
+            }
+        );
         return report;
     }
 
     /// <summary>Runs a child; returns the first file that has not been tried.</summary>
     private static long RunChild(FuzzReport report, ulong seed, long first, long end)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("dotnet")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         foreach (var argument in new[] { typeof(FuzzRun).Assembly.Location, "child", Text((long)seed), Text(first), Text(end) })
             start.ArgumentList.Add(argument);
         using var child = Process.Start(start)!;
@@ -108,7 +117,8 @@ public static class FuzzRun
         return reading.Result;
     }
 
-    private static string FirstLine(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault() ?? "no message";
+    private static string FirstLine(string text) =>
+        text.Split('\n', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault() ?? "no message";
 
     private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
 }

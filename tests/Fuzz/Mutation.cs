@@ -5,7 +5,9 @@ namespace ClipTrain.Fuzz;
 /// <summary>Damages a file: one to eight of the changes that find faults in parsers, drawn from a generator, so that a number names the same file for ever.</summary>
 internal static class Mutation
 {
-    private const int MaxChanges = 8, MaxPiece = 256, MaxGrowth = 1 << 16;
+    private const int MaxChanges = 8,
+        MaxPiece = 256,
+        MaxGrowth = 1 << 16;
 
     /// <summary>Lengths, counts and sizes at which arithmetic goes wrong.</summary>
     private static readonly uint[] Extremes = [0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF];

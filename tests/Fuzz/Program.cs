@@ -4,14 +4,23 @@ using ClipTrain.Fuzz;
 
 if (args is ["child", var childSeed, var first, var end])
 {
-    Child.Run((ulong)long.Parse(childSeed, CultureInfo.InvariantCulture), long.Parse(first, CultureInfo.InvariantCulture), long.Parse(end, CultureInfo.InvariantCulture));
+    Child.Run(
+        (ulong)long.Parse(childSeed, CultureInfo.InvariantCulture),
+        long.Parse(first, CultureInfo.InvariantCulture),
+        long.Parse(end, CultureInfo.InvariantCulture)
+    );
     return 0;
 }
 
 var mutations = new Option<long>("--mutations") { Description = "Files to damage and read", DefaultValueFactory = _ => 20_000 };
 var seed = new Option<ulong>("--seed") { Description = "Which files: the same seed gives the same", DefaultValueFactory = _ => 1 };
 var jobs = new Option<int>("--jobs") { Description = "Processes at once", DefaultValueFactory = _ => Environment.ProcessorCount };
-var command = new RootCommand("Damages images and Parquet files and reads them; no crash, hang or leak may come of it.") { mutations, seed, jobs };
+var command = new RootCommand("Damages images and Parquet files and reads them; no crash, hang or leak may come of it.")
+{
+    mutations,
+    seed,
+    jobs,
+};
 command.SetAction(parsed =>
 {
     var report = FuzzRun.Run(parsed.GetValue(mutations), parsed.GetValue(seed), parsed.GetValue(jobs));

@@ -12,12 +12,16 @@ internal sealed class Seeds
     private const int ParquetEvery = 5;
 
     private readonly ulong _seed;
-    private readonly byte[][] _images, _parquet;
+    private readonly byte[][] _images,
+        _parquet;
 
     public Seeds(ulong seed, string folder)
     {
         _seed = seed;
-        _images = [.. Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "seeds")).Order(StringComparer.Ordinal).Select(File.ReadAllBytes)];
+        _images =
+        [
+            .. Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "seeds")).Order(StringComparer.Ordinal).Select(File.ReadAllBytes),
+        ];
         var path = Path.Combine(folder, "seed.parquet");
         using (var writer = new CorpusWriter(path, rowGroupRows: 4))
         {

@@ -18,11 +18,15 @@ internal sealed class Trial(string folder) : IDisposable
         Orient = true,
     };
 
-    private readonly ClipImageTransform[] _transforms = [.. Enum.GetValues<JpegDecode>().Select(jpeg => new ClipImageTransform(Options with { Jpeg = jpeg }))];
+    private readonly ClipImageTransform[] _transforms =
+    [
+        .. Enum.GetValues<JpegDecode>().Select(jpeg => new ClipImageTransform(Options with { Jpeg = jpeg })),
+    ];
     private readonly byte[] _chw = new byte[3 * Side * Side * sizeof(float)];
 
     /// <summary>The reasons for which the file, or samples of it, were refused; none if all could be used. Any other exception is a defect.</summary>
-    public IReadOnlyList<string> Reasons(byte[] bytes, bool isParquet, long number) => isParquet ? OfParquet(bytes) : OfImage(bytes, number);
+    public IReadOnlyList<string> Reasons(byte[] bytes, bool isParquet, long number) =>
+        isParquet ? OfParquet(bytes) : OfImage(bytes, number);
 
     public void Dispose()
     {
@@ -57,7 +61,11 @@ internal sealed class Trial(string folder) : IDisposable
         try
         {
             using var loader = new SequentialLoader(
-                CorpusManifest.Create([path]), () => new ClipImageTransform(Options), new SequentialLoaderOptions { Batch = 4 }, bad => reasons.Add(bad.Reason));
+                CorpusManifest.Create([path]),
+                () => new ClipImageTransform(Options),
+                new SequentialLoaderOptions { Batch = 4 },
+                bad => reasons.Add(bad.Reason)
+            );
             foreach (var batch in loader.Read())
                 batch.Dispose();
         }

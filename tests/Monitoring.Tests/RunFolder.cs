@@ -20,8 +20,11 @@ internal sealed class RunFolder : IDisposable
 
     public static double Loss(long step) => 10.0 / step;
 
-    public static string Line(long step, string? loss = null) => string.Create(
-        CultureInfo.InvariantCulture, $"{{\"step\":{step},\"samples\":{8 * step},\"loss\":{loss ?? Loss(step).ToString("R", CultureInfo.InvariantCulture)},\"step_seconds\":2,\"objective\":\"contrastive\",\"loader\":{{\"read\":{{\"busy\":0.5}}}}}}\n");
+    public static string Line(long step, string? loss = null) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{{\"step\":{step},\"samples\":{8 * step},\"loss\":{loss ?? Loss(step).ToString("R", CultureInfo.InvariantCulture)},\"step_seconds\":2,\"objective\":\"contrastive\",\"loader\":{{\"read\":{{\"busy\":0.5}}}}}}\n"
+        );
 
     public void Append(long from, long to)
     {

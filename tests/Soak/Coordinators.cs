@@ -13,10 +13,12 @@ namespace ClipTrain.Soak;
 /// <param name="name">The run's name.</param>
 /// <param name="command">How the first is started: the program's command and its options.</param>
 /// <param name="violations">Get an end that nobody asked for.</param>
-internal sealed class Coordinators(TinyRun run, string name, Func<ProcessStartInfo> command, Violations violations, TimeProvider time) : IAsyncDisposable
+internal sealed class Coordinators(TinyRun run, string name, Func<ProcessStartInfo> command, Violations violations, TimeProvider time)
+    : IAsyncDisposable
 {
     /// <summary>128 + SIGTERM: stopped at a checkpoint. 128 + SIGKILL: killed from here.</summary>
-    private const int Terminated = 143, Killed = 137;
+    private const int Terminated = 143,
+        Killed = 137;
 
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
     private static readonly string[] Words = ["train", "coordinator", "standby"];

@@ -10,15 +10,27 @@ internal sealed record FaultOutcome(FaultKind Kind, TimeSpan Recovery, long Redo
 /// <param name="store">The server that keeps the cluster's members; null without.</param>
 /// <param name="ledger">Tells how far the run is.</param>
 /// <param name="violations">Get what a fault did to a run that it must not do.</param>
-internal sealed class FaultInjector(Fleet fleet, StoreServer? store, LedgerTail ledger, Violations violations, SoakOptions options, TimeProvider time)
+internal sealed class FaultInjector(
+    Fleet fleet,
+    StoreServer? store,
+    LedgerTail ledger,
+    Violations violations,
+    SoakOptions options,
+    TimeProvider time
+)
 {
-    private static readonly TimeSpan StoppedTime = TimeSpan.FromMilliseconds(60), RunningTime = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan StoppedTime = TimeSpan.FromMilliseconds(60),
+        RunningTime = TimeSpan.FromMilliseconds(20);
 
     /// <exception cref="TimeoutException">The run has committed no step since.</exception>
     public async Task<FaultOutcome> InjectAsync(Fault fault)
     {
         if (fault.SparesGeneration)
-            await ledger.Until(history => history.Generation!.Workers.Count == options.Workers && history.CommittedGeneration == history.Generation.Generation, options.RecoveryLimit);
+            await ledger.Until(
+                history =>
+                    history.Generation!.Workers.Count == options.Workers && history.CommittedGeneration == history.Generation.Generation,
+                options.RecoveryLimit
+            );
         await Task.Delay(fault.Pause, time);
         if (fault.NeedsStandby)
             await fleet.Coordinators.WithStandbyAsync(options.RecoveryLimit);
@@ -37,7 +49,8 @@ internal sealed class FaultInjector(Fleet fleet, StoreServer? store, LedgerTail 
             recovered = await AfterGeneration(generation);
         if (fault.SparesGeneration && ledger.Drain(history => history.Generation!.Generation) is var now && now != generation)
             violations.Add($"generation {now} has formed, though generation {generation} was hit in its coordinator alone");
-        var recovery = fault.IsBeyondLease && options.IsElastic ? time.GetElapsedTime(start, await withoutIt) : time.GetElapsedTime(end, recovered);
+        var recovery =
+            fault.IsBeyondLease && options.IsElastic ? time.GetElapsedTime(start, await withoutIt) : time.GetElapsedTime(end, recovered);
         return new FaultOutcome(fault.Kind, recovery, ledger.Drain(history => history.UndoneSteps) - undone);
     }
 
@@ -122,7 +135,7 @@ internal sealed class FaultInjector(Fleet fleet, StoreServer? store, LedgerTail 
 
     private async Task SlowAsync(int worker, TimeSpan length)
     {
-        for (var start = time.GetTimestamp(); time.GetElapsedTime(start) < length;)
+        for (var start = time.GetTimestamp(); time.GetElapsedTime(start) < length; )
         {
             fleet.Freeze(worker);
             await Task.Delay(StoppedTime, time);

@@ -3,7 +3,9 @@ namespace ClipTrain.Soak;
 /// <summary>A sequence of faults as a function of a seed. Kinds are dealt like a shuffled pack of cards, so that each comes up equally often.</summary>
 public static class FaultPlan
 {
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1.5), LongestSecond = TimeSpan.FromMilliseconds(200), SlowTime = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1.5),
+        LongestSecond = TimeSpan.FromMilliseconds(200),
+        SlowTime = TimeSpan.FromSeconds(2);
 
     /// <param name="kinds">The kinds that are dealt.</param>
     /// <param name="workers">Number of workers; three at least, so that killing two leaves one.</param>
@@ -28,8 +30,12 @@ public static class FaultPlan
         random.Shuffle(order);
         var number = kind switch
         {
-            FaultKind.KillCoordinator or FaultKind.KillBothCoordinators or FaultKind.FreezeCoordinator or FaultKind.FreezeCoordinatorBeyondTakeover
-                or FaultKind.CutCoordinators or FaultKind.RestartStore => 0,
+            FaultKind.KillCoordinator
+            or FaultKind.KillBothCoordinators
+            or FaultKind.FreezeCoordinator
+            or FaultKind.FreezeCoordinatorBeyondTakeover
+            or FaultKind.CutCoordinators
+            or FaultKind.RestartStore => 0,
             FaultKind.KillTwoWorkers => 2,
             FaultKind.KillAllWorkers => workers,
             FaultKind.KillInRecovery => random.Next(1, 3),
@@ -38,18 +44,23 @@ public static class FaultPlan
         return order[..number];
     }
 
-    private static TimeSpan Length(FaultKind kind, Random random, TimeSpan lease) => kind switch
-    {
-        FaultKind.KillInRecovery => random.NextDouble() * LongestSecond,
-        FaultKind.FreezeWorker or FaultKind.CutWorker => Between(random, 0.05, 0.6) * lease,
-        FaultKind.FreezeWorkerBeyondLease or FaultKind.CutWorkerBeyondLease => Between(random, 1.3, 2) * lease,
-        // Nobody may be given up for the coordinator's own absence, however long.
-        FaultKind.FreezeCoordinator or FaultKind.CutCoordinators or FaultKind.KillBothCoordinators or FaultKind.RestartStore => Between(random, 0.05, 2) * lease,
-        // After the takeover.
-        FaultKind.FreezeCoordinatorBeyondTakeover => random.NextDouble() * lease,
-        FaultKind.SlowWorker => SlowTime,
-        _ => TimeSpan.Zero,
-    };
+    private static TimeSpan Length(FaultKind kind, Random random, TimeSpan lease) =>
+        kind switch
+        {
+            FaultKind.KillInRecovery => random.NextDouble() * LongestSecond,
+            FaultKind.FreezeWorker or FaultKind.CutWorker => Between(random, 0.05, 0.6) * lease,
+            FaultKind.FreezeWorkerBeyondLease or FaultKind.CutWorkerBeyondLease => Between(random, 1.3, 2) * lease,
+            // Nobody may be given up for the coordinator's own absence, however long.
+            FaultKind.FreezeCoordinator or FaultKind.CutCoordinators or FaultKind.KillBothCoordinators or FaultKind.RestartStore => Between(
+                random,
+                0.05,
+                2
+            ) * lease,
+            // After the takeover.
+            FaultKind.FreezeCoordinatorBeyondTakeover => random.NextDouble() * lease,
+            FaultKind.SlowWorker => SlowTime,
+            _ => TimeSpan.Zero,
+        };
 
     private static double Between(Random random, double least, double most) => least + (random.NextDouble() * (most - least));
 }

@@ -30,11 +30,38 @@ internal sealed class Fleet : IAsyncDisposable
         (_address, _port) = (IPAddress.Parse(hosts.Address(1)), FreePorts());
         Touches = new Touches(time);
         string[] configuration = run.Configuration(RunName, options, keptCheckpoints: 5);
-        Coordinators = new Coordinators(run, RunName, () => run.Program(hosts.Prefix(1), ["coordinator", .. configuration, "--listen", Endpoint(0)]), violations, time);
+        Coordinators = new Coordinators(
+            run,
+            RunName,
+            () => run.Program(hosts.Prefix(1), ["coordinator", .. configuration, "--listen", Endpoint(0)]),
+            violations,
+            time
+        );
         var gateways = $"{Endpoint(0)},{Endpoint(StandbyOffset)}";
-        Workers = [.. Enumerable.Range(0, options.Workers).Select(i => new Supervised(
-            WorkerName(i), () => run.Program(hosts.Prefix(HostOf(i)), "worker", "--coordinator", gateways, "--name", WorkerName(i), "--address", hosts.Address(HostOf(i)), "--cores", "1"),
-            exit => WorkerEnded(i, exit), run.Log(WorkerName(i)), time))];
+        Workers =
+        [
+            .. Enumerable
+                .Range(0, options.Workers)
+                .Select(i => new Supervised(
+                    WorkerName(i),
+                    () =>
+                        run.Program(
+                            hosts.Prefix(HostOf(i)),
+                            "worker",
+                            "--coordinator",
+                            gateways,
+                            "--name",
+                            WorkerName(i),
+                            "--address",
+                            hosts.Address(HostOf(i)),
+                            "--cores",
+                            "1"
+                        ),
+                    exit => WorkerEnded(i, exit),
+                    run.Log(WorkerName(i)),
+                    time
+                )),
+        ];
     }
 
     public Coordinators Coordinators { get; }

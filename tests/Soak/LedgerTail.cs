@@ -11,7 +11,10 @@ namespace ClipTrain.Soak;
 /// <summary>Follows a run's ledger while it is written, by the system's notifications; wakes those who wait for something in it.</summary>
 internal sealed class LedgerTail : IDisposable
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
     private readonly string _folder;
     private readonly StepHistory _history;
     private readonly Violations _violations;
@@ -20,7 +23,8 @@ internal sealed class LedgerTail : IDisposable
     private readonly Lock _lock = new();
 
     /// <summary>The segment that is read, 0 before the first, and how much of it has been.</summary>
-    private long _epoch, _read;
+    private long _epoch,
+        _read;
 
     /// <param name="folder">The ledger of a run, neither of which need exist.</param>
     /// <param name="history">Gets every entry.</param>
@@ -31,7 +35,11 @@ internal sealed class LedgerTail : IDisposable
 
         // A run's folder is made aside and renamed: its parent is watched.
         var runs = Directory.CreateDirectory(Path.GetDirectoryName(Path.GetDirectoryName(folder))!);
-        _watcher = new FileSystemWatcher(runs.FullName, "*.jsonl") { IncludeSubdirectories = true, NotifyFilter = NotifyFilters.Size | NotifyFilters.LastWrite | NotifyFilters.FileName };
+        _watcher = new FileSystemWatcher(runs.FullName, "*.jsonl")
+        {
+            IncludeSubdirectories = true,
+            NotifyFilter = NotifyFilters.Size | NotifyFilters.LastWrite | NotifyFilters.FileName,
+        };
         _watcher.Changed += (_, _) => Drain();
         _watcher.Created += (_, _) => Drain();
         _watcher.Error += (_, _) => Drain();
@@ -85,7 +93,9 @@ internal sealed class LedgerTail : IDisposable
                 next = SealOf(next)!.Epoch;
             var seal = SealOf(next)!;
             if (seal.Epoch != _epoch || seal.Bytes < _read)
-                _violations.Add($"segment {next} goes on from byte {seal.Bytes} of segment {seal.Epoch}, though {_read} bytes of segment {_epoch} counted");
+                _violations.Add(
+                    $"segment {next} goes on from byte {seal.Bytes} of segment {seal.Epoch}, though {_read} bytes of segment {_epoch} counted"
+                );
             else
                 Take(text.AsSpan(0, (int)Math.Min(text.Length, seal.Bytes - _read)));
             (_epoch, _read) = (next, 0);
@@ -114,8 +124,14 @@ internal sealed class LedgerTail : IDisposable
     }
 
     /// <summary>Segments behind the one that is read, in order.</summary>
-    private IEnumerable<long> Newer() => !Directory.Exists(_folder) ? [] :
-        Directory.EnumerateFiles(_folder, "*.jsonl").Select(path => long.Parse(Path.GetFileNameWithoutExtension(path), CultureInfo.InvariantCulture)).Where(epoch => epoch > _epoch).Order();
+    private IEnumerable<long> Newer() =>
+        !Directory.Exists(_folder)
+            ? []
+            : Directory
+                .EnumerateFiles(_folder, "*.jsonl")
+                .Select(path => long.Parse(Path.GetFileNameWithoutExtension(path), CultureInfo.InvariantCulture))
+                .Where(epoch => epoch > _epoch)
+                .Order();
 
     /// <summary>What a segment begins with; null while it has no whole line.</summary>
     private LedgerSeal? SealOf(long epoch) => LedgerFile.Read(PathOf(epoch)).FirstOrDefault()?.After;

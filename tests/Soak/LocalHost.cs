@@ -11,7 +11,5 @@ internal sealed class LocalHost : IHosts
 
     public void Return(int host) => throw new NotSupportedException("One host has no network to cut.");
 
-    public void Dispose()
-    {
-    }
+    public void Dispose() { }
 }

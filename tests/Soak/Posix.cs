@@ -5,7 +5,11 @@ namespace ClipTrain.Soak;
 /// <summary>Signals to processes.</summary>
 internal static partial class Posix
 {
-    public const int Interrupt = 2, Kill = 9, Terminate = 15, Continue = 18, Stop = 19;
+    public const int Interrupt = 2,
+        Kill = 9,
+        Terminate = 15,
+        Continue = 18,
+        Stop = 19;
 
     /// <summary>Sends a signal. To a process that has just ended it does nothing.</summary>
     public static void Send(int processId, int signal) => _ = SendSignal(processId, signal);

@@ -6,14 +6,44 @@ using ClipTrain.Soak;
 var faults = new Option<int>("--faults") { Description = "How many faults.", DefaultValueFactory = _ => 50 };
 var seed = new Option<int>("--seed") { Description = "Of the sequence of faults.", DefaultValueFactory = _ => 1 };
 var workers = new Option<int>("--workers") { Description = "Workers, three at least.", DefaultValueFactory = _ => 3 };
-var mode = new Option<string>("--mode") { Description = "fixed waits for all workers and must be bit-identical; elastic goes on with one.", DefaultValueFactory = _ => "fixed" };
+var mode = new Option<string>("--mode")
+{
+    Description = "fixed waits for all workers and must be bit-identical; elastic goes on with one.",
+    DefaultValueFactory = _ => "fixed",
+};
 mode.AcceptOnlyFromAmong("fixed", "elastic");
 var keep = new Option<bool>("--keep") { Description = "Keep the run's folder." };
-var clustering = new Option<ClusteringKind>("--clustering") { Description = "Where the cluster's members are kept: file, redis or postgres, for which a server is started and restarted.", DefaultValueFactory = _ => ClusteringKind.File };
-var lease = new Option<double>("--lease") { Description = "Seconds of silence after which a worker counts as lost; more on a busy machine.", DefaultValueFactory = _ => 4 };
-var takeover = new Option<int>("--measure-takeover") { Description = "In place of a soak: kill the coordinator of a `cliptrain train` run so many times and measure how long it takes until another process has recorded a step." };
-var measure = new Option<int>("--measure-recovery") { Description = "In place of a soak: kill so many workers of a `cliptrain train` run and measure the recovery, in both modes." };
-var command = new RootCommand("Injects faults into a run of a tiny model and proves that nothing was lost.") { faults, seed, workers, mode, clustering, lease, keep, measure, takeover };
+var clustering = new Option<ClusteringKind>("--clustering")
+{
+    Description = "Where the cluster's members are kept: file, redis or postgres, for which a server is started and restarted.",
+    DefaultValueFactory = _ => ClusteringKind.File,
+};
+var lease = new Option<double>("--lease")
+{
+    Description = "Seconds of silence after which a worker counts as lost; more on a busy machine.",
+    DefaultValueFactory = _ => 4,
+};
+var takeover = new Option<int>("--measure-takeover")
+{
+    Description =
+        "In place of a soak: kill the coordinator of a `cliptrain train` run so many times and measure how long it takes until another process has recorded a step.",
+};
+var measure = new Option<int>("--measure-recovery")
+{
+    Description = "In place of a soak: kill so many workers of a `cliptrain train` run and measure the recovery, in both modes.",
+};
+var command = new RootCommand("Injects faults into a run of a tiny model and proves that nothing was lost.")
+{
+    faults,
+    seed,
+    workers,
+    mode,
+    clustering,
+    lease,
+    keep,
+    measure,
+    takeover,
+};
 command.SetAction(async parsed =>
 {
     var missing = parsed.GetValue(clustering) == ClusteringKind.File ? NetworkHosts.Missing : "the server is on this host";
@@ -32,7 +62,7 @@ command.SetAction(async parsed =>
     };
     var violations = (parsed.GetValue(measure), parsed.GetValue(takeover)) switch
     {
-        ( > 0 and var kills, _) => await RecoveryMeasurement.RunAsync(kills, options, Console.Out, TimeProvider.System),
+        (> 0 and var kills, _) => await RecoveryMeasurement.RunAsync(kills, options, Console.Out, TimeProvider.System),
         (_, > 0 and var kills) => await TakeoverMeasurement.RunAsync(kills, options, Console.Out, TimeProvider.System),
         _ => await SoakRun.RunAsync(options, Console.Out, TimeProvider.System),
     };

@@ -6,7 +6,8 @@ namespace ClipTrain.Soak;
 public static class RecoveryMeasurement
 {
     private const string RunName = "measured";
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5), LongestPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5),
+        LongestPause = TimeSpan.FromSeconds(2);
 
     /// <summary>Measures with all workers needed, and with one being enough. Returns the number of violations.</summary>
     public static async Task<int> RunAsync(int kills, SoakOptions options, TextWriter output, TimeProvider time)
@@ -26,7 +27,13 @@ public static class RecoveryMeasurement
         var history = new StepHistory(new HistoryRules(TinyRun.GlobalBatch, !options.IsElastic, _ => false, _ => 0));
         using var ledger = new LedgerTail(files.Ledger, history, violations);
         var arguments = run.Configuration(RunName, options, keptCheckpoints: 3);
-        await using var process = new Supervised(RunName, () => run.Program([], ["train", .. arguments]), exit => violations.Add($"the run ended by itself with exit code {exit}"), run.Log(RunName), time);
+        await using var process = new Supervised(
+            RunName,
+            () => run.Program([], ["train", .. arguments]),
+            exit => violations.Add($"the run ended by itself with exit code {exit}"),
+            run.Log(RunName),
+            time
+        );
         process.Start();
         process.Retire();
         await ledger.Until(seen => seen.Step > 0, Limit);
@@ -35,7 +42,10 @@ public static class RecoveryMeasurement
         for (var kill = 0; kill < kills && violations.Texts.Count == 0; kill++)
         {
             violations.Fault++;
-            await ledger.Until(seen => seen.Generation!.Workers.Count == options.Workers && seen.CommittedGeneration == seen.Generation.Generation, Limit);
+            await ledger.Until(
+                seen => seen.Generation!.Workers.Count == options.Workers && seen.CommittedGeneration == seen.Generation.Generation,
+                Limit
+            );
             await Task.Delay(random.NextDouble() * LongestPause, time);
             var generation = ledger.Drain(seen => seen.Generation!.Generation);
             var start = time.GetTimestamp();
@@ -45,9 +55,12 @@ public static class RecoveryMeasurement
             seconds.Add(time.GetElapsedTime(start).TotalSeconds);
         }
 
-        output.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{options.Workers} workers, min_workers {(options.IsElastic ? 1 : options.Workers)}: {seconds.Count} kills, {SoakReport.Median(seconds):F2} s to the next committed step (median; worst {seconds.Max():F2} s), {history.UndoneSteps} committed steps lost"));
+        output.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{options.Workers} workers, min_workers {(options.IsElastic ? 1 : options.Workers)}: {seconds.Count} kills, {SoakReport.Median(seconds):F2} s to the next committed step (median; worst {seconds.Max():F2} s), {history.UndoneSteps} committed steps lost"
+            )
+        );
         foreach (var text in violations.Texts)
             output.WriteLine($"violation: {text}");
         return violations.Texts.Count;

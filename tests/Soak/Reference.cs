@@ -7,7 +7,8 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
 {
     private const string RunName = "reference";
     private const double Tolerance = 1e-3;
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(15), EndLimit = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(15),
+        EndLimit = TimeSpan.FromMinutes(2);
     private const long Stretch = 200;
 
     /// <summary>Trains undisturbed for as many steps as the disturbed run has committed, and compares all of them.</summary>
@@ -24,7 +25,10 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
             }
         }
 
-        var common = run.Checkpoints(Fleet.RunName, DateTimeOffset.MaxValue).Intersect(run.Checkpoints(RunName, DateTimeOffset.MaxValue)).DefaultIfEmpty(-1).Max();
+        var common = run.Checkpoints(Fleet.RunName, DateTimeOffset.MaxValue)
+            .Intersect(run.Checkpoints(RunName, DateTimeOffset.MaxValue))
+            .DefaultIfEmpty(-1)
+            .Max();
         if (common < 0)
             violations.Add("the two runs have no checkpoint of the same step");
         else
@@ -37,10 +41,16 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
         int? exit = null;
         // A wrong run has many checkpoints to differ in; the undisturbed one keeps those that the other may end with.
         var arguments = run.Configuration(RunName, options, keptCheckpoints: 1_000_000);
-        await using var process = new Supervised(RunName, () => run.Program([], ["train", .. arguments]), code => exit = code, run.Log(RunName), time);
+        await using var process = new Supervised(
+            RunName,
+            () => run.Program([], ["train", .. arguments]),
+            code => exit = code,
+            run.Log(RunName),
+            time
+        );
         process.Start();
         process.Retire();
-        for (long reached = 0; reached < steps;)
+        for (long reached = 0; reached < steps; )
         {
             reached = Math.Min(steps, reached + Stretch);
             var next = reached;
@@ -54,7 +64,8 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
         ledger.Drain(_ => true);
     }
 
-    private bool IsSame(double one, double other) => options.IsElastic ? Math.Abs(one - other) <= Tolerance * Math.Abs(other) : one.Equals(other);
+    private bool IsSame(double one, double other) =>
+        options.IsElastic ? Math.Abs(one - other) <= Tolerance * Math.Abs(other) : one.Equals(other);
 
     private void CompareCheckpoints(long step)
     {
@@ -68,14 +79,16 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
         }
     }
 
-    private string PathOf(string name, long step, string file) => Path.Combine(new CheckpointDirectory(run.Files(name).Checkpoints).PathOf(step), file);
+    private string PathOf(string name, long step, string file) =>
+        Path.Combine(new CheckpointDirectory(run.Files(name).Checkpoints).PathOf(step), file);
 
     /// <summary>The length of the difference of all parameters, over the length of all parameters.</summary>
     private static double RelativeDistance(string one, string other)
     {
         using var a = new SafetensorsFile(one);
         using var b = new SafetensorsFile(other);
-        double difference = 0, length = 0;
+        double difference = 0,
+            length = 0;
         foreach (var (name, entry) in a.Entries)
         {
             var (x, y) = (new float[(entry.End - entry.Start) / sizeof(float)], new float[(entry.End - entry.Start) / sizeof(float)]);

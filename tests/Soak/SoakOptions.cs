@@ -30,10 +30,16 @@ public sealed record SoakOptions
     public TimeSpan RecoveryLimit { get; init; } = TimeSpan.FromMinutes(3);
 
     /// <summary>The kinds of fault that are dealt.</summary>
-    public IReadOnlyList<FaultKind> Kinds => [.. Enum.GetValues<FaultKind>().Where(kind => kind switch
-    {
-        FaultKind.CutWorker or FaultKind.CutWorkerBeyondLease or FaultKind.CutCoordinators => HasNetwork,
-        FaultKind.RestartStore => Clustering != ClusteringKind.File,
-        _ => true,
-    })];
+    public IReadOnlyList<FaultKind> Kinds =>
+        [
+            .. Enum.GetValues<FaultKind>()
+                .Where(kind =>
+                    kind switch
+                    {
+                        FaultKind.CutWorker or FaultKind.CutWorkerBeyondLease or FaultKind.CutCoordinators => HasNetwork,
+                        FaultKind.RestartStore => Clustering != ClusteringKind.File,
+                        _ => true,
+                    }
+                ),
+        ];
 }

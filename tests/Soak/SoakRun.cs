@@ -30,7 +30,14 @@ public static class SoakRun
         using IHosts hosts = options.HasNetwork ? new SeparateHosts(options.Workers + 1) : new LocalHost();
         var files = run.Files(Fleet.RunName);
         await using var fleet = new Fleet(run, options, hosts, violations, time);
-        var history = new StepHistory(new HistoryRules(TinyRun.GlobalBatch, !options.IsElastic, source => fleet.Touches.AllSince(source.Time, source.Workers), KnownCheckpoint));
+        var history = new StepHistory(
+            new HistoryRules(
+                TinyRun.GlobalBatch,
+                !options.IsElastic,
+                source => fleet.Touches.AllSince(source.Time, source.Workers),
+                KnownCheckpoint
+            )
+        );
         var outcomes = new List<FaultOutcome>();
         output.WriteLine($"{options.Faults} faults of seed {options.Seed} in {run.Folder}");
         using (var ledger = new LedgerTail(files.Ledger, history, violations))
@@ -43,7 +50,9 @@ public static class SoakRun
             }
             catch (TimeoutException error)
             {
-                violations.Add($"what a fault has to be followed by did not come within {options.RecoveryLimit.TotalSeconds} s; the last step is {history.Step}: {error.Message}");
+                violations.Add(
+                    $"what a fault has to be followed by did not come within {options.RecoveryLimit.TotalSeconds} s; the last step is {history.Step}: {error.Message}"
+                );
             }
             catch (OperationCanceledException) when (violations.Found.IsCancellationRequested)
             {
@@ -54,7 +63,9 @@ public static class SoakRun
         if (violations.Texts.Count == 0)
             await CheckAsync(run, history, new Reference(run, options, violations, time), violations);
         SoakReport.Write(output, outcomes);
-        output.WriteLine($"{history.Step} steps in {history.Generation?.Generation ?? 0} generations under {history.Segments} hosts; {fleet.Refusals} times a worker was refused or had lost its coordinator");
+        output.WriteLine(
+            $"{history.Step} steps in {history.Generation?.Generation ?? 0} generations under {history.Segments} hosts; {fleet.Refusals} times a worker was refused or had lost its coordinator"
+        );
         if (violations.Texts.Count > 0)
         {
             run.Keep = true;
@@ -64,11 +75,21 @@ public static class SoakRun
         output.WriteLine($"{outcomes.Count} faults, {violations.Texts.Count} violations");
         return violations.Texts.Count;
 
-        long KnownCheckpoint(long step) => run.Checkpoints(Fleet.RunName, time.GetUtcNow() - TellTime).Where(known => known <= step).DefaultIfEmpty(0).Max();
+        long KnownCheckpoint(long step) =>
+            run.Checkpoints(Fleet.RunName, time.GetUtcNow() - TellTime).Where(known => known <= step).DefaultIfEmpty(0).Max();
     }
 
     private static async Task DisturbAsync(
-        TinyRun run, SoakOptions options, Fleet fleet, StoreServer? store, LedgerTail ledger, Violations violations, List<FaultOutcome> outcomes, TextWriter output, TimeProvider time)
+        TinyRun run,
+        SoakOptions options,
+        Fleet fleet,
+        StoreServer? store,
+        LedgerTail ledger,
+        Violations violations,
+        List<FaultOutcome> outcomes,
+        TextWriter output,
+        TimeProvider time
+    )
     {
         fleet.Start();
         await ledger.Until(history => history.Step > 0, StartLimit);
@@ -80,9 +101,12 @@ public static class SoakRun
             var outcome = await injector.InjectAsync(fault);
             outcomes.Add(outcome);
             var (step, generation) = ledger.Drain(history => (history.Step, history.Generation!.Generation));
-            output.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"{violations.Fault}/{options.Faults} {fault.Kind} [{string.Join(' ', fault.Victims)}] {fault.Length.TotalSeconds:F2} s: next step after {outcome.Recovery.TotalSeconds:F2} s; step {step}, generation {generation}"));
+            output.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{violations.Fault}/{options.Faults} {fault.Kind} [{string.Join(' ', fault.Victims)}] {fault.Length.TotalSeconds:F2} s: next step after {outcome.Recovery.TotalSeconds:F2} s; step {step}, generation {generation}"
+                )
+            );
         }
     }
 
@@ -97,7 +121,9 @@ public static class SoakRun
         foreach (var wrong in WrongMetrics(run.Files(Fleet.RunName), history))
             violations.Add(wrong);
         if (audit.ExitCode != 0)
-            violations.Add($"the audit ended with exit code {audit.ExitCode}: {string.Join("; ", text.Split('\n').Where(line => line.StartsWith("fault:", StringComparison.Ordinal)))}");
+            violations.Add(
+                $"the audit ended with exit code {audit.ExitCode}: {string.Join("; ", text.Split('\n').Where(line => line.StartsWith("fault:", StringComparison.Ordinal)))}"
+            );
         if (violations.Texts.Count == 0)
             await reference.CompareAsync(history);
     }
@@ -136,6 +162,8 @@ public static class SoakRun
         output.WriteLine("----");
         foreach (var text in violations.Texts)
             output.WriteLine($"violation: {text}");
-        output.WriteLine($"again with: scripts/soak --faults {options.Faults} --seed {options.Seed} --workers {options.Workers} --mode {(options.IsElastic ? "elastic" : "fixed")} --clustering {options.Clustering.ToString().ToLowerInvariant()}");
+        output.WriteLine(
+            $"again with: scripts/soak --faults {options.Faults} --seed {options.Seed} --workers {options.Workers} --mode {(options.IsElastic ? "elastic" : "fixed")} --clustering {options.Clustering.ToString().ToLowerInvariant()}"
+        );
     }
 }

@@ -9,7 +9,12 @@ namespace ClipTrain.Soak;
 /// <param name="IsBitwise">Whether a step that is done again must have the loss that it had.</param>
 /// <param name="MayGoBack">Whether the replicas that a generation had left by the time of another may all be gone.</param>
 /// <param name="LeastCheckpoint">The step of a checkpoint that was whole well before a run went back.</param>
-public sealed record HistoryRules(int GlobalBatch, bool IsBitwise, Func<GenerationRecord, bool> MayGoBack, Func<long, long> LeastCheckpoint);
+public sealed record HistoryRules(
+    int GlobalBatch,
+    bool IsBitwise,
+    Func<GenerationRecord, bool> MayGoBack,
+    Func<long, long> LeastCheckpoint
+);
 
 /// <summary>The committed steps of a run as its ledger tells them, entry by entry, each checked against those before.</summary>
 public sealed class StepHistory(HistoryRules rules)

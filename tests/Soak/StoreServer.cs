@@ -23,18 +23,37 @@ internal sealed class StoreServer : IAsyncDisposable
         (_kind, _port) = (kind, ((IPEndPoint)listener.LocalEndpoint).Port);
     }
 
-    public string ConnectionString => _kind == ClusteringKind.Redis
-        ? $"127.0.0.1:{_port},connectTimeout=2000,abortConnect=false"
-        : $"Host=127.0.0.1;Port={_port};Username=soak;Database=postgres";
+    public string ConnectionString =>
+        _kind == ClusteringKind.Redis
+            ? $"127.0.0.1:{_port},connectTimeout=2000,abortConnect=false"
+            : $"Host=127.0.0.1;Port={_port};Username=soak;Database=postgres";
 
     /// <summary>PostgreSQL refuses to run as root.</summary>
-    private string[] AsUser => _kind == ClusteringKind.Postgres && Environment.IsPrivilegedProcess ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] : [];
+    private string[] AsUser =>
+        _kind == ClusteringKind.Postgres && Environment.IsPrivilegedProcess
+            ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+            : [];
 
     private string Database => Path.Combine(_folder, "database");
 
-    private string[] Command => _kind == ClusteringKind.Redis
-        ? ["redis-server", "--port", Port, "--bind", "127.0.0.1", "--dir", _folder, "--save", "3600 1", "--daemonize", "no"]
-        : [.. AsUser, PostgresProgram("postgres"), "-D", Database, "-p", Port, "-c", "listen_addresses=127.0.0.1", "-c", $"unix_socket_directories={_folder}", "-c", "fsync=off"];
+    private string[] Command =>
+        _kind == ClusteringKind.Redis
+            ? ["redis-server", "--port", Port, "--bind", "127.0.0.1", "--dir", _folder, "--save", "3600 1", "--daemonize", "no"]
+            :
+            [
+                .. AsUser,
+                PostgresProgram("postgres"),
+                "-D",
+                Database,
+                "-p",
+                Port,
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                $"unix_socket_directories={_folder}",
+                "-c",
+                "fsync=off",
+            ];
 
     private string Port => _port.ToString(CultureInfo.InvariantCulture);
 
@@ -48,7 +67,19 @@ internal sealed class StoreServer : IAsyncDisposable
         {
             if (server.AsUser.Length > 0)
                 await FinishAsync("chown", "postgres", server._folder);
-            await FinishAsync([.. server.AsUser, PostgresProgram("initdb"), "-D", server.Database, "-U", "soak", "-A", "trust", "--locale=C", "--no-sync", "--no-instructions"]);
+            await FinishAsync([
+                .. server.AsUser,
+                PostgresProgram("initdb"),
+                "-D",
+                server.Database,
+                "-U",
+                "soak",
+                "-A",
+                "trust",
+                "--locale=C",
+                "--no-sync",
+                "--no-instructions",
+            ]);
         }
 
         await server.StartAsync();
@@ -68,7 +99,13 @@ internal sealed class StoreServer : IAsyncDisposable
 
         void Read(object sender, DataReceivedEventArgs line)
         {
-            if (line.Data is { } text && (text.Contains("Ready to accept connections", StringComparison.Ordinal) || text.Contains("ready to accept connections", StringComparison.Ordinal)))
+            if (
+                line.Data is { } text
+                && (
+                    text.Contains("Ready to accept connections", StringComparison.Ordinal)
+                    || text.Contains("ready to accept connections", StringComparison.Ordinal)
+                )
+            )
                 ready.TrySetResult();
         }
     }
@@ -91,7 +128,8 @@ internal sealed class StoreServer : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private static string PostgresProgram(string name) => Path.Combine(Directory.GetDirectories("/usr/lib/postgresql").Order(StringComparer.Ordinal).Last(), "bin", name);
+    private static string PostgresProgram(string name) =>
+        Path.Combine(Directory.GetDirectories("/usr/lib/postgresql").Order(StringComparer.Ordinal).Last(), "bin", name);
 
     private static async Task FinishAsync(params string[] command)
     {
@@ -104,5 +142,13 @@ internal sealed class StoreServer : IAsyncDisposable
     }
 
     private static Process Start(string[] command) =>
-        Process.Start(new ProcessStartInfo(command[0], command[1..]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/" })!;
+        Process.Start(
+            new ProcessStartInfo(command[0], command[1..])
+            {
+                UseShellExecute = false,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                WorkingDirectory = "/",
+            }
+        )!;
 }

@@ -15,7 +15,8 @@ internal sealed class Supervised : IAsyncDisposable
     private readonly Lock _lock = new();
     private Process? _process;
     private Task _life = Task.CompletedTask;
-    private bool _isKilled, _isRetired;
+    private bool _isKilled,
+        _isRetired;
 
     /// <param name="name">Name in reports.</param>
     /// <param name="start">How to start it.</param>
@@ -111,8 +112,7 @@ internal sealed class Supervised : IAsyncDisposable
             process.Dispose();
             if (!_isRetired)
                 await Task.Delay(Pause, _time);
-        }
-        while (!_isRetired);
+        } while (!_isRetired);
     }
 
     private void Print(string? line)

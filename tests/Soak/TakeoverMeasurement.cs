@@ -8,9 +8,11 @@ public static class TakeoverMeasurement
     private const string RunName = "measured";
 
     /// <summary>A worker that had waited for its coordinator would have taken a step of at least this share of the takeover, and of so many median steps.</summary>
-    private const double StoppedShare = 0.5, StoppedSteps = 20;
+    private const double StoppedShare = 0.5,
+        StoppedSteps = 20;
 
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5), LongestPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5),
+        LongestPause = TimeSpan.FromSeconds(2);
 
     /// <summary>Returns the number of violations.</summary>
     public static async Task<int> RunAsync(int kills, SoakOptions options, TextWriter output, TimeProvider time)
@@ -56,10 +58,13 @@ public static class TakeoverMeasurement
 
         if (violations.Texts.Count == 0)
             await coordinators.StopAsync(Limit);
-        output.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{options.Workers} workers, {options.Clustering.ToString().ToLowerInvariant()} clustering: {seconds.Count} kills of the coordinator, {SoakReport.Median(seconds):F2} s until another process had recorded a step (median; worst {seconds.Max():F2} s); "
-            + $"generation {history.Generation!.Generation} throughout, {history.UndoneSteps} committed steps lost; {SoakReport.Median(trained):F0} steps meanwhile (median), the longest {longest:F2} s, the median step {SoakReport.Median(history.StepSeconds):F3} s"));
+        output.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{options.Workers} workers, {options.Clustering.ToString().ToLowerInvariant()} clustering: {seconds.Count} kills of the coordinator, {SoakReport.Median(seconds):F2} s until another process had recorded a step (median; worst {seconds.Max():F2} s); "
+                    + $"generation {history.Generation!.Generation} throughout, {history.UndoneSteps} committed steps lost; {SoakReport.Median(trained):F0} steps meanwhile (median), the longest {longest:F2} s, the median step {SoakReport.Median(history.StepSeconds):F3} s"
+            )
+        );
         foreach (var text in violations.Texts)
             output.WriteLine($"violation: {text}");
         return violations.Texts.Count;

@@ -75,25 +75,26 @@ internal sealed class TinyRun : IDisposable
 
     /// <summary>A run file's name and what is set on top of it. Runs of one configuration differ in nothing but their name.</summary>
     public string[] Configuration(string name, SoakOptions options, int keptCheckpoints) =>
-    [
-        _corpus.RunFile, .. new[]
-        {
-            $"name={name}",
-            $"training.global_batch={GlobalBatch}",
-            "training.steps=10000000",
-            // Sums over another number of ranks round differently, and training amplifies that the more the faster it goes.
-            $"training.learning_rate={(options.IsElastic ? "1e-6" : "2e-3")}",
-            $"cluster.workers={options.Workers}",
-            $"cluster.min_workers={(options.IsElastic ? 1 : options.Workers)}",
-            $"cluster.heartbeat_timeout_seconds={options.Lease.TotalSeconds.ToString(CultureInfo.InvariantCulture)}",
-            $"cluster.clustering={options.Clustering.ToString().ToLowerInvariant()}",
-            "cluster.collective_timeout_seconds=20",
-            "cluster.forming_timeout_seconds=20",
-            $"checkpoint={{every_steps: {CheckpointEvery}, keep: {keptCheckpoints}}}",
-            "output.tensorboard=false",
-            "evaluation={}",
-        }.SelectMany(set => new[] { "--set", set }),
-    ];
+        [
+            _corpus.RunFile,
+            .. new[]
+            {
+                $"name={name}",
+                $"training.global_batch={GlobalBatch}",
+                "training.steps=10000000",
+                // Sums over another number of ranks round differently, and training amplifies that the more the faster it goes.
+                $"training.learning_rate={(options.IsElastic ? "1e-6" : "2e-3")}",
+                $"cluster.workers={options.Workers}",
+                $"cluster.min_workers={(options.IsElastic ? 1 : options.Workers)}",
+                $"cluster.heartbeat_timeout_seconds={options.Lease.TotalSeconds.ToString(CultureInfo.InvariantCulture)}",
+                $"cluster.clustering={options.Clustering.ToString().ToLowerInvariant()}",
+                "cluster.collective_timeout_seconds=20",
+                "cluster.forming_timeout_seconds=20",
+                $"checkpoint={{every_steps: {CheckpointEvery}, keep: {keptCheckpoints}}}",
+                "output.tensorboard=false",
+                "evaluation={}",
+            }.SelectMany(set => new[] { "--set", set }),
+        ];
 
     /// <summary>Notes the shared memory that the runs' processes use now: other programs' is none of theirs.</summary>
     public void NoteSharedMemory()
@@ -112,7 +113,9 @@ internal sealed class TinyRun : IDisposable
             yield return $"process {process} still lives: {string.Join(' ', ProcessMark.ArgumentsOf(process))}";
         foreach (var file in Directory.EnumerateFileSystemEntries(Temporary).Concat(_sharedMemory.Where(File.Exists)))
             yield return $"{file} is left";
-        foreach (var file in Directory.EnumerateFileSystemEntries(_corpus.PathOf("runs"), "*", SearchOption.AllDirectories).Where(IsTemporary))
+        foreach (
+            var file in Directory.EnumerateFileSystemEntries(_corpus.PathOf("runs"), "*", SearchOption.AllDirectories).Where(IsTemporary)
+        )
             yield return $"{file} is left";
     }
 
@@ -126,5 +129,6 @@ internal sealed class TinyRun : IDisposable
     }
 
     private static bool IsTemporary(string path) =>
-        Path.GetFileName(path) is var name && new[] { ".partial", ".replaced", ".tmp" }.Any(part => name.Contains(part, StringComparison.Ordinal));
+        Path.GetFileName(path) is var name
+        && new[] { ".partial", ".replaced", ".tmp" }.Any(part => name.Contains(part, StringComparison.Ordinal));
 }

@@ -89,7 +89,16 @@ public sealed class AdamWTests
             foreach ((long start, long length) in new[] { (0L, 77_777L), (77_777L, N - 77_777L) })
             {
                 Tensor Slice(Tensor t) => t.narrow(0, start, length);
-                AdamWKernel.Apply(new AdamWBuffers(Slice(slices.Param), Slice(grad), First(Slice(slices.ExpAvg)), Second(Slice(slices.ExpAvgSq)), Slice(slices.Bf16)), Numbers(step));
+                AdamWKernel.Apply(
+                    new AdamWBuffers(
+                        Slice(slices.Param),
+                        Slice(grad),
+                        First(Slice(slices.ExpAvg)),
+                        Second(Slice(slices.ExpAvgSq)),
+                        Slice(slices.Bf16)
+                    ),
+                    Numbers(step)
+                );
             }
         }
 
@@ -108,15 +117,28 @@ public sealed class AdamWTests
         using DisposeScope scope = NewDisposeScope();
         float[] values =
         [
-            1f, BitConverter.UInt32BitsToSingle(0x3F808000), BitConverter.UInt32BitsToSingle(0x3F818000),
-            BitConverter.UInt32BitsToSingle(0x3F808001), float.MaxValue, float.NegativeInfinity, -0f, 1e-40f, .. Enumerable.Range(0, 5000).Select(i => MathF.Sin(i) * i),
+            1f,
+            BitConverter.UInt32BitsToSingle(0x3F808000),
+            BitConverter.UInt32BitsToSingle(0x3F818000),
+            BitConverter.UInt32BitsToSingle(0x3F808001),
+            float.MaxValue,
+            float.NegativeInfinity,
+            -0f,
+            1e-40f,
+            .. Enumerable.Range(0, 5000).Select(i => MathF.Sin(i) * i),
         ];
         Tensor param = tensor(values);
         long n = param.numel();
         Tensor rounded = zeros([n], bfloat16);
 
         // No gradient and no decay leave the weights as they are.
-        AdamWKernel.Apply(new AdamWBuffers(param, zeros([n]), First(zeros([n])), Second(zeros([n])), rounded), Numbers(1) with { WeightDecay = 0 });
+        AdamWKernel.Apply(
+            new AdamWBuffers(param, zeros([n]), First(zeros([n])), Second(zeros([n])), rounded),
+            Numbers(1) with
+            {
+                WeightDecay = 0,
+            }
+        );
 
         Assert.Equal(param.to(bfloat16).AsSpan<ushort>().ToArray(), rounded.AsSpan<ushort>().ToArray());
     }
@@ -129,7 +151,13 @@ public sealed class AdamWTests
         long n = param.numel();
         Tensor rounded = zeros([n], float16);
 
-        AdamWKernel.Apply(new AdamWBuffers(param, zeros([n]), First(zeros([n])), Second(zeros([n])), rounded), Numbers(1) with { WeightDecay = 0 });
+        AdamWKernel.Apply(
+            new AdamWBuffers(param, zeros([n]), First(zeros([n])), Second(zeros([n])), rounded),
+            Numbers(1) with
+            {
+                WeightDecay = 0,
+            }
+        );
 
         Assert.Equal(param.to(float16).AsSpan<ushort>().ToArray(), rounded.AsSpan<ushort>().ToArray());
     }
@@ -142,7 +170,13 @@ public sealed class AdamWTests
         Tensor param = tensor([float.NaN, BitConverter.UInt32BitsToSingle(0x7F800001), BitConverter.UInt32BitsToSingle(0x7FFFFFFF)]);
         Tensor rounded = zeros([3], bfloat16);
 
-        AdamWKernel.Apply(new AdamWBuffers(param, zeros([3]), First(zeros([3])), Second(zeros([3])), rounded), Numbers(1) with { WeightDecay = 0 });
+        AdamWKernel.Apply(
+            new AdamWBuffers(param, zeros([3]), First(zeros([3])), Second(zeros([3])), rounded),
+            Numbers(1) with
+            {
+                WeightDecay = 0,
+            }
+        );
 
         Assert.True(rounded.isnan().all().item<bool>());
     }
@@ -153,8 +187,9 @@ public sealed class AdamWTests
         using DisposeScope scope = NewDisposeScope();
         Tensor p = zeros([4]);
 
-        ArgumentException e = Assert.Throws<ArgumentException>(
-            () => AdamWKernel.Apply(new AdamWBuffers(p, zeros([4]), First(zeros([5])), Second(zeros([4])), null), Numbers(1)));
+        ArgumentException e = Assert.Throws<ArgumentException>(() =>
+            AdamWKernel.Apply(new AdamWBuffers(p, zeros([4]), First(zeros([5])), Second(zeros([4])), null), Numbers(1))
+        );
 
         Assert.Contains("'FirstMoment'", e.Message, StringComparison.Ordinal);
     }

@@ -13,29 +13,32 @@ public sealed class DistributedFailureTests
     [Fact]
     public void A_collective_fails_when_a_peer_has_left_and_the_rest_can_form_a_new_group()
     {
-        Ranks.Run(3, (rank, store) =>
-        {
-            using DisposeScope scope = NewDisposeScope();
-            var first = new PrefixStore("g0", store);
+        Ranks.Run(
+            3,
+            (rank, store) =>
             {
-                using ProcessGroup group = ProcessGroup.Gloo(first, rank, 3, Ranks.Loopback, Ranks.Patience);
-                Work together = group.Barrier();
-                together.Wait();
-                if (rank == 2)
+                using DisposeScope scope = NewDisposeScope();
+                var first = new PrefixStore("g0", store);
                 {
-                    return;
+                    using ProcessGroup group = ProcessGroup.Gloo(first, rank, 3, Ranks.Loopback, Ranks.Patience);
+                    Work together = group.Barrier();
+                    together.Wait();
+                    if (rank == 2)
+                    {
+                        return;
+                    }
+
+                    DistributedException e = Assert.Throws<DistributedException>(() => AllReduce(group, ones([10])));
+                    Assert.Contains("AllReduce on rank", e.Message, StringComparison.Ordinal);
                 }
 
-                DistributedException e = Assert.Throws<DistributedException>(() => AllReduce(group, ones([10])));
-                Assert.Contains("AllReduce on rank", e.Message, StringComparison.Ordinal);
+                var second = new PrefixStore("g1", store);
+                using ProcessGroup rest = ProcessGroup.Gloo(second, rank, 2, Ranks.Loopback, Ranks.Patience);
+                Tensor x = ones([10]);
+                AllReduce(rest, x);
+                Assert.Equal(20, x.sum().item<float>());
             }
-
-            var second = new PrefixStore("g1", store);
-            using ProcessGroup rest = ProcessGroup.Gloo(second, rank, 2, Ranks.Loopback, Ranks.Patience);
-            Tensor x = ones([10]);
-            AllReduce(rest, x);
-            Assert.Equal(20, x.sum().item<float>());
-        });
+        );
     }
 
     [Fact]
@@ -62,36 +65,40 @@ public sealed class DistributedFailureTests
                     release.Set();
                 }
             },
-            timeout: s_short);
+            timeout: s_short
+        );
     }
 
     [Fact]
     public void A_wait_may_be_shorter_than_the_groups_time_out()
     {
         using var release = new ManualResetEventSlim();
-        Ranks.Run(2, group =>
-        {
-            Work work = group.Rank == 0 ? group.AllReduce(ones([10])) : WaitThenStart();
-            Work WaitThenStart()
+        Ranks.Run(
+            2,
+            group =>
             {
-                release.Wait();
-                return group.AllReduce(ones([10]));
-            }
-
-            if (group.Rank == 0)
-            {
-                try
+                Work work = group.Rank == 0 ? group.AllReduce(ones([10])) : WaitThenStart();
+                Work WaitThenStart()
                 {
-                    Assert.Throws<DistributedException>(() => work.Wait(TimeSpan.FromMilliseconds(100)));
+                    release.Wait();
+                    return group.AllReduce(ones([10]));
                 }
-                finally
-                {
-                    release.Set();
-                }
-            }
 
-            work.Wait();
-        });
+                if (group.Rank == 0)
+                {
+                    try
+                    {
+                        Assert.Throws<DistributedException>(() => work.Wait(TimeSpan.FromMilliseconds(100)));
+                    }
+                    finally
+                    {
+                        release.Set();
+                    }
+                }
+
+                work.Wait();
+            }
+        );
     }
 
     [Fact]
@@ -99,23 +106,25 @@ public sealed class DistributedFailureTests
     {
         var store = new MemoryStore();
 
-        DistributedException e = Assert.Throws<DistributedException>(
-            () => ProcessGroup.Gloo(store, 0, 2, Ranks.Loopback, s_short));
+        DistributedException e = Assert.Throws<DistributedException>(() => ProcessGroup.Gloo(store, 0, 2, Ranks.Loopback, s_short));
 
         Assert.Contains("rank 0 of 2", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Tensors_that_do_not_suit_a_collective_are_refused() =>
-        Ranks.Run(1, group =>
-        {
-            Tensor strided = zeros([4, 2]).select(1, 0);
+        Ranks.Run(
+            1,
+            group =>
+            {
+                Tensor strided = zeros([4, 2]).select(1, 0);
 
-            Assert.Throws<ArgumentException>(() => group.AllGather(zeros([4]), ones([2])));
-            Assert.Throws<ArgumentException>(() => group.AllReduce(strided));
-            Assert.Throws<ArgumentException>(() => group.Broadcast(strided, 0));
-            Assert.Throws<ArgumentException>(() => group.AllGather(strided, ones([4])));
-        });
+                Assert.Throws<ArgumentException>(() => group.AllGather(zeros([4]), ones([2])));
+                Assert.Throws<ArgumentException>(() => group.AllReduce(strided));
+                Assert.Throws<ArgumentException>(() => group.Broadcast(strided, 0));
+                Assert.Throws<ArgumentException>(() => group.AllGather(strided, ones([4])));
+            }
+        );
 
     [Fact]
     public void A_rank_outside_the_group_is_refused()

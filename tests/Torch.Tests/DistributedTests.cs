@@ -12,82 +12,100 @@ public sealed class DistributedTests
     [Theory]
     [MemberData(nameof(WorldSizes))]
     public void An_all_reduce_sums_over_the_ranks_whatever_the_size(int worldSize) =>
-        Ranks.Run(worldSize, group =>
-        {
-            foreach (int n in new[] { 1, 7, 1001, 100_003 })
+        Ranks.Run(
+            worldSize,
+            group =>
             {
-                Tensor x = full([n], group.Rank + 1.0);
+                foreach (int n in new[] { 1, 7, 1001, 100_003 })
+                {
+                    Tensor x = full([n], group.Rank + 1.0);
 
-                Work work = group.AllReduce(x);
-                work.Wait();
+                    Work work = group.AllReduce(x);
+                    work.Wait();
 
-                Assert.True(work.IsCompleted);
-                Assert.All(x.AsSpan<float>().ToArray(), v => Assert.Equal(worldSize * (worldSize + 1) / 2, v));
+                    Assert.True(work.IsCompleted);
+                    Assert.All(x.AsSpan<float>().ToArray(), v => Assert.Equal(worldSize * (worldSize + 1) / 2, v));
+                }
             }
-        });
+        );
 
     [Theory]
     [InlineData(ScalarType.BFloat16)]
     [InlineData(ScalarType.Float16)]
     public void Half_types_are_summed_in_float32_and_rounded_once(ScalarType dtype) =>
-        Ranks.Run(4, group =>
-        {
-            // In bfloat16, 256 + 1 is 256: only a wider sum reaches 259, which rounds to 260.
-            Tensor x = full([9], group.Rank == 0 ? 256.0 : 1.0, dtype);
-            Tensor expected = full([9], 259.0).to(dtype);
+        Ranks.Run(
+            4,
+            group =>
+            {
+                // In bfloat16, 256 + 1 is 256: only a wider sum reaches 259, which rounds to 260.
+                Tensor x = full([9], group.Rank == 0 ? 256.0 : 1.0, dtype);
+                Tensor expected = full([9], 259.0).to(dtype);
 
-            Work work = group.AllReduce(x);
-            work.Wait();
+                Work work = group.AllReduce(x);
+                work.Wait();
 
-            Assert.Equal(dtype, x.dtype);
-            Assert.True(x.IsSame(expected));
-        });
+                Assert.Equal(dtype, x.dtype);
+                Assert.True(x.IsSame(expected));
+            }
+        );
 
     [Fact]
     public void An_integer_all_reduce_is_exact() =>
-        Ranks.Run(2, group =>
-        {
-            Tensor x = tensor([1L << 60]);
-            Work work = group.AllReduce(x);
-            work.Wait();
-            Assert.Equal(1L << 61, x.item<long>());
-        });
+        Ranks.Run(
+            2,
+            group =>
+            {
+                Tensor x = tensor([1L << 60]);
+                Work work = group.AllReduce(x);
+                work.Wait();
+                Assert.Equal(1L << 61, x.item<long>());
+            }
+        );
 
     [Fact]
     public void Several_reductions_may_be_under_way_at_once() =>
-        Ranks.Run(2, group =>
-        {
-            Tensor flat = arange(1000, float32);
-            Work[] works = [.. flat.split(300).Select(bucket => group.AllReduce(bucket))];
-            foreach (Work work in works)
+        Ranks.Run(
+            2,
+            group =>
             {
-                work.Wait();
-            }
+                Tensor flat = arange(1000, float32);
+                Work[] works = [.. flat.split(300).Select(bucket => group.AllReduce(bucket))];
+                foreach (Work work in works)
+                {
+                    work.Wait();
+                }
 
-            Assert.True(flat.IsSame(arange(1000, float32) * 2));
-        });
+                Assert.True(flat.IsSame(arange(1000, float32) * 2));
+            }
+        );
 
     [Fact]
     public void A_broadcast_copies_the_roots_tensor() =>
-        Ranks.Run(3, group =>
-        {
-            Tensor x = full([4], group.Rank);
-            Work work = group.Broadcast(x, root: 2);
-            work.Wait();
-            Assert.Equal([2L, 2, 2, 2], x.AsSpan<long>().ToArray());
-        });
+        Ranks.Run(
+            3,
+            group =>
+            {
+                Tensor x = full([4], group.Rank);
+                Work work = group.Broadcast(x, root: 2);
+                work.Wait();
+                Assert.Equal([2L, 2, 2, 2], x.AsSpan<long>().ToArray());
+            }
+        );
 
     [Fact]
     public void An_all_gather_collects_the_inputs_in_the_order_of_ranks() =>
-        Ranks.Run(3, group =>
-        {
-            Tensor all = zeros([3, 5]);
+        Ranks.Run(
+            3,
+            group =>
+            {
+                Tensor all = zeros([3, 5]);
 
-            Work work = group.AllGather(all, full([5], group.Rank + 0.5, float32));
-            work.Wait();
+                Work work = group.AllGather(all, full([5], group.Rank + 0.5, float32));
+                work.Wait();
 
-            Assert.Equal([0.5f, 1.5f, 2.5f], all.select(1, 4).contiguous().AsSpan<float>().ToArray());
-        });
+                Assert.Equal([0.5f, 1.5f, 2.5f], all.select(1, 4).contiguous().AsSpan<float>().ToArray());
+            }
+        );
 
     [Theory]
     [InlineData(ScalarType.BFloat16)]
@@ -96,49 +114,58 @@ public sealed class DistributedTests
     [InlineData(ScalarType.Byte)]
     [InlineData(ScalarType.Float64)]
     public void Every_dtype_is_broadcast_and_gathered_bit_by_bit(ScalarType dtype) =>
-        Ranks.Run(2, group =>
-        {
-            Tensor mine = tensor([1.0, group.Rank, 0.1]).to(dtype);
-            Tensor both = zeros([2, 3], dtype);
-            Tensor copied = mine.clone();
+        Ranks.Run(
+            2,
+            group =>
+            {
+                Tensor mine = tensor([1.0, group.Rank, 0.1]).to(dtype);
+                Tensor both = zeros([2, 3], dtype);
+                Tensor copied = mine.clone();
 
-            Work gather = group.AllGather(both, mine);
-            gather.Wait();
-            Work broadcast = group.Broadcast(copied, root: 1);
-            broadcast.Wait();
+                Work gather = group.AllGather(both, mine);
+                gather.Wait();
+                Work broadcast = group.Broadcast(copied, root: 1);
+                broadcast.Wait();
 
-            Tensor[] gathered = both.unbind();
-            Assert.True(gathered[group.Rank].IsSame(mine));
-            Assert.True(copied.IsSame(gathered[1]));
-            Assert.False(copied.IsSame(gathered[0]));
-        });
+                Tensor[] gathered = both.unbind();
+                Assert.True(gathered[group.Rank].IsSame(mine));
+                Assert.True(copied.IsSame(gathered[1]));
+                Assert.False(copied.IsSame(gathered[0]));
+            }
+        );
 
     [Fact]
     public void A_barrier_holds_until_the_last_rank_arrives()
     {
         int arrived = 0;
-        Ranks.Run(4, group =>
-        {
-            Interlocked.Increment(ref arrived);
-            Work work = group.Barrier();
-            work.Wait();
-            Assert.Equal(4, Volatile.Read(ref arrived));
-        });
+        Ranks.Run(
+            4,
+            group =>
+            {
+                Interlocked.Increment(ref arrived);
+                Work work = group.Barrier();
+                work.Wait();
+                Assert.Equal(4, Volatile.Read(ref arrived));
+            }
+        );
     }
 
     [Fact]
     public void Generations_of_a_group_share_a_store_under_prefixes() =>
-        Ranks.Run(2, (rank, store) =>
-        {
-            using DisposeScope scope = NewDisposeScope();
-            foreach (string generation in new[] { "g0", "g1" })
+        Ranks.Run(
+            2,
+            (rank, store) =>
             {
-                var prefixed = new PrefixStore(generation, store);
-                using ProcessGroup group = ProcessGroup.Gloo(prefixed, rank, 2, Ranks.Loopback, Ranks.Patience);
-                Tensor x = ones([3]);
-                Work work = group.AllReduce(x);
-                work.Wait();
-                Assert.Equal(6, x.sum().item<float>());
+                using DisposeScope scope = NewDisposeScope();
+                foreach (string generation in new[] { "g0", "g1" })
+                {
+                    var prefixed = new PrefixStore(generation, store);
+                    using ProcessGroup group = ProcessGroup.Gloo(prefixed, rank, 2, Ranks.Loopback, Ranks.Patience);
+                    Tensor x = ones([3]);
+                    Work work = group.AllReduce(x);
+                    work.Wait();
+                    Assert.Equal(6, x.sum().item<float>());
+                }
             }
-        });
+        );
 }

@@ -57,7 +57,17 @@ public sealed unsafe class EncodedMomentsTests
         values.view([-1, MomentBuffer.Alignment]).narrow(1, 0, 1).fill_(1);
         var buffer = MomentBuffer.Zeros(N, uint8, CPU, squares);
         buffer.Store(values, new StochasticRounding(5, 0));
-        double[] drawn = [.. buffer.ToFloat().view([-1, MomentBuffer.Alignment]).narrow(1, 1, MomentBuffer.Alignment - 1).contiguous().AsSpan<float>().ToArray().Select(x => (double)x)];
+        double[] drawn =
+        [
+            .. buffer
+                .ToFloat()
+                .view([-1, MomentBuffer.Alignment])
+                .narrow(1, 1, MomentBuffer.Alignment - 1)
+                .contiguous()
+                .AsSpan<float>()
+                .ToArray()
+                .Select(x => (double)x),
+        ];
         var step = Math.Abs(number) / 16;
         Assert.All(drawn, x => Assert.InRange(Math.Abs(x - number), 0, 1.0001 * Math.Max(step, nearness == 1 ? step : Math.Pow(2, -11))));
         Assert.InRange(drawn.Average(), number - (5 * step / Math.Sqrt(drawn.Length)), number + (5 * step / Math.Sqrt(drawn.Length)));
@@ -120,7 +130,13 @@ public sealed unsafe class EncodedMomentsTests
         using DisposeScope scope = NewDisposeScope();
         var (fused, separate) = (Buffers(type, Randn(3)), Buffers(type, Randn(3)));
         Tensor exact = fused.Parameters.to(float32);
-        var plain = new AdamWBuffers(exact, fused.Gradients, MomentBuffer.Zeros(N, float32, CPU, false), MomentBuffer.Zeros(N, float32, CPU, true), null);
+        var plain = new AdamWBuffers(
+            exact,
+            fused.Gradients,
+            MomentBuffer.Zeros(N, float32, CPU, false),
+            MomentBuffer.Zeros(N, float32, CPU, true),
+            null
+        );
         for (int step = 1; step <= 20; step++)
         {
             AdamWKernel.Apply(fused, Numbers(step), Rounding(step));
@@ -139,7 +155,13 @@ public sealed unsafe class EncodedMomentsTests
         using DisposeScope scope = NewDisposeScope();
         var error = Assert.Throws<ArgumentException>(() => AdamWKernel.Apply(Buffers(uint8, Randn(3)), Numbers(1)));
         Assert.Contains("'Parameters'", error.Message, StringComparison.Ordinal);
-        var uneven = new AdamWBuffers(zeros([100]), zeros([100]), new MomentBuffer(zeros([100], uint8), zeros([1]), false), MomentBuffer.Zeros(100, float32, CPU, true), null);
+        var uneven = new AdamWBuffers(
+            zeros([100]),
+            zeros([100]),
+            new MomentBuffer(zeros([100], uint8), zeros([1]), false),
+            MomentBuffer.Zeros(100, float32, CPU, true),
+            null
+        );
         error = Assert.Throws<ArgumentException>(() => AdamWKernel.Apply(uneven, Numbers(1)));
         Assert.Contains("'FirstMoment' has 100 elements", error.Message, StringComparison.Ordinal);
     }
@@ -147,11 +169,18 @@ public sealed unsafe class EncodedMomentsTests
     private static Tensor Randn(ulong seed) => randn([N], generator: new Generator(seed));
 
     private static AdamWBuffers Buffers(ScalarType type, Tensor weights) =>
-        new(weights.to(bfloat16), Randn(9), MomentBuffer.Zeros(N, type, CPU, isSquares: false), MomentBuffer.Zeros(N, type, CPU, isSquares: true), null);
+        new(
+            weights.to(bfloat16),
+            Randn(9),
+            MomentBuffer.Zeros(N, type, CPU, isSquares: false),
+            MomentBuffer.Zeros(N, type, CPU, isSquares: true),
+            null
+        );
 
     private static IEnumerable<Tensor> All(AdamWBuffers buffers) => [.. buffers.FirstMoment.Tensors, .. buffers.SecondMoment.Tensors];
 
     private static AdamWStep Numbers(long step) => new(step, 1e-2, 0.9, 0.98, 1e-6, 0.2, 1);
 
-    private static AdamWRounding Rounding(long step) => new(new StochasticRounding((ulong)step, 0), new StochasticRounding((ulong)step + 1000, 0));
+    private static AdamWRounding Rounding(long step) =>
+        new(new StochasticRounding((ulong)step, 0), new StochasticRounding((ulong)step + 1000, 0));
 }

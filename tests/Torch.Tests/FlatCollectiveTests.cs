@@ -26,34 +26,40 @@ public sealed class FlatCollectiveTests
     [Theory]
     [MemberData(nameof(Grid))]
     public void A_rank_receives_its_share_of_bitwise_the_sums_of_an_all_reduce(int worldSize, long n) =>
-        Ranks.Run(worldSize, group =>
-        {
-            Tensor input = Noise(worldSize * n, group.Rank);
-            Tensor before = input.clone();
-            Tensor sums = input.clone();
-            Tensor output = zeros([n]);
+        Ranks.Run(
+            worldSize,
+            group =>
+            {
+                Tensor input = Noise(worldSize * n, group.Rank);
+                Tensor before = input.clone();
+                Tensor sums = input.clone();
+                Tensor output = zeros([n]);
 
-            Work scatter = group.ReduceScatter(output, input);
-            scatter.Wait();
-            Work all = group.AllReduce(sums);
-            all.Wait();
+                Work scatter = group.ReduceScatter(output, input);
+                scatter.Wait();
+                Work all = group.AllReduce(sums);
+                all.Wait();
 
-            Assert.True(output.IsSame(sums.narrow(0, group.Rank * n, n)));
-            Assert.True(input.IsSame(before));
-        });
+                Assert.True(output.IsSame(sums.narrow(0, group.Rank * n, n)));
+                Assert.True(input.IsSame(before));
+            }
+        );
 
     [Theory]
     [MemberData(nameof(Grid))]
     public void The_shares_are_joined_in_the_order_of_ranks(int worldSize, long n) =>
-        Ranks.Run(worldSize, group =>
-        {
-            Tensor output = zeros([worldSize * n]);
+        Ranks.Run(
+            worldSize,
+            group =>
+            {
+                Tensor output = zeros([worldSize * n]);
 
-            Work work = group.AllGather(output, Noise(n, group.Rank));
-            work.Wait();
+                Work work = group.AllGather(output, Noise(n, group.Rank));
+                work.Wait();
 
-            Assert.True(output.IsSame(cat([.. Enumerable.Range(0, worldSize).Select(rank => Noise(n, rank))], 0)));
-        });
+                Assert.True(output.IsSame(cat([.. Enumerable.Range(0, worldSize).Select(rank => Noise(n, rank))], 0)));
+            }
+        );
 
     [Theory]
     [InlineData(ScalarType.BFloat16)]
@@ -61,33 +67,39 @@ public sealed class FlatCollectiveTests
     [InlineData(ScalarType.Int64)]
     [InlineData(ScalarType.Float64)]
     public void Other_dtypes_are_scattered_as_all_reduced_and_gathered_bit_by_bit(ScalarType dtype) =>
-        Ranks.Run(3, group =>
-        {
-            Tensor input = (Noise(12, group.Rank) * 100).to(dtype);
-            Tensor sums = input.clone();
-            Tensor share = zeros([2, 2], dtype);
-            Tensor joined = zeros([3, 2, 2], dtype);
+        Ranks.Run(
+            3,
+            group =>
+            {
+                Tensor input = (Noise(12, group.Rank) * 100).to(dtype);
+                Tensor sums = input.clone();
+                Tensor share = zeros([2, 2], dtype);
+                Tensor joined = zeros([3, 2, 2], dtype);
 
-            Work scatter = group.ReduceScatter(share, input);
-            scatter.Wait();
-            Work gather = group.AllGather(joined, share);
-            gather.Wait();
-            Work all = group.AllReduce(sums);
-            all.Wait();
+                Work scatter = group.ReduceScatter(share, input);
+                scatter.Wait();
+                Work gather = group.AllGather(joined, share);
+                gather.Wait();
+                Work all = group.AllReduce(sums);
+                all.Wait();
 
-            Assert.True(joined.view(-1).IsSame(sums));
-        });
+                Assert.True(joined.view(-1).IsSame(sums));
+            }
+        );
 
     [Fact]
     public void Tensors_that_are_no_share_and_whole_are_refused() =>
-        Ranks.Run(2, group =>
-        {
-            Assert.Throws<ArgumentException>(() => group.ReduceScatter(zeros([2]), zeros([3])));
-            Assert.Throws<ArgumentException>(() => group.ReduceScatter(zeros([2]), zeros([4], bfloat16)));
-            Assert.Throws<ArgumentException>(() => group.ReduceScatter(zeros([2]), zeros([4, 2]).select(1, 0)));
-            Assert.Throws<ArgumentException>(() => group.AllGather(zeros([3]), zeros([2])));
-            Assert.Throws<ArgumentException>(() => group.AllGather(zeros([4, 2]).select(1, 0), zeros([2])));
-        });
+        Ranks.Run(
+            2,
+            group =>
+            {
+                Assert.Throws<ArgumentException>(() => group.ReduceScatter(zeros([2]), zeros([3])));
+                Assert.Throws<ArgumentException>(() => group.ReduceScatter(zeros([2]), zeros([4], bfloat16)));
+                Assert.Throws<ArgumentException>(() => group.ReduceScatter(zeros([2]), zeros([4, 2]).select(1, 0)));
+                Assert.Throws<ArgumentException>(() => group.AllGather(zeros([3]), zeros([2])));
+                Assert.Throws<ArgumentException>(() => group.AllGather(zeros([4, 2]).select(1, 0), zeros([2])));
+            }
+        );
 
     private static Tensor Noise(long n, int rank)
     {

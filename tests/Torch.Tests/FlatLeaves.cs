@@ -16,8 +16,10 @@ internal sealed class FlatLeaves
 
     public Tensor[] Leaves { get; } =
     [
-        zeros([3, 5], requires_grad: true), zeros([7], bfloat16, requires_grad: true),
-        zeros([10, 100], bfloat16, requires_grad: true), zeros([4, 4], requires_grad: true),
+        zeros([3, 5], requires_grad: true),
+        zeros([7], bfloat16, requires_grad: true),
+        zeros([10, 100], bfloat16, requires_grad: true),
+        zeros([4, 4], requires_grad: true),
     ];
 
     /// <summary>What lies in the buffer before the first gradient comes.</summary>
@@ -46,7 +48,10 @@ internal sealed class FlatLeaves
         {
             Tensor leaf = Leaves[i];
             var random = new Random((100 * seed) + i);
-            float[] values = [.. Enumerable.Range(0, (int)leaf.numel()).Select(_ => rounds ? random.NextSingle() : random.Next(-32, 33) / 8f)];
+            float[] values =
+            [
+                .. Enumerable.Range(0, (int)leaf.numel()).Select(_ => rounds ? random.NextSingle() : random.Next(-32, 33) / 8f),
+            ];
             loss += (leaf * tensor(values).view(leaf.shape).to(leaf.dtype)).sum().to(float32);
         }
 

@@ -30,155 +30,178 @@ public sealed class GradientReducerTests
     [Theory]
     [MemberData(nameof(Grid))]
     public void The_sums_are_bitwise_those_of_an_all_reduce_of_the_whole_buffer(int worldSize, string cut) =>
-        Ranks.Run(worldSize, group =>
-        {
-            var reduced = new FlatLeaves();
-            var plain = new FlatLeaves();
-            using GradientReducer reducer = reduced.Reducer(group, Cut(cut));
-            for (int step = 0; step < 3; step++)
+        Ranks.Run(
+            worldSize,
+            group =>
             {
-                int seed = (10 * step) + group.Rank;
-                reducer.Begin(accumulate: false);
-                reduced.Backward(seed);
-                reducer.Collect([3, 2]);
-                reducer.Finish();
+                var reduced = new FlatLeaves();
+                var plain = new FlatLeaves();
+                using GradientReducer reducer = reduced.Reducer(group, Cut(cut));
+                for (int step = 0; step < 3; step++)
+                {
+                    int seed = (10 * step) + group.Rank;
+                    reducer.Begin(accumulate: false);
+                    reduced.Backward(seed);
+                    reducer.Collect([3, 2]);
+                    reducer.Finish();
 
-                plain.Backward(seed);
-                plain.Collect(accumulate: false);
-                AllReduce(group, plain.Flat);
+                    plain.Backward(seed);
+                    plain.Collect(accumulate: false);
+                    AllReduce(group, plain.Flat);
 
-                Assert.True(reduced.Flat.IsSame(plain.Flat));
-                Assert.All(reduced.Leaves, leaf => Assert.Null(leaf.grad));
+                    Assert.True(reduced.Flat.IsSame(plain.Flat));
+                    Assert.All(reduced.Leaves, leaf => Assert.Null(leaf.grad));
+                }
             }
-        });
+        );
 
     [Theory]
     [MemberData(nameof(Grid))]
     public void Sums_that_round_are_bitwise_those_of_an_all_reduce_of_each_bucket(int worldSize, string cut) =>
-        Ranks.Run(worldSize, group =>
-        {
-            var reduced = new FlatLeaves();
-            var plain = new FlatLeaves();
-            using GradientReducer reducer = reduced.Reducer(group, Cut(cut));
-
-            reducer.Begin(accumulate: false);
-            reduced.Backward(group.Rank, rounds: true);
-            reducer.Finish();
-
-            plain.Backward(group.Rank, rounds: true);
-            plain.Collect(accumulate: false);
-            foreach (GradientBucket bucket in Cut(cut))
+        Ranks.Run(
+            worldSize,
+            group =>
             {
-                AllReduce(group, plain.Flat.narrow(0, bucket.Offset, bucket.Length));
-            }
+                var reduced = new FlatLeaves();
+                var plain = new FlatLeaves();
+                using GradientReducer reducer = reduced.Reducer(group, Cut(cut));
 
-            Assert.True(reduced.Flat.IsSame(plain.Flat));
-        });
+                reducer.Begin(accumulate: false);
+                reduced.Backward(group.Rank, rounds: true);
+                reducer.Finish();
+
+                plain.Backward(group.Rank, rounds: true);
+                plain.Collect(accumulate: false);
+                foreach (GradientBucket bucket in Cut(cut))
+                {
+                    AllReduce(group, plain.Flat.narrow(0, bucket.Offset, bucket.Length));
+                }
+
+                Assert.True(reduced.Flat.IsSame(plain.Flat));
+            }
+        );
 
     [Theory]
     [InlineData(2)]
     [InlineData(3)]
     public void The_last_of_three_micro_batches_reduces_what_all_have_left(int worldSize) =>
-        Ranks.Run(worldSize, group =>
-        {
-            var reduced = new FlatLeaves();
-            var plain = new FlatLeaves();
-            using GradientReducer reducer = reduced.Reducer(group, FlatLeaves.Buckets);
-            for (int batch = 0; batch < 3; batch++)
+        Ranks.Run(
+            worldSize,
+            group =>
             {
-                int seed = (10 * batch) + group.Rank;
-                plain.Backward(seed);
-                plain.Collect(accumulate: batch > 0);
-                reducer.Begin(accumulate: batch > 0, reduce: batch == 2);
-                reduced.Backward(seed);
-                reducer.Finish();
+                var reduced = new FlatLeaves();
+                var plain = new FlatLeaves();
+                using GradientReducer reducer = reduced.Reducer(group, FlatLeaves.Buckets);
+                for (int batch = 0; batch < 3; batch++)
+                {
+                    int seed = (10 * batch) + group.Rank;
+                    plain.Backward(seed);
+                    plain.Collect(accumulate: batch > 0);
+                    reducer.Begin(accumulate: batch > 0, reduce: batch == 2);
+                    reduced.Backward(seed);
+                    reducer.Finish();
+                }
+
+                AllReduce(group, plain.Flat);
+
+                Assert.True(reduced.Flat.IsSame(plain.Flat));
             }
-
-            AllReduce(group, plain.Flat);
-
-            Assert.True(reduced.Flat.IsSame(plain.Flat));
-        });
+        );
 
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public void An_idle_rank_takes_part_with_zeros_or_with_what_it_has(bool accumulate) =>
-        Ranks.Run(3, group =>
-        {
-            var reduced = new FlatLeaves();
-            var plain = new FlatLeaves();
-            using GradientReducer reducer = reduced.Reducer(group, FlatLeaves.Buckets);
-            bool idle = group.Rank == 1;
-
-            reducer.Begin(accumulate);
-            if (!idle)
+        Ranks.Run(
+            3,
+            group =>
             {
-                reduced.Backward(group.Rank);
-                plain.Backward(group.Rank);
+                var reduced = new FlatLeaves();
+                var plain = new FlatLeaves();
+                using GradientReducer reducer = reduced.Reducer(group, FlatLeaves.Buckets);
+                bool idle = group.Rank == 1;
+
+                reducer.Begin(accumulate);
+                if (!idle)
+                {
+                    reduced.Backward(group.Rank);
+                    plain.Backward(group.Rank);
+                }
+
+                reducer.Finish();
+                plain.Collect(accumulate);
+                AllReduce(group, plain.Flat);
+
+                Assert.True(reduced.Flat.IsSame(plain.Flat));
             }
-
-            reducer.Finish();
-            plain.Collect(accumulate);
-            AllReduce(group, plain.Flat);
-
-            Assert.True(reduced.Flat.IsSame(plain.Flat));
-        });
+        );
 
     [Fact]
     public void Towers_may_run_backward_apart_and_in_another_order_on_each_rank() =>
-        Ranks.Run(3, group =>
-        {
-            var reduced = new FlatLeaves();
-            var plain = new FlatLeaves();
-            using GradientReducer reducer = reduced.Reducer(group, FlatLeaves.Buckets);
-            int[][] towers = [[0, 3], [1], [2]];
-
-            reducer.Begin(accumulate: false);
-            for (int i = 0; i < towers.Length; i++)
+        Ranks.Run(
+            3,
+            group =>
             {
-                int[] tower = towers[(i + group.Rank) % towers.Length];
-                reduced.Backward(group.Rank, rounds: false, tower);
-                reducer.Collect(tower);
+                var reduced = new FlatLeaves();
+                var plain = new FlatLeaves();
+                using GradientReducer reducer = reduced.Reducer(group, FlatLeaves.Buckets);
+                int[][] towers =
+                [
+                    [0, 3],
+                    [1],
+                    [2],
+                ];
+
+                reducer.Begin(accumulate: false);
+                for (int i = 0; i < towers.Length; i++)
+                {
+                    int[] tower = towers[(i + group.Rank) % towers.Length];
+                    reduced.Backward(group.Rank, rounds: false, tower);
+                    reducer.Collect(tower);
+                }
+
+                reducer.Finish();
+                plain.Backward(group.Rank);
+                plain.Collect(accumulate: false);
+                AllReduce(group, plain.Flat);
+
+                Assert.True(reduced.Flat.IsSame(plain.Flat));
             }
-
-            reducer.Finish();
-            plain.Backward(group.Rank);
-            plain.Collect(accumulate: false);
-            AllReduce(group, plain.Flat);
-
-            Assert.True(reduced.Flat.IsSame(plain.Flat));
-        });
+        );
 
     [Fact]
     public void A_bucket_is_reduced_before_the_backward_passes_are_over()
     {
         using var firstDone = new ManualResetEventSlim();
-        Ranks.Run(2, group =>
-        {
-            var leaves = new FlatLeaves();
-            if (group.Rank == 1)
+        Ranks.Run(
+            2,
+            group =>
             {
-                try
+                var leaves = new FlatLeaves();
+                if (group.Rank == 1)
                 {
-                    AllReduce(group, leaves.Flat.narrow(0, 1024, 16));
-                }
-                finally
-                {
-                    firstDone.Set();
+                    try
+                    {
+                        AllReduce(group, leaves.Flat.narrow(0, 1024, 16));
+                    }
+                    finally
+                    {
+                        firstDone.Set();
+                    }
+
+                    AllReduce(group, leaves.Flat.narrow(0, 0, 1024));
+                    return;
                 }
 
-                AllReduce(group, leaves.Flat.narrow(0, 0, 1024));
-                return;
+                using GradientReducer reducer = leaves.Reducer(group, [new(1024, 16), new(0, 1024)]);
+                reducer.Begin(accumulate: true);
+                leaves.Backward(1, rounds: false, 3);
+                reducer.Collect([3]);
+                Assert.True(firstDone.Wait(Ranks.Patience), "The first bucket was not reduced.");
+                leaves.Backward(1, rounds: false, 0, 1, 2);
+                reducer.Finish();
             }
-
-            using GradientReducer reducer = leaves.Reducer(group, [new(1024, 16), new(0, 1024)]);
-            reducer.Begin(accumulate: true);
-            leaves.Backward(1, rounds: false, 3);
-            reducer.Collect([3]);
-            Assert.True(firstDone.Wait(Ranks.Patience), "The first bucket was not reduced.");
-            leaves.Backward(1, rounds: false, 0, 1, 2);
-            reducer.Finish();
-        });
+        );
     }
 
     [Fact]
@@ -200,52 +223,58 @@ public sealed class GradientReducerTests
 
     [Fact]
     public void A_hung_peer_is_aborted_and_another_reducer_serves_the_rest() =>
-        HungPeer.Run(3, (group, store) =>
-        {
-            var leaves = new FlatLeaves();
-            Work behind;
-            using (var abort = new CancellationTokenSource(TimeSpan.FromMilliseconds(100)))
-            using (GradientReducer reducer = leaves.Reducer(group, FlatLeaves.Buckets))
+        HungPeer.Run(
+            3,
+            (group, store) =>
             {
-                reducer.Begin(accumulate: false);
-                leaves.Backward(group.Rank);
-                behind = group.Barrier();
-                Assert.True(Assert.Throws<DistributedException>(() => reducer.Finish(abort.Token)).Aborted);
-                group.Abandon();
+                var leaves = new FlatLeaves();
+                Work behind;
+                using (var abort = new CancellationTokenSource(TimeSpan.FromMilliseconds(100)))
+                using (GradientReducer reducer = leaves.Reducer(group, FlatLeaves.Buckets))
+                {
+                    reducer.Begin(accumulate: false);
+                    leaves.Backward(group.Rank);
+                    behind = group.Barrier();
+                    Assert.True(Assert.Throws<DistributedException>(() => reducer.Finish(abort.Token)).Aborted);
+                    group.Abandon();
+                }
+
+                var prefixed = new PrefixStore("next", store);
+                using ProcessGroup next = ProcessGroup.Gloo(prefixed, group.Rank, 2, Ranks.Loopback, Ranks.Patience);
+                var rest = new FlatLeaves();
+                using GradientReducer other = rest.Reducer(next, FlatLeaves.Buckets);
+                other.Begin(accumulate: true);
+                other.Finish();
+
+                Assert.True(rest.Flat.IsSame(full([FlatLeaves.Length], 10.0)));
+                // Nobody has waited for what hangs.
+                Assert.False(behind.IsCompleted);
             }
-
-            var prefixed = new PrefixStore("next", store);
-            using ProcessGroup next = ProcessGroup.Gloo(prefixed, group.Rank, 2, Ranks.Loopback, Ranks.Patience);
-            var rest = new FlatLeaves();
-            using GradientReducer other = rest.Reducer(next, FlatLeaves.Buckets);
-            other.Begin(accumulate: true);
-            other.Finish();
-
-            Assert.True(rest.Flat.IsSame(full([FlatLeaves.Length], 10.0)));
-            // Nobody has waited for what hangs.
-            Assert.False(behind.IsCompleted);
-        });
+        );
 
     [Fact]
     public void A_peer_that_leaves_is_a_failure_and_no_abort() =>
-        Ranks.Run(2, (rank, store) =>
-        {
-            using DisposeScope scope = NewDisposeScope();
-            using ProcessGroup group = ProcessGroup.Gloo(store, rank, 2, Ranks.Loopback, Ranks.Patience);
-            if (rank == 1)
+        Ranks.Run(
+            2,
+            (rank, store) =>
             {
-                return;
+                using DisposeScope scope = NewDisposeScope();
+                using ProcessGroup group = ProcessGroup.Gloo(store, rank, 2, Ranks.Loopback, Ranks.Patience);
+                if (rank == 1)
+                {
+                    return;
+                }
+
+                var leaves = new FlatLeaves();
+                using GradientReducer reducer = leaves.Reducer(group, FlatLeaves.Buckets);
+                reducer.Begin(accumulate: false);
+                leaves.Backward(0);
+                DistributedException e = Assert.Throws<DistributedException>(() => reducer.Finish());
+
+                Assert.False(e.Aborted);
+                Assert.Contains("AllReduce on rank 0 of 2", e.Message, StringComparison.Ordinal);
             }
-
-            var leaves = new FlatLeaves();
-            using GradientReducer reducer = leaves.Reducer(group, FlatLeaves.Buckets);
-            reducer.Begin(accumulate: false);
-            leaves.Backward(0);
-            DistributedException e = Assert.Throws<DistributedException>(() => reducer.Finish());
-
-            Assert.False(e.Aborted);
-            Assert.Contains("AllReduce on rank 0 of 2", e.Message, StringComparison.Ordinal);
-        });
+        );
 
     [Fact]
     public void Nothing_leaks_over_a_thousand_iterations()
@@ -253,27 +282,30 @@ public sealed class GradientReducerTests
         const int Stretch = 250;
         using var barrier = new Barrier(2);
         List<(long Handles, long Bytes)> marks = [];
-        Ranks.Run(2, group =>
-        {
-            var leaves = new FlatLeaves();
-            using GradientReducer reducer = leaves.Reducer(group, FlatLeaves.Buckets);
-            for (int step = 1; step <= 5 * Stretch; step++)
+        Ranks.Run(
+            2,
+            group =>
             {
-                reducer.Begin(accumulate: false);
-                leaves.Backward(1);
-                reducer.Finish();
-                if (step % Stretch == 0)
+                var leaves = new FlatLeaves();
+                using GradientReducer reducer = leaves.Reducer(group, FlatLeaves.Buckets);
+                for (int step = 1; step <= 5 * Stretch; step++)
                 {
-                    barrier.SignalAndWait();
-                    if (group.Rank == 0)
+                    reducer.Begin(accumulate: false);
+                    leaves.Backward(1);
+                    reducer.Finish();
+                    if (step % Stretch == 0)
                     {
-                        marks.Add((Tensor.TotalCount, NativeHeap.AllocatedBytes()));
-                    }
+                        barrier.SignalAndWait();
+                        if (group.Rank == 0)
+                        {
+                            marks.Add((Tensor.TotalCount, NativeHeap.AllocatedBytes()));
+                        }
 
-                    barrier.SignalAndWait();
+                        barrier.SignalAndWait();
+                    }
                 }
             }
-        });
+        );
 
         Assert.All(marks, mark => Assert.Equal(marks[0].Handles, mark.Handles));
 
@@ -312,7 +344,16 @@ public sealed class GradientReducerTests
     public void Buckets_that_do_not_cover_the_buffer_once_are_refused()
     {
         using DisposeScope scope = NewDisposeScope();
-        GradientBucket[][] wrong = [[], [new(0, 1039)], [new(0, 1041)], [new(1, 1039)], [new(0, 20), new(19, 1021)], [new(0, 20), new(21, 1019)], [new(0, 1040), new(1040, 0)]];
+        GradientBucket[][] wrong =
+        [
+            [],
+            [new(0, 1039)],
+            [new(0, 1041)],
+            [new(1, 1039)],
+            [new(0, 20), new(19, 1021)],
+            [new(0, 20), new(21, 1019)],
+            [new(0, 1040), new(1040, 0)],
+        ];
 
         Assert.All(wrong, buckets => Assert.Throws<ArgumentException>(() => new FlatLeaves().Reducer(group: null, buckets)));
     }
@@ -332,12 +373,13 @@ public sealed class GradientReducerTests
             Assert.Throws<ArgumentException>(() => new GradientReducer([new FlatLeaf(tensor, offset)], flat, null, [new(0, 4)])).Message;
     }
 
-    private static GradientBucket[] Cut(string name) => name switch
-    {
-        "whole" => s_whole,
-        "leaves" => FlatLeaves.Buckets,
-        _ => s_acrossLeaves,
-    };
+    private static GradientBucket[] Cut(string name) =>
+        name switch
+        {
+            "whole" => s_whole,
+            "leaves" => FlatLeaves.Buckets,
+            _ => s_acrossLeaves,
+        };
 
     private static void AllReduce(ProcessGroup group, Tensor x)
     {

@@ -14,27 +14,30 @@ internal static class HungPeer
     public static void Run(int worldSize, Action<ProcessGroup, IStoreBackend> body)
     {
         using var done = new CountdownEvent(worldSize - 1);
-        Ranks.Run(worldSize, (rank, store) =>
-        {
-            using DisposeScope scope = NewDisposeScope();
-            var prefixed = new PrefixStore("hung", store);
-            ProcessGroup group = ProcessGroup.Gloo(prefixed, rank, worldSize, Ranks.Loopback, Ranks.Patience);
-            if (rank == worldSize - 1)
+        Ranks.Run(
+            worldSize,
+            (rank, store) =>
             {
-                done.Wait();
-                group.Dispose();
-                return;
-            }
+                using DisposeScope scope = NewDisposeScope();
+                var prefixed = new PrefixStore("hung", store);
+                ProcessGroup group = ProcessGroup.Gloo(prefixed, rank, worldSize, Ranks.Loopback, Ranks.Patience);
+                if (rank == worldSize - 1)
+                {
+                    done.Wait();
+                    group.Dispose();
+                    return;
+                }
 
-            try
-            {
-                body(group, store);
+                try
+                {
+                    body(group, store);
+                }
+                finally
+                {
+                    group.Abandon();
+                    done.Signal();
+                }
             }
-            finally
-            {
-                group.Abandon();
-                done.Signal();
-            }
-        });
+        );
     }
 }

@@ -15,28 +15,36 @@ internal static class Ranks
 
     /// <summary>Runs <paramref name="body"/> as every rank of one group; the first exception is thrown here.</summary>
     public static void Run(int worldSize, Action<ProcessGroup> body, TimeSpan? timeout = null) =>
-        Run(worldSize, (rank, store) =>
-        {
-            using DisposeScope scope = NewDisposeScope();
-            using ProcessGroup group = ProcessGroup.Gloo(store, rank, worldSize, Loopback, timeout ?? Patience);
-            body(group);
-        });
+        Run(
+            worldSize,
+            (rank, store) =>
+            {
+                using DisposeScope scope = NewDisposeScope();
+                using ProcessGroup group = ProcessGroup.Gloo(store, rank, worldSize, Loopback, timeout ?? Patience);
+                body(group);
+            }
+        );
 
     public static void Run(int worldSize, Action<int, IStoreBackend> body)
     {
         var shared = new MemoryStore();
         var errors = new ExceptionDispatchInfo?[worldSize];
-        Thread[] threads = [.. Enumerable.Range(0, worldSize).Select(rank => new Thread(() =>
-        {
-            try
-            {
-                body(rank, shared);
-            }
-            catch (Exception e)
-            {
-                errors[rank] = ExceptionDispatchInfo.Capture(e);
-            }
-        }))];
+        Thread[] threads =
+        [
+            .. Enumerable
+                .Range(0, worldSize)
+                .Select(rank => new Thread(() =>
+                {
+                    try
+                    {
+                        body(rank, shared);
+                    }
+                    catch (Exception e)
+                    {
+                        errors[rank] = ExceptionDispatchInfo.Capture(e);
+                    }
+                })),
+        ];
         Array.ForEach(threads, t => t.Start());
         Array.ForEach(threads, t => t.Join());
         Array.Find(errors, e => e is not null)?.Throw();

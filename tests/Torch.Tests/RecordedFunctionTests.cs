@@ -55,7 +55,11 @@ public sealed class RecordedFunctionTests
         using DisposeScope scope = NewDisposeScope();
         Tensor x = tensor([1f]).requires_grad_();
         Tensor y = Tripled(x, (gradient, _) => [gradient, gradient]);
-        Assert.Contains("2 gradients for 1 inputs", Assert.Throws<InvalidOperationException>(() => Gradients.Run(y.sum(), ones([]))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "2 gradients for 1 inputs",
+            Assert.Throws<InvalidOperationException>(() => Gradients.Run(y.sum(), ones([]))).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -63,13 +67,18 @@ public sealed class RecordedFunctionTests
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor x = tensor([1f, 2f]).requires_grad_();
-        Tensor y = Gradients.Record([x], () => x * x * x, [x], (gradient, saved) =>
-        {
-            using IDisposable recording = enable_grad();
-            Tensor again = saved[0].detach().requires_grad_();
-            Gradients.Run(again * again * again, gradient);
-            return [again.grad!];
-        });
+        Tensor y = Gradients.Record(
+            [x],
+            () => x * x * x,
+            [x],
+            (gradient, saved) =>
+            {
+                using IDisposable recording = enable_grad();
+                Tensor again = saved[0].detach().requires_grad_();
+                Gradients.Run(again * again * again, gradient);
+                return [again.grad!];
+            }
+        );
 
         Gradients.Run(y.sum(), ones([]));
 

@@ -10,9 +10,25 @@ public sealed class StochasticRoundingTests
     private const int Draws = 1 << 16;
 
     // Within a normal range of numbers, near bfloat16's ends, denormal, and just over and under one of its values.
-    public static TheoryData<float> Values => [
-        0.3f, -0.3f, 1.001f, -1.003f, 3.14159274f, 1e-3f, -7.7e-12f, 6.02e23f, -2.5e30f, 1e-38f, 3e-39f, -5e-41f, 1e-45f,
-        BitConverter.UInt32BitsToSingle(0x3F800001), BitConverter.UInt32BitsToSingle(0x3F80FFFF), BitConverter.UInt32BitsToSingle(0x3FFFFFFF)];
+    public static TheoryData<float> Values =>
+        [
+            0.3f,
+            -0.3f,
+            1.001f,
+            -1.003f,
+            3.14159274f,
+            1e-3f,
+            -7.7e-12f,
+            6.02e23f,
+            -2.5e30f,
+            1e-38f,
+            3e-39f,
+            -5e-41f,
+            1e-45f,
+            BitConverter.UInt32BitsToSingle(0x3F800001),
+            BitConverter.UInt32BitsToSingle(0x3F80FFFF),
+            BitConverter.UInt32BitsToSingle(0x3FFFFFFF),
+        ];
 
     [Theory]
     [MemberData(nameof(Values))]
@@ -25,7 +41,12 @@ public sealed class StochasticRoundingTests
 
         // Draws over elements of one step, and over steps of one element.
         float[] elements = Rounded(full([Draws], value, float32), 9, 0);
-        float[] steps = [.. Enumerable.Range(0, 4096).Select(key => Rounded(full([1], value, float32), unchecked((ulong)key * 0x9E3779B97F4A7C15), 12345)[0])];
+        float[] steps =
+        [
+            .. Enumerable
+                .Range(0, 4096)
+                .Select(key => Rounded(full([1], value, float32), unchecked((ulong)key * 0x9E3779B97F4A7C15), 12345)[0]),
+        ];
         foreach (float[] drawn in new[] { elements, steps })
         {
             Assert.All(drawn, rounded => Assert.True(rounded == low || rounded == (float)(low + step), $"{rounded:R}"));
@@ -39,10 +60,25 @@ public sealed class StochasticRoundingTests
     public void What_bfloat16_holds_stays_and_nothing_finite_becomes_infinite()
     {
         using DisposeScope scope = NewDisposeScope();
-        float[] exact = [0f, -0f, 1f, -1.5f, 0.0078125f, BitConverter.UInt32BitsToSingle(0x00010000), BitConverter.UInt32BitsToSingle(0x7F7F0000), float.PositiveInfinity, float.NegativeInfinity, float.NaN];
+        float[] exact =
+        [
+            0f,
+            -0f,
+            1f,
+            -1.5f,
+            0.0078125f,
+            BitConverter.UInt32BitsToSingle(0x00010000),
+            BitConverter.UInt32BitsToSingle(0x7F7F0000),
+            float.PositiveInfinity,
+            float.NegativeInfinity,
+            float.NaN,
+        ];
         foreach (float value in exact)
         {
-            Assert.All(Rounded(full([1000], value, float32), 4, 0), rounded => Assert.Equal(BitConverter.SingleToUInt32Bits(value), BitConverter.SingleToUInt32Bits(rounded)));
+            Assert.All(
+                Rounded(full([1000], value, float32), 4, 0),
+                rounded => Assert.Equal(BitConverter.SingleToUInt32Bits(value), BitConverter.SingleToUInt32Bits(rounded))
+            );
         }
 
         float largest = BitConverter.UInt32BitsToSingle(0x7F7F0000);
@@ -97,14 +133,16 @@ public sealed class StochasticRoundingTests
 
         bool[] Ups(ulong key) => [.. Rounded(full([Draws], half, float32), key, 0).Select(rounded => rounded > 1)];
 
-        void AssertHalf(bool[] equal) => Assert.InRange(equal.Count(same => same) / (double)equal.Length, 0.5 - (5 * sigma), 0.5 + (5 * sigma));
+        void AssertHalf(bool[] equal) =>
+            Assert.InRange(equal.Count(same => same) / (double)equal.Length, 0.5 - (5 * sigma), 0.5 + (5 * sigma));
     }
 
     [Fact]
     public void Updates_that_nearest_rounding_would_lose_are_kept_on_average()
     {
         using DisposeScope scope = NewDisposeScope();
-        const int N = 4096, Steps = 200;
+        const int N = 4096,
+            Steps = 200;
         const double Update = 1e-4;
         // A step of bfloat16 at one is 2⁻⁷: an update of 10⁻⁴ is lost by rounding to the nearest, always.
         Tensor weights = ones([N]);
@@ -112,7 +150,11 @@ public sealed class StochasticRoundingTests
         Tensor v = zeros([N]);
         for (int step = 1; step <= Steps; step++)
         {
-            AdamWKernel.Apply(new AdamWBuffers(weights, full([N], -1, float32), new MomentBuffer(m, null, false), new MomentBuffer(v, null, true), null), new AdamWStep(step, Update, 0, 0, 0, 0, 1), new AdamWRounding(new StochasticRounding((ulong)step, 0), default));
+            AdamWKernel.Apply(
+                new AdamWBuffers(weights, full([N], -1, float32), new MomentBuffer(m, null, false), new MomentBuffer(v, null, true), null),
+                new AdamWStep(step, Update, 0, 0, 0, 0, 1),
+                new AdamWRounding(new StochasticRounding((ulong)step, 0), default)
+            );
         }
 
         double[] moved = [.. weights.AsSpan<float>().ToArray().Select(weight => weight - 1.0)];
@@ -126,7 +168,11 @@ public sealed class StochasticRoundingTests
     {
         using DisposeScope scope = NewDisposeScope();
         long n = values.numel();
-        AdamWKernel.Apply(new AdamWBuffers(values, zeros([n]), new MomentBuffer(zeros([n]), null, false), new MomentBuffer(zeros([n]), null, true), null), new AdamWStep(1, 1e-3, 0.9, 0.98, 1e-6, 0, 1), new AdamWRounding(new StochasticRounding(key, first), default));
+        AdamWKernel.Apply(
+            new AdamWBuffers(values, zeros([n]), new MomentBuffer(zeros([n]), null, false), new MomentBuffer(zeros([n]), null, true), null),
+            new AdamWStep(1, 1e-3, 0.9, 0.98, 1e-6, 0, 1),
+            new AdamWRounding(new StochasticRounding(key, first), default)
+        );
         return values.AsSpan<float>().ToArray();
     }
 }

@@ -19,7 +19,8 @@ public sealed class SumOfSquaresTests
         Tensor x = randn([n], generator: new Generator(5));
         double expected = x.AsSpan<float>().ToArray().Sum(v => (double)v * v);
 
-        double one, two;
+        double one,
+            two;
         using (new ThreadCount(1))
         {
             one = SumOfSquares.Of(x);

@@ -25,7 +25,13 @@ public sealed class TorchThreadTests
     {
         using var thread = new TorchThread();
 
-        Assert.Throws<System.Runtime.InteropServices.ExternalException>(() => thread.Run(() => { using Tensor a = ones([2]); a.view(3); }));
+        Assert.Throws<System.Runtime.InteropServices.ExternalException>(() =>
+            thread.Run(() =>
+            {
+                using Tensor a = ones([2]);
+                a.view(3);
+            })
+        );
 
         Assert.Equal(3, thread.Run(() => 3));
     }

@@ -8,7 +8,11 @@ internal static class Norms
     /// for rounding, as that of a bias that softmax does not see, is compared with the norm of the whole.
     /// </summary>
     /// <param name="rounding">A factor on what is allowed, for models that round more.</param>
-    public static void AssertSameGradients(IReadOnlyDictionary<string, float[]> expected, IReadOnlyDictionary<string, float[]> actual, double rounding = 1)
+    public static void AssertSameGradients(
+        IReadOnlyDictionary<string, float[]> expected,
+        IReadOnlyDictionary<string, float[]> actual,
+        double rounding = 1
+    )
     {
         var names = expected.Keys.Order(StringComparer.Ordinal).ToArray();
         var whole = RelativeDifference([.. names.SelectMany(name => actual[name])], [.. names.SelectMany(name => expected[name])]);
@@ -28,7 +32,8 @@ internal static class Norms
     public static double RelativeDifference(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
     {
         Assert.Equal(b.Length, a.Length);
-        double difference = 0, norm = 0;
+        double difference = 0,
+            norm = 0;
         for (var i = 0; i < a.Length; i++)
         {
             difference += Math.Pow((double)a[i] - b[i], 2);

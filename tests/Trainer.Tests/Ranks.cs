@@ -16,7 +16,13 @@ internal static class Ranks
     /// <param name="withStatistics">Whether the groups have <see cref="RankGroup.Statistics"/>.</param>
     /// <param name="staysTogether">Whether the ranks end together; otherwise some are lost.</param>
     /// <param name="abort">The groups'.</param>
-    public static T[] Run<T>(int worldSize, Func<RankGroup, T> body, bool withStatistics = false, bool staysTogether = true, CancellationToken abort = default)
+    public static T[] Run<T>(
+        int worldSize,
+        Func<RankGroup, T> body,
+        bool withStatistics = false,
+        bool staysTogether = true,
+        CancellationToken abort = default
+    )
     {
         if (worldSize == 1)
         {
@@ -26,23 +32,32 @@ internal static class Ranks
 
         var host = IPAddress.Loopback.ToString();
         var store = new MemoryStore();
-        var tasks = Enumerable.Range(0, worldSize).Select(rank => Task.Factory.StartNew(
-            () =>
-            {
-                RankGroup Open(string name, RankGroup? statistics = null) =>
-                    new(ProcessGroup.Gloo(new PrefixStore(name, store), rank, worldSize, host, Timeout), rank, worldSize, abort) { Statistics = statistics };
+        var tasks = Enumerable
+            .Range(0, worldSize)
+            .Select(rank =>
+                Task.Factory.StartNew(
+                    () =>
+                    {
+                        RankGroup Open(string name, RankGroup? statistics = null) =>
+                            new(ProcessGroup.Gloo(new PrefixStore(name, store), rank, worldSize, host, Timeout), rank, worldSize, abort)
+                            {
+                                Statistics = statistics,
+                            };
 
-                using var group = Open("test", withStatistics ? Open("statistics") : null);
-                // Never disposed: tensors outside any scope may be finalised while libtorch still reads them. It ends with the thread.
-                _ = NewDisposeScope();
-                var result = body(group);
-                if (staysTogether)
-                    group.Barrier();
-                return result;
-            },
-            CancellationToken.None,
-            TaskCreationOptions.LongRunning,
-            TaskScheduler.Default)).ToArray();
+                        using var group = Open("test", withStatistics ? Open("statistics") : null);
+                        // Never disposed: tensors outside any scope may be finalised while libtorch still reads them. It ends with the thread.
+                        _ = NewDisposeScope();
+                        var result = body(group);
+                        if (staysTogether)
+                            group.Barrier();
+                        return result;
+                    },
+                    CancellationToken.None,
+                    TaskCreationOptions.LongRunning,
+                    TaskScheduler.Default
+                )
+            )
+            .ToArray();
         return [.. Task.WhenAll(tasks).GetAwaiter().GetResult()];
     }
 }

@@ -13,26 +13,60 @@ internal static class TinyClip
     /// <summary>Classes of the batches' labels.</summary>
     public const int Classes = 5;
 
-    public static ModelOptions Model { get; } = new()
-    {
-        EmbedDim = 24,
-        Image = new ImageTowerOptions { Size = 24, Patch = 8, Width = 32, Layers = 3, Heads = 2 },
-        Text = new TextTowerOptions { Context = 20, Vocabulary = 96, Width = 24, Layers = 2, Heads = 3 },
-    };
+    public static ModelOptions Model { get; } =
+        new()
+        {
+            EmbedDim = 24,
+            Image = new ImageTowerOptions
+            {
+                Size = 24,
+                Patch = 8,
+                Width = 32,
+                Layers = 3,
+                Heads = 2,
+            },
+            Text = new TextTowerOptions
+            {
+                Context = 20,
+                Vocabulary = 96,
+                Width = 24,
+                Layers = 2,
+                Heads = 3,
+            },
+        };
 
-    public static RunOptions Run(Precision precision = Precision.Fp32, int globalBatch = 12, Objective objective = Objective.Contrastive) => new()
-    {
-        Seed = 7,
-        Model = objective == Objective.Classification ? Model with { Image = Model.Image with { Classes = Classes } } : Model,
-        Data = new DataOptions { Train = ["unused"] },
-        Training = new TrainingOptions { GlobalBatch = globalBatch, Steps = 100, WarmupSteps = 5, LearningRate = 1e-2, Precision = precision, LossTileRows = 5, GradientClip = 1, Objective = objective },
-    };
+    public static RunOptions Run(Precision precision = Precision.Fp32, int globalBatch = 12, Objective objective = Objective.Contrastive) =>
+        new()
+        {
+            Seed = 7,
+            Model = objective == Objective.Classification ? Model with { Image = Model.Image with { Classes = Classes } } : Model,
+            Data = new DataOptions { Train = ["unused"] },
+            Training = new TrainingOptions
+            {
+                GlobalBatch = globalBatch,
+                Steps = 100,
+                WarmupSteps = 5,
+                LearningRate = 1e-2,
+                Precision = precision,
+                LossTileRows = 5,
+                GradientClip = 1,
+                Objective = objective,
+            },
+        };
 
     /// <summary>The same with a small ResNet for its image tower.</summary>
-    public static ModelOptions ResNet { get; } = Model with
-    {
-        Image = new ImageTowerOptions { Architecture = ImageArchitecture.Resnet, Size = 64, Width = 8, Blocks = [1, 2, 1, 1], Heads = 4 },
-    };
+    public static ModelOptions ResNet { get; } =
+        Model with
+        {
+            Image = new ImageTowerOptions
+            {
+                Architecture = ImageArchitecture.Resnet,
+                Size = 64,
+                Width = 8,
+                Blocks = [1, 2, 1, 1],
+                Heads = 4,
+            },
+        };
 
     /// <summary>Pairs [start, start + count) of an endless random data set; the same numbers whoever asks.</summary>
     public static TrainingBatch Batch(int start, int count, double patchDropout = 0, ImageTowerOptions? tower = null)
@@ -58,7 +92,10 @@ internal static class TinyClip
         var samples = Enumerable.Range(start, count).Select(i => new SampleRef(0, i)).ToArray();
         var kept = PatchDropout.Draw((tower ?? Model.Image) with { PatchDropout = patchDropout }, seed: 7, samples);
         var labels_b = tensor([.. samples.Select(sample => sample.Index * 7 % Classes)]);
-        return new TrainingBatch(images, tokens, ends, kept, [.. samples.Select(sample => $"sample-{sample.Index}")]) { Labels_b = labels_b };
+        return new TrainingBatch(images, tokens, ends, kept, [.. samples.Select(sample => $"sample-{sample.Index}")])
+        {
+            Labels_b = labels_b,
+        };
     }
 
     /// <summary>The largest end-of-text position of a batch.</summary>

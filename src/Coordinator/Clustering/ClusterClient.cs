@@ -34,14 +34,25 @@ public static class ClusterClient
     /// <summary>Connects through the cluster's membership store, as a process that sees the run directory.</summary>
     /// <exception cref="CoordinatorRefusedException">A coordinator answers and does not let this process in.</exception>
     /// <exception cref="CoordinatorLostException">No coordinator could be reached.</exception>
-    public static async Task<ConnectedClient> ConnectAsync(ClusterIdentity identity, ClusterClientOptions options, CancellationToken cancellationToken)
+    public static async Task<ConnectedClient> ConnectAsync(
+        ClusterIdentity identity,
+        ClusterClientOptions options,
+        CancellationToken cancellationToken
+    )
     {
         var host = Build(options, client => client.UseClipTrainCluster(identity, options.Security));
         try
         {
             var gateways = host.Services.GetRequiredService<IGatewayListProvider>();
             var deadline = options.Time.GetTimestamp();
-            await FindAsync(gateways, $"the run {Path.GetDirectoryName(identity.Directory)}", identity.ClusterId, options, deadline, cancellationToken);
+            await FindAsync(
+                gateways,
+                $"the run {Path.GetDirectoryName(identity.Directory)}",
+                identity.ClusterId,
+                options,
+                deadline,
+                cancellationToken
+            );
             await StartAsync(host, options, deadline, cancellationToken);
             return new ConnectedClient(host, learning: null);
         }
@@ -55,7 +66,11 @@ public static class ClusterClient
     /// <summary>Connects through the addresses given, and learns further gateways from the cluster as long as the client lives.</summary>
     /// <exception cref="CoordinatorRefusedException">A coordinator answers and does not let this process in.</exception>
     /// <exception cref="CoordinatorLostException">No coordinator could be reached.</exception>
-    public static async Task<ConnectedClient> ConnectAsync(SeedGateways gateways, ClusterClientOptions options, CancellationToken cancellationToken)
+    public static async Task<ConnectedClient> ConnectAsync(
+        SeedGateways gateways,
+        ClusterClientOptions options,
+        CancellationToken cancellationToken
+    )
     {
         var start = options.Time.GetTimestamp();
         var clusterId = await FindAsync(gateways, gateways.ToString(), clusterId: null, options, start, cancellationToken);
@@ -79,11 +94,13 @@ public static class ClusterClient
         builder.UseOrleansClient(client =>
         {
             cluster(client);
-            client.UseConnectionRetryFilter(async (_, cancellationToken) =>
-            {
-                await Task.Delay(Pause, options.Time, cancellationToken);
-                return true;
-            });
+            client.UseConnectionRetryFilter(
+                async (_, cancellationToken) =>
+                {
+                    await Task.Delay(Pause, options.Time, cancellationToken);
+                    return true;
+                }
+            );
             options.Configure?.Invoke(client);
         });
         return builder.Build();
@@ -91,7 +108,14 @@ public static class ClusterClient
 
     /// <summary>Tries the gateways in turn until one lets this process in.</summary>
     /// <returns>The identity of its cluster.</returns>
-    private static async Task<string> FindAsync(IGatewayListProvider gateways, string where, string? clusterId, ClusterClientOptions options, long start, CancellationToken cancellationToken)
+    private static async Task<string> FindAsync(
+        IGatewayListProvider gateways,
+        string where,
+        string? clusterId,
+        ClusterClientOptions options,
+        long start,
+        CancellationToken cancellationToken
+    )
     {
         var reason = "no coordinator process is running";
         while (true)

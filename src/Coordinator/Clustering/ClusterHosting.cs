@@ -31,7 +31,13 @@ public static class ClusterHosting
     /// <param name="security">What others have to prove.</param>
     /// <param name="isOneMachine">True if all silos are processes of this machine: the death watch sees each that dies, and probes are patient.</param>
     /// <exception cref="CoordinatorStartException">The connection string cannot be read.</exception>
-    public static ISiloBuilder UseClipTrainCluster(this ISiloBuilder silo, ClusterIdentity identity, SiloEndpoint endpoint, ClusterSecurity security, bool isOneMachine)
+    public static ISiloBuilder UseClipTrainCluster(
+        this ISiloBuilder silo,
+        ClusterIdentity identity,
+        SiloEndpoint endpoint,
+        ClusterSecurity security,
+        bool isOneMachine
+    )
     {
         AddCommon(silo.Services, identity.ClusterId);
         silo.Services.AddSingleton(identity);
@@ -54,7 +60,10 @@ public static class ClusterHosting
             options.ClientDropTimeout = TimeSpan.FromSeconds(1);
         });
         silo.Services.AddSingleton<IFatalErrorHandler>(new DeclaredDead(Console.Error, Environment.Exit));
-        silo.Services.AddKeyedSingleton<IGrainStorage>(FencedFileStorage.ProviderName, (_, _) => new FencedFileStorage(Path.Combine(identity.Directory, "state")));
+        silo.Services.AddKeyedSingleton<IGrainStorage>(
+            FencedFileStorage.ProviderName,
+            (_, _) => new FencedFileStorage(Path.Combine(identity.Directory, "state"))
+        );
         UseGrainDirectory(silo);
         UseExclusivePorts(silo.Services);
         AddMembership(silo, identity, security);
@@ -77,7 +86,9 @@ public static class ClusterHosting
                 break;
             case ClusteringKind.Postgres:
                 var connection = PostgresConnection(identity);
-                client.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (PostgresSchema.Invariant, connection));
+                client.UseAdoNetClustering(options =>
+                    (options.Invariant, options.ConnectionString) = (PostgresSchema.Invariant, connection)
+                );
                 break;
         }
 
@@ -89,10 +100,19 @@ public static class ClusterHosting
     /// <param name="gateways">The addresses.</param>
     /// <param name="clusterId">Identity of the cluster behind them, as a coordinator tells after the handshake.</param>
     /// <param name="security">What both ends have to prove.</param>
-    public static IClientBuilder UseClipTrainCluster(this IClientBuilder client, SeedGateways gateways, string clusterId, ClusterSecurity security)
+    public static IClientBuilder UseClipTrainCluster(
+        this IClientBuilder client,
+        SeedGateways gateways,
+        string clusterId,
+        ClusterSecurity security
+    )
     {
         client.Services.AddSingleton<IGatewayListProvider>(gateways);
-        client.Services.AddSingleton<IOutgoingGrainCallFilter>(services => new SilenceFilter(gateways, security, services.GetService<TimeProvider>() ?? TimeProvider.System));
+        client.Services.AddSingleton<IOutgoingGrainCallFilter>(services => new SilenceFilter(
+            gateways,
+            security,
+            services.GetService<TimeProvider>() ?? TimeProvider.System
+        ));
         return Configure(client, clusterId, security);
     }
 
@@ -125,9 +145,12 @@ public static class ClusterHosting
         services.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (clusterId, ServiceId));
         // A host that has lost its power answers nothing: the next gateway's turn.
         services.Configure<ConnectionOptions>(options => options.OpenConnectionTimeout = TimeSpan.FromSeconds(3));
-        services.AddSerializer(serializer => serializer.AddJsonSerializer(
-            type => type.Namespace is "ClipTrain.Coordinator.Protocol" or "ClipTrain.Coordinator.State",
-            CoordinatorJson.Default.Options));
+        services.AddSerializer(serializer =>
+            serializer.AddJsonSerializer(
+                type => type.Namespace is "ClipTrain.Coordinator.Protocol" or "ClipTrain.Coordinator.State",
+                CoordinatorJson.Default.Options
+            )
+        );
     }
 
     private static void Configure(ClusterMembershipOptions options, bool isOneMachine)
@@ -154,10 +177,17 @@ public static class ClusterHosting
     /// </summary>
     private static void UseExclusivePorts(IServiceCollection services)
     {
-        foreach (var listener in services.Where(service => service.ServiceType == typeof(IConnectionListenerFactory) && service.IsKeyedService).ToList())
+        foreach (
+            var listener in services
+                .Where(service => service.ServiceType == typeof(IConnectionListenerFactory) && service.IsKeyedService)
+                .ToList()
+        )
         {
             services.Remove(listener);
-            services.AddKeyedSingleton<IConnectionListenerFactory>(listener.ServiceKey, (built, _) => ActivatorUtilities.CreateInstance<SocketTransportFactory>(built));
+            services.AddKeyedSingleton<IConnectionListenerFactory>(
+                listener.ServiceKey,
+                (built, _) => ActivatorUtilities.CreateInstance<SocketTransportFactory>(built)
+            );
         }
     }
 
@@ -167,18 +197,33 @@ public static class ClusterHosting
         {
             case ClusteringKind.File:
                 silo.Services.AddSingleton(services => new MembershipStore(
-                    new FileMembershipTable(identity), $"the folder {identity.Directory}", security, prepare: null, services.GetRequiredService<ILogger<MembershipStore>>()));
+                    new FileMembershipTable(identity),
+                    $"the folder {identity.Directory}",
+                    security,
+                    prepare: null,
+                    services.GetRequiredService<ILogger<MembershipStore>>()
+                ));
                 break;
             case ClusteringKind.Redis:
                 var options = RedisOptions(identity);
                 silo.UseRedisClustering(redis => redis.ConfigurationOptions = options);
-                Name(silo.Services, $"Redis at {string.Join(", ", options.EndPoints.Select(server => server is DnsEndPoint named ? $"{named.Host}:{named.Port}" : $"{server}"))}", security, prepare: null);
+                Name(
+                    silo.Services,
+                    $"Redis at {string.Join(", ", options.EndPoints.Select(server => server is DnsEndPoint named ? $"{named.Host}:{named.Port}" : $"{server}"))}",
+                    security,
+                    prepare: null
+                );
                 break;
             case ClusteringKind.Postgres:
                 var connection = PostgresConnection(identity);
                 silo.UseAdoNetClustering(ado => (ado.Invariant, ado.ConnectionString) = (PostgresSchema.Invariant, connection));
                 var server = new NpgsqlConnectionStringBuilder(connection);
-                Name(silo.Services, $"PostgreSQL at {server.Host}:{server.Port}, database {server.Database ?? server.Username}", security, () => PostgresSchema.EnsureAsync(connection));
+                Name(
+                    silo.Services,
+                    $"PostgreSQL at {server.Host}:{server.Port}, database {server.Database ?? server.Username}",
+                    security,
+                    () => PostgresSchema.EnsureAsync(connection)
+                );
                 break;
         }
 
@@ -191,11 +236,14 @@ public static class ClusterHosting
         var provider = services.Last(service => service.ServiceType == typeof(IMembershipTable));
         services.Remove(provider);
         services.AddSingleton(built => new MembershipStore(
-            (IMembershipTable)(provider.ImplementationFactory?.Invoke(built) ?? ActivatorUtilities.CreateInstance(built, provider.ImplementationType!)),
+            (IMembershipTable)(
+                provider.ImplementationFactory?.Invoke(built) ?? ActivatorUtilities.CreateInstance(built, provider.ImplementationType!)
+            ),
             name,
             security,
             prepare,
-            built.GetRequiredService<ILogger<MembershipStore>>()));
+            built.GetRequiredService<ILogger<MembershipStore>>()
+        ));
     }
 
     private static ConfigurationOptions RedisOptions(ClusterIdentity identity) =>

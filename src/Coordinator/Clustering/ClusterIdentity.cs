@@ -44,7 +44,12 @@ public sealed record ClusterIdentity(string ClusterId, string Directory, Cluster
                 _ = VersionedFiles.TryAdd(identities, version: 1, Encoding.ASCII.GetBytes($"cliptrain-{Guid.NewGuid():n}"));
             }
 
-            return new ClusterIdentity(Encoding.ASCII.GetString(VersionedFiles.Read(identities).Content), directory, kind, connectionString);
+            return new ClusterIdentity(
+                Encoding.ASCII.GetString(VersionedFiles.Read(identities).Content),
+                directory,
+                kind,
+                connectionString
+            );
         }
         catch (Exception error) when (error is IOException or InvalidDataException)
         {

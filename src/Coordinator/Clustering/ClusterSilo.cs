@@ -17,7 +17,11 @@ public static class ClusterSilo
     /// <param name="cancellationToken">Ends the start.</param>
     /// <returns>The running host and its endpoint. The caller disposes the host.</returns>
     /// <exception cref="CoordinatorStartException">A port is in use, or the membership store is down. The message names it.</exception>
-    public static async Task<(IHost Host, SiloEndpoint Endpoint)> StartAsync(SiloEndpoint endpoint, Func<SiloEndpoint, IHost> build, CancellationToken cancellationToken)
+    public static async Task<(IHost Host, SiloEndpoint Endpoint)> StartAsync(
+        SiloEndpoint endpoint,
+        Func<SiloEndpoint, IHost> build,
+        CancellationToken cancellationToken
+    )
     {
         for (var attempt = 1; ; attempt++)
         {
@@ -67,18 +71,23 @@ public static class ClusterSilo
         }
     }
 
-    private static CoordinatorStartException PortInUse(SiloEndpoint endpoint, Exception error) => new(
-        $"The port {endpoint.GatewayPort} or {endpoint.SiloPort} of {endpoint.Listen} is in use. End the process that has it, or choose another port.", error);
+    private static CoordinatorStartException PortInUse(SiloEndpoint endpoint, Exception error) =>
+        new(
+            $"The port {endpoint.GatewayPort} or {endpoint.SiloPort} of {endpoint.Listen} is in use. End the process that has it, or choose another port.",
+            error
+        );
 
     private static bool IsPortInUse(Exception error) =>
-        Find<AddressInUseException>(error) is not null || Find<SocketException>(error) is { SocketErrorCode: SocketError.AddressAlreadyInUse };
+        Find<AddressInUseException>(error) is not null
+        || Find<SocketException>(error) is { SocketErrorCode: SocketError.AddressAlreadyInUse };
 
     private static T? Find<T>(Exception? error)
-        where T : Exception => error switch
-    {
-        null => null,
-        T found => found,
-        AggregateException many => many.InnerExceptions.Select(Find<T>).FirstOrDefault(found => found is not null),
-        _ => Find<T>(error.InnerException),
-    };
+        where T : Exception =>
+        error switch
+        {
+            null => null,
+            T found => found,
+            AggregateException many => many.InnerExceptions.Select(Find<T>).FirstOrDefault(found => found is not null),
+            _ => Find<T>(error.InnerException),
+        };
 }

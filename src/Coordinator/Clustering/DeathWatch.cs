@@ -9,8 +9,13 @@ namespace ClipTrain.Coordinator.Clustering;
 /// on a file of its own, which ends with its process in whatever way that ends. Whoever finds the lock of another free knows
 /// for certain that it is dead. No probe has to time out, so probes can be patient enough for a machine whose cores are all busy.
 /// </summary>
-internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDetails self, MembershipStore store, IClusterMembershipService members, ILogger<DeathWatch> logger)
-    : ILifecycleParticipant<ISiloLifecycle>
+internal sealed partial class DeathWatch(
+    ClusterIdentity identity,
+    ILocalSiloDetails self,
+    MembershipStore store,
+    IClusterMembershipService members,
+    ILogger<DeathWatch> logger
+) : ILifecycleParticipant<ISiloLifecycle>
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
@@ -84,8 +89,7 @@ internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDet
                     Declare(member);
                 }
             }
-        }
-        while (!_stop.Token.WaitHandle.WaitOne(Interval));
+        } while (!_stop.Token.WaitHandle.WaitOne(Interval));
     }
 
     private void Declare(ClusterMember member)
@@ -124,13 +128,19 @@ internal sealed partial class DeathWatch(ClusterIdentity identity, ILocalSiloDet
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The coordinator process {Name} ({Silo}) has ended without a word; the others take over.")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The coordinator process {Name} ({Silo}) has ended without a word; the others take over."
+    )]
     private partial void LogDead(string name, SiloAddress silo);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "The coordinator process {Name} has ended and is not declared dead yet: {Reason}")]
     private partial void LogNotDeclared(string name, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Folder} is on a file system without locks: a coordinator process that was killed is found by missed probes, which takes longer.")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "{Folder} is on a file system without locks: a coordinator process that was killed is found by missed probes, which takes longer."
+    )]
     private partial void LogWithoutLocks(string folder);
 }
 

@@ -26,7 +26,9 @@ public sealed class DeclaredDead(TextWriter report, Action<int> exit) : IFatalEr
         }
 
         var reason = (context ?? exception?.Message ?? "no reason is given").Split('\n')[0].TrimEnd();
-        report.WriteLine($"This coordinator process was declared dead by the others, which go on without it; it ends with code {ExitCode}. ({reason})");
+        report.WriteLine(
+            $"This coordinator process was declared dead by the others, which go on without it; it ends with code {ExitCode}. ({reason})"
+        );
         report.Flush();
         exit(ExitCode);
     }

@@ -17,8 +17,12 @@ public sealed class FileGatewayListProvider(ClusterIdentity identity) : IGateway
     public Task InitializeGatewayListProvider() => Task.CompletedTask;
 
     /// <exception cref="InvalidDataException">The table of members is damaged.</exception>
-    public Task<IList<Uri>> GetGateways() => Task.FromResult<IList<Uri>>([.. FileMembershipTable.Read(FileMembershipTable.MembersOf(identity)).Rows
-        .Where(row => row.Status == nameof(SiloStatus.Active) && row.GatewayPort > 0)
-        .Select(row => (SiloAddress.FromParsableString(row.Silo).Endpoint.Address, row.GatewayPort))
-        .Select(gateway => SiloAddress.New(new IPEndPoint(gateway.Address, gateway.GatewayPort), 0).ToGatewayUri())]);
+    public Task<IList<Uri>> GetGateways() =>
+        Task.FromResult<IList<Uri>>([
+            .. FileMembershipTable
+                .Read(FileMembershipTable.MembersOf(identity))
+                .Rows.Where(row => row.Status == nameof(SiloStatus.Active) && row.GatewayPort > 0)
+                .Select(row => (SiloAddress.FromParsableString(row.Silo).Endpoint.Address, row.GatewayPort))
+                .Select(gateway => SiloAddress.New(new IPEndPoint(gateway.Address, gateway.GatewayPort), 0).ToGatewayUri()),
+        ]);
 }

@@ -61,16 +61,30 @@ public sealed class FileMembershipTable(ClusterIdentity identity) : IMembershipT
         return Task.FromResult(Data(table, table.Rows));
     }
 
-    public Task<bool> InsertRow(MembershipEntry entry, TableVersion tableVersion) => Task.FromResult(TryWrite(tableVersion, rows =>
-        rows.Any(row => row.Silo == entry.SiloAddress.ToParsableString()) ? null : [.. rows, MembershipRow.Of(entry, tableVersion.Version)]));
+    public Task<bool> InsertRow(MembershipEntry entry, TableVersion tableVersion) =>
+        Task.FromResult(
+            TryWrite(
+                tableVersion,
+                rows =>
+                    rows.Any(row => row.Silo == entry.SiloAddress.ToParsableString())
+                        ? null
+                        : [.. rows, MembershipRow.Of(entry, tableVersion.Version)]
+            )
+        );
 
-    public Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion) => Task.FromResult(TryWrite(tableVersion, rows =>
-    {
-        var silo = entry.SiloAddress.ToParsableString();
-        return rows.FirstOrDefault(row => row.Silo == silo) is { } held && Text(held.Etag) == etag
-            ? [.. rows.Select(row => ReferenceEquals(row, held) ? MembershipRow.Of(entry, tableVersion.Version) : row)]
-            : null;
-    }));
+    public Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion) =>
+        Task.FromResult(
+            TryWrite(
+                tableVersion,
+                rows =>
+                {
+                    var silo = entry.SiloAddress.ToParsableString();
+                    return rows.FirstOrDefault(row => row.Silo == silo) is { } held && Text(held.Etag) == etag
+                        ? [.. rows.Select(row => ReferenceEquals(row, held) ? MembershipRow.Of(entry, tableVersion.Version) : row)]
+                        : null;
+                }
+            )
+        );
 
     public Task UpdateIAmAlive(MembershipEntry entry)
     {
@@ -99,7 +113,8 @@ public sealed class FileMembershipTable(ClusterIdentity identity) : IMembershipT
     }
 
     private bool TryChange(MembershipRows table, Func<IReadOnlyList<MembershipRow>, IReadOnlyList<MembershipRow>?> change) =>
-        change(table.Rows) is { } rows && VersionedFiles.TryAdd(_members, table.Version + 1, new MembershipRows(table.Version + 1, rows).Serialize());
+        change(table.Rows) is { } rows
+        && VersionedFiles.TryAdd(_members, table.Version + 1, new MembershipRows(table.Version + 1, rows).Serialize());
 
     private MembershipTableData Data(MembershipRows table, IEnumerable<MembershipRow> rows) =>
         new([.. rows.Select(row => row.ToEntry(AliveAt(row)))], new TableVersion((int)table.Version, Text(table.Version)));

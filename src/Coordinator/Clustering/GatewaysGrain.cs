@@ -46,15 +46,21 @@ internal sealed class GatewaysGrain(MembershipStore store, IClusterMembershipSer
 
     private async Task<IReadOnlyList<string>> ReadAsync(ClusterMembershipSnapshot snapshot)
     {
-        var active = snapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).Select(member => member.SiloAddress).ToHashSet();
+        var active = snapshot
+            .Members.Values.Where(member => member.Status == SiloStatus.Active)
+            .Select(member => member.SiloAddress)
+            .ToHashSet();
         if (!active.IsSubsetOf(store.LastRead.Select(member => member.SiloAddress)))
         {
             await store.ReadAll();
         }
 
-        return [.. store.LastRead
-            .Where(member => member.ProxyPort > 0 && active.Contains(member.SiloAddress))
-            .Select(member => new IPEndPoint(member.SiloAddress.Endpoint.Address, member.ProxyPort).ToString())
-            .Order(StringComparer.Ordinal)];
+        return
+        [
+            .. store
+                .LastRead.Where(member => member.ProxyPort > 0 && active.Contains(member.SiloAddress))
+                .Select(member => new IPEndPoint(member.SiloAddress.Endpoint.Address, member.ProxyPort).ToString())
+                .Order(StringComparer.Ordinal),
+        ];
     }
 }

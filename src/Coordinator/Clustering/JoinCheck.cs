@@ -19,10 +19,12 @@ internal static class JoinCheck
     public static async Task RunAsync(MembershipTableData table, ClusterSecurity security, TimeProvider time)
     {
         var since = (time.GetUtcNow() - Recent).UtcDateTime;
-        await Task.WhenAll(table.Members
-            .Select(member => member.Item1)
-            .Where(member => member.Status == SiloStatus.Active && member.IAmAliveTime >= since)
-            .Select(member => AskAsync(member, security)));
+        await Task.WhenAll(
+            table
+                .Members.Select(member => member.Item1)
+                .Where(member => member.Status == SiloStatus.Active && member.IAmAliveTime >= since)
+                .Select(member => AskAsync(member, security))
+        );
     }
 
     private static async Task AskAsync(MembershipEntry member, ClusterSecurity security)
@@ -33,7 +35,10 @@ internal static class JoinCheck
         }
         catch (HandshakeException refusal) when (refusal.IsFinal)
         {
-            throw new CoordinatorStartException($"The coordinator process {member.SiloName} of this run does not let this one in: {refusal.Message}", refusal);
+            throw new CoordinatorStartException(
+                $"The coordinator process {member.SiloName} of this run does not let this one in: {refusal.Message}",
+                refusal
+            );
         }
         catch (Exception error) when (error is HandshakeException or SocketException or IOException or OperationCanceledException)
         {

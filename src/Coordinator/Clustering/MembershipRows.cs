@@ -7,32 +7,50 @@ namespace ClipTrain.Coordinator.Clustering;
 
 /// <summary>One silo in the table of members, as written in JSON.</summary>
 internal sealed record MembershipRow(
-    string Silo, string Status, string Name, string Host, int GatewayPort, DateTime Started, IReadOnlyList<Suspicion> Suspicions, long Etag)
+    string Silo,
+    string Status,
+    string Name,
+    string Host,
+    int GatewayPort,
+    DateTime Started,
+    IReadOnlyList<Suspicion> Suspicions,
+    long Etag
+)
 {
-    public static MembershipRow Of(MembershipEntry entry, long etag) => new(
-        entry.SiloAddress.ToParsableString(),
-        entry.Status.ToString(),
-        entry.SiloName,
-        entry.HostName,
-        entry.ProxyPort,
-        entry.StartTime,
-        [.. (entry.SuspectTimes ?? []).Select(suspect => new Suspicion(suspect.Item1.ToParsableString(), suspect.Item2))],
-        etag);
+    public static MembershipRow Of(MembershipEntry entry, long etag) =>
+        new(
+            entry.SiloAddress.ToParsableString(),
+            entry.Status.ToString(),
+            entry.SiloName,
+            entry.HostName,
+            entry.ProxyPort,
+            entry.StartTime,
+            [.. (entry.SuspectTimes ?? []).Select(suspect => new Suspicion(suspect.Item1.ToParsableString(), suspect.Item2))],
+            etag
+        );
 
     /// <param name="aliveAt">When the silo last said that it is alive.</param>
-    public Tuple<MembershipEntry, string> ToEntry(DateTime aliveAt) => new(
-        new MembershipEntry
-        {
-            SiloAddress = SiloAddress.FromParsableString(Silo),
-            Status = Enum.Parse<SiloStatus>(Status),
-            SiloName = Name,
-            HostName = Host,
-            ProxyPort = GatewayPort,
-            StartTime = Started,
-            IAmAliveTime = aliveAt > Started ? aliveAt : Started,
-            SuspectTimes = [.. Suspicions.Select(suspicion => new Tuple<SiloAddress, DateTime>(SiloAddress.FromParsableString(suspicion.By), suspicion.At))],
-        },
-        Etag.ToString(CultureInfo.InvariantCulture));
+    public Tuple<MembershipEntry, string> ToEntry(DateTime aliveAt) =>
+        new(
+            new MembershipEntry
+            {
+                SiloAddress = SiloAddress.FromParsableString(Silo),
+                Status = Enum.Parse<SiloStatus>(Status),
+                SiloName = Name,
+                HostName = Host,
+                ProxyPort = GatewayPort,
+                StartTime = Started,
+                IAmAliveTime = aliveAt > Started ? aliveAt : Started,
+                SuspectTimes =
+                [
+                    .. Suspicions.Select(suspicion => new Tuple<SiloAddress, DateTime>(
+                        SiloAddress.FromParsableString(suspicion.By),
+                        suspicion.At
+                    )),
+                ],
+            },
+            Etag.ToString(CultureInfo.InvariantCulture)
+        );
 }
 
 /// <summary>A silo that suspects another to be dead, and since when.</summary>
@@ -45,7 +63,9 @@ internal sealed record MembershipRows(long Version, IReadOnlyList<MembershipRow>
     {
         try
         {
-            return version == 0 ? new MembershipRows(0, []) : new MembershipRows(version, JsonSerializer.Deserialize<List<MembershipRow>>(content, JsonSerializerOptions.Web) ?? []);
+            return version == 0
+                ? new MembershipRows(0, [])
+                : new MembershipRows(version, JsonSerializer.Deserialize<List<MembershipRow>>(content, JsonSerializerOptions.Web) ?? []);
         }
         catch (JsonException error)
         {

@@ -15,7 +15,13 @@ namespace ClipTrain.Coordinator.Clustering;
 /// <param name="security">What members will have to prove.</param>
 /// <param name="prepare">Makes what the provider expects in the store; null if it needs nothing.</param>
 /// <param name="logger">Gets the lines.</param>
-internal sealed partial class MembershipStore(IMembershipTable inner, string name, ClusterSecurity security, Func<Task>? prepare, ILogger<MembershipStore> logger) : IMembershipTable
+internal sealed partial class MembershipStore(
+    IMembershipTable inner,
+    string name,
+    ClusterSecurity security,
+    Func<Task>? prepare,
+    ILogger<MembershipStore> logger
+) : IMembershipTable
 {
     private int _isLost;
     private IReadOnlyList<MembershipEntry> _lastRead = [];
@@ -31,51 +37,58 @@ internal sealed partial class MembershipStore(IMembershipTable inner, string nam
 
     /// <summary>Opens the store and asks its members whether they let this process in, before a silo starts: Orleans cannot take one back.</summary>
     /// <exception cref="CoordinatorStartException">The store cannot be used, or a member refuses this process.</exception>
-    public Task OpenAsync() => GuardAsync(async () =>
-    {
-        if (prepare is not null)
+    public Task OpenAsync() =>
+        GuardAsync(async () =>
         {
-            await prepare();
-        }
+            if (prepare is not null)
+            {
+                await prepare();
+            }
 
-        await inner.InitializeMembershipTableAsync(tryInitTableVersion: true, CancellationToken.None);
-        await JoinCheck.RunAsync(await inner.ReadAllAsync(CancellationToken.None), security, TimeProvider.System);
-    });
+            await inner.InitializeMembershipTableAsync(tryInitTableVersion: true, CancellationToken.None);
+            await JoinCheck.RunAsync(await inner.ReadAllAsync(CancellationToken.None), security, TimeProvider.System);
+        });
 
     /// <summary>The silo starts with a store that is open.</summary>
     /// <exception cref="CoordinatorStartException">The store has gone since.</exception>
     public Task InitializeMembershipTable(bool tryInitTableVersion) => GuardAsync(() => BuryAsync(IsKnownDead ?? (_ => false)));
 
-    public Task DeleteMembershipTableEntries(string clusterId) => WatchAsync(async () =>
-    {
-        await inner.DeleteMembershipTableEntriesAsync(clusterId, CancellationToken.None);
-        return true;
-    });
+    public Task DeleteMembershipTableEntries(string clusterId) =>
+        WatchAsync(async () =>
+        {
+            await inner.DeleteMembershipTableEntriesAsync(clusterId, CancellationToken.None);
+            return true;
+        });
 
-    public Task CleanupDefunctSiloEntries(DateTimeOffset beforeDate) => WatchAsync(async () =>
-    {
-        await inner.CleanupDefunctSiloEntriesAsync(beforeDate, CancellationToken.None);
-        return true;
-    });
+    public Task CleanupDefunctSiloEntries(DateTimeOffset beforeDate) =>
+        WatchAsync(async () =>
+        {
+            await inner.CleanupDefunctSiloEntriesAsync(beforeDate, CancellationToken.None);
+            return true;
+        });
 
     public Task<MembershipTableData> ReadRow(SiloAddress key) => WatchAsync(() => inner.ReadRowAsync(key, CancellationToken.None));
 
-    public Task<MembershipTableData> ReadAll() => WatchAsync(async () =>
-    {
-        var table = await inner.ReadAllAsync(CancellationToken.None);
-        Volatile.Write(ref _lastRead, [.. table.Members.Select(member => member.Item1)]);
-        return table;
-    });
+    public Task<MembershipTableData> ReadAll() =>
+        WatchAsync(async () =>
+        {
+            var table = await inner.ReadAllAsync(CancellationToken.None);
+            Volatile.Write(ref _lastRead, [.. table.Members.Select(member => member.Item1)]);
+            return table;
+        });
 
-    public Task<bool> InsertRow(MembershipEntry entry, TableVersion tableVersion) => WatchAsync(() => inner.InsertRowAsync(entry, tableVersion, CancellationToken.None));
+    public Task<bool> InsertRow(MembershipEntry entry, TableVersion tableVersion) =>
+        WatchAsync(() => inner.InsertRowAsync(entry, tableVersion, CancellationToken.None));
 
-    public Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion) => WatchAsync(() => inner.UpdateRowAsync(entry, etag, tableVersion, CancellationToken.None));
+    public Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion) =>
+        WatchAsync(() => inner.UpdateRowAsync(entry, etag, tableVersion, CancellationToken.None));
 
-    public Task UpdateIAmAlive(MembershipEntry entry) => WatchAsync(async () =>
-    {
-        await inner.UpdateIAmAliveAsync(entry, CancellationToken.None);
-        return true;
-    });
+    public Task UpdateIAmAlive(MembershipEntry entry) =>
+        WatchAsync(async () =>
+        {
+            await inner.UpdateIAmAliveAsync(entry, CancellationToken.None);
+            return true;
+        });
 
     private async Task GuardAsync(Func<Task> start)
     {
@@ -85,7 +98,10 @@ internal sealed partial class MembershipStore(IMembershipTable inner, string nam
         }
         catch (Exception error) when (error is not CoordinatorStartException)
         {
-            throw new CoordinatorStartException($"The cluster's membership store cannot be used: {name}: {error.Message.Split('\n')[0]}", error);
+            throw new CoordinatorStartException(
+                $"The cluster's membership store cannot be used: {name}: {error.Message.Split('\n')[0]}",
+                error
+            );
         }
     }
 
@@ -127,7 +143,10 @@ internal sealed partial class MembershipStore(IMembershipTable inner, string nam
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The cluster's membership store {Store} does not answer. The run goes on; until it answers, no coordinator process can join, and none that dies is replaced. ({Reason})")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The cluster's membership store {Store} does not answer. The run goes on; until it answers, no coordinator process can join, and none that dies is replaced. ({Reason})"
+    )]
     private partial void LogLost(string store, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The coordinator process {Name} ({Silo}) has ended without a word.")]

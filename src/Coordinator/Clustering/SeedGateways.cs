@@ -77,10 +77,11 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
                 await Task.Delay(isNew ? Leaving : Pause, time, cancellationToken);
                 if (isNew)
                 {
-                    Interlocked.Exchange(ref _left, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+                    Interlocked
+                        .Exchange(ref _left, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously))
+                        .SetResult();
                 }
-            }
-            while (Volatile.Read(ref _silent).Count > 0);
+            } while (Volatile.Read(ref _silent).Count > 0);
         }
         finally
         {
@@ -122,13 +123,17 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
     {
         var colon = text.LastIndexOf(':');
         var host = colon > 0 ? text[..colon].Trim('[', ']') : "";
-        return host.Length > 0 && Uri.CheckHostName(host) != UriHostNameType.Unknown
-            && int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and <= IPEndPoint.MaxPort
+        return
+            host.Length > 0
+            && Uri.CheckHostName(host) != UriHostNameType.Unknown
+            && int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+            && port is > 0 and <= IPEndPoint.MaxPort
             ? new DnsEndPoint(host, port)
             : throw NotAnAddress(text);
     }
 
-    private static CoordinatorStartException NotAnAddress(string text) => new($"The coordinator's address is HOST:PORT, such as node1:7700, and not \"{text}\".");
+    private static CoordinatorStartException NotAnAddress(string text) =>
+        new($"The coordinator's address is HOST:PORT, such as node1:7700, and not \"{text}\".");
 
     private static async Task<IEnumerable<Uri>> ResolveAsync(DnsEndPoint seed)
     {

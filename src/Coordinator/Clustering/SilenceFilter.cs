@@ -11,9 +11,12 @@ namespace ClipTrain.Coordinator.Clustering;
 /// connection breaks, and the connection to a machine without power does not. When the client has left a silent gateway the
 /// calls that still wait fail, and their callers make them again.
 /// </summary>
-internal sealed class SilenceFilter(SeedGateways gateways, ClusterSecurity security, TimeProvider time) : IOutgoingGrainCallFilter, IDisposable
+internal sealed class SilenceFilter(SeedGateways gateways, ClusterSecurity security, TimeProvider time)
+    : IOutgoingGrainCallFilter,
+        IDisposable
 {
-    private static readonly TimeSpan Wait = TimeSpan.FromSeconds(1), ProbeLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Wait = TimeSpan.FromSeconds(1),
+        ProbeLimit = TimeSpan.FromSeconds(2);
 
     private readonly CancellationTokenSource _end = new();
 
@@ -31,7 +34,10 @@ internal sealed class SilenceFilter(SeedGateways gateways, ClusterSecurity secur
 
         if (!call.IsCompleted)
         {
-            _ = call.ContinueWith(late => late.Exception, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously);
+            _ = call.ContinueWith(
+                late => late.Exception,
+                TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously
+            );
             throw new TimeoutException("A coordinator process has fallen silent; the call is made again to another.");
         }
 

@@ -19,7 +19,8 @@ public sealed record SiloEndpoint(string Name, IPAddress Listen, IPAddress Adver
     /// <summary>True if only processes of this machine can connect.</summary>
     public bool IsLoopback => IPAddress.IsLoopback(Listen);
 
-    public static SiloEndpoint OnLoopback(string name, int gatewayPort = 0) => new(name, IPAddress.Loopback, IPAddress.Loopback, gatewayPort, SiloPort: 0);
+    public static SiloEndpoint OnLoopback(string name, int gatewayPort = 0) =>
+        new(name, IPAddress.Loopback, IPAddress.Loopback, gatewayPort, SiloPort: 0);
 
     /// <param name="name">Shown in status and logs.</param>
     /// <param name="listen">Address to listen on; <see cref="IPAddress.Any"/> for all.</param>
@@ -32,11 +33,15 @@ public sealed record SiloEndpoint(string Name, IPAddress Listen, IPAddress Adver
         var told = advertised ?? (IsAny(listen) ? FirstNetworkAddress(listen.AddressFamily) : listen);
         if (told is null)
         {
-            throw new CoordinatorStartException($"This machine has no network address to tell others when listening on {listen}. Give the address at which they reach it.");
+            throw new CoordinatorStartException(
+                $"This machine has no network address to tell others when listening on {listen}. Give the address at which they reach it."
+            );
         }
 
         return IsAny(told)
-            ? throw new CoordinatorStartException($"{told} is no address that others can reach. Give the address at which they reach this machine.")
+            ? throw new CoordinatorStartException(
+                $"{told} is no address that others can reach. Give the address at which they reach this machine."
+            )
             : new SiloEndpoint(name, listen, told, gatewayPort, siloPort);
     }
 
@@ -70,11 +75,13 @@ public sealed record SiloEndpoint(string Name, IPAddress Listen, IPAddress Adver
     private static bool IsAny(IPAddress address) => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any);
 
     /// <summary>The first address of an interface that leads out of the machine, before others.</summary>
-    private static IPAddress? FirstNetworkAddress(AddressFamily family) => NetworkInterface.GetAllNetworkInterfaces()
-        .Where(card => card.OperationalStatus == OperationalStatus.Up && card.NetworkInterfaceType != NetworkInterfaceType.Loopback)
-        .Select(card => card.GetIPProperties())
-        .OrderByDescending(properties => properties.GatewayAddresses.Any(gateway => !IsAny(gateway.Address)))
-        .SelectMany(properties => properties.UnicastAddresses)
-        .Select(unicast => unicast.Address)
-        .FirstOrDefault(address => address.AddressFamily == family && !address.IsIPv6LinkLocal);
+    private static IPAddress? FirstNetworkAddress(AddressFamily family) =>
+        NetworkInterface
+            .GetAllNetworkInterfaces()
+            .Where(card => card.OperationalStatus == OperationalStatus.Up && card.NetworkInterfaceType != NetworkInterfaceType.Loopback)
+            .Select(card => card.GetIPProperties())
+            .OrderByDescending(properties => properties.GatewayAddresses.Any(gateway => !IsAny(gateway.Address)))
+            .SelectMany(properties => properties.UnicastAddresses)
+            .Select(unicast => unicast.Address)
+            .FirstOrDefault(address => address.AddressFamily == family && !address.IsIPv6LinkLocal);
 }

@@ -25,23 +25,13 @@ internal sealed class ConcludedRecords(RunState state) : IRunRecords, IRunLedger
 
     public Task AppendAsync(IReadOnlyList<LedgerEntry> entries) => Task.CompletedTask;
 
-    public void OnStatus(RunState state)
-    {
-    }
+    public void OnStatus(RunState state) { }
 
-    public void OnSteps(IReadOnlyList<StepRecord> steps)
-    {
-    }
+    public void OnSteps(IReadOnlyList<StepRecord> steps) { }
 
-    public void OnWarning(string text)
-    {
-    }
+    public void OnWarning(string text) { }
 
-    public void OnWorkerLine(WorkerLine line)
-    {
-    }
+    public void OnWorkerLine(WorkerLine line) { }
 
-    public void Dispose()
-    {
-    }
+    public void Dispose() { }
 }

@@ -1,9 +1,7 @@
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
-
 using Microsoft.Extensions.Logging;
-
 using Orleans.Concurrency;
 
 namespace ClipTrain.Coordinator.Grains;
@@ -15,7 +13,8 @@ public sealed class ExperimentGrain(
     [PersistentState("experiment")] IPersistentState<ExperimentState> storage,
     IRunLauncher launcher,
     TimeProvider time,
-    ILogger<ExperimentGrain> logger) : Grain, IExperimentGrain
+    ILogger<ExperimentGrain> logger
+) : Grain, IExperimentGrain
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromSeconds(5);
     private readonly HashSet<ExperimentEffect> _underway = [];
@@ -92,7 +91,9 @@ public sealed class ExperimentGrain(
             switch (effects[0])
             {
                 case ExperimentEffect.Acquire:
-                    return new ExperimentMessage.PoolAnswered(await pool.AcquireAsync([.. effects.Cast<ExperimentEffect.Acquire>().Select(effect => effect.Request)]));
+                    return new ExperimentMessage.PoolAnswered(
+                        await pool.AcquireAsync([.. effects.Cast<ExperimentEffect.Acquire>().Select(effect => effect.Request)])
+                    );
                 case ExperimentEffect.Release:
                     RunAttempt[] attempts = [.. effects.Cast<ExperimentEffect.Release>().Select(effect => effect.Attempt)];
                     await pool.ReleaseAsync(attempts);
@@ -128,7 +129,10 @@ public sealed class ExperimentGrain(
         }
         else
         {
-            _ticks ??= this.RegisterGrainTimer(() => HandleAsync(new ExperimentMessage.Tick()), new GrainTimerCreationOptions(TickPeriod, TickPeriod) { KeepAlive = true });
+            _ticks ??= this.RegisterGrainTimer(
+                () => HandleAsync(new ExperimentMessage.Tick()),
+                new GrainTimerCreationOptions(TickPeriod, TickPeriod) { KeepAlive = true }
+            );
         }
     }
 }

@@ -20,7 +20,12 @@ public static class GrainCalls
     /// <param name="time">For the pauses.</param>
     /// <param name="cancellationToken">Ends the repetition, not the call under way.</param>
     /// <exception cref="CoordinatorLostException">Nobody has answered for so long.</exception>
-    public static async Task<T> RepeatAsync<T>(Func<Task<T>> call, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken = default)
+    public static async Task<T> RepeatAsync<T>(
+        Func<Task<T>> call,
+        TimeSpan patience,
+        TimeProvider time,
+        CancellationToken cancellationToken = default
+    )
     {
         for (var start = time.GetTimestamp(); ; await Task.Delay(Pause, time, cancellationToken))
         {
@@ -32,20 +37,25 @@ public static class GrainCalls
             {
                 if (time.GetElapsedTime(start) >= patience)
                 {
-                    throw new CoordinatorLostException($"No coordinator has answered for {patience.TotalSeconds:0.#} s: {error.Message}", error);
+                    throw new CoordinatorLostException(
+                        $"No coordinator has answered for {patience.TotalSeconds:0.#} s: {error.Message}",
+                        error
+                    );
                 }
             }
         }
     }
 
     /// <inheritdoc cref="RepeatAsync{T}"/>
-    public static Task RepeatAsync(Func<Task> call, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken = default) => RepeatAsync(
-        async () =>
-        {
-            await call();
-            return true;
-        },
-        patience,
-        time,
-        cancellationToken);
+    public static Task RepeatAsync(Func<Task> call, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken = default) =>
+        RepeatAsync(
+            async () =>
+            {
+                await call();
+                return true;
+            },
+            patience,
+            time,
+            cancellationToken
+        );
 }

@@ -1,6 +1,5 @@
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.State;
-
 using Orleans.Concurrency;
 
 namespace ClipTrain.Coordinator.Grains;

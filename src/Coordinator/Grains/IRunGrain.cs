@@ -66,7 +66,11 @@ public interface IRunGrain : IGrainWithStringKey
 /// train on. False when none of them can be alive.
 /// </param>
 [GenerateSerializer, Immutable]
-public sealed record RunStart([property: Id(0)] RunSpec Spec, [property: Id(1)] CheckpointMark? ResumedFrom, [property: Id(2)] bool Continues);
+public sealed record RunStart(
+    [property: Id(0)] RunSpec Spec,
+    [property: Id(1)] CheckpointMark? ResumedFrom,
+    [property: Id(2)] bool Continues
+);
 
 /// <summary>An answer, with the epoch of the activation that gave it. A worker ignores one of an epoch older than the newest it has seen.</summary>
 [GenerateSerializer, Immutable]
@@ -76,4 +80,9 @@ public sealed record Answered([property: Id(0)] long Epoch, [property: Id(1)] Ru
 /// <param name="State">Null before the run has begun.</param>
 /// <param name="Host">The process that hosts it, as in "4711 on node1".</param>
 [GenerateSerializer, Immutable]
-public sealed record RunStatus([property: Id(0)] long Epoch, [property: Id(1)] RunState? State, [property: Id(2)] string Host, [property: Id(3)] bool IsConcluded);
+public sealed record RunStatus(
+    [property: Id(0)] long Epoch,
+    [property: Id(1)] RunState? State,
+    [property: Id(2)] string Host,
+    [property: Id(3)] bool IsConcluded
+);

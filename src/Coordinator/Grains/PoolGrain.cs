@@ -15,7 +15,10 @@ public sealed class PoolGrain([PersistentState("pool")] IPersistentState<PoolSta
         _state = new FencedState<PoolState>(storage, this);
         await _state.TakeOverAsync(state => state with { Epoch = state.Epoch + 1 });
         await HandleAsync(new PoolMessage.Tick());
-        this.RegisterGrainTimer(() => HandleAsync(new PoolMessage.Tick()), new GrainTimerCreationOptions(TickPeriod, TickPeriod) { KeepAlive = true });
+        this.RegisterGrainTimer(
+            () => HandleAsync(new PoolMessage.Tick()),
+            new GrainTimerCreationOptions(TickPeriod, TickPeriod) { KeepAlive = true }
+        );
     }
 
     public Task OfferAsync(NodeOffer offer) => HandleAsync(new PoolMessage.Offer(offer));

@@ -1,7 +1,7 @@
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Storage;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.Coordinator.Grains;
 

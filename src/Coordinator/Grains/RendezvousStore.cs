@@ -48,7 +48,9 @@ internal sealed class RendezvousStore
             {
                 if (!_isOpen)
                 {
-                    throw new CoordinatorRefusedException($"Generation {request.Generation} is over, or the keys of its ranks were lost with the coordinator that held them: join again.");
+                    throw new CoordinatorRefusedException(
+                        $"Generation {request.Generation} is over, or the keys of its ranks were lost with the coordinator that held them: join again."
+                    );
                 }
 
                 if (Answer(request) is { } answer)
@@ -64,9 +66,10 @@ internal sealed class RendezvousStore
     }
 
     /// <summary>Null when the key is missing that the request needs.</summary>
-    private StoreAnswer? Answer(StoreRequest request) => request.Op == StoreOp.Set
-        ? Set(request.Key, request.Value ?? [])
-        : _values.TryGetValue(request.Key, out var value) ? new StoreAnswer(value) : null;
+    private StoreAnswer? Answer(StoreRequest request) =>
+        request.Op == StoreOp.Set ? Set(request.Key, request.Value ?? [])
+        : _values.TryGetValue(request.Key, out var value) ? new StoreAnswer(value)
+        : null;
 
     private StoreAnswer Set(string key, byte[] value)
     {

@@ -32,9 +32,15 @@ public sealed class RunRecord
 /// </summary>
 [Reentrant, PreferLocalPlacement]
 public sealed class RunGrain(
-    [PersistentState("run", FencedFileStorage.ProviderName)] IPersistentState<RunRecord> record, IRunHosting hosting, TimeProvider time, ILogger<RunGrain> logger) : Grain, IRunGrain
+    [PersistentState("run", FencedFileStorage.ProviderName)] IPersistentState<RunRecord> record,
+    IRunHosting hosting,
+    TimeProvider time,
+    ILogger<RunGrain> logger
+) : Grain, IRunGrain
 {
-    private static readonly TimeSpan LongestTick = TimeSpan.FromSeconds(1), FarewellSilence = TimeSpan.FromSeconds(3), LongestFarewell = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LongestTick = TimeSpan.FromSeconds(1),
+        FarewellSilence = TimeSpan.FromSeconds(3),
+        LongestFarewell = TimeSpan.FromSeconds(30);
 
     private const int CheckpointLooks = 10;
 
@@ -76,11 +82,17 @@ public sealed class RunGrain(
     public async Task StartAsync(RunStart start)
     {
         using var turn = await EnterAsync(opens: false);
-        var left = record.State is { State: { HasEnded: false } state } && start.Continues && state.Spec.CodeVersion == start.Spec.CodeVersion ? state : null;
+        var left =
+            record.State is { State: { HasEnded: false } state } && start.Continues && state.Spec.CodeVersion == start.Spec.CodeVersion
+                ? state
+                : null;
         if (left is not null && start.ResumedFrom?.Step > (left.LastCheckpoint?.Step ?? 0))
         {
             // Its workers gave the coordinator up meanwhile and have left a newer checkpoint than it knew.
-            left = left with { LastCheckpoint = start.ResumedFrom };
+            left = left with
+            {
+                LastCheckpoint = start.ResumedFrom,
+            };
         }
 
         if (left is null || _records is null)
@@ -89,9 +101,11 @@ public sealed class RunGrain(
         }
     }
 
-    public async Task<Answered> JoinAsync(JoinRequest request) => Answer(await AskAsync(new RunMessage.Join(request), request.WorkerId, HeldCall.Join));
+    public async Task<Answered> JoinAsync(JoinRequest request) =>
+        Answer(await AskAsync(new RunMessage.Join(request), request.WorkerId, HeldCall.Join));
 
-    public async Task<Answered> ReportAsync(WorkerReport report) => Answer(await AskAsync(new RunMessage.Report(report), report.WorkerId, HeldCall.Report));
+    public async Task<Answered> ReportAsync(WorkerReport report) =>
+        Answer(await AskAsync(new RunMessage.Report(report), report.WorkerId, HeldCall.Report));
 
     /// <summary>A run goes on from its last checkpoint and its workers remove older ones: one that nobody can see does not count, whoever tells of it.</summary>
     public async Task<Answered> CheckpointWrittenAsync(CheckpointWritten checkpoint)
@@ -101,7 +115,9 @@ public sealed class RunGrain(
             // Another machine's file system may show a little later what a worker has written.
             if (looks == CheckpointLooks)
             {
-                _observer?.OnWarning($"{PlainText.Line(checkpoint.WorkerId, 40)} has told of a checkpoint of step {checkpoint.Step} that is not on disk; it does not count");
+                _observer?.OnWarning(
+                    $"{PlainText.Line(checkpoint.WorkerId, 40)} has told of a checkpoint of step {checkpoint.Step} that is not on disk; it does not count"
+                );
                 return Answer(new RunReply.Accepted());
             }
 
@@ -128,7 +144,8 @@ public sealed class RunGrain(
         return Answer(await reply.Task);
     }
 
-    public Task WorkerExitedAsync(WorkerExit exit) => TakeTurnAsync(new RunMessage.WorkerExited(exit.WorkerId, exit.ExitCode, exit.LastLines) { Start = exit.Start });
+    public Task WorkerExitedAsync(WorkerExit exit) =>
+        TakeTurnAsync(new RunMessage.WorkerExited(exit.WorkerId, exit.ExitCode, exit.LastLines) { Start = exit.Start });
 
     public async Task<NodeOrders> NodeAsync(NodeReport report)
     {
@@ -146,7 +163,9 @@ public sealed class RunGrain(
 
         if (queue.Pending.Count == 0 && !State.HasEnded)
         {
-            await queue.News.WaitAsync(HeldCalls.Limit, time).ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
+            await queue
+                .News.WaitAsync(HeldCalls.Limit, time)
+                .ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
         }
 
         ThrowIfFenced();
@@ -175,7 +194,9 @@ public sealed class RunGrain(
     {
         // The call may be the first one after a takeover.
         using var turn = await EnterAsync();
-        return State.Find(workerId) is { IsAssigned: true, Rank: { } rank } member && _shards.Count > rank ? new WorkerShard(Formation.AssignmentOf(State, member), _shards[rank]) : null;
+        return State.Find(workerId) is { IsAssigned: true, Rank: { } rank } member && _shards.Count > rank
+            ? new WorkerShard(Formation.AssignmentOf(State, member), _shards[rank])
+            : null;
     }
 
     public async Task<RunStatus> StatusAsync()
@@ -186,7 +207,12 @@ public sealed class RunGrain(
             (await EnterAsync()).Dispose();
         }
 
-        return new RunStatus(record.State.Epoch, record.State.State, $"{Environment.ProcessId} on {Environment.MachineName}", record.State.IsConcluded);
+        return new RunStatus(
+            record.State.Epoch,
+            record.State.State,
+            $"{Environment.ProcessId} on {Environment.MachineName}",
+            record.State.IsConcluded
+        );
     }
 
     public Task<RunFilesOffer> FilesAsync() => Task.FromResult(hosting.Files);
@@ -230,7 +256,9 @@ public sealed class RunGrain(
             var reply = await GuardAsync(() => ApplyAsync(new RunMessage.Beats([.. beats.Select(beat => beat.Heartbeat)])));
             foreach (var ((_, pending), answer) in beats.Zip(((RunReply.HeartbeatReplies)reply).Replies))
             {
-                pending.SetResult(answer is RunReply.HeartbeatReply { Answer: { } told } ? new RunReply.HeartbeatReply(Acknowledged(told)) : answer);
+                pending.SetResult(
+                    answer is RunReply.HeartbeatReply { Answer: { } told } ? new RunReply.HeartbeatReply(Acknowledged(told)) : answer
+                );
             }
         }
         catch (Exception error)
@@ -243,7 +271,13 @@ public sealed class RunGrain(
 
     /// <summary>What the ledger could not take yet is not acknowledged, and nobody is asked for more.</summary>
     private HeartbeatAnswer Acknowledged(HeartbeatAnswer told) =>
-        _keeper!.Safe(told.RecordedStep) is var safe && safe < told.RecordedStep ? told with { RecordedStep = safe, WantsMoreRecords = false } : told;
+        _keeper!.Safe(told.RecordedStep) is var safe && safe < told.RecordedStep
+            ? told with
+            {
+                RecordedStep = safe,
+                WantsMoreRecords = false,
+            }
+            : told;
 
     private async Task<RunReply> TakeTurnAsync(RunMessage message)
     {
@@ -296,7 +330,10 @@ public sealed class RunGrain(
             ThrowIfFenced();
             if (opens && _records is null)
             {
-                await OpenAsync((hosting.MayTakeOver ? record.State.State : null) ?? throw new InvalidOperationException($"Run {RunId} has not begun yet."));
+                await OpenAsync(
+                    (hosting.MayTakeOver ? record.State.State : null)
+                        ?? throw new InvalidOperationException($"Run {RunId} has not begun yet.")
+                );
             }
 
             return turn;
@@ -384,7 +421,9 @@ public sealed class RunGrain(
 
     /// <summary>The last generation that both ledger and state know: the ledger may hold the generations of an earlier start of the run.</summary>
     private static int RecordedGeneration(RunState state, IRunLedger ledger) =>
-        ledger.LastGeneration is { } last && last.Generation == state.Generation && last.StartStep == state.Assignment?.StartStep ? state.Generation : state.Generation - 1;
+        ledger.LastGeneration is { } last && last.Generation == state.Generation && last.StartStep == state.Assignment?.StartStep
+            ? state.Generation
+            : state.Generation - 1;
 
     private async Task<RunReply> ApplyAsync(RunMessage message)
     {
@@ -393,7 +432,10 @@ public sealed class RunGrain(
             _lastMessage = time.GetTimestamp();
         }
 
-        if (message is RunMessage.NodeJoined { Node: var joined } && State.Nodes.Any(node => node.Id == joined.Id && node.Incarnation != joined.Incarnation))
+        if (
+            message is RunMessage.NodeJoined { Node: var joined }
+            && State.Nodes.Any(node => node.Id == joined.Id && node.Incarnation != joined.Incarnation)
+        )
         {
             // What the node's earlier process has not carried out died with it.
             ForgetOrders(joined.Id);
@@ -471,12 +513,13 @@ public sealed class RunGrain(
     }
 
     /// <summary>The storage's own exception, which Orleans wraps; null for any other.</summary>
-    private static Exception? DiskErrorOf(Exception error) => error switch
-    {
-        IOException or UnauthorizedAccessException => error,
-        OrleansException { InnerException: { } inner } => DiskErrorOf(inner),
-        _ => null,
-    };
+    private static Exception? DiskErrorOf(Exception error) =>
+        error switch
+        {
+            IOException or UnauthorizedAccessException => error,
+            OrleansException { InnerException: { } inner } => DiskErrorOf(inner),
+            _ => null,
+        };
 
     /// <summary>
     /// Before a rank is told of its assignment, its shard is with its worker's grain and its peers can be met. A grain whose
@@ -488,8 +531,14 @@ public sealed class RunGrain(
         _shards = _records!.Shards(assignment.WorldSize, assignment.StartStep);
         await _keeper!.RecordAsync(generation with { Shards = [.. _shards.Select(shard => shard.Digest())] });
         await TryAsync(GrainFactory.GetGrain<IRendezvousGrain>(RendezvousGrain.KeyOf(RunId, generation.Generation)).OpenAsync());
-        await Task.WhenAll(generation.Workers.Select((worker, rank) => TryAsync(Worker(worker).AssignAsync(
-            record.State.Epoch, new WorkerShard(assignment with { Rank = rank }, _shards[rank])))));
+        await Task.WhenAll(
+            generation.Workers.Select(
+                (worker, rank) =>
+                    TryAsync(
+                        Worker(worker).AssignAsync(record.State.Epoch, new WorkerShard(assignment with { Rank = rank }, _shards[rank]))
+                    )
+            )
+        );
     }
 
     private async Task TryAsync(Task call)

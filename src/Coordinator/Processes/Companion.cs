@@ -10,9 +10,12 @@ namespace ClipTrain.Coordinator.Processes;
 /// <param name="launch">How it is started.</param>
 /// <param name="isWanted">False when the process' lock shows that an earlier one lives, or when it has nothing left to do.</param>
 /// <param name="onLine">Gets every line that it prints.</param>
-public sealed class Companion(string name, WorkerLaunch launch, Func<bool> isWanted, Action<WorkerLine> onLine, TimeProvider time) : IAsyncDisposable
+public sealed class Companion(string name, WorkerLaunch launch, Func<bool> isWanted, Action<WorkerLine> onLine, TimeProvider time)
+    : IAsyncDisposable
 {
-    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromSeconds(30), TermGrace = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1),
+        LongestPause = TimeSpan.FromSeconds(30),
+        TermGrace = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource _closing = new();
     private LocalWorker? _process;

@@ -12,7 +12,8 @@ namespace ClipTrain.Coordinator.Processes;
 /// <param name="workerId">The worker's name in the run; empty for a process that is none.</param>
 public sealed class CoordinatorClient(IGrainFactory grains, string run, string workerId, TimeProvider time)
 {
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100), LongestPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100),
+        LongestPause = TimeSpan.FromSeconds(2);
 
     /// <summary>A name is free again within this time after its process has died.</summary>
     private static readonly TimeSpan NameFreeWithin = TimeSpan.FromSeconds(6);
@@ -58,14 +59,20 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
     /// <exception cref="CoordinatorRefusedException">The run does not know the worker.</exception>
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     public async Task<Directive> ReportAsync(WorkerReport report, CancellationToken cancellationToken = default) =>
-        await AskAsync(() => _run.ReportAsync(report), RetryFor, cancellationToken) is RunReply.Directed directed ? directed.Directive : Directive.Continue;
+        await AskAsync(() => _run.ReportAsync(report), RetryFor, cancellationToken) is RunReply.Directed directed
+            ? directed.Directive
+            : Directive.Continue;
 
     /// <summary>Tells of a checkpoint that is whole on disk. It counts when this call has ended.</summary>
     /// <exception cref="CoordinatorRefusedException">The run does not know the worker, or does not believe the checkpoint.</exception>
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     public async Task CheckpointWrittenAsync(string incarnation, long step, string directory, CancellationToken cancellationToken = default)
     {
-        await AskAsync(() => _run.CheckpointWrittenAsync(new CheckpointWritten(WorkerId, incarnation, step, directory)), RetryFor, cancellationToken);
+        await AskAsync(
+            () => _run.CheckpointWrittenAsync(new CheckpointWritten(WorkerId, incarnation, step, directory)),
+            RetryFor,
+            cancellationToken
+        );
         Interlocked.Increment(ref _checkpointsConfirmed);
     }
 
@@ -86,10 +93,13 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
 
     /// <summary>The run's resolved configuration and the manifest of its corpus, as their files are.</summary>
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
-    public Task<RunFilesOffer> FilesAsync(CancellationToken cancellationToken = default) => RetryAsync(_run.FilesAsync, RetryFor, cancellationToken);
+    public Task<RunFilesOffer> FilesAsync(CancellationToken cancellationToken = default) =>
+        RetryAsync(_run.FilesAsync, RetryFor, cancellationToken);
 
     internal async Task<HeartbeatAnswer> HeartbeatAsync(Heartbeat heartbeat, TimeSpan retryFor, CancellationToken cancellationToken) =>
-        await AskAsync(() => _run.BeatAsync(heartbeat), retryFor, cancellationToken) is RunReply.HeartbeatReply reply ? reply.Answer : throw Unexpected(heartbeat);
+        await AskAsync(() => _run.BeatAsync(heartbeat), retryFor, cancellationToken) is RunReply.HeartbeatReply reply
+            ? reply.Answer
+            : throw Unexpected(heartbeat);
 
     /// <summary>Lets the coordinator ask this process for a heartbeat ahead of time. Losing this loses only time.</summary>
     internal async Task TryAttachAsync(IWorkerObserver process)
@@ -115,7 +125,8 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
                 return true;
             },
             RetryFor,
-            cancellationToken);
+            cancellationToken
+        );
 
     internal Task WorkerExitedAsync(WorkerExit exit, CancellationToken cancellationToken) =>
         RetryAsync(
@@ -125,7 +136,8 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
                 return true;
             },
             RetryFor,
-            cancellationToken);
+            cancellationToken
+        );
 
     private IWorkerGrain Worker => grains.GetGrain<IWorkerGrain>(WorkerGrain.KeyOf(run, WorkerId));
 
@@ -151,7 +163,8 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
             {
                 case RunReply.Held:
                     continue;
-                case RunReply.Refused { Kind: RefusalKind.NameTaken } when time.GetElapsedTime(takenSince ??= time.GetTimestamp()) < NameFreeWithin:
+                case RunReply.Refused { Kind: RefusalKind.NameTaken }
+                    when time.GetElapsedTime(takenSince ??= time.GetTimestamp()) < NameFreeWithin:
                     await Task.Delay(FirstPause, time, cancellationToken);
                     continue;
                 case RunReply.Refused refused:

@@ -24,7 +24,12 @@ public sealed class CoordinatorSilo : IAsyncDisposable
     /// <summary>What reports every message that a dead silo has not taken, with a stack trace. Callers hear of it by exception.</summary>
     private static readonly string[] TalkOfLostSilos =
     [
-        "Orleans.Messaging", "Orleans.Runtime.MessageCenter", "Orleans.Runtime.Messaging", "Orleans.Runtime.GrainCallCancellationManager", "Orleans.Runtime.GrainDirectory", "Polly",
+        "Orleans.Messaging",
+        "Orleans.Runtime.MessageCenter",
+        "Orleans.Runtime.Messaging",
+        "Orleans.Runtime.GrainCallCancellationManager",
+        "Orleans.Runtime.GrainDirectory",
+        "Polly",
     ];
 
     private readonly IHost _host;
@@ -43,14 +48,24 @@ public sealed class CoordinatorSilo : IAsyncDisposable
     public IRunGrain Run { get; }
 
     /// <exception cref="CoordinatorStartException">The silo cannot listen, reach its cluster or keep its files.</exception>
-    public static async Task<CoordinatorSilo> StartAsync(CoordinatorSiloOptions options, IRunHosting hosting, ILoggerFactory loggers, TimeProvider time, CancellationToken cancellationToken = default)
+    public static async Task<CoordinatorSilo> StartAsync(
+        CoordinatorSiloOptions options,
+        IRunHosting hosting,
+        ILoggerFactory loggers,
+        TimeProvider time,
+        CancellationToken cancellationToken = default
+    )
     {
         if (options.Http is { } http)
         {
             RequireFree(http.Listen);
         }
 
-        var (host, endpoint) = await ClusterSilo.StartAsync(options.Endpoint, actual => Build(options with { Endpoint = actual }, hosting, loggers, time), cancellationToken);
+        var (host, endpoint) = await ClusterSilo.StartAsync(
+            options.Endpoint,
+            actual => Build(options with { Endpoint = actual }, hosting, loggers, time),
+            cancellationToken
+        );
         return new CoordinatorSilo(host, endpoint, hosting.RunId);
     }
 
@@ -88,7 +103,13 @@ public sealed class CoordinatorSilo : IAsyncDisposable
         return builder.Build();
     }
 
-    private static void Configure(IHostApplicationBuilder builder, CoordinatorSiloOptions options, IRunHosting hosting, ILoggerFactory loggers, TimeProvider time)
+    private static void Configure(
+        IHostApplicationBuilder builder,
+        CoordinatorSiloOptions options,
+        IRunHosting hosting,
+        ILoggerFactory loggers,
+        TimeProvider time
+    )
     {
         builder.Logging.AddProvider(new ForwardingLoggerProvider(loggers)).SetMinimumLevel(LogLevel.Warning);
 

@@ -35,7 +35,14 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
     private long? _failingSince;
     private long _attachedTo;
 
-    private HeartbeatLoop(CoordinatorClient client, string incarnation, TimeSpan interval, Func<WorkerProgress> progress, Action<long> acknowledge, TimeSpan loseAfter)
+    private HeartbeatLoop(
+        CoordinatorClient client,
+        string incarnation,
+        TimeSpan interval,
+        Func<WorkerProgress> progress,
+        Action<long> acknowledge,
+        TimeSpan loseAfter
+    )
     {
         _client = client;
         _incarnation = incarnation;
@@ -63,8 +70,14 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
     /// <param name="progress">Called for each heartbeat, never by two threads at once.</param>
     /// <param name="acknowledge">Gets the last step whose record is safe, and which need not be told again.</param>
     /// <param name="loseAfter">How long the coordinator may be out of reach; by default the client's <see cref="CoordinatorClient.RetryFor"/>.</param>
-    public static HeartbeatLoop Start(CoordinatorClient client, string incarnation, TimeSpan interval, Func<WorkerProgress> progress, Action<long> acknowledge, TimeSpan? loseAfter = null) =>
-        new(client, incarnation, interval, progress, acknowledge, loseAfter ?? client.RetryFor);
+    public static HeartbeatLoop Start(
+        CoordinatorClient client,
+        string incarnation,
+        TimeSpan interval,
+        Func<WorkerProgress> progress,
+        Action<long> acknowledge,
+        TimeSpan? loseAfter = null
+    ) => new(client, incarnation, interval, progress, acknowledge, loseAfter ?? client.RetryFor);
 
     /// <summary>
     /// The worker has a place in a generation. Answers to heartbeats of an earlier one mean nothing from now on. Progress must
@@ -111,9 +124,7 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
     /// <exception cref="CoordinatorRefusedException">The coordinator does not take it.</exception>
     public async Task FlushAsync(CancellationToken cancellationToken = default)
     {
-        while (await SendAsync(_client.RetryFor, cancellationToken))
-        {
-        }
+        while (await SendAsync(_client.RetryFor, cancellationToken)) { }
     }
 
     public async ValueTask DisposeAsync()
@@ -213,7 +224,17 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
             var progress = _progress();
             _warnings.AddRange(progress.Warnings);
             var confirmed = _client.CheckpointsConfirmed;
-            var heartbeat = new Heartbeat(_client.WorkerId, _incarnation, generation, progress.CommittedStep, progress.Records.Records, [.. _warnings]) { HasMoreRecords = progress.Records.HasMore };
+            var heartbeat = new Heartbeat(
+                _client.WorkerId,
+                _incarnation,
+                generation,
+                progress.CommittedStep,
+                progress.Records.Records,
+                [.. _warnings]
+            )
+            {
+                HasMoreRecords = progress.Records.HasMore,
+            };
             var answer = await _client.HeartbeatAsync(heartbeat, retryFor, cancellationToken);
             _warnings.Clear();
             await TakeAsync(answer, confirmed);

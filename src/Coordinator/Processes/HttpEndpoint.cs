@@ -40,7 +40,12 @@ internal static class HttpEndpoint
     public static IHost Build(WebApplicationBuilder builder, HttpOptions options, string token)
     {
         var app = builder.Build();
-        app.Use((context, next) => context.Request.Path == "/health" || HttpToken.IsGiven(context.Request, token) ? next(context) : HttpToken.RefuseAsync(context.Response));
+        app.Use(
+            (context, next) =>
+                context.Request.Path == "/health" || HttpToken.IsGiven(context.Request, token)
+                    ? next(context)
+                    : HttpToken.RefuseAsync(context.Response)
+        );
         app.UseRouting();
         app.MapGet("/health", (RequestDelegate)(context => context.Response.WriteAsync("ok")));
         app.MapGet("/metrics", (RequestDelegate)WriteMetricsAsync);

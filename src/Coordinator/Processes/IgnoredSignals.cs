@@ -9,7 +9,11 @@ namespace ClipTrain.Coordinator.Processes;
 public sealed class IgnoredSignals : IDisposable
 {
     private readonly PosixSignalRegistration[] _registrations =
-        [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(signal => PosixSignalRegistration.Create(signal, context => context.Cancel = true))];
+    [
+        .. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(signal =>
+            PosixSignalRegistration.Create(signal, context => context.Cancel = true)
+        ),
+    ];
 
     public void Dispose() => Array.ForEach(_registrations, registration => registration.Dispose());
 }

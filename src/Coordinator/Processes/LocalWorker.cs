@@ -28,12 +28,15 @@ internal sealed class LocalWorker : IDisposable
         _process = process;
         _time = time;
         var output = ReadAsync(process.StandardOutput, line => onLine(new WorkerLine(workerId, IsError: false, line)));
-        var errors = ReadAsync(process.StandardError, line =>
-        {
-            if (!line.StartsWith(NativeFrame, StringComparison.Ordinal))
-                _errors.Add(line);
-            onLine(new WorkerLine(workerId, IsError: true, line));
-        });
+        var errors = ReadAsync(
+            process.StandardError,
+            line =>
+            {
+                if (!line.StartsWith(NativeFrame, StringComparison.Ordinal))
+                    _errors.Add(line);
+                onLine(new WorkerLine(workerId, IsError: true, line));
+            }
+        );
         Exit = WaitAsync(Task.WhenAll(output, errors));
     }
 

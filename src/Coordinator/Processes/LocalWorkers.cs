@@ -9,9 +9,16 @@ namespace ClipTrain.Coordinator.Processes;
 /// <param name="onExit">Gets every exit, in full, after the last line: the worker, which process of it, and its end.</param>
 /// <param name="grace">How long a worker that should end may take to do so by itself.</param>
 /// <param name="time">Measures the grace time.</param>
-public sealed class LocalWorkers(Func<string, int, WorkerLaunch> launchOf, Action<WorkerLine> onLine, Func<string, int, ProcessExit, Task> onExit, TimeSpan grace, TimeProvider time) : IAsyncDisposable
+public sealed class LocalWorkers(
+    Func<string, int, WorkerLaunch> launchOf,
+    Action<WorkerLine> onLine,
+    Func<string, int, ProcessExit, Task> onExit,
+    TimeSpan grace,
+    TimeProvider time
+) : IAsyncDisposable
 {
-    private const int CannotStart = 127, Killed = 128 + 9;
+    private const int CannotStart = 127,
+        Killed = 128 + 9;
     private static readonly TimeSpan TermGrace = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<string, LocalWorker> _workers = new(StringComparer.Ordinal);

@@ -37,7 +37,13 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
     {
         using var telling = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
         await using var leaving = cancellationToken.Register(() => telling.CancelAfter(Farewell));
-        await using var workers = new LocalWorkers(options.LaunchOf, KeepLine, (workerId, start, exit) => TellExitAsync(workerId, start, exit, telling.Token), options.Grace, time);
+        await using var workers = new LocalWorkers(
+            options.LaunchOf,
+            KeepLine,
+            (workerId, start, exit) => TellExitAsync(workerId, start, exit, telling.Token),
+            options.Grace,
+            time
+        );
         try
         {
             var outcome = await ServeAsync(workers, telling.Token, cancellationToken);
@@ -47,7 +53,10 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            await Task.WhenAll(workers.DismissAllAsync(TimeSpan.Zero), TryTellAsync(client.NodeLeaveAsync(options.NodeId, _incarnation, telling.Token)));
+            await Task.WhenAll(
+                workers.DismissAllAsync(TimeSpan.Zero),
+                TryTellAsync(client.NodeLeaveAsync(options.NodeId, _incarnation, telling.Token))
+            );
             throw;
         }
         catch (CoordinatorLostException)
@@ -64,7 +73,10 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
         while (true)
         {
             var sent = _lines.ToArray();
-            var orders = await client.NodeAsync(new NodeReport(options.NodeId, _incarnation, options.Slots, _epoch, _carriedOut, sent), cancellationToken);
+            var orders = await client.NodeAsync(
+                new NodeReport(options.NodeId, _incarnation, options.Slots, _epoch, _carriedOut, sent),
+                cancellationToken
+            );
             foreach (var _ in sent)
             {
                 _lines.TryDequeue(out var _);
@@ -149,8 +161,6 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
         {
             await telling;
         }
-        catch (Exception error) when (error is OperationCanceledException or CoordinatorLostException)
-        {
-        }
+        catch (Exception error) when (error is OperationCanceledException or CoordinatorLostException) { }
     }
 }

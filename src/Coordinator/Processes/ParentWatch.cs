@@ -14,9 +14,7 @@ public sealed class ParentWatch : IDisposable
     private static readonly TimeSpan ExitGrace = TimeSpan.FromSeconds(10);
     private readonly IgnoredSignals _ignored = new();
 
-    private ParentWatch()
-    {
-    }
+    private ParentWatch() { }
 
     /// <summary>Watches this process's standard input and exits when it ends. To be called first in a worker's Main.</summary>
     public static ParentWatch Start() => Start(Console.OpenStandardInput(), Exit);
@@ -59,7 +57,10 @@ public sealed class ParentWatch : IDisposable
             Thread.Sleep(ExitGrace);
             Process.GetCurrentProcess().Kill();
         })
-        { IsBackground = true, Name = "last resort" }.Start();
+        {
+            IsBackground = true,
+            Name = "last resort",
+        }.Start();
         Console.Error.WriteLine("The node that started this worker has gone or wants no more of it: the worker exits.");
         Environment.Exit(ExitCode);
     }

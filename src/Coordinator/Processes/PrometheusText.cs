@@ -13,7 +13,9 @@ internal static class PrometheusText
     /// <param name="step">Its newest step; null where that is not known.</param>
     public static string Of(string run, RunStatus status, StepMetrics? step)
     {
-        var label = run.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+        var label = run.Replace("\\", "\\\\", StringComparison.Ordinal)
+            .Replace("\"", "\\\"", StringComparison.Ordinal)
+            .Replace("\n", "\\n", StringComparison.Ordinal);
         var text = new StringBuilder();
         Gauge("epoch", "Activation of the run that hosts it.", status.Epoch);
         if (status.State is { } state)
@@ -48,9 +50,16 @@ internal static class PrometheusText
 
         void Gauge(string name, string help, double value) => Add(name, "gauge", help, value);
 
-        void Add(string name, string kind, string help, double value) => text.Append(
-            CultureInfo.InvariantCulture, $"# HELP cliptrain_{name} {help}\n# TYPE cliptrain_{name} {kind}\ncliptrain_{name}{{run=\"{label}\"}} {Number(value)}\n");
+        void Add(string name, string kind, string help, double value) =>
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"# HELP cliptrain_{name} {help}\n# TYPE cliptrain_{name} {kind}\ncliptrain_{name}{{run=\"{label}\"}} {Number(value)}\n"
+            );
     }
 
-    private static string Number(double value) => double.IsNaN(value) ? "NaN" : double.IsPositiveInfinity(value) ? "+Inf" : double.IsNegativeInfinity(value) ? "-Inf" : value.ToString("R", CultureInfo.InvariantCulture);
+    private static string Number(double value) =>
+        double.IsNaN(value) ? "NaN"
+        : double.IsPositiveInfinity(value) ? "+Inf"
+        : double.IsNegativeInfinity(value) ? "-Inf"
+        : value.ToString("R", CultureInfo.InvariantCulture);
 }

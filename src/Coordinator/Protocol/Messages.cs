@@ -70,7 +70,14 @@ public sealed record JoinAnswer(Assignment? Assignment, Directive? Directive);
 /// The oldest committed steps that the coordinator has not acknowledged, in order, at most <see cref="RecordQueue.BatchRecords"/>.
 /// Rank 0 sends those of its generation; every rank sends those from before it.
 /// </param>
-public sealed record Heartbeat(string WorkerId, string Incarnation, int Generation, long CommittedStep, IReadOnlyList<StepRecord> Records, IReadOnlyList<string> Warnings)
+public sealed record Heartbeat(
+    string WorkerId,
+    string Incarnation,
+    int Generation,
+    long CommittedStep,
+    IReadOnlyList<StepRecord> Records,
+    IReadOnlyList<string> Warnings
+)
 {
     /// <summary>True if the worker holds records after the last of <see cref="Records"/> that it would send too.</summary>
     public bool HasMoreRecords { get; init; }

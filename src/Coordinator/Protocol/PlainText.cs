@@ -25,7 +25,8 @@ public static class PlainText
     public static string Block(string? text) => Clean(text, BlockLength, keepsLines: true);
 
     /// <summary>True for what a terminal obeys in place of showing it: control characters, line separators, and what turns the direction of text.</summary>
-    public static bool IsControl(char c) => char.IsControl(c) || c is '\u2028' or '\u2029' or (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
+    public static bool IsControl(char c) =>
+        char.IsControl(c) || c is '\u2028' or '\u2029' or (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
 
     private static string Clean(string? text, int most, bool keepsLines)
     {
@@ -43,13 +44,15 @@ public static class PlainText
                 break;
             }
 
-            clean.Append(rune.Value switch
-            {
-                '\n' when keepsLines => "\n",
-                '\n' or '\r' or '\t' or '\u2028' or '\u2029' => " ",
-                <= char.MaxValue and var value when IsControl((char)value) => "\ufffd",
-                _ => rune.ToString(),
-            });
+            clean.Append(
+                rune.Value switch
+                {
+                    '\n' when keepsLines => "\n",
+                    '\n' or '\r' or '\t' or '\u2028' or '\u2029' => " ",
+                    <= char.MaxValue and var value when IsControl((char)value) => "\ufffd",
+                    _ => rune.ToString(),
+                }
+            );
         }
 
         return clean.ToString();

@@ -42,7 +42,8 @@ public sealed class RecordQueue
     public bool HasRoom => Bytes < MaxBytes;
 
     /// <summary>An upper estimate of a record's memory: its objects, the loader's figures among them, and 24 bytes a rank.</summary>
-    public static long BytesOf(StepRecord record) => RecordBytes + (24L * record.Shares.Count) + (64L * (record.Metrics.CorpusEpochs?.Count ?? 0));
+    public static long BytesOf(StepRecord record) =>
+        RecordBytes + (24L * record.Shares.Count) + (64L * (record.Metrics.CorpusEpochs?.Count ?? 0));
 
     /// <summary>Adds the record of the step that was just committed.</summary>
     public void Add(StepRecord record)

@@ -13,9 +13,7 @@ namespace ClipTrain.Coordinator.Protocol;
 [JsonDerivedType(typeof(Refused), "refused")]
 public abstract record RunReply
 {
-    private RunReply()
-    {
-    }
+    private RunReply() { }
 
     public sealed record Accepted : RunReply;
 

@@ -88,14 +88,22 @@ public sealed record StageMetrics(double Rate, double Busy, double Starved, doub
 /// <summary>The data loader of rank 0 over the last seconds. The waits of the threads that decode, tokenize and assemble are told of decoding.</summary>
 /// <param name="QueuedSamples">Encoded samples in memory.</param>
 /// <param name="QueuedBatches">Batches ready for the step.</param>
-public sealed record LoaderMetrics(StageMetrics Read, StageMetrics Decode, StageMetrics Tokenize, StageMetrics Assemble, long QueuedSamples, int QueuedBatches);
+public sealed record LoaderMetrics(
+    StageMetrics Read,
+    StageMetrics Decode,
+    StageMetrics Tokenize,
+    StageMetrics Assemble,
+    long QueuedSamples,
+    int QueuedBatches
+);
 
 /// <summary>A line of the ledger: one of the three.</summary>
 /// <param name="After">The first line of every segment.</param>
 public sealed record LedgerEntry(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] GenerationRecord? Generation = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] StepRecord? Step = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LedgerSeal? After = null);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LedgerSeal? After = null
+);
 
 /// <summary>How much of a ledger's segment counts.</summary>
 /// <param name="Epoch">The segment's name; 0 when the new one is the first.</param>

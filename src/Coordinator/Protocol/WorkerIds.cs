@@ -26,9 +26,10 @@ public static class WorkerIds
         var (l, r) = (0, 0);
         while (l < left.Length && r < right.Length)
         {
-            var order = char.IsAsciiDigit(left[l]) && char.IsAsciiDigit(right[r])
-                ? CompareNumbers(NumberAt(left, ref l), NumberAt(right, ref r))
-                : left[l++].CompareTo(right[r++]);
+            var order =
+                char.IsAsciiDigit(left[l]) && char.IsAsciiDigit(right[r])
+                    ? CompareNumbers(NumberAt(left, ref l), NumberAt(right, ref r))
+                    : left[l++].CompareTo(right[r++]);
             if (order != 0)
             {
                 return order;

@@ -62,7 +62,10 @@ internal static class Checkpoints
     {
         if (turn.State.Phase != RunPhase.Running)
         {
-            return new RunReply.Refused(RefusalKind.WrongPhase, $"Run {turn.State.Spec.RunId} is {turn.State.Phase.ToString().ToLowerInvariant()}; a checkpoint can be asked for while it is running.");
+            return new RunReply.Refused(
+                RefusalKind.WrongPhase,
+                $"Run {turn.State.Spec.RunId} is {turn.State.Phase.ToString().ToLowerInvariant()}; a checkpoint can be asked for while it is running."
+            );
         }
 
         if (turn.State.CheckpointWantedFrom is null)

@@ -6,18 +6,21 @@ namespace ClipTrain.Coordinator.Rules;
 /// <summary>The directive for a worker: a function of the state alone, so that a lost answer loses nothing.</summary>
 internal static class Directives
 {
-    public static Directive For(RunState state, Member member) => member.Status switch
-    {
-        _ when state.HasEnded => state.Phase == RunPhase.Completed || member.Status == MemberStatus.Finished ? Directive.Continue : Directive.Abort,
-        MemberStatus.Expected or MemberStatus.Joined or MemberStatus.Finished => Directive.Continue,
-        MemberStatus.Training => ForTraining(state, member),
+    public static Directive For(RunState state, Member member) =>
+        member.Status switch
+        {
+            _ when state.HasEnded => state.Phase == RunPhase.Completed || member.Status == MemberStatus.Finished
+                ? Directive.Continue
+                : Directive.Abort,
+            MemberStatus.Expected or MemberStatus.Joined or MemberStatus.Finished => Directive.Continue,
+            MemberStatus.Training => ForTraining(state, member),
 
-        // After a planned regroup a rank may still be inside the last exchange, which it finishes by itself.
-        MemberStatus.Leaving => state.IsPlannedRegroup ? Directive.Continue : Directive.Rejoin,
-        MemberStatus.Saving => Directive.SaveAloneAndExit,
-        MemberStatus.Lost when !member.IsManaged => Directive.Rejoin,
-        _ => Directive.Abort,
-    };
+            // After a planned regroup a rank may still be inside the last exchange, which it finishes by itself.
+            MemberStatus.Leaving => state.IsPlannedRegroup ? Directive.Continue : Directive.Rejoin,
+            MemberStatus.Saving => Directive.SaveAloneAndExit,
+            MemberStatus.Lost when !member.IsManaged => Directive.Rejoin,
+            _ => Directive.Abort,
+        };
 
     /// <summary>The directive for a worker that the run does not know, or knows as another process.</summary>
     public static Directive ForStranger(RunState state, Member? namesake, int generation)
@@ -39,13 +42,14 @@ internal static class Directives
     /// Stop and Regroup go to every rank. Checkpoint goes to rank 0 in each answer until a checkpoint of the wanted step or
     /// a later one is written; the worker's heartbeat loop hands a repeated one on only once.
     /// </summary>
-    private static Directive ForTraining(RunState state, Member member) => state switch
-    {
-        { StopRequestedBy: not null } => Directive.Stop,
-        _ when IsRegroupWanted(state) => Directive.Regroup,
-        { CheckpointWantedFrom: not null } when member.Rank == 0 => Directive.Checkpoint,
-        _ => Directive.Continue,
-    };
+    private static Directive ForTraining(RunState state, Member member) =>
+        state switch
+        {
+            { StopRequestedBy: not null } => Directive.Stop,
+            _ when IsRegroupWanted(state) => Directive.Regroup,
+            { CheckpointWantedFrom: not null } when member.Rank == 0 => Directive.Checkpoint,
+            _ => Directive.Continue,
+        };
 
     /// <summary>True if a worker waits, there is room for it, and the run is not at its end.</summary>
     private static bool IsRegroupWanted(RunState state) =>

@@ -22,18 +22,23 @@ internal static class Draining
         }
 
         Membership.Disband(turn);
-        turn.Change(turn.State with
-        {
-            Phase = RunPhase.Draining,
-            DrainsTo = kind,
-            IsPlannedRegroup = false,
-            Deadline = turn.Now + turn.State.Spec.Timeouts.Regroup,
-        });
+        turn.Change(
+            turn.State with
+            {
+                Phase = RunPhase.Draining,
+                DrainsTo = kind,
+                IsPlannedRegroup = false,
+                Deadline = turn.Now + turn.State.Spec.Timeouts.Regroup,
+            }
+        );
     }
 
     public static void Settle(TurnContext turn)
     {
-        if (turn.State.Phase != RunPhase.Draining || turn.State.Members.CountOf(MemberStatus.Leaving) + turn.State.Members.CountOf(MemberStatus.Saving) > 0)
+        if (
+            turn.State.Phase != RunPhase.Draining
+            || turn.State.Members.CountOf(MemberStatus.Leaving) + turn.State.Members.CountOf(MemberStatus.Saving) > 0
+        )
         {
             return;
         }

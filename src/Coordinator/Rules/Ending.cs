@@ -7,12 +7,13 @@ namespace ClipTrain.Coordinator.Rules;
 internal static class Ending
 {
     /// <summary>The outcome of a run that has ended.</summary>
-    public static RunOutcome OutcomeOf(RunState state) => state.Phase switch
-    {
-        RunPhase.Completed => new RunOutcome(OutcomeKind.Completed, state.EndText!, state.LastCheckpoint),
-        RunPhase.Stopped => new RunOutcome(OutcomeKind.Stopped, state.EndText!, state.LastCheckpoint),
-        _ => new RunOutcome(OutcomeKind.Failed, state.EndText!, state.LastCheckpoint, FailureText.Root(state).ExitCode),
-    };
+    public static RunOutcome OutcomeOf(RunState state) =>
+        state.Phase switch
+        {
+            RunPhase.Completed => new RunOutcome(OutcomeKind.Completed, state.EndText!, state.LastCheckpoint),
+            RunPhase.Stopped => new RunOutcome(OutcomeKind.Stopped, state.EndText!, state.LastCheckpoint),
+            _ => new RunOutcome(OutcomeKind.Failed, state.EndText!, state.LastCheckpoint, FailureText.Root(state).ExitCode),
+        };
 
     public static RunReply RequestStop(TurnContext turn, RunMessage.StopRequested stop)
     {
@@ -62,15 +63,24 @@ internal static class Ending
             return false;
         }
 
-        turn.Warn($"the run ends without {string.Join(", ", inGeneration.Where(member => member.Status != MemberStatus.Finished).OrderBy(member => member.Rank).Select(member => member.Label))}: its last checkpoint is written");
+        turn.Warn(
+            $"the run ends without {string.Join(", ", inGeneration.Where(member => member.Status != MemberStatus.Finished).OrderBy(member => member.Rank).Select(member => member.Label))}: its last checkpoint is written"
+        );
         Finish(turn);
         return true;
     }
 
     /// <summary>Ends the run without saving, so that no worker needs time to exit.</summary>
-    private static void StopAtOnce(TurnContext turn) => End(turn, OutcomeKind.Stopped, $"stopped at once by {turn.State.StopRequestedBy}; {FailureText.Resumable(turn.State)}", atOnce: true);
+    private static void StopAtOnce(TurnContext turn) =>
+        End(
+            turn,
+            OutcomeKind.Stopped,
+            $"stopped at once by {turn.State.StopRequestedBy}; {FailureText.Resumable(turn.State)}",
+            atOnce: true
+        );
 
-    public static void Stop(TurnContext turn) => End(turn, OutcomeKind.Stopped, $"stopped by {turn.State.StopRequestedBy ?? "its workers"}; {FailureText.Resumable(turn.State)}");
+    public static void Stop(TurnContext turn) =>
+        End(turn, OutcomeKind.Stopped, $"stopped by {turn.State.StopRequestedBy ?? "its workers"}; {FailureText.Resumable(turn.State)}");
 
     /// <summary>Ends the run as failed. If it never formed, no worker needs time to exit.</summary>
     public static void Fail(TurnContext turn)
@@ -82,7 +92,9 @@ internal static class Ending
 
     private static void Finish(TurnContext turn)
     {
-        var reported = turn.State.Members.Where(member => member.Generation == turn.State.Generation && member.Outcome is not null).ToList();
+        var reported = turn
+            .State.Members.Where(member => member.Generation == turn.State.Generation && member.Outcome is not null)
+            .ToList();
         if (reported.TrueForAll(member => member.Outcome == WorkerOutcome.Completed))
         {
             End(turn, OutcomeKind.Completed, $"completed at step {reported.Max(member => member.CommittedStep)}");
@@ -104,7 +116,10 @@ internal static class Ending
         turn.Change(turn.State with { Phase = phase, EndText = message, Deadline = null, NextNotice = null, CheckpointWantedFrom = null });
         foreach (var member in turn.State.Members)
         {
-            if (member is { ExitCode: null } and not { IsManaged: true, NodeId: null } && (atOnce || member.Status == MemberStatus.Expected))
+            if (
+                member is { ExitCode: null } and not { IsManaged: true, NodeId: null }
+                && (atOnce || member.Status == MemberStatus.Expected)
+            )
             {
                 turn.Do(new RunEffect.KillWorker(member.WorkerId, member.NodeId));
             }

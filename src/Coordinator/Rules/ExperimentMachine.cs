@@ -195,9 +195,19 @@ public static class ExperimentMachine
         turn.End(why);
         foreach (var trial in turn.Trials.Where(trial => !trial.IsOver && trial.StopsTo != TrialStatus.Stopped).ToList())
         {
-            turn.Change(trial.IsStarted
-                ? trial with { StopsTo = TrialStatus.Stopped, Text = why }
-                : trial with { Status = TrialStatus.Stopped, Text = why });
+            turn.Change(
+                trial.IsStarted
+                    ? trial with
+                    {
+                        StopsTo = TrialStatus.Stopped,
+                        Text = why,
+                    }
+                    : trial with
+                    {
+                        Status = TrialStatus.Stopped,
+                        Text = why,
+                    }
+            );
         }
     }
 }

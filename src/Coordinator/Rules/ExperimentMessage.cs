@@ -6,9 +6,7 @@ namespace ClipTrain.Coordinator.Rules;
 /// <summary>All that can happen to an experiment. Every message may be repeated or late without harm.</summary>
 public abstract record ExperimentMessage
 {
-    private ExperimentMessage()
-    {
-    }
+    private ExperimentMessage() { }
 
     /// <summary>Somebody wants these trials. Those that are known already stay as they are.</summary>
     public sealed record Submit(ExperimentSpec Spec) : ExperimentMessage;
@@ -35,9 +33,7 @@ public abstract record ExperimentMessage
 /// <summary>What the host must do after the state is on disk, in any order. A later tick repeats what had no answer.</summary>
 public abstract record ExperimentEffect
 {
-    private ExperimentEffect()
-    {
-    }
+    private ExperimentEffect() { }
 
     /// <summary>Ask the pool for devices; it answers with <see cref="ExperimentMessage.PoolAnswered"/>.</summary>
     public sealed record Acquire(LeaseRequest Request) : ExperimentEffect;

@@ -7,7 +7,9 @@ namespace ClipTrain.Coordinator.Rules;
 internal sealed class ExperimentTurn(ExperimentState state, DateTimeOffset now)
 {
     private readonly List<TrialState> _trials = [.. state.Trials];
-    private readonly Dictionary<string, int> _places = state.Trials.Select((trial, place) => (trial.Run, place)).ToDictionary(pair => pair.Run, pair => pair.place, StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _places = state
+        .Trials.Select((trial, place) => (trial.Run, place))
+        .ToDictionary(pair => pair.Run, pair => pair.place, StringComparer.Ordinal);
     private readonly List<ExperimentEffect> _effects = [];
     private readonly HashSet<string> _touched = new(StringComparer.Ordinal);
     private bool _changed;
@@ -81,7 +83,9 @@ internal sealed class ExperimentTurn(ExperimentState state, DateTimeOffset now)
         {
             { Status: TrialStatus.Queued } => trial.NotBefore > Now ? null : new ExperimentEffect.Acquire(request),
             { IsStarted: true, StopsTo: not null } => new ExperimentEffect.Stop(attempt),
-            { Status: TrialStatus.Starting } => new ExperimentEffect.Start(new TrialStart(attempt, request.Experiment, trial.Spec.RunFile, trial.Lease!)),
+            { Status: TrialStatus.Starting } => new ExperimentEffect.Start(
+                new TrialStart(attempt, request.Experiment, trial.Spec.RunFile, trial.Lease!)
+            ),
             { IsOver: true, HasClaim: true } => new ExperimentEffect.Release(attempt),
             _ => null,
         };

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.State;
 
@@ -18,8 +17,12 @@ internal static class FailureText
     public static string Cause(RunState state)
     {
         var root = Root(state);
-        var further = state.Failures
-            .Where(failure => failure.Kind != FailureKind.CollectiveFailed && failure != root && !string.Equals(failure.Text, root.Text, StringComparison.Ordinal))
+        var further = state
+            .Failures.Where(failure =>
+                failure.Kind != FailureKind.CollectiveFailed
+                && failure != root
+                && !string.Equals(failure.Text, root.Text, StringComparison.Ordinal)
+            )
             .DistinctBy(Describe, StringComparer.Ordinal)
             .ToList();
         var text = new StringBuilder(Repetition(state)).Append(Describe(root));
@@ -47,13 +50,15 @@ internal static class FailureText
         ?? state.Failures.FirstOrDefault(failure => failure.Kind != FailureKind.CollectiveFailed)
         ?? state.Failures[0];
 
-    public static string Resumable(RunState state) => state.LastCheckpoint is { } checkpoint
-        ? $"resumable from step {checkpoint.Step}: cliptrain resume {state.Spec.ResumeAs ?? state.Spec.RunId}"
-        : "no checkpoint was written";
+    public static string Resumable(RunState state) =>
+        state.LastCheckpoint is { } checkpoint
+            ? $"resumable from step {checkpoint.Step}: cliptrain resume {state.Spec.ResumeAs ?? state.Spec.RunId}"
+            : "no checkpoint was written";
 
-    public static string Describe(WorkerFailure failure) => failure.Kind is FailureKind.Reported or FailureKind.CollectiveFailed
-        ? $"{failure.Label}: {failure.Text}"
-        : $"{failure.Label} {failure.Text}";
+    public static string Describe(WorkerFailure failure) =>
+        failure.Kind is FailureKind.Reported or FailureKind.CollectiveFailed
+            ? $"{failure.Label}: {failure.Text}"
+            : $"{failure.Label} {failure.Text}";
 
     /// <summary>The reason why failures that a run usually survives ended this one; empty after a report.</summary>
     private static string Repetition(RunState state)

@@ -43,7 +43,11 @@ internal static class Formation
     public static void NameSpare(TurnContext turn, Member member)
     {
         var most = turn.State.Spec.MaxWorkers;
-        if (turn.State.Phase == RunPhase.Running && turn.State.Members.AssignedCount >= most && member is { Status: MemberStatus.Joined, IsSpare: false })
+        if (
+            turn.State.Phase == RunPhase.Running
+            && turn.State.Members.AssignedCount >= most
+            && member is { Status: MemberStatus.Joined, IsSpare: false }
+        )
         {
             turn.Show(member with { IsSpare = true });
             turn.Warn($"{member.Label} waits as a spare: the run takes at most {most} workers");
@@ -55,35 +59,42 @@ internal static class Formation
 
     private static void Form(TurnContext turn, IReadOnlyList<Member> taken, Assignment assignment)
     {
-        var assigned = taken.Select((member, rank) => member with
-        {
-            Status = MemberStatus.Training,
-            Rank = rank,
-            Generation = assignment.Generation,
-            CommittedStep = assignment.StartStep,
-            Outcome = null,
-            HasBeaten = false,
-            OldestRecord = null,
-            IsSuspected = false,
-            IsSpare = false,
-            FruitlessStarts = 0,
-            FailedOn = null,
-        }).ToList();
-        turn.Change(turn.State with
-        {
-            Phase = RunPhase.Running,
-            Assignment = assignment,
-            FormedAt = turn.Now,
-            IsPlannedRegroup = false,
-            Deadline = null,
-            NextNotice = null,
-            CommittedStep = assignment.StartStep,
-            RecordedStep = Math.Min(turn.State.RecordedStep, assignment.StartStep),
-            Stragglers = new StragglerWatch(),
+        var assigned = taken
+            .Select(
+                (member, rank) =>
+                    member with
+                    {
+                        Status = MemberStatus.Training,
+                        Rank = rank,
+                        Generation = assignment.Generation,
+                        CommittedStep = assignment.StartStep,
+                        Outcome = null,
+                        HasBeaten = false,
+                        OldestRecord = null,
+                        IsSuspected = false,
+                        IsSpare = false,
+                        FruitlessStarts = 0,
+                        FailedOn = null,
+                    }
+            )
+            .ToList();
+        turn.Change(
+            turn.State with
+            {
+                Phase = RunPhase.Running,
+                Assignment = assignment,
+                FormedAt = turn.Now,
+                IsPlannedRegroup = false,
+                Deadline = null,
+                NextNotice = null,
+                CommittedStep = assignment.StartStep,
+                RecordedStep = Math.Min(turn.State.RecordedStep, assignment.StartStep),
+                Stragglers = new StragglerWatch(),
 
-            // Workers that left for good are forgotten: ever new names may come and go for weeks.
-            Members = MemberSet.Of(turn.State.Members.Where(member => member.IsManaged || member.IsLiving)),
-        });
+                // Workers that left for good are forgotten: ever new names may come and go for weeks.
+                Members = MemberSet.Of(turn.State.Members.Where(member => member.IsManaged || member.IsLiving)),
+            }
+        );
         foreach (var member in assigned)
         {
             turn.Change(member);
@@ -105,7 +116,10 @@ internal static class Formation
     /// <summary>The generation that runs, for the ledger.</summary>
     public static GenerationRecord Record(TurnContext turn)
     {
-        var workers = turn.State.Members.Where(member => member.IsAssigned).OrderBy(member => member.Rank).Select(member => member.WorkerId);
+        var workers = turn
+            .State.Members.Where(member => member.IsAssigned)
+            .OrderBy(member => member.Rank)
+            .Select(member => member.WorkerId);
         return new GenerationRecord(turn.State.Generation, turn.State.Assignment!.StartStep, [.. workers], turn.Now);
     }
 

@@ -50,14 +50,16 @@ internal static class Heartbeats
     private static void Hear(TurnContext turn, Member member, Heartbeat heartbeat)
     {
         var isOfGeneration = member.IsAssigned && heartbeat.Generation == turn.State.Generation;
-        turn.Refresh(member with
-        {
-            LastHeard = turn.Now,
-            Heartbeats = member.Heartbeats.Beat(turn.Now),
-            IsSuspected = false,
-            HasBeaten = isOfGeneration || member.HasBeaten,
-            CommittedStep = isOfGeneration ? Math.Max(member.CommittedStep, heartbeat.CommittedStep) : member.CommittedStep,
-        });
+        turn.Refresh(
+            member with
+            {
+                LastHeard = turn.Now,
+                Heartbeats = member.Heartbeats.Beat(turn.Now),
+                IsSuspected = false,
+                HasBeaten = isOfGeneration || member.HasBeaten,
+                CommittedStep = isOfGeneration ? Math.Max(member.CommittedStep, heartbeat.CommittedStep) : member.CommittedStep,
+            }
+        );
         Progress.Measure(turn);
         Records.Take(turn, heartbeat);
         foreach (var warning in heartbeat.Warnings.Take(MaxWarnings))
@@ -74,9 +76,11 @@ internal static class Heartbeats
     private static RunReply.HeartbeatReply Answer(TurnContext turn, Heartbeat heartbeat, Directive directive)
     {
         var recorded = turn.State.RecordedStep;
-        return new RunReply.HeartbeatReply(new HeartbeatAnswer(heartbeat.Generation, directive, recorded)
-        {
-            WantsMoreRecords = heartbeat.HasMoreRecords && heartbeat.Records is [.., { Metrics.Step: var last }] && last <= recorded,
-        });
+        return new RunReply.HeartbeatReply(
+            new HeartbeatAnswer(heartbeat.Generation, directive, recorded)
+            {
+                WantsMoreRecords = heartbeat.HasMoreRecords && heartbeat.Records is [.., { Metrics.Step: var last }] && last <= recorded,
+            }
+        );
     }
 }

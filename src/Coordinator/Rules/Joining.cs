@@ -17,7 +17,10 @@ internal static class Joining
         }
 
         // A directive of the ending run stands.
-        if (turn.State.Find(request.WorkerId) is { Status: MemberStatus.Saving or MemberStatus.Saved or MemberStatus.Aborted } asked && IsSameProcess(asked, request))
+        if (
+            turn.State.Find(request.WorkerId) is { Status: MemberStatus.Saving or MemberStatus.Saved or MemberStatus.Aborted } asked
+            && IsSameProcess(asked, request)
+        )
         {
             return new RunReply.Directed(Directives.For(turn.State, asked));
         }
@@ -53,13 +56,14 @@ internal static class Joining
         return Reply(turn.State, turn.State.Find(request.WorkerId)!);
     }
 
-    private static bool MayJoin(Member member) => member.Status switch
-    {
-        // The process has ended, or will.
-        MemberStatus.Failed or MemberStatus.Exited => false,
-        MemberStatus.Lost => !member.IsManaged,
-        _ => true,
-    };
+    private static bool MayJoin(Member member) =>
+        member.Status switch
+        {
+            // The process has ended, or will.
+            MemberStatus.Failed or MemberStatus.Exited => false,
+            MemberStatus.Lost => !member.IsManaged,
+            _ => true,
+        };
 
     /// <summary>All ranks have agreed on a join without a reason; one with a reason means that a collective failed.</summary>
     private static void Leave(TurnContext turn, Member member, JoinRequest request)
@@ -131,7 +135,8 @@ internal static class Joining
         var state = turn.State;
         if (Difference(state.Spec, request) is { } difference)
         {
-            var reason = $"{request.WorkerId} on {request.Host} does not fit run {state.Spec.RunId}: {difference}. Start every worker with the same build, configuration and corpus.";
+            var reason =
+                $"{request.WorkerId} on {request.Host} does not fit run {state.Spec.RunId}: {difference}. Start every worker with the same build, configuration and corpus.";
             Refusals.WarnOnce(turn, request.WorkerId, reason);
             return new RunReply.Refused(RefusalKind.Mismatch, reason);
         }
@@ -145,7 +150,8 @@ internal static class Joining
         {
             return new RunReply.Refused(
                 RefusalKind.NameTaken,
-                $"{request.WorkerId} has joined run {state.Spec.RunId} already, as process {member.ProcessId} on {member.Host}. Give this worker another name, or end that one.");
+                $"{request.WorkerId} has joined run {state.Spec.RunId} already, as process {member.ProcessId} on {member.Host}. Give this worker another name, or end that one."
+            );
         }
 
         if (state.Find(request.WorkerId) is { IsManaged: true } managed && request.Start is { } start && start != managed.Start)
@@ -153,28 +159,37 @@ internal static class Joining
             return new RunReply.Refused(RefusalKind.NameTaken, $"{request.WorkerId} has been started again since this process of it was.");
         }
 
-        if (request.Device is { } device && state.Members.UserOf(device) is { } user && !string.Equals(user, request.WorkerId, StringComparison.Ordinal))
+        if (
+            request.Device is { } device
+            && state.Members.UserOf(device) is { } user
+            && !string.Equals(user, request.WorkerId, StringComparison.Ordinal)
+        )
         {
-            return new RunReply.Refused(RefusalKind.DeviceTaken, $"{request.WorkerId} cannot use {device}: {user} uses it. Give each worker a device of its own.");
+            return new RunReply.Refused(
+                RefusalKind.DeviceTaken,
+                $"{request.WorkerId} cannot use {device}: {user} uses it. Give each worker a device of its own."
+            );
         }
 
         return null;
     }
 
-    private static bool IsSameProcess(Member member, JoinRequest request) => string.Equals(member.Incarnation, request.Incarnation, StringComparison.Ordinal);
+    private static bool IsSameProcess(Member member, JoinRequest request) =>
+        string.Equals(member.Incarnation, request.Incarnation, StringComparison.Ordinal);
 
     /// <summary>A managed worker's name is free when its exit is reported; another's when it is not certain to live.</summary>
     private static bool KeepsName(TurnContext turn, Member member) =>
         member.IsManaged || (member.IsLiving && turn.Now - member.LastHeard < FreshlyHeard);
 
-    private static RunReply Reply(RunState state, Member member) => member.Status switch
-    {
-        MemberStatus.Saving or MemberStatus.Aborted => new RunReply.Directed(Directives.For(state, member)),
-        _ when state.HasEnded => new RunReply.Refused(RefusalKind.WrongPhase, state.EndText!),
-        MemberStatus.Joined => new RunReply.Held(),
-        MemberStatus.Training or MemberStatus.Finished => new RunReply.Assigned(Formation.AssignmentOf(state, member)),
-        _ => new RunReply.Directed(Directives.For(state, member)),
-    };
+    private static RunReply Reply(RunState state, Member member) =>
+        member.Status switch
+        {
+            MemberStatus.Saving or MemberStatus.Aborted => new RunReply.Directed(Directives.For(state, member)),
+            _ when state.HasEnded => new RunReply.Refused(RefusalKind.WrongPhase, state.EndText!),
+            MemberStatus.Joined => new RunReply.Held(),
+            MemberStatus.Training or MemberStatus.Finished => new RunReply.Assigned(Formation.AssignmentOf(state, member)),
+            _ => new RunReply.Directed(Directives.For(state, member)),
+        };
 
     private static string? Difference(RunSpec spec, JoinRequest request)
     {

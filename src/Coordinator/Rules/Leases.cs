@@ -68,9 +68,13 @@ internal static class Leases
         turn.Refresh(turn.State with { Deadline = null });
         foreach (var member in turn.State.Members.Where(member => member.Status is MemberStatus.Leaving or MemberStatus.Saving).ToList())
         {
-            WorkerLoss.Unheard(turn, member, member.Status == MemberStatus.Saving
-                ? $"did not write its checkpoint within {timeouts.Save.TotalSeconds:0.#} s"
-                : $"did not join again within {timeouts.Regroup.TotalSeconds:0.#} s");
+            WorkerLoss.Unheard(
+                turn,
+                member,
+                member.Status == MemberStatus.Saving
+                    ? $"did not write its checkpoint within {timeouts.Save.TotalSeconds:0.#} s"
+                    : $"did not join again within {timeouts.Regroup.TotalSeconds:0.#} s"
+            );
         }
     }
 
@@ -87,12 +91,25 @@ internal static class Leases
             return;
         }
 
-        turn.Refresh(state with
-        {
-            Deadline = state.Deadline + absence,
-            Members = MemberSet.Of(state.Members.Select(member => member with { LastHeard = Later(member.LastHeard), Heartbeats = member.Heartbeats with { Last = Later(member.Heartbeats.Last) } })),
-        });
+        turn.Refresh(
+            state with
+            {
+                Deadline = state.Deadline + absence,
+                Members = MemberSet.Of(
+                    state.Members.Select(member =>
+                        member with
+                        {
+                            LastHeard = Later(member.LastHeard),
+                            Heartbeats = member.Heartbeats with { Last = Later(member.Heartbeats.Last) },
+                        }
+                    )
+                ),
+            }
+        );
 
-        DateTimeOffset? Later(DateTimeOffset? time) => time + absence < turn.Now ? time + absence : time is null ? null : turn.Now;
+        DateTimeOffset? Later(DateTimeOffset? time) =>
+            time + absence < turn.Now ? time + absence
+            : time is null ? null
+            : turn.Now;
     }
 }

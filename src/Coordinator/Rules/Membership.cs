@@ -22,14 +22,16 @@ internal static class Membership
         }
 
         Disband(turn);
-        turn.Change(turn.State with
-        {
-            Phase = RunPhase.Forming,
-            IsPlannedRegroup = isPlanned,
-            Deadline = turn.Now + turn.State.Spec.Timeouts.Regroup,
-            NextNotice = null,
-            FruitlessGenerations = turn.State.FruitlessGenerations + (isPlanned ? 0 : 1),
-        });
+        turn.Change(
+            turn.State with
+            {
+                Phase = RunPhase.Forming,
+                IsPlannedRegroup = isPlanned,
+                Deadline = turn.Now + turn.State.Spec.Timeouts.Regroup,
+                NextNotice = null,
+                FruitlessGenerations = turn.State.FruitlessGenerations + (isPlanned ? 0 : 1),
+            }
+        );
     }
 
     /// <summary>Something went wrong during a planned regroup: members still inside have to be torn out after all.</summary>

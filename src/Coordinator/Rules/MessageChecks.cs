@@ -38,15 +38,16 @@ internal static class MessageChecks
     /// <param name="turn">The turn.</param>
     /// <param name="heartbeat">A heartbeat of a living member.</param>
     public static string? Of(TurnContext turn, Heartbeat heartbeat) =>
-        heartbeat.Generation < 0 ? $"the generation {heartbeat.Generation} is negative"
-        : Step(turn, heartbeat.CommittedStep)
-        ?? (heartbeat.Records.Count > 0 ? RecordChecks.Of(turn, heartbeat.Records) : null);
+        heartbeat.Generation < 0
+            ? $"the generation {heartbeat.Generation} is negative"
+            : Step(turn, heartbeat.CommittedStep) ?? (heartbeat.Records.Count > 0 ? RecordChecks.Of(turn, heartbeat.Records) : null);
 
     public static string? Of(TurnContext turn, WorkerReport report) =>
         report.Generation < 0 ? $"the generation {report.Generation} is negative"
         : !Enum.IsDefined(report.Outcome) ? $"the outcome {(int)report.Outcome} is unknown"
         : report.ExitCode is < 0 or > MaxExitCode ? $"{report.ExitCode} is no exit code"
-        : report.Outcome == WorkerOutcome.Completed && report.CommittedStep < turn.State.Spec.TotalSteps ? $"it has completed the run at step {report.CommittedStep} of {turn.State.Spec.TotalSteps}"
+        : report.Outcome == WorkerOutcome.Completed && report.CommittedStep < turn.State.Spec.TotalSteps
+            ? $"it has completed the run at step {report.CommittedStep} of {turn.State.Spec.TotalSteps}"
         : Step(turn, report.CommittedStep);
 
     public static string? Of(TurnContext turn, Member member, CheckpointWritten written) =>
@@ -90,6 +91,7 @@ internal static class MessageChecks
             : null;
 
     private static string Name(string what, string? name) =>
-        string.IsNullOrEmpty(name) ? $"its {what} is empty"
-        : $"its {what} \"{PlainText.Line(name, 40)}\" is too long or has control characters";
+        string.IsNullOrEmpty(name)
+            ? $"its {what} is empty"
+            : $"its {what} \"{PlainText.Line(name, 40)}\" is too long or has control characters";
 }

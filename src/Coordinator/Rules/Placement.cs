@@ -22,7 +22,15 @@ internal static class Placement
             return new RunReply.Accepted();
         }
 
-        turn.Change(turn.State with { Nodes = [.. turn.State.Nodes.Where(other => other != known).Append(node).OrderBy(other => other.Id, WorkerIds.NaturalOrder)] });
+        turn.Change(
+            turn.State with
+            {
+                Nodes =
+                [
+                    .. turn.State.Nodes.Where(other => other != known).Append(node).OrderBy(other => other.Id, WorkerIds.NaturalOrder),
+                ],
+            }
+        );
         if (known is not null && !string.Equals(known.Incarnation, node.Incarnation, StringComparison.Ordinal))
         {
             LoseWorkers(turn, node.Id);
@@ -56,12 +64,14 @@ internal static class Placement
     /// <summary>A managed worker whose process has ended is to be started again, where there is room.</summary>
     public static void StartAgain(TurnContext turn, Member ended, int fruitlessStarts)
     {
-        turn.Change(new Member(ended.WorkerId, IsManaged: true)
-        {
-            Start = ended.Start,
-            FruitlessStarts = fruitlessStarts,
-            FailedOn = fruitlessStarts > 0 ? ended.NodeId : null,
-        });
+        turn.Change(
+            new Member(ended.WorkerId, IsManaged: true)
+            {
+                Start = ended.Start,
+                FruitlessStarts = fruitlessStarts,
+                FailedOn = fruitlessStarts > 0 ? ended.NodeId : null,
+            }
+        );
         Fill(turn);
     }
 
@@ -73,12 +83,16 @@ internal static class Placement
             return;
         }
 
-        var free = turn.State.Nodes.ToDictionary(node => node.Id, node => node.Slots - turn.State.Members.CountOn(node.Id), StringComparer.Ordinal);
+        var free = turn.State.Nodes.ToDictionary(
+            node => node.Id,
+            node => node.Slots - turn.State.Members.CountOn(node.Id),
+            StringComparer.Ordinal
+        );
         foreach (var workerId in turn.State.Members.Unplaced)
         {
             var member = turn.State.Find(workerId)!;
-            var node = turn.State.Nodes
-                .Where(node => free[node.Id] > 0)
+            var node = turn
+                .State.Nodes.Where(node => free[node.Id] > 0)
                 .OrderBy(node => string.Equals(node.Id, member.FailedOn, StringComparison.Ordinal))
                 .ThenByDescending(node => free[node.Id])
                 .FirstOrDefault();
@@ -96,7 +110,12 @@ internal static class Placement
 
     private static void LoseWorkers(TurnContext turn, string nodeId)
     {
-        foreach (var workerId in turn.State.Members.Where(member => string.Equals(member.NodeId, nodeId, StringComparison.Ordinal)).Select(member => member.WorkerId).ToList())
+        foreach (
+            var workerId in turn
+                .State.Members.Where(member => string.Equals(member.NodeId, nodeId, StringComparison.Ordinal))
+                .Select(member => member.WorkerId)
+                .ToList()
+        )
         {
             // Losing one may have changed the others.
             if (turn.State.Find(workerId) is { IsLiving: true } member)

@@ -25,7 +25,10 @@ public static class PoolMachine
         var next = message switch
         {
             PoolMessage.Offer offer => Offer(state, offer.Node, now),
-            PoolMessage.Withdraw withdraw => Remove(state, node => node.Offer.Node == withdraw.Node && node.Offer.Incarnation <= withdraw.Incarnation),
+            PoolMessage.Withdraw withdraw => Remove(
+                state,
+                node => node.Offer.Node == withdraw.Node && node.Offer.Incarnation <= withdraw.Incarnation
+            ),
             PoolMessage.Acquire acquire => acquire.Requests.Aggregate(state, Enqueue),
             PoolMessage.Release release => release.Attempts.Aggregate(state, GiveBack),
             PoolMessage.Tick => Tick(state, now),
@@ -34,7 +37,8 @@ public static class PoolMachine
         next = Grant(next);
 
         // Leases, requests and offers that did not change are the same objects. When a node was last heard is not worth a write.
-        var mustPersist = !next.Leases.SequenceEqual(state.Leases)
+        var mustPersist =
+            !next.Leases.SequenceEqual(state.Leases)
             || !next.Queue.SequenceEqual(state.Queue)
             || !next.Nodes.Select(node => node.Offer).SequenceEqual(state.Nodes.Select(node => node.Offer));
 
@@ -58,11 +62,14 @@ public static class PoolMachine
         }
 
         var has = state.CountDevices();
-        var why = request.Devices > state.MostDevices ? $"the pool has never had more than {state.MostDevices}: add nodes, or cancel it and ask for fewer"
+        var why =
+            request.Devices > state.MostDevices
+                ? $"the pool has never had more than {state.MostDevices}: add nodes, or cancel it and ask for fewer"
             : request.Devices > has ? $"the pool has {has} at present"
             : $"{state.FreeDevices().Sum(node => node.Count)} of {has} are free";
         var front = state.Queue[0].Request;
-        return $"waits for {Count(request)}; {why}" + (place == 0 ? "" : $"; {place} in front of it, first {front.Attempt.Run}, which waits for {Count(front)}");
+        return $"waits for {Count(request)}; {why}"
+            + (place == 0 ? "" : $"; {place} in front of it, first {front.Attempt.Run}, which waits for {Count(front)}");
 
         static string Count(LeaseRequest request) => request.Devices == 1 ? "1 device" : $"{request.Devices} devices";
     }
@@ -71,7 +78,10 @@ public static class PoolMachine
     {
         if (offer.Devices.Distinct(StringComparer.Ordinal).Count() != offer.Devices.Count)
         {
-            throw new ArgumentException($"Node {offer.Node} offers the devices [{string.Join(", ", offer.Devices)}]: each needs a name of its own.", nameof(offer));
+            throw new ArgumentException(
+                $"Node {offer.Node} offers the devices [{string.Join(", ", offer.Devices)}]: each needs a name of its own.",
+                nameof(offer)
+            );
         }
 
         var known = state.Nodes.FirstOrDefault(node => node.Offer.Node == offer.Node);
@@ -84,7 +94,11 @@ public static class PoolMachine
         {
             state = Remove(state, node => node == known);
         }
-        else if (known is not null && known.Offer.Host == offer.Host && known.Offer.Devices.SequenceEqual(offer.Devices, StringComparer.Ordinal))
+        else if (
+            known is not null
+            && known.Offer.Host == offer.Host
+            && known.Offer.Devices.SequenceEqual(offer.Devices, StringComparer.Ordinal)
+        )
         {
             offer = known.Offer;
         }
@@ -104,7 +118,18 @@ public static class PoolMachine
         var absence = now - state.LastTick;
         if (absence >= Patience / 2)
         {
-            state = state with { Nodes = [.. state.Nodes.Select(node => node with { LastHeard = node.LastHeard + absence < now ? node.LastHeard + absence : now })] };
+            state = state with
+            {
+                Nodes =
+                [
+                    .. state.Nodes.Select(node =>
+                        node with
+                        {
+                            LastHeard = node.LastHeard + absence < now ? node.LastHeard + absence : now,
+                        }
+                    ),
+                ],
+            };
         }
 
         return Remove(state with { LastTick = now }, node => now - node.LastHeard >= Patience);
@@ -116,11 +141,12 @@ public static class PoolMachine
         var there = state.Nodes.SelectMany(node => node.Devices).ToHashSet();
         return state with { Leases = [.. state.Leases.Select(lease => lease.Devices.All(there.Contains) ? lease : Void(lease))] };
 
-        Lease Void(Lease lease) => lease with
-        {
-            Devices = [.. lease.Devices.Where(there.Contains)],
-            Revoked = lease.Revoked ?? $"lost {string.Join(", ", lease.Devices.Where(device => !there.Contains(device)))}",
-        };
+        Lease Void(Lease lease) =>
+            lease with
+            {
+                Devices = [.. lease.Devices.Where(there.Contains)],
+                Revoked = lease.Revoked ?? $"lost {string.Join(", ", lease.Devices.Where(device => !there.Contains(device)))}",
+            };
     }
 
     private static PoolState Enqueue(PoolState state, LeaseRequest request)
@@ -138,11 +164,20 @@ public static class PoolMachine
 
         state = GiveBack(state, new RunAttempt(run, number - 1));
         var served = state.Queue.Count > 0 ? state.Queue[0].Round : 0;
-        var next = state.Queue.Where(queued => queued.Request.Experiment == request.Experiment).Select(queued => queued.Round + 1).DefaultIfEmpty(served).Max();
+        var next = state
+            .Queue.Where(queued => queued.Request.Experiment == request.Experiment)
+            .Select(queued => queued.Round + 1)
+            .DefaultIfEmpty(served)
+            .Max();
         var round = number > 1 ? served : next;
         return state with
         {
-            Queue = [.. state.Queue.Where(queued => queued.Round <= round), new QueuedRequest(request, round), .. state.Queue.Where(queued => queued.Round > round)],
+            Queue =
+            [
+                .. state.Queue.Where(queued => queued.Round <= round),
+                new QueuedRequest(request, round),
+                .. state.Queue.Where(queued => queued.Round > round),
+            ],
         };
 
         bool IsCovered(LeaseRequest other) => other.Attempt.Run == run && other.Attempt.Number >= number;

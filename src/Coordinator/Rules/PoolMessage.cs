@@ -6,9 +6,7 @@ namespace ClipTrain.Coordinator.Rules;
 /// <summary>All that can happen to a pool. Every message may be repeated without harm.</summary>
 public abstract record PoolMessage
 {
-    private PoolMessage()
-    {
-    }
+    private PoolMessage() { }
 
     /// <summary>A node has these devices, and no others.</summary>
     public sealed record Offer(NodeOffer Node) : PoolMessage;

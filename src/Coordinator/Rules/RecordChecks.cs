@@ -38,14 +38,15 @@ internal static class RecordChecks
             last = record.Metrics.Step;
         }
 
-        return shares > RecordQueue.BatchShares && records.Count > 1 ? $"its records have {shares} shares, and those of a heartbeat may have {RecordQueue.BatchShares}" : null;
+        return shares > RecordQueue.BatchShares && records.Count > 1
+            ? $"its records have {shares} shares, and those of a heartbeat may have {RecordQueue.BatchShares}"
+            : null;
     }
 
     private static string? Of(TurnContext turn, StepRecord record) =>
-        record.Generation < 1 ? $"there is no generation {record.Generation}"
-        : MessageChecks.Step(turn, record.Metrics.Step)
-        ?? Metrics(record.Metrics)
-        ?? Shares(turn.State, record);
+        record.Generation < 1
+            ? $"there is no generation {record.Generation}"
+            : MessageChecks.Step(turn, record.Metrics.Step) ?? Metrics(record.Metrics) ?? Shares(turn.State, record);
 
     /// <summary>A loss or gradient that is not finite ends a worker before the update, so no committed step has one.</summary>
     private static string? Metrics(StepMetrics metrics)
@@ -65,16 +66,31 @@ internal static class RecordChecks
             ?? Negative("number of bad samples", metrics.BadSamples)
             ?? Negative("number of truncated captions", metrics.TruncatedCaptions)
             ?? OfLoader(metrics.Loader)
-            ?? (metrics.Objective is { } objective && !PlainText.IsName(objective) ? "the name of its objective is too long or has control characters" : null)
-            ?? (metrics.CorpusEpochs is { } epochs && (epochs.Count > MaxCorpora || epochs.Any(epoch => !PlainText.IsName(epoch.Key) || !IsCount(epoch.Value))) ? "its epochs of corpora are not well formed" : null);
+            ?? (
+                metrics.Objective is { } objective && !PlainText.IsName(objective)
+                    ? "the name of its objective is too long or has control characters"
+                    : null
+            )
+            ?? (
+                metrics.CorpusEpochs is { } epochs
+                && (epochs.Count > MaxCorpora || epochs.Any(epoch => !PlainText.IsName(epoch.Key) || !IsCount(epoch.Value)))
+                    ? "its epochs of corpora are not well formed"
+                    : null
+            );
 
-        static string? NotFinite(string what, double value) => double.IsFinite(value) ? null : FormattableString.Invariant($"the {what} is {value}");
+        static string? NotFinite(string what, double value) =>
+            double.IsFinite(value) ? null : FormattableString.Invariant($"the {what} is {value}");
 
         static string? Negative(string what, double value) => IsCount(value) ? null : FormattableString.Invariant($"the {what} is {value}");
 
-        static string? OfLoader(LoaderMetrics? loader) => loader is null || Stages(loader).All(stage => stage is not null && IsCount(stage.Rate) && IsCount(stage.Busy) && IsCount(stage.Starved) && IsCount(stage.Blocked))
-            ? null
-            : "the figures of its loader are not well formed";
+        static string? OfLoader(LoaderMetrics? loader) =>
+            loader is null
+            || Stages(loader)
+                .All(stage =>
+                    stage is not null && IsCount(stage.Rate) && IsCount(stage.Busy) && IsCount(stage.Starved) && IsCount(stage.Blocked)
+                )
+                ? null
+                : "the figures of its loader are not well formed";
 
         static StageMetrics?[] Stages(LoaderMetrics loader) => [loader.Read, loader.Decode, loader.Tokenize, loader.Assemble];
     }
@@ -104,6 +120,8 @@ internal static class RecordChecks
             samples += share.Samples;
         }
 
-        return state.Spec.GlobalBatch is { } batch && samples != batch ? $"its shares have {samples} samples of a global batch of {batch}" : null;
+        return state.Spec.GlobalBatch is { } batch && samples != batch
+            ? $"its shares have {samples} samples of a global batch of {batch}"
+            : null;
     }
 }

@@ -11,7 +11,10 @@ internal static class Records
     /// <param name="heartbeat">A heartbeat of a living member.</param>
     public static void Take(TurnContext turn, Heartbeat heartbeat)
     {
-        if (turn.State.Assignment is not { } assignment || (heartbeat.Records.Count == 0 && turn.State.Find(heartbeat.WorkerId)!.OldestRecord is null))
+        if (
+            turn.State.Assignment is not { } assignment
+            || (heartbeat.Records.Count == 0 && turn.State.Find(heartbeat.WorkerId)!.OldestRecord is null)
+        )
         {
             return;
         }
@@ -31,7 +34,9 @@ internal static class Records
 
             if (step > next)
             {
-                turn.Warn($"the records of steps {next} to {step - 1} were lost with the workers that held them; the ledger goes on at step {step}");
+                turn.Warn(
+                    $"the records of steps {next} to {step - 1} were lost with the workers that held them; the ledger goes on at step {step}"
+                );
             }
 
             taken.Add(record);
@@ -51,9 +56,10 @@ internal static class Records
     }
 
     /// <summary>A step of the last generation, or one that it was built on: not one of a worker that was away while the others went on.</summary>
-    private static bool IsOfThisRun(Assignment assignment, StepRecord record) => record.Generation == assignment.Generation
-        ? record.Metrics.Step > assignment.StartStep
-        : record.Generation < assignment.Generation && record.Metrics.Step <= assignment.StartStep;
+    private static bool IsOfThisRun(Assignment assignment, StepRecord record) =>
+        record.Generation == assignment.Generation
+            ? record.Metrics.Step > assignment.StartStep
+            : record.Generation < assignment.Generation && record.Metrics.Step <= assignment.StartStep;
 
     /// <summary>
     /// True if the records before this step are lost: they are of steps before the generation, all of its workers have sent
@@ -64,7 +70,12 @@ internal static class Records
         state.Phase == RunPhase.Running
         && step <= state.Assignment!.StartStep + 1
         && state.Members.AllHaveBeaten
-        && state.Members.All(member => !member.IsAssigned || member.OldestRecord is null || member.OldestRecord >= step || string.Equals(member.WorkerId, workerId, StringComparison.Ordinal));
+        && state.Members.All(member =>
+            !member.IsAssigned
+            || member.OldestRecord is null
+            || member.OldestRecord >= step
+            || string.Equals(member.WorkerId, workerId, StringComparison.Ordinal)
+        );
 
     private static void WatchForStragglers(TurnContext turn, List<StepRecord> taken)
     {
@@ -75,7 +86,8 @@ internal static class Records
 
         var before = turn.State.Stragglers;
         var assignment = turn.State.Assignment!;
-        var watch = taken.Where(record => record.Generation == assignment.Generation && record.Shares.Count == assignment.WorldSize)
+        var watch = taken
+            .Where(record => record.Generation == assignment.Generation && record.Shares.Count == assignment.WorldSize)
             .Aggregate(before, (watch, record) => watch.Observe([.. record.Shares.Select(share => share.BusySeconds)]));
         turn.Refresh(turn.State with { Stragglers = watch });
         if (watch.Slow.SequenceEqual(before.Slow))
@@ -88,7 +100,11 @@ internal static class Records
             var rank = member.Rank!.Value;
             if (watch.Slow.Contains(rank) && !before.Slow.Contains(rank))
             {
-                turn.Warn(FormattableString.Invariant($"{member.Label} is slow: {watch.Ratio(rank):0.0} times the others' time over the last {StragglerWatch.Window} steps; it is kept"));
+                turn.Warn(
+                    FormattableString.Invariant(
+                        $"{member.Label} is slow: {watch.Ratio(rank):0.0} times the others' time over the last {StragglerWatch.Window} steps; it is kept"
+                    )
+                );
             }
             else if (before.Slow.Contains(rank) && !watch.Slow.Contains(rank))
             {

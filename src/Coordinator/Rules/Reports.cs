@@ -51,13 +51,15 @@ internal static class Reports
         }
         else if (member.Status == MemberStatus.Training && report.Generation == turn.State.Generation)
         {
-            turn.Change(member with
-            {
-                Status = MemberStatus.Finished,
-                Outcome = report.Outcome,
-                LastHeard = turn.Now,
-                CommittedStep = Math.Max(member.CommittedStep, report.CommittedStep),
-            });
+            turn.Change(
+                member with
+                {
+                    Status = MemberStatus.Finished,
+                    Outcome = report.Outcome,
+                    LastHeard = turn.Now,
+                    CommittedStep = Math.Max(member.CommittedStep, report.CommittedStep),
+                }
+            );
             Progress.Measure(turn);
             Membership.Settle(turn);
         }

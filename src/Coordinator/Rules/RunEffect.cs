@@ -6,9 +6,7 @@ namespace ClipTrain.Coordinator.Rules;
 /// <summary>What the host must do after a turn, in order.</summary>
 public abstract record RunEffect
 {
-    private RunEffect()
-    {
-    }
+    private RunEffect() { }
 
     /// <summary>Answer the held call of a worker. Nothing to do when none is pending: the worker will ask again.</summary>
     public sealed record Answer(string WorkerId, HeldCall Call, RunReply Reply) : RunEffect;

@@ -6,9 +6,7 @@ namespace ClipTrain.Coordinator.Rules;
 /// <summary>All that can happen to a run.</summary>
 public abstract record RunMessage
 {
-    private RunMessage()
-    {
-    }
+    private RunMessage() { }
 
     public sealed record Join(JoinRequest Request) : RunMessage;
 

@@ -12,7 +12,8 @@ internal static class StateSource
     /// longer in the ledger.
     /// </summary>
     public static long? Usable(RunState state, JoinRequest request) =>
-        request.HeldStep is { } held && state.Assignment is { } last
+        request.HeldStep is { } held
+        && state.Assignment is { } last
         && (request.LeftGeneration == last.Generation || (request.LeftGeneration < last.Generation && held <= last.StartStep))
             ? held
             : null;
@@ -31,7 +32,8 @@ internal static class StateSource
     {
         var checkpoint = state.LastCheckpoint;
         var newest = taken.Max(member => member.HeldStep);
-        int? sourceRank = newest is { } held && held >= (checkpoint?.Step ?? 0) ? taken.TakeWhile(member => member.HeldStep != held).Count() : null;
+        int? sourceRank =
+            newest is { } held && held >= (checkpoint?.Step ?? 0) ? taken.TakeWhile(member => member.HeldStep != held).Count() : null;
         var start = sourceRank is null ? checkpoint?.Step ?? 0 : newest!.Value;
         var isFresh = sourceRank is null && checkpoint is null;
         return new Assignment(state.Generation, Rank: 0, taken.Count, start)
@@ -42,5 +44,7 @@ internal static class StateSource
         };
     }
 
-    private static readonly Comparer<Member> ByWorkerId = Comparer<Member>.Create((left, right) => WorkerIds.Compare(left.WorkerId, right.WorkerId));
+    private static readonly Comparer<Member> ByWorkerId = Comparer<Member>.Create(
+        (left, right) => WorkerIds.Compare(left.WorkerId, right.WorkerId)
+    );
 }

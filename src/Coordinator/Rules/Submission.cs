@@ -13,7 +13,8 @@ internal static class Submission
         {
             throw new ArgumentException(
                 $"Experiment {first.Name} was submitted with pool {first.Pool} and fail_fast {first.FailFast}, now as {spec.Name} with {spec.Pool} and {spec.FailFast}: name another experiment.",
-                nameof(spec));
+                nameof(spec)
+            );
         }
 
         var added = new List<TrialState>();
@@ -26,13 +27,19 @@ internal static class Submission
             }
             else if (known.Spec != trial)
             {
-                throw new ArgumentException($"Trial {trial.Id} of experiment {spec.Name} was submitted before as {known.Spec}, now as {trial}: give the new one another id.", nameof(spec));
+                throw new ArgumentException(
+                    $"Trial {trial.Id} of experiment {spec.Name} was submitted before as {known.Spec}, now as {trial}: give the new one another id.",
+                    nameof(spec)
+                );
             }
         }
 
         if (added.Count > 0 && turn.State.EndedBecause is { } why)
         {
-            throw new ArgumentException($"Experiment {spec.Name} has ended ({why}) and takes no more trials: name another experiment.", nameof(spec));
+            throw new ArgumentException(
+                $"Experiment {spec.Name} has ended ({why}) and takes no more trials: name another experiment.",
+                nameof(spec)
+            );
         }
 
         turn.Begin(first, added);
@@ -40,21 +47,29 @@ internal static class Submission
 
     private static void CheckItself(ExperimentSpec spec)
     {
-        if (string.IsNullOrWhiteSpace(spec.Name) || string.IsNullOrWhiteSpace(spec.Pool) || spec.Trials.Any(trial => string.IsNullOrWhiteSpace(trial.Id)))
+        if (
+            string.IsNullOrWhiteSpace(spec.Name)
+            || string.IsNullOrWhiteSpace(spec.Pool)
+            || spec.Trials.Any(trial => string.IsNullOrWhiteSpace(trial.Id))
+        )
         {
             throw new ArgumentException("An experiment, its pool and each of its trials need a name.", nameof(spec));
         }
 
         if (spec.Trials.GroupBy(trial => trial.Id, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
         {
-            throw new ArgumentException($"Experiment {spec.Name} names trial {twice.Key} twice: give each trial an id of its own.", nameof(spec));
+            throw new ArgumentException(
+                $"Experiment {spec.Name} names trial {twice.Key} twice: give each trial an id of its own.",
+                nameof(spec)
+            );
         }
 
         if (spec.Trials.FirstOrDefault(trial => trial.Devices < 1 || trial.MaxAttempts < 1 || trial.MaxDeviceLosses < 0) is { } wrong)
         {
             throw new ArgumentException(
                 $"Trial {wrong.Id} of experiment {spec.Name} needs devices ≥ 1, attempts ≥ 1 and device losses ≥ 0, not {wrong.Devices}, {wrong.MaxAttempts} and {wrong.MaxDeviceLosses}.",
-                nameof(spec));
+                nameof(spec)
+            );
         }
     }
 }

@@ -12,15 +12,20 @@ internal static class Takeover
     public static RunReply Handle(TurnContext turn, RunMessage.TakenOver taken)
     {
         var state = turn.State;
-        turn.Change(state with
-        {
-            LastTick = turn.Now,
-            Deadline = state.Deadline is null ? null : turn.Now + TimeLeft(state),
-            NextNotice = null,
-            FormedAt = state.FormedAt < turn.Now ? state.FormedAt : state.FormedAt is null ? null : turn.Now,
-            RecordedStep = taken.RecordedStep,
-            Members = MemberSet.Of(state.Members.Select(member => Heard(turn, member))),
-        });
+        turn.Change(
+            state with
+            {
+                LastTick = turn.Now,
+                Deadline = state.Deadline is null ? null : turn.Now + TimeLeft(state),
+                NextNotice = null,
+                FormedAt =
+                    state.FormedAt < turn.Now ? state.FormedAt
+                    : state.FormedAt is null ? null
+                    : turn.Now,
+                RecordedStep = taken.RecordedStep,
+                Members = MemberSet.Of(state.Members.Select(member => Heard(turn, member))),
+            }
+        );
         if (state.Phase == RunPhase.Running && taken.RecordedGeneration < state.Generation)
         {
             // The state was stored and the ledger was not: the generation is known, but steps that it undid still stand.
@@ -57,13 +62,14 @@ internal static class Takeover
         state.Deadline > state.LastTick ? state.Deadline.Value - state.LastTick : TimeSpan.Zero;
 
     /// <summary>Its silence was the coordinator's. What records it holds is not in storage: it has to say so again.</summary>
-    private static Member Heard(TurnContext turn, Member member) => member.IsLiving
-        ? member with
-        {
-            LastHeard = turn.Now,
-            Heartbeats = member.Heartbeats with { Last = member.Heartbeats.Last is null ? null : turn.Now },
-            HasBeaten = false,
-            OldestRecord = null,
-        }
-        : member;
+    private static Member Heard(TurnContext turn, Member member) =>
+        member.IsLiving
+            ? member with
+            {
+                LastHeard = turn.Now,
+                Heartbeats = member.Heartbeats with { Last = member.Heartbeats.Last is null ? null : turn.Now },
+                HasBeaten = false,
+                OldestRecord = null,
+            }
+            : member;
 }

@@ -38,7 +38,16 @@ internal static class WorkerLoss
         }
         else
         {
-            Lose(turn, gone with { Status = MemberStatus.Exited }, FailureKind.Exited, text + When(turn.State, member), [.. exited.LastLines.TakeLast(MaxLines).Select(line => PlainText.Line(line))]);
+            Lose(
+                turn,
+                gone with
+                {
+                    Status = MemberStatus.Exited,
+                },
+                FailureKind.Exited,
+                text + When(turn.State, member),
+                [.. exited.LastLines.TakeLast(MaxLines).Select(line => PlainText.Line(line))]
+            );
         }
 
         if (member.IsManaged && turn.State.Phase is (RunPhase.Forming or RunPhase.Running))
@@ -53,7 +62,14 @@ internal static class WorkerLoss
     public static void Failed(TurnContext turn, Member heard, WorkerReport report)
     {
         turn.Do(new RunEffect.DismissWorker(heard.WorkerId, heard.NodeId));
-        Note(turn, heard, FailureKind.Reported, report.Message is null ? "failed without saying why" : PlainText.Block(report.Message), [], report.ExitCode);
+        Note(
+            turn,
+            heard,
+            FailureKind.Reported,
+            report.Message is null ? "failed without saying why" : PlainText.Block(report.Message),
+            [],
+            report.ExitCode
+        );
         turn.Change(heard with { Status = MemberStatus.Failed });
         if (turn.State.IsFirstForming)
         {
@@ -97,11 +113,23 @@ internal static class WorkerLoss
         }
     }
 
-    public static void Note(TurnContext turn, Member member, FailureKind kind, string text, IReadOnlyList<string> lastLines, int? exitCode = null)
+    public static void Note(
+        TurnContext turn,
+        Member member,
+        FailureKind kind,
+        string text,
+        IReadOnlyList<string> lastLines,
+        int? exitCode = null
+    )
     {
         if (turn.State.Failures.Count < MaxFailures)
         {
-            turn.Change(turn.State with { Failures = [.. turn.State.Failures, new WorkerFailure(member.WorkerId, member.Label, kind, text, lastLines, exitCode)] });
+            turn.Change(
+                turn.State with
+                {
+                    Failures = [.. turn.State.Failures, new WorkerFailure(member.WorkerId, member.Label, kind, text, lastLines, exitCode)],
+                }
+            );
         }
     }
 
@@ -119,5 +147,8 @@ internal static class WorkerLoss
         }
     }
 
-    private static string When(RunState state, Member member) => member.Generation > 0 ? "" : state.IsFirstForming ? " before the run was formed" : " before it was given a place";
+    private static string When(RunState state, Member member) =>
+        member.Generation > 0 ? ""
+        : state.IsFirstForming ? " before the run was formed"
+        : " before it was given a place";
 }

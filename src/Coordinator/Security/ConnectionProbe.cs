@@ -18,7 +18,12 @@ internal static class ConnectionProbe
     /// <exception cref="HandshakeException">Refused, or cut off.</exception>
     /// <exception cref="SocketException">Nothing listens there.</exception>
     /// <exception cref="OperationCanceledException">No answer in time.</exception>
-    public static async Task<string> RunAsync(IPEndPoint endpoint, ClusterSecurity security, TimeSpan limit, CancellationToken cancellationToken)
+    public static async Task<string> RunAsync(
+        IPEndPoint endpoint,
+        ClusterSecurity security,
+        TimeSpan limit,
+        CancellationToken cancellationToken
+    )
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         end.CancelAfter(limit);
@@ -46,11 +51,19 @@ internal static class ConnectionProbe
         catch (HandshakeException error) when (!error.IsFinal)
         {
             // With TLS 1.3 the caller learns by the closed connection alone that its certificate was refused.
-            throw new HandshakeException($"{peer} closed the encrypted connection: it does not trust this process's certificate. Both must be signed by the same authority.", isFinal: true, error);
+            throw new HandshakeException(
+                $"{peer} closed the encrypted connection: it does not trust this process's certificate. Both must be signed by the same authority.",
+                isFinal: true,
+                error
+            );
         }
         catch (IOException error)
         {
-            throw new HandshakeException($"{peer} closed the encrypted connection: it does not trust this process's certificate. Both must be signed by the same authority.", isFinal: true, error);
+            throw new HandshakeException(
+                $"{peer} closed the encrypted connection: it does not trust this process's certificate. Both must be signed by the same authority.",
+                isFinal: true,
+                error
+            );
         }
     }
 
@@ -65,9 +78,11 @@ internal static class ConnectionProbe
                 {
                     TargetHost = peer,
                     ClientCertificates = [tls.Certificate],
-                    RemoteCertificateValidationCallback = (_, remote, _, _) => (distrust = tls.Distrust(remote as X509Certificate2)) is null,
+                    RemoteCertificateValidationCallback = (_, remote, _, _) =>
+                        (distrust = tls.Distrust(remote as X509Certificate2)) is null,
                 },
-                cancellationToken);
+                cancellationToken
+            );
             return encrypted;
         }
         catch (Exception error) when (error is AuthenticationException or IOException)
@@ -75,7 +90,11 @@ internal static class ConnectionProbe
             await encrypted.DisposeAsync();
             throw distrust is null
                 ? new HandshakeException($"{peer}: TLS cannot be set up: {error.Message}", isFinal: error is AuthenticationException, error)
-                : new HandshakeException($"{peer} shows a certificate that the authority given by --ca has not signed: {distrust}.", isFinal: true, error);
+                : new HandshakeException(
+                    $"{peer} shows a certificate that the authority given by --ca has not signed: {distrust}.",
+                    isFinal: true,
+                    error
+                );
         }
     }
 

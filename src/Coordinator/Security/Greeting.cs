@@ -18,8 +18,12 @@ internal static class Greeting
     public static async Task ExchangeAsync(IDuplexPipe transport, bool isTls, string peer, CancellationToken cancellationToken)
     {
         await transport.Output.WriteAsync(Mine(isTls), cancellationToken);
-        var theirs = await HandshakeReader.ReadAsync(transport.Input, Length, cancellationToken)
-            ?? throw new HandshakeException($"{peer} closes the connection at once: it is ending, or no ClipTrain coordinator.", isFinal: false);
+        var theirs =
+            await HandshakeReader.ReadAsync(transport.Input, Length, cancellationToken)
+            ?? throw new HandshakeException(
+                $"{peer} closes the connection at once: it is ending, or no ClipTrain coordinator.",
+                isFinal: false
+            );
         if (Objection(theirs, isTls) is { } objection)
         {
             throw new HandshakeException($"{peer} {objection}", isFinal: true);

@@ -4,7 +4,8 @@ namespace ClipTrain.Coordinator.Security;
 /// <param name="message">One sentence for the user.</param>
 /// <param name="isFinal">True if another attempt would end the same way.</param>
 /// <param name="innerException">What the connection reported, if it did.</param>
-internal sealed class HandshakeException(string message, bool isFinal, Exception? innerException = null) : Exception(message, innerException)
+internal sealed class HandshakeException(string message, bool isFinal, Exception? innerException = null)
+    : Exception(message, innerException)
 {
     public bool IsFinal { get; } = isFinal;
 }

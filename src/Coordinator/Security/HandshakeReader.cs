@@ -39,8 +39,7 @@ internal static class HandshakeReader
             {
                 read = await input.ReadAsync(cancellationToken);
                 input.AdvanceTo(read.Buffer.End);
-            }
-            while (!read.IsCompleted);
+            } while (!read.IsCompleted);
         }
         catch (IOException)
         {

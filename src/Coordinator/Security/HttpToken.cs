@@ -22,7 +22,10 @@ public static class HttpToken
             "Basic" => Password(given.Parameter),
             _ => "",
         };
-        return CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(secret)), SHA256.HashData(Encoding.UTF8.GetBytes(token)));
+        return CryptographicOperations.FixedTimeEquals(
+            SHA256.HashData(Encoding.UTF8.GetBytes(secret)),
+            SHA256.HashData(Encoding.UTF8.GetBytes(token))
+        );
     }
 
     /// <summary>Answers a request that lacks it.</summary>
@@ -36,6 +39,10 @@ public static class HttpToken
     private static string Password(string parameter)
     {
         var bytes = new byte[parameter.Length];
-        return Convert.TryFromBase64String(parameter, bytes, out var length) && Encoding.UTF8.GetString(bytes, 0, length).Split(':', 2) is [_, var password] ? password : "";
+        return
+            Convert.TryFromBase64String(parameter, bytes, out var length)
+            && Encoding.UTF8.GetString(bytes, 0, length).Split(':', 2) is [_, var password]
+            ? password
+            : "";
     }
 }

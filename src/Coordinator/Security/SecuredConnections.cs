@@ -37,7 +37,9 @@ internal static class SecuredConnections
 
     public static void Require(IClientBuilder client, ClusterSecurity security)
     {
-        client.Configure<ClientConnectionOptions>(options => options.ConfigureConnection(connection => UseGreeting(connection, security, isInbound: false)));
+        client.Configure<ClientConnectionOptions>(options =>
+            options.ConfigureConnection(connection => UseGreeting(connection, security, isInbound: false))
+        );
         if (security.Tls is { } tls)
         {
             client.UseTls(tls.Certificate, options => Configure(options, tls));
@@ -46,13 +48,21 @@ internal static class SecuredConnections
         client.Configure<ClientConnectionOptions>(options => options.ConfigureConnection(connection => UseRequest(connection, security)));
     }
 
-    private static void UseGreeting(IConnectionBuilder builder, ClusterSecurity security, bool isInbound) => Use(builder, isInbound, (connection, limit) =>
-        Greeting.ExchangeAsync(connection.Transport, security.Tls is not null, PeerOf(connection), limit));
+    private static void UseGreeting(IConnectionBuilder builder, ClusterSecurity security, bool isInbound) =>
+        Use(
+            builder,
+            isInbound,
+            (connection, limit) => Greeting.ExchangeAsync(connection.Transport, security.Tls is not null, PeerOf(connection), limit)
+        );
 
     private static void UseAccept(IConnectionBuilder builder, ClusterSecurity security, string clusterId)
     {
         var handshake = new TokenHandshake(security.Token);
-        Use(builder, isInbound: true, (connection, limit) => handshake.AcceptAsync(connection.Transport, clusterId, PeerOf(connection), limit));
+        Use(
+            builder,
+            isInbound: true,
+            (connection, limit) => handshake.AcceptAsync(connection.Transport, clusterId, PeerOf(connection), limit)
+        );
     }
 
     private static void UseRequest(IConnectionBuilder builder, ClusterSecurity security)
@@ -61,24 +71,35 @@ internal static class SecuredConnections
         Use(builder, isInbound: false, (connection, limit) => handshake.RequestAsync(connection.Transport, PeerOf(connection), limit));
     }
 
-    private static void Use(IConnectionBuilder builder, bool isInbound, Func<ConnectionContext, CancellationToken, Task> exchange) => builder.Use(next => async connection =>
-    {
-        using (var limit = new CancellationTokenSource(Limit))
-        {
-            try
+    private static void Use(IConnectionBuilder builder, bool isInbound, Func<ConnectionContext, CancellationToken, Task> exchange) =>
+        builder.Use(next =>
+            async connection =>
             {
-                await ExchangeAsync(connection, isInbound, exchange, limit.Token);
-            }
-            catch (OperationCanceledException error)
-            {
-                throw new ConnectionAbortedException($"{PeerOf(connection)} did not complete the handshake within {Limit.TotalSeconds:0} s.", error);
-            }
-        }
+                using (var limit = new CancellationTokenSource(Limit))
+                {
+                    try
+                    {
+                        await ExchangeAsync(connection, isInbound, exchange, limit.Token);
+                    }
+                    catch (OperationCanceledException error)
+                    {
+                        throw new ConnectionAbortedException(
+                            $"{PeerOf(connection)} did not complete the handshake within {Limit.TotalSeconds:0} s.",
+                            error
+                        );
+                    }
+                }
 
-        await next(connection);
-    });
+                await next(connection);
+            }
+        );
 
-    private static async Task ExchangeAsync(ConnectionContext connection, bool isInbound, Func<ConnectionContext, CancellationToken, Task> exchange, CancellationToken limit)
+    private static async Task ExchangeAsync(
+        ConnectionContext connection,
+        bool isInbound,
+        Func<ConnectionContext, CancellationToken, Task> exchange,
+        CancellationToken limit
+    )
     {
         try
         {

@@ -13,7 +13,8 @@ public sealed class TlsIdentity
 {
     private readonly X509Certificate2Collection _authorities;
 
-    private TlsIdentity(X509Certificate2 certificate, X509Certificate2Collection authorities) => (Certificate, _authorities) = (certificate, authorities);
+    private TlsIdentity(X509Certificate2 certificate, X509Certificate2Collection authorities) =>
+        (Certificate, _authorities) = (certificate, authorities);
 
     /// <summary>With its private key.</summary>
     public X509Certificate2 Certificate { get; }
@@ -33,11 +34,14 @@ public sealed class TlsIdentity
         if (now < certificate.NotBefore || now > certificate.NotAfter)
         {
             throw new CoordinatorStartException(
-                $"The certificate {certificateFile} is valid from {certificate.NotBefore.ToUniversalTime():yyyy-MM-dd HH:mm} to {certificate.NotAfter.ToUniversalTime():yyyy-MM-dd HH:mm} UTC only. Make a new one, or set this machine's clock.");
+                $"The certificate {certificateFile} is valid from {certificate.NotBefore.ToUniversalTime():yyyy-MM-dd HH:mm} to {certificate.NotAfter.ToUniversalTime():yyyy-MM-dd HH:mm} UTC only. Make a new one, or set this machine's clock."
+            );
         }
 
         return identity.Distrust(certificate) is { } reason
-            ? throw new CoordinatorStartException($"The certificate {certificateFile} is not one that the authority {authorityFile} has signed: {reason}")
+            ? throw new CoordinatorStartException(
+                $"The certificate {certificateFile} is not one that the authority {authorityFile} has signed: {reason}"
+            )
             : identity;
     }
 
@@ -55,7 +59,9 @@ public sealed class TlsIdentity
             ChainPolicy = { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck },
         };
         chain.ChainPolicy.CustomTrustStore.AddRange(_authorities);
-        return chain.Build(remote) ? null : string.Join("; ", chain.ChainStatus.Select(status => status.StatusInformation.TrimEnd('.')).Distinct(StringComparer.Ordinal));
+        return chain.Build(remote)
+            ? null
+            : string.Join("; ", chain.ChainStatus.Select(status => status.StatusInformation.TrimEnd('.')).Distinct(StringComparer.Ordinal));
     }
 
     private static X509Certificate2Collection Authorities(string file)
@@ -72,7 +78,10 @@ public sealed class TlsIdentity
         X509Certificate2? certificate = null;
         Reading($"The certificate {certificateFile}", () => _ = X509Certificate2.CreateFromPem(File.ReadAllText(certificateFile)));
         Reading($"The key {keyFile}", () => File.ReadAllText(keyFile));
-        Reading($"The key {keyFile} of the certificate {certificateFile}", () => certificate = X509Certificate2.CreateFromPemFile(certificateFile, keyFile));
+        Reading(
+            $"The key {keyFile} of the certificate {certificateFile}",
+            () => certificate = X509Certificate2.CreateFromPemFile(certificateFile, keyFile)
+        );
         return certificate!;
     }
 

@@ -42,7 +42,10 @@ internal sealed class TokenHandshake
             throw new HandshakeException($"{peer} does not hold this cluster's token.", isFinal: true);
         }
 
-        await transport.Output.WriteAsync((byte[])[Accepted, .. Proof("coordinator"u8, theirs, mine, identity), checked((byte)identity.Length), .. identity], cancellationToken);
+        await transport.Output.WriteAsync(
+            (byte[])[Accepted, .. Proof("coordinator"u8, theirs, mine, identity), checked((byte)identity.Length), .. identity],
+            cancellationToken
+        );
     }
 
     /// <summary>The caller's side.</summary>

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-
 using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.State;
@@ -11,7 +10,8 @@ namespace ClipTrain.Coordinator.State;
     UseStringEnumConverter = true,
     NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
     RespectNullableAnnotations = true,
-    RespectRequiredConstructorParameters = true)]
+    RespectRequiredConstructorParameters = true
+)]
 [JsonSerializable(typeof(RunState))]
 [JsonSerializable(typeof(List<Member>))]
 [JsonSerializable(typeof(RunReply))]

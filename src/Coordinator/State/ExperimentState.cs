@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-
 using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.State;

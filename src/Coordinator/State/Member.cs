@@ -104,7 +104,8 @@ public sealed record Member(string WorkerId, bool IsManaged)
 
     /// <summary>True if the worker lives and takes part, so that it must keep its lease.</summary>
     [JsonIgnore]
-    public bool IsLiving => Status is MemberStatus.Joined or MemberStatus.Training or MemberStatus.Leaving or MemberStatus.Finished or MemberStatus.Saving;
+    public bool IsLiving =>
+        Status is MemberStatus.Joined or MemberStatus.Training or MemberStatus.Leaving or MemberStatus.Finished or MemberStatus.Saving;
 
     /// <summary>True if the worker has a rank in the generation that runs.</summary>
     [JsonIgnore]

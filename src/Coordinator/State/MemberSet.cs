@@ -13,7 +13,10 @@ namespace ClipTrain.Coordinator.State;
 [JsonConverter(typeof(MemberSetConverter))]
 public sealed class MemberSet : IReadOnlyCollection<Member>
 {
-    public static readonly MemberSet Empty = new(ImmutableSortedDictionary.Create<string, Member>(WorkerIds.NaturalOrder), MemberTally.Empty);
+    public static readonly MemberSet Empty = new(
+        ImmutableSortedDictionary.Create<string, Member>(WorkerIds.NaturalOrder),
+        MemberTally.Empty
+    );
 
     private readonly ImmutableSortedDictionary<string, Member> _members;
     private readonly MemberTally _tally;

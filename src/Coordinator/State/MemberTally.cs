@@ -20,7 +20,8 @@ internal sealed record MemberTally
     public ImmutableSortedSet<string> Unplaced { get; private init; } = ImmutableSortedSet.Create<string>(WorkerIds.NaturalOrder);
 
     /// <summary>Living workers by the device that they use.</summary>
-    public ImmutableDictionary<string, string> Devices { get; private init; } = ImmutableDictionary.Create<string, string>(StringComparer.Ordinal);
+    public ImmutableDictionary<string, string> Devices { get; private init; } =
+        ImmutableDictionary.Create<string, string>(StringComparer.Ordinal);
 
     /// <summary>How many members of the generation that runs have committed each step. Ranks advance together: there are few.</summary>
     private ImmutableSortedDictionary<long, int> Steps { get; init; } = ImmutableSortedDictionary<long, int>.Empty;
@@ -43,7 +44,8 @@ internal sealed record MemberTally
     public MemberTally Replace(Member? before, Member after)
     {
         // A heartbeat changes none of the rarer properties.
-        var isHeartbeat = before is not null && before.Status == after.Status && before.NodeId == after.NodeId && before.Device == after.Device;
+        var isHeartbeat =
+            before is not null && before.Status == after.Status && before.NodeId == after.NodeId && before.Device == after.Device;
         var next = isHeartbeat ? this : WithPlace(before, after);
         var silent = Silent + (IsSilent(after) ? 1 : 0) - (before is not null && IsSilent(before) ? 1 : 0);
         if (silent != Silent)
@@ -104,6 +106,12 @@ internal sealed record MemberTally
             devices = devices.SetItem(device, after.WorkerId);
         }
 
-        return this with { Statuses = statuses.MoveToImmutable(), Nodes = nodes, Unplaced = unplaced, Devices = devices };
+        return this with
+        {
+            Statuses = statuses.MoveToImmutable(),
+            Nodes = nodes,
+            Unplaced = unplaced,
+            Devices = devices,
+        };
     }
 }

@@ -25,12 +25,13 @@ public sealed record PhiAccrualDetector
     public IReadOnlyList<double> Intervals { get; init; } = [];
 
     /// <summary>The detector after a heartbeat. One that arrives twice at the same time is one.</summary>
-    public PhiAccrualDetector Beat(DateTimeOffset now) => Last switch
-    {
-        null => this with { Last = now },
-        { } last when now <= last => this,
-        { } last => new() { Last = now, Intervals = Append((now - last).TotalSeconds) },
-    };
+    public PhiAccrualDetector Beat(DateTimeOffset now) =>
+        Last switch
+        {
+            null => this with { Last = now },
+            { } last when now <= last => this,
+            { } last => new() { Last = now, Intervals = Append((now - last).TotalSeconds) },
+        };
 
     private double[] Append(double interval)
     {

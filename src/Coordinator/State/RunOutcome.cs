@@ -20,7 +20,14 @@ public enum FailureKind
 /// <summary>One thing that went wrong with one worker.</summary>
 /// <param name="Label">The worker as messages named it then: its rank may be another's by now.</param>
 /// <param name="ExitCode">The code with which the run's program should exit, where the worker named one.</param>
-public sealed record WorkerFailure(string WorkerId, string Label, FailureKind Kind, string Text, IReadOnlyList<string> LastLines, int? ExitCode = null);
+public sealed record WorkerFailure(
+    string WorkerId,
+    string Label,
+    FailureKind Kind,
+    string Text,
+    IReadOnlyList<string> LastLines,
+    int? ExitCode = null
+);
 
 public enum OutcomeKind
 {

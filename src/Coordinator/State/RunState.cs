@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-
 using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.State;
@@ -101,18 +100,27 @@ public sealed record RunState
     /// <exception cref="ArgumentException">The numbers of workers contradict each other.</exception>
     public static RunState Create(RunSpec spec, CheckpointMark? resumedFrom, DateTimeOffset now)
     {
-        if (spec.MinWorkers < 1 || spec.Workers < spec.MinWorkers || spec.MaxWorkers < spec.Workers || spec.ManagedWorkers < 0 || spec.ManagedWorkers > spec.MaxWorkers)
+        if (
+            spec.MinWorkers < 1
+            || spec.Workers < spec.MinWorkers
+            || spec.MaxWorkers < spec.Workers
+            || spec.ManagedWorkers < 0
+            || spec.ManagedWorkers > spec.MaxWorkers
+        )
         {
             throw new ArgumentException(
                 $"A run needs 1 ≤ minimum ≤ workers ≤ maximum and 0 ≤ managed workers ≤ maximum, not a minimum of {spec.MinWorkers}, {spec.Workers} workers, a maximum of {spec.MaxWorkers} and {spec.ManagedWorkers} managed ones.",
-                nameof(spec));
+                nameof(spec)
+            );
         }
 
         var step = resumedFrom?.Step ?? 0;
         return new RunState
         {
             Spec = spec,
-            Members = MemberSet.Of(Enumerable.Range(0, spec.ManagedWorkers).Select(slot => new Member(WorkerIds.ForSlot(slot), IsManaged: true))),
+            Members = MemberSet.Of(
+                Enumerable.Range(0, spec.ManagedWorkers).Select(slot => new Member(WorkerIds.ForSlot(slot), IsManaged: true))
+            ),
             Deadline = now + spec.Timeouts.Forming,
             LastTick = now,
             LastCheckpoint = resumedFrom,

@@ -61,7 +61,8 @@ public sealed class FencedFileStorage(string directory) : IGrainStorage
             throw new InconsistentStateException(
                 $"Another process has taken {grainId} over: it has written version {VersionedFiles.Newest(folder)} and this one wanted to write version {held + 1}.",
                 Text(VersionedFiles.Newest(folder)),
-                grainState.ETag ?? "");
+                grainState.ETag ?? ""
+            );
         }
 
         grainState.ETag = Text(held + 1);
@@ -75,11 +76,15 @@ public sealed class FencedFileStorage(string directory) : IGrainStorage
         }
         catch (JsonException error)
         {
-            throw new InvalidDataException($"{path} does not hold a {typeof(T).Name} that this version of ClipTrain can read: {error.Message}", error);
+            throw new InvalidDataException(
+                $"{path} does not hold a {typeof(T).Name} that this version of ClipTrain can read: {error.Message}",
+                error
+            );
         }
     }
 
-    private string FolderOf(string stateName, GrainId grainId) => Path.Combine(directory, stateName, Uri.EscapeDataString(grainId.ToString()));
+    private string FolderOf(string stateName, GrainId grainId) =>
+        Path.Combine(directory, stateName, Uri.EscapeDataString(grainId.ToString()));
 
     private static string Text(long version) => version.ToString(CultureInfo.InvariantCulture);
 }

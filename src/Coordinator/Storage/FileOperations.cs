@@ -8,8 +8,11 @@ namespace ClipTrain.Coordinator.Storage;
 /// </summary>
 public partial class FileOperations
 {
-    private const int CurrentDirectory = -100, Exchange = 2;
-    private const int InvalidArgument = 22, NoSuchCall = 38, NotSupported = 95;
+    private const int CurrentDirectory = -100,
+        Exchange = 2;
+    private const int InvalidArgument = 22,
+        NoSuchCall = 38,
+        NotSupported = 95;
 
     /// <summary>Those of this machine.</summary>
     public static FileOperations System { get; } = new();
@@ -41,7 +44,8 @@ public partial class FileOperations
         }
 
         var error = Marshal.GetLastPInvokeError();
-        return error is InvalidArgument or NoSuchCall or NotSupported ? false
+        return error is InvalidArgument or NoSuchCall or NotSupported
+            ? false
             : throw new IOException($"{one} and {other} cannot be exchanged: {Marshal.GetPInvokeErrorMessage(error)}.");
     }
 

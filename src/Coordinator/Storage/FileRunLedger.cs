@@ -66,12 +66,19 @@ public sealed class FileRunLedger : IRunLedger, IDisposable
     {
         // A segment's end is known from the one behind it, so the chain is followed from the newest back.
         var chain = new Stack<(string Path, long Length)>();
-        for (var seal = new LedgerSeal(LastBegun(directory, long.MaxValue), long.MaxValue); seal.Epoch > 0; seal = SealOf(directory, seal.Epoch)!)
+        for (
+            var seal = new LedgerSeal(LastBegun(directory, long.MaxValue), long.MaxValue);
+            seal.Epoch > 0;
+            seal = SealOf(directory, seal.Epoch)!
+        )
         {
             chain.Push((PathOf(directory, seal.Epoch), seal.Bytes));
         }
 
-        return chain.SelectMany(segment => LedgerFile.Scan(segment.Path).TakeWhile(line => line.End <= segment.Length)).Select(line => line.Entry).Where(entry => entry.After is null);
+        return chain
+            .SelectMany(segment => LedgerFile.Scan(segment.Path).TakeWhile(line => line.End <= segment.Length))
+            .Select(line => line.Entry)
+            .Where(entry => entry.After is null);
     }
 
     /// <exception cref="LedgerFencedException">Another activation has taken the run over. The entries do not count.</exception>
@@ -88,19 +95,28 @@ public sealed class FileRunLedger : IRunLedger, IDisposable
 
     public void Dispose() => _segment.Dispose();
 
-    private static string PathOf(string directory, long epoch) => Path.Combine(directory, epoch.ToString("D6", CultureInfo.InvariantCulture) + ".jsonl");
+    private static string PathOf(string directory, long epoch) =>
+        Path.Combine(directory, epoch.ToString("D6", CultureInfo.InvariantCulture) + ".jsonl");
 
-    private static IEnumerable<long> Segments(string directory) => !Directory.Exists(directory) ? [] :
-        Directory.EnumerateFiles(directory, "*.jsonl")
-            .Select(path => long.TryParse(Path.GetFileNameWithoutExtension(path), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch) ? epoch : 0)
-            .Where(epoch => epoch > 0)
-            .Order();
+    private static IEnumerable<long> Segments(string directory) =>
+        !Directory.Exists(directory)
+            ? []
+            : Directory
+                .EnumerateFiles(directory, "*.jsonl")
+                .Select(path =>
+                    long.TryParse(Path.GetFileNameWithoutExtension(path), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch)
+                        ? epoch
+                        : 0
+                )
+                .Where(epoch => epoch > 0)
+                .Order();
 
     /// <summary>The newest segment up to an epoch whose first line is whole; 0 when there is none. One that was not begun holds nothing.</summary>
     private static long LastBegun(string directory, long upTo) =>
         Segments(directory).LastOrDefault(segment => segment <= upTo && SealOf(directory, segment) is not null);
 
-    private static LedgerSeal? SealOf(string directory, long epoch) => LedgerFile.Scan(PathOf(directory, epoch)).Select(line => line.Entry.After).FirstOrDefault();
+    private static LedgerSeal? SealOf(string directory, long epoch) =>
+        LedgerFile.Scan(PathOf(directory, epoch)).Select(line => line.Entry.After).FirstOrDefault();
 
     private void Write(IReadOnlyList<LedgerEntry> entries)
     {
@@ -175,7 +191,11 @@ public static class LedgerFile
     {
         try
         {
-            return JsonSerializer.Deserialize(line, CoordinatorJson.Default.LedgerEntry) is { } entry && entry is not { Generation: null, Step: null, After: null } ? entry : null;
+            return
+                JsonSerializer.Deserialize(line, CoordinatorJson.Default.LedgerEntry) is { } entry
+                && entry is not { Generation: null, Step: null, After: null }
+                ? entry
+                : null;
         }
         catch (JsonException)
         {

@@ -28,14 +28,20 @@ public sealed class RunLock : IDisposable
         }
         catch (IOException error) when (error.HResult == Posix.WouldBlock)
         {
-            throw new CoordinatorStartException($"{path} is held by another coordinator of this run: process {Owner(path)}. End that one first.", error);
+            throw new CoordinatorStartException(
+                $"{path} is held by another coordinator of this run: process {Owner(path)}. End that one first.",
+                error
+            );
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw Unusable(path, error);
         }
 
-        var text = string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId} on {Environment.MachineName} since {time.GetUtcNow():yyyy-MM-dd HH:mm:ss} UTC\n");
+        var text = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Environment.ProcessId} on {Environment.MachineName} since {time.GetUtcNow():yyyy-MM-dd HH:mm:ss} UTC\n"
+        );
         file.SetLength(0);
         file.Write(Encoding.UTF8.GetBytes(text));
         file.Flush();
@@ -90,7 +96,12 @@ public sealed class RunLock : IDisposable
     public void Dispose() => _file.Dispose();
 
     private static CoordinatorStartException Unusable(string path, Exception error) =>
-        new(Directory.Exists(path) ? $"{path} is a folder, where a file is to tell who hosts the run. Remove it." : $"{path}, which tells who hosts the run, cannot be opened: {error.Message}", error);
+        new(
+            Directory.Exists(path)
+                ? $"{path} is a folder, where a file is to tell who hosts the run. Remove it."
+                : $"{path}, which tells who hosts the run, cannot be opened: {error.Message}",
+            error
+        );
 
     private static string Owner(string path)
     {

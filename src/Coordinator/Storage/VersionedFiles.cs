@@ -92,10 +92,14 @@ internal static partial class VersionedFiles
         }
     }
 
-    private static IEnumerable<long> Versions(string directory) => Directory.Exists(directory)
-        ? Directory.EnumerateFiles(directory)
-            .Select(path => long.TryParse(Path.GetFileName(path), NumberStyles.None, CultureInfo.InvariantCulture, out var version) ? version : 0)
-        : [];
+    private static IEnumerable<long> Versions(string directory) =>
+        Directory.Exists(directory)
+            ? Directory
+                .EnumerateFiles(directory)
+                .Select(path =>
+                    long.TryParse(Path.GetFileName(path), NumberStyles.None, CultureInfo.InvariantCulture, out var version) ? version : 0
+                )
+            : [];
 
     private static void WriteAside(string path, byte[] writer, ReadOnlySpan<byte> content)
     {
@@ -110,10 +114,14 @@ internal static partial class VersionedFiles
 
     private static byte[] Content(string path, byte[] file)
     {
-        if (file.Length < HeaderLength || !Encoding.ASCII.GetBytes(CheckSum(file.AsSpan(HeaderLength))).AsSpan().SequenceEqual(file.AsSpan(0, 8)))
+        if (
+            file.Length < HeaderLength
+            || !Encoding.ASCII.GetBytes(CheckSum(file.AsSpan(HeaderLength))).AsSpan().SequenceEqual(file.AsSpan(0, 8))
+        )
         {
             throw new InvalidDataException(
-                $"{path} is damaged: its check sum does not match. Restore it from a backup, or delete it to go back to the version before it, which loses what was recorded since.");
+                $"{path} is damaged: its check sum does not match. Restore it from a backup, or delete it to go back to the version before it, which loses what was recorded since."
+            );
         }
 
         return file[HeaderLength..];

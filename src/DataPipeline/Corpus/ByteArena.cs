@@ -8,7 +8,8 @@ namespace ClipTrain.DataPipeline.Corpus;
 /// </summary>
 internal sealed unsafe class ByteArena(BlockPool pool) : IDisposable
 {
-    private readonly List<nint> _blocks = [], _large = [];
+    private readonly List<nint> _blocks = [],
+        _large = [];
     private int _used = BlockPool.BlockBytes;
 
     /// <summary>Copies a value in; the address is good until the arena is disposed.</summary>

@@ -17,7 +17,16 @@ public static class CorpusCaptions
             for (var index = group.FirstIndex; index < group.FirstIndex + group.Samples; index++)
             {
                 var row = manifest.Place(index).Row;
-                yield return (index, [.. rows.CaptionChoices(row)!.SelectMany(texts => texts).OfType<string>().Where(text => !string.IsNullOrWhiteSpace(text))], rows.Label(row));
+                yield return (
+                    index,
+                    [
+                        .. rows.CaptionChoices(row)!
+                            .SelectMany(texts => texts)
+                            .OfType<string>()
+                            .Where(text => !string.IsNullOrWhiteSpace(text)),
+                    ],
+                    rows.Label(row)
+                );
             }
         }
     }

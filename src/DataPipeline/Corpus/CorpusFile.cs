@@ -37,4 +37,10 @@ public sealed record CorpusSource(string Name, string Expression, IReadOnlyList<
 /// <param name="Image">Where the image bytes are in them.</param>
 /// <param name="Caption">Where the caption is; null if the corpus was opened without.</param>
 /// <param name="CaptionChoices">All captions of a pair, a list of texts a column; empty where <paramref name="Caption"/> is it.</param>
-public sealed record CorpusPart(string Name, int Files, CorpusSource Image, CorpusSource? Caption, IReadOnlyList<CorpusSource> CaptionChoices);
+public sealed record CorpusPart(
+    string Name,
+    int Files,
+    CorpusSource Image,
+    CorpusSource? Caption,
+    IReadOnlyList<CorpusSource> CaptionChoices
+);

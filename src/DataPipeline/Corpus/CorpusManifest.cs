@@ -15,7 +15,11 @@ namespace ClipTrain.DataPipeline.Corpus;
 /// </summary>
 public sealed class CorpusManifest
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+    };
 
     private readonly ReadGroup[] _groups;
     private readonly int[] _partOfFile;
@@ -23,10 +27,25 @@ public sealed class CorpusManifest
 
     [JsonConstructor]
     internal CorpusManifest(
-        IReadOnlyList<CorpusFile> files, IReadOnlyList<CorpusColumn> columns, CorpusSource image, CorpusSource? caption, string filesHash,
-        IReadOnlyList<CorpusSource>? captionChoices = null, CorpusSelection? selection = null, IReadOnlyList<CorpusPart>? parts = null)
+        IReadOnlyList<CorpusFile> files,
+        IReadOnlyList<CorpusColumn> columns,
+        CorpusSource image,
+        CorpusSource? caption,
+        string filesHash,
+        IReadOnlyList<CorpusSource>? captionChoices = null,
+        CorpusSelection? selection = null,
+        IReadOnlyList<CorpusPart>? parts = null
+    )
     {
-        (Files, Columns, Image, Caption, FilesHash, CaptionChoices, Selection) = (files, columns, image, caption, filesHash, captionChoices ?? [], selection);
+        (Files, Columns, Image, Caption, FilesHash, CaptionChoices, Selection) = (
+            files,
+            columns,
+            image,
+            caption,
+            filesHash,
+            captionChoices ?? [],
+            selection
+        );
         Parts = parts ?? [new CorpusPart("", files.Count, image, caption, CaptionChoices)];
         _partOfFile = [.. Parts.SelectMany((part, number) => Enumerable.Repeat(number, part.Files))];
         RowCount = files.Sum(f => f.Rows);
@@ -96,9 +115,21 @@ public sealed class CorpusManifest
     /// <param name="captionRequired">False for a corpus that may have no captions, such as a labelled one.</param>
     /// <exception cref="CorpusException">Something is missing, damaged or unclear; the message says what to do.</exception>
     public static CorpusManifest Create(
-        IReadOnlyList<string> pathsFoldersOrGlobs, string? imageColumn = null, string? captionColumn = null, bool captionRequired = true)
+        IReadOnlyList<string> pathsFoldersOrGlobs,
+        string? imageColumn = null,
+        string? captionColumn = null,
+        bool captionRequired = true
+    )
     {
-        return Create(pathsFoldersOrGlobs, new CorpusColumns { Image = imageColumn, Captions = captionColumn is null ? [] : [captionColumn], CaptionRequired = captionRequired });
+        return Create(
+            pathsFoldersOrGlobs,
+            new CorpusColumns
+            {
+                Image = imageColumn,
+                Captions = captionColumn is null ? [] : [captionColumn],
+                CaptionRequired = captionRequired,
+            }
+        );
     }
 
     /// <inheritdoc cref="Create(IReadOnlyList{string}, string?, string?, bool)"/>
@@ -111,7 +142,11 @@ public sealed class CorpusManifest
     /// <summary>The columns of the first file, whatever they hold.</summary>
     /// <exception cref="CorpusException">There is no such file, or it cannot be read.</exception>
     public static IReadOnlyList<CorpusColumn> ColumnsOf(IReadOnlyList<string> pathsFoldersOrGlobs) =>
-        [.. ParquetInspector.Describe(CorpusPaths.Expand(pathsFoldersOrGlobs)[0]).Fields.Select(field => new CorpusColumn(field.Name, field.Type))];
+        [
+            .. ParquetInspector
+                .Describe(CorpusPaths.Expand(pathsFoldersOrGlobs)[0])
+                .Fields.Select(field => new CorpusColumn(field.Name, field.Type)),
+        ];
 
     /// <summary>The names of a column's classes in the order of their numbers, where the files' metadata has them; none otherwise.</summary>
     /// <exception cref="CorpusException">A file cannot be read, or two files name classes differently.</exception>
@@ -124,15 +159,36 @@ public sealed class CorpusManifest
         var first = corpora[0].Corpus;
         return new CorpusManifest(
             [.. corpora.SelectMany(c => c.Corpus.Files)],
-            [.. first.Columns.Where(column => corpora.All(c => c.Corpus.Columns.Any(other => other.Name.Equals(column.Name, StringComparison.Ordinal))))],
+            [
+                .. first.Columns.Where(column =>
+                    corpora.All(c => c.Corpus.Columns.Any(other => other.Name.Equals(column.Name, StringComparison.Ordinal)))
+                ),
+            ],
             first.Image,
             first.Caption,
-            Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', corpora.Select(c => $"{c.Corpus.FilesHash} {c.Name}"))))),
+            Convert.ToHexStringLower(
+                SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', corpora.Select(c => $"{c.Corpus.FilesHash} {c.Name}"))))
+            ),
             first.CaptionChoices,
             JoinSelections(corpora),
-            [.. corpora.Select(c => new CorpusPart(c.Name, c.Corpus.Files.Count, c.Corpus.Image, c.Corpus.Caption, c.Corpus.CaptionChoices))])
+            [
+                .. corpora.Select(c => new CorpusPart(
+                    c.Name,
+                    c.Corpus.Files.Count,
+                    c.Corpus.Image,
+                    c.Corpus.Caption,
+                    c.Corpus.CaptionChoices
+                )),
+            ]
+        )
         {
-            ColumnsTaken = string.Join("; ", corpora.Where(c => c.Corpus.ColumnsTaken is not null).Select(c => $"{c.Name}: {c.Corpus.ColumnsTaken}")) is { Length: > 0 } taken ? taken : null,
+            ColumnsTaken = string.Join(
+                "; ",
+                corpora.Where(c => c.Corpus.ColumnsTaken is not null).Select(c => $"{c.Name}: {c.Corpus.ColumnsTaken}")
+            )
+                is { Length: > 0 } taken
+                ? taken
+                : null,
         };
     }
 
@@ -172,7 +228,8 @@ public sealed class CorpusManifest
     }
 
     /// <summary>The corpus of these files with the samples that another manifest of the same files selects.</summary>
-    public CorpusManifest With(CorpusSelection? selection) => new(Files, Columns, Image, Caption, FilesHash, CaptionChoices, selection, Parts) { ColumnsTaken = ColumnsTaken };
+    public CorpusManifest With(CorpusSelection? selection) =>
+        new(Files, Columns, Image, Caption, FilesHash, CaptionChoices, selection, Parts) { ColumnsTaken = ColumnsTaken };
 
     /// <summary>
     /// What makes the files of another manifest others than those of this one, in words; null when both are of the same. Their
@@ -181,7 +238,9 @@ public sealed class CorpusManifest
     public string? DifferenceTo(CorpusManifest other)
     {
         if (FilesHash == other.FilesHash)
-            return Stamped(other).FirstOrDefault(pair => pair.Mine.Sample != pair.Its.Sample) is { File: { } changed } ? $"{changed.Path} has as many bytes as before, and they are others" : null;
+            return Stamped(other).FirstOrDefault(pair => pair.Mine.Sample != pair.Its.Sample) is { File: { } changed }
+                ? $"{changed.Path} has as many bytes as before, and they are others"
+                : null;
         foreach (var (mine, its) in Files.Zip(other.Files))
         {
             if (Path.GetFileName(mine.Path) != Path.GetFileName(its.Path) || mine.Rows != its.Rows || mine.Bytes != its.Bytes)
@@ -195,7 +254,9 @@ public sealed class CorpusManifest
 
     /// <summary>In words, the files of another manifest of the same files that have been written at another time than those of this one.</summary>
     public IEnumerable<string> TouchedIn(CorpusManifest other) =>
-        Stamped(other).Where(pair => pair.Mine.Modified != pair.Its.Modified).Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.File.Path} was written at {pair.Its.Modified:u}"));
+        Stamped(other)
+            .Where(pair => pair.Mine.Modified != pair.Its.Modified)
+            .Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.File.Path} was written at {pair.Its.Modified:u}"));
 
     public void Save(string path) => File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(this, Json));
 
@@ -241,7 +302,8 @@ public sealed class CorpusManifest
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, SampleCount);
-        int low = 0, high = _groups.Length - 1;
+        int low = 0,
+            high = _groups.Length - 1;
         while (low < high)
         {
             var middle = (low + high + 1) >>> 1;
@@ -255,10 +317,16 @@ public sealed class CorpusManifest
     }
 
     private IEnumerable<(CorpusFile File, FileStamp Mine, FileStamp Its)> Stamped(CorpusManifest other) =>
-        Files.Zip(other.Files).Where(pair => pair.First.Stamp is not null && pair.Second.Stamp is not null).Select(pair => (pair.Second, pair.First.Stamp!, pair.Second.Stamp!));
+        Files
+            .Zip(other.Files)
+            .Where(pair => pair.First.Stamp is not null && pair.Second.Stamp is not null)
+            .Select(pair => (pair.Second, pair.First.Stamp!, pair.Second.Stamp!));
 
     private static CorpusSelection? JoinSelections(IReadOnlyList<(string Name, CorpusManifest Corpus)> corpora) =>
-        corpora.All(c => c.Corpus.Selection is null) ? null : CorpusSelection.Pack(
-            [.. corpora.SelectMany(c => c.Corpus.Selection?.Steps.Select(step => step with { Rule = $"{c.Name}: {step.Rule}" }) ?? [])],
-            RowMask.Join([.. corpora.Select(c => c.Corpus._selected ?? new RowMask(c.Corpus.RowCount))]));
+        corpora.All(c => c.Corpus.Selection is null)
+            ? null
+            : CorpusSelection.Pack(
+                [.. corpora.SelectMany(c => c.Corpus.Selection?.Steps.Select(step => step with { Rule = $"{c.Name}: {step.Rule}" }) ?? [])],
+                RowMask.Join([.. corpora.Select(c => c.Corpus._selected ?? new RowMask(c.Corpus.RowCount))])
+            );
 }

@@ -40,16 +40,20 @@ internal static class CorpusPaths
         var files = Directory.GetFiles(folder, "*.parquet");
         if (files.Length > 0)
             return files;
-        throw new CorpusException(Directory.EnumerateFiles(folder, "*.tar").Any()
-            ? $"the folder {folder} holds tar archives and no .parquet file; import them first: cliptrain data import tar {folder} -o FOLDER, and train on that folder"
-            : $"the folder {folder} holds no .parquet file; for files in folders below it give the glob {Path.Combine(folder, "**", "*.parquet")}, and import image files first: cliptrain data import folder {folder} -o FOLDER");
+        throw new CorpusException(
+            Directory.EnumerateFiles(folder, "*.tar").Any()
+                ? $"the folder {folder} holds tar archives and no .parquet file; import them first: cliptrain data import tar {folder} -o FOLDER, and train on that folder"
+                : $"the folder {folder} holds no .parquet file; for files in folders below it give the glob {Path.Combine(folder, "**", "*.parquet")}, and import image files first: cliptrain data import folder {folder} -o FOLDER"
+        );
     }
 
     private static IEnumerable<string> Listed(string list, string entry)
     {
         try
         {
-            return FileList.IsList(entry) ? throw new CorpusException($"{entry} is a list itself; name it in data.train") : ExpandOne(entry);
+            return FileList.IsList(entry)
+                ? throw new CorpusException($"{entry} is a list itself; name it in data.train")
+                : ExpandOne(entry);
         }
         catch (CorpusException e)
         {

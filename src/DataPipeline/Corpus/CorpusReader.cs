@@ -16,9 +16,7 @@ public sealed class CorpusReader : IDisposable
     /// <param name="labelColumn">A column to read as label, or null.</param>
     /// <exception cref="CorpusException">The corpus has no such label column.</exception>
     public CorpusReader(CorpusManifest manifest, string? labelColumn = null)
-        : this(manifest, labelColumn, CorpusContent.Images | CorpusContent.Captions)
-    {
-    }
+        : this(manifest, labelColumn, CorpusContent.Images | CorpusContent.Captions) { }
 
     /// <param name="manifest">The corpus.</param>
     /// <param name="labelColumn">A column to read as label, or null.</param>
@@ -92,7 +90,7 @@ public sealed class CorpusReader : IDisposable
 
     private IEnumerable<Sample> Samples(long start, long end)
     {
-        for (var index = start; index < end;)
+        for (var index = start; index < end; )
         {
             var number = _manifest.GroupOf(index);
             using var group = Read(number);
@@ -113,7 +111,8 @@ public sealed class CorpusReader : IDisposable
         _checked[fileIndex] = true;
     }
 
-    private CorpusException NoLabel(string path) => new($"{path} has no column {_label}; its columns: {ColumnResolver.List(_manifest.Columns)}");
+    private CorpusException NoLabel(string path) =>
+        new($"{path} has no column {_label}; its columns: {ColumnResolver.List(_manifest.Columns)}");
 
     private static CorpusException Changed(string path, string how) =>
         new($"{path} is not the file that the manifest describes ({how}); put the original back or start a new run");

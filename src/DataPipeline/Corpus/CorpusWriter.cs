@@ -20,7 +20,13 @@ public sealed class CorpusWriter : IDisposable
     /// <param name="imageColumn">Name of the column of encoded images.</param>
     /// <param name="captionColumn">Name of the column of captions.</param>
     /// <param name="extraColumns">Names of further text columns, such as a label.</param>
-    public CorpusWriter(string path, int rowGroupRows = 250, string imageColumn = "image", string captionColumn = "text", IReadOnlyList<string>? extraColumns = null)
+    public CorpusWriter(
+        string path,
+        int rowGroupRows = 250,
+        string imageColumn = "image",
+        string captionColumn = "text",
+        IReadOnlyList<string>? extraColumns = null
+    )
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rowGroupRows);
         string[] names = [imageColumn, captionColumn, .. extraColumns ?? []];

@@ -15,7 +15,8 @@ public sealed class EmbeddingWriter : IDisposable
 
     private static readonly ParquetOptions Options = new() { CompressionMethod = CompressionMethod.None, DictionaryEncodingThreshold = 0 };
 
-    private readonly string _path, _temporary;
+    private readonly string _path,
+        _temporary;
     private readonly int _dimensions;
     private readonly ParquetSchema _schema;
     private readonly FileStream _output;
@@ -35,7 +36,13 @@ public sealed class EmbeddingWriter : IDisposable
         _temporary = $"{_path}.{Guid.NewGuid():N}.tmp";
         _dimensions = dimensions;
         _vectors = [images ? [] : null, texts ? [] : null];
-        Field?[] fields = [new DataField<string>("file", nullable: false), new DataField<long>("row", nullable: false), images ? Vector("image_embedding") : null, texts ? Vector("text_embedding") : null];
+        Field?[] fields =
+        [
+            new DataField<string>("file", nullable: false),
+            new DataField<long>("row", nullable: false),
+            images ? Vector("image_embedding") : null,
+            texts ? Vector("text_embedding") : null,
+        ];
         _schema = new ParquetSchema(fields.OfType<Field>());
         Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
         _output = new FileStream(_temporary, FileMode.CreateNew, FileAccess.Write);
@@ -99,7 +106,8 @@ public sealed class EmbeddingWriter : IDisposable
     /// <summary>Every number is there; repetition level 0 begins a row's list, 1 goes on with it.</summary>
     private void WriteVectors(ParquetRowGroupWriter group, DataField field, List<float> vectors)
     {
-        int[] definition = new int[vectors.Count], repetition = new int[vectors.Count];
+        int[] definition = new int[vectors.Count],
+            repetition = new int[vectors.Count];
         Array.Fill(definition, field.MaxDefinitionLevel);
         for (var i = 0; i < repetition.Length; i++)
             repetition[i] = i % _dimensions == 0 ? 0 : 1;

@@ -32,7 +32,12 @@ internal static class FileGlob
         }
 
         if (part == "**")
-            return In(folder, rest).Concat(List(folder, "*", Directory.EnumerateDirectories).Where(inner => new DirectoryInfo(inner).LinkTarget is null).SelectMany(inner => In(inner, parts)));
+            return In(folder, rest)
+                .Concat(
+                    List(folder, "*", Directory.EnumerateDirectories)
+                        .Where(inner => new DirectoryInfo(inner).LinkTarget is null)
+                        .SelectMany(inner => In(inner, parts))
+                );
         if (!IsPattern(part) || Directory.Exists(literal))
             return Directory.Exists(literal) ? In(literal, rest) : [];
         return List(folder, part, Directory.EnumerateDirectories).SelectMany(inner => In(inner, rest));
@@ -61,12 +66,26 @@ internal static class FileGlob
             {
                 var set = pattern[(i + 1)..end];
                 var isInverted = set[0] is '!' or '^';
-                regex.Append(isInverted ? "[^" : "[").Append((isInverted ? set[1..] : set).Replace("\\", "\\\\", StringComparison.Ordinal).Replace("[", "\\[", StringComparison.Ordinal)).Append(']');
+                regex
+                    .Append(isInverted ? "[^" : "[")
+                    .Append(
+                        (isInverted ? set[1..] : set)
+                            .Replace("\\", "\\\\", StringComparison.Ordinal)
+                            .Replace("[", "\\[", StringComparison.Ordinal)
+                    )
+                    .Append(']');
                 i = end;
             }
             else
             {
-                regex.Append(pattern[i] switch { '*' => ".*", '?' => ".", var other => Regex.Escape(other.ToString()) });
+                regex.Append(
+                    pattern[i] switch
+                    {
+                        '*' => ".*",
+                        '?' => ".",
+                        var other => Regex.Escape(other.ToString()),
+                    }
+                );
             }
         }
 

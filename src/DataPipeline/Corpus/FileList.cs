@@ -17,9 +17,10 @@ internal static class FileList
         try
         {
             RegularFile.Require(path);
-            var entries = Path.GetExtension(path) == ".json"
-                ? JsonSerializer.Deserialize<string[]>(File.ReadAllBytes(path)) ?? []
-                : [.. File.ReadLines(path).Select(line => line.Trim()).Where(line => line.Length > 0 && line[0] != '#')];
+            var entries =
+                Path.GetExtension(path) == ".json"
+                    ? JsonSerializer.Deserialize<string[]>(File.ReadAllBytes(path)) ?? []
+                    : [.. File.ReadLines(path).Select(line => line.Trim()).Where(line => line.Length > 0 && line[0] != '#')];
             return entries.Length > 0
                 ? [.. entries.Select(entry => Path.Combine(Path.GetDirectoryName(path)!, entry))]
                 : throw new CorpusException($"{path} lists no files; write a Parquet file, folder or glob a line");

@@ -7,7 +7,8 @@ namespace ClipTrain.DataPipeline.Corpus;
 /// <param name="Sample">SHA-256 (hexadecimal) of blocks spread over the file, its begin and end among them; of a small file, of all of it.</param>
 public sealed record FileStamp(DateTime Modified, string Sample)
 {
-    private const int Blocks = 16, BlockBytes = 4096;
+    private const int Blocks = 16,
+        BlockBytes = 4096;
 
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static FileStamp Of(string path)

@@ -15,11 +15,17 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
         // Rows without bytes may at least say which file they mean.
         if (ColumnResolver.Inner(column, "path") is { Leaf: { } paths } && Wanted().Any(row => rows.Image(row).IsEmpty))
         {
-            Visit(paths, (row, name) =>
-            {
-                if (rows.Image(row).IsEmpty)
-                    rows.SetImageProblem(row, $"the image's bytes are null and only its path is there ({Encoding.UTF8.GetString(name)}); write the image files into the corpus, for example with cliptrain data import");
-            });
+            Visit(
+                paths,
+                (row, name) =>
+                {
+                    if (rows.Image(row).IsEmpty)
+                        rows.SetImageProblem(
+                            row,
+                            $"the image's bytes are null and only its path is there ({Encoding.UTF8.GetString(name)}); write the image files into the corpus, for example with cliptrain data import"
+                        );
+                }
+            );
         }
     }
 
@@ -30,13 +36,16 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
         {
             if (Values(Find(address)) is not { } leaf)
                 continue;
-            Visit(leaf, (row, utf8) =>
-            {
-                if (rows.CaptionProblem(row) is not null || !string.IsNullOrWhiteSpace(rows.Caption(row)))
-                    return;
-                if (Text(rows, row, utf8, address) is { } text)
-                    rows.SetCaption(row, text);
-            });
+            Visit(
+                leaf,
+                (row, utf8) =>
+                {
+                    if (rows.CaptionProblem(row) is not null || !string.IsNullOrWhiteSpace(rows.Caption(row)))
+                        return;
+                    if (Text(rows, row, utf8, address) is { } text)
+                        rows.SetCaption(row, text);
+                }
+            );
         }
     }
 
@@ -64,16 +73,26 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
             rows.SetLabel(row, ParquetText.Of(values[row]));
     }
 
-    private void Visit(ParquetLeaf leaf, VisitValue visit) => file.Read(group.RowGroup, leaf, group.Offset, group.Rows, (row, value) =>
-    {
-        if (wanted is null || wanted[row])
-            visit(row, value);
-    });
+    private void Visit(ParquetLeaf leaf, VisitValue visit) =>
+        file.Read(
+            group.RowGroup,
+            leaf,
+            group.Offset,
+            group.Rows,
+            (row, value) =>
+            {
+                if (wanted is null || wanted[row])
+                    visit(row, value);
+            }
+        );
 
     private IEnumerable<int> Wanted() => Enumerable.Range(0, group.Rows).Where(row => wanted is null || wanted[row]);
 
-    private ParquetField Find(string address) => ColumnResolver.Find(file.Fields, address, path)
-        ?? throw new CorpusException($"{path} is not the file that the manifest describes (it has no column {address}); put the original back or start a new run");
+    private ParquetField Find(string address) =>
+        ColumnResolver.Find(file.Fields, address, path)
+        ?? throw new CorpusException(
+            $"{path} is not the file that the manifest describes (it has no column {address}); put the original back or start a new run"
+        );
 
     /// <summary>Null where every value is null.</summary>
     private static ParquetLeaf? Values(ParquetField? field) => field is { Type: not ParquetTypes.Null } ? field.Leaf : null;
@@ -83,7 +102,10 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
     {
         if (Utf8.IsValid(utf8))
             return Encoding.UTF8.GetString(utf8);
-        rows.SetCaptionProblem(row, $"the caption, column {column}, is not UTF-8 ({Encoding.UTF8.GetString(utf8[..Math.Min(utf8.Length, 60)])}); convert the text, for example from Latin-1");
+        rows.SetCaptionProblem(
+            row,
+            $"the caption, column {column}, is not UTF-8 ({Encoding.UTF8.GetString(utf8[..Math.Min(utf8.Length, 60)])}); convert the text, for example from Latin-1"
+        );
         return null;
     }
 }

@@ -27,9 +27,13 @@ internal sealed class ManifestBuilder(CorpusColumns wanted)
         }
 
         if (_files.Sum(f => f.Rows) == 0)
-            throw new CorpusException($"the corpus has no rows ({_files.Count} files, the first is {_files[0].Path}); name files that hold samples");
+            throw new CorpusException(
+                $"the corpus has no rows ({_files.Count} files, the first is {_files[0].Path}); name files that hold samples"
+            );
         if (_captions.Append(_image!).FirstOrDefault(c => c.Kind == ColumnKind.Null) is { } empty)
-            throw new CorpusException($"column {empty.Address} has no value in any file ({_files[0].Path}); name another (data.image_column, data.caption_column), or write it again with its values. The columns are {ColumnResolver.List(_columns)}");
+            throw new CorpusException(
+                $"column {empty.Address} has no value in any file ({_files[0].Path}); name another (data.image_column, data.caption_column), or write it again with its values. The columns are {ColumnResolver.List(_columns)}"
+            );
         var image = ColumnResolver.ImageSource(_image!);
         var caption = _captions.Length == 0 ? null : ColumnResolver.FirstCaption(_captions);
         CorpusSource[] choices = wanted.EveryCaption ? [.. _captions.Select(ColumnResolver.AllCaptions)] : [];
@@ -37,7 +41,14 @@ internal sealed class ManifestBuilder(CorpusColumns wanted)
         AppendText(hash, caption?.Expression ?? "");
         foreach (var choice in choices)
             AppendText(hash, choice.Expression);
-        return new CorpusManifest(_files, [.. _columns.Select(c => new CorpusColumn(c.Name, c.Type))], image, caption, Convert.ToHexStringLower(hash.GetHashAndReset()), choices)
+        return new CorpusManifest(
+            _files,
+            [.. _columns.Select(c => new CorpusColumn(c.Name, c.Type))],
+            image,
+            caption,
+            Convert.ToHexStringLower(hash.GetHashAndReset()),
+            choices
+        )
         {
             ColumnsTaken = _captions.Append(_image!).Any(c => c.Passed.Count > 0)
                 ? $"image column {Taken([_image!])}{(caption is null ? "" : $", caption column {Taken(_captions)}")}"
@@ -64,7 +75,12 @@ internal sealed class ManifestBuilder(CorpusColumns wanted)
         else
         {
             _image = Same(_image!, description, address => ColumnResolver.Image(description.Fields, address, path));
-            _captions = [.. _captions.Select(caption => Same(caption, description, address => ColumnResolver.Captions(description.Fields, [address], path)[0]))];
+            _captions =
+            [
+                .. _captions.Select(caption =>
+                    Same(caption, description, address => ColumnResolver.Captions(description.Fields, [address], path)[0])
+                ),
+            ];
             _columns.RemoveAll(c => !description.Fields.Any(other => other.Name == c.Name));
         }
 
@@ -91,7 +107,8 @@ internal sealed class ManifestBuilder(CorpusColumns wanted)
 
         throw new CorpusException(
             $"{_files[0].Path} and {other.File.Path} differ in their columns: {difference}. "
-            + $"The first has {ColumnResolver.List(_columns)}, the second {ColumnResolver.List(other.Fields)}. Train on files of one kind");
+                + $"The first has {ColumnResolver.List(_columns)}, the second {ColumnResolver.List(other.Fields)}. Train on files of one kind"
+        );
     }
 
     private static void AppendText(IncrementalHash hash, string text)

@@ -13,7 +13,16 @@ namespace ClipTrain.DataPipeline.Corpus;
 /// <param name="Rows">Number of rows.</param>
 /// <param name="FirstIndex">First sample index within the corpus.</param>
 /// <param name="Samples">Number of rows that are selected.</param>
-internal readonly record struct ReadGroup(int File, int RowGroup, int Offset, long FirstRow, long FirstCorpusRow, int Rows, long FirstIndex, int Samples)
+internal readonly record struct ReadGroup(
+    int File,
+    int RowGroup,
+    int Offset,
+    long FirstRow,
+    long FirstCorpusRow,
+    int Rows,
+    long FirstIndex,
+    int Samples
+)
 {
     /// <summary>
     /// A row group with more rows is read in parts: larger ones cost memory and random access.
@@ -25,7 +34,8 @@ internal readonly record struct ReadGroup(int File, int RowGroup, int Offset, lo
     public static ReadGroup[] Cut(IReadOnlyList<CorpusFile> files, RowMask? selected)
     {
         var groups = new List<ReadGroup>();
-        long index = 0, corpusRow = 0;
+        long index = 0,
+            corpusRow = 0;
         for (var file = 0; file < files.Count; file++)
         {
             long row = 0;

@@ -6,9 +6,15 @@ namespace ClipTrain.DataPipeline.Corpus;
 /// <summary>Tells files from pipes and devices, which a reader of files would wait for, or read, for ever.</summary>
 public static unsafe partial class RegularFile
 {
-    private const int CurrentDirectory = -100, ResultBytes = 256, ModeOffset = 28;
+    private const int CurrentDirectory = -100,
+        ResultBytes = 256,
+        ModeOffset = 28;
     private const uint TypeWanted = 1;
-    private const int TypeMask = 0xF000, Pipe = 0x1000, CharacterDevice = 0x2000, BlockDevice = 0x6000, Socket = 0xC000;
+    private const int TypeMask = 0xF000,
+        Pipe = 0x1000,
+        CharacterDevice = 0x2000,
+        BlockDevice = 0x6000,
+        Socket = 0xC000;
 
     /// <summary>Lets files through, and what is not there or cannot be looked at: whoever opens it will say so.</summary>
     /// <exception cref="IOException">The path is that of a pipe, a socket or a device.</exception>
@@ -25,7 +31,13 @@ public static unsafe partial class RegularFile
             return;
         }
 
-        if ((BinaryPrimitives.ReadUInt16LittleEndian(new ReadOnlySpan<byte>(result + ModeOffset, 2)) & TypeMask) is Pipe or CharacterDevice or BlockDevice or Socket)
+        if (
+            (BinaryPrimitives.ReadUInt16LittleEndian(new ReadOnlySpan<byte>(result + ModeOffset, 2)) & TypeMask)
+            is Pipe
+                or CharacterDevice
+                or BlockDevice
+                or Socket
+        )
             throw new IOException($"{path} is a pipe, a socket or a device, and no file.");
     }
 

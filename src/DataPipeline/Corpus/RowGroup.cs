@@ -11,7 +11,8 @@ public sealed unsafe class RowGroup : IDisposable
     private readonly string?[] _captions;
     private readonly string?[][]?[] _choices;
     private readonly string?[] _labels;
-    private readonly Dictionary<int, string> _imageProblems = [], _captionProblems = [];
+    private readonly Dictionary<int, string> _imageProblems = [],
+        _captionProblems = [];
     private bool _disposed;
 
     internal RowGroup(BlockPool pool, int rows)
@@ -50,7 +51,8 @@ public sealed unsafe class RowGroup : IDisposable
     /// <summary>Why the caption cannot be used; null where it can, or is null or blank and nothing more is known.</summary>
     public string? CaptionProblem(int row) => _captionProblems.GetValueOrDefault(row);
 
-    internal void SetImage(int row, ReadOnlySpan<byte> image) => _images[row] = image.IsEmpty ? default : (_arena.Append(image), image.Length);
+    internal void SetImage(int row, ReadOnlySpan<byte> image) =>
+        _images[row] = image.IsEmpty ? default : (_arena.Append(image), image.Length);
 
     internal void SetCaption(int row, string caption) => _captions[row] = caption;
 

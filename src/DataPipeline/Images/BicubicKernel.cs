@@ -15,9 +15,12 @@ namespace ClipTrain.DataPipeline.Images;
 /// </remarks>
 internal sealed class BicubicKernel
 {
-    public const int FractionBits = 22, LowBits = 8;
-    public const int GroupTaps = 4, GroupShorts = 8;
-    private const double A = -0.5, Radius = 2;
+    public const int FractionBits = 22,
+        LowBits = 8;
+    public const int GroupTaps = 4,
+        GroupShorts = 8;
+    private const double A = -0.5,
+        Radius = 2;
 
     private static readonly Vector256<double> Taps = Vector256.Create(0.0, 1, 2, 3);
 
@@ -49,7 +52,8 @@ internal sealed class BicubicKernel
     {
         var scale = (double)inputSize / outputSize;
         var stretch = Math.Max(scale, 1);
-        double support = Radius * stretch, shrink = 1 / stretch;
+        double support = Radius * stretch,
+            shrink = 1 / stretch;
         var longest = 0;
         for (var i = 0; i < length; i++)
         {
@@ -97,7 +101,11 @@ internal sealed class BicubicKernel
         {
             var pixel = Vector256.Create((double)(start + (g * GroupTaps))) + Taps;
             var weight = Cubic((pixel - Vector256.Create(centre) + half) * shrink);
-            groups[g] = Vector256.ConditionalSelect(Vector256.LessThan(pixel, Vector256.Create((double)end)), weight, Vector256<double>.Zero);
+            groups[g] = Vector256.ConditionalSelect(
+                Vector256.LessThan(pixel, Vector256.Create((double)end)),
+                weight,
+                Vector256<double>.Zero
+            );
         }
 
         // One after the other, as Pillow adds them.
@@ -126,9 +134,14 @@ internal sealed class BicubicKernel
     private static Vector256<double> Cubic(Vector256<double> x)
     {
         x = Vector256.Abs(x);
-        Vector256<double> one = Vector256.Create(1.0), two = Vector256.Create(2.0);
+        Vector256<double> one = Vector256.Create(1.0),
+            two = Vector256.Create(2.0);
         var inner = (((x * (A + 2)) - Vector256.Create(A + 3)) * x * x) + one;
         var outer = (((((x - Vector256.Create(5.0)) * x) + Vector256.Create(8.0)) * x) - Vector256.Create(4.0)) * A;
-        return Vector256.ConditionalSelect(Vector256.LessThan(x, one), inner, Vector256.ConditionalSelect(Vector256.LessThan(x, two), outer, Vector256<double>.Zero));
+        return Vector256.ConditionalSelect(
+            Vector256.LessThan(x, one),
+            inner,
+            Vector256.ConditionalSelect(Vector256.LessThan(x, two), outer, Vector256<double>.Zero)
+        );
     }
 }

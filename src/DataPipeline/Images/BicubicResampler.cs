@@ -16,18 +16,18 @@ internal sealed unsafe class BicubicResampler : IDisposable
 
     private const int Block = 4;
 
-    private readonly BicubicKernel _horizontal = new(), _vertical = new();
+    private readonly BicubicKernel _horizontal = new(),
+        _vertical = new();
     private readonly bool _vectorised;
 
     /// <summary>Row pairs that have been through the horizontal pass: pair p is in slot p mod _slots, a power of two.</summary>
     private short* _ring;
     private long _capacity;
-    private int _slots, _pairShorts;
+    private int _slots,
+        _pairShorts;
 
     public BicubicResampler()
-        : this(Avx2.IsSupported)
-    {
-    }
+        : this(Avx2.IsSupported) { }
 
     /// <summary>For tests: the portable path gives the same bytes.</summary>
     internal BicubicResampler(bool vectorised) => _vectorised = vectorised;

@@ -7,7 +7,8 @@ namespace ClipTrain.DataPipeline.Images;
 internal sealed unsafe class ChwWriter
 {
     private readonly ImageType _type;
-    private readonly float[] _factor = new float[3], _offset = new float[3];
+    private readonly float[] _factor = new float[3],
+        _offset = new float[3];
 
     public ChwWriter(ImageType type, ImageNormalization normalization)
     {
@@ -68,7 +69,9 @@ internal sealed unsafe class ChwWriter
     {
         var i = 0;
         for (; i + 16 <= pixels; i += 16)
-            Vector256.Narrow(Rounded(Normalize(rgbx + i, shift, factor, offset)), Rounded(Normalize(rgbx + i + 8, shift, factor, offset))).Store(plane + i);
+            Vector256
+                .Narrow(Rounded(Normalize(rgbx + i, shift, factor, offset)), Rounded(Normalize(rgbx + i + 8, shift, factor, offset)))
+                .Store(plane + i);
         for (; i < pixels; i++)
         {
             var bits = BitConverter.SingleToUInt32Bits(((rgbx[i] >> shift & 0xFF) * factor) + offset);

@@ -22,7 +22,8 @@ public sealed unsafe class ClipImageTransform : IImageTransform
     private readonly BicubicResampler _resampler = new();
 
     /// <summary>The square as it is stored, and turned as it is shown.</summary>
-    private byte* _square, _shown;
+    private byte* _square,
+        _shown;
 
     /// <summary>Which of the two is the view that was made last.</summary>
     private byte* _view;
@@ -48,9 +49,10 @@ public sealed unsafe class ClipImageTransform : IImageTransform
     public void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random)
     {
         ObjectDisposedException.ThrowIf(_square is null, this);
-        var orientation = _options.Jpeg != JpegDecode.Exact && _decoder.ReadPlanarHeader(encoded) is { } header
-            ? ReadPlanar(encoded, header, ref random)
-            : ReadExact(encoded, ref random);
+        var orientation =
+            _options.Jpeg != JpegDecode.Exact && _decoder.ReadPlanarHeader(encoded) is { } header
+                ? ReadPlanar(encoded, header, ref random)
+                : ReadExact(encoded, ref random);
         Augmentation.Apply(Show(orientation), _options, ref random);
     }
 
@@ -65,7 +67,11 @@ public sealed unsafe class ClipImageTransform : IImageTransform
         var longSide = LongSide(width, height);
         var (shownWidth, shownHeight) = width <= height ? (Size, longSide) : (longSide, Size);
         var (scaledWidth, scaledHeight) = orientation.Turn(shownWidth, shownHeight);
-        var window = orientation.Stored(new PixelBox(CentreOffset(shownWidth), CentreOffset(shownHeight), Size, Size), scaledWidth, scaledHeight);
+        var window = orientation.Stored(
+            new PixelBox(CentreOffset(shownWidth), CentreOffset(shownHeight), Size, Size),
+            scaledWidth,
+            scaledHeight
+        );
         _resampler.Resample(_image, new PixelBox(0, 0, _image.Width, _image.Height), scaledWidth, scaledHeight, window, _square);
         _image.Trim();
         _ = Show(orientation);
@@ -77,7 +83,10 @@ public sealed unsafe class ClipImageTransform : IImageTransform
         ObjectDisposedException.ThrowIf(_square is null, this);
         var bytes = ((IImageTransform)this).OutputBytes;
         if (chw.Length != bytes)
-            throw new ArgumentException($"the span has {chw.Length} bytes, an image of 3 × {Size} × {Size} {Type} has {bytes}", nameof(chw));
+            throw new ArgumentException(
+                $"the span has {chw.Length} bytes, an image of 3 × {Size} × {Size} {Type} has {bytes}",
+                nameof(chw)
+            );
         _writer.Write(_view, Size * Size, chw);
     }
 
@@ -135,7 +144,9 @@ public sealed unsafe class ClipImageTransform : IImageTransform
     private int LongSide(int width, int height)
     {
         var scaled = (double)Size * Math.Max(width, height) / Math.Min(width, height);
-        return scaled < int.MaxValue ? (int)scaled : throw new ImageDecodeException($"the image is {width} × {height} pixels, too narrow to be resized to a short side of {Size}");
+        return scaled < int.MaxValue
+            ? (int)scaled
+            : throw new ImageDecodeException($"the image is {width} × {height} pixels, too narrow to be resized to a short side of {Size}");
     }
 
     private int CentreOffset(int scaled) => (int)Math.Round((scaled - Size) / 2.0);

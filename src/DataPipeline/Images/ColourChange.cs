@@ -59,10 +59,14 @@ internal static class ColourChange
 
     private static (int Hue, int Saturation, int Value) ToHsv(int r, int g, int b)
     {
-        int max = Math.Max(r, Math.Max(g, b)), min = Math.Min(r, Math.Min(g, b));
+        int max = Math.Max(r, Math.Max(g, b)),
+            min = Math.Min(r, Math.Min(g, b));
         if (max == min)
             return (0, 0, max);
-        float range = max - min, rc = (max - r) / range, gc = (max - g) / range, bc = (max - b) / range;
+        float range = max - min,
+            rc = (max - r) / range,
+            gc = (max - g) / range,
+            bc = (max - b) / range;
         float hue;
         if (r == max)
             hue = bc - gc;
@@ -82,7 +86,9 @@ internal static class ColourChange
         var sector = (int)Math.Floor(sixths);
         var f = (float)(sixths - sector);
         var s = (float)(saturation / 255.0);
-        int p = Round(value * (1.0 - s)), q = Round(value * (1.0 - (s * f))), t = Round(value * (1.0 - (s * (1.0 - f))));
+        int p = Round(value * (1.0 - s)),
+            q = Round(value * (1.0 - (s * f))),
+            t = Round(value * (1.0 - (s * (1.0 - f))));
         return (sector % 6) switch
         {
             0 => Pack(value, t, p),

@@ -24,7 +24,9 @@ public sealed record ColourJitter(double Probability, double Brightness, double 
             (order[last], order[other]) = (order[other], order[last]);
         }
 
-        float brightness = Factor(Brightness, ref random), contrast = Factor(Contrast, ref random), saturation = Factor(Saturation, ref random);
+        float brightness = Factor(Brightness, ref random),
+            contrast = Factor(Contrast, ref random),
+            saturation = Factor(Saturation, ref random);
         var hue = random.NextDouble(-Hue, Hue);
         foreach (var change in order)
         {

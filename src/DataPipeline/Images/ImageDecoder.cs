@@ -12,9 +12,7 @@ internal sealed class ImageDecoder(ImageLimits limits) : IDisposable
     private readonly JpegDecoder? _jpeg = NativeTurboJpeg.IsAvailable ? new JpegDecoder() : null;
 
     public ImageDecoder()
-        : this(new ImageLimits())
-    {
-    }
+        : this(new ImageLimits()) { }
 
     /// <summary>Decodes to RGBX.</summary>
     /// <exception cref="ImageDecodeException">Nothing that can be decoded, damaged, truncated, or larger than the limits.</exception>
@@ -34,7 +32,10 @@ internal sealed class ImageDecoder(ImageLimits limits) : IDisposable
         {
             PnmDecoder.Decode(encoded, image, limits);
         }
-        else if ((ManagedDecoder.Of(encoded) ?? (PixelLength.LooksLikeTga(encoded) && !VipsDecoder.Knows(encoded) ? new TgaDecoder() : null)) is { } decoder)
+        else if (
+            (ManagedDecoder.Of(encoded) ?? (PixelLength.LooksLikeTga(encoded) && !VipsDecoder.Knows(encoded) ? new TgaDecoder() : null)) is
+            { } decoder
+        )
         {
             ManagedDecoder.Decode(encoded, decoder, image, limits);
         }
@@ -54,7 +55,8 @@ internal sealed class ImageDecoder(ImageLimits limits) : IDisposable
 
     /// <summary>Decodes a JPEG to its planes, its sides divided by divisor.</summary>
     /// <exception cref="ImageDecodeException">The image is damaged or truncated.</exception>
-    public void Decode(ReadOnlySpan<byte> encoded, JpegHeader header, int divisor, JpegPlanes planes) => _jpeg!.Decode(encoded, header, divisor, planes);
+    public void Decode(ReadOnlySpan<byte> encoded, JpegHeader header, int divisor, JpegPlanes planes) =>
+        _jpeg!.Decode(encoded, header, divisor, planes);
 
     public void Dispose() => _jpeg?.Dispose();
 }

@@ -16,5 +16,6 @@ public static class ImageLibraries
 
     /// <summary>libvips' version.</summary>
     /// <exception cref="DllNotFoundException">It is missing.</exception>
-    public static string VipsVersion() => string.Join('.', NativeVips.vips_version(0), NativeVips.vips_version(1), NativeVips.vips_version(2));
+    public static string VipsVersion() =>
+        string.Join('.', NativeVips.vips_version(0), NativeVips.vips_version(1), NativeVips.vips_version(2));
 }

@@ -49,7 +49,9 @@ public sealed record ImageLimits
             scans++;
         var pixels = (long)width * height;
         if (scans > Scans && scans * pixels > FreeScanPixels)
-            throw new ImageDecodeException($"JPEG: {scans} scans of {width} × {height} pixels; more than {Scans} scans of an image of this size are not decoded");
+            throw new ImageDecodeException(
+                $"JPEG: {scans} scans of {width} × {height} pixels; more than {Scans} scans of an image of this size are not decoded"
+            );
     }
 
     private static ReadOnlySpan<byte> StartOfScan => [0xFF, 0xDA];

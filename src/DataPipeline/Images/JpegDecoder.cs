@@ -16,8 +16,18 @@ internal sealed unsafe class JpegDecoder : IDisposable
     {
         fixed (byte* jpeg = encoded)
         {
-            if (NativeTurboJpeg.tjDecompressHeader3(_handle, jpeg, new CULong((nuint)encoded.Length), out var width, out var height, out var subsampling, out var colourspace) != 0
-                && !JpegWarning.IsHarmless(_handle, encoded))
+            if (
+                NativeTurboJpeg.tjDecompressHeader3(
+                    _handle,
+                    jpeg,
+                    new CULong((nuint)encoded.Length),
+                    out var width,
+                    out var height,
+                    out var subsampling,
+                    out var colourspace
+                ) != 0
+                && !JpegWarning.IsHarmless(_handle, encoded)
+            )
             {
                 // A header that breaks off leaves the handle within it, and the next image would be taken for the rest.
                 Dispose();
@@ -40,7 +50,21 @@ internal sealed unsafe class JpegDecoder : IDisposable
         fixed (byte* start = encoded)
         {
             var (jpeg, length) = ((nint)start, new CULong((nuint)encoded.Length));
-            Check(encoded, flags => NativeTurboJpeg.tjDecompress2(_handle, (byte*)jpeg, length, image.Pixels, header.Width, (int)image.Stride, header.Height, format, flags));
+            Check(
+                encoded,
+                flags =>
+                    NativeTurboJpeg.tjDecompress2(
+                        _handle,
+                        (byte*)jpeg,
+                        length,
+                        image.Pixels,
+                        header.Width,
+                        (int)image.Stride,
+                        header.Height,
+                        format,
+                        flags
+                    )
+            );
         }
 
         if (header.IsCmyk)
@@ -51,9 +75,12 @@ internal sealed unsafe class JpegDecoder : IDisposable
     /// <exception cref="ImageDecodeException">The image is damaged or truncated.</exception>
     public void Decode(ReadOnlySpan<byte> encoded, JpegHeader header, int divisor, JpegPlanes planes)
     {
-        var (factorX, factorY) = header.ChromaFactors ?? throw new ArgumentException("the JPEG has no planes of luma and chroma", nameof(header));
-        int width = DivideUp(header.Width, divisor), height = DivideUp(header.Height, divisor);
-        int chromaWidth = DivideUp(width, factorX), chromaHeight = DivideUp(height, factorY);
+        var (factorX, factorY) =
+            header.ChromaFactors ?? throw new ArgumentException("the JPEG has no planes of luma and chroma", nameof(header));
+        int width = DivideUp(header.Width, divisor),
+            height = DivideUp(header.Height, divisor);
+        int chromaWidth = DivideUp(width, factorX),
+            chromaHeight = DivideUp(height, factorY);
         planes.HasColour = header.Colourspace == NativeTurboJpeg.ColourspaceYCbCr && header.Subsampling != NativeTurboJpeg.SubsamplingGray;
 
         // Luma is written up to whole multiples of the chroma's pixels.
@@ -69,7 +96,20 @@ internal sealed unsafe class JpegDecoder : IDisposable
         fixed (byte* start = encoded)
         {
             var (jpeg, length, targets, steps) = ((nint)start, new CULong((nuint)encoded.Length), (nint)pixels, (nint)strides);
-            Check(encoded, flags => NativeTurboJpeg.tjDecompressToYUVPlanes(_handle, (byte*)jpeg, length, (byte**)targets, width, (int*)steps, height, flags));
+            Check(
+                encoded,
+                flags =>
+                    NativeTurboJpeg.tjDecompressToYUVPlanes(
+                        _handle,
+                        (byte*)jpeg,
+                        length,
+                        (byte**)targets,
+                        width,
+                        (int*)steps,
+                        height,
+                        flags
+                    )
+            );
         }
     }
 
@@ -91,7 +131,10 @@ internal sealed unsafe class JpegDecoder : IDisposable
         var reason = NativeTurboJpeg.LastError(_handle);
         if (JpegWarning.IsHarmless(_handle, encoded))
         {
-            if (decode(NativeTurboJpeg.FlagLimitScans | NativeTurboJpeg.FlagStopOnWarning) == 0 || JpegWarning.IsHarmless(NativeTurboJpeg.LastError(_handle), encoded))
+            if (
+                decode(NativeTurboJpeg.FlagLimitScans | NativeTurboJpeg.FlagStopOnWarning) == 0
+                || JpegWarning.IsHarmless(NativeTurboJpeg.LastError(_handle), encoded)
+            )
                 return;
             reason = NativeTurboJpeg.LastError(_handle);
         }

@@ -21,7 +21,21 @@ internal static unsafe class JpegEncoder
             fixed (byte* start = jpeg)
             {
                 var output = start;
-                if (NativeTurboJpeg.tjCompress2(handle, image.Pixels, image.Width, (int)image.Stride, image.Height, NativeTurboJpeg.PixelFormatRgbx, &output, &length, NativeTurboJpeg.Subsampling444, quality, NativeTurboJpeg.FlagNoReallocate) != 0)
+                if (
+                    NativeTurboJpeg.tjCompress2(
+                        handle,
+                        image.Pixels,
+                        image.Width,
+                        (int)image.Stride,
+                        image.Height,
+                        NativeTurboJpeg.PixelFormatRgbx,
+                        &output,
+                        &length,
+                        NativeTurboJpeg.Subsampling444,
+                        quality,
+                        NativeTurboJpeg.FlagNoReallocate
+                    ) != 0
+                )
                     throw new InvalidOperationException("libturbojpeg cannot encode: " + NativeTurboJpeg.LastError(handle));
             }
 

@@ -8,16 +8,17 @@ namespace ClipTrain.DataPipeline.Images;
 internal readonly record struct JpegHeader(int Width, int Height, int Subsampling, int Colourspace)
 {
     /// <summary>Width and height of a block, over those of the chroma that belongs to it; null where planes are not of this kind.</summary>
-    public (int X, int Y)? ChromaFactors => Subsampling switch
-    {
-        _ when Colourspace is not (NativeTurboJpeg.ColourspaceYCbCr or NativeTurboJpeg.ColourspaceGray) => null,
-        NativeTurboJpeg.Subsampling444 or NativeTurboJpeg.SubsamplingGray => (1, 1),
-        NativeTurboJpeg.Subsampling422 => (2, 1),
-        NativeTurboJpeg.Subsampling420 => (2, 2),
-        NativeTurboJpeg.Subsampling440 => (1, 2),
-        NativeTurboJpeg.Subsampling411 => (4, 1),
-        _ => null,
-    };
+    public (int X, int Y)? ChromaFactors =>
+        Subsampling switch
+        {
+            _ when Colourspace is not (NativeTurboJpeg.ColourspaceYCbCr or NativeTurboJpeg.ColourspaceGray) => null,
+            NativeTurboJpeg.Subsampling444 or NativeTurboJpeg.SubsamplingGray => (1, 1),
+            NativeTurboJpeg.Subsampling422 => (2, 1),
+            NativeTurboJpeg.Subsampling420 => (2, 2),
+            NativeTurboJpeg.Subsampling440 => (1, 2),
+            NativeTurboJpeg.Subsampling411 => (4, 1),
+            _ => null,
+        };
 
     public bool IsCmyk => Colourspace is NativeTurboJpeg.ColourspaceCmyk or NativeTurboJpeg.ColourspaceYcck;
 

@@ -42,9 +42,17 @@ internal static partial class JpegWarning
         return end >= count && !jpeg[(end - count)..end].ContainsAnyExcept(jpeg[end - 1]);
     }
 
-    [GeneratedRegex("Invalid SOS parameters for sequential JPEG|unknown JFIF revision|Unknown Adobe color transform|bad ICC marker", RegexOptions.CultureInvariant, 1000)]
+    [GeneratedRegex(
+        "Invalid SOS parameters for sequential JPEG|unknown JFIF revision|Unknown Adobe color transform|bad ICC marker",
+        RegexOptions.CultureInvariant,
+        1000
+    )]
     private static partial Regex Careless();
 
-    [GeneratedRegex("(?<count>[0-9]+) extraneous bytes before marker 0x(?<marker>[0-9a-f]+)", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(
+        "(?<count>[0-9]+) extraneous bytes before marker 0x(?<marker>[0-9a-f]+)",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
+        1000
+    )]
     private static partial Regex Extraneous();
 }

@@ -13,19 +13,24 @@ namespace ClipTrain.DataPipeline.Images;
 /// <summary>PNG, BMP and TGA by ImageSharp. Alpha is dropped, not blended, as Pillow's convert("RGB") does. Any number of threads.</summary>
 internal static unsafe class ManagedDecoder
 {
-    private static readonly Configuration Configuration = new(new PngConfigurationModule(), new BmpConfigurationModule(), new TgaConfigurationModule())
+    private static readonly Configuration Configuration = new(
+        new PngConfigurationModule(),
+        new BmpConfigurationModule(),
+        new TgaConfigurationModule()
+    )
     {
         MemoryAllocator = MemoryAllocator.Create(new MemoryAllocatorOptions { MaximumPoolSizeMegabytes = 64 }),
         MaxDegreeOfParallelism = 1,
     };
 
     /// <summary>The decoder of a format by its first bytes; null for other formats. TGA has no such bytes: see <see cref="PixelLength.LooksLikeTga"/>.</summary>
-    public static IImageDecoder? Of(ReadOnlySpan<byte> encoded) => encoded switch
-    {
-        [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => new PngDecoder(),
-        [(byte)'B', (byte)'M', ..] => new BmpDecoder(),
-        _ => null,
-    };
+    public static IImageDecoder? Of(ReadOnlySpan<byte> encoded) =>
+        encoded switch
+        {
+            [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => new PngDecoder(),
+            [(byte)'B', (byte)'M', ..] => new BmpDecoder(),
+            _ => null,
+        };
 
     /// <exception cref="ImageDecodeException">The image is damaged, truncated or larger than the limits.</exception>
     public static void Decode(ReadOnlySpan<byte> encoded, IImageDecoder decoder, PixelBuffer image, ImageLimits limits)
@@ -36,7 +41,9 @@ internal static unsafe class ManagedDecoder
             fixed (byte* bytes = encoded)
             {
                 using var stream = new UnmanagedMemoryStream(bytes, encoded.Length);
-                var info = ((IImageInfoDetector)decoder).Identify(Configuration, stream, CancellationToken.None) ?? throw new ImageDecodeException($"{name}: its header cannot be read");
+                var info =
+                    ((IImageInfoDetector)decoder).Identify(Configuration, stream, CancellationToken.None)
+                    ?? throw new ImageDecodeException($"{name}: its header cannot be read");
                 limits.CheckSize(info.Width, info.Height);
                 if (PixelLength.Missing(encoded, info.Width, info.Height) is { } missing)
                     throw new ImageDecodeException($"{name}: {missing}");
@@ -58,8 +65,12 @@ internal static unsafe class ManagedDecoder
         decoded.ProcessPixelRows(rows =>
         {
             for (var y = 0; y < rows.Height; y++)
-                System.Runtime.InteropServices.MemoryMarshal.AsBytes(rows.GetRowSpan(y)).CopyTo(new Span<byte>(image.Row(y), (int)image.Stride));
+                System
+                    .Runtime.InteropServices.MemoryMarshal.AsBytes(rows.GetRowSpan(y))
+                    .CopyTo(new Span<byte>(image.Row(y), (int)image.Stride));
         });
-        image.Orientation = decoded.Metadata.ExifProfile?.GetValue(ExifTag.Orientation)?.Value is >= 1 and <= 8 and var value ? new Orientation(value) : Orientation.Upright;
+        image.Orientation = decoded.Metadata.ExifProfile?.GetValue(ExifTag.Orientation)?.Value is >= 1 and <= 8 and var value
+            ? new Orientation(value)
+            : Orientation.Upright;
     }
 }

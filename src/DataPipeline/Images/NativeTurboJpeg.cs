@@ -5,9 +5,18 @@ namespace ClipTrain.DataPipeline.Images;
 /// <summary>The TurboJPEG 2.x C API (turbojpeg.h), of which libturbojpeg.so.0 is the binary interface.</summary>
 internal static unsafe partial class NativeTurboJpeg
 {
-    public const int PixelFormatRgbx = 2, PixelFormatCmyk = 11;
-    public const int ColourspaceYCbCr = 1, ColourspaceGray = 2, ColourspaceCmyk = 3, ColourspaceYcck = 4;
-    public const int Subsampling444 = 0, Subsampling422 = 1, Subsampling420 = 2, SubsamplingGray = 3, Subsampling440 = 4, Subsampling411 = 5;
+    public const int PixelFormatRgbx = 2,
+        PixelFormatCmyk = 11;
+    public const int ColourspaceYCbCr = 1,
+        ColourspaceGray = 2,
+        ColourspaceCmyk = 3,
+        ColourspaceYcck = 4;
+    public const int Subsampling444 = 0,
+        Subsampling422 = 1,
+        Subsampling420 = 2,
+        SubsamplingGray = 3,
+        Subsampling440 = 4,
+        Subsampling411 = 5;
 
     /// <summary>Refuses progressive images of more than 500 scans, which cost minutes to decode.</summary>
     public const int FlagLimitScans = 32768;
@@ -22,11 +31,19 @@ internal static unsafe partial class NativeTurboJpeg
 
     private const string Library = "libturbojpeg.so.0";
 
-    private static readonly Lazy<bool> Found = new(() => NativeLibrary.TryLoad(Library, typeof(NativeTurboJpeg).Assembly, searchPath: null, out _));
+    private static readonly Lazy<bool> Found = new(() =>
+        NativeLibrary.TryLoad(Library, typeof(NativeTurboJpeg).Assembly, searchPath: null, out _)
+    );
 
     /// <summary>The copy that scripts/setup unpacked where nobody may install packages, beside the program; otherwise the system's.</summary>
-    static NativeTurboJpeg() => NativeLibrary.SetDllImportResolver(typeof(NativeTurboJpeg).Assembly, (name, _, _) =>
-        name == Library && NativeLibrary.TryLoad(Path.Combine(AppContext.BaseDirectory, "native", Library), out var handle) ? handle : 0);
+    static NativeTurboJpeg() =>
+        NativeLibrary.SetDllImportResolver(
+            typeof(NativeTurboJpeg).Assembly,
+            (name, _, _) =>
+                name == Library && NativeLibrary.TryLoad(Path.Combine(AppContext.BaseDirectory, "native", Library), out var handle)
+                    ? handle
+                    : 0
+        );
 
     /// <summary>Whether the library is here.</summary>
     public static bool IsAvailable => Found.Value;
@@ -44,19 +61,58 @@ internal static unsafe partial class NativeTurboJpeg
     public static partial int tjDestroy(nint handle);
 
     [LibraryImport(Library)]
-    public static partial int tjDecompressHeader3(nint handle, byte* jpeg, CULong length, out int width, out int height, out int subsampling, out int colourspace);
+    public static partial int tjDecompressHeader3(
+        nint handle,
+        byte* jpeg,
+        CULong length,
+        out int width,
+        out int height,
+        out int subsampling,
+        out int colourspace
+    );
 
     [LibraryImport(Library)]
-    public static partial int tjDecompress2(nint handle, byte* jpeg, CULong length, byte* pixels, int width, int pitch, int height, int pixelFormat, int flags);
+    public static partial int tjDecompress2(
+        nint handle,
+        byte* jpeg,
+        CULong length,
+        byte* pixels,
+        int width,
+        int pitch,
+        int height,
+        int pixelFormat,
+        int flags
+    );
 
     [LibraryImport(Library)]
-    public static partial int tjDecompressToYUVPlanes(nint handle, byte* jpeg, CULong length, byte** planes, int width, int* strides, int height, int flags);
+    public static partial int tjDecompressToYUVPlanes(
+        nint handle,
+        byte* jpeg,
+        CULong length,
+        byte** planes,
+        int width,
+        int* strides,
+        int height,
+        int flags
+    );
 
     [LibraryImport(Library)]
     public static partial CULong tjBufSize(int width, int height, int subsampling);
 
     [LibraryImport(Library)]
-    public static partial int tjCompress2(nint handle, byte* pixels, int width, int pitch, int height, int pixelFormat, byte** jpeg, CULong* length, int subsampling, int quality, int flags);
+    public static partial int tjCompress2(
+        nint handle,
+        byte* pixels,
+        int width,
+        int pitch,
+        int height,
+        int pixelFormat,
+        byte** jpeg,
+        CULong* length,
+        int subsampling,
+        int quality,
+        int flags
+    );
 
     [LibraryImport(Library)]
     private static partial byte* tjGetErrorStr2(nint handle);

@@ -16,7 +16,8 @@ internal static unsafe partial class NativeVips
     public struct GValue
     {
         public nuint Type;
-        public ulong Data0, Data1;
+        public ulong Data0,
+            Data1;
     }
 
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]

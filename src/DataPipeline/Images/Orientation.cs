@@ -45,7 +45,7 @@ internal readonly record struct Orientation(int Value)
     public static Orientation OfJpeg(ReadOnlySpan<byte> jpeg)
     {
         // Segments are FF, marker, length; the first entropy-coded data (DA) ends what can hold metadata.
-        for (var rest = jpeg[2..]; rest is [0xFF, not 0xDA, _, _, ..];)
+        for (var rest = jpeg[2..]; rest is [0xFF, not 0xDA, _, _, ..]; )
         {
             var end = 2 + BinaryPrimitives.ReadUInt16BigEndian(rest[2..]);
             if (end < 4 || end > rest.Length)

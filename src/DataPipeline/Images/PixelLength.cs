@@ -11,18 +11,24 @@ internal static class PixelLength
     /// <summary>Deflate makes 1,032 bytes at most of one.</summary>
     private const long MaxInflation = 1032;
 
-    private const int BmpHeader = 54, TgaHeader = 18;
+    private const int BmpHeader = 54,
+        TgaHeader = 18;
 
     /// <summary>What is missing, in words; null if nothing is known to be.</summary>
     public static string? Missing(ReadOnlySpan<byte> encoded, int width, int height)
     {
         var (needed, there) = encoded switch
         {
-            [0x89, ..] => (Math.Max(Rows(width, height, encoded[24] * Channels(encoded[25])) / MaxInflation, PngEnd(encoded)), encoded.Length),
+            [0x89, ..] => (
+                Math.Max(Rows(width, height, encoded[24] * Channels(encoded[25])) / MaxInflation, PngEnd(encoded)),
+                encoded.Length
+            ),
             [(byte)'B', (byte)'M', ..] => Bmp(encoded, width, height),
             _ => Tga(encoded, width, height),
         };
-        return there < needed ? $"it ends too early: {needed} bytes or pixels of a picture of {width} × {height} pixels are needed, {there} are there" : null;
+        return there < needed
+            ? $"it ends too early: {needed} bytes or pixels of a picture of {width} × {height} pixels are needed, {there} are there"
+            : null;
     }
 
     /// <summary>Whether bytes without a magic number may be a TGA: a footer says so, or every field of the header is possible.</summary>
@@ -32,8 +38,12 @@ internal static class PixelLength
             return false;
         if (encoded.EndsWith("TRUEVISION-XFILE.\0"u8))
             return true;
-        return encoded is [_, 0 or 1, 1 or 2 or 3 or 9 or 10 or 11, ..] && encoded[16] is 8 or 15 or 16 or 24 or 32 && (encoded[17] & 0xC0) == 0
-            && (encoded[2] & 7) == 1 == (encoded[1] == 1) && BinaryPrimitives.ReadUInt16LittleEndian(encoded[12..]) > 0 && BinaryPrimitives.ReadUInt16LittleEndian(encoded[14..]) > 0;
+        return encoded is [_, 0 or 1, 1 or 2 or 3 or 9 or 10 or 11, ..]
+            && encoded[16] is 8 or 15 or 16 or 24 or 32
+            && (encoded[17] & 0xC0) == 0
+            && (encoded[2] & 7) == 1 == (encoded[1] == 1)
+            && BinaryPrimitives.ReadUInt16LittleEndian(encoded[12..]) > 0
+            && BinaryPrimitives.ReadUInt16LittleEndian(encoded[14..]) > 0;
     }
 
     private static long Rows(long width, long height, long bits) => height * ((width * bits) + 7) / 8;
@@ -53,7 +63,14 @@ internal static class PixelLength
         return Math.Max(at, encoded.Length) + 12;
     }
 
-    private static int Channels(byte pngColourType) => pngColourType switch { 2 => 3, 4 => 2, 6 => 4, _ => 1 };
+    private static int Channels(byte pngColourType) =>
+        pngColourType switch
+        {
+            2 => 3,
+            4 => 2,
+            6 => 4,
+            _ => 1,
+        };
 
     private static (long Needed, long There) Bmp(ReadOnlySpan<byte> encoded, int width, int height)
     {
@@ -61,7 +78,10 @@ internal static class PixelLength
             return (BmpHeader, encoded.Length);
         var offset = BinaryPrimitives.ReadUInt32LittleEndian(encoded[10..]);
         if (BinaryPrimitives.ReadUInt32LittleEndian(encoded[14..]) < 40)
-            return (offset + ((((long)width * BinaryPrimitives.ReadUInt16LittleEndian(encoded[24..])) + 31) / 32 * 4 * height), encoded.Length);
+            return (
+                offset + ((((long)width * BinaryPrimitives.ReadUInt16LittleEndian(encoded[24..])) + 31) / 32 * 4 * height),
+                encoded.Length
+            );
         var isRunLength = BinaryPrimitives.ReadUInt32LittleEndian(encoded[30..]) is 1 or 2;
         var pixels = isRunLength
             ? BinaryPrimitives.ReadUInt32LittleEndian(encoded[34..])
@@ -72,13 +92,14 @@ internal static class PixelLength
     private static (long Needed, long There) Tga(ReadOnlySpan<byte> encoded, int width, int height)
     {
         var bytes = (encoded[16] + 7) / 8;
-        var start = TgaHeader + encoded[0] + (encoded[1] == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(encoded[5..]) * ((encoded[7] + 7) / 8) : 0);
+        var start =
+            TgaHeader + encoded[0] + (encoded[1] == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(encoded[5..]) * ((encoded[7] + 7) / 8) : 0);
         var pixels = (long)width * height;
         if (encoded[2] < 9)
             return (start + (pixels * bytes), encoded.Length);
         // Packets: one value so many times, or so many values.
         long there = 0;
-        for (long at = start; at < encoded.Length && there < pixels;)
+        for (long at = start; at < encoded.Length && there < pixels; )
         {
             var count = (encoded[(int)at] & 0x7F) + 1;
             at += 1 + (encoded[(int)at] >= 0x80 ? bytes : count * bytes);

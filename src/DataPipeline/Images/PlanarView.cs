@@ -14,12 +14,12 @@ internal sealed unsafe class PlanarView : IDisposable
     private readonly bool _vectorised;
     private readonly JpegPlanes _planes = new();
     private readonly PlaneResampler _resampler;
-    private short* _luma, _blue, _red;
+    private short* _luma,
+        _blue,
+        _red;
 
     public PlanarView(ImageDecoder decoder, int side)
-        : this(decoder, side, Avx2.IsSupported)
-    {
-    }
+        : this(decoder, side, Avx2.IsSupported) { }
 
     /// <summary>For tests: the portable path gives the same bytes.</summary>
     internal PlanarView(ImageDecoder decoder, int side, bool vectorised)

@@ -42,8 +42,10 @@ internal sealed class PlaneKernel(bool evenStarts)
     public void Compute(double start, double length, int inputSize, int outputSize)
     {
         var scale = length / outputSize;
-        double stretch = Math.Max(scale, 1), support = Radius * stretch;
-        int low = Math.Max(0, (int)start), high = Math.Min(inputSize, (int)Math.Ceiling(start + length));
+        double stretch = Math.Max(scale, 1),
+            support = Radius * stretch;
+        int low = Math.Max(0, (int)start),
+            high = Math.Min(inputSize, (int)Math.Ceiling(start + length));
         var longest = 0;
         for (var i = 0; i < outputSize; i++)
         {
@@ -114,9 +116,14 @@ internal sealed class PlaneKernel(bool evenStarts)
     private static Vector256<float> Cubic(Vector256<float> x)
     {
         x = Vector256.Abs(x);
-        Vector256<float> one = Vector256.Create(1f), two = Vector256.Create(2f);
+        Vector256<float> one = Vector256.Create(1f),
+            two = Vector256.Create(2f);
         var inner = (((x * (A + 2)) - Vector256.Create(A + 3)) * x * x) + one;
         var outer = (((((x - Vector256.Create(5f)) * x) + Vector256.Create(8f)) * x) - Vector256.Create(4f)) * A;
-        return Vector256.ConditionalSelect(Vector256.LessThan(x, one), inner, Vector256.ConditionalSelect(Vector256.LessThan(x, two), outer, Vector256<float>.Zero));
+        return Vector256.ConditionalSelect(
+            Vector256.LessThan(x, one),
+            inner,
+            Vector256.ConditionalSelect(Vector256.LessThan(x, two), outer, Vector256<float>.Zero)
+        );
     }
 }

@@ -9,14 +9,17 @@ namespace ClipTrain.DataPipeline.Images;
 /// </summary>
 internal sealed unsafe class PlaneResampler(int side, bool vectorised) : IDisposable
 {
-    private readonly PlaneKernel _horizontal = new(evenStarts: false), _vertical = new(evenStarts: true);
+    private readonly PlaneKernel _horizontal = new(evenStarts: false),
+        _vertical = new(evenStarts: true);
     private nint[] _pairs = [];
-    private int _first, _columns;
+    private int _first,
+        _columns;
 
     /// <summary>The rows between the passes, then a ring of pairs of input rows: pair p is in slot p mod _slots, a power of two.</summary>
     private short* _memory;
     private long _capacity;
-    private int _line, _slots;
+    private int _line,
+        _slots;
 
     /// <summary>Values from a row of the result to the next.</summary>
     public static int ResultStride(int side) => WholeBlocks(side);
@@ -59,7 +62,8 @@ internal sealed unsafe class PlaneResampler(int side, bool vectorised) : IDispos
     /// <summary>One row of the result's height; ready is the first pair that has not been made.</summary>
     private void VerticalPass(PlaneBuffer plane, int y, ref int ready, short* line)
     {
-        int first = _vertical.Start[y] / 2, count = _vertical.Taps / 2;
+        int first = _vertical.Start[y] / 2,
+            count = _vertical.Taps / 2;
         for (; ready < first + count; ready++)
             MakePair(plane, ready);
         fixed (nint* pairs = _pairs)
@@ -77,7 +81,8 @@ internal sealed unsafe class PlaneResampler(int side, bool vectorised) : IDispos
     private void MakePair(PlaneBuffer plane, int pair)
     {
         // Rows past the last one have weight zero.
-        byte* upper = plane.Row(Math.Min(2 * pair, plane.Height - 1)) + _first, lower = plane.Row(Math.Min((2 * pair) + 1, plane.Height - 1)) + _first;
+        byte* upper = plane.Row(Math.Min(2 * pair, plane.Height - 1)) + _first,
+            lower = plane.Row(Math.Min((2 * pair) + 1, plane.Height - 1)) + _first;
         if (vectorised)
             PlaneRow.PairAvx2(upper, lower, _columns, Slot(pair));
         else

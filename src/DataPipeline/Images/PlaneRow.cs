@@ -15,14 +15,16 @@ internal static unsafe class PlaneRow
     /// <summary>Rows that the horizontal pass takes at once.</summary>
     public const int Rows = 4;
 
-    private const int VerticalShift = PlaneKernel.FractionBits - LevelBits, HorizontalShift = PlaneKernel.FractionBits;
+    private const int VerticalShift = PlaneKernel.FractionBits - LevelBits,
+        HorizontalShift = PlaneKernel.FractionBits;
 
     /// <summary>Two rows value by value, in 16 bits, so that one multiply-add takes both; whole blocks.</summary>
     public static void PairAvx2(byte* upper, byte* lower, int columns, short* pair)
     {
         for (var x = 0; x < columns; x += Block)
         {
-            Vector128<byte> a = Vector128.Load(upper + x), b = Vector128.Load(lower + x);
+            Vector128<byte> a = Vector128.Load(upper + x),
+                b = Vector128.Load(lower + x);
             Avx2.ConvertToVector256Int16(Sse2.UnpackLow(a, b)).Store(pair + (2 * x));
             Avx2.ConvertToVector256Int16(Sse2.UnpackHigh(a, b)).Store(pair + (2 * x) + Block);
         }
@@ -45,7 +47,8 @@ internal static unsafe class PlaneRow
         var half = Vector256.Create(1 << (VerticalShift - 1));
         for (var x = 0; x < columns; x += Block)
         {
-            Vector256<int> left = half, right = half;
+            Vector256<int> left = half,
+                right = half;
             for (var p = 0; p < count; p++)
             {
                 var values = pairs[p] + (2 * x);
@@ -81,7 +84,8 @@ internal static unsafe class PlaneRow
     public static void HorizontalAvx2(PlaneKernel kernel, short* lines, int line, int outputs, short* result, int resultLine)
     {
         var half = Vector256.Create(1 << (HorizontalShift - 1));
-        int stride = kernel.Stride, first = kernel.First;
+        int stride = kernel.Stride,
+            first = kernel.First;
         fixed (int* starts = kernel.Start)
         fixed (short* allWeights = kernel.Weights)
         {
@@ -130,8 +134,7 @@ internal static unsafe class PlaneRow
             upper = MultiplyAdd(upper, Vector256.Create(Vector128.Load(values + t), Vector128.Load(values + line + t)), weight);
             lower = MultiplyAdd(lower, Vector256.Create(Vector128.Load(third + t), Vector128.Load(third + line + t)), weight);
             t += Vector128<short>.Count;
-        }
-        while (t < count);
+        } while (t < count);
     }
 
     /// <summary>sum + a₀b₀ + a₁b₁ for each pair of neighbours.</summary>

@@ -39,7 +39,9 @@ internal static class PnmDecoder
                 for (var channel = 0; channel < channels; channel++)
                     row[(x * PixelBuffer.BytesPerPixel) + channel] = Level(kind, ref reader, x, largest);
                 if (channels == 1)
-                    row[(x * PixelBuffer.BytesPerPixel) + 1] = row[(x * PixelBuffer.BytesPerPixel) + 2] = row[x * PixelBuffer.BytesPerPixel];
+                    row[(x * PixelBuffer.BytesPerPixel) + 1] = row[(x * PixelBuffer.BytesPerPixel) + 2] = row[
+                        x * PixelBuffer.BytesPerPixel
+                    ];
             }
 
             if (kind == 4)
@@ -52,13 +54,14 @@ internal static class PnmDecoder
     private static unsafe Span<byte> Row(PixelBuffer image, int y) => new(image.Row(y), checked((int)image.Stride));
 
     /// <summary>The next value as a level of 0 to 255; in bitmaps 1 is black.</summary>
-    private static byte Level(int kind, ref Reader reader, int x, int largest) => kind switch
-    {
-        1 => reader.Digit() == 0 ? (byte)255 : (byte)0,
-        4 => reader.Bit(x) == 0 ? (byte)255 : (byte)0,
-        2 or 3 => Scaled(reader.Number(MaxValue), largest),
-        _ => Scaled(largest > byte.MaxValue ? (reader.Byte() << 8) | reader.Byte() : reader.Byte(), largest),
-    };
+    private static byte Level(int kind, ref Reader reader, int x, int largest) =>
+        kind switch
+        {
+            1 => reader.Digit() == 0 ? (byte)255 : (byte)0,
+            4 => reader.Bit(x) == 0 ? (byte)255 : (byte)0,
+            2 or 3 => Scaled(reader.Number(MaxValue), largest),
+            _ => Scaled(largest > byte.MaxValue ? (reader.Byte() << 8) | reader.Byte() : reader.Byte(), largest),
+        };
 
     private static byte Scaled(int value, int largest) => (byte)(((Math.Min(value, largest) * 255L) + (largest / 2)) / largest);
 
@@ -77,14 +80,20 @@ internal static class PnmDecoder
             long value = 0;
             for (; _at < _bytes.Length && char.IsAsciiDigit((char)_bytes[_at]); _at++)
                 value = Math.Min((value * 10) + _bytes[_at] - '0', int.MaxValue);
-            return _at > start && value <= largest ? (int)value : throw new ImageDecodeException($"PNM: a number is missing or too large at byte {start}; it is damaged, or ends too early");
+            return _at > start && value <= largest
+                ? (int)value
+                : throw new ImageDecodeException(
+                    $"PNM: a number is missing or too large at byte {start}; it is damaged, or ends too early"
+                );
         }
 
         /// <summary>A value of a bitmap as text, where no blank is needed.</summary>
         public int Digit()
         {
             SkipBlanks();
-            return _at < _bytes.Length && _bytes[_at] is (byte)'0' or (byte)'1' ? _bytes[_at++] - '0' : throw new ImageDecodeException($"PNM: neither 0 nor 1 at byte {_at}; it is damaged, or ends too early");
+            return _at < _bytes.Length && _bytes[_at] is (byte)'0' or (byte)'1'
+                ? _bytes[_at++] - '0'
+                : throw new ImageDecodeException($"PNM: neither 0 nor 1 at byte {_at}; it is damaged, or ends too early");
         }
 
         /// <summary>One blank ends the header; whatever comes then is a pixel.</summary>

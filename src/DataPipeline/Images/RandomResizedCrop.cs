@@ -11,7 +11,8 @@ internal static class RandomResizedCrop
     public static PixelBox Draw(int width, int height, ImageTransformOptions options, ref CounterRandom random)
     {
         var area = (double)width * height;
-        double logMin = Math.Log(options.MinRatio), logMax = Math.Log(options.MaxRatio);
+        double logMin = Math.Log(options.MinRatio),
+            logMax = Math.Log(options.MaxRatio);
         for (var i = 0; i < Tries; i++)
         {
             var target = area * random.NextDouble(options.MinScale, options.MaxScale);
@@ -33,7 +34,8 @@ internal static class RandomResizedCrop
     internal static PixelBox Centre(int width, int height, ImageTransformOptions options)
     {
         var ratio = (double)width / height;
-        int w = width, h = height;
+        int w = width,
+            h = height;
         if (ratio < options.MinRatio)
             h = Math.Max(1, (int)Math.Round(width / options.MinRatio));
         else if (ratio > options.MaxRatio)

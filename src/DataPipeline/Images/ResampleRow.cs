@@ -17,9 +17,13 @@ internal static unsafe class ResampleRow
     private const int Half = 1 << (BicubicKernel.FractionBits - 1);
 
     /// <summary>In each half, the first two of four RGBX pixels as 16-bit neighbours r₀r₁ g₀g₁ b₀b₁ x₀x₁. 0x80 writes zero.</summary>
-    private static readonly Vector256<byte> FirstTwo = Twice(Vector128.Create((byte)0, 0x80, 4, 0x80, 1, 0x80, 5, 0x80, 2, 0x80, 6, 0x80, 3, 0x80, 7, 0x80));
+    private static readonly Vector256<byte> FirstTwo = Twice(
+        Vector128.Create((byte)0, 0x80, 4, 0x80, 1, 0x80, 5, 0x80, 2, 0x80, 6, 0x80, 3, 0x80, 7, 0x80)
+    );
 
-    private static readonly Vector256<byte> LastTwo = Twice(Vector128.Create((byte)8, 0x80, 12, 0x80, 9, 0x80, 13, 0x80, 10, 0x80, 14, 0x80, 11, 0x80, 15, 0x80));
+    private static readonly Vector256<byte> LastTwo = Twice(
+        Vector128.Create((byte)8, 0x80, 12, 0x80, 9, 0x80, 13, 0x80, 10, 0x80, 14, 0x80, 11, 0x80, 15, 0x80)
+    );
 
     /// <summary>Two RGBX pixels of 16 bits a channel, value by value.</summary>
     private static readonly Vector128<byte> Interleave = Vector128.Create((byte)0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
@@ -32,21 +36,30 @@ internal static unsafe class ResampleRow
     /// <param name="lower">The resampled pair of the last two rows.</param>
     public static void HorizontalAvx2(BicubicKernel kernel, in SourceRows rows, int width, short* upper, short* lower)
     {
-        Vector256<byte> firstTwo = FirstTwo, lastTwo = LastTwo;
+        Vector256<byte> firstTwo = FirstTwo,
+            lastTwo = LastTwo;
         var groups = kernel.Groups;
-        byte* row0 = rows.Row0, row1 = rows.Row1, row2 = rows.Row2, row3 = rows.Row3;
+        byte* row0 = rows.Row0,
+            row1 = rows.Row1,
+            row2 = rows.Row2,
+            row3 = rows.Row3;
         fixed (int* starts = kernel.Start)
         fixed (short* allWeights = kernel.Weights)
         {
             var weights = (int*)allWeights;
             for (var i = 0; i < width; i++)
             {
-                Vector256<int> high = Vector256<int>.Zero, low = high, high2 = high, low2 = high;
+                Vector256<int> high = Vector256<int>.Zero,
+                    low = high,
+                    high2 = high,
+                    low2 = high;
                 var at = (long)starts[i] * 4;
                 for (var g = 0; g < groups; g++, at += 16, weights += 4)
                 {
-                    Vector256<short> highFirst = Vector256.Create(weights[0]).AsInt16(), highLast = Vector256.Create(weights[1]).AsInt16();
-                    Vector256<short> lowFirst = Vector256.Create(weights[2]).AsInt16(), lowLast = Vector256.Create(weights[3]).AsInt16();
+                    Vector256<short> highFirst = Vector256.Create(weights[0]).AsInt16(),
+                        highLast = Vector256.Create(weights[1]).AsInt16();
+                    Vector256<short> lowFirst = Vector256.Create(weights[2]).AsInt16(),
+                        lowLast = Vector256.Create(weights[3]).AsInt16();
                     var pixels = Vector256.Create(Vector128.Load(row0 + at), Vector128.Load(row1 + at));
                     var first = Avx2.Shuffle(pixels, firstTwo).AsInt16();
                     var last = Avx2.Shuffle(pixels, lastTwo).AsInt16();
@@ -84,22 +97,32 @@ internal static unsafe class ResampleRow
             var begin = (int*)allWeights + ((long)y * groups * 4);
             for (var at = 0; at < width * PairShorts; at += 4 * PairShorts, row += 16)
             {
-                Vector256<int> high = Vector256<int>.Zero, low = high, high2 = high, low2 = high;
+                Vector256<int> high = Vector256<int>.Zero,
+                    low = high,
+                    high2 = high,
+                    low2 = high;
                 var weights = begin;
                 var pair = pairs;
                 for (var g = 0; g < groups; g++, weights += 4, pair += 2)
                 {
-                    short* top = pair[0] + at, bottom = pair[1] + at;
-                    Vector256<short> a = Vector256.Load(top), a2 = Vector256.Load(top + 16), b = Vector256.Load(bottom), b2 = Vector256.Load(bottom + 16);
-                    Vector256<short> highA = Vector256.Create(weights[0]).AsInt16(), highB = Vector256.Create(weights[1]).AsInt16();
-                    Vector256<short> lowA = Vector256.Create(weights[2]).AsInt16(), lowB = Vector256.Create(weights[3]).AsInt16();
+                    short* top = pair[0] + at,
+                        bottom = pair[1] + at;
+                    Vector256<short> a = Vector256.Load(top),
+                        a2 = Vector256.Load(top + 16),
+                        b = Vector256.Load(bottom),
+                        b2 = Vector256.Load(bottom + 16);
+                    Vector256<short> highA = Vector256.Create(weights[0]).AsInt16(),
+                        highB = Vector256.Create(weights[1]).AsInt16();
+                    Vector256<short> lowA = Vector256.Create(weights[2]).AsInt16(),
+                        lowB = Vector256.Create(weights[3]).AsInt16();
                     high = MultiplyAdd(MultiplyAdd(high, a, highA), b, highB);
                     low = MultiplyAdd(MultiplyAdd(low, a, lowA), b, lowB);
                     high2 = MultiplyAdd(MultiplyAdd(high2, a2, highA), b2, highB);
                     low2 = MultiplyAdd(MultiplyAdd(low2, a2, lowA), b2, lowB);
                 }
 
-                Vector256<int> levels = Levels(high, low), levels2 = Levels(high2, low2);
+                Vector256<int> levels = Levels(high, low),
+                    levels2 = Levels(high2, low2);
                 var left = Sse2.PackSignedSaturate(levels.GetLower(), levels.GetUpper());
                 var right = Sse2.PackSignedSaturate(levels2.GetLower(), levels2.GetUpper());
                 Sse2.PackUnsignedSaturate(left, right).Store(row);
@@ -124,7 +147,8 @@ internal static unsafe class ResampleRow
         {
             for (var c = 0; c < 4; c++)
             {
-                int above = Half, below = Half;
+                int above = Half,
+                    below = Half;
                 for (var t = 0; t < kernel.Groups * BicubicKernel.GroupTaps; t++)
                 {
                     var weight = kernel.Weight(i, t);

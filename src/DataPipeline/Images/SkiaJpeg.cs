@@ -16,9 +16,16 @@ internal static unsafe class SkiaJpeg
             limits.CheckSize(codec.Info.Width, codec.Info.Height);
             limits.CheckScans(encoded, codec.Info.Width, codec.Info.Height);
             image.Resize(codec.Info.Width, codec.Info.Height);
-            var result = codec.GetPixels(new SKImageInfo(image.Width, image.Height, SKColorType.Rgba8888, SKAlphaType.Opaque), (nint)image.Pixels, (int)image.Stride, SKCodecOptions.Default);
+            var result = codec.GetPixels(
+                new SKImageInfo(image.Width, image.Height, SKColorType.Rgba8888, SKAlphaType.Opaque),
+                (nint)image.Pixels,
+                (int)image.Stride,
+                SKCodecOptions.Default
+            );
             if (result != SKCodecResult.Success)
-                throw new ImageDecodeException($"JPEG: {(result == SKCodecResult.IncompleteInput ? "it is damaged, or ends too early" : result.ToString())}");
+                throw new ImageDecodeException(
+                    $"JPEG: {(result == SKCodecResult.IncompleteInput ? "it is damaged, or ends too early" : result.ToString())}"
+                );
         }
 
         image.Orientation = Orientation.OfJpeg(encoded);
@@ -27,8 +34,13 @@ internal static unsafe class SkiaJpeg
     /// <summary>Encodes without chroma subsampling.</summary>
     public static byte[] Encode(PixelBuffer image, int quality)
     {
-        using var pixels = new SKPixmap(new SKImageInfo(image.Width, image.Height, SKColorType.Rgba8888, SKAlphaType.Opaque), (nint)image.Pixels, (int)image.Stride);
-        using var jpeg = pixels.Encode(new SKJpegEncoderOptions(quality, SKJpegEncoderDownsample.Downsample444, SKJpegEncoderAlphaOption.Ignore))
+        using var pixels = new SKPixmap(
+            new SKImageInfo(image.Width, image.Height, SKColorType.Rgba8888, SKAlphaType.Opaque),
+            (nint)image.Pixels,
+            (int)image.Stride
+        );
+        using var jpeg =
+            pixels.Encode(new SKJpegEncoderOptions(quality, SKJpegEncoderDownsample.Downsample444, SKJpegEncoderAlphaOption.Ignore))
             ?? throw new InvalidOperationException("SkiaSharp cannot encode a JPEG");
         return jpeg.ToArray();
     }

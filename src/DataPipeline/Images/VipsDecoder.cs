@@ -13,7 +13,8 @@ internal static unsafe class VipsDecoder
     private const int UnsignedChar = 0;
 
     /// <summary>What is asked for at once, at most: libvips takes time quadratic in rows, as it lists the lines of a request by appending, and memory of some 30 bytes a pixel.</summary>
-    private const int StripRows = 64, StripPixels = 1 << 20;
+    private const int StripRows = 64,
+        StripPixels = 1 << 20;
 
     private static readonly Lazy<bool> Started = new(Start);
 
@@ -87,7 +88,9 @@ internal static unsafe class VipsDecoder
     {
         var loader = Marshal.PtrToStringUTF8(NativeVips.vips_foreign_find_load_buffer(data, (nuint)length)) ?? throw VipsOperation.Error();
         if (!limits.Svg && loader.Contains("Svg", StringComparison.OrdinalIgnoreCase))
-            throw new ImageDecodeException("SVG is drawn only in runs with data.allow_svg, since a few bytes of it can compute for ever; convert it to PNG");
+            throw new ImageDecodeException(
+                "SVG is drawn only in runs with data.allow_svg, since a few bytes of it can compute for ever; convert it to PNG"
+            );
         using var load = new VipsOperation(loader);
         load.SetBuffer("buffer", data, length);
         load.Set("access=sequential,fail_on=error");
@@ -114,7 +117,8 @@ internal static unsafe class VipsDecoder
     {
         var clock = ThreadClock.OfThisThread();
         var started = clock.Used;
-        int width = NativeVips.vips_image_get_width(rgb), height = NativeVips.vips_image_get_height(rgb);
+        int width = NativeVips.vips_image_get_width(rgb),
+            height = NativeVips.vips_image_get_height(rgb);
         if (NativeVips.vips_image_get_bands(rgb) != 3 || NativeVips.vips_image_get_format(rgb) != UnsignedChar)
             throw new ImageDecodeException("the image has no colours that can be shown as RGB");
 
@@ -124,7 +128,9 @@ internal static unsafe class VipsDecoder
         for (var top = 0; top < height; top += rows)
         {
             if (clock.Used - started > limit)
-                throw new ImageDecodeException($"its {width} × {height} pixels take longer than data.max_image_seconds, {limit.TotalSeconds:0.###} s, to decode");
+                throw new ImageDecodeException(
+                    $"its {width} × {height} pixels take longer than data.max_image_seconds, {limit.TotalSeconds:0.###} s, to decode"
+                );
             var count = Math.Min(rows, height - top);
             nuint length;
             var strip = NativeVips.vips_region_fetch(region.Pointer, 0, top, width, count, &length);
@@ -151,7 +157,10 @@ internal static unsafe class VipsDecoder
         }
         catch (DllNotFoundException e)
         {
-            throw new InvalidOperationException("libvips is missing: build ClipTrain again, which fetches it from NuGet for this platform", e);
+            throw new InvalidOperationException(
+                "libvips is missing: build ClipTrain again, which fetches it from NuGet for this platform",
+                e
+            );
         }
 
         // Images are decoded on as many threads as the caller has; results are never asked for twice.
@@ -166,7 +175,5 @@ internal static unsafe class VipsDecoder
 
     /// <summary>Damaged images are reported as exceptions; libvips' warnings about them would only fill the terminal.</summary>
     [UnmanagedCallersOnly]
-    private static void Discard(nint domain, int level, nint message, nint data)
-    {
-    }
+    private static void Discard(nint domain, int level, nint message, nint data) { }
 }

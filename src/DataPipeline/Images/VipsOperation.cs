@@ -79,8 +79,15 @@ internal sealed unsafe class VipsOperation : IDisposable
     public static ImageDecodeException Error()
     {
         var text = NativeVips.vips_error_buffer_copy();
-        var lines = (Marshal.PtrToStringUTF8(text) ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var lines = (Marshal.PtrToStringUTF8(text) ?? "").Split(
+            '\n',
+            StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries
+        );
         NativeVips.g_free(text);
-        return new ImageDecodeException(lines.Length == 0 ? "the image is damaged (libvips gives no reason)" : string.Join("; ", lines.Distinct(StringComparer.Ordinal).Take(3)));
+        return new ImageDecodeException(
+            lines.Length == 0
+                ? "the image is damaged (libvips gives no reason)"
+                : string.Join("; ", lines.Distinct(StringComparer.Ordinal).Take(3))
+        );
     }
 }

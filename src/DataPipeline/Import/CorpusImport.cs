@@ -59,8 +59,16 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
         }
 
         if (Directory.EnumerateFiles(directory, "*.parquet").FirstOrDefault() is { } file)
-            throw new ImportRefusedException($"{file} is in the way: the folder holds a corpus that no import of this kind began; name another folder");
-        var fresh = new ImportState { Arguments = arguments, Inputs = source.Inputs, ExtraNames = source.ExtraNames(), CaptionLists = source.HasSeveralCaptions() };
+            throw new ImportRefusedException(
+                $"{file} is in the way: the folder holds a corpus that no import of this kind began; name another folder"
+            );
+        var fresh = new ImportState
+        {
+            Arguments = arguments,
+            Inputs = source.Inputs,
+            ExtraNames = source.ExtraNames(),
+            CaptionLists = source.HasSeveralCaptions(),
+        };
         fresh.Save(directory);
         return fresh;
     }
@@ -71,7 +79,10 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
         var meter = new InputMeter(source.Inputs);
         using var check = new ImageCheck(options.Verify);
         var outcomes = ReadAhead.Select(
-            ReadAhead.Of(source, state.Next), item => (item.Behind, item.Row, Outcome: Try(item.Row, check, state.CaptionLists)), UnderWayPerCore * Environment.ProcessorCount);
+            ReadAhead.Of(source, state.Next),
+            item => (item.Behind, item.Row, Outcome: Try(item.Row, check, state.CaptionLists)),
+            UnderWayPerCore * Environment.ProcessorCount
+        );
 
         ShardWriter? shard = null;
         try
@@ -82,7 +93,11 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
                 state.Next = behind;
                 if (outcome.Row is { } made)
                 {
-                    shard ??= new ShardWriter(Path.Combine(options.OutputDirectory, ShardWriter.FileName(state.Shards.Count)), columns.Names, state.CaptionLists);
+                    shard ??= new ShardWriter(
+                        Path.Combine(options.OutputDirectory, ShardWriter.FileName(state.Shards.Count)),
+                        columns.Names,
+                        state.CaptionLists
+                    );
                     shard.Add(made, columns.Place(made, state.Tally));
                     state.Tally.Add(made);
                     if (shard.Rows == options.ShardRows)
@@ -93,7 +108,14 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
                     AddFailure(state, outcome.Failure!);
                 }
 
-                progress?.Report(new ImportProgress(state.Tally.Rows, state.Tally.Failures(), meter.Share(behind.Input, row.Position), state.Shards.Count));
+                progress?.Report(
+                    new ImportProgress(
+                        state.Tally.Rows,
+                        state.Tally.Failures(),
+                        meter.Share(behind.Input, row.Position),
+                        state.Shards.Count
+                    )
+                );
             }
 
             state.Complete = true;
@@ -113,7 +135,10 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
             if (row.Captions.All(string.IsNullOrWhiteSpace) && !options.AllowNoCaption)
                 throw new ImportRowException("no caption", "there is none, or it is blank");
             if (row.Captions.Count > 1 && !lists)
-                throw new ImportRowException("several captions", $"there are {row.Captions.Count}, where the first rows have one each, so that the column is text; name inputs with several first");
+                throw new ImportRowException(
+                    "several captions",
+                    $"there are {row.Captions.Count}, where the first rows have one each, so that the column is text; name inputs with several first"
+                );
             check.Check(row.Image);
             return (row, null);
         }
@@ -131,7 +156,8 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
         ImportReport.Write(state, options.OutputDirectory);
         throw new CorpusException(
             $"more than {options.MaxFailures} pairs could not be imported, the last of them {failure.Place}: {failure.Reason}, {failure.Detail}. "
-            + $"{Path.Combine(options.OutputDirectory, ImportReport.FileName)} names the first {ImportTally.NamedFailures}; raise --max-failures to go on");
+                + $"{Path.Combine(options.OutputDirectory, ImportReport.FileName)} names the first {ImportTally.NamedFailures}; raise --max-failures to go on"
+        );
     }
 
     /// <summary>Puts the shard in place, then says so: cut off in between, it is written again with the same bytes.</summary>

@@ -16,14 +16,21 @@ public readonly record struct DemoProgress(int ImagesDone, int Images);
 /// </summary>
 public static class DemoCorpus
 {
-    public const string TrainFile = "train.parquet", HeldOutVendorFile = "heldout-vendor.parquet", HeldOutConceptsFile = "heldout-concepts.parquet";
+    public const string TrainFile = "train.parquet",
+        HeldOutVendorFile = "heldout-vendor.parquet",
+        HeldOutConceptsFile = "heldout-concepts.parquet";
 
     /// <summary>Folder with the training drawings once more, a file a vendor: to leave one out and choose a recipe on it.</summary>
     public const string VendorsFolder = "vendors";
 
-    public const string MergesFile = "emoji-merges.txt", LicensesFile = "LICENSES.md";
+    public const string MergesFile = "emoji-merges.txt",
+        LicensesFile = "LICENSES.md";
 
-    private const int Side = 96, Quality = 95, Merges = 2000, RowGroupRows = 200;
+    private const int Side = 96,
+        Quality = 95,
+        Merges = 2000,
+        RowGroupRows = 200;
+
     /// <summary>White around a drawing, as a share of its longer side.</summary>
     private const double Margin = 1.0 / 22;
     private const string HeldOutVendor = "fluent-emoji";
@@ -45,13 +52,24 @@ public static class DemoCorpus
             var splits = DemoSplits.Choose(concepts, TrainVendors, HeldOutVendor);
             Directory.CreateDirectory(Path.Combine(outputDirectory, VendorsFolder));
 
-            var writer = new SplitWriter(sets, concepts, outputDirectory, progress, splits.Train.Count + splits.HeldOutVendor.Count + splits.HeldOutConcepts.Count);
+            var writer = new SplitWriter(
+                sets,
+                concepts,
+                outputDirectory,
+                progress,
+                splits.Train.Count + splits.HeldOutVendor.Count + splits.HeldOutConcepts.Count
+            );
             var drawings = writer.Write(TrainFile, splits.Train);
             foreach (var vendor in TrainVendors)
-                writer.Write(Path.Combine(VendorsFolder, $"{vendor}.parquet"), [.. splits.Train.Zip(drawings).Where(drawn => drawn.First.Vendor == vendor)]);
+                writer.Write(
+                    Path.Combine(VendorsFolder, $"{vendor}.parquet"),
+                    [.. splits.Train.Zip(drawings).Where(drawn => drawn.First.Vendor == vendor)]
+                );
             writer.Write(HeldOutVendorFile, splits.HeldOutVendor);
             writer.Write(HeldOutConceptsFile, splits.HeldOutConcepts);
-            MergeTrainer.Learn(splits.Train.Select(r => EmojiConcepts.Caption(r.Concept)), Merges).Save(Path.Combine(outputDirectory, MergesFile));
+            MergeTrainer
+                .Learn(splits.Train.Select(r => EmojiConcepts.Caption(r.Concept)), Merges)
+                .Save(Path.Combine(outputDirectory, MergesFile));
             File.WriteAllText(Path.Combine(outputDirectory, LicensesFile), Licenses(sets.Values));
         }
         finally
@@ -63,7 +81,8 @@ public static class DemoCorpus
 
     private static string Licenses(IEnumerable<EmojiSet> sets)
     {
-        var text = new StringBuilder("""
+        var text = new StringBuilder(
+            """
             # Whose drawings these are
 
             Every image of this corpus is a drawing of one of the sets below, scaled to 96 × 96 pixels on white and stored as
@@ -72,14 +91,21 @@ public static class DemoCorpus
             | vendor | set | author | licence | package |
             |---|---|---|---|---|
 
-            """);
+            """
+        );
         foreach (var set in sets)
             text.Append(set.Attribution()).Append('\n');
         return text.ToString();
     }
 
     /// <summary>Draws the rows of a split, several at once, and writes them in order.</summary>
-    private sealed class SplitWriter(Dictionary<string, EmojiSet> sets, EmojiConcepts concepts, string directory, IProgress<DemoProgress>? progress, int images)
+    private sealed class SplitWriter(
+        Dictionary<string, EmojiSet> sets,
+        EmojiConcepts concepts,
+        string directory,
+        IProgress<DemoProgress>? progress,
+        int images
+    )
     {
         private int _done;
 
@@ -87,12 +113,18 @@ public static class DemoCorpus
         public IReadOnlyList<byte[]> Write(string file, IReadOnlyList<DemoRow> rows)
         {
             var jpegs = new byte[rows.Count][];
-            Parallel.For(0, rows.Count, () => new PixelBuffer(), (i, _, image) =>
-            {
-                jpegs[i] = Draw(rows[i], image);
-                progress?.Report(new DemoProgress(Interlocked.Increment(ref _done), images));
-                return image;
-            }, image => image.Dispose());
+            Parallel.For(
+                0,
+                rows.Count,
+                () => new PixelBuffer(),
+                (i, _, image) =>
+                {
+                    jpegs[i] = Draw(rows[i], image);
+                    progress?.Report(new DemoProgress(Interlocked.Increment(ref _done), images));
+                    return image;
+                },
+                image => image.Dispose()
+            );
             Write(file, [.. rows.Zip(jpegs)]);
             return jpegs;
         }
@@ -107,7 +139,9 @@ public static class DemoCorpus
 
         /// <summary>The concept's category, as the first naming set that has the concept files it.</summary>
         private string? Label(string concept) =>
-            NamingVendors.Select(v => concepts.Drawing(concept, v) is { } name ? sets[v].Category(name) : null).FirstOrDefault(c => c is not null);
+            NamingVendors
+                .Select(v => concepts.Drawing(concept, v) is { } name ? sets[v].Category(name) : null)
+                .FirstOrDefault(c => c is not null);
 
         private byte[] Draw(DemoRow row, PixelBuffer image)
         {
@@ -118,7 +152,8 @@ public static class DemoCorpus
             Rasterize(frame.Around(image, Margin));
             return JpegEncoder.Encode(image, Quality);
 
-            void Rasterize(DrawingFrame shown) => VipsDecoder.Decode(Encoding.UTF8.GetBytes(set.Svg(name, shown, Side)), image, new ImageLimits { Svg = true });
+            void Rasterize(DrawingFrame shown) =>
+                VipsDecoder.Decode(Encoding.UTF8.GetBytes(set.Svg(name, shown, Side)), image, new ImageLimits { Svg = true });
         }
     }
 }

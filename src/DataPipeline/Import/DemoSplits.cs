@@ -6,7 +6,11 @@ namespace ClipTrain.DataPipeline.Import;
 internal readonly record struct DemoRow(string Concept, string Vendor);
 
 /// <summary>Which drawings are trained on and which are held out: a whole vendor, and concepts that no training row has.</summary>
-internal sealed record DemoSplits(IReadOnlyList<DemoRow> Train, IReadOnlyList<DemoRow> HeldOutVendor, IReadOnlyList<DemoRow> HeldOutConcepts)
+internal sealed record DemoSplits(
+    IReadOnlyList<DemoRow> Train,
+    IReadOnlyList<DemoRow> HeldOutVendor,
+    IReadOnlyList<DemoRow> HeldOutConcepts
+)
 {
     public const int HeldOutConceptCount = 200;
     private const int VendorsOfHeldOutConcept = 3;
@@ -23,7 +27,10 @@ internal sealed record DemoSplits(IReadOnlyList<DemoRow> Train, IReadOnlyList<De
         var heldOut = candidates.Take(HeldOutConceptCount).ToHashSet(StringComparer.Ordinal);
 
         IEnumerable<DemoRow> Rows(IEnumerable<string> names, IEnumerable<string> vendors) =>
-            from name in names from vendor in vendors where concepts.Drawing(name, vendor) is not null select new DemoRow(name, vendor);
+            from name in names
+            from vendor in vendors
+            where concepts.Drawing(name, vendor) is not null
+            select new DemoRow(name, vendor);
 
         var train = Rows(concepts.Names.Where(n => !heldOut.Contains(n)), trainVendors).ToArray();
         Shuffle(train, ref random);
@@ -31,7 +38,8 @@ internal sealed record DemoSplits(IReadOnlyList<DemoRow> Train, IReadOnlyList<De
         return new DemoSplits(
             train,
             [.. Rows(concepts.Names.Where(trained.Contains), [heldOutVendor])],
-            [.. Rows(concepts.Names.Where(heldOut.Contains), [.. trainVendors, heldOutVendor])]);
+            [.. Rows(concepts.Names.Where(heldOut.Contains), [.. trainVendors, heldOutVendor])]
+        );
     }
 
     /// <summary>Fisher–Yates.</summary>

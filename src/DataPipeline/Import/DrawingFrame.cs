@@ -13,7 +13,10 @@ internal readonly record struct DrawingFrame(double Left, double Top, double Sid
     /// <param name="margin">White on each side, as a share of the longer side.</param>
     public unsafe DrawingFrame Around(PixelBuffer raster, double margin)
     {
-        int left = raster.Width, top = raster.Height, right = -1, bottom = -1;
+        int left = raster.Width,
+            top = raster.Height,
+            right = -1,
+            bottom = -1;
         for (var y = 0; y < raster.Height; y++)
         {
             var row = raster.Row(y);

@@ -31,7 +31,10 @@ internal sealed partial class EmojiConcepts
             Assign(set, name => name);
             Assign(set, name => name.StartsWith(FlagFor, StringComparison.Ordinal) ? "flag-" + name[FlagFor.Length..] : null);
             Assign(set, name => aliases.GetValueOrDefault(name));
-            var further = set.Aliases.Where(a => _drawings.ContainsKey(a.Name)).GroupBy(a => a.Drawing, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.First().Name, StringComparer.Ordinal);
+            var further = set
+                .Aliases.Where(a => _drawings.ContainsKey(a.Name))
+                .GroupBy(a => a.Drawing, StringComparer.Ordinal)
+                .ToDictionary(g => g.Key, g => g.First().Name, StringComparer.Ordinal);
             Assign(set, name => further.GetValueOrDefault(name));
             Assign(set, name => squashed.GetValueOrDefault(Squash(name)));
         }
@@ -52,7 +55,11 @@ internal sealed partial class EmojiConcepts
     /// <summary>The concept's name in words.</summary>
     public static string Caption(string concept) => concept.Replace('-', ' ');
 
-    [GeneratedRegex("skin-tone|-tone[1-5]|^family-|-facing-right$", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        "skin-tone|-tone[1-5]|^family-|-facing-right$",
+        RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex LeftOut();
 
     private static string Squash(string name) => name.Replace("-", "", StringComparison.Ordinal);
@@ -81,7 +88,11 @@ internal sealed partial class EmojiConcepts
     private Dictionary<string, string> Squashed(Dictionary<string, string> aliases)
     {
         var result = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var (name, concept) in _drawings.Keys.Select(n => (n, n)).Concat(aliases.Select(a => (a.Key, a.Value)).OrderBy(a => a.Key, StringComparer.Ordinal)))
+        foreach (
+            var (name, concept) in _drawings
+                .Keys.Select(n => (n, n))
+                .Concat(aliases.Select(a => (a.Key, a.Value)).OrderBy(a => a.Key, StringComparer.Ordinal))
+        )
             result.TryAdd(Squash(name), concept);
         return result;
     }

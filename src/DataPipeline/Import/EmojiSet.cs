@@ -5,8 +5,12 @@ namespace ClipTrain.DataPipeline.Import;
 /// <summary>One vendor's drawings: an Iconify package (icons.json, info.json, metadata.json, package.json).</summary>
 internal sealed class EmojiSet : IDisposable
 {
-    private readonly JsonDocument _icons, _info, _metadata, _package;
-    private readonly double _width, _height;
+    private readonly JsonDocument _icons,
+        _info,
+        _metadata,
+        _package;
+    private readonly double _width,
+        _height;
     private readonly Dictionary<string, string> _categories = new(StringComparer.Ordinal);
 
     private EmojiSet(string vendor, JsonDocument icons, JsonDocument info, JsonDocument metadata, JsonDocument package)
@@ -14,9 +18,23 @@ internal sealed class EmojiSet : IDisposable
         (Vendor, _icons, _info, _metadata, _package) = (vendor, icons, info, metadata, package);
         var root = icons.RootElement;
         (_width, _height) = (Number(root, "width", 16), Number(root, "height", 16));
-        Names = [.. root.GetProperty("icons").EnumerateObject().Where(i => !i.Value.TryGetProperty("hidden", out _)).Select(i => i.Name).Order(StringComparer.Ordinal)];
+        Names =
+        [
+            .. root.GetProperty("icons")
+                .EnumerateObject()
+                .Where(i => !i.Value.TryGetProperty("hidden", out _))
+                .Select(i => i.Name)
+                .Order(StringComparer.Ordinal),
+        ];
         if (root.TryGetProperty("aliases", out var aliases))
-            Aliases = [.. aliases.EnumerateObject().Where(IsOnlyAName).Select(a => (a.Name, a.Value.GetProperty("parent").GetString()!)).OrderBy(a => a.Name, StringComparer.Ordinal)];
+            Aliases =
+            [
+                .. aliases
+                    .EnumerateObject()
+                    .Where(IsOnlyAName)
+                    .Select(a => (a.Name, a.Value.GetProperty("parent").GetString()!))
+                    .OrderBy(a => a.Name, StringComparer.Ordinal),
+            ];
         if (metadata.RootElement.TryGetProperty("categories", out var categories))
         {
             foreach (var category in categories.EnumerateObject())
@@ -61,7 +79,10 @@ internal sealed class EmojiSet : IDisposable
     public DrawingFrame Frame(string name)
     {
         var icon = _icons.RootElement.GetProperty("icons").GetProperty(name);
-        double left = Number(icon, "left", 0), top = Number(icon, "top", 0), width = Number(icon, "width", _width), height = Number(icon, "height", _height);
+        double left = Number(icon, "left", 0),
+            top = Number(icon, "top", 0),
+            width = Number(icon, "width", _width),
+            height = Number(icon, "height", _height);
         var side = Math.Max(width, height);
         return new DrawingFrame(left + ((width - side) / 2), top + ((height - side) / 2), side);
     }
@@ -71,14 +92,16 @@ internal sealed class EmojiSet : IDisposable
     {
         var body = _icons.RootElement.GetProperty("icons").GetProperty(name).GetProperty("body").GetString();
         return FormattableString.Invariant(
-            $"""<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{size}" height="{size}" viewBox="{frame.Left} {frame.Top} {frame.Side} {frame.Side}"><rect x="{frame.Left}" y="{frame.Top}" width="{frame.Side}" height="{frame.Side}" fill="#fff"/>{body}</svg>""");
+            $"""<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{size}" height="{size}" viewBox="{frame.Left} {frame.Top} {frame.Side} {frame.Side}"><rect x="{frame.Left}" y="{frame.Top}" width="{frame.Side}" height="{frame.Side}" fill="#fff"/>{body}</svg>"""
+        );
     }
 
     /// <summary>A line of Markdown: whose work it is and under which licence.</summary>
     public string Attribution()
     {
         var info = _info.RootElement;
-        JsonElement author = info.GetProperty("author"), license = info.GetProperty("license");
+        JsonElement author = info.GetProperty("author"),
+            license = info.GetProperty("license");
         return $"| {Vendor} | {info.GetProperty("name").GetString()} | [{author.GetProperty("name").GetString()}]({author.GetProperty("url").GetString()}) | [{license.GetProperty("spdx").GetString()}]({license.GetProperty("url").GetString()}) | @iconify-json/{Vendor} {_package.RootElement.GetProperty("version").GetString()} |";
     }
 
@@ -93,5 +116,6 @@ internal sealed class EmojiSet : IDisposable
     /// <summary>An alias may also turn or mirror the drawing; then it is another picture.</summary>
     private static bool IsOnlyAName(JsonProperty alias) => alias.Value.EnumerateObject().All(p => p.NameEquals("parent"));
 
-    private static double Number(JsonElement element, string name, double otherwise) => element.TryGetProperty(name, out var value) ? value.GetDouble() : otherwise;
+    private static double Number(JsonElement element, string name, double otherwise) =>
+        element.TryGetProperty(name, out var value) ? value.GetDouble() : otherwise;
 }

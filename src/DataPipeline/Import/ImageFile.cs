@@ -11,7 +11,10 @@ internal static class ImageFile
         try
         {
             if (ImportInput.Resolved(path) is { Exists: true, Length: > SampleFiles.MaxImageBytes and var length })
-                throw new ImportRowException("file too large", $"{path} has {length} bytes, more than the {SampleFiles.MaxImageBytes >> 20} MiB that are accepted");
+                throw new ImportRowException(
+                    "file too large",
+                    $"{path} has {length} bytes, more than the {SampleFiles.MaxImageBytes >> 20} MiB that are accepted"
+                );
             RegularFile.Require(path);
             var bytes = File.ReadAllBytes(path);
             return bytes.Length > 0 ? bytes : throw new ImportRowException("file is empty", path);

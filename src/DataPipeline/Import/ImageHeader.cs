@@ -26,32 +26,39 @@ internal readonly record struct HeaderFacts(ImageFormat Format, uint Width, uint
 /// <summary>Reads what can be known of an image without decoding it. "No" means only that a decoder has to say.</summary>
 internal static class ImageHeader
 {
-    private const byte Fill = 0xFF, StartOfScan = 0xDA;
+    private const byte Fill = 0xFF,
+        StartOfScan = 0xDA;
 
     /// <summary>Whether an image says a size that is accepted, and ends as its format does.</summary>
-    public static bool LooksWhole(ReadOnlySpan<byte> image) => Read(image) is { IsAccepted: true } facts && facts.Format switch
-    {
-        ImageFormat.Jpeg => image is [.., 0xFF, 0xD9],
-        ImageFormat.Png => image.Length >= 45 && image[^8..^4].SequenceEqual("IEND"u8),
-        ImageFormat.WebP => BinaryPrimitives.ReadUInt32LittleEndian(image[4..]) + 8L == image.Length,
-        _ => image is [.., 0x3B] && image.Length > 13,
-    };
+    public static bool LooksWhole(ReadOnlySpan<byte> image) =>
+        Read(image) is { IsAccepted: true } facts
+        && facts.Format switch
+        {
+            ImageFormat.Jpeg => image is [.., 0xFF, 0xD9],
+            ImageFormat.Png => image.Length >= 45 && image[^8..^4].SequenceEqual("IEND"u8),
+            ImageFormat.WebP => BinaryPrimitives.ReadUInt32LittleEndian(image[4..]) + 8L == image.Length,
+            _ => image is [.., 0x3B] && image.Length > 13,
+        };
 
     /// <summary>Format and size; null where the header does not say.</summary>
-    public static HeaderFacts? Read(ReadOnlySpan<byte> image) => image switch
-    {
-        [0xFF, 0xD8, ..] => Jpeg(image),
-        [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => Png(image),
-        [(byte)'R', (byte)'I', (byte)'F', (byte)'F', _, _, _, _, (byte)'W', (byte)'E', (byte)'B', (byte)'P', ..] => WebP(image),
-        [(byte)'G', (byte)'I', (byte)'F', (byte)'8', (byte)'7' or (byte)'9', (byte)'a', _, _, _, _, ..] =>
-            new HeaderFacts(ImageFormat.Gif, BinaryPrimitives.ReadUInt16LittleEndian(image[6..]), BinaryPrimitives.ReadUInt16LittleEndian(image[8..])),
-        _ => null,
-    };
+    public static HeaderFacts? Read(ReadOnlySpan<byte> image) =>
+        image switch
+        {
+            [0xFF, 0xD8, ..] => Jpeg(image),
+            [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => Png(image),
+            [(byte)'R', (byte)'I', (byte)'F', (byte)'F', _, _, _, _, (byte)'W', (byte)'E', (byte)'B', (byte)'P', ..] => WebP(image),
+            [(byte)'G', (byte)'I', (byte)'F', (byte)'8', (byte)'7' or (byte)'9', (byte)'a', _, _, _, _, ..] => new HeaderFacts(
+                ImageFormat.Gif,
+                BinaryPrimitives.ReadUInt16LittleEndian(image[6..]),
+                BinaryPrimitives.ReadUInt16LittleEndian(image[8..])
+            ),
+            _ => null,
+        };
 
     /// <summary>The frame header (SOF0 to SOF2: baseline, extended, progressive) before the first scan; ITU T.81, annex B.</summary>
     private static HeaderFacts? Jpeg(ReadOnlySpan<byte> image)
     {
-        for (var i = 2; i + 9 <= image.Length;)
+        for (var i = 2; i + 9 <= image.Length; )
         {
             if (image[i] != Fill)
                 return null;
@@ -63,7 +70,11 @@ internal static class ImageHeader
             }
 
             if (marker is >= 0xC0 and <= 0xC2)
-                return new HeaderFacts(ImageFormat.Jpeg, BinaryPrimitives.ReadUInt16BigEndian(image[(i + 7)..]), BinaryPrimitives.ReadUInt16BigEndian(image[(i + 5)..]));
+                return new HeaderFacts(
+                    ImageFormat.Jpeg,
+                    BinaryPrimitives.ReadUInt16BigEndian(image[(i + 7)..]),
+                    BinaryPrimitives.ReadUInt16BigEndian(image[(i + 5)..])
+                );
             if (marker is StartOfScan or < 0xC0 or (>= 0xD0 and <= 0xD9))
                 return null;
             i += 2 + BinaryPrimitives.ReadUInt16BigEndian(image[(i + 2)..]);
@@ -73,9 +84,14 @@ internal static class ImageHeader
     }
 
     /// <summary>IHDR comes first.</summary>
-    private static HeaderFacts? Png(ReadOnlySpan<byte> image) => image.Length >= 24 && image[12..16].SequenceEqual("IHDR"u8)
-        ? new HeaderFacts(ImageFormat.Png, BinaryPrimitives.ReadUInt32BigEndian(image[16..]), BinaryPrimitives.ReadUInt32BigEndian(image[20..]))
-        : null;
+    private static HeaderFacts? Png(ReadOnlySpan<byte> image) =>
+        image.Length >= 24 && image[12..16].SequenceEqual("IHDR"u8)
+            ? new HeaderFacts(
+                ImageFormat.Png,
+                BinaryPrimitives.ReadUInt32BigEndian(image[16..]),
+                BinaryPrimitives.ReadUInt32BigEndian(image[20..])
+            )
+            : null;
 
     /// <summary>Sizes as RFC 9649 has them in the three kinds of first chunk.</summary>
     private static HeaderFacts? WebP(ReadOnlySpan<byte> image)
@@ -88,7 +104,11 @@ internal static class ImageHeader
         if (chunk.SequenceEqual("VP8L"u8) && BinaryPrimitives.ReadUInt32LittleEndian(image[21..]) is var bits)
             return new HeaderFacts(ImageFormat.WebP, 1 + (bits & 0x3FFF), 1 + ((bits >> 14) & 0x3FFF));
         return chunk.SequenceEqual("VP8 "u8)
-            ? new HeaderFacts(ImageFormat.WebP, BinaryPrimitives.ReadUInt16LittleEndian(image[26..]) & 0x3FFFu, BinaryPrimitives.ReadUInt16LittleEndian(image[28..]) & 0x3FFFu)
+            ? new HeaderFacts(
+                ImageFormat.WebP,
+                BinaryPrimitives.ReadUInt16LittleEndian(image[26..]) & 0x3FFFu,
+                BinaryPrimitives.ReadUInt16LittleEndian(image[28..]) & 0x3FFFu
+            )
             : null;
     }
 

@@ -5,7 +5,12 @@ namespace ClipTrain.DataPipeline.Import;
 /// <param name="Image">The image file's bytes, as they were found.</param>
 /// <param name="Captions">The captions; none, or blank, where the source has none.</param>
 /// <param name="Extra">What else the source says of the pair, as text; a name that comes twice counts once.</param>
-internal sealed record ImportRow(string Path, byte[] Image, IReadOnlyList<string> Captions, IReadOnlyList<KeyValuePair<string, string?>> Extra);
+internal sealed record ImportRow(
+    string Path,
+    byte[] Image,
+    IReadOnlyList<string> Captions,
+    IReadOnlyList<KeyValuePair<string, string?>> Extra
+);
 
 /// <summary>A pair that has been found but not yet made: making it is what several threads do at once.</summary>
 /// <param name="Place">Where it is, as in <c>pairs.csv:12</c> or <c>00000.tar:000123</c>.</param>

@@ -20,10 +20,11 @@ public abstract class ImportSource
     internal virtual bool HasSeveralCaptions() => false;
 
     /// <summary>The extra names of the first rows, in the order of their first appearance: for sources that do not say them beforehand.</summary>
-    protected IReadOnlyList<string> NamesOfFirstRows() => [.. FirstRows().SelectMany(row => row.Extra).Select(e => e.Key).Distinct(StringComparer.Ordinal)];
+    protected IReadOnlyList<string> NamesOfFirstRows() =>
+        [.. FirstRows().SelectMany(row => row.Extra).Select(e => e.Key).Distinct(StringComparer.Ordinal)];
 
     /// <summary>The rows that tell which columns there are.</summary>
-    protected private IEnumerable<ImportRow> FirstRows()
+    private protected IEnumerable<ImportRow> FirstRows()
     {
         const int rows = 100;
         foreach (var pending in Enumerable.Range(0, Inputs.Count).SelectMany(Read).Take(rows))

@@ -22,7 +22,10 @@ public sealed class ImportState
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
-        WriteIndented = true, NewLine = "\n", RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true,
+        WriteIndented = true,
+        NewLine = "\n",
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
     };
 
     public required IReadOnlyDictionary<string, string> Arguments { get; init; }
@@ -56,7 +59,9 @@ public sealed class ImportState
         }
         catch (JsonException e)
         {
-            throw new ImportRefusedException($"{path} cannot be read as the state of an import ({e.Message}); remove the folder {directory} and import again");
+            throw new ImportRefusedException(
+                $"{path} cannot be read as the state of an import ({e.Message}); remove the folder {directory} and import again"
+            );
         }
     }
 
@@ -70,23 +75,38 @@ public sealed class ImportState
         var advice = $"give the same arguments to go on, or another folder than {directory}";
         foreach (var name in Arguments.Keys.Union(arguments.Keys, StringComparer.Ordinal).Order(StringComparer.Ordinal))
         {
-            string? before = Arguments.GetValueOrDefault(name), now = arguments.GetValueOrDefault(name);
+            string? before = Arguments.GetValueOrDefault(name),
+                now = arguments.GetValueOrDefault(name);
             if (before != now)
-                throw new ImportRefusedException($"{directory} holds an import with {name} {before ?? "not set"}, and it is now {now ?? "not set"}; {advice}");
+                throw new ImportRefusedException(
+                    $"{directory} holds an import with {name} {before ?? "not set"}, and it is now {now ?? "not set"}; {advice}"
+                );
         }
 
         if (Inputs.Count != inputs.Count)
-            throw new ImportRefusedException($"{directory} holds an import of {Inputs.Count} inputs, and there are now {inputs.Count}; {advice}");
+            throw new ImportRefusedException(
+                $"{directory} holds an import of {Inputs.Count} inputs, and there are now {inputs.Count}; {advice}"
+            );
         foreach (var (before, now) in Inputs.Zip(inputs))
         {
             if (before.Path != now.Path)
-                throw new ImportRefusedException($"{directory} holds an import of {before.Path}, in the place of which there is now {now.Path}; {advice}");
+                throw new ImportRefusedException(
+                    $"{directory} holds an import of {before.Path}, in the place of which there is now {now.Path}; {advice}"
+                );
             if (before != now)
-                throw new ImportRefusedException($"{now.Path} has changed since its import into {directory} began; remove that folder and import again");
+                throw new ImportRefusedException(
+                    $"{now.Path} has changed since its import into {directory} began; remove that folder and import again"
+                );
         }
 
-        foreach (var shard in Shards.Where(s => new FileInfo(Path.Combine(directory, s.File)) is var file && !(file.Exists && file.Length == s.Bytes)))
-            throw new ImportRefusedException($"{Path.Combine(directory, shard.File)} is gone or is not what the import wrote; remove the folder {directory} and import again");
+        foreach (
+            var shard in Shards.Where(s =>
+                new FileInfo(Path.Combine(directory, s.File)) is var file && !(file.Exists && file.Length == s.Bytes)
+            )
+        )
+            throw new ImportRefusedException(
+                $"{Path.Combine(directory, shard.File)} is gone or is not what the import wrote; remove the folder {directory} and import again"
+            );
     }
 
     internal static void WriteAside(string path, ReadOnlySpan<byte> content)

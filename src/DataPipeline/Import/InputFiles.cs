@@ -28,7 +28,11 @@ internal static class InputFiles
 
     private static List<ImportInput> InFolder(string folder, IReadOnlyList<string> endings)
     {
-        var files = Directory.GetFiles(folder).Where(f => endings.Any(e => f.EndsWith(e, StringComparison.OrdinalIgnoreCase))).Order(StringComparer.Ordinal).ToList();
+        var files = Directory
+            .GetFiles(folder)
+            .Where(f => endings.Any(e => f.EndsWith(e, StringComparison.OrdinalIgnoreCase)))
+            .Order(StringComparer.Ordinal)
+            .ToList();
         return files.Count > 0
             ? files.ConvertAll(ImportInput.File)
             : throw new CorpusException($"the folder {Path.GetFullPath(folder)} holds no file that ends in {string.Join(" or ", endings)}");

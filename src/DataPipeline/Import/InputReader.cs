@@ -10,13 +10,19 @@ internal sealed class InputReader : IDisposable
     private readonly Queue<PendingRow> _rows = new();
     private readonly Task _reading;
     private long _bytes;
-    private bool _ended, _unwanted;
+    private bool _ended,
+        _unwanted;
 
     /// <param name="source">The source.</param>
     /// <param name="input">Index of the input.</param>
     /// <param name="skip">Rows at the beginning to pass over.</param>
     public InputReader(ImportSource source, int input, long skip) =>
-        _reading = Task.Factory.StartNew(() => Fill(source.Read(input), skip), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        _reading = Task.Factory.StartNew(
+            () => Fill(source.Read(input), skip),
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default
+        );
 
     /// <summary>The rows, in order; to be enumerated once.</summary>
     public IEnumerable<PendingRow> Rows()

@@ -31,12 +31,20 @@ internal static class JsonFields
 
     private static JsonField Field(string name, JsonElement value)
     {
-        var isTexts = value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => item.ValueKind is JsonValueKind.String or JsonValueKind.Null);
+        var isTexts =
+            value.ValueKind == JsonValueKind.Array
+            && value.EnumerateArray().All(item => item.ValueKind is JsonValueKind.String or JsonValueKind.Null);
         return new JsonField(
             name,
-            value.ValueKind switch { JsonValueKind.Null => null, JsonValueKind.String => value.GetString(), _ => value.GetRawText() },
+            value.ValueKind switch
+            {
+                JsonValueKind.Null => null,
+                JsonValueKind.String => value.GetString(),
+                _ => value.GetRawText(),
+            },
             isTexts ? [.. value.EnumerateArray().Select(item => item.GetString()).OfType<string>()] : null,
-            value.ValueKind == JsonValueKind.Object || (value.ValueKind == JsonValueKind.Array && !isTexts));
+            value.ValueKind == JsonValueKind.Object || (value.ValueKind == JsonValueKind.Array && !isTexts)
+        );
     }
 
     /// <summary>The byte order mark that some editors write is no JSON.</summary>

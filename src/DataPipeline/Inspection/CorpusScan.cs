@@ -23,7 +23,8 @@ internal sealed record ScannedRows<T>(long FirstIndex, int Rows, IReadOnlyList<T
 internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func<TTools, RowGroup, ScannedRow, TResult> look)
     where TTools : IDisposable
 {
-    private const int ChunkRows = 32, ChunksPerCore = 4;
+    private const int ChunkRows = 32,
+        ChunksPerCore = 4;
 
     private readonly ConcurrentBag<TTools> _idle = [];
 
@@ -50,8 +51,14 @@ internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func
         foreach (var (number, wanted) in choice.Groups)
         {
             var group = manifest.Groups[number];
-            ScannedRow[] samples = [.. Enumerable.Range(0, group.Samples).Where(nth => wanted is null || wanted[nth])
-                .Select(nth => group.FirstIndex + nth).Select(index => new ScannedRow(manifest.Place(index).Row, index))];
+            ScannedRow[] samples =
+            [
+                .. Enumerable
+                    .Range(0, group.Samples)
+                    .Where(nth => wanted is null || wanted[nth])
+                    .Select(nth => group.FirstIndex + nth)
+                    .Select(index => new ScannedRow(manifest.Place(index).Row, index)),
+            ];
             var mask = new bool[group.Rows];
             foreach (var sample in samples)
                 mask[sample.Row] = true;
@@ -87,7 +94,12 @@ internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func
         var tools = _idle.TryTake(out var idle) ? idle : createTools();
         try
         {
-            return new ScannedRows<TResult>(chunk.FirstIndex, chunk.Count, Array.ConvertAll(chunk.Rows, row => look(tools, shared.Rows, row)), Failure: null);
+            return new ScannedRows<TResult>(
+                chunk.FirstIndex,
+                chunk.Count,
+                Array.ConvertAll(chunk.Rows, row => look(tools, shared.Rows, row)),
+                Failure: null
+            );
         }
         finally
         {

@@ -50,11 +50,19 @@ public sealed class CorpusStatistics
     /// <summary>Looks at rows of a corpus; images are decoded only where their header does not tell their size.</summary>
     /// <param name="progress">Told how many rows are done.</param>
     /// <exception cref="CorpusException">A file cannot be read.</exception>
-    public static CorpusStatistics Of(CorpusManifest manifest, RowChoice choice, ITokenizer tokenizer, Action<long> progress, CancellationToken cancellation)
+    public static CorpusStatistics Of(
+        CorpusManifest manifest,
+        RowChoice choice,
+        ITokenizer tokenizer,
+        Action<long> progress,
+        CancellationToken cancellation
+    )
     {
         var statistics = new CorpusStatistics();
         var scan = new CorpusScan<RowExaminer, (long, RowFacts)>(
-            () => new RowExaminer(tokenizer), (examiner, rows, row) => (row.Index, examiner.Examine(rows.Image(row.Row), rows.Caption(row.Row))));
+            () => new RowExaminer(tokenizer),
+            (examiner, rows, row) => (row.Index, examiner.Examine(rows.Image(row.Row), rows.Caption(row.Row)))
+        );
         foreach (var rows in scan.Run(manifest, choice, cancellation))
         {
             if (rows.Failure is not null)

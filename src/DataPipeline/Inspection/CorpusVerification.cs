@@ -19,12 +19,24 @@ public static partial class CorpusVerification
 {
     /// <summary>All rows that are broken, in the corpus' order; a part of a file that cannot be read is one entry and does not end the search.</summary>
     /// <param name="progress">Told how many rows are done, and how many of them are broken.</param>
-    public static IEnumerable<BrokenRows> Run(CorpusManifest manifest, RowChoice choice, Action<long, long> progress, CancellationToken cancellation)
+    public static IEnumerable<BrokenRows> Run(
+        CorpusManifest manifest,
+        RowChoice choice,
+        Action<long, long> progress,
+        CancellationToken cancellation
+    )
     {
         var captioned = manifest.Caption is not null;
         var scan = new CorpusScan<Decoder, (long Index, string? Reason)>(
-            () => new Decoder(), (decoder, rows, row) => (row.Index, (captioned ? CaptionProblem(rows, row.Row) : null) ?? rows.ImageProblem(row.Row) ?? decoder.Check(rows.Image(row.Row))));
-        long done = 0, broken = 0;
+            () => new Decoder(),
+            (decoder, rows, row) =>
+                (
+                    row.Index,
+                    (captioned ? CaptionProblem(rows, row.Row) : null) ?? rows.ImageProblem(row.Row) ?? decoder.Check(rows.Image(row.Row))
+                )
+        );
+        long done = 0,
+            broken = 0;
         foreach (var rows in scan.Run(manifest, choice, cancellation))
         {
             if (rows.Failure is { } failure)
@@ -49,7 +61,8 @@ public static partial class CorpusVerification
     /// <summary>A reason without its numbers and paths, so that like ones are counted together.</summary>
     public static string Kind(string reason) => Particulars().Replace(reason, "…");
 
-    private static string? CaptionProblem(RowGroup rows, int row) => rows.CaptionProblem(row) ?? (string.IsNullOrWhiteSpace(rows.Caption(row)) ? "the caption is empty" : null);
+    private static string? CaptionProblem(RowGroup rows, int row) =>
+        rows.CaptionProblem(row) ?? (string.IsNullOrWhiteSpace(rows.Caption(row)) ? "the caption is empty" : null);
 
     [GeneratedRegex(@"/\S+|\d[\d,.]*", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Particulars();

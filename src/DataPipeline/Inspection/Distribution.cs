@@ -43,13 +43,16 @@ public sealed class Distribution
     }
 
     /// <summary>The share of values under a bound.</summary>
-    public double ShareBelow(double bound) => Count == 0 ? 0 : (double)_counts.TakeWhile(value => value.Key < bound).Sum(value => value.Value) / Count;
+    public double ShareBelow(double bound) =>
+        Count == 0 ? 0 : (double)_counts.TakeWhile(value => value.Key < bound).Sum(value => value.Value) / Count;
 
     private static double Round(double value)
     {
         if (value == 0)
             return 0;
         var digits = 3 - (int)Math.Floor(Math.Log10(value));
-        return digits >= 0 ? Math.Round(value, Math.Min(digits, 15)) : Math.Round(value * Math.Pow(10, digits), MidpointRounding.AwayFromZero) * Math.Pow(10, -digits);
+        return digits >= 0
+            ? Math.Round(value, Math.Min(digits, 15))
+            : Math.Round(value * Math.Pow(10, digits), MidpointRounding.AwayFromZero) * Math.Pow(10, -digits);
     }
 }

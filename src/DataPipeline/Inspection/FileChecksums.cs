@@ -47,14 +47,15 @@ public static class FileChecksums
         return known;
     }
 
-    private static string NameOf(string checksums, string file) => Path.GetRelativePath(Path.GetDirectoryName(Path.GetFullPath(checksums))!, file);
+    private static string NameOf(string checksums, string file) =>
+        Path.GetRelativePath(Path.GetDirectoryName(Path.GetFullPath(checksums))!, file);
 
     private static string Of(string path, CancellationToken cancellation)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var block = new byte[1 << 20];
-        for (int read; (read = file.Read(block)) > 0;)
+        for (int read; (read = file.Read(block)) > 0; )
         {
             cancellation.ThrowIfCancellationRequested();
             hash.AppendData(block, 0, read);

@@ -14,7 +14,8 @@ internal sealed unsafe class PictureMaker(ImageTransformOptions augmentation) : 
 
     private readonly ImageDecoder _decoder = new();
     private readonly BicubicResampler _resampler = new();
-    private readonly PixelBuffer _image = new(), _picture = new();
+    private readonly PixelBuffer _image = new(),
+        _picture = new();
     private readonly ClipImageTransform _transform = new(augmentation with { Type = ImageType.UInt8 });
     private readonly byte[] _chw = new byte[3 * augmentation.Size * augmentation.Size];
 
@@ -23,9 +24,11 @@ internal sealed unsafe class PictureMaker(ImageTransformOptions augmentation) : 
     public (int Width, int Height, byte[] Jpeg) Original(ReadOnlySpan<byte> encoded)
     {
         _decoder.Decode(encoded, _image);
-        int width = _image.Width, height = _image.Height;
+        int width = _image.Width,
+            height = _image.Height;
         var scale = Math.Min(1, (double)LongSide / Math.Max(width, height));
-        int w = Math.Max(1, (int)Math.Round(width * scale)), h = Math.Max(1, (int)Math.Round(height * scale));
+        int w = Math.Max(1, (int)Math.Round(width * scale)),
+            h = Math.Max(1, (int)Math.Round(height * scale));
         _picture.Resize(w, h);
         _resampler.Resample(_image, new PixelBox(0, 0, width, height), w, h, new PixelBox(0, 0, w, h), _picture.Pixels);
         _image.Trim();

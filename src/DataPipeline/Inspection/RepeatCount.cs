@@ -25,9 +25,7 @@ public sealed class RepeatCount
         long surplus = 0;
         for (int start = 0, end; start < _seen.Count; start = end)
         {
-            for (end = start + 1; end < _seen.Count && _seen[end].Hash == _seen[start].Hash; end++)
-            {
-            }
+            for (end = start + 1; end < _seen.Count && _seen[end].Hash == _seen[start].Hash; end++) { }
 
             if (end - start == 1)
                 continue;

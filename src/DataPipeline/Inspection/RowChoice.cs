@@ -26,7 +26,9 @@ public sealed class RowChoice
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         var random = RandomStreams.Of(RandomPurpose.Inspection, seed, time: 0);
-        var groups = Distinct(Math.Min(MaxSampledGroups, manifest.GroupRows.Count), manifest.GroupRows.Count, ref random).Select(group => (int)group).ToArray();
+        var groups = Distinct(Math.Min(MaxSampledGroups, manifest.GroupRows.Count), manifest.GroupRows.Count, ref random)
+            .Select(group => (int)group)
+            .ToArray();
         var rows = groups.Sum(group => (long)manifest.GroupRows[group]);
         var chosen = new List<(int, bool[]?)>();
         long start = 0;

@@ -45,7 +45,13 @@ internal sealed class RowExaminer(ITokenizer tokenizer) : IDisposable
     private CaptionFacts Examine(string caption)
     {
         var encoded = tokenizer.Encode(caption, _tokens, first: 0);
-        return new CaptionFacts(Hash(MemoryMarshal.AsBytes(caption.AsSpan())), caption.EnumerateRunes().Count(), encoded.Length, encoded.Excess > 0, UnicodeScript.Of(caption));
+        return new CaptionFacts(
+            Hash(MemoryMarshal.AsBytes(caption.AsSpan())),
+            caption.EnumerateRunes().Count(),
+            encoded.Length,
+            encoded.Excess > 0,
+            UnicodeScript.Of(caption)
+        );
     }
 
     private ImageFacts Examine(ReadOnlySpan<byte> image)

@@ -13,7 +13,14 @@ namespace ClipTrain.DataPipeline.Inspection;
 /// <param name="CutTokens">How many do not fit.</param>
 /// <param name="Pictures">Null when the image cannot be used.</param>
 /// <param name="Problem">Why it cannot be used.</param>
-public sealed record SampleView(string Key, string? Caption, IReadOnlyList<TokenText> Tokens, int CutTokens, SamplePictures? Pictures, string? Problem);
+public sealed record SampleView(
+    string Key,
+    string? Caption,
+    IReadOnlyList<TokenText> Tokens,
+    int CutTokens,
+    SamplePictures? Pictures,
+    string? Problem
+);
 
 /// <summary>A sample's image.</summary>
 /// <param name="Width">Pixels of the original.</param>
@@ -35,7 +42,9 @@ public sealed class SampleViewer(ITokenizer tokenizer, TokenDecoder decoder, Ima
     public IEnumerable<SampleView> Draw(CorpusManifest manifest, RowChoice choice, CancellationToken cancellation)
     {
         var scan = new CorpusScan<PictureMaker, SampleView>(
-            () => new PictureMaker(augmentation), (maker, rows, row) => View(maker, manifest.Key(row.Index), row.Index, rows.Image(row.Row), rows.Caption(row.Row)));
+            () => new PictureMaker(augmentation),
+            (maker, rows, row) => View(maker, manifest.Key(row.Index), row.Index, rows.Image(row.Row), rows.Caption(row.Row))
+        );
         foreach (var rows in scan.Run(manifest, choice, cancellation))
         {
             if (rows.Failure is not null)

@@ -10,7 +10,8 @@ internal sealed unsafe class BatchBuffers : IDisposable
 {
     private const int Alignment = 64;
 
-    private readonly int _imageBytes, _context;
+    private readonly int _imageBytes,
+        _context;
 
     public BatchBuffers(int capacity, int imageBytes, int context)
     {

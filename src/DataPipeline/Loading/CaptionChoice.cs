@@ -18,8 +18,13 @@ internal sealed class CaptionChoice(CaptionMode mode, IReadOnlyList<double> weig
     /// <returns>The caption; null if all are blank.</returns>
     public string? Of(IReadOnlyList<IReadOnlyList<string?>> columns, SampleRef sample)
     {
-        string[][] captions = [.. columns.Select(column => column.Where(text => !string.IsNullOrWhiteSpace(text)).Select(text => text!).ToArray())];
-        return captions.All(column => column.Length == 0) ? null : mode == CaptionMode.All ? InTurn([.. captions.SelectMany(c => c)], sample) : ByChance(captions, sample);
+        string[][] captions =
+        [
+            .. columns.Select(column => column.Where(text => !string.IsNullOrWhiteSpace(text)).Select(text => text!).ToArray()),
+        ];
+        return captions.All(column => column.Length == 0) ? null
+            : mode == CaptionMode.All ? InTurn([.. captions.SelectMany(c => c)], sample)
+            : ByChance(captions, sample);
     }
 
     private string InTurn(string[] captions, SampleRef sample)
@@ -43,5 +48,8 @@ internal sealed class CaptionChoice(CaptionMode mode, IReadOnlyList<double> weig
         return captions[last][random.NextInt64(captions[last].Length)];
     }
 
-    private double Weight(string[][] captions, int column) => captions[column].Length == 0 ? 0 : weights.Count == 0 ? 1 : weights[column];
+    private double Weight(string[][] captions, int column) =>
+        captions[column].Length == 0 ? 0
+        : weights.Count == 0 ? 1
+        : weights[column];
 }

@@ -26,11 +26,17 @@ public sealed class ClassLabels
             return null;
         if (_numbers.Count > 0)
             return _numbers.TryGetValue(value, out var number) ? number : null;
-        return long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var label) && label >= 0 && label < _classes ? label : null;
+        return
+            long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var label)
+            && label >= 0
+            && label < _classes
+            ? label
+            : null;
     }
 
     /// <summary>Why a value tells no class.</summary>
-    public string Refuse(string? value) => value is null ? $"the label, column {Column}, is null"
+    public string Refuse(string? value) =>
+        value is null ? $"the label, column {Column}, is null"
         : _numbers.Count > 0 ? $"the label, column {Column}, is '{value}', none of the {_classes} names of data.label_names"
         : $"the label, column {Column}, is '{value}', not a number from 0 to {_classes - 1}";
 }

@@ -30,14 +30,24 @@ internal sealed class DecodePipeline : IDisposable
     private readonly BatchBufferPool _pool;
     private readonly StretchReader _reader;
     private readonly LoaderMeter _meter;
-    private readonly ThreadMeter _consumer, _watcher;
+    private readonly ThreadMeter _consumer,
+        _watcher;
     private readonly DecodeWatch _watch;
     private DecodedBatch? _filling;
-    private long _nextBatch, _taken, _awaited = -1;
-    private int _givenUp, _started;
+    private long _nextBatch,
+        _taken,
+        _awaited = -1;
+    private int _givenUp,
+        _started;
     private bool _disposed;
 
-    public DecodePipeline(CorpusManifest manifest, ISampleStream stream, DecodeOptions options, Func<IImageTransform> createTransform, DecodeSample decode)
+    public DecodePipeline(
+        CorpusManifest manifest,
+        ISampleStream stream,
+        DecodeOptions options,
+        Func<IImageTransform> createTransform,
+        DecodeSample decode
+    )
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.Threads, nameof(options));
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.Prefetch, nameof(options));
@@ -129,9 +139,7 @@ internal sealed class DecodePipeline : IDisposable
     {
         try
         {
-            while (AwaitSlot(thread.Meter) is { } slot && AwaitSample(slot, thread.Meter) is { } sample && Fill(thread, slot, sample))
-            {
-            }
+            while (AwaitSlot(thread.Meter) is { } slot && AwaitSample(slot, thread.Meter) is { } sample && Fill(thread, slot, sample)) { }
         }
         catch (Exception e)
         {
@@ -204,7 +212,9 @@ internal sealed class DecodePipeline : IDisposable
 
             var awaited = Volatile.Read(ref _awaited);
             if (watch.TimeToTell(awaited == Volatile.Read(ref _taken) ? awaited : null) is { } wait)
-                _options.OnLongWait?.Invoke($"The batch of step {awaited + 1} has been awaited for {wait.TotalSeconds:0} s{WhatFor(awaited)}");
+                _options.OnLongWait?.Invoke(
+                    $"The batch of step {awaited + 1} has been awaited for {wait.TotalSeconds:0} s{WhatFor(awaited)}"
+                );
         }
         catch (Exception e)
         {
@@ -218,11 +228,17 @@ internal sealed class DecodePipeline : IDisposable
         {
             throw new CorpusException(
                 $"{MostGivenUp} images are being decoded for longer than data.max_image_seconds, {_options.ImageTime.TotalSeconds:0.###} s, the last {_manifest.Key(job.Sample.Sample.Index)}. "
-                + "Leave them out with data.filter, or convert them");
+                    + "Leave them out with data.filter, or convert them"
+            );
         }
 
         _reader.GiveUp(job.Sample);
-        Finish(job.Slot, job.Sample, Outcome.Bad($"the image takes longer than data.max_image_seconds, {_options.ImageTime.TotalSeconds:0.###} s, to decode"), _watcher);
+        Finish(
+            job.Slot,
+            job.Sample,
+            Outcome.Bad($"the image takes longer than data.max_image_seconds, {_options.ImageTime.TotalSeconds:0.###} s, to decode"),
+            _watcher
+        );
         _threads[i] = NewThread(_createTransform());
         _threads[i].Start();
     }
@@ -233,7 +249,9 @@ internal sealed class DecodePipeline : IDisposable
         var job = _threads.Select(t => t.Job).Where(j => j is not null && j.Slot.Batch.Number == batch).MaxBy(j => j!.Used);
         if (job is not null)
             return $": {_manifest.Key(job.Sample.Sample.Index)} is being decoded";
-        return _reader.Reading is { } group ? $": a group of rows that begins with {_manifest.Key(_manifest.Groups[group].FirstIndex)} is being read" : "";
+        return _reader.Reading is { } group
+            ? $": a group of rows that begins with {_manifest.Key(_manifest.Groups[group].FirstIndex)} is being read"
+            : "";
     }
 
     private SlotToFill? NextSlot()

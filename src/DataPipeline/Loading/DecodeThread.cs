@@ -23,7 +23,10 @@ internal sealed class DecodeThread
             run(this);
             transform.Dispose();
         })
-        { IsBackground = true, Name = $"cliptrain-decode-{number}" };
+        {
+            IsBackground = true,
+            Name = $"cliptrain-decode-{number}",
+        };
     }
 
     public IImageTransform Transform { get; }
@@ -52,7 +55,9 @@ internal sealed class DecodeThread
 /// <summary>One sample on its way into a slot of a batch. Its thread finishes it, or the watch gives it up: whichever comes first.</summary>
 internal sealed class DecodeJob(SlotToFill slot, EncodedSample sample, ThreadClock clock)
 {
-    private const int Open = 0, Finished = 1, GivenUp = 2;
+    private const int Open = 0,
+        Finished = 1,
+        GivenUp = 2;
 
     private readonly TimeSpan _started = clock.Used;
     private int _state;

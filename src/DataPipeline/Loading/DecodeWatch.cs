@@ -9,14 +9,18 @@ internal sealed class DecodeWatch : IDisposable
     /// <summary>So many times its processor time may a decode take by the looks, as one that waits for ever uses none.</summary>
     private const int Patience = 10;
 
-    private static readonly TimeSpan Often = TimeSpan.FromSeconds(1), LongWait = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Often = TimeSpan.FromSeconds(1),
+        LongWait = TimeSpan.FromSeconds(30);
 
-    private readonly TimeSpan _limit, _interval, _longWait;
+    private readonly TimeSpan _limit,
+        _interval,
+        _longWait;
     private readonly Action<DecodeWatch> _look;
     private readonly Timer _timer;
     private readonly Lock _lock = new();
     private long _awaited = -1;
-    private int _looks, _nextWarning;
+    private int _looks,
+        _nextWarning;
     private bool _disposed;
 
     /// <param name="limit">Processor time that one image may take.</param>

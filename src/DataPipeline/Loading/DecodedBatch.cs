@@ -23,7 +23,8 @@ internal sealed class DecodedBatch(long number, long start, int slots, BatchBuff
     private readonly string?[] _captions = new string?[slots];
     private readonly string?[] _labels = new string?[slots];
     private readonly Outcome[] _outcomes = new Outcome[slots];
-    private int _claimed, _finished;
+    private int _claimed,
+        _finished;
 
     public long Number => number;
 

@@ -16,11 +16,12 @@ public enum ImageType
 public static class ImageTypeExtensions
 {
     /// <summary>Bytes of one value.</summary>
-    public static int Bytes(this ImageType type) => type switch
-    {
-        ImageType.Fp32 => sizeof(float),
-        ImageType.Bf16 => sizeof(ushort),
-        ImageType.UInt8 => sizeof(byte),
-        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "no such type of images"),
-    };
+    public static int Bytes(this ImageType type) =>
+        type switch
+        {
+            ImageType.Fp32 => sizeof(float),
+            ImageType.Bf16 => sizeof(ushort),
+            ImageType.UInt8 => sizeof(byte),
+            _ => throw new ArgumentOutOfRangeException(nameof(type), type, "no such type of images"),
+        };
 }

@@ -10,7 +10,8 @@ internal sealed class LoadedStretch : IDisposable
     private readonly CorpusManifest _manifest;
     private readonly bool[] _wanted;
     private RowGroup? _rows;
-    private int _remaining, _givenUp;
+    private int _remaining,
+        _givenUp;
     private bool _over;
 
     /// <param name="stretch">The stretch.</param>
@@ -86,7 +87,8 @@ internal sealed record EncodedSample(LoadedStretch Stretch, SampleRef Sample, Ro
     public string? Caption => Rows.Caption(Row);
 
     /// <summary>Why there is no caption that can be used; null where there is one.</summary>
-    public string? CaptionProblemOf(string? caption) => Rows.CaptionProblem(Row) ?? (string.IsNullOrWhiteSpace(caption) ? "the caption is empty" : null);
+    public string? CaptionProblemOf(string? caption) =>
+        Rows.CaptionProblem(Row) ?? (string.IsNullOrWhiteSpace(caption) ? "the caption is empty" : null);
 
     public IReadOnlyList<IReadOnlyList<string?>>? CaptionChoices => Rows.CaptionChoices(Row);
 

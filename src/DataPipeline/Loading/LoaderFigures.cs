@@ -45,13 +45,14 @@ public sealed record LoaderFigures
     public required int QueuedBatches { get; init; }
 
     /// <summary>What was done between two looks; depths are the later one's.</summary>
-    public static LoaderFigures operator -(LoaderFigures later, LoaderFigures earlier) => later with
-    {
-        Elapsed = later.Elapsed - earlier.Elapsed,
-        Read = later.Read - earlier.Read,
-        Decode = later.Decode - earlier.Decode,
-        Tokenize = later.Tokenize - earlier.Tokenize,
-        Assemble = later.Assemble - earlier.Assemble,
-        Waited = later.Waited - earlier.Waited,
-    };
+    public static LoaderFigures operator -(LoaderFigures later, LoaderFigures earlier) =>
+        later with
+        {
+            Elapsed = later.Elapsed - earlier.Elapsed,
+            Read = later.Read - earlier.Read,
+            Decode = later.Decode - earlier.Decode,
+            Tokenize = later.Tokenize - earlier.Tokenize,
+            Assemble = later.Assemble - earlier.Assemble,
+            Waited = later.Waited - earlier.Waited,
+        };
 }

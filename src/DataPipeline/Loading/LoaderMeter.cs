@@ -52,7 +52,8 @@ internal sealed class LoaderMeter(int decodeThreads)
     private StageFigures Stage(LoaderWork work, LoaderWork? starved = null, LoaderWork? blocked = null) =>
         new(_threads.Sum(t => t.Items(work)), Time(work), Time(starved), Time(blocked));
 
-    private TimeSpan Time(LoaderWork? work) => work is { } one ? Stopwatch.GetElapsedTime(0, _threads.Sum(t => t.Ticks(one))) : TimeSpan.Zero;
+    private TimeSpan Time(LoaderWork? work) =>
+        work is { } one ? Stopwatch.GetElapsedTime(0, _threads.Sum(t => t.Ticks(one))) : TimeSpan.Zero;
 }
 
 /// <summary>The counters of one thread: it alone writes them, any may read.</summary>
@@ -60,7 +61,8 @@ internal sealed class ThreadMeter
 {
     private static readonly int Kinds = Enum.GetValues<LoaderWork>().Length;
 
-    private readonly long[] _ticks = new long[Kinds], _items = new long[Kinds];
+    private readonly long[] _ticks = new long[Kinds],
+        _items = new long[Kinds];
 
     public long Items(LoaderWork work) => Volatile.Read(ref _items[(int)work]);
 

@@ -18,14 +18,29 @@ public sealed class SequentialLoader : IDisposable
     /// <param name="options">What this worker reads and how.</param>
     /// <param name="onBad">Called for each sample that was skipped, in order, before its batch is given out.</param>
     /// <exception cref="CorpusException">The corpus has no such label column.</exception>
-    public SequentialLoader(CorpusManifest manifest, Func<IImageTransform> createTransform, SequentialLoaderOptions options, Action<BadSample>? onBad = null)
+    public SequentialLoader(
+        CorpusManifest manifest,
+        Func<IImageTransform> createTransform,
+        SequentialLoaderOptions options,
+        Action<BadSample>? onBad = null
+    )
     {
         if (options.CaptionRequired && manifest.Caption is null)
-            throw new CorpusException($"{manifest.Files[0].Path} has no caption column; its columns: {ColumnResolver.List(manifest.Columns)}");
+            throw new CorpusException(
+                $"{manifest.Files[0].Path} has no caption column; its columns: {ColumnResolver.List(manifest.Columns)}"
+            );
         (_manifest, _options, _onBad) = (manifest, options, onBad);
         _pipeline = new DecodePipeline(
-            manifest, new SequentialStream(manifest, options),
-            new DecodeOptions(options.Threads, options.Prefetch, Context: 0, options.LabelColumn) { ImageTime = options.ImageTime, OnLongWait = options.OnLongWait }, createTransform, Decode);
+            manifest,
+            new SequentialStream(manifest, options),
+            new DecodeOptions(options.Threads, options.Prefetch, Context: 0, options.LabelColumn)
+            {
+                ImageTime = options.ImageTime,
+                OnLongWait = options.OnLongWait,
+            },
+            createTransform,
+            Decode
+        );
     }
 
     /// <summary>The batches that are left; the caller disposes each.</summary>

@@ -7,7 +7,8 @@ namespace ClipTrain.DataPipeline.Loading;
 internal sealed class SequentialStream : ISampleStream
 {
     private readonly CorpusManifest _manifest;
-    private readonly long _start, _end;
+    private readonly long _start,
+        _end;
 
     public SequentialStream(CorpusManifest manifest, SequentialLoaderOptions options)
     {
@@ -39,7 +40,7 @@ internal sealed class SequentialStream : ISampleStream
 
     public IEnumerable<(long Position, Stretch Stretch)> Stretches(int partition)
     {
-        for (var position = _start; position < _end;)
+        for (var position = _start; position < _end; )
         {
             var number = _manifest.GroupOf(position);
             var group = _manifest.Groups[number];

@@ -37,18 +37,20 @@ internal sealed class StretchReader : IDisposable
     }
 
     /// <summary>Gives a sample back: its bytes are not used any more.</summary>
-    public void Release(EncodedSample sample) => _gate.ChangeIf(() =>
-    {
-        sample.Stretch.Release();
-        return RemoveIfDone(sample.Stretch);
-    });
+    public void Release(EncodedSample sample) =>
+        _gate.ChangeIf(() =>
+        {
+            sample.Stretch.Release();
+            return RemoveIfDone(sample.Stretch);
+        });
 
     /// <summary>Gives a sample back whose bytes a thread still reads.</summary>
-    public void GiveUp(EncodedSample sample) => _gate.ChangeIf(() =>
-    {
-        sample.Stretch.GiveUp();
-        return RemoveIfDone(sample.Stretch);
-    });
+    public void GiveUp(EncodedSample sample) =>
+        _gate.ChangeIf(() =>
+        {
+            sample.Stretch.GiveUp();
+            return RemoveIfDone(sample.Stretch);
+        });
 
     /// <summary>The thread of a sample that was given up has come back; also after disposal.</summary>
     public void Return(EncodedSample sample) => _gate.Look(sample.Stretch.Return);

@@ -9,7 +9,8 @@ namespace ClipTrain.DataPipeline.Loading;
 internal readonly partial struct ThreadClock
 {
     /// <summary>Linux makes the clock of a thread out of its number: the complement shifted by three, with the bits for "one thread" and "scheduled time".</summary>
-    private const int OneThread = 4, Scheduled = 2;
+    private const int OneThread = 4,
+        Scheduled = 2;
 
     private readonly int _id;
 
@@ -19,7 +20,10 @@ internal readonly partial struct ThreadClock
     public static ThreadClock OfThisThread() => new(ThreadNumber());
 
     /// <summary>Processor time used since the thread began; zero when it has ended.</summary>
-    public TimeSpan Used => Read(_id, out var time) == 0 ? TimeSpan.FromSeconds(time.Seconds) + TimeSpan.FromMicroseconds(time.Nanoseconds / 1000) : TimeSpan.Zero;
+    public TimeSpan Used =>
+        Read(_id, out var time) == 0
+            ? TimeSpan.FromSeconds(time.Seconds) + TimeSpan.FromMicroseconds(time.Nanoseconds / 1000)
+            : TimeSpan.Zero;
 
     [LibraryImport("libc", EntryPoint = "gettid")]
     private static partial int ThreadNumber();

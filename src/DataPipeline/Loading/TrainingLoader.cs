@@ -32,11 +32,19 @@ public sealed class TrainingLoader : IDisposable
     /// <param name="options">What this worker reads and how.</param>
     /// <param name="onBad">Called by <see cref="Take"/> for each sample that was skipped, in the order of the stream.</param>
     public TrainingLoader(
-        CorpusManifest manifest, SampleOrder order, ITokenizer tokenizer, Func<IImageTransform> createTransform,
-        TrainingLoaderOptions options, Action<BadSample>? onBad = null)
+        CorpusManifest manifest,
+        SampleOrder order,
+        ITokenizer tokenizer,
+        Func<IImageTransform> createTransform,
+        TrainingLoaderOptions options,
+        Action<BadSample>? onBad = null
+    )
     {
         if (order.SampleCount != manifest.SampleCount)
-            throw new ArgumentException($"the order is of {order.SampleCount} samples, the corpus has {manifest.SampleCount}", nameof(order));
+            throw new ArgumentException(
+                $"the order is of {order.SampleCount} samples, the corpus has {manifest.SampleCount}",
+                nameof(order)
+            );
         if (options.Labels is null && manifest.Parts.Any(part => part.Caption is null))
             throw new CorpusException($"{manifest.Files[0].Path} has no caption column to train on; name it with data.caption_column");
         if (options.CaptionMode != CaptionMode.First && manifest.Parts.Any(part => part.CaptionChoices.Count == 0))
@@ -44,9 +52,16 @@ public sealed class TrainingLoader : IDisposable
         _choice = new CaptionChoice(options.CaptionMode, options.CaptionWeights, options.Seed);
         (_manifest, _tokenizer, _options, _onBad) = (manifest, tokenizer, options, onBad);
         _pipeline = new DecodePipeline(
-            manifest, new TrainingStream(order, options),
-            new DecodeOptions(options.Threads, options.Prefetch, tokenizer.ContextLength, options.Labels?.Column) { ImageTime = options.ImageTime, OnLongWait = options.OnLongWait },
-            createTransform, Decode);
+            manifest,
+            new TrainingStream(order, options),
+            new DecodeOptions(options.Threads, options.Prefetch, tokenizer.ContextLength, options.Labels?.Column)
+            {
+                ImageTime = options.ImageTime,
+                OnLongWait = options.OnLongWait,
+            },
+            createTransform,
+            Decode
+        );
     }
 
     /// <summary>Samples read so far, the bad ones included.</summary>
@@ -77,12 +92,17 @@ public sealed class TrainingLoader : IDisposable
         BadSamples += decoded.Bad.Count;
         foreach (var (sample, reason) in decoded.Bad)
             _onBad?.Invoke(Describe(sample, reason));
-        if (decoded.Bad.Count > 0 && SamplesRead >= Math.Min(MinSamplesToJudge, _manifest.SampleCount) && BadSamples > _options.MaxBadShare * SamplesRead)
+        if (
+            decoded.Bad.Count > 0
+            && SamplesRead >= Math.Min(MinSamplesToJudge, _manifest.SampleCount)
+            && BadSamples > _options.MaxBadShare * SamplesRead
+        )
         {
             batch.Dispose();
             throw new CorpusException(
                 $"{BadSamples} of the {SamplesRead} samples read so far ({(double)BadSamples / SamplesRead:P1}) could not be used; the limit, data.max_bad_share, is "
-                + $"{_options.MaxBadShare:P1}. For example {Describe(decoded.Bad[0].Sample, decoded.Bad[0].Reason)}. Repair the corpus or raise the limit");
+                    + $"{_options.MaxBadShare:P1}. For example {Describe(decoded.Bad[0].Sample, decoded.Bad[0].Reason)}. Repair the corpus or raise the limit"
+            );
         }
 
         return batch;
@@ -95,7 +115,10 @@ public sealed class TrainingLoader : IDisposable
     private Outcome Decode(DecodeJob job, IImageTransform transform, ThreadMeter meter)
     {
         var sample = job.Sample;
-        var caption = _options.Labels is not null ? null : _options.CaptionMode == CaptionMode.First ? sample.Caption : _choice.Of(sample.CaptionChoices!, sample.Sample);
+        var caption =
+            _options.Labels is not null ? null
+            : _options.CaptionMode == CaptionMode.First ? sample.Caption
+            : _choice.Of(sample.CaptionChoices!, sample.Sample);
         long? label = null;
         if (_options.Labels is { } labels)
         {

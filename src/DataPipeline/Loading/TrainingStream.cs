@@ -7,7 +7,8 @@ internal sealed class TrainingStream : ISampleStream
 {
     private readonly SampleOrder _order;
     private readonly PartitionSchedule _schedule;
-    private readonly int _globalBatch, _start;
+    private readonly int _globalBatch,
+        _start;
     private readonly Action<int, long, int>? _beforeRead;
 
     public TrainingStream(SampleOrder order, TrainingLoaderOptions options)
@@ -47,7 +48,11 @@ internal sealed class TrainingStream : ISampleStream
 
     public IEnumerable<(long From, long To)> Held(Stretch stretch)
     {
-        for (var batch = Math.Max(FirstBatch, _schedule.PositionOf(stretch.Partition, stretch.Start) / _globalBatch); batch < LastBatch; batch++)
+        for (
+            var batch = Math.Max(FirstBatch, _schedule.PositionOf(stretch.Partition, stretch.Start) / _globalBatch);
+            batch < LastBatch;
+            batch++
+        )
         {
             var (start, count) = Slice(batch);
             var from = Math.Max(stretch.Start, _schedule.CountOf(stretch.Partition, start));

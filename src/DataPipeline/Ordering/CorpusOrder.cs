@@ -12,7 +12,8 @@ internal sealed class CorpusOrder
     private readonly long[] _groupStarts;
     private readonly ulong _seed;
     private readonly PartitionSchedule _schedule;
-    private readonly int _corpus, _firstPartition;
+    private readonly int _corpus,
+        _firstPartition;
 
     // The last ones computed: steps are mostly read in sequence, and partitions pass from an epoch to the next nearly together.
     private readonly EpochOrder?[] _epochs = new EpochOrder?[2];
@@ -97,7 +98,10 @@ internal sealed class CorpusOrder
         for (var i = 0; i < groups.Length; i++)
             groups[i] = i;
         Shuffle(groups, RandomStreams.Of(RandomPurpose.EpochOrder, _seed, number));
-        var (begin, end) = (_schedule.PositionOfCorpus(_corpus, number * SampleCount), _schedule.PositionOfCorpus(_corpus, (number + 1) * SampleCount));
+        var (begin, end) = (
+            _schedule.PositionOfCorpus(_corpus, number * SampleCount),
+            _schedule.PositionOfCorpus(_corpus, (number + 1) * SampleCount)
+        );
         var parts = new EpochPart[_stretches.Length];
         long start = 0;
         for (var i = 0; i < parts.Length; i++)
@@ -132,7 +136,8 @@ internal sealed class CorpusOrder
     // Of equal starts, those of empty groups, the last one holds the value.
     private static int LastNotAbove(long[] starts, long value)
     {
-        int low = 0, high = starts.Length - 2;
+        int low = 0,
+            high = starts.Length - 2;
         while (low < high)
         {
             var middle = (low + high + 1) >>> 1;

@@ -13,12 +13,16 @@ public sealed record CorpusShare(IReadOnlyList<int> RowGroupRows, double Weight)
     public static CorpusShare Of(IReadOnlyList<int> rowGroupRows, double weight, MixtureSampling sampling, double temperature)
     {
         var samples = (double)rowGroupRows.Sum(rows => (long)rows);
-        return new CorpusShare(rowGroupRows, weight * sampling switch
-        {
-            MixtureSampling.Proportional => samples,
-            MixtureSampling.Fixed => 1,
-            MixtureSampling.Temperature => Math.Pow(samples, 1 / temperature),
-            _ => throw new ArgumentOutOfRangeException(nameof(sampling)),
-        });
+        return new CorpusShare(
+            rowGroupRows,
+            weight
+                * sampling switch
+                {
+                    MixtureSampling.Proportional => samples,
+                    MixtureSampling.Fixed => 1,
+                    MixtureSampling.Temperature => Math.Pow(samples, 1 / temperature),
+                    _ => throw new ArgumentOutOfRangeException(nameof(sampling)),
+                }
+        );
     }
 }

@@ -8,9 +8,15 @@ namespace ClipTrain.DataPipeline.Ordering;
 /// </summary>
 public struct CounterRandom
 {
-    private const uint Multiplier0 = 0xD2511F53, Multiplier1 = 0xCD9E8D57, Weyl0 = 0x9E3779B9, Weyl1 = 0xBB67AE85;
+    private const uint Multiplier0 = 0xD2511F53,
+        Multiplier1 = 0xCD9E8D57,
+        Weyl0 = 0x9E3779B9,
+        Weyl1 = 0xBB67AE85;
 
-    private readonly uint _key0, _key1, _stream0, _stream1;
+    private readonly uint _key0,
+        _key1,
+        _stream0,
+        _stream1;
     private ulong _counter;
     private UInt128 _block;
     private int _left;
@@ -43,7 +49,8 @@ public struct CounterRandom
     /// <summary>Uniform in [0, 1) with 53 bits.</summary>
     public double NextDouble()
     {
-        ulong high = NextUInt32() >> 5, low = NextUInt32() >> 6;
+        ulong high = NextUInt32() >> 5,
+            low = NextUInt32() >> 6;
         return ((high << 26) | low) * (1.0 / (1UL << 53));
     }
 

@@ -12,7 +12,8 @@ namespace ClipTrain.DataPipeline.Ordering;
 public sealed class MixtureSchedule
 {
     // Corpus c takes _weights[c] of every _rests[c] positions that the corpora before it leave.
-    private readonly ulong[] _weights, _rests;
+    private readonly ulong[] _weights,
+        _rests;
 
     /// <param name="weights">A positive finite weight for each corpus. Whole numbers are kept as they are, others to 52 bits of the largest.</param>
     public MixtureSchedule(ReadOnlySpan<double> weights)

@@ -35,7 +35,8 @@ public enum RandomPurpose
 public static class RandomStreams
 {
     /// <summary>Samples and row groups have smaller numbers; the bits above tell purposes apart.</summary>
-    private const ulong PatchDropoutBit = 1UL << 62, RowGroupBit = 1UL << 63;
+    private const ulong PatchDropoutBit = 1UL << 62,
+        RowGroupBit = 1UL << 63;
 
     /// <summary>The stream of a purpose: a pure function of the seed and what it is drawn for.</summary>
     /// <param name="purpose">What the numbers are for.</param>

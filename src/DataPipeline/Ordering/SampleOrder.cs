@@ -23,9 +23,7 @@ public sealed class SampleOrder
     /// <param name="windowGroups">Row groups that a batch is mixed from.</param>
     /// <param name="globalBatch">Samples of a global batch.</param>
     public SampleOrder(IReadOnlyList<int> rowGroupRows, ulong seed, int windowGroups, int globalBatch)
-        : this([new CorpusShare(rowGroupRows, 1)], seed, windowGroups, globalBatch)
-    {
-    }
+        : this([new CorpusShare(rowGroupRows, 1)], seed, windowGroups, globalBatch) { }
 
     /// <summary>The order of a mixture.</summary>
     /// <param name="corpora">The corpora, in the order in which their samples are numbered.</param>
@@ -60,7 +58,11 @@ public sealed class SampleOrder
 
         // More partitions than row groups would read each of these several times.
         int Partitions(CorpusShare corpus) =>
-            Math.Clamp((int)Math.Round(windowGroups * corpus.Weight / total), 1, Math.Min(lanes, corpus.RowGroupRows.Count(rows => rows > 0)));
+            Math.Clamp(
+                (int)Math.Round(windowGroups * corpus.Weight / total),
+                1,
+                Math.Min(lanes, corpus.RowGroupRows.Count(rows => rows > 0))
+            );
     }
 
     /// <summary>Which partition of which corpus each position of the stream is dealt to.</summary>
@@ -137,17 +139,20 @@ public sealed class SampleOrder
 
     /// <summary>The epoch of a corpus that a global batch begins in.</summary>
     /// <param name="step">The global step, from 0.</param>
-    public long EpochOf(int corpus, long step) => Schedule.CountOfCorpus(corpus, checked(step * Schedule.GlobalBatch)) / _corpora[corpus].SampleCount;
+    public long EpochOf(int corpus, long step) =>
+        Schedule.CountOfCorpus(corpus, checked(step * Schedule.GlobalBatch)) / _corpora[corpus].SampleCount;
 
     /// <summary>The stretch that holds a place of a partition's stream, with group and samples numbered through all corpora.</summary>
     internal Stretch At(int partition, long place)
     {
         var corpus = Schedule.CorpusOf(partition);
         var stretch = _corpora[corpus].At(partition, place);
-        return corpus == 0 ? stretch : stretch with
-        {
-            Group = _firstGroups[corpus] + stretch.Group,
-            Samples = Array.ConvertAll(stretch.Samples, sample => _firstSamples[corpus] + sample),
-        };
+        return corpus == 0
+            ? stretch
+            : stretch with
+            {
+                Group = _firstGroups[corpus] + stretch.Group,
+                Samples = Array.ConvertAll(stretch.Samples, sample => _firstSamples[corpus] + sample),
+            };
     }
 }

@@ -18,18 +18,26 @@ internal sealed class BalanceRule(IReadOnlyList<string> queries, int cap, ulong 
         var matcher = new QueryMatcher(queries);
         var balance = new QueryBalance(queries, cap);
         var matches = new List<int>();
-        CorpusScan.Captions(manifest, rows, (_, text) =>
-        {
-            matcher.Match(text, matches);
-            balance.Count(matches);
-        });
+        CorpusScan.Captions(
+            manifest,
+            rows,
+            (_, text) =>
+            {
+                matcher.Match(text, matches);
+                balance.Count(matches);
+            }
+        );
 
         var drawSeed = StableHash.Combine(seed, Purpose);
-        CorpusScan.Captions(manifest, rows, (place, text) =>
-        {
-            matcher.Match(text, matches);
-            if (!balance.Keeps(RowKey.Of(drawSeed, place.File, place.Row), matches))
-                rows.Remove(place.CorpusRow);
-        });
+        CorpusScan.Captions(
+            manifest,
+            rows,
+            (place, text) =>
+            {
+                matcher.Match(text, matches);
+                if (!balance.Keeps(RowKey.Of(drawSeed, place.File, place.Row), matches))
+                    rows.Remove(place.CorpusRow);
+            }
+        );
     }
 }

@@ -23,7 +23,9 @@ public static class CorpusSelector
             rule.Apply(manifest, rows);
             steps.Add(new SelectionStep(rule.Name, rows.Count));
             if (steps[^1].Rows == 0)
-                throw new CorpusException($"no row of the corpus is left: {manifest.RowCount} rows; {string.Join("; ", steps)}. Loosen the last rule");
+                throw new CorpusException(
+                    $"no row of the corpus is left: {manifest.RowCount} rows; {string.Join("; ", steps)}. Loosen the last rule"
+                );
         }
 
         return steps.TrueForAll(step => step.Rows == manifest.RowCount) ? manifest : manifest.With(CorpusSelection.Pack(steps, rows));

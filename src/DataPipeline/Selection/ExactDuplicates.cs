@@ -15,11 +15,15 @@ internal sealed class ExactDuplicates : ISelectionRule
     public void Apply(CorpusManifest manifest, RowMask rows)
     {
         var seen = new HashSet<UInt128>();
-        CorpusScan.Images(manifest, rows, (row, image) =>
-        {
-            if (!image.IsEmpty && !seen.Add(Digest(image)))
-                rows.Remove(row.CorpusRow);
-        });
+        CorpusScan.Images(
+            manifest,
+            rows,
+            (row, image) =>
+            {
+                if (!image.IsEmpty && !seen.Add(Digest(image)))
+                    rows.Remove(row.CorpusRow);
+            }
+        );
     }
 
     private static UInt128 Digest(ReadOnlySpan<byte> image)

@@ -13,16 +13,25 @@ namespace ClipTrain.DataPipeline.Selection;
 /// <param name="Key">What to name in errors.</param>
 internal sealed record FilterRule(string Name, string Condition, string Key) : ISelectionRule
 {
-    private const string Row = "cliptrain row", FileRow = "file_row_number";
+    private const string Row = "cliptrain row",
+        FileRow = "file_row_number";
 
     public void Apply(CorpusManifest manifest, RowMask rows)
     {
         if (SqlCondition.ErrorIn(Condition) is { } error)
             throw new CorpusException($"{Key} '{Condition}' {error}");
-        string[][] names = [.. manifest.Files.Select(file => ParquetInspector.Describe(file.Path).Fields.Select(field => field.Name).ToArray())];
+        string[][] names =
+        [
+            .. manifest.Files.Select(file => ParquetInspector.Describe(file.Path).Fields.Select(field => field.Name).ToArray()),
+        ];
         CorpusColumn[] all = [.. manifest.Columns.Where(c => c.Name != manifest.Image.Name)];
         // SQL's names have no case, so that it cannot tell some columns apart.
-        CorpusColumn[] columns = [.. all.Where(c => Array.TrueForAll(names, file => file.Count(name => name.Equals(c.Name, StringComparison.OrdinalIgnoreCase)) == 1))];
+        CorpusColumn[] columns =
+        [
+            .. all.Where(c =>
+                Array.TrueForAll(names, file => file.Count(name => name.Equals(c.Name, StringComparison.OrdinalIgnoreCase)) == 1)
+            ),
+        ];
         using var session = new SqlSession(manifest.Files.Select(f => f.Path));
         RequireCondition(session, Table(manifest.Files[0].Path, names[0], columns), columns, [.. all.Except(columns)]);
         long firstRow = 0;
@@ -60,7 +69,11 @@ internal sealed record FilterRule(string Name, string Condition, string Key) : I
     {
         try
         {
-            foreach (var type in session.Rows($"SELECT typeof(({Condition})) FROM (SELECT * FROM {table} LIMIT 1)").Select(row => row.GetString(0)))
+            foreach (
+                var type in session
+                    .Rows($"SELECT typeof(({Condition})) FROM (SELECT * FROM {table} LIMIT 1)")
+                    .Select(row => row.GetString(0))
+            )
             {
                 if (type != "BOOLEAN")
                     throw new CorpusException($"{Key} '{Condition}' is a {type}, not a condition; compare it with something");
@@ -70,7 +83,9 @@ internal sealed record FilterRule(string Name, string Condition, string Key) : I
         {
             throw new CorpusException(
                 $"{Key} '{Condition}' cannot be used: {e.Message} The columns are {ColumnResolver.List(columns)}"
-                + (hidden.Length == 0 ? "" : $". SQL does not tell {ColumnResolver.List(hidden)} from others; rename them to use them"), e);
+                    + (hidden.Length == 0 ? "" : $". SQL does not tell {ColumnResolver.List(hidden)} from others; rename them to use them"),
+                e
+            );
         }
     }
 

@@ -16,14 +16,20 @@ public sealed class NearHashes
 
     private const int Bands = Radius + 1;
 
-    private readonly Dictionary<ulong, List<ulong>>[] _buckets = [.. Enumerable.Range(0, Bands).Select(_ => new Dictionary<ulong, List<ulong>>())];
+    private readonly Dictionary<ulong, List<ulong>>[] _buckets =
+    [
+        .. Enumerable.Range(0, Bands).Select(_ => new Dictionary<ulong, List<ulong>>()),
+    ];
 
     /// <summary>Adds a hash unless one near it is there; false if so.</summary>
     public bool Add(ulong hash)
     {
         for (var band = 0; band < Bands; band++)
         {
-            if (_buckets[band].TryGetValue(Band(hash, band), out var bucket) && bucket.Exists(other => BitOperations.PopCount(other ^ hash) <= Radius))
+            if (
+                _buckets[band].TryGetValue(Band(hash, band), out var bucket)
+                && bucket.Exists(other => BitOperations.PopCount(other ^ hash) <= Radius)
+            )
                 return false;
         }
 
@@ -39,7 +45,8 @@ public sealed class NearHashes
 
     private static ulong Band(ulong hash, int band)
     {
-        int first = band * 64 / Bands, end = (band + 1) * 64 / Bands;
+        int first = band * 64 / Bands,
+            end = (band + 1) * 64 / Bands;
         return (hash >> first) & ((1UL << (end - first)) - 1);
     }
 }

@@ -18,12 +18,16 @@ internal sealed class PerceptualDuplicates : ISelectionRule
         var kept = new NearHashes();
         var block = new List<(long Row, byte[] Image)>(BlockRows);
         using var readers = new ThreadLocal<LuminanceReader>(() => new LuminanceReader(), trackAllValues: true);
-        CorpusScan.Images(manifest, rows, (row, image) =>
-        {
-            block.Add((row.CorpusRow, image.ToArray()));
-            if (block.Count == BlockRows)
-                Judge();
-        });
+        CorpusScan.Images(
+            manifest,
+            rows,
+            (row, image) =>
+            {
+                block.Add((row.CorpusRow, image.ToArray()));
+                if (block.Count == BlockRows)
+                    Judge();
+            }
+        );
         Judge();
         foreach (var reader in readers.Values)
             reader.Dispose();

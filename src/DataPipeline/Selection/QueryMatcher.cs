@@ -6,7 +6,8 @@ namespace ClipTrain.DataPipeline.Selection;
 /// </summary>
 public sealed class QueryMatcher
 {
-    private const int Root = 0, NoQuery = -1;
+    private const int Root = 0,
+        NoQuery = -1;
 
     private readonly Dictionary<string, int> _words = new(StringComparer.Ordinal);
     private readonly Dictionary<(int Node, int Word), int> _next = [];
@@ -24,12 +25,15 @@ public sealed class QueryMatcher
         for (var query = 0; query < queries.Count; query++)
         {
             words.Clear();
-            Split(queries[query], text =>
-            {
-                if (!_lookup.TryGetValue(text, out var word))
-                    _words.Add(text.ToString(), word = _words.Count);
-                words.Add(word);
-            });
+            Split(
+                queries[query],
+                text =>
+                {
+                    if (!_lookup.TryGetValue(text, out var word))
+                        _words.Add(text.ToString(), word = _words.Count);
+                    words.Add(word);
+                }
+            );
             var node = words.Aggregate(Root, Child);
             if (_ends[node] == NoQuery && node != Root)
                 _ends[node] = query;
@@ -76,7 +80,7 @@ public sealed class QueryMatcher
     {
         Span<char> lower = text.Length <= 512 ? stackalloc char[text.Length] : new char[text.Length];
         text.ToLowerInvariant(lower);
-        for (var i = 0; i < lower.Length;)
+        for (var i = 0; i < lower.Length; )
         {
             var end = i;
             while (end < lower.Length && char.IsLetterOrDigit(lower[end]))

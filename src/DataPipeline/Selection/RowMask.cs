@@ -63,7 +63,7 @@ internal sealed class RowMask
     public int CountIn(long first, int rows)
     {
         var count = 0;
-        for (var row = first; row < first + rows;)
+        for (var row = first; row < first + rows; )
         {
             var word = WordFrom(row, out var next);
             count += BitOperations.PopCount(next <= first + rows ? word : word & ((1UL << (int)(first + rows - row)) - 1));
@@ -76,7 +76,7 @@ internal sealed class RowMask
     /// <summary>The row of the set that <paramref name="nth"/> others of it precede, counted from <paramref name="first"/> on.</summary>
     public long Find(long first, int nth)
     {
-        for (var row = first; ;)
+        for (var row = first; ; )
         {
             var word = WordFrom(row, out var next);
             var count = BitOperations.PopCount(word);

@@ -11,7 +11,10 @@ internal static class Sql
     public static string ReadParquet(string path) => $"read_parquet({Literal(EscapePattern(path))}, hive_partitioning = false)";
 
     /// <summary>A pattern that matches this path only.</summary>
-    public static string EscapePattern(string path) => path.AsSpan().IndexOfAny("*?[") < 0
-        ? path
-        : path.Replace("[", "[[]", StringComparison.Ordinal).Replace("*", "[*]", StringComparison.Ordinal).Replace("?", "[?]", StringComparison.Ordinal);
+    public static string EscapePattern(string path) =>
+        path.AsSpan().IndexOfAny("*?[") < 0
+            ? path
+            : path.Replace("[", "[[]", StringComparison.Ordinal)
+                .Replace("*", "[*]", StringComparison.Ordinal)
+                .Replace("?", "[?]", StringComparison.Ordinal);
 }

@@ -8,7 +8,18 @@ internal static partial class SqlCondition
     /// <summary>Functions that make large values out of small ones: what they take is not in the database's memory limit.</summary>
     private static readonly HashSet<string> Growing = new(StringComparer.OrdinalIgnoreCase)
     {
-        "range", "generate_series", "repeat", "lpad", "rpad", "list_resize", "array_resize", "format", "printf", "bar", "to_base", "bitstring",
+        "range",
+        "generate_series",
+        "repeat",
+        "lpad",
+        "rpad",
+        "list_resize",
+        "array_resize",
+        "format",
+        "printf",
+        "bar",
+        "to_base",
+        "bitstring",
     };
 
     /// <summary>Why a text is no single condition, going on from the text; null when it may be one. The database checks the rest.</summary>
@@ -41,10 +52,16 @@ internal static partial class SqlCondition
             before = part;
         }
 
-        return empty ? "is empty" : depth > 0 ? "opens a parenthesis that it does not close" : null;
+        return empty ? "is empty"
+            : depth > 0 ? "opens a parenthesis that it does not close"
+            : null;
     }
 
     // Quotations and words whole.
-    [GeneratedRegex("""'(?:[^']|'')*'|"(?:[^"]|"")*"|\w+|--|/\*|\S""", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        """'(?:[^']|'')*'|"(?:[^"]|"")*"|\w+|--|/\*|\S""",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Token();
 }

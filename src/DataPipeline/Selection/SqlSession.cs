@@ -23,8 +23,13 @@ internal sealed class SqlSession : IDisposable
     {
         _connection.Open();
         // A path with signs of a pattern is looked up as it is and as the pattern that stands for it.
-        var allowed = files.SelectMany(path => new[] { path, Sql.EscapePattern(path) }).Distinct(StringComparer.Ordinal).Select(Sql.Literal);
-        Execute($"{Settings} SET allowed_paths = [{string.Join(", ", allowed)}]; SET enable_external_access = false; SET lock_configuration = true;");
+        var allowed = files
+            .SelectMany(path => new[] { path, Sql.EscapePattern(path) })
+            .Distinct(StringComparer.Ordinal)
+            .Select(Sql.Literal);
+        Execute(
+            $"{Settings} SET allowed_paths = [{string.Join(", ", allowed)}]; SET enable_external_access = false; SET lock_configuration = true;"
+        );
     }
 
     /// <summary>DuckDB's version, as it tells itself.</summary>

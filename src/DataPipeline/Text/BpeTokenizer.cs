@@ -11,7 +11,8 @@ public sealed class BpeTokenizer : ITokenizer
 
     private readonly BytePairEncoder _encoder;
     private readonly WordCache _cache = new();
-    private readonly int[] _startOfText, _endOfText;
+    private readonly int[] _startOfText,
+        _endOfText;
 
     /// <param name="merges">The vocabulary.</param>
     /// <param name="contextLength">Tokens of an encoded caption, start and end included.</param>
@@ -56,7 +57,9 @@ public sealed class BpeTokenizer : ITokenizer
             throw new ArgumentException($"the span has {tokens.Length} places, a caption takes {ContextLength}", nameof(tokens));
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         tokens[0] = StartOfText;
-        int at = 1, length = 0, end = -1;
+        int at = 1,
+            length = 0,
+            end = -1;
         var rest = tokens[..^1];
         foreach (var piece in new PieceScanner(CaptionNormalizer.Normalize(text, stackalloc byte[MaxOnStack])))
         {
@@ -80,7 +83,10 @@ public sealed class BpeTokenizer : ITokenizer
         var hash = WordCache.Hash(piece);
         if (_cache.Find(piece, hash) is { } known)
             return known;
-        var tokens = piece.SequenceEqual(PieceScanner.StartOfText) ? _startOfText : piece.SequenceEqual(PieceScanner.EndOfText) ? _endOfText : Merge(piece);
+        var tokens =
+            piece.SequenceEqual(PieceScanner.StartOfText) ? _startOfText
+            : piece.SequenceEqual(PieceScanner.EndOfText) ? _endOfText
+            : Merge(piece);
         _cache.Add(piece, hash, tokens);
         return tokens;
     }

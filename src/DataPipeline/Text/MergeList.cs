@@ -17,7 +17,8 @@ public sealed class MergeList
     /// <summary>What a vocabulary has besides its merges.</summary>
     public const int TokensWithoutMerges = (2 * ByteAlphabet.Size) + 2;
 
-    internal const string StartOfText = "<|startoftext|>", EndOfText = "<|endoftext|>";
+    internal const string StartOfText = "<|startoftext|>",
+        EndOfText = "<|endoftext|>";
 
     /// <summary>A list of a million merges has some 20 MB; what unpacks to more is none.</summary>
     private const int MaxBytes = 64 << 20;
@@ -49,13 +50,14 @@ public sealed class MergeList
     /// .json) or a folder of Hugging Face's files.
     /// </summary>
     /// <exception cref="InvalidDataException">It is none of CLIP's kind; the message names file and place.</exception>
-    public static MergeList Named(string name) => name switch
-    {
-        "openai" => OpenAi(),
-        _ when Directory.Exists(name) => TokenizerFolder.Read(name),
-        _ when name.EndsWith(".json", StringComparison.OrdinalIgnoreCase) => TokenizerJson.Read(name),
-        _ => Load(name),
-    };
+    public static MergeList Named(string name) =>
+        name switch
+        {
+            "openai" => OpenAi(),
+            _ when Directory.Exists(name) => TokenizerFolder.Read(name),
+            _ when name.EndsWith(".json", StringComparison.OrdinalIgnoreCase) => TokenizerJson.Read(name),
+            _ => Load(name),
+        };
 
     /// <summary>A merge list alone.</summary>
     /// <exception cref="InvalidDataException">A line is no merge of known symbols; the message names file and line.</exception>
@@ -87,7 +89,10 @@ public sealed class MergeList
             using var reader = new StreamReader(text, new UTF8Encoding(false, throwOnInvalidBytes: true));
             return Parse(reader, name);
         }
-        catch (Exception e) when (e is DecoderFallbackException || (e is InvalidDataException && compressed && !e.Message.StartsWith(name, StringComparison.Ordinal)))
+        catch (Exception e)
+            when (e is DecoderFallbackException
+                || (e is InvalidDataException && compressed && !e.Message.StartsWith(name, StringComparison.Ordinal))
+            )
         {
             throw new InvalidDataException($"{name}: no list of merges; it is neither UTF-8 text nor gzip of that", e);
         }
@@ -97,7 +102,7 @@ public sealed class MergeList
     {
         var text = new MemoryStream();
         var block = new byte[1 << 16];
-        for (int read; (read = stream.Read(block)) > 0;)
+        for (int read; (read = stream.Read(block)) > 0; )
         {
             if (text.Length + read > MaxBytes)
                 throw new InvalidDataException($"{name}: holds more than {MaxBytes >> 20} MiB of text, which no list of merges does");

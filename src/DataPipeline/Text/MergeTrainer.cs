@@ -12,7 +12,8 @@ public readonly record struct MergeProgress(long Captions, int Pieces, int Merge
 /// </summary>
 public static class MergeTrainer
 {
-    private const int CaptionsPerReport = 10_000, MergesPerReport = 100;
+    private const int CaptionsPerReport = 10_000,
+        MergesPerReport = 100;
 
     /// <summary>
     /// Learns up to <paramref name="merges"/> merges; fewer when no pair of symbols occurs twice any more. Each merge is the

@@ -12,11 +12,22 @@ namespace ClipTrain.DataPipeline.Text;
 internal ref struct PieceScanner(ReadOnlySpan<byte> text)
 {
     /// <summary>The kinds of characters below U+10000.</summary>
-    private static readonly Kind[] Kinds = [.. Enumerable.Range(0, char.MaxValue + 1).Select(c => KindOf(Rune.IsValid(c) ? new Rune(c) : Rune.ReplacementChar))];
+    private static readonly Kind[] Kinds =
+    [
+        .. Enumerable.Range(0, char.MaxValue + 1).Select(c => KindOf(Rune.IsValid(c) ? new Rune(c) : Rune.ReplacementChar)),
+    ];
 
     private static readonly byte[][] Whole =
     [
-        [.. StartOfText], [.. EndOfText], [.. "'s"u8], [.. "'t"u8], [.. "'re"u8], [.. "'ve"u8], [.. "'m"u8], [.. "'ll"u8], [.. "'d"u8],
+        [.. StartOfText],
+        [.. EndOfText],
+        [.. "'s"u8],
+        [.. "'t"u8],
+        [.. "'re"u8],
+        [.. "'ve"u8],
+        [.. "'m"u8],
+        [.. "'ll"u8],
+        [.. "'d"u8],
     ];
 
     private readonly ReadOnlySpan<byte> _text = text;
@@ -95,7 +106,12 @@ internal ref struct PieceScanner(ReadOnlySpan<byte> text)
 
     private static Kind NextWide(ReadOnlySpan<byte> text, out int length)
     {
-        length = text[0] switch { < 0xE0 => 2, < 0xF0 => 3, _ => 4 };
+        length = text[0] switch
+        {
+            < 0xE0 => 2,
+            < 0xF0 => 3,
+            _ => 4,
+        };
         if (length == 2)
             return Kinds[((text[0] & 0x1F) << 6) | (text[1] & 0x3F)];
         if (length == 3)
@@ -104,10 +120,11 @@ internal ref struct PieceScanner(ReadOnlySpan<byte> text)
         return KindOf(rune);
     }
 
-    private static Kind KindOf(Rune rune) => Rune.GetUnicodeCategory(rune) switch
-    {
-        <= UnicodeCategory.OtherLetter => Kind.Letter,
-        UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber => Kind.Number,
-        _ => Rune.IsWhiteSpace(rune) ? Kind.Space : Kind.Other,
-    };
+    private static Kind KindOf(Rune rune) =>
+        Rune.GetUnicodeCategory(rune) switch
+        {
+            <= UnicodeCategory.OtherLetter => Kind.Letter,
+            UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber => Kind.Number,
+            _ => Rune.IsWhiteSpace(rune) ? Kind.Space : Kind.Other,
+        };
 }

@@ -30,7 +30,8 @@ public sealed class TokenDecoder
         {
             ArgumentOutOfRangeException.ThrowIfNegative(tokens[i], nameof(tokens));
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(tokens[i], _symbols.Length, nameof(tokens));
-            texts[i] = tokens[i] >= _symbols.Length - 2 ? new TokenText(_symbols[tokens[i]], EndsWord: true) : Decode(_symbols[tokens[i]], utf8);
+            texts[i] =
+                tokens[i] >= _symbols.Length - 2 ? new TokenText(_symbols[tokens[i]], EndsWord: true) : Decode(_symbols[tokens[i]], utf8);
         }
 
         return texts;

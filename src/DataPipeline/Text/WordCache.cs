@@ -8,7 +8,9 @@ namespace ClipTrain.DataPipeline.Text;
 /// </summary>
 internal sealed class WordCache
 {
-    private const int Slots = 1 << 16, Places = 8, MaxLength = 64;
+    private const int Slots = 1 << 16,
+        Places = 8,
+        MaxLength = 64;
 
     private readonly Word?[] _words = new Word?[Slots];
 

@@ -28,8 +28,20 @@ public sealed record GroupRate(string Design, string Category, string Attribute,
 /// <param name="Rates">All rates.</param>
 public sealed record AuditResult(AuditOptions Audit, IReadOnlyList<GroupRate> Rates)
 {
-    public IEnumerable<ResultRow> Rows => Rates.Select(rate => ResultRow.Of(
-        Audit.Set, $"audit {rate.Design}", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{rate.Category}: {rate.Attribute} {rate.Group}{(rate.Threshold is { } threshold ? $" above {threshold}" : "")}"), rate.Rate, rate.Interval, rate.Images));
+    public IEnumerable<ResultRow> Rows =>
+        Rates.Select(rate =>
+            ResultRow.Of(
+                Audit.Set,
+                $"audit {rate.Design}",
+                string.Create(
+                    System.Globalization.CultureInfo.InvariantCulture,
+                    $"{rate.Category}: {rate.Attribute} {rate.Group}{(rate.Threshold is { } threshold ? $" above {threshold}" : "")}"
+                ),
+                rate.Rate,
+                rate.Interval,
+                rate.Images
+            )
+        );
 }
 
 /// <summary>
@@ -47,17 +59,32 @@ public static class AuditEvaluation
             throw SetError.Of(set.Name, "the audit names no label_sets; give one at least, with categories and labels.");
         foreach (var (attribute, column) in set.Attributes.Index().Select(entry => (entry.Item, entry.Index)))
         {
-            var values = embedded.Images.Select(image => image.Attributes[column]).OfType<string>().Distinct(StringComparer.Ordinal).ToList();
+            var values = embedded
+                .Images.Select(image => image.Attributes[column])
+                .OfType<string>()
+                .Distinct(StringComparer.Ordinal)
+                .ToList();
             if (values.Count < 2)
-                throw SetError.Of(set.Name, $"the attribute '{attribute}' has {(values.Count == 0 ? "no value" : $"one value only, '{values[0]}'")}: there are no groups to compare.");
+                throw SetError.Of(
+                    set.Name,
+                    $"the attribute '{attribute}' has {(values.Count == 0 ? "no value" : $"one value only, '{values[0]}'")}: there are no groups to compare."
+                );
         }
 
         return new AuditResult(audit, [.. audit.LabelSets.SelectMany(design => Rates(model, audit, design, set, embedded))]);
     }
 
-    private static List<GroupRate> Rates(IEvaluatedModel model, AuditOptions audit, LabelSetOptions design, SetOptions set, EmbeddedSet embedded)
+    private static List<GroupRate> Rates(
+        IEvaluatedModel model,
+        AuditOptions audit,
+        LabelSetOptions design,
+        SetOptions set,
+        EmbeddedSet embedded
+    )
     {
-        var labels = design.Categories.SelectMany(category => category.Labels.Select(label => (Category: category.Name, Label: label))).ToList();
+        var labels = design
+            .Categories.SelectMany(category => category.Labels.Select(label => (Category: category.Name, Label: label)))
+            .ToList();
         if (labels.Count < 2)
             throw SetError.Of(set.Name, $"the label set '{design.Name}' has {labels.Count} labels; two are needed to choose between.");
         var probabilities = Probabilities(model, embedded, [.. labels.Select(label => label.Label)], audit.Templates);
@@ -68,11 +95,28 @@ public static class AuditEvaluation
             var own = Enumerable.Range(0, labels.Count).Where(label => labels[label].Category == category.Name).ToHashSet();
             foreach (var threshold in thresholds)
             {
-                bool[] given = [.. Enumerable.Range(0, embedded.Images.Count).Select(image => Given(probabilities.Row(image), own, threshold))];
+                bool[] given =
+                [
+                    .. Enumerable.Range(0, embedded.Images.Count).Select(image => Given(probabilities.Row(image), own, threshold)),
+                ];
                 foreach (var (column, attribute) in set.Attributes.Index())
                 {
-                    rates.AddRange(embedded.Images.Index().Where(image => image.Item.Attributes[column] is not null).GroupBy(image => image.Item.Attributes[column]!, image => image.Index, StringComparer.Ordinal)
-                        .OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => new GroupRate(design.Name, category.Name, attribute, group.Key, threshold, group.Count(image => given[image]), group.Count())));
+                    rates.AddRange(
+                        embedded
+                            .Images.Index()
+                            .Where(image => image.Item.Attributes[column] is not null)
+                            .GroupBy(image => image.Item.Attributes[column]!, image => image.Index, StringComparer.Ordinal)
+                            .OrderBy(group => group.Key, StringComparer.Ordinal)
+                            .Select(group => new GroupRate(
+                                design.Name,
+                                category.Name,
+                                attribute,
+                                group.Key,
+                                threshold,
+                                group.Count(image => given[image]),
+                                group.Count()
+                            ))
+                    );
                 }
             }
         }
@@ -101,7 +145,10 @@ public static class AuditEvaluation
         var texts = model.EncodeTexts(prompts);
         var classes_cD = ZeroShotClassifier.ClassEmbeddings(texts.view([labels.Length, templates.Count, texts.size(1)]));
         var result = new Matrix(embedded.Images.Count, labels.Length);
-        nn.functional.softmax(embedded.Embeddings.View().mm(classes_cD.t()).mul_(model.LogitScale), 1).contiguous().AsSpan<float>().CopyTo(result.Values);
+        nn.functional.softmax(embedded.Embeddings.View().mm(classes_cD.t()).mul_(model.LogitScale), 1)
+            .contiguous()
+            .AsSpan<float>()
+            .CopyTo(result.Values);
         return result;
     }
 }

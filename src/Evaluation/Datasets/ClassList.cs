@@ -10,7 +10,8 @@ public sealed class ClassList
 
     private readonly SetOptions _set;
     private readonly Dictionary<string, int> _numbers;
-    private readonly IReadOnlyList<string> _all, _folders;
+    private readonly IReadOnlyList<string> _all,
+        _folders;
 
     private ClassList(SetOptions set, IReadOnlyList<string> all, IReadOnlyList<string> folders)
     {
@@ -19,7 +20,10 @@ public sealed class ClassList
             throw SetError.Of(set.Name, $"subset names '{name}', which is none of its classes: {Some(all)}.");
         Names = set.Subset.Count > 0 ? set.Subset : all;
         if (Names.Count < 2)
-            throw SetError.Of(set.Name, $"it has one class, '{Names.FirstOrDefault()}': there is nothing to tell apart. Name all of its classes with classes or classes_file.");
+            throw SetError.Of(
+                set.Name,
+                $"it has one class, '{Names.FirstOrDefault()}': there is nothing to tell apart. Name all of its classes with classes or classes_file."
+            );
         _numbers = Names.Index().ToDictionary(name => name.Item, name => name.Index, StringComparer.Ordinal);
     }
 
@@ -32,7 +36,10 @@ public sealed class ClassList
     /// <exception cref="DataPipeline.Corpus.CorpusException">Labels are numbers that nothing names, or there is one class only.</exception>
     public static ClassList Of(SetOptions set, IImageSet images, IReadOnlyList<SetImage> rows)
     {
-        IReadOnlyList<string> named = set.Classes.Count > 0 ? set.Classes : set.ClassesFile is { } file ? ReadNames(set, file) : images.ClassNames;
+        IReadOnlyList<string> named =
+            set.Classes.Count > 0 ? set.Classes
+            : set.ClassesFile is { } file ? ReadNames(set, file)
+            : images.ClassNames;
         if (named.GroupBy(name => name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw SetError.Of(set.Name, $"the class '{twice.Key}' is named twice; give each class a name of its own.");
         if (named.Count > 0)
@@ -41,7 +48,10 @@ public sealed class ClassList
         if (labels.Count == 0)
             throw SetError.Of(set.Name, $"no image has a label in column {set.LabelColumn}. Set label_column.");
         if (labels.Find(IsNumber) is { } number)
-            throw SetError.Of(set.Name, $"column {set.LabelColumn} holds numbers (for example {number}) and nothing names them; prompts need names. Set classes to the names in the order of their numbers, or classes_file to a file with one a line.");
+            throw SetError.Of(
+                set.Name,
+                $"column {set.LabelColumn} holds numbers (for example {number}) and nothing names them; prompts need names. Set classes to the names in the order of their numbers, or classes_file to a file with one a line."
+            );
         return new ClassList(set, labels, []);
     }
 
@@ -50,7 +60,8 @@ public sealed class ClassList
     public int[] Of(IReadOnlyList<SetImage> rows) => [.. rows.Select(row => row.Label is null ? Unknown : Number(row, row.Label))];
 
     /// <summary>The classes of each image, where one can have several.</summary>
-    public int[][] SeveralOf(IReadOnlyList<SetImage> rows) => [.. rows.Select(row => Parts(_set, row.Label).Select(part => Number(row, part)).Where(number => number >= 0).ToArray())];
+    public int[][] SeveralOf(IReadOnlyList<SetImage> rows) =>
+        [.. rows.Select(row => Parts(_set, row.Label).Select(part => Number(row, part)).Where(number => number >= 0).ToArray())];
 
     private int Number(SetImage row, string label)
     {
@@ -64,17 +75,26 @@ public sealed class ClassList
                 return Unknown;
             return index >= 0 && index < _all.Count
                 ? _numbers.GetValueOrDefault(_all[(int)index], Unknown)
-                : throw SetError.Of(_set.Name, $"{row.Key} has the label {index}, and there are {_all.Count} names of classes, from 0 on. Add the missing names, or correct the label.");
+                : throw SetError.Of(
+                    _set.Name,
+                    $"{row.Key} has the label {index}, and there are {_all.Count} names of classes, from 0 on. Add the missing names, or correct the label."
+                );
         }
 
         // Folders named by codes, such as WordNet's: the names are given in the folders' order.
         if (_folders.Count == _all.Count && _folders.Index().FirstOrDefault(folder => folder.Item == label) is { Item: not null } place)
             return _numbers.GetValueOrDefault(_all[place.Index], Unknown);
-        throw SetError.Of(_set.Name, $"{row.Key} has the label '{label}', which is none of the {_all.Count} classes: {Some(_all)}. Add it to classes, or correct the label.");
+        throw SetError.Of(
+            _set.Name,
+            $"{row.Key} has the label '{label}', which is none of the {_all.Count} classes: {Some(_all)}. Add it to classes, or correct the label."
+        );
     }
 
-    private static IEnumerable<string> Parts(SetOptions set, string? label) => label is null ? []
-        : set.LabelSeparator is { Length: > 0 } separator ? label.Split(separator, StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) : [label];
+    private static IEnumerable<string> Parts(SetOptions set, string? label) =>
+        label is null ? []
+        : set.LabelSeparator is { Length: > 0 } separator
+            ? label.Split(separator, StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+        : [label];
 
     private static bool IsNumber(string label) => double.TryParse(label, NumberStyles.Float, CultureInfo.InvariantCulture, out _);
 

@@ -11,7 +11,10 @@ internal sealed class CsvSet : IImageSet
 
     private readonly string _path;
     private readonly string[] _header;
-    private readonly int _image, _label, _caption, _group;
+    private readonly int _image,
+        _label,
+        _caption,
+        _group;
     private readonly int[] _attributes;
     private readonly List<(long Line, string[] Fields)> _records = [];
 
@@ -23,14 +26,26 @@ internal sealed class CsvSet : IImageSet
         using var records = new CsvRecords(File.OpenRead(path), Path.GetExtension(path) == ".tsv" ? '\t' : ',', quotes: true, path);
         _header = records.Next() ?? throw SetError.Of(set.Name, $"{path} is empty; its first line must name the columns.");
         _image = Find(set.ImageColumn, s_imageNames) ?? throw Missing(set.ImageColumn ?? "image", "image_column");
-        _caption = Find(set.CaptionColumn, s_captionNames) ?? (set.CaptionColumn is null ? -1 : throw Missing(set.CaptionColumn, "caption_column"));
+        _caption =
+            Find(set.CaptionColumn, s_captionNames)
+            ?? (set.CaptionColumn is null ? -1 : throw Missing(set.CaptionColumn, "caption_column"));
         _label = Find(set.LabelColumn, []) ?? -1;
         _group = set.GroupBy is null ? -1 : Find(set.GroupBy, []) ?? throw Missing(set.GroupBy, "group_by");
-        _attributes = [.. set.Attributes.Append(set.GroupColumn).OfType<string>().Distinct(StringComparer.Ordinal).Select(name => Find(name, []) ?? throw Missing(name, "attributes or group_column"))];
+        _attributes =
+        [
+            .. set
+                .Attributes.Append(set.GroupColumn)
+                .OfType<string>()
+                .Distinct(StringComparer.Ordinal)
+                .Select(name => Find(name, []) ?? throw Missing(name, "attributes or group_column")),
+        ];
         while (records.Next() is { } fields)
         {
             if (fields.Length != _header.Length)
-                throw SetError.Of(set.Name, $"{path}:{records.Line} has {fields.Length} fields where the header names {_header.Length} columns.");
+                throw SetError.Of(
+                    set.Name,
+                    $"{path}:{records.Line} has {fields.Length} fields where the header names {_header.Length} columns."
+                );
             _records.Add((records.Line, fields));
         }
 
@@ -42,7 +57,8 @@ internal sealed class CsvSet : IImageSet
             return at < 0 ? null : at;
         }
 
-        CorpusException Missing(string column, string key) => SetError.Of(set.Name, $"{path} has no column '{column}'; its columns: {string.Join(", ", _header)}. Set {key}.");
+        CorpusException Missing(string column, string key) =>
+            SetError.Of(set.Name, $"{path} has no column '{column}'; its columns: {string.Join(", ", _header)}. Set {key}.");
     }
 
     public IReadOnlyList<string> ClassNames => [];
@@ -73,7 +89,14 @@ internal sealed class CsvSet : IImageSet
             }
 
             string? Value(int column) => column < 0 || fields[column].Length == 0 ? null : fields[column];
-            yield return new SetRow(key, image, Value(_label), Value(_caption) is { } caption ? [caption] : [], Value(_group), Array.ConvertAll(_attributes, Value));
+            yield return new SetRow(
+                key,
+                image,
+                Value(_label),
+                Value(_caption) is { } caption ? [caption] : [],
+                Value(_group),
+                Array.ConvertAll(_attributes, Value)
+            );
         }
     }
 

@@ -41,20 +41,28 @@ internal static class DatasetCard
     }
 
     /// <summary>Looks for <c>{name: COLUMN, dtype: {class_label: {names: {'0': …}}}}</c> at any depth: cards with several configurations nest it.</summary>
-    private static List<string>? Search(YamlNode node, string column) => node switch
-    {
-        YamlSequenceNode list => list.Select(item => Search(item, column)).FirstOrDefault(found => found is not null),
-        YamlMappingNode map when Text(map, "name") == column && Names(map) is { } names => names,
-        YamlMappingNode map => map.Children.Values.Select(item => Search(item, column)).FirstOrDefault(found => found is not null),
-        _ => null,
-    };
+    private static List<string>? Search(YamlNode node, string column) =>
+        node switch
+        {
+            YamlSequenceNode list => list.Select(item => Search(item, column)).FirstOrDefault(found => found is not null),
+            YamlMappingNode map when Text(map, "name") == column && Names(map) is { } names => names,
+            YamlMappingNode map => map.Children.Values.Select(item => Search(item, column)).FirstOrDefault(found => found is not null),
+            _ => null,
+        };
 
     private static List<string>? Names(YamlMappingNode feature) =>
-        Child(Child(Child(feature, "dtype"), "class_label"), "names") is YamlMappingNode names && names.Children.Keys.All(key => int.TryParse(key.ToString(), out _))
-            ? [.. names.Children.OrderBy(entry => int.Parse(entry.Key.ToString(), System.Globalization.CultureInfo.InvariantCulture)).Select(entry => entry.Value.ToString())]
+        Child(Child(Child(feature, "dtype"), "class_label"), "names") is YamlMappingNode names
+        && names.Children.Keys.All(key => int.TryParse(key.ToString(), out _))
+            ?
+            [
+                .. names
+                    .Children.OrderBy(entry => int.Parse(entry.Key.ToString(), System.Globalization.CultureInfo.InvariantCulture))
+                    .Select(entry => entry.Value.ToString()),
+            ]
             : null;
 
     private static string? Text(YamlMappingNode map, string key) => (Child(map, key) as YamlScalarNode)?.Value;
 
-    private static YamlNode? Child(YamlNode? node, string key) => node is YamlMappingNode map && map.Children.TryGetValue(new YamlScalarNode(key), out var value) ? value : null;
+    private static YamlNode? Child(YamlNode? node, string key) =>
+        node is YamlMappingNode map && map.Children.TryGetValue(new YamlScalarNode(key), out var value) ? value : null;
 }

@@ -7,7 +7,14 @@ namespace ClipTrain.Evaluation.Datasets;
 /// <param name="Captions">Its captions, with those of later rows of the same group.</param>
 /// <param name="Attributes">The values of the set's attribute columns, the group column behind them.</param>
 /// <param name="Hash">Its perceptual hash.</param>
-public sealed record SetImage(string Key, long Row, string? Label, IReadOnlyList<string> Captions, IReadOnlyList<string?> Attributes, ulong Hash);
+public sealed record SetImage(
+    string Key,
+    long Row,
+    string? Label,
+    IReadOnlyList<string> Captions,
+    IReadOnlyList<string?> Attributes,
+    ulong Hash
+);
 
 /// <summary>The images of a set with what a model makes of them.</summary>
 /// <param name="Images">The images that could be used.</param>

@@ -43,8 +43,21 @@ public sealed class FeatureCache(string? folder)
 
     private static string Key(IEvaluatedModel model, SetOptions options, IImageSet set)
     {
-        var text = new StringBuilder().Append(model.WeightsHash).Append('\n').Append(model.Transform.ToString()).Append('\n')
-            .AppendJoin('|', options.ImageColumn, options.CaptionColumn, options.GroupBy, options.LabelColumn, options.GroupColumn, string.Join(',', options.Attributes)).Append('\n');
+        var text = new StringBuilder()
+            .Append(model.WeightsHash)
+            .Append('\n')
+            .Append(model.Transform.ToString())
+            .Append('\n')
+            .AppendJoin(
+                '|',
+                options.ImageColumn,
+                options.CaptionColumn,
+                options.GroupBy,
+                options.LabelColumn,
+                options.GroupColumn,
+                string.Join(',', options.Attributes)
+            )
+            .Append('\n');
         foreach (var file in set.Files)
         {
             var info = new FileInfo(file);
@@ -100,7 +113,10 @@ public sealed class FeatureCache(string? folder)
             var expected = start.Length + length + ((long)sizeof(float) * header.Images.Count * (header.Embeddings + header.Features));
             if (header.Embeddings < 1 || header.Features < 1 || file.Length != expected)
                 return null;
-            var (embeddings, features) = (new Matrix(header.Images.Count, header.Embeddings), new Matrix(header.Images.Count, header.Features));
+            var (embeddings, features) = (
+                new Matrix(header.Images.Count, header.Embeddings),
+                new Matrix(header.Images.Count, header.Features)
+            );
             file.ReadExactly(MemoryMarshal.AsBytes(embeddings.Values));
             file.ReadExactly(MemoryMarshal.AsBytes(features.Values));
             return new EmbeddedSet(header.Images, embeddings, features, header.LeftOut);

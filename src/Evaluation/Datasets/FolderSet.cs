@@ -18,7 +18,10 @@ internal sealed class FolderSet : IImageSet
             throw SetError.Of(set.Name, $"{root} holds no images in folders that are named after classes.");
         ClassNames = [.. _images.Select(Class).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
         if (set.Attributes.Count > 0 || set.GroupColumn is not null)
-            throw SetError.Of(set.Name, "folders have no columns for attributes or group_column; list the images in a CSV file with a path column instead.");
+            throw SetError.Of(
+                set.Name,
+                "folders have no columns for attributes or group_column; list the images in a CSV file with a path column instead."
+            );
     }
 
     public IReadOnlyList<string> ClassNames { get; }
@@ -33,7 +36,15 @@ internal sealed class FolderSet : IImageSet
 
     public bool HasLabels => true;
 
-    public IEnumerable<SetRow> Rows() => _images.Select(image => new SetRow(Path.Combine(_root, image), File.ReadAllBytes(Path.Combine(_root, image)), Class(image), [], null, []));
+    public IEnumerable<SetRow> Rows() =>
+        _images.Select(image => new SetRow(
+            Path.Combine(_root, image),
+            File.ReadAllBytes(Path.Combine(_root, image)),
+            Class(image),
+            [],
+            null,
+            []
+        ));
 
     private static string Class(string image) => image[..image.IndexOf('/', StringComparison.Ordinal)];
 }

@@ -7,7 +7,14 @@ namespace ClipTrain.Evaluation.Datasets;
 /// <param name="Captions">Its captions.</param>
 /// <param name="Group">The value of the column by which rows belong to one image; null for an image of its own.</param>
 /// <param name="Attributes">The values of the columns that were asked for, in their order.</param>
-public sealed record SetRow(string Key, byte[] Image, string? Label, IReadOnlyList<string> Captions, string? Group, IReadOnlyList<string?> Attributes);
+public sealed record SetRow(
+    string Key,
+    byte[] Image,
+    string? Label,
+    IReadOnlyList<string> Captions,
+    string? Group,
+    IReadOnlyList<string?> Attributes
+);
 
 /// <summary>A set of images as it lies on disk.</summary>
 public interface IImageSet

@@ -46,10 +46,14 @@ public static class ImageSets
             return SetLayout.Parquet;
         if (Directory.EnumerateDirectories(path).Any(folder => FolderWalk.Images(folder).Any()))
             return SetLayout.Folders;
-        throw SetError.Of(set.Name, $"the folder {path} is in no layout that is known: it holds neither .parquet files, nor folders of images named after classes, nor {set.Split}/*.tar; say where the images are, or import them with cliptrain data import.");
+        throw SetError.Of(
+            set.Name,
+            $"the folder {path} is in no layout that is known: it holds neither .parquet files, nor folders of images named after classes, nor {set.Split}/*.tar; say where the images are, or import them with cliptrain data import."
+        );
     }
 
-    private static string Single(SetOptions set, IReadOnlyList<string> data) => data is [var path]
-        ? path
-        : throw SetError.Of(set.Name, $"{data.Count} places are named; layouts other than Parquet take one. Make a set of each.");
+    private static string Single(SetOptions set, IReadOnlyList<string> data) =>
+        data is [var path]
+            ? path
+            : throw SetError.Of(set.Name, $"{data.Count} places are named; layouts other than Parquet take one. Make a set of each.");
 }

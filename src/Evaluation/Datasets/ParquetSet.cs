@@ -17,13 +17,33 @@ internal sealed class ParquetSet : IImageSet
         var there = CorpusManifest.ColumnsOf(data);
         string[] captions = [.. new[] { set.CaptionColumn ?? Present(columns.Caption) }.OfType<string>()];
         _corpus = CorpusSelector.Select(
-            CorpusManifest.Create(data, new CorpusColumns { Image = set.ImageColumn ?? Present(columns.Image), Captions = captions, CaptionRequired = set.CaptionColumn is not null || set.GroupBy is not null, EveryCaption = true }),
-            new SelectionOptions());
+            CorpusManifest.Create(
+                data,
+                new CorpusColumns
+                {
+                    Image = set.ImageColumn ?? Present(columns.Image),
+                    Captions = captions,
+                    CaptionRequired = set.CaptionColumn is not null || set.GroupBy is not null,
+                    EveryCaption = true,
+                }
+            ),
+            new SelectionOptions()
+        );
         _label = Column(set.LabelColumn);
-        _attributes = [.. set.Attributes.Append(set.GroupColumn).OfType<string>().Distinct(StringComparer.Ordinal).Select(name => Column(name) ?? throw Missing(name, "attributes or group_column"))];
+        _attributes =
+        [
+            .. set
+                .Attributes.Append(set.GroupColumn)
+                .OfType<string>()
+                .Distinct(StringComparer.Ordinal)
+                .Select(name => Column(name) ?? throw Missing(name, "attributes or group_column")),
+        ];
         if (set.GroupBy is { } key && Column(key) is null)
             throw Missing(key, "group_by");
-        ClassNames = _label is null ? [] : _corpus.ClassNames(_label) is { Count: > 0 } names ? names : DatasetCard.ClassNames(_corpus.Files[0].Path, _label);
+        ClassNames =
+            _label is null ? []
+            : _corpus.ClassNames(_label) is { Count: > 0 } names ? names
+            : DatasetCard.ClassNames(_corpus.Files[0].Path, _label);
 
         string? Present(string? column) => column is not null && there.Any(other => other.Name == column.Split('.')[0]) ? column : null;
     }
@@ -59,7 +79,13 @@ internal sealed class ParquetSet : IImageSet
                         var row = _corpus.Place(index).Row;
                         string? Value(string? column) => column is null ? null : columns[Array.IndexOf(others, column)].Label(row);
                         yield return new SetRow(
-                            _corpus.Key(index), rows.Image(row).ToArray(), _label is null ? null : rows.Label(row), HasCaptions ? Captions(rows, row) : [], Value(_set.GroupBy), Array.ConvertAll(_attributes, Value));
+                            _corpus.Key(index),
+                            rows.Image(row).ToArray(),
+                            _label is null ? null : rows.Label(row),
+                            HasCaptions ? Captions(rows, row) : [],
+                            Value(_set.GroupBy),
+                            Array.ConvertAll(_attributes, Value)
+                        );
                     }
                 }
                 finally
@@ -77,7 +103,12 @@ internal sealed class ParquetSet : IImageSet
     private static IReadOnlyList<string> Captions(RowGroup rows, int row) =>
         [.. rows.CaptionChoices(row)!.SelectMany(texts => texts).OfType<string>().Where(text => !string.IsNullOrWhiteSpace(text))];
 
-    private string? Column(string name) => _corpus.Columns.Select(column => column.Name).FirstOrDefault(column => column.Equals(name, StringComparison.OrdinalIgnoreCase));
+    private string? Column(string name) =>
+        _corpus.Columns.Select(column => column.Name).FirstOrDefault(column => column.Equals(name, StringComparison.OrdinalIgnoreCase));
 
-    private CorpusException Missing(string column, string key) => SetError.Of(_set.Name, $"{_corpus.Files[0].Path} has no column '{column}'; its columns: {string.Join(", ", _corpus.Columns.Select(other => other.Name))}. Correct {key}.");
+    private CorpusException Missing(string column, string key) =>
+        SetError.Of(
+            _set.Name,
+            $"{_corpus.Files[0].Path} has no column '{column}'; its columns: {string.Join(", ", _corpus.Columns.Select(other => other.Name))}. Correct {key}."
+        );
 }

@@ -17,7 +17,10 @@ public static class Prompts
             var text = Read(set, file);
             if (Path.GetExtension(file) == ".json" && text.TrimStart().StartsWith('{'))
                 return PerClass(set, file, text, classes);
-            templates = Path.GetExtension(file) == ".json" ? Parse<string[]>(set, file, text) : text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+            templates =
+                Path.GetExtension(file) == ".json"
+                    ? Parse<string[]>(set, file, text)
+                    : text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         }
 
         if (templates.Count == 0)
@@ -27,17 +30,24 @@ public static class Prompts
         return [.. classes.Names.Select(name => templates.Select(template => Fill(template, name)).ToList())];
     }
 
-    private static bool HasPlace(string template) => template.Contains("{}", StringComparison.Ordinal) || template.Contains("{c}", StringComparison.Ordinal);
+    private static bool HasPlace(string template) =>
+        template.Contains("{}", StringComparison.Ordinal) || template.Contains("{c}", StringComparison.Ordinal);
 
     /// <summary>{} is open_clip's and the paper's, {c} CLIP_benchmark's.</summary>
-    private static string Fill(string template, string name) => template.Replace("{}", name, StringComparison.Ordinal).Replace("{c}", name, StringComparison.Ordinal);
+    private static string Fill(string template, string name) =>
+        template.Replace("{}", name, StringComparison.Ordinal).Replace("{c}", name, StringComparison.Ordinal);
 
     private static IReadOnlyList<IReadOnlyList<string>> PerClass(SetOptions set, string file, string text, ClassList classes)
     {
         var prompts = Parse<Dictionary<string, string[]>>(set, file, text);
-        return [.. classes.Names.Select(name => prompts.TryGetValue(name, out var own) && own.Length > 0
-            ? own.Select(prompt => Fill(prompt, name)).ToList()
-            : throw SetError.Of(set.Name, $"{file} has no prompts for the class '{name}'."))];
+        return
+        [
+            .. classes.Names.Select(name =>
+                prompts.TryGetValue(name, out var own) && own.Length > 0
+                    ? own.Select(prompt => Fill(prompt, name)).ToList()
+                    : throw SetError.Of(set.Name, $"{file} has no prompts for the class '{name}'.")
+            ),
+        ];
     }
 
     private static string Read(SetOptions set, string file)
@@ -60,7 +70,10 @@ public static class Prompts
         }
         catch (JsonException e)
         {
-            throw SetError.Of(set.Name, $"templates_file {file} is neither a JSON list of templates nor an object with a list a class: {e.Message}");
+            throw SetError.Of(
+                set.Name,
+                $"templates_file {file} is neither a JSON list of templates nor an object with a list a class: {e.Message}"
+            );
         }
     }
 }

@@ -76,7 +76,10 @@ public static class SetEmbedding
     }
 
     /// <summary>The rows that stand for their images, numbered; captions of later rows of a group are added to the first.</summary>
-    private static IEnumerable<(SetRow Row, long Number, List<string> Captions)> Numbered(IImageSet set, Dictionary<string, List<string>> groups)
+    private static IEnumerable<(SetRow Row, long Number, List<string> Captions)> Numbered(
+        IImageSet set,
+        Dictionary<string, List<string>> groups
+    )
     {
         var number = -1L;
         foreach (var row in set.Rows())
@@ -95,7 +98,14 @@ public static class SetEmbedding
         }
     }
 
-    private static void Encode(IEvaluatedModel model, string name, Matrix pixels, IReadOnlyList<SetImage> images, List<float[]> embeddings, List<float[]> features)
+    private static void Encode(
+        IEvaluatedModel model,
+        string name,
+        Matrix pixels,
+        IReadOnlyList<SetImage> images,
+        List<float[]> embeddings,
+        List<float[]> features
+    )
     {
         using var scope = NewDisposeScope();
         var size = model.Transform.Size;
@@ -104,8 +114,13 @@ public static class SetEmbedding
         {
             embeddings.Add(Row(embeddings_bD, i));
             features.Add(Row(features_bF, i));
-            if (Array.Exists(embeddings[^1], value => !float.IsFinite(value)) || Array.Exists(features[^1], value => !float.IsFinite(value)))
-                throw SetError.Of(name, $"{model.Name} gives an embedding that is not finite for {images[i].Key}. The weights are damaged or training has diverged: evaluate another checkpoint.");
+            if (
+                Array.Exists(embeddings[^1], value => !float.IsFinite(value)) || Array.Exists(features[^1], value => !float.IsFinite(value))
+            )
+                throw SetError.Of(
+                    name,
+                    $"{model.Name} gives an embedding that is not finite for {images[i].Key}. The weights are damaged or training has diverged: evaluate another checkpoint."
+                );
         }
     }
 

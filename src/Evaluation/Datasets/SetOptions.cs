@@ -41,7 +41,9 @@ public sealed record SetOptions
     [Description("Name of the set in reports.")]
     public required string Name { get; init; }
 
-    [Description("The test images: Parquet files, folders of them or globs; a folder of class folders; a CLIP_benchmark folder; a CSV file.")]
+    [Description(
+        "The test images: Parquet files, folders of them or globs; a folder of class folders; a CLIP_benchmark folder; a CSV file."
+    )]
     public required IReadOnlyList<string> Data { get; init; }
 
     [Description("Training images of probes, few-shot and k-NN, laid out like data.")]
@@ -56,7 +58,9 @@ public sealed record SetOptions
     [Description("Name of the split's folder in a CLIP_benchmark folder.")]
     public string Split { get; init; } = "test";
 
-    [Description("What is measured. When empty: zero_shot with a label column or labelled folders, retrieval with captions, and probe, few_shot and knn where train is given.")]
+    [Description(
+        "What is measured. When empty: zero_shot with a label column or labelled folders, retrieval with captions, and probe, few_shot and knn where train is given."
+    )]
     public IReadOnlyList<string> Tasks { get; init; } = [];
 
     [Description("The figure that stands for the set in comparisons.")]
@@ -83,7 +87,9 @@ public sealed record SetOptions
     [Description("File with the names: one a line, or a JSON list.")]
     public string? ClassesFile { get; init; }
 
-    [Description("The classes that are used, of those that the set has, such as a shift's subset; all when empty. Images of other classes are left out.")]
+    [Description(
+        "The classes that are used, of those that the set has, such as a shift's subset; all when empty. Images of other classes are left out."
+    )]
     public IReadOnlyList<string> Subset { get; init; } = [];
 
     [Description("Prompt templates; {} stands for the class name. The embeddings of all are averaged.")]

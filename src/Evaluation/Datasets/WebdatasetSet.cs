@@ -24,7 +24,10 @@ internal sealed class WebdatasetSet : IImageSet
         var top = File.Exists(Path.Combine(root, "classnames.txt")) ? root : Path.GetDirectoryName(Path.GetFullPath(root)) ?? root;
         ClassNames = Lines(Path.Combine(top, "classnames.txt"));
         Templates = Lines(Path.Combine(top, "zeroshot_classification_templates.txt"));
-        HasCaptions = Path.Combine(top, "dataset_type.txt") is var type && File.Exists(type) && File.ReadAllText(type).Contains("retrieval", StringComparison.OrdinalIgnoreCase);
+        HasCaptions =
+            Path.Combine(top, "dataset_type.txt") is var type
+            && File.Exists(type)
+            && File.ReadAllText(type).Contains("retrieval", StringComparison.OrdinalIgnoreCase);
     }
 
     public IReadOnlyList<string> ClassNames { get; }
@@ -45,7 +48,17 @@ internal sealed class WebdatasetSet : IImageSet
         var inner = Path.Combine(root, split);
         var folder = Directory.Exists(inner) ? inner : root;
         return Directory.Exists(folder)
-            ? [.. Directory.GetFiles(folder, "*.tar").OrderBy(file => int.TryParse(Path.GetFileNameWithoutExtension(file), NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : int.MaxValue).ThenBy(file => file, StringComparer.Ordinal)]
+            ?
+            [
+                .. Directory
+                    .GetFiles(folder, "*.tar")
+                    .OrderBy(file =>
+                        int.TryParse(Path.GetFileNameWithoutExtension(file), NumberStyles.None, CultureInfo.InvariantCulture, out var n)
+                            ? n
+                            : int.MaxValue
+                    )
+                    .ThenBy(file => file, StringComparer.Ordinal),
+            ]
             : [];
     }
 
@@ -91,8 +104,16 @@ internal sealed class WebdatasetSet : IImageSet
         if (image is null)
             return null;
         string? Text(string extension) => files.TryGetValue(extension, out var bytes) ? Encoding.UTF8.GetString(bytes).Trim() : null;
-        return new SetRow($"{shard}:{name}", image, Text("cls"), [.. (Text("txt") ?? "").Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)], null, []);
+        return new SetRow(
+            $"{shard}:{name}",
+            image,
+            Text("cls"),
+            [.. (Text("txt") ?? "").Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)],
+            null,
+            []
+        );
     }
 
-    private static string[] Lines(string file) => File.Exists(file) ? [.. File.ReadAllLines(file).Select(line => line.Trim()).Where(line => line.Length > 0)] : [];
+    private static string[] Lines(string file) =>
+        File.Exists(file) ? [.. File.ReadAllLines(file).Select(line => line.Trim()).Where(line => line.Length > 0)] : [];
 }

@@ -25,22 +25,39 @@ public static class HumanComparison
     {
         var humans = Read(options.File);
         if (humans.Keys.FirstOrDefault(name => !zeroShot.Classes.Contains(name, StringComparer.Ordinal)) is { } unknown)
-            throw new CorpusException($"{options.File} names the class '{unknown}', which is none of {options.Set}'s; write the names as the set does.");
-        var classes = zeroShot.Predictions.GroupBy(prediction => prediction.Label)
+            throw new CorpusException(
+                $"{options.File} names the class '{unknown}', which is none of {options.Set}'s; write the names as the set does."
+            );
+        var classes = zeroShot
+            .Predictions.GroupBy(prediction => prediction.Label)
             .Select(own => (Name: zeroShot.Classes[own.Key], Right: own.Count(prediction => prediction.Before == 0), Count: own.Count()))
             .Where(own => humans.ContainsKey(own.Name))
             .Select(own => new HumanClass(own.Name, humans[own.Name], own.Right / (double)own.Count, own.Count))
-            .OrderBy(own => own.Humans + own.Model).ThenBy(own => own.Name, StringComparer.Ordinal).ToList();
+            .OrderBy(own => own.Humans + own.Model)
+            .ThenBy(own => own.Name, StringComparer.Ordinal)
+            .ToList();
         if (classes.Count < LeastClasses)
             throw new CorpusException($"{options.File} has {classes.Count} of {options.Set}'s classes; a comparison needs {LeastClasses}.");
-        double[] x = [.. classes.Select(own => own.Humans)], y = [.. classes.Select(own => own.Model)];
+        double[] x = [.. classes.Select(own => own.Humans)],
+            y = [.. classes.Select(own => own.Model)];
         var gap = Bootstrap.Intervals(classes.Count, times => [Mean(times, i => y[i] - x[i])])[0];
         var rank = Bootstrap.Intervals(classes.Count, times => [RankCorrelation(Repeat(x, times), Repeat(y, times))])[0];
-        return new HumanResult(options.Set, classes,
-        [
-            ResultRow.Of(options.Set, "humans", "model_minus_humans", y.Average() - x.Average(), gap, classes.Count, Bootstrap.Seed),
-            ResultRow.Of(options.Set, "humans", "rank_correlation_by_class", RankCorrelation(x, y), rank, classes.Count, Bootstrap.Seed),
-        ]);
+        return new HumanResult(
+            options.Set,
+            classes,
+            [
+                ResultRow.Of(options.Set, "humans", "model_minus_humans", y.Average() - x.Average(), gap, classes.Count, Bootstrap.Seed),
+                ResultRow.Of(
+                    options.Set,
+                    "humans",
+                    "rank_correlation_by_class",
+                    RankCorrelation(x, y),
+                    rank,
+                    classes.Count,
+                    Bootstrap.Seed
+                ),
+            ]
+        );
     }
 
     /// <summary>Spearman's correlation, equal values with their mean rank. NaN where all values are equal.</summary>
@@ -52,11 +69,14 @@ public static class HumanComparison
         return covariance / Math.Sqrt(a.Sum(p => (p - meanA) * (p - meanA)) * b.Sum(q => (q - meanB) * (q - meanB)));
     }
 
-    private static double[] Ranks(double[] values) => [.. values.Select(value => values.Count(other => other < value) + ((values.Count(other => other == value) + 1) / 2.0))];
+    private static double[] Ranks(double[] values) =>
+        [.. values.Select(value => values.Count(other => other < value) + ((values.Count(other => other == value) + 1) / 2.0))];
 
-    private static double Mean(int[] times, Func<int, double> value) => Enumerable.Range(0, times.Length).Sum(i => times[i] * value(i)) / times.Sum();
+    private static double Mean(int[] times, Func<int, double> value) =>
+        Enumerable.Range(0, times.Length).Sum(i => times[i] * value(i)) / times.Sum();
 
-    private static double[] Repeat(double[] values, int[] times) => [.. values.SelectMany((value, i) => Enumerable.Repeat(value, times[i]))];
+    private static double[] Repeat(double[] values, int[] times) =>
+        [.. values.SelectMany((value, i) => Enumerable.Repeat(value, times[i]))];
 
     private static Dictionary<string, double> Read(string path)
     {

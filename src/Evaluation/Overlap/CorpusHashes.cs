@@ -23,12 +23,16 @@ public sealed record CorpusHashes(IReadOnlyList<ulong> Hashes, IReadOnlyList<lon
         foreach (var batch in reader.ReadRows(0, checked((int)corpus.SampleCount)).Chunk(Batch))
         {
             var found = new ulong?[batch.Length];
-            Parallel.For(0, batch.Length, i =>
-            {
-                Span<float> luminance = stackalloc float[PerceptualHash.Side * PerceptualHash.Side];
-                if (readers.Value!.TryRead(batch[i].Image.Span, luminance))
-                    found[i] = PerceptualHash.Of(luminance);
-            });
+            Parallel.For(
+                0,
+                batch.Length,
+                i =>
+                {
+                    Span<float> luminance = stackalloc float[PerceptualHash.Side * PerceptualHash.Side];
+                    if (readers.Value!.TryRead(batch[i].Image.Span, luminance))
+                        found[i] = PerceptualHash.Of(luminance);
+                }
+            );
             foreach (var (sample, hash) in batch.Zip(found).Where(pair => pair.Second is not null))
             {
                 hashes.Add(hash!.Value);
@@ -40,6 +44,8 @@ public sealed record CorpusHashes(IReadOnlyList<ulong> Hashes, IReadOnlyList<lon
 
         foreach (var luminance in readers.Values)
             luminance.Dispose();
-        return hashes.Count > 0 ? new CorpusHashes(hashes, samples, corpus) : throw new CorpusException($"{files[0]}: the training corpus holds no image that can be decoded.");
+        return hashes.Count > 0
+            ? new CorpusHashes(hashes, samples, corpus)
+            : throw new CorpusException($"{files[0]}: the training corpus holds no image that can be decoded.");
     }
 }

@@ -40,26 +40,52 @@ public static class OverlapEvaluation
     /// <param name="test">The test images' hashes.</param>
     /// <param name="corpus">The corpus images' hashes.</param>
     /// <param name="right">For each test image whether zero-shot classifies it rightly; null for one without a label. Null without zero-shot.</param>
-    public static OverlapResult Run(OverlapOptions options, IReadOnlyList<ulong> test, IReadOnlyList<ulong> corpus, IReadOnlyList<bool?>? right)
+    public static OverlapResult Run(
+        OverlapOptions options,
+        IReadOnlyList<ulong> test,
+        IReadOnlyList<ulong> corpus,
+        IReadOnlyList<bool?>? right
+    )
     {
         var nearest = Nearest(test, corpus);
         var overlap = nearest.Where(pair => pair.Distance <= options.Threshold).Select(pair => pair.Image).ToHashSet();
-        ResultRow Row(string metric, double value, Interval interval, long n) => ResultRow.Of(options.Set, "overlap", metric, value, interval, n);
-        var rows = new List<ResultRow> { Row("overlap_share", overlap.Count / (double)test.Count, BinomialTest.ClopperPearson(overlap.Count, test.Count), test.Count) };
+        ResultRow Row(string metric, double value, Interval interval, long n) =>
+            ResultRow.Of(options.Set, "overlap", metric, value, interval, n);
+        var rows = new List<ResultRow>
+        {
+            Row("overlap_share", overlap.Count / (double)test.Count, BinomialTest.ClopperPearson(overlap.Count, test.Count), test.Count),
+        };
         double? p = null;
         var paper = new Interval(0, 1);
         if (right is not null)
         {
-            var (all, inOverlap, clean) = (Count(right, _ => true), Count(right, overlap.Contains), Count(right, image => !overlap.Contains(image)));
+            var (all, inOverlap, clean) = (
+                Count(right, _ => true),
+                Count(right, overlap.Contains),
+                Count(right, image => !overlap.Contains(image))
+            );
             rows.Add(Row("accuracy_all", Share(all), BinomialTest.ClopperPearson(all.Right, all.Of), all.Of));
             if (clean.Of > 0)
                 rows.Add(Row("accuracy_clean", Share(clean), BinomialTest.ClopperPearson(clean.Right, clean.Of), clean.Of));
             if (inOverlap.Of > 0 && clean.Of > 0)
             {
                 p = BinomialTest.AtLeast(inOverlap.Right, inOverlap.Of, Share(clean));
-                rows.Add(Row("accuracy_overlap", Share(inOverlap), BinomialTest.ClopperPearson(inOverlap.Right, inOverlap.Of), inOverlap.Of));
+                rows.Add(
+                    Row("accuracy_overlap", Share(inOverlap), BinomialTest.ClopperPearson(inOverlap.Right, inOverlap.Of), inOverlap.Of)
+                );
                 paper = BinomialTest.ClopperPearson(inOverlap.Right, inOverlap.Of, PaperConfidence);
-                rows.Add(new ResultRow(options.Set, "overlap", "all_minus_clean", Share(all) - Share(clean), Low: null, High: null, all.Of, Seed: null));
+                rows.Add(
+                    new ResultRow(
+                        options.Set,
+                        "overlap",
+                        "all_minus_clean",
+                        Share(all) - Share(clean),
+                        Low: null,
+                        High: null,
+                        all.Of,
+                        Seed: null
+                    )
+                );
                 rows.Add(new ResultRow(options.Set, "overlap", "p_value", p.Value, Low: null, High: null, inOverlap.Of, Seed: null));
             }
         }
@@ -72,18 +98,22 @@ public static class OverlapEvaluation
     {
         var nearest = new NearestImage[test.Count];
         ulong[] hashes = [.. corpus];
-        Parallel.For(0, test.Count, i =>
-        {
-            var (best, distance) = (-1, int.MaxValue);
-            for (var j = 0; j < hashes.Length; j++)
+        Parallel.For(
+            0,
+            test.Count,
+            i =>
             {
-                var bits = BitOperations.PopCount(test[i] ^ hashes[j]);
-                if (bits < distance)
-                    (best, distance) = (j, bits);
-            }
+                var (best, distance) = (-1, int.MaxValue);
+                for (var j = 0; j < hashes.Length; j++)
+                {
+                    var bits = BitOperations.PopCount(test[i] ^ hashes[j]);
+                    if (bits < distance)
+                        (best, distance) = (j, bits);
+                }
 
-            nearest[i] = new NearestImage(i, best, distance);
-        });
+                nearest[i] = new NearestImage(i, best, distance);
+            }
+        );
         return nearest;
     }
 

@@ -11,16 +11,38 @@ namespace ClipTrain.Evaluation.Probes;
 /// </summary>
 internal static class AdamWProbe
 {
-    private const int Epochs = 10, Batch = 256;
-    private const double Rate = 0.1, Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
+    private const int Epochs = 10,
+        Batch = 256;
+    private const double Rate = 0.1,
+        Beta1 = 0.9,
+        Beta2 = 0.999,
+        Epsilon = 1e-8;
 
     public static ProbeResult Run(string set, ProbeData data)
     {
         var (decay, tried) = StrengthSearch.Run(decay =>
-            LinearProbe.Share(LinearProbe.Predict(Fit(data.Train.Embeddings, data.Train.Labels, data, decay), data.Validation.Embeddings, data.Validation.Labels, data.Classes)));
+            LinearProbe.Share(
+                LinearProbe.Predict(
+                    Fit(data.Train.Embeddings, data.Train.Labels, data, decay),
+                    data.Validation.Embeddings,
+                    data.Validation.Labels,
+                    data.Classes
+                )
+            )
+        );
         var all = data.Train.With(data.Validation);
-        var predictions = LinearProbe.Predict(Fit(all.Embeddings, all.Labels, data, decay), data.Test.Embeddings, data.Test.Labels, data.Classes);
-        return new ProbeResult(LinearProbe.Rows(set, "probe clip_benchmark", predictions, data.Classes, data.Seed), decay, tried, predictions);
+        var predictions = LinearProbe.Predict(
+            Fit(all.Embeddings, all.Labels, data, decay),
+            data.Test.Embeddings,
+            data.Test.Labels,
+            data.Classes
+        );
+        return new ProbeResult(
+            LinearProbe.Rows(set, "probe clip_benchmark", predictions, data.Classes, data.Seed),
+            decay,
+            tried,
+            predictions
+        );
     }
 
     private static LinearClassifier Fit(Matrix features, int[] labels, ProbeData data, double decay)

@@ -14,7 +14,12 @@ public sealed record FewShotPoint(int Shots, double Accuracy, Interval Interval)
 /// <param name="Points">Logistic regression, by shots.</param>
 /// <param name="ZeroShot">Zero-shot accuracy on the same images; null where it was not measured.</param>
 /// <param name="LabelsToMatch">Labels a class at which the probe is as good as zero-shot; null where it never is or zero-shot was not measured.</param>
-public sealed record FewShotResult(IReadOnlyList<ResultRow> Rows, IReadOnlyList<FewShotPoint> Points, double? ZeroShot, double? LabelsToMatch);
+public sealed record FewShotResult(
+    IReadOnlyList<ResultRow> Rows,
+    IReadOnlyList<FewShotPoint> Points,
+    double? ZeroShot,
+    double? LabelsToMatch
+);
 
 /// <summary>
 /// Linear probes on few images a class, drawn several times. The penalty is found by the paper's search on min(shots, 4)
@@ -27,7 +32,12 @@ public static class FewShotEvaluation
     public static FewShotResult Run(string set, FewShotOptions options, ProbeData data, double? zeroShot)
     {
         var all = data.Train.With(data.Validation);
-        var byClass = all.Labels.Index().GroupBy(entry => entry.Item, entry => entry.Index).OrderBy(group => group.Key).Select(group => group.ToArray()).ToList();
+        var byClass = all
+            .Labels.Index()
+            .GroupBy(entry => entry.Item, entry => entry.Index)
+            .OrderBy(group => group.Key)
+            .Select(group => group.ToArray())
+            .ToList();
         var smallest = byClass.Min(rows => rows.Length);
         var (rows, points) = (new List<ResultRow>(), new List<FewShotPoint>());
         foreach (var shots in options.Shots.Order().Where(shots => shots + Math.Min(shots, MostValidationShots) <= smallest))
@@ -41,13 +51,36 @@ public static class FewShotEvaluation
 
             var point = new FewShotPoint(shots, logistic.Average(), Over(logistic, data.Test.Labels.Length));
             points.Add(point);
-            rows.Add(ResultRow.Of(set, "few_shot", $"top1_{shots}_shot", point.Accuracy, point.Interval, data.Test.Labels.Length, data.Seed));
-            rows.Add(ResultRow.Of(set, "few_shot ridge", $"top1_{shots}_shot", ridge.Average(), Over(ridge, data.Test.Labels.Length), data.Test.Labels.Length, data.Seed));
+            rows.Add(
+                ResultRow.Of(set, "few_shot", $"top1_{shots}_shot", point.Accuracy, point.Interval, data.Test.Labels.Length, data.Seed)
+            );
+            rows.Add(
+                ResultRow.Of(
+                    set,
+                    "few_shot ridge",
+                    $"top1_{shots}_shot",
+                    ridge.Average(),
+                    Over(ridge, data.Test.Labels.Length),
+                    data.Test.Labels.Length,
+                    data.Seed
+                )
+            );
         }
 
         var labels = zeroShot is { } target ? LabelsToMatch(points, target) : null;
         if (labels is { } matched)
-            rows.Add(new ResultRow(set, "few_shot", "labels_to_match_zero_shot", matched, Low: null, High: null, data.Test.Labels.Length, data.Seed));
+            rows.Add(
+                new ResultRow(
+                    set,
+                    "few_shot",
+                    "labels_to_match_zero_shot",
+                    matched,
+                    Low: null,
+                    High: null,
+                    data.Test.Labels.Length,
+                    data.Seed
+                )
+            );
         return new FewShotResult(rows, points, zeroShot, labels);
     }
 
@@ -60,7 +93,8 @@ public static class FewShotEvaluation
         foreach (var (below, above) in points.Zip(points.Skip(1)))
         {
             if (below.Accuracy <= accuracy && accuracy <= above.Accuracy && below.Accuracy < above.Accuracy)
-                return below.Shots * Math.Pow((double)above.Shots / below.Shots, (accuracy - below.Accuracy) / (above.Accuracy - below.Accuracy));
+                return below.Shots
+                    * Math.Pow((double)above.Shots / below.Shots, (accuracy - below.Accuracy) / (above.Accuracy - below.Accuracy));
         }
 
         return null;

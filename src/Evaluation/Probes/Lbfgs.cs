@@ -15,7 +15,8 @@ public readonly record struct LbfgsEnd(double Value, int Iterations, int Evaluat
 public sealed class Lbfgs(Func<double[], double[], double> objective, Action<double[]> precondition)
 {
     private const int Memory = 10;
-    private const double SufficientDecrease = 1e-4, LeastStep = 1e-10;
+    private const double SufficientDecrease = 1e-4,
+        LeastStep = 1e-10;
 
     /// <summary>Minimises from a point, which becomes the minimum.</summary>
     /// <param name="x">Start, and end.</param>
@@ -102,5 +103,6 @@ public sealed class Lbfgs(Func<double[], double[], double> objective, Action<dou
 
     private static double Dot(double[] a, double[] b) => System.Numerics.Tensors.TensorPrimitives.Dot<double>(a, b);
 
-    private static void Add(double[] target, double[] source, double factor) => System.Numerics.Tensors.TensorPrimitives.MultiplyAdd(source, factor, target, target);
+    private static void Add(double[] target, double[] source, double factor) =>
+        System.Numerics.Tensors.TensorPrimitives.MultiplyAdd(source, factor, target, target);
 }

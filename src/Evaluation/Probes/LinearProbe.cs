@@ -10,7 +10,12 @@ namespace ClipTrain.Evaluation.Probes;
 /// <param name="C">Inverse strength of the penalty, or weight decay of clip_benchmark.</param>
 /// <param name="Tried">The strengths that were tried.</param>
 /// <param name="Predictions">What each test image is taken for.</param>
-public sealed record ProbeResult(IReadOnlyList<ResultRow> Rows, double C, IReadOnlyList<TriedStrength> Tried, IReadOnlyList<Prediction> Predictions);
+public sealed record ProbeResult(
+    IReadOnlyList<ResultRow> Rows,
+    double C,
+    IReadOnlyList<TriedStrength> Tried,
+    IReadOnlyList<Prediction> Predictions
+);
 
 /// <summary>Linear probes by a published protocol.</summary>
 public static class LinearProbe
@@ -22,17 +27,25 @@ public static class LinearProbe
     private const double ReadmeC = 0.316;
 
     /// <summary>In the search accuracy alone counts, which moves far less than the objective.</summary>
-    private const double SearchTolerance = 1e-3, FinalTolerance = 1e-6;
+    private const double SearchTolerance = 1e-3,
+        FinalTolerance = 1e-6;
 
-    public static ProbeResult Run(string set, ProbeOptions options, ProbeData data) => options.Protocol switch
-    {
-        ProbeProtocol.Readme => Readme(set, data),
-        ProbeProtocol.ClipBenchmark => AdamWProbe.Run(set, data),
-        _ => Paper(set, data),
-    };
+    public static ProbeResult Run(string set, ProbeOptions options, ProbeData data) =>
+        options.Protocol switch
+        {
+            ProbeProtocol.Readme => Readme(set, data),
+            ProbeProtocol.ClipBenchmark => AdamWProbe.Run(set, data),
+            _ => Paper(set, data),
+        };
 
     /// <summary>The C that the paper's search finds on validation images, for given features.</summary>
-    internal static (double Best, IReadOnlyList<TriedStrength> Tried) Search(Matrix train, int[] labels, Matrix validation, int[] validationLabels, int classes)
+    internal static (double Best, IReadOnlyList<TriedStrength> Tried) Search(
+        Matrix train,
+        int[] labels,
+        Matrix validation,
+        int[] validationLabels,
+        int classes
+    )
     {
         using var regression = new LogisticRegression(train, labels, classes);
         // Each fit starts from the nearest stronger penalty's: its weights are closer than zeros.
@@ -52,7 +65,8 @@ public static class LinearProbe
         return ZeroShotClassifier.FromScores(scores_nc, Array.ConvertAll(labels, label => (long)label), logitScale: 1);
     }
 
-    internal static double Share(IReadOnlyList<Prediction> predictions) => predictions.Count(prediction => prediction.Before == 0) / (double)predictions.Count;
+    internal static double Share(IReadOnlyList<Prediction> predictions) =>
+        predictions.Count(prediction => prediction.Before == 0) / (double)predictions.Count;
 
     internal static IReadOnlyList<ResultRow> Rows(string set, string task, IReadOnlyList<Prediction> predictions, int classes, long? seed)
     {
@@ -60,9 +74,25 @@ public static class LinearProbe
         return
         [
             ResultRow.Of(set, task, "top1", figures.Top1, figures.Top1Interval, predictions.Count, seed),
-            ResultRow.Of(set, task, "mean_per_class", figures.MeanPerClass, figures.MeanPerClassInterval, predictions.Count, seed ?? Bootstrap.Seed),
+            ResultRow.Of(
+                set,
+                task,
+                "mean_per_class",
+                figures.MeanPerClass,
+                figures.MeanPerClassInterval,
+                predictions.Count,
+                seed ?? Bootstrap.Seed
+            ),
             ResultRow.Of(set, task, "macro_f1", figures.MacroF1, figures.MacroF1Interval, predictions.Count, seed ?? Bootstrap.Seed),
-            ResultRow.Of(set, task, "calibration_error", figures.CalibrationError, figures.CalibrationErrorInterval, predictions.Count, seed ?? Bootstrap.Seed),
+            ResultRow.Of(
+                set,
+                task,
+                "calibration_error",
+                figures.CalibrationError,
+                figures.CalibrationErrorInterval,
+                predictions.Count,
+                seed ?? Bootstrap.Seed
+            ),
         ];
     }
 
@@ -81,7 +111,15 @@ public static class LinearProbe
         return Result(set, "probe readme", data, regression.Fit(ReadmeC, MaxIterations, FinalTolerance), data.Test.Embeddings, ReadmeC, []);
     }
 
-    private static ProbeResult Result(string set, string task, ProbeData data, LinearClassifier classifier, Matrix test, double c, IReadOnlyList<TriedStrength> tried)
+    private static ProbeResult Result(
+        string set,
+        string task,
+        ProbeData data,
+        LinearClassifier classifier,
+        Matrix test,
+        double c,
+        IReadOnlyList<TriedStrength> tried
+    )
     {
         var predictions = Predict(classifier, test, data.Test.Labels, data.Classes);
         return new ProbeResult(Rows(set, task, predictions, data.Classes, data.Seed), c, tried, predictions);

@@ -24,11 +24,14 @@ public sealed record LinearClassifier(double[] Weights, double Objective, int It
 public sealed class LogisticRegression : IDisposable
 {
     /// <summary>A tile of features stays in the processor's cache between the two products.</summary>
-    private const int TileBytes = 2 << 20, LeastTileRows = 256;
+    private const int TileBytes = 2 << 20,
+        LeastTileRows = 256;
 
     private readonly Matrix _features;
-    private readonly Tensor _labels_n, _gram;
-    private readonly int _classes, _tile;
+    private readonly Tensor _labels_n,
+        _gram;
+    private readonly int _classes,
+        _tile;
 
     /// <param name="features">nd.</param>
     /// <param name="labels">A class number a row.</param>
@@ -54,7 +57,11 @@ public sealed class LogisticRegression : IDisposable
         var width = _features.Columns + 1;
         var weights = start is null ? new double[_classes * width] : (double[])start.Clone();
         using var factor = Factor(c);
-        var end = new Lbfgs((w, g) => Evaluate(c, w, g), vector => Precondition(vector, factor, width)).Minimize(weights, maxIterations, tolerance);
+        var end = new Lbfgs((w, g) => Evaluate(c, w, g), vector => Precondition(vector, factor, width)).Minimize(
+            weights,
+            maxIterations,
+            tolerance
+        );
         return new LinearClassifier(weights, end.Value, end.Iterations, end.Evaluations);
     }
 
@@ -64,7 +71,11 @@ public sealed class LogisticRegression : IDisposable
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var weights_cd1 = tensor(classifier.Weights, [classes, features.Columns + 1]).to(float32);
-        return features.View().mm(weights_cd1.narrow(1, 0, features.Columns).t()).add_(weights_cd1.select(1, features.Columns)).MoveToOuterDisposeScope();
+        return features
+            .View()
+            .mm(weights_cd1.narrow(1, 0, features.Columns).t())
+            .add_(weights_cd1.select(1, features.Columns))
+            .MoveToOuterDisposeScope();
     }
 
     /// <summary>The objective at weights, and its gradient.</summary>

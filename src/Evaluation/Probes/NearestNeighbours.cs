@@ -17,7 +17,8 @@ public sealed record KnnResult(IReadOnlyList<ResultRow> Rows, IReadOnlyList<Pred
 /// </summary>
 public static class NearestNeighbours
 {
-    private const int Neighbours = 20, TileRows = 512;
+    private const int Neighbours = 20,
+        TileRows = 512;
     private const double Temperature = 0.07;
 
     public static KnnResult Run(string set, ProbeData data)
@@ -37,7 +38,9 @@ public static class NearestNeighbours
             var near = cosines.contiguous().AsSpan<float>();
             var numbers = places.contiguous().AsSpan<long>();
             for (var row = 0; row < rows; row++)
-                predictions.Add(Vote(near.Slice(row * k, k), numbers.Slice(row * k, k), all.Labels, data.Classes, data.Test.Labels[(int)start + row]));
+                predictions.Add(
+                    Vote(near.Slice(row * k, k), numbers.Slice(row * k, k), all.Labels, data.Classes, data.Test.Labels[(int)start + row])
+                );
         }
 
         return new KnnResult(LinearProbe.Rows(set, "knn", predictions, data.Classes, seed: null), predictions);
@@ -50,6 +53,13 @@ public static class NearestNeighbours
             votes[labels[places[i]]] += Math.Exp((cosines[i] - cosines[0]) / Temperature);
         var predicted = Array.IndexOf(votes, votes.Max());
         var before = votes.Index().Count(vote => vote.Index != label && vote.Item >= votes[label]);
-        return new Prediction(label, before == 0 ? label : predicted == label ? votes.Index().First(vote => vote.Index != label && vote.Item >= votes[label]).Index : predicted, before, votes[predicted] / votes.Sum());
+        return new Prediction(
+            label,
+            before == 0 ? label
+                : predicted == label ? votes.Index().First(vote => vote.Index != label && vote.Item >= votes[label]).Index
+                : predicted,
+            before,
+            votes[predicted] / votes.Sum()
+        );
     }
 }

@@ -8,9 +8,11 @@ namespace ClipTrain.Evaluation.Probes;
 /// <param name="Labels">A class number a row.</param>
 public sealed record ProbeImages(Matrix Embeddings, Matrix Features, int[] Labels)
 {
-    public ProbeImages Select(IReadOnlyList<int> rows) => new(Embeddings.Select(rows), Features.Select(rows), [.. rows.Select(row => Labels[row])]);
+    public ProbeImages Select(IReadOnlyList<int> rows) =>
+        new(Embeddings.Select(rows), Features.Select(rows), [.. rows.Select(row => Labels[row])]);
 
-    public ProbeImages With(ProbeImages others) => new(Embeddings.Above(others.Embeddings), Features.Above(others.Features), [.. Labels, .. others.Labels]);
+    public ProbeImages With(ProbeImages others) =>
+        new(Embeddings.Above(others.Embeddings), Features.Above(others.Features), [.. Labels, .. others.Labels]);
 }
 
 /// <summary>Training, validation and test images of a set.</summary>
@@ -30,13 +32,19 @@ public sealed record ProbeData(ProbeImages Train, ProbeImages Validation, ProbeI
         var training = Labelled(set, train, classes, "train");
         var present = training.Labels.Distinct().ToHashSet();
         if (Enumerable.Range(0, classes.Count).FirstOrDefault(c => !present.Contains(c), -1) is var missing && missing >= 0)
-            throw SetError.Of(set.Name, $"no training image is of the class '{classes.Names[missing]}'. Add some, or name the classes that are used with subset.");
+            throw SetError.Of(
+                set.Name,
+                $"no training image is of the class '{classes.Names[missing]}'. Add some, or name the classes that are used with subset."
+            );
         var held = validation is null ? null : Labelled(set, validation, classes, "validation");
         if (held is null)
         {
             var (kept, taken) = Split(training.Labels, seed);
             if (taken.Count == 0)
-                throw SetError.Of(set.Name, $"{training.Labels.Length} training images are too few to keep a tenth for validation; give validation images, or {ValidationPart} a class.");
+                throw SetError.Of(
+                    set.Name,
+                    $"{training.Labels.Length} training images are too few to keep a tenth for validation; give validation images, or {ValidationPart} a class."
+                );
             (training, held) = (training.Select(kept), training.Select(taken));
         }
 
@@ -64,6 +72,8 @@ public sealed record ProbeData(ProbeImages Train, ProbeImages Validation, ProbeI
         int[] used = [.. Enumerable.Range(0, labels.Length).Where(i => labels[i] >= 0)];
         if (used.Length == 0)
             throw SetError.Of(set.Name, $"no image of {key} has a label of its classes.");
-        return used.Length == labels.Length ? new ProbeImages(images.Embeddings, images.Features, labels) : new ProbeImages(images.Embeddings, images.Features, labels).Select(used);
+        return used.Length == labels.Length
+            ? new ProbeImages(images.Embeddings, images.Features, labels)
+            : new ProbeImages(images.Embeddings, images.Features, labels).Select(used);
     }
 }

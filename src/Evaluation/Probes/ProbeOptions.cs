@@ -13,7 +13,9 @@ public enum ProbeProtocol
 [Description("How linear probes are trained.")]
 public sealed record ProbeOptions
 {
-    [Description("paper: features before the projection, strength searched on validation images, refit on both; readme: embeddings, C = 0.316; clip_benchmark: unit embeddings, AdamW, weight decay searched.")]
+    [Description(
+        "paper: features before the projection, strength searched on validation images, refit on both; readme: embeddings, C = 0.316; clip_benchmark: unit embeddings, AdamW, weight decay searched."
+    )]
     public ProbeProtocol Protocol { get; init; }
 }
 

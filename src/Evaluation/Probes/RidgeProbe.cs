@@ -11,7 +11,8 @@ namespace ClipTrain.Evaluation.Probes;
 /// </summary>
 internal static class RidgeProbe
 {
-    private const double Strength = 1024, BiasFeature = 100;
+    private const double Strength = 1024,
+        BiasFeature = 100;
 
     /// <summary>Share of test images that are right.</summary>
     public static double Accuracy(ProbeImages train, ProbeImages test, int classes)
@@ -21,15 +22,21 @@ internal static class RidgeProbe
         var x_nd = train.Features.View().to(float64);
         var mean_d = x_nd.mean([0]);
         var deviation_d = x_nd.sub(mean_d).square().mean([0]).sqrt().clamp_min(1e-5);
-        Tensor Whiten(Tensor rows_nd) => cat([rows_nd.to(float64).sub(mean_d).div(deviation_d), full([rows_nd.size(0), 1], BiasFeature, float64)], 1);
+        Tensor Whiten(Tensor rows_nd) =>
+            cat([rows_nd.to(float64).sub(mean_d).div(deviation_d), full([rows_nd.size(0), 1], BiasFeature, float64)], 1);
         var train_nf = Whiten(train.Features.View());
         var targets_nc = full([train.Labels.Length, classes], -1.0, float64);
-        targets_nc.scatter_(1, tensor(Array.ConvertAll(train.Labels, label => (long)label)).unsqueeze(1), ones([train.Labels.Length, 1], float64));
+        targets_nc.scatter_(
+            1,
+            tensor(Array.ConvertAll(train.Labels, label => (long)label)).unsqueeze(1),
+            ones([train.Labels.Length, 1], float64)
+        );
         var (n, f) = (train_nf.size(0), train_nf.size(1));
         // Of the two equal forms the one with the smaller matrix.
-        var weights_fc = f <= n
-            ? Solve(train_nf.t().mm(train_nf), train_nf.t().mm(targets_nc))
-            : train_nf.t().mm(Solve(train_nf.mm(train_nf.t()), targets_nc));
+        var weights_fc =
+            f <= n
+                ? Solve(train_nf.t().mm(train_nf), train_nf.t().mm(targets_nc))
+                : train_nf.t().mm(Solve(train_nf.mm(train_nf.t()), targets_nc));
         var predicted = Whiten(test.Features.View()).mm(weights_fc).argmax(1).AsSpan<long>();
         var right = 0;
         for (var i = 0; i < predicted.Length; i++)
@@ -37,5 +44,6 @@ internal static class RidgeProbe
         return right / (double)predicted.Length;
     }
 
-    private static Tensor Solve(Tensor gram, Tensor target) => cholesky_solve(target, linalg.cholesky(gram + (eye(gram.size(0), dtype: float64) * Strength)));
+    private static Tensor Solve(Tensor gram, Tensor target) =>
+        cholesky_solve(target, linalg.cholesky(gram + (eye(gram.size(0), dtype: float64) * Strength)));
 }

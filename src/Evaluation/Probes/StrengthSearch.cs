@@ -11,7 +11,9 @@ public readonly record struct TriedStrength(double C, double Accuracy);
 /// </summary>
 public static class StrengthSearch
 {
-    private const int StepsPerDecade = 8, Steps = 96, FirstDistance = 16;
+    private const int StepsPerDecade = 8,
+        Steps = 96,
+        FirstDistance = 16;
     private const double Least = -6;
 
     /// <param name="accuracy">Accuracy on the validation images of a probe of inverse strength C.</param>

@@ -72,19 +72,25 @@ public static class HtmlPage
 
     /// <summary>Writes a page.</summary>
     /// <inheritdoc cref="WriteStyled"/>
-    public static void Write(string path, string title, string subtitle, params object?[] body) => WriteStyled(path, new PageHead(title, subtitle, Style), body);
+    public static void Write(string path, string title, string subtitle, params object?[] body) =>
+        WriteStyled(path, new PageHead(title, subtitle, Style), body);
 
     /// <summary>Writes a page with a stylesheet of its own. Texts may come from files: what a page cannot hold becomes U+FFFD.</summary>
     /// <param name="path">Written over when it is there; its folder is made.</param>
     public static void WriteStyled(string path, PageHead head, params object?[] body)
     {
-        var page = new XElement("html", new XAttribute("lang", "en"),
-            new XElement("head",
+        var page = new XElement(
+            "html",
+            new XAttribute("lang", "en"),
+            new XElement(
+                "head",
                 new XElement("meta", new XAttribute("charset", "utf-8")),
                 new XElement("meta", new XAttribute("name", "viewport"), new XAttribute("content", "width=device-width, initial-scale=1")),
                 new XElement("title", head.Title),
-                new XElement("style", head.Style)),
-            new XElement("body", new XElement("header", new XElement("h1", head.Title), Soft(head.Subtitle)), body));
+                new XElement("style", head.Style)
+            ),
+            new XElement("body", new XElement("header", new XElement("h1", head.Title), Soft(head.Subtitle)), body)
+        );
         foreach (var text in page.DescendantNodes().OfType<XText>())
             text.Value = Safe(text.Value);
         foreach (var attribute in page.Descendants().Attributes())
@@ -103,8 +109,8 @@ public static class HtmlPage
     public static XElement Tile(string name, string value, string note, bool warns = false) =>
         Of("div", "card", Soft(name), Of("div", warns ? "figure warn" : "figure", value), Soft(note));
 
-    public static XElement Image(byte[] jpeg, string alternative) => new("img",
-        new XAttribute("alt", alternative), new XAttribute("src", "data:image/jpeg;base64," + Convert.ToBase64String(jpeg)));
+    public static XElement Image(byte[] jpeg, string alternative) =>
+        new("img", new XAttribute("alt", alternative), new XAttribute("src", "data:image/jpeg;base64," + Convert.ToBase64String(jpeg)));
 
     /// <summary>Text without what pages cannot hold: control characters and lone surrogates.</summary>
     private static string Safe(string text)

@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
-using ClipTrain.Torch.Operators;
 using ClipTrain.Evaluation.Statistics;
+using ClipTrain.Torch.Operators;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -30,7 +30,13 @@ public sealed record Recall(double R1, double R5, double R10, double MedianRank,
     public static Recall FromRanks(IReadOnlyList<long> ranks)
     {
         double[] sorted = [.. ranks.Select(rank => rank == long.MaxValue ? double.PositiveInfinity : rank + 1).Order()];
-        return new Recall(ShareBelow(1), ShareBelow(5), ShareBelow(10), (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2, ranks.Count)
+        return new Recall(
+            ShareBelow(1),
+            ShareBelow(5),
+            ShareBelow(10),
+            (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2,
+            ranks.Count
+        )
         {
             MedianRankInterval = Interval.OfMedian(sorted),
             Ranks = ranks,
@@ -57,7 +63,9 @@ public static class RetrievalRanking
     public static RetrievalResult Measure(torch.Tensor images_nD, torch.Tensor texts_mD, IReadOnlyList<IReadOnlyList<long>> conceptsOfImage)
     {
         var concepts = texts_mD.size(0);
-        var imagesOfConcept = conceptsOfImage.SelectMany((concept, image) => concept.Select(row => (Row: row, Image: image))).ToLookup(pair => pair.Row, pair => pair.Image);
+        var imagesOfConcept = conceptsOfImage
+            .SelectMany((concept, image) => concept.Select(row => (Row: row, Image: image)))
+            .ToLookup(pair => pair.Row, pair => pair.Image);
         var imageRanks = Ranks(images_nD, texts_mD, image => conceptsOfImage[image].Select(row => (int)row));
         var textRanks = Ranks(texts_mD, images_nD, concept => imagesOfConcept[concept]);
         return new RetrievalResult(Recall.FromRanks(imageRanks), Recall.FromRanks(textRanks), conceptsOfImage.Count, concepts);

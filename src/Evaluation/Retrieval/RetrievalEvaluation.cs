@@ -16,7 +16,12 @@ public sealed record RetrievalExample(int Image, string Caption, long Rank, stri
 /// <param name="Rows">The figures.</param>
 /// <param name="Ranks">Recall in both directions, with each query's rank.</param>
 /// <param name="Examples">A few queries.</param>
-public sealed record RetrievalOutcome(string Set, IReadOnlyList<ResultRow> Rows, RetrievalResult Ranks, IReadOnlyList<RetrievalExample> Examples);
+public sealed record RetrievalOutcome(
+    string Set,
+    IReadOnlyList<ResultRow> Rows,
+    RetrievalResult Ranks,
+    IReadOnlyList<RetrievalExample> Examples
+);
 
 /// <summary>Retrieval in both directions over the images of a set that have captions.</summary>
 public static class RetrievalEvaluation
@@ -32,19 +37,36 @@ public static class RetrievalEvaluation
         using var scope = torch.NewDisposeScope();
         int[] used = [.. Enumerable.Range(0, embedded.Images.Count).Where(i => embedded.Images[i].Captions.Count > 0)];
         if (used.Length < 2)
-            throw SetError.Of(set.Name, $"{(used.Length == 0 ? "no image has" : "one image only has")} a caption; retrieval needs two at least. Set caption_column.");
+            throw SetError.Of(
+                set.Name,
+                $"{(used.Length == 0 ? "no image has" : "one image only has")} a caption; retrieval needs two at least. Set caption_column."
+            );
         var captions = Array.ConvertAll(used, i => embedded.Images[i].Captions);
         string[] concepts = [.. captions.SelectMany(own => own).Distinct(StringComparer.Ordinal)];
         var places = concepts.Index().ToDictionary(text => text.Item, text => (long)text.Index, StringComparer.Ordinal);
         var images = embedded.Embeddings.Select(used);
         var texts_mD = model.EncodeTexts(concepts);
-        var result = RetrievalRanking.Measure(images.View(), texts_mD, Array.ConvertAll(captions, own => (IReadOnlyList<long>)[.. own.Select(text => places[text])]));
-        return new RetrievalOutcome(set.Name, [.. Rows(set.Name, "image_to_text", result.ImageToText), .. Rows(set.Name, "text_to_image", result.TextToImage), Mean(set.Name, result)], result, Show(used, captions, images, texts_mD, concepts, result));
+        var result = RetrievalRanking.Measure(
+            images.View(),
+            texts_mD,
+            Array.ConvertAll(captions, own => (IReadOnlyList<long>)[.. own.Select(text => places[text])])
+        );
+        return new RetrievalOutcome(
+            set.Name,
+            [
+                .. Rows(set.Name, "image_to_text", result.ImageToText),
+                .. Rows(set.Name, "text_to_image", result.TextToImage),
+                Mean(set.Name, result),
+            ],
+            result,
+            Show(used, captions, images, texts_mD, concepts, result)
+        );
     }
 
     private static IEnumerable<ResultRow> Rows(string set, string direction, Recall recall)
     {
-        ResultRow Row(string metric, double value, Interval interval) => ResultRow.Of(set, $"retrieval {direction}", metric, value, interval, recall.Queries);
+        ResultRow Row(string metric, double value, Interval interval) =>
+            ResultRow.Of(set, $"retrieval {direction}", metric, value, interval, recall.Queries);
         yield return Row("r1", recall.R1, recall.R1Interval);
         yield return Row("r5", recall.R5, recall.R5Interval);
         yield return Row("r10", recall.R10, recall.R10Interval);
@@ -58,21 +80,47 @@ public static class RetrievalEvaluation
         var centre = (a.R1 + b.R1) / 2;
         var below = Math.Sqrt(Square(a.R1 - a.R1Interval.Low) + Square(b.R1 - b.R1Interval.Low)) / 2;
         var above = Math.Sqrt(Square(a.R1Interval.High - a.R1) + Square(b.R1Interval.High - b.R1)) / 2;
-        return ResultRow.Of(set, "retrieval", "mean_recall_at_1", centre, new Interval(centre - below, centre + above), a.Queries + b.Queries);
+        return ResultRow.Of(
+            set,
+            "retrieval",
+            "mean_recall_at_1",
+            centre,
+            new Interval(centre - below, centre + above),
+            a.Queries + b.Queries
+        );
 
         static double Square(double x) => x * x;
     }
 
     /// <summary>Images spread evenly over the ranks of their captions, from the best to the worst.</summary>
-    private static List<RetrievalExample> Show(int[] used, IReadOnlyList<string>[] captions, Matrix images, torch.Tensor texts_mD, string[] concepts, RetrievalResult result)
+    private static List<RetrievalExample> Show(
+        int[] used,
+        IReadOnlyList<string>[] captions,
+        Matrix images,
+        torch.Tensor texts_mD,
+        string[] concepts,
+        RetrievalResult result
+    )
     {
         var order = Enumerable.Range(0, used.Length).OrderBy(i => result.ImageToText.Ranks[i]).ToArray();
         var count = Math.Min(Examples, order.Length);
-        return [.. Enumerable.Range(0, count).Select(k => order[(int)((long)k * (order.Length - 1) / Math.Max(1, count - 1))]).Distinct().Select(i =>
-        {
-            using var scores = images.View().narrow(0, i, 1).mm(texts_mD.t());
-            using var best = scores.argmax(1);
-            return new RetrievalExample(used[i], captions[i][0], result.ImageToText.Ranks[i] is var rank && rank == long.MaxValue ? long.MaxValue : rank + 1, concepts[best.item<long>()]);
-        })];
+        return
+        [
+            .. Enumerable
+                .Range(0, count)
+                .Select(k => order[(int)((long)k * (order.Length - 1) / Math.Max(1, count - 1))])
+                .Distinct()
+                .Select(i =>
+                {
+                    using var scores = images.View().narrow(0, i, 1).mm(texts_mD.t());
+                    using var best = scores.argmax(1);
+                    return new RetrievalExample(
+                        used[i],
+                        captions[i][0],
+                        result.ImageToText.Ranks[i] is var rank && rank == long.MaxValue ? long.MaxValue : rank + 1,
+                        concepts[best.item<long>()]
+                    );
+                }),
+        ];
     }
 }

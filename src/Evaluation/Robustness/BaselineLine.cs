@@ -24,9 +24,15 @@ public sealed record BaselineLine(double Slope, double Intercept, IReadOnlyList<
     {
         var used = models.Where(model => HasLogit(model.Reference) && HasLogit(model.Shifted)).ToList();
         if (used.Count < LeastModels)
-            throw new CorpusException($"{source} has {used.Count} models with accuracies between 0 and 1; a baseline line needs {LeastModels}.");
-        double meanX = used.Average(model => Logit(model.Reference)), meanY = used.Average(model => Logit(model.Shifted));
-        var (covariance, variance) = (used.Sum(model => (Logit(model.Reference) - meanX) * (Logit(model.Shifted) - meanY)), used.Sum(model => Square(Logit(model.Reference) - meanX)));
+            throw new CorpusException(
+                $"{source} has {used.Count} models with accuracies between 0 and 1; a baseline line needs {LeastModels}."
+            );
+        double meanX = used.Average(model => Logit(model.Reference)),
+            meanY = used.Average(model => Logit(model.Shifted));
+        var (covariance, variance) = (
+            used.Sum(model => (Logit(model.Reference) - meanX) * (Logit(model.Shifted) - meanY)),
+            used.Sum(model => Square(Logit(model.Reference) - meanX))
+        );
         if (variance <= 0)
             throw new CorpusException($"{source}: all models have the same accuracy in distribution; a line needs others.");
         var slope = covariance / variance;
@@ -38,19 +44,27 @@ public sealed record BaselineLine(double Slope, double Intercept, IReadOnlyList<
     public static IReadOnlyList<BaselineModel> Read(string path)
     {
         if (!File.Exists(path))
-            throw new CorpusException($"{path} does not exist; robustness.baselines names a CSV file with columns model, reference and shifted.");
+            throw new CorpusException(
+                $"{path} does not exist; robustness.baselines names a CSV file with columns model, reference and shifted."
+            );
         using var records = new CsvRecords(File.OpenRead(path), ',', quotes: true, path);
         var header = records.Next() ?? throw new CorpusException($"{path} is empty; its first line must be model,reference,shifted.");
-        int Column(string name) => Array.IndexOf(header, name) is var at && at >= 0 ? at : throw new CorpusException($"{path} has no column '{name}'; its columns: {string.Join(", ", header)}. A table of baselines has model, reference and shifted.");
+        int Column(string name) =>
+            Array.IndexOf(header, name) is var at && at >= 0
+                ? at
+                : throw new CorpusException(
+                    $"{path} has no column '{name}'; its columns: {string.Join(", ", header)}. A table of baselines has model, reference and shifted."
+                );
         var (name, reference, shifted) = (Column("model"), Column("reference"), Column("shifted"));
         var models = new List<BaselineModel>();
         while (records.Next() is { } fields)
             models.Add(new BaselineModel(fields[name], Share(fields[reference]), Share(fields[shifted])));
         return models;
 
-        double Share(string text) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value is >= 0 and <= 1
-            ? value
-            : throw new CorpusException($"{path}:{records.Line}: '{text}' is no share of 0 to 1; write 76.2% as 0.762.");
+        double Share(string text) =>
+            double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value is >= 0 and <= 1
+                ? value
+                : throw new CorpusException($"{path}:{records.Line}: '{text}' is no share of 0 to 1; write 76.2% as 0.762.");
     }
 
     /// <summary>The accuracy on the shifted set that the line expects of one in distribution.</summary>

@@ -9,7 +9,14 @@ namespace ClipTrain.Evaluation.Robustness;
 public sealed record TaskAnswers(string Task, IReadOnlyList<bool> Right);
 
 /// <summary>A way to classify, in distribution and on the shifted set.</summary>
-public sealed record ShiftPoint(string Task, double Reference, Interval ReferenceInterval, double Shifted, Interval ShiftedInterval, double Effective);
+public sealed record ShiftPoint(
+    string Task,
+    double Reference,
+    Interval ReferenceInterval,
+    double Shifted,
+    Interval ShiftedInterval,
+    double Effective
+);
 
 /// <summary>What a shift gave.</summary>
 /// <param name="Shift">The shift.</param>
@@ -26,7 +33,12 @@ public static class ShiftEvaluation
     /// <param name="reference">Answers on the set in distribution.</param>
     /// <param name="shifted">Answers on the shifted set.</param>
     /// <exception cref="CorpusException">Nothing was measured on both, or the baselines cannot be read.</exception>
-    public static ShiftResult Run(ShiftOptions shift, IReadOnlyList<BaselineModel>? baselines, IReadOnlyList<TaskAnswers> reference, IReadOnlyList<TaskAnswers> shifted)
+    public static ShiftResult Run(
+        ShiftOptions shift,
+        IReadOnlyList<BaselineModel>? baselines,
+        IReadOnlyList<TaskAnswers> reference,
+        IReadOnlyList<TaskAnswers> shifted
+    )
     {
         var line = baselines is null ? Line(shift) : BaselineLine.Fit(baselines, $"Robustness '{shift.Name}'");
         var (points, rows) = (new List<ShiftPoint>(), new List<ResultRow>());
@@ -34,14 +46,45 @@ public static class ShiftEvaluation
         {
             var (share, shiftedShare) = (Share(x.Right), Share(y.Right));
             var effective = line?.Effective(share, shiftedShare) ?? double.NaN;
-            points.Add(new ShiftPoint(x.Task, share, Interval.OfProportion(share, x.Right.Count), shiftedShare, Interval.OfProportion(shiftedShare, y.Right.Count), effective));
-            rows.Add(ResultRow.Of(shift.Name, x.Task, "accuracy_lost", share - shiftedShare, Difference(x.Right, y.Right, (a, b) => a - b), y.Right.Count, Bootstrap.Seed));
+            points.Add(
+                new ShiftPoint(
+                    x.Task,
+                    share,
+                    Interval.OfProportion(share, x.Right.Count),
+                    shiftedShare,
+                    Interval.OfProportion(shiftedShare, y.Right.Count),
+                    effective
+                )
+            );
+            rows.Add(
+                ResultRow.Of(
+                    shift.Name,
+                    x.Task,
+                    "accuracy_lost",
+                    share - shiftedShare,
+                    Difference(x.Right, y.Right, (a, b) => a - b),
+                    y.Right.Count,
+                    Bootstrap.Seed
+                )
+            );
             if (line is not null)
-                rows.Add(ResultRow.Of(shift.Name, x.Task, "effective_robustness", effective, Difference(x.Right, y.Right, line.Effective), y.Right.Count, Bootstrap.Seed));
+                rows.Add(
+                    ResultRow.Of(
+                        shift.Name,
+                        x.Task,
+                        "effective_robustness",
+                        effective,
+                        Difference(x.Right, y.Right, line.Effective),
+                        y.Right.Count,
+                        Bootstrap.Seed
+                    )
+                );
         }
 
         if (points.Count == 0)
-            throw new CorpusException($"Robustness '{shift.Name}': {shift.Reference} and {shift.Shifted} have no task in common that classifies; give both zero_shot, probe or knn.");
+            throw new CorpusException(
+                $"Robustness '{shift.Name}': {shift.Reference} and {shift.Shifted} have no task in common that classifies; give both zero_shot, probe or knn."
+            );
         return new ShiftResult(shift, line, points, rows);
     }
 
@@ -50,20 +93,34 @@ public static class ShiftEvaluation
     {
         var pairs = before.Right.Zip(after.Right).ToList();
         var (lost, gained) = (pairs.Count(pair => pair is (true, false)), pairs.Count(pair => pair is (false, true)));
-        return ResultRow.Of(shift, after.Task, "relative_robustness", (gained - lost) / (double)pairs.Count, Interval.OfDifference(lost, gained, pairs.Count), pairs.Count);
+        return ResultRow.Of(
+            shift,
+            after.Task,
+            "relative_robustness",
+            (gained - lost) / (double)pairs.Count,
+            Interval.OfDifference(lost, gained, pairs.Count),
+            pairs.Count
+        );
     }
 
-    private static BaselineLine? Line(ShiftOptions shift) => shift switch
-    {
-        { Slope: { } slope, Intercept: { } intercept } => new BaselineLine(slope, intercept, []),
-        { Slope: not null } or { Intercept: not null } => throw new CorpusException($"Robustness '{shift.Name}': a published line needs both slope and intercept."),
-        { Baselines: { } file } => BaselineLine.Fit(BaselineLine.Read(file), file),
-        _ => null,
-    };
+    private static BaselineLine? Line(ShiftOptions shift) =>
+        shift switch
+        {
+            { Slope: { } slope, Intercept: { } intercept } => new BaselineLine(slope, intercept, []),
+            { Slope: not null } or { Intercept: not null } => throw new CorpusException(
+                $"Robustness '{shift.Name}': a published line needs both slope and intercept."
+            ),
+            { Baselines: { } file } => BaselineLine.Fit(BaselineLine.Read(file), file),
+            _ => null,
+        };
 
     private static double Share(IReadOnlyList<bool> right) => right.Count(isRight => isRight) / (double)right.Count;
 
     /// <summary>95% bootstrap interval of a function of both accuracies. A resampled accuracy is a binomial draw.</summary>
-    private static Interval Difference(IReadOnlyList<bool> reference, IReadOnlyList<bool> shifted, Func<double, double, double> function) => Bootstrap.OfTwoShares(
-        (reference.Count(isRight => isRight), reference.Count), (shifted.Count(isRight => isRight), shifted.Count), function);
+    private static Interval Difference(IReadOnlyList<bool> reference, IReadOnlyList<bool> shifted, Func<double, double, double> function) =>
+        Bootstrap.OfTwoShares(
+            (reference.Count(isRight => isRight), reference.Count),
+            (shifted.Count(isRight => isRight), shifted.Count),
+            function
+        );
 }

@@ -17,7 +17,9 @@ public sealed record ShiftOptions
     /// <summary>Names our own baselines.</summary>
     public const string Pixels = "pixels";
 
-    [Description("Baseline models to which the line is fitted: a CSV file with columns model, reference and shifted (shares of 0 to 1), or pixels for probes and k-NN on small versions of the images.")]
+    [Description(
+        "Baseline models to which the line is fitted: a CSV file with columns model, reference and shifted (shares of 0 to 1), or pixels for probes and k-NN on small versions of the images."
+    )]
     public string? Baselines { get; init; }
 
     [Description("Slope of a published line, on logits; with intercept, in place of baselines.")]

@@ -14,18 +14,21 @@ public static class BinomialTest
         var tail = (1 - confidence) / 2;
         return new Interval(
             successes == 0 ? 0 : Beta.InvCDF(successes, trials - successes + 1, tail),
-            successes == trials ? 1 : Beta.InvCDF(successes + 1, trials - successes, 1 - tail));
+            successes == trials ? 1 : Beta.InvCDF(successes + 1, trials - successes, 1 - tail)
+        );
     }
 
     /// <summary>P(X ≥ successes) of so many trials that each succeed with a probability: the one-tailed test.</summary>
-    public static double AtLeast(long successes, long trials, double probability) => successes switch
-    {
-        <= 0 => 1,
-        _ when successes > trials => 0,
-        // I_p(k, n − k + 1) is the upper tail.
-        _ => MathNet.Numerics.SpecialFunctions.BetaRegularized(successes, trials - successes + 1, probability),
-    };
+    public static double AtLeast(long successes, long trials, double probability) =>
+        successes switch
+        {
+            <= 0 => 1,
+            _ when successes > trials => 0,
+            // I_p(k, n − k + 1) is the upper tail.
+            _ => MathNet.Numerics.SpecialFunctions.BetaRegularized(successes, trials - successes + 1, probability),
+        };
 
     /// <summary>p values of tests made together, each times their number.</summary>
-    public static IReadOnlyList<double> Bonferroni(IReadOnlyList<double> values) => [.. values.Select(value => Math.Min(1, value * values.Count))];
+    public static IReadOnlyList<double> Bonferroni(IReadOnlyList<double> values) =>
+        [.. values.Select(value => Math.Min(1, value * values.Count))];
 }

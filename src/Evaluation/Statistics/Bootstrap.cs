@@ -25,7 +25,12 @@ public static class Bootstrap
             resampled[i] = figures(drawn);
         }
 
-        return [.. Enumerable.Range(0, resampled[0].Length).Select(figure => Between([.. resampled.Select(values => values[figure]).Where(double.IsFinite).Order()]))];
+        return
+        [
+            .. Enumerable
+                .Range(0, resampled[0].Length)
+                .Select(figure => Between([.. resampled.Select(values => values[figure]).Where(double.IsFinite).Order()])),
+        ];
     }
 
     /// <summary>Interval of a function of two shares of different units, each drawn as a binomial share.</summary>
@@ -35,7 +40,8 @@ public static class Bootstrap
     public static Interval OfTwoShares((int Right, int Of) first, (int Right, int Of) second, Func<double, double, double> function)
     {
         var random = new Random(Seed);
-        double Draw((int Right, int Of) counts) => MathNet.Numerics.Distributions.Binomial.Sample(random, counts.Right / (double)counts.Of, counts.Of) / (double)counts.Of;
+        double Draw((int Right, int Of) counts) =>
+            MathNet.Numerics.Distributions.Binomial.Sample(random, counts.Right / (double)counts.Of, counts.Of) / (double)counts.Of;
         return Between([.. Enumerable.Range(0, Resamples).Select(_ => function(Draw(first), Draw(second))).Where(double.IsFinite).Order()]);
     }
 

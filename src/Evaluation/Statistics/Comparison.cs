@@ -13,7 +13,18 @@ namespace ClipTrain.Evaluation.Statistics;
 /// <param name="Range">95% interval of the difference.</param>
 /// <param name="P">McNemar's exact test.</param>
 /// <param name="N">Number of images or queries.</param>
-public sealed record Comparison(string Set, string Task, string Metric, string? Class, double First, double Second, double Difference, Interval Range, double P, long N)
+public sealed record Comparison(
+    string Set,
+    string Task,
+    string Metric,
+    string? Class,
+    double First,
+    double Second,
+    double Difference,
+    Interval Range,
+    double P,
+    long N
+)
 {
     /// <summary>Compares two models' answers, image by image.</summary>
     /// <exception cref="CorpusException">There are other numbers of answers.</exception>
@@ -21,11 +32,23 @@ public sealed record Comparison(string Set, string Task, string Metric, string? 
     {
         var (a, b) = (first.IsRight, second.IsRight);
         if (a.Count != b.Count)
-            throw new CorpusException($"Evaluation set '{first.Set}': one model was measured on {a.Count} images or queries, the other on {b.Count}. Remove what one of them cannot read.");
+            throw new CorpusException(
+                $"Evaluation set '{first.Set}': one model was measured on {a.Count} images or queries, the other on {b.Count}. Remove what one of them cannot read."
+            );
         var pairs = a.Zip(b).ToList();
         var (firstOnly, secondOnly) = (pairs.Count(pair => pair is (true, false)), pairs.Count(pair => pair is (false, true)));
         return new Comparison(
-            first.Set, first.Task, first.Metric, first.Class, Share(a), Share(b), Share(b) - Share(a), Interval.OfDifference(firstOnly, secondOnly, pairs.Count), PairedTest.McNemar(firstOnly, secondOnly), pairs.Count);
+            first.Set,
+            first.Task,
+            first.Metric,
+            first.Class,
+            Share(a),
+            Share(b),
+            Share(b) - Share(a),
+            Interval.OfDifference(firstOnly, secondOnly, pairs.Count),
+            PairedTest.McNemar(firstOnly, secondOnly),
+            pairs.Count
+        );
     }
 
     private static double Share(IReadOnlyList<bool> outcomes) => outcomes.Count(isRight => isRight) / (double)outcomes.Count;

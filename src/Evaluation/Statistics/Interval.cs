@@ -58,7 +58,9 @@ public readonly record struct Interval(double Low, double High)
 internal sealed class IntervalJson : JsonConverter<Interval>
 {
     public override Interval Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        JsonSerializer.Deserialize<double[]>(ref reader, options) is [var low, var high] ? new Interval(low, high) : throw new JsonException("An interval is [low, high].");
+        JsonSerializer.Deserialize<double[]>(ref reader, options) is [var low, var high]
+            ? new Interval(low, high)
+            : throw new JsonException("An interval is [low, high].");
 
     public override void Write(Utf8JsonWriter writer, Interval value, JsonSerializerOptions options) =>
         JsonSerializer.Serialize<double[]>(writer, [value.Low, value.High], options);

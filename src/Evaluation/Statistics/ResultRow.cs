@@ -12,5 +12,6 @@ namespace ClipTrain.Evaluation.Statistics;
 public sealed record ResultRow(string Set, string Task, string Metric, double Value, double? Low, double? High, long N, long? Seed)
 {
     /// <summary>A figure with an interval.</summary>
-    public static ResultRow Of(string set, string task, string metric, double value, Interval interval, long n, long? seed = null) => new(set, task, metric, value, interval.Low, interval.High, n, seed);
+    public static ResultRow Of(string set, string task, string metric, double value, Interval interval, long n, long? seed = null) =>
+        new(set, task, metric, value, interval.Low, interval.High, n, seed);
 }

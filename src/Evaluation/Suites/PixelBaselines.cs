@@ -19,12 +19,25 @@ internal static class PixelBaselines
             var model = new PixelModel(side);
             var (reference, shifted) = (data(model, shift.Reference), data(model, shift.Shifted));
             var options = new ProbeOptions { Protocol = ProbeProtocol.Readme };
-            models.Add(new BaselineModel($"{model.Name}, probe", Accuracy(LinearProbe.Run("", options, reference).Predictions), Accuracy(LinearProbe.Run("", options, shifted).Predictions)));
-            models.Add(new BaselineModel($"{model.Name}, k-NN", Accuracy(NearestNeighbours.Run("", reference).Predictions), Accuracy(NearestNeighbours.Run("", shifted).Predictions)));
+            models.Add(
+                new BaselineModel(
+                    $"{model.Name}, probe",
+                    Accuracy(LinearProbe.Run("", options, reference).Predictions),
+                    Accuracy(LinearProbe.Run("", options, shifted).Predictions)
+                )
+            );
+            models.Add(
+                new BaselineModel(
+                    $"{model.Name}, k-NN",
+                    Accuracy(NearestNeighbours.Run("", reference).Predictions),
+                    Accuracy(NearestNeighbours.Run("", shifted).Predictions)
+                )
+            );
         }
 
         return models;
 
-        static double Accuracy(IReadOnlyList<ZeroShot.Prediction> predictions) => predictions.Count(prediction => prediction.Before == 0) / (double)predictions.Count;
+        static double Accuracy(IReadOnlyList<ZeroShot.Prediction> predictions) =>
+            predictions.Count(prediction => prediction.Before == 0) / (double)predictions.Count;
     }
 }

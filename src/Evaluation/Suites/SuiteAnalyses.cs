@@ -14,7 +14,11 @@ internal static class SuiteAnalyses
     /// <summary>Pairs in a contact sheet, half on either side of the threshold.</summary>
     private const int SheetPairs = 24;
 
-    public static ShiftResult Shift(ShiftOptions shift, IReadOnlyList<SetResult> sets, Func<ShiftOptions, IReadOnlyList<BaselineModel>> pixelBaselines)
+    public static ShiftResult Shift(
+        ShiftOptions shift,
+        IReadOnlyList<SetResult> sets,
+        Func<ShiftOptions, IReadOnlyList<BaselineModel>> pixelBaselines
+    )
     {
         var baselines = shift.Baselines == ShiftOptions.Pixels ? pixelBaselines(shift) : null;
         return ShiftEvaluation.Run(shift, baselines, Answers(shift.Reference), Answers(shift.Shifted));
@@ -22,8 +26,12 @@ internal static class SuiteAnalyses
         IReadOnlyList<TaskAnswers> Answers(string name)
         {
             var set = sets.FirstOrDefault(set => set.Set.Name == name);
-            return [.. new[] { ("zero_shot", set?.ZeroShot?.Predictions), ("probe", set?.Probe?.Predictions), ("knn", set?.Knn?.Predictions) }
-                .Where(task => task.Item2 is { Count: > 0 }).Select(task => new TaskAnswers(task.Item1, [.. task.Item2!.Select(prediction => prediction.Before == 0)]))];
+            return
+            [
+                .. new[] { ("zero_shot", set?.ZeroShot?.Predictions), ("probe", set?.Probe?.Predictions), ("knn", set?.Knn?.Predictions) }
+                    .Where(task => task.Item2 is { Count: > 0 })
+                    .Select(task => new TaskAnswers(task.Item1, [.. task.Item2!.Select(prediction => prediction.Before == 0)])),
+            ];
         }
     }
 
@@ -37,7 +45,13 @@ internal static class SuiteAnalyses
     /// <param name="images">Their hashes, labels and rows.</param>
     /// <param name="zeroShot">Zero-shot on the set; null where it was not measured.</param>
     /// <param name="progress">Told of corpus images done and of all.</param>
-    public static OverlapResult Overlap(OverlapOptions options, IImageSet set, IReadOnlyList<SetImage> images, ZeroShotResult? zeroShot, Action<long, long> progress)
+    public static OverlapResult Overlap(
+        OverlapOptions options,
+        IImageSet set,
+        IReadOnlyList<SetImage> images,
+        ZeroShotResult? zeroShot,
+        Action<long, long> progress
+    )
     {
         var corpus = CorpusHashes.Of(options.Corpus, progress);
         bool?[]? right = null;
@@ -53,15 +67,32 @@ internal static class SuiteAnalyses
     }
 
     /// <summary>The pairs nearest to the threshold from both sides, for a look.</summary>
-    private static List<(NearestImage Pair, byte[]? Test, byte[]? Corpus)> Sheet(OverlapResult result, IImageSet set, IReadOnlyList<SetImage> images, CorpusHashes corpus)
+    private static List<(NearestImage Pair, byte[]? Test, byte[]? Corpus)> Sheet(
+        OverlapResult result,
+        IImageSet set,
+        IReadOnlyList<SetImage> images,
+        CorpusHashes corpus
+    )
     {
-        var below = result.Nearest.Where(pair => pair.Distance <= result.Options.Threshold).OrderByDescending(pair => pair.Distance).Take(SheetPairs / 2);
-        var above = result.Nearest.Where(pair => pair.Distance > result.Options.Threshold).OrderBy(pair => pair.Distance).Take(SheetPairs / 2);
+        var below = result
+            .Nearest.Where(pair => pair.Distance <= result.Options.Threshold)
+            .OrderByDescending(pair => pair.Distance)
+            .Take(SheetPairs / 2);
+        var above = result
+            .Nearest.Where(pair => pair.Distance > result.Options.Threshold)
+            .OrderBy(pair => pair.Distance)
+            .Take(SheetPairs / 2);
         var pairs = below.Concat(above).OrderBy(pair => pair.Distance).ThenBy(pair => pair.Image).ToList();
         var tests = Pictures.Of(set, images, pairs.Select(pair => pair.Image));
         using var maker = new PictureMaker(new ImageTransformOptions(PerceptualHashSide));
         using var reader = new DataPipeline.Corpus.CorpusReader(corpus.Corpus);
-        return pairs.ConvertAll(pair => (pair, tests.GetValueOrDefault(pair.Image), (byte[]?)maker.Original(reader.ReadRows(corpus.Samples[pair.Corpus], 1).Single().Image.Span).Jpeg));
+        return pairs.ConvertAll(pair =>
+            (
+                pair,
+                tests.GetValueOrDefault(pair.Image),
+                (byte[]?)maker.Original(reader.ReadRows(corpus.Samples[pair.Corpus], 1).Single().Image.Span).Jpeg
+            )
+        );
     }
 
     private const int PerceptualHashSide = DataPipeline.Selection.PerceptualHash.Side;

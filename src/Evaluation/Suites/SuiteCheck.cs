@@ -19,10 +19,18 @@ public static class SuiteCheck
             TaskOf(set, task);
         if (suite.FewShot.Seeds < 2 || suite.FewShot.Shots.Count == 0 || suite.FewShot.Shots.Any(shots => shots < 1))
             throw new CorpusException("few_shot needs two seeds or more, and shots of 1 or more.");
-        foreach (var name in suite.Robustness.SelectMany(shift => new[] { shift.Reference, shift.Shifted }).Concat(suite.Audits.Select(audit => audit.Set)).Concat(suite.Overlaps.Select(overlap => overlap.Set)).Concat(suite.Humans.Select(human => human.Set)))
+        foreach (
+            var name in suite
+                .Robustness.SelectMany(shift => new[] { shift.Reference, shift.Shifted })
+                .Concat(suite.Audits.Select(audit => audit.Set))
+                .Concat(suite.Overlaps.Select(overlap => overlap.Set))
+                .Concat(suite.Humans.Select(human => human.Set))
+        )
         {
             if (suite.Sets.All(set => set.Name != name))
-                throw new CorpusException($"robustness, audits, overlaps or humans name the set '{name}', which is none of the suite's: {string.Join(", ", suite.Sets.Select(set => set.Name))}.");
+                throw new CorpusException(
+                    $"robustness, audits, overlaps or humans name the set '{name}', which is none of the suite's: {string.Join(", ", suite.Sets.Select(set => set.Name))}."
+                );
         }
     }
 
@@ -38,16 +46,19 @@ public static class SuiteCheck
             tasks.Add(SetTask.Retrieval);
         if (set.Train.Count > 0)
             tasks.AddRange([SetTask.Probe, SetTask.FewShot, SetTask.Knn]);
-        return tasks.Count > 0 ? tasks : throw SetError.Of(set.Name, $"it has neither a column '{set.LabelColumn}' nor captions. Set label_column or caption_column.");
+        return tasks.Count > 0
+            ? tasks
+            : throw SetError.Of(set.Name, $"it has neither a column '{set.LabelColumn}' nor captions. Set label_column or caption_column.");
     }
 
-    private static SetTask TaskOf(SetOptions set, string task) => task switch
-    {
-        "zero_shot" => SetTask.ZeroShot,
-        "retrieval" => SetTask.Retrieval,
-        "probe" => SetTask.Probe,
-        "few_shot" => SetTask.FewShot,
-        "knn" => SetTask.Knn,
-        _ => throw SetError.Of(set.Name, $"tasks names '{task}'; it can hold zero_shot, retrieval, probe, few_shot and knn."),
-    };
+    private static SetTask TaskOf(SetOptions set, string task) =>
+        task switch
+        {
+            "zero_shot" => SetTask.ZeroShot,
+            "retrieval" => SetTask.Retrieval,
+            "probe" => SetTask.Probe,
+            "few_shot" => SetTask.FewShot,
+            "knn" => SetTask.Knn,
+            _ => throw SetError.Of(set.Name, $"tasks names '{task}'; it can hold zero_shot, retrieval, probe, few_shot and knn."),
+        };
 }

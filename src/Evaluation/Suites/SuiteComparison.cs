@@ -15,7 +15,9 @@ public static class SuiteComparison
         foreach (var (a, b) in first.Sets.Zip(second.Sets))
         {
             if (!(a.ZeroShot?.Classes ?? []).SequenceEqual(b.ZeroShot?.Classes ?? [], StringComparer.Ordinal))
-                throw new CorpusException($"Evaluation set '{a.Set.Name}': the models were measured with other classes ({a.ZeroShot?.Classes.Count ?? 0} and {b.ZeroShot?.Classes.Count ?? 0}); they can be compared on the same classes alone.");
+                throw new CorpusException(
+                    $"Evaluation set '{a.Set.Name}': the models were measured with other classes ({a.ZeroShot?.Classes.Count ?? 0} and {b.ZeroShot?.Classes.Count ?? 0}); they can be compared on the same classes alone."
+                );
             sets.AddRange(All(a).Zip(All(b), Comparison.Of));
             classes.AddRange(ByClass(a).Zip(ByClass(b), Comparison.Of));
         }
@@ -29,16 +31,36 @@ public static class SuiteComparison
             yield return new Answers(set.Set.Name, task, "top1", Class: null, Right(predictions));
         if (set.Retrieval is { } retrieval)
         {
-            yield return new Answers(set.Set.Name, "retrieval image_to_text", "r1", Class: null, [.. retrieval.Ranks.ImageToText.Ranks.Select(rank => rank < 1)]);
-            yield return new Answers(set.Set.Name, "retrieval text_to_image", "r1", Class: null, [.. retrieval.Ranks.TextToImage.Ranks.Select(rank => rank < 1)]);
+            yield return new Answers(
+                set.Set.Name,
+                "retrieval image_to_text",
+                "r1",
+                Class: null,
+                [.. retrieval.Ranks.ImageToText.Ranks.Select(rank => rank < 1)]
+            );
+            yield return new Answers(
+                set.Set.Name,
+                "retrieval text_to_image",
+                "r1",
+                Class: null,
+                [.. retrieval.Ranks.TextToImage.Ranks.Select(rank => rank < 1)]
+            );
         }
     }
 
-    private static IEnumerable<Answers> ByClass(SetResult set) => set.ZeroShot is not { } zeroShot ? [] :
-        zeroShot.Predictions.GroupBy(prediction => prediction.Label).OrderBy(own => own.Key).Select(own => new Answers(set.Set.Name, "zero_shot", "top1", zeroShot.Classes[own.Key], Right(own)));
+    private static IEnumerable<Answers> ByClass(SetResult set) =>
+        set.ZeroShot is not { } zeroShot
+            ? []
+            : zeroShot
+                .Predictions.GroupBy(prediction => prediction.Label)
+                .OrderBy(own => own.Key)
+                .Select(own => new Answers(set.Set.Name, "zero_shot", "top1", zeroShot.Classes[own.Key], Right(own)));
 
     private static IEnumerable<(string Task, IReadOnlyList<Prediction> Predictions)> Predicted(SetResult set) =>
-        new[] { ("zero_shot", set.ZeroShot?.Predictions), ("probe", set.Probe?.Predictions), ("knn", set.Knn?.Predictions) }.Where(task => task.Item2 is { Count: > 0 }).Select(task => (task.Item1, task.Item2!));
+        new[] { ("zero_shot", set.ZeroShot?.Predictions), ("probe", set.Probe?.Predictions), ("knn", set.Knn?.Predictions) }
+            .Where(task => task.Item2 is { Count: > 0 })
+            .Select(task => (task.Item1, task.Item2!));
 
-    private static IReadOnlyList<bool> Right(IEnumerable<Prediction> predictions) => [.. predictions.Select(prediction => prediction.Before == 0)];
+    private static IReadOnlyList<bool> Right(IEnumerable<Prediction> predictions) =>
+        [.. predictions.Select(prediction => prediction.Before == 0)];
 }

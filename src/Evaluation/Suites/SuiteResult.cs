@@ -29,7 +29,8 @@ public sealed record SetResult(SetOptions Set, IReadOnlyList<SetImage> Images, i
     /// <summary>JPEGs of images that the report shows, by their number.</summary>
     public IReadOnlyDictionary<int, byte[]> Pictures { get; init; } = new Dictionary<int, byte[]>();
 
-    public IEnumerable<ResultRow> Rows => [.. ZeroShot?.Rows ?? [], .. Retrieval?.Rows ?? [], .. Probe?.Rows ?? [], .. FewShot?.Rows ?? [], .. Knn?.Rows ?? []];
+    public IEnumerable<ResultRow> Rows =>
+        [.. ZeroShot?.Rows ?? [], .. Retrieval?.Rows ?? [], .. Probe?.Rows ?? [], .. FewShot?.Rows ?? [], .. Knn?.Rows ?? []];
 }
 
 /// <summary>What a suite gave.</summary>
@@ -48,7 +49,11 @@ public sealed record SuiteResult(SuiteOptions Suite, string Model, IReadOnlyList
 
     /// <summary>All figures.</summary>
     public IReadOnlyList<ResultRow> Rows =>
-    [
-        .. Sets.SelectMany(set => set.Rows), .. Shifts.SelectMany(shift => shift.Rows), .. Audits.SelectMany(audit => audit.Rows), .. Overlaps.SelectMany(overlap => overlap.Rows), .. Humans.SelectMany(humans => humans.Rows),
-    ];
+        [
+            .. Sets.SelectMany(set => set.Rows),
+            .. Shifts.SelectMany(shift => shift.Rows),
+            .. Audits.SelectMany(audit => audit.Rows),
+            .. Overlaps.SelectMany(overlap => overlap.Rows),
+            .. Humans.SelectMany(humans => humans.Rows),
+        ];
 }

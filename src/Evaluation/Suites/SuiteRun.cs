@@ -69,7 +69,13 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
         var set = Named(overlap.Set);
         var images = ImageSets.Open(set, set.Data, columns);
         var embedded = cache.Get(model, set, images, suite.Batch, observer);
-        return SuiteAnalyses.Overlap(overlap, images, embedded.Images, sets.FirstOrDefault(result => result.Set.Name == set.Name)?.ZeroShot, (done, total) => observer.Embedded($"{set.Name}: corpus", done, total));
+        return SuiteAnalyses.Overlap(
+            overlap,
+            images,
+            embedded.Images,
+            sets.FirstOrDefault(result => result.Set.Name == set.Name)?.ZeroShot,
+            (done, total) => observer.Embedded($"{set.Name}: corpus", done, total)
+        );
     }
 
     /// <summary>Baseline models on pixels; both sets are trained on the training images of the reference.</summary>
@@ -84,7 +90,8 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
                 var embedded = cache.Get(pixels, set, images, suite.Batch, observer);
                 return Data(pixels, set, embedded, ClassList.Of(set, images, embedded.Images));
             },
-            shift);
+            shift
+        );
     }
 
     private SetResult? Run(SetOptions set, SuiteScope scope)
@@ -103,7 +110,10 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
             switch (task)
             {
                 case SetTask.ZeroShot:
-                    result = result with { ZeroShot = ZeroShotEvaluation.Run(model, set, embedded, classes!, Prompts.Of(set, images, classes!)) };
+                    result = result with
+                    {
+                        ZeroShot = ZeroShotEvaluation.Run(model, set, embedded, classes!, Prompts.Of(set, images, classes!)),
+                    };
                     shown.AddRange(Shown(result.ZeroShot));
                     break;
                 case SetTask.Retrieval:
@@ -114,7 +124,15 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
                     result = result with { Probe = LinearProbe.Run(set.Name, suite.Probe, Data(model, set, embedded, classes!)) };
                     break;
                 case SetTask.FewShot:
-                    result = result with { FewShot = FewShotEvaluation.Run(set.Name, suite.FewShot, Data(model, set, embedded, classes!), ZeroShotAccuracy(result)) };
+                    result = result with
+                    {
+                        FewShot = FewShotEvaluation.Run(
+                            set.Name,
+                            suite.FewShot,
+                            Data(model, set, embedded, classes!),
+                            ZeroShotAccuracy(result)
+                        ),
+                    };
                     break;
                 case SetTask.Knn:
                     result = result with { Knn = NearestNeighbours.Run(set.Name, Data(model, set, embedded, classes!)) };
@@ -128,8 +146,14 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
 
     private static double? ZeroShotAccuracy(SetResult result) => result.ZeroShot?.Rows.FirstOrDefault(row => row.Metric == "top1")?.Value;
 
-    private static IEnumerable<int> Shown(ZeroShotResult result) => result.Predictions.Count == 0 ? [] :
-        Confusion.Of(result.Predictions, result.Classes.Count).Worst(result.Predictions, ConfusedPairs).SelectMany(pair => pair.Examples).Select(example => result.Images[example]);
+    private static IEnumerable<int> Shown(ZeroShotResult result) =>
+        result.Predictions.Count == 0
+            ? []
+            : Confusion
+                .Of(result.Predictions, result.Classes.Count)
+                .Worst(result.Predictions, ConfusedPairs)
+                .SelectMany(pair => pair.Examples)
+                .Select(example => result.Images[example]);
 
     /// <summary>Training, validation and test images of a set, of the same classes.</summary>
     private ProbeData Data(IEvaluatedModel embedder, SetOptions set, EmbeddedSet test, ClassList classes)
@@ -138,6 +162,7 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
             throw SetError.Of(set.Name, "probe, few_shot and knn need training images; set train.");
         return ProbeData.Of(set, suite.Seed, Embed(set.Train), set.Validation.Count > 0 ? Embed(set.Validation) : null, test, classes);
 
-        EmbeddedSet Embed(IReadOnlyList<string> data) => cache.Get(embedder, set, ImageSets.Open(set, data, columns), suite.Batch, observer);
+        EmbeddedSet Embed(IReadOnlyList<string> data) =>
+            cache.Get(embedder, set, ImageSets.Open(set, data, columns), suite.Batch, observer);
     }
 }

@@ -22,7 +22,16 @@ public readonly record struct Prediction(int Label, int Predicted, int Before, d
 /// <param name="CalibrationError">Expected calibration error over 15 equal bins (Guo et al. 2017): mean distance between confidence and accuracy.</param>
 /// <param name="Images">Number of images.</param>
 /// <param name="Classes">Number of classes.</param>
-public sealed record Classification(double Top1, double Top5, double MeanPerClass, double MacroF1, double WorstClass, double CalibrationError, long Images, long Classes)
+public sealed record Classification(
+    double Top1,
+    double Top5,
+    double MeanPerClass,
+    double MacroF1,
+    double WorstClass,
+    double CalibrationError,
+    long Images,
+    long Classes
+)
 {
     public Interval Top1Interval => Interval.OfProportion(Top1, Images);
 
@@ -48,13 +57,24 @@ public sealed record Classification(double Top1, double Top5, double MeanPerClas
         var once = new int[predictions.Count];
         Array.Fill(once, 1);
         var right = OverClasses(predictions, classes, once);
-        var intervals = Bootstrap.Intervals(predictions.Count, drawn =>
-        {
-            var (mean, f1, _, _) = OverClasses(predictions, classes, drawn);
-            return [mean, f1];
-        });
+        var intervals = Bootstrap.Intervals(
+            predictions.Count,
+            drawn =>
+            {
+                var (mean, f1, _, _) = OverClasses(predictions, classes, drawn);
+                return [mean, f1];
+            }
+        );
         return new Classification(
-            Share(prediction => prediction.Before < 1), Share(prediction => prediction.Before < 5), right.MeanPerClass, right.MacroF1, right.WorstClass, Reliability.Of(predictions).Error, predictions.Count, classes)
+            Share(prediction => prediction.Before < 1),
+            Share(prediction => prediction.Before < 5),
+            right.MeanPerClass,
+            right.MacroF1,
+            right.WorstClass,
+            Reliability.Of(predictions).Error,
+            predictions.Count,
+            classes
+        )
         {
             MeanPerClassInterval = intervals[0],
             MacroF1Interval = intervals[1],
@@ -66,7 +86,11 @@ public sealed record Classification(double Top1, double Top5, double MeanPerClas
         double Share(Func<Prediction, bool> counts) => predictions.Count(counts) / (double)predictions.Count;
     }
 
-    private static (double MeanPerClass, double MacroF1, double WorstClass, long WorstImages) OverClasses(IReadOnlyList<Prediction> predictions, int classes, int[] times)
+    private static (double MeanPerClass, double MacroF1, double WorstClass, long WorstImages) OverClasses(
+        IReadOnlyList<Prediction> predictions,
+        int classes,
+        int[] times
+    )
     {
         var (images, given, right) = (new long[classes], new long[classes], new long[classes]);
         for (var i = 0; i < times.Length; i++)

@@ -23,11 +23,28 @@ public sealed record Confusion(int[][] Counts)
 
     /// <summary>The pairs that are confused most often, relative to the size of the true class.</summary>
     public IReadOnlyList<ConfusedPair> Worst(IReadOnlyList<Prediction> predictions, int count) =>
-    [
-        .. Counts.SelectMany((row, label) => row.Select((confused, predicted) => (label, predicted, confused, share: confused / (double)Math.Max(1, row.Sum()))))
-            .Where(pair => pair.label != pair.predicted && pair.confused > 0)
-            .OrderByDescending(pair => pair.share).ThenBy(pair => pair.label).Take(count)
-            .Select(pair => new ConfusedPair(pair.label, pair.predicted, pair.confused,
-                [.. predictions.Index().Where(entry => entry.Item.Label == pair.label && entry.Item.Predicted == pair.predicted).OrderByDescending(entry => entry.Item.Confidence).Take(ExamplesOfPair).Select(entry => entry.Index)])),
-    ];
+        [
+            .. Counts
+                .SelectMany(
+                    (row, label) =>
+                        row.Select((confused, predicted) => (label, predicted, confused, share: confused / (double)Math.Max(1, row.Sum())))
+                )
+                .Where(pair => pair.label != pair.predicted && pair.confused > 0)
+                .OrderByDescending(pair => pair.share)
+                .ThenBy(pair => pair.label)
+                .Take(count)
+                .Select(pair => new ConfusedPair(
+                    pair.label,
+                    pair.predicted,
+                    pair.confused,
+                    [
+                        .. predictions
+                            .Index()
+                            .Where(entry => entry.Item.Label == pair.label && entry.Item.Predicted == pair.predicted)
+                            .OrderByDescending(entry => entry.Item.Confidence)
+                            .Take(ExamplesOfPair)
+                            .Select(entry => entry.Index),
+                    ]
+                )),
+        ];
 }

@@ -30,8 +30,9 @@ public sealed class RankedScores
             return double.NaN;
         Span<double> best = stackalloc double[RecallLevels];
         best.Clear();
-        long found = 0, seen = 0;
-        for (var place = 0; place < _order.Length;)
+        long found = 0,
+            seen = 0;
+        for (var place = 0; place < _order.Length; )
         {
             // Images with equal scores have no order among themselves: they enter together.
             var score = _scores[_order[place]];
@@ -61,12 +62,14 @@ public sealed class RankedScores
     /// <param name="times">How often each image counts; empty for once each.</param>
     public double RocAuc(ReadOnlySpan<int> times = default)
     {
-        long positives = 0, negatives = 0;
+        long positives = 0,
+            negatives = 0;
         var twiceWon = 0.0;
-        for (var place = _order.Length - 1; place >= 0;)
+        for (var place = _order.Length - 1; place >= 0; )
         {
             var score = _scores[_order[place]];
-            long tiedPositives = 0, tiedNegatives = 0;
+            long tiedPositives = 0,
+                tiedNegatives = 0;
             for (; place >= 0 && _scores[_order[place]] == score; place--)
             {
                 var count = Times(times, _order[place]);
@@ -85,9 +88,14 @@ public sealed class RankedScores
     }
 
     /// <summary>Mean of a figure over classes that have one, with a bootstrap interval over images.</summary>
-    public static (double Value, Interval Interval) MeanOf(IReadOnlyList<RankedScores> classes, int images, Func<RankedScores, int[], double> figure)
+    public static (double Value, Interval Interval) MeanOf(
+        IReadOnlyList<RankedScores> classes,
+        int images,
+        Func<RankedScores, int[], double> figure
+    )
     {
-        double Mean(int[] times) => classes.Select(ranked => figure(ranked, times)).Where(value => !double.IsNaN(value)).DefaultIfEmpty(double.NaN).Average();
+        double Mean(int[] times) =>
+            classes.Select(ranked => figure(ranked, times)).Where(value => !double.IsNaN(value)).DefaultIfEmpty(double.NaN).Average();
         return (Mean([]), Bootstrap.Intervals(images, times => [Mean(times)])[0]);
     }
 

@@ -33,7 +33,13 @@ public sealed record Reliability(IReadOnlyList<ReliabilityBin> Bins, double Erro
         }
 
         var error = sums.Zip(right, (sum, hits) => Math.Abs(sum - hits)).Sum() / predictions.Count;
-        return new Reliability([.. images.Select((count, bin) => new ReliabilityBin(count, count == 0 ? double.NaN : sums[bin] / count, right[bin]))], error) { Predictions = predictions };
+        return new Reliability(
+            [.. images.Select((count, bin) => new ReliabilityBin(count, count == 0 ? double.NaN : sums[bin] / count, right[bin]))],
+            error
+        )
+        {
+            Predictions = predictions,
+        };
     }
 
     /// <summary>
@@ -46,17 +52,20 @@ public sealed record Reliability(IReadOnlyList<ReliabilityBin> Bins, double Erro
             return new Interval(double.NaN, double.NaN);
         int[] bins = [.. Predictions.Select(Bin)];
         double[] gaps = [.. Predictions.Select(prediction => prediction.Confidence - (prediction.Before == 0 ? 1 : 0))];
-        var drawn = Bootstrap.Intervals(Predictions.Count, times =>
-        {
-            Span<double> sums = stackalloc double[BinCount];
-            sums.Clear();
-            for (var i = 0; i < times.Length; i++)
-                sums[bins[i]] += times[i] * gaps[i];
-            var sum = 0.0;
-            foreach (var gap in sums)
-                sum += Math.Abs(gap);
-            return [sum / times.Length];
-        })[0];
+        var drawn = Bootstrap.Intervals(
+            Predictions.Count,
+            times =>
+            {
+                Span<double> sums = stackalloc double[BinCount];
+                sums.Clear();
+                for (var i = 0; i < times.Length; i++)
+                    sums[bins[i]] += times[i] * gaps[i];
+                var sum = 0.0;
+                foreach (var gap in sums)
+                    sum += Math.Abs(gap);
+                return [sum / times.Length];
+            }
+        )[0];
         return new Interval(Math.Max(0, (2 * Error) - drawn.High), Math.Max(0, (2 * Error) - drawn.Low));
     }
 

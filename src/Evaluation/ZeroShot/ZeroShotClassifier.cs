@@ -21,7 +21,12 @@ public static class ZeroShotClassifier
     /// <param name="classes_cD">Unit class embeddings.</param>
     /// <param name="labels">For each image its class.</param>
     /// <param name="logitScale">What the cosines are multiplied by before the softmax that gives probabilities.</param>
-    public static IReadOnlyList<Prediction> Predict(torch.Tensor images_nD, torch.Tensor classes_cD, IReadOnlyList<long> labels, double logitScale)
+    public static IReadOnlyList<Prediction> Predict(
+        torch.Tensor images_nD,
+        torch.Tensor classes_cD,
+        IReadOnlyList<long> labels,
+        double logitScale
+    )
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();

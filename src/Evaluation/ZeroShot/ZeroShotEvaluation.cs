@@ -12,7 +12,13 @@ namespace ClipTrain.Evaluation.ZeroShot;
 /// <param name="Rows">The figures.</param>
 /// <param name="Images">Numbers of the labelled images among the set's, one a prediction.</param>
 /// <param name="Predictions">What each is taken for.</param>
-public sealed record ZeroShotResult(string Set, IReadOnlyList<string> Classes, IReadOnlyList<ResultRow> Rows, IReadOnlyList<int> Images, IReadOnlyList<Prediction> Predictions);
+public sealed record ZeroShotResult(
+    string Set,
+    IReadOnlyList<string> Classes,
+    IReadOnlyList<ResultRow> Rows,
+    IReadOnlyList<int> Images,
+    IReadOnlyList<Prediction> Predictions
+);
 
 /// <summary>Zero-shot classification with all figures that a set's description asks for.</summary>
 public static class ZeroShotEvaluation
@@ -28,7 +34,13 @@ public static class ZeroShotEvaluation
     /// <param name="classes">Its classes.</param>
     /// <param name="prompts">The prompts of each class.</param>
     /// <exception cref="DataPipeline.Corpus.CorpusException">No image has a label, or the model embeds no texts.</exception>
-    public static ZeroShotResult Run(IEvaluatedModel model, SetOptions set, EmbeddedSet embedded, ClassList classes, IReadOnlyList<IReadOnlyList<string>> prompts)
+    public static ZeroShotResult Run(
+        IEvaluatedModel model,
+        SetOptions set,
+        EmbeddedSet embedded,
+        ClassList classes,
+        IReadOnlyList<IReadOnlyList<string>> prompts
+    )
     {
         if (!model.HasTexts)
             throw SetError.Of(set.Name, $"{model.Name} embeds no texts, and zero-shot needs them; give tasks: [probe].");
@@ -73,7 +85,8 @@ public static class ZeroShotEvaluation
     private static IEnumerable<ResultRow> Accuracies(SetOptions set, int classes, IReadOnlyList<Prediction> predictions)
     {
         var figures = Classification.Of(predictions, classes);
-        ResultRow Row(string metric, double value, Interval interval, long? seed = null) => ResultRow.Of(set.Name, Task, metric, value, interval, predictions.Count, seed);
+        ResultRow Row(string metric, double value, Interval interval, long? seed = null) =>
+            ResultRow.Of(set.Name, Task, metric, value, interval, predictions.Count, seed);
         yield return Row("top1", figures.Top1, figures.Top1Interval);
         if (classes >= ClassesForTop5)
             yield return Row("top5", figures.Top5, figures.Top5Interval);
@@ -87,15 +100,29 @@ public static class ZeroShotEvaluation
     {
         var pairs = ensemble.Zip(first, (a, b) => (All: a.Before == 0, One: b.Before == 0)).ToList();
         var (gained, lost) = (pairs.Count(pair => pair is (true, false)), pairs.Count(pair => pair is (false, true)));
-        return ResultRow.Of(set, Task, "ensemble_gain", (gained - lost) / (double)pairs.Count, Interval.OfDifference(lost, gained, pairs.Count), pairs.Count);
+        return ResultRow.Of(
+            set,
+            Task,
+            "ensemble_gain",
+            (gained - lost) / (double)pairs.Count,
+            Interval.OfDifference(lost, gained, pairs.Count),
+            pairs.Count
+        );
     }
 
     private static ResultRow WorstGroup(string set, IReadOnlyList<string?> groups, IReadOnlyList<Prediction> predictions)
     {
-        var worst = groups.Zip(predictions).Where(pair => pair.First is not null).GroupBy(pair => pair.First, StringComparer.Ordinal)
-            .Select(group => (Right: group.Count(pair => pair.Second.Before == 0), Count: group.Count())).ToList();
+        var worst = groups
+            .Zip(predictions)
+            .Where(pair => pair.First is not null)
+            .GroupBy(pair => pair.First, StringComparer.Ordinal)
+            .Select(group => (Right: group.Count(pair => pair.Second.Before == 0), Count: group.Count()))
+            .ToList();
         if (worst.Count < 2)
-            throw SetError.Of(set, $"group_column has {(worst.Count == 0 ? "no value" : "one value only")}: there are no groups to compare.");
+            throw SetError.Of(
+                set,
+                $"group_column has {(worst.Count == 0 ? "no value" : "one value only")}: there are no groups to compare."
+            );
         var (right, count) = worst.MinBy(group => group.Right / (double)group.Count);
         return ResultRow.Of(set, Task, "worst_group", right / (double)count, Interval.OfProportion(right / (double)count, count), count);
     }
@@ -104,14 +131,17 @@ public static class ZeroShotEvaluation
     {
         var scores_nc = images.View().mm(classes_cD.t()).contiguous();
         var count = (int)classes_cD.size(0);
-        var ranked = Enumerable.Range(0, count).Select(c =>
-        {
-            var scores = new float[images.Rows];
-            var all = scores_nc.AsSpan<float>();
-            for (var i = 0; i < scores.Length; i++)
-                scores[i] = all[(i * count) + c] - (count == 2 ? all[(i * count) + 1 - c] : 0);
-            return new RankedScores(scores, [.. Enumerable.Range(0, scores.Length).Select(i => labels(i).Contains(c))]);
-        }).ToList();
+        var ranked = Enumerable
+            .Range(0, count)
+            .Select(c =>
+            {
+                var scores = new float[images.Rows];
+                var all = scores_nc.AsSpan<float>();
+                for (var i = 0; i < scores.Length; i++)
+                    scores[i] = all[(i * count) + c] - (count == 2 ? all[(i * count) + 1 - c] : 0);
+                return new RankedScores(scores, [.. Enumerable.Range(0, scores.Length).Select(i => labels(i).Contains(c))]);
+            })
+            .ToList();
         var map = RankedScores.MeanOf(ranked, images.Rows, (one, times) => one.AveragePrecision11(times));
         yield return ResultRow.Of(set, Task, "map_11", map.Value, map.Interval, images.Rows, Bootstrap.Seed);
         // Of two classes the second is the positive one, and its score the difference of both.

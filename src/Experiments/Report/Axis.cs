@@ -5,7 +5,10 @@ internal sealed class Axis
 {
     private const int FewestTicks = 4;
 
-    private readonly double _low, _high, _from, _to;
+    private readonly double _low,
+        _high,
+        _from,
+        _to;
 
     /// <param name="values">What must fit.</param>
     /// <param name="from">Where the least value is drawn.</param>
@@ -24,7 +27,8 @@ internal sealed class Axis
     public double Place(double value) => _from + ((Math.Log10(value) - _low) / (_high - _low) * (_to - _from));
 
     /// <summary>Places of evenly spread values, for curves.</summary>
-    public IEnumerable<double> Spread(int count) => Enumerable.Range(0, count).Select(i => Math.Pow(10, _low + ((_high - _low) * i / (count - 1))));
+    public IEnumerable<double> Spread(int count) =>
+        Enumerable.Range(0, count).Select(i => Math.Pow(10, _low + ((_high - _low) * i / (count - 1))));
 
     /// <summary>Round values: powers of ten, or 1, 2 and 5 of each, or steps of a round size where the axis is short.</summary>
     public IReadOnlyList<double> Ticks()
@@ -37,7 +41,10 @@ internal sealed class Axis
         }
 
         var step = Math.Pow(10, Math.Floor(Math.Log10((High - Low) / FewestTicks)));
-        step *= (High - Low) / step > 20 ? 5 : (High - Low) / step > 9 ? 2 : 1;
+        step *=
+            (High - Low) / step > 20 ? 5
+            : (High - Low) / step > 9 ? 2
+            : 1;
         var first = Math.Ceiling(Low / step);
         return [.. Enumerable.Range(0, 25).Select(i => (first + i) * step).TakeWhile(Fits)];
     }

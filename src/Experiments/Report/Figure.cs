@@ -13,7 +13,13 @@ internal static class Figure
         if (Math.Abs(value) is >= 1e15 or > 0 and < 1e-3)
             return value.ToString("0.###e0", CultureInfo.InvariantCulture);
         var (size, unit) = Units.FirstOrDefault(unit => Math.Abs(value) >= 0.9995 * unit.Size, (1, ""));
-        return (value / size).ToString(Math.Abs(value / size) >= 100 ? "0.#" : Math.Abs(value / size) >= 10 ? "0.##" : Math.Abs(value / size) >= 1 ? "0.###" : "0.####", CultureInfo.InvariantCulture) + unit;
+        return (value / size).ToString(
+                Math.Abs(value / size) >= 100 ? "0.#"
+                    : Math.Abs(value / size) >= 10 ? "0.##"
+                    : Math.Abs(value / size) >= 1 ? "0.###"
+                    : "0.####",
+                CultureInfo.InvariantCulture
+            ) + unit;
     }
 
     public static string Short(double? value) => value is { } number ? Short(number) : "–";

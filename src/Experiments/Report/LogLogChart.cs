@@ -7,47 +7,136 @@ namespace ClipTrain.Experiments.Report;
 internal sealed record Mark(double X, double Y, string Color, int Shape, string Tip, bool Ringed = false);
 
 /// <summary>A curve of a chart, with the interval about it where it has one. It is dashed beyond the last measurement.</summary>
-internal sealed record Curve(string Name, string Color, IReadOnlyList<(double X, double Y)> Line, IReadOnlyList<(double X, double Low, double High)> Band, double MeasuredTo);
+internal sealed record Curve(
+    string Name,
+    string Color,
+    IReadOnlyList<(double X, double Y)> Line,
+    IReadOnlyList<(double X, double Low, double High)> Band,
+    double MeasuredTo
+);
 
 /// <summary>A scatter plot with curves on two logarithmic axes, as SVG.</summary>
 internal static class LogLogChart
 {
     public const int Shapes = 6;
 
-    private const double Width = 640, Height = 400, Left = 62, Right = 12, Top = 10, Bottom = 46, MostBelow = 1.6;
+    private const double Width = 640,
+        Height = 400,
+        Left = 62,
+        Right = 12,
+        Top = 10,
+        Bottom = 46,
+        MostBelow = 1.6;
 
-    public static XElement Draw(string xName, string yName, IReadOnlyList<Mark> marks, IReadOnlyList<Curve> curves, IReadOnlyList<(string Text, string Color, int Shape)> legend)
+    public static XElement Draw(
+        string xName,
+        string yName,
+        IReadOnlyList<Mark> marks,
+        IReadOnlyList<Curve> curves,
+        IReadOnlyList<(string Text, string Color, int Shape)> legend
+    )
     {
         // What laws say beyond the data is shown as far as the axis stays readable.
         var least = marks.Min(mark => mark.Y) / MostBelow;
-        var y = new Axis(marks.Select(mark => mark.Y).Concat(curves.SelectMany(curve => curve.Line).Select(point => point.Y).Where(value => value >= least)), Height - Bottom, Top);
-        var x = new Axis(marks.Select(mark => mark.X).Concat(curves.SelectMany(curve => curve.Line.Select(point => point.X))), Left, Width - Right);
-        var svg = new XElement("svg", new XAttribute("viewBox", $"0 0 {Figure.Place(Width)} {Figure.Place(Height + LegendHeight(curves.Count + legend.Count))}"), new XAttribute("role", "img"), new XAttribute("aria-label", $"{yName} by {xName}"));
+        var y = new Axis(
+            marks
+                .Select(mark => mark.Y)
+                .Concat(curves.SelectMany(curve => curve.Line).Select(point => point.Y).Where(value => value >= least)),
+            Height - Bottom,
+            Top
+        );
+        var x = new Axis(
+            marks.Select(mark => mark.X).Concat(curves.SelectMany(curve => curve.Line.Select(point => point.X))),
+            Left,
+            Width - Right
+        );
+        var svg = new XElement(
+            "svg",
+            new XAttribute("viewBox", $"0 0 {Figure.Place(Width)} {Figure.Place(Height + LegendHeight(curves.Count + legend.Count))}"),
+            new XAttribute("role", "img"),
+            new XAttribute("aria-label", $"{yName} by {xName}")
+        );
         foreach (var tick in x.Ticks())
-            svg.Add(Line(x.Place(tick), Top, x.Place(tick), Height - Bottom, "gridline"), Text(x.Place(tick), Height - Bottom + 17, "middle", "", Figure.Short(tick)));
+            svg.Add(
+                Line(x.Place(tick), Top, x.Place(tick), Height - Bottom, "gridline"),
+                Text(x.Place(tick), Height - Bottom + 17, "middle", "", Figure.Short(tick))
+            );
         foreach (var tick in y.Ticks())
-            svg.Add(Line(Left, y.Place(tick), Width - Right, y.Place(tick), "gridline"), Text(Left - 7, y.Place(tick) + 4, "end", "", Figure.Short(tick)));
-        svg.Add(Element("path", ("class", "axis"), ("d", $"M{Figure.Place(Left)} {Figure.Place(Top)}V{Figure.Place(Height - Bottom)}H{Figure.Place(Width - Right)}")));
-        svg.Add(Text((Left + Width - Right) / 2, Height - 8, "middle", "ink", xName), new XElement("text", new XAttribute("class", "ink"), new XAttribute("text-anchor", "middle"), new XAttribute("transform", $"translate(14 {Figure.Place((Height - Bottom + Top) / 2)}) rotate(-90)"), yName));
+            svg.Add(
+                Line(Left, y.Place(tick), Width - Right, y.Place(tick), "gridline"),
+                Text(Left - 7, y.Place(tick) + 4, "end", "", Figure.Short(tick))
+            );
+        svg.Add(
+            Element(
+                "path",
+                ("class", "axis"),
+                ("d", $"M{Figure.Place(Left)} {Figure.Place(Top)}V{Figure.Place(Height - Bottom)}H{Figure.Place(Width - Right)}")
+            )
+        );
+        svg.Add(
+            Text((Left + Width - Right) / 2, Height - 8, "middle", "ink", xName),
+            new XElement(
+                "text",
+                new XAttribute("class", "ink"),
+                new XAttribute("text-anchor", "middle"),
+                new XAttribute("transform", $"translate(14 {Figure.Place((Height - Bottom + Top) / 2)}) rotate(-90)"),
+                yName
+            )
+        );
         foreach (var curve in curves)
         {
             if (curve.Band.Count > 0)
-                svg.Add(Element("path", ("class", "band"), ("fill", curve.Color), ("d", Path(curve.Band.Select(p => (x.Place(p.X), Clamp(y, p.High))).Concat(curve.Band.Reverse().Select(p => (x.Place(p.X), Clamp(y, p.Low)))), closed: true))));
+                svg.Add(
+                    Element(
+                        "path",
+                        ("class", "band"),
+                        ("fill", curve.Color),
+                        (
+                            "d",
+                            Path(
+                                curve
+                                    .Band.Select(p => (x.Place(p.X), Clamp(y, p.High)))
+                                    .Concat(curve.Band.Reverse().Select(p => (x.Place(p.X), Clamp(y, p.Low)))),
+                                closed: true
+                            )
+                        )
+                    )
+                );
             foreach (var (part, style) in Parts(curve))
-                svg.Add(Element("path", ("class", style), ("stroke", curve.Color), ("d", Path(part.Where(p => p.Y >= y.Low && p.Y <= y.High).Select(p => (x.Place(p.X), y.Place(p.Y))), closed: false))));
+                svg.Add(
+                    Element(
+                        "path",
+                        ("class", style),
+                        ("stroke", curve.Color),
+                        ("d", Path(part.Where(p => p.Y >= y.Low && p.Y <= y.High).Select(p => (x.Place(p.X), y.Place(p.Y))), closed: false))
+                    )
+                );
         }
 
         foreach (var mark in marks)
         {
             if (mark.Ringed)
-                svg.Add(Element("circle", ("cx", Figure.Place(x.Place(mark.X))), ("cy", Figure.Place(y.Place(mark.Y))), ("r", "8"), ("class", "axis")));
+                svg.Add(
+                    Element(
+                        "circle",
+                        ("cx", Figure.Place(x.Place(mark.X))),
+                        ("cy", Figure.Place(y.Place(mark.Y))),
+                        ("r", "8"),
+                        ("class", "axis")
+                    )
+                );
             svg.Add(Shape(x.Place(mark.X), y.Place(mark.Y), mark.Shape, mark.Color, mark.Tip));
         }
 
         foreach (var (place, entry) in curves.Select(curve => (curve.Name, curve.Color, -1)).Concat(legend).Index())
         {
-            double left = Left + (place % 4 * (Width - Left) / 4), top = Height + 8 + (place / 4 * 18);
-            svg.Add(entry.Item3 < 0 ? Element("path", ("class", "curve"), ("stroke", entry.Item2), ("d", $"M{Figure.Place(left)} {Figure.Place(top)}h16")) : Shape(left + 8, top, entry.Item3, entry.Item2, entry.Item1));
+            double left = Left + (place % 4 * (Width - Left) / 4),
+                top = Height + 8 + (place / 4 * 18);
+            svg.Add(
+                entry.Item3 < 0
+                    ? Element("path", ("class", "curve"), ("stroke", entry.Item2), ("d", $"M{Figure.Place(left)} {Figure.Place(top)}h16"))
+                    : Shape(left + 8, top, entry.Item3, entry.Item2, entry.Item1)
+            );
             svg.Add(Text(left + 22, top + 4, "start", "", entry.Item1));
         }
 
@@ -74,23 +163,40 @@ internal static class LogLogChart
     private static XElement Shape(double x, double y, int shape, string color, string tip)
     {
         var at = (FormattableString)$"M{x:0.##} {y:0.##}";
-        var path = FormattableString.Invariant(at) + (shape % Shapes) switch
-        {
-            0 => "m-4.2 0a4.2 4.2 0 1 0 8.4 0a4.2 4.2 0 1 0 -8.4 0Z",
-            1 => "m-3.8 -3.8h7.6v7.6h-7.6Z",
-            2 => "m0 -4.8l4.6 8h-9.2Z",
-            3 => "m0 -5.2l5.2 5.2l-5.2 5.2l-5.2 -5.2Z",
-            4 => "m0 4.8l4.6 -8h-9.2Z",
-            _ => "m-1.5 -4.8h3v3.3h3.3v3h-3.3v3.3h-3v-3.3h-3.3v-3h3.3Z",
-        };
+        var path =
+            FormattableString.Invariant(at)
+            + (shape % Shapes) switch
+            {
+                0 => "m-4.2 0a4.2 4.2 0 1 0 8.4 0a4.2 4.2 0 1 0 -8.4 0Z",
+                1 => "m-3.8 -3.8h7.6v7.6h-7.6Z",
+                2 => "m0 -4.8l4.6 8h-9.2Z",
+                3 => "m0 -5.2l5.2 5.2l-5.2 5.2l-5.2 -5.2Z",
+                4 => "m0 4.8l4.6 -8h-9.2Z",
+                _ => "m-1.5 -4.8h3v3.3h3.3v3h-3.3v3.3h-3v-3.3h-3.3v-3h3.3Z",
+            };
         return new XElement("path", new XAttribute("d", path), new XAttribute("fill", color), new XElement("title", tip));
     }
 
     private static XElement Line(double x1, double y1, double x2, double y2, string style) =>
-        Element("line", ("class", style), ("x1", Figure.Place(x1)), ("y1", Figure.Place(y1)), ("x2", Figure.Place(x2)), ("y2", Figure.Place(y2)));
+        Element(
+            "line",
+            ("class", style),
+            ("x1", Figure.Place(x1)),
+            ("y1", Figure.Place(y1)),
+            ("x2", Figure.Place(x2)),
+            ("y2", Figure.Place(y2))
+        );
 
-    private static XElement Text(double x, double y, string anchor, string style, string text) => new("text",
-        new XAttribute("class", style), new XAttribute("x", Figure.Place(x)), new XAttribute("y", Figure.Place(y)), new XAttribute("text-anchor", anchor), text);
+    private static XElement Text(double x, double y, string anchor, string style, string text) =>
+        new(
+            "text",
+            new XAttribute("class", style),
+            new XAttribute("x", Figure.Place(x)),
+            new XAttribute("y", Figure.Place(y)),
+            new XAttribute("text-anchor", anchor),
+            text
+        );
 
-    private static XElement Element(string name, params (string Name, string Value)[] attributes) => new(name, attributes.Select(attribute => new XAttribute(attribute.Name, attribute.Value)));
+    private static XElement Element(string name, params (string Name, string Value)[] attributes) =>
+        new(name, attributes.Select(attribute => new XAttribute(attribute.Name, attribute.Value)));
 }

@@ -42,11 +42,20 @@ internal static class Page
         new("section", new XAttribute("class", "card"), new XElement("h2", title), HtmlPage.Soft(note), content);
 
     /// <summary>A card with a list; null where the list is empty.</summary>
-    public static XElement? List(string title, IReadOnlyList<string> lines) => lines.Count == 0
-        ? null
-        : new XElement("section", new XAttribute("class", "card warn"), new XElement("h2", title), new XElement("ul", lines.Select(line => new XElement("li", line))));
+    public static XElement? List(string title, IReadOnlyList<string> lines) =>
+        lines.Count == 0
+            ? null
+            : new XElement(
+                "section",
+                new XAttribute("class", "card warn"),
+                new XElement("h2", title),
+                new XElement("ul", lines.Select(line => new XElement("li", line)))
+            );
 
-    public static XElement Table(IEnumerable<string> columns, IEnumerable<IEnumerable<string>> rows) => new("table",
-        new XElement("thead", new XElement("tr", columns.Select(column => new XElement("th", column)))),
-        new XElement("tbody", rows.Select(row => new XElement("tr", row.Select(cell => new XElement("td", cell))))));
+    public static XElement Table(IEnumerable<string> columns, IEnumerable<IEnumerable<string>> rows) =>
+        new(
+            "table",
+            new XElement("thead", new XElement("tr", columns.Select(column => new XElement("th", column)))),
+            new XElement("tbody", rows.Select(row => new XElement("tr", row.Select(cell => new XElement("td", cell)))))
+        );
 }

@@ -42,12 +42,22 @@ internal static class Bootstrap
         var df = sample.TrialCount - law.Coordinates;
         var scale = df > 0 ? Math.Sqrt((double)sample.TrialCount / df) : 0;
         double[] residuals = law.Residuals(sample, at);
-        return ([.. Enumerable.Range(0, sample.Count).GroupBy(row => sample.Trials[row]).OrderBy(rows => rows.Key).Select(rows => rows.Select(row => scale * residuals[row]).ToArray())], df);
+        return (
+            [
+                .. Enumerable
+                    .Range(0, sample.Count)
+                    .GroupBy(row => sample.Trials[row])
+                    .OrderBy(rows => rows.Key)
+                    .Select(rows => rows.Select(row => scale * residuals[row]).ToArray()),
+            ],
+            df
+        );
     }
 
     private static double Spread(Random random, int df) => Math.Sqrt(df / ChiSquared.Sample(random, df));
 
-    private static double[]? Redrawn(Law law, Sample sample, double[]? start) => law.Fit(sample, start) is { } at && at.All(double.IsFinite) ? at : null;
+    private static double[]? Redrawn(Law law, Sample sample, double[]? start) =>
+        law.Fit(sample, start) is { } at && at.All(double.IsFinite) ? at : null;
 
     private static double[] Dealt(Sample sample, double[] fitted, double[][] deviations, double spread, Random random)
     {
@@ -70,9 +80,20 @@ internal static class Bootstrap
         var trials = Enumerable.Range(0, whole.Count).GroupBy(row => whole.Trials[row]).OrderBy(rows => rows.Key).ToList();
         double[] means = [.. trials.Select(rows => rows.Average(row => whole.LogY[row]))];
         var scale = Math.Sqrt((double)whole.Count / (whole.Count - whole.TrialCount));
-        return (means, [.. trials.Where(rows => rows.Skip(1).Any()).SelectMany(rows => rows).Select(row => scale * (whole.LogY[row] - means[whole.Trials[row]]))], whole.Count - whole.TrialCount);
+        return (
+            means,
+            [
+                .. trials
+                    .Where(rows => rows.Skip(1).Any())
+                    .SelectMany(rows => rows)
+                    .Select(row => scale * (whole.LogY[row] - means[whole.Trials[row]])),
+            ],
+            whole.Count - whole.TrialCount
+        );
     }
 
     private static Sample WithNoise(Sample whole, double[] means, double[] noise, double spread, Random random) =>
-        whole.WithLogY([.. Enumerable.Range(0, whole.Count).Select(row => means[whole.Trials[row]] + (spread * noise[random.Next(noise.Length)]))]);
+        whole.WithLogY([
+            .. Enumerable.Range(0, whole.Count).Select(row => means[whole.Trials[row]] + (spread * noise[random.Next(noise.Length)])),
+        ]);
 }

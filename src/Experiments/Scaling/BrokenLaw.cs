@@ -30,14 +30,24 @@ public sealed class BrokenLaw : CurveLaw
             foreach (var share in new[] { 1e-3, 0.5 })
             {
                 foreach (var sharpness in new[] { -1.2, 0.3 })
-                    yield return [lowest + Math.Log(share), left.Value.Intercept, -left.Value.Slope, left.Value.Slope - right.Value.Slope, split, sharpness];
+                    yield return
+                    [
+                        lowest + Math.Log(share),
+                        left.Value.Intercept,
+                        -left.Value.Slope,
+                        left.Value.Slope - right.Value.Slope,
+                        split,
+                        sharpness,
+                    ];
             }
         }
 
         (double Slope, double Intercept)? Slope(Predicate<double> side)
         {
             int[] rows = [.. Enumerable.Range(0, sample.Count).Where(row => side(sample.LogX[row]))];
-            return rows.Length < 2 ? null : LeastSquares.Line([.. rows.Select(row => sample.LogX[row])], [.. rows.Select(row => sample.LogY[row])]);
+            return rows.Length < 2
+                ? null
+                : LeastSquares.Line([.. rows.Select(row => sample.LogX[row])], [.. rows.Select(row => sample.LogY[row])]);
         }
     }
 }

@@ -13,29 +13,47 @@ public sealed class FrontierLaw(string name, Func<Sample, IReadOnlyList<(int Row
     /// As published for CLIP (Cherti et al. 2022): log10 x over [least, most + 0.1] in five equal bins; the least error in
     /// each stands at the bin's centre.
     /// </summary>
-    public static FrontierLaw Bins() => new("frontier_bins", sample =>
-    {
-        var (least, most) = (sample.LogX[0], sample.LogX[^1] + (0.1 * Math.Log(10)));
-        var width = (most - least) / BinCount;
-        return [.. Enumerable.Range(0, sample.Count)
-            .GroupBy(row => Math.Min(BinCount - 1, (int)((sample.LogX[row] - least) / width)))
-            .Select(bin => (bin.MinBy(row => sample.LogY[row]), least + ((bin.Key + 0.5) * width)))];
-    });
+    public static FrontierLaw Bins() =>
+        new(
+            "frontier_bins",
+            sample =>
+            {
+                var (least, most) = (sample.LogX[0], sample.LogX[^1] + (0.1 * Math.Log(10)));
+                var width = (most - least) / BinCount;
+                return
+                [
+                    .. Enumerable
+                        .Range(0, sample.Count)
+                        .GroupBy(row => Math.Min(BinCount - 1, (int)((sample.LogX[row] - least) / width)))
+                        .Select(bin => (bin.MinBy(row => sample.LogY[row]), least + ((bin.Key + 0.5) * width))),
+                ];
+            }
+        );
 
     /// <summary>The lower left part of the convex hull on log-log axes, from the least compute to the least error.</summary>
-    public static FrontierLaw Hull() => new("frontier_hull", sample =>
-    {
-        var best = Enumerable.Range(0, sample.Count).MinBy(row => sample.LogY[row]);
-        var hull = new List<int>();
-        foreach (var row in Enumerable.Range(0, sample.Count).GroupBy(row => sample.LogX[row]).Select(rows => rows.MinBy(row => sample.LogY[row])).TakeWhile(row => sample.LogX[row] <= sample.LogX[best]))
-        {
-            while (hull.Count > 1 && Turns(sample, hull[^2], hull[^1], row) <= 0)
-                hull.RemoveAt(hull.Count - 1);
-            hull.Add(row);
-        }
+    public static FrontierLaw Hull() =>
+        new(
+            "frontier_hull",
+            sample =>
+            {
+                var best = Enumerable.Range(0, sample.Count).MinBy(row => sample.LogY[row]);
+                var hull = new List<int>();
+                foreach (
+                    var row in Enumerable
+                        .Range(0, sample.Count)
+                        .GroupBy(row => sample.LogX[row])
+                        .Select(rows => rows.MinBy(row => sample.LogY[row]))
+                        .TakeWhile(row => sample.LogX[row] <= sample.LogX[best])
+                )
+                {
+                    while (hull.Count > 1 && Turns(sample, hull[^2], hull[^1], row) <= 0)
+                        hull.RemoveAt(hull.Count - 1);
+                    hull.Add(row);
+                }
 
-        return [.. hull.Select(row => (row, sample.LogX[row]))];
-    });
+                return [.. hull.Select(row => (row, sample.LogX[row]))];
+            }
+        );
 
     /// <summary>Frontier points, each at the place where it stands for the fit. Lucky seeds are no frontier: the seeds of a trial are averaged first.</summary>
     public override Sample Select(Sample sample)

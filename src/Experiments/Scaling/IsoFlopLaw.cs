@@ -20,9 +20,7 @@ public sealed class IsoFlopLaw : Law
         _sample = sample;
         for (int first = 0, next; first < sample.Count; first = next)
         {
-            for (next = first; next < sample.Count && sample.LogX[next] - sample.LogX[first] <= Math.Log(SameBudget); next++)
-            {
-            }
+            for (next = first; next < sample.Count && sample.LogX[next] - sample.LogX[first] <= Math.Log(SameBudget); next++) { }
 
             int[] rows = [.. Enumerable.Range(first, next - first)];
             if (rows.Select(row => sample.LogParams![row]).Distinct().Count() <= Coefficients - 1)
@@ -88,13 +86,17 @@ public sealed class IsoFlopLaw : Law
     }
 
     /// <summary>Logarithm of the best model at a budget; null where the parabola has no lowest point.</summary>
-    public double? Lowest(int budget, double[] at) => at[(budget * Coefficients) + 2] > 0
-        ? Centre(budget) - (at[(budget * Coefficients) + 1] / (2 * at[(budget * Coefficients) + 2]))
-        : null;
+    public double? Lowest(int budget, double[] at) =>
+        at[(budget * Coefficients) + 2] > 0
+            ? Centre(budget) - (at[(budget * Coefficients) + 1] / (2 * at[(budget * Coefficients) + 2]))
+            : null;
 
     public override double[] Named(double[] at)
     {
-        var lowest = _budgets.Select((budget, i) => (budget.LogX, LogParams: Lowest(i, at), budget.Rows)).Where(point => point.LogParams is not null).ToList();
+        var lowest = _budgets
+            .Select((budget, i) => (budget.LogX, LogParams: Lowest(i, at), budget.Rows))
+            .Where(point => point.LogParams is not null)
+            .ToList();
         if (lowest.Count < 2)
             return [double.NaN, double.NaN, double.NaN, double.NaN];
         double[] x = [.. lowest.Select(point => point.LogX)];
@@ -106,7 +108,10 @@ public sealed class IsoFlopLaw : Law
     /// <summary>How many samples a budget leaves a model, by the line through the trials' own.</summary>
     private double DataOf(int[] rows, double logParams)
     {
-        var (slope, intercept) = LeastSquares.Line([.. rows.Select(row => _sample.LogParams![row])], [.. rows.Select(row => _sample.LogData![row])]);
+        var (slope, intercept) = LeastSquares.Line(
+            [.. rows.Select(row => _sample.LogParams![row])],
+            [.. rows.Select(row => _sample.LogData![row])]
+        );
         return intercept + (slope * logParams);
     }
 

@@ -33,7 +33,8 @@ public abstract class Law
     public abstract double[] Named(double[] at);
 
     /// <summary>Differences of the logarithms of a sample from the law.</summary>
-    public double[] Residuals(Sample sample, double[] at) => [.. Enumerable.Range(0, sample.Count).Select(row => sample.LogY[row] - LogAt(sample, row, at))];
+    public double[] Residuals(Sample sample, double[] at) =>
+        [.. Enumerable.Range(0, sample.Count).Select(row => sample.LogY[row] - LogAt(sample, row, at))];
 }
 
 /// <summary>A law of x alone, fitted by least squares of logarithms.</summary>
@@ -53,7 +54,8 @@ public abstract class CurveLaw : Law
                         residuals[i] = LogAt(sample.LogX[i], at) - sample.LogY[i];
                 },
                 from,
-                sample.Count);
+                sample.Count
+            );
             if (found.Cost < best.Cost)
                 best = found;
         }

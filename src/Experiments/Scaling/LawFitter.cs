@@ -27,7 +27,11 @@ public static class LawFitter
             foreach (var name in laws ?? Laws.Names)
             {
                 if (Laws.Refuse(name, sample) is { } reason)
-                    warnings.Add(laws is null || group.Key.Length > 0 ? $"{of}{name} is not fitted: {reason}." : throw new ExperimentException($"{name} cannot be fitted: {reason}."));
+                    warnings.Add(
+                        laws is null || group.Key.Length > 0
+                            ? $"{of}{name} is not fitted: {reason}."
+                            : throw new ExperimentException($"{name} cannot be fitted: {reason}.")
+                    );
                 else if (FitOne(name, group.Key, sample, draws) is { } fit)
                     fits.Add(fit);
                 else
@@ -57,7 +61,13 @@ public static class LawFitter
         {
             Law = name,
             Group = group,
-            Parameters = law.Named(at).Index().ToDictionary(value => law.Parameters[value.Index], value => Estimate(value.Item, [.. named.Select(values => values[value.Index])]), StringComparer.Ordinal),
+            Parameters = law.Named(at)
+                .Index()
+                .ToDictionary(
+                    value => law.Parameters[value.Index],
+                    value => Estimate(value.Item, [.. named.Select(values => values[value.Index])]),
+                    StringComparer.Ordinal
+                ),
             Aic = deviance + (2 * k),
             Bic = deviance + (k * Math.Log(n)),
             HeldoutError = HeldOutError(law, selected),
@@ -76,7 +86,11 @@ public static class LawFitter
     internal static Estimate Estimate(double value, double[] draws)
     {
         double[] sorted = [.. draws.Where(double.IsFinite).Order()];
-        return new Estimate(Finite(value), sorted.Length == 0 ? null : Quantile(sorted, 0.025), sorted.Length == 0 ? null : Quantile(sorted, 0.975));
+        return new Estimate(
+            Finite(value),
+            sorted.Length == 0 ? null : Quantile(sorted, 0.025),
+            sorted.Length == 0 ? null : Quantile(sorted, 0.975)
+        );
     }
 
     /// <summary>With linear interpolation between order statistics.</summary>
@@ -91,7 +105,10 @@ public static class LawFitter
 
     private static double? LogCost(Sample sample)
     {
-        double[] costs = [.. Enumerable.Range(0, sample.Count).Select(row => sample.LogX[row] - sample.LogParams![row] - sample.LogData![row])];
+        double[] costs =
+        [
+            .. Enumerable.Range(0, sample.Count).Select(row => sample.LogX[row] - sample.LogParams![row] - sample.LogData![row]),
+        ];
 
         // Where x is something else than compute, such as samples, it spreads with the model's size.
         return costs.Max() - costs.Min() < Math.Log(4) ? costs.Average() : null;
@@ -102,8 +119,13 @@ public static class LawFitter
         if (law is IsoFlopLaw)
             return null;
         var heldOut = (int)Math.Ceiling(HeldOutShare * sample.TrialCount);
-        var trials = Enumerable.Range(0, sample.Count).GroupBy(row => sample.Trials[row]).OrderBy(rows => sample.LogX[rows.First()]).ToList();
-        int[] kept = [.. trials.SkipLast(heldOut).SelectMany(rows => rows).Order()], left = [.. trials.TakeLast(heldOut).SelectMany(rows => rows)];
+        var trials = Enumerable
+            .Range(0, sample.Count)
+            .GroupBy(row => sample.Trials[row])
+            .OrderBy(rows => sample.LogX[rows.First()])
+            .ToList();
+        int[] kept = [.. trials.SkipLast(heldOut).SelectMany(rows => rows).Order()],
+            left = [.. trials.TakeLast(heldOut).SelectMany(rows => rows)];
         if (trials.Count - heldOut <= law.Coordinates || law.Fit(sample.Take(kept), start: null) is not { } at)
             return null;
         return Finite(Math.Sqrt(left.Average(row => Math.Pow(sample.LogY[row] - law.LogAt(sample, row, at), 2))));

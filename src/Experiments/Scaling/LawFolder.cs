@@ -1,7 +1,7 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using CsvHelper;
-using System.Globalization;
 
 namespace ClipTrain.Experiments.Scaling;
 
@@ -37,12 +37,41 @@ public static class LawFolder
         foreach (var fit in fits)
         {
             foreach (var (name, estimate) in fit.Parameters)
-                WriteRow(fit.Law, fit.Group, name, Text(estimate.Value), Text(estimate.Low), Text(estimate.High), Text(fit.Aic), Text(fit.Bic), Text(fit.HeldoutError), Text(fit.Points));
+                WriteRow(
+                    fit.Law,
+                    fit.Group,
+                    name,
+                    Text(estimate.Value),
+                    Text(estimate.Low),
+                    Text(estimate.High),
+                    Text(fit.Aic),
+                    Text(fit.Bic),
+                    Text(fit.HeldoutError),
+                    Text(fit.Points)
+                );
         }
 
-        void WriteList(string file, IEnumerable<LawFit> laws) => File.WriteAllText(
-            Path.Combine(folder, file),
-            new JsonArray([.. laws.Select(fit => JsonSerializer.SerializeToNode(new { fit.Law, fit.Group, fit.Parameters, fit.Aic, fit.Bic, fit.HeldoutError, fit.Points }, Json))]).ToJsonString(Json) + "\n");
+        void WriteList(string file, IEnumerable<LawFit> laws) =>
+            File.WriteAllText(
+                Path.Combine(folder, file),
+                new JsonArray([
+                    .. laws.Select(fit =>
+                        JsonSerializer.SerializeToNode(
+                            new
+                            {
+                                fit.Law,
+                                fit.Group,
+                                fit.Parameters,
+                                fit.Aic,
+                                fit.Bic,
+                                fit.HeldoutError,
+                                fit.Points,
+                            },
+                            Json
+                        )
+                    ),
+                ]).ToJsonString(Json) + "\n"
+            );
 
         void WriteRow(params string[] fields)
         {
@@ -63,7 +92,8 @@ public static class LawFolder
             throw new ExperimentException($"{folder} has no {FitFile}: make it with `cliptrain scaling fit … -o {folder}`.");
         try
         {
-            return JsonSerializer.Deserialize<List<LawFit>>(File.ReadAllText(path), OneLine) ?? throw new JsonException("null is no list of laws");
+            return JsonSerializer.Deserialize<List<LawFit>>(File.ReadAllText(path), OneLine)
+                ?? throw new JsonException("null is no list of laws");
         }
         catch (JsonException e)
         {

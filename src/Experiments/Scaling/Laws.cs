@@ -4,31 +4,34 @@ namespace ClipTrain.Experiments.Scaling;
 public static class Laws
 {
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["power", "power_floor", "bnsl", "m4", "parametric", "frontier_bins", "frontier_hull", "isoflop", "repeated"];
+    public static IReadOnlyList<string> Names { get; } =
+    ["power", "power_floor", "bnsl", "m4", "parametric", "frontier_bins", "frontier_hull", "isoflop", "repeated"];
 
     /// <summary>Laws of all points, which AIC compares.</summary>
     public static IReadOnlyList<string> Comparable { get; } = ["power", "power_floor", "bnsl", "m4", "parametric", "repeated"];
 
     /// <summary>The law of a name for a sample.</summary>
-    public static Law Create(string name, Sample sample) => name switch
-    {
-        "isoflop" => new IsoFlopLaw(sample),
-        "parametric" or "repeated" => Create(name, (sample.LogParams!.Average(), sample.LogData!.Average())),
-        _ => Create(name, (0, 0)),
-    };
+    public static Law Create(string name, Sample sample) =>
+        name switch
+        {
+            "isoflop" => new IsoFlopLaw(sample),
+            "parametric" or "repeated" => Create(name, (sample.LogParams!.Average(), sample.LogData!.Average())),
+            _ => Create(name, (0, 0)),
+        };
 
     /// <summary>The law of a saved fit; not for isoflop, which is of its sample.</summary>
-    public static Law Create(string name, (double LogParams, double LogData) centre) => name switch
-    {
-        "power" => new PowerLaw(),
-        "power_floor" => new FlooredPowerLaw(),
-        "bnsl" => new BrokenLaw(),
-        "m4" => new M4Law(),
-        "frontier_bins" => FrontierLaw.Bins(),
-        "frontier_hull" => FrontierLaw.Hull(),
-        "parametric" or "repeated" => new ParametricLaw(centre.LogParams, centre.LogData, name == "repeated"),
-        _ => throw new ArgumentException($"{name} is no law.", nameof(name)),
-    };
+    public static Law Create(string name, (double LogParams, double LogData) centre) =>
+        name switch
+        {
+            "power" => new PowerLaw(),
+            "power_floor" => new FlooredPowerLaw(),
+            "bnsl" => new BrokenLaw(),
+            "m4" => new M4Law(),
+            "frontier_bins" => FrontierLaw.Bins(),
+            "frontier_hull" => FrontierLaw.Hull(),
+            "parametric" or "repeated" => new ParametricLaw(centre.LogParams, centre.LogData, name == "repeated"),
+            _ => throw new ArgumentException($"{name} is no law.", nameof(name)),
+        };
 
     /// <summary>Why a sample cannot tell a law; null where it can.</summary>
     public static string? Refuse(string name, Sample sample)
@@ -50,7 +53,9 @@ public static class Laws
         }
 
         if (name == "isoflop")
-            return new IsoFlopLaw(sample).Budgets.Count < 2 ? "it needs two amounts of compute at least, each with three model sizes" : null;
+            return new IsoFlopLaw(sample).Budgets.Count < 2
+                ? "it needs two amounts of compute at least, each with three model sizes"
+                : null;
 
         var law = Create(name, sample);
         var selected = law.Select(sample);

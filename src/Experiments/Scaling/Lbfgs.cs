@@ -8,7 +8,8 @@ internal static class Lbfgs
 {
     private const int Memory = 10;
 
-    private const double GradientTolerance = 1e-9, ProgressTolerance = 1e-12;
+    private const double GradientTolerance = 1e-9,
+        ProgressTolerance = 1e-12;
 
     /// <summary>Value of the function at a point; fills the second array with its gradient.</summary>
     public delegate double Function(double[] at, double[] gradient);
@@ -30,7 +31,10 @@ internal static class Lbfgs
         });
         try
         {
-            new LimitedMemoryBfgsMinimizer(GradientTolerance, ProgressTolerance, ProgressTolerance, Memory, iterations).FindMinimum(objective, Vector<double>.Build.Dense([.. start]));
+            new LimitedMemoryBfgsMinimizer(GradientTolerance, ProgressTolerance, ProgressTolerance, Memory, iterations).FindMinimum(
+                objective,
+                Vector<double>.Build.Dense([.. start])
+            );
         }
         catch (OptimizationException)
         {

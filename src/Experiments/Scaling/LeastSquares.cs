@@ -11,7 +11,11 @@ internal static class LeastSquares
     /// <summary>Slope and intercept of a line.</summary>
     public static (double Slope, double Intercept) Line(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
     {
-        double n = x.Length, meanX = 0, meanY = 0, xx = 0, xy = 0;
+        double n = x.Length,
+            meanX = 0,
+            meanY = 0,
+            xx = 0,
+            xy = 0;
         for (var i = 0; i < x.Length; i++)
             (meanX, meanY) = (meanX + (x[i] / n), meanY + (y[i] / n));
         for (var i = 0; i < x.Length; i++)
@@ -28,7 +32,10 @@ internal static class LeastSquares
     public static (double[] At, double Cost) Minimize(Action<double[], double[]> residuals, double[] start, int count)
     {
         var k = start.Length;
-        double[] at = [.. start], next = new double[k], r = new double[count], moved = new double[count];
+        double[] at = [.. start],
+            next = new double[k],
+            r = new double[count],
+            moved = new double[count];
         var jacobian = new double[k][];
         for (var p = 0; p < k; p++)
             jacobian[p] = new double[count];

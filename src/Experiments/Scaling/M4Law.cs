@@ -32,7 +32,8 @@ public sealed class M4Law : CurveLaw
         return LogSum(at[3], range - SoftPlus(-t));
     }
 
-    public override double[] Named(double[] at) => [Math.Exp(at[0]), at[1], Math.Exp(at[2]), Math.Exp(at[3]), Math.Exp(at[3]) + Math.Exp(at[4])];
+    public override double[] Named(double[] at) =>
+        [Math.Exp(at[0]), at[1], Math.Exp(at[2]), Math.Exp(at[3]), Math.Exp(at[3]) + Math.Exp(at[4])];
 
     protected override IEnumerable<double[]> Starts(Sample sample)
     {

@@ -11,25 +11,32 @@ public sealed class ParametricLaw : Law
     private const double Delta = 1e-3;
 
     /// <summary>Every start goes on for so many iterations, and then the best of them to the end.</summary>
-    private const int FirstIterations = 30, Finalists = 30;
+    private const int FirstIterations = 30,
+        Finalists = 30;
 
     private const double PublishedRepeats = 15.39;
 
-    private static readonly double[] Exponents = [0, 0.5, 1, 1.5, 2], Floors = [-1, -0.5, 0, 0.5, 1], Factors = [0, 5, 10, 15, 20, 25];
+    private static readonly double[] Exponents = [0, 0.5, 1, 1.5, 2],
+        Floors = [-1, -0.5, 0, 0.5, 1],
+        Factors = [0, 5, 10, 15, 20, 25];
 
     private readonly bool _repeats;
-    private readonly double _logParams, _logData;
+    private readonly double _logParams,
+        _logData;
 
     /// <param name="logParams">Logarithm of the model size that the coordinates are centred at: around the middle of the data the terms' sizes and exponents are told apart best.</param>
     /// <param name="logData">The same of the samples seen.</param>
     /// <param name="repeats">True to fit the worth of repeated samples.</param>
-    public ParametricLaw(double logParams, double logData, bool repeats) => (_logParams, _logData, _repeats) = (logParams, logData, repeats);
+    public ParametricLaw(double logParams, double logData, bool repeats) =>
+        (_logParams, _logData, _repeats) = (logParams, logData, repeats);
 
     public override string Name => _repeats ? "repeated" : "parametric";
 
-    public override string Formula => _repeats ? "error = E + A/N^alpha + B/D'^beta, D' = U + U·Rstar·(1 - exp(-R/Rstar))" : "error = E + A/N^alpha + B/D^beta";
+    public override string Formula =>
+        _repeats ? "error = E + A/N^alpha + B/D'^beta, D' = U + U·Rstar·(1 - exp(-R/Rstar))" : "error = E + A/N^alpha + B/D^beta";
 
-    public override IReadOnlyList<string> Parameters => _repeats ? ["A", "B", "E", "alpha", "beta", "Rstar"] : ["A", "B", "E", "alpha", "beta"];
+    public override IReadOnlyList<string> Parameters =>
+        _repeats ? ["A", "B", "E", "alpha", "beta", "Rstar"] : ["A", "B", "E", "alpha", "beta"];
 
     public override int Coordinates => Parameters.Count;
 
@@ -38,8 +45,15 @@ public sealed class ParametricLaw : Law
         if (start is not null)
             return Refine(sample, start);
         var effective = _repeats ? Effective(sample, Math.Log(PublishedRepeats)) : sample.LogData!;
-        var begun = Grid().AsParallel().AsOrdered().Select(from => Lbfgs.Minimize((at, gradient) => Huber(sample, effective, at, gradient), from, FirstIterations)).OrderBy(found => found.Value).Take(Finalists);
-        var best = begun.Select(found => Lbfgs.Minimize((at, gradient) => Huber(sample, effective, at, gradient), found.At)).MinBy(found => found.Value);
+        var begun = Grid()
+            .AsParallel()
+            .AsOrdered()
+            .Select(from => Lbfgs.Minimize((at, gradient) => Huber(sample, effective, at, gradient), from, FirstIterations))
+            .OrderBy(found => found.Value)
+            .Take(Finalists);
+        var best = begun
+            .Select(found => Lbfgs.Minimize((at, gradient) => Huber(sample, effective, at, gradient), found.At))
+            .MinBy(found => found.Value);
         return double.IsFinite(best.Value) ? Refine(sample, _repeats ? [.. best.At, Math.Log(PublishedRepeats)] : best.At) : null;
     }
 
@@ -49,7 +63,9 @@ public sealed class ParametricLaw : Law
     /// <summary>Logarithm of the loss of a model of so many parameters after so many fresh samples.</summary>
     public double LogAt(double logParams, double logData, double[] at)
     {
-        double a = at[0] - (at[3] * (logParams - _logParams)), b = at[1] - (at[4] * (logData - _logData)), e = at[2];
+        double a = at[0] - (at[3] * (logParams - _logParams)),
+            b = at[1] - (at[4] * (logData - _logData)),
+            e = at[2];
         var most = Math.Max(a, Math.Max(b, e));
         return most + Math.Log(Math.Exp(a - most) + Math.Exp(b - most) + Math.Exp(e - most));
     }
@@ -71,23 +87,36 @@ public sealed class ParametricLaw : Law
 
     /// <summary>The published starts.</summary>
     private IEnumerable<double[]> Grid() =>
-        from alpha in Exponents from beta in Exponents from e in Floors from a in Factors from b in Factors
+        from alpha in Exponents
+        from beta in Exponents
+        from e in Floors
+        from a in Factors
+        from b in Factors
         select new[] { a - (alpha * _logParams), b - (beta * _logData), e, alpha, beta };
 
     private double[]? Refine(Sample sample, double[] start)
     {
         if (!_repeats)
-            return Lbfgs.Minimize((at, gradient) => Huber(sample, sample.LogData!, at, gradient), start) is var (found, value) && double.IsFinite(value) ? found : null;
+            return
+                Lbfgs.Minimize((at, gradient) => Huber(sample, sample.LogData!, at, gradient), start) is var (found, value)
+                && double.IsFinite(value)
+                ? found
+                : null;
         var (at6, value6) = Lbfgs.Minimize(
             (at, gradient) =>
             {
                 // The sixth derivative by central differences; the others are exact at each R*.
                 var lost = Huber(sample, Effective(sample, at[5]), at, gradient);
                 var unused = new double[6];
-                gradient[5] = (Huber(sample, Effective(sample, at[5] + 1e-5), at, unused) - Huber(sample, Effective(sample, at[5] - 1e-5), at, unused)) / 2e-5;
+                gradient[5] =
+                    (
+                        Huber(sample, Effective(sample, at[5] + 1e-5), at, unused)
+                        - Huber(sample, Effective(sample, at[5] - 1e-5), at, unused)
+                    ) / 2e-5;
                 return lost;
             },
-            start);
+            start
+        );
         return double.IsFinite(value6) ? at6 : null;
     }
 
@@ -98,9 +127,15 @@ public sealed class ParametricLaw : Law
         Array.Clear(gradient);
         for (var i = 0; i < logData.Length; i++)
         {
-            double n = sample.LogParams![i] - _logParams, d = logData[i] - _logData;
-            double a = at[0] - (at[3] * n), b = at[1] - (at[4] * d), most = Math.Max(a, Math.Max(b, at[2]));
-            double ofA = Math.Exp(a - most), ofB = Math.Exp(b - most), ofE = Math.Exp(at[2] - most), total = ofA + ofB + ofE;
+            double n = sample.LogParams![i] - _logParams,
+                d = logData[i] - _logData;
+            double a = at[0] - (at[3] * n),
+                b = at[1] - (at[4] * d),
+                most = Math.Max(a, Math.Max(b, at[2]));
+            double ofA = Math.Exp(a - most),
+                ofB = Math.Exp(b - most),
+                ofE = Math.Exp(at[2] - most),
+                total = ofA + ofB + ofE;
             var residual = most + Math.Log(total) - sample.LogY[i];
             sum += Math.Abs(residual) <= Delta ? residual * residual / 2 : Delta * (Math.Abs(residual) - (Delta / 2));
             var slope = Math.Clamp(residual, -Delta, Delta) / total;
@@ -114,7 +149,8 @@ public sealed class ParametricLaw : Law
         return sum;
     }
 
-    private static double[] Effective(Sample sample, double logRepeats) => [.. Enumerable.Range(0, sample.Count).Select(row => EffectiveAt(sample, row, logRepeats))];
+    private static double[] Effective(Sample sample, double logRepeats) =>
+        [.. Enumerable.Range(0, sample.Count).Select(row => EffectiveAt(sample, row, logRepeats))];
 
     private static double EffectiveAt(Sample sample, int row, double logRepeats)
     {

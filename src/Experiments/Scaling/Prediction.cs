@@ -13,15 +13,16 @@ public sealed record Prediction(double Value, (double Low, double High)? Law, (d
         if (fit.Law == "isoflop")
             return null;
         var law = Laws.Create(fit.Law, fit.Centre);
-        return law is not ParametricLaw parametric
-            ? Of(fit, at => law.LogAt(Math.Log(x), at))
-            : fit.LogCost is not { } cost ? null : Of(fit, at => parametric.Optimum(Math.Log(x) - cost, at) is var (n, d) ? parametric.LogAt(n, d, at) : double.NaN);
+        return law is not ParametricLaw parametric ? Of(fit, at => law.LogAt(Math.Log(x), at))
+            : fit.LogCost is not { } cost ? null
+            : Of(fit, at => parametric.Optimum(Math.Log(x) - cost, at) is var (n, d) ? parametric.LogAt(n, d, at) : double.NaN);
     }
 
     /// <summary>A parametric law's value for a model and fresh samples; null for other laws.</summary>
-    public static Prediction? At(LawFit fit, double parameters, double data) => fit.Law is "parametric" or "repeated" && Laws.Create(fit.Law, fit.Centre) is ParametricLaw law
-        ? Of(fit, at => law.LogAt(Math.Log(parameters), Math.Log(data), at))
-        : null;
+    public static Prediction? At(LawFit fit, double parameters, double data) =>
+        fit.Law is "parametric" or "repeated" && Laws.Create(fit.Law, fit.Centre) is ParametricLaw law
+            ? Of(fit, at => law.LogAt(Math.Log(parameters), Math.Log(data), at))
+            : null;
 
     /// <summary>The best model and number of samples for an amount of compute, where a law tells them.</summary>
     public static (Estimate Params, Estimate Data)? Allocation(LawFit fit, double compute)
@@ -33,11 +34,13 @@ public sealed record Prediction(double Value, (double Low, double High)? Law, (d
             optimum = at => law.Optimum(Math.Log(compute) - cost, at);
         else
             return null;
-        double[] best = fit.Law == "isoflop" ? [.. new[] { "a", "b", "GN", "GD" }.Select(name => fit.Parameters[name].Value ?? double.NaN)] : fit.At;
+        double[] best =
+            fit.Law == "isoflop" ? [.. new[] { "a", "b", "GN", "GD" }.Select(name => fit.Parameters[name].Value ?? double.NaN)] : fit.At;
         var draws = Array.ConvertAll(fit.Draws, at => optimum(at));
         return (
             LawFitter.Estimate(Math.Exp(optimum(best).LogParams), [.. draws.Select(draw => Math.Exp(draw.LogParams))]),
-            LawFitter.Estimate(Math.Exp(optimum(best).LogData), [.. draws.Select(draw => Math.Exp(draw.LogData))]));
+            LawFitter.Estimate(Math.Exp(optimum(best).LogData), [.. draws.Select(draw => Math.Exp(draw.LogData))])
+        );
     }
 
     private static Prediction Of(LawFit fit, Func<double[], double> log)

@@ -38,7 +38,9 @@ public static class ResultsFile
         if (!reader.Read())
             throw new ExperimentException($"{path}: the file is empty; its first line must name the columns.");
         var header = Enumerable.Range(0, reader.FieldCount).Select(i => Field(reader, i).TrimStart('\uFEFF')).ToList();
-        var places = Options(columns).Where(option => option.Column is not null).ToDictionary(option => option.Name, option => Place(path, header, option.Name, option.Column!), StringComparer.Ordinal);
+        var places = Options(columns)
+            .Where(option => option.Column is not null)
+            .ToDictionary(option => option.Name, option => Place(path, header, option.Name, option.Column!), StringComparer.Ordinal);
         var rows = new List<Observation>();
         while (reader.Read())
         {
@@ -46,15 +48,19 @@ public static class ResultsFile
                 continue;
             var line = reader.LineNumber;
             if (reader.FieldCount <= places.Values.Max())
-                throw new ExperimentException($"{path}:{line}: the line has {reader.FieldCount} fields, the first line names {header.Count} columns.");
-            rows.Add(new Observation(Number("--x")!.Value, Number("--y")!.Value)
-            {
-                Params = Number("--params"),
-                Data = Number("--data"),
-                Unique = Number("--unique"),
-                Group = Text("--group") ?? "",
-                Seed = Text("--seed"),
-            });
+                throw new ExperimentException(
+                    $"{path}:{line}: the line has {reader.FieldCount} fields, the first line names {header.Count} columns."
+                );
+            rows.Add(
+                new Observation(Number("--x")!.Value, Number("--y")!.Value)
+                {
+                    Params = Number("--params"),
+                    Data = Number("--data"),
+                    Unique = Number("--unique"),
+                    Group = Text("--group") ?? "",
+                    Seed = Text("--seed"),
+                }
+            );
 
             string? Text(string option) => places.TryGetValue(option, out var place) ? Field(reader, place) : null;
 
@@ -66,11 +72,20 @@ public static class ResultsFile
     }
 
     private static IEnumerable<(string Name, string? Column)> Options(ResultColumns columns) =>
-        [("--x", columns.X), ("--y", columns.Y), ("--params", columns.Params), ("--data", columns.Data), ("--unique", columns.Unique), ("--group", columns.Group), ("--seed", columns.Seed)];
+        [
+            ("--x", columns.X),
+            ("--y", columns.Y),
+            ("--params", columns.Params),
+            ("--data", columns.Data),
+            ("--unique", columns.Unique),
+            ("--group", columns.Group),
+            ("--seed", columns.Seed),
+        ];
 
-    private static int Place(string path, List<string> header, string option, string column) => header.IndexOf(column) is >= 0 and var place
-        ? place
-        : throw new ExperimentException($"{path}: has no column '{column}' ({option}); its columns: {string.Join(", ", header)}.");
+    private static int Place(string path, List<string> header, string option, string column) =>
+        header.IndexOf(column) is >= 0 and var place
+            ? place
+            : throw new ExperimentException($"{path}: has no column '{column}' ({option}); its columns: {string.Join(", ", header)}.");
 
     private static double Positive(string path, long line, string column, string text)
     {
@@ -78,7 +93,9 @@ public static class ResultsFile
             throw new ExperimentException($"{path}:{line}: {column} is '{text}', which is no number.");
         return double.IsFinite(value) && value > 0
             ? value
-            : throw new ExperimentException($"{path}:{line}: {column} is {text}; laws are of logarithms, so every value must be a number above zero. Leave the row out, or correct it.");
+            : throw new ExperimentException(
+                $"{path}:{line}: {column} is {text}; laws are of logarithms, so every value must be a number above zero. Leave the row out, or correct it."
+            );
     }
 
     private static void Check(string path, ResultColumns columns, List<Observation> rows)
@@ -87,12 +104,16 @@ public static class ResultsFile
         var most = points.Count == 0 ? 0 : points.Max(sample => sample.TrialCount);
         if (most < FewestPoints)
         {
-            throw new ExperimentException($"{path}: has {most switch { 0 => "no rows", 1 => "one point", _ => "two points, through which a line always goes" }}"
-                + $"{(columns.Group is null || most == 0 ? "" : $" for each {columns.Group}")}; a law needs three at least.");
+            throw new ExperimentException(
+                $"{path}: has {most switch { 0 => "no rows", 1 => "one point", _ => "two points, through which a line always goes" }}"
+                    + $"{(columns.Group is null || most == 0 ? "" : $" for each {columns.Group}")}; a law needs three at least."
+            );
         }
 
         if (points.TrueForAll(sample => sample.LogX[0] == sample.LogX[^1]))
-            throw new ExperimentException($"{path}: every {columns.X} is {rows[0].X.ToString(CultureInfo.InvariantCulture)}; a law needs two different ones at least.");
+            throw new ExperimentException(
+                $"{path}: every {columns.X} is {rows[0].X.ToString(CultureInfo.InvariantCulture)}; a law needs two different ones at least."
+            );
     }
 
     private static string Field(CsvReader reader, int place) => System.Text.Encoding.UTF8.GetString(reader.GetSpan(place)).Trim();

@@ -24,7 +24,8 @@ public sealed record Observation(double X, double Y)
 /// <summary>Observations of one group as arrays of natural logarithms, in the order of x.</summary>
 public sealed class Sample
 {
-    private Sample(double[] logX, double[] logY, int[] trials) => (LogX, LogY, Trials, TrialCount) = (logX, logY, trials, trials.Length == 0 ? 0 : trials.Max() + 1);
+    private Sample(double[] logX, double[] logY, int[] trials) =>
+        (LogX, LogY, Trials, TrialCount) = (logX, logY, trials, trials.Length == 0 ? 0 : trials.Max() + 1);
 
     public int Count => LogX.Length;
 
@@ -56,7 +57,8 @@ public sealed class Sample
         return new Sample(
             [.. rows.Select(row => Math.Log(row.X))],
             [.. rows.Select(row => Math.Log(row.Y))],
-            [.. rows.Select((row, i) => NumberOf((row.X, row.Params, row.Data, row.Unique, row.Seed is null ? i : -1)))])
+            [.. rows.Select((row, i) => NumberOf((row.X, row.Params, row.Data, row.Unique, row.Seed is null ? i : -1)))]
+        )
         {
             LogParams = Logs(rows, row => row.Params),
             LogData = Logs(rows, row => row.Data),
@@ -72,13 +74,23 @@ public sealed class Sample
     }
 
     /// <summary>The same trials with other results.</summary>
-    public Sample WithLogY(double[] logY) => new(LogX, logY, Trials) { LogParams = LogParams, LogData = LogData, LogUnique = LogUnique };
+    public Sample WithLogY(double[] logY) =>
+        new(LogX, logY, Trials)
+        {
+            LogParams = LogParams,
+            LogData = LogData,
+            LogUnique = LogUnique,
+        };
 
     /// <summary>Some of the observations.</summary>
     public Sample Take(IReadOnlyList<int> rows)
     {
         var numbers = new Dictionary<int, int>();
-        return new Sample(Pick(LogX)!, Pick(LogY)!, [.. rows.Select(row => numbers.TryGetValue(Trials[row], out var number) ? number : numbers[Trials[row]] = numbers.Count)])
+        return new Sample(
+            Pick(LogX)!,
+            Pick(LogY)!,
+            [.. rows.Select(row => numbers.TryGetValue(Trials[row], out var number) ? number : numbers[Trials[row]] = numbers.Count)]
+        )
         {
             LogParams = Pick(LogParams),
             LogData = Pick(LogData),
@@ -94,7 +106,10 @@ public sealed class Sample
         if (!HasSeeds)
             return this;
         var first = Enumerable.Range(0, TrialCount).Select(trial => Array.IndexOf(Trials, trial)).ToArray();
-        var means = Enumerable.Range(0, Count).GroupBy(row => Trials[row]).ToDictionary(rows => rows.Key, rows => rows.Average(row => LogY[row]));
+        var means = Enumerable
+            .Range(0, Count)
+            .GroupBy(row => Trials[row])
+            .ToDictionary(rows => rows.Key, rows => rows.Average(row => LogY[row]));
         return Take(first).WithLogY([.. Enumerable.Range(0, TrialCount).Select(trial => means[trial])]);
     }
 

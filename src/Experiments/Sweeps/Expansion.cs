@@ -6,14 +6,24 @@ namespace ClipTrain.Experiments.Sweeps;
 /// <param name="Labels">Its choice of each axis that it has.</param>
 /// <param name="Values">Keys of the run file that it changes.</param>
 /// <param name="Amount">Its part of the budget; null without one.</param>
-public sealed record Combination(IReadOnlyList<KeyValuePair<string, string>> Labels, IReadOnlyList<KeyValuePair<string, string>> Values, double? Amount)
+public sealed record Combination(
+    IReadOnlyList<KeyValuePair<string, string>> Labels,
+    IReadOnlyList<KeyValuePair<string, string>> Values,
+    double? Amount
+)
 {
     /// <summary>True if the trial has all of some choices: by axis or by key.</summary>
-    public bool Matches(IEnumerable<KeyValuePair<string, string>> choices) => choices.All(choice => Labels.Concat(Values).Any(has => has.Key == choice.Key && IsSame(has.Value, choice.Value)));
+    public bool Matches(IEnumerable<KeyValuePair<string, string>> choices) =>
+        choices.All(choice => Labels.Concat(Values).Any(has => has.Key == choice.Key && IsSame(has.Value, choice.Value)));
 
     /// <summary>1e3 is 1000.</summary>
-    private static bool IsSame(string a, string b) => a == b
-        || (double.TryParse(a, NumberStyles.Float, CultureInfo.InvariantCulture, out var x) && double.TryParse(b, NumberStyles.Float, CultureInfo.InvariantCulture, out var y) && x == y);
+    private static bool IsSame(string a, string b) =>
+        a == b
+        || (
+            double.TryParse(a, NumberStyles.Float, CultureInfo.InvariantCulture, out var x)
+            && double.TryParse(b, NumberStyles.Float, CultureInfo.InvariantCulture, out var y)
+            && x == y
+        );
 }
 
 /// <summary>All combinations of a sweep's axes.</summary>
@@ -30,24 +40,38 @@ public static class Expansion
             all = all.SelectMany(trial => With(trial, axis));
         if (sweep.Budget is { } budget)
         {
-            all = all.SelectMany(trial => budget.Amounts.Select(amount => trial with
-            {
-                Labels = [.. trial.Labels, KeyValuePair.Create(BudgetColumn, amount.ToString("G15", CultureInfo.InvariantCulture))],
-                Amount = amount,
-            }));
+            all = all.SelectMany(trial =>
+                budget.Amounts.Select(amount =>
+                    trial with
+                    {
+                        Labels = [.. trial.Labels, KeyValuePair.Create(BudgetColumn, amount.ToString("G15", CultureInfo.InvariantCulture))],
+                        Amount = amount,
+                    }
+                )
+            );
         }
 
         var trials = all.ToList();
         foreach (var condition in sweep.Axes.Where(axis => axis.When.Count > 0 && !trials.Exists(trial => trial.Matches(axis.When))))
-            throw new ExperimentException($"{sweep.Path}: the condition of axis {condition.Name} ({Text(condition.When)}) is never met by an axis before it.");
+            throw new ExperimentException(
+                $"{sweep.Path}: the condition of axis {condition.Name} ({Text(condition.When)}) is never met by an axis before it."
+            );
         foreach (var exclusion in sweep.Exclude.Where(exclusion => !trials.Exists(trial => trial.Matches(exclusion))))
             throw new ExperimentException($"{sweep.Path}: exclude {Text(exclusion)} matches no trial.");
         return trials.FindAll(trial => !sweep.Exclude.Any(trial.Matches));
     }
 
-    internal static string Text(IEnumerable<KeyValuePair<string, string>> choices) => string.Join(", ", choices.Select(choice => $"{choice.Key}: {choice.Value}"));
+    internal static string Text(IEnumerable<KeyValuePair<string, string>> choices) =>
+        string.Join(", ", choices.Select(choice => $"{choice.Key}: {choice.Value}"));
 
-    private static IEnumerable<Combination> With(Combination trial, SweepAxis axis) => trial.Matches(axis.When)
-        ? axis.Choices.Select(choice => trial with { Labels = [.. trial.Labels, KeyValuePair.Create(axis.Name, choice.Label)], Values = [.. trial.Values, .. choice.Values] })
-        : [trial];
+    private static IEnumerable<Combination> With(Combination trial, SweepAxis axis) =>
+        trial.Matches(axis.When)
+            ? axis.Choices.Select(choice =>
+                trial with
+                {
+                    Labels = [.. trial.Labels, KeyValuePair.Create(axis.Name, choice.Label)],
+                    Values = [.. trial.Values, .. choice.Values],
+                }
+            )
+            : [trial];
 }

@@ -14,9 +14,14 @@ public sealed record FittedRate(double LogFactor, double Exponent)
     {
         // The rates are x, the errors y: the same columns that laws are fitted to.
         var rows = ResultsFile.Read(results, new ResultColumns(Rate, "error") { Params = "params" });
-        var best = rows.GroupBy(row => row.Params!.Value).Select(size => (
-            LogSize: Math.Log(size.Key),
-            LogRate: Math.Log(size.GroupBy(row => row.X).MinBy(rate => rate.Average(row => Math.Log(row.Y)))!.Key))).ToList();
+        var best = rows.GroupBy(row => row.Params!.Value)
+            .Select(size =>
+                (
+                    LogSize: Math.Log(size.Key),
+                    LogRate: Math.Log(size.GroupBy(row => row.X).MinBy(rate => rate.Average(row => Math.Log(row.Y)))!.Key)
+                )
+            )
+            .ToList();
         if (best.Count < 2)
             throw new ExperimentException($"{results}: has one model size; a rate that follows the size needs two at least.");
         var (slope, intercept) = LeastSquares.Line([.. best.Select(size => size.LogSize)], [.. best.Select(size => size.LogRate)]);

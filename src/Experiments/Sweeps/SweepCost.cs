@@ -12,9 +12,16 @@ public sealed record SweepCost(int Trials, double Samples, double Flops, double?
     public static SweepCost Of(SweepFolder folder, IReadOnlyList<Trial> all, IReadOnlyList<Trial> some)
     {
         var done = all.Select(trial => (trial.Resolved.Flops, folder.Read(trial.Id).CoreSeconds, folder.Read(trial.Id).State))
-            .Where(trial => trial is { State: TrialState.Done, Flops: not null, CoreSeconds: > 0 }).ToList();
+            .Where(trial => trial is { State: TrialState.Done, Flops: not null, CoreSeconds: > 0 })
+            .ToList();
         double? secondsPerFlop = done.Count == 0 ? null : done.Sum(trial => trial.CoreSeconds) / done.Sum(trial => trial.Flops!.Value);
         var flops = some.Sum(trial => trial.Resolved.Flops ?? 0);
-        return new SweepCost(some.Count, some.Sum(trial => (double)(trial.Resolved.Samples ?? 0)), flops, flops * secondsPerFlop, some.Sum(trial => (double)trial.Resolved.DiskBytes));
+        return new SweepCost(
+            some.Count,
+            some.Sum(trial => (double)(trial.Resolved.Samples ?? 0)),
+            flops,
+            flops * secondsPerFlop,
+            some.Sum(trial => (double)trial.Resolved.DiskBytes)
+        );
     }
 }

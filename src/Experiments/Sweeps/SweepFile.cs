@@ -8,7 +8,23 @@ namespace ClipTrain.Experiments.Sweeps;
 /// <summary>Reads a sweep from YAML.</summary>
 public static class SweepFile
 {
-    private static readonly string[] Keys = ["name", "base", "folder", "set", "axes", "seeds", "budget", "learning_rate", "exclude", "metric", "cores", "retries", "fail_fast", "predict"];
+    private static readonly string[] Keys =
+    [
+        "name",
+        "base",
+        "folder",
+        "set",
+        "axes",
+        "seeds",
+        "budget",
+        "learning_rate",
+        "exclude",
+        "metric",
+        "cores",
+        "retries",
+        "fail_fast",
+        "predict",
+    ];
 
     /// <exception cref="ExperimentException">The file cannot be used; the message names the line and what to do.</exception>
     public static Sweep Read(string path)
@@ -29,14 +45,21 @@ public static class SweepFile
     {
         var yaml = new YamlStream();
         yaml.Load(new StringReader(text));
-        var root = new Section(path, yaml.Documents.Count == 1 ? yaml.Documents[0].RootNode : throw new ExperimentException($"{path}: the file must hold the keys of one sweep, as in 'name: my-sweep'."));
+        var root = new Section(
+            path,
+            yaml.Documents.Count == 1
+                ? yaml.Documents[0].RootNode
+                : throw new ExperimentException($"{path}: the file must hold the keys of one sweep, as in 'name: my-sweep'.")
+        );
         root.Allow(Keys);
         var name = root.Text("name");
         if (name.Length == 0 || name[0] == '.' || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
             throw root.Error("name", "must be of letters, digits, '-', '_' and '.', as a folder is called so");
         var axes = root.Sections("axes").Select(SweepAxisOf).ToList();
         if (root.Node("seeds") is not null)
-            axes.Add(new SweepAxis("seed", [.. root.Values("seeds").Select(seed => new Choice(seed, [KeyValuePair.Create("seed", seed)]))], []));
+            axes.Add(
+                new SweepAxis("seed", [.. root.Values("seeds").Select(seed => new Choice(seed, [KeyValuePair.Create("seed", seed)]))], [])
+            );
         var budget = root.Node("budget") is null ? null : BudgetOf(root.Inner("budget"));
         if (axes.Count == 0 && budget is null)
             throw new ExperimentException($"{path}: a sweep needs axes, or a budget of several amounts.");
@@ -65,29 +88,46 @@ public static class SweepFile
     {
         var keys = axis.Names.Where(key => key is not ("name" or "labels" or "when")).ToList();
         if (keys.Count == 0)
-            throw axis.Error(null, "an axis needs a key of the run file with a list of values, as in 'training.learning_rate: [0.001, 0.002]'");
+            throw axis.Error(
+                null,
+                "an axis needs a key of the run file with a list of values, as in 'training.learning_rate: [0.001, 0.002]'"
+            );
         var values = keys.ConvertAll(axis.Values);
         var labels = axis.Node("labels") is null ? null : axis.Values("labels").Select(label => label.Trim('"')).ToList();
         foreach (var (key, list) in keys.Zip(values).Append(("labels", labels ?? values[0])))
         {
             if (list.Count != values[0].Count)
-                throw axis.Error(key, $"has {list.Count} values and {keys[0]} has {values[0].Count}; what stands in one axis goes together, value by value");
+                throw axis.Error(
+                    key,
+                    $"has {list.Count} values and {keys[0]} has {values[0].Count}; what stands in one axis goes together, value by value"
+                );
         }
 
         return new SweepAxis(
             axis.Node("name") is null ? keys[0] : axis.Text("name"),
-            [.. values[0].Select((value, i) => new Choice(labels?[i] ?? value, [.. keys.Select((key, k) => KeyValuePair.Create(key, values[k][i]))]))],
-            axis.Node("when") is null ? [] : axis.Inner("when").Pairs());
+            [
+                .. values[0]
+                    .Select(
+                        (value, i) => new Choice(labels?[i] ?? value, [.. keys.Select((key, k) => KeyValuePair.Create(key, values[k][i]))])
+                    ),
+            ],
+            axis.Node("when") is null ? [] : axis.Inner("when").Pairs()
+        );
     }
 
     private static Budget BudgetOf(Section budget)
     {
         budget.Allow(["samples", "steps", "epochs", "flops", "warmup"]);
-        var unit = budget.Names.Where(key => key != "warmup").ToList() is [var one] ? one : throw budget.Error(null, "a budget is in one of samples, steps, epochs and flops");
+        var unit = budget.Names.Where(key => key != "warmup").ToList() is [var one]
+            ? one
+            : throw budget.Error(null, "a budget is in one of samples, steps, epochs and flops");
         return new Budget(
             Enum.Parse<BudgetUnit>(unit, ignoreCase: true),
             [.. budget.Values(unit).Select(value => budget.Positive(unit, value))],
-            budget.Node("warmup") is null ? null : budget.Positive("warmup", budget.Text("warmup")) is var share && share < 1 ? share : throw budget.Error("warmup", "is a share of the steps, below 1"));
+            budget.Node("warmup") is null ? null
+                : budget.Positive("warmup", budget.Text("warmup")) is var share && share < 1 ? share
+                : throw budget.Error("warmup", "is a share of the steps, below 1")
+        );
     }
 
     private static RateRule? RateOf(Section rate)
@@ -96,9 +136,16 @@ public static class SweepFile
         return rate.Text("rule") switch
         {
             "none" => null,
-            "width" => new RateRule.Width(rate.Positive("rate", rate.Text("rate")), rate.Positive("at", rate.Text("at")), rate.Node("key") is null ? "model.image.width" : rate.Text("key")),
+            "width" => new RateRule.Width(
+                rate.Positive("rate", rate.Text("rate")),
+                rate.Positive("at", rate.Text("at")),
+                rate.Node("key") is null ? "model.image.width" : rate.Text("key")
+            ),
             "fitted" => new RateRule.Fitted(rate.Text("results")),
-            _ => throw rate.Error("rule", "is none, width (rate · at / width) or fitted (a power law through the best rates of a sweep's results)"),
+            _ => throw rate.Error(
+                "rule",
+                "is none, width (rate · at / width) or fitted (a power law through the best rates of a sweep's results)"
+            ),
         };
     }
 
@@ -117,7 +164,11 @@ public static class SweepFile
         private readonly string _path;
         private readonly YamlMappingNode _node;
 
-        public Section(string path, YamlNode node) => (_path, _node) = (path, node as YamlMappingNode ?? throw new ExperimentException($"{path}:{node.Start.Line}: keys and values are expected here."));
+        public Section(string path, YamlNode node) =>
+            (_path, _node) = (
+                path,
+                node as YamlMappingNode ?? throw new ExperimentException($"{path}:{node.Start.Line}: keys and values are expected here.")
+            );
 
         public IEnumerable<string> Names => _node.Children.Keys.Select(key => ((YamlScalarNode)key).Value!);
 
@@ -129,41 +180,48 @@ public static class SweepFile
 
         public YamlNode? Node(string key) => _node.Children.TryGetValue(new YamlScalarNode(key), out var node) ? node : null;
 
-        public ExperimentException Error(string? key, string message) => key is null
-            ? new ExperimentException($"{_path}:{_node.Start.Line}: {message}.")
-            : new ExperimentException($"{_path}:{(Node(key) ?? _node).Start.Line}: {key} {message}.");
+        public ExperimentException Error(string? key, string message) =>
+            key is null
+                ? new ExperimentException($"{_path}:{_node.Start.Line}: {message}.")
+                : new ExperimentException($"{_path}:{(Node(key) ?? _node).Start.Line}: {key} {message}.");
 
-        public string Text(string key) => Node(key) switch
-        {
-            YamlScalarNode { Value: { } value } => value,
-            null => throw Error(key, "is missing"),
-            _ => throw Error(key, "must be a single value"),
-        };
+        public string Text(string key) =>
+            Node(key) switch
+            {
+                YamlScalarNode { Value: { } value } => value,
+                null => throw Error(key, "is missing"),
+                _ => throw Error(key, "must be a single value"),
+            };
 
         public Section Inner(string key) => new(_path, Node(key)!);
 
-        public IEnumerable<Section> Sections(string key) => Node(key) switch
-        {
-            null => [],
-            YamlSequenceNode list => list.Select(item => new Section(_path, item)),
-            _ => throw Error(key, "must be a list, an item a line with '- '"),
-        };
+        public IEnumerable<Section> Sections(string key) =>
+            Node(key) switch
+            {
+                null => [],
+                YamlSequenceNode list => list.Select(item => new Section(_path, item)),
+                _ => throw Error(key, "must be a list, an item a line with '- '"),
+            };
 
         /// <summary>A list, or {log: [FROM, TO], points: N}, as YAML on one line each.</summary>
-        public IReadOnlyList<string> Values(string key) => Node(key) switch
-        {
-            YamlSequenceNode { Children.Count: > 0 } list => [.. list.Select(FlowYaml.Write)],
-            YamlMappingNode range => LogRange(key, new Section(_path, range)),
-            _ => throw Error(key, "needs a list of values, as in [1, 2], or a range, as in { log: [1e-4, 1e-2], points: 5 }"),
-        };
+        public IReadOnlyList<string> Values(string key) =>
+            Node(key) switch
+            {
+                YamlSequenceNode { Children.Count: > 0 } list => [.. list.Select(FlowYaml.Write)],
+                YamlMappingNode range => LogRange(key, new Section(_path, range)),
+                _ => throw Error(key, "needs a list of values, as in [1, 2], or a range, as in { log: [1e-4, 1e-2], points: 5 }"),
+            };
 
-        public IReadOnlyList<KeyValuePair<string, string>> Pairs() => [.. _node.Children.Select(pair => KeyValuePair.Create(((YamlScalarNode)pair.Key).Value!, FlowYaml.Write(pair.Value)))];
+        public IReadOnlyList<KeyValuePair<string, string>> Pairs() =>
+            [.. _node.Children.Select(pair => KeyValuePair.Create(((YamlScalarNode)pair.Key).Value!, FlowYaml.Write(pair.Value)))];
 
-        public double Positive(string key, string text) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value > 0 && double.IsFinite(value)
-            ? value
-            : throw Error(key, $"is {text}, and must be a number above zero");
+        public double Positive(string key, string text) =>
+            double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value > 0 && double.IsFinite(value)
+                ? value
+                : throw Error(key, $"is {text}, and must be a number above zero");
 
-        public int Whole(string key, int usual, int least) => Node(key) is null ? usual
+        public int Whole(string key, int usual, int least) =>
+            Node(key) is null ? usual
             : int.TryParse(Text(key), NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= least ? value
             : throw Error(key, $"must be a whole number from {least}");
 
@@ -174,9 +232,15 @@ public static class SweepFile
             range.Allow(["log", "points"]);
             if (range.Node("log") is not YamlSequenceNode { Children: [var low, var high] })
                 throw range.Error(null, $"{key}: log is the two ends of the range, as in [1e-4, 1e-2]");
-            double from = range.Positive("log", FlowYaml.Write(low)), to = range.Positive("log", FlowYaml.Write(high));
+            double from = range.Positive("log", FlowYaml.Write(low)),
+                to = range.Positive("log", FlowYaml.Write(high));
             var points = range.Whole("points", 5, least: 2);
-            return [.. Enumerable.Range(0, points).Select(i => (from * Math.Pow(to / from, (double)i / (points - 1))).ToString("G6", CultureInfo.InvariantCulture))];
+            return
+            [
+                .. Enumerable
+                    .Range(0, points)
+                    .Select(i => (from * Math.Pow(to / from, (double)i / (points - 1))).ToString("G6", CultureInfo.InvariantCulture)),
+            ];
         }
     }
 }

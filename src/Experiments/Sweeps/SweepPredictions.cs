@@ -15,7 +15,12 @@ public sealed record TrialPrediction(string Trial, string Law, double Compute, d
 /// <param name="Hash">SHA-256 of the time, the results' hash and the predictions: written down elsewhere it proves that nothing was changed later.</param>
 public sealed record SweepPredictions(DateTimeOffset Made, string Results, IReadOnlyList<TrialPrediction> Predictions, string Hash)
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true, NewLine = "\n" };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+        NewLine = "\n",
+    };
 
     /// <summary>What a sweep has predicted, each trial by its first prediction.</summary>
     /// <exception cref="ExperimentException">A file of predictions is not what was written.</exception>
@@ -36,7 +41,9 @@ public sealed record SweepPredictions(DateTimeOffset Made, string Results, IRead
         try
         {
             var read = JsonSerializer.Deserialize<SweepPredictions>(File.ReadAllText(file), Json);
-            return read is not null && read.Hash == HashOf(read.Made, read.Results, read.Predictions) ? read : throw new JsonException("its hash is not that of its predictions");
+            return read is not null && read.Hash == HashOf(read.Made, read.Results, read.Predictions)
+                ? read
+                : throw new JsonException("its hash is not that of its predictions");
         }
         catch (JsonException e)
         {
@@ -51,20 +58,32 @@ public sealed record SweepPredictions(DateTimeOffset Made, string Results, IRead
     /// <param name="wanted">Those to predict.</param>
     /// <param name="time">Says when.</param>
     /// <exception cref="ExperimentException">The results cannot tell the law.</exception>
-    public static SweepPredictions Make(Sweep sweep, SweepFolder folder, IReadOnlyList<Trial> trials, IReadOnlyList<Trial> wanted, TimeProvider time)
+    public static SweepPredictions Make(
+        Sweep sweep,
+        SweepFolder folder,
+        IReadOnlyList<Trial> trials,
+        IReadOnlyList<Trial> wanted,
+        TimeProvider time
+    )
     {
         SweepResults.Write(sweep, folder, trials);
         var observations = SweepResults.Observations(sweep, folder, trials, isHeldOut: false);
         var sample = Sample.Of(observations);
         if (sample.Count == 0 || Laws.Refuse(sweep.Predict!.Law, sample) is not null)
-            throw new ExperimentException($"{sweep.Path}: {sweep.Predict!.Law} cannot predict: {(sample.Count == 0 ? "no trial has a result" : Laws.Refuse(sweep.Predict.Law, sample))}. Name another law under predict, or add trials.");
-        var fit = LawFitter.FitOne(sweep.Predict.Law, "", sample, LawFitter.DefaultDraws) ?? throw new ExperimentException($"{sweep.Path}: no start of the search leads to a fit of {sweep.Predict.Law}.");
+            throw new ExperimentException(
+                $"{sweep.Path}: {sweep.Predict!.Law} cannot predict: {(sample.Count == 0 ? "no trial has a result" : Laws.Refuse(sweep.Predict.Law, sample))}. Name another law under predict, or add trials."
+            );
+        var fit =
+            LawFitter.FitOne(sweep.Predict.Law, "", sample, LawFitter.DefaultDraws)
+            ?? throw new ExperimentException($"{sweep.Path}: no start of the search leads to a fit of {sweep.Predict.Law}.");
         List<TrialPrediction> predictions =
         [
             .. from trial in wanted
-               let compute = trial.Resolved.Flops!.Value
-               let said = fit.Law is "parametric" or "repeated" ? Prediction.At(fit, trial.Resolved.Parameters, trial.Resolved.Samples!.Value) : Prediction.At(fit, compute)
-               select new TrialPrediction(trial.Id, fit.Law, compute, said.Value, said.Trial?.Low ?? 0, said.Trial?.High ?? double.MaxValue),
+            let compute = trial.Resolved.Flops!.Value
+            let said = fit.Law is "parametric" or "repeated"
+                ? Prediction.At(fit, trial.Resolved.Parameters, trial.Resolved.Samples!.Value)
+                : Prediction.At(fit, compute)
+            select new TrialPrediction(trial.Id, fit.Law, compute, said.Value, said.Trial?.Low ?? 0, said.Trial?.High ?? double.MaxValue),
         ];
         var (made, results) = (time.GetUtcNow(), Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(folder.Results))));
         var written = new SweepPredictions(made, results, predictions, HashOf(made, results, predictions));
@@ -73,5 +92,16 @@ public sealed record SweepPredictions(DateTimeOffset Made, string Results, IRead
     }
 
     private static string HashOf(DateTimeOffset made, string results, IReadOnlyList<TrialPrediction> predictions) =>
-        Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(new { made, results, predictions })));
+        Convert.ToHexStringLower(
+            SHA256.HashData(
+                JsonSerializer.SerializeToUtf8Bytes(
+                    new
+                    {
+                        made,
+                        results,
+                        predictions,
+                    }
+                )
+            )
+        );
 }

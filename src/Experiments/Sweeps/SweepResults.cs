@@ -13,8 +13,17 @@ public static class SweepResults
     public static void Write(Sweep sweep, SweepFolder folder, IReadOnlyList<Trial> trials)
     {
         var ended = trials.Select(trial => (Trial: trial, Record: folder.Read(trial.Id))).Where(row => row.Record.IsSettled).ToList();
-        var axes = trials.SelectMany(trial => trial.Labels).Select(label => label.Key).Distinct(StringComparer.Ordinal).Except(Fixed, StringComparer.Ordinal).ToList();
-        var figures = ended.SelectMany(row => row.Record.Figures.Keys).Distinct(StringComparer.Ordinal).Except(axes, StringComparer.Ordinal).ToList();
+        var axes = trials
+            .SelectMany(trial => trial.Labels)
+            .Select(label => label.Key)
+            .Distinct(StringComparer.Ordinal)
+            .Except(Fixed, StringComparer.Ordinal)
+            .ToList();
+        var figures = ended
+            .SelectMany(row => row.Record.Figures.Keys)
+            .Distinct(StringComparer.Ordinal)
+            .Except(axes, StringComparer.Ordinal)
+            .ToList();
         Directory.CreateDirectory(folder.Path);
         var aside = folder.Results + ".tmp";
         using (var csv = CsvWriter.ToFile(aside, new CsvWriterOptions { NewLine = "\n" }))
@@ -24,8 +33,14 @@ public static class SweepResults
             {
                 var labels = trial.Labels.ToDictionary(StringComparer.Ordinal);
                 Row([
-                    trial.Id, record.State.ToString().ToLowerInvariant(), Text(trial.Resolved.Parameters), Text(trial.Resolved.Samples), Text(Unique(trial)), Text(trial.Resolved.Flops),
-                    Text(Error(sweep, record)), Text(record.CoreSeconds),
+                    trial.Id,
+                    record.State.ToString().ToLowerInvariant(),
+                    Text(trial.Resolved.Parameters),
+                    Text(trial.Resolved.Samples),
+                    Text(Unique(trial)),
+                    Text(trial.Resolved.Flops),
+                    Text(Error(sweep, record)),
+                    Text(record.CoreSeconds),
                     .. axes.Select(axis => labels.GetValueOrDefault(axis, "")),
                     .. figures.Select(figure => record.Figures.TryGetValue(figure, out var value) ? Text(value) : ""),
                 ]);
@@ -45,19 +60,19 @@ public static class SweepResults
     /// <summary>The results that laws can be fitted to.</summary>
     /// <param name="isHeldOut">False for those that predictions are made from.</param>
     public static IReadOnlyList<Observation> Observations(Sweep sweep, SweepFolder folder, IEnumerable<Trial> trials, bool isHeldOut) =>
-    [
-        .. from trial in trials
-           where trial.IsHeldOut == isHeldOut
-           let record = folder.Read(trial.Id)
-           where record.State == TrialState.Done && Error(sweep, record) is > 0 && trial.Resolved.Flops is not null
-           select new Observation(trial.Resolved.Flops!.Value, Error(sweep, record)!.Value)
-           {
-               Params = trial.Resolved.Parameters,
-               Data = trial.Resolved.Samples,
-               Unique = Unique(trial),
-               Seed = trial.Labels.FirstOrDefault(label => label.Key == "seed").Value,
-           },
-    ];
+        [
+            .. from trial in trials
+            where trial.IsHeldOut == isHeldOut
+            let record = folder.Read(trial.Id)
+            where record.State == TrialState.Done && Error(sweep, record) is > 0 && trial.Resolved.Flops is not null
+            select new Observation(trial.Resolved.Flops!.Value, Error(sweep, record)!.Value)
+            {
+                Params = trial.Resolved.Parameters,
+                Data = trial.Resolved.Samples,
+                Unique = Unique(trial),
+                Seed = trial.Labels.FirstOrDefault(label => label.Key == "seed").Value,
+            },
+        ];
 
     /// <summary>A trial's error; null where it has none.</summary>
     /// <exception cref="ExperimentException">The sweep's metric is none of the figures.</exception>
@@ -66,11 +81,16 @@ public static class SweepResults
         if (record.State != TrialState.Done)
             return null;
         return record.Figures.TryGetValue(sweep.Metric, out var value)
-            ? sweep.Metric == "loss" ? value : 1 - value
-            : throw new ExperimentException($"{sweep.Path}: metric is {sweep.Metric}, which is none of the figures of trial {record.Id}: {string.Join(", ", record.Figures.Keys)}.");
+            ? sweep.Metric == "loss"
+                ? value
+                : 1 - value
+            : throw new ExperimentException(
+                $"{sweep.Path}: metric is {sweep.Metric}, which is none of the figures of trial {record.Id}: {string.Join(", ", record.Figures.Keys)}."
+            );
     }
 
-    private static long? Unique(Trial trial) => trial.Resolved is { Unique: { } unique, Samples: { } samples } ? Math.Min(unique, samples) : null;
+    private static long? Unique(Trial trial) =>
+        trial.Resolved is { Unique: { } unique, Samples: { } samples } ? Math.Min(unique, samples) : null;
 
     private static string Text(IFormattable? number) => number?.ToString(format: null, CultureInfo.InvariantCulture) ?? "";
 }

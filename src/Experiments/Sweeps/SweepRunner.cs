@@ -17,7 +17,9 @@ public sealed class SweepRunner(Sweep sweep, SweepFolder folder, ITrialRunner ru
     public async Task<bool> RunAsync(IEnumerable<Trial> trials, CancellationToken stop)
     {
         if (sweep.Cores > pool.Cores)
-            throw new ExperimentException($"{sweep.Path}: a trial has {sweep.Cores} cores, the pool {pool.Cores}. Lower cores, or raise --cores.");
+            throw new ExperimentException(
+                $"{sweep.Path}: a trial has {sweep.Cores} cores, the pool {pool.Cores}. Lower cores, or raise --cores."
+            );
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var waiting = new Queue<Trial>(trials.Where(trial => !folder.Read(trial.Id).IsSettled));
         var (attempts, isWhole) = (new Dictionary<string, int>(StringComparer.Ordinal), true);
@@ -32,7 +34,8 @@ public sealed class SweepRunner(Sweep sweep, SweepFolder folder, ITrialRunner ru
                 _free.UnionWith(ended.Cores);
                 switch (await ended.Task)
                 {
-                    case TrialEnd.Failed failed when (attempts[ended.Trial.Id] = attempts.GetValueOrDefault(ended.Trial.Id) + 1) <= sweep.Retries:
+                    case TrialEnd.Failed failed
+                        when (attempts[ended.Trial.Id] = attempts.GetValueOrDefault(ended.Trial.Id) + 1) <= sweep.Retries:
                         Settle(ended, TrialState.Begun, failed.Reason);
                         pool.Tell($"{ended.Trial.Id} failed and is tried again ({ended.Trial.Describe()}): {failed.Reason}");
                         waiting.Enqueue(ended.Trial);
@@ -40,7 +43,9 @@ public sealed class SweepRunner(Sweep sweep, SweepFolder folder, ITrialRunner ru
                     case TrialEnd.Failed failed:
                         isWhole = false;
                         Settle(ended, TrialState.Failed, failed.Reason);
-                        pool.Tell($"{ended.Trial.Id} failed ({ended.Trial.Describe()}): {failed.Reason} Its log: {folder.Log(ended.Trial.Id)}");
+                        pool.Tell(
+                            $"{ended.Trial.Id} failed ({ended.Trial.Describe()}): {failed.Reason} Its log: {folder.Log(ended.Trial.Id)}"
+                        );
                         if (sweep.FailFast)
                             await ending.CancelAsync();
                         break;
@@ -67,21 +72,39 @@ public sealed class SweepRunner(Sweep sweep, SweepFolder folder, ITrialRunner ru
         int[] cores = [.. _free.Take(sweep.Cores)];
         _free.ExceptWith(cores);
         var (was, now) = (folder.Read(trial.Id), time.GetUtcNow());
-        folder.Write(was with { State = TrialState.Begun, Labels = trial.Labels.ToDictionary(StringComparer.Ordinal), Attempts = was.Attempts + 1, Started = was.Started ?? now, Reason = null });
-        pool.Tell($"{trial.Id} {(was.State == TrialState.Missing ? "begins" : "goes on")} on core {string.Join(", ", cores)} ({trial.Describe()})");
+        folder.Write(
+            was with
+            {
+                State = TrialState.Begun,
+                Labels = trial.Labels.ToDictionary(StringComparer.Ordinal),
+                Attempts = was.Attempts + 1,
+                Started = was.Started ?? now,
+                Reason = null,
+            }
+        );
+        pool.Tell(
+            $"{trial.Id} {(was.State == TrialState.Missing ? "begins" : "goes on")} on core {string.Join(", ", cores)} ({trial.Describe()})"
+        );
         _running.Add((runner.RunAsync(trial, cores, stop), trial, cores, now));
     }
 
-    private void Settle((Task<TrialEnd> Task, Trial Trial, int[] Cores, DateTimeOffset Began) ended, TrialState state, string? reason, IReadOnlyDictionary<string, double>? figures = null)
+    private void Settle(
+        (Task<TrialEnd> Task, Trial Trial, int[] Cores, DateTimeOffset Began) ended,
+        TrialState state,
+        string? reason,
+        IReadOnlyDictionary<string, double>? figures = null
+    )
     {
         var (was, now) = (folder.Read(ended.Trial.Id), time.GetUtcNow());
-        folder.Write(was with
-        {
-            State = state,
-            Reason = reason,
-            Ended = state == TrialState.Begun ? null : now,
-            CoreSeconds = was.CoreSeconds + (ended.Cores.Length * (now - ended.Began).TotalSeconds),
-            Figures = figures ?? was.Figures,
-        });
+        folder.Write(
+            was with
+            {
+                State = state,
+                Reason = reason,
+                Ended = state == TrialState.Begun ? null : now,
+                CoreSeconds = was.CoreSeconds + (ended.Cores.Length * (now - ended.Began).TotalSeconds),
+                Figures = figures ?? was.Figures,
+            }
+        );
     }
 }

@@ -20,20 +20,33 @@ public static class TrialPlanner
 {
     private const int IdLength = 12;
 
-    private static readonly KeyValuePair<string, string>[] AnyLength = [KeyValuePair.Create("training.epochs", "null"), KeyValuePair.Create("training.steps", "1000000")];
+    private static readonly KeyValuePair<string, string>[] AnyLength =
+    [
+        KeyValuePair.Create("training.epochs", "null"),
+        KeyValuePair.Create("training.steps", "1000000"),
+    ];
 
     /// <exception cref="ExperimentException">A key is none, a model cannot meet its budget, or two trials are the same.</exception>
     public static IReadOnlyList<Trial> Plan(Sweep sweep, ITrialResolver resolver)
     {
-        var (trials, places, unmatched) = (new List<Trial>(), new Dictionary<string, Trial>(StringComparer.Ordinal), sweep.Predict?.Trials.ToList() ?? []);
+        var (trials, places, unmatched) = (
+            new List<Trial>(),
+            new Dictionary<string, Trial>(StringComparer.Ordinal),
+            sweep.Predict?.Trials.ToList() ?? []
+        );
         foreach (var combination in Expansion.Of(sweep))
         {
             var resolved = Resolve(sweep, combination, resolver);
             var trial = new Trial(
                 Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(resolved.Config)))[..IdLength],
-                combination.Labels, resolved, sweep.Predict?.Trials.Any(combination.Matches) ?? false);
+                combination.Labels,
+                resolved,
+                sweep.Predict?.Trials.Any(combination.Matches) ?? false
+            );
             if (places.TryGetValue(trial.Id, out var same))
-                throw new ExperimentException($"{sweep.Path}: two trials are the same: ({same.Describe()}) and ({trial.Describe()}). Remove one of the values, or exclude one of the two.");
+                throw new ExperimentException(
+                    $"{sweep.Path}: two trials are the same: ({same.Describe()}) and ({trial.Describe()}). Remove one of the values, or exclude one of the two."
+                );
             places.Add(trial.Id, trial);
             trials.Add(trial);
             unmatched.RemoveAll(combination.Matches);
@@ -41,7 +54,9 @@ public static class TrialPlanner
 
         if (unmatched.Count > 0)
             throw new ExperimentException($"{sweep.Path}: predict {Expansion.Text(unmatched[0])} matches no trial.");
-        return sweep.Predict is null || trials.Exists(trial => !trial.IsHeldOut) ? trials : throw new ExperimentException($"{sweep.Path}: predict holds out every trial; nothing is left to predict from.");
+        return sweep.Predict is null || trials.Exists(trial => !trial.IsHeldOut)
+            ? trials
+            : throw new ExperimentException($"{sweep.Path}: predict holds out every trial; nothing is left to predict from.");
     }
 
     private static ResolvedTrial Resolve(Sweep sweep, Combination combination, ITrialResolver resolver)
@@ -51,13 +66,20 @@ public static class TrialPlanner
         var values = combination.Values.ToList();
         var shape = resolver.Resolve([.. values, .. AnyLength]);
         if (sweep.Rate is { } rule)
-            values.Add(KeyValuePair.Create("training.learning_rate", RateOf(sweep, rule, shape).ToString("G6", CultureInfo.InvariantCulture)));
+            values.Add(
+                KeyValuePair.Create("training.learning_rate", RateOf(sweep, rule, shape).ToString("G6", CultureInfo.InvariantCulture))
+            );
         if (combination.Amount is { } amount)
             values.AddRange(Length(sweep, combination, shape, amount));
         return resolver.Resolve(values);
     }
 
-    private static IEnumerable<KeyValuePair<string, string>> Length(Sweep sweep, Combination combination, ResolvedTrial shape, double amount)
+    private static IEnumerable<KeyValuePair<string, string>> Length(
+        Sweep sweep,
+        Combination combination,
+        ResolvedTrial shape,
+        double amount
+    )
     {
         var budget = sweep.Budget!;
         var samples = budget.Unit switch
@@ -65,28 +87,36 @@ public static class TrialPlanner
             BudgetUnit.Samples => amount,
             BudgetUnit.Steps => amount * shape.GlobalBatch,
             BudgetUnit.Flops => amount / (6.0 * shape.Macs),
-            _ => shape.Unique * amount ?? throw new ExperimentException($"{sweep.Path}: a budget in epochs needs the corpus, which cannot be read. Prepare it, or give the budget in samples."),
+            _ => shape.Unique * amount
+                ?? throw new ExperimentException(
+                    $"{sweep.Path}: a budget in epochs needs the corpus, which cannot be read. Prepare it, or give the budget in samples."
+                ),
         };
         var steps = Math.Round(samples / shape.GlobalBatch);
         if (steps < 1)
         {
             throw new ExperimentException(
                 $"{sweep.Path}: ({Expansion.Text(combination.Labels)}) cannot meet its budget: {amount.ToString("G6", CultureInfo.InvariantCulture)} {budget.Unit.ToString().ToLowerInvariant()} are {samples.ToString("G3", CultureInfo.InvariantCulture)} samples of this model, "
-                + $"less than its batch of {shape.GlobalBatch}. Raise the budget, lower training.global_batch, or exclude the combination.");
+                    + $"less than its batch of {shape.GlobalBatch}. Raise the budget, lower training.global_batch, or exclude the combination."
+            );
         }
 
         yield return KeyValuePair.Create("training.epochs", "null");
         yield return KeyValuePair.Create("training.steps", steps.ToString("F0", CultureInfo.InvariantCulture));
         if (budget.Warmup is { } share)
-            yield return KeyValuePair.Create("training.warmup_steps", Math.Round(share * steps).ToString("F0", CultureInfo.InvariantCulture));
+            yield return KeyValuePair.Create(
+                "training.warmup_steps",
+                Math.Round(share * steps).ToString("F0", CultureInfo.InvariantCulture)
+            );
     }
 
-    private static double RateOf(Sweep sweep, RateRule rule, ResolvedTrial shape) => rule switch
-    {
-        RateRule.Width width => width.Rate * width.At / ValueOf(sweep, shape.Config, width.Key),
-        RateRule.Fitted fitted => FittedRate.Read(fitted.Results).At(shape.Parameters),
-        _ => throw new ArgumentOutOfRangeException(nameof(rule), rule, "Unknown rule."),
-    };
+    private static double RateOf(Sweep sweep, RateRule rule, ResolvedTrial shape) =>
+        rule switch
+        {
+            RateRule.Width width => width.Rate * width.At / ValueOf(sweep, shape.Config, width.Key),
+            RateRule.Fitted fitted => FittedRate.Read(fitted.Results).At(shape.Parameters),
+            _ => throw new ArgumentOutOfRangeException(nameof(rule), rule, "Unknown rule."),
+        };
 
     /// <summary>The number at a dotted key of a configuration.</summary>
     private static double ValueOf(Sweep sweep, string config, string key)
@@ -96,7 +126,9 @@ public static class TrialPlanner
         YamlNode? node = yaml.Documents[0].RootNode;
         foreach (var part in key.Split('.'))
             node = node is YamlMappingNode map && map.Children.TryGetValue(new YamlScalarNode(part), out var inner) ? inner : null;
-        return node is YamlScalarNode { Value: { } text } && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
+        return
+            node is YamlScalarNode { Value: { } text }
+            && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
             ? value
             : throw new ExperimentException($"{sweep.Path}: learning_rate.key is {key}, which is no number of these trials.");
     }

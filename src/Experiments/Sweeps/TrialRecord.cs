@@ -79,7 +79,8 @@ public sealed class SweepFolder(string path)
     /// <summary>Files of predictions: predictions.json, predictions-2.json and so on, one each time that trials were predicted.</summary>
     public IReadOnlyList<string> PredictionFiles() => Directory.Exists(path) ? Directory.GetFiles(path, "predictions*.json") : [];
 
-    public string NextPredictions() => System.IO.Path.Combine(path, PredictionFiles().Count == 0 ? "predictions.json" : $"predictions-{PredictionFiles().Count + 1}.json");
+    public string NextPredictions() =>
+        System.IO.Path.Combine(path, PredictionFiles().Count == 0 ? "predictions.json" : $"predictions-{PredictionFiles().Count + 1}.json");
 
     /// <summary>Names the sweep's file, for commands that get the sweep's name alone.</summary>
     public string Source => System.IO.Path.Combine(path, "sweep");

@@ -33,7 +33,8 @@ public sealed class RunAlerts(AlertContext context)
 
     private readonly Queue<StepRecord> _steps = new();
     private readonly Dictionary<string, long> _lastSeen = new(StringComparer.Ordinal);
-    private double _lowestLoss = double.PositiveInfinity, _learned;
+    private double _lowestLoss = double.PositiveInfinity,
+        _learned;
 
     /// <summary>Takes a step; returns what it gives cause for.</summary>
     public IReadOnlyList<Alert> Observe(StepRecord record)
@@ -59,7 +60,17 @@ public sealed class RunAlerts(AlertContext context)
         if (_steps.Count < Window)
             return [];
         StepRecord[] recent = [.. _steps.TakeLast(Window)];
-        (string, string)?[] causes = [Loss(recent), Chance(recent), Gradient(), LogitScale(recent), DataWait(recent), Straggler(recent), CutCaptions(recent), BadSamples(recent)];
+        (string, string)?[] causes =
+        [
+            Loss(recent),
+            Chance(recent),
+            Gradient(),
+            LogitScale(recent),
+            DataWait(recent),
+            Straggler(recent),
+            CutCaptions(recent),
+            BadSamples(recent),
+        ];
         return causes.OfType<(string, string)>();
     }
 
@@ -76,7 +87,10 @@ public sealed class RunAlerts(AlertContext context)
         var noise = Math.Sqrt(older.Average(loss => (loss - mean) * (loss - mean)) / 10);
         var slack = Math.Max(0.2 * Math.Max(_lowestLoss, 0.25 * Math.Log(Math.Max(2, context.GlobalBatch))), 6 * noise);
         return now > _lowestLoss + slack || !double.IsFinite(now)
-            ? ("loss-spike", $"The loss has risen to {Of(now)} from {Of(_lowestLoss)}: lower training.learning_rate or lengthen training.warmup_steps, set training.gradient_clip, or resume from an earlier checkpoint.")
+            ? (
+                "loss-spike",
+                $"The loss has risen to {Of(now)} from {Of(_lowestLoss)}: lower training.learning_rate or lengthen training.warmup_steps, set training.gradient_clip, or resume from an earlier checkpoint."
+            )
             : null;
     }
 
@@ -85,7 +99,10 @@ public sealed class RunAlerts(AlertContext context)
         var chance = Math.Log(Math.Max(2, context.GlobalBatch));
         var now = recent.Average(step => step.Metrics.Loss);
         return context.IsContrastive && _learned > LearningSteps && now > 0.98 * chance
-            ? ("not-learning", $"The loss of {Of(now)} is that of chance ({Of(chance)} for {context.GlobalBatch} pairs): look whether captions belong to their images (cliptrain data view), whether a tower is frozen, and at the learning rate.")
+            ? (
+                "not-learning",
+                $"The loss of {Of(now)} is that of chance ({Of(chance)} for {context.GlobalBatch} pairs): look whether captions belong to their images (cliptrain data view), whether a tower is frozen, and at the learning rate."
+            )
             : null;
     }
 
@@ -97,33 +114,54 @@ public sealed class RunAlerts(AlertContext context)
             return null;
         var median = norms.Order().ElementAt(norms.Length / 2);
         return norms.TakeLast(3).All(norm => norm > 10 * median)
-            ? ("gradient-norm", $"The gradient norm is {Of(norms[^1])}, its median {Of(median)}: training is about to diverge; set training.gradient_clip or lower the learning rate.")
+            ? (
+                "gradient-norm",
+                $"The gradient norm is {Of(norms[^1])}, its median {Of(median)}: training is about to diverge; set training.gradient_clip or lower the learning rate."
+            )
             : null;
     }
 
-    private (string, string)? LogitScale(StepRecord[] recent) => recent.All(step => step.Metrics.LogitScale >= 0.9999 * context.MaxLogitScale)
-        ? ("logit-scale-bound", $"The logit scale has reached its bound of {Of(context.MaxLogitScale)}, as the paper's runs do late; early in a run it means that the loss is lowered by confidence alone.")
-        : null;
+    private (string, string)? LogitScale(StepRecord[] recent) =>
+        recent.All(step => step.Metrics.LogitScale >= 0.9999 * context.MaxLogitScale)
+            ? (
+                "logit-scale-bound",
+                $"The logit scale has reached its bound of {Of(context.MaxLogitScale)}, as the paper's runs do late; early in a run it means that the loss is lowered by confidence alone."
+            )
+            : null;
 
     private static (string, string)? DataWait(StepRecord[] recent)
     {
         var share = recent.Average(step => step.Metrics.DataWaitShare);
         return share > 0.3
-            ? ("data-wait", $"Steps wait for data {share.ToString("P0", CultureInfo.InvariantCulture)} of their time: cliptrain bench loader names the stage that is slow and what to change.")
+            ? (
+                "data-wait",
+                $"Steps wait for data {share.ToString("P0", CultureInfo.InvariantCulture)} of their time: cliptrain bench loader names the stage that is slow and what to change."
+            )
             : null;
     }
 
     private static (string, string)? Straggler(StepRecord[] recent)
     {
         var generation = recent[^1].Generation;
-        StepRecord[] steps = [.. recent.Where(step => step.Generation == generation && step.Shares.Count > 1 && step.Shares.All(share => share.BusySeconds > 0))];
+        StepRecord[] steps =
+        [
+            .. recent.Where(step =>
+                step.Generation == generation && step.Shares.Count > 1 && step.Shares.All(share => share.BusySeconds > 0)
+            ),
+        ];
         if (steps.Length < Window / 2)
             return null;
-        double[] busy = [.. Enumerable.Range(0, steps[^1].Shares.Count).Select(rank => steps.Average(step => step.Shares[rank].BusySeconds))];
+        double[] busy =
+        [
+            .. Enumerable.Range(0, steps[^1].Shares.Count).Select(rank => steps.Average(step => step.Shares[rank].BusySeconds)),
+        ];
         var slowest = Array.IndexOf(busy, busy.Max());
         var others = busy.Where((_, rank) => rank != slowest).Average();
         return busy[slowest] > 1.5 * others
-            ? ("straggler", $"Rank {slowest} works {Of(busy[slowest])} s a step, the others {Of(others)} s, and all wait for it: look at its machine (other programs, heat, storage).")
+            ? (
+                "straggler",
+                $"Rank {slowest} works {Of(busy[slowest])} s a step, the others {Of(others)} s, and all wait for it: look at its machine (other programs, heat, storage)."
+            )
             : null;
     }
 
@@ -131,13 +169,17 @@ public sealed class RunAlerts(AlertContext context)
     {
         var share = recent.Average(step => step.Metrics.TruncatedCaptions / (double)Math.Max(1, step.Shares.Sum(rank => rank.Samples)));
         return share > 0.25 && context.GlobalBatch > 1
-            ? ("captions-cut", $"{share.ToString("P0", CultureInfo.InvariantCulture)} of the captions are longer than the text context and are cut: raise model.text.context, or shorten the captions.")
+            ? (
+                "captions-cut",
+                $"{share.ToString("P0", CultureInfo.InvariantCulture)} of the captions are longer than the text context and are cut: raise model.text.context, or shorten the captions."
+            )
             : null;
     }
 
     private static (string, string)? BadSamples(StepRecord[] recent)
     {
-        long bad = recent.Sum(step => step.Shares.Sum(share => (long)share.BadSamples)), all = recent.Sum(step => step.Shares.Sum(share => (long)share.Samples));
+        long bad = recent.Sum(step => step.Shares.Sum(share => (long)share.BadSamples)),
+            all = recent.Sum(step => step.Shares.Sum(share => (long)share.Samples));
         return bad >= 10 && bad > 0.01 * all
             ? ("bad-samples", $"{bad} of the last {all} samples could not be used: cliptrain data verify lists them.")
             : null;

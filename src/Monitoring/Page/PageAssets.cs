@@ -22,9 +22,11 @@ internal static class PageAssets
     }
 
     /// <summary>The page that asks a server for its data.</summary>
-    public static string Live() => Page(
-        string.Concat(s_styles.Select(name => $"<link rel=\"stylesheet\" href=\"{name}\">")),
-        string.Concat(s_scripts.Select(name => $"<script src=\"{name}\"></script>")));
+    public static string Live() =>
+        Page(
+            string.Concat(s_styles.Select(name => $"<link rel=\"stylesheet\" href=\"{name}\">")),
+            string.Concat(s_scripts.Select(name => $"<script src=\"{name}\"></script>"))
+        );
 
     /// <summary>The page as one file with its data inside.</summary>
     /// <param name="data">JSON: runs, details and series by run.</param>
@@ -42,6 +44,9 @@ internal static class PageAssets
     {
         using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("page.html")!;
         using var reader = new StreamReader(stream);
-        return reader.ReadToEnd().Replace("<!-- styles -->", styles, StringComparison.Ordinal).Replace("<!-- scripts -->", scripts, StringComparison.Ordinal);
+        return reader
+            .ReadToEnd()
+            .Replace("<!-- styles -->", styles, StringComparison.Ordinal)
+            .Replace("<!-- scripts -->", scripts, StringComparison.Ordinal);
     }
 }

@@ -18,31 +18,44 @@ internal static class PageJson
     public static string Of<T>(T value) => JsonSerializer.Serialize(value, s_options);
 
     /// <summary>A row of the table of runs.</summary>
-    public static object Summary(string name, WatchedRun run) => new
-    {
-        Name = name,
-        run.Phase,
-        run.Metrics.LastStep,
-        run.Metrics.Version,
-        TotalSteps = run.Configuration.TryGetValue("training.steps", out var steps) && double.TryParse(steps, CultureInfo.InvariantCulture, out var total) ? total : double.NaN,
-        Loss = run.Metrics.Last("loss"),
-        ImagesPerSecond = run.Metrics.Last("images_per_second"),
-        run.Configuration,
-        run.Figures,
-    };
+    public static object Summary(string name, WatchedRun run) =>
+        new
+        {
+            Name = name,
+            run.Phase,
+            run.Metrics.LastStep,
+            run.Metrics.Version,
+            TotalSteps = run.Configuration.TryGetValue("training.steps", out var steps)
+            && double.TryParse(steps, CultureInfo.InvariantCulture, out var total)
+                ? total
+                : double.NaN,
+            Loss = run.Metrics.Last("loss"),
+            ImagesPerSecond = run.Metrics.Last("images_per_second"),
+            run.Configuration,
+            run.Figures,
+        };
 
     /// <summary>All that the page shows of one run beside its series.</summary>
-    public static object Details(WatchedRun run) => new { run.Phase, run.Ranks, run.Verdict, run.Events, run.Figures };
+    public static object Details(WatchedRun run) =>
+        new
+        {
+            run.Phase,
+            run.Ranks,
+            run.Verdict,
+            run.Events,
+            run.Figures,
+        };
 
-    public static object Series(WatchedRun run, SeriesSlice slice) => new
-    {
-        run.Metrics.Version,
-        run.Metrics.LastStep,
-        run.Metrics.Names,
-        slice.Width,
-        slice.Step,
-        slice.Series,
-    };
+    public static object Series(WatchedRun run, SeriesSlice slice) =>
+        new
+        {
+            run.Metrics.Version,
+            run.Metrics.LastStep,
+            run.Metrics.Names,
+            slice.Width,
+            slice.Step,
+            slice.Series,
+        };
 
     /// <summary>Six digits are more than a curve of a thousand pixels shows; whole numbers stay whole, because steps and samples must be exact.</summary>
     private sealed class ShortNumbers : JsonConverter<double>

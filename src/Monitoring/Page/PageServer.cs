@@ -15,7 +15,8 @@ namespace ClipTrain.Monitoring.Page;
 /// <summary>Serves the live page of a board of runs.</summary>
 public sealed class PageServer : IAsyncDisposable
 {
-    private const int DefaultPoints = 1000, MaxPoints = 4000;
+    private const int DefaultPoints = 1000,
+        MaxPoints = 4000;
 
     private readonly WebApplication _app;
     private readonly RunBoard _board;
@@ -33,7 +34,10 @@ public sealed class PageServer : IAsyncDisposable
     public static async Task<PageServer> StartAsync(IPEndPoint listen, string? token, RunBoard board)
     {
         if (token is null && !IPAddress.IsLoopback(listen.Address))
-            throw new ArgumentException($"The page shows captions and configurations: {listen.Address} is reached by others, so give a token.", nameof(token));
+            throw new ArgumentException(
+                $"The page shows captions and configurations: {listen.Address} is reached by others, so give a token.",
+                nameof(token)
+            );
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(listen));
         builder.Services.AddRouting();
@@ -70,18 +74,37 @@ public sealed class PageServer : IAsyncDisposable
     private static void Map(IEndpointRouteBuilder app, RunBoard board)
     {
         app.MapGet("/", (RequestDelegate)(context => WriteAsync(context, "text/html", PageAssets.Live())));
-        app.MapGet("/{asset:regex(^[A-Za-z-]+\\.(js|css)$)}", (RequestDelegate)(context => WriteAssetAsync(context, (string)context.GetRouteValue("asset")!)));
-        app.MapGet("/api/runs", (RequestDelegate)(context => WriteJsonAsync(context, board.Look(runs => PageJson.Of(runs.Select(run => PageJson.Summary(run.Key, run.Value)))))));
-        app.MapGet("/api/details", (RequestDelegate)(context => WriteJsonAsync(context, board.Look(Query(context, "run"), run => PageJson.Of(PageJson.Details(run))))));
+        app.MapGet(
+            "/{asset:regex(^[A-Za-z-]+\\.(js|css)$)}",
+            (RequestDelegate)(context => WriteAssetAsync(context, (string)context.GetRouteValue("asset")!))
+        );
+        app.MapGet(
+            "/api/runs",
+            (RequestDelegate)(
+                context =>
+                    WriteJsonAsync(context, board.Look(runs => PageJson.Of(runs.Select(run => PageJson.Summary(run.Key, run.Value)))))
+            )
+        );
+        app.MapGet(
+            "/api/details",
+            (RequestDelegate)(
+                context => WriteJsonAsync(context, board.Look(Query(context, "run"), run => PageJson.Of(PageJson.Details(run))))
+            )
+        );
         app.MapGet("/api/series", (RequestDelegate)(context => WriteJsonAsync(context, Series(context, board))));
         app.MapGet("/api/events", (RequestDelegate)(context => FollowAsync(context, board)));
     }
 
     private static string? Series(HttpContext context, RunBoard board)
     {
-        double from = Number(context, "from", 0), to = Number(context, "to", double.MaxValue), points = Number(context, "points", DefaultPoints);
+        double from = Number(context, "from", 0),
+            to = Number(context, "to", double.MaxValue),
+            points = Number(context, "points", DefaultPoints);
         var names = Query(context, "names").Split(',').ToHashSet(StringComparer.Ordinal);
-        return board.Look(Query(context, "run"), run => PageJson.Of(PageJson.Series(run, run.Metrics.Slice(from, to, (int)Math.Clamp(points, 2, MaxPoints), names.Contains))));
+        return board.Look(
+            Query(context, "run"),
+            run => PageJson.Of(PageJson.Series(run, run.Metrics.Slice(from, to, (int)Math.Clamp(points, 2, MaxPoints), names.Contains)))
+        );
     }
 
     private static async Task FollowAsync(HttpContext context, RunBoard board)
@@ -96,11 +119,13 @@ public sealed class PageServer : IAsyncDisposable
         }
     }
 
-    private static Task WriteAssetAsync(HttpContext context, string name) => PageAssets.Find(name) is { } text
-        ? WriteAsync(context, name.EndsWith(".js", StringComparison.Ordinal) ? "text/javascript" : "text/css", text)
-        : NotFoundAsync(context);
+    private static Task WriteAssetAsync(HttpContext context, string name) =>
+        PageAssets.Find(name) is { } text
+            ? WriteAsync(context, name.EndsWith(".js", StringComparison.Ordinal) ? "text/javascript" : "text/css", text)
+            : NotFoundAsync(context);
 
-    private static Task WriteJsonAsync(HttpContext context, string? json) => json is null ? NotFoundAsync(context) : WriteAsync(context, "application/json", json);
+    private static Task WriteJsonAsync(HttpContext context, string? json) =>
+        json is null ? NotFoundAsync(context) : WriteAsync(context, "application/json", json);
 
     private static Task WriteAsync(HttpContext context, string type, string text)
     {
@@ -125,5 +150,7 @@ public sealed class PageServer : IAsyncDisposable
     private static string Query(HttpContext context, string name) => context.Request.Query[name].ToString();
 
     private static double Number(HttpContext context, string name, double otherwise) =>
-        double.TryParse(Query(context, name), NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value) ? value : otherwise;
+        double.TryParse(Query(context, name), NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value)
+            ? value
+            : otherwise;
 }

@@ -51,9 +51,13 @@ public sealed class RunBoard : IAsyncDisposable
     }
 
     /// <summary>Follows the runs: messages for a page until it goes.</summary>
-    public async IAsyncEnumerable<string> FollowAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+    public async IAsyncEnumerable<string> FollowAsync(
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation
+    )
     {
-        var messages = Channel.CreateBounded<string>(new BoundedChannelOptions(PendingMessages) { FullMode = BoundedChannelFullMode.DropOldest });
+        var messages = Channel.CreateBounded<string>(
+            new BoundedChannelOptions(PendingMessages) { FullMode = BoundedChannelFullMode.DropOldest }
+        );
         lock (_lock)
             _pages.Add(messages);
         try

@@ -12,12 +12,20 @@ public static class RunReportPage
         var board = new RunBoard(() => directories, time);
         await using (board)
         {
-            var data = board.Look(runs => PageJson.Of(new
-            {
-                Runs = runs.Select(run => PageJson.Summary(run.Key, run.Value)),
-                Details = runs.ToDictionary(run => run.Key, run => PageJson.Details(run.Value), StringComparer.Ordinal),
-                Series = runs.ToDictionary(run => run.Key, run => PageJson.Series(run.Value, run.Value.Metrics.Slice(0, double.MaxValue, Points)), StringComparer.Ordinal),
-            }));
+            var data = board.Look(runs =>
+                PageJson.Of(
+                    new
+                    {
+                        Runs = runs.Select(run => PageJson.Summary(run.Key, run.Value)),
+                        Details = runs.ToDictionary(run => run.Key, run => PageJson.Details(run.Value), StringComparer.Ordinal),
+                        Series = runs.ToDictionary(
+                            run => run.Key,
+                            run => PageJson.Series(run.Value, run.Value.Metrics.Slice(0, double.MaxValue, Points)),
+                            StringComparer.Ordinal
+                        ),
+                    }
+                )
+            );
             if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder)
                 Directory.CreateDirectory(folder);
             await File.WriteAllTextAsync(path, PageAssets.Report(data));

@@ -55,8 +55,13 @@ internal sealed class RankActivity(string folder)
         var busy = timed.Select(pair => pair.Second.Shares[rank].BusySeconds).DefaultIfEmpty(double.NaN).Average();
         var whole = timed.Select(pair => pair.First.Metrics.StepSeconds).DefaultIfEmpty(double.NaN).Average();
         return new RankShare(
-            rank, rank < _workers.Count ? PlainText.Line(_workers[rank], PlainText.NameLength) : null,
-            steps.Average(step => step.Shares[rank].Samples), busy, Math.Max(0, whole - busy), steps.Sum(step => (long)step.Shares[rank].BadSamples));
+            rank,
+            rank < _workers.Count ? PlainText.Line(_workers[rank], PlainText.NameLength) : null,
+            steps.Average(step => step.Shares[rank].Samples),
+            busy,
+            Math.Max(0, whole - busy),
+            steps.Sum(step => (long)step.Shares[rank].BadSamples)
+        );
     }
 
     /// <summary>Of old lines only those that name workers are read: a long run's ledger has hundreds of megabytes.</summary>

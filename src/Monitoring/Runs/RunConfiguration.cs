@@ -60,11 +60,17 @@ internal static class RunConfiguration
         }
     }
 
-    private static IEnumerable<KeyValuePair<string, double>> Numbers(string key, JsonElement element) => element.ValueKind switch
-    {
-        JsonValueKind.Object => element.EnumerateObject().SelectMany(member => Numbers(key.Length == 0 ? member.Name : $"{key}.{member.Name}", member.Value)),
-        JsonValueKind.Array => element.EnumerateArray().Index().SelectMany(item => Numbers(string.Create(CultureInfo.InvariantCulture, $"{key}[{item.Index}]"), item.Item)),
-        JsonValueKind.Number => [new(key, element.GetDouble())],
-        _ => [],
-    };
+    private static IEnumerable<KeyValuePair<string, double>> Numbers(string key, JsonElement element) =>
+        element.ValueKind switch
+        {
+            JsonValueKind.Object => element
+                .EnumerateObject()
+                .SelectMany(member => Numbers(key.Length == 0 ? member.Name : $"{key}.{member.Name}", member.Value)),
+            JsonValueKind.Array => element
+                .EnumerateArray()
+                .Index()
+                .SelectMany(item => Numbers(string.Create(CultureInfo.InvariantCulture, $"{key}[{item.Index}]"), item.Item)),
+            JsonValueKind.Number => [new(key, element.GetDouble())],
+            _ => [],
+        };
 }

@@ -28,11 +28,14 @@ internal sealed partial class RunEvents(string path)
     public IReadOnlyList<RunEvent> Read()
     {
         var news = new List<RunEvent>();
-        _file.Read(_events.Clear, (line, _) =>
-        {
-            if (Parse(Encoding.UTF8.GetString(line.Span)) is { } found)
-                news.Add(found);
-        });
+        _file.Read(
+            _events.Clear,
+            (line, _) =>
+            {
+                if (Parse(Encoding.UTF8.GetString(line.Span)) is { } found)
+                    news.Add(found);
+            }
+        );
         foreach (var found in news)
         {
             if (_events.Count == Most)
@@ -45,8 +48,16 @@ internal sealed partial class RunEvents(string path)
 
     private RunEvent? Parse(string line)
     {
-        if (LogLine().Match(line) is not { Success: true } match
-            || !DateTimeOffset.TryParseExact(match.Groups["time"].Value, "yyyy-MM-dd HH:mm:ss.fff zzz", CultureInfo.InvariantCulture, DateTimeStyles.None, out var time))
+        if (
+            LogLine().Match(line) is not { Success: true } match
+            || !DateTimeOffset.TryParseExact(
+                match.Groups["time"].Value,
+                "yyyy-MM-dd HH:mm:ss.fff zzz",
+                CultureInfo.InvariantCulture,
+                DateTimeStyles.None,
+                out var time
+            )
+        )
             return null;
         var text = match.Groups["text"].Value;
         if (StepLine().Match(text) is { Success: true } progress)
@@ -55,7 +66,9 @@ internal sealed partial class RunEvents(string path)
             return null;
         }
 
-        var step = NamedStep().Match(text) is { Success: true } named ? long.Parse(named.Groups["step"].Value, CultureInfo.InvariantCulture) : _step;
+        var step = NamedStep().Match(text) is { Success: true } named
+            ? long.Parse(named.Groups["step"].Value, CultureInfo.InvariantCulture)
+            : _step;
         return new RunEvent(time, KindOf(match.Groups["level"].Value, text), step, PlainText.Line(text));
     }
 
@@ -69,7 +82,11 @@ internal sealed partial class RunEvents(string path)
         : text.Contains("evaluat", StringComparison.OrdinalIgnoreCase) ? "evaluation"
         : "note";
 
-    [GeneratedRegex(@"^(?<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d) (?<level>[A-Z]{3}) (?<text>.*)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"^(?<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d) (?<level>[A-Z]{3}) (?<text>.*)$",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex LogLine();
 
     [GeneratedRegex(@"^step (?<step>\d{1,18})/\d", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

@@ -45,12 +45,17 @@ public sealed class WatchedRun(string directory, TimeProvider time)
     /// <summary>The numbers of summary.json; empty before the run's end.</summary>
     public IReadOnlyList<KeyValuePair<string, double>> Figures => RunConfiguration.Figures(SummaryPath);
 
-    public RunPhaseOnDisk Phase => HasSummary ? RunPhaseOnDisk.Completed : IsAlive ? RunPhaseOnDisk.Live : RunPhaseOnDisk.Stopped;
+    public RunPhaseOnDisk Phase =>
+        HasSummary ? RunPhaseOnDisk.Completed
+        : IsAlive ? RunPhaseOnDisk.Live
+        : RunPhaseOnDisk.Stopped;
 
     private string SummaryPath => Path.Combine(directory, "summary.json");
 
     /// <summary>A summary is of the run's end only if no step was recorded after it: a completed run can be continued with more steps.</summary>
-    private bool HasSummary => File.Exists(SummaryPath) && File.GetLastWriteTimeUtc(SummaryPath) >= File.GetLastWriteTimeUtc(Path.Combine(directory, "metrics.jsonl"));
+    private bool HasSummary =>
+        File.Exists(SummaryPath)
+        && File.GetLastWriteTimeUtc(SummaryPath) >= File.GetLastWriteTimeUtc(Path.Combine(directory, "metrics.jsonl"));
 
     /// <summary>Coordinators touch their file of the cluster every few seconds; where members are kept in a database, metrics are the only sign.</summary>
     private bool IsAlive
@@ -59,7 +64,9 @@ public sealed class WatchedRun(string directory, TimeProvider time)
         {
             var alive = Path.Combine(directory, "cluster", "alive");
             var signs = Directory.Exists(alive) ? Directory.EnumerateFiles(alive) : [];
-            return signs.Append(Path.Combine(directory, "metrics.jsonl")).Where(File.Exists)
+            return signs
+                .Append(Path.Combine(directory, "metrics.jsonl"))
+                .Where(File.Exists)
                 .Any(sign => time.GetUtcNow().UtcDateTime - File.GetLastWriteTimeUtc(sign) < SignOfLife);
         }
     }
@@ -78,7 +85,12 @@ public sealed class WatchedRun(string directory, TimeProvider time)
 /// <param name="Version">Another one than before says that the series begin anew.</param>
 /// <param name="Steps">Values of each new metrics line by name.</param>
 /// <param name="Events">New events.</param>
-public sealed record RunNews(string Run, int Version, IReadOnlyList<IReadOnlyDictionary<string, double>> Steps, IReadOnlyList<RunEvent> Events)
+public sealed record RunNews(
+    string Run,
+    int Version,
+    IReadOnlyList<IReadOnlyDictionary<string, double>> Steps,
+    IReadOnlyList<RunEvent> Events
+)
 {
     public bool IsEmpty => Steps.Count == 0 && Events.Count == 0;
 }

@@ -26,7 +26,8 @@ public sealed class MetricsSeries(string path)
     private readonly List<double> _row = [];
     private List<double> _values = [];
     private long _lines;
-    private double _seconds, _step;
+    private double _seconds,
+        _step;
 
     /// <summary>Names of all series.</summary>
     public IReadOnlyList<string> Names => [.. _parser.Names.Where(name => name != "step"), Seconds];
@@ -39,27 +40,32 @@ public sealed class MetricsSeries(string path)
 
     /// <summary>The last value of a series; NaN when it has none.</summary>
     public double Last(string name) =>
-        name == Seconds ? _seconds : _parser.ColumnOf(name) is >= 0 and var column && column < _values.Count ? _values[column] : double.NaN;
+        name == Seconds ? _seconds
+        : _parser.ColumnOf(name) is >= 0 and var column && column < _values.Count ? _values[column]
+        : double.NaN;
 
     /// <summary>Reads what the file has gained; returns the new lines' values by name, at most the newest <see cref="MaxNews"/>.</summary>
     public IReadOnlyList<IReadOnlyDictionary<string, double>> Read()
     {
         // Rows are put into words once it is known which are the newest.
         var news = new Queue<double[]>();
-        var isNew = _file.Read(Restart, (line, offset) =>
-        {
-            if (!_parser.TryRead(line.Span, _values))
-                return;
-            if (_lines % IndexSpacing == 0)
-                _index.Add(offset);
-            _lines++;
-            Take(_overview);
-            var row = news.Count == MaxNews ? news.Dequeue() : [];
-            if (row.Length != _row.Count)
-                row = new double[_row.Count];
-            _row.CopyTo(row);
-            news.Enqueue(row);
-        });
+        var isNew = _file.Read(
+            Restart,
+            (line, offset) =>
+            {
+                if (!_parser.TryRead(line.Span, _values))
+                    return;
+                if (_lines % IndexSpacing == 0)
+                    _index.Add(offset);
+                _lines++;
+                Take(_overview);
+                var row = news.Count == MaxNews ? news.Dequeue() : [];
+                if (row.Length != _row.Count)
+                    row = new double[_row.Count];
+                _row.CopyTo(row);
+                news.Enqueue(row);
+            }
+        );
         return isNew ? [.. news.Select(ByName)] : [];
     }
 
@@ -96,7 +102,8 @@ public sealed class MetricsSeries(string path)
         overview.Add(_row);
     }
 
-    private double Column(string name) => _parser.ColumnOf(name) is >= 0 and var column && column < _values.Count ? _values[column] : double.NaN;
+    private double Column(string name) =>
+        _parser.ColumnOf(name) is >= 0 and var column && column < _values.Count ? _values[column] : double.NaN;
 
     private Dictionary<string, double> ByName(double[] row)
     {
@@ -113,7 +120,8 @@ public sealed class MetricsSeries(string path)
     private (int First, int Last) BucketsOf(double from, double to)
     {
         var step = 1 + _parser.ColumnOf("step");
-        int first = 0, last = _overview.Count;
+        int first = 0,
+            last = _overview.Count;
         while (first < last && _overview[step, first].Largest < from)
             first++;
         while (last > first && _overview[step, last - 1].Least > to)
@@ -126,7 +134,8 @@ public sealed class MetricsSeries(string path)
     {
         var (lines, seconds, step, values) = (_lines, _seconds, _step, _values);
         var (first, last) = BucketsOf(from, to);
-        long firstLine = (long)first * _overview.Width, lastLine = Math.Min(lines, (long)last * _overview.Width);
+        long firstLine = (long)first * _overview.Width,
+            lastLine = Math.Min(lines, (long)last * _overview.Width);
         var entry = (int)Math.Min(firstLine / IndexSpacing, _index.Count - 1);
         var detail = new SeriesOverview(2 * points);
         var number = (long)entry * IndexSpacing;
@@ -135,19 +144,22 @@ public sealed class MetricsSeries(string path)
             // The seconds before the stretch are those of the bucket in which it begins.
             _seconds = _overview[0, first].Least;
             (_step, _values) = (double.NaN, []);
-            _file.ReadAgain(_index[entry], (line, _) =>
-            {
-                if (number >= lastLine)
-                    return false;
-                if (_parser.TryRead(line.Span, _values) && number++ >= firstLine && Column("step") >= from && Column("step") <= to)
+            _file.ReadAgain(
+                _index[entry],
+                (line, _) =>
                 {
-                    if (double.IsNaN(_step))
-                        _step = Column("step");
-                    Take(detail);
-                }
+                    if (number >= lastLine)
+                        return false;
+                    if (_parser.TryRead(line.Span, _values) && number++ >= firstLine && Column("step") >= from && Column("step") <= to)
+                    {
+                        if (double.IsNaN(_step))
+                            _step = Column("step");
+                        Take(detail);
+                    }
 
-                return true;
-            });
+                    return true;
+                }
+            );
             return Of(detail, (0, detail.Count), points, wanted);
         }
         catch (IOException)
@@ -168,7 +180,10 @@ public sealed class MetricsSeries(string path)
         return new SeriesSlice(
             share * overview.Width,
             Values(1 + _parser.ColumnOf("step")).Largest,
-            Names.Where(name => wanted is null || wanted(name)).ToDictionary(name => name, name => Values(name == Seconds ? 0 : 1 + _parser.ColumnOf(name)), StringComparer.Ordinal));
+            Names
+                .Where(name => wanted is null || wanted(name))
+                .ToDictionary(name => name, name => Values(name == Seconds ? 0 : 1 + _parser.ColumnOf(name)), StringComparer.Ordinal)
+        );
 
         SeriesValues Values(int column)
         {

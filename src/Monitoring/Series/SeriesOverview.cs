@@ -67,7 +67,9 @@ internal sealed class SeriesOverview(int capacity)
 
         public (double Mean, double Least, double Largest) Of(int from, int to)
         {
-            double sum = 0, least = double.PositiveInfinity, largest = double.NegativeInfinity;
+            double sum = 0,
+                least = double.PositiveInfinity,
+                largest = double.NegativeInfinity;
             var count = 0;
             for (var bucket = from; bucket < to; bucket++)
             {
@@ -86,7 +88,8 @@ internal sealed class SeriesOverview(int capacity)
         {
             for (var bucket = 0; bucket < used / 2; bucket++)
             {
-                int a = 2 * bucket, b = a + 1;
+                int a = 2 * bucket,
+                    b = a + 1;
                 var (least, largest) = (_counts[a], _counts[b]) switch
                 {
                     (_, 0) => (_least[a], _largest[a]),

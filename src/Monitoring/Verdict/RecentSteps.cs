@@ -10,7 +10,8 @@ public sealed class RecentSteps
     private readonly Queue<StepRecord> _steps = new();
 
     /// <summary>The newest steps of the last generation, in order.</summary>
-    public IReadOnlyList<StepRecord> OfLastGeneration => _steps.LastOrDefault() is { } last ? [.. _steps.Where(step => step.Generation == last.Generation)] : [];
+    public IReadOnlyList<StepRecord> OfLastGeneration =>
+        _steps.LastOrDefault() is { } last ? [.. _steps.Where(step => step.Generation == last.Generation)] : [];
 
     /// <summary>What bounds the run, by these steps; null when there are too few.</summary>
     public StepVerdict? Verdict => StepVerdict.Of(OfLastGeneration);

@@ -10,7 +10,8 @@ namespace ClipTrain.Torch.Collectives;
 /// </summary>
 internal sealed unsafe partial class CudaStream : IDisposable
 {
-    private const uint NonBlocking = 1, NoTiming = 2;
+    private const uint NonBlocking = 1,
+        NoTiming = 2;
     private const int NotReady = 600;
 
     private readonly TimeSpan _timeout;
@@ -23,7 +24,8 @@ internal sealed unsafe partial class CudaStream : IDisposable
     {
         (Device, _timeout) = (device, timeout);
         Check(Native.cuInit(0));
-        nint context, stream;
+        nint context,
+            stream;
         Check(Native.cuDevicePrimaryCtxRetain(&context, device));
         _context = context;
         Check(Native.cuCtxSetCurrent(context));
@@ -38,7 +40,8 @@ internal sealed unsafe partial class CudaStream : IDisposable
     /// <summary>Marks what the calling thread's computing stream has been given so far.</summary>
     public nint Mark()
     {
-        nint computing, mark;
+        nint computing,
+            mark;
         Dispatcher.Check(LibTorch.aoti_torch_get_current_cuda_stream(Device, &computing), "the current CUDA stream");
         Check(Native.cuEventCreate(&mark, NoTiming));
         Check(Native.cuEventRecord(mark, computing));

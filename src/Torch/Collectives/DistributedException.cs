@@ -7,14 +7,10 @@ namespace ClipTrain.Torch.Collectives;
 public sealed class DistributedException : Exception
 {
     public DistributedException(string message)
-        : base(message)
-    {
-    }
+        : base(message) { }
 
     public DistributedException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
+        : base(message, innerException) { }
 
     /// <summary>Whether the caller's token ended the wait, rather than a failure of the collective.</summary>
     public bool Aborted { get; init; }

@@ -8,7 +8,8 @@ namespace ClipTrain.Torch.Collectives;
 /// <summary>Gloo over TCP, for tensors in host memory: <c>native/gloo.cpp</c>.</summary>
 internal sealed unsafe partial class Gloo : ICollectives
 {
-    private readonly int _rank, _worldSize;
+    private readonly int _rank,
+        _worldSize;
     private nint _context;
     private uint _tag;
 
@@ -19,7 +20,12 @@ internal sealed unsafe partial class Gloo : ICollectives
     public Gloo(IStoreBackend store, int rank, int worldSize, string host, TimeSpan timeout)
     {
         (_rank, _worldSize) = (rank, worldSize);
-        var calls = new StoreCalls { Set = &Set, Get = &Get, Take = &Take };
+        var calls = new StoreCalls
+        {
+            Set = &Set,
+            Get = &Get,
+            Take = &Take,
+        };
         var keys = GCHandle.Alloc(new Keys(store));
         try
         {
@@ -37,9 +43,7 @@ internal sealed unsafe partial class Gloo : ICollectives
     /// <summary>What is computed on a CPU is there when the call returns.</summary>
     public nint Mark() => 0;
 
-    public void Await(nint mark)
-    {
-    }
+    public void Await(nint mark) { }
 
     public void AllReduce(Tensor tensor) =>
         Check(Native.ct_gloo_all_reduce(_context, tensor.DataPointer(), tensor.numel(), (int)tensor.dtype, ++_tag));
@@ -81,11 +85,14 @@ internal sealed unsafe partial class Gloo : ICollectives
 
     [UnmanagedCallersOnly]
     private static int Set(nint self, byte* key, byte* data, long length) =>
-        Call(self, keys =>
-        {
-            keys.Store.Set(Text(key), new ReadOnlySpan<byte>(data, (int)length));
-            return 0;
-        });
+        Call(
+            self,
+            keys =>
+            {
+                keys.Store.Set(Text(key), new ReadOnlySpan<byte>(data, (int)length));
+                return 0;
+            }
+        );
 
     [UnmanagedCallersOnly]
     private static long Get(nint self, byte* key, long timeoutMs) =>

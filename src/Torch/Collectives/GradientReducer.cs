@@ -26,7 +26,9 @@ public sealed class GradientReducer : IDisposable
     private readonly int[] _missing;
     private readonly bool[] _isDone;
     private readonly List<Work> _started = [];
-    private bool _begun, _accumulates, _reduces;
+    private bool _begun,
+        _accumulates,
+        _reduces;
 
     /// <param name="leaves">Leaves that require gradients; their ranges must not overlap.</param>
     /// <param name="flat">Contiguous float32 of one dimension. Not to be touched between Begin and Finish.</param>
@@ -42,7 +44,10 @@ public sealed class GradientReducer : IDisposable
             if (!leaf.is_leaf || !leaf.requires_grad)
                 throw new ArgumentException($"{TensorMemory.Describe(leaf)} is no leaf that requires a gradient.", nameof(leaves));
             if (offset < 0 || offset + leaf.numel() > elements)
-                throw new ArgumentException($"{TensorMemory.Describe(leaf)} at {offset} does not fit a buffer of {elements} elements.", nameof(leaves));
+                throw new ArgumentException(
+                    $"{TensorMemory.Describe(leaf)} at {offset} does not fit a buffer of {elements} elements.",
+                    nameof(leaves)
+                );
         }
 
         (_flat, _group, _leaves, _buckets) = (flat, group, [.. leaves], [.. buckets]);

@@ -9,10 +9,12 @@ namespace ClipTrain.Torch.Collectives;
 internal sealed unsafe partial class Nccl : ICollectives
 {
     private const string IdKey = "nccl-id";
-    private const int Sum = 0, Bytes = 1;
+    private const int Sum = 0,
+        Bytes = 1;
 
     private readonly CudaStream _stream;
-    private readonly int _rank, _worldSize;
+    private readonly int _rank,
+        _worldSize;
     private nint _communicator;
 
     /// <summary>Meets the other ranks: rank 0 draws the group's id and leaves it in the store.</summary>
@@ -63,13 +65,39 @@ internal sealed unsafe partial class Nccl : ICollectives
 
     public void Await(nint mark) => _stream.Await(mark);
 
-    public void AllReduce(Tensor tensor) => Run(Native.ncclAllReduce(tensor.DataPointer(), tensor.DataPointer(), tensor.numel(), TypeOf(tensor), Sum, _communicator, _stream.Handle));
+    public void AllReduce(Tensor tensor) =>
+        Run(
+            Native.ncclAllReduce(
+                tensor.DataPointer(),
+                tensor.DataPointer(),
+                tensor.numel(),
+                TypeOf(tensor),
+                Sum,
+                _communicator,
+                _stream.Handle
+            )
+        );
 
-    public void AllGather(Tensor output, Tensor input) => Run(Native.ncclAllGather(input.DataPointer(), output.DataPointer(), ByteCount(input), Bytes, _communicator, _stream.Handle));
+    public void AllGather(Tensor output, Tensor input) =>
+        Run(Native.ncclAllGather(input.DataPointer(), output.DataPointer(), ByteCount(input), Bytes, _communicator, _stream.Handle));
 
-    public void ReduceScatter(Tensor output, Tensor input) => Run(Native.ncclReduceScatter(input.DataPointer(), output.DataPointer(), output.numel(), TypeOf(output), Sum, _communicator, _stream.Handle));
+    public void ReduceScatter(Tensor output, Tensor input) =>
+        Run(
+            Native.ncclReduceScatter(
+                input.DataPointer(),
+                output.DataPointer(),
+                output.numel(),
+                TypeOf(output),
+                Sum,
+                _communicator,
+                _stream.Handle
+            )
+        );
 
-    public void Broadcast(Tensor tensor, int root) => Run(Native.ncclBroadcast(tensor.DataPointer(), tensor.DataPointer(), ByteCount(tensor), Bytes, root, _communicator, _stream.Handle));
+    public void Broadcast(Tensor tensor, int root) =>
+        Run(
+            Native.ncclBroadcast(tensor.DataPointer(), tensor.DataPointer(), ByteCount(tensor), Bytes, root, _communicator, _stream.Handle)
+        );
 
     public void Barrier()
     {
@@ -109,13 +137,14 @@ internal sealed unsafe partial class Nccl : ICollectives
     private static long ByteCount(Tensor tensor) => tensor.numel() * tensor.ElementSize;
 
     /// <summary>NCCL's number of a type that it adds.</summary>
-    private static int TypeOf(Tensor tensor) => tensor.dtype switch
-    {
-        ScalarType.Int64 => 4,
-        ScalarType.Float32 => 7,
-        ScalarType.Float64 => 8,
-        var other => throw new ArgumentException($"NCCL adds int64, float and double here, not {other}.", nameof(tensor)),
-    };
+    private static int TypeOf(Tensor tensor) =>
+        tensor.dtype switch
+        {
+            ScalarType.Int64 => 4,
+            ScalarType.Float32 => 7,
+            ScalarType.Float64 => 8,
+            var other => throw new ArgumentException($"NCCL adds int64, float and double here, not {other}.", nameof(tensor)),
+        };
 
     private struct UniqueId
     {
@@ -145,13 +174,29 @@ internal sealed unsafe partial class Nccl : ICollectives
         internal static partial nint ncclGetErrorString(int result);
 
         [LibraryImport(Library)]
-        internal static partial int ncclAllReduce(nint send, nint receive, long count, int type, int operation, nint communicator, nint stream);
+        internal static partial int ncclAllReduce(
+            nint send,
+            nint receive,
+            long count,
+            int type,
+            int operation,
+            nint communicator,
+            nint stream
+        );
 
         [LibraryImport(Library)]
         internal static partial int ncclAllGather(nint send, nint receive, long count, int type, nint communicator, nint stream);
 
         [LibraryImport(Library)]
-        internal static partial int ncclReduceScatter(nint send, nint receive, long count, int type, int operation, nint communicator, nint stream);
+        internal static partial int ncclReduceScatter(
+            nint send,
+            nint receive,
+            long count,
+            int type,
+            int operation,
+            nint communicator,
+            nint stream
+        );
 
         [LibraryImport(Library)]
         internal static partial int ncclBroadcast(nint send, nint receive, long count, int type, int root, nint communicator, nint stream);

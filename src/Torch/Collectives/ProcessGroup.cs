@@ -63,7 +63,12 @@ public sealed class ProcessGroup : IDisposable
     {
         CheckContiguous(tensor);
         var wide = Widened(tensor);
-        return Start(nameof(AllReduce), (collectives, held) => collectives.AllReduce(held[0]), [wide ?? tensor], wide is null ? null : () => CopyAndDispose(tensor, wide));
+        return Start(
+            nameof(AllReduce),
+            (collectives, held) => collectives.AllReduce(held[0]),
+            [wide ?? tensor],
+            wide is null ? null : () => CopyAndDispose(tensor, wide)
+        );
     }
 
     /// <summary>Joins the ranks' inputs on every rank: rank r's becomes the r-th part of the output.</summary>
@@ -87,12 +92,17 @@ public sealed class ProcessGroup : IDisposable
         using var guard = no_grad();
         var copy = (Widened(input) ?? input.clone()).DetachFromDisposeScope();
         var share = copy.dtype == output.dtype ? output : empty(output.shape, copy.dtype, output.device).DetachFromDisposeScope();
-        return Start(nameof(ReduceScatter), (collectives, held) => collectives.ReduceScatter(held[0], held[1]), [share, copy], () =>
-        {
-            copy.Dispose();
-            if (!ReferenceEquals(share, output))
-                CopyAndDispose(output, share);
-        });
+        return Start(
+            nameof(ReduceScatter),
+            (collectives, held) => collectives.ReduceScatter(held[0], held[1]),
+            [share, copy],
+            () =>
+            {
+                copy.Dispose();
+                if (!ReferenceEquals(share, output))
+                    CopyAndDispose(output, share);
+            }
+        );
     }
 
     /// <summary>Copies the root's tensor to every rank's.</summary>
@@ -180,13 +190,19 @@ public sealed class ProcessGroup : IDisposable
         CheckContiguous(share);
         CheckContiguous(whole);
         if (whole.numel() != WorldSize * share.numel() || whole.dtype != share.dtype)
-            throw new ArgumentException($"{TensorMemory.Describe(whole)} is not {WorldSize} times {TensorMemory.Describe(share)}, one share a rank.", name);
+            throw new ArgumentException(
+                $"{TensorMemory.Describe(whole)} is not {WorldSize} times {TensorMemory.Describe(share)}, one share a rank.",
+                name
+            );
     }
 
     // Memory is read and written from a tensor's first element on, whatever its strides.
     private static void CheckContiguous(Tensor tensor)
     {
         if (!tensor.is_contiguous())
-            throw new ArgumentException($"A collective needs contiguous tensors, not a strided {TensorMemory.Describe(tensor)}.", nameof(tensor));
+            throw new ArgumentException(
+                $"A collective needs contiguous tensors, not a strided {TensorMemory.Describe(tensor)}.",
+                nameof(tensor)
+            );
     }
 }

@@ -9,7 +9,15 @@ namespace ClipTrain.Torch.Kernels;
 /// <summary>The numbers of one AdamW step.</summary>
 /// <param name="Step">Which it is, counted from 1.</param>
 /// <param name="GradientScale">A factor on the gradients, as from clipping.</param>
-public readonly record struct AdamWStep(long Step, double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, double GradientScale);
+public readonly record struct AdamWStep(
+    long Step,
+    double LearningRate,
+    double Beta1,
+    double Beta2,
+    double Epsilon,
+    double WeightDecay,
+    double GradientScale
+);
 
 /// <summary>Flat buffers of one length that a step reads and writes.</summary>
 /// <param name="Parameters">fp32, or bf16, to which they are rounded stochastically.</param>
@@ -20,8 +28,14 @@ public readonly record struct AdamWStep(long Step, double LearningRate, double B
 public sealed record AdamWBuffers(Tensor Parameters, Tensor Gradients, MomentBuffer FirstMoment, MomentBuffer SecondMoment, Tensor? Compute)
 {
     /// <summary>A view of a part, in the current dispose scope.</summary>
-    public AdamWBuffers Slice(long offset, long length) => new(
-        Parameters.narrow(0, offset, length), Gradients.narrow(0, offset, length), FirstMoment.Slice(offset, length), SecondMoment.Slice(offset, length), Compute?.narrow(0, offset, length));
+    public AdamWBuffers Slice(long offset, long length) =>
+        new(
+            Parameters.narrow(0, offset, length),
+            Gradients.narrow(0, offset, length),
+            FirstMoment.Slice(offset, length),
+            SecondMoment.Slice(offset, length),
+            Compute?.narrow(0, offset, length)
+        );
 }
 
 /// <summary>How a step rounds what its buffers do not hold exactly. The first element's number is the same for both.</summary>
@@ -32,7 +46,13 @@ public readonly record struct AdamWRounding(StochasticRounding? Weights, Stochas
     internal StochasticRounding SecondMoments => Moments with { Key = ~Moments.Key };
 
     internal AdamWRounding From(long element) =>
-        new(Weights is { } weights ? weights with { First = weights.First + element } : null, Moments with { First = Moments.First + element });
+        new(
+            Weights is { } weights ? weights with { First = weights.First + element } : null,
+            Moments with
+            {
+                First = Moments.First + element,
+            }
+        );
 }
 
 /// <summary>
@@ -122,11 +142,20 @@ public static unsafe class AdamWKernel
         var n = buffers.Parameters.numel();
         FlatKernel.CheckFlat(buffers.Parameters, nameof(buffers.Parameters), rounding.Weights is null ? [float32] : [float32, bfloat16], n);
         FlatKernel.CheckFlat(buffers.Gradients, nameof(buffers.Gradients), [float32], n);
-        foreach (var (moment, name) in new[] { (buffers.FirstMoment, nameof(buffers.FirstMoment)), (buffers.SecondMoment, nameof(buffers.SecondMoment)) })
+        foreach (
+            var (moment, name) in new[]
+            {
+                (buffers.FirstMoment, nameof(buffers.FirstMoment)),
+                (buffers.SecondMoment, nameof(buffers.SecondMoment)),
+            }
+        )
         {
             FlatKernel.CheckFlat(moment.Values, name, moment.IsCoded ? [uint8] : [float32, bfloat16], n);
             if (moment.IsCoded && n % MomentBuffer.Alignment != 0)
-                throw new ArgumentException($"'{name}' has {n} elements in bytes, which is not a multiple of {MomentBuffer.Alignment}.", name);
+                throw new ArgumentException(
+                    $"'{name}' has {n} elements in bytes, which is not a multiple of {MomentBuffer.Alignment}.",
+                    name
+                );
         }
 
         if (buffers.Compute is not null)
@@ -163,8 +192,19 @@ public static unsafe class AdamWKernel
 
     private static void Update(float* p, float* g, float* m, float* v, int n, in Factors c)
     {
-        var (scale, beta1, rest1, beta2, rest2) = (Vector512.Create(c.Scale), Vector512.Create(c.Beta1), Vector512.Create(c.Rest1), Vector512.Create(c.Beta2), Vector512.Create(c.Rest2));
-        var (root, epsilon, decay, size) = (Vector512.Create(c.Root), Vector512.Create(c.Epsilon), Vector512.Create(c.Decay), Vector512.Create(c.Size));
+        var (scale, beta1, rest1, beta2, rest2) = (
+            Vector512.Create(c.Scale),
+            Vector512.Create(c.Beta1),
+            Vector512.Create(c.Rest1),
+            Vector512.Create(c.Beta2),
+            Vector512.Create(c.Rest2)
+        );
+        var (root, epsilon, decay, size) = (
+            Vector512.Create(c.Root),
+            Vector512.Create(c.Epsilon),
+            Vector512.Create(c.Decay),
+            Vector512.Create(c.Size)
+        );
         var i = 0;
         for (; i + Vector512<float>.Count <= n; i += Vector512<float>.Count)
         {
@@ -189,16 +229,25 @@ public static unsafe class AdamWKernel
     /// <summary>The step's numbers as the formula uses them, in fp32.</summary>
     private readonly struct Factors(in AdamWStep step)
     {
-        public readonly float Scale = (float)step.GradientScale, Beta1 = (float)step.Beta1, Rest1 = (float)(1 - step.Beta1), Beta2 = (float)step.Beta2, Rest2 = (float)(1 - step.Beta2);
-        public readonly float Root = (float)Math.Sqrt(1 - Math.Pow(step.Beta2, step.Step)), Epsilon = (float)step.Epsilon;
-        public readonly float Decay = (float)(1 - (step.LearningRate * step.WeightDecay)), Size = (float)(step.LearningRate / (1 - Math.Pow(step.Beta1, step.Step)));
+        public readonly float Scale = (float)step.GradientScale,
+            Beta1 = (float)step.Beta1,
+            Rest1 = (float)(1 - step.Beta1),
+            Beta2 = (float)step.Beta2,
+            Rest2 = (float)(1 - step.Beta2);
+        public readonly float Root = (float)Math.Sqrt(1 - Math.Pow(step.Beta2, step.Step)),
+            Epsilon = (float)step.Epsilon;
+        public readonly float Decay = (float)(1 - (step.LearningRate * step.WeightDecay)),
+            Size = (float)(step.LearningRate / (1 - Math.Pow(step.Beta1, step.Step)));
     }
 
     private struct Work
     {
-        public float* Parameters, Gradients;
-        public ushort* Narrow, Compute;
-        public MomentPointer First, Second;
+        public float* Parameters,
+            Gradients;
+        public ushort* Narrow,
+            Compute;
+        public MomentPointer First,
+            Second;
         public long Count;
         public Factors Factors;
         public StochasticRounding? Rounding;

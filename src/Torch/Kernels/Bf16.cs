@@ -23,7 +23,9 @@ internal static unsafe class Bf16
     {
         var i = 0;
         for (; i + Vector512<ushort>.Count <= n; i += Vector512<ushort>.Count)
-            Vector512.Narrow(Vector512.Load((uint*)(from + i)) >>> 16, Vector512.Load((uint*)(from + i) + Vector512<uint>.Count) >>> 16).Store(to + i);
+            Vector512
+                .Narrow(Vector512.Load((uint*)(from + i)) >>> 16, Vector512.Load((uint*)(from + i) + Vector512<uint>.Count) >>> 16)
+                .Store(to + i);
         for (; i < n; i++)
             to[i] = (ushort)(BitConverter.SingleToUInt32Bits(from[i]) >> 16);
     }

@@ -25,7 +25,8 @@ internal readonly unsafe struct BlockCode(bool signed)
     /// <summary>Random bits are sixteen; the lowest of those dropped are taken for zero.</summary>
     private const int RandomShift = Dropped - 16;
 
-    private const uint Sign = 0x80, Magnitude = 0x7F;
+    private const uint Sign = 0x80,
+        Magnitude = 0x7F;
     private const float SmallestNormal = 1.17549435E-38f;
 
     private readonly uint _deltaBits = (uint)(127 - (signed ? 7 : 15)) << 23;
@@ -46,9 +47,12 @@ internal readonly unsafe struct BlockCode(bool signed)
             {
                 for (var part = 0; part < Vector512<byte>.Count; part += Vector512<uint>.Count)
                     Code(Vector512.Load(values + block + i + part), inverse, random.Next((uint)(i + part))).Store(codeBuffer + part);
-                Vector512.Narrow(
-                    Vector512.Narrow(Vector512.Load(codeBuffer), Vector512.Load(codeBuffer + 16)),
-                    Vector512.Narrow(Vector512.Load(codeBuffer + 32), Vector512.Load(codeBuffer + 48))).Store(codes + block + i);
+                Vector512
+                    .Narrow(
+                        Vector512.Narrow(Vector512.Load(codeBuffer), Vector512.Load(codeBuffer + 16)),
+                        Vector512.Narrow(Vector512.Load(codeBuffer + 32), Vector512.Load(codeBuffer + 48))
+                    )
+                    .Store(codes + block + i);
             }
         }
     }
@@ -110,7 +114,11 @@ internal readonly unsafe struct BlockCode(bool signed)
         var code = (shifted.AsUInt32() - Vector512.Create(_deltaBits) + (random << RandomShift)) >>> Dropped;
         return signed
             ? code | ((x.AsUInt32() >>> 24) & Vector512.Create(Sign))
-            : Vector512.Max(code, (Vector512.GreaterThan(x, Vector512<float>.Zero) & Vector512.GreaterThan(inverse, Vector512<float>.Zero)).AsUInt32() & Vector512<uint>.One);
+            : Vector512.Max(
+                code,
+                (Vector512.GreaterThan(x, Vector512<float>.Zero) & Vector512.GreaterThan(inverse, Vector512<float>.Zero)).AsUInt32()
+                    & Vector512<uint>.One
+            );
     }
 
     private Vector512<float> Value(Vector512<uint> code, Vector512<float> scale)

@@ -26,6 +26,9 @@ internal static unsafe class FlatKernel
     public static void CheckFlat(Tensor tensor, string name, ReadOnlySpan<ScalarType> types, long elements)
     {
         if (tensor.dim() != 1 || !tensor.is_contiguous() || !types.Contains(tensor.dtype) || tensor.numel() != elements)
-            throw new ArgumentException($"'{name}' must be a contiguous tensor of one dimension and {elements} {string.Join(" or ", types.ToArray())} elements, not {Operators.TensorMemory.Describe(tensor)}.", name);
+            throw new ArgumentException(
+                $"'{name}' must be a contiguous tensor of one dimension and {elements} {string.Join(" or ", types.ToArray())} elements, not {Operators.TensorMemory.Describe(tensor)}.",
+                name
+            );
     }
 }

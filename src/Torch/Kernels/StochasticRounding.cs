@@ -18,7 +18,11 @@ namespace ClipTrain.Torch.Kernels;
 /// <param name="First">Number of the first element.</param>
 public readonly unsafe record struct StochasticRounding(ulong Key, long First)
 {
-    private const uint Exponent = 0x7F80_0000, Kept = 0xFFFF_0000, Golden = 0x9E37_79B9, Factor1 = 0x21F0_AAAD, Factor2 = 0xD35A_2D97;
+    private const uint Exponent = 0x7F80_0000,
+        Kept = 0xFFFF_0000,
+        Golden = 0x9E37_79B9,
+        Factor1 = 0x21F0_AAAD,
+        Factor2 = 0xD35A_2D97;
 
     /// <summary>Bounds what the separate operators need beside the buffer.</summary>
     private const long ChunkElements = 1 << 22;
@@ -27,7 +31,7 @@ public readonly unsafe record struct StochasticRounding(ulong Key, long First)
     internal void Round(float* values, long begin, long n)
     {
         // Pieces end where the upper half of the element's number changes.
-        for (long done = 0; done < n;)
+        for (long done = 0; done < n; )
         {
             var element = (ulong)(First + begin + done);
             var count = Math.Min(n - done, (1L << 32) - (uint)element);
@@ -70,8 +74,14 @@ public readonly unsafe record struct StochasticRounding(ulong Key, long First)
         {
             var bits = Vector512.Load((uint*)(values + i));
             var up = (bits + randomBits.Next((uint)i)) & Vector512.Create(Kept);
-            var finite = Vector512.ConditionalSelect(Vector512.Equals(up & Vector512.Create(Exponent), Vector512.Create(Exponent)), bits & Vector512.Create(Kept), up);
-            Vector512.ConditionalSelect(Vector512.Equals(bits & Vector512.Create(Exponent), Vector512.Create(Exponent)), bits, finite).Store((uint*)(values + i));
+            var finite = Vector512.ConditionalSelect(
+                Vector512.Equals(up & Vector512.Create(Exponent), Vector512.Create(Exponent)),
+                bits & Vector512.Create(Kept),
+                up
+            );
+            Vector512
+                .ConditionalSelect(Vector512.Equals(bits & Vector512.Create(Exponent), Vector512.Create(Exponent)), bits, finite)
+                .Store((uint*)(values + i));
         }
 
         for (; i < n; i++)

@@ -31,7 +31,12 @@ public static unsafe class SumOfSquares
         var sums = new double[(n + FlatKernel.Block - 1) / FlatKernel.Block];
         fixed (double* s = sums)
         {
-            var work = new Work { Values = (float*)flat.DataPointer(), Sums = s, Count = n };
+            var work = new Work
+            {
+                Values = (float*)flat.DataPointer(),
+                Sums = s,
+                Count = n,
+            };
             FlatKernel.OverBlocks(n, &Blocks, &work);
         }
 
@@ -54,7 +59,8 @@ public static unsafe class SumOfSquares
 
     private static double OfBlock(float* x, int n)
     {
-        Vector512<double> low = default, high = default;
+        Vector512<double> low = default,
+            high = default;
         var i = 0;
         for (; i + Lanes <= n; i += Lanes)
         {

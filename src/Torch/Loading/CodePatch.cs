@@ -5,7 +5,9 @@ namespace ClipTrain.Torch.Loading;
 /// <summary>Other instructions for functions of loaded libraries, in this process' memory alone.</summary>
 internal static unsafe partial class CodePatch
 {
-    private const int Read = 1, Write = 2, Execute = 4;
+    private const int Read = 1,
+        Write = 2,
+        Execute = 4;
     private const long PageSize = 4096;
 
     /// <summary>Overwrites a function's beginning. To be done before any thread runs it.</summary>

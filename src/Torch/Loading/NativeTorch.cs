@@ -19,9 +19,12 @@ public static unsafe partial class NativeTorch
     /// <summary>Name of the library of Gloo's collectives, which scripts/setup compiles.</summary>
     internal const string GlooLibrary = "cliptrain_gloo";
 
-    internal const string NcclLibrary = "nccl", CudaDriver = "cuda";
+    internal const string NcclLibrary = "nccl",
+        CudaDriver = "cuda";
 
-    private const string Binding = "LibTorchSharp", Library = "torch_cpu", CudaLibrary = "torch_cuda";
+    private const string Binding = "LibTorchSharp",
+        Library = "torch_cpu",
+        CudaLibrary = "torch_cuda";
     private static readonly Lazy<LoadedTorch> s_loaded = new(LoadOnce);
 
     /// <summary>What was loaded and which of the two switches were set; loads it at the first call.</summary>
@@ -42,17 +45,26 @@ public static unsafe partial class NativeTorch
     [SuppressMessage("Usage", "CA2255", Justification = "The resolver must be there before the first import is called.")]
     internal static void Register()
     {
-        NativeLibrary.SetDllImportResolver(typeof(NativeTorch).Assembly, (name, _, _) => name switch
-        {
-            Binding => Load().Binding,
-            Library => Load().Library,
-            GlooLibrary => LoadGloo(),
-            CudaLibrary => LoadAny("libtorch for CUDA", Path.Combine(Load().Folder, "libtorch_cuda.so")),
-            CudaDriver => LoadAny("NVIDIA's driver", "libcuda.so.1"),
-            // Some builds of libtorch have NCCL inside.
-            NcclLibrary => LoadAny("NCCL, which several workers on GPUs need", Path.Combine(Load().Folder, "libnccl.so.2"), "libnccl.so.2", Path.Combine(Load().Folder, "libtorch_cuda.so")),
-            _ => 0,
-        });
+        NativeLibrary.SetDllImportResolver(
+            typeof(NativeTorch).Assembly,
+            (name, _, _) =>
+                name switch
+                {
+                    Binding => Load().Binding,
+                    Library => Load().Library,
+                    GlooLibrary => LoadGloo(),
+                    CudaLibrary => LoadAny("libtorch for CUDA", Path.Combine(Load().Folder, "libtorch_cuda.so")),
+                    CudaDriver => LoadAny("NVIDIA's driver", "libcuda.so.1"),
+                    // Some builds of libtorch have NCCL inside.
+                    NcclLibrary => LoadAny(
+                        "NCCL, which several workers on GPUs need",
+                        Path.Combine(Load().Folder, "libnccl.so.2"),
+                        "libnccl.so.2",
+                        Path.Combine(Load().Folder, "libtorch_cuda.so")
+                    ),
+                    _ => 0,
+                }
+        );
     }
 
     private static void Prepare(Assembly assembly)
@@ -90,7 +102,9 @@ public static unsafe partial class NativeTorch
     private static LoadedTorch LoadOnce()
     {
         if (!Avx2.IsSupported)
-            throw new DllNotFoundException("This processor has no AVX2, which ClipTrain's kernels and libtorch 2.10 need. Use a machine with an x86-64-v3 processor (2013 or later).");
+            throw new DllNotFoundException(
+                "This processor has no AVX2, which ClipTrain's kernels and libtorch 2.10 need. Use a machine with an x86-64-v3 processor (2013 or later)."
+            );
         // Threads that spin while they wait take the cores from the threads that decode images. .NET keeps an environment of its own.
         _ = SetEnvironment("OMP_WAIT_POLICY", "passive", overwrite: 0);
 
@@ -103,7 +117,9 @@ public static unsafe partial class NativeTorch
 
         var bindingPath = NamedBinding ?? Path.Combine(Shipped, "libLibTorchSharp.so");
         if (!File.Exists(bindingPath))
-            throw new DllNotFoundException($"There is no {bindingPath}. {(NamedBinding is null ? Remedy(named: null) : "CLIPTRAIN_TORCHSHARP must name TorchSharp's native library; unset it to use the one from NuGet.")}");
+            throw new DllNotFoundException(
+                $"There is no {bindingPath}. {(NamedBinding is null ? Remedy(named: null) : "CLIPTRAIN_TORCHSHARP must name TorchSharp's native library; unset it to use the one from NuGet.")}"
+            );
         var patched = OldLibstdcxx.IsInstalled();
         var binding = patched ? OldLibstdcxx.LoadCopy(bindingPath) : Open(bindingPath, named: null);
         ScalarLifetime.Extend(binding);
@@ -119,7 +135,10 @@ public static unsafe partial class NativeTorch
         }
         catch (DllNotFoundException error)
         {
-            throw new DllNotFoundException($"Several workers need {path}, which could not be loaded: install libgloo-dev and run scripts/setup, or train with one worker. ({error.Message.Split('\n')[0]})", error);
+            throw new DllNotFoundException(
+                $"Several workers need {path}, which could not be loaded: install libgloo-dev and run scripts/setup, or train with one worker. ({error.Message.Split('\n')[0]})",
+                error
+            );
         }
     }
 
@@ -131,7 +150,9 @@ public static unsafe partial class NativeTorch
                 return library;
         }
 
-        throw new DllNotFoundException($"There is no {what}: {string.Join(", ", names)} cannot be loaded. Compute on the CPU with cluster.device: cpu, or install it.");
+        throw new DllNotFoundException(
+            $"There is no {what}: {string.Join(", ", names)} cannot be loaded. Compute on the CPU with cluster.device: cpu, or install it."
+        );
     }
 
     private static string LibraryFolder(string named) => Directory.Exists(Path.Combine(named, "lib")) ? Path.Combine(named, "lib") : named;
@@ -148,13 +169,16 @@ public static unsafe partial class NativeTorch
         }
     }
 
-    private static string Remedy(string? named) => string.IsNullOrEmpty(named)
-        ? "Build ClipTrain again: the build restores libtorch from NuGet."
-        : "LIBTORCH must name a folder of libtorch 2.10; unset it to use the one from NuGet.";
+    private static string Remedy(string? named) =>
+        string.IsNullOrEmpty(named)
+            ? "Build ClipTrain again: the build restores libtorch from NuGet."
+            : "LIBTORCH must name a folder of libtorch 2.10; unset it to use the one from NuGet.";
 
     private static void CheckVersion(nint library, string folder, string? named)
     {
-        var version = NativeLibrary.TryGetExport(library, "aoti_torch_abi_version", out var function) ? ((delegate* unmanaged<ulong>)function)() : 0;
+        var version = NativeLibrary.TryGetExport(library, "aoti_torch_abi_version", out var function)
+            ? ((delegate* unmanaged<ulong>)function)()
+            : 0;
         if (version >> 48 != SupportedVersion >> 48)
         {
             var found = version == 0 ? "a version before 2.10" : $"version {version >> 56}.{(version >> 48) & 0xFF}";
@@ -165,7 +189,10 @@ public static unsafe partial class NativeTorch
     /// <summary>at::globalContext().setUserEnabledNNPACK(false): NNPACK knows no recent processor, and says so at each convolution.</summary>
     private static void DisableNnpack(nint library)
     {
-        if (NativeLibrary.TryGetExport(library, "_ZN2at13globalContextEv", out var context) && NativeLibrary.TryGetExport(library, "_ZN2at7Context20setUserEnabledNNPACKEb", out var set))
+        if (
+            NativeLibrary.TryGetExport(library, "_ZN2at13globalContextEv", out var context)
+            && NativeLibrary.TryGetExport(library, "_ZN2at7Context20setUserEnabledNNPACKEb", out var set)
+        )
             ((delegate* unmanaged<nint, byte, void>)set)(((delegate* unmanaged<nint>)context)(), 0);
     }
 

@@ -12,9 +12,13 @@ namespace ClipTrain.Torch.Loading;
 /// </summary>
 internal static unsafe partial class OldLibstdcxx
 {
-    private const string Symbol = "_ZSt21ios_base_library_initv", Version = "GLIBCXX_3.4.32", StandIn = "getpid";
+    private const string Symbol = "_ZSt21ios_base_library_initv",
+        Version = "GLIBCXX_3.4.32",
+        StandIn = "getpid";
 
-    private const uint DynamicSymbols = 11, VersionNeeds = 0x6ffffffe, SymbolVersions = 0x6fffffff;
+    private const uint DynamicSymbols = 11,
+        VersionNeeds = 0x6ffffffe,
+        SymbolVersions = 0x6fffffff;
     private const int SymbolSize = 24;
     private const byte WeakFlag = 2;
     private const ushort Unversioned = 1;
@@ -29,7 +33,9 @@ internal static unsafe partial class OldLibstdcxx
         Patch(image);
         var descriptor = CreateMemoryFile("libLibTorchSharp.so", flags: 0);
         if (descriptor < 0)
-            throw new DllNotFoundException($"{path} needs a newer libstdc++ than this system's, and a copy that does without cannot be made: memfd_create failed.");
+            throw new DllNotFoundException(
+                $"{path} needs a newer libstdc++ than this system's, and a copy that does without cannot be made: memfd_create failed."
+            );
         using var file = new Microsoft.Win32.SafeHandles.SafeFileHandle(descriptor, ownsHandle: true);
         RandomAccess.Write(file, image, 0);
         return NativeLibrary.Load($"/proc/self/fd/{descriptor}");
@@ -73,7 +79,8 @@ internal static unsafe partial class OldLibstdcxx
 
     private static uint ReadUInt32(ReadOnlySpan<byte> image, int at) => BinaryPrimitives.ReadUInt32LittleEndian(image[at..]);
 
-    private static bool HasText(ReadOnlySpan<byte> image, int at, string text) => image[at..].StartsWith(Encoding.ASCII.GetBytes(text + "\0"));
+    private static bool HasText(ReadOnlySpan<byte> image, int at, string text) =>
+        image[at..].StartsWith(Encoding.ASCII.GetBytes(text + "\0"));
 
     [LibraryImport("libc", EntryPoint = "memfd_create", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int CreateMemoryFile(string name, uint flags);
@@ -81,7 +88,10 @@ internal static unsafe partial class OldLibstdcxx
     /// <summary>The section headers of a 64-bit ELF file.</summary>
     private sealed class Sections
     {
-        private const int Type = 4, FileOffset = 24, ByteSize = 32, LinkedSection = 40;
+        private const int Type = 4,
+            FileOffset = 24,
+            ByteSize = 32,
+            LinkedSection = 40;
         private readonly byte[] _headers;
         private readonly int _size;
 
@@ -92,7 +102,8 @@ internal static unsafe partial class OldLibstdcxx
             _headers = image.Slice((int)BinaryPrimitives.ReadInt64LittleEndian(image[0x28..]), _size * count).ToArray();
         }
 
-        public IEnumerable<int> OfType(uint type) => Enumerable.Range(0, _headers.Length / _size).Where(section => ReadUInt32(_headers, (section * _size) + Type) == type);
+        public IEnumerable<int> OfType(uint type) =>
+            Enumerable.Range(0, _headers.Length / _size).Where(section => ReadUInt32(_headers, (section * _size) + Type) == type);
 
         public long Offset(int section) => BinaryPrimitives.ReadInt64LittleEndian(_headers.AsSpan((section * _size) + FileOffset));
 

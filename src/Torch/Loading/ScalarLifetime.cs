@@ -20,7 +20,9 @@ internal static unsafe class ScalarLifetime
     public static void Extend(nint binding)
     {
         if (!CodePatch.Redirect(NativeLibrary.GetExport(binding, Release), (nint)(delegate* unmanaged<nint, void>)&FreeLater))
-            throw new DllNotFoundException($"TorchSharp's {Release} could not be replaced: this system does not let a process change its own code, which ClipTrain needs for numbers to live as long as they are used.");
+            throw new DllNotFoundException(
+                $"TorchSharp's {Release} could not be replaced: this system does not let a process change its own code, which ClipTrain needs for numbers to live as long as they are used."
+            );
     }
 
     // A number is plain memory, which libstdc++ takes from malloc.

@@ -10,7 +10,8 @@ public static class Convolution
     private const long Colours = 3;
 
     // What oneDNN's blocks hold.
-    private const long InputBlock = 32, OutputBlock = 16;
+    private const long InputBlock = 32,
+        OutputBlock = 16;
 
     /// <summary>x_bCHW, weight_DCKK → bDHW, padded so that a stride of 1 keeps the map's size.</summary>
     /// <remarks>
@@ -22,7 +23,8 @@ public static class Convolution
     {
         var (outputs, inputs, side) = (weight.size(0), weight.size(1), weight.size(2));
         var (moreOutputs, moreInputs) = (Missing(outputs, OutputBlock), Missing(inputs, InputBlock));
-        long[] strides = [stride, stride], padding = [side / 2, side / 2];
+        long[] strides = [stride, stride],
+            padding = [side / 2, side / 2];
         if (side == 1 || inputs == Colours || (moreOutputs == 0 && moreInputs == 0) || x.device_type != DeviceType.CPU)
             return nn.functional.conv2d(x, weight, strides: strides, padding: padding);
         var filled = nn.functional.pad(weight, [0, 0, 0, 0, 0, moreInputs, 0, moreOutputs]);

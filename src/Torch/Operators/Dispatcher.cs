@@ -21,7 +21,8 @@ public static unsafe class Dispatcher
         Call("aten::embedding\0"u8, "\0"u8, [Own(weight), Own(indices), NoPadding, 0, 0], weight, indices);
 
     /// <summary>The same bits as elements of another type of the same size: torch.Tensor.view(dtype).</summary>
-    internal static Tensor ViewAs(this Tensor tensor, ScalarType type) => Call("aten::view\0"u8, "dtype\0"u8, [Own(tensor), (ulong)type], tensor, tensor);
+    internal static Tensor ViewAs(this Tensor tensor, ScalarType type) =>
+        Call("aten::view\0"u8, "dtype\0"u8, [Own(tensor), (ulong)type], tensor, tensor);
 
     internal static void Check(int error, string what)
     {
@@ -40,11 +41,16 @@ public static unsafe class Dispatcher
     private static Tensor Call(ReadOnlySpan<byte> op, ReadOnlySpan<byte> overload, Span<ulong> stack, Tensor first, Tensor second)
     {
         int error;
-        fixed (byte* name = op, variant = overload)
+        fixed (
+            byte* name = op,
+                variant = overload
+        )
         fixed (ulong* arguments = stack)
             error = LibTorch.aoti_torch_call_dispatcher(name, variant, arguments);
         if (error != 0)
-            throw new ExternalException($"{System.Text.Encoding.ASCII.GetString(op[..^1])} refused {TensorMemory.Describe(first)} and {TensorMemory.Describe(second)}; libtorch's own words are on the error stream.");
+            throw new ExternalException(
+                $"{System.Text.Encoding.ASCII.GetString(op[..^1])} refused {TensorMemory.Describe(first)} and {TensorMemory.Describe(second)}; libtorch's own words are on the error stream."
+            );
         return Tensor.UnsafeCreateTensor((nint)stack[0]);
     }
 }

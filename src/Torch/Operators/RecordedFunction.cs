@@ -30,8 +30,12 @@ public static class Gradients
     /// <param name="forward">Computes the output.</param>
     /// <param name="saved">Given to <paramref name="backward"/>; kept until the graph is gone.</param>
     /// <param name="backward">Must capture no tensor.</param>
-    public static Tensor Record(IReadOnlyList<Tensor> inputs, Func<Tensor> forward, IReadOnlyList<Tensor> saved, BackwardFunction backward) =>
-        Function.apply([.. inputs, new Call(forward, saved, backward)]);
+    public static Tensor Record(
+        IReadOnlyList<Tensor> inputs,
+        Func<Tensor> forward,
+        IReadOnlyList<Tensor> saved,
+        BackwardFunction backward
+    ) => Function.apply([.. inputs, new Call(forward, saved, backward)]);
 
     private sealed record Call(Func<Tensor> Forward, IReadOnlyList<Tensor> Saved, BackwardFunction Backward);
 

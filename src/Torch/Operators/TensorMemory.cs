@@ -21,9 +21,10 @@ public static unsafe class TensorMemory
     /// <summary>The bytes of a contiguous tensor in host memory, valid as long as the tensor.</summary>
     /// <exception cref="InvalidOperationException">It is strided, or on another device.</exception>
     /// <exception cref="OverflowException">It has 2³¹ bytes or more.</exception>
-    public static Span<byte> Bytes(this Tensor tensor) => tensor.is_contiguous() && tensor.device_type == DeviceType.CPU
-        ? new Span<byte>((void*)tensor.DataPointer(), checked((int)(tensor.numel() * tensor.ElementSize)))
-        : throw new InvalidOperationException($"Only a contiguous tensor in host memory can be read as bytes, not {Describe(tensor)}.");
+    public static Span<byte> Bytes(this Tensor tensor) =>
+        tensor.is_contiguous() && tensor.device_type == DeviceType.CPU
+            ? new Span<byte>((void*)tensor.DataPointer(), checked((int)(tensor.numel() * tensor.ElementSize)))
+            : throw new InvalidOperationException($"Only a contiguous tensor in host memory can be read as bytes, not {Describe(tensor)}.");
 
     /// <summary>The address of the first element.</summary>
     public static nint DataPointer(this Tensor tensor) => LibTorch.THSTensor_data(tensor.Handle);
@@ -41,7 +42,10 @@ public static unsafe class TensorMemory
 
         nint handle;
         fixed (long* sizes = shape)
-            Dispatcher.Check(LibTorch.aoti_torch_create_tensor_from_blob(data, shape.Length, sizes, strides, 0, (int)type, 0, 0, &handle), "a tensor over memory");
+            Dispatcher.Check(
+                LibTorch.aoti_torch_create_tensor_from_blob(data, shape.Length, sizes, strides, 0, (int)type, 0, 0, &handle),
+                "a tensor over memory"
+            );
         return Tensor.UnsafeCreateTensor(handle);
     }
 

@@ -68,7 +68,10 @@ public sealed class TorchThread : IDisposable
     public T Run<T>(Func<T> function)
     {
         T result = default!;
-        Run(() => { result = function(); });
+        Run(() =>
+        {
+            result = function();
+        });
         return result;
     }
 

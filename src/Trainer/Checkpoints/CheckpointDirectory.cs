@@ -14,8 +14,14 @@ namespace ClipTrain.Trainer.Checkpoints;
 /// </summary>
 public sealed class CheckpointDirectory(string root, FileOperations? files = null)
 {
-    public const string ModelFile = "model.safetensors", OptimizerFile = "optimizer.safetensors", StateFile = "state.json", StepsFile = "steps.jsonl", ManifestFile = CheckpointManifest.FileName;
-    private const string Prefix = "step-", PartialSuffix = ".partial", ReplacedSuffix = ".replaced";
+    public const string ModelFile = "model.safetensors",
+        OptimizerFile = "optimizer.safetensors",
+        StateFile = "state.json",
+        StepsFile = "steps.jsonl",
+        ManifestFile = CheckpointManifest.FileName;
+    private const string Prefix = "step-",
+        PartialSuffix = ".partial",
+        ReplacedSuffix = ".replaced";
 
     /// <summary>Writers of one step, or a reader that restores it, may take each other's names this often.</summary>
     private const int RenameAttempts = 10;
@@ -36,8 +42,19 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
             Try(() => Restore(replaced[..^ReplacedSuffix.Length]));
         return
         [
-            .. Directory.EnumerateDirectories(Root, Prefix + "*")
-                .Select(path => long.TryParse(Path.GetFileName(path).AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var step) && PathOf(step) == path ? step : -1)
+            .. Directory
+                .EnumerateDirectories(Root, Prefix + "*")
+                .Select(path =>
+                    long.TryParse(
+                        Path.GetFileName(path).AsSpan(Prefix.Length),
+                        NumberStyles.None,
+                        CultureInfo.InvariantCulture,
+                        out var step
+                    )
+                    && PathOf(step) == path
+                        ? step
+                        : -1
+                )
                 .Where(step => step >= 0)
                 .Order(),
         ];
@@ -46,7 +63,13 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
     /// <summary>Writes a checkpoint and removes those before it but for the newest, so that <paramref name="keep"/> remain. Later ones, of a history that was undone, stay as they are.</summary>
     /// <param name="unrecorded">Records of steps in it that the run's ledger may lack, so that it never holds a step that nobody can account for.</param>
     /// <exception cref="CheckpointException">The disk is full or cannot be written; nothing earlier was touched.</exception>
-    public string Write(CheckpointState state, IReadOnlyList<NamedTensor> model, IReadOnlyList<NamedTensor> optimizer, IReadOnlyList<StepRecord> unrecorded, int keep)
+    public string Write(
+        CheckpointState state,
+        IReadOnlyList<NamedTensor> model,
+        IReadOnlyList<NamedTensor> optimizer,
+        IReadOnlyList<StepRecord> unrecorded,
+        int keep
+    )
     {
         var final = PathOf(state.Step);
         // A rank that the others have given up may still be writing the same step.
@@ -54,13 +77,26 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         try
         {
             _files.CreateDirectory(partial);
-            var metadata = new Dictionary<string, string>(StringComparer.Ordinal) { ["format"] = "pt", ["step"] = state.Step.ToString(CultureInfo.InvariantCulture) };
+            var metadata = new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["format"] = "pt",
+                ["step"] = state.Step.ToString(CultureInfo.InvariantCulture),
+            };
             var manifest = new SortedDictionary<string, CheckpointManifest.Entry>(StringComparer.Ordinal)
             {
                 [ModelFile] = WriteHashed(Path.Combine(partial, ModelFile), stream => SafetensorsWriter.Write(stream, model, metadata)),
-                [OptimizerFile] = WriteHashed(Path.Combine(partial, OptimizerFile), stream => SafetensorsWriter.Write(stream, optimizer, metadata)),
-                [StateFile] = WriteHashed(Path.Combine(partial, StateFile), stream => JsonSerializer.Serialize(stream, state, CheckpointManifest.Json)),
-                [StepsFile] = WriteHashed(Path.Combine(partial, StepsFile), stream => LedgerFile.Write(stream, unrecorded.Select(step => new LedgerEntry(null, step)))),
+                [OptimizerFile] = WriteHashed(
+                    Path.Combine(partial, OptimizerFile),
+                    stream => SafetensorsWriter.Write(stream, optimizer, metadata)
+                ),
+                [StateFile] = WriteHashed(
+                    Path.Combine(partial, StateFile),
+                    stream => JsonSerializer.Serialize(stream, state, CheckpointManifest.Json)
+                ),
+                [StepsFile] = WriteHashed(
+                    Path.Combine(partial, StepsFile),
+                    stream => LedgerFile.Write(stream, unrecorded.Select(step => new LedgerEntry(null, step)))
+                ),
             };
             WriteHashed(Path.Combine(partial, ManifestFile), stream => JsonSerializer.Serialize(stream, manifest, CheckpointManifest.Json));
             _files.Sync(partial);
@@ -71,7 +107,10 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         {
             Try(() => _files.Delete(partial));
             var last = Steps() is [.., var step] ? $"The checkpoint of step {step} is whole." : "There is no earlier checkpoint.";
-            throw new CheckpointException($"{final}: the checkpoint could not be written: {error.Message} {last} Free some space, then resume.", error);
+            throw new CheckpointException(
+                $"{final}: the checkpoint could not be written: {error.Message} {last} Free some space, then resume.",
+                error
+            );
         }
 
         foreach (var step in Steps().Where(step => step <= state.Step).SkipLast(keep))
@@ -86,7 +125,9 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         var path = Path.Combine(PathOf(step), StepsFile);
         try
         {
-            return File.Exists(path) ? [.. LedgerFile.Read(path).Select(entry => entry.Step ?? throw new InvalidDataException("a line is no step."))] : [];
+            return File.Exists(path)
+                ? [.. LedgerFile.Read(path).Select(entry => entry.Step ?? throw new InvalidDataException("a line is no step."))]
+                : [];
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException)
         {
@@ -101,7 +142,12 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         Steps();
         if (!Directory.Exists(Root))
             return;
-        foreach (var leftover in Directory.EnumerateDirectories(Root, $"{Prefix}*{PartialSuffix}-*").Concat(Directory.EnumerateDirectories(Root, $"{Prefix}*{ReplacedSuffix}")).ToList())
+        foreach (
+            var leftover in Directory
+                .EnumerateDirectories(Root, $"{Prefix}*{PartialSuffix}-*")
+                .Concat(Directory.EnumerateDirectories(Root, $"{Prefix}*{ReplacedSuffix}"))
+                .ToList()
+        )
             Try(() => _files.Delete(leftover));
     }
 
@@ -130,7 +176,9 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
             throw new CheckpointException($"{path}: has format version {state.FormatVersion}; this program reads version 1.");
         return state.Step == step
             ? state
-            : throw new CheckpointException($"{path}: holds the state of step {state.Step}, so it was renamed or copied. Give it its own name, or resume from another checkpoint with --step.");
+            : throw new CheckpointException(
+                $"{path}: holds the state of step {state.Step}, so it was renamed or copied. Give it its own name, or resume from another checkpoint with --step."
+            );
     }
 
     /// <summary>The newest checkpoint that is whole; null when there is none at all.</summary>

@@ -4,12 +4,8 @@ namespace ClipTrain.Trainer.Checkpoints;
 public sealed class CheckpointException : Exception
 {
     public CheckpointException(string message)
-        : base(message)
-    {
-    }
+        : base(message) { }
 
     public CheckpointException(string message, Exception inner)
-        : base(message, inner)
-    {
-    }
+        : base(message, inner) { }
 }

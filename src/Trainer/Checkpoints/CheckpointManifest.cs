@@ -17,7 +17,12 @@ internal sealed class CheckpointManifest
     };
 
     private const string Advice = "Resume from another checkpoint with --step.";
-    private static readonly string[] s_needed = [CheckpointDirectory.ModelFile, CheckpointDirectory.OptimizerFile, CheckpointDirectory.StateFile];
+    private static readonly string[] s_needed =
+    [
+        CheckpointDirectory.ModelFile,
+        CheckpointDirectory.OptimizerFile,
+        CheckpointDirectory.StateFile,
+    ];
 
     private readonly string _folder;
     private readonly SortedDictionary<string, Entry> _files;
@@ -32,7 +37,12 @@ internal sealed class CheckpointManifest
         var files = ReadJson<SortedDictionary<string, Entry>>(path);
         if (s_needed.FirstOrDefault(name => !files.ContainsKey(name)) is { } missing)
             throw new CheckpointException($"{path}: does not name {missing}, without which there is no checkpoint. {Advice}");
-        if (files.FirstOrDefault(file => file.Value is null || (file.Key != CheckpointDirectory.StepsFile && !s_needed.Contains(file.Key))) is { Key: { } unknown })
+        if (
+            files.FirstOrDefault(file =>
+                file.Value is null || (file.Key != CheckpointDirectory.StepsFile && !s_needed.Contains(file.Key))
+            ) is
+            { Key: { } unknown }
+        )
             throw new CheckpointException($"{path}: names {unknown}, which is no file of a checkpoint, or nothing of it. {Advice}");
         foreach (var (name, entry) in files)
         {
@@ -82,7 +92,8 @@ internal sealed class CheckpointManifest
 
     private static CheckpointException Unreadable(string path, Exception error) => new($"{path}: cannot be read: {error.Message}", error);
 
-    private static CheckpointException Differs(string path) => new($"{path}: differs from what was written (its size or hash is not the manifest's). {Advice}");
+    private static CheckpointException Differs(string path) =>
+        new($"{path}: differs from what was written (its size or hash is not the manifest's). {Advice}");
 
     internal sealed record Entry(long Bytes, string Sha256);
 }

@@ -49,8 +49,14 @@ public sealed class SafetensorsFile : IWeights
     {
         if (!Entries.TryGetValue(name, out var entry))
             throw new CheckpointException($"{Path}: has no tensor '{name}'.");
-        if (!NumberTypes.OfSafetensors(entry.Type, out var type) || !type.Type.IsWeight() || entry.End - entry.Start != destination.Length * (long)type.Bytes)
-            throw new CheckpointException($"{Path}: tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], not the {destination.Length} numbers that are expected.");
+        if (
+            !NumberTypes.OfSafetensors(entry.Type, out var type)
+            || !type.Type.IsWeight()
+            || entry.End - entry.Start != destination.Length * (long)type.Bytes
+        )
+            throw new CheckpointException(
+                $"{Path}: tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], not the {destination.Length} numbers that are expected."
+            );
         NumberReader.Read(_file, Path, entry.Start, type.Type, destination);
     }
 
@@ -60,7 +66,9 @@ public sealed class SafetensorsFile : IWeights
         if (!Entries.TryGetValue(name, out var entry))
             throw new CheckpointException($"{Path}: has no tensor '{name}'.");
         if (entry.Type != type.SafetensorsName() || entry.End - entry.Start != destination.Length)
-            throw new CheckpointException($"{Path}: tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], not the {destination.Length} bytes of {type.SafetensorsName()} that are expected.");
+            throw new CheckpointException(
+                $"{Path}: tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], not the {destination.Length} bytes of {type.SafetensorsName()} that are expected."
+            );
         NumberReader.ReadBytes(_file, Path, entry.Start, destination);
     }
 
@@ -105,7 +113,15 @@ public sealed class SafetensorsFile : IWeights
                 }
             }
         }
-        catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or IndexOutOfRangeException or OverflowException)
+        catch (Exception error)
+            when (error
+                    is JsonException
+                        or InvalidOperationException
+                        or KeyNotFoundException
+                        or FormatException
+                        or IndexOutOfRangeException
+                        or OverflowException
+            )
         {
             throw Malformed($"its header is not the JSON it should be ({error.Message})");
         }
@@ -123,7 +139,8 @@ public sealed class SafetensorsFile : IWeights
             json.GetProperty("dtype").GetString() ?? "",
             [.. json.GetProperty("shape").EnumerateArray().Select(size => size.GetInt64())],
             checked(dataStart + offsets[0].GetInt64()),
-            checked(dataStart + offsets[1].GetInt64()));
+            checked(dataStart + offsets[1].GetInt64())
+        );
     }
 
     private void CheckSize(string name, SafetensorsEntry entry)
@@ -139,7 +156,9 @@ public sealed class SafetensorsFile : IWeights
         }
 
         if (bytes != (Int128)entry.End - entry.Start)
-            throw Malformed($"tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], {bytes} bytes, but has {(Int128)entry.End - entry.Start}");
+            throw Malformed(
+                $"tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], {bytes} bytes, but has {(Int128)entry.End - entry.Start}"
+            );
     }
 
     private void CheckLayout(Dictionary<string, SafetensorsEntry> entries, long dataStart, long fileLength)

@@ -30,11 +30,21 @@ public static class SafetensorsWriter
     public static void Write(Stream stream, IReadOnlyList<NamedTensor> tensors, IReadOnlyDictionary<string, string> metadata)
     {
         var place = tensors.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
-        Write(stream, [.. tensors.Select(tensor => new TensorHeader(tensor.Name, tensor.Shape, tensor.Type))], metadata, (tensor, data) => Copy(place[tensor.Name], data));
+        Write(
+            stream,
+            [.. tensors.Select(tensor => new TensorHeader(tensor.Name, tensor.Shape, tensor.Type))],
+            metadata,
+            (tensor, data) => Copy(place[tensor.Name], data)
+        );
     }
 
     /// <summary>Writes tensors whose data a function gives, one after the other.</summary>
-    public static void Write(Stream stream, IReadOnlyList<TensorHeader> tensors, IReadOnlyDictionary<string, string> metadata, Action<TensorHeader, Stream> write)
+    public static void Write(
+        Stream stream,
+        IReadOnlyList<TensorHeader> tensors,
+        IReadOnlyDictionary<string, string> metadata,
+        Action<TensorHeader, Stream> write
+    )
     {
         var header = Header(tensors, metadata);
         Span<byte> length = stackalloc byte[8];

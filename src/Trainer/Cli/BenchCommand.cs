@@ -22,11 +22,30 @@ public static class BenchCommand
         var config = new Argument<string>("CONFIG") { Description = "The run file (YAML)." };
         var seconds = new Option<double>("--seconds") { Description = "How long to measure.", DefaultValueFactory = _ => 10 };
         var metrics = new Option<string?>("--metrics") { Description = "A run's metrics.jsonl, to compare with what its step needs." };
-        var sets = new Option<string[]>("--set") { Description = "Set a key of the configuration, as in data.threads=4.", DefaultValueFactory = _ => [] };
-        var command = new Command("data", "Run the data loader of one worker alone; say which stage is the bottleneck and what to change.") { config, seconds, metrics, sets };
-        command.SetAction(parsed => ImportRunner.Interruptible(
-            "Nothing was measured.",
-            cancellation => Run(RunConfig.Load(parsed.GetRequiredValue(config), parsed.GetRequiredValue(sets)).Options, Positive(parsed.GetValue(seconds)), parsed.GetValue(metrics), cancellation)));
+        var sets = new Option<string[]>("--set")
+        {
+            Description = "Set a key of the configuration, as in data.threads=4.",
+            DefaultValueFactory = _ => [],
+        };
+        var command = new Command("data", "Run the data loader of one worker alone; say which stage is the bottleneck and what to change.")
+        {
+            config,
+            seconds,
+            metrics,
+            sets,
+        };
+        command.SetAction(parsed =>
+            ImportRunner.Interruptible(
+                "Nothing was measured.",
+                cancellation =>
+                    Run(
+                        RunConfig.Load(parsed.GetRequiredValue(config), parsed.GetRequiredValue(sets)).Options,
+                        Positive(parsed.GetValue(seconds)),
+                        parsed.GetValue(metrics),
+                        cancellation
+                    )
+            )
+        );
         return command;
     }
 
@@ -36,32 +55,64 @@ public static class BenchCommand
         var manifest = RunCorpus.Select(options);
         var (workers, cores) = (options.Cluster.Workers, RunPlan.CoresOfLocalWorker(options.Cluster));
         LoaderBenchResult result;
-        using (var loader = new RunLoader(Shard: null, Rank: 0, workers, cores, FirstStep: 0, LastStep: long.MaxValue).Open(options, manifest, onBad: null))
+        using (
+            var loader = new RunLoader(Shard: null, Rank: 0, workers, cores, FirstStep: 0, LastStep: long.MaxValue).Open(
+                options,
+                manifest,
+                onBad: null
+            )
+        )
         {
-            result = ImportView.Show("loading", show => new LoaderBench(duration / 5, duration, TimeProvider.System).Run(
-                loader, (images, share) => show(new ImportFigures(images, 0, share)), cancellation));
+            result = ImportView.Show(
+                "loading",
+                show =>
+                    new LoaderBench(duration / 5, duration, TimeProvider.System).Run(
+                        loader,
+                        (images, share) => show(new ImportFigures(images, 0, share)),
+                        cancellation
+                    )
+            );
         }
 
-        var sizes = CorpusStatistics.Of(manifest, RowChoice.Sample(manifest, SizedImages, options.Seed), RunPlan.Tokenizer(options), _ => { }, cancellation).ShortSide;
+        var sizes = CorpusStatistics
+            .Of(manifest, RowChoice.Sample(manifest, SizedImages, options.Seed), RunPlan.Tokenizer(options), _ => { }, cancellation)
+            .ShortSide;
         AnsiConsole.Write(BenchTables.Draw(result));
-        Console.WriteLine($"One of {workers} worker{(workers == 1 ? "" : "s")} loads {Readable.Number(result.ImagesPerSecond)} images a second in batches of {Readable.Number((double)result.Images / result.Batches)}.");
-        Console.WriteLine(Bottleneck.Of(result).Advice(new LoaderSetting(
-            result.Figures.Threads, cores, options.Data.Prefetch, manifest.Files.Max(file => file.RowGroups.DefaultIfEmpty().Max()), sizes.Quantile(0.5), options.Model.Image.Size, options.Data.Jpeg)));
+        Console.WriteLine(
+            $"One of {workers} worker{(workers == 1 ? "" : "s")} loads {Readable.Number(result.ImagesPerSecond)} images a second in batches of {Readable.Number((double)result.Images / result.Batches)}."
+        );
+        Console.WriteLine(
+            Bottleneck
+                .Of(result)
+                .Advice(
+                    new LoaderSetting(
+                        result.Figures.Threads,
+                        cores,
+                        options.Data.Prefetch,
+                        manifest.Files.Max(file => file.RowGroups.DefaultIfEmpty().Max()),
+                        sizes.Quantile(0.5),
+                        options.Model.Image.Size,
+                        options.Data.Jpeg
+                    )
+                )
+        );
         if (need is { } wanted)
             Console.WriteLine(Compare(result.ImagesPerSecond, wanted / workers));
         return ExitCodes.Ok;
     }
 
-    private static string Compare(double loads, double needs) => loads >= needs
-        ? $"The step takes in {Readable.Number(needs)} a second and worker: the loader is {Readable.Number(loads / needs)} times as fast, so data is not what training waits for."
-        : $"The step could take in {Readable.Number(needs)} a second and worker: the loader gives {Readable.Percent(loads / needs)} of that, so training waits for data.";
+    private static string Compare(double loads, double needs) =>
+        loads >= needs
+            ? $"The step takes in {Readable.Number(needs)} a second and worker: the loader is {Readable.Number(loads / needs)} times as fast, so data is not what training waits for."
+            : $"The step could take in {Readable.Number(needs)} a second and worker: the loader gives {Readable.Percent(loads / needs)} of that, so training waits for data.";
 
     /// <summary>Images a second over all workers.</summary>
     private static double Need(string metrics)
     {
         try
         {
-            return StepNeed.ImagesPerSecond(MetricsFile.Read(metrics)) ?? throw new UsageException($"{metrics} has no step yet; name the metrics of a run that has trained.");
+            return StepNeed.ImagesPerSecond(MetricsFile.Read(metrics))
+                ?? throw new UsageException($"{metrics} has no step yet; name the metrics of a run that has trained.");
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
@@ -69,5 +120,8 @@ public static class BenchCommand
         }
     }
 
-    private static TimeSpan Positive(double seconds) => seconds is > 0 and <= 86_400 ? TimeSpan.FromSeconds(seconds) : throw new UsageException($"--seconds is {seconds}; give more than 0, up to a day");
+    private static TimeSpan Positive(double seconds) =>
+        seconds is > 0 and <= 86_400
+            ? TimeSpan.FromSeconds(seconds)
+            : throw new UsageException($"--seconds is {seconds}; give more than 0, up to a day");
 }

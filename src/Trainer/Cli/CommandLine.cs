@@ -46,7 +46,9 @@ public static class CommandLine
         try
         {
             var parsed = root.Parse(args);
-            var exit = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            var exit = await parsed.InvokeAsync(
+                new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }
+            );
             return parsed.Errors.Count > 0 ? ExitCodes.Usage : exit;
         }
         catch (Exception error) when (Failure.Of(error) is { } failure)
@@ -56,7 +58,9 @@ public static class CommandLine
         }
         catch (Exception error)
         {
-            await Console.Error.WriteLineAsync($"cliptrain met a defect of its own. Please report it with this text:{Environment.NewLine}{error}");
+            await Console.Error.WriteLineAsync(
+                $"cliptrain met a defect of its own. Please report it with this text:{Environment.NewLine}{error}"
+            );
             return ExitCodes.Defect;
         }
     }

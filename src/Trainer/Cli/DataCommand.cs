@@ -17,8 +17,15 @@ public static class DataCommand
 
     public static Command Create()
     {
-        var folder = new Argument<string?>("DIR") { Description = $"Folder to write to: {DemoFolder}, or with --labelled {LabelledFolder}, when it is not given.", Arity = ArgumentArity.ZeroOrOne };
-        var labelled = new Option<bool>("--labelled") { Description = "Labelled sets instead: Fashion-MNIST, two sets of handwritten digits, and the emoji by vendor and category." };
+        var folder = new Argument<string?>("DIR")
+        {
+            Description = $"Folder to write to: {DemoFolder}, or with --labelled {LabelledFolder}, when it is not given.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var labelled = new Option<bool>("--labelled")
+        {
+            Description = "Labelled sets instead: Fashion-MNIST, two sets of handwritten digits, and the emoji by vendor and category.",
+        };
         var demo = new Command("demo", "Fetch six emoji sets and make a small image-text corpus of them.") { folder, labelled };
         demo.SetAction(parsed =>
         {
@@ -28,7 +35,16 @@ public static class DataCommand
                 EnsureDemo(parsed.GetValue(folder) ?? DemoFolder);
             return ExitCodes.Ok;
         });
-        return new Command("data", "Make and inspect corpora.") { demo, ImportCommand.Create(), ExportCommand.Create(), AuditCommand.Create(), StatsCommand.Create(), VerifyCommand.Create(), ViewCommand.Create() };
+        return new Command("data", "Make and inspect corpora.")
+        {
+            demo,
+            ImportCommand.Create(),
+            ExportCommand.Create(),
+            AuditCommand.Create(),
+            StatsCommand.Create(),
+            VerifyCommand.Create(),
+            ViewCommand.Create(),
+        };
     }
 
     /// <summary>Makes the demo corpus unless it is there.</summary>
@@ -46,15 +62,21 @@ public static class DataCommand
         try
         {
             var icons = Path.Combine(NpmPackages.Fetch(Path.Combine(AppContext.BaseDirectory, "npm-demo"), packages), "@iconify-json");
-            AnsiConsole.Progress().Start(context =>
-            {
-                var task = context.AddTask("Drawing and packing");
-                DemoCorpus.Build(icons, folder, new DirectProgress(progress =>
+            AnsiConsole
+                .Progress()
+                .Start(context =>
                 {
-                    task.MaxValue = progress.Images;
-                    task.Value = progress.ImagesDone;
-                }));
-            });
+                    var task = context.AddTask("Drawing and packing");
+                    DemoCorpus.Build(
+                        icons,
+                        folder,
+                        new DirectProgress(progress =>
+                        {
+                            task.MaxValue = progress.Images;
+                            task.Value = progress.ImagesDone;
+                        })
+                    );
+                });
         }
         finally
         {

@@ -17,17 +17,31 @@ public static class EvalCommand
 {
     public static Command Create()
     {
-        var run = new Argument<string>("MODEL") { Description = "A run's directory, or its name under runs/; with --suite or --splits any folder or file that export takes." };
+        var run = new Argument<string>("MODEL")
+        {
+            Description = "A run's directory, or its name under runs/; with --suite or --splits any folder or file that export takes.",
+        };
         var suite = SuiteArguments.Suite();
         var splits = new Option<string?>("--splits") { Description = "Run file whose evaluation says on what the model is measured." };
         var model = ModelExportCommand.Model();
-        var output = new Option<string?>("--output", "-o") { Description = "Folder for the figures as lists, results.json and results.csv, and of a suite report.html." };
+        var output = new Option<string?>("--output", "-o")
+        {
+            Description = "Folder for the figures as lists, results.json and results.csv, and of a suite report.html.",
+        };
         var command = new Command("eval", "Evaluate a model and print the figures with 95% intervals.")
         {
-            run, suite, splits, model, output,
+            run,
+            suite,
+            splits,
+            model,
+            output,
             EvalCompareCommand.Create(),
             Part("probe", _ => SuiteScope.Of(SetTask.Probe), "Linear probes: the paper's protocol, the README's or CLIP_benchmark's."),
-            Part("fewshot", _ => new SuiteScope { Tasks = [SetTask.ZeroShot, SetTask.FewShot] }, "Probes on a few images a class, and the labels that zero-shot is worth."),
+            Part(
+                "fewshot",
+                _ => new SuiteScope { Tasks = [SetTask.ZeroShot, SetTask.FewShot] },
+                "Probes on a few images a class, and the labels that zero-shot is worth."
+            ),
             Part("knn", _ => SuiteScope.Of(SetTask.Knn), "Classification by the nearest training images."),
             Part("robustness", SuiteScope.RobustnessOf, "Accuracy under the suite's shifts against the line of baseline models."),
             Part("audit", _ => SuiteScope.AuditOf(), "Rates of labels by group, for several label sets side by side."),
@@ -56,15 +70,27 @@ public static class EvalCommand
     {
         var files = RunFiles.Find(name);
         var options = RunConfig.Load(files.Config, []).Options;
-        if (options.Evaluation.Suite is { } suite && options.Evaluation is { Retrieval.Count: 0, ZeroShot.Count: 0, Classification.Count: 0 })
+        if (
+            options.Evaluation.Suite is { } suite
+            && options.Evaluation is { Retrieval.Count: 0, ZeroShot.Count: 0, Classification.Count: 0 }
+        )
             return SuiteArguments.Run(name, modelOfFile: null, suite, _ => SuiteScope.All, output);
         using (var log = LogSetup.Create(AnsiConsole.Console, files.Log))
         {
-            if (RunReport.EvaluateAndWrite(files, options, log, output) is var exit && (exit != ExitCodes.Ok || options.Evaluation.Suite is null))
+            if (
+                RunReport.EvaluateAndWrite(files, options, log, output) is var exit
+                && (exit != ExitCodes.Ok || options.Evaluation.Suite is null)
+            )
                 return exit;
         }
 
-        return SuiteArguments.Run(name, modelOfFile: null, options.Evaluation.Suite!, _ => SuiteScope.All, output is null ? null : Path.Combine(output, "suite"));
+        return SuiteArguments.Run(
+            name,
+            modelOfFile: null,
+            options.Evaluation.Suite!,
+            _ => SuiteScope.All,
+            output is null ? null : Path.Combine(output, "suite")
+        );
     }
 
     private static Command Part(string name, Func<SuiteOptions, SuiteScope> scope, string description)
@@ -75,7 +101,15 @@ public static class EvalCommand
         var ofFile = ModelExportCommand.Model();
         var output = new Option<string?>("--output", "-o") { Description = "Folder for results.json, results.csv and report.html." };
         var command = new Command(name, description) { model, suite, ofFile, output };
-        command.SetAction(parsed => SuiteArguments.Run(parsed.GetRequiredValue(model), parsed.GetValue(ofFile), parsed.GetRequiredValue(suite)!, scope, parsed.GetValue(output)));
+        command.SetAction(parsed =>
+            SuiteArguments.Run(
+                parsed.GetRequiredValue(model),
+                parsed.GetValue(ofFile),
+                parsed.GetRequiredValue(suite)!,
+                scope,
+                parsed.GetValue(output)
+            )
+        );
         return command;
     }
 }

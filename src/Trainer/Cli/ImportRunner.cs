@@ -9,24 +9,34 @@ namespace ClipTrain.Trainer.Cli;
 /// <summary>Runs an import or export: progress, Ctrl-C, the report and the exit code.</summary>
 internal static class ImportRunner
 {
-    public static int Run(ImportOptions options, Func<ImportSource> open) => Interruptible(
-        "The same command goes on from the last finished file.",
-        cancellation =>
-        {
-            var source = open();
-            var state = ImportView.Show("importing", show => new CorpusImport(source, options).Run(
-                new DirectProgress<ImportProgress>(p => show(new ImportFigures(p.Rows, p.Failures, p.Share))), cancellation));
-            foreach (var table in ImportTables.Draw(state))
-                AnsiConsole.Write(table);
-            // Lines, not cells: places are long, and are copied.
-            foreach (var failure in state.Tally.First.DistinctBy(f => f.Reason, StringComparer.Ordinal))
-                Console.WriteLine($"{failure.Place}: {failure.Reason}: {failure.Detail}");
-            Console.WriteLine($"{Path.Combine(options.OutputDirectory, ImportReport.FileName)} has these figures and names what failed.");
-            if (state.Tally.Rows > 0)
-                return ExitCodes.Ok;
-            Console.Error.WriteLine("Nothing could be imported.");
-            return ExitCodes.BadData;
-        });
+    public static int Run(ImportOptions options, Func<ImportSource> open) =>
+        Interruptible(
+            "The same command goes on from the last finished file.",
+            cancellation =>
+            {
+                var source = open();
+                var state = ImportView.Show(
+                    "importing",
+                    show =>
+                        new CorpusImport(source, options).Run(
+                            new DirectProgress<ImportProgress>(p => show(new ImportFigures(p.Rows, p.Failures, p.Share))),
+                            cancellation
+                        )
+                );
+                foreach (var table in ImportTables.Draw(state))
+                    AnsiConsole.Write(table);
+                // Lines, not cells: places are long, and are copied.
+                foreach (var failure in state.Tally.First.DistinctBy(f => f.Reason, StringComparer.Ordinal))
+                    Console.WriteLine($"{failure.Place}: {failure.Reason}: {failure.Detail}");
+                Console.WriteLine(
+                    $"{Path.Combine(options.OutputDirectory, ImportReport.FileName)} has these figures and names what failed."
+                );
+                if (state.Tally.Rows > 0)
+                    return ExitCodes.Ok;
+                Console.Error.WriteLine("Nothing could be imported.");
+                return ExitCodes.BadData;
+            }
+        );
 
     /// <summary>Does work that Ctrl-C and SIGTERM may end.</summary>
     /// <param name="advice">What to do after that.</param>

@@ -9,11 +9,16 @@ internal static class ImportTables
 {
     public static IEnumerable<Table> Draw(ImportState state)
     {
-        yield return Counts("import",
-        [
-            new("pairs", state.Tally.Rows), new("bytes of images", state.Tally.ImageBytes), new("files", state.Shards.Count),
-            new("bytes of files", state.Shards.Sum(s => s.Bytes)), new("failures", state.Tally.Failures()),
-        ]);
+        yield return Counts(
+            "import",
+            [
+                new("pairs", state.Tally.Rows),
+                new("bytes of images", state.Tally.ImageBytes),
+                new("files", state.Shards.Count),
+                new("bytes of files", state.Shards.Sum(s => s.Bytes)),
+                new("failures", state.Tally.Failures()),
+            ]
+        );
         if (state.Tally.Reasons.Count > 0)
             yield return Counts("failures", state.Tally.Reasons);
         if (state.Tally.LeftOut.Count > 0)

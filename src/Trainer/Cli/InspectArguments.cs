@@ -12,7 +12,10 @@ internal sealed class InspectArguments(string sampleDescription, long? sample)
 {
     private readonly Argument<string[]> _corpus = new("CORPUS") { Description = CorpusInput.Description, Arity = ArgumentArity.OneOrMore };
     private readonly Option<long?> _sample = new("--sample") { Description = sampleDescription, DefaultValueFactory = _ => sample };
-    private readonly Option<ulong?> _seed = new("--seed") { Description = "What is drawn by chance; the run file's seed, or 0, when left out." };
+    private readonly Option<ulong?> _seed = new("--seed")
+    {
+        Description = "What is drawn by chance; the run file's seed, or 0, when left out.",
+    };
 
     public Command AddTo(Command command)
     {

@@ -16,10 +16,18 @@ public static class ModelCommand
 
     public static Command Create()
     {
-        var name = new Argument<string>("NAME") { Description = "A name from configs/models, the path of a model file, or a folder that export takes." };
+        var name = new Argument<string>("NAME")
+        {
+            Description = "A name from configs/models, the path of a model file, or a folder that export takes.",
+        };
         var size = new Option<int?>("--image-size") { Description = "Another side of the image, in pixels." };
         var patch = new Option<int?>("--patch") { Description = "Another side of a patch, in pixels." };
-        var describe = new Command("describe", "Print a model's tokens, parameters, multiplications and memory, part by part.") { name, size, patch };
+        var describe = new Command("describe", "Print a model's tokens, parameters, multiplications and memory, part by part.")
+        {
+            name,
+            size,
+            patch,
+        };
         describe.SetAction(parsed =>
         {
             Describe(ModelResolution.Of(Named(parsed.GetRequiredValue(name)), parsed.GetValue(size), parsed.GetValue(patch)));
@@ -39,7 +47,9 @@ public static class ModelCommand
     private static void Describe(ModelOptions model)
     {
         AnsiConsole.Write(Parts(ModelCost.Of(model)));
-        Console.WriteLine("For one image and one caption: multiplications of a forward pass, and activations that are kept for the backward pass.");
+        Console.WriteLine(
+            "For one image and one caption: multiplications of a forward pass, and activations that are kept for the backward pass."
+        );
         if (model.Image.Architecture == ImageArchitecture.Resnet)
             return;
         Console.WriteLine();
@@ -70,7 +80,11 @@ public static class ModelCommand
         foreach (var side in sides)
         {
             if (ModelResolution.TryOf(model, side) is { } other)
-                table.AddRow([side == model.Image.Patch ? $"{side} (this)" : $"{side}", Readable.Count(VisionTransformer.Tokens(other.Image)), .. Figures(ModelCost.Of(other))]);
+                table.AddRow([
+                    side == model.Image.Patch ? $"{side} (this)" : $"{side}",
+                    Readable.Count(VisionTransformer.Tokens(other.Image)),
+                    .. Figures(ModelCost.Of(other)),
+                ]);
         }
 
         return table;

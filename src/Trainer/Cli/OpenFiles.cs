@@ -16,9 +16,10 @@ internal static partial class OpenFiles
     private const int StandardError = 2;
 
     /// <summary>What to do about a limit that is too low; null when it is high enough. The runtime has raised the limit as far as it may by itself.</summary>
-    public static string? Problem() => Read(OpenFilesLimit, out var limit) == 0 && limit.Hard < Enough
-        ? $"This process may open no more than {limit.Hard} files and connections, and needs {Enough}: raise the limit, as with `ulimit -n 4096`."
-        : null;
+    public static string? Problem() =>
+        Read(OpenFilesLimit, out var limit) == 0 && limit.Hard < Enough
+            ? $"This process may open no more than {limit.Hard} files and connections, and needs {Enough}: raise the limit, as with `ulimit -n 4096`."
+            : null;
 
     /// <summary>Writes a line to standard error without the console's libraries, which may not load any more.</summary>
     public static void Tell(string line)

@@ -10,7 +10,13 @@ public static class QuickstartCommand
     public static Command Create()
     {
         var sets = TrainCommand.SetOption();
-        var command = new Command("quickstart", "Fetch the demo corpus, train a small CLIP on 2 workers and evaluate it: about ten minutes on two cores.") { sets };
+        var command = new Command(
+            "quickstart",
+            "Fetch the demo corpus, train a small CLIP on 2 workers and evaluate it: about ten minutes on two cores."
+        )
+        {
+            sets,
+        };
         command.SetAction(parsed => RunAsync(parsed.GetRequiredValue(sets)));
         return command;
     }
@@ -26,7 +32,9 @@ public static class QuickstartCommand
     }
 
     /// <summary>The run's name, or the first of name-2, name-3, … that is free: a quickstart can be repeated.</summary>
-    private static string FreeName(RunOptions options) => Enumerable.Range(1, int.MaxValue)
-        .Select(i => i == 1 ? options.Name : $"{options.Name}-{i}")
-        .First(name => !Directory.Exists(Path.Combine(options.Output.Directory, name)));
+    private static string FreeName(RunOptions options) =>
+        Enumerable
+            .Range(1, int.MaxValue)
+            .Select(i => i == 1 ? options.Name : $"{options.Name}-{i}")
+            .First(name => !Directory.Exists(Path.Combine(options.Output.Directory, name)));
 }

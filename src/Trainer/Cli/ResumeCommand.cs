@@ -12,7 +12,12 @@ public static class ResumeCommand
         var step = new Option<long?>("--step") { Description = "Continue from the checkpoint of this step in place of the newest." };
         var endsWithTerminal = TrainCommand.EndsWithTerminalOption();
         var command = new Command("resume", "Continue a run from a checkpoint.") { run, step, endsWithTerminal };
-        command.SetAction(parsed => TrainCommand.HostAsync(() => PreparedRun.Resume(parsed.GetRequiredValue(run), parsed.GetValue(step)), parsed.GetValue(endsWithTerminal)));
+        command.SetAction(parsed =>
+            TrainCommand.HostAsync(
+                () => PreparedRun.Resume(parsed.GetRequiredValue(run), parsed.GetValue(step)),
+                parsed.GetValue(endsWithTerminal)
+            )
+        );
         return command;
     }
 }

@@ -13,7 +13,8 @@ namespace ClipTrain.Trainer.Cli;
 /// <summary>Evaluation of a model on a suite from the command line.</summary>
 internal static class SuiteArguments
 {
-    public static Option<string?> Suite() => new("--suite") { Description = "Suite file: the sets and what is measured on them (docs/evaluation.md)." };
+    public static Option<string?> Suite() =>
+        new("--suite") { Description = "Suite file: the sets and what is measured on them (docs/evaluation.md)." };
 
     /// <summary>Measures, prints the figures, and writes them to a folder where one is named.</summary>
     public static int Run(string model, string? modelOfFile, string suiteFile, Func<SuiteOptions, SuiteScope> scope, string? output)
@@ -39,7 +40,14 @@ internal static class SuiteArguments
         foreach (var column in new[] { "value", "95% interval", "n" })
             table.AddColumn(new TableColumn(column).RightAligned());
         foreach (var row in rows)
-            table.AddRow(new Text(row.Set), new Text(row.Task.Replace('_', ' ')), new Text(row.Metric), new Text(Number(row.Value)), new Text(row is { Low: { } low, High: { } high } ? $"{Number(low)} to {Number(high)}" : ""), new Text(Readable.Count(row.N)));
+            table.AddRow(
+                new Text(row.Set),
+                new Text(row.Task.Replace('_', ' ')),
+                new Text(row.Metric),
+                new Text(Number(row.Value)),
+                new Text(row is { Low: { } low, High: { } high } ? $"{Number(low)} to {Number(high)}" : ""),
+                new Text(Readable.Count(row.N))
+            );
         return table;
 
         static string Number(double value) => value.ToString("0.####", CultureInfo.InvariantCulture);

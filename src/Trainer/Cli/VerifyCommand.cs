@@ -12,10 +12,24 @@ public static class VerifyCommand
     public static Command Create()
     {
         var arguments = new InspectArguments("Decode so many rows, drawn by chance; all when left out.", sample: null);
-        var list = new Option<string?>("--list") { Description = "Also write what is broken to this file (tab-separated: place, rows, reason)." };
-        var checksums = new Option<string?>("--checksums") { Description = "Also compare every byte of the files with the checksums in this file, as sha256sum writes them; write it if it is not there." };
-        var command = arguments.AddTo(new Command("verify", "Decode a corpus on all cores and name every row that training could not use.") { list, checksums });
-        command.SetAction(parsed => ImportRunner.Interruptible("The rows after that were not looked at.", cancellation => Run(arguments, parsed, parsed.GetValue(list), parsed.GetValue(checksums), cancellation)));
+        var list = new Option<string?>("--list")
+        {
+            Description = "Also write what is broken to this file (tab-separated: place, rows, reason).",
+        };
+        var checksums = new Option<string?>("--checksums")
+        {
+            Description =
+                "Also compare every byte of the files with the checksums in this file, as sha256sum writes them; write it if it is not there.",
+        };
+        var command = arguments.AddTo(
+            new Command("verify", "Decode a corpus on all cores and name every row that training could not use.") { list, checksums }
+        );
+        command.SetAction(parsed =>
+            ImportRunner.Interruptible(
+                "The rows after that were not looked at.",
+                cancellation => Run(arguments, parsed, parsed.GetValue(list), parsed.GetValue(checksums), cancellation)
+            )
+        );
         return command;
     }
 
@@ -25,25 +39,36 @@ public static class VerifyCommand
         var changed = checksums is null ? [] : CheckBytes(checksums, input.Manifest, cancellation);
         using var writer = list is null ? null : new StreamWriter(list);
         writer?.WriteLine("place\trows\treason");
-        var found = ImportView.Show("verifying", show =>
-        {
-            var all = new List<BrokenRows>();
-            foreach (var broken in CorpusVerification.Run(
-                input.Manifest, choice, (rows, bad) => show(new ImportFigures(rows - bad, bad, (double)rows / choice.Count)), cancellation))
+        var found = ImportView.Show(
+            "verifying",
+            show =>
             {
-                all.Add(broken);
-                writer?.WriteLine($"{broken.Place}\t{broken.Rows}\t{broken.Reason.Replace('\t', ' ')}");
-            }
+                var all = new List<BrokenRows>();
+                foreach (
+                    var broken in CorpusVerification.Run(
+                        input.Manifest,
+                        choice,
+                        (rows, bad) => show(new ImportFigures(rows - bad, bad, (double)rows / choice.Count)),
+                        cancellation
+                    )
+                )
+                {
+                    all.Add(broken);
+                    writer?.WriteLine($"{broken.Place}\t{broken.Rows}\t{broken.Reason.Replace('\t', ' ')}");
+                }
 
-            return all;
-        });
+                return all;
+            }
+        );
         found.ForEach(Console.WriteLine);
         var count = found.Sum(broken => broken.Rows);
         if (count > 0)
             AnsiConsole.Write(Table(found));
-        Console.WriteLine(count == 0
-            ? $"All {Readable.Count(choice.Count)} rows that were decoded can be used."
-            : $"{Readable.Count(count)} of {Readable.Count(choice.Count)} rows are broken ({Readable.Percent((double)count / choice.Count)}). Training skips them, up to the share data.max_bad_share.");
+        Console.WriteLine(
+            count == 0
+                ? $"All {Readable.Count(choice.Count)} rows that were decoded can be used."
+                : $"{Readable.Count(count)} of {Readable.Count(choice.Count)} rows are broken ({Readable.Percent((double)count / choice.Count)}). Training skips them, up to the share data.max_bad_share."
+        );
         return count + changed.Count == 0 ? ExitCodes.Ok : ExitCodes.BadData;
     }
 
@@ -67,8 +92,13 @@ public static class VerifyCommand
     {
         var table = new Table { Border = TableBorder.Rounded };
         table.AddColumn("reason").AddColumn(new TableColumn("rows").RightAligned());
-        foreach (var (reason, rows) in found.GroupBy(broken => CorpusVerification.Kind(broken.Reason), broken => broken.Rows, StringComparer.Ordinal)
-            .Select(kind => (kind.Key, kind.Sum())).OrderByDescending(kind => kind.Item2).ThenBy(kind => kind.Key, StringComparer.Ordinal))
+        foreach (
+            var (reason, rows) in found
+                .GroupBy(broken => CorpusVerification.Kind(broken.Reason), broken => broken.Rows, StringComparer.Ordinal)
+                .Select(kind => (kind.Key, kind.Sum()))
+                .OrderByDescending(kind => kind.Item2)
+                .ThenBy(kind => kind.Key, StringComparer.Ordinal)
+        )
         {
             table.AddRow(new Text(reason), new Text(Readable.Count(rows)));
         }

@@ -6,10 +6,20 @@ namespace ClipTrain.Trainer.Config;
 [Description("Workers of one run.")]
 public sealed record ClusterOptions
 {
-    [Description("Worker processes. `cliptrain train` starts so many; `cliptrain coordinator` waits for so many before the first step."), Minimum(1), Maximum(65536)]
+    [
+        Description("Worker processes. `cliptrain train` starts so many; `cliptrain coordinator` waits for so many before the first step."),
+        Minimum(1),
+        Maximum(65536)
+    ]
     public int Workers { get; init; } = 1;
 
-    [Description("With fewer workers than this the run waits for more; by default cluster.workers. Less lets the run go on with those that are left: the same batches, larger shares."), Minimum(1), Maximum(65536)]
+    [
+        Description(
+            "With fewer workers than this the run waits for more; by default cluster.workers. Less lets the run go on with those that are left: the same batches, larger shares."
+        ),
+        Minimum(1),
+        Maximum(65536)
+    ]
     public int? MinWorkers { get; init; }
 
     [Description("More workers than this wait as spares; by default cluster.workers."), Minimum(1), Maximum(65536)]
@@ -27,7 +37,9 @@ public sealed record ClusterOptions
     [Description("Where coordinator processes find each other: file (in the run directory), redis or postgres.")]
     public ClusteringKind Clustering { get; init; }
 
-    [Description("Connection string of the Redis or PostgreSQL server; the variable CLIPTRAIN_CLUSTERING_CONNECTION keeps a password out of the file.")]
+    [Description(
+        "Connection string of the Redis or PostgreSQL server; the variable CLIPTRAIN_CLUSTERING_CONNECTION keeps a password out of the file."
+    )]
     public string? ClusteringConnection { get; init; }
 
     [Description("A collective that takes longer than this counts as broken: the workers regroup."), Minimum(1)]

@@ -5,10 +5,7 @@ public static class ConfigDocs
 {
     /// <summary>Path from the repository's root, and content, of each file.</summary>
     public static IReadOnlyList<(string Path, string Content)> Generate() =>
-    [
-        ("configs/schema.json", JsonSchema.Generate()),
-        ("docs/configuration.md", ConfigReference.Generate()),
-    ];
+        [("configs/schema.json", JsonSchema.Generate()), ("docs/configuration.md", ConfigReference.Generate())];
 
     /// <summary>Writes the files into a checkout.</summary>
     public static void Write(string repoRoot)

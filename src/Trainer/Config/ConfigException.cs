@@ -22,9 +22,7 @@ public sealed class ConfigException : Exception
     }
 
     internal ConfigException(SourcePosition position, string message)
-        : this([new ConfigError(position, message)])
-    {
-    }
+        : this([new ConfigError(position, message)]) { }
 
     /// <summary>One line an error, in the order of the file.</summary>
     public IReadOnlyList<string> Errors { get; }
@@ -32,7 +30,10 @@ public sealed class ConfigException : Exception
     internal IReadOnlyList<ConfigError> Details { get; } = [];
 
     private static List<string> InOrder(IReadOnlyList<ConfigError> errors) =>
-        [.. errors.GroupBy(error => error.Position.Source, StringComparer.Ordinal)
-            .SelectMany(source => source.OrderBy(error => error.Position.Line).ThenBy(error => error.Position.Column))
-            .Select(error => error.ToString())];
+        [
+            .. errors
+                .GroupBy(error => error.Position.Source, StringComparer.Ordinal)
+                .SelectMany(source => source.OrderBy(error => error.Position.Line).ThenBy(error => error.Position.Column))
+                .Select(error => error.ToString()),
+        ];
 }

@@ -35,5 +35,6 @@ public static class ConfigHash
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(ConfigWriter.WriteChanged(agreed))));
     }
 
-    private static bool HasBatchNorm(ImageTowerOptions image) => image.Architecture == ImageArchitecture.Resnet || image.PatchEmbedding == PatchEmbedding.ConvStem;
+    private static bool HasBatchNorm(ImageTowerOptions image) =>
+        image.Architecture == ImageArchitecture.Resnet || image.PatchEmbedding == PatchEmbedding.ConvStem;
 }

@@ -41,50 +41,56 @@ internal static class ConfigReference
             text.Append(" Each item has these keys.");
         text.Append("\n\n| key | type | default | range | meaning |\n|---|---|---|---|---|\n");
         foreach (var key in section.Keys)
-            text.Append(CultureInfo.InvariantCulture, $"| `{key.Name}` | {TypeOf(key)} | {DefaultOf(key)} | {RangeOf(key)} | {Escape(key.Description)} |\n");
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"| `{key.Name}` | {TypeOf(key)} | {DefaultOf(key)} | {RangeOf(key)} | {Escape(key.Description)} |\n"
+            );
 
         foreach (var key in section.Keys.Where(key => key.IsSection))
             WriteSection(text, UnknownKey.Join(path, key.Name), OptionSection.Of(key.ValueType), key.Kind == OptionKind.SectionList);
     }
 
-    private static string TypeOf(OptionKey key) => key.Kind switch
-    {
-        OptionKind.Section when key.ValueType == typeof(ModelOptions) => "name, path or section",
-        OptionKind.Section => "section",
-        OptionKind.SectionList => "list of sections",
-        OptionKind.TextList => key.OneOrMore ? "text or list of texts" : "list of texts",
-        OptionKind.NumberList => "list of numbers",
-        OptionKind.IntegerList => "list of whole numbers",
-        OptionKind.Choice => string.Join(" or ", key.Choices.Select(choice => $"`{choice}`")),
-        OptionKind.Flag => "`true` or `false`",
-        OptionKind.Integer => "whole number",
-        OptionKind.Number => "number",
-        OptionKind.Text => "text",
-        _ => throw new ArgumentOutOfRangeException(nameof(key)),
-    };
+    private static string TypeOf(OptionKey key) =>
+        key.Kind switch
+        {
+            OptionKind.Section when key.ValueType == typeof(ModelOptions) => "name, path or section",
+            OptionKind.Section => "section",
+            OptionKind.SectionList => "list of sections",
+            OptionKind.TextList => key.OneOrMore ? "text or list of texts" : "list of texts",
+            OptionKind.NumberList => "list of numbers",
+            OptionKind.IntegerList => "list of whole numbers",
+            OptionKind.Choice => string.Join(" or ", key.Choices.Select(choice => $"`{choice}`")),
+            OptionKind.Flag => "`true` or `false`",
+            OptionKind.Integer => "whole number",
+            OptionKind.Number => "number",
+            OptionKind.Text => "text",
+            _ => throw new ArgumentOutOfRangeException(nameof(key)),
+        };
 
-    private static string DefaultOf(OptionKey key) => key.Default switch
-    {
-        _ when key.Required => "required",
-        _ when key.Kind == OptionKind.Section => "",
-        null => "none",
-        string value => $"`{value}`",
-        bool value => value ? "`true`" : "`false`",
-        Enum value => $"`{OptionSection.SnakeCase(value.ToString())}`",
-        IReadOnlyList<string> { Count: > 0 } list => Escape($"`[{string.Join(", ", list.Select(item => $"\"{item}\""))}]`"),
-        System.Collections.ICollection => "`[]`",
-        double value => value.ToString("0.######", CultureInfo.InvariantCulture),
-        IFormattable value => value.ToString(format: null, CultureInfo.InvariantCulture),
-        var value => throw new InvalidOperationException($"{key.Name} has a default of type {value.GetType()}."),
-    };
+    private static string DefaultOf(OptionKey key) =>
+        key.Default switch
+        {
+            _ when key.Required => "required",
+            _ when key.Kind == OptionKind.Section => "",
+            null => "none",
+            string value => $"`{value}`",
+            bool value => value ? "`true`" : "`false`",
+            Enum value => $"`{OptionSection.SnakeCase(value.ToString())}`",
+            IReadOnlyList<string> { Count: > 0 } list => Escape($"`[{string.Join(", ", list.Select(item => $"\"{item}\""))}]`"),
+            System.Collections.ICollection => "`[]`",
+            double value => value.ToString("0.######", CultureInfo.InvariantCulture),
+            IFormattable value => value.ToString(format: null, CultureInfo.InvariantCulture),
+            var value => throw new InvalidOperationException($"{key.Name} has a default of type {value.GetType()}."),
+        };
 
-    private static string RangeOf(OptionKey key) => (key.Minimum, key.Maximum) switch
-    {
-        ({ } minimum, { } maximum) => $"{ScalarReader.Show(minimum)} to {ScalarReader.Show(maximum)}",
-        ({ } minimum, null) => $"≥ {ScalarReader.Show(minimum)}",
-        (null, { } maximum) => $"≤ {ScalarReader.Show(maximum)}",
-        _ => "",
-    };
+    private static string RangeOf(OptionKey key) =>
+        (key.Minimum, key.Maximum) switch
+        {
+            ({ } minimum, { } maximum) => $"{ScalarReader.Show(minimum)} to {ScalarReader.Show(maximum)}",
+            ({ } minimum, null) => $"≥ {ScalarReader.Show(minimum)}",
+            (null, { } maximum) => $"≤ {ScalarReader.Show(maximum)}",
+            _ => "",
+        };
 
     private static string Escape(string text) => text.Replace("|", "\\|", StringComparison.Ordinal);
 }

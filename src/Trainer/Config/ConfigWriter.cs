@@ -86,18 +86,20 @@ public static class ConfigWriter
 
     private static StringBuilder Pad(StringBuilder text, int indent) => text.Append(' ', indent);
 
-    private static string Scalar(object? value) => value switch
-    {
-        null => "null",
-        string s => IsPlain(s) ? s : Quote(s),
-        bool flag => flag ? "true" : "false",
-        Enum choice => OptionSection.SnakeCase(choice.ToString()),
-        IFormattable number => number.ToString(format: null, CultureInfo.InvariantCulture),
-        _ => throw new ArgumentException($"A {value.GetType()} is no scalar.", nameof(value)),
-    };
+    private static string Scalar(object? value) =>
+        value switch
+        {
+            null => "null",
+            string s => IsPlain(s) ? s : Quote(s),
+            bool flag => flag ? "true" : "false",
+            Enum choice => OptionSection.SnakeCase(choice.ToString()),
+            IFormattable number => number.ToString(format: null, CultureInfo.InvariantCulture),
+            _ => throw new ArgumentException($"A {value.GetType()} is no scalar.", nameof(value)),
+        };
 
     private static bool IsPlain(string value) =>
-        value.Length > 0 && (char.IsAsciiLetter(value[0]) || value[0] is '/' or '.' or '_')
+        value.Length > 0
+        && (char.IsAsciiLetter(value[0]) || value[0] is '/' or '.' or '_')
         && value.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '.' or '_' or '-')
         && ScalarReader.IsPlainText(value);
 
@@ -112,8 +114,10 @@ public static class ConfigWriter
                 '\\' => quoted.Append("\\\\"),
                 '\n' => quoted.Append("\\n"),
                 // Characters that YAML does not print, and those that it takes for line breaks.
-                _ when char.IsControl(c) || c is '\u2028' or '\u2029' or '\uFEFF' or '\uFFFE' or '\uFFFF' =>
-                    quoted.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:X4}"),
+                _ when char.IsControl(c) || c is '\u2028' or '\u2029' or '\uFEFF' or '\uFFFE' or '\uFFFF' => quoted.Append(
+                    CultureInfo.InvariantCulture,
+                    $"\\u{(int)c:X4}"
+                ),
                 _ => quoted.Append(c),
             };
         }

@@ -18,11 +18,7 @@ internal static class JsonSchema
     public static string Generate()
     {
         var definitions = new SortedDictionary<string, JsonNode?>(StringComparer.Ordinal);
-        var schema = new JsonObject
-        {
-            ["$schema"] = "https://json-schema.org/draft/2020-12/schema",
-            ["title"] = "ClipTrain run",
-        };
+        var schema = new JsonObject { ["$schema"] = "https://json-schema.org/draft/2020-12/schema", ["title"] = "ClipTrain run" };
         foreach (var (name, value) in Section(OptionSection.Of(typeof(RunOptions)), definitions))
             schema[name] = value?.DeepClone();
         schema["$defs"] = new JsonObject(definitions);
@@ -35,7 +31,9 @@ internal static class JsonSchema
         {
             ["description"] = section.Description,
             ["type"] = "object",
-            ["properties"] = new JsonObject(section.Keys.Select(key => KeyValuePair.Create(key.Name, (JsonNode?)Property(key, definitions)))),
+            ["properties"] = new JsonObject(
+                section.Keys.Select(key => KeyValuePair.Create(key.Name, (JsonNode?)Property(key, definitions)))
+            ),
             ["additionalProperties"] = false,
         };
         var required = section.Keys.Where(key => key.Required).Select(key => (JsonNode?)key.Name).ToArray();
@@ -58,32 +56,44 @@ internal static class JsonSchema
         return schema;
     }
 
-    private static JsonObject ValueSchema(OptionKey key, SortedDictionary<string, JsonNode?> definitions) => key.Kind switch
-    {
-        OptionKind.Section when key.ValueType == typeof(ModelOptions) => new JsonObject
+    private static JsonObject ValueSchema(OptionKey key, SortedDictionary<string, JsonNode?> definitions) =>
+        key.Kind switch
         {
-            ["oneOf"] = new JsonArray(new JsonObject { ["type"] = "string" }, Reference(key.ValueType, definitions)),
-        },
-        OptionKind.Section => Reference(key.ValueType, definitions),
-        OptionKind.SectionList => new JsonObject { ["type"] = "array", ["items"] = Reference(key.ValueType, definitions) },
-        OptionKind.TextList when key.OneOrMore => new JsonObject
-        {
-            ["type"] = new JsonArray("string", "array", "null"),
-            ["items"] = new JsonObject { ["type"] = "string" },
-        },
-        OptionKind.NumberList => new JsonObject { ["type"] = "array", ["items"] = new JsonObject { ["type"] = "number" } },
-        OptionKind.TextList => new JsonObject { ["type"] = "array", ["items"] = new JsonObject { ["type"] = "string" } },
-        OptionKind.IntegerList => new JsonObject { ["type"] = "array", ["items"] = new JsonObject { ["type"] = "integer" } },
-        OptionKind.Choice => new JsonObject { ["enum"] = new JsonArray([.. key.Choices.Select(choice => (JsonNode?)choice)]) },
-        OptionKind.Flag => Scalar("boolean", key),
-        OptionKind.Integer => Scalar("integer", key),
-        OptionKind.Number => Scalar("number", key),
-        OptionKind.Text => Scalar("string", key),
-        _ => throw new ArgumentOutOfRangeException(nameof(key)),
-    };
+            OptionKind.Section when key.ValueType == typeof(ModelOptions) => new JsonObject
+            {
+                ["oneOf"] = new JsonArray(new JsonObject { ["type"] = "string" }, Reference(key.ValueType, definitions)),
+            },
+            OptionKind.Section => Reference(key.ValueType, definitions),
+            OptionKind.SectionList => new JsonObject { ["type"] = "array", ["items"] = Reference(key.ValueType, definitions) },
+            OptionKind.TextList when key.OneOrMore => new JsonObject
+            {
+                ["type"] = new JsonArray("string", "array", "null"),
+                ["items"] = new JsonObject { ["type"] = "string" },
+            },
+            OptionKind.NumberList => new JsonObject
+            {
+                ["type"] = "array",
+                ["items"] = new JsonObject { ["type"] = "number" },
+            },
+            OptionKind.TextList => new JsonObject
+            {
+                ["type"] = "array",
+                ["items"] = new JsonObject { ["type"] = "string" },
+            },
+            OptionKind.IntegerList => new JsonObject
+            {
+                ["type"] = "array",
+                ["items"] = new JsonObject { ["type"] = "integer" },
+            },
+            OptionKind.Choice => new JsonObject { ["enum"] = new JsonArray([.. key.Choices.Select(choice => (JsonNode?)choice)]) },
+            OptionKind.Flag => Scalar("boolean", key),
+            OptionKind.Integer => Scalar("integer", key),
+            OptionKind.Number => Scalar("number", key),
+            OptionKind.Text => Scalar("string", key),
+            _ => throw new ArgumentOutOfRangeException(nameof(key)),
+        };
 
-    private static JsonObject Scalar(string type, OptionKey key) =>
-        new() { ["type"] = key.Nullable ? new JsonArray(type, "null") : type };
+    private static JsonObject Scalar(string type, OptionKey key) => new() { ["type"] = key.Nullable ? new JsonArray(type, "null") : type };
 
     private static JsonObject Reference(Type type, SortedDictionary<string, JsonNode?> definitions)
     {
@@ -97,9 +107,10 @@ internal static class JsonSchema
         return new JsonObject { ["$ref"] = $"#/$defs/{name}" };
     }
 
-    private static JsonNode? Default(OptionKey key) => key.Kind switch
-    {
-        OptionKind.Choice => OptionSection.SnakeCase(key.Default!.ToString()!),
-        _ => JsonSerializer.SerializeToNode(key.Default),
-    };
+    private static JsonNode? Default(OptionKey key) =>
+        key.Kind switch
+        {
+            OptionKind.Choice => OptionSection.SnakeCase(key.Default!.ToString()!),
+            _ => JsonSerializer.SerializeToNode(key.Default),
+        };
 }

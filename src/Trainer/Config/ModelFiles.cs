@@ -4,7 +4,8 @@ namespace ClipTrain.Trainer.Config;
 /// <param name="runFolder">Folder of the run file, or null where a model is asked for alone.</param>
 internal sealed class ModelFiles(string? runFolder)
 {
-    private readonly string[] _folders = [
+    private readonly string[] _folders =
+    [
         .. runFolder is null ? Array.Empty<string>() : [Path.Combine(runFolder, "models"), Path.Combine(runFolder, "..", "models")],
         Path.Combine(AppContext.BaseDirectory, "configs", "models"),
     ];
@@ -17,8 +18,7 @@ internal sealed class ModelFiles(string? runFolder)
         if (reference.EndsWith(".yaml", StringComparison.Ordinal) || reference.EndsWith(".yml", StringComparison.Ordinal))
         {
             string[] candidates = runFolder is null ? [reference] : [Path.Combine(runFolder, reference), reference];
-            return candidates.FirstOrDefault(File.Exists)
-                ?? throw new ConfigException(position, $"there is no model file '{reference}'");
+            return candidates.FirstOrDefault(File.Exists) ?? throw new ConfigException(position, $"there is no model file '{reference}'");
         }
 
         var names = Names();

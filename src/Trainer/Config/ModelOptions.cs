@@ -51,10 +51,14 @@ public enum ImagePositions
     None,
 }
 
-[Description("A Vision Transformer (Dosovitskiy et al. 2021) as CLIP has it, with an extra LayerNorm before the blocks and no bias in the patch embedding; or CLIP's ResNet (arXiv 2103.00020, section 2.4).")]
+[Description(
+    "A Vision Transformer (Dosovitskiy et al. 2021) as CLIP has it, with an extra LayerNorm before the blocks and no bias in the patch embedding; or CLIP's ResNet (arXiv 2103.00020, section 2.4)."
+)]
 public sealed record ImageTowerOptions
 {
-    [Description("vit, or resnet: three-convolution stem, anti-aliased shortcuts, attention pooling. A resnet has size, width, blocks and heads of these keys alone.")]
+    [Description(
+        "vit, or resnet: three-convolution stem, anti-aliased shortcuts, attention pooling. A resnet has size, width, blocks and heads of these keys alone."
+    )]
     public ImageArchitecture Architecture { get; init; }
 
     [Description("Side of the square input in pixels; a multiple of patch, or of 32 for a resnet."), Minimum(1)]
@@ -81,10 +85,14 @@ public sealed record ImageTowerOptions
     [Description("Hidden width of the MLP as a multiple of width."), Minimum(0.01)]
     public double MlpRatio { get; init; } = 4;
 
-    [Description("How patches become tokens: linear (flatten and multiply) or convolution, which are the same function with the same weights; or conv_stem, 3×3 convolutions of stride 2 with BatchNorm (arXiv 2106.14881), where patch is a power of 2.")]
+    [Description(
+        "How patches become tokens: linear (flatten and multiply) or convolution, which are the same function with the same weights; or conv_stem, 3×3 convolutions of stride 2 with BatchNorm (arXiv 2106.14881), where patch is a power of 2."
+    )]
     public PatchEmbedding PatchEmbedding { get; init; }
 
-    [Description("Where the feature is read: class_token, the average of the patches, or attention of a learned query over them (MAP, arXiv 2106.04560).")]
+    [Description(
+        "Where the feature is read: class_token, the average of the patches, or attention of a learned query over them (MAP, arXiv 2106.04560)."
+    )]
     public ImagePooling Pooling { get; init; }
 
     [Description("Positions of the patches: learned, sine (fixed, two-dimensional), or none.")]
@@ -93,7 +101,13 @@ public sealed record ImageTowerOptions
     [Description("Tokens beside those of patches and class that blocks may write to and nothing reads (arXiv 2309.16588)."), Minimum(0)]
     public int Registers { get; init; }
 
-    [Description("Share of an image's patches that training leaves out, drawn anew for each epoch (FLIP, arXiv 2212.00794). Evaluation sees all."), Minimum(0), Maximum(0.999999)]
+    [
+        Description(
+            "Share of an image's patches that training leaves out, drawn anew for each epoch (FLIP, arXiv 2212.00794). Evaluation sees all."
+        ),
+        Minimum(0),
+        Maximum(0.999999)
+    ]
     public double PatchDropout { get; init; }
 
     [Description("Classes of the linear head on the tower's feature, for training.objective classification."), Minimum(2)]
@@ -137,6 +151,8 @@ public sealed record TextTowerOptions
     [Description("What a token attends to: causal, itself and those before it, as CLIP's; or bidirectional, all of the caption.")]
     public TextAttention Attention { get; init; }
 
-    [Description("Where the feature is read: end_of_text, as CLIP's; last, the context's last token, padding counting as text; or mean, over the caption's tokens.")]
+    [Description(
+        "Where the feature is read: end_of_text, as CLIP's; last, the context's last token, padding counting as text; or mean, over the caption's tokens."
+    )]
     public TextPooling Pooling { get; init; }
 }

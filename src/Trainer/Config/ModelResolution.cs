@@ -16,7 +16,12 @@ public static class ModelResolution
         }
 
         var changed = Change(model, size, patch);
-        ConfigError[] errors = [.. RunValidation.CheckModel(changed, "", _ => true).Select(problem => new ConfigError(new SourcePosition("--image-size, --patch"), problem.Message))];
+        ConfigError[] errors =
+        [
+            .. RunValidation
+                .CheckModel(changed, "", _ => true)
+                .Select(problem => new ConfigError(new SourcePosition("--image-size, --patch"), problem.Message)),
+        ];
         return errors.Length == 0 ? changed : throw new ConfigException(errors);
     }
 
@@ -27,8 +32,14 @@ public static class ModelResolution
         return RunValidation.CheckModel(changed, "", _ => true).Any() ? null : changed;
     }
 
-    private static ModelOptions Change(ModelOptions model, int? size, int? patch) => model with
-    {
-        Image = model.Image with { Size = size ?? model.Image.Size, Patch = patch ?? model.Image.Patch, Stride = patch is null ? model.Image.Stride : null },
-    };
+    private static ModelOptions Change(ModelOptions model, int? size, int? patch) =>
+        model with
+        {
+            Image = model.Image with
+            {
+                Size = size ?? model.Image.Size,
+                Patch = patch ?? model.Image.Patch,
+                Stride = patch is null ? model.Image.Stride : null,
+            },
+        };
 }

@@ -7,50 +7,109 @@ internal static class ObjectiveValidation
 {
     public static void Add(RunValidation.RuleList rules, RunOptions run)
     {
-        string? Needed<T>(T? value, Objective by, string otherwise) => (value is not null, run.Training.Objective == by) switch
-        {
-            (false, true) => $"is missing: training.objective {Name(by)} needs {otherwise}",
-            (true, false) => $"is for training.objective {Name(by)}; this run's is {Name(run.Training.Objective)}",
-            _ => null,
-        };
+        string? Needed<T>(T? value, Objective by, string otherwise) =>
+            (value is not null, run.Training.Objective == by) switch
+            {
+                (false, true) => $"is missing: training.objective {Name(by)} needs {otherwise}",
+                (true, false) => $"is for training.objective {Name(by)}; this run's is {Name(run.Training.Objective)}",
+                _ => null,
+            };
 
-        rules.Add(["model.image.classes", "training.objective"], () => Needed(run.Model.Image.Classes, Objective.Classification, "the number of classes"));
-        rules.Add(["data.label_column", "training.objective"], () => run.Data.LabelColumn == "" ? "names no column" : Needed(run.Data.LabelColumn, Objective.Classification, "the column with the class"));
-        rules.Add(["data.label_names", "model.image.classes", "training.objective"], () => run.Data.LabelNames switch
+        rules.Add(
+            ["model.image.classes", "training.objective"],
+            () => Needed(run.Model.Image.Classes, Objective.Classification, "the number of classes")
+        );
+        rules.Add(
+            ["data.label_column", "training.objective"],
+            () =>
+                run.Data.LabelColumn == ""
+                    ? "names no column"
+                    : Needed(run.Data.LabelColumn, Objective.Classification, "the column with the class")
+        );
+        rules.Add(
+            ["data.label_names", "model.image.classes", "training.objective"],
+            () =>
+                run.Data.LabelNames switch
+                {
+                    { Count: 0 } => null,
+                    _ when run.Training.Objective != Objective.Classification => Needed(run.Data.LabelNames, Objective.Classification, ""),
+                    var names when names.Distinct(StringComparer.Ordinal).Count() < names.Count => "has a name twice",
+                    var names when names.Count != run.Model.Image.Classes =>
+                        $"has {names.Count} names for the {run.Model.Image.Classes} classes of model.image.classes",
+                    _ => null,
+                }
+        );
+        rules.Add(
+            ["data.caption_mode", "training.objective"],
+            () =>
+                run.Data.CaptionMode != CaptionMode.First && run.Training.Objective == Objective.Classification
+                    ? "is given, but training.objective classification reads no captions"
+                    : null
+        );
+        rules.Add(
+            ["training.label_smoothing", "training.objective"],
+            () => run.Training.LabelSmoothing > 0 ? Needed("", Objective.Classification, "") : null
+        );
+        rules.Add(
+            ["model.text.attention", "training.objective"],
+            () =>
+                run.Training.Objective == Objective.Captioning && run.Model.Text.Attention != TextAttention.Causal
+                    ? "must be causal for training.objective captioning: a token is predicted from those before it"
+                    : null
+        );
+        rules.Add(
+            ["model.image.pooling", "training.objective"],
+            () =>
+                run.Training.Objective == Objective.Captioning && run.Model.Image.Pooling == ImagePooling.Attention
+                    ? "is attention, which training.objective captioning does not train: it reads the image's places"
+                    : null
+        );
+        rules.Add(
+            ["training.unlocked_groups.image", "training.objective"],
+            () =>
+                run.Training is { UnlockedGroups.Image: not null, Objective: Objective.Captioning }
+                    ? "is given, but training.objective captioning trains all of the image tower"
+                    : null
+        );
+        foreach (
+            var (key, isGiven) in new (string, Func<TrainingOptions, bool>)[]
+            {
+                ("training.unlocked_groups.text", training => training.UnlockedGroups.Text is not null),
+                ("training.layer_decay.text", training => training.LayerDecay.Text != 1),
+                ("training.text_weights", training => training.TextWeights != WeightType.Fp32),
+            }
+        )
         {
-            { Count: 0 } => null,
-            _ when run.Training.Objective != Objective.Classification => Needed(run.Data.LabelNames, Objective.Classification, ""),
-            var names when names.Distinct(StringComparer.Ordinal).Count() < names.Count => "has a name twice",
-            var names when names.Count != run.Model.Image.Classes => $"has {names.Count} names for the {run.Model.Image.Classes} classes of model.image.classes",
-            _ => null,
-        });
-        rules.Add(["data.caption_mode", "training.objective"], () => run.Data.CaptionMode != CaptionMode.First && run.Training.Objective == Objective.Classification
-            ? "is given, but training.objective classification reads no captions" : null);
-        rules.Add(["training.label_smoothing", "training.objective"], () => run.Training.LabelSmoothing > 0 ? Needed("", Objective.Classification, "") : null);
-        rules.Add(["model.text.attention", "training.objective"], () => run.Training.Objective == Objective.Captioning && run.Model.Text.Attention != TextAttention.Causal
-            ? "must be causal for training.objective captioning: a token is predicted from those before it" : null);
-        rules.Add(["model.image.pooling", "training.objective"], () => run.Training.Objective == Objective.Captioning && run.Model.Image.Pooling == ImagePooling.Attention
-            ? "is attention, which training.objective captioning does not train: it reads the image's places" : null);
-        rules.Add(["training.unlocked_groups.image", "training.objective"], () => run.Training is { UnlockedGroups.Image: not null, Objective: Objective.Captioning }
-            ? "is given, but training.objective captioning trains all of the image tower" : null);
-        foreach (var (key, isGiven) in new (string, Func<TrainingOptions, bool>)[]
-        {
-            ("training.unlocked_groups.text", training => training.UnlockedGroups.Text is not null),
-            ("training.layer_decay.text", training => training.LayerDecay.Text != 1),
-            ("training.text_weights", training => training.TextWeights != WeightType.Fp32),
-        })
-        {
-            rules.Add([key, "training.objective"], () => isGiven(run.Training) && run.Training.Objective is not (Objective.Contrastive or Objective.Sigmoid)
-                ? $"is of the text tower, which training.objective {Name(run.Training.Objective)} does not train" : null);
+            rules.Add(
+                [key, "training.objective"],
+                () =>
+                    isGiven(run.Training) && run.Training.Objective is not (Objective.Contrastive or Objective.Sigmoid)
+                        ? $"is of the text tower, which training.objective {Name(run.Training.Objective)} does not train"
+                        : null
+            );
         }
 
-        foreach (var (key, splits) in new (string, Func<EvaluationOptions, int>)[] { ("evaluation.retrieval", splits => splits.Retrieval.Count), ("evaluation.zero_shot", splits => splits.ZeroShot.Count) })
+        foreach (
+            var (key, splits) in new (string, Func<EvaluationOptions, int>)[]
+            {
+                ("evaluation.retrieval", splits => splits.Retrieval.Count),
+                ("evaluation.zero_shot", splits => splits.ZeroShot.Count),
+            }
+        )
         {
-            rules.Add([key, "training.objective"], () => splits(run.Evaluation) > 0 && run.Training.Objective is not (Objective.Contrastive or Objective.Sigmoid)
-                ? $"compares images with texts, and training.objective {Name(run.Training.Objective)} trains no space that they share" : null);
+            rules.Add(
+                [key, "training.objective"],
+                () =>
+                    splits(run.Evaluation) > 0 && run.Training.Objective is not (Objective.Contrastive or Objective.Sigmoid)
+                        ? $"compares images with texts, and training.objective {Name(run.Training.Objective)} trains no space that they share"
+                        : null
+            );
         }
 
-        rules.Add(["evaluation.classification", "training.objective"], () => run.Evaluation.Classification.Count > 0 ? Needed("", Objective.Classification, "") : null);
+        rules.Add(
+            ["evaluation.classification", "training.objective"],
+            () => run.Evaluation.Classification.Count > 0 ? Needed("", Objective.Classification, "") : null
+        );
     }
 
     private static string Name(Objective objective) => OptionSection.SnakeCase(objective.ToString());

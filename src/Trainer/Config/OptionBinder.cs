@@ -100,7 +100,16 @@ internal sealed class OptionBinder(OptionSection root)
             case (OptionKind.TextList, ScalarNode one) when key.OneOrMore:
                 value = one.IsNull ? null : (IReadOnlyList<string>)[one.Value];
                 return true;
-            case (not (OptionKind.Section or OptionKind.TextList or OptionKind.NumberList or OptionKind.IntegerList or OptionKind.SectionList), ScalarNode scalar):
+            case (
+                not (
+                    OptionKind.Section
+                    or OptionKind.TextList
+                    or OptionKind.NumberList
+                    or OptionKind.IntegerList
+                    or OptionKind.SectionList
+                ),
+                ScalarNode scalar
+            ):
                 (value, var error) = ScalarReader.Read(scalar, key);
                 if (error is not null)
                     Report(node.Position, $"key '{path}' {error}");
@@ -137,13 +146,14 @@ internal sealed class OptionBinder(OptionSection root)
         return whole || key.Kind == OptionKind.SectionList;
     }
 
-    private static OptionKind ItemKind(OptionKind list) => list switch
-    {
-        OptionKind.TextList => OptionKind.Text,
-        OptionKind.NumberList => OptionKind.Number,
-        OptionKind.IntegerList => OptionKind.Integer,
-        _ => OptionKind.Section,
-    };
+    private static OptionKind ItemKind(OptionKind list) =>
+        list switch
+        {
+            OptionKind.TextList => OptionKind.Text,
+            OptionKind.NumberList => OptionKind.Number,
+            OptionKind.IntegerList => OptionKind.Integer,
+            _ => OptionKind.Section,
+        };
 
     private void Report(SourcePosition position, string message) => Errors.Add(new ConfigError(position, message));
 }

@@ -34,7 +34,8 @@ internal sealed record OptionKey(
     string Description,
     double? Minimum,
     double? Maximum,
-    object? Default)
+    object? Default
+)
 {
     /// <summary>Whether a list may be given as its only item.</summary>
     public bool OneOrMore => Property.IsDefined(typeof(OneOrMoreAttribute));
@@ -97,6 +98,7 @@ internal sealed class OptionSection
             property.GetCustomAttribute<DescriptionAttribute>()?.Description ?? "",
             property.GetCustomAttribute<MinimumAttribute>()?.Value ?? (valueType == typeof(ulong) ? 0 : null),
             property.GetCustomAttribute<MaximumAttribute>()?.Value,
-            property.GetValue(defaults));
+            property.GetValue(defaults)
+        );
     }
 }

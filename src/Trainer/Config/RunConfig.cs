@@ -41,14 +41,17 @@ public static class RunConfig
         var errors = new List<ConfigError>();
         foreach (var set in sets)
         {
-            Collect(errors, () =>
-            {
-                var argument = SetArgument.Parse(set);
-                // A key inside the model changes the named model, so that one has to be read first.
-                if (argument.Path is [ModelKey, _, ..])
-                    ReadNamedModel(root, models, files, errors);
-                argument.Apply(root);
-            });
+            Collect(
+                errors,
+                () =>
+                {
+                    var argument = SetArgument.Parse(set);
+                    // A key inside the model changes the named model, so that one has to be read first.
+                    if (argument.Path is [ModelKey, _, ..])
+                        ReadNamedModel(root, models, files, errors);
+                    argument.Apply(root);
+                }
+            );
         }
 
         ReadNamedModel(root, models, files, errors);
@@ -67,12 +70,15 @@ public static class RunConfig
             return;
 
         ConfigNode model = new InvalidNode(name.Position);
-        Collect(errors, () =>
-        {
-            var path = models.Find(name.Value, name.Position);
-            model = YamlTree.ReadFile(path);
-            files.Add(path);
-        });
+        Collect(
+            errors,
+            () =>
+            {
+                var path = models.Find(name.Value, name.Position);
+                model = YamlTree.ReadFile(path);
+                files.Add(path);
+            }
+        );
         root.Set(ModelKey, entry.Position, model);
     }
 

@@ -48,7 +48,9 @@ public sealed record OutputOptions
     [Description("Serve the live page on loopback while the run is hosted.")]
     public bool Page { get; init; } = true;
 
-    [Description("Address of an OpenTelemetry collector, as in http://localhost:4317, that gets the run's figures and Orleans' own by OTLP; none when empty.")]
+    [Description(
+        "Address of an OpenTelemetry collector, as in http://localhost:4317, that gets the run's figures and Orleans' own by OTLP; none when empty."
+    )]
     public string Otlp { get; init; } = "";
 
     [Description("Write a metrics line every so many steps."), Minimum(1)]

@@ -30,26 +30,28 @@ internal static class ScalarReader
     /// <summary>A bound as people write it, without an exponent.</summary>
     public static string Show(double value) => value.ToString("0.##########", CultureInfo.InvariantCulture);
 
-    private static string Expected(OptionKind kind) => kind switch
-    {
-        OptionKind.Text => "text",
-        OptionKind.Flag => "true or false",
-        OptionKind.Integer => "a whole number",
-        OptionKind.Number => "a number",
-        OptionKind.Choice => "one of its words",
-        OptionKind.TextList or OptionKind.NumberList or OptionKind.IntegerList or OptionKind.SectionList => "a list",
-        OptionKind.Section => "keys and values",
-        _ => throw new ArgumentOutOfRangeException(nameof(kind)),
-    };
+    private static string Expected(OptionKind kind) =>
+        kind switch
+        {
+            OptionKind.Text => "text",
+            OptionKind.Flag => "true or false",
+            OptionKind.Integer => "a whole number",
+            OptionKind.Number => "a number",
+            OptionKind.Choice => "one of its words",
+            OptionKind.TextList or OptionKind.NumberList or OptionKind.IntegerList or OptionKind.SectionList => "a list",
+            OptionKind.Section => "keys and values",
+            _ => throw new ArgumentOutOfRangeException(nameof(kind)),
+        };
 
-    private static string Found(ConfigNode node) => node switch
-    {
-        ScalarNode { IsNull: true } => "nothing",
-        ScalarNode { Quoted: false } scalar when !IsPlainText(scalar.Value) => scalar.Value,
-        ScalarNode scalar => $"the text '{scalar.Value}'",
-        SequenceNode => "a list",
-        _ => "keys and values",
-    };
+    private static string Found(ConfigNode node) =>
+        node switch
+        {
+            ScalarNode { IsNull: true } => "nothing",
+            ScalarNode { Quoted: false } scalar when !IsPlainText(scalar.Value) => scalar.Value,
+            ScalarNode scalar => $"the text '{scalar.Value}'",
+            SequenceNode => "a list",
+            _ => "keys and values",
+        };
 
     private static (object? Value, string? Error) ReadFlag(ScalarNode scalar) =>
         !scalar.Quoted && TryFlag(scalar.Value, out var value) ? (value, null) : (null, WrongType(OptionKind.Flag, scalar));
@@ -83,8 +85,10 @@ internal static class ScalarReader
             : (null, $"is {scalar.Value}, which is too large; it must be at most {MaxValue(key)}");
     }
 
-    private static string MaxValue(OptionKey key) => key.ValueType == typeof(int) ? $"{int.MaxValue}"
-        : key.ValueType == typeof(long) ? $"{long.MaxValue}" : $"{ulong.MaxValue}";
+    private static string MaxValue(OptionKey key) =>
+        key.ValueType == typeof(int) ? $"{int.MaxValue}"
+        : key.ValueType == typeof(long) ? $"{long.MaxValue}"
+        : $"{ulong.MaxValue}";
 
     private static (object? Value, string? Error) ReadNumber(ScalarNode scalar, OptionKey key)
     {
@@ -129,10 +133,11 @@ internal static class ScalarReader
     private static (object? Value, string? Error) Bounded(object value, double comparable, ScalarNode scalar, OptionKey key) =>
         comparable < key.Minimum || comparable > key.Maximum ? (null, OutOfRange(scalar, key)) : (value, null);
 
-    private static string OutOfRange(ScalarNode scalar, OptionKey key) => (key.Minimum, key.Maximum) switch
-    {
-        ({ } minimum, { } maximum) => $"is {scalar.Value} but must be from {Show(minimum)} to {Show(maximum)}",
-        ({ } minimum, null) => $"is {scalar.Value} but must be at least {Show(minimum)}",
-        (_, var maximum) => $"is {scalar.Value} but must be at most {Show(maximum!.Value)}",
-    };
+    private static string OutOfRange(ScalarNode scalar, OptionKey key) =>
+        (key.Minimum, key.Maximum) switch
+        {
+            ({ } minimum, { } maximum) => $"is {scalar.Value} but must be from {Show(minimum)} to {Show(maximum)}",
+            ({ } minimum, null) => $"is {scalar.Value} but must be at least {Show(minimum)}",
+            (_, var maximum) => $"is {scalar.Value} but must be at most {Show(maximum!.Value)}",
+        };
 }

@@ -54,7 +54,10 @@ internal sealed class SetArgument
                 sequence.Items.Add(Replace(node: null, depth + 1));
                 return sequence;
             case SequenceNode sequence:
-                throw new ConfigException(_position, $"'{Prefix(depth)}' is a list of {sequence.Items.Count}; '{segment}' must be an index from 0 to {sequence.Items.Count}, the last of which adds an item");
+                throw new ConfigException(
+                    _position,
+                    $"'{Prefix(depth)}' is a list of {sequence.Items.Count}; '{segment}' must be an index from 0 to {sequence.Items.Count}, the last of which adds an item"
+                );
             case InvalidNode:
                 return node;
             default:

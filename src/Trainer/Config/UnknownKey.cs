@@ -24,7 +24,10 @@ internal static class UnknownKey
 
         var farther = elsewhere.SelectMany(place => place.Section.Keys.Select(k => (place.Path, k.Name))).ToList();
         if (EditDistance.Nearest(spelled, farther.Select(f => f.Name)) is { } other)
-            return ($"did you mean '{Join(farther.First(f => string.Equals(f.Name, other, StringComparison.Ordinal)).Path, other)}'?", null);
+            return (
+                $"did you mean '{Join(farther.First(f => string.Equals(f.Name, other, StringComparison.Ordinal)).Path, other)}'?",
+                null
+            );
 
         return ($"known here: {string.Join(", ", section.Keys.Select(k => k.Name))}", null);
     }

@@ -7,7 +7,8 @@ namespace ClipTrain.Trainer.Config;
 /// <summary>Reads YAML text into <see cref="ConfigNode"/>s.</summary>
 internal static class YamlTree
 {
-    private const int MaxDepth = 32, MaxKeys = 1000;
+    private const int MaxDepth = 32,
+        MaxKeys = 1000;
 
     private const long MaxBytes = 4 << 20;
 
@@ -20,7 +21,10 @@ internal static class YamlTree
         {
             RegularFile.Require(path);
             text = new FileInfo(path) is { Exists: true, Length: > MaxBytes } large
-                ? throw new ConfigException(new SourcePosition(path), $"has {large.Length} bytes; a run file has {MaxBytes >> 20} MiB at most")
+                ? throw new ConfigException(
+                    new SourcePosition(path),
+                    $"has {large.Length} bytes; a run file has {MaxBytes >> 20} MiB at most"
+                )
                 : File.ReadAllText(path);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
@@ -116,8 +120,8 @@ internal static class YamlTree
         {
             if (mapping.Entries.Count == MaxKeys)
                 throw new ConfigException(position, $"has more than {MaxKeys} keys");
-            var key = ReadNode(parser, locate, depth + 1) as ScalarNode
-                ?? throw new ConfigException(position, "a key must be a plain word");
+            var key =
+                ReadNode(parser, locate, depth + 1) as ScalarNode ?? throw new ConfigException(position, "a key must be a plain word");
             mapping.Entries.Add(new ConfigEntry(key.Value, key.Position, ReadNode(parser, locate, depth + 1)));
         }
 

@@ -20,12 +20,26 @@ internal static class BenchTables
         Add("decode", result.Figures.Threads, metrics.Decode, "");
         Add("tokenize", result.Figures.Threads, metrics.Tokenize, "");
         Add("assemble", result.Figures.Threads, metrics.Assemble, $"{metrics.QueuedBatches} batches");
-        table.AddRow("consumer", "1", Readable.Number(result.ImagesPerSecond), "", Readable.Percent(result.Figures.Waited / result.Figures.Elapsed), "", "");
+        table.AddRow(
+            "consumer",
+            "1",
+            Readable.Number(result.ImagesPerSecond),
+            "",
+            Readable.Percent(result.Figures.Waited / result.Figures.Elapsed),
+            "",
+            ""
+        );
         return table;
 
-        void Add(string name, int threads, StageMetrics stage, string queue) => table.AddRow(
-            name, $"{threads}", Readable.Number(stage.Rate), Readable.Percent(stage.Busy),
-            name == "decode" ? Readable.Percent(stage.Starved) : "",
-            name is "read" or "decode" ? Readable.Percent(stage.Blocked) : "", queue);
+        void Add(string name, int threads, StageMetrics stage, string queue) =>
+            table.AddRow(
+                name,
+                $"{threads}",
+                Readable.Number(stage.Rate),
+                Readable.Percent(stage.Busy),
+                name == "decode" ? Readable.Percent(stage.Starved) : "",
+                name is "read" or "decode" ? Readable.Percent(stage.Blocked) : "",
+                queue
+            );
     }
 }

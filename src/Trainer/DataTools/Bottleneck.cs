@@ -21,7 +21,15 @@ internal enum SlowStage
 /// <param name="MedianShortSide">Pixels of the corpus' images, 0 when unknown.</param>
 /// <param name="Size">Side of the image tower's input in pixels.</param>
 /// <param name="Jpeg">data.jpeg.</param>
-internal sealed record LoaderSetting(int Threads, int Cores, int Prefetch, int LargestRowGroup, double MedianShortSide, int Size, JpegDecode Jpeg);
+internal sealed record LoaderSetting(
+    int Threads,
+    int Cores,
+    int Prefetch,
+    int LargestRowGroup,
+    double MedianShortSide,
+    int Size,
+    JpegDecode Jpeg
+);
 
 /// <summary>Finds the stage that bounds a loader's rate, and what to change.</summary>
 /// <param name="Stage">The stage.</param>
@@ -44,7 +52,8 @@ internal sealed record Bottleneck(SlowStage Stage, double ReadLimit, double Deco
         var readLimit = read.Items / Math.Max(read.Busy.TotalSeconds, 1e-9);
         var decodeLimit = figures.Threads * figures.Assemble.Items / Math.Max(busy.TotalSeconds, 1e-9);
         var threads = figures.Threads * figures.Elapsed;
-        var stage = readLimit < decodeLimit ? SlowStage.Read
+        var stage =
+            readLimit < decodeLimit ? SlowStage.Read
             : figures.Decode.Blocked / threads > BlockedShare ? SlowStage.Prefetch
             : figures.Tokenize.Busy > figures.Decode.Busy ? SlowStage.Tokenize
             : SlowStage.Decode;
@@ -52,25 +61,33 @@ internal sealed record Bottleneck(SlowStage Stage, double ReadLimit, double Deco
     }
 
     /// <summary>One sentence: the stage, its limit, and what to change.</summary>
-    public string Advice(LoaderSetting setting) => Stage switch
-    {
-        SlowStage.Read when setting.LargestRowGroup > MaxRowGroup =>
-            $"Reading is the bottleneck, at {Rate(ReadLimit)}: row groups have up to {Readable.Count(setting.LargestRowGroup)} rows and are read in parts; write the corpus anew with 1,000 rows a group or fewer.",
-        SlowStage.Read => $"Reading is the bottleneck, at {Rate(ReadLimit)}: put the corpus on faster storage, or on this machine's own disk.",
-        SlowStage.Prefetch => $"Threads wait for each other at the ends of batches, at {Rate(DecodeLimit)} if they did not: raise data.prefetch from {setting.Prefetch} to {2 * setting.Prefetch}.",
-        SlowStage.Tokenize => $"Tokenizing is the bottleneck, at {Rate(DecodeLimit)}: captions are very long; shorten them in the corpus{OrThreads(setting)}.",
-        _ when setting.Threads < setting.Cores =>
-            $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Count(setting.Threads)}: raise data.threads to up to {setting.Cores}, the worker's cores, where compute leaves them idle.",
-        _ when setting.MedianShortSide >= 2 * setting.Size =>
-            $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Cores(setting)}: images have {Readable.Number(setting.MedianShortSide)} px on their shorter side, the model sees {setting.Size}; {Scaled(setting)}store them smaller, or give the worker more cores.",
-        _ => $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Cores(setting)}: give the worker more cores, or store images as JPEG of little more than {setting.Size} px.",
-    };
+    public string Advice(LoaderSetting setting) =>
+        Stage switch
+        {
+            SlowStage.Read when setting.LargestRowGroup > MaxRowGroup =>
+                $"Reading is the bottleneck, at {Rate(ReadLimit)}: row groups have up to {Readable.Count(setting.LargestRowGroup)} rows and are read in parts; write the corpus anew with 1,000 rows a group or fewer.",
+            SlowStage.Read =>
+                $"Reading is the bottleneck, at {Rate(ReadLimit)}: put the corpus on faster storage, or on this machine's own disk.",
+            SlowStage.Prefetch =>
+                $"Threads wait for each other at the ends of batches, at {Rate(DecodeLimit)} if they did not: raise data.prefetch from {setting.Prefetch} to {2 * setting.Prefetch}.",
+            SlowStage.Tokenize =>
+                $"Tokenizing is the bottleneck, at {Rate(DecodeLimit)}: captions are very long; shorten them in the corpus{OrThreads(setting)}.",
+            _ when setting.Threads < setting.Cores =>
+                $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Count(setting.Threads)}: raise data.threads to up to {setting.Cores}, the worker's cores, where compute leaves them idle.",
+            _ when setting.MedianShortSide >= 2 * setting.Size =>
+                $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Cores(setting)}: images have {Readable.Number(setting.MedianShortSide)} px on their shorter side, the model sees {setting.Size}; {Scaled(setting)}store them smaller, or give the worker more cores.",
+            _ =>
+                $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Cores(setting)}: give the worker more cores, or store images as JPEG of little more than {setting.Size} px.",
+        };
 
-    private static string Scaled(LoaderSetting setting) => setting.Jpeg == JpegDecode.Scaled ? "" : "set data.jpeg: scaled if they are JPEGs, ";
+    private static string Scaled(LoaderSetting setting) =>
+        setting.Jpeg == JpegDecode.Scaled ? "" : "set data.jpeg: scaled if they are JPEGs, ";
 
-    private static string OrThreads(LoaderSetting setting) => setting.Threads < setting.Cores ? $", or raise data.threads to up to {setting.Cores}" : "";
+    private static string OrThreads(LoaderSetting setting) =>
+        setting.Threads < setting.Cores ? $", or raise data.threads to up to {setting.Cores}" : "";
 
-    private static string Cores(LoaderSetting setting) => setting.Cores == 1 ? "the worker's one core" : $"all of the worker's {setting.Cores} cores";
+    private static string Cores(LoaderSetting setting) =>
+        setting.Cores == 1 ? "the worker's one core" : $"all of the worker's {setting.Cores} cores";
 
     private static string Rate(double images) => $"{Readable.Number(images)} images a second";
 

@@ -13,11 +13,19 @@ namespace ClipTrain.Trainer.DataTools;
 /// as open_clip's ViT-B/32 does; or a run file, whose own corpus, vocabulary, context and augmentation are taken.
 /// </summary>
 /// <param name="Merges">The vocabulary of the tokenizer.</param>
-public sealed record CorpusInput(CorpusManifest Manifest, ITokenizer Tokenizer, MergeList Merges, ImageTransformOptions Augmentation, ulong Seed)
+public sealed record CorpusInput(
+    CorpusManifest Manifest,
+    ITokenizer Tokenizer,
+    MergeList Merges,
+    ImageTransformOptions Augmentation,
+    ulong Seed
+)
 {
-    public const string Description = "Parquet files, folders of them, or globs; or one run file (.yaml), whose corpus, vocabulary and augmentation are taken.";
+    public const string Description =
+        "Parquet files, folders of them, or globs; or one run file (.yaml), whose corpus, vocabulary and augmentation are taken.";
 
-    private const int Size = 224, Context = 77;
+    private const int Size = 224,
+        Context = 77;
 
     /// <exception cref="UsageException">A run file is named among other things.</exception>
     /// <exception cref="ConfigException">The run file cannot be used.</exception>
@@ -36,7 +44,13 @@ public sealed record CorpusInput(CorpusManifest Manifest, ITokenizer Tokenizer, 
     }
 
     private static CorpusInput Of(RunOptions options) =>
-        new(RunCorpus.Select(options), RunPlan.Tokenizer(options), RunPlan.Merges(options.Data.Merges), ImageInput.Training(options), options.Seed);
+        new(
+            RunCorpus.Select(options),
+            RunPlan.Tokenizer(options),
+            RunPlan.Merges(options.Data.Merges),
+            ImageInput.Training(options),
+            options.Seed
+        );
 
     private static bool IsRunFile(string path) => Path.GetExtension(path) is ".yaml" or ".yml";
 }

@@ -21,9 +21,13 @@ internal sealed record Histogram(bool Logarithmic, IReadOnlyList<HistogramBin> B
     /// <param name="whole">Whether values are whole numbers, so that bins have whole edges.</param>
     public static Histogram Of(Distribution values, bool whole)
     {
-        double low = values.Quantile(0), high = values.Quantile(1);
+        double low = values.Quantile(0),
+            high = values.Quantile(1);
         var logarithmic = low > 0 && high / low > MaxLinearSpan;
-        var edges = logarithmic ? Ratios(low, high, whole) : whole ? Steps(low, high) : Widths(low, high);
+        var edges =
+            logarithmic ? Ratios(low, high, whole)
+            : whole ? Steps(low, high)
+            : Widths(low, high);
         var counts = new long[edges.Length - 1];
         var bin = 0;
         foreach (var (value, count) in values.Values)
@@ -45,7 +49,10 @@ internal sealed record Histogram(bool Logarithmic, IReadOnlyList<HistogramBin> B
         if (Logarithmic)
         {
             var decades = Math.Log10(High / Low);
-            int[] digits = decades > 3 ? [1] : decades > 2 ? [1, 3] : [1, 2, 5];
+            int[] digits =
+                decades > 3 ? [1]
+                : decades > 2 ? [1, 3]
+                : [1, 2, 5];
             for (var power = Math.Pow(10, Math.Floor(Math.Log10(Low))); power <= High; power *= 10)
             {
                 foreach (var tick in digits.Select(d => d * power).Where(tick => tick >= Low && tick <= High))

@@ -26,15 +26,15 @@ internal sealed class LoaderBench(TimeSpan warmUp, TimeSpan duration, TimeProvid
             loader.Take(cancellation).Dispose();
 
         var (began, before) = (time.GetTimestamp(), loader.Figures);
-        long batches = 0, images = 0;
+        long batches = 0,
+            images = 0;
         do
         {
             using var batch = loader.Take(cancellation);
             batches++;
             images += batch.Count;
             progress(images, Math.Min(1, time.GetElapsedTime(began) / duration));
-        }
-        while (time.GetElapsedTime(began) < duration);
+        } while (time.GetElapsedTime(began) < duration);
 
         var whole = loader.Figures;
         return new LoaderBenchResult(whole - before, whole, batches, images);

@@ -15,8 +15,16 @@ internal sealed record NamedRepeat(string Name, long Times);
 /// <param name="RepeatedImages">Rows with an image that an earlier row has.</param>
 /// <param name="RepeatedCaptions">Rows with a caption that an earlier row has.</param>
 internal sealed record StatsReport(
-    CorpusStatistics Statistics, long CorpusRows, int Files, int Size, int Context,
-    long RepeatedImages, IReadOnlyList<NamedRepeat> MostRepeatedImages, long RepeatedCaptions, IReadOnlyList<NamedRepeat> MostRepeatedCaptions)
+    CorpusStatistics Statistics,
+    long CorpusRows,
+    int Files,
+    int Size,
+    int Context,
+    long RepeatedImages,
+    IReadOnlyList<NamedRepeat> MostRepeatedImages,
+    long RepeatedCaptions,
+    IReadOnlyList<NamedRepeat> MostRepeatedCaptions
+)
 {
     public static StatsReport Of(CorpusInput input, CorpusStatistics statistics)
     {
@@ -25,15 +33,23 @@ internal sealed record StatsReport(
         var (captions, mostCaptions) = statistics.Captions.Count();
         using var reader = new CorpusReader(manifest);
         return new StatsReport(
-            statistics, manifest.SampleCount, manifest.Files.Count, input.Augmentation.Size, input.Tokenizer.ContextLength,
-            images, [.. mostImages.Select(repeat => new NamedRepeat(manifest.Key(repeat.FirstIndex), repeat.Times))],
-            captions, [.. mostCaptions.Select(repeat => new NamedRepeat(reader.ReadRows(repeat.FirstIndex, 1).Single().Caption!, repeat.Times))]);
+            statistics,
+            manifest.SampleCount,
+            manifest.Files.Count,
+            input.Augmentation.Size,
+            input.Tokenizer.ContextLength,
+            images,
+            [.. mostImages.Select(repeat => new NamedRepeat(manifest.Key(repeat.FirstIndex), repeat.Times))],
+            captions,
+            [.. mostCaptions.Select(repeat => new NamedRepeat(reader.ReadRows(repeat.FirstIndex, 1).Single().Caption!, repeat.Times))]
+        );
     }
 
     /// <summary>What was looked at, in words.</summary>
-    public string Extent => Statistics.Rows == CorpusRows
-        ? $"all {Telemetry.Readable.Count(CorpusRows)} rows of {Plural(Files, "file")}"
-        : $"{Telemetry.Readable.Count(Statistics.Rows)} rows, drawn from the {Telemetry.Readable.Count(CorpusRows)} of {Plural(Files, "file")}";
+    public string Extent =>
+        Statistics.Rows == CorpusRows
+            ? $"all {Telemetry.Readable.Count(CorpusRows)} rows of {Plural(Files, "file")}"
+            : $"{Telemetry.Readable.Count(Statistics.Rows)} rows, drawn from the {Telemetry.Readable.Count(CorpusRows)} of {Plural(Files, "file")}";
 
     /// <summary>A count's share of the rows that were looked at.</summary>
     public double Share(long count) => Statistics.Rows == 0 ? 0 : (double)count / Statistics.Rows;

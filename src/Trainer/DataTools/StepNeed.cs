@@ -10,7 +10,10 @@ internal static class StepNeed
     /// <summary>Images a second over all workers if they never waited for data: the median of the steps. Null without steps.</summary>
     public static double? ImagesPerSecond(IEnumerable<StepMetrics> steps)
     {
-        double[] rates = [.. steps.Where(step => step.DataWaitShare < 1).Select(step => step.ImagesPerSecond / (1 - step.DataWaitShare)).Order()];
+        double[] rates =
+        [
+            .. steps.Where(step => step.DataWaitShare < 1).Select(step => step.ImagesPerSecond / (1 - step.DataWaitShare)).Order(),
+        ];
         return rates.Length == 0 ? null : rates[rates.Length / 2];
     }
 }

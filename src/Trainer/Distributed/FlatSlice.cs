@@ -12,7 +12,8 @@ public readonly record struct FlatSlice(long Offset, long Length)
     public long End => Offset + Length;
 
     /// <summary>Length of every rank's slice of a buffer but the last ones', which are shorter or empty where it does not divide.</summary>
-    public static long LengthFor(long elements, int worldSize) => (elements + (Alignment * worldSize) - 1) / (Alignment * worldSize) * Alignment;
+    public static long LengthFor(long elements, int worldSize) =>
+        (elements + (Alignment * worldSize) - 1) / (Alignment * worldSize) * Alignment;
 
     /// <summary>A rank's slice of a buffer. The ranks' slices are the buffer, in order.</summary>
     public static FlatSlice Of(long elements, int rank, int worldSize)

@@ -18,9 +18,7 @@ public sealed class RankGroup : IDisposable
     private readonly Stopwatch _waiting = new();
 
     /// <summary>A group of one.</summary>
-    public RankGroup()
-    {
-    }
+    public RankGroup() { }
 
     /// <param name="group">Now this object's.</param>
     /// <param name="rank">This process's place.</param>

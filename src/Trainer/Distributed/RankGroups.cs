@@ -24,24 +24,54 @@ public static class RankGroups
     /// <param name="withStatistics">Whether to connect <see cref="RankGroup.Statistics"/> too.</param>
     /// <param name="abort">Gives up, also in any later collective of the group.</param>
     /// <exception cref="DistributedException">A rank did not come, or <paramref name="abort"/> was cancelled.</exception>
-    public static RankGroup Join(Assignment place, CoordinatorClient client, RankPlace own, ClusterOptions cluster, bool withStatistics, CancellationToken abort)
+    public static RankGroup Join(
+        Assignment place,
+        CoordinatorClient client,
+        RankPlace own,
+        ClusterOptions cluster,
+        bool withStatistics,
+        CancellationToken abort
+    )
     {
         if (place.WorldSize == 1)
             return new RankGroup();
         // Connecting blocks inside the library and knows no cancellation: it waits on a thread of its own, which is left alone when given up.
-        var connecting = Task.Factory.StartNew(() => Connect(place, client, own, cluster, withStatistics, abort), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var connecting = Task.Factory.StartNew(
+            () => Connect(place, client, own, cluster, withStatistics, abort),
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default
+        );
         try
         {
             return connecting.WaitAsync(abort).GetAwaiter().GetResult();
         }
         catch (OperationCanceledException error)
         {
-            _ = connecting.ContinueWith(late => late.Result.Abandon(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
-            throw new DistributedException($"The group of generation {place.Generation} was given up before all {place.WorldSize} ranks had met.", error) { Aborted = true };
+            _ = connecting.ContinueWith(
+                late => late.Result.Abandon(),
+                CancellationToken.None,
+                TaskContinuationOptions.OnlyOnRanToCompletion,
+                TaskScheduler.Default
+            );
+            throw new DistributedException(
+                $"The group of generation {place.Generation} was given up before all {place.WorldSize} ranks had met.",
+                error
+            )
+            {
+                Aborted = true,
+            };
         }
     }
 
-    private static RankGroup Connect(Assignment place, CoordinatorClient client, RankPlace own, ClusterOptions cluster, bool withStatistics, CancellationToken abort)
+    private static RankGroup Connect(
+        Assignment place,
+        CoordinatorClient client,
+        RankPlace own,
+        ClusterOptions cluster,
+        bool withStatistics,
+        CancellationToken abort
+    )
     {
         var store = new CoordinatorStore(client, place.Generation, abort);
         var timeout = TimeSpan.FromSeconds(cluster.CollectiveTimeoutSeconds);
@@ -51,7 +81,10 @@ public static class RankGroups
             if (!withStatistics)
                 return new RankGroup(group, place.Rank, place.WorldSize, abort);
             var statistics = Open(new PrefixStore("statistics", store));
-            return new RankGroup(group, place.Rank, place.WorldSize, abort) { Statistics = new RankGroup(statistics, place.Rank, place.WorldSize, abort) };
+            return new RankGroup(group, place.Rank, place.WorldSize, abort)
+            {
+                Statistics = new RankGroup(statistics, place.Rank, place.WorldSize, abort),
+            };
         }
         catch
         {
@@ -59,8 +92,9 @@ public static class RankGroups
             throw;
         }
 
-        ProcessGroup Open(IStoreBackend at) => own.Device.type == DeviceType.CUDA
-            ? ProcessGroup.Nccl(at, place.Rank, place.WorldSize, Math.Max(0, own.Device.index), timeout)
-            : ProcessGroup.Gloo(at, place.Rank, place.WorldSize, own.Address, timeout);
+        ProcessGroup Open(IStoreBackend at) =>
+            own.Device.type == DeviceType.CUDA
+                ? ProcessGroup.Nccl(at, place.Rank, place.WorldSize, Math.Max(0, own.Device.index), timeout)
+                : ProcessGroup.Gloo(at, place.Rank, place.WorldSize, own.Address, timeout);
     }
 }

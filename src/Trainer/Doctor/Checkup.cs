@@ -19,17 +19,33 @@ public static class Checkup
     {
         yield return new Finding("ClipTrain", ProgramVersion.Text, null);
         yield return new Finding(".NET", $"{RuntimeInformation.FrameworkDescription}, {RuntimeEnvironment.GetRuntimeDirectory()}", null);
-        yield return new Finding("machine", $"{RuntimeInformation.OSDescription}, {Environment.ProcessorCount} cores, {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30} GiB, {Vectors()}", null);
+        yield return new Finding(
+            "machine",
+            $"{RuntimeInformation.OSDescription}, {Environment.ProcessorCount} cores, {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30} GiB, {Vectors()}",
+            null
+        );
         yield return Try("libtorch", Libtorch, "build ClipTrain again, or set LIBTORCH to a folder of libtorch 2.10");
-        yield return Try("libstdc++", () => NativeTorch.Load().BindingPatched
-            ? "older than TorchSharp's native library wants: a copy in memory does without the one symbol that it lacks"
-            : "as new as TorchSharp's native library wants", Setup);
+        yield return Try(
+            "libstdc++",
+            () =>
+                NativeTorch.Load().BindingPatched
+                    ? "older than TorchSharp's native library wants: a copy in memory does without the one symbol that it lacks"
+                    : "as new as TorchSharp's native library wants",
+            Setup
+        );
         yield return Try("MKL", () => Mkl(NativeTorch.Load().Mkl), Setup);
         yield return Try("devices", Devices, Setup);
         yield return Try("threads", Threads, Setup);
         yield return Try("process groups", ProcessGroups, "install libgloo-dev, then run scripts/setup");
         yield return Try("DuckDB", () => $"{SqlLibrary.DuckDbVersion()}, {LoadedPath("libduckdb")}", Setup);
-        yield return Try("JPEG", () => ImageLibraries.HasTurboJpeg ? LoadedPath("libturbojpeg") : "SkiaSharp, at half the speed of libjpeg-turbo: install libturbojpeg0, or run scripts/setup", Setup);
+        yield return Try(
+            "JPEG",
+            () =>
+                ImageLibraries.HasTurboJpeg
+                    ? LoadedPath("libturbojpeg")
+                    : "SkiaSharp, at half the speed of libjpeg-turbo: install libturbojpeg0, or run scripts/setup",
+            Setup
+        );
         yield return Try("libvips", () => $"{ImageLibraries.VipsVersion()}, {LoadedPath("libvips")}", Setup);
         yield return Try("tokenizer", () => $"OpenAI's merges, {BpeTokenizer.OpenAi(77).VocabularySize} tokens", "rebuild ClipTrain");
     }
@@ -56,7 +72,9 @@ public static class Checkup
     private static string Devices()
     {
         NativeTorch.Load();
-        return torch.cuda.is_available() ? $"cpu, {torch.cuda.device_count()} CUDA device(s)" : "cpu (this libtorch has no CUDA, or there is no GPU)";
+        return torch.cuda.is_available()
+            ? $"cpu, {torch.cuda.device_count()} CUDA device(s)"
+            : "cpu (this libtorch has no CUDA, or there is no GPU)";
     }
 
     private static string Threads()
@@ -65,12 +83,13 @@ public static class Checkup
         return $"{torch.get_num_threads()} compute threads by default; {Environment.ProcessorCount} cores to share out";
     }
 
-    private static string Mkl(MklPath path) => path switch
-    {
-        MklPath.Native => "takes this Intel processor's instructions",
-        MklPath.Switched => "told to take this processor's instructions as an Intel one's (CLIPTRAIN_MKL=plain leaves it alone)",
-        _ => "leaves instructions of this processor unused: fp32 products are slower",
-    };
+    private static string Mkl(MklPath path) =>
+        path switch
+        {
+            MklPath.Native => "takes this Intel processor's instructions",
+            MklPath.Switched => "told to take this processor's instructions as an Intel one's (CLIPTRAIN_MKL=plain leaves it alone)",
+            _ => "leaves instructions of this processor unused: fp32 products are slower",
+        };
 
     private static string ProcessGroups()
     {
@@ -81,9 +100,7 @@ public static class Checkup
     /// <summary>A group of one rank meets nobody.</summary>
     private sealed class NoKeys : IStoreBackend
     {
-        public void Set(string key, ReadOnlySpan<byte> value)
-        {
-        }
+        public void Set(string key, ReadOnlySpan<byte> value) { }
 
         public byte[] Get(string key, TimeSpan timeout) => [];
     }
@@ -91,9 +108,14 @@ public static class Checkup
     private const string NotLoaded = "not loaded";
 
     /// <summary>Where a library that this process has loaded lies, links resolved.</summary>
-    private static string LoadedPath(string name) => File.ReadLines("/proc/self/maps")
-        .Select(line => line[(line.LastIndexOf(' ') + 1)..])
-        .FirstOrDefault(path => Path.GetFileName(path).StartsWith(name, StringComparison.Ordinal)) ?? NotLoaded;
+    private static string LoadedPath(string name) =>
+        File.ReadLines("/proc/self/maps")
+            .Select(line => line[(line.LastIndexOf(' ') + 1)..])
+            .FirstOrDefault(path => Path.GetFileName(path).StartsWith(name, StringComparison.Ordinal))
+        ?? NotLoaded;
 
-    private static string Vectors() => Avx512F.IsSupported ? "AVX-512" : Avx2.IsSupported ? "AVX2" : "no AVX2";
+    private static string Vectors() =>
+        Avx512F.IsSupported ? "AVX-512"
+        : Avx2.IsSupported ? "AVX2"
+        : "no AVX2";
 }

@@ -27,7 +27,15 @@ public readonly record struct EmbeddingProgress(long Done, long Bad, long Total)
 /// <param name="plan">How.</param>
 /// <param name="folder">Where the parts go; begun with the plan.</param>
 /// <param name="threads">Decoding threads.</param>
-public sealed class CorpusEmbedding(ClipModel model, ITokenizer? tokenizer, RunOptions run, CorpusManifest corpus, EmbeddingPlan plan, EmbeddingFolder folder, int threads)
+public sealed class CorpusEmbedding(
+    ClipModel model,
+    ITokenizer? tokenizer,
+    RunOptions run,
+    CorpusManifest corpus,
+    EmbeddingPlan plan,
+    EmbeddingFolder folder,
+    int threads
+)
 {
     private readonly CorpusFileNames _names = new(corpus.Files);
 
@@ -41,15 +49,23 @@ public sealed class CorpusEmbedding(ClipModel model, ITokenizer? tokenizer, RunO
         var mine = plan.Parts(corpus).Index().Where(part => part.Index % shards == shard).ToArray();
         var finished = mine.Where(part => folder.IsFinished(part.Index)).ToArray();
         var now = new EmbeddingProgress(
-            finished.Sum(part => part.Item.End - part.Item.First), finished.Sum(part => (long)folder.ReadReport(part.Index).Bad.Count), mine.Sum(part => part.Item.End - part.Item.First));
+            finished.Sum(part => part.Item.End - part.Item.First),
+            finished.Sum(part => (long)folder.ReadReport(part.Index).Bad.Count),
+            mine.Sum(part => part.Item.End - part.Item.First)
+        );
         progress(now);
         foreach (var (number, samples) in mine.Except(finished))
         {
-            Embed(number, samples, (done, bad) =>
-            {
-                now = now with { Done = now.Done + done, Bad = now.Bad + bad };
-                progress(now);
-            }, cancellation);
+            Embed(
+                number,
+                samples,
+                (done, bad) =>
+                {
+                    now = now with { Done = now.Done + done, Bad = now.Bad + bad };
+                    progress(now);
+                },
+                cancellation
+            );
         }
     }
 
@@ -62,8 +78,17 @@ public sealed class CorpusEmbedding(ClipModel model, ITokenizer? tokenizer, RunO
         using var loader = new SequentialLoader(
             corpus,
             () => new ClipImageTransform(ImageInput.Evaluation(run)),
-            new SequentialLoaderOptions { Samples = samples, Batch = plan.Batch, Threads = threads, ImageTime = ImageInput.Time(run), Images = plan.HasImages, CaptionRequired = plan.HasTexts },
-            sample => bad.Add(sample with { File = _names[sample.File] }));
+            new SequentialLoaderOptions
+            {
+                Samples = samples,
+                Batch = plan.Batch,
+                Threads = threads,
+                ImageTime = ImageInput.Time(run),
+                Images = plan.HasImages,
+                CaptionRequired = plan.HasTexts,
+            },
+            sample => bad.Add(sample with { File = _names[sample.File] })
+        );
         foreach (var batch in loader.Read(cancellation))
         {
             using (batch)
@@ -84,9 +109,14 @@ public sealed class CorpusEmbedding(ClipModel model, ITokenizer? tokenizer, RunO
             return;
         using var scope = NewDisposeScope();
         var images = plan.HasImages
-            ? model.EncodeImage(ImageInput.OnDevice(ImageInput.Wrap(batch.Images, batch.Count, run), model.Parameters.Master.device)).to(CPU).AsSpan<float>()
+            ? model
+                .EncodeImage(ImageInput.OnDevice(ImageInput.Wrap(batch.Images, batch.Count, run), model.Parameters.Master.device))
+                .to(CPU)
+                .AsSpan<float>()
             : default;
-        var texts = plan.HasTexts ? TextEmbedding.Of(model, tokenizer!, batch.Captions.Select(caption => caption!), plan.Batch).AsSpan<float>() : default;
+        var texts = plan.HasTexts
+            ? TextEmbedding.Of(model, tokenizer!, batch.Captions.Select(caption => caption!), plan.Batch).AsSpan<float>()
+            : default;
         for (var i = 0; i < batch.Count; i++)
         {
             var (file, row) = corpus.Locate(batch.Indices[i]);

@@ -20,15 +20,21 @@ public sealed record PartReport(long Embedded, IReadOnlyList<BadSample> Bad);
 /// </summary>
 public sealed class EmbeddingFolder(string path)
 {
-    public const string PlanFile = "embed.json", ReportFile = "report.json";
+    public const string PlanFile = "embed.json",
+        ReportFile = "report.json";
 
     /// <summary>How many bad samples <c>report.json</c> names; the parts' reports name all.</summary>
     private const int NamedSamples = 100;
 
     private static readonly JsonSerializerOptions Json = new()
     {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true, Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+        NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
     };
 
     public string Path { get; } = path;
@@ -42,7 +48,9 @@ public sealed class EmbeddingFolder(string path)
         if (!File.Exists(file))
         {
             if (Directory.EnumerateFiles(Path, "*.parquet").FirstOrDefault() is { } other)
-                throw new UsageException($"{other} is in the way: the folder has no {PlanFile}, so it holds something else; name another folder.");
+                throw new UsageException(
+                    $"{other} is in the way: the folder has no {PlanFile}, so it holds something else; name another folder."
+                );
             WriteAside(file, plan);
             return;
         }
@@ -51,7 +59,9 @@ public sealed class EmbeddingFolder(string path)
         foreach (var (name, value) in now)
         {
             if (!JsonNode.DeepEquals(before[name], value))
-                throw new UsageException($"{file}: the folder holds embeddings with {name} {before[name]?.ToString() ?? "not set"}, and it is now {value}; give the same arguments to go on, or name another folder.");
+                throw new UsageException(
+                    $"{file}: the folder holds embeddings with {name} {before[name]?.ToString() ?? "not set"}, and it is now {value}; give the same arguments to go on, or name another folder."
+                );
         }
     }
 
@@ -77,8 +87,21 @@ public sealed class EmbeddingFolder(string path)
     {
         var finished = Enumerable.Range(0, parts).Where(IsFinished).Select(ReadReport).ToArray();
         var bad = finished.SelectMany(part => part.Bad).ToArray();
-        var reasons = new SortedDictionary<string, long>(bad.CountBy(sample => sample.Reason, StringComparer.Ordinal).ToDictionary(count => count.Key, count => (long)count.Value, StringComparer.Ordinal), StringComparer.Ordinal);
-        var report = new EmbeddingReport(finished.Length == parts, plan.Samples, finished.Sum(part => part.Embedded), finished.Length, parts, bad.Length, reasons, [.. bad.Take(NamedSamples)]);
+        var reasons = new SortedDictionary<string, long>(
+            bad.CountBy(sample => sample.Reason, StringComparer.Ordinal)
+                .ToDictionary(count => count.Key, count => (long)count.Value, StringComparer.Ordinal),
+            StringComparer.Ordinal
+        );
+        var report = new EmbeddingReport(
+            finished.Length == parts,
+            plan.Samples,
+            finished.Sum(part => part.Embedded),
+            finished.Length,
+            parts,
+            bad.Length,
+            reasons,
+            [.. bad.Take(NamedSamples)]
+        );
         WriteAside(PathOf(ReportFile), report);
         return report;
     }
@@ -114,4 +137,13 @@ public sealed class EmbeddingFolder(string path)
 }
 
 /// <summary>What came of the parts so far: the content of <c>report.json</c>.</summary>
-public sealed record EmbeddingReport(bool Complete, long Samples, long Embedded, int PartsFinished, int Parts, long BadSamples, IReadOnlyDictionary<string, long> BadByReason, IReadOnlyList<BadSample> FirstBad);
+public sealed record EmbeddingReport(
+    bool Complete,
+    long Samples,
+    long Embedded,
+    int PartsFinished,
+    int Parts,
+    long BadSamples,
+    IReadOnlyDictionary<string, long> BadByReason,
+    IReadOnlyList<BadSample> FirstBad
+);

@@ -24,8 +24,19 @@ public sealed record EmbeddingModel(OpenedModel Opened, RunOptions Run) : IDispo
         {
             opened.RequireClipPreprocessing();
             if (what != EmbeddingContent.Images && !opened.HasSharedSpace)
-                throw new UsageException($"{path}: the model was trained for {OptionSection.SnakeCase(opened.Objective.ToString())} and embeds no texts; give --what images.");
-            return new EmbeddingModel(opened, opened.Run ?? new RunOptions { Model = opened.Options, Data = new DataOptions(), Training = new TrainingOptions { GlobalBatch = 1 } });
+                throw new UsageException(
+                    $"{path}: the model was trained for {OptionSection.SnakeCase(opened.Objective.ToString())} and embeds no texts; give --what images."
+                );
+            return new EmbeddingModel(
+                opened,
+                opened.Run
+                    ?? new RunOptions
+                    {
+                        Model = opened.Options,
+                        Data = new DataOptions(),
+                        Training = new TrainingOptions { GlobalBatch = 1 },
+                    }
+            );
         }
         catch
         {

@@ -59,7 +59,8 @@ public sealed record EmbeddingPlan
     public IReadOnlyList<(long First, long End)> Parts(CorpusManifest corpus)
     {
         var parts = new List<(long, long)>();
-        long first = 0, end = 0;
+        long first = 0,
+            end = 0;
         foreach (var samples in corpus.GroupRows)
         {
             end += samples;

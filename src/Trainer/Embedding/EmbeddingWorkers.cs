@@ -13,7 +13,12 @@ public static class EmbeddingWorkers
     /// <param name="progress">Where they stand together.</param>
     /// <param name="cancellation">Ends them.</param>
     /// <returns>0, or the exit code of the first that failed, whose errors are printed.</returns>
-    public static int Run(IReadOnlyList<string[]> arguments, int threads, Action<EmbeddingProgress> progress, CancellationToken cancellation)
+    public static int Run(
+        IReadOnlyList<string[]> arguments,
+        int threads,
+        Action<EmbeddingProgress> progress,
+        CancellationToken cancellation
+    )
     {
         var standing = new EmbeddingProgress?[arguments.Count];
         var errors = arguments.Select(_ => new List<string>()).ToArray();
@@ -25,7 +30,9 @@ public static class EmbeddingWorkers
                 process.WaitForExit();
             cancellation.ThrowIfCancellationRequested();
             foreach (var (i, process) in processes.Index().Where(entry => entry.Item.ExitCode != ExitCodes.Ok))
-                Console.Error.WriteLine($"Process {i} of {processes.Length} ended with {process.ExitCode}: {string.Join(Environment.NewLine, errors[i])}");
+                Console.Error.WriteLine(
+                    $"Process {i} of {processes.Length} ended with {process.ExitCode}: {string.Join(Environment.NewLine, errors[i])}"
+                );
             return processes.Select(process => process.ExitCode).FirstOrDefault(code => code != ExitCodes.Ok);
         }
         finally
@@ -44,13 +51,20 @@ public static class EmbeddingWorkers
                 standing[process] = Parse(line);
                 // Shares of the whole are known once every process has looked at its parts.
                 if (standing.All(figures => figures is not null))
-                    progress(new EmbeddingProgress(standing.Sum(figures => figures!.Value.Done), standing.Sum(figures => figures!.Value.Bad), standing.Sum(figures => figures!.Value.Total)));
+                    progress(
+                        new EmbeddingProgress(
+                            standing.Sum(figures => figures!.Value.Done),
+                            standing.Sum(figures => figures!.Value.Bad),
+                            standing.Sum(figures => figures!.Value.Total)
+                        )
+                    );
             }
         }
     }
 
     /// <summary>What a process tells of where it stands, a line.</summary>
-    public static string Format(EmbeddingProgress progress) => string.Create(CultureInfo.InvariantCulture, $"{progress.Done} {progress.Bad} {progress.Total}");
+    public static string Format(EmbeddingProgress progress) =>
+        string.Create(CultureInfo.InvariantCulture, $"{progress.Done} {progress.Bad} {progress.Total}");
 
     private static EmbeddingProgress Parse(string line)
     {
@@ -63,7 +77,13 @@ public static class EmbeddingWorkers
         // Under `dotnet cliptrain.dll` the process is dotnet and needs the program's name again.
         var program = Environment.ProcessPath!;
         string[] self = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [typeof(EmbeddingWorkers).Assembly.Location] : [];
-        var start = new ProcessStartInfo(program, [.. self, .. arguments]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(program, [.. self, .. arguments])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         start.Environment["OMP_NUM_THREADS"] = threads.ToString(CultureInfo.InvariantCulture);
         var process = Process.Start(start)!;
         process.OutputDataReceived += (_, line) => Pass(line.Data, onLine);

@@ -28,9 +28,16 @@ public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
         (Name, HasTexts) = (name, opened.HasSharedSpace);
         _tokenizer = HasTexts ? opened.Tokenizer() : null;
         WeightsHash = WeightHash.Of(opened.Weights);
-        Transform = opened.Run is { } run ? ImageInput.Evaluation(run) with { Type = ImageType.Fp32 } : new ImageTransformOptions(opened.Options.Image.Size);
+        Transform = opened.Run is { } run
+            ? ImageInput.Evaluation(run) with
+            {
+                Type = ImageType.Fp32,
+            }
+            : new ImageTransformOptions(opened.Options.Image.Size);
         _model = opened.Load();
-        LogitScale = HasTexts ? _model.LogitScaleFactor(opened.Run?.Training.MaxLogitScale ?? new TrainingOptions { GlobalBatch = 1 }.MaxLogitScale) : 1;
+        LogitScale = HasTexts
+            ? _model.LogitScaleFactor(opened.Run?.Training.MaxLogitScale ?? new TrainingOptions { GlobalBatch = 1 }.MaxLogitScale)
+            : 1;
     }
 
     public string Name { get; }

@@ -20,15 +20,22 @@ public static class LabelNames
     /// <exception cref="CorpusException">It is a number without a name.</exception>
     public static string Name(ZeroShotOptions split, IReadOnlyList<string> names, string value)
     {
-        if (!long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) || names.Contains(value, StringComparer.Ordinal))
+        if (
+            !long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+            || names.Contains(value, StringComparer.Ordinal)
+        )
             return value;
         if (names.Count == 0)
             throw Numbers(split, $"for example '{value}'");
         return number >= 0 && number < names.Count
             ? names[(int)number]
-            : throw new CorpusException($"Evaluation split '{split.Name}': the label, column {split.LabelColumn}, is {value}, and there are {names.Count} names of classes, from 0 on.");
+            : throw new CorpusException(
+                $"Evaluation split '{split.Name}': the label, column {split.LabelColumn}, is {value}, and there are {names.Count} names of classes, from 0 on."
+            );
     }
 
-    private static CorpusException Numbers(ZeroShotOptions split, string what) => new(
-        $"Evaluation split '{split.Name}': column {split.LabelColumn} holds numbers ({what}), and prompts need the classes' names. Set label_names to the names in the order of their numbers.");
+    private static CorpusException Numbers(ZeroShotOptions split, string what) =>
+        new(
+            $"Evaluation split '{split.Name}': column {split.LabelColumn} holds numbers ({what}), and prompts need the classes' names. Set label_names to the names in the order of their numbers."
+        );
 }

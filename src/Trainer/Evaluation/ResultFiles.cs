@@ -32,7 +32,16 @@ public static class ResultFiles
             else if (value is JsonValue && !Sizes.Contains(metric))
             {
                 var ends = figures[$"{metric}_interval"] as JsonArray;
-                yield return new ResultRow(set, task, metric, Number(value), ends is null ? null : Number(ends[0]!), ends is null ? null : Number(ends[1]!), (figures["queries"] ?? figures["images"])!.GetValue<long>(), Resampled.Contains(metric, StringComparer.Ordinal) ? Bootstrap.Seed : null);
+                yield return new ResultRow(
+                    set,
+                    task,
+                    metric,
+                    Number(value),
+                    ends is null ? null : Number(ends[0]!),
+                    ends is null ? null : Number(ends[1]!),
+                    (figures["queries"] ?? figures["images"])!.GetValue<long>(),
+                    Resampled.Contains(metric, StringComparer.Ordinal) ? Bootstrap.Seed : null
+                );
             }
         }
     }

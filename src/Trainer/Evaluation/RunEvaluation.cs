@@ -41,15 +41,18 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
 
     /// <summary>The figures of the splits in the options' order.</summary>
     public IReadOnlyList<SplitFigures> Run() =>
-    [
-        .. _options.Retrieval.Select(split => new SplitFigures(split.Name, "retrieval", Measure(split))),
-        .. _options.ZeroShot.Select(split => new SplitFigures(split.Name, "zero_shot", Measure(split))),
-        .. _options.Classification.Select(split => new SplitFigures(split.Name, "classification", Measure(split))),
-    ];
+        [
+            .. _options.Retrieval.Select(split => new SplitFigures(split.Name, "retrieval", Measure(split))),
+            .. _options.ZeroShot.Select(split => new SplitFigures(split.Name, "zero_shot", Measure(split))),
+            .. _options.Classification.Select(split => new SplitFigures(split.Name, "classification", Measure(split))),
+        ];
 
-    private static CorpusManifest CheckLabels(string split, CorpusManifest corpus, string column, string key) => corpus.Columns.Any(other => other.Name == column)
-        ? corpus
-        : throw new CorpusException($"Evaluation split '{split}' has no column '{column}'; its columns: {string.Join(", ", corpus.Columns)}. Set {key}.");
+    private static CorpusManifest CheckLabels(string split, CorpusManifest corpus, string column, string key) =>
+        corpus.Columns.Any(other => other.Name == column)
+            ? corpus
+            : throw new CorpusException(
+                $"Evaluation split '{split}' has no column '{column}'; its columns: {string.Join(", ", corpus.Columns)}. Set {key}."
+            );
 
     private static CorpusManifest Open(SplitCorpus corpora, RetrievalOptions split) =>
         corpora.Open(split.Name, split.Data, new SplitColumns(split.ImageColumn, split.CaptionColumn), SplitContent.EveryCaption);
@@ -68,7 +71,11 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
         var (images_nD, _, indices) = EmbedImages(split.Name, corpus, labelColumn: null, Embed, images.IsFirst);
         var captions = indices.ConvertAll(images.CaptionsOf);
         var concepts = captions.SelectMany(texts => texts).Distinct(StringComparer.Ordinal).ToArray();
-        return RetrievalRanking.Measure(images_nD, EmbedTexts(concepts), captions.ConvertAll(texts => (IReadOnlyList<long>)PlacesIn(concepts, texts)));
+        return RetrievalRanking.Measure(
+            images_nD,
+            EmbedTexts(concepts),
+            captions.ConvertAll(texts => (IReadOnlyList<long>)PlacesIn(concepts, texts))
+        );
     }
 
     private Classification Measure(ZeroShotOptions split)
@@ -82,7 +89,10 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
         var prompts = classes.SelectMany(name => split.Templates.Select(template => ZeroShotClassifier.Prompt(template, name))).ToArray();
         var prompts_ctD = EmbedTexts(prompts).view([classes.Length, split.Templates.Count, model.Options.EmbedDim]);
         var scale = model.LogitScaleFactor(run.Training.MaxLogitScale);
-        return Classification.Of(ZeroShotClassifier.Predict(images_nD, ZeroShotClassifier.ClassEmbeddings(prompts_ctD), PlacesIn(classes, labels), scale), classes.Length);
+        return Classification.Of(
+            ZeroShotClassifier.Predict(images_nD, ZeroShotClassifier.ClassEmbeddings(prompts_ctD), PlacesIn(classes, labels), scale),
+            classes.Length
+        );
     }
 
     private Classification Measure(ClassificationOptions split)
@@ -90,9 +100,18 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         var classes = RunPlan.Labels(run)!;
-        var (images_nE, labels, _) = EmbedImages(split.Name, Open(_corpora, split), classes.Column, images => TowerPass.Forward(model.FeatureSegments(), images));
-        long[] numbers = [.. labels.Select(label => classes.Parse(label)
-            ?? throw new CorpusException($"Evaluation split '{split.Name}': {classes.Refuse(label)}."))];
+        var (images_nE, labels, _) = EmbedImages(
+            split.Name,
+            Open(_corpora, split),
+            classes.Column,
+            images => TowerPass.Forward(model.FeatureSegments(), images)
+        );
+        long[] numbers =
+        [
+            .. labels.Select(label =>
+                classes.Parse(label) ?? throw new CorpusException($"Evaluation split '{split.Name}': {classes.Refuse(label)}.")
+            ),
+        ];
         // The bias is one more feature, of value 1.
         var weights_cE = cat([model.Parameters[ClassifierHead.Weight], model.Parameters[ClassifierHead.Bias].unsqueeze(1)], 1).to(CPU);
         var features = cat([images_nE, ones([images_nE.size(0), 1], float32)], 1);
@@ -110,7 +129,12 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
 
     /// <summary>Embeds the images of a split with a function of b3SS; returns embeddings nD and each image's label, or its caption when no label column is named.</summary>
     private (torch.Tensor Images_nD, List<string> Texts, List<long> Indices) EmbedImages(
-        string name, CorpusManifest corpus, string? labelColumn, Func<torch.Tensor, torch.Tensor> embed, Predicate<long>? isUsed = null)
+        string name,
+        CorpusManifest corpus,
+        string? labelColumn,
+        Func<torch.Tensor, torch.Tensor> embed,
+        Predicate<long>? isUsed = null
+    )
     {
         using var guard = no_grad();
         using var loader = new SequentialLoader(
@@ -125,7 +149,8 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
                 LabelColumn = labelColumn,
                 CaptionRequired = labelColumn is null,
             },
-            bad => log.Warning("{Sample}; left out of {Split}", bad.ToString(), name));
+            bad => log.Warning("{Sample}; left out of {Split}", bad.ToString(), name)
+        );
         var embeddings = new List<torch.Tensor>();
         var (texts, indices) = (new List<string>(), new List<long>());
         foreach (var batch in loader.Read())
@@ -140,7 +165,11 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
                 int[] used = [.. Enumerable.Range(0, batch.Count).Where(i => isUsed?.Invoke(batch.Indices[i]) ?? true)];
                 if (used.Length == 0)
                     continue;
-                embeddings.Add((used.Length == batch.Count ? embedded : cat([.. used.Select(i => embedded.narrow(0, i, 1))], 0)).MoveToOuterDisposeScope());
+                embeddings.Add(
+                    (
+                        used.Length == batch.Count ? embedded : cat([.. used.Select(i => embedded.narrow(0, i, 1))], 0)
+                    ).MoveToOuterDisposeScope()
+                );
                 texts.AddRange(used.Select(i => (labelColumn is null ? batch.Captions : batch.Labels)[i]!));
                 indices.AddRange(used.Select(i => batch.Indices[i]));
             }

@@ -19,15 +19,35 @@ public sealed class SplitCorpus(RunOptions run, Action<string> onChoice)
         var there = CorpusManifest.ColumnsOf(data);
         var image = columns.Image ?? Of([run.Data.ImageColumn]).FirstOrDefault();
         var captions = columns.Captions ?? Of(run.Data.CaptionColumn ?? []);
-        var manifest = CorpusManifest.Create(data, new CorpusColumns { Image = image, Captions = captions, CaptionRequired = content != SplitContent.Labels, EveryCaption = content == SplitContent.EveryCaption });
-        var isNotTheRuns = (image is null && run.Data.ImageColumn is not null) || (captions.Count == 0 && run.Data.CaptionColumn is not null && content != SplitContent.Labels);
+        var manifest = CorpusManifest.Create(
+            data,
+            new CorpusColumns
+            {
+                Image = image,
+                Captions = captions,
+                CaptionRequired = content != SplitContent.Labels,
+                EveryCaption = content == SplitContent.EveryCaption,
+            }
+        );
+        var isNotTheRuns =
+            (image is null && run.Data.ImageColumn is not null)
+            || (captions.Count == 0 && run.Data.CaptionColumn is not null && content != SplitContent.Labels);
         if (manifest.ColumnsTaken is { } taken)
             onChoice($"Evaluation split {name}: {taken}");
         else if (isNotTheRuns)
-            onChoice($"Evaluation split {name} has not the run's columns: image column {manifest.Image.Name}, caption column {manifest.Caption?.Name ?? "none"}");
+            onChoice(
+                $"Evaluation split {name} has not the run's columns: image column {manifest.Image.Name}, caption column {manifest.Caption?.Name ?? "none"}"
+            );
         return CorpusSelector.Select(manifest, new SelectionOptions());
 
-        string[] Of(IEnumerable<string?> names) => [.. names.OfType<string>().Where(column => there.Any(other => column == other.Name || column.StartsWith(other.Name + ".", StringComparison.Ordinal)))];
+        string[] Of(IEnumerable<string?> names) =>
+            [
+                .. names
+                    .OfType<string>()
+                    .Where(column =>
+                        there.Any(other => column == other.Name || column.StartsWith(other.Name + ".", StringComparison.Ordinal))
+                    ),
+            ];
     }
 }
 

@@ -28,7 +28,9 @@ public static class SuiteEvaluation
         {
             Threads.Set(Environment.ProcessorCount);
             using var model = new EvaluatedClip(opened, name);
-            return new SuiteRun(model, suite, columns, new FeatureCache(suite.Cache), new SuiteProgress(log, TimeProvider.System)).Run(scope);
+            return new SuiteRun(model, suite, columns, new FeatureCache(suite.Cache), new SuiteProgress(log, TimeProvider.System)).Run(
+                scope
+            );
         });
     }
 

@@ -26,45 +26,55 @@ public sealed class ComposedWeights(IWeights source, IReadOnlyDictionary<string,
     public void Dispose() => source.Dispose();
 
     /// <summary>A tensor as it is.</summary>
-    public static ComposedTensor Same(IWeights source, string name) => new(source.Shapes[name], destination => source.Read(name, destination));
+    public static ComposedTensor Same(IWeights source, string name) =>
+        new(source.Shapes[name], destination => source.Read(name, destination));
 
     /// <summary>A matrix with its sides swapped.</summary>
     public static ComposedTensor Transposed(IWeights source, string name)
     {
         var (rows, columns) = ((int)source.Shapes[name][0], (int)source.Shapes[name][1]);
-        return new([columns, rows], destination =>
-        {
-            var matrix = new float[rows * columns];
-            source.Read(name, matrix);
-            for (var row = 0; row < rows; row++)
+        return new(
+            [columns, rows],
+            destination =>
             {
-                for (var column = 0; column < columns; column++)
-                    destination[(column * rows) + row] = matrix[(row * columns) + column];
+                var matrix = new float[rows * columns];
+                source.Read(name, matrix);
+                for (var row = 0; row < rows; row++)
+                {
+                    for (var column = 0; column < columns; column++)
+                        destination[(column * rows) + row] = matrix[(row * columns) + column];
+                }
             }
-        });
+        );
     }
 
     /// <summary>Tensors of the same shape, one below the other.</summary>
     public static ComposedTensor Joined(IWeights source, IReadOnlyList<string> names)
     {
         var shape = source.Shapes[names[0]];
-        return new([shape[0] * names.Count, .. shape.Skip(1)], destination =>
-        {
-            var part = destination.Length / names.Count;
-            for (var i = 0; i < names.Count; i++)
-                source.Read(names[i], destination.Slice(i * part, part));
-        });
+        return new(
+            [shape[0] * names.Count, .. shape.Skip(1)],
+            destination =>
+            {
+                var part = destination.Length / names.Count;
+                for (var i = 0; i < names.Count; i++)
+                    source.Read(names[i], destination.Slice(i * part, part));
+            }
+        );
     }
 
     /// <summary>One of as many equal parts of a tensor's rows.</summary>
     public static ComposedTensor Part(IWeights source, string name, int index, int count)
     {
         var shape = source.Shapes[name];
-        return new([shape[0] / count, .. shape.Skip(1)], destination =>
-        {
-            var whole = new float[destination.Length * count];
-            source.Read(name, whole);
-            whole.AsSpan(index * destination.Length, destination.Length).CopyTo(destination);
-        });
+        return new(
+            [shape[0] / count, .. shape.Skip(1)],
+            destination =>
+            {
+                var whole = new float[destination.Length * count];
+                source.Read(name, whole);
+                whole.AsSpan(index * destination.Length, destination.Length).CopyTo(destination);
+            }
+        );
     }
 }

@@ -43,7 +43,8 @@ internal sealed class ConfigObject
     /// <summary>Whether a key's value is an object.</summary>
     public bool HasObject(string key) => Value(key) is { ValueKind: JsonValueKind.Object };
 
-    public ConfigObject Object(string key) => Value(key) is { } value ? new ConfigObject(value, _place, $"{_prefix}{key}.") : throw Wrong(key, "is missing");
+    public ConfigObject Object(string key) =>
+        Value(key) is { } value ? new ConfigObject(value, _place, $"{_prefix}{key}.") : throw Wrong(key, "is missing");
 
     /// <summary>Keys of another object are laid over these.</summary>
     public void Overlay(ConfigObject other)
@@ -52,44 +53,67 @@ internal sealed class ConfigObject
             _values[key] = value;
     }
 
-    public int Integer(string key, int? fallback = null) => Value(key) switch
-    {
-        { ValueKind: JsonValueKind.Number } value when value.TryGetInt32(out var number) && number > 0 => number,
-        null => fallback ?? throw Wrong(key, "is missing"),
-        _ => throw Wrong(key, "is not a whole number above zero"),
-    };
+    public int Integer(string key, int? fallback = null) =>
+        Value(key) switch
+        {
+            { ValueKind: JsonValueKind.Number } value when value.TryGetInt32(out var number) && number > 0 => number,
+            null => fallback ?? throw Wrong(key, "is missing"),
+            _ => throw Wrong(key, "is not a whole number above zero"),
+        };
 
-    public double Number(string key, double fallback) => Value(key) switch
-    {
-        { ValueKind: JsonValueKind.Number } value when value.TryGetDouble(out var number) && double.IsFinite(number) => number,
-        null => fallback,
-        _ => throw Wrong(key, "is not a number"),
-    };
+    public double Number(string key, double fallback) =>
+        Value(key) switch
+        {
+            { ValueKind: JsonValueKind.Number } value when value.TryGetDouble(out var number) && double.IsFinite(number) => number,
+            null => fallback,
+            _ => throw Wrong(key, "is not a number"),
+        };
 
-    public bool Flag(string key, bool fallback = false) => Value(key) switch
-    {
-        { ValueKind: JsonValueKind.True } => true,
-        { ValueKind: JsonValueKind.False } => false,
-        null => fallback,
-        _ => throw Wrong(key, "is neither true nor false"),
-    };
+    public bool Flag(string key, bool fallback = false) =>
+        Value(key) switch
+        {
+            { ValueKind: JsonValueKind.True } => true,
+            { ValueKind: JsonValueKind.False } => false,
+            null => fallback,
+            _ => throw Wrong(key, "is neither true nor false"),
+        };
 
-    public string? Text(string key) => Value(key) switch
-    {
-        { ValueKind: JsonValueKind.String } value => value.GetString(),
-        null => null,
-        _ => throw Wrong(key, "is not a text"),
-    };
+    public string? Text(string key) =>
+        Value(key) switch
+        {
+            { ValueKind: JsonValueKind.String } value => value.GetString(),
+            null => null,
+            _ => throw Wrong(key, "is not a text"),
+        };
 
     /// <summary>A list of whole numbers, or null where the value is none.</summary>
-    public IReadOnlyList<int>? Integers(string key) => Value(key) is { ValueKind: JsonValueKind.Array } list
-        ? [.. list.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var number) ? number : throw Wrong(key, "is not a list of whole numbers"))]
-        : null;
+    public IReadOnlyList<int>? Integers(string key) =>
+        Value(key) is { ValueKind: JsonValueKind.Array } list
+            ?
+            [
+                .. list.EnumerateArray()
+                    .Select(item =>
+                        item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var number)
+                            ? number
+                            : throw Wrong(key, "is not a list of whole numbers")
+                    ),
+            ]
+            : null;
 
-    public IReadOnlyList<float>? Floats(string key) => Value(key) is not { } value ? null
+    public IReadOnlyList<float>? Floats(string key) =>
+        Value(key) is not { } value ? null
         : value.ValueKind == JsonValueKind.Array
-            ? [.. value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetSingle(out var number) ? number : throw Wrong(key, "is not a list of numbers"))]
-            : throw Wrong(key, "is not a list of numbers");
+            ?
+            [
+                .. value
+                    .EnumerateArray()
+                    .Select(item =>
+                        item.ValueKind == JsonValueKind.Number && item.TryGetSingle(out var number)
+                            ? number
+                            : throw Wrong(key, "is not a list of numbers")
+                    ),
+            ]
+        : throw Wrong(key, "is not a list of numbers");
 
     /// <summary>Keys that may have any value, as they change nothing here.</summary>
     public void Ignore(params ReadOnlySpan<string> keys)

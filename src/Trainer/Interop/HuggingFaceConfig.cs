@@ -7,8 +7,11 @@ namespace ClipTrain.Trainer.Interop;
 /// <summary>Hugging Face's description of a CLIPModel, config.json and preprocessor_config.json, and ours. What is left out has CLIPConfig's defaults.</summary>
 public static class HuggingFaceConfig
 {
-    public const string FileName = "config.json", PreprocessorFile = "preprocessor_config.json";
-    private const string TextKey = "text_config", ImageKey = "vision_config", Epsilon = "layer_norm_eps";
+    public const string FileName = "config.json",
+        PreprocessorFile = "preprocessor_config.json";
+    private const string TextKey = "text_config",
+        ImageKey = "vision_config",
+        Epsilon = "layer_norm_eps";
     private const double ClipEpsilon = 1e-5;
     private static readonly (int Code, string Name)[] s_resampling = [(0, "nearest"), (2, "bilinear"), (3, "bicubic")];
 
@@ -55,30 +58,33 @@ public static class HuggingFaceConfig
     {
         var file = ConfigObject.Load(path);
         var code = (int)file.Number("resample", 3);
-        var interpolation = Array.Find(s_resampling, pair => pair.Code == code).Name ?? throw file.Wrong("resample", $"is {code}, which is unknown here");
+        var interpolation =
+            Array.Find(s_resampling, pair => pair.Code == code).Name ?? throw file.Wrong("resample", $"is {code}, which is unknown here");
         // Before transformers 4.26 the size was a number, the short side's.
         var squash = file.HasObject("size") && !file.Object("size").Has("shortest_edge");
         return new Preprocessing(
             file.Floats("image_mean") ?? Preprocessing.Clip.Mean,
             file.Floats("image_std") ?? Preprocessing.Clip.Std,
             interpolation,
-            squash ? "squash" : "shortest");
+            squash ? "squash" : "shortest"
+        );
     }
 
     /// <summary>The contents of config.json.</summary>
     public static JsonObject Write(ModelOptions model, NumberType precision)
     {
-        JsonObject Tower(string kind, int width, int layers, int heads, double ratio) => new()
-        {
-            ["model_type"] = kind,
-            ["hidden_size"] = width,
-            ["intermediate_size"] = Mlp.HiddenWidth(width, ratio),
-            ["num_hidden_layers"] = layers,
-            ["num_attention_heads"] = heads,
-            ["hidden_act"] = model.Activation == Activation.QuickGelu ? "quick_gelu" : "gelu",
-            [Epsilon] = ClipEpsilon,
-            ["projection_dim"] = model.EmbedDim,
-        };
+        JsonObject Tower(string kind, int width, int layers, int heads, double ratio) =>
+            new()
+            {
+                ["model_type"] = kind,
+                ["hidden_size"] = width,
+                ["intermediate_size"] = Mlp.HiddenWidth(width, ratio),
+                ["num_hidden_layers"] = layers,
+                ["num_attention_heads"] = heads,
+                ["hidden_act"] = model.Activation == Activation.QuickGelu ? "quick_gelu" : "gelu",
+                [Epsilon] = ClipEpsilon,
+                ["projection_dim"] = model.EmbedDim,
+            };
         var text = Tower("clip_text_model", model.Text.Width, model.Text.Layers, model.Text.Heads, model.Text.MlpRatio);
         text["vocab_size"] = model.Text.Vocabulary;
         text["max_position_embeddings"] = model.Text.Context;
@@ -131,7 +137,8 @@ public static class HuggingFaceConfig
         : model.Text.Pooling == TextPooling.Last ? "text.pooling is last; CLIPModel reads the end-of-text token"
         : logitBias ? "it has a logit_bias; CLIPModel has none"
         : preprocessing.ResizeMode == "longest" ? "its images are resized by their long side; CLIPImageProcessor cannot"
-        : s_resampling.All(pair => pair.Name != preprocessing.Interpolation) ? $"its images are resized with {preprocessing.Interpolation}, which CLIPImageProcessor does not name"
+        : s_resampling.All(pair => pair.Name != preprocessing.Interpolation)
+            ? $"its images are resized with {preprocessing.Interpolation}, which CLIPImageProcessor does not name"
         : OpenClipConfig.Refusal(model)?.Replace("open_clip", "CLIPModel", StringComparison.Ordinal);
 
     private static ConfigObject Tower(ConfigObject file, string key)
@@ -145,12 +152,13 @@ public static class HuggingFaceConfig
         return tower;
     }
 
-    private static Activation Act(ConfigObject tower) => tower.Text("hidden_act") switch
-    {
-        null or "quick_gelu" => Activation.QuickGelu,
-        "gelu" => Activation.Gelu,
-        var other => throw tower.Wrong("hidden_act", $"is '{other}'; ClipTrain has gelu and quick_gelu"),
-    };
+    private static Activation Act(ConfigObject tower) =>
+        tower.Text("hidden_act") switch
+        {
+            null or "quick_gelu" => Activation.QuickGelu,
+            "gelu" => Activation.Gelu,
+            var other => throw tower.Wrong("hidden_act", $"is '{other}'; ClipTrain has gelu and quick_gelu"),
+        };
 
     /// <summary>The ratio whose hidden width is just that, rounding included.</summary>
     private static double Ratio(int hidden, int width)

@@ -5,7 +5,9 @@ namespace ClipTrain.Trainer.Interop;
 /// <summary>Hugging Face's names of CLIPModel and ours. Theirs has projections transposed, and queries, keys and values apart.</summary>
 internal static partial class HuggingFaceNames
 {
-    private const string Query = "q", Key = "k", Value = "v";
+    private const string Query = "q",
+        Key = "k",
+        Value = "v";
 
     private static readonly (string Ours, string Theirs)[] s_whole =
     [
@@ -55,7 +57,9 @@ internal static partial class HuggingFaceNames
             if (s_transposed.FirstOrDefault(pair => pair.Theirs == name).Ours is { } transposed && theirs.Shapes[name].Count == 2)
                 tensors[transposed] = ComposedWeights.Transposed(theirs, name);
             else if (Attention().Match(name) is { Success: true } match && JoinedParts(theirs, match) is { } parts)
-                tensors[$"{Swap(s_towers, match.Groups["tower"].Value, back: true)}{match.Groups["layer"].Value}.attn.in_proj_{match.Groups["kind"].Value}"] = ComposedWeights.Joined(theirs, parts);
+                tensors[
+                    $"{Swap(s_towers, match.Groups["tower"].Value, back: true)}{match.Groups["layer"].Value}.attn.in_proj_{match.Groups["kind"].Value}"
+                ] = ComposedWeights.Joined(theirs, parts);
             else
                 tensors[Renamed(name, back: true)] = ComposedWeights.Same(theirs, name);
         }
@@ -76,7 +80,8 @@ internal static partial class HuggingFaceNames
             else if (name.IndexOf("attn.in_proj_", StringComparison.Ordinal) is >= 0 and var at)
             {
                 foreach (var (part, i) in new[] { Query, Key, Value }.Select((part, i) => (part, i)))
-                    tensors[$"{Swap(s_towers, name[..at], back: false)}self_attn.{part}_proj.{name[(at + "attn.in_proj_".Length)..]}"] = ComposedWeights.Part(ours, name, i, 3);
+                    tensors[$"{Swap(s_towers, name[..at], back: false)}self_attn.{part}_proj.{name[(at + "attn.in_proj_".Length)..]}"] =
+                        ComposedWeights.Part(ours, name, i, 3);
             }
             else
             {
@@ -90,8 +95,17 @@ internal static partial class HuggingFaceNames
     /// <summary>The three names that a fused projection is made of, where all are there in one shape.</summary>
     private static string[]? JoinedParts(IWeights theirs, Match match)
     {
-        string[] names = [.. new[] { Query, Key, Value }.Select(part => $"{match.Groups["tower"].Value}{match.Groups["layer"].Value}.self_attn.{part}_proj.{match.Groups["kind"].Value}")];
-        return names.All(theirs.Shapes.ContainsKey) && names.All(name => theirs.Shapes[name].Count > 0 && theirs.Shapes[name].SequenceEqual(theirs.Shapes[names[0]])) ? names : null;
+        string[] names =
+        [
+            .. new[] { Query, Key, Value }.Select(part =>
+                $"{match.Groups["tower"].Value}{match.Groups["layer"].Value}.self_attn.{part}_proj.{match.Groups["kind"].Value}"
+            ),
+        ];
+        return
+            names.All(theirs.Shapes.ContainsKey)
+            && names.All(name => theirs.Shapes[name].Count > 0 && theirs.Shapes[name].SequenceEqual(theirs.Shapes[names[0]]))
+            ? names
+            : null;
     }
 
     private static string Renamed(string name, bool back)
@@ -102,7 +116,9 @@ internal static partial class HuggingFaceNames
         var swapped = Swap(s_towers, name, back);
         if (swapped == name)
             return name;
-        var tower = s_towers.Select(pair => back ? pair.Ours : pair.Theirs).First(prefix => swapped.StartsWith(prefix, StringComparison.Ordinal));
+        var tower = s_towers
+            .Select(pair => back ? pair.Ours : pair.Theirs)
+            .First(prefix => swapped.StartsWith(prefix, StringComparison.Ordinal));
         var dot = swapped.IndexOf('.', tower.Length) + 1;
         return swapped[..dot] + Swap(s_layers, swapped[dot..], back);
     }
@@ -120,6 +136,10 @@ internal static partial class HuggingFaceNames
         return name;
     }
 
-    [GeneratedRegex(@"^(?<tower>(text|vision)_model\.encoder\.layers\.)(?<layer>[0-9]+)\.self_attn\.[qkv]_proj\.(?<kind>weight|bias)\z", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(
+        @"^(?<tower>(text|vision)_model\.encoder\.layers\.)(?<layer>[0-9]+)\.self_attn\.[qkv]_proj\.(?<kind>weight|bias)\z",
+        RegexOptions.ExplicitCapture,
+        1000
+    )]
     private static partial Regex Attention();
 }

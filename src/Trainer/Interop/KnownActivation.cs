@@ -23,7 +23,8 @@ internal static class KnownActivation
         {
             throw new CheckpointException(
                 $"{weights.Path}: was trained with {Name(known.Value)} ({why}), but {said} says {Name(activation)}, which would give wrong features. "
-                + $"{(known == Activation.QuickGelu ? "Take the model's -quickgelu configuration." : "Take the model's configuration without -quickgelu.")}");
+                    + $"{(known == Activation.QuickGelu ? "Take the model's -quickgelu configuration." : "Take the model's configuration without -quickgelu.")}"
+            );
         }
     }
 

@@ -59,21 +59,23 @@ public sealed class ModelExport(OpenedModel model, ExportFormat format, NumberTy
         }
     }
 
-    private string Name => format switch
-    {
-        ExportFormat.OpenClip => "open_clip",
-        ExportFormat.HuggingFace => "Hugging Face's CLIPModel",
-        _ => "cliptrain",
-    };
+    private string Name =>
+        format switch
+        {
+            ExportFormat.OpenClip => "open_clip",
+            ExportFormat.HuggingFace => "Hugging Face's CLIPModel",
+            _ => "cliptrain",
+        };
 
-    private string? Refusal() => format switch
-    {
-        _ when !model.HasSharedSpace =>
-            $"it was trained for {OptionSection.SnakeCase(model.Objective.ToString())} and has no text tower; a run can start from it with training.start_from",
-        ExportFormat.OpenClip => OpenClipConfig.Refusal(model.Options),
-        ExportFormat.HuggingFace => HuggingFaceConfig.Refusal(model.Options, model.Preprocessing, model.HasLogitBias),
-        _ => null,
-    };
+    private string? Refusal() =>
+        format switch
+        {
+            _ when !model.HasSharedSpace =>
+                $"it was trained for {OptionSection.SnakeCase(model.Objective.ToString())} and has no text tower; a run can start from it with training.start_from",
+            ExportFormat.OpenClip => OpenClipConfig.Refusal(model.Options),
+            ExportFormat.HuggingFace => HuggingFaceConfig.Refusal(model.Options, model.Preprocessing, model.HasLogitBias),
+            _ => null,
+        };
 
     private long WriteFiles(string folder, string name)
     {
@@ -83,24 +85,45 @@ public sealed class ModelExport(OpenedModel model, ExportFormat format, NumberTy
         {
             case ExportFormat.OpenClip:
                 var tokenizer = model.Merges is null || model.Merges.Merges.SequenceEqual(MergeList.OpenAi().Merges) ? null : name;
-                WriteJson(Path.Combine(folder, OpenClipConfig.FileName), OpenClipConfig.Write(model.Options, model.Preprocessing, tokenizer, model.HasLogitBias));
-                return WriteWeights(Path.Combine(folder, "open_clip_model.safetensors"), SinePositions.With(model.Weights, model.Options.Image));
+                WriteJson(
+                    Path.Combine(folder, OpenClipConfig.FileName),
+                    OpenClipConfig.Write(model.Options, model.Preprocessing, tokenizer, model.HasLogitBias)
+                );
+                return WriteWeights(
+                    Path.Combine(folder, "open_clip_model.safetensors"),
+                    SinePositions.With(model.Weights, model.Options.Image)
+                );
             case ExportFormat.HuggingFace:
                 WriteJson(Path.Combine(folder, HuggingFaceConfig.FileName), HuggingFaceConfig.Write(model.Options, precision));
-                WriteJson(Path.Combine(folder, HuggingFaceConfig.PreprocessorFile), HuggingFaceConfig.WritePreprocessing(model.Preprocessing, model.Options.Image.Size));
+                WriteJson(
+                    Path.Combine(folder, HuggingFaceConfig.PreprocessorFile),
+                    HuggingFaceConfig.WritePreprocessing(model.Preprocessing, model.Options.Image.Size)
+                );
                 return WriteWeights(Path.Combine(folder, "model.safetensors"), HuggingFaceNames.ToTheirs(model.Weights));
             default:
                 File.WriteAllText(Path.Combine(folder, ModelFolder.OwnConfig), ConfigWriter.WriteModel(model.Options));
-                WriteJson(Path.Combine(folder, HuggingFaceConfig.PreprocessorFile), HuggingFaceConfig.WritePreprocessing(model.Preprocessing, model.Options.Image.Size));
+                WriteJson(
+                    Path.Combine(folder, HuggingFaceConfig.PreprocessorFile),
+                    HuggingFaceConfig.WritePreprocessing(model.Preprocessing, model.Options.Image.Size)
+                );
                 return WriteWeights(Path.Combine(folder, ModelFolder.OwnWeights), model.Weights);
         }
     }
 
     private long WriteWeights(string path, IWeights weights)
     {
-        var metadata = new Dictionary<string, string>(StringComparer.Ordinal) { ["format"] = "pt", [KnownActivation.MetadataKey] = KnownActivation.Name(model.Options.Activation) };
+        var metadata = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["format"] = "pt",
+            [KnownActivation.MetadataKey] = KnownActivation.Name(model.Options.Activation),
+        };
         using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, 0);
-        SafetensorsWriter.Write(file, [.. weights.Shapes.Select(tensor => new TensorHeader(tensor.Key, tensor.Value, precision))], metadata, (tensor, stream) => WriteTensor(weights, tensor, stream));
+        SafetensorsWriter.Write(
+            file,
+            [.. weights.Shapes.Select(tensor => new TensorHeader(tensor.Key, tensor.Value, precision))],
+            metadata,
+            (tensor, stream) => WriteTensor(weights, tensor, stream)
+        );
         file.Flush(flushToDisk: true);
         return file.Length;
     }
@@ -127,7 +150,9 @@ public sealed class ModelExport(OpenedModel model, ExportFormat format, NumberTy
         foreach (var value in values)
         {
             if (!Half.IsFinite((Half)value))
-                throw new UsageException($"The model cannot be written in fp16: '{name}' holds {value}, beyond its range. Write fp32 or bf16.");
+                throw new UsageException(
+                    $"The model cannot be written in fp16: '{name}' holds {value}, beyond its range. Write fp32 or bf16."
+                );
         }
     }
 

@@ -13,15 +13,29 @@ namespace ClipTrain.Trainer.Interop;
 public static class ModelFolder
 {
     /// <summary>Files of an exported folder of our own.</summary>
-    internal const string OwnConfig = "model.yaml", OwnWeights = "model.safetensors";
+    internal const string OwnConfig = "model.yaml",
+        OwnWeights = "model.safetensors";
 
     private const string OpenAiMerges = "openai";
 
-    private static readonly string[] s_openClipWeights = ["open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin", "model.safetensors"];
-    private static readonly string[] s_huggingFaceWeights = ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
+    private static readonly string[] s_openClipWeights =
+    [
+        "open_clip_model.safetensors",
+        "open_clip_pytorch_model.safetensors",
+        "open_clip_pytorch_model.bin",
+        "model.safetensors",
+    ];
+    private static readonly string[] s_huggingFaceWeights =
+    [
+        "model.safetensors",
+        "model.safetensors.index.json",
+        "pytorch_model.bin",
+        "pytorch_model.bin.index.json",
+    ];
 
     /// <summary>Whether a folder says itself what model it holds, and is no run or checkpoint.</summary>
-    public static bool IsModel(string folder) => new[] { OpenClipConfig.FileName, OwnConfig, HuggingFaceConfig.FileName }.Any(file => File.Exists(Path.Combine(folder, file)));
+    public static bool IsModel(string folder) =>
+        new[] { OpenClipConfig.FileName, OwnConfig, HuggingFaceConfig.FileName }.Any(file => File.Exists(Path.Combine(folder, file)));
 
     /// <param name="path">A folder or file, or a run's name under runs/.</param>
     /// <param name="model">With a file: the name of its model, or the path of a model file of ours or of open_clip.</param>
@@ -30,9 +44,17 @@ public static class ModelFolder
     public static OpenedModel Open(string path, string? model = null)
     {
         if (File.Exists(path))
-            return OpenFile(path, model ?? throw new UsageException($"{path} is a file of weights alone: name its model, as in --model ViT-B-32-quickgelu, or give the folder that holds its configuration."));
+            return OpenFile(
+                path,
+                model
+                    ?? throw new UsageException(
+                        $"{path} is a file of weights alone: name its model, as in --model ViT-B-32-quickgelu, or give the folder that holds its configuration."
+                    )
+            );
         if (model is not null)
-            throw new UsageException($"--model is for a file of weights; {path} is {(Directory.Exists(path) ? "a folder, which says itself what its model is" : "no file")}.");
+            throw new UsageException(
+                $"--model is for a file of weights; {path} is {(Directory.Exists(path) ? "a folder, which says itself what its model is" : "no file")}."
+            );
         bool Has(string file) => File.Exists(Path.Combine(path, file));
         if (Has(OpenClipConfig.FileName))
             return OpenOpenClip(path);
@@ -43,7 +65,9 @@ public static class ModelFolder
         if (Has(HuggingFaceConfig.FileName))
             return OpenHuggingFace(path);
         if (Directory.Exists(path) && !Has("config.yaml"))
-            throw new UsageException($"{path} holds no model: it has neither {OpenClipConfig.FileName} (open_clip), {HuggingFaceConfig.FileName} (Hugging Face), {OwnConfig} (cliptrain export) nor config.yaml (a run).");
+            throw new UsageException(
+                $"{path} holds no model: it has neither {OpenClipConfig.FileName} (open_clip), {HuggingFaceConfig.FileName} (Hugging Face), {OwnConfig} (cliptrain export) nor config.yaml (a run)."
+            );
         return OpenRun(RunFiles.Find(path));
     }
 
@@ -57,7 +81,13 @@ public static class ModelFolder
     {
         var config = Path.Combine(folder, OpenClipConfig.FileName);
         var (options, preprocessing, ownTokenizer) = OpenClipConfig.Load(config);
-        return Opened(options, First(folder, s_openClipWeights), config, preprocessing, Tokenizer(folder, ownTokenizer ? null : OpenAi(options)));
+        return Opened(
+            options,
+            First(folder, s_openClipWeights),
+            config,
+            preprocessing,
+            Tokenizer(folder, ownTokenizer ? null : OpenAi(options))
+        );
     }
 
     private static OpenedModel OpenHuggingFace(string folder)
@@ -89,21 +119,39 @@ public static class ModelFolder
         long? step = checkpoints.Steps().Cast<long?>().FirstOrDefault(step => checkpoints.PathOf(step!.Value) == folder);
         return step is not null && File.Exists(run.Config)
             ? OpenCheckpoint(run, checkpoints, step.Value)
-            : throw new UsageException($"{folder} is a checkpoint without its run, whose config.yaml says what the model is. Give its {CheckpointDirectory.ModelFile} and --model.");
+            : throw new UsageException(
+                $"{folder} is a checkpoint without its run, whose config.yaml says what the model is. Give its {CheckpointDirectory.ModelFile} and --model."
+            );
     }
 
     private static OpenedModel OpenCheckpoint(RunFiles run, CheckpointDirectory checkpoints, long step)
     {
         checkpoints.Verify(step);
         var options = RunConfig.Load(run.Config, []).Options;
-        return Opened(options.Model, Path.Combine(checkpoints.PathOf(step), CheckpointDirectory.ModelFile), run.Config, Preprocessing.Clip, RunPlan.Merges(options.Data.Merges), options);
+        return Opened(
+            options.Model,
+            Path.Combine(checkpoints.PathOf(step), CheckpointDirectory.ModelFile),
+            run.Config,
+            Preprocessing.Clip,
+            RunPlan.Merges(options.Data.Merges),
+            options
+        );
     }
 
-    private static OpenedModel Opened(ModelOptions options, string weightsPath, string config, Preprocessing preprocessing, MergeList? merges, RunOptions? run = null)
+    private static OpenedModel Opened(
+        ModelOptions options,
+        string weightsPath,
+        string config,
+        Preprocessing preprocessing,
+        MergeList? merges,
+        RunOptions? run = null
+    )
     {
         CheckOptions(options, config);
         if (merges is not null && merges.VocabularySize != options.Text.Vocabulary)
-            throw new CheckpointException($"{config}: says a vocabulary of {options.Text.Vocabulary} tokens, but the tokenizer's files beside it have {merges.VocabularySize}.");
+            throw new CheckpointException(
+                $"{config}: says a vocabulary of {options.Text.Vocabulary} tokens, but the tokenizer's files beside it have {merges.VocabularySize}."
+            );
         var file = WeightsFile.Open(weightsPath);
         try
         {
@@ -123,15 +171,25 @@ public static class ModelFolder
             throw new CheckpointException($"{config}: describes a model that cannot be: {problem}.");
     }
 
-    private static string First(string folder, string[] names) => names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists)
+    private static string First(string folder, string[] names) =>
+        names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists)
         ?? throw new CheckpointException($"{folder}: has no weights: none of {string.Join(", ", names)}.");
 
-    private static Preprocessing Preprocessor(string folder) => Path.Combine(folder, HuggingFaceConfig.PreprocessorFile) is var path && File.Exists(path)
-        ? HuggingFaceConfig.LoadPreprocessing(path)
-        : Preprocessing.Clip;
+    private static Preprocessing Preprocessor(string folder) =>
+        Path.Combine(folder, HuggingFaceConfig.PreprocessorFile) is var path && File.Exists(path)
+            ? HuggingFaceConfig.LoadPreprocessing(path)
+            : Preprocessing.Clip;
 
     private static MergeList? OpenAi(ModelOptions options) =>
-        options.Text.Vocabulary == new TextTowerOptions { Width = 1, Layers = 1, Heads = 1 }.Vocabulary ? RunPlan.Merges(OpenAiMerges) : null;
+        options.Text.Vocabulary
+        == new TextTowerOptions
+        {
+            Width = 1,
+            Layers = 1,
+            Heads = 1,
+        }.Vocabulary
+            ? RunPlan.Merges(OpenAiMerges)
+            : null;
 
     /// <summary>The vocabulary whose files lie in a folder, or else another.</summary>
     private static MergeList? Tokenizer(string folder, MergeList? otherwise)

@@ -97,7 +97,8 @@ internal static class NumberConversion
     {
         var exponent = new Vector<uint>(0x7c00);
         var special = Vector.Equals(half & exponent, exponent) & new Vector<uint>(0x7f80_0000);
-        var scaled = Vector.AsVectorSingle(Vector.ShiftLeft(half & new Vector<uint>(0x7fff), 13)) * BitConverter.UInt32BitsToSingle(0x7780_0000);
+        var scaled =
+            Vector.AsVectorSingle(Vector.ShiftLeft(half & new Vector<uint>(0x7fff), 13)) * BitConverter.UInt32BitsToSingle(0x7780_0000);
         var sign = Vector.ShiftLeft(half & new Vector<uint>(0x8000), 16);
         return Vector.AsVectorSingle(Vector.AsVectorUInt32(scaled) | special | sign);
     }

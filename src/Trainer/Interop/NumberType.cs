@@ -20,17 +20,35 @@ internal static class NumberTypes
 {
     private static readonly Dictionary<string, (NumberType Type, int Bytes)> s_safetensors = new(StringComparer.Ordinal)
     {
-        ["F64"] = (NumberType.Float64, 8), ["F32"] = (NumberType.Float32, 4), ["F16"] = (NumberType.Float16, 2), ["BF16"] = (NumberType.BFloat16, 2),
-        ["I64"] = (NumberType.Other, 8), ["U64"] = (NumberType.Other, 8), ["I32"] = (NumberType.Other, 4), ["U32"] = (NumberType.Other, 4),
-        ["I16"] = (NumberType.Other, 2), ["U16"] = (NumberType.Other, 2), ["I8"] = (NumberType.Other, 1), ["U8"] = (NumberType.Byte, 1),
-        ["BOOL"] = (NumberType.Other, 1), ["F8_E4M3"] = (NumberType.Other, 1), ["F8_E5M2"] = (NumberType.Other, 1),
+        ["F64"] = (NumberType.Float64, 8),
+        ["F32"] = (NumberType.Float32, 4),
+        ["F16"] = (NumberType.Float16, 2),
+        ["BF16"] = (NumberType.BFloat16, 2),
+        ["I64"] = (NumberType.Other, 8),
+        ["U64"] = (NumberType.Other, 8),
+        ["I32"] = (NumberType.Other, 4),
+        ["U32"] = (NumberType.Other, 4),
+        ["I16"] = (NumberType.Other, 2),
+        ["U16"] = (NumberType.Other, 2),
+        ["I8"] = (NumberType.Other, 1),
+        ["U8"] = (NumberType.Byte, 1),
+        ["BOOL"] = (NumberType.Other, 1),
+        ["F8_E4M3"] = (NumberType.Other, 1),
+        ["F8_E5M2"] = (NumberType.Other, 1),
     };
 
     private static readonly Dictionary<string, (NumberType Type, int Bytes)> s_storages = new(StringComparer.Ordinal)
     {
-        ["Double"] = (NumberType.Float64, 8), ["Float"] = (NumberType.Float32, 4), ["Half"] = (NumberType.Float16, 2), ["BFloat16"] = (NumberType.BFloat16, 2),
-        ["Long"] = (NumberType.Other, 8), ["Int"] = (NumberType.Other, 4), ["Short"] = (NumberType.Other, 2), ["Char"] = (NumberType.Other, 1),
-        ["Byte"] = (NumberType.Byte, 1), ["Bool"] = (NumberType.Other, 1),
+        ["Double"] = (NumberType.Float64, 8),
+        ["Float"] = (NumberType.Float32, 4),
+        ["Half"] = (NumberType.Float16, 2),
+        ["BFloat16"] = (NumberType.BFloat16, 2),
+        ["Long"] = (NumberType.Other, 8),
+        ["Int"] = (NumberType.Other, 4),
+        ["Short"] = (NumberType.Other, 2),
+        ["Char"] = (NumberType.Other, 1),
+        ["Byte"] = (NumberType.Byte, 1),
+        ["Bool"] = (NumberType.Other, 1),
     };
 
     /// <summary>The type of a name in a safetensors header, with bytes a number.</summary>

@@ -8,8 +8,13 @@ namespace ClipTrain.Trainer.Interop;
 public static class OpenClipConfig
 {
     public const string FileName = "open_clip_config.json";
-    private const string ModelKey = "model_cfg", PreprocessKey = "preprocess_cfg", ImageKey = "vision_cfg", TextKey = "text_cfg";
-    private const string Tokenizer = "hf_tokenizer_name", Learned = "learnable", Sines = "sin_cos_2d";
+    private const string ModelKey = "model_cfg",
+        PreprocessKey = "preprocess_cfg",
+        ImageKey = "vision_cfg",
+        TextKey = "text_cfg";
+    private const string Tokenizer = "hf_tokenizer_name",
+        Learned = "learnable",
+        Sines = "sin_cos_2d";
 
     /// <summary>Heads of a ResNet's pooling have this many of the stem's channels: open_clip's head_width is a 32nd of the pooled width.</summary>
     private const int PooledWidth = 32;
@@ -72,13 +77,16 @@ public static class OpenClipConfig
         var (image, text) = (model.Image, model.Text);
         return (image, text) switch
         {
-            ({ Architecture: ImageArchitecture.Vit, Pooling: not ImagePooling.ClassToken }, _) => $"image.pooling is {Name(image.Pooling)}; open_clip's towers of these names have a class token",
-            ({ Architecture: ImageArchitecture.Vit, Stride: { } stride }, _) when stride != image.Patch => $"image.stride is {stride}; open_clip's patches do not overlap",
+            ({ Architecture: ImageArchitecture.Vit, Pooling: not ImagePooling.ClassToken }, _) =>
+                $"image.pooling is {Name(image.Pooling)}; open_clip's towers of these names have a class token",
+            ({ Architecture: ImageArchitecture.Vit, Stride: { } stride }, _) when stride != image.Patch =>
+                $"image.stride is {stride}; open_clip's patches do not overlap",
             ({ PatchEmbedding: PatchEmbedding.ConvStem }, _) => "image.patch_embedding is conv_stem, which open_clip does not have",
             ({ Positions: ImagePositions.None }, _) => "image.positions is none, which open_clip does not have",
             ({ Registers: > 0 }, _) => $"image.registers is {image.Registers}; open_clip has none",
             (_, { Pooling: TextPooling.Mean }) => "text.pooling is mean, which open_clip does not have",
-            (_, { Attention: TextAttention.Bidirectional, Pooling: not TextPooling.Last }) => "text.attention is bidirectional with text.pooling end_of_text; open_clip's tokens then attend to padding too",
+            (_, { Attention: TextAttention.Bidirectional, Pooling: not TextPooling.Last }) =>
+                "text.attention is bidirectional with text.pooling end_of_text; open_clip's tokens then attend to padding too",
             _ => null,
         };
     }
@@ -90,11 +98,29 @@ public static class OpenClipConfig
         if (config.Flag("attentional_pool"))
             throw config.Wrong("attentional_pool", "is true: CoCa's attentional pooling is not here");
         if (config.Text("pool_type") is { } pooling and not "tok")
-            throw config.Wrong("pool_type", $"is '{pooling}': open_clip then averages patches that attend to a class token, which ClipTrain's average pooling has not");
+            throw config.Wrong(
+                "pool_type",
+                $"is '{pooling}': open_clip then averages patches that attend to a class token, which ClipTrain's average pooling has not"
+            );
         var size = config.Integers("image_size") is { } sides
-            ? sides is [var height, var width] && height == width ? height : throw config.Wrong("image_size", "is not square")
+            ? sides is [var height, var width] && height == width
+                ? height
+                : throw config.Wrong("image_size", "is not square")
             : config.Integer("image_size", 224);
-        config.Ignore("final_ln_after_pool", "output_tokens", "attn_pooler_queries", "attn_pooler_heads", "timm_model_pretrained", "timm_pool", "timm_proj", "timm_drop", "patch_size", "mlp_ratio", "patch_dropout", "pos_embed_type");
+        config.Ignore(
+            "final_ln_after_pool",
+            "output_tokens",
+            "attn_pooler_queries",
+            "attn_pooler_heads",
+            "timm_model_pretrained",
+            "timm_pool",
+            "timm_proj",
+            "timm_drop",
+            "patch_size",
+            "mlp_ratio",
+            "patch_dropout",
+            "pos_embed_type"
+        );
         if (config.Text("block_type") is { } block and not "default")
             throw config.Wrong("block_type", $"is '{block}', which ClipTrain does not have");
         var tower = config.Integers("layers") is { } blocks ? Resnet(config, size, blocks) : Vit(config, size);
@@ -105,7 +131,14 @@ public static class OpenClipConfig
     private static ImageTowerOptions Resnet(ConfigObject config, int size, IReadOnlyList<int> blocks)
     {
         var width = config.Integer("width", 768);
-        return new ImageTowerOptions { Architecture = ImageArchitecture.Resnet, Size = size, Width = width, Blocks = blocks, Heads = Heads(config, width * PooledWidth) };
+        return new ImageTowerOptions
+        {
+            Architecture = ImageArchitecture.Resnet,
+            Size = size,
+            Width = width,
+            Blocks = blocks,
+            Heads = Heads(config, width * PooledWidth),
+        };
     }
 
     private static ImageTowerOptions Vit(ConfigObject config, int size)
@@ -132,7 +165,9 @@ public static class OpenClipConfig
     private static int Heads(ConfigObject config, int width)
     {
         var headWidth = config.Integer("head_width", 64);
-        return width % headWidth == 0 ? width / headWidth : throw config.Wrong("head_width", $"is {headWidth}, which {width} is no multiple of");
+        return width % headWidth == 0
+            ? width / headWidth
+            : throw config.Wrong("head_width", $"is {headWidth}, which {width} is no multiple of");
     }
 
     private static TextTowerOptions Text(ConfigObject config)
@@ -145,7 +180,18 @@ public static class OpenClipConfig
             throw config.Wrong("proj_type", $"is '{projection}'; ClipTrain projects with a matrix");
         if (config.Text("block_type") is { } block and not "default")
             throw config.Wrong("block_type", $"is '{block}', which ClipTrain does not have");
-        config.Ignore("final_ln_after_pool", "output_tokens", "pad_id", "bos_id", "eos_id", "tokenizer_type", "tiktoken_name", "hf_model_pretrained", "hf_proj_type", "hf_pooler_type");
+        config.Ignore(
+            "final_ln_after_pool",
+            "output_tokens",
+            "pad_id",
+            "bos_id",
+            "eos_id",
+            "tokenizer_type",
+            "tiktoken_name",
+            "hf_model_pretrained",
+            "hf_proj_type",
+            "hf_pooler_type"
+        );
         var vocabulary = config.Integer("vocab_size", 49408);
         var pooling = config.Text("pool_type") switch
         {
@@ -157,7 +203,10 @@ public static class OpenClipConfig
         };
         var bidirectional = config.Flag("no_causal_mask");
         if (bidirectional && pooling != TextPooling.Last)
-            throw config.Wrong("no_causal_mask", "is true without pool_type last: tokens then attend to padding, which ClipTrain's never do");
+            throw config.Wrong(
+                "no_causal_mask",
+                "is true without pool_type last: tokens then attend to padding, which ClipTrain's never do"
+            );
         return new TextTowerOptions
         {
             Context = config.Integer("context_length", 77),
@@ -171,11 +220,13 @@ public static class OpenClipConfig
         };
     }
 
-    private static Preprocessing Preprocess(ConfigObject config) => new(
-        config.Floats("mean") ?? Preprocessing.Clip.Mean,
-        config.Floats("std") ?? Preprocessing.Clip.Std,
-        config.Text("interpolation") ?? Preprocessing.Clip.Interpolation,
-        config.Text("resize_mode") ?? Preprocessing.Clip.ResizeMode);
+    private static Preprocessing Preprocess(ConfigObject config) =>
+        new(
+            config.Floats("mean") ?? Preprocessing.Clip.Mean,
+            config.Floats("std") ?? Preprocessing.Clip.Std,
+            config.Text("interpolation") ?? Preprocessing.Clip.Interpolation,
+            config.Text("resize_mode") ?? Preprocessing.Clip.ResizeMode
+        );
 
     private static JsonObject Write(ImageTowerOptions image)
     {

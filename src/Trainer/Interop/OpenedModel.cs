@@ -13,10 +13,12 @@ namespace ClipTrain.Trainer.Interop;
 /// <param name="Preprocessing">How its images are made.</param>
 /// <param name="Merges">Its vocabulary; null where its files do not say.</param>
 /// <param name="Run">The run that trained it; null where another program did, or nobody knows.</param>
-public sealed record OpenedModel(ModelOptions Options, IWeights Weights, Preprocessing Preprocessing, MergeList? Merges, RunOptions? Run) : IDisposable
+public sealed record OpenedModel(ModelOptions Options, IWeights Weights, Preprocessing Preprocessing, MergeList? Merges, RunOptions? Run)
+    : IDisposable
 {
     /// <summary>What it was trained for, which says what parts it has. Of other programs' models those that add a bias to their logits were trained with the sigmoid loss.</summary>
-    public Objective Objective => Run?.Training.Objective ?? (Weights.Shapes.ContainsKey(ClipModel.LogitBias) ? Objective.Sigmoid : Objective.Contrastive);
+    public Objective Objective =>
+        Run?.Training.Objective ?? (Weights.Shapes.ContainsKey(ClipModel.LogitBias) ? Objective.Sigmoid : Objective.Contrastive);
 
     /// <summary>Whether images and texts have a space that they share.</summary>
     public bool HasSharedSpace => Objective is Objective.Contrastive or Objective.Sigmoid;
@@ -29,14 +31,17 @@ public sealed record OpenedModel(ModelOptions Options, IWeights Weights, Preproc
     public void RequireClipPreprocessing()
     {
         if (!Preprocessing.IsClip)
-            throw new UsageException($"{Weights.Path}: its images are normalised or resized otherwise than CLIP's ({Preprocessing.Interpolation}, {Preprocessing.ResizeMode}, mean {string.Join(' ', Preprocessing.Mean)}); evaluation has CLIP's alone.");
+            throw new UsageException(
+                $"{Weights.Path}: its images are normalised or resized otherwise than CLIP's ({Preprocessing.Interpolation}, {Preprocessing.ResizeMode}, mean {string.Join(' ', Preprocessing.Mean)}); evaluation has CLIP's alone."
+            );
     }
 
     /// <summary>The model's tokenizer.</summary>
     /// <exception cref="UsageException">Its files do not say which.</exception>
-    public BpeTokenizer Tokenizer() => Merges is not null
-        ? new BpeTokenizer(Merges, Options.Text.Context)
-        : throw new UsageException($"{Weights.Path}: there are no tokenizer's files beside it; put vocab.json and merges.txt there.");
+    public BpeTokenizer Tokenizer() =>
+        Merges is not null
+            ? new BpeTokenizer(Merges, Options.Text.Context)
+            : throw new UsageException($"{Weights.Path}: there are no tokenizer's files beside it; put vocab.json and merges.txt there.");
 
     /// <summary>The model with its weights.</summary>
     /// <exception cref="CheckpointException">The weights are not the model's.</exception>

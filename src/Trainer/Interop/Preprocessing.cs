@@ -13,5 +13,9 @@ public sealed record Preprocessing(IReadOnlyList<float> Mean, IReadOnlyList<floa
     public static Preprocessing Clip { get; } = new(ImageNormalization.Clip.Mean, ImageNormalization.Clip.Std, "bicubic", "shortest");
 
     /// <summary>Whether it is CLIP's.</summary>
-    public bool IsClip => Mean.SequenceEqual(Clip.Mean) && Std.SequenceEqual(Clip.Std) && Interpolation == Clip.Interpolation && ResizeMode == Clip.ResizeMode;
+    public bool IsClip =>
+        Mean.SequenceEqual(Clip.Mean)
+        && Std.SequenceEqual(Clip.Std)
+        && Interpolation == Clip.Interpolation
+        && ResizeMode == Clip.ResizeMode;
 }

@@ -50,7 +50,13 @@ public sealed class ShardedWeights : IWeights
             throw new CheckpointException($"{Path}: names the file '{fileName}', which is not one beside it.");
         var path = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", fileName);
         if (!_files.TryGetValue(fileName, out var file))
-            _files.Add(fileName, file = WeightsFile.Open(path) is var opened && opened is not ShardedWeights ? opened : throw new CheckpointException($"{path}: is an index itself."));
+            _files.Add(
+                fileName,
+                file =
+                    WeightsFile.Open(path) is var opened && opened is not ShardedWeights
+                        ? opened
+                        : throw new CheckpointException($"{path}: is an index itself.")
+            );
         if (!file.Shapes.TryGetValue(name, out var shape))
             throw new CheckpointException($"{path}: lacks tensor '{name}', which {System.IO.Path.GetFileName(Path)} says is in it.");
         if (!_fileOf.TryAdd(name, file))
@@ -64,11 +70,20 @@ public sealed class ShardedWeights : IWeights
         {
             using var stream = File.OpenRead(path);
             using var json = JsonDocument.Parse(stream);
-            return [.. json.RootElement.GetProperty("weight_map").EnumerateObject().Select(entry => (entry.Name, entry.Value.GetString() ?? ""))];
+            return
+            [
+                .. json
+                    .RootElement.GetProperty("weight_map")
+                    .EnumerateObject()
+                    .Select(entry => (entry.Name, entry.Value.GetString() ?? "")),
+            ];
         }
         catch (Exception error) when (error is IOException or JsonException or InvalidOperationException or KeyNotFoundException)
         {
-            throw new CheckpointException($"{path}: is no file of weights: neither safetensors, nor PyTorch's, nor an index with a weight_map ({error.Message})", error);
+            throw new CheckpointException(
+                $"{path}: is no file of weights: neither safetensors, nor PyTorch's, nor an index with a weight_map ({error.Message})",
+                error
+            );
         }
     }
 }

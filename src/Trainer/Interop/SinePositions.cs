@@ -21,7 +21,12 @@ internal static class SinePositions
         weights.Read(Name, there);
         if (there.Length != expected.Length || there.Zip(expected).Any(pair => !(Math.Abs(pair.First - pair.Second) <= Tolerance)))
             throw new CheckpointException($"{weights.Path}: '{Name}' does not hold the sines and cosines that its configuration says.");
-        return new ComposedWeights(weights, weights.Shapes.Keys.Where(name => name != Name).ToDictionary(name => name, name => ComposedWeights.Same(weights, name), StringComparer.Ordinal));
+        return new ComposedWeights(
+            weights,
+            weights
+                .Shapes.Keys.Where(name => name != Name)
+                .ToDictionary(name => name, name => ComposedWeights.Same(weights, name), StringComparer.Ordinal)
+        );
     }
 
     /// <summary>Adds the tensor.</summary>
@@ -34,5 +39,6 @@ internal static class SinePositions
         return new ComposedWeights(weights, tensors);
     }
 
-    private static float[] Table(ImageTowerOptions image) => [.. new float[image.Width], .. PositionTable.Sine(PatchGrid.Of(image).Side, image.Width)];
+    private static float[] Table(ImageTowerOptions image) =>
+        [.. new float[image.Width], .. PositionTable.Sine(PatchGrid.Of(image).Side, image.Width)];
 }

@@ -26,7 +26,8 @@ public sealed class TorchFile : IWeights
         try
         {
             _archive = new ZipDirectory(_file, path);
-            var pickle = _archive.Entries.Values.FirstOrDefault(entry => entry.Name.EndsWith(Description, StringComparison.Ordinal))
+            var pickle =
+                _archive.Entries.Values.FirstOrDefault(entry => entry.Name.EndsWith(Description, StringComparison.Ordinal))
                 ?? throw new CheckpointException($"{path}: is a ZIP archive, but not one of PyTorch's: it has no data.pkl.");
             _folder = pickle.Name[..^Description.Length];
             CheckByteOrder();
@@ -58,7 +59,9 @@ public sealed class TorchFile : IWeights
             throw new CheckpointException($"{Path}: has no tensor '{name}'.");
         var count = tensor.Shape.Aggregate(1L, (product, size) => product * size);
         if (!tensor.Storage.Type.IsWeight() || count != destination.Length)
-            throw new CheckpointException($"{Path}: tensor '{name}' is [{string.Join(", ", tensor.Shape)}] of {tensor.Storage.Type}, not the {destination.Length} numbers that are expected.");
+            throw new CheckpointException(
+                $"{Path}: tensor '{name}' is [{string.Join(", ", tensor.Shape)}] of {tensor.Storage.Type}, not the {destination.Length} numbers that are expected."
+            );
         if (count == 0)
             return;
         var start = _archive.DataOffset(Entry(tensor.Storage)) + (tensor.Offset * tensor.Storage.Bytes);
@@ -105,9 +108,12 @@ public sealed class TorchFile : IWeights
         }
     }
 
-    private ZipEntry Entry(StoredNumbers storage) => _archive.Entries.TryGetValue($"{_folder}/data/{storage.Key}", out var entry)
-        ? entry
-        : throw new CheckpointException($"{Path}: its part '{_folder}/data/{storage.Key}', which holds a tensor's numbers, is missing.");
+    private ZipEntry Entry(StoredNumbers storage) =>
+        _archive.Entries.TryGetValue($"{_folder}/data/{storage.Key}", out var entry)
+            ? entry
+            : throw new CheckpointException(
+                $"{Path}: its part '{_folder}/data/{storage.Key}', which holds a tensor's numbers, is missing."
+            );
 
     /// <summary>Sees that a storage's numbers lie in the file, so that nobody makes room for more.</summary>
     private void CheckStorage(string name, StoredNumbers storage)
@@ -115,7 +121,9 @@ public sealed class TorchFile : IWeights
         var entry = Entry(storage);
         _archive.DataOffset(entry);
         if (storage.Count > entry.Length / storage.Bytes)
-            throw new CheckpointException($"{Path}: tensor '{name}' lies in a storage of {storage.Count} numbers, of which the file has {entry.Length / storage.Bytes}; it was cut short.");
+            throw new CheckpointException(
+                $"{Path}: tensor '{name}' lies in a storage of {storage.Count} numbers, of which the file has {entry.Length / storage.Bytes}; it was cut short."
+            );
     }
 
     private void CheckByteOrder()
@@ -127,7 +135,9 @@ public sealed class TorchFile : IWeights
     private byte[] Bytes(ZipEntry entry, long most)
     {
         if (entry.Length > most)
-            throw new CheckpointException($"{Path}: its part '{entry.Name}' has {entry.Length} bytes; files of weights have at most {most}.");
+            throw new CheckpointException(
+                $"{Path}: its part '{entry.Name}' has {entry.Length} bytes; files of weights have at most {most}."
+            );
         var start = _archive.DataOffset(entry);
         var bytes = new byte[entry.Length];
         NumberReader.ReadBytes(_file, Path, start, bytes);

@@ -13,7 +13,11 @@ public static class WeightCheck
     /// <param name="specs">What the model has.</param>
     /// <param name="fits">Whether a tensor of another shape than a parameter's is nevertheless of use.</param>
     /// <exception cref="CheckpointException">Tensors are missing, left over or of another shape; the message lists them.</exception>
-    public static void Strict(IWeights weights, IReadOnlyList<ParameterSpec> specs, Func<ParameterSpec, IReadOnlyList<long>, bool>? fits = null)
+    public static void Strict(
+        IWeights weights,
+        IReadOnlyList<ParameterSpec> specs,
+        Func<ParameterSpec, IReadOnlyList<long>, bool>? fits = null
+    )
     {
         var names = specs.Select(spec => spec.Name).ToHashSet(StringComparer.Ordinal);
         string[] missing = [.. specs.Select(spec => spec.Name).Where(name => !weights.Shapes.ContainsKey(name))];
@@ -21,28 +25,42 @@ public static class WeightCheck
         string[] shapes =
         [
             .. from spec in specs
-               where weights.Shapes.TryGetValue(spec.Name, out var there) && !there.SequenceEqual(spec.Shape) && fits?.Invoke(spec, there) != true
-               select $"{spec.Name} is {Shape(weights.Shapes[spec.Name])}, the model's {Shape(spec.Shape)}",
+            where
+                weights.Shapes.TryGetValue(spec.Name, out var there)
+                && !there.SequenceEqual(spec.Shape)
+                && fits?.Invoke(spec, there) != true
+            select $"{spec.Name} is {Shape(weights.Shapes[spec.Name])}, the model's {Shape(spec.Shape)}",
         ];
         List<string> faults =
         [
             .. List("lack", missing, name => Near(name, extra, "there is")),
             .. List("have beside the model's", extra, name => Near(name, missing, "the model has")),
-            .. shapes.Length == 0 ? [] : new[] { $"  {shapes.Length} of another shape: {string.Join("; ", shapes.Take(Listed))}{Rest(shapes.Length)}" },
+            .. shapes.Length == 0
+                ? []
+                : new[] { $"  {shapes.Length} of another shape: {string.Join("; ", shapes.Take(Listed))}{Rest(shapes.Length)}" },
         ];
         if (faults.Count > 0)
-            throw new CheckpointException($"{weights.Path}: these are not the model's weights.{Environment.NewLine}{string.Join(Environment.NewLine, faults)}");
+            throw new CheckpointException(
+                $"{weights.Path}: these are not the model's weights.{Environment.NewLine}{string.Join(Environment.NewLine, faults)}"
+            );
     }
 
     /// <exception cref="CheckpointException">A number is a NaN or an infinity.</exception>
     public static void Finite(IWeights weights, string name, ReadOnlySpan<float> values)
     {
         if (!NumberConversion.AllFinite(values))
-            throw new CheckpointException($"{weights.Path}: tensor '{name}' holds NaN or infinite numbers; it is of a run that diverged, or damaged. Take an earlier checkpoint.");
+            throw new CheckpointException(
+                $"{weights.Path}: tensor '{name}' holds NaN or infinite numbers; it is of a run that diverged, or damaged. Take an earlier checkpoint."
+            );
     }
 
-    private static IEnumerable<string> List(string verb, string[] names, Func<string, string> advice) => names.Length == 0 ? [] :
-        [$"  They {verb} {names.Length}: {string.Join(", ", names.Take(Listed).Select(name => name + advice(name)))}{Rest(names.Length)}"];
+    private static IEnumerable<string> List(string verb, string[] names, Func<string, string> advice) =>
+        names.Length == 0
+            ? []
+            :
+            [
+                $"  They {verb} {names.Length}: {string.Join(", ", names.Take(Listed).Select(name => name + advice(name)))}{Rest(names.Length)}",
+            ];
 
     private static string Near(string name, string[] candidates, string verb) =>
         EditDistance.Nearest(name, candidates.Take(1000)) is { } nearest ? $" ({verb} {nearest})" : "";

@@ -30,7 +30,10 @@ public static class WeightNames
     public static NameConvention ConventionOf(IEnumerable<string> names)
     {
         var known = names.Select(Unwrapped).ToHashSet(StringComparer.Ordinal);
-        return known.Any(name => name.StartsWith("text_model.", StringComparison.Ordinal) || name.StartsWith("vision_model.", StringComparison.Ordinal)) ? NameConvention.HuggingFace
+        return known.Any(name =>
+                name.StartsWith("text_model.", StringComparison.Ordinal) || name.StartsWith("vision_model.", StringComparison.Ordinal)
+            )
+                ? NameConvention.HuggingFace
             : s_openAiOnly.Any(known.Contains) ? NameConvention.OpenAi
             : NameConvention.OpenClip;
     }
@@ -39,15 +42,24 @@ public static class WeightNames
     /// <exception cref="CheckpointException">Two names are one without their prefixes.</exception>
     public static IWeights Ours(IWeights weights)
     {
-        var tensors = Renamed(weights, weights.Shapes.Keys.Where(name => !IsDerived(name)).Select(name => (Unwrapped(name), ComposedWeights.Same(weights, name))));
+        var tensors = Renamed(
+            weights,
+            weights.Shapes.Keys.Where(name => !IsDerived(name)).Select(name => (Unwrapped(name), ComposedWeights.Same(weights, name)))
+        );
         if (ConventionOf(tensors.Keys) == NameConvention.HuggingFace)
             return HuggingFaceNames.ToOurs(new ComposedWeights(weights, tensors));
         // CustomTextCLIP of open_clip keeps its text tower as a module of its own.
-        return new ComposedWeights(weights, Renamed(weights, tensors.Select(tensor =>
-        {
-            var name = tensor.Key.StartsWith(TextPrefix, StringComparison.Ordinal) ? tensor.Key[TextPrefix.Length..] : tensor.Key;
-            return (name, Scalar(name, tensor.Value));
-        })));
+        return new ComposedWeights(
+            weights,
+            Renamed(
+                weights,
+                tensors.Select(tensor =>
+                {
+                    var name = tensor.Key.StartsWith(TextPrefix, StringComparison.Ordinal) ? tensor.Key[TextPrefix.Length..] : tensor.Key;
+                    return (name, Scalar(name, tensor.Value));
+                })
+            )
+        );
     }
 
     private static Dictionary<string, ComposedTensor> Renamed(IWeights weights, IEnumerable<(string Name, ComposedTensor Tensor)> tensors)
@@ -76,6 +88,7 @@ public static class WeightNames
     private static bool IsDerived(string name)
     {
         var last = name[(name.LastIndexOf('.') + 1)..];
-        return last is "num_batches_tracked" or "position_ids" or "attn_mask" || s_openAiOnly.Contains(Unwrapped(name), StringComparer.Ordinal);
+        return last is "num_batches_tracked" or "position_ids" or "attn_mask"
+            || s_openAiOnly.Contains(Unwrapped(name), StringComparer.Ordinal);
     }
 }

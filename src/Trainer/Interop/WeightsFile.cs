@@ -28,10 +28,13 @@ public static class WeightsFile
         if (head is [0x80, >= 2 and <= 5, ..])
         {
             throw new CheckpointException(
-                $"{path}: is a bare pickle, as PyTorch wrote before 1.6. Convert it in Python: torch.save(torch.load('{System.IO.Path.GetFileName(path)}', map_location='cpu', weights_only=True), 'converted.pt').");
+                $"{path}: is a bare pickle, as PyTorch wrote before 1.6. Convert it in Python: torch.save(torch.load('{System.IO.Path.GetFileName(path)}', map_location='cpu', weights_only=True), 'converted.pt')."
+            );
         }
 
         // safetensors begins with the header's length in eight bytes, then the header, a JSON object.
-        return head is [(byte)'{', ..] && head is not [_, _, _, _, _, _, _, _, (byte)'{', ..] ? new ShardedWeights(path) : new SafetensorsFile(path);
+        return head is [(byte)'{', ..] && head is not [_, _, _, _, _, _, _, _, (byte)'{', ..]
+            ? new ShardedWeights(path)
+            : new SafetensorsFile(path);
     }
 }

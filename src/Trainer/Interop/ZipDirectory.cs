@@ -17,8 +17,17 @@ internal sealed record ZipEntry(string Name, long Header, long Length, bool IsSt
 /// </summary>
 internal sealed class ZipDirectory
 {
-    private const uint EndSignature = 0x06054b50, End64Signature = 0x06064b50, Locator64Signature = 0x07064b50, EntrySignature = 0x02014b50, LocalSignature = 0x04034b50;
-    private const int EndBytes = 22, Locator64Bytes = 20, End64Bytes = 56, EntryBytes = 46, LocalBytes = 30, MaxComment = 0xffff;
+    private const uint EndSignature = 0x06054b50,
+        End64Signature = 0x06064b50,
+        Locator64Signature = 0x07064b50,
+        EntrySignature = 0x02014b50,
+        LocalSignature = 0x04034b50;
+    private const int EndBytes = 22,
+        Locator64Bytes = 20,
+        End64Bytes = 56,
+        EntryBytes = 46,
+        LocalBytes = 30,
+        MaxComment = 0xffff;
     private const long MaxDirectoryBytes = 1 << 26;
 
     private readonly SafeFileHandle _file;
@@ -34,7 +43,7 @@ internal sealed class ZipDirectory
         if (start < 0 || size < 0 || size > MaxDirectoryBytes || start > _length - size)
             throw Malformed("its directory does not lie in it");
         var directory = Bytes(start, (int)size);
-        for (var at = 0; at < directory.Length;)
+        for (var at = 0; at < directory.Length; )
             at = ReadEntry(directory, at);
     }
 
@@ -45,11 +54,17 @@ internal sealed class ZipDirectory
     public long DataOffset(ZipEntry entry)
     {
         if (!entry.IsStored)
-            throw new CheckpointException($"{_path}: its part '{entry.Name}' is compressed or encrypted, which torch.save never does; save the weights again with torch.save.");
+            throw new CheckpointException(
+                $"{_path}: its part '{entry.Name}' is compressed or encrypted, which torch.save never does; save the weights again with torch.save."
+            );
         if (entry.Header > _length - LocalBytes)
             throw Malformed($"the part '{entry.Name}' lies outside of it");
         var local = Bytes(entry.Header, LocalBytes);
-        var data = entry.Header + LocalBytes + BinaryPrimitives.ReadUInt16LittleEndian(local.AsSpan(26)) + BinaryPrimitives.ReadUInt16LittleEndian(local.AsSpan(28));
+        var data =
+            entry.Header
+            + LocalBytes
+            + BinaryPrimitives.ReadUInt16LittleEndian(local.AsSpan(26))
+            + BinaryPrimitives.ReadUInt16LittleEndian(local.AsSpan(28));
         return BinaryPrimitives.ReadUInt32LittleEndian(local) == LocalSignature && data <= _length - entry.Length
             ? data
             : throw Malformed($"the part '{entry.Name}' is not where its directory says");
@@ -63,7 +78,10 @@ internal sealed class ZipDirectory
         for (var at = tail.Length - EndBytes; at >= 0; at--)
         {
             var end = tail.AsSpan(at);
-            if (BinaryPrimitives.ReadUInt32LittleEndian(end) != EndSignature || BinaryPrimitives.ReadUInt16LittleEndian(end[20..]) != end.Length - EndBytes)
+            if (
+                BinaryPrimitives.ReadUInt32LittleEndian(end) != EndSignature
+                || BinaryPrimitives.ReadUInt16LittleEndian(end[20..]) != end.Length - EndBytes
+            )
                 continue;
             var (size, start) = (BinaryPrimitives.ReadUInt32LittleEndian(end[12..]), BinaryPrimitives.ReadUInt32LittleEndian(end[16..]));
             var locator = tailStart + at - Locator64Bytes;
@@ -91,7 +109,8 @@ internal sealed class ZipDirectory
         var entry = directory[at..];
         if (entry.Length < EntryBytes || BinaryPrimitives.ReadUInt32LittleEndian(entry) != EntrySignature)
             throw Malformed("its directory is cut short");
-        int nameBytes = BinaryPrimitives.ReadUInt16LittleEndian(entry[28..]), extraBytes = BinaryPrimitives.ReadUInt16LittleEndian(entry[30..]);
+        int nameBytes = BinaryPrimitives.ReadUInt16LittleEndian(entry[28..]),
+            extraBytes = BinaryPrimitives.ReadUInt16LittleEndian(entry[30..]);
         var bytes = EntryBytes + nameBytes + extraBytes + BinaryPrimitives.ReadUInt16LittleEndian(entry[32..]);
         if (bytes > entry.Length)
             throw Malformed("its directory is cut short");

@@ -67,7 +67,9 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows) : IPairLoss
         }
 
         group.AllReduceSum(allTextGradient_ND);
-        var textGradient_bD = (local == total ? allTextGradient_ND : allTextGradient_ND.narrow(0, first, local).clone()).MoveToOuterDisposeScope();
+        var textGradient_bD = (
+            local == total ? allTextGradient_ND : allTextGradient_ND.narrow(0, first, local).clone()
+        ).MoveToOuterDisposeScope();
         return new PairLossResult(localLoss.item<double>(), imageGradient_bD, textGradient_bD, scaleGradient.item<double>());
     }
 }

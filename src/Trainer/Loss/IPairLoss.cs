@@ -8,16 +8,25 @@ namespace ClipTrain.Trainer.Loss;
 /// <param name="TextGradient_bD">∂loss/∂(this rank's text embeddings), complete.</param>
 /// <param name="LogitScaleGradient">This rank's part of ∂loss/∂(log of the logit scale); the ranks' parts add up to the whole.</param>
 /// <param name="LogitBiasGradient">This rank's part of ∂loss/∂(logit bias).</param>
-public sealed record PairLossResult(double Loss, torch.Tensor ImageGradient_bD, torch.Tensor TextGradient_bD, double LogitScaleGradient, double LogitBiasGradient = 0)
+public sealed record PairLossResult(
+    double Loss,
+    torch.Tensor ImageGradient_bD,
+    torch.Tensor TextGradient_bD,
+    double LogitScaleGradient,
+    double LogitBiasGradient = 0
+)
 {
     /// <summary>The same with gradients that are a factor larger; those of embeddings are overwritten.</summary>
-    public PairLossResult Times(double factor) => factor == 1 ? this : this with
-    {
-        ImageGradient_bD = ImageGradient_bD.mul_(factor),
-        TextGradient_bD = TextGradient_bD.mul_(factor),
-        LogitScaleGradient = LogitScaleGradient * factor,
-        LogitBiasGradient = LogitBiasGradient * factor,
-    };
+    public PairLossResult Times(double factor) =>
+        factor == 1
+            ? this
+            : this with
+            {
+                ImageGradient_bD = ImageGradient_bD.mul_(factor),
+                TextGradient_bD = TextGradient_bD.mul_(factor),
+                LogitScaleGradient = LogitScaleGradient * factor,
+                LogitBiasGradient = LogitBiasGradient * factor,
+            };
 }
 
 /// <summary>

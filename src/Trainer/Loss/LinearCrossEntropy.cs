@@ -9,13 +9,19 @@ namespace ClipTrain.Trainer.Loss;
 public sealed record ClassTargets(torch.Tensor Classes_nK, torch.Tensor Weights_nK)
 {
     /// <summary>One class a row.</summary>
-    public static ClassTargets Of(torch.Tensor classes_n) => new(classes_n.unsqueeze(1), ones([classes_n.size(0), 1], float32, classes_n.device));
+    public static ClassTargets Of(torch.Tensor classes_n) =>
+        new(classes_n.unsqueeze(1), ones([classes_n.size(0), 1], float32, classes_n.device));
 }
 
 /// <summary>Rows' cross-entropies, and the gradients of their weighted sum.</summary>
 /// <param name="Losses_n">Of each row, without the factor.</param>
 /// <param name="BiasGradient_C">Null when there is no bias.</param>
-public sealed record LinearCrossEntropyResult(torch.Tensor Losses_n, torch.Tensor RowGradient_nW, torch.Tensor WeightGradient_CW, torch.Tensor? BiasGradient_C);
+public sealed record LinearCrossEntropyResult(
+    torch.Tensor Losses_n,
+    torch.Tensor RowGradient_nW,
+    torch.Tensor WeightGradient_CW,
+    torch.Tensor? BiasGradient_C
+);
 
 /// <summary>
 /// A linear layer and the cross-entropy of its softmax: with logits z = weight · row + bias and a row's target distribution q,
@@ -32,7 +38,13 @@ public sealed class LinearCrossEntropy(int tileRows, double smoothing = 0)
     /// <param name="bias_C">fp32, or null.</param>
     /// <param name="targets">What the rows should be.</param>
     /// <param name="factor">On the gradients: they are those of factor · Σ ℓ.</param>
-    public LinearCrossEntropyResult Compute(torch.Tensor rows_nW, torch.Tensor weight_CW, torch.Tensor? bias_C, ClassTargets targets, double factor)
+    public LinearCrossEntropyResult Compute(
+        torch.Tensor rows_nW,
+        torch.Tensor weight_CW,
+        torch.Tensor? bias_C,
+        ClassTargets targets,
+        double factor
+    )
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
@@ -65,6 +77,10 @@ public sealed class LinearCrossEntropy(int tileRows, double smoothing = 0)
         }
 
         return new LinearCrossEntropyResult(
-            losses_n.MoveToOuterDisposeScope(), rowGradient_nW.MoveToOuterDisposeScope(), weightGradient_CW.MoveToOuterDisposeScope(), biasGradient_C?.MoveToOuterDisposeScope());
+            losses_n.MoveToOuterDisposeScope(),
+            rowGradient_nW.MoveToOuterDisposeScope(),
+            weightGradient_CW.MoveToOuterDisposeScope(),
+            biasGradient_C?.MoveToOuterDisposeScope()
+        );
     }
 }

@@ -13,7 +13,8 @@ internal static class RowTiles
     /// <exception cref="ArgumentException">There is none.</exception>
     public static (long Total, long First) Place(ReadOnlySpan<long> counts, int rank)
     {
-        long total = 0, first = 0;
+        long total = 0,
+            first = 0;
         for (var i = 0; i < counts.Length; i++)
         {
             first += i < rank ? counts[i] : 0;

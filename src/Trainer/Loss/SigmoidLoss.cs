@@ -51,8 +51,16 @@ public sealed class SigmoidLoss(RankGroup group, int tileRows) : IPairLoss
         loss.div_(total);
         group.AllReduceSum(loss);
         group.AllReduceSum(allTextGradient_ND);
-        var textGradient_bD = (local == total ? allTextGradient_ND : allTextGradient_ND.narrow(0, first, local).clone()).MoveToOuterDisposeScope();
-        return new PairLossResult(loss.item<double>(), imageGradient_bD, textGradient_bD, scaleGradient.item<double>(), biasGradient.item<double>());
+        var textGradient_bD = (
+            local == total ? allTextGradient_ND : allTextGradient_ND.narrow(0, first, local).clone()
+        ).MoveToOuterDisposeScope();
+        return new PairLossResult(
+            loss.item<double>(),
+            imageGradient_bD,
+            textGradient_bD,
+            scaleGradient.item<double>(),
+            biasGradient.item<double>()
+        );
 
         torch.Tensor Zero() => zeros([], float64, images_bD.device);
     }

@@ -9,19 +9,21 @@ namespace ClipTrain.Trainer.Models;
 /// </summary>
 public sealed class Attention(FlatParameters parameters, string prefix, int width, int heads)
 {
-    private readonly torch.Tensor _inWeight = parameters[prefix + "in_proj_weight"], _inBias = parameters[prefix + "in_proj_bias"];
-    private readonly torch.Tensor _outWeight = parameters[prefix + "out_proj.weight"], _outBias = parameters[prefix + "out_proj.bias"];
+    private readonly torch.Tensor _inWeight = parameters[prefix + "in_proj_weight"],
+        _inBias = parameters[prefix + "in_proj_bias"];
+    private readonly torch.Tensor _outWeight = parameters[prefix + "out_proj.weight"],
+        _outBias = parameters[prefix + "out_proj.bias"];
 
     /// <param name="prefix">What the names begin with.</param>
     /// <param name="width">W.</param>
     /// <param name="projectionStd">Spread of the output projection's initial weights.</param>
     public static IEnumerable<ParameterSpec> Parameters(string prefix, int width, double projectionStd) =>
-    [
-        new(prefix + "in_proj_weight", [3L * width, width], true, Initial.Normal(Math.Pow(width, -0.5))),
-        new(prefix + "in_proj_bias", [3L * width], true, Initial.Zero),
-        new(prefix + "out_proj.weight", [width, width], true, Initial.Normal(projectionStd)),
-        new(prefix + "out_proj.bias", [width], true, Initial.Zero),
-    ];
+        [
+            new(prefix + "in_proj_weight", [3L * width, width], true, Initial.Normal(Math.Pow(width, -0.5))),
+            new(prefix + "in_proj_bias", [3L * width], true, Initial.Zero),
+            new(prefix + "out_proj.weight", [width, width], true, Initial.Normal(projectionStd)),
+            new(prefix + "out_proj.bias", [width], true, Initial.Zero),
+        ];
 
     /// <summary>softmax(q·kᵀ / √D + mask) · v, heads side by side: bHQD, bHLD, bHLD → bQW.</summary>
     public static torch.Tensor Mix(torch.Tensor q_bHQD, torch.Tensor k_bHLD, torch.Tensor v_bHLD, torch.Tensor? mask)
@@ -29,7 +31,11 @@ public sealed class Attention(FlatParameters parameters, string prefix, int widt
         var logits_bHQL = (q_bHQD * Math.Pow(q_bHQD.size(3), -0.5)).MatMul(k_bHLD.transpose(-2, -1));
         if (mask is not null)
             logits_bHQL = logits_bHQL + mask;
-        return logits_bHQL.softmax(-1).MatMul(v_bHLD).transpose(1, 2).reshape([q_bHQD.size(0), q_bHQD.size(2), q_bHQD.size(1) * q_bHQD.size(3)]);
+        return logits_bHQL
+            .softmax(-1)
+            .MatMul(v_bHLD)
+            .transpose(1, 2)
+            .reshape([q_bHQD.size(0), q_bHQD.size(2), q_bHQD.size(1) * q_bHQD.size(3)]);
     }
 
     /// <summary>Every token attends to all: x_bLW → bLW. The mask is added to the attention logits; null attends everywhere.</summary>
@@ -42,8 +48,14 @@ public sealed class Attention(FlatParameters parameters, string prefix, int widt
     /// <summary>Other queries attend to the sequence: queries_bQW, x_bLW → bQW.</summary>
     public torch.Tensor Forward(torch.Tensor queries_bQW, torch.Tensor x_bLW, torch.Tensor? mask)
     {
-        var q = Split(nn.functional.linear(queries_bQW, _inWeight.narrow(0, 0, width).to(queries_bQW.dtype), _inBias.narrow(0, 0, width)), 1);
-        var kv = Split(nn.functional.linear(x_bLW, _inWeight.narrow(0, width, 2L * width).to(x_bLW.dtype), _inBias.narrow(0, width, 2L * width)), 2);
+        var q = Split(
+            nn.functional.linear(queries_bQW, _inWeight.narrow(0, 0, width).to(queries_bQW.dtype), _inBias.narrow(0, 0, width)),
+            1
+        );
+        var kv = Split(
+            nn.functional.linear(x_bLW, _inWeight.narrow(0, width, 2L * width).to(x_bLW.dtype), _inBias.narrow(0, width, 2L * width)),
+            2
+        );
         return Project(Mix(q[0], kv[0], kv[1], mask));
     }
 

@@ -11,7 +11,9 @@ public sealed class AttentionPool(FlatParameters parameters, string prefix, int 
 {
     private readonly torch.Tensor _positions_LC = parameters[prefix + "positional_embedding"];
     private readonly (torch.Tensor Weight, torch.Tensor Bias)[] _layers =
-        [.. s_layers.Select(layer => (parameters[$"{prefix}{layer}.weight"], parameters[$"{prefix}{layer}.bias"]))];
+    [
+        .. s_layers.Select(layer => (parameters[$"{prefix}{layer}.weight"], parameters[$"{prefix}{layer}.bias"])),
+    ];
 
     private static readonly string[] s_layers = ["q_proj", "k_proj", "v_proj", "c_proj"];
 
@@ -25,11 +27,13 @@ public sealed class AttentionPool(FlatParameters parameters, string prefix, int 
         return
         [
             new(prefix + "positional_embedding", [places + 1, width], false, Initial.Normal(std)),
-            .. s_layers.SelectMany(layer => (ParameterSpec[])
-            [
-                new($"{prefix}{layer}.weight", [layer == "c_proj" ? embedDim : width, width], true, Initial.Normal(std)),
-                new($"{prefix}{layer}.bias", [layer == "c_proj" ? embedDim : width], true, Initial.UniformByFanIn(width)),
-            ]),
+            .. s_layers.SelectMany(layer =>
+                (ParameterSpec[])
+                    [
+                        new($"{prefix}{layer}.weight", [layer == "c_proj" ? embedDim : width, width], true, Initial.Normal(std)),
+                        new($"{prefix}{layer}.bias", [layer == "c_proj" ? embedDim : width], true, Initial.UniformByFanIn(width)),
+                    ]
+            ),
         ];
     }
 

@@ -14,21 +14,24 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
     public const double Momentum = 0.1;
 
     private const double Epsilon = 1e-5;
-    private const string MeanSuffix = ".running_mean", VarianceSuffix = ".running_var";
+    private const string MeanSuffix = ".running_mean",
+        VarianceSuffix = ".running_var";
 
-    private readonly torch.Tensor _weight = parameters[name + ".weight"], _bias = parameters[name + ".bias"];
-    private readonly torch.Tensor _mean = parameters[name + MeanSuffix], _variance = parameters[name + VarianceSuffix];
+    private readonly torch.Tensor _weight = parameters[name + ".weight"],
+        _bias = parameters[name + ".bias"];
+    private readonly torch.Tensor _mean = parameters[name + MeanSuffix],
+        _variance = parameters[name + VarianceSuffix];
 
     /// <param name="name">What the names begin with.</param>
     /// <param name="channels">C.</param>
     /// <param name="gain">Initial gain; one when null.</param>
     public static IEnumerable<ParameterSpec> Parameters(string name, long channels, Action<torch.Tensor, torch.Generator>? gain = null) =>
-    [
-        new(name + ".weight", [channels], false, gain ?? Initial.One),
-        new(name + ".bias", [channels], false, Initial.Zero),
-        new(name + MeanSuffix, [channels], false, Initial.Zero) { IsStatistic = true },
-        new(name + VarianceSuffix, [channels], false, Initial.One) { IsStatistic = true },
-    ];
+        [
+            new(name + ".weight", [channels], false, gain ?? Initial.One),
+            new(name + ".bias", [channels], false, Initial.Zero),
+            new(name + MeanSuffix, [channels], false, Initial.Zero) { IsStatistic = true },
+            new(name + VarianceSuffix, [channels], false, Initial.One) { IsStatistic = true },
+        ];
 
     /// <summary>The BatchNorms of a model with their numbers of channels.</summary>
     public static IEnumerable<(string Name, long Channels)> Of(FlatParameters parameters) =>
@@ -46,7 +49,9 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
             return nn.functional.batch_norm(x, _mean.detach(), _variance.detach(), _weight, _bias, eps: Epsilon).to(x_bCHW.dtype);
         var count = statistics.OverRanks?.Count(x) ?? x.numel() / x.size(1);
         if (count == 1)
-            throw new InvalidOperationException($"{name}: a batch of one pair whose map has one place has no variance. Give each worker and each micro-batch at least two pairs, or use larger images.");
+            throw new InvalidOperationException(
+                $"{name}: a batch of one pair whose map has one place has no variance. Give each worker and each micro-batch at least two pairs, or use larger images."
+            );
         if (statistics.OverRanks is { } ranks)
         {
             var moments = ranks.Of(name, x);

@@ -28,7 +28,8 @@ public sealed class BatchStatistics
             _sums.Add(spec.Name, zeros_like(parameters[spec.Name]));
     }
 
-    private BatchStatistics(BatchStatistics whole, RankStatistics ranks) => (_parameters, _sums, OverRanks) = (whole._parameters, whole._sums, ranks);
+    private BatchStatistics(BatchStatistics whole, RankStatistics ranks) =>
+        (_parameters, _sums, OverRanks) = (whole._parameters, whole._sums, ranks);
 
     /// <summary>Whether a statistic is to be told of; one that is locked is not.</summary>
     public bool Has(string name) => _sums.ContainsKey(name);

@@ -14,40 +14,48 @@ public sealed class CaptionDecoder(FlatParameters parameters, TextTowerOptions o
     /// <summary>Name of the table that embeds tokens, whose transpose predicts them.</summary>
     public const string TokenEmbedding = "token_embedding.weight";
 
-    private const string Positions = "positional_embedding", PrefixWeight = "image_prefix.weight", PrefixBias = "image_prefix.bias";
+    private const string Positions = "positional_embedding",
+        PrefixWeight = "image_prefix.weight",
+        PrefixBias = "image_prefix.bias";
 
-    private readonly torch.Tensor _tokenEmbedding = parameters[TokenEmbedding], _positions = parameters[Positions];
-    private readonly torch.Tensor _prefixWeight = parameters[PrefixWeight], _prefixBias = parameters[PrefixBias];
+    private readonly torch.Tensor _tokenEmbedding = parameters[TokenEmbedding],
+        _positions = parameters[Positions];
+    private readonly torch.Tensor _prefixWeight = parameters[PrefixWeight],
+        _prefixBias = parameters[PrefixBias];
     private readonly LayerNorm _normFinal = new(parameters, "ln_final");
     private readonly TransformerBlock[] _blocks =
-        [.. Enumerable.Range(0, options.Layers).Select(i => new TransformerBlock(parameters, TextTower.BlockPrefix(i), options.Width, options.Heads, activation))];
+    [
+        .. Enumerable
+            .Range(0, options.Layers)
+            .Select(i => new TransformerBlock(parameters, TextTower.BlockPrefix(i), options.Width, options.Heads, activation)),
+    ];
 
     public static IEnumerable<ParameterSpec> Parameters(TextTowerOptions options, int embedDim) =>
-    [
-        .. TextTower.Parameters(options, embedDim).Where(spec => spec.Name != TextTower.Projection),
-        new(PrefixWeight, [options.Width, embedDim], true, Initial.Normal(Math.Pow(embedDim, -0.5))),
-        new(PrefixBias, [options.Width], true, Initial.Zero),
-    ];
+        [
+            .. TextTower.Parameters(options, embedDim).Where(spec => spec.Name != TextTower.Projection),
+            new(PrefixWeight, [options.Width, embedDim], true, Initial.Normal(Math.Pow(embedDim, -0.5))),
+            new(PrefixBias, [options.Width], true, Initial.Zero),
+        ];
 
     /// <summary>A chain of segments: features of the images' places bPE → rows nW, fp32, which the token embedding's transpose makes logits of.</summary>
     /// <param name="tokens_bL">int64; only the first <paramref name="length"/> of each caption are read.</param>
     /// <param name="rows_n">int64, the tokens whose next one is predicted, counted through b × length.</param>
     /// <param name="length">Tokens of each caption that are computed.</param>
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor tokens_bL, torch.Tensor rows_n, long length) =>
-    [
-        places_bPE =>
-        {
-            var prefix_bPW = nn.functional.linear(places_bPE, _prefixWeight, _prefixBias);
-            var text_bLW = Dispatcher.Embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding) + _positions.narrow(0, 0, length);
-            return cat([prefix_bPW, text_bLW.to(prefix_bPW.dtype)], 1);
-        },
-        .. _blocks.Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bSW => block.Forward(x_bSW, Mask(x_bSW, length)))),
-        x_bSW =>
-        {
-            var text_bLW = x_bSW.narrow(1, x_bSW.size(1) - length, length);
-            return _normFinal.Forward(text_bLW.reshape([-1, x_bSW.size(2)]).index_select(0, rows_n).to(float32));
-        },
-    ];
+        [
+            places_bPE =>
+            {
+                var prefix_bPW = nn.functional.linear(places_bPE, _prefixWeight, _prefixBias);
+                var text_bLW = Dispatcher.Embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding) + _positions.narrow(0, 0, length);
+                return cat([prefix_bPW, text_bLW.to(prefix_bPW.dtype)], 1);
+            },
+            .. _blocks.Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bSW => block.Forward(x_bSW, Mask(x_bSW, length)))),
+            x_bSW =>
+            {
+                var text_bLW = x_bSW.narrow(1, x_bSW.size(1) - length, length);
+                return _normFinal.Forward(text_bLW.reshape([-1, x_bSW.size(2)]).index_select(0, rows_n).to(float32));
+            },
+        ];
 
     /// <summary>Tokens see all of the image and the tokens up to themselves; the image's places see each other.</summary>
     private static torch.Tensor Mask(torch.Tensor x_bSW, long length)

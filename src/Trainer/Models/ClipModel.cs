@@ -19,7 +19,8 @@ public sealed class ClipModel : IDisposable
     private readonly TextTower? _text;
     private readonly CaptionDecoder? _decoder;
     private readonly IImageTower _image;
-    private readonly int _lockedImage, _lockedText;
+    private readonly int _lockedImage,
+        _lockedText;
     private readonly ILookup<(Tower Tower, int Group), int> _leaves;
 
     /// <summary>A model with freshly initialised weights, a pure function of options and seed; without a seed it has none yet, and is to be loaded.</summary>
@@ -30,7 +31,13 @@ public sealed class ClipModel : IDisposable
     /// <param name="objective">What it is trained for, which says what parts it has.</param>
     /// <param name="training">How its parameters are to be trained: what is locked, at what rates. Null where it is not, or all alike.</param>
     public ClipModel(
-        ModelOptions options, Precision precision, ulong? seed, torch.Device? device = null, Objective objective = Objective.Contrastive, TrainingOptions? training = null)
+        ModelOptions options,
+        Precision precision,
+        ulong? seed,
+        torch.Device? device = null,
+        Objective objective = Objective.Contrastive,
+        TrainingOptions? training = null
+    )
     {
         (Options, Objective) = (options, objective);
         var specs = Specs(options, objective);
@@ -42,7 +49,8 @@ public sealed class ClipModel : IDisposable
         }
 
         Parameters = new FlatParameters([.. specs], precision, seed, device);
-        _leaves = Parameters.Specs.Index()
+        _leaves = Parameters
+            .Specs.Index()
             .Where(entry => entry.Item is { IsLocked: false, IsStatistic: false } && TowerGroups.Of(options, entry.Item.Name) is not null)
             .ToLookup(entry => TowerGroups.Of(options, entry.Item.Name)!.Value, entry => entry.Index);
         _image = ImageTower.Create(Parameters, options.Image, options.Activation);
@@ -92,8 +100,12 @@ public sealed class ClipModel : IDisposable
         TowerPass.Forward(TextSegments(end_b, longest), tokens_bL);
 
     /// <summary><see cref="EncodeImage"/> with a way back.</summary>
-    public TowerPass PassImage(torch.Tensor images_b3SS, torch.Tensor? kept_bK, ActivationCheckpointing checkpointing, BatchStatistics? statistics = null) =>
-        new(ImageSegments(kept_bK, statistics), images_b3SS, checkpointing, _lockedImage);
+    public TowerPass PassImage(
+        torch.Tensor images_b3SS,
+        torch.Tensor? kept_bK,
+        ActivationCheckpointing checkpointing,
+        BatchStatistics? statistics = null
+    ) => new(ImageSegments(kept_bK, statistics), images_b3SS, checkpointing, _lockedImage);
 
     /// <summary><see cref="EncodeText"/> with a way back.</summary>
     public TowerPass PassText(torch.Tensor tokens_bL, torch.Tensor end_b, long longest, ActivationCheckpointing checkpointing) =>
@@ -112,15 +124,25 @@ public sealed class ClipModel : IDisposable
     public IReadOnlyList<int> LeavesOf(Tower tower, int segment)
     {
         var behind = segment - TowerGroups.Count(Options, tower);
-        return tower == Tower.Image && behind >= 0 && _decoder is not null ? [.. _leaves[(Tower.Text, behind)]] : [.. _leaves[(tower, segment)]];
+        return tower == Tower.Image && behind >= 0 && _decoder is not null
+            ? [.. _leaves[(Tower.Text, behind)]]
+            : [.. _leaves[(tower, segment)]];
     }
 
     /// <summary>The image tower as a chain of segments: images b3SS → features bE, fp32, as the pooling gives them.</summary>
-    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> FeatureSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
-        [.. _image.Segments(kept_bK, statistics), features_bE => features_bE.to(float32)];
+    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> FeatureSegments(
+        torch.Tensor? kept_bK = null,
+        BatchStatistics? statistics = null
+    ) => [.. _image.Segments(kept_bK, statistics), features_bE => features_bE.to(float32)];
 
     /// <summary>Image tower and caption decoder as a chain of segments: images b3SS → rows nW, fp32. See <see cref="CaptionDecoder.Segments"/>.</summary>
-    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> CaptionSegments(torch.Tensor tokens_bL, torch.Tensor rows_n, long length, torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
+    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> CaptionSegments(
+        torch.Tensor tokens_bL,
+        torch.Tensor rows_n,
+        long length,
+        torch.Tensor? kept_bK = null,
+        BatchStatistics? statistics = null
+    ) =>
         [.. _image.PlaceSegments(kept_bK, statistics), .. (_decoder ?? throw Lacks("caption decoder")).Segments(tokens_bL, rows_n, length)];
 
     /// <summary>Tokens that a caption decoder computes of captions of which the longest ends at a place: all before the end are read.</summary>
@@ -147,9 +169,10 @@ public sealed class ClipModel : IDisposable
     private InvalidOperationException Lacks(string part) => new($"A model for {Objective} has no {part}.");
 
     /// <summary>SigLIP begins with a scale of 10 and a bias of −10, as most pairs are no match (arXiv 2303.15343, section 3.2).</summary>
-    private static IEnumerable<ParameterSpec> LogitParameters(Objective objective) => objective == Objective.Sigmoid
-        ? [new(LogitScale, [], false, Initial.Constant(Math.Log(10))), new(LogitBias, [], false, Initial.Constant(-10))]
-        : [new(LogitScale, [], false, Initial.Constant(Math.Log(1 / 0.07)))];
+    private static IEnumerable<ParameterSpec> LogitParameters(Objective objective) =>
+        objective == Objective.Sigmoid
+            ? [new(LogitScale, [], false, Initial.Constant(Math.Log(10))), new(LogitBias, [], false, Initial.Constant(-10))]
+            : [new(LogitScale, [], false, Initial.Constant(Math.Log(1 / 0.07)))];
 
     private static torch.Tensor Normalize(torch.Tensor features_bE) => nn.functional.normalize(features_bE.to(float32), 2, -1);
 }

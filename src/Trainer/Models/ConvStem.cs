@@ -21,11 +21,20 @@ internal sealed class ConvStem(FlatParameters parameters, ImageTowerOptions opti
         long width = options.Width;
         return
         [
-            .. Channels(options).SelectMany((channels, i) => (ParameterSpec[])
-            [
-                new($"visual.stem.{i}.conv.weight", [channels.To, channels.From, 3, 3], true, Initial.UniformByFanIn(channels.From * 9)),
-                .. BatchNorm.Parameters($"visual.stem.{i}.bn", channels.To),
-            ]),
+            .. Channels(options)
+                .SelectMany(
+                    (channels, i) =>
+                        (ParameterSpec[])
+                            [
+                                new(
+                                    $"visual.stem.{i}.conv.weight",
+                                    [channels.To, channels.From, 3, 3],
+                                    true,
+                                    Initial.UniformByFanIn(channels.From * 9)
+                                ),
+                                .. BatchNorm.Parameters($"visual.stem.{i}.bn", channels.To),
+                            ]
+                ),
             new("visual.conv1.weight", [width, width, 1, 1], true, Initial.UniformByFanIn(width)),
         ];
     }

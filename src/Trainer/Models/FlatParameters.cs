@@ -43,14 +43,21 @@ public sealed class FlatParameters : IDisposable
         Precision = precision;
         _offsets = new long[Specs.Count];
         var (ranges, parts) = (new List<OptimizerRange>(), new List<(FlatSlice Slice, bool InComputeType)>());
-        long end = 0, narrow = 0;
+        long end = 0,
+            narrow = 0;
         for (var i = 0; i < Specs.Count; i++)
         {
             var spec = Specs[i];
             if (i == 0 || Group(Specs[i - 1]) != Group(spec))
                 parts.Add((new FlatSlice(end, 0), spec.InComputeType && !spec.IsNarrow));
             if (i == 0 || Treatment(Specs[i - 1]) != Treatment(spec))
-                ranges.Add(new OptimizerRange(end, 0, spec.Decays, spec.InComputeType && !spec.IsNarrow, spec.IsStatistic) { RateFactor = spec.RateFactor, IsNarrow = spec.IsNarrow });
+                ranges.Add(
+                    new OptimizerRange(end, 0, spec.Decays, spec.InComputeType && !spec.IsNarrow, spec.IsStatistic)
+                    {
+                        RateFactor = spec.RateFactor,
+                        IsNarrow = spec.IsNarrow,
+                    }
+                );
             _offsets[i] = end;
             end += (spec.Count + FlatSlice.Alignment - 1) / FlatSlice.Alignment * FlatSlice.Alignment;
             ranges[^1] = ranges[^1] with { Length = end - ranges[^1].Offset };
@@ -104,7 +111,13 @@ public sealed class FlatParameters : IDisposable
     public FlatSlice Trained => new(0, Ranges.Where(range => !range.IsStatistic).Sum(range => range.Length));
 
     /// <summary>That type.</summary>
-    public torch.ScalarType ComputeType => Precision switch { Precision.Bf16 => bfloat16, Precision.Fp16 => float16, _ => float32 };
+    public torch.ScalarType ComputeType =>
+        Precision switch
+        {
+            Precision.Bf16 => bfloat16,
+            Precision.Fp16 => float16,
+            _ => float32,
+        };
 
     /// <summary>What the optimizer updates and a checkpoint holds.</summary>
     public MasterWeights Weights { get; }
@@ -181,7 +194,11 @@ public sealed class FlatParameters : IDisposable
 
     /// <summary>A reducer that moves the leaves' gradients into <see cref="Gradients"/> while backward runs, summed over the ranks. Leaf i is that of <see cref="Specs"/>' entry i.</summary>
     public GradientReducer NewReducer(RankGroup group) =>
-        group.NewReducer([.. _leaves.Zip(_offsets, (leaf, offset) => new FlatLeaf(leaf, offset)).Where((_, i) => !Specs[i].IsLocked)], Gradients, GradientBuckets.Of(_parts));
+        group.NewReducer(
+            [.. _leaves.Zip(_offsets, (leaf, offset) => new FlatLeaf(leaf, offset)).Where((_, i) => !Specs[i].IsLocked)],
+            Gradients,
+            GradientBuckets.Of(_parts)
+        );
 
     /// <summary>Rounds the master weights into the compute type anew; needed after they were written other than by the optimizer.</summary>
     public void RefreshCompute()
@@ -206,22 +223,25 @@ public sealed class FlatParameters : IDisposable
     public void LoadMaster(IWeights weights)
     {
         WeightCheck.Strict(weights, Specs, PositionTable.IsOtherResolution);
-        Read(Weights, (spec, place) =>
-        {
-            var shape = weights.Shapes[spec.Name];
-            if (shape.SequenceEqual(spec.Shape))
+        Read(
+            Weights,
+            (spec, place) =>
             {
-                weights.Read(spec.Name, place.AsSpan<float>());
-            }
-            else
-            {
-                var other = empty([.. shape], float32);
-                weights.Read(spec.Name, other.AsSpan<float>());
-                place.copy_(PositionTable.Resize(other, spec.Shape[0]));
-            }
+                var shape = weights.Shapes[spec.Name];
+                if (shape.SequenceEqual(spec.Shape))
+                {
+                    weights.Read(spec.Name, place.AsSpan<float>());
+                }
+                else
+                {
+                    var other = empty([.. shape], float32);
+                    weights.Read(spec.Name, other.AsSpan<float>());
+                    place.copy_(PositionTable.Resize(other, spec.Shape[0]));
+                }
 
-            WeightCheck.Finite(weights, spec.Name, place.AsSpan<float>());
-        });
+                WeightCheck.Finite(weights, spec.Name, place.AsSpan<float>());
+            }
+        );
         RefreshCompute();
     }
 
@@ -257,19 +277,19 @@ public sealed class FlatParameters : IDisposable
         Compute?.Dispose();
     }
 
-    private static int Group(ParameterSpec spec) => spec switch
-    {
-        { IsNarrow: true } => spec.InComputeType ? -2 : -1,
-        { IsLocked: true } => spec.InComputeType ? 5 : 6,
-        { IsStatistic: true } => 4,
-        _ => (spec.InComputeType ? 0 : 2) + (spec.Decays ? 0 : 1),
-    };
+    private static int Group(ParameterSpec spec) =>
+        spec switch
+        {
+            { IsNarrow: true } => spec.InComputeType ? -2 : -1,
+            { IsLocked: true } => spec.InComputeType ? 5 : 6,
+            { IsStatistic: true } => 4,
+            _ => (spec.InComputeType ? 0 : 2) + (spec.Decays ? 0 : 1),
+        };
 
     private static (int Group, double Rate) Treatment(ParameterSpec spec) => (Group(spec), spec.RateFactor);
 
-    private int IndexOf(string name) => _indexByName.TryGetValue(name, out var index)
-        ? index
-        : throw new KeyNotFoundException($"The model has no parameter '{name}'.");
+    private int IndexOf(string name) =>
+        _indexByName.TryGetValue(name, out var index) ? index : throw new KeyNotFoundException($"The model has no parameter '{name}'.");
 
     private void Initialize(IReadOnlyList<ParameterSpec> specs, ulong seed)
     {
@@ -288,9 +308,10 @@ public sealed class FlatParameters : IDisposable
     private torch.Tensor MakeLeaf(int index)
     {
         var spec = Specs[index];
-        var weights = Compute is null || !spec.InComputeType || spec.IsNarrow
-            ? View(Weights, spec.Name)
-            : ComputeOf(new FlatSlice(_offsets[index], spec.Count)).view([.. spec.Shape]);
+        var weights =
+            Compute is null || !spec.InComputeType || spec.IsNarrow
+                ? View(Weights, spec.Name)
+                : ComputeOf(new FlatSlice(_offsets[index], spec.Count)).view([.. spec.Shape]);
         return weights.requires_grad_(!spec.IsLocked);
     }
 }

@@ -6,13 +6,11 @@ namespace ClipTrain.Trainer.Models;
 /// <summary>LayerNorm over the last dimension, computed in fp32 whatever its input's type; the result has the input's type.</summary>
 public sealed class LayerNorm(FlatParameters parameters, string name)
 {
-    private readonly torch.Tensor _weight = parameters[name + ".weight"], _bias = parameters[name + ".bias"];
+    private readonly torch.Tensor _weight = parameters[name + ".weight"],
+        _bias = parameters[name + ".bias"];
 
     public static IEnumerable<ParameterSpec> Parameters(string name, int width) =>
-    [
-        new(name + ".weight", [width], false, Initial.One),
-        new(name + ".bias", [width], false, Initial.Zero),
-    ];
+        [new(name + ".weight", [width], false, Initial.One), new(name + ".bias", [width], false, Initial.Zero)];
 
     public torch.Tensor Forward(torch.Tensor x)
     {

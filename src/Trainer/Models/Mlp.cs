@@ -7,8 +7,10 @@ namespace ClipTrain.Trainer.Models;
 /// <summary>Two linear layers with an activation between: x_bLW → bLW.</summary>
 public sealed class Mlp(FlatParameters parameters, string prefix, Activation activation)
 {
-    private readonly torch.Tensor _fcWeight = parameters[prefix + "c_fc.weight"], _fcBias = parameters[prefix + "c_fc.bias"];
-    private readonly torch.Tensor _projWeight = parameters[prefix + "c_proj.weight"], _projBias = parameters[prefix + "c_proj.bias"];
+    private readonly torch.Tensor _fcWeight = parameters[prefix + "c_fc.weight"],
+        _fcBias = parameters[prefix + "c_fc.bias"];
+    private readonly torch.Tensor _projWeight = parameters[prefix + "c_proj.weight"],
+        _projBias = parameters[prefix + "c_proj.bias"];
 
     /// <param name="prefix">What the names begin with.</param>
     /// <param name="width">W.</param>
@@ -30,12 +32,17 @@ public sealed class Mlp(FlatParameters parameters, string prefix, Activation act
     public static long HiddenWidth(int width, double ratio) => (long)(width * ratio);
 
     public torch.Tensor Forward(torch.Tensor x_bLW) =>
-        nn.functional.linear(Activate(nn.functional.linear(x_bLW, _fcWeight.to(x_bLW.dtype), _fcBias)), _projWeight.to(x_bLW.dtype), _projBias);
+        nn.functional.linear(
+            Activate(nn.functional.linear(x_bLW, _fcWeight.to(x_bLW.dtype), _fcBias)),
+            _projWeight.to(x_bLW.dtype),
+            _projBias
+        );
 
-    private torch.Tensor Activate(torch.Tensor x) => activation switch
-    {
-        Activation.Gelu => nn.functional.gelu(x),
-        Activation.QuickGelu => x * (x * 1.702).sigmoid(),
-        _ => throw new NotSupportedException($"Unknown activation {activation}."),
-    };
+    private torch.Tensor Activate(torch.Tensor x) =>
+        activation switch
+        {
+            Activation.Gelu => nn.functional.gelu(x),
+            Activation.QuickGelu => x * (x * 1.702).sigmoid(),
+            _ => throw new NotSupportedException($"Unknown activation {activation}."),
+        };
 }

@@ -33,35 +33,38 @@ public sealed class ModifiedResNet : IImageTower
     /// <summary>The tower's parameters with open_clip's names.</summary>
     public static IEnumerable<ParameterSpec> Parameters(ImageTowerOptions options, int embedDim)
     {
-        long width = options.Width, side = options.Size / Reduction;
+        long width = options.Width,
+            side = options.Size / Reduction;
         var stem = new[] { (3L, width / 2), (width / 2, width / 2), (width / 2, width) };
         return
         [
-            .. stem.SelectMany((channels, i) => (ParameterSpec[])
-            [
-                new($"visual.conv{i + 1}.weight", [channels.Item2, channels.Item1, 3, 3], true, Initial.UniformByFanIn(channels.Item1 * 9)),
-                .. BatchNorm.Parameters($"visual.bn{i + 1}", channels.Item2),
-            ]),
+            .. stem.SelectMany(
+                (channels, i) =>
+                    (ParameterSpec[])
+                        [
+                            new(
+                                $"visual.conv{i + 1}.weight",
+                                [channels.Item2, channels.Item1, 3, 3],
+                                true,
+                                Initial.UniformByFanIn(channels.Item1 * 9)
+                            ),
+                            .. BatchNorm.Parameters($"visual.bn{i + 1}", channels.Item2),
+                        ]
+            ),
             .. Blocks(options).SelectMany(block => Bottleneck.Parameters(block.Prefix, block.Input, block.Channels, block.Stride)),
             .. AttentionPool.Parameters("visual.attnpool.", side * side, OutputWidth(options), embedDim),
         ];
     }
 
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
-    [
-        .. MapSegments(statistics),
-        _pool.Forward,
-    ];
+        [.. MapSegments(statistics), _pool.Forward];
 
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> PooledSegments() => Segments();
 
     public torch.Tensor Project(torch.Tensor pooled_bF) => pooled_bF;
 
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> PlaceSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
-    [
-        .. MapSegments(statistics),
-        _pool.ForwardPlaces,
-    ];
+        [.. MapSegments(statistics), _pool.ForwardPlaces];
 
     /// <summary>The residual blocks in order, with the channels that come in and those of the 3×3 convolution.</summary>
     internal static IEnumerable<(string Prefix, long Input, long Channels, long Stride)> Blocks(ImageTowerOptions options)
@@ -79,10 +82,10 @@ public sealed class ModifiedResNet : IImageTower
     }
 
     private IEnumerable<Func<torch.Tensor, torch.Tensor>> MapSegments(BatchStatistics? statistics) =>
-    [
-        images_b3SS => Stem(images_b3SS, statistics),
-        .. _blocks.Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bCHW => block.Forward(x_bCHW, statistics))),
-    ];
+        [
+            images_b3SS => Stem(images_b3SS, statistics),
+            .. _blocks.Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bCHW => block.Forward(x_bCHW, statistics))),
+        ];
 
     private torch.Tensor Stem(torch.Tensor images_b3SS, BatchStatistics? statistics)
     {

@@ -11,7 +11,12 @@ namespace ClipTrain.Trainer.Models;
 /// digits and saves nothing.
 /// </param>
 /// <param name="Initialize">Writes initial values into a fp32 tensor of the shape.</param>
-public sealed record ParameterSpec(string Name, IReadOnlyList<long> Shape, bool InComputeType, Action<torch.Tensor, torch.Generator> Initialize)
+public sealed record ParameterSpec(
+    string Name,
+    IReadOnlyList<long> Shape,
+    bool InComputeType,
+    Action<torch.Tensor, torch.Generator> Initialize
+)
 {
     /// <summary>
     /// Whether this is a running statistic of a BatchNorm: no parameter, but state that a step changes. See <see cref="BatchStatistics"/>.

@@ -31,7 +31,11 @@ public static class PatchDropout
         var numbers = kept_bK.AsSpan<long>();
         var order = new long[patches];
         for (var i = 0; i < samples.Count; i++)
-            Draw(RandomStreams.Of(RandomPurpose.PatchDropout, seed, samples[i].Epoch, samples[i].Index), order, numbers.Slice(i * kept, kept));
+            Draw(
+                RandomStreams.Of(RandomPurpose.PatchDropout, seed, samples[i].Epoch, samples[i].Index),
+                order,
+                numbers.Slice(i * kept, kept)
+            );
         return kept_bK;
     }
 

@@ -12,7 +12,9 @@ namespace ClipTrain.Trainer.Models;
 internal sealed class PatchProjection(FlatParameters parameters, ImageTowerOptions options) : IPatchEmbedder
 {
     private readonly torch.Tensor _weight_W3PP = parameters["visual.conv1.weight"];
-    private readonly int _patch = options.Patch!.Value, _stride = PatchGrid.StrideOf(options), _side = PatchGrid.Of(options).Side;
+    private readonly int _patch = options.Patch!.Value,
+        _stride = PatchGrid.StrideOf(options),
+        _side = PatchGrid.Of(options).Side;
 
     public static IEnumerable<ParameterSpec> Parameters(ImageTowerOptions options)
     {
@@ -24,7 +26,10 @@ internal sealed class PatchProjection(FlatParameters parameters, ImageTowerOptio
     {
         if (options.PatchEmbedding == PatchEmbedding.Convolution)
             return Keep(nn.functional.conv2d(images_b3SS, _weight_W3PP, strides: [_stride, _stride]).flatten(2).transpose(1, 2), kept_bK);
-        var patches_bLX = Keep(_stride == _patch ? Tiles(images_b3SS) : nn.functional.unfold(images_b3SS, _patch, stride: _stride).transpose(1, 2), kept_bK);
+        var patches_bLX = Keep(
+            _stride == _patch ? Tiles(images_b3SS) : nn.functional.unfold(images_b3SS, _patch, stride: _stride).transpose(1, 2),
+            kept_bK
+        );
         return nn.functional.linear(patches_bLX, _weight_W3PP.reshape([_weight_W3PP.size(0), patches_bLX.size(2)]));
     }
 
@@ -32,8 +37,9 @@ internal sealed class PatchProjection(FlatParameters parameters, ImageTowerOptio
     internal static torch.Tensor Keep(torch.Tensor x_bLX, torch.Tensor? kept_bK) =>
         kept_bK is null ? x_bLX : x_bLX.gather(1, kept_bK.unsqueeze(-1).expand([-1, -1, x_bLX.size(2)]));
 
-    private torch.Tensor Tiles(torch.Tensor images_b3SS) => images_b3SS
-        .reshape([images_b3SS.size(0), 3, _side, _patch, _side, _patch])
-        .permute([0, 2, 4, 1, 3, 5])
-        .reshape([images_b3SS.size(0), (long)_side * _side, 3L * _patch * _patch]);
+    private torch.Tensor Tiles(torch.Tensor images_b3SS) =>
+        images_b3SS
+            .reshape([images_b3SS.size(0), 3, _side, _patch, _side, _patch])
+            .permute([0, 2, 4, 1, 3, 5])
+            .reshape([images_b3SS.size(0), (long)_side * _side, 3L * _patch * _patch]);
 }

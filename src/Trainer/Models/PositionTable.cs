@@ -39,8 +39,12 @@ public static class PositionTable
     /// of them, with a token before the patches in both or in neither.
     /// </summary>
     public static bool IsOtherResolution(ParameterSpec spec, IReadOnlyList<long> shape) =>
-        spec.Name.StartsWith("visual.", StringComparison.Ordinal) && spec.Name.EndsWith("positional_embedding", StringComparison.Ordinal)
-        && shape.Count == 2 && shape[1] == spec.Shape[1] && shape[0] != spec.Shape[0] && Others(shape[0]) == Others(spec.Shape[0]);
+        spec.Name.StartsWith("visual.", StringComparison.Ordinal)
+        && spec.Name.EndsWith("positional_embedding", StringComparison.Ordinal)
+        && shape.Count == 2
+        && shape[1] == spec.Shape[1]
+        && shape[0] != spec.Shape[0]
+        && Others(shape[0]) == Others(spec.Shape[0]);
 
     /// <summary>
     /// Learned positions for a grid of another side, resampled as open_clip does: bicubic, with an anti-aliasing filter. That of
@@ -53,7 +57,10 @@ public static class PositionTable
         var (width, from, to) = (positions_LW.size(1), (long)Math.Sqrt(positions_LW.size(0)), (long)Math.Sqrt(rows));
         var others = Others(positions_LW.size(0));
         var grid_1Wss = positions_LW.narrow(0, others, from * from).reshape([1, from, from, width]).permute([0, 3, 1, 2]);
-        var resized_LW = nn.functional.interpolate(grid_1Wss, [to, to], mode: InterpolationMode.Bicubic, align_corners: false, antialias: true).permute([0, 2, 3, 1]).reshape([to * to, width]);
+        var resized_LW = nn
+            .functional.interpolate(grid_1Wss, [to, to], mode: InterpolationMode.Bicubic, align_corners: false, antialias: true)
+            .permute([0, 2, 3, 1])
+            .reshape([to * to, width]);
         return cat([positions_LW.narrow(0, 0, others), resized_LW], 0);
     }
 

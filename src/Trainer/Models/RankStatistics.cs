@@ -21,7 +21,11 @@ public sealed class RankStatistics
     public RankStatistics(RankGroup ranks, long pairs, IEnumerable<(string Name, long Channels)> norms, torch.Device device)
     {
         (Ranks, Pairs) = (ranks, pairs);
-        _known = norms.ToDictionary(norm => norm.Name, norm => (empty([norm.Channels], float32, device), empty([norm.Channels], float32, device)), StringComparer.Ordinal);
+        _known = norms.ToDictionary(
+            norm => norm.Name,
+            norm => (empty([norm.Channels], float32, device), empty([norm.Channels], float32, device)),
+            StringComparer.Ordinal
+        );
     }
 
     public RankGroup Ranks { get; }

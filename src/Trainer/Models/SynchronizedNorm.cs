@@ -20,16 +20,34 @@ internal static class SynchronizedNorm
     /// <param name="count">N.</param>
     /// <param name="ranks">Those that take part.</param>
     /// <param name="epsilon">ε.</param>
-    public static torch.Tensor Forward(torch.Tensor x_bCHW, torch.Tensor weight_C, torch.Tensor bias_C, (torch.Tensor Mean_C, torch.Tensor Variance_C) moments, long count, RankGroup ranks, double epsilon)
+    public static torch.Tensor Forward(
+        torch.Tensor x_bCHW,
+        torch.Tensor weight_C,
+        torch.Tensor bias_C,
+        (torch.Tensor Mean_C, torch.Tensor Variance_C) moments,
+        long count,
+        RankGroup ranks,
+        double epsilon
+    )
     {
         return Gradients.Record(
             [x_bCHW, weight_C, bias_C],
             () => nn.functional.batch_norm(x_bCHW, moments.Mean_C, moments.Variance_C, weight_C, bias_C, eps: epsilon),
             [x_bCHW, weight_C, moments.Mean_C, moments.Variance_C],
-            (gradient, kept) => WayBack(gradient, kept[0], kept[1], kept[2], kept[3], count, ranks, epsilon));
+            (gradient, kept) => WayBack(gradient, kept[0], kept[1], kept[2], kept[3], count, ranks, epsilon)
+        );
     }
 
-    private static torch.Tensor[] WayBack(torch.Tensor gradient_bCHW, torch.Tensor x_bCHW, torch.Tensor weight_C, torch.Tensor mean_C, torch.Tensor variance_C, long count, RankGroup ranks, double epsilon)
+    private static torch.Tensor[] WayBack(
+        torch.Tensor gradient_bCHW,
+        torch.Tensor x_bCHW,
+        torch.Tensor weight_C,
+        torch.Tensor mean_C,
+        torch.Tensor variance_C,
+        long count,
+        RankGroup ranks,
+        double epsilon
+    )
     {
         var (x, weight, bias) = OfThisRank(gradient_bCHW, x_bCHW, weight_C, mean_C, variance_C, epsilon);
         var sums_2C = cat([weight, bias], 0).to(float64);
@@ -42,12 +60,23 @@ internal static class SynchronizedNorm
     }
 
     /// <summary>With given statistics the weight's gradient is Σ(∂y·x̂) and the bias' Σ∂y, of this rank: autograd knows them.</summary>
-    private static (torch.Tensor X, torch.Tensor Weight, torch.Tensor Bias) OfThisRank(torch.Tensor gradient_bCHW, torch.Tensor x_bCHW, torch.Tensor weight_C, torch.Tensor mean_C, torch.Tensor variance_C, double epsilon)
+    private static (torch.Tensor X, torch.Tensor Weight, torch.Tensor Bias) OfThisRank(
+        torch.Tensor gradient_bCHW,
+        torch.Tensor x_bCHW,
+        torch.Tensor weight_C,
+        torch.Tensor mean_C,
+        torch.Tensor variance_C,
+        double epsilon
+    )
     {
         if (x_bCHW.size(0) == 0)
             return (zeros_like(x_bCHW), zeros_like(weight_C), zeros_like(weight_C));
         using var recording = enable_grad();
-        var (x, weight, bias) = (x_bCHW.detach().requires_grad_(), weight_C.detach().requires_grad_(), zeros_like(weight_C).requires_grad_());
+        var (x, weight, bias) = (
+            x_bCHW.detach().requires_grad_(),
+            weight_C.detach().requires_grad_(),
+            zeros_like(weight_C).requires_grad_()
+        );
         var y_bCHW = nn.functional.batch_norm(x, mean_C, variance_C, weight, bias, eps: epsilon);
         autograd.backward([y_bCHW], [gradient_bCHW]);
         return (x.grad!, weight.grad!, bias.grad!);

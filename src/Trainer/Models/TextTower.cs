@@ -16,7 +16,10 @@ public sealed class TextTower : IDisposable
 
     private readonly TextTowerOptions _options;
     private readonly torch.ScalarType _computeType;
-    private readonly torch.Tensor _tokenEmbedding, _positions, _projection, _mask_LL;
+    private readonly torch.Tensor _tokenEmbedding,
+        _positions,
+        _projection,
+        _mask_LL;
     private readonly LayerNorm _normFinal;
     private readonly TransformerBlock[] _blocks;
 
@@ -27,22 +30,31 @@ public sealed class TextTower : IDisposable
         _positions = parameters["positional_embedding"];
         _projection = parameters[Projection];
         _normFinal = new LayerNorm(parameters, "ln_final");
-        _blocks = [.. Enumerable.Range(0, options.Layers).Select(i => new TransformerBlock(parameters, BlockPrefix(i), options.Width, options.Heads, activation))];
+        _blocks =
+        [
+            .. Enumerable
+                .Range(0, options.Layers)
+                .Select(i => new TransformerBlock(parameters, BlockPrefix(i), options.Width, options.Heads, activation)),
+        ];
         using var scope = NewDisposeScope();
         // Row i is what a token sees that may attend to tokens 0 to i: in a causal tower token i, in a caption that ends at i any.
         _mask_LL = full([options.Context, options.Context], double.NegativeInfinity, float32, parameters.Master.device)
-            .triu(1).to(_computeType).DetachFromDisposeScope();
+            .triu(1)
+            .to(_computeType)
+            .DetachFromDisposeScope();
     }
 
     /// <summary>The tower's parameters with open_clip's names.</summary>
     public static IEnumerable<ParameterSpec> Parameters(TextTowerOptions options, int embedDim) =>
-    [
-        new("positional_embedding", [options.Context, options.Width], false, Initial.Normal(0.01)),
-        new(Projection, [options.Width, embedDim], true, Initial.Normal(Math.Pow(options.Width, -0.5))),
-        .. Enumerable.Range(0, options.Layers).SelectMany(i => TransformerBlock.Parameters(BlockPrefix(i), options.Width, options.Layers, options.MlpRatio)),
-        new("token_embedding.weight", [options.Vocabulary, options.Width], false, Initial.Normal(0.02)),
-        .. LayerNorm.Parameters("ln_final", options.Width),
-    ];
+        [
+            new("positional_embedding", [options.Context, options.Width], false, Initial.Normal(0.01)),
+            new(Projection, [options.Width, embedDim], true, Initial.Normal(Math.Pow(options.Width, -0.5))),
+            .. Enumerable
+                .Range(0, options.Layers)
+                .SelectMany(i => TransformerBlock.Parameters(BlockPrefix(i), options.Width, options.Layers, options.MlpRatio)),
+            new("token_embedding.weight", [options.Vocabulary, options.Width], false, Initial.Normal(0.02)),
+            .. LayerNorm.Parameters("ln_final", options.Width),
+        ];
 
     /// <summary>The tower as a chain of segments: tokens bL (int64), zero padded to the context → features bE in the compute type.</summary>
     /// <param name="end_b">Index of the end-of-text token in each row, int64.</param>
@@ -61,20 +73,29 @@ public sealed class TextTower : IDisposable
         return
         [
             // In fp32 whatever the tables are kept in: the gradients of a token that is in every caption add up to much.
-            tokens_bL => (Dispatcher.Embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding.to(float32)) + _positions.narrow(0, 0, length).to(float32)).to(_computeType),
+            tokens_bL =>
+                (
+                    Dispatcher.Embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding.to(float32))
+                    + _positions.narrow(0, 0, length).to(float32)
+                ).to(_computeType),
             .. _blocks[..^1].Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, mask))),
-            x_bLW => _options.Pooling switch
-            {
-                TextPooling.EndOfText => _blocks[^1].ForwardAt(x_bLW, x => x.gather(1, index_b1W), caption_b11L).squeeze(1),
-                TextPooling.Last => _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, length - 1, 1).contiguous(), null).squeeze(1),
-                _ => _blocks[^1].Forward(x_bLW, mask),
-            },
-            x => (_options.Pooling == TextPooling.Mean ? Mean(_normFinal.Forward(x), caption_b11L!) : _normFinal.Forward(x)).MatMul(_projection.to(_computeType)),
+            x_bLW =>
+                _options.Pooling switch
+                {
+                    TextPooling.EndOfText => _blocks[^1].ForwardAt(x_bLW, x => x.gather(1, index_b1W), caption_b11L).squeeze(1),
+                    TextPooling.Last => _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, length - 1, 1).contiguous(), null).squeeze(1),
+                    _ => _blocks[^1].Forward(x_bLW, mask),
+                },
+            x =>
+                (_options.Pooling == TextPooling.Mean ? Mean(_normFinal.Forward(x), caption_b11L!) : _normFinal.Forward(x)).MatMul(
+                    _projection.to(_computeType)
+                ),
         ];
     }
 
     /// <summary>Tokens that are computed where the last that is read is at a place.</summary>
-    internal static long Length(TextTowerOptions options, long last) => Math.Min(options.Context, (last + LengthStep) / LengthStep * LengthStep);
+    internal static long Length(TextTowerOptions options, long last) =>
+        Math.Min(options.Context, (last + LengthStep) / LengthStep * LengthStep);
 
     /// <summary>The mean of each caption's own tokens: x_bLW → bW.</summary>
     private static torch.Tensor Mean(torch.Tensor x_bLW, torch.Tensor caption_b11L) =>

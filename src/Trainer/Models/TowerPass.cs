@@ -21,14 +21,20 @@ public sealed class TowerPass
     private readonly int _locked;
 
     // What went into each segment that is not locked, and came out of it with its history; empty where it is computed again.
-    private readonly Stack<torch.Tensor> _inputs = [], _outputs = [];
+    private readonly Stack<torch.Tensor> _inputs = [],
+        _outputs = [];
 
     /// <summary>Runs the chain on a batch, which itself gets no gradient.</summary>
     /// <param name="segments">The chain.</param>
     /// <param name="input">The batch.</param>
     /// <param name="checkpointing">What of the rest is kept for the way back.</param>
     /// <param name="locked">How many segments at the beginning are locked.</param>
-    public TowerPass(IReadOnlyList<Func<torch.Tensor, torch.Tensor>> segments, torch.Tensor input, ActivationCheckpointing checkpointing, int locked = 0)
+    public TowerPass(
+        IReadOnlyList<Func<torch.Tensor, torch.Tensor>> segments,
+        torch.Tensor input,
+        ActivationCheckpointing checkpointing,
+        int locked = 0
+    )
     {
         (_segments, _locked) = (segments, locked);
         if (locked > 0)
@@ -77,7 +83,10 @@ public sealed class TowerPass
         }
         catch (ExternalException error) when (!DeviceMemoryException.IsCauseOf(error))
         {
-            throw new InvalidOperationException($"Segment {number} of a tower cannot compute {TensorMemory.Describe(input)}: {error.Message}", error);
+            throw new InvalidOperationException(
+                $"Segment {number} of a tower cannot compute {TensorMemory.Describe(input)}: {error.Message}",
+                error
+            );
         }
     }
 

@@ -10,7 +10,8 @@ namespace ClipTrain.Trainer.Models;
 /// <remarks>Binds to the parameters whose names begin with the prefix.</remarks>
 public sealed class TransformerBlock(FlatParameters parameters, string prefix, int width, int heads, Activation activation)
 {
-    private readonly LayerNorm _norm1 = new(parameters, prefix + "ln_1"), _norm2 = new(parameters, prefix + "ln_2");
+    private readonly LayerNorm _norm1 = new(parameters, prefix + "ln_1"),
+        _norm2 = new(parameters, prefix + "ln_2");
     private readonly Attention _attention = new(parameters, prefix + "attn.", width, heads);
     private readonly Mlp _mlp = new(parameters, prefix + "mlp.", activation);
 

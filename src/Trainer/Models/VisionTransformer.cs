@@ -11,22 +11,30 @@ namespace ClipTrain.Trainer.Models;
 /// </summary>
 public sealed class VisionTransformer : IImageTower
 {
-    private const string ClassToken = "visual.class_embedding", LearnedPositions = "visual.positional_embedding",
-        Registers = "visual.register_tokens", Pool = "visual.attn_pool.";
+    private const string ClassToken = "visual.class_embedding",
+        LearnedPositions = "visual.positional_embedding",
+        Registers = "visual.register_tokens",
+        Pool = "visual.attn_pool.";
 
     private readonly ImageTowerOptions _options;
     private readonly IPatchEmbedder _patches;
-    private readonly torch.Tensor? _classToken, _registers, _positions;
+    private readonly torch.Tensor? _classToken,
+        _registers,
+        _positions;
     private readonly float[] _sines = [];
     private readonly torch.Tensor _projection;
-    private readonly LayerNorm _normPre, _normPost;
+    private readonly LayerNorm _normPre,
+        _normPost;
     private readonly TransformerBlock[] _blocks;
     private readonly QueryPool? _pool;
 
     public VisionTransformer(FlatParameters parameters, ImageTowerOptions options, Activation activation)
     {
         _options = options;
-        _patches = options.PatchEmbedding == PatchEmbedding.ConvStem ? new ConvStem(parameters, options) : new PatchProjection(parameters, options);
+        _patches =
+            options.PatchEmbedding == PatchEmbedding.ConvStem
+                ? new ConvStem(parameters, options)
+                : new PatchProjection(parameters, options);
         _classToken = HasClassToken(options) ? parameters[ClassToken] : null;
         _registers = options.Registers > 0 ? parameters[Registers] : null;
         _positions = options.Positions == ImagePositions.Learned ? parameters[LearnedPositions] : null;
@@ -35,7 +43,12 @@ public sealed class VisionTransformer : IImageTower
         _projection = parameters["visual.proj"];
         _normPre = new LayerNorm(parameters, "visual.ln_pre");
         _normPost = new LayerNorm(parameters, "visual.ln_post");
-        _blocks = [.. Enumerable.Range(0, options.Layers!.Value).Select(i => new TransformerBlock(parameters, BlockPrefix(i), options.Width, options.Heads, activation))];
+        _blocks =
+        [
+            .. Enumerable
+                .Range(0, options.Layers!.Value)
+                .Select(i => new TransformerBlock(parameters, BlockPrefix(i), options.Width, options.Heads, activation)),
+        ];
         _pool = options.Pooling == ImagePooling.Attention ? new QueryPool(parameters, Pool, options, activation) : null;
     }
 
@@ -47,7 +60,9 @@ public sealed class VisionTransformer : IImageTower
         return
         [
             .. HasClassToken(options) ? [new(ClassToken, [width], false, initial)] : Array.Empty<ParameterSpec>(),
-            .. options.Positions == ImagePositions.Learned ? [new(LearnedPositions, [PatchGrid.Of(options).Count + Others(options), width], false, initial)] : Array.Empty<ParameterSpec>(),
+            .. options.Positions == ImagePositions.Learned
+                ? [new(LearnedPositions, [PatchGrid.Of(options).Count + Others(options), width], false, initial)]
+                : Array.Empty<ParameterSpec>(),
             .. options.Registers > 0 ? [new(Registers, [options.Registers, width], false, initial)] : Array.Empty<ParameterSpec>(),
             .. options.PatchEmbedding == PatchEmbedding.ConvStem ? ConvStem.Parameters(options) : PatchProjection.Parameters(options),
             .. LayerNorm.Parameters("visual.ln_pre", width),
@@ -62,29 +77,29 @@ public sealed class VisionTransformer : IImageTower
     public static int Tokens(ImageTowerOptions options) => Others(options) + options.Registers + PatchGrid.Of(options).Count;
 
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
-    [
-        .. TokenSegments(kept_bK, statistics),
-        x_bLW => Project(Read(x_bLW)),
-    ];
+        [.. TokenSegments(kept_bK, statistics), x_bLW => Project(Read(x_bLW))];
 
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> PooledSegments() => [.. TokenSegments(kept_bK: null, statistics: null), Read];
 
     public torch.Tensor Project(torch.Tensor pooled_bF) => pooled_bF.MatMul(_projection);
 
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> PlaceSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
-    [
-        images_b3SS => Stem(images_b3SS, kept_bK, statistics),
-        .. _blocks.Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, null))),
-        x_bLW => _normPost.Forward(WithoutRegisters(x_bLW)).MatMul(_projection),
-    ];
+        [
+            images_b3SS => Stem(images_b3SS, kept_bK, statistics),
+            .. _blocks.Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, null))),
+            x_bLW => _normPost.Forward(WithoutRegisters(x_bLW)).MatMul(_projection),
+        ];
 
     /// <summary>The chain up to what the pooling reads.</summary>
     private IEnumerable<Func<torch.Tensor, torch.Tensor>> TokenSegments(torch.Tensor? kept_bK, BatchStatistics? statistics) =>
-    [
-        images_b3SS => Stem(images_b3SS, kept_bK, statistics),
-        .. _blocks[..^1].Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, null))),
-        x_bLW => _classToken is null ? _blocks[^1].Forward(x_bLW, null) : _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, 0, 1).contiguous(), null),
-    ];
+        [
+            images_b3SS => Stem(images_b3SS, kept_bK, statistics),
+            .. _blocks[..^1].Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, null))),
+            x_bLW =>
+                _classToken is null
+                    ? _blocks[^1].Forward(x_bLW, null)
+                    : _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, 0, 1).contiguous(), null),
+        ];
 
     private torch.Tensor Stem(torch.Tensor images_b3SS, torch.Tensor? kept_bK, BatchStatistics? statistics)
     {
@@ -123,12 +138,13 @@ public sealed class VisionTransformer : IImageTower
         return _classToken is null ? patches_bPW : cat([x_bLW.narrow(1, 0, 1), patches_bPW], 1);
     }
 
-    private torch.Tensor? PatchPositions(torch.Device device) => _options.Positions switch
-    {
-        ImagePositions.Learned => _positions!.narrow(0, Others(_options), PatchGrid.Of(_options).Count),
-        ImagePositions.Sine => tensor(_sines, [PatchGrid.Of(_options).Count, _options.Width]).to(device),
-        _ => null,
-    };
+    private torch.Tensor? PatchPositions(torch.Device device) =>
+        _options.Positions switch
+        {
+            ImagePositions.Learned => _positions!.narrow(0, Others(_options), PatchGrid.Of(_options).Count),
+            ImagePositions.Sine => tensor(_sines, [PatchGrid.Of(_options).Count, _options.Width]).to(device),
+            _ => null,
+        };
 
     private static bool HasClassToken(ImageTowerOptions options) => options.Pooling == ImagePooling.ClassToken;
 

@@ -15,9 +15,10 @@ public sealed record AdamMoments(MomentBuffer First, MomentBuffer Second) : IDis
     /// <param name="type">What they are kept in.</param>
     /// <param name="device">Where they lie.</param>
     public AdamMoments(long elements, MomentType type, torch.Device device)
-        : this(MomentBuffer.Zeros(elements, TypeOf(type), device, isSquares: false), MomentBuffer.Zeros(elements, TypeOf(type), device, isSquares: true))
-    {
-    }
+        : this(
+            MomentBuffer.Zeros(elements, TypeOf(type), device, isSquares: false),
+            MomentBuffer.Zeros(elements, TypeOf(type), device, isSquares: true)
+        ) { }
 
     /// <summary>A view of those of some of the weights, in the current dispose scope.</summary>
     public AdamMoments Slice(long offset, long length) => new(First.Slice(offset, length), Second.Slice(offset, length));
@@ -38,10 +39,11 @@ public sealed record AdamMoments(MomentBuffer First, MomentBuffer Second) : IDis
         Second.Dispose();
     }
 
-    private static torch.ScalarType TypeOf(MomentType type) => type switch
-    {
-        MomentType.Bf16 => bfloat16,
-        MomentType.Int8 => uint8,
-        _ => float32,
-    };
+    private static torch.ScalarType TypeOf(MomentType type) =>
+        type switch
+        {
+            MomentType.Bf16 => bfloat16,
+            MomentType.Int8 => uint8,
+            _ => float32,
+        };
 }

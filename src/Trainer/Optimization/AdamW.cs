@@ -49,7 +49,15 @@ public sealed class AdamW : IDisposable
             using var scope = NewDisposeScope();
             var slice = new FlatSlice(range.Offset, range.Length);
             var compute = range.InComputeType && _parameters.Compute is not null ? _parameters.ComputeOf(slice) : null;
-            Update(range, slice, _parameters.Weights.Slice(slice.Offset, slice.Length), slice.Of(_parameters.Gradients), Moments, compute, step);
+            Update(
+                range,
+                slice,
+                _parameters.Weights.Slice(slice.Offset, slice.Length),
+                slice.Of(_parameters.Gradients),
+                Moments,
+                compute,
+                step
+            );
         }
     }
 
@@ -90,7 +98,14 @@ public sealed class AdamW : IDisposable
     /// <param name="compute">Receives a copy; null where there is none.</param>
     /// <param name="step">By what numbers.</param>
     private void Update(
-        OptimizerRange range, FlatSlice slice, torch.Tensor weights, torch.Tensor gradients, AdamMoments moments, torch.Tensor? compute, in OptimizerStep step)
+        OptimizerRange range,
+        FlatSlice slice,
+        torch.Tensor weights,
+        torch.Tensor gradients,
+        AdamMoments moments,
+        torch.Tensor? compute,
+        in OptimizerStep step
+    )
     {
         if (range.IsStatistic)
         {
@@ -100,9 +115,27 @@ public sealed class AdamW : IDisposable
 
         var own = slice.From(Held.Offset);
         AdamWKernel.Apply(
-            new AdamWBuffers(weights, gradients, moments.First.Slice(own.Offset, own.Length), moments.Second.Slice(own.Offset, own.Length), compute),
-            new AdamWStep(step.Updates, step.LearningRate * range.RateFactor, _options.Beta1, _options.Beta2, _options.Epsilon, range.Decays ? _options.WeightDecay : 0, step.GradientScale),
-            new AdamWRounding(range.IsNarrow ? Rounding(RandomPurpose.WeightRounding, step.Step, slice) : null, Rounding(RandomPurpose.MomentRounding, step.Step, slice)));
+            new AdamWBuffers(
+                weights,
+                gradients,
+                moments.First.Slice(own.Offset, own.Length),
+                moments.Second.Slice(own.Offset, own.Length),
+                compute
+            ),
+            new AdamWStep(
+                step.Updates,
+                step.LearningRate * range.RateFactor,
+                _options.Beta1,
+                _options.Beta2,
+                _options.Epsilon,
+                range.Decays ? _options.WeightDecay : 0,
+                step.GradientScale
+            ),
+            new AdamWRounding(
+                range.IsNarrow ? Rounding(RandomPurpose.WeightRounding, step.Step, slice) : null,
+                Rounding(RandomPurpose.MomentRounding, step.Step, slice)
+            )
+        );
     }
 
     /// <summary>Of a step and a place alone, so that any rank rounds an element alike, whichever part of the layout it holds.</summary>

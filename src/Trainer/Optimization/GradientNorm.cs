@@ -16,7 +16,11 @@ public static class GradientNorm
 
     /// <summary>The norm of a gradient that every rank holds, over the part that is trained by it.</summary>
     public static double Of(torch.Tensor gradients, FlatSlice trained, RankGroup group) =>
-        Root(Enumerable.Range(0, group.WorldSize).Select(rank => SumOfSquares(gradients, FlatSlice.Of(gradients.numel(), rank, group.WorldSize).Intersect(trained))));
+        Root(
+            Enumerable
+                .Range(0, group.WorldSize)
+                .Select(rank => SumOfSquares(gradients, FlatSlice.Of(gradients.numel(), rank, group.WorldSize).Intersect(trained)))
+        );
 
     /// <summary>The norm of a gradient of which every rank holds its slice, given without what is not trained. All ranks call it.</summary>
     public static double OfSlices(torch.Tensor slice, RankGroup group)

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using ClipTrain.Coordinator.Processes;
 
-
 namespace ClipTrain.Trainer.Runs;
 
 /// <summary>The token of a run, from an argument, a file or the environment. Files are the way that shows it to nobody else.</summary>
@@ -17,7 +16,9 @@ public static class AccessToken
             return token ?? Environment.GetEnvironmentVariable(Variable);
         try
         {
-            return File.ReadAllText(file).Trim() is { Length: > 0 } text ? text : throw new UsageException($"--token-file {file} is empty; it must hold the run's token.");
+            return File.ReadAllText(file).Trim() is { Length: > 0 } text
+                ? text
+                : throw new UsageException($"--token-file {file} is empty; it must hold the run's token.");
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -35,7 +36,9 @@ public static class AccessToken
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new UsageException($"{file}, the run's token, cannot be read: {error.Message} Only the user who began the run can reach it.");
+            throw new UsageException(
+                $"{file}, the run's token, cannot be read: {error.Message} Only the user who began the run can reach it."
+            );
         }
     }
 
@@ -47,7 +50,17 @@ public static class AccessToken
             return kept;
         var aside = file + ".partial";
         File.Delete(aside);
-        using (var stream = new FileStream(aside, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
+        using (
+            var stream = new FileStream(
+                aside,
+                new FileStreamOptions
+                {
+                    Mode = FileMode.CreateNew,
+                    Access = FileAccess.Write,
+                    UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                }
+            )
+        )
         {
             using var writer = new StreamWriter(stream);
             writer.WriteLine(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)));

@@ -18,13 +18,19 @@ namespace ClipTrain.Trainer.Runs;
 /// <param name="tell">Shows a message.</param>
 /// <param name="figures">Told of each checkpoint's figures.</param>
 public sealed class CheckpointEvaluations(
-    RunFiles files, EvaluationOptions options, Func<string, string, Task<(int Exit, string Said)>> evaluate, Action<LogEventLevel, string> tell, Action<long, IReadOnlyList<ResultRow>> figures) : IDisposable
+    RunFiles files,
+    EvaluationOptions options,
+    Func<string, string, Task<(int Exit, string Said)>> evaluate,
+    Action<LogEventLevel, string> tell,
+    Action<long, IReadOnlyList<ResultRow>> figures
+) : IDisposable
 {
     /// <summary>Figures of which less is better.</summary>
     private static readonly string[] s_errors = ["calibration_error", "median_rank"];
 
     private readonly Lock _lock = new();
-    private readonly string _folder = Path.Combine(files.Directory, "evaluation"), _best = Path.Combine(files.Directory, "best");
+    private readonly string _folder = Path.Combine(files.Directory, "evaluation"),
+        _best = Path.Combine(files.Directory, "best");
     private Task _working = Task.CompletedTask;
     private long _due;
     private long? _waiting;
@@ -106,12 +112,17 @@ public sealed class CheckpointEvaluations(
             return;
         if (rows.FirstOrDefault(row => $"{row.Set} {row.Task} {row.Metric}" == name) is not { } figure)
         {
-            tell(LogEventLevel.Warning, $"evaluation.best_figure names '{name}', which was not measured; measured were {string.Join(", ", rows.Select(row => $"'{row.Set} {row.Task} {row.Metric}'").Take(6))}{(rows.Count > 6 ? ", …" : "")}.");
+            tell(
+                LogEventLevel.Warning,
+                $"evaluation.best_figure names '{name}', which was not measured; measured were {string.Join(", ", rows.Select(row => $"'{row.Set} {row.Task} {row.Metric}'").Take(6))}{(rows.Count > 6 ? ", …" : "")}."
+            );
             return;
         }
 
         var isError = s_errors.Contains(figure.Metric, StringComparer.Ordinal);
-        var before = Directory.Exists(_best) ? Figures(name).Where(earlier => earlier.Step != step).Select(earlier => earlier.Value).ToList() : [];
+        var before = Directory.Exists(_best)
+            ? Figures(name).Where(earlier => earlier.Step != step).Select(earlier => earlier.Value).ToList()
+            : [];
         if (double.IsNaN(figure.Value) || before.Exists(value => isError ? value <= figure.Value : value >= figure.Value))
             return;
         if (Directory.Exists(_best))
@@ -123,8 +134,12 @@ public sealed class CheckpointEvaluations(
     }
 
     /// <summary>A figure of all checkpoints that were evaluated, also before the run was resumed.</summary>
-    private IEnumerable<(long Step, double Value)> Figures(string name) => File.ReadLines(Lines).Select(line => JsonSerializer.Deserialize<EvaluatedStep>(line, TelemetryJson.OneLine)!)
-        .SelectMany(line => line.Results.Where(row => $"{row.Set} {row.Task} {row.Metric}" == name).Select(row => (line.Step, row.Value)));
+    private IEnumerable<(long Step, double Value)> Figures(string name) =>
+        File.ReadLines(Lines)
+            .Select(line => JsonSerializer.Deserialize<EvaluatedStep>(line, TelemetryJson.OneLine)!)
+            .SelectMany(line =>
+                line.Results.Where(row => $"{row.Set} {row.Task} {row.Metric}" == name).Select(row => (line.Step, row.Value))
+            );
 
     /// <summary>Links the checkpoint and the run's configuration into a folder that looks like the run's.</summary>
     private void Hold(long step)
@@ -136,7 +151,8 @@ public sealed class CheckpointEvaluations(
         LinkFolder(new CheckpointDirectory(files.Checkpoints).PathOf(step), Held.PathOf(step));
     }
 
-    private void Release(long step) => Attempt($"{Held.PathOf(step)} could not be deleted", () => Directory.Delete(Held.PathOf(step), recursive: true));
+    private void Release(long step) =>
+        Attempt($"{Held.PathOf(step)} could not be deleted", () => Directory.Delete(Held.PathOf(step), recursive: true));
 
     private bool Attempt(string otherwise, Action action)
     {
@@ -152,7 +168,9 @@ public sealed class CheckpointEvaluations(
         }
     }
 
-    private static IReadOnlyList<ResultRow> ReadRows(string path) => JsonSerializer.Deserialize<List<ResultRow>>(File.ReadAllText(path), TelemetryJson.OneLine) ?? throw new JsonException($"{path} is empty.");
+    private static IReadOnlyList<ResultRow> ReadRows(string path) =>
+        JsonSerializer.Deserialize<List<ResultRow>>(File.ReadAllText(path), TelemetryJson.OneLine)
+        ?? throw new JsonException($"{path} is empty.");
 
     private static void LinkFolder(string from, string to)
     {

@@ -50,7 +50,10 @@ public sealed record HostingOptions
 /// </summary>
 public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, StopSignals signals)
 {
-    private static readonly TimeSpan NodeGrace = TimeSpan.FromSeconds(60), StartPatience = TimeSpan.FromMinutes(1), StatusInterval = TimeSpan.FromSeconds(1), StandbyDelay = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan NodeGrace = TimeSpan.FromSeconds(60),
+        StartPatience = TimeSpan.FromMinutes(1),
+        StatusInterval = TimeSpan.FromSeconds(1),
+        StandbyDelay = TimeSpan.FromSeconds(5);
 
     /// <summary>A process takes its port for workers and the one behind it for other coordinators.</summary>
     private const int PortsOfProcess = 2;
@@ -66,7 +69,11 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         var isContinued = !hosting.StartsWorkers || RunLock.IsHeld(run.Files.NodeLock);
         var from = Begin(isContinued, log);
         Tell(from, log);
-        var host = new RunHost(run, AnsiConsole.Console, log, isStandby: false) { StopExitCode = () => signals.ExitCode, OpensPage = hosting.OpensPage };
+        var host = new RunHost(run, AnsiConsole.Console, log, isStandby: false)
+        {
+            StopExitCode = () => signals.ExitCode,
+            OpensPage = hosting.OpensPage,
+        };
         await using var node = Node(host, log);
         await using var standby = Standby(host, log);
 
@@ -77,7 +84,11 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         var start = new RunStart(run.Spec(ManagedWorkers), from, isContinued);
         await GrainCalls.RepeatAsync(() => silo.Run.StartAsync(start), StartPatience, TimeProvider.System);
         if (!hosting.StartsWorkers)
-            log.Information("Machines join with: cliptrain node --coordinator {Address} --token-file {File:l}", silo.Endpoint.Gateway, hosting.TokenFile ?? run.Files.Token);
+            log.Information(
+                "Machines join with: cliptrain node --coordinator {Address} --token-file {File:l}",
+                silo.Endpoint.Gateway,
+                hosting.TokenFile ?? run.Files.Token
+            );
         return await ServeAsync(silo, host, node, standby);
     }
 
@@ -86,9 +97,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     /// coordinator again finds that its standby has taken the run over. Returns the exit code.
     /// </summary>
     /// <exception cref="CoordinatorStartException">The run has a host and a standby already, or this process cannot listen.</exception>
-    public Task<int> RunOrStandByAsync() => RunLock.IsHeld(run.Files.CoordinatorLock)
-        ? StandByAsync(leavesOnSignal: true)
-        : RunAsync();
+    public Task<int> RunOrStandByAsync() => RunLock.IsHeld(run.Files.CoordinatorLock) ? StandByAsync(leavesOnSignal: true) : RunAsync();
 
     /// <summary>Stands by: takes the run over when its host dies, and ends with the run. Returns the exit code.</summary>
     /// <param name="leavesOnSignal">
@@ -107,7 +116,11 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         await using var silo = await CoordinatorSilo.StartAsync(Silo("standby"), host, loggers, TimeProvider.System);
         if (await EndWithoutTakeoverAsync(silo, host, leavesOnSignal) is { } exit)
             return exit;
-        log.Warning("The run's coordinator is gone: process {Process} has taken the run over. `cliptrain status {Run}` shows it.", Environment.ProcessId, run.Files.Directory);
+        log.Warning(
+            "The run's coordinator is gone: process {Process} has taken the run over. `cliptrain status {Run}` shows it.",
+            Environment.ProcessId,
+            run.Files.Directory
+        );
         using var @lock = await RunLock.WaitAsync(run.Files.CoordinatorLock, TimeProvider.System, host.Concluded);
         node?.Start();
         return await ServeAsync(silo, host, node, standby);
@@ -155,46 +168,85 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     }
 
     /// <summary>The process that starts, ends and watches this machine's workers. It lives on when this one is killed.</summary>
-    private Companion? Node(RunHost host, ILogger log) => !hosting.StartsWorkers ? null : new Companion(
-        "node", RunProgram.Launch(["node", run.Files.Directory]), () => !host.HasEnded && !RunLock.IsHeld(run.Files.NodeLock), line => log.Information("{Line:l}", line.Text), TimeProvider.System);
+    private Companion? Node(RunHost host, ILogger log) =>
+        !hosting.StartsWorkers
+            ? null
+            : new Companion(
+                "node",
+                RunProgram.Launch(["node", run.Files.Directory]),
+                () => !host.HasEnded && !RunLock.IsHeld(run.Files.NodeLock),
+                line => log.Information("{Line:l}", line.Text),
+                TimeProvider.System
+            );
 
     /// <summary>It listens on whichever of the run's two pairs of ports this process does not have.</summary>
     private Companion Standby(RunHost host, ILogger log)
     {
-        var port = hosting.Listen.Port == 0 ? 0 : hosting.Listen.Port == hosting.FirstPort ? hosting.FirstPort + PortsOfProcess : hosting.FirstPort;
+        var port =
+            hosting.Listen.Port == 0 ? 0
+            : hosting.Listen.Port == hosting.FirstPort ? hosting.FirstPort + PortsOfProcess
+            : hosting.FirstPort;
         var listen = new IPEndPoint(hosting.Listen.Address, port);
         string[] Given(string option, string? value) => value is null ? [] : [option, value];
         string[] arguments =
         [
-            "standby", run.Files.Directory, "--listen", listen.ToString(), "--first-port", hosting.FirstPort.ToString(CultureInfo.InvariantCulture), .. Given("--advertise", hosting.Advertised?.ToString()), .. hosting.Tls.Arguments,
+            "standby",
+            run.Files.Directory,
+            "--listen",
+            listen.ToString(),
+            "--first-port",
+            hosting.FirstPort.ToString(CultureInfo.InvariantCulture),
+            .. Given("--advertise", hosting.Advertised?.ToString()),
+            .. hosting.Tls.Arguments,
             .. hosting.StartsWorkers ? ["--starts-workers"] : Array.Empty<string>(),
         ];
-        var launch = RunProgram.Launch(arguments) with { Environment = new Dictionary<string, string>(StringComparer.Ordinal) { [AccessToken.Variable] = Token } };
-        return new Companion("standby", launch, () => !host.HasEnded && Volatile.Read(ref _stops) == 0, line => log.Debug("{Line:l}", line.Text), TimeProvider.System);
+        var launch = RunProgram.Launch(arguments) with
+        {
+            Environment = new Dictionary<string, string>(StringComparer.Ordinal) { [AccessToken.Variable] = Token },
+        };
+        return new Companion(
+            "standby",
+            launch,
+            () => !host.HasEnded && Volatile.Read(ref _stops) == 0,
+            line => log.Debug("{Line:l}", line.Text),
+            TimeProvider.System
+        );
     }
 
-    private CoordinatorSiloOptions Silo(string name) => new(
-        RunCluster.Of(run.Files, run.Options.Cluster),
-        RunCluster.Endpoint(name, hosting),
-        RunCluster.Security(Token, hosting.Tls),
-        IsOneMachine: IPAddress.IsLoopback(hosting.Listen.Address))
-    {
-        Http = hosting.Http,
-    };
+    private CoordinatorSiloOptions Silo(string name) =>
+        new(
+            RunCluster.Of(run.Files, run.Options.Cluster),
+            RunCluster.Endpoint(name, hosting),
+            RunCluster.Security(Token, hosting.Tls),
+            IsOneMachine: IPAddress.IsLoopback(hosting.Listen.Address)
+        )
+        {
+            Http = hosting.Http,
+        };
 
     /// <summary>Nodes of other machines may offer more workers than the run needs to begin.</summary>
-    private int ManagedWorkers => hosting.StartsWorkers ? run.Options.Cluster.Workers : run.Options.Cluster.MaxWorkers ?? run.Options.Cluster.Workers;
+    private int ManagedWorkers =>
+        hosting.StartsWorkers ? run.Options.Cluster.Workers : run.Options.Cluster.MaxWorkers ?? run.Options.Cluster.Workers;
 
     /// <exception cref="CoordinatorStartException">The coordinator would be open to the network without a token.</exception>
-    private string Token => hosting.Token ?? (IPAddress.IsLoopback(hosting.Listen.Address) ? AccessToken.Keep(run.Files.Token)
-        : throw new CoordinatorStartException($"The coordinator listens on {hosting.Listen.Address}, which other machines can reach, only with a token: give --token-file FILE, or set {AccessToken.Variable}."));
+    private string Token =>
+        hosting.Token
+        ?? (
+            IPAddress.IsLoopback(hosting.Listen.Address)
+                ? AccessToken.Keep(run.Files.Token)
+                : throw new CoordinatorStartException(
+                    $"The coordinator listens on {hosting.Listen.Address}, which other machines can reach, only with a token: give --token-file FILE, or set {AccessToken.Variable}."
+                )
+        );
 
     /// <summary>The checkpoint that the run goes on from.</summary>
     /// <exception cref="CoordinatorStartException">The user chose one, and workers train on from another.</exception>
     private CheckpointMark? Begin(bool isContinued, ILogger log)
     {
         if (isContinued && run.WantedStep is { } wanted)
-            throw new CoordinatorStartException($"Workers that an earlier start of {run.Files.Directory} has left train on, so that it cannot go back to step {wanted}. Resume it without --step and stop it first.");
+            throw new CoordinatorStartException(
+                $"Workers that an earlier start of {run.Files.Directory} has left train on, so that it cannot go back to step {wanted}. Resume it without --step and stop it first."
+            );
         if (!isContinued)
             run.Checkpoints.RemoveLeftovers();
         return new RunHistory(run.Files, log).GoOnFrom(run.WantedStep);
@@ -203,10 +255,21 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     private void Tell(CheckpointMark? from, ILogger log)
     {
         if (run.Manifest.Selection is { } selection)
-            log.Information("{Rows} rows in the corpus, {Samples} selected. {Steps:l}.", run.Manifest.RowCount, run.Manifest.SampleCount, string.Join("; ", selection.Steps));
+            log.Information(
+                "{Rows} rows in the corpus, {Samples} selected. {Steps:l}.",
+                run.Manifest.RowCount,
+                run.Manifest.SampleCount,
+                string.Join("; ", selection.Steps)
+            );
         var workers = Math.Max(run.Options.Cluster.Workers, run.Options.Cluster.MaxWorkers ?? 0);
         if (run.Order.Schedule.LaneCount is var lanes && workers > lanes)
-            log.Warning("A batch is mixed from {RowGroups} row groups, so that {Workers} workers read each of them {Times:F1} times; data.shuffle_window: {Workers} would let each read its own alone.", lanes, workers, (double)workers / lanes, workers);
+            log.Warning(
+                "A batch is mixed from {RowGroups} row groups, so that {Workers} workers read each of them {Times:F1} times; data.shuffle_window: {Workers} would let each read its own alone.",
+                lanes,
+                workers,
+                (double)workers / lanes,
+                workers
+            );
         if (from is null && File.Exists(run.Files.StartFrom))
             StartReport.Read(run.Files.StartFrom).Log(log);
     }

@@ -27,7 +27,9 @@ internal sealed class EpochUses(SampleOrder order)
             for (long number = 0; number * count < ofCorpus; number++)
             {
                 var reached = Math.Min(count, ofCorpus - (number * count));
-                var (used, duplicates) = _epochs.TryGetValue((corpus, number), out var epoch) ? (epoch.Used.Count, epoch.Duplicates) : (0, 0);
+                var (used, duplicates) = _epochs.TryGetValue((corpus, number), out var epoch)
+                    ? (epoch.Used.Count, epoch.Duplicates)
+                    : (0, 0);
                 yield return new EpochAudit(corpus, number, reached, used - duplicates, duplicates, reached - used);
             }
         }

@@ -14,9 +14,23 @@ internal static class EvaluationProcess
     /// <returns>The exit code, and the last of what it wrote to standard error.</returns>
     public static async Task<(int Exit, string Said)> RunAsync(EvaluationOptions options, string config, string checkpoint, string output)
     {
-        var launch = RunProgram.Launch(["eval", checkpoint, .. options.Suite is { } suite ? new[] { "--suite", suite } : ["--splits", config], "-o", output]);
-        using var process = Process.Start(new ProcessStartInfo(launch.FileName, launch.Arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })
-            ?? throw new InvalidOperationException("the process did not start");
+        var launch = RunProgram.Launch([
+            "eval",
+            checkpoint,
+            .. options.Suite is { } suite ? new[] { "--suite", suite } : ["--splits", config],
+            "-o",
+            output,
+        ]);
+        using var process =
+            Process.Start(
+                new ProcessStartInfo(launch.FileName, launch.Arguments)
+                {
+                    RedirectStandardInput = true,
+                    RedirectStandardOutput = true,
+                    RedirectStandardError = true,
+                    UseShellExecute = false,
+                }
+            ) ?? throw new InvalidOperationException("the process did not start");
         process.PriorityClass = ProcessPriorityClass.BelowNormal;
         process.StandardInput.Close();
         var written = process.StandardOutput.ReadToEndAsync();

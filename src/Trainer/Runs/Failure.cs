@@ -14,7 +14,8 @@ namespace ClipTrain.Trainer.Runs;
 /// <summary>Which exceptions are told to the user as one message, and with which exit code. Others are defects and keep their stack trace.</summary>
 public static class Failure
 {
-    private const int NoSpace = 28, ReadOnly = 30;
+    private const int NoSpace = 28,
+        ReadOnly = 30;
 
     /// <summary>
     /// How a command that fails ends: with the message and exit code of the first expected failure among an exception and what
@@ -33,30 +34,36 @@ public static class Failure
             if (cause is IOException or UnauthorizedAccessException or InvalidDataException)
                 return (cause.Message, ExitCodes.StorageFailed);
             if (cause is SocketException { SocketErrorCode: SocketError.TooManyOpenSockets })
-                return ($"This process may open no more files and connections ({cause.Message}): raise the limit, as with `ulimit -n 4096`.", ExitCodes.MissingComponent);
+                return (
+                    $"This process may open no more files and connections ({cause.Message}): raise the limit, as with `ulimit -n 4096`.",
+                    ExitCodes.MissingComponent
+                );
         }
 
         return null;
     }
 
     /// <summary>The exit code of a process whose run has ended as told, and was not stopped by a signal to that process.</summary>
-    public static int ExitCodeOf(RunOutcome outcome) => outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : ExitCodes.Ok;
+    public static int ExitCodeOf(RunOutcome outcome) =>
+        outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : ExitCodes.Ok;
 
     /// <summary>True if a full or read-only disk is behind a failure, whatever failed for it. The runtime's exceptions carry the system's error number.</summary>
-    private static bool IsOfDisk(Exception error) => error is IOException { HResult: NoSpace or ReadOnly } || (error.InnerException is { } inner && IsOfDisk(inner));
+    private static bool IsOfDisk(Exception error) =>
+        error is IOException { HResult: NoSpace or ReadOnly } || (error.InnerException is { } inner && IsOfDisk(inner));
 
     /// <summary>The exit code of an expected failure; null for a defect.</summary>
-    public static int? ExitCodeOf(Exception error) => error switch
-    {
-        ConfigException or UsageException or ExperimentException => ExitCodes.Usage,
-        DllNotFoundException or DeviceMemoryException => ExitCodes.MissingComponent,
-        CorpusException => ExitCodes.BadData,
-        NonFiniteException => ExitCodes.TrainingFailed,
-        CheckpointException => ExitCodes.StorageFailed,
-        CoordinatorStartException => ExitCodes.Usage,
-        CoordinatorLostException or CoordinatorRefusedException => ExitCodes.WorkerLost,
-        _ => null,
-    };
+    public static int? ExitCodeOf(Exception error) =>
+        error switch
+        {
+            ConfigException or UsageException or ExperimentException => ExitCodes.Usage,
+            DllNotFoundException or DeviceMemoryException => ExitCodes.MissingComponent,
+            CorpusException => ExitCodes.BadData,
+            NonFiniteException => ExitCodes.TrainingFailed,
+            CheckpointException => ExitCodes.StorageFailed,
+            CoordinatorStartException => ExitCodes.Usage,
+            CoordinatorLostException or CoordinatorRefusedException => ExitCodes.WorkerLost,
+            _ => null,
+        };
 }
 
 /// <summary>The command line asks for something that cannot be; the message says what to change.</summary>

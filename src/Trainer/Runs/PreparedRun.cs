@@ -32,7 +32,9 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
     {
         var files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
         if (Directory.Exists(files.Directory) && Directory.EnumerateFileSystemEntries(files.Directory).Any())
-            throw new UsageException($"{files.Directory} exists already. Continue it with `cliptrain resume {files.Directory}`, or begin another with --set name=NAME.");
+            throw new UsageException(
+                $"{files.Directory} exists already. Continue it with `cliptrain resume {files.Directory}`, or begin another with --set name=NAME."
+            );
 
         // Whatever is wrong with corpus, tokenizer or splits is told before anything is written.
         RunPlan.Tokenizer(options);
@@ -41,12 +43,15 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         var manifest = RunCorpus.Select(options, rule => AnsiConsole.MarkupLineInterpolated($"Selecting: {rule} …"));
         if (start is not null)
             options = options with { Training = options.Training with { StartFromSha256 = start.Sha256 } };
-        RunFolder.Create(files, aside =>
-        {
-            start?.Save(aside.StartFrom);
-            File.WriteAllText(aside.Config, ConfigWriter.Write(options));
-            manifest.Save(aside.Manifest);
-        });
+        RunFolder.Create(
+            files,
+            aside =>
+            {
+                start?.Save(aside.StartFrom);
+                File.WriteAllText(aside.Config, ConfigWriter.Write(options));
+                manifest.Save(aside.Manifest);
+            }
+        );
         return new PreparedRun(files, options, manifest);
     }
 
@@ -59,21 +64,35 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
     {
         var files = RunFiles.Find(run);
         if (!File.Exists(files.Manifest))
-            throw new UsageException($"{files.Directory} has a config.yaml and no manifest.json: it was not made whole, and no run has begun in it. Delete it, then begin the run again.");
+            throw new UsageException(
+                $"{files.Directory} has a config.yaml and no manifest.json: it was not made whole, and no run has begun in it. Delete it, then begin the run again."
+            );
         var options = RunConfig.Load(files.Config, []).Options;
         var steps = new CheckpointDirectory(files.Checkpoints).Steps();
         if (step is { } wanted && !steps.Contains(wanted))
-            throw new CheckpointException($"{files.Checkpoints}: has no checkpoint of step {wanted}; there are: {string.Join(", ", steps)}.");
+            throw new CheckpointException(
+                $"{files.Checkpoints}: has no checkpoint of step {wanted}; there are: {string.Join(", ", steps)}."
+            );
         try
         {
             var manifest = RunCorpus.Continue(
-                options.Data, CorpusManifest.Load(files.Manifest), difference => $"The files of the corpus have changed since {files.Manifest} was written: {difference}. Restore them, or begin a new run.",
-                touched => AnsiConsole.MarkupLineInterpolated($"Warning: {touched} since the run began; the parts of it that were compared are the same. `cliptrain data verify --checksums` compares all bytes."));
+                options.Data,
+                CorpusManifest.Load(files.Manifest),
+                difference =>
+                    $"The files of the corpus have changed since {files.Manifest} was written: {difference}. Restore them, or begin a new run.",
+                touched =>
+                    AnsiConsole.MarkupLineInterpolated(
+                        $"Warning: {touched} since the run began; the parts of it that were compared are the same. `cliptrain data verify --checksums` compares all bytes."
+                    )
+            );
             return new PreparedRun(files, options, manifest) { WantedStep = step };
         }
         catch (CorpusException e) when (FolderBegunIn(files, options.Output) is { } folder && folder != Environment.CurrentDirectory)
         {
-            throw new CorpusException($"{e.Message.TrimEnd('.')}. The run's paths are relative to the folder that it was begun in: go to {folder} and resume it there.", e);
+            throw new CorpusException(
+                $"{e.Message.TrimEnd('.')}. The run's paths are relative to the folder that it was begun in: go to {folder} and resume it there.",
+                e
+            );
         }
     }
 
@@ -91,7 +110,9 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
             return Create(options);
         return ConfigHash.Of(RunConfig.Load(files.Config, []).Options) == ConfigHash.Of(options)
             ? Resume(files.Directory, step: null)
-            : throw new UsageException($"{files.Directory} holds a run of another configuration. Continue that one with `cliptrain coordinator {files.Directory}`, or begin another with --set name=NAME.");
+            : throw new UsageException(
+                $"{files.Directory} holds a run of another configuration. Continue that one with `cliptrain coordinator {files.Directory}`, or begin another with --set name=NAME."
+            );
     }
 
     /// <summary>What each rank of a generation reads.</summary>
@@ -99,24 +120,28 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
 
     /// <summary>What is fixed for the run.</summary>
     /// <param name="managedWorkers">How many workers nodes start; the others come by themselves.</param>
-    public RunSpec Spec(int managedWorkers) => new(Options.Name, Options.Cluster.Workers, ProgramVersion.Text, ConfigHash.Of(Options), Manifest.Hash)
-    {
-        MinWorkers = Options.Cluster.MinWorkers ?? Options.Cluster.Workers,
-        MaxWorkers = Options.Cluster.MaxWorkers ?? Options.Cluster.Workers,
-        ManagedWorkers = managedWorkers,
-        TotalSteps = TotalSteps,
-        GlobalBatch = Options.Training.GlobalBatch,
-        ResumeAs = Files.Directory,
-        Timeouts = new RunTimeouts
+    public RunSpec Spec(int managedWorkers) =>
+        new(Options.Name, Options.Cluster.Workers, ProgramVersion.Text, ConfigHash.Of(Options), Manifest.Hash)
         {
-            Forming = TimeSpan.FromSeconds(Options.Cluster.FormingTimeoutSeconds),
-            Heartbeat = TimeSpan.FromSeconds(Options.Cluster.HeartbeatTimeoutSeconds),
-            Regroup = TimeSpan.FromSeconds(Options.Cluster.CollectiveTimeoutSeconds + 30),
-        },
-    };
+            MinWorkers = Options.Cluster.MinWorkers ?? Options.Cluster.Workers,
+            MaxWorkers = Options.Cluster.MaxWorkers ?? Options.Cluster.Workers,
+            ManagedWorkers = managedWorkers,
+            TotalSteps = TotalSteps,
+            GlobalBatch = Options.Training.GlobalBatch,
+            ResumeAs = Files.Directory,
+            Timeouts = new RunTimeouts
+            {
+                Forming = TimeSpan.FromSeconds(Options.Cluster.FormingTimeoutSeconds),
+                Heartbeat = TimeSpan.FromSeconds(Options.Cluster.HeartbeatTimeoutSeconds),
+                Regroup = TimeSpan.FromSeconds(Options.Cluster.CollectiveTimeoutSeconds + 30),
+            },
+        };
 
     /// <summary>The newest checkpoint on disk, whether its writer lived to tell of it or not; null when there is none.</summary>
-    public CheckpointMark? FindCheckpoint() => Checkpoints.Steps().LastOrDefault(Checkpoints.IsComplete) is var step and > 0 ? new CheckpointMark(step, Checkpoints.PathOf(step)) : null;
+    public CheckpointMark? FindCheckpoint() =>
+        Checkpoints.Steps().LastOrDefault(Checkpoints.IsComplete) is var step and > 0
+            ? new CheckpointMark(step, Checkpoints.PathOf(step))
+            : null;
 
     private static StartReport? Examine(RunOptions options)
     {
@@ -129,7 +154,12 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
     /// <summary>Where the run was begun, as far as its directory tells.</summary>
     private static string? FolderBegunIn(RunFiles files, OutputOptions output)
     {
-        var (directory, runs) = (Path.GetFullPath(files.Directory), Path.DirectorySeparatorChar + output.Directory.Trim(Path.DirectorySeparatorChar) + Path.DirectorySeparatorChar);
-        return !Path.IsPathRooted(output.Directory) && directory.LastIndexOf(runs, StringComparison.Ordinal) is > 0 and var end ? directory[..end] : null;
+        var (directory, runs) = (
+            Path.GetFullPath(files.Directory),
+            Path.DirectorySeparatorChar + output.Directory.Trim(Path.DirectorySeparatorChar) + Path.DirectorySeparatorChar
+        );
+        return !Path.IsPathRooted(output.Directory) && directory.LastIndexOf(runs, StringComparison.Ordinal) is > 0 and var end
+            ? directory[..end]
+            : null;
     }
 }

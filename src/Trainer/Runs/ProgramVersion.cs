@@ -6,5 +6,6 @@ namespace ClipTrain.Trainer.Runs;
 public static class ProgramVersion
 {
     /// <summary>The version, and the identity of the compiled program.</summary>
-    public static string Text { get; } = $"{typeof(ProgramVersion).Assembly.GetName().Version?.ToString(3)}+{typeof(ProgramVersion).Assembly.ManifestModule.ModuleVersionId:N}";
+    public static string Text { get; } =
+        $"{typeof(ProgramVersion).Assembly.GetName().Version?.ToString(3)}+{typeof(ProgramVersion).Assembly.ManifestModule.ModuleVersionId:N}";
 }

@@ -11,7 +11,8 @@ namespace ClipTrain.Trainer.Runs;
 public sealed class RunAlerting : IDisposable
 {
     private const double BytesInGigabyte = 1e9;
-    private static readonly TimeSpan s_look = TimeSpan.FromSeconds(30), s_patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_look = TimeSpan.FromSeconds(30),
+        s_patience = TimeSpan.FromSeconds(30);
 
     private readonly RunOptions _options;
     private readonly string _directory;
@@ -20,8 +21,10 @@ public sealed class RunAlerting : IDisposable
     private readonly RunAlerts _rules;
     private readonly ITimer _timer;
     private readonly Lock _lock = new();
-    private long _step, _heardOf;
-    private bool _isDiskFull, _isStill;
+    private long _step,
+        _heardOf;
+    private bool _isDiskFull,
+        _isStill;
 
     /// <param name="options">The run's.</param>
     /// <param name="directory">The run's.</param>
@@ -31,7 +34,14 @@ public sealed class RunAlerting : IDisposable
     {
         (_options, _directory, _log, _time) = (options, directory, log, time);
         var objective = options.Training.Objective;
-        _rules = new RunAlerts(new AlertContext(options.Training.GlobalBatch, options.Training.LearningRate, options.Training.MaxLogitScale, objective == Objective.Contrastive));
+        _rules = new RunAlerts(
+            new AlertContext(
+                options.Training.GlobalBatch,
+                options.Training.LearningRate,
+                options.Training.MaxLogitScale,
+                objective == Objective.Contrastive
+            )
+        );
         _heardOf = time.GetTimestamp();
         _timer = time.CreateTimer(_ => Look(), state: null, s_look, s_look);
     }
@@ -55,14 +65,26 @@ public sealed class RunAlerting : IDisposable
         {
             var free = FreeBytes();
             if (free < _options.Alerts.MinFreeGigabytes * BytesInGigabyte && !_isDiskFull)
-                Raise(new Alert(_step, "disk", $"The disk of {_directory} has {(free / BytesInGigabyte).ToString("F2", CultureInfo.InvariantCulture)} GB free: make room, or lower checkpoint.keep."));
+                Raise(
+                    new Alert(
+                        _step,
+                        "disk",
+                        $"The disk of {_directory} has {(free / BytesInGigabyte).ToString("F2", CultureInfo.InvariantCulture)} GB free: make room, or lower checkpoint.keep."
+                    )
+                );
             _isDiskFull = free < _options.Alerts.MinFreeGigabytes * BytesInGigabyte;
 
             var still = _time.GetElapsedTime(_heardOf);
             if (still.TotalMinutes < _options.Alerts.NoProgressMinutes || _isStill)
                 return;
             _isStill = true;
-            Raise(new Alert(_step, "no-progress", $"No step was recorded for {still.TotalMinutes.ToString("F0", CultureInfo.InvariantCulture)} minutes: cliptrain status shows whom the run waits for."));
+            Raise(
+                new Alert(
+                    _step,
+                    "no-progress",
+                    $"No step was recorded for {still.TotalMinutes.ToString("F0", CultureInfo.InvariantCulture)} minutes: cliptrain status shows whom the run waits for."
+                )
+            );
         }
     }
 
@@ -94,7 +116,16 @@ public sealed class RunAlerting : IDisposable
         {
             await Task.Run(tell).WaitAsync(s_patience, _time);
         }
-        catch (Exception error) when (error is IOException or HttpRequestException or InvalidOperationException or System.ComponentModel.Win32Exception or TimeoutException or TaskCanceledException or UriFormatException)
+        catch (Exception error)
+            when (error
+                    is IOException
+                        or HttpRequestException
+                        or InvalidOperationException
+                        or System.ComponentModel.Win32Exception
+                        or TimeoutException
+                        or TaskCanceledException
+                        or UriFormatException
+            )
         {
             _log($"{key} could not deliver an alert: {error.Message}");
         }
@@ -112,7 +143,16 @@ public sealed class RunAlerting : IDisposable
     private async Task PostAsync(Alert alert)
     {
         using var client = new HttpClient { Timeout = s_patience };
-        using var answer = await client.PostAsJsonAsync(_options.Alerts.Webhook, new { run = _options.Name, step = alert.Step, kind = alert.Kind, text = alert.Text });
+        using var answer = await client.PostAsJsonAsync(
+            _options.Alerts.Webhook,
+            new
+            {
+                run = _options.Name,
+                step = alert.Step,
+                kind = alert.Kind,
+                text = alert.Text,
+            }
+        );
         answer.EnsureSuccessStatusCode();
     }
 }

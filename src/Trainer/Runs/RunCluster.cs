@@ -16,22 +16,36 @@ public static class RunCluster
     /// <summary>Where its members find each other.</summary>
     /// <exception cref="CoordinatorStartException">The connection string is missing, or the run directory cannot be used.</exception>
     public static ClusterIdentity Of(RunFiles files, ClusterOptions cluster) =>
-        ClusterIdentity.Open(files.Directory, cluster.Clustering, Environment.GetEnvironmentVariable(ConnectionVariable) is { Length: > 0 } given ? given : cluster.ClusteringConnection);
+        ClusterIdentity.Open(
+            files.Directory,
+            cluster.Clustering,
+            Environment.GetEnvironmentVariable(ConnectionVariable) is { Length: > 0 } given ? given : cluster.ClusteringConnection
+        );
 
     /// <summary>How a coordinator's process listens.</summary>
     /// <exception cref="CoordinatorStartException">No address is left that others can reach.</exception>
-    public static SiloEndpoint Endpoint(string name, HostingOptions hosting) => SiloEndpoint.Create(
-        name, hosting.Listen.Address, hosting.Advertised, hosting.Listen.Port, hosting.Listen.Port == 0 ? 0 : hosting.Listen.Port + 1);
+    public static SiloEndpoint Endpoint(string name, HostingOptions hosting) =>
+        SiloEndpoint.Create(
+            name,
+            hosting.Listen.Address,
+            hosting.Advertised,
+            hosting.Listen.Port,
+            hosting.Listen.Port == 0 ? 0 : hosting.Listen.Port + 1
+        );
 
     /// <summary>What the processes of the run prove to each other.</summary>
     /// <exception cref="UsageException">Only some of the TLS files are given.</exception>
     /// <exception cref="CoordinatorStartException">One of them cannot be used.</exception>
-    public static ClusterSecurity Security(string token, TlsFiles tls) => tls switch
-    {
-        { Certificate: null, Key: null, Authority: null } => new ClusterSecurity(token),
-        { Certificate: { } certificate, Key: { } key, Authority: { } authority } => new ClusterSecurity(token, TlsIdentity.Load(certificate, key, authority, TimeProvider.System)),
-        _ => throw new UsageException("--certificate, --key and --ca belong together: give all three, or none."),
-    };
+    public static ClusterSecurity Security(string token, TlsFiles tls) =>
+        tls switch
+        {
+            { Certificate: null, Key: null, Authority: null } => new ClusterSecurity(token),
+            { Certificate: { } certificate, Key: { } key, Authority: { } authority } => new ClusterSecurity(
+                token,
+                TlsIdentity.Load(certificate, key, authority, TimeProvider.System)
+            ),
+            _ => throw new UsageException("--certificate, --key and --ca belong together: give all three, or none."),
+        };
 
     /// <summary>True when a coordinator of this machine has the run.</summary>
     public static bool IsServed(RunFiles files) => RunLock.IsHeld(files.CoordinatorLock);
@@ -44,5 +58,8 @@ public static class RunCluster
 public sealed record TlsFiles(string? Certificate = null, string? Key = null, string? Authority = null)
 {
     /// <summary>As arguments for another process of the run.</summary>
-    public IEnumerable<string> Arguments => new[] { ("--certificate", Certificate), ("--key", Key), ("--ca", Authority) }.SelectMany(file => file.Item2 is { } path ? new[] { file.Item1, path } : []);
+    public IEnumerable<string> Arguments =>
+        new[] { ("--certificate", Certificate), ("--key", Key), ("--ca", Authority) }.SelectMany(file =>
+            file.Item2 is { } path ? new[] { file.Item1, path } : []
+        );
 }

@@ -25,12 +25,15 @@ public static class RunCorpus
             Subset = data.Subset,
             Seed = options.Seed,
         };
-        return Open(data, (name, corpus) =>
-        {
-            if (corpus.ColumnsTaken is { } taken)
-                onRule?.Invoke(name is null ? taken : $"{name}: {taken}");
-            return CorpusSelector.Select(corpus, selection, rule => onRule?.Invoke(name is null ? rule : $"{name}: {rule}"));
-        });
+        return Open(
+            data,
+            (name, corpus) =>
+            {
+                if (corpus.ColumnsTaken is { } taken)
+                    onRule?.Invoke(name is null ? taken : $"{name}: {taken}");
+                return CorpusSelector.Select(corpus, selection, rule => onRule?.Invoke(name is null ? rule : $"{name}: {rule}"));
+            }
+        );
     }
 
     /// <summary>The corpus of a run that has begun, from the files that are here now and the selection that its manifest holds.</summary>
@@ -39,7 +42,12 @@ public static class RunCorpus
     /// <param name="error">Makes an error of what differs.</param>
     /// <param name="onTouched">Told of each file that was written since, and in which no difference was found.</param>
     /// <exception cref="CorpusException">The files here are others.</exception>
-    public static CorpusManifest Continue(DataOptions data, CorpusManifest begun, Func<string, string> error, Action<string>? onTouched = null)
+    public static CorpusManifest Continue(
+        DataOptions data,
+        CorpusManifest begun,
+        Func<string, string> error,
+        Action<string>? onTouched = null
+    )
     {
         var here = Open(data, (_, corpus) => corpus);
         if (begun.DifferenceTo(here) is { } difference)
@@ -70,7 +78,16 @@ public static class RunCorpus
         }
 
         CorpusManifest Create(IReadOnlyList<string> files, string? image, IReadOnlyList<string>? captions) =>
-            CorpusManifest.Create(files, new CorpusColumns { Image = image, Captions = captions ?? [], CaptionRequired = data.LabelColumn is null, EveryCaption = data.CaptionMode != CaptionMode.First });
+            CorpusManifest.Create(
+                files,
+                new CorpusColumns
+                {
+                    Image = image,
+                    Captions = captions ?? [],
+                    CaptionRequired = data.LabelColumn is null,
+                    EveryCaption = data.CaptionMode != CaptionMode.First,
+                }
+            );
     }
 
     private static string[] Queries(string path)
@@ -78,8 +95,13 @@ public static class RunCorpus
         try
         {
             RegularFile.Require(path);
-            string[] queries = [.. File.ReadLines(path).Where(line => !string.IsNullOrWhiteSpace(line)).Distinct(StringComparer.OrdinalIgnoreCase)];
-            return queries.Length > 0 ? queries : throw new UsageException($"{path} holds no query; write one a line, or leave data.balance.queries out.");
+            string[] queries =
+            [
+                .. File.ReadLines(path).Where(line => !string.IsNullOrWhiteSpace(line)).Distinct(StringComparer.OrdinalIgnoreCase),
+            ];
+            return queries.Length > 0
+                ? queries
+                : throw new UsageException($"{path} holds no query; write one a line, or leave data.balance.queries out.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

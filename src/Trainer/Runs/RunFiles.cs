@@ -18,11 +18,21 @@ public sealed record RunFiles(string Directory)
         new[] { directoryOrName, Path.Combine(new OutputOptions().Directory, directoryOrName) }
             .Select(directory => new RunFiles(directory))
             .FirstOrDefault(files => File.Exists(files.Config))
-        ?? throw new UsageException($"{directoryOrName} is not a run: neither it nor {Path.Combine(new OutputOptions().Directory, directoryOrName)} has a config.yaml.");
+        ?? throw new UsageException(
+            $"{directoryOrName} is not a run: neither it nor {Path.Combine(new OutputOptions().Directory, directoryOrName)} has a config.yaml."
+        );
 
     /// <summary>Directories of all runs in a folder, by name.</summary>
-    public static IReadOnlyList<string> All(string folder) => !System.IO.Directory.Exists(folder) ? []
-        : [.. System.IO.Directory.GetDirectories(folder).Where(directory => Path.GetFileName(directory)[0] != '.' && File.Exists(new RunFiles(directory).Config)).Order(StringComparer.Ordinal)];
+    public static IReadOnlyList<string> All(string folder) =>
+        !System.IO.Directory.Exists(folder)
+            ? []
+            :
+            [
+                .. System
+                    .IO.Directory.GetDirectories(folder)
+                    .Where(directory => Path.GetFileName(directory)[0] != '.' && File.Exists(new RunFiles(directory).Config))
+                    .Order(StringComparer.Ordinal),
+            ];
 
     /// <summary>What became of the tensors of the weights that the run started from.</summary>
     public string StartFrom => Path.Combine(Directory, "start_from.json");

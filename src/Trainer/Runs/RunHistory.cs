@@ -24,7 +24,9 @@ public sealed class RunHistory(RunFiles files, ILogger log)
     {
         // What a worker that trains on writes from now on is of this line.
         var known = _checkpoints.Steps();
-        var state = wanted is { } step ? _checkpoints.Verify(step) : _checkpoints.NewestWhole((step, reason) => log.Warning("The checkpoint of step {Step} is damaged: {Reason:l}", step, reason));
+        var state = wanted is { } step
+            ? _checkpoints.Verify(step)
+            : _checkpoints.NewestWhole((step, reason) => log.Warning("The checkpoint of step {Step} is damaged: {Reason:l}", step, reason));
         if (state is null)
         {
             if (FileRunLedger.Read(files.Ledger).Any(entry => entry.Step is not null))
@@ -45,8 +47,16 @@ public sealed class RunHistory(RunFiles files, ILogger log)
             var folder = NewFolder(step);
 
             // Copies first: if this is cut short, the run is what it was.
-            Copy(Path.Combine(folder, Path.GetFileName(files.Metrics)), File.Exists(files.Metrics), aside => MetricsFile.CopyAfter(files.Metrics, step, aside));
-            Copy(Path.Combine(folder, "ledger.jsonl"), Directory.Exists(files.Ledger), aside => LedgerFile.Write(aside, FileRunLedger.Read(files.Ledger).Where(entry => entry.Step?.Metrics.Step > step)));
+            Copy(
+                Path.Combine(folder, Path.GetFileName(files.Metrics)),
+                File.Exists(files.Metrics),
+                aside => MetricsFile.CopyAfter(files.Metrics, step, aside)
+            );
+            Copy(
+                Path.Combine(folder, "ledger.jsonl"),
+                Directory.Exists(files.Ledger),
+                aside => LedgerFile.Write(aside, FileRunLedger.Read(files.Ledger).Where(entry => entry.Step?.Metrics.Step > step))
+            );
             if (File.Exists(files.Summary))
                 File.Move(files.Summary, Path.Combine(folder, RunSummary.FileName));
 
@@ -59,7 +69,10 @@ public sealed class RunHistory(RunFiles files, ILogger log)
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointException($"{files.SetAside}: what the run did after step {step} cannot be set aside: {error.Message}", error);
+            throw new CheckpointException(
+                $"{files.SetAside}: what the run did after step {step} cannot be set aside: {error.Message}",
+                error
+            );
         }
     }
 

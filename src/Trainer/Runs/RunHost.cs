@@ -61,7 +61,8 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
         return _records;
     }
 
-    public bool SeesCheckpoint(long step) => run.Checkpoints.IsComplete(step) || run.Checkpoints.Steps().Any(later => later > step && run.Checkpoints.IsComplete(later));
+    public bool SeesCheckpoint(long step) =>
+        run.Checkpoints.IsComplete(step) || run.Checkpoints.Steps().Any(later => later > step && run.Checkpoints.IsComplete(later));
 
     public async Task ConcludeAsync(RunOutcome outcome)
     {
@@ -86,7 +87,11 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
         try
         {
             string[] directories = [run.Files.Directory];
-            _page = await PageServer.StartAsync(new IPEndPoint(IPAddress.Loopback, 0), token: null, new RunBoard(() => directories, TimeProvider.System));
+            _page = await PageServer.StartAsync(
+                new IPEndPoint(IPAddress.Loopback, 0),
+                token: null,
+                new RunBoard(() => directories, TimeProvider.System)
+            );
             log.Information("The run's page is {Address:l}", _page.Address.ToString());
             if (OpensPage)
                 Browser.Open(_page.Address);

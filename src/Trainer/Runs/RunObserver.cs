@@ -1,7 +1,7 @@
+using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
-using ClipTrain.Coordinator.Grains;
 using ClipTrain.Monitoring.Verdict;
 using ClipTrain.Trainer.Telemetry;
 using Serilog.Events;
@@ -10,7 +10,13 @@ namespace ClipTrain.Trainer.Runs;
 
 /// <summary>Writes what a run tells to its metrics files and shows it.</summary>
 /// <param name="known">The checkpoint that the run goes on from, which is no news.</param>
-public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, TensorBoardWriter? tensorBoard, int logEverySteps, CheckpointMark? known) : IRunObserver
+public sealed class RunObserver(
+    IProgressView view,
+    MetricsFile metricsFile,
+    TensorBoardWriter? tensorBoard,
+    int logEverySteps,
+    CheckpointMark? known
+) : IRunObserver
 {
     private readonly RecentSteps _recent = new();
     private CheckpointMark? _checkpoint = known;
@@ -62,7 +68,10 @@ public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, Ten
         if (state.Phase == RunPhase.Running && state.Generation != _generation && state.Assignment is { } place)
         {
             _generation = state.Generation;
-            view.Message(LogEventLevel.Information, $"generation {place.Generation}: {place.WorldSize} worker{(place.WorldSize == 1 ? "" : "s")} from step {Math.Max(place.StartStep, state.RecordedStep)}");
+            view.Message(
+                LogEventLevel.Information,
+                $"generation {place.Generation}: {place.WorldSize} worker{(place.WorldSize == 1 ? "" : "s")} from step {Math.Max(place.StartStep, state.RecordedStep)}"
+            );
         }
 
         if (state.LastCheckpoint is { } checkpoint && checkpoint != _checkpoint)
@@ -75,5 +84,6 @@ public sealed class RunObserver(IProgressView view, MetricsFile metricsFile, Ten
 
     public void OnWarning(string text) => view.Message(LogEventLevel.Warning, text);
 
-    public void OnWorkerLine(WorkerLine line) => view.Message(line.IsError ? LogEventLevel.Warning : LogEventLevel.Information, line.ToString());
+    public void OnWorkerLine(WorkerLine line) =>
+        view.Message(line.IsError ? LogEventLevel.Warning : LogEventLevel.Information, line.ToString());
 }

@@ -10,8 +10,8 @@ namespace ClipTrain.Trainer.Runs;
 public static class RunPlan
 {
     /// <summary>Length of the run in steps.</summary>
-    public static long TotalSteps(TrainingOptions training, long corpusSamples) => training.Steps
-        ?? Math.Max(1, (long)Math.Round(training.Epochs!.Value * corpusSamples / training.GlobalBatch));
+    public static long TotalSteps(TrainingOptions training, long corpusSamples) =>
+        training.Steps ?? Math.Max(1, (long)Math.Round(training.Epochs!.Value * corpusSamples / training.GlobalBatch));
 
     /// <summary>The tokenizer that the options name.</summary>
     /// <exception cref="UsageException">It cannot be read, or its vocabulary is not the model's.</exception>
@@ -22,12 +22,15 @@ public static class RunPlan
         return tokenizer.VocabularySize == options.Model.Text.Vocabulary
             ? tokenizer
             : throw new UsageException(
-                $"model.text.vocabulary is {options.Model.Text.Vocabulary}, but data.merges '{options.Data.Merges}' makes {tokenizer.VocabularySize} tokens; set model.text.vocabulary to {tokenizer.VocabularySize}.");
+                $"model.text.vocabulary is {options.Model.Text.Vocabulary}, but data.merges '{options.Data.Merges}' makes {tokenizer.VocabularySize} tokens; set model.text.vocabulary to {tokenizer.VocabularySize}."
+            );
     }
 
     /// <summary>How the run's corpus tells the classes of its images; null when the run learns none.</summary>
     public static ClassLabels? Labels(RunOptions options) =>
-        options.Data.LabelColumn is { } column ? new ClassLabels(column, options.Model.Image.Classes!.Value, options.Data.LabelNames) : null;
+        options.Data.LabelColumn is { } column
+            ? new ClassLabels(column, options.Model.Image.Classes!.Value, options.Data.LabelNames)
+            : null;
 
     /// <summary>The vocabulary of a name as in data.merges.</summary>
     /// <exception cref="UsageException">There is none, or it is not of CLIP's kind.</exception>
@@ -48,10 +51,20 @@ public static class RunPlan
     {
         var data = options.Data;
         // A corpus that is not a mixture has all of the stream.
-        var corpora = manifest.GroupRowsByPart().Select((rows, part) => data.Mixture.Count == 0
-            ? new CorpusShare(rows, 1)
-            : CorpusShare.Of(rows, data.Mixture[part].Weight, data.Sampling, data.Temperature ?? 1));
-        return new SampleOrder([.. corpora], options.Seed, data.ShuffleWindow > 0 ? data.ShuffleWindow : ShuffleWindow.Of(manifest), options.Training.GlobalBatch);
+        var corpora = manifest
+            .GroupRowsByPart()
+            .Select(
+                (rows, part) =>
+                    data.Mixture.Count == 0
+                        ? new CorpusShare(rows, 1)
+                        : CorpusShare.Of(rows, data.Mixture[part].Weight, data.Sampling, data.Temperature ?? 1)
+            );
+        return new SampleOrder(
+            [.. corpora],
+            options.Seed,
+            data.ShuffleWindow > 0 ? data.ShuffleWindow : ShuffleWindow.Of(manifest),
+            options.Training.GlobalBatch
+        );
     }
 
     /// <summary>The cores of this machine that each of the workers gets that `cliptrain train` starts on it.</summary>

@@ -39,7 +39,10 @@ public sealed class RunRecords : IRunRecords
         // had nobody to tell.
         if (state.LastCheckpoint is { } checkpoint && checkpoint.Step > _ledger.RecordedStep)
         {
-            var missing = run.Checkpoints.Unrecorded(checkpoint.Step).SkipWhile(record => record.Metrics.Step <= _ledger.RecordedStep).ToList();
+            var missing = run
+                .Checkpoints.Unrecorded(checkpoint.Step)
+                .SkipWhile(record => record.Metrics.Step <= _ledger.RecordedStep)
+                .ToList();
             _ledger.AppendAsync([.. missing.Select(step => new LedgerEntry(Step: step))]).GetAwaiter().GetResult();
         }
 
@@ -48,18 +51,35 @@ public sealed class RunRecords : IRunRecords
         _tensorBoard = run.Options.Output.Tensorboard ? new TensorBoardWriter(run.Files.TensorBoard, TimeProvider.System, StartStep) : null;
         _view = TrainingProgress.Create(console, log, TimeProvider.System);
         if (_metrics.Damage is { } damage)
-            log.Warning("{Damage:l}: the lines from there on are written anew from the ledger; the file as it was is {Metrics:l}.damaged.", damage, run.Files.Metrics);
-        _alerting = run.Options.Alerts.Enabled ? new RunAlerting(run.Options, run.Files.Directory, text => _view.Message(LogEventLevel.Warning, text), TimeProvider.System) : null;
+            log.Warning(
+                "{Damage:l}: the lines from there on are written anew from the ledger; the file as it was is {Metrics:l}.damaged.",
+                damage,
+                run.Files.Metrics
+            );
+        _alerting = run.Options.Alerts.Enabled
+            ? new RunAlerting(run.Options, run.Files.Directory, text => _view.Message(LogEventLevel.Warning, text), TimeProvider.System)
+            : null;
         if (run.Options.Evaluation.EverySteps > 0)
         {
             // Figures come from a thread of their own, and so need a file of their own.
-            _evaluationBoard = run.Options.Output.Tensorboard ? new TensorBoardWriter(Path.Combine(run.Files.TensorBoard, "evaluation"), TimeProvider.System, StartStep) : null;
+            _evaluationBoard = run.Options.Output.Tensorboard
+                ? new TensorBoardWriter(Path.Combine(run.Files.TensorBoard, "evaluation"), TimeProvider.System, StartStep)
+                : null;
             _evaluations = new CheckpointEvaluations(
-                run.Files, run.Options.Evaluation, (checkpoint, output) => EvaluationProcess.RunAsync(run.Options.Evaluation, run.Files.Config, checkpoint, output), _view.Message,
-                (step, rows) => _evaluationBoard?.Write(step, rows.Select(row => ($"{row.Set}/{row.Task} {row.Metric}".Replace(' ', '_'), row.Value))));
+                run.Files,
+                run.Options.Evaluation,
+                (checkpoint, output) => EvaluationProcess.RunAsync(run.Options.Evaluation, run.Files.Config, checkpoint, output),
+                _view.Message,
+                (step, rows) =>
+                    _evaluationBoard?.Write(step, rows.Select(row => ($"{row.Set}/{row.Task} {row.Metric}".Replace(' ', '_'), row.Value)))
+            );
         }
 
-        _observer = new RunObserver(_view, _metrics, _tensorBoard, run.Options.Output.LogEverySteps, state.LastCheckpoint) { Alerts = _alerting, Evaluations = _evaluations };
+        _observer = new RunObserver(_view, _metrics, _tensorBoard, run.Options.Output.LogEverySteps, state.LastCheckpoint)
+        {
+            Alerts = _alerting,
+            Evaluations = _evaluations,
+        };
         _view.Start(run.TotalSteps, StartStep);
         _observer.Write(Untold());
     }
@@ -100,9 +120,14 @@ public sealed class RunRecords : IRunRecords
 
     /// <summary>Steps that the ledger has and the metrics have not: their coordinator was killed between the two, or never heard of them.</summary>
     private StepMetrics[] Untold() =>
-    [
-        .. FileRunLedger.Read(_run.Files.Ledger).Select(entry => entry.Step?.Metrics).OfType<StepMetrics>()
-            .Where(metrics => metrics.Step > _metrics.LastStep && metrics.Step <= StartStep)
-            .GroupBy(metrics => metrics.Step).Select(again => again.Last()).OrderBy(metrics => metrics.Step),
-    ];
+        [
+            .. FileRunLedger
+                .Read(_run.Files.Ledger)
+                .Select(entry => entry.Step?.Metrics)
+                .OfType<StepMetrics>()
+                .Where(metrics => metrics.Step > _metrics.LastStep && metrics.Step <= StartStep)
+                .GroupBy(metrics => metrics.Step)
+                .Select(again => again.Last())
+                .OrderBy(metrics => metrics.Step),
+        ];
 }

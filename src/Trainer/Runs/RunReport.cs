@@ -24,8 +24,10 @@ public static class RunReport
     public static int EvaluateAndWrite(RunFiles files, RunOptions options, ILogger log, string? output = null)
     {
         var checkpoints = new CheckpointDirectory(files.Checkpoints);
-        var state = checkpoints.NewestWhole((damaged, reason) => log.Warning("The checkpoint of step {Step} is damaged and not evaluated: {Reason:l}", damaged, reason))
-            ?? throw new CheckpointException($"{files.Checkpoints}: has no checkpoint to evaluate.");
+        var state =
+            checkpoints.NewestWhole(
+                (damaged, reason) => log.Warning("The checkpoint of step {Step} is damaged and not evaluated: {Reason:l}", damaged, reason)
+            ) ?? throw new CheckpointException($"{files.Checkpoints}: has no checkpoint to evaluate.");
         using var torchThread = new TorchThread();
         var figures = torchThread.Run(() =>
         {
@@ -73,7 +75,9 @@ public static class RunReport
     public static int Evaluate(OpenedModel opened, RunOptions options, ILogger log, string? output = null)
     {
         var figures = Measure(opened, options, log);
-        var splits = new JsonObject(figures.Select(split => KeyValuePair.Create(split.Split, JsonSerializer.SerializeToNode(split.Figures, TelemetryJson.OneLine))));
+        var splits = new JsonObject(
+            figures.Select(split => KeyValuePair.Create(split.Split, JsonSerializer.SerializeToNode(split.Figures, TelemetryJson.OneLine)))
+        );
         foreach (var table in SummaryTables.Draw(new JsonObject { ["model"] = opened.Weights.Path, ["eval"] = splits }))
             AnsiConsole.Write(table);
         if (output is not null)
@@ -88,7 +92,9 @@ public static class RunReport
         opened.RequireClipPreprocessing();
         var tokenizer = opened.Tokenizer();
         if (options.Evaluation is { Retrieval.Count: 0, ZeroShot.Count: 0 })
-            throw new UsageException("The run file's evaluation has no splits: name some under evaluation.retrieval or evaluation.zero_shot.");
+            throw new UsageException(
+                "The run file's evaluation has no splits: name some under evaluation.retrieval or evaluation.zero_shot."
+            );
         RunEvaluation.CheckSplits(options);
         using var torchThread = new TorchThread();
         return torchThread.Run(() =>

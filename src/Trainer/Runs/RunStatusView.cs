@@ -31,7 +31,9 @@ public static class RunStatusView
             return;
         }
 
-        AnsiConsole.MarkupLineInterpolated($"{run}: {Phase(state)}, {state.CommittedStep} steps committed, {state.RecordedStep} recorded; generation {state.Generation}; epoch {status.Epoch}, hosted by process {status.Host}.");
+        AnsiConsole.MarkupLineInterpolated(
+            $"{run}: {Phase(state)}, {state.CommittedStep} steps committed, {state.RecordedStep} recorded; generation {state.Generation}; epoch {status.Epoch}, hosted by process {status.Host}."
+        );
         if (state.LastCheckpoint is { } checkpoint)
             AnsiConsole.MarkupLineInterpolated($"Last checkpoint: step {checkpoint.Step}, {checkpoint.Directory}");
         if (state.EndText is { } end)
@@ -40,8 +42,14 @@ public static class RunStatusView
         foreach (var member in state.Members)
         {
             table.AddRow(
-                Markup.Escape(member.WorkerId), Text(member.Rank), member.Status.ToString().ToLowerInvariant(), Text(member.CommittedStep),
-                Markup.Escape(member.Host ?? member.NodeId ?? ""), Text(member.ProcessId), Markup.Escape(member.Device ?? ""));
+                Markup.Escape(member.WorkerId),
+                Text(member.Rank),
+                member.Status.ToString().ToLowerInvariant(),
+                Text(member.CommittedStep),
+                Markup.Escape(member.Host ?? member.NodeId ?? ""),
+                Text(member.ProcessId),
+                Markup.Escape(member.Device ?? "")
+            );
         }
 
         AnsiConsole.Write(table);
@@ -59,7 +67,14 @@ public static class RunStatusView
             await using var connection = await RunConnection.ToLocalAsync(files, waits: false);
             var status = await connection.StatusAsync();
             return status.State is { } state
-                ? [name, Phase(state), Text(state.CommittedStep), Text(state.Members.Count(member => member.IsAssigned)), Markup.Escape(status.Host)]
+                ?
+                [
+                    name,
+                    Phase(state),
+                    Text(state.CommittedStep),
+                    Text(state.Members.Count(member => member.IsAssigned)),
+                    Markup.Escape(status.Host),
+                ]
                 : [name, "starting", "", "", Markup.Escape(status.Host)];
         }
         catch (Exception error) when (error is CoordinatorLostException or CoordinatorRefusedException)

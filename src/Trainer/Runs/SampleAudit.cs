@@ -19,7 +19,13 @@ public sealed record EpochAudit(int Corpus, long Epoch, long Samples, long Once,
 /// <param name="BadSamples">Samples of committed steps that could not be used.</param>
 /// <param name="Faults">Every contradiction, in words; empty when each sample was consumed exactly once in each epoch of its corpus.</param>
 public sealed record AuditReport(
-    long Steps, long UndoneSteps, long BadSamples, IReadOnlyList<GenerationRecord> Generations, IReadOnlyList<EpochAudit> Epochs, IReadOnlyList<string> Faults);
+    long Steps,
+    long UndoneSteps,
+    long BadSamples,
+    IReadOnlyList<GenerationRecord> Generations,
+    IReadOnlyList<EpochAudit> Epochs,
+    IReadOnlyList<string> Faults
+);
 
 /// <summary>One sample of a committed step.</summary>
 /// <param name="Step">The step, from 1.</param>
@@ -54,7 +60,8 @@ public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
         }
 
         var uses = new EpochUses(order);
-        long next = 1, bad = 0;
+        long next = 1,
+            bad = 0;
         foreach (var (step, record) in _steps)
         {
             if (step != next)
@@ -62,14 +69,26 @@ public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
             next = step + 1;
             var batch = order.GlobalBatch(step - 1);
             bad += record.Shares.Sum(share => share.BadSamples);
-            Check(step, record, batch, (sample, rank) =>
-            {
-                uses.Add(sample);
-                onUse?.Invoke(new SampleUse(sample, step, rank));
-            });
+            Check(
+                step,
+                record,
+                batch,
+                (sample, rank) =>
+                {
+                    uses.Add(sample);
+                    onUse?.Invoke(new SampleUse(sample, step, rank));
+                }
+            );
         }
 
-        return new AuditReport(_steps.Count, _undone, bad, _generations, [.. uses.Reached((next - 1) * order.Schedule.GlobalBatch)], _faults);
+        return new AuditReport(
+            _steps.Count,
+            _undone,
+            bad,
+            _generations,
+            [.. uses.Reached((next - 1) * order.Schedule.GlobalBatch)],
+            _faults
+        );
     }
 
     /// <summary>A generation that starts from an earlier step undoes the steps behind it.</summary>
@@ -92,7 +111,9 @@ public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
         for (var rank = 0; rank < expected.Count; rank++)
         {
             if (rank >= dealt.Count || dealt[rank] != expected[rank].Digest())
-                Fault($"generation {generation.Generation}, rank {rank} of {expected.Count} ({generation.Workers[rank]}): its shard is not the one that the order gives it");
+                Fault(
+                    $"generation {generation.Generation}, rank {rank} of {expected.Count} ({generation.Workers[rank]}): its shard is not the one that the order gives it"
+                );
         }
     }
 

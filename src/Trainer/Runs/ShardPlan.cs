@@ -32,14 +32,21 @@ public sealed class ShardPlan
         {
             var current = _order.EpochOf(corpus, step);
             foreach (var epoch in new[] { current, current + 1 })
-                epochs.Add(new ShardEpoch(corpus, epoch, RowGroupRange.Merge(_order.RowGroupsOf(start, count, corpus, epoch).Select(number => _groups[number]))));
+                epochs.Add(
+                    new ShardEpoch(
+                        corpus,
+                        epoch,
+                        RowGroupRange.Merge(_order.RowGroupsOf(start, count, corpus, epoch).Select(number => _groups[number]))
+                    )
+                );
         }
 
         return new Shard(firstLane, lanes, start, count, epochs);
     }
 
     /// <summary>The shards of all ranks, in their order.</summary>
-    public IReadOnlyList<Shard> Of(int worldSize, long step) => [.. Enumerable.Range(0, worldSize).Select(rank => Of(rank, worldSize, step))];
+    public IReadOnlyList<Shard> Of(int worldSize, long step) =>
+        [.. Enumerable.Range(0, worldSize).Select(rank => Of(rank, worldSize, step))];
 
     /// <summary>
     /// True if a shard holds a group of rows. Its row groups are listed for the epochs that were in hand; those of later epochs

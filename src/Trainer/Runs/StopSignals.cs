@@ -17,12 +17,14 @@ public sealed class StopSignals : IDisposable
     private Action<string>? _stop;
 
     /// <param name="endsWithTerminal">True to stop when the terminal is closed.</param>
-    public StopSignals(bool endsWithTerminal = false) => _registrations =
-    [
-        Handle(PosixSignal.SIGINT, ExitCodes.Interrupted, "Ctrl-C"),
-        Handle(PosixSignal.SIGTERM, ExitCodes.Terminated, "SIGTERM"),
-        endsWithTerminal ? Handle(PosixSignal.SIGHUP, ExitCodes.HungUp, "the end of its terminal") : PosixSignalRegistration.Create(PosixSignal.SIGHUP, GoOnWithoutTerminal),
-    ];
+    public StopSignals(bool endsWithTerminal = false) =>
+        _registrations = [
+            Handle(PosixSignal.SIGINT, ExitCodes.Interrupted, "Ctrl-C"),
+            Handle(PosixSignal.SIGTERM, ExitCodes.Terminated, "SIGTERM"),
+            endsWithTerminal
+                ? Handle(PosixSignal.SIGHUP, ExitCodes.HungUp, "the end of its terminal")
+                : PosixSignalRegistration.Create(PosixSignal.SIGHUP, GoOnWithoutTerminal),
+        ];
 
     /// <summary>The exit code of a program that the last signal ended; 0 when there was none.</summary>
     public int ExitCode { get; private set; } = ExitCodes.Ok;
@@ -49,17 +51,21 @@ public sealed class StopSignals : IDisposable
         Terminal.Leave();
     }
 
-    private PosixSignalRegistration Handle(PosixSignal signal, int exitCode, string name) => PosixSignalRegistration.Create(signal, context =>
-    {
-        context.Cancel = true;
-        lock (_lock)
-        {
-            ExitCode = exitCode;
-            _first.TrySetResult();
-            if (_stop is null)
-                _received.Add(name);
-            else
-                _stop(name);
-        }
-    });
+    private PosixSignalRegistration Handle(PosixSignal signal, int exitCode, string name) =>
+        PosixSignalRegistration.Create(
+            signal,
+            context =>
+            {
+                context.Cancel = true;
+                lock (_lock)
+                {
+                    ExitCode = exitCode;
+                    _first.TrySetResult();
+                    if (_stop is null)
+                        _received.Add(name);
+                    else
+                        _stop(name);
+                }
+            }
+        );
 }

@@ -24,19 +24,28 @@ public sealed class StartPlan
     public StartPlan(RunOptions run, IWeights weights, MergeList? sourceMerges)
     {
         (_run, _weights, _sourceMerges) = (run, weights, sourceMerges);
-        ParameterSpec[] specs = [.. ClipModel.Specs(run.Model, run.Training.Objective).Select(spec => FineTuning.Apply(spec, run.Model, run.Training))];
+        ParameterSpec[] specs =
+        [
+            .. ClipModel.Specs(run.Model, run.Training.Objective).Select(spec => FineTuning.Apply(spec, run.Model, run.Training)),
+        ];
         CheckExceptions(specs);
         var names = specs.Select(spec => spec.Name).ToHashSet(StringComparer.Ordinal);
         Tensors =
         [
             .. specs.Select(Decide).OrderBy(start => start.Name, StringComparer.Ordinal),
-            .. weights.Shapes.Where(tensor => !names.Contains(tensor.Key)).OrderBy(tensor => tensor.Key, StringComparer.Ordinal)
+            .. weights
+                .Shapes.Where(tensor => !names.Contains(tensor.Key))
+                .OrderBy(tensor => tensor.Key, StringComparer.Ordinal)
                 .Select(tensor => new TensorStart(tensor.Key, TensorOrigin.Unused, tensor.Value, null)),
         ];
         if (_misfits.Count > 0)
-            throw new CheckpointException($"{weights.Path}: does not fit the model. {string.Join("; ", _misfits)}. Change the model, or leave such tensors at their initial values with training.start_from_except.");
+            throw new CheckpointException(
+                $"{weights.Path}: does not fit the model. {string.Join("; ", _misfits)}. Change the model, or leave such tensors at their initial values with training.start_from_except."
+            );
         if (!Tensors.Any(start => start.Origin is TensorOrigin.Loaded or TensorOrigin.Resized))
-            throw new CheckpointException($"{weights.Path}: has no tensor of this model. It has {string.Join(", ", weights.Shapes.Keys.Order(StringComparer.Ordinal).Take(4))}…; the model has {string.Join(", ", names.Order(StringComparer.Ordinal).Take(4))}….");
+            throw new CheckpointException(
+                $"{weights.Path}: has no tensor of this model. It has {string.Join(", ", weights.Shapes.Keys.Order(StringComparer.Ordinal).Take(4))}…; the model has {string.Join(", ", names.Order(StringComparer.Ordinal).Take(4))}…."
+            );
     }
 
     /// <summary>The model's tensors by name, then those that only the file has.</summary>
@@ -47,7 +56,8 @@ public sealed class StartPlan
 
     private TensorStart Decide(ParameterSpec spec)
     {
-        TensorStart Start(TensorOrigin origin, string? note = null) => new(spec.Name, origin, _weights.Shapes.GetValueOrDefault(spec.Name), spec.Shape, note);
+        TensorStart Start(TensorOrigin origin, string? note = null) =>
+            new(spec.Name, origin, _weights.Shapes.GetValueOrDefault(spec.Name), spec.Shape, note);
         if (_run.Training.StartFromExcept.Any(prefix => spec.Name.StartsWith(prefix, StringComparison.Ordinal)))
             return Start(TensorOrigin.Fresh, "training.start_from_except");
         if (!_weights.Shapes.TryGetValue(spec.Name, out var shape))
@@ -73,7 +83,9 @@ public sealed class StartPlan
     {
         // A file that is no run's has no vocabulary; as many rows are taken for the same tokens.
         if (_sourceMerges is null || _sourceMerges.VocabularySize != rows)
-            return rows == modelRows ? start(TensorOrigin.Loaded, null) : start(TensorOrigin.Fresh, $"{rows} rows of an unknown vocabulary");
+            return rows == modelRows
+                ? start(TensorOrigin.Loaded, null)
+                : start(TensorOrigin.Fresh, $"{rows} rows of an unknown vocabulary");
         var merges = MergeList.Named(_run.Data.Merges);
         if (TokenRows.AreSame(_sourceMerges, merges))
             return start(TensorOrigin.Loaded, null);
@@ -86,7 +98,9 @@ public sealed class StartPlan
         foreach (var prefix in _run.Training.StartFromExcept)
         {
             if (!specs.Any(spec => spec.Name.StartsWith(prefix, StringComparison.Ordinal)))
-                throw new CheckpointException($"training.start_from_except has '{prefix}', with which no tensor of the model begins. It has {string.Join(", ", specs.Select(spec => spec.Name).Order(StringComparer.Ordinal).Take(8))}….");
+                throw new CheckpointException(
+                    $"training.start_from_except has '{prefix}', with which no tensor of the model begins. It has {string.Join(", ", specs.Select(spec => spec.Name).Order(StringComparer.Ordinal).Take(8))}…."
+                );
         }
     }
 }

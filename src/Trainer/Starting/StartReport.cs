@@ -14,7 +14,10 @@ public sealed record StartReport(string Source, string Sha256, IReadOnlyList<Ten
     /// <summary>Names that a line of the log shows.</summary>
     private const int Shown = 8;
 
-    private static readonly JsonSerializerOptions s_json = new(TelemetryJson.Indented) { Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) } };
+    private static readonly JsonSerializerOptions s_json = new(TelemetryJson.Indented)
+    {
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+    };
 
     public int Loaded => Of(TensorOrigin.Loaded).Length;
 
@@ -31,12 +34,23 @@ public sealed record StartReport(string Source, string Sha256, IReadOnlyList<Ten
     /// <summary>Tells of it in a few lines.</summary>
     public void Log(ILogger log)
     {
-        log.Information("Starts from {Source:l}: {Loaded} tensors loaded, {Resized} resized, {Fresh} fresh, {Unused} unused.", Source, Loaded, Resized, Fresh, Unused);
+        log.Information(
+            "Starts from {Source:l}: {Loaded} tensors loaded, {Resized} resized, {Fresh} fresh, {Unused} unused.",
+            Source,
+            Loaded,
+            Resized,
+            Fresh,
+            Unused
+        );
         foreach (var origin in new[] { TensorOrigin.Resized, TensorOrigin.Fresh, TensorOrigin.Unused })
         {
             var tensors = Of(origin);
             if (tensors.Length > 0)
-                log.Information("{Origin}: {Tensors:l}.", origin, string.Join("; ", tensors.Take(Shown)) + (tensors.Length > Shown ? $"; and {tensors.Length - Shown} more" : ""));
+                log.Information(
+                    "{Origin}: {Tensors:l}.",
+                    origin,
+                    string.Join("; ", tensors.Take(Shown)) + (tensors.Length > Shown ? $"; and {tensors.Length - Shown} more" : "")
+                );
         }
     }
 

@@ -41,21 +41,23 @@ public sealed class StartWeights : IDisposable
     public void LoadInto(FlatParameters layout, MasterWeights weights)
     {
         using var guard = no_grad();
-        Read((start, numbers) =>
-        {
-            using var scope = NewDisposeScope();
-            var kept = layout.View(weights, start.Name);
-            var place = kept.to(float32);
-            if (start.Origin == TensorOrigin.Loaded)
-                numbers.CopyTo(place.AsSpan<float>());
-            else if (start.Name == StartPlan.TokenTable)
-                _plan.Rows!.Copy(numbers, place.AsSpan<float>(), (int)start.To![1]);
-            else if (start.Name == TextPositions.Name)
-                TextPositions.Resize(numbers, place.AsSpan<float>(), (int)start.To![1]);
-            else
-                place.copy_(PositionTable.Resize(tensor(numbers, [.. start.From!]), start.To![0]));
-            kept.copy_(place);
-        });
+        Read(
+            (start, numbers) =>
+            {
+                using var scope = NewDisposeScope();
+                var kept = layout.View(weights, start.Name);
+                var place = kept.to(float32);
+                if (start.Origin == TensorOrigin.Loaded)
+                    numbers.CopyTo(place.AsSpan<float>());
+                else if (start.Name == StartPlan.TokenTable)
+                    _plan.Rows!.Copy(numbers, place.AsSpan<float>(), (int)start.To![1]);
+                else if (start.Name == TextPositions.Name)
+                    TextPositions.Resize(numbers, place.AsSpan<float>(), (int)start.To![1]);
+                else
+                    place.copy_(PositionTable.Resize(tensor(numbers, [.. start.From!]), start.To![0]));
+                kept.copy_(place);
+            }
+        );
     }
 
     public void Dispose() => _weights.Dispose();
@@ -75,6 +77,8 @@ public sealed class StartWeights : IDisposable
         var found = hash.Finish();
         return _run.Training.StartFromSha256 is not { } expected || found == expected
             ? found
-            : throw new CheckpointException($"{_weights.Path}: its weights are not those that training.start_from_sha256 names, with which the run began ({found[..12]}…, not {expected[..Math.Min(12, expected.Length)]}…). Bring them back, or begin a new run.");
+            : throw new CheckpointException(
+                $"{_weights.Path}: its weights are not those that training.start_from_sha256 names, with which the run began ({found[..12]}…, not {expected[..Math.Min(12, expected.Length)]}…). Bring them back, or begin a new run."
+            );
     }
 }

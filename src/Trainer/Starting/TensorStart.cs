@@ -24,7 +24,8 @@ public enum TensorOrigin
 /// <param name="Note">How it was resized, or why it is fresh.</param>
 public sealed record TensorStart(string Name, TensorOrigin Origin, IReadOnlyList<long>? From, IReadOnlyList<long>? To, string? Note = null)
 {
-    public override string ToString() => Origin == TensorOrigin.Resized
-        ? $"{Name} [{string.Join(", ", From!)}] → [{string.Join(", ", To!)}], {Note}"
-        : Note is null ? Name : $"{Name} ({Note})";
+    public override string ToString() =>
+        Origin == TensorOrigin.Resized ? $"{Name} [{string.Join(", ", From!)}] → [{string.Join(", ", To!)}], {Note}"
+        : Note is null ? Name
+        : $"{Name} ({Note})";
 }

@@ -25,7 +25,9 @@ public sealed record WeightSource(IWeights Weights, MergeList? Merges)
         var checkpoints = new CheckpointDirectory(new RunFiles(path).Checkpoints);
         return checkpoints.Steps() is [.., var newest]
             ? OpenFile(Path.Combine(checkpoints.PathOf(newest), CheckpointDirectory.ModelFile), activation)
-            : throw new CheckpointException($"training.start_from '{path}' is no file of weights, no checkpoint, no folder of a model, and no run that has a checkpoint.");
+            : throw new CheckpointException(
+                $"training.start_from '{path}' is no file of weights, no checkpoint, no folder of a model, and no run that has a checkpoint."
+            );
     }
 
     private static WeightSource OpenModel(string folder, Activation activation)
@@ -34,7 +36,9 @@ public sealed record WeightSource(IWeights Weights, MergeList? Merges)
         if (opened.Options.Activation == activation)
             return new WeightSource(opened.Weights, opened.Merges);
         opened.Dispose();
-        throw new CheckpointException($"{folder}: its model has another activation than model.activation of this run. Set it to the same: with the other one the weights give wrong numbers.");
+        throw new CheckpointException(
+            $"{folder}: its model has another activation than model.activation of this run. Set it to the same: with the other one the weights give wrong numbers."
+        );
     }
 
     private static WeightSource OpenFile(string path, Activation activation)
@@ -43,7 +47,10 @@ public sealed record WeightSource(IWeights Weights, MergeList? Merges)
         try
         {
             KnownActivation.Check(file, activation, "the run");
-            return new WeightSource(WeightNames.Ours(file), VocabularyOfRun(new RunFiles(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, "..", ".."))));
+            return new WeightSource(
+                WeightNames.Ours(file),
+                VocabularyOfRun(new RunFiles(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, "..", "..")))
+            );
         }
         catch
         {

@@ -9,7 +9,13 @@ namespace ClipTrain.Trainer.Sweeps;
 internal static class LawOutput
 {
     /// <summary>Writes the folder of a fit and its report, and prints the parameters.</summary>
-    public static void Finish(string folder, ReportTitle title, IReadOnlyList<Observation> observations, FitResult result, params IReadOnlyList<ReportTable> tables)
+    public static void Finish(
+        string folder,
+        ReportTitle title,
+        IReadOnlyList<Observation> observations,
+        FitResult result,
+        params IReadOnlyList<ReportTable> tables
+    )
     {
         LawFolder.Write(folder, result.Laws);
         ScalingReport.Write(Path.Combine(folder, "report.html"), title, observations, result, tables);
@@ -22,8 +28,14 @@ internal static class LawOutput
             foreach (var (i, (name, estimate)) in fit.Parameters.Index())
             {
                 table.AddRow([
-                    new Text(i == 0 ? fit.Law : ""), new Text(i == 0 ? fit.Group : ""), new Text(name), new Text(Number(estimate.Value)), new Text(Interval(estimate.Low, estimate.High)),
-                    new Text(i == 0 ? Number(fit.Aic) : ""), new Text(i == 0 && fit.HeldoutError is { } error ? Readable.Percent(error) : ""), new Text(i == 0 ? $"{fit.Points}" : ""),
+                    new Text(i == 0 ? fit.Law : ""),
+                    new Text(i == 0 ? fit.Group : ""),
+                    new Text(name),
+                    new Text(Number(estimate.Value)),
+                    new Text(Interval(estimate.Low, estimate.High)),
+                    new Text(i == 0 ? Number(fit.Aic) : ""),
+                    new Text(i == 0 && fit.HeldoutError is { } error ? Readable.Percent(error) : ""),
+                    new Text(i == 0 ? $"{fit.Points}" : ""),
                 ]);
             }
         }

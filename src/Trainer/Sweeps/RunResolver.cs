@@ -10,7 +10,8 @@ namespace ClipTrain.Trainer.Sweeps;
 /// <summary>Resolves trials as <c>cliptrain train</c> would: the base run file with keys set.</summary>
 internal sealed class RunResolver(Sweep sweep) : ITrialResolver
 {
-    private const int BytesOfParameter = 4, CopiesInCheckpoint = 3;
+    private const int BytesOfParameter = 4,
+        CopiesInCheckpoint = 3;
 
     private readonly Dictionary<string, long?> _samples = new(StringComparer.Ordinal);
 
@@ -19,7 +20,11 @@ internal sealed class RunResolver(Sweep sweep) : ITrialResolver
         try
         {
             // A trial is the same whatever it is called and wherever it lies.
-            var options = RunConfig.Load(sweep.Base, [.. values.Select(value => $"{value.Key}={value.Value}")]).Options with { Name = "trial", Output = new OutputOptions { Tensorboard = false } };
+            var options = RunConfig.Load(sweep.Base, [.. values.Select(value => $"{value.Key}={value.Value}")]).Options with
+            {
+                Name = "trial",
+                Output = new OutputOptions { Tensorboard = false },
+            };
             var parts = ModelCost.Of(options.Model);
             var (parameters, unique) = (parts.Sum(part => part.Parameters), Samples(options));
             return new ResolvedTrial(ConfigWriter.Write(options))
@@ -34,14 +39,23 @@ internal sealed class RunResolver(Sweep sweep) : ITrialResolver
         }
         catch (ConfigException e)
         {
-            throw new ExperimentException($"{sweep.Path}: a trial cannot be made:\n{e.Message.Replace("--set ", "", StringComparison.Ordinal)}");
+            throw new ExperimentException(
+                $"{sweep.Path}: a trial cannot be made:\n{e.Message.Replace("--set ", "", StringComparison.Ordinal)}"
+            );
         }
     }
 
     /// <summary>Samples of a trial's corpus; null where it cannot be read.</summary>
     private long? Samples(RunOptions options)
     {
-        var key = ConfigWriter.Write(new RunOptions { Model = options.Model, Data = options.Data, Training = new TrainingOptions { GlobalBatch = 1 } });
+        var key = ConfigWriter.Write(
+            new RunOptions
+            {
+                Model = options.Model,
+                Data = options.Data,
+                Training = new TrainingOptions { GlobalBatch = 1 },
+            }
+        );
         if (_samples.TryGetValue(key, out var known))
             return known;
         try

@@ -24,9 +24,14 @@ internal static class SweepTables
             var labels = trial.Labels.ToDictionary(StringComparer.Ordinal);
             var record = folder.Read(trial.Id);
             table.AddRow([
-                new Text(trial.Id), new Text($"{record.State.ToString().ToLowerInvariant()}{(trial.IsHeldOut ? ", held out" : "")}{(record.Reason is null ? "" : $": {record.Reason}")}"),
+                new Text(trial.Id),
+                new Text(
+                    $"{record.State.ToString().ToLowerInvariant()}{(trial.IsHeldOut ? ", held out" : "")}{(record.Reason is null ? "" : $": {record.Reason}")}"
+                ),
                 .. axes.Select(axis => new Text(labels.GetValueOrDefault(axis, ""))),
-                new Text(Readable.Count(trial.Resolved.Parameters)), new Text(trial.Resolved.Samples is { } samples ? Readable.Count(samples) : "?"), new Text(trial.Resolved.Flops is { } flops ? Readable.Number(flops) : "?"),
+                new Text(Readable.Count(trial.Resolved.Parameters)),
+                new Text(trial.Resolved.Samples is { } samples ? Readable.Count(samples) : "?"),
+                new Text(trial.Resolved.Flops is { } flops ? Readable.Number(flops) : "?"),
             ]);
         }
 
@@ -35,7 +40,9 @@ internal static class SweepTables
             Console.WriteLine($"… and {Readable.Count(trials.Count - MostRows)} more");
     }
 
-    public static void Cost(string of, SweepCost cost) => Console.WriteLine(
-        $"{of}: {Readable.Count(cost.Trials)} trials, {Readable.Number(cost.Samples)} samples, {Readable.Number(cost.Flops)} FLOPs, "
-        + $"{(cost.CoreSeconds is { } seconds ? $"{Readable.Number(seconds / 3600)} core hours as fast as those that are done" : "hours unknown until a trial is done")}, {Readable.Number(cost.DiskBytes / 1e9)} GB of checkpoints");
+    public static void Cost(string of, SweepCost cost) =>
+        Console.WriteLine(
+            $"{of}: {Readable.Count(cost.Trials)} trials, {Readable.Number(cost.Samples)} samples, {Readable.Number(cost.Flops)} FLOPs, "
+                + $"{(cost.CoreSeconds is { } seconds ? $"{Readable.Number(seconds / 3600)} core hours as fast as those that are done" : "hours unknown until a trial is done")}, {Readable.Number(cost.DiskBytes / 1e9)} GB of checkpoints"
+        );
 }

@@ -32,11 +32,15 @@ internal static class TrialFigures
             if (value is JsonObject inner)
                 Add(figures, $"{prefix}{name}.", inner);
             else if (value is JsonArray { Count: 2 } ends && name.EndsWith(IntervalSuffix, StringComparison.Ordinal))
-                (figures[$"{prefix}{name[..^IntervalSuffix.Length]}_low"], figures[$"{prefix}{name[..^IntervalSuffix.Length]}_high"]) = (Number(ends[0]), Number(ends[1]));
+                (figures[$"{prefix}{name[..^IntervalSuffix.Length]}_low"], figures[$"{prefix}{name[..^IntervalSuffix.Length]}_high"]) = (
+                    Number(ends[0]),
+                    Number(ends[1])
+                );
             else if (value is JsonValue)
                 figures[prefix + name] = Number(value);
         }
     }
 
-    private static double Number(JsonNode? node) => node is JsonValue value && value.GetValueKind() == JsonValueKind.Number ? value.GetValue<double>() : double.NaN;
+    private static double Number(JsonNode? node) =>
+        node is JsonValue value && value.GetValueKind() == JsonValueKind.Number ? value.GetValue<double>() : double.NaN;
 }

@@ -12,7 +12,8 @@ namespace ClipTrain.Trainer.Sweeps;
 /// </summary>
 internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
 {
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500), TakeoverPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500),
+        TakeoverPatience = TimeSpan.FromSeconds(10);
 
     public async Task<TrialEnd> RunAsync(Trial trial, IReadOnlyList<int> cores, CancellationToken stop)
     {
@@ -46,7 +47,11 @@ internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
     /// <param name="stop">Leaves it to its host.</param>
     private static async Task<TrialEnd?> AwaitHostAsync(RunFiles run, TimeSpan patience, CancellationToken stop)
     {
-        for (var since = TimeProvider.System.GetTimestamp(); IsHosted(run) || (TimeProvider.System.GetElapsedTime(since) < patience && !File.Exists(run.Summary));)
+        for (
+            var since = TimeProvider.System.GetTimestamp();
+            IsHosted(run) || (TimeProvider.System.GetElapsedTime(since) < patience && !File.Exists(run.Summary));
+
+        )
         {
             if (stop.IsCancellationRequested)
                 return new TrialEnd.Stopped();
@@ -67,7 +72,20 @@ internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
             : ["train", folder.Config(trial.Id), "--set", $"name=\"{trial.Id}\"", "--set", $"output.directory={folder.Trials}"];
         var launch = RunProgram.Launch(arguments);
         var start = new ProcessStartInfo("/bin/sh") { UseShellExecute = false };
-        foreach (var argument in (string[])["-c", "exec \"$@\" >>\"$TRIAL_LOG\" 2>&1 </dev/null", "sh", "taskset", "-c", string.Join(',', cores), "setsid", launch.FileName, .. launch.Arguments])
+        foreach (
+            var argument in (string[])
+                [
+                    "-c",
+                    "exec \"$@\" >>\"$TRIAL_LOG\" 2>&1 </dev/null",
+                    "sh",
+                    "taskset",
+                    "-c",
+                    string.Join(',', cores),
+                    "setsid",
+                    launch.FileName,
+                    .. launch.Arguments,
+                ]
+        )
             start.ArgumentList.Add(argument);
         start.Environment["TRIAL_LOG"] = folder.Log(trial.Id);
         using var process = Process.Start(start)!;
@@ -86,6 +104,8 @@ internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
     private string LastLine(Trial trial)
     {
         var log = folder.Log(trial.Id);
-        return File.Exists(log) ? File.ReadLines(log).LastOrDefault(line => !string.IsNullOrWhiteSpace(line))?.Trim() ?? "it printed nothing" : "it printed nothing";
+        return File.Exists(log)
+            ? File.ReadLines(log).LastOrDefault(line => !string.IsNullOrWhiteSpace(line))?.Trim() ?? "it printed nothing"
+            : "it printed nothing";
     }
 }

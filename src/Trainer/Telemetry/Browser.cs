@@ -11,7 +11,9 @@ internal static class Browser
     {
         try
         {
-            using var browser = Process.Start(new ProcessStartInfo("xdg-open", address.ToString()) { RedirectStandardError = true, UseShellExecute = false });
+            using var browser = Process.Start(
+                new ProcessStartInfo("xdg-open", address.ToString()) { RedirectStandardError = true, UseShellExecute = false }
+            );
         }
         catch (Win32Exception)
         {

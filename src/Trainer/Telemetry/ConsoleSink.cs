@@ -30,13 +30,14 @@ internal sealed class ConsoleSink(IAnsiConsole console, ITextFormatter formatter
         }
     }
 
-    private static Style StyleOf(LogEventLevel level) => level switch
-    {
-        >= LogEventLevel.Error => new Style(Color.Red),
-        LogEventLevel.Warning => new Style(Color.Yellow),
-        LogEventLevel.Information => Style.Plain,
-        _ => new Style(Color.Grey),
-    };
+    private static Style StyleOf(LogEventLevel level) =>
+        level switch
+        {
+            >= LogEventLevel.Error => new Style(Color.Red),
+            LogEventLevel.Warning => new Style(Color.Yellow),
+            LogEventLevel.Information => Style.Plain,
+            _ => new Style(Color.Grey),
+        };
 
     /// <summary>Text that first clears what is below: it is written over a live panel, which then draws itself again.</summary>
     private sealed class LogLine(IRenderable text) : IRenderable
@@ -45,6 +46,7 @@ internal sealed class ConsoleSink(IAnsiConsole console, ITextFormatter formatter
 
         public Measurement Measure(RenderOptions options, int maxWidth) => text.Measure(options, maxWidth);
 
-        public IEnumerable<Segment> Render(RenderOptions options, int maxWidth) => [Segment.Control(EraseBelow), .. text.Render(options, maxWidth)];
+        public IEnumerable<Segment> Render(RenderOptions options, int maxWidth) =>
+            [Segment.Control(EraseBelow), .. text.Render(options, maxWidth)];
     }
 }

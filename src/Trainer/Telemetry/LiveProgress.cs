@@ -25,12 +25,14 @@ internal sealed class LiveProgress(IAnsiConsole console, ILogger logger, TimePro
         {
             _tracker = new ProgressTracker(totalSteps, startStep);
             _stop = new TaskCompletionSource();
-            _running = console.Live(ProgressPanel.Draw(_tracker.Figures)).StartAsync(context =>
-            {
-                _display = context;
-                context.Refresh();
-                return _stop.Task;
-            });
+            _running = console
+                .Live(ProgressPanel.Draw(_tracker.Figures))
+                .StartAsync(context =>
+                {
+                    _display = context;
+                    context.Refresh();
+                    return _stop.Task;
+                });
         }
     }
 

@@ -11,7 +11,8 @@ namespace ClipTrain.Trainer.Telemetry;
 /// </summary>
 public sealed class LoaderWatch
 {
-    private static readonly TimeSpan s_window = TimeSpan.FromSeconds(10), s_spacing = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_window = TimeSpan.FromSeconds(10),
+        s_spacing = TimeSpan.FromSeconds(1);
 
     private readonly Queue<LoaderFigures> _looks = new();
     private TimeSpan _kept = TimeSpan.MinValue;
@@ -37,12 +38,22 @@ public sealed class LoaderWatch
     {
         var seconds = Math.Max(figures.Elapsed.TotalSeconds, 1e-9);
         return new LoaderMetrics(
-            Stage(figures.Read, seconds, threads: 1), Stage(figures.Decode, seconds, figures.Threads), Stage(figures.Tokenize, seconds, figures.Threads),
-            Stage(figures.Assemble, seconds, figures.Threads), figures.QueuedSamples, figures.QueuedBatches);
+            Stage(figures.Read, seconds, threads: 1),
+            Stage(figures.Decode, seconds, figures.Threads),
+            Stage(figures.Tokenize, seconds, figures.Threads),
+            Stage(figures.Assemble, seconds, figures.Threads),
+            figures.QueuedSamples,
+            figures.QueuedBatches
+        );
     }
 
-    private static StageMetrics Stage(StageFigures stage, double seconds, int threads) => new(
-        Round(stage.Items / seconds), Share(stage.Busy, seconds * threads), Share(stage.Starved, seconds * threads), Share(stage.Blocked, seconds * threads));
+    private static StageMetrics Stage(StageFigures stage, double seconds, int threads) =>
+        new(
+            Round(stage.Items / seconds),
+            Share(stage.Busy, seconds * threads),
+            Share(stage.Starved, seconds * threads),
+            Share(stage.Blocked, seconds * threads)
+        );
 
     private static double Share(TimeSpan time, double of) => Round(time.TotalSeconds / of);
 

@@ -58,7 +58,8 @@ internal sealed class LogProgress(ILogger logger, TimeProvider time) : IProgress
             metrics.LogitScale is { } scale ? $" logit scale {Readable.Number(scale)}" : "",
             Readable.Number(metrics.GradientNorm),
             Readable.Number(metrics.LearningRate),
-            metrics.LossScale is { } lossScale ? $" loss scale {Readable.Number(lossScale)} skipped {metrics.SkippedSteps}" : "");
+            metrics.LossScale is { } lossScale ? $" loss scale {Readable.Number(lossScale)} skipped {metrics.SkippedSteps}" : ""
+        );
     }
 
     public void Message(LogEventLevel level, string text) => logger.Write(level, "{Text:l}", text);

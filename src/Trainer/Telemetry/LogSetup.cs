@@ -21,7 +21,10 @@ public static class LogSetup
         if (logFile is not null)
         {
             configuration.WriteTo.File(
-                new LogFormatter("{Timestamp:yyyy-MM-dd HH:mm:ss.fff zzz} {Level:u3} {Message:lj}{NewLine}{Exception}"), logFile, fileSizeLimitBytes: null);
+                new LogFormatter("{Timestamp:yyyy-MM-dd HH:mm:ss.fff zzz} {Level:u3} {Message:lj}{NewLine}{Exception}"),
+                logFile,
+                fileSizeLimitBytes: null
+            );
         }
 
         return configuration.CreateLogger();

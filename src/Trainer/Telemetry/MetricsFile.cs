@@ -28,7 +28,10 @@ public sealed class MetricsFile : IDisposable
     {
         string? damage = null;
         using var old = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Read, FileShare.ReadWrite);
-        var kept = ReadLines(old, path, found => damage = found).TakeWhile(line => line.Metrics.Step <= resumedStep).Select(line => (line.Metrics.Step, line.End)).LastOrDefault();
+        var kept = ReadLines(old, path, found => damage = found)
+            .TakeWhile(line => line.Metrics.Step <= resumedStep)
+            .Select(line => (line.Metrics.Step, line.End))
+            .LastOrDefault();
         if (damage is not null)
             File.Copy(path, $"{path}.damaged", overwrite: true);
         var aside = $"{path}.partial";
@@ -105,7 +108,7 @@ public sealed class MetricsFile : IDisposable
         var line = new List<byte>();
         var number = 1;
         long offset = 0;
-        for (int next; (next = stream.ReadByte()) != -1;)
+        for (int next; (next = stream.ReadByte()) != -1; )
         {
             offset++;
             if (next != '\n')

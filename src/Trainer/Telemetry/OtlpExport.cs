@@ -36,15 +36,22 @@ internal sealed class OtlpExport : IDisposable
             .AddOtlpExporter(exporter => exporter.Endpoint = new Uri(options.Output.Otlp))
             .Build();
 
-        void Gauge(string name, string unit, Func<StepMetrics, double?> value) => _meter.CreateObservableGauge(
-            $"cliptrain.training.{name}",
-            () => last() is { } step && value(step) is { } figure ? [new Measurement<double>(figure)] : Array.Empty<Measurement<double>>(), unit);
+        void Gauge(string name, string unit, Func<StepMetrics, double?> value) =>
+            _meter.CreateObservableGauge(
+                $"cliptrain.training.{name}",
+                () =>
+                    last() is { } step && value(step) is { } figure
+                        ? [new Measurement<double>(figure)]
+                        : Array.Empty<Measurement<double>>(),
+                unit
+            );
     }
 
     /// <summary>Begins to send where the run's configuration names a collector; null where it does not.</summary>
     /// <param name="options">The run's.</param>
     /// <param name="last">The newest step; null before the first.</param>
-    public static OtlpExport? Start(RunOptions options, Func<StepMetrics?> last) => options.Output.Otlp.Length > 0 ? new OtlpExport(options, last) : null;
+    public static OtlpExport? Start(RunOptions options, Func<StepMetrics?> last) =>
+        options.Output.Otlp.Length > 0 ? new OtlpExport(options, last) : null;
 
     /// <summary>Sends what is left.</summary>
     public void Dispose()

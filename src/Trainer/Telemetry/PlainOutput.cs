@@ -48,14 +48,19 @@ internal static class PlainOutput
     /// <summary>Cleans what Spectre.Console draws, without its own commands.</summary>
     internal sealed class PlainSegments : IRenderHook
     {
-        public IEnumerable<IRenderable> Process(RenderOptions options, IEnumerable<IRenderable> renderables) => renderables.Select(renderable => new Cleaned(renderable));
+        public IEnumerable<IRenderable> Process(RenderOptions options, IEnumerable<IRenderable> renderables) =>
+            renderables.Select(renderable => new Cleaned(renderable));
 
         private sealed class Cleaned(IRenderable inner) : IRenderable
         {
             public Measurement Measure(RenderOptions options, int maxWidth) => inner.Measure(options, maxWidth);
 
-            public IEnumerable<Segment> Render(RenderOptions options, int maxWidth) => inner.Render(options, maxWidth)
-                .Select(segment => segment.IsControlCode || segment.IsLineBreak ? segment : new Segment(Of(segment.Text), segment.Style));
+            public IEnumerable<Segment> Render(RenderOptions options, int maxWidth) =>
+                inner
+                    .Render(options, maxWidth)
+                    .Select(segment =>
+                        segment.IsControlCode || segment.IsLineBreak ? segment : new Segment(Of(segment.Text), segment.Style)
+                    );
         }
     }
 }

@@ -34,7 +34,9 @@ internal static class ProgressPanel
             .. last.LogitScale is { } scale ? [("logit scale", Readable.Number(scale))] : Array.Empty<(string, string)>(),
             ("gradient norm", Readable.Number(last.GradientNorm)),
             ("learning rate", Readable.Number(last.LearningRate)),
-            .. last.LossScale is { } lossScale ? [("loss scale", Readable.Number(lossScale)), ("skipped", Readable.Count(last.SkippedSteps ?? 0))] : Array.Empty<(string, string)>(),
+            .. last.LossScale is { } lossScale
+                ? [("loss scale", Readable.Number(lossScale)), ("skipped", Readable.Count(last.SkippedSteps ?? 0))]
+                : Array.Empty<(string, string)>(),
             ("bad samples", Readable.Count(last.BadSamples)),
         ];
         var grid = new Grid();

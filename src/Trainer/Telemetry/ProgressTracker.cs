@@ -24,6 +24,11 @@ internal sealed class ProgressTracker(long totalSteps, long startStep)
     {
         _rate.Add(metrics.StepSeconds, metrics.ImagesPerSecond * metrics.StepSeconds);
         return Figures = new ProgressFigures(
-            metrics.Step, totalSteps, _rate.ImagesPerSecond, _rate.Remaining(Math.Max(0, totalSteps - metrics.Step)), metrics);
+            metrics.Step,
+            totalSteps,
+            _rate.ImagesPerSecond,
+            _rate.Remaining(Math.Max(0, totalSteps - metrics.Step)),
+            metrics
+        );
     }
 }

@@ -30,8 +30,7 @@ public sealed record RunSummary
     public JsonObject Eval { get; init; } = [];
 
     /// <summary>Adds the figures of a split: a record or dictionary, whose nested members become nested objects.</summary>
-    public void AddEvaluation(string split, object figures) =>
-        Eval[split] = JsonSerializer.SerializeToNode(figures, TelemetryJson.OneLine);
+    public void AddEvaluation(string split, object figures) => Eval[split] = JsonSerializer.SerializeToNode(figures, TelemetryJson.OneLine);
 
     /// <summary>Writes the file aside and puts it in place whole.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>

@@ -18,7 +18,10 @@ internal static class SummaryTables
         if (summary["eval"] is JsonObject { Count: > 0 } evaluation)
         {
             // Retrieval, zero-shot and the sizes of splits have figures of their own: a table each stays narrow.
-            foreach (var kind in Rows(evaluation, "").GroupBy(row => string.Join(' ', Figures(row.Figures).Select(figure => figure.Key)), StringComparer.Ordinal))
+            foreach (
+                var kind in Rows(evaluation, "")
+                    .GroupBy(row => string.Join(' ', Figures(row.Figures).Select(figure => figure.Key)), StringComparer.Ordinal)
+            )
                 yield return Evaluation([.. kind]);
         }
     }
@@ -31,7 +34,10 @@ internal static class SummaryTables
         foreach (var column in columns)
             table.AddColumn(new TableColumn(Markup.Escape(column.Replace('_', ' '))).RightAligned());
         foreach (var (path, figures) in rows)
-            table.AddRow([new Text(path), .. columns.Select(column => new Text(Show(figures[column] as JsonValue) + Interval(figures[$"{column}_interval"])))]);
+            table.AddRow([
+                new Text(path),
+                .. columns.Select(column => new Text(Show(figures[column] as JsonValue) + Interval(figures[$"{column}_interval"]))),
+            ]);
         return table;
     }
 
@@ -55,11 +61,12 @@ internal static class SummaryTables
     private static string Interval(JsonNode? interval) =>
         interval is JsonArray { Count: 2 } ends ? $"\n{Show(ends[0] as JsonValue)}–{Show(ends[1] as JsonValue)}" : "";
 
-    private static string Show(JsonValue? value) => value switch
-    {
-        null => "",
-        _ when value.GetValueKind() != JsonValueKind.Number => value.ToString(),
-        _ when value.TryGetValue<long>(out var whole) => Readable.Count(whole),
-        _ => Readable.Number(value.GetValue<double>()),
-    };
+    private static string Show(JsonValue? value) =>
+        value switch
+        {
+            null => "",
+            _ when value.GetValueKind() != JsonValueKind.Number => value.ToString(),
+            _ when value.TryGetValue<long>(out var whole) => Readable.Count(whole),
+            _ => Readable.Number(value.GetValue<double>()),
+        };
 }

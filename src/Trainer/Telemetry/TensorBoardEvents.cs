@@ -9,34 +9,61 @@ internal static class TensorBoardEvents
     private const int SessionStart = 1;
 
     /// <summary>The first event of a file.</summary>
-    public static byte[] FileVersion(double wallTime) => Event(wallTime, step: 0, output =>
-    {
-        output.WriteTag(3, WireFormat.WireType.LengthDelimited);
-        output.WriteString("brain.Event:2");
-    });
+    public static byte[] FileVersion(double wallTime) =>
+        Event(
+            wallTime,
+            step: 0,
+            output =>
+            {
+                output.WriteTag(3, WireFormat.WireType.LengthDelimited);
+                output.WriteString("brain.Event:2");
+            }
+        );
 
     /// <summary>Has readers drop what earlier files say of <paramref name="step"/> and later steps.</summary>
-    public static byte[] SessionStarts(double wallTime, long step) => Event(wallTime, step, output =>
-        WriteMessage(output, field: 7, session =>
-        {
-            session.WriteTag(1, WireFormat.WireType.Varint);
-            session.WriteEnum(SessionStart);
-        }));
+    public static byte[] SessionStarts(double wallTime, long step) =>
+        Event(
+            wallTime,
+            step,
+            output =>
+                WriteMessage(
+                    output,
+                    field: 7,
+                    session =>
+                    {
+                        session.WriteTag(1, WireFormat.WireType.Varint);
+                        session.WriteEnum(SessionStart);
+                    }
+                )
+        );
 
-    public static byte[] Scalars(double wallTime, long step, IEnumerable<(string Tag, double Value)> scalars) => Event(wallTime, step, output =>
-        WriteMessage(output, field: 5, summary =>
-        {
-            foreach (var (tag, value) in scalars)
-            {
-                WriteMessage(summary, field: 1, item =>
-                {
-                    item.WriteTag(1, WireFormat.WireType.LengthDelimited);
-                    item.WriteString(tag);
-                    item.WriteTag(2, WireFormat.WireType.Fixed32);
-                    item.WriteFloat((float)value);
-                });
-            }
-        }));
+    public static byte[] Scalars(double wallTime, long step, IEnumerable<(string Tag, double Value)> scalars) =>
+        Event(
+            wallTime,
+            step,
+            output =>
+                WriteMessage(
+                    output,
+                    field: 5,
+                    summary =>
+                    {
+                        foreach (var (tag, value) in scalars)
+                        {
+                            WriteMessage(
+                                summary,
+                                field: 1,
+                                item =>
+                                {
+                                    item.WriteTag(1, WireFormat.WireType.LengthDelimited);
+                                    item.WriteString(tag);
+                                    item.WriteTag(2, WireFormat.WireType.Fixed32);
+                                    item.WriteFloat((float)value);
+                                }
+                            );
+                        }
+                    }
+                )
+        );
 
     /// <summary>A TFRecord: u64 length, masked CRC of the length, data, masked CRC of the data, all little-endian.</summary>
     public static byte[] Frame(ReadOnlySpan<byte> data)
@@ -49,14 +76,15 @@ internal static class TensorBoardEvents
         return frame;
     }
 
-    private static byte[] Event(double wallTime, long step, Action<CodedOutputStream> what) => Message(output =>
-    {
-        output.WriteTag(1, WireFormat.WireType.Fixed64);
-        output.WriteDouble(wallTime);
-        output.WriteTag(2, WireFormat.WireType.Varint);
-        output.WriteInt64(step);
-        what(output);
-    });
+    private static byte[] Event(double wallTime, long step, Action<CodedOutputStream> what) =>
+        Message(output =>
+        {
+            output.WriteTag(1, WireFormat.WireType.Fixed64);
+            output.WriteDouble(wallTime);
+            output.WriteTag(2, WireFormat.WireType.Varint);
+            output.WriteInt64(step);
+            what(output);
+        });
 
     private static void WriteMessage(CodedOutputStream output, int field, Action<CodedOutputStream> body)
     {

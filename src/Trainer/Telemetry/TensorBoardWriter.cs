@@ -26,34 +26,50 @@ public sealed class TensorBoardWriter : IDisposable
 
     private double WallTime => _time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0;
 
-    public void Write(StepMetrics metrics) => Append(TensorBoardEvents.Scalars(WallTime, metrics.Step,
-    [
-        ("train/loss", metrics.Loss),
-        .. Optional("train/logit_scale", metrics.LogitScale),
-        .. Optional("train/logit_bias", metrics.LogitBias),
-        .. Optional("train/loss_scale", metrics.LossScale),
-        .. Optional("train/skipped_steps", metrics.SkippedSteps),
-        ("train/gradient_norm", metrics.GradientNorm),
-        ("train/learning_rate", metrics.LearningRate),
-        ("throughput/images_per_second", metrics.ImagesPerSecond),
-        ("data/wait_share", metrics.DataWaitShare),
-        ("data/truncated_captions", metrics.TruncatedCaptions),
-        .. metrics.CorpusEpochs?.Select(corpus => ($"data/epochs/{corpus.Key}", corpus.Value)) ?? [],
-        .. Loader(metrics.Loader),
-    ]));
+    public void Write(StepMetrics metrics) =>
+        Append(
+            TensorBoardEvents.Scalars(
+                WallTime,
+                metrics.Step,
+                [
+                    ("train/loss", metrics.Loss),
+                    .. Optional("train/logit_scale", metrics.LogitScale),
+                    .. Optional("train/logit_bias", metrics.LogitBias),
+                    .. Optional("train/loss_scale", metrics.LossScale),
+                    .. Optional("train/skipped_steps", metrics.SkippedSteps),
+                    ("train/gradient_norm", metrics.GradientNorm),
+                    ("train/learning_rate", metrics.LearningRate),
+                    ("throughput/images_per_second", metrics.ImagesPerSecond),
+                    ("data/wait_share", metrics.DataWaitShare),
+                    ("data/truncated_captions", metrics.TruncatedCaptions),
+                    .. metrics.CorpusEpochs?.Select(corpus => ($"data/epochs/{corpus.Key}", corpus.Value)) ?? [],
+                    .. Loader(metrics.Loader),
+                ]
+            )
+        );
 
     /// <summary>Writes other scalars of a step.</summary>
-    public void Write(long step, IEnumerable<(string Name, double Value)> scalars) => Append(TensorBoardEvents.Scalars(WallTime, step, [.. scalars]));
+    public void Write(long step, IEnumerable<(string Name, double Value)> scalars) =>
+        Append(TensorBoardEvents.Scalars(WallTime, step, [.. scalars]));
 
     public void Dispose() => _stream.Dispose();
 
-    private static IEnumerable<(string Name, double Value)> Optional(string name, double? value) => value is { } number ? [(name, number)] : [];
+    private static IEnumerable<(string Name, double Value)> Optional(string name, double? value) =>
+        value is { } number ? [(name, number)] : [];
 
     private static IEnumerable<(string Name, double Value)> Loader(LoaderMetrics? loader)
     {
         if (loader is null)
             yield break;
-        foreach (var (name, stage) in new[] { ("read", loader.Read), ("decode", loader.Decode), ("tokenize", loader.Tokenize), ("assemble", loader.Assemble) })
+        foreach (
+            var (name, stage) in new[]
+            {
+                ("read", loader.Read),
+                ("decode", loader.Decode),
+                ("tokenize", loader.Tokenize),
+                ("assemble", loader.Assemble),
+            }
+        )
         {
             yield return ($"data_{name}/rate", stage.Rate);
             yield return ($"data_{name}/busy_share", stage.Busy);
@@ -69,7 +85,10 @@ public sealed class TensorBoardWriter : IDisposable
     private static FileStream Create(string directory, long seconds)
     {
         // Readers take files in the order of their names, so the number of files made in the same second comes last.
-        var name = string.Create(CultureInfo.InvariantCulture, $"events.out.tfevents.{seconds:D10}.{Environment.MachineName}.{Environment.ProcessId}");
+        var name = string.Create(
+            CultureInfo.InvariantCulture,
+            $"events.out.tfevents.{seconds:D10}.{Environment.MachineName}.{Environment.ProcessId}"
+        );
         for (var n = 0; ; n++)
         {
             var path = Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"{name}.{n}"));

@@ -41,7 +41,8 @@ internal sealed class BagOfWordsTask(ClipModel model) : ISampleTask
 
         return new SampleTargets(
             new ClassTargets(tensor(words, [part.Count, context]).to(part.Device), tensor(weights, [part.Count, context]).to(part.Device)),
-            arange(part.Count, int64).to(part.Device));
+            arange(part.Count, int64).to(part.Device)
+        );
     }
 
     public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> Segments(BatchPart part) =>

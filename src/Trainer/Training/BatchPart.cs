@@ -24,16 +24,28 @@ internal sealed record BatchPart(TrainingBatch Batch, BatchStatistics Statistics
     /// last have no pair on a rank with fewer.
     /// </param>
     /// <param name="counts">Pairs on each of those.</param>
-    public static BatchPart[] Cut(TrainingBatch batch, TrainingOptions options, BatchStatistics statistics, torch.Device device, RankGroup? synchronized, ReadOnlySpan<long> counts)
+    public static BatchPart[] Cut(
+        TrainingBatch batch,
+        TrainingOptions options,
+        BatchStatistics statistics,
+        torch.Device device,
+        RankGroup? synchronized,
+        ReadOnlySpan<long> counts
+    )
     {
         long[] all = synchronized is null ? [batch.Count] : [.. counts];
         var size = options.MicroBatch == 0 ? Math.Max(1, all.Max()) : options.MicroBatch;
-        return [.. Starts(all.Max(), size).Select(start => new BatchPart(
-            batch,
-            synchronized is null ? statistics : statistics.Over(synchronized, all.Sum(count => Part(count, start))),
-            device,
-            Math.Min(start, batch.Count),
-            Part(batch.Count, start)))];
+        return
+        [
+            .. Starts(all.Max(), size)
+                .Select(start => new BatchPart(
+                    batch,
+                    synchronized is null ? statistics : statistics.Over(synchronized, all.Sum(count => Part(count, start))),
+                    device,
+                    Math.Min(start, batch.Count),
+                    Part(batch.Count, start)
+                )),
+        ];
 
         long Part(long count, long start) => Math.Clamp(count - start, 0, size);
     }

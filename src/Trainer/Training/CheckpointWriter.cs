@@ -6,7 +6,13 @@ namespace ClipTrain.Trainer.Training;
 /// Writes checkpoints behind training, one at a time. It outlives a generation: a write that has begun goes on while the
 /// workers regroup. A failure surfaces at the next call.
 /// </summary>
-public sealed class CheckpointWriter(CheckpointDirectory checkpoints, string configHash, string corpusHash, int keep, ITrainingControl control) : IDisposable
+public sealed class CheckpointWriter(
+    CheckpointDirectory checkpoints,
+    string configHash,
+    string corpusHash,
+    int keep,
+    ITrainingControl control
+) : IDisposable
 {
     private Task _writing = Task.CompletedTask;
 

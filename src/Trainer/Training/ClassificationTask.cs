@@ -17,7 +17,8 @@ internal sealed class ClassificationTask(ClipModel model) : ISampleTask
         var labels_b = part.Batch.Labels_b ?? throw new ArgumentException("The batch has no labels.", nameof(part));
         return new SampleTargets(
             ClassTargets.Of(labels_b.narrow(0, part.Start, part.Count).to(part.Device)),
-            arange(part.Count, int64).to(part.Device));
+            arange(part.Count, int64).to(part.Device)
+        );
     }
 
     public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> Segments(BatchPart part) =>

@@ -21,14 +21,21 @@ internal sealed class EncodingPass
     private readonly torch.Device _device;
     private readonly BatchStatistics _statistics;
     private readonly BatchPart[] _microBatches;
-    private TowerPass? _images, _texts;
+    private TowerPass? _images,
+        _texts;
 
     /// <param name="model">Both towers.</param>
     /// <param name="batch">This rank's pairs.</param>
     /// <param name="options">Micro-batches and activation checkpointing.</param>
     /// <param name="synchronized">The ranks over which BatchNorms normalise; null for each rank by itself.</param>
     /// <param name="counts">Pairs on each of those.</param>
-    public EncodingPass(ClipModel model, TrainingBatch batch, TrainingOptions options, RankGroup? synchronized = null, ReadOnlySpan<long> counts = default)
+    public EncodingPass(
+        ClipModel model,
+        TrainingBatch batch,
+        TrainingOptions options,
+        RankGroup? synchronized = null,
+        ReadOnlySpan<long> counts = default
+    )
     {
         (_model, _checkpointing) = (model, options.ActivationCheckpointing);
         _device = model.Parameters.Master.device;
@@ -79,9 +86,15 @@ internal sealed class EncodingPass
     {
         using var scope = NewDisposeScope();
         if (_model.Trains(Tower.Image))
-            (_images ?? PassImages(part)).Backward(gradients.ImageGradient_bD.narrow(0, part.Start, part.Count), segment => reducer.Collect(_model.LeavesOf(Tower.Image, segment)));
+            (_images ?? PassImages(part)).Backward(
+                gradients.ImageGradient_bD.narrow(0, part.Start, part.Count),
+                segment => reducer.Collect(_model.LeavesOf(Tower.Image, segment))
+            );
         if (_model.Trains(Tower.Text))
-            (_texts ?? PassTexts(part)).Backward(gradients.TextGradient_bD.narrow(0, part.Start, part.Count), segment => reducer.Collect(_model.LeavesOf(Tower.Text, segment)));
+            (_texts ?? PassTexts(part)).Backward(
+                gradients.TextGradient_bD.narrow(0, part.Start, part.Count),
+                segment => reducer.Collect(_model.LeavesOf(Tower.Text, segment))
+            );
     }
 
     private void BackwardOf(string scalar, double gradient)

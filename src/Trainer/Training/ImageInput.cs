@@ -32,12 +32,19 @@ public static class ImageInput
     }
 
     /// <summary>The transform of evaluation's corpora.</summary>
-    public static ImageTransformOptions Evaluation(RunOptions run) => new(run.Model.Image.Size)
-    {
-        Type = Type(run),
-        Orient = run.Data.ExifOrientation,
-        Limits = new ImageLimits { Pixels = run.Data.MaxImagePixels, Bytes = run.Data.MaxImageBytes, Time = Time(run), Svg = run.Data.AllowSvg },
-    };
+    public static ImageTransformOptions Evaluation(RunOptions run) =>
+        new(run.Model.Image.Size)
+        {
+            Type = Type(run),
+            Orient = run.Data.ExifOrientation,
+            Limits = new ImageLimits
+            {
+                Pixels = run.Data.MaxImagePixels,
+                Bytes = run.Data.MaxImageBytes,
+                Time = Time(run),
+                Svg = run.Data.AllowSvg,
+            },
+        };
 
     /// <summary>Processor time that one image may take.</summary>
     public static TimeSpan Time(RunOptions run) => TimeSpan.FromSeconds(run.Data.MaxImageSeconds);

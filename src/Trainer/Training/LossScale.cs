@@ -11,7 +11,8 @@ namespace ClipTrain.Trainer.Training;
 /// <param name="CleanSteps">Updates since it last changed.</param>
 public readonly record struct LossScale(double Factor, long CleanSteps)
 {
-    private const double First = 65_536, Largest = 16_777_216;
+    private const double First = 65_536,
+        Largest = 16_777_216;
 
     /// <summary>Updates after which it doubles.</summary>
     private const long Stretch = 2_000;
@@ -24,5 +25,6 @@ public readonly record struct LossScale(double Factor, long CleanSteps)
 
     public LossScale AfterOverflow() => new(Factor / 2, 0);
 
-    public LossScale AfterUpdate() => CleanSteps + 1 < Stretch ? this with { CleanSteps = CleanSteps + 1 } : new(Math.Min(Factor * 2, Largest), 0);
+    public LossScale AfterUpdate() =>
+        CleanSteps + 1 < Stretch ? this with { CleanSteps = CleanSteps + 1 } : new(Math.Min(Factor * 2, Largest), 0);
 }

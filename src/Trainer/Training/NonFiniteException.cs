@@ -2,8 +2,10 @@ namespace ClipTrain.Trainer.Training;
 
 /// <summary>Loss or gradients are NaN or infinite. The step was not applied; the state is that of the step before.</summary>
 public sealed class NonFiniteException(long step, int rank, string what, IReadOnlyList<string> keys)
-    : Exception($"Step {step}, rank {rank}: {what} is not finite; the update was not applied. Samples of this rank's batch: {Shorten(keys)}. "
-        + "Lower training.learning_rate, set training.gradient_clip, or look at these samples; then resume.")
+    : Exception(
+        $"Step {step}, rank {rank}: {what} is not finite; the update was not applied. Samples of this rank's batch: {Shorten(keys)}. "
+            + "Lower training.learning_rate, set training.gradient_clip, or look at these samples; then resume."
+    )
 {
     private const int Shown = 8;
 

@@ -21,7 +21,11 @@ internal sealed class PairObjective(ClipModel model, TrainingOptions options, Ra
         var images_bD = pass.EncodeImages();
         var result = loss.Compute(images_bD, gathering.Wait(), counts, scale, bias ?? 0);
         pass.Backward(result.Times(lossScale), RowTiles.Place(counts, group.Rank).Total, reducer);
-        return new ObjectiveResult(result.Loss, [("image embedding", images_bD), ("text embedding", texts_bD)]) { LogitScale = scale, LogitBias = bias };
+        return new ObjectiveResult(result.Loss, [("image embedding", images_bD), ("text embedding", texts_bD)])
+        {
+            LogitScale = scale,
+            LogitBias = bias,
+        };
     }
 
     public void KeepWithinBounds()

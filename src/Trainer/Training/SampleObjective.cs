@@ -44,9 +44,7 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
         return new ObjectiveResult(loss.item<double>(), [("loss", losses_b.unsqueeze(1))]);
     }
 
-    public void KeepWithinBounds()
-    {
-    }
+    public void KeepWithinBounds() { }
 
     /// <summary>Adds the part's losses to its samples', leaves the linear layer's gradients, of the factor times the sum of losses, with its leaves, and returns the way back through the rest.</summary>
     private Action Forward(BatchPart part, double factor, torch.Tensor losses_b, GradientReducer reducer)
@@ -62,6 +60,8 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
         autograd.backward([weight * 1.0], [result.WeightGradient_CW]);
         if (bias is not null)
             autograd.backward([bias * 1.0], [result.BiasGradient_C!]);
-        return model.Trains(Tower.Image) ? () => pass.Backward(result.RowGradient_nW, segment => reducer.Collect(model.LeavesOf(Tower.Image, segment))) : () => { };
+        return model.Trains(Tower.Image)
+            ? () => pass.Backward(result.RowGradient_nW, segment => reducer.Collect(model.LeavesOf(Tower.Image, segment)))
+            : () => { };
     }
 }

@@ -14,7 +14,15 @@ public sealed record StateCounters(long Step, long Samples, long BadSamples, dou
 
     /// <summary>The counters as numbers that a collective carries.</summary>
     internal long[] ToNumbers() =>
-        [Step, Samples, BadSamples, BitConverter.DoubleToInt64Bits(TrainingSeconds), SkippedSteps, BitConverter.DoubleToInt64Bits(LossScale.Factor), LossScale.CleanSteps];
+        [
+            Step,
+            Samples,
+            BadSamples,
+            BitConverter.DoubleToInt64Bits(TrainingSeconds),
+            SkippedSteps,
+            BitConverter.DoubleToInt64Bits(LossScale.Factor),
+            LossScale.CleanSteps,
+        ];
 
     internal static StateCounters FromNumbers(ReadOnlySpan<long> numbers) =>
         new(numbers[0], numbers[1], numbers[2], BitConverter.Int64BitsToDouble(numbers[3]))

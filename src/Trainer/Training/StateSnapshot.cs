@@ -21,7 +21,9 @@ namespace ClipTrain.Trainer.Training;
 /// </summary>
 public sealed class StateSnapshot : IDisposable
 {
-    private const string FirstMomentName = "exp_avg", SecondMomentName = "exp_avg_sq", ScaleSuffix = "_scale";
+    private const string FirstMomentName = "exp_avg",
+        SecondMomentName = "exp_avg_sq",
+        ScaleSuffix = "_scale";
 
     private readonly FlatParameters _layout;
 
@@ -47,7 +49,13 @@ public sealed class StateSnapshot : IDisposable
 
     /// <summary>Writes the checkpoint, for which all moments are needed; returns its directory.</summary>
     /// <param name="unrecorded">Records of steps in it that the run's ledger may lack.</param>
-    public string Write(CheckpointDirectory checkpoints, string configHash, string corpusHash, int keep, IReadOnlyList<StepRecord> unrecorded)
+    public string Write(
+        CheckpointDirectory checkpoints,
+        string configHash,
+        string corpusHash,
+        int keep,
+        IReadOnlyList<StepRecord> unrecorded
+    )
     {
         using var scope = NewDisposeScope();
         return checkpoints.Write(
@@ -57,10 +65,19 @@ public sealed class StateSnapshot : IDisposable
                 LossScale = Counters.LossScale.Factor,
                 CleanSteps = Counters.LossScale.CleanSteps,
             },
-            [.. Ordered(_layout.Specs).Select(spec => new NamedTensor(spec.Name, spec.Shape, _layout.View(Weights, spec.Name).DataPointer(), spec.IsNarrow ? NumberType.BFloat16 : NumberType.Float32))],
+            [
+                .. Ordered(_layout.Specs)
+                    .Select(spec => new NamedTensor(
+                        spec.Name,
+                        spec.Shape,
+                        _layout.View(Weights, spec.Name).DataPointer(),
+                        spec.IsNarrow ? NumberType.BFloat16 : NumberType.Float32
+                    )),
+            ],
             [.. Tensors(Moments.First, FirstMomentName), .. Tensors(Moments.Second, SecondMomentName)],
             unrecorded,
-            keep);
+            keep
+        );
     }
 
     public void Dispose()
@@ -77,9 +94,13 @@ public sealed class StateSnapshot : IDisposable
         var saved = checkpoints.Verify(step);
         var path = checkpoints.PathOf(step);
         if (saved.ConfigHash != configHash)
-            throw new CheckpointException($"{path}: was written under another configuration. Resume with the run's own config.yaml, or begin a new run.");
+            throw new CheckpointException(
+                $"{path}: was written under another configuration. Resume with the run's own config.yaml, or begin a new run."
+            );
         if (saved.CorpusHash != corpusHash)
-            throw new CheckpointException($"{path}: was written with another corpus: its files have changed since. Restore them, or begin a new run.");
+            throw new CheckpointException(
+                $"{path}: was written with another corpus: its files have changed since. Restore them, or begin a new run."
+            );
         var counters = new StateCounters(saved.Step, saved.Samples, saved.BadSamples, saved.TrainingSeconds)
         {
             SkippedSteps = saved.SkippedSteps,
@@ -138,9 +159,18 @@ public sealed class StateSnapshot : IDisposable
     {
         foreach (var spec in Ordered(_layout.In(moment.Values)))
         {
-            yield return new NamedTensor($"{name}.{spec.Name}", spec.Shape, _layout.View(moment.Values, spec.Name).DataPointer(), TypeOf(moment));
+            yield return new NamedTensor(
+                $"{name}.{spec.Name}",
+                spec.Shape,
+                _layout.View(moment.Values, spec.Name).DataPointer(),
+                TypeOf(moment)
+            );
             if (moment.Scales is not null)
-                yield return new NamedTensor($"{name}{ScaleSuffix}.{spec.Name}", [ScalesOf(moment, spec).numel()], ScalesOf(moment, spec).DataPointer());
+                yield return new NamedTensor(
+                    $"{name}{ScaleSuffix}.{spec.Name}",
+                    [ScalesOf(moment, spec).numel()],
+                    ScalesOf(moment, spec).DataPointer()
+                );
         }
     }
 
@@ -157,12 +187,14 @@ public sealed class StateSnapshot : IDisposable
 
     private torch.Tensor ScalesOf(MomentBuffer moment, ParameterSpec spec) => _layout.PlaceOf(spec.Name).InBlocks.Of(moment.Scales!);
 
-    private static IEnumerable<ParameterSpec> Ordered(IEnumerable<ParameterSpec> specs) => specs.OrderBy(spec => spec.Name, StringComparer.Ordinal);
+    private static IEnumerable<ParameterSpec> Ordered(IEnumerable<ParameterSpec> specs) =>
+        specs.OrderBy(spec => spec.Name, StringComparer.Ordinal);
 
-    private static NumberType TypeOf(MomentBuffer moment) => moment.Values.dtype switch
-    {
-        torch.ScalarType.BFloat16 => NumberType.BFloat16,
-        torch.ScalarType.Byte => NumberType.Byte,
-        _ => NumberType.Float32,
-    };
+    private static NumberType TypeOf(MomentBuffer moment) =>
+        moment.Values.dtype switch
+        {
+            torch.ScalarType.BFloat16 => NumberType.BFloat16,
+            torch.ScalarType.Byte => NumberType.Byte,
+            _ => NumberType.Float32,
+        };
 }

@@ -18,8 +18,11 @@ public static class StateTransfer
     public static void Broadcast(TrainingState state, RankGroup group, int sourceRank)
     {
         var isSource = group.Rank == sourceRank;
-        using var arrived = Send(state, group, sourceRank, isSource && state.Optimizer.HoldsAll ? state.Snapshot() : null)
-            ?? throw new InvalidOperationException($"Rank {sourceRank} holds the moments of its slice alone; the others' must be loaded from a checkpoint.");
+        using var arrived =
+            Send(state, group, sourceRank, isSource && state.Optimizer.HoldsAll ? state.Snapshot() : null)
+            ?? throw new InvalidOperationException(
+                $"Rank {sourceRank} holds the moments of its slice alone; the others' must be loaded from a checkpoint."
+            );
         if (!isSource)
             state.Restore(arrived);
     }
@@ -33,8 +36,14 @@ public static class StateTransfer
 
     /// <summary>Overwrites all ranks' states with a checkpoint's, which rank 0 reads.</summary>
     /// <exception cref="CheckpointException">On all ranks: it is not whole, or is of another model, configuration or corpus.</exception>
-    public static void Load(TrainingState state, RankGroup group, CheckpointDirectory checkpoints, long step, string configHash, string corpusHash) =>
-        Load(state, group, checkpoints.PathOf(step), () => StateSnapshot.Read(state.Layout, checkpoints, step, configHash, corpusHash));
+    public static void Load(
+        TrainingState state,
+        RankGroup group,
+        CheckpointDirectory checkpoints,
+        long step,
+        string configHash,
+        string corpusHash
+    ) => Load(state, group, checkpoints.PathOf(step), () => StateSnapshot.Read(state.Layout, checkpoints, step, configHash, corpusHash));
 
     /// <summary>Gives all ranks' fresh states the weights that the run starts from, which rank 0 reads.</summary>
     /// <param name="run">A run with training.start_from.</param>
@@ -58,8 +67,8 @@ public static class StateTransfer
             }
         }
 
-        using var arrived = Send(state, group, 0, read)
-            ?? throw error ?? new CheckpointException($"{path}: rank 0 could not load it and tells why.");
+        using var arrived =
+            Send(state, group, 0, read) ?? throw error ?? new CheckpointException($"{path}: rank 0 could not load it and tells why.");
         state.Restore(arrived);
     }
 
@@ -80,7 +89,13 @@ public static class StateTransfer
             using var scope = NewDisposeScope();
             whole?.Weights.CopyFrom(parameters.Weights);
             for (var rank = 0; rank < group.WorldSize; rank++)
-                SendMoments(new Sender(group, rank, parameters.Master.device), FlatSlice.Of(all.Length, rank, group.WorldSize), optimizer.Moments, whole?.Moments, all);
+                SendMoments(
+                    new Sender(group, rank, parameters.Master.device),
+                    FlatSlice.Of(all.Length, rank, group.WorldSize),
+                    optimizer.Moments,
+                    whole?.Moments,
+                    all
+                );
 
             return whole;
         }
@@ -133,6 +148,7 @@ public static class StateTransfer
     /// <summary>The rank that sends, to all.</summary>
     private readonly record struct Sender(RankGroup Group, int Rank, torch.Device Device)
     {
-        public void Send(FlatSlice slice, torch.Tensor from, torch.Tensor? into, FlatSlice place) => new FlatStream(Group, Rank, slice, Device).Send(from, into, place);
+        public void Send(FlatSlice slice, torch.Tensor from, torch.Tensor? into, FlatSlice place) =>
+            new FlatStream(Group, Rank, slice, Device).Send(from, into, place);
     }
 }

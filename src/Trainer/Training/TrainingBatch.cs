@@ -13,7 +13,13 @@ namespace ClipTrain.Trainer.Training;
 /// <param name="Ends_b">int64, each caption's end-of-text position.</param>
 /// <param name="KeptPatches_bK">int64, the patches of each image that the tower looks at; null for all.</param>
 /// <param name="Keys">Names of the samples, for messages.</param>
-public sealed record TrainingBatch(torch.Tensor Images_b3SS, torch.Tensor Tokens_bL, torch.Tensor Ends_b, torch.Tensor? KeptPatches_bK, IReadOnlyList<string> Keys)
+public sealed record TrainingBatch(
+    torch.Tensor Images_b3SS,
+    torch.Tensor Tokens_bL,
+    torch.Tensor Ends_b,
+    torch.Tensor? KeptPatches_bK,
+    IReadOnlyList<string> Keys
+)
 {
     public long Count => Images_b3SS.size(0);
 
@@ -29,7 +35,8 @@ public sealed record TrainingBatch(torch.Tensor Images_b3SS, torch.Tensor Tokens
             TensorMemory.FromBlob(batch.Tokens, [batch.Count, text.Context], int64),
             TensorMemory.FromBlob(batch.EndPositions, [batch.Count], int64),
             PatchDropout.Draw(image, options.Seed, batch.Samples),
-            batch.Keys)
+            batch.Keys
+        )
         {
             Labels_b = options.Data.LabelColumn is null ? null : TensorMemory.FromBlob(batch.Labels, [batch.Count], int64),
         };

@@ -29,7 +29,8 @@ public sealed class TrainingLoop(
     TrainingLoader loader,
     CheckpointWriter writer,
     ITrainingControl control,
-    TimeProvider time) : IDisposable
+    TimeProvider time
+) : IDisposable
 {
     /// <summary>In place of a batch's count: this rank stops and has none.</summary>
     private const long NoBatch = -1;
@@ -40,7 +41,8 @@ public sealed class TrainingLoop(
         state,
         options.Training,
         group,
-        new LearningRateSchedule(options.Training.LearningRate, options.Training.WarmupSteps, plan.TotalSteps));
+        new LearningRateSchedule(options.Training.LearningRate, options.Training.WarmupSteps, plan.TotalSteps)
+    );
 
     private readonly LoaderWatch _watch = new();
     private long _lastCheckpoint = time.GetTimestamp();
@@ -89,22 +91,43 @@ public sealed class TrainingLoop(
         // One small exchange tells every rank what all have read and lets them agree on what to do after this step.
         if (wish == Directive.Continue && CheckpointIsDue())
             wish = Directive.Checkpoint;
-        var rows = group.AllGather(batch is null
-            ? [NoBatch, 0, (long)wish, 0, 0, 0]
-            : [batch.Count, batch.BadSamples, (long)wish, unchecked((long)batch.Digest), (long)_busy.TotalMicroseconds, batch.TruncatedCaptions]);
+        var rows = group.AllGather(
+            batch is null
+                ? [NoBatch, 0, (long)wish, 0, 0, 0]
+                :
+                [
+                    batch.Count,
+                    batch.BadSamples,
+                    (long)wish,
+                    unchecked((long)batch.Digest),
+                    (long)_busy.TotalMicroseconds,
+                    batch.TruncatedCaptions,
+                ]
+        );
         // A rank that stops without a batch stops all before this step.
         if (batch is null || rows.Any(row => row[0] == NoBatch))
             return Directive.Stop;
-        StepShare[] shares = [.. rows.Select(row => new StepShare((int)(row[0] + row[1]), (int)row[1], unchecked((ulong)row[3]), row[4] / 1e6))];
+        StepShare[] shares =
+        [
+            .. rows.Select(row => new StepShare((int)(row[0] + row[1]), (int)row[1], unchecked((ulong)row[3]), row[4] / 1e6)),
+        ];
         // All ranks see the same counts, and none must enter a collective over no rows.
-        var result = rows.All(row => row[0] == 0) ? Skip(batch, shares) : _step.Take(TrainingBatch.Of(batch, options), [.. rows.Select(row => row[0])]);
+        var result = rows.All(row => row[0] == 0)
+            ? Skip(batch, shares)
+            : _step.Take(TrainingBatch.Of(batch, options), [.. rows.Select(row => row[0])]);
         _last = result;
         state.BadSamples += shares.Sum(share => share.BadSamples);
 
         var elapsed = time.GetElapsedTime(started);
         _busy = elapsed - (group.Waited - waited);
         state.TrainingSeconds += elapsed.TotalSeconds;
-        control.StepCommitted(new StepRecord(plan.Generation, Metrics(result, rows.Sum(row => row[0]), elapsed.TotalSeconds, batch.Wait, rows.Sum(row => row[5])), shares));
+        control.StepCommitted(
+            new StepRecord(
+                plan.Generation,
+                Metrics(result, rows.Sum(row => row[0]), elapsed.TotalSeconds, batch.Wait, rows.Sum(row => row[5])),
+                shares
+            )
+        );
         return (Directive)rows.Max(row => row[2]);
     }
 
@@ -131,40 +154,44 @@ public sealed class TrainingLoop(
         {
             throw new CorpusException(
                 $"all {bad} samples of step {state.Step + 1} could not be used"
-                + (batch.FirstBad is { } first ? $", for example {first}" : "")
-                + $". Repair the corpus, leave these rows out with data.filter, or raise data.max_bad_share ({options.Data.MaxBadShare:P1})");
+                    + (batch.FirstBad is { } first ? $", for example {first}" : "")
+                    + $". Repair the corpus, leave these rows out with data.filter, or raise data.max_bad_share ({options.Data.MaxBadShare:P1})"
+            );
         }
 
         state.Step++;
         return _last with { GradientNorm = 0, LearningRate = 0 };
     }
 
-    private StepMetrics Metrics(StepResult result, long pairs, double seconds, TimeSpan dataWait, long truncated) => new()
-    {
-        Step = state.Step,
-        Samples = state.Samples,
-        Epoch = (state.Samples + state.BadSamples) / (double)plan.CorpusSamples,
-        Loss = result.Loss,
-        LogitScale = result.LogitScale,
-        GradientNorm = result.GradientNorm,
-        LearningRate = result.LearningRate,
-        StepSeconds = seconds,
-        ImagesPerSecond = pairs / seconds,
-        DataWaitShare = dataWait.TotalSeconds / seconds,
-        BadSamples = state.BadSamples,
-        TruncatedCaptions = truncated,
-        Loader = _watch.Look(loader.Figures),
-        Objective = OptionSection.SnakeCase(options.Training.Objective.ToString()),
-        LogitBias = result.LogitBias,
-        CorpusEpochs = plan.Mixture?.After(state.Step),
-        LossScale = result.LossScale,
-        SkippedSteps = result.LossScale is null ? null : state.SkippedSteps,
-    };
+    private StepMetrics Metrics(StepResult result, long pairs, double seconds, TimeSpan dataWait, long truncated) =>
+        new()
+        {
+            Step = state.Step,
+            Samples = state.Samples,
+            Epoch = (state.Samples + state.BadSamples) / (double)plan.CorpusSamples,
+            Loss = result.Loss,
+            LogitScale = result.LogitScale,
+            GradientNorm = result.GradientNorm,
+            LearningRate = result.LearningRate,
+            StepSeconds = seconds,
+            ImagesPerSecond = pairs / seconds,
+            DataWaitShare = dataWait.TotalSeconds / seconds,
+            BadSamples = state.BadSamples,
+            TruncatedCaptions = truncated,
+            Loader = _watch.Look(loader.Figures),
+            Objective = OptionSection.SnakeCase(options.Training.Objective.ToString()),
+            LogitBias = result.LogitBias,
+            CorpusEpochs = plan.Mixture?.After(state.Step),
+            LossScale = result.LossScale,
+            SkippedSteps = result.LossScale is null ? null : state.SkippedSteps,
+        };
 
     private bool IsPeriodic() => options.Checkpoint.EverySteps > 0 && state.Step % options.Checkpoint.EverySteps == 0;
 
     /// <summary>Ranks' clocks differ, so that minutes are a wish of rank 0 and not a rule.</summary>
-    private bool CheckpointIsDue() => group.Rank == 0 && options.Checkpoint.EveryMinutes > 0
+    private bool CheckpointIsDue() =>
+        group.Rank == 0
+        && options.Checkpoint.EveryMinutes > 0
         && time.GetElapsedTime(_lastCheckpoint).TotalMinutes >= options.Checkpoint.EveryMinutes;
 
     private void Checkpoint()

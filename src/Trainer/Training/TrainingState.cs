@@ -21,7 +21,14 @@ public sealed class TrainingState : IDisposable
     public TrainingState(RunOptions options, torch.Device? device = null, int rank = 0, int worldSize = 1)
     {
         (_options, _seed) = (options.Training, options.Seed);
-        Model = new ClipModel(options.Model, options.Training.Precision, options.Seed, device, options.Training.Objective, options.Training);
+        Model = new ClipModel(
+            options.Model,
+            options.Training.Precision,
+            options.Seed,
+            device,
+            options.Training.Objective,
+            options.Training
+        );
         Optimizer = new AdamW(Model.Parameters, options.Training, options.Seed, HeldBy(rank, worldSize));
         LossScale = LossScale.Of(options.Training.Precision);
     }
@@ -48,7 +55,8 @@ public sealed class TrainingState : IDisposable
     /// <summary>Wall seconds of training, over all resumes.</summary>
     public double TrainingSeconds { get; set; }
 
-    internal StateCounters Counters => new(Step, Samples, BadSamples, TrainingSeconds) { SkippedSteps = SkippedSteps, LossScale = LossScale };
+    internal StateCounters Counters =>
+        new(Step, Samples, BadSamples, TrainingSeconds) { SkippedSteps = SkippedSteps, LossScale = LossScale };
 
     internal StateLayout Layout => new(Model.Parameters, _options);
 

@@ -12,7 +12,14 @@ namespace ClipTrain.Trainer.Training;
 /// <param name="GradientNorm">Before clipping; 0 of a step that was skipped.</param>
 /// <param name="LearningRate">0 of a step that was skipped.</param>
 /// <param name="LossScale">The factor that the loss had; null but in fp16.</param>
-public sealed record StepResult(double Loss, double GradientNorm, double LearningRate, double? LogitScale, double? LogitBias, double? LossScale = null);
+public sealed record StepResult(
+    double Loss,
+    double GradientNorm,
+    double LearningRate,
+    double? LogitScale,
+    double? LogitBias,
+    double? LossScale = null
+);
 
 /// <summary>
 /// One optimizer step: the objective's loss over the global batch, its gradients, each summed over the ranks while the next is
@@ -25,9 +32,12 @@ public sealed record StepResult(double Loss, double GradientNorm, double Learnin
 public sealed class TrainingStep(TrainingState state, TrainingOptions options, RankGroup group, LearningRateSchedule schedule) : IDisposable
 {
     private readonly IObjective _objective = Objectives.Create(state.Model, options, group);
+
     // Sums that are scattered are exchanged in the end, and not bucket by bucket.
     private readonly bool _scatters = !state.Optimizer.HoldsAll && group.ScattersSums;
-    private readonly GradientReducer _reducer = state.Model.Parameters.NewReducer(!state.Optimizer.HoldsAll && group.ScattersSums ? new RankGroup() : group);
+    private readonly GradientReducer _reducer = state.Model.Parameters.NewReducer(
+        !state.Optimizer.HoldsAll && group.ScattersSums ? new RankGroup() : group
+    );
 
     /// <summary>Takes the step after <see cref="TrainingState.Step"/> and counts it.</summary>
     /// <param name="batch">This rank's share of the global batch.</param>
@@ -43,7 +53,11 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
             throw Diagnose(batch, result);
 
         var isScaled = options.Precision == Precision.Fp16;
-        var (scale, norm, rate) = (state.LossScale, overflows ? 0 : scaledNorm / state.LossScale.Factor, overflows ? 0 : schedule.At(state.Step));
+        var (scale, norm, rate) = (
+            state.LossScale,
+            overflows ? 0 : scaledNorm / state.LossScale.Factor,
+            overflows ? 0 : schedule.At(state.Step)
+        );
         if (overflows)
         {
             state.SkippedSteps++;

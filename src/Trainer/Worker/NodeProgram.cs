@@ -13,7 +13,13 @@ namespace ClipTrain.Trainer.Worker;
 /// <summary>What a node on another machine is told on its command line.</summary>
 /// <param name="Workers">How many workers it offers to run; null for one on each of <paramref name="Devices"/>, else one.</param>
 /// <param name="Devices">The devices that its workers take, in order, as in cuda:0; empty on CPUs.</param>
-public sealed record RemoteNodeOptions(RemoteOptions Connection, string? Name, int? Workers, IReadOnlyList<string> Devices, string? Address);
+public sealed record RemoteNodeOptions(
+    RemoteOptions Connection,
+    string? Name,
+    int? Workers,
+    IReadOnlyList<string> Devices,
+    string? Address
+);
 
 /// <summary>A node's process: starts, ends and watches the workers of its machine.</summary>
 public static class NodeProgram
@@ -33,9 +39,16 @@ public static class NodeProgram
         using var @lock = RunLock.Acquire(files.NodeLock, TimeProvider.System);
         await using var connection = await RunConnection.ToLocalAsync(files, waits: true);
         var threads = RunPlan.ComputeThreads(cluster, RunPlan.CoresOfLocalWorker(cluster));
-        var options = new NodeOptions(Node.Local, cluster.Workers, (workerId, start) => Launch(["worker", runDirectory], workerId, start, threads, connection.Token), Grace);
+        var options = new NodeOptions(
+            Node.Local,
+            cluster.Workers,
+            (workerId, start) => Launch(["worker", runDirectory], workerId, start, threads, connection.Token),
+            Grace
+        );
         var patience = TimeSpan.FromSeconds(cluster.CoordinatorTimeoutSeconds);
-        var outcome = await new NodeAgent(connection.Client(workerId: "", patience), options, TimeProvider.System).RunAsync(CancellationToken.None);
+        var outcome = await new NodeAgent(connection.Client(workerId: "", patience), options, TimeProvider.System).RunAsync(
+            CancellationToken.None
+        );
         return Failure.ExitCodeOf(outcome);
     }
 
@@ -48,10 +61,17 @@ public static class NodeProgram
         await using var connection = await RunConnection.ToRemoteAsync(node.Connection);
         var slots = node.Workers ?? Math.Max(1, node.Devices.Count);
         var cores = Math.Max(1, Environment.ProcessorCount / slots);
-        var options = new NodeOptions(node.Name ?? Environment.MachineName, slots, (workerId, start) => Launch(Arguments(node, workerId, cores), workerId, start, cores, connection.Token), Grace);
+        var options = new NodeOptions(
+            node.Name ?? Environment.MachineName,
+            slots,
+            (workerId, start) => Launch(Arguments(node, workerId, cores), workerId, start, cores, connection.Token),
+            Grace
+        );
         try
         {
-            var outcome = await new NodeAgent(connection.Client(workerId: "", Patience), options, TimeProvider.System).RunAsync(leave.Token);
+            var outcome = await new NodeAgent(connection.Client(workerId: "", Patience), options, TimeProvider.System).RunAsync(
+                leave.Token
+            );
             var exit = Failure.ExitCodeOf(outcome);
             await (exit == ExitCodes.Ok ? Console.Out : Console.Error).WriteLineAsync($"Run {connection.RunId}: {outcome.Message}");
             return exit;
@@ -74,8 +94,17 @@ public static class NodeProgram
         var device = node.Devices.Count == 0 ? null : node.Devices[WorkerIds.SlotOf(workerId) % node.Devices.Count];
         return
         [
-            "worker", "--managed", "--coordinator", node.Connection.Coordinator, "--name", workerId, "--cores", cores.ToString(CultureInfo.InvariantCulture),
-            .. Given("--device", device), .. Given("--address", node.Address), .. node.Connection.Tls.Arguments,
+            "worker",
+            "--managed",
+            "--coordinator",
+            node.Connection.Coordinator,
+            "--name",
+            workerId,
+            "--cores",
+            cores.ToString(CultureInfo.InvariantCulture),
+            .. Given("--device", device),
+            .. Given("--address", node.Address),
+            .. node.Connection.Tls.Arguments,
         ];
     }
 

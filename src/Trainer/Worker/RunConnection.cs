@@ -16,7 +16,8 @@ public sealed record RemoteOptions(string Coordinator, string Token, TlsFiles Tl
 /// <summary>A connection to the cluster that hosts a run.</summary>
 public sealed class RunConnection : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30), ShortPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30),
+        ShortPatience = TimeSpan.FromSeconds(5);
 
     private readonly ConnectedClient _client;
 
@@ -25,7 +26,6 @@ public sealed class RunConnection : IAsyncDisposable
     public string RunId { get; }
 
     public string Token { get; }
-
 
     /// <summary>To a run whose directory this machine has.</summary>
     /// <param name="files">The run's files.</param>
@@ -37,8 +37,16 @@ public sealed class RunConnection : IAsyncDisposable
             throw new CoordinatorLostException($"{files.Directory} is not running. `cliptrain resume {files.Directory}` continues it.");
 
         var options = RunConfig.Load(files.Config, []).Options;
-        var token = AccessToken.Read(files.Token) ?? throw new UsageException($"{files.Directory} is not running: it has no token file. Start it with `cliptrain resume {files.Directory}`.");
-        var client = await ClusterClient.ConnectAsync(RunCluster.Of(files, options.Cluster), new ClusterClientOptions(new ClusterSecurity(token), waits ? Patience : ShortPatience), CancellationToken.None);
+        var token =
+            AccessToken.Read(files.Token)
+            ?? throw new UsageException(
+                $"{files.Directory} is not running: it has no token file. Start it with `cliptrain resume {files.Directory}`."
+            );
+        var client = await ClusterClient.ConnectAsync(
+            RunCluster.Of(files, options.Cluster),
+            new ClusterClientOptions(new ClusterSecurity(token), waits ? Patience : ShortPatience),
+            CancellationToken.None
+        );
         return new RunConnection(client, options.Name, token);
     }
 
@@ -48,12 +56,17 @@ public sealed class RunConnection : IAsyncDisposable
     public static async Task<RunConnection> ToRemoteAsync(RemoteOptions remote)
     {
         var security = RunCluster.Security(remote.Token, remote.Tls);
-        var client = await ClusterClient.ConnectAsync(SeedGateways.Parse(remote.Coordinator), new ClusterClientOptions(security, Patience), CancellationToken.None);
+        var client = await ClusterClient.ConnectAsync(
+            SeedGateways.Parse(remote.Coordinator),
+            new ClusterClientOptions(security, Patience),
+            CancellationToken.None
+        );
         return new RunConnection(client, await AskAsync(client.Grains.GetGrain<IClusterGrain>(0).RunIdAsync), remote.Token);
     }
 
     /// <summary>A worker's or node's side of the control plane.</summary>
-    public CoordinatorClient Client(string workerId, TimeSpan patience) => new(_client.Grains, RunId, workerId, TimeProvider.System) { RetryFor = patience };
+    public CoordinatorClient Client(string workerId, TimeSpan patience) =>
+        new(_client.Grains, RunId, workerId, TimeProvider.System) { RetryFor = patience };
 
     /// <exception cref="CoordinatorLostException">Nobody answers.</exception>
     public Task<RunStatus> StatusAsync() => AskAsync(Run.StatusAsync);

@@ -47,13 +47,17 @@ public sealed record RunLoader(Shard? Shard, int Rank, int WorldSize, int Cores,
                 LastStep = LastStep,
                 BeforeRead = Shard is null ? null : Guard(new ShardPlan(manifest, order), Shard),
             },
-            onBad);
+            onBad
+        );
     }
 
     /// <summary>A worker reads its shard and nothing else: anything more is a defect, told before it can spoil an epoch.</summary>
-    private static Action<int, long, int> Guard(ShardPlan plan, Shard shard) => (corpus, epoch, group) =>
-    {
-        if (!plan.Holds(shard, corpus, epoch, group))
-            throw new InvalidOperationException($"Group {group} of rows, in epoch {epoch} of corpus {corpus}, is not in this worker's shard: lanes {shard.FirstLane} to {shard.FirstLane + shard.Lanes - 1}.");
-    };
+    private static Action<int, long, int> Guard(ShardPlan plan, Shard shard) =>
+        (corpus, epoch, group) =>
+        {
+            if (!plan.Holds(shard, corpus, epoch, group))
+                throw new InvalidOperationException(
+                    $"Group {group} of rows, in epoch {epoch} of corpus {corpus}, is not in this worker's shard: lanes {shard.FirstLane} to {shard.FirstLane + shard.Lanes - 1}."
+                );
+        };
 }

@@ -1,7 +1,7 @@
+using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
-using ClipTrain.Coordinator.Processes;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Trainer.Training;
 
@@ -62,7 +62,8 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
     }
 
     /// <summary>A worker that has lost its coordinator stops at a checkpoint: nobody would take in another, or see it go on.</summary>
-    public Directive TakeDirective() => CoordinatorLost.IsCancellationRequested ? Directive.Stop
+    public Directive TakeDirective() =>
+        CoordinatorLost.IsCancellationRequested ? Directive.Stop
         : _heartbeats.TakeDirective() is var directive && directive <= Directive.Stop ? directive
         : Directive.Continue;
 

@@ -32,17 +32,31 @@ public static class WorkerLaunches
     public static async Task<int> RunLocalAsync(string runDirectory)
     {
         using var watch = ParentWatch.Start();
-        var workerId = Environment.GetEnvironmentVariable(WorkerLaunch.WorkerVariable)
-            ?? throw new UsageException($"`cliptrain worker RUN` is how a run starts its own workers, with {WorkerLaunch.WorkerVariable} set. Start one by hand with --coordinator HOST:PORT.");
+        var workerId =
+            Environment.GetEnvironmentVariable(WorkerLaunch.WorkerVariable)
+            ?? throw new UsageException(
+                $"`cliptrain worker RUN` is how a run starts its own workers, with {WorkerLaunch.WorkerVariable} set. Start one by hand with --coordinator HOST:PORT."
+            );
         var files = new RunFiles(runDirectory);
         var options = RunConfig.Load(files.Config, []).Options;
         var device = options.Cluster.Device == "cpu" ? "cpu" : $"cuda:{WorkerIds.SlotOf(workerId)}";
-        var identity = new WorkerIdentity(workerId, IPAddress.Loopback.ToString(), device, RunPlan.CoresOfLocalWorker(options.Cluster)) { Start = StartOfNode() };
+        var identity = new WorkerIdentity(workerId, IPAddress.Loopback.ToString(), device, RunPlan.CoresOfLocalWorker(options.Cluster))
+        {
+            Start = StartOfNode(),
+        };
         await using var connection = await RunConnection.ToLocalAsync(files, waits: true);
         return await new WorkerProgram(files, options, CorpusManifest.Load(files.Manifest), identity, connection).RunAsync();
     }
 
-    private static int? StartOfNode() => int.TryParse(Environment.GetEnvironmentVariable(WorkerLaunch.StartVariable), NumberStyles.None, CultureInfo.InvariantCulture, out var start) ? start : null;
+    private static int? StartOfNode() =>
+        int.TryParse(
+            Environment.GetEnvironmentVariable(WorkerLaunch.StartVariable),
+            NumberStyles.None,
+            CultureInfo.InvariantCulture,
+            out var start
+        )
+            ? start
+            : null;
 
     /// <summary>A worker that finds its run by the coordinator's address.</summary>
     /// <exception cref="CorpusException">This machine has another corpus than the run.</exception>
@@ -51,13 +65,33 @@ public static class WorkerLaunches
         using var watch = worker.IsManaged ? ParentWatch.Start() : null;
         await using var connection = await RunConnection.ToRemoteAsync(worker.Connection);
         var offer = await connection.FilesAsync();
-        var options = RunConfig.Parse($"{worker.Connection.Coordinator} config of {connection.RunId}", Encoding.UTF8.GetString(offer.Config)).Options;
+        var options = RunConfig
+            .Parse($"{worker.Connection.Coordinator} config of {connection.RunId}", Encoding.UTF8.GetString(offer.Config))
+            .Options;
         var manifest = RunCorpus.Continue(
-            options.Data, CorpusManifest.Parse(offer.Manifest), difference => $"This machine's corpus is not the run's: {difference}. Give every worker the same files.");
-        var device = worker.Device ?? (options.Cluster.Device == "cpu" ? "cpu"
-            : throw new UsageException("The run computes on CUDA devices: say which one this worker takes, as in --device cuda:0."));
-        var workerId = worker.Name ?? $"{Dns.GetHostName()}-{(device == "cpu" ? Environment.ProcessId.ToString(CultureInfo.InvariantCulture) : device.Replace(":", "", StringComparison.Ordinal))}";
-        var identity = new WorkerIdentity(workerId, worker.Address ?? AddressTowards(worker.Connection.Coordinator), device, worker.Cores ?? Environment.ProcessorCount) { Start = worker.IsManaged ? StartOfNode() : null };
+            options.Data,
+            CorpusManifest.Parse(offer.Manifest),
+            difference => $"This machine's corpus is not the run's: {difference}. Give every worker the same files."
+        );
+        var device =
+            worker.Device
+            ?? (
+                options.Cluster.Device == "cpu"
+                    ? "cpu"
+                    : throw new UsageException("The run computes on CUDA devices: say which one this worker takes, as in --device cuda:0.")
+            );
+        var workerId =
+            worker.Name
+            ?? $"{Dns.GetHostName()}-{(device == "cpu" ? Environment.ProcessId.ToString(CultureInfo.InvariantCulture) : device.Replace(":", "", StringComparison.Ordinal))}";
+        var identity = new WorkerIdentity(
+            workerId,
+            worker.Address ?? AddressTowards(worker.Connection.Coordinator),
+            device,
+            worker.Cores ?? Environment.ProcessorCount
+        )
+        {
+            Start = worker.IsManaged ? StartOfNode() : null,
+        };
         var files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
         return await new WorkerProgram(files, options, manifest, identity, connection).RunAsync();
     }
@@ -75,7 +109,9 @@ public static class WorkerLaunches
         }
         catch (SocketException error)
         {
-            throw new UsageException($"This machine has no way to {target.Host}: {error.Message}. Name this machine's address with --address.");
+            throw new UsageException(
+                $"This machine has no way to {target.Host}: {error.Message}. Name this machine's address with --address."
+            );
         }
     }
 }

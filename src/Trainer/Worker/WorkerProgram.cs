@@ -1,8 +1,8 @@
 using System.Net;
+using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
-using ClipTrain.Coordinator.Processes;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Operators;
@@ -18,7 +18,13 @@ namespace ClipTrain.Trainer.Worker;
 /// One worker process: joins the run, trains its share, and joins again whenever its generation is over, until the run
 /// ends. Everything of torch happens on one thread.
 /// </summary>
-public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusManifest manifest, WorkerIdentity identity, RunConnection connection)
+public sealed class WorkerProgram(
+    RunFiles files,
+    RunOptions options,
+    CorpusManifest manifest,
+    WorkerIdentity identity,
+    RunConnection connection
+)
 {
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromMilliseconds(500);
 
@@ -38,7 +44,10 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusMani
         }
         catch (CoordinatorLostException error) when (training.CommittedStep > 0)
         {
-            throw new CoordinatorLostException($"{error.Message} This worker stopped after step {training.CommittedStep}. Start the coordinator and the workers again: they go on from the newest checkpoint in {checkpoints.Root}.", error);
+            throw new CoordinatorLostException(
+                $"{error.Message} This worker stopped after step {training.CommittedStep}. Start the coordinator and the workers again: they go on from the newest checkpoint in {checkpoints.Root}.",
+                error
+            );
         }
         finally
         {
@@ -56,7 +65,9 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusMani
             {
                 if (answer.Directive == Directive.SaveAloneAndExit)
                     torchThread.Run(training.SaveAlone);
-                return IsByHand ? throw new CoordinatorRefusedException("The run has ended, or goes on without this worker.") : ExitCodes.WorkerLost;
+                return IsByHand
+                    ? throw new CoordinatorRefusedException("The run has ended, or goes on without this worker.")
+                    : ExitCodes.WorkerLost;
             }
 
             var over = control.Enter(place);
@@ -71,9 +82,16 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusMani
             {
                 reason = error.Message;
             }
-            catch (Exception error) when (Failure.ExitCodeOf(error) is { } code && error is not (CoordinatorLostException or CoordinatorRefusedException))
+            catch (Exception error)
+                when (Failure.ExitCodeOf(error) is { } code && error is not (CoordinatorLostException or CoordinatorRefusedException))
             {
-                await client.ReportAsync(new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, WorkerOutcome.Failed, training.CommittedStep) { Message = error.Message, ExitCode = code });
+                await client.ReportAsync(
+                    new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, WorkerOutcome.Failed, training.CommittedStep)
+                    {
+                        Message = error.Message,
+                        ExitCode = code,
+                    }
+                );
                 if (IsByHand)
                     throw;
                 return code;
@@ -94,15 +112,16 @@ public sealed class WorkerProgram(RunFiles files, RunOptions options, CorpusMani
     /// <summary>The run's log says why a node's worker ended; one that was started by hand says it on its own terminal.</summary>
     private bool IsByHand => identity.Start is null;
 
-    private JoinRequest Request() => new(identity.WorkerId, identity.Incarnation)
-    {
-        ProcessId = Environment.ProcessId,
-        Host = Dns.GetHostName(),
-        Address = identity.Address,
-        Device = identity.Device == "cpu" ? null : $"{Dns.GetHostName()}/{identity.Device}",
-        CodeVersion = ProgramVersion.Text,
-        ConfigHash = ConfigHash.Of(options),
-        CorpusHash = manifest.Hash,
-        Start = identity.Start,
-    };
+    private JoinRequest Request() =>
+        new(identity.WorkerId, identity.Incarnation)
+        {
+            ProcessId = Environment.ProcessId,
+            Host = Dns.GetHostName(),
+            Address = identity.Address,
+            Device = identity.Device == "cpu" ? null : $"{Dns.GetHostName()}/{identity.Device}",
+            CodeVersion = ProgramVersion.Text,
+            ConfigHash = ConfigHash.Of(options),
+            CorpusHash = manifest.Hash,
+            Start = identity.Start,
+        };
 }

@@ -2,9 +2,9 @@ using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
-using ClipTrain.Torch.Operators;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Torch.Collectives;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
@@ -18,7 +18,14 @@ namespace ClipTrain.Trainer.Worker;
 /// starts. Belongs to the torch thread.
 /// </summary>
 public sealed class WorkerTraining(
-    RunOptions options, CorpusManifest manifest, WorkerIdentity identity, CoordinatorClient client, WorkerControl control, CheckpointWriter writer, CheckpointDirectory checkpoints) : IDisposable
+    RunOptions options,
+    CorpusManifest manifest,
+    WorkerIdentity identity,
+    CoordinatorClient client,
+    WorkerControl control,
+    CheckpointWriter writer,
+    CheckpointDirectory checkpoints
+) : IDisposable
 {
     private readonly string _configHash = ConfigHash.Of(options);
     private TrainingState? _state;
@@ -39,11 +46,20 @@ public sealed class WorkerTraining(
         LeaveGroup();
         Threads.Set(RunPlan.ComputeThreads(options.Cluster, identity.Cores));
         _state ??= new TrainingState(options, ComputeDevice.Open(identity.Device));
-        var group = RankGroups.Join(place, client, new RankPlace(identity.Address, ComputeDevice.Open(identity.Device)), options.Cluster, options.Training.SyncBatchNorm, over);
+        var group = RankGroups.Join(
+            place,
+            client,
+            new RankPlace(identity.Address, ComputeDevice.Open(identity.Device)),
+            options.Cluster,
+            options.Training.SyncBatchNorm,
+            over
+        );
         try
         {
             _state.TakePlace(place.Rank, place.WorldSize);
-            var shard = client.ShardAsync(place.Generation, over).GetAwaiter().GetResult() ?? throw new OperationCanceledException("The generation is over.");
+            var shard =
+                client.ShardAsync(place.Generation, over).GetAwaiter().GetResult()
+                ?? throw new OperationCanceledException("The generation is over.");
             Synchronize(place, group);
             var end = Loop(place, shard, group, over);
             // The others may not have read all that this rank sent: the group stays until they have left it too.
@@ -85,8 +101,22 @@ public sealed class WorkerTraining(
     private LoopEnd Loop(Assignment place, Shard shard, RankGroup group, CancellationToken over)
     {
         var total = RunPlan.TotalSteps(options.Training, manifest.SampleCount);
-        using var loader = new RunLoader(shard, place.Rank, place.WorldSize, identity.Cores, _state!.Step, total).Open(options, manifest, control.BadSample, control.Warn);
-        using var loop = new TrainingLoop(options, new TrainingPlan(total, manifest.SampleCount, place.Generation, MixtureEpochs.Of(manifest, options)), _state, group, loader, writer, control, TimeProvider.System);
+        using var loader = new RunLoader(shard, place.Rank, place.WorldSize, identity.Cores, _state!.Step, total).Open(
+            options,
+            manifest,
+            control.BadSample,
+            control.Warn
+        );
+        using var loop = new TrainingLoop(
+            options,
+            new TrainingPlan(total, manifest.SampleCount, place.Generation, MixtureEpochs.Of(manifest, options)),
+            _state,
+            group,
+            loader,
+            writer,
+            control,
+            TimeProvider.System
+        );
         try
         {
             return loop.Run(over);

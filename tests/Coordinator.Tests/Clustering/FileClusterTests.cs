@@ -89,7 +89,9 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
     [Fact]
     public async Task A_wrong_token_is_refused_in_one_sentence()
     {
-        var error = await Assert.ThrowsAsync<CoordinatorRefusedException>(() => ConnectAsync(cluster.First.Seed, new ClusterSecurity("guess")));
+        var error = await Assert.ThrowsAsync<CoordinatorRefusedException>(() =>
+            ConnectAsync(cluster.First.Seed, new ClusterSecurity("guess"))
+        );
 
         Assert.Equal($"127.0.0.1:{cluster.First.Endpoint.GatewayPort} refuses this token: it is not that of its cluster.", error.Message);
         Assert.DoesNotContain("guess", error.ToString(), StringComparison.Ordinal);
@@ -100,7 +102,9 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
     {
         using var authority = new TestAuthority();
 
-        var error = await Assert.ThrowsAsync<CoordinatorRefusedException>(() => ConnectAsync(cluster.First.Seed, TestSiloOptions.Token with { Tls = authority.Identity() }));
+        var error = await Assert.ThrowsAsync<CoordinatorRefusedException>(() =>
+            ConnectAsync(cluster.First.Seed, TestSiloOptions.Token with { Tls = authority.Identity() })
+        );
 
         Assert.Contains("runs without TLS", error.Message, StringComparison.Ordinal);
     }
@@ -134,7 +138,9 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
         var seed = Seed(listener);
         listener.Dispose();
 
-        var error = await Assert.ThrowsAsync<CoordinatorLostException>(() => ClusterClient.ConnectAsync(seed, TestSiloOptions.Client with { Patience = Soon }, CancellationToken.None));
+        var error = await Assert.ThrowsAsync<CoordinatorLostException>(() =>
+            ClusterClient.ConnectAsync(seed, TestSiloOptions.Client with { Patience = Soon }, CancellationToken.None)
+        );
 
         Assert.StartsWith($"No coordinator of {seed} could be reached", error.Message, StringComparison.Ordinal);
         Assert.Contains("refused", error.Message, StringComparison.Ordinal);
@@ -146,7 +152,15 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
         using var directory = new TemporaryDirectory();
 
         var error = await Assert.ThrowsAsync<CoordinatorLostException>(() =>
-            ClusterClient.ConnectAsync(ClusterIdentity.Open(directory.Path), TestSiloOptions.Client with { Patience = Soon }, CancellationToken.None));
+            ClusterClient.ConnectAsync(
+                ClusterIdentity.Open(directory.Path),
+                TestSiloOptions.Client with
+                {
+                    Patience = Soon,
+                },
+                CancellationToken.None
+            )
+        );
 
         Assert.Contains("no coordinator process is running", error.Message, StringComparison.Ordinal);
         Assert.Contains(directory.Path, error.Message, StringComparison.Ordinal);
@@ -194,7 +208,9 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
     {
         var port = cluster.First.Endpoint.GatewayPort;
 
-        var error = await Assert.ThrowsAsync<CoordinatorStartException>(() => TestSilo.StartAsync(new TestSiloOptions(cluster.Identity) { Name = "third", GatewayPort = port }));
+        var error = await Assert.ThrowsAsync<CoordinatorStartException>(() =>
+            TestSilo.StartAsync(new TestSiloOptions(cluster.Identity) { Name = "third", GatewayPort = port })
+        );
 
         Assert.Contains($"{port}", error.Message, StringComparison.Ordinal);
         Assert.Contains("is in use", error.Message, StringComparison.Ordinal);
@@ -204,7 +220,8 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
     public async Task A_coordinator_process_with_another_token_is_told_so_before_it_joins()
     {
         var error = await Assert.ThrowsAsync<CoordinatorStartException>(() =>
-            TestSilo.StartAsync(new TestSiloOptions(cluster.Identity) { Name = "third", Security = new ClusterSecurity("guess") }));
+            TestSilo.StartAsync(new TestSiloOptions(cluster.Identity) { Name = "third", Security = new ClusterSecurity("guess") })
+        );
 
         Assert.Contains("does not let this one in", error.Message, StringComparison.Ordinal);
         Assert.Contains("refuses this token", error.Message, StringComparison.Ordinal);
@@ -213,7 +230,8 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
     private static Task<ConnectedClient> ConnectAsync(SeedGateways seed, ClusterSecurity security) =>
         ClusterClient.ConnectAsync(seed, TestSiloOptions.Client with { Security = security }, CancellationToken.None);
 
-    private static SeedGateways Seed(TcpListener listener) => new([new DnsEndPoint("127.0.0.1", ((IPEndPoint)listener.LocalEndpoint).Port)]);
+    private static SeedGateways Seed(TcpListener listener) =>
+        new([new DnsEndPoint("127.0.0.1", ((IPEndPoint)listener.LocalEndpoint).Port)]);
 
     private static async Task<Socket> ServeAsync(TcpListener listener, string banner)
     {

@@ -22,7 +22,10 @@ public abstract class MembershipTableTests
         Assert.True(await table.InsertRowAsync(entry, await NextAsync(table), default));
 
         var read = Assert.Single((await table.ReadAllAsync(default)).Members).Item1;
-        Assert.Equal((entry.SiloAddress, entry.SiloName, entry.HostName, entry.ProxyPort, entry.Status), (read.SiloAddress, read.SiloName, read.HostName, read.ProxyPort, read.Status));
+        Assert.Equal(
+            (entry.SiloAddress, entry.SiloName, entry.HostName, entry.ProxyPort, entry.Status),
+            (read.SiloAddress, read.SiloName, read.HostName, read.ProxyPort, read.Status)
+        );
         Assert.Equal(entry.StartTime, read.StartTime);
         Assert.Single((await table.ReadRowAsync(entry.SiloAddress, default)).Members);
         Assert.Empty((await table.ReadRowAsync(Entry(2).SiloAddress, default)).Members);
@@ -115,7 +118,15 @@ public abstract class MembershipTableTests
     public async Task Cleaning_up_removes_the_long_dead_and_nobody_else()
     {
         var table = await OpenAsync();
-        foreach (var (silo, status, alive) in new[] { (1, SiloStatus.Dead, 0), (2, SiloStatus.Dead, 20), (3, SiloStatus.Active, 0), (4, SiloStatus.Joining, 0) })
+        foreach (
+            var (silo, status, alive) in new[]
+            {
+                (1, SiloStatus.Dead, 0),
+                (2, SiloStatus.Dead, 20),
+                (3, SiloStatus.Active, 0),
+                (4, SiloStatus.Joining, 0),
+            }
+        )
         {
             var entry = Entry(silo);
             (entry.Status, entry.IAmAliveTime) = (status, Start.AddMinutes(alive));
@@ -138,29 +149,36 @@ public abstract class MembershipTableTests
             var next = await NextAsync(table);
             using var barrier = new Barrier(Writers);
             var entries = Enumerable.Range(round * Writers, Writers).Select(Entry).ToList();
-            var written = await Task.WhenAll(entries.Select(entry => Task.Factory.StartNew(
-                () =>
-                {
-                    barrier.SignalAndWait();
-                    return table.InsertRowAsync(entry, next, default);
-                },
-                TaskCreationOptions.LongRunning).Unwrap()));
+            var written = await Task.WhenAll(
+                entries.Select(entry =>
+                    Task.Factory.StartNew(
+                            () =>
+                            {
+                                barrier.SignalAndWait();
+                                return table.InsertRowAsync(entry, next, default);
+                            },
+                            TaskCreationOptions.LongRunning
+                        )
+                        .Unwrap()
+                )
+            );
             Assert.Single(written, won => won);
         }
 
         Assert.Equal(5, (await table.ReadAllAsync(default)).Members.Count);
     }
 
-    protected static MembershipEntry Entry(int silo) => new()
-    {
-        SiloAddress = SiloAddress.New(new IPEndPoint(IPAddress.Loopback, 1000 + silo), 12345),
-        SiloName = string.Create(CultureInfo.InvariantCulture, $"silo-{silo}"),
-        HostName = "node",
-        ProxyPort = 2000 + silo,
-        Status = SiloStatus.Active,
-        StartTime = Start,
-        IAmAliveTime = Start,
-    };
+    protected static MembershipEntry Entry(int silo) =>
+        new()
+        {
+            SiloAddress = SiloAddress.New(new IPEndPoint(IPAddress.Loopback, 1000 + silo), 12345),
+            SiloName = string.Create(CultureInfo.InvariantCulture, $"silo-{silo}"),
+            HostName = "node",
+            ProxyPort = 2000 + silo,
+            Status = SiloStatus.Active,
+            StartTime = Start,
+            IAmAliveTime = Start,
+        };
 
     private static async Task<TableVersion> NextAsync(IMembershipTable table) => (await table.ReadAllAsync(default)).Version.Next();
 
@@ -182,11 +200,16 @@ public sealed class FileMembershipTableTests : MembershipTableTests, IDisposable
     {
         var opened = new string[8];
         using var barrier = new Barrier(opened.Length);
-        var threads = opened.Select((_, index) => new Thread(() =>
-        {
-            barrier.SignalAndWait();
-            opened[index] = Identity.ClusterId;
-        })).ToList();
+        var threads = opened
+            .Select(
+                (_, index) =>
+                    new Thread(() =>
+                    {
+                        barrier.SignalAndWait();
+                        opened[index] = Identity.ClusterId;
+                    })
+            )
+            .ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
 

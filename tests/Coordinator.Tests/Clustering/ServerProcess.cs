@@ -87,7 +87,13 @@ internal abstract class ServerProcess : IAsyncDisposable
         string[] command = Environment.IsPrivilegedProcess
             ? ["setpriv", $"--reuid={User}", $"--regid={User}", "--clear-groups", program, .. arguments]
             : [program, .. arguments];
-        var start = new ProcessStartInfo(command[0], command[1..]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Data };
+        var start = new ProcessStartInfo(command[0], command[1..])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Data,
+        };
         return Process.Start(start)!;
     }
 
@@ -104,10 +110,23 @@ internal sealed class RedisServer() : ServerProcess("redis")
     public string ConnectionString => $"127.0.0.1:{Port},connectTimeout=2000";
 
     // With --save it keeps its data when it is stopped.
-    protected override (string, string[], string) Command() => (
-        "/usr/bin/redis-server",
-        ["--port", Port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--dir", Data, "--save", "3600 1", "--daemonize", "no"],
-        "Ready to accept connections");
+    protected override (string, string[], string) Command() =>
+        (
+            "/usr/bin/redis-server",
+            [
+                "--port",
+                Port.ToString(CultureInfo.InvariantCulture),
+                "--bind",
+                "127.0.0.1",
+                "--dir",
+                Data,
+                "--save",
+                "3600 1",
+                "--daemonize",
+                "no",
+            ],
+            "Ready to accept connections"
+        );
 }
 
 internal sealed class PostgresServer : ServerProcess
@@ -122,13 +141,37 @@ internal sealed class PostgresServer : ServerProcess
         Assert.True(Directory.Exists(Versions), $"{Versions} is missing: run scripts/setup --peers.");
         _programs = Path.Combine(Directory.GetDirectories(Versions).Order().Last(), "bin");
         _database = Path.Combine(Data, "database");
-        RunAsUser(Path.Combine(_programs, "initdb"), "-D", _database, "-U", "tester", "-A", "trust", "--locale=C", "--no-sync", "--no-instructions");
+        RunAsUser(
+            Path.Combine(_programs, "initdb"),
+            "-D",
+            _database,
+            "-U",
+            "tester",
+            "-A",
+            "trust",
+            "--locale=C",
+            "--no-sync",
+            "--no-instructions"
+        );
     }
 
     public string ConnectionString => $"Host=127.0.0.1;Port={Port};Username=tester;Database=postgres";
 
-    protected override (string, string[], string) Command() => (
-        Path.Combine(_programs, "postgres"),
-        ["-D", _database, "-p", Port.ToString(CultureInfo.InvariantCulture), "-c", "listen_addresses=127.0.0.1", "-c", $"unix_socket_directories={Data}", "-c", "fsync=off"],
-        "database system is ready to accept connections");
+    protected override (string, string[], string) Command() =>
+        (
+            Path.Combine(_programs, "postgres"),
+            [
+                "-D",
+                _database,
+                "-p",
+                Port.ToString(CultureInfo.InvariantCulture),
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                $"unix_socket_directories={Data}",
+                "-c",
+                "fsync=off",
+            ],
+            "database system is ready to accept connections"
+        );
 }

@@ -46,7 +46,11 @@ public sealed class SiloEndpointTests
     [InlineData("http://node1:7700")]
     [InlineData("node 1:7700")]
     public void Anything_else_is_one_error_that_shows_the_form(string text) =>
-        Assert.Contains("HOST:PORT", Assert.Throws<CoordinatorStartException>(() => SeedGateways.Parse(text)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "HOST:PORT",
+            Assert.Throws<CoordinatorStartException>(() => SeedGateways.Parse(text)).Message,
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public async Task Several_addresses_are_all_tried()

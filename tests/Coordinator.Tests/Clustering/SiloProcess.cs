@@ -16,12 +16,17 @@ internal sealed class SiloProcess : IDisposable
 
     public static async Task<SiloProcess> StartAsync(string runDirectory, string name, bool isOneMachine)
     {
-        var process = Process.Start(new ProcessStartInfo("dotnet", [typeof(SiloProcess).Assembly.Location, "silo", runDirectory, name, isOneMachine ? "one" : "many"])
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
+        var process = Process.Start(
+            new ProcessStartInfo(
+                "dotnet",
+                [typeof(SiloProcess).Assembly.Location, "silo", runDirectory, name, isOneMachine ? "one" : "many"]
+            )
+            {
+                UseShellExecute = false,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            }
+        )!;
         Assert.Equal("ready", await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(90)));
         return new SiloProcess(process);
     }
@@ -30,7 +35,11 @@ internal sealed class SiloProcess : IDisposable
     public static async Task<int> RunAsync(string runDirectory, string name, bool isOneMachine)
     {
         var options = new TestSiloOptions(ClusterIdentity.Open(runDirectory)) { Name = name, IsOneMachine = isOneMachine };
-        var (host, _) = await ClusterSilo.StartAsync(SiloEndpoint.OnLoopback(name), at => TestSilo.Build(options, at, lines: null), CancellationToken.None);
+        var (host, _) = await ClusterSilo.StartAsync(
+            SiloEndpoint.OnLoopback(name),
+            at => TestSilo.Build(options, at, lines: null),
+            CancellationToken.None
+        );
         Console.WriteLine("ready");
         await host.WaitForShutdownAsync();
         return 0;

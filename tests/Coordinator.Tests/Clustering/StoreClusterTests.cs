@@ -23,7 +23,9 @@ public abstract class StoreClusterTests : IDisposable
         await server.StartAsync();
         var identity = ClusterIdentity.Open(_directory.Path, kind, connectionString);
         await using var first = await TestSilo.StartAsync(new TestSiloOptions(identity));
-        await using var stranger = await TestSilo.StartAsync(new TestSiloOptions(ClusterIdentity.Open(_another.Path, kind, connectionString)) { Name = "stranger" });
+        await using var stranger = await TestSilo.StartAsync(
+            new TestSiloOptions(ClusterIdentity.Open(_another.Path, kind, connectionString)) { Name = "stranger" }
+        );
         await using var second = await TestSilo.StartAsync(new TestSiloOptions(identity) { Name = "second" });
         await first.UntilActiveAsync("first", "second");
         await stranger.UntilActiveAsync("stranger");
@@ -71,11 +73,16 @@ public abstract class StoreClusterTests : IDisposable
     /// <summary>Tells when a silo begins to start.</summary>
     private sealed class Witness(Action onStart) : ILifecycleParticipant<ISiloLifecycle>
     {
-        public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(nameof(Witness), ServiceLifecycleStage.First, _ =>
-        {
-            onStart();
-            return Task.CompletedTask;
-        });
+        public void Participate(ISiloLifecycle lifecycle) =>
+            lifecycle.Subscribe(
+                nameof(Witness),
+                ServiceLifecycleStage.First,
+                _ =>
+                {
+                    onStart();
+                    return Task.CompletedTask;
+                }
+            );
     }
 
     public void Dispose()
@@ -97,7 +104,11 @@ public sealed class RedisClusterTests : StoreClusterTests
 
     [Fact]
     public Task Redis_that_is_down_at_the_start_is_named_without_its_password() =>
-        AssertNamesADeadStoreAsync(ClusteringKind.Redis, "127.0.0.1:1,password=secret,connectTimeout=300,connectRetry=1", "Redis at 127.0.0.1:1");
+        AssertNamesADeadStoreAsync(
+            ClusteringKind.Redis,
+            "127.0.0.1:1,password=secret,connectTimeout=300,connectRetry=1",
+            "Redis at 127.0.0.1:1"
+        );
 
     [Theory]
     [InlineData(null)]
@@ -117,7 +128,11 @@ public sealed class PostgresClusterTests : StoreClusterTests
 
     [Fact]
     public Task PostgreSQL_that_is_down_at_the_start_is_named_without_its_password() =>
-        AssertNamesADeadStoreAsync(ClusteringKind.Postgres, "Host=127.0.0.1;Port=1;Username=trainer;Password=secret;Database=runs", "PostgreSQL at 127.0.0.1:1, database runs");
+        AssertNamesADeadStoreAsync(
+            ClusteringKind.Postgres,
+            "Host=127.0.0.1;Port=1;Username=trainer;Password=secret;Database=runs",
+            "PostgreSQL at 127.0.0.1:1, database runs"
+        );
 
     [Theory]
     [InlineData(null)]
@@ -165,17 +180,22 @@ public sealed class PostgresMembershipTableTests(PostgresFixture postgres) : Mem
     {
         await PostgresSchema.EnsureAsync(Connection);
         await using var source = NpgsqlDataSource.Create(postgres.ConnectionString);
-        await using (var grant = source.CreateCommand(
-            """
-            CREATE ROLE trainer LOGIN;
-            GRANT USAGE ON SCHEMA cliptrain TO trainer;
-            GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA cliptrain TO trainer;
-            """))
+        await using (
+            var grant = source.CreateCommand(
+                """
+                CREATE ROLE trainer LOGIN;
+                GRANT USAGE ON SCHEMA cliptrain TO trainer;
+                GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA cliptrain TO trainer;
+                """
+            )
+        )
         {
             await grant.ExecuteNonQueryAsync();
         }
 
-        var table = await OpenAsync(PostgresSchema.ConnectionString(postgres.ConnectionString.Replace("tester", "trainer", StringComparison.Ordinal)));
+        var table = await OpenAsync(
+            PostgresSchema.ConnectionString(postgres.ConnectionString.Replace("tester", "trainer", StringComparison.Ordinal))
+        );
 
         Assert.True(await table.InsertRowAsync(Entry(1), (await table.ReadAllAsync(default)).Version.Next(), default));
     }
@@ -189,7 +209,8 @@ public sealed class PostgresMembershipTableTests(PostgresFixture postgres) : Mem
             new ServiceCollection().BuildServiceProvider(),
             Options.Create(new ClusterOptions { ClusterId = Guid.NewGuid().ToString("n") }),
             Options.Create(new AdoNetClusteringSiloOptions { Invariant = PostgresSchema.Invariant, ConnectionString = connection }),
-            NullLogger<AdoNetClusteringTable>.Instance);
+            NullLogger<AdoNetClusteringTable>.Instance
+        );
         await ((IMembershipTable)table).InitializeMembershipTableAsync(tryInitTableVersion: true, default);
         return table;
     }

@@ -19,9 +19,11 @@ public sealed class TakeoverTests : IDisposable
         using var victim = await SiloProcess.StartAsync(_directory.Path, "victim", isOneMachine: true);
         await using var survivor = await TestSilo.StartAsync(new TestSiloOptions(Identity) { Configure = WithoutProbes });
         await survivor.UntilActiveAsync("first", "victim");
-        var gateways = new SeedGateways([.. (await new FileGatewayListProvider(Identity).GetGateways())
-            .Where(gateway => gateway.Port != survivor.Endpoint.GatewayPort)
-            .Select(gateway => new System.Net.DnsEndPoint(gateway.Host, gateway.Port))]);
+        var gateways = new SeedGateways([
+            .. (await new FileGatewayListProvider(Identity).GetGateways())
+                .Where(gateway => gateway.Port != survivor.Endpoint.GatewayPort)
+                .Select(gateway => new System.Net.DnsEndPoint(gateway.Host, gateway.Port)),
+        ]);
         await using var client = await ClusterClient.ConnectAsync(gateways, TestSiloOptions.Client, CancellationToken.None);
         // The client was told of the victim alone.
         while (!(await gateways.GetGateways()).Any(gateway => gateway.Port == survivor.Endpoint.GatewayPort))
@@ -46,7 +48,11 @@ public sealed class TakeoverTests : IDisposable
         }
 
         // If its row still said that it lives, the next one would wait for its answers: two minutes in tests.
-        var options = new TestSiloOptions(Identity) { Configure = silo => silo.Configure<ClusterMembershipOptions>(membership => membership.IAmAliveTablePublishTimeout = TimeSpan.FromHours(1)) };
+        var options = new TestSiloOptions(Identity)
+        {
+            Configure = silo =>
+                silo.Configure<ClusterMembershipOptions>(membership => membership.IAmAliveTablePublishTimeout = TimeSpan.FromHours(1)),
+        };
         await using var next = await TestSilo.StartAsync(options).WaitAsync(TimeSpan.FromSeconds(90));
 
         await next.UntilActiveAsync("first");
@@ -78,7 +84,9 @@ public sealed class TakeoverTests : IDisposable
     public async Task A_client_leaves_a_process_that_has_fallen_silent_with_its_connections_open()
     {
         using var silent = await SiloProcess.StartAsync(_directory.Path, "silent", isOneMachine: false);
-        await using var answering = await TestSilo.StartAsync(new TestSiloOptions(Identity) { IsOneMachine = false, Configure = WithEagerProbes });
+        await using var answering = await TestSilo.StartAsync(
+            new TestSiloOptions(Identity) { IsOneMachine = false, Configure = WithEagerProbes }
+        );
         await answering.UntilActiveAsync("first", "silent");
         var gateways = await GatewaysAsync();
         await using var client = await ConnectAsync(gateways, TimeSpan.FromMinutes(10));
@@ -101,7 +109,9 @@ public sealed class TakeoverTests : IDisposable
     public async Task A_client_that_has_left_a_stopped_process_gets_its_answers_when_it_goes_on()
     {
         using var stopped = await SiloProcess.StartAsync(_directory.Path, "stopped", isOneMachine: false);
-        await using var answering = await TestSilo.StartAsync(new TestSiloOptions(Identity) { IsOneMachine = false, Configure = WithoutProbes });
+        await using var answering = await TestSilo.StartAsync(
+            new TestSiloOptions(Identity) { IsOneMachine = false, Configure = WithoutProbes }
+        );
         await answering.UntilActiveAsync("first", "stopped");
         var gateways = await GatewaysAsync();
         // Longer than it takes the client to leave.
@@ -126,7 +136,9 @@ public sealed class TakeoverTests : IDisposable
     public async Task A_process_that_was_stopped_for_too_long_ends_with_a_code_of_its_own_when_it_wakes_up()
     {
         using var stopped = await SiloProcess.StartAsync(_directory.Path, "stopped", isOneMachine: false);
-        await using var survivor = await TestSilo.StartAsync(new TestSiloOptions(Identity) { IsOneMachine = false, Configure = WithEagerProbes });
+        await using var survivor = await TestSilo.StartAsync(
+            new TestSiloOptions(Identity) { IsOneMachine = false, Configure = WithEagerProbes }
+        );
         await survivor.UntilActiveAsync("first", "stopped");
 
         stopped.Signal("STOP");
@@ -141,21 +153,40 @@ public sealed class TakeoverTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     /// <summary>The death watch alone can find out.</summary>
-    private static void WithoutProbes(ISiloBuilder silo) => silo.Configure<ClusterMembershipOptions>(options =>
-        (options.ProbeTimeout, options.MaxProbeTimeout, options.EnableConnectionLivenessCheck) = (TimeSpan.FromHours(1), TimeSpan.FromHours(1), false));
+    private static void WithoutProbes(ISiloBuilder silo) =>
+        silo.Configure<ClusterMembershipOptions>(options =>
+            (options.ProbeTimeout, options.MaxProbeTimeout, options.EnableConnectionLivenessCheck) = (
+                TimeSpan.FromHours(1),
+                TimeSpan.FromHours(1),
+                false
+            )
+        );
 
-    private static void WithEagerProbes(ISiloBuilder silo) => silo.Configure<ClusterMembershipOptions>(options =>
-    {
-        (options.ProbeTimeout, options.MinProbeTimeout, options.MaxProbeTimeout) = (TimeSpan.FromMilliseconds(300), TimeSpan.FromMilliseconds(300), TimeSpan.FromMilliseconds(300));
-        options.NumMissedProbesLimit = 2;
-    });
+    private static void WithEagerProbes(ISiloBuilder silo) =>
+        silo.Configure<ClusterMembershipOptions>(options =>
+        {
+            (options.ProbeTimeout, options.MinProbeTimeout, options.MaxProbeTimeout) = (
+                TimeSpan.FromMilliseconds(300),
+                TimeSpan.FromMilliseconds(300),
+                TimeSpan.FromMilliseconds(300)
+            );
+            options.NumMissedProbesLimit = 2;
+        });
 
     private async Task<SeedGateways> GatewaysAsync() =>
-        new([.. (await new FileGatewayListProvider(Identity).GetGateways()).Select(gateway => new System.Net.DnsEndPoint(gateway.Host, gateway.Port))]);
+        new([
+            .. (await new FileGatewayListProvider(Identity).GetGateways()).Select(gateway => new System.Net.DnsEndPoint(
+                gateway.Host,
+                gateway.Port
+            )),
+        ]);
 
     private static Task<ConnectedClient> ConnectAsync(SeedGateways gateways, TimeSpan responseTimeout)
     {
-        var options = TestSiloOptions.Client with { Configure = client => client.Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = responseTimeout) };
+        var options = TestSiloOptions.Client with
+        {
+            Configure = client => client.Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = responseTimeout),
+        };
         return ClusterClient.ConnectAsync(gateways, options, CancellationToken.None);
     }
 

@@ -20,7 +20,10 @@ public interface ITestGrain : IGrainWithStringKey
     Task<long> CountAsync();
 }
 
-public sealed class TestGrain([PersistentState("count", FencedFileStorage.ProviderName)] IPersistentState<Counter> counter, ILocalSiloDetails silo) : Grain, ITestGrain
+public sealed class TestGrain(
+    [PersistentState("count", FencedFileStorage.ProviderName)] IPersistentState<Counter> counter,
+    ILocalSiloDetails silo
+) : Grain, ITestGrain
 {
     private readonly Guid _activation = Guid.NewGuid();
 

@@ -59,7 +59,11 @@ internal sealed class TestSilo : IAsyncDisposable
     public static async Task<TestSilo> StartAsync(TestSiloOptions options)
     {
         var lines = new Lines();
-        var (host, endpoint) = await ClusterSilo.StartAsync(SiloEndpoint.OnLoopback(options.Name, options.GatewayPort), at => Build(options, at, lines), CancellationToken.None);
+        var (host, endpoint) = await ClusterSilo.StartAsync(
+            SiloEndpoint.OnLoopback(options.Name, options.GatewayPort),
+            at => Build(options, at, lines),
+            CancellationToken.None
+        );
         return new TestSilo(host, endpoint, lines);
     }
 
@@ -101,8 +105,14 @@ internal sealed class TestSilo : IAsyncDisposable
         }
     }
 
-    public Task UntilActiveAsync(params string[] names) => UntilAsync(snapshot =>
-        snapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).Select(member => member.Name).Order().SequenceEqual(names.Order()));
+    public Task UntilActiveAsync(params string[] names) =>
+        UntilAsync(snapshot =>
+            snapshot
+                .Members.Values.Where(member => member.Status == SiloStatus.Active)
+                .Select(member => member.Name)
+                .Order()
+                .SequenceEqual(names.Order())
+        );
 
     /// <summary>Waits until the silo has warned in these words.</summary>
     public Task UntilWarnedAsync(string words) => _lines.UntilAsync(words).WaitAsync(Limit);
@@ -130,14 +140,23 @@ internal sealed class TestSilo : IAsyncDisposable
             }
         }
 
-        public ILogger CreateLogger(string categoryName) => categoryName.StartsWith("ClipTrain.", StringComparison.Ordinal) ? this : Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
+        public ILogger CreateLogger(string categoryName) =>
+            categoryName.StartsWith("ClipTrain.", StringComparison.Ordinal)
+                ? this
+                : Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
 
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        )
         {
             if (!IsEnabled(logLevel))
             {
@@ -155,8 +174,6 @@ internal sealed class TestSilo : IAsyncDisposable
             }
         }
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
     }
 }

@@ -22,7 +22,14 @@ public sealed class TlsCluster : IAsyncLifetime
     {
         var identity = ClusterIdentity.Open(_directory.Path);
         First = await TestSilo.StartAsync(new TestSiloOptions(identity) { Security = Security, IsOneMachine = false });
-        Second = await TestSilo.StartAsync(new TestSiloOptions(identity) { Name = "second", Security = Security, IsOneMachine = false });
+        Second = await TestSilo.StartAsync(
+            new TestSiloOptions(identity)
+            {
+                Name = "second",
+                Security = Security,
+                IsOneMachine = false,
+            }
+        );
     }
 
     public async Task DisposeAsync()
@@ -56,7 +63,13 @@ public sealed class TlsClusterTests(TlsCluster cluster) : IClassFixture<TlsClust
     {
         using var another = new TestAuthority();
 
-        await AssertRefusedAsync("shows a certificate that the authority given by --ca has not signed", TestSiloOptions.Token with { Tls = another.Identity() });
+        await AssertRefusedAsync(
+            "shows a certificate that the authority given by --ca has not signed",
+            TestSiloOptions.Token with
+            {
+                Tls = another.Identity(),
+            }
+        );
     }
 
     [Fact]
@@ -64,9 +77,18 @@ public sealed class TlsClusterTests(TlsCluster cluster) : IClassFixture<TlsClust
     {
         using var another = new TestAuthority();
         var (certificate, key) = another.Sign(validDays: 1);
-        var both = another.Write("both.pem", File.ReadAllText(another.AuthorityFile) + "\n" + File.ReadAllText(cluster.Authority.AuthorityFile));
+        var both = another.Write(
+            "both.pem",
+            File.ReadAllText(another.AuthorityFile) + "\n" + File.ReadAllText(cluster.Authority.AuthorityFile)
+        );
 
-        await AssertRefusedAsync("does not trust this process's certificate", TestSiloOptions.Token with { Tls = TlsIdentity.Load(certificate, key, both, TimeProvider.System) });
+        await AssertRefusedAsync(
+            "does not trust this process's certificate",
+            TestSiloOptions.Token with
+            {
+                Tls = TlsIdentity.Load(certificate, key, both, TimeProvider.System),
+            }
+        );
     }
 
     [Fact]

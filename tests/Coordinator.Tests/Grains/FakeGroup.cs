@@ -26,7 +26,10 @@ internal sealed class FakeGroup : IDisposable
                 using var listener = new TcpListener(IPAddress.Loopback, 0);
                 listener.Start();
                 var port = ((IPEndPoint)listener.LocalEndpoint).Port.ToString(CultureInfo.InvariantCulture);
-                await client.StoreAsync(new StoreRequest(client.WorkerId, place.Generation, StoreOp.Set, "port", Encoding.ASCII.GetBytes(port)), broken);
+                await client.StoreAsync(
+                    new StoreRequest(client.WorkerId, place.Generation, StoreOp.Set, "port", Encoding.ASCII.GetBytes(port)),
+                    broken
+                );
                 while (group._peers.Count < place.WorldSize - 1)
                 {
                     group._peers.Add(await listener.AcceptTcpClientAsync(broken));

@@ -22,7 +22,15 @@ internal sealed class FakeWorker(CoordinatorClient client)
     {
         var lived = new List<Assignment>();
         await using var heartbeat = HeartbeatLoop.Start(client, _incarnation, Interval, Progress, Acknowledge);
-        var request = new JoinRequest(client.WorkerId, _incarnation) { ProcessId = 1, Host = "node", Address = "127.0.0.1", CodeVersion = "v1", ConfigHash = "hash1", CorpusHash = "corpus1" };
+        var request = new JoinRequest(client.WorkerId, _incarnation)
+        {
+            ProcessId = 1,
+            Host = "node",
+            Address = "127.0.0.1",
+            CodeVersion = "v1",
+            ConfigHash = "hash1",
+            CorpusHash = "corpus1",
+        };
         while ((await client.JoinAsync(request)).Assignment is { } assignment)
         {
             lived.Add(assignment);
@@ -32,13 +40,18 @@ internal sealed class FakeWorker(CoordinatorClient client)
                 if (await TrainsToEndAsync(assignment, heartbeat))
                 {
                     await heartbeat.FlushAsync();
-                    if (await client.ReportAsync(new WorkerReport(client.WorkerId, _incarnation, assignment.Generation, WorkerOutcome.Stopped, _step)) != Directive.Rejoin)
+                    if (
+                        await client.ReportAsync(
+                            new WorkerReport(client.WorkerId, _incarnation, assignment.Generation, WorkerOutcome.Stopped, _step)
+                        ) != Directive.Rejoin
+                    )
                     {
                         break;
                     }
                 }
             }
-            catch (Exception error) when (error is IOException or SocketException or OperationCanceledException or CoordinatorRefusedException)
+            catch (Exception error)
+                when (error is IOException or SocketException or OperationCanceledException or CoordinatorRefusedException)
             {
                 reason = error.Message;
             }

@@ -12,16 +12,22 @@ public sealed class GrainCallsTests
 
     /// <summary>The ways in which Orleans says that no silo has answered.</summary>
     public static TheoryData<Exception> Silences() =>
-    [
-        new TimeoutException("No reply."), new SiloUnavailableException("The silo is gone."), new OperationCanceledException("Message expired before placement could complete."),
-    ];
+        [
+            new TimeoutException("No reply."),
+            new SiloUnavailableException("The silo is gone."),
+            new OperationCanceledException("Message expired before placement could complete."),
+        ];
 
     [Theory]
     [MemberData(nameof(Silences))]
     public async Task A_call_that_nobody_has_answered_is_made_again(Exception silence)
     {
         var calls = 0;
-        var answer = GrainCalls.RepeatAsync(() => ++calls == 1 ? Task.FromException<string>(silence) : Task.FromResult("answer"), TimeSpan.FromSeconds(1), _time);
+        var answer = GrainCalls.RepeatAsync(
+            () => ++calls == 1 ? Task.FromException<string>(silence) : Task.FromResult("answer"),
+            TimeSpan.FromSeconds(1),
+            _time
+        );
         await PassAsync();
         Assert.Equal("answer", await answer);
         Assert.Equal(2, calls);
@@ -34,12 +40,21 @@ public sealed class GrainCallsTests
         var answer = GrainCalls.RepeatAsync(() => Task.FromException<string>(silence), TimeSpan.FromSeconds(0.5), _time);
         await PassAsync();
         await PassAsync();
-        Assert.Equal($"No coordinator has answered for 0.5 s: {silence.Message}", (await Assert.ThrowsAsync<CoordinatorLostException>(() => answer)).Message);
+        Assert.Equal(
+            $"No coordinator has answered for 0.5 s: {silence.Message}",
+            (await Assert.ThrowsAsync<CoordinatorLostException>(() => answer)).Message
+        );
     }
 
     [Fact]
     public async Task An_error_of_the_grain_is_an_answer() =>
-        await Assert.ThrowsAsync<InvalidOperationException>(() => GrainCalls.RepeatAsync(() => Task.FromException(new InvalidOperationException("The run has not begun yet.")), TimeSpan.FromSeconds(1), _time));
+        await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            GrainCalls.RepeatAsync(
+                () => Task.FromException(new InvalidOperationException("The run has not begun yet.")),
+                TimeSpan.FromSeconds(1),
+                _time
+            )
+        );
 
     private async Task PassAsync()
     {

@@ -56,7 +56,8 @@ internal sealed class MemoryLedger
 
     private sealed class Segment(MemoryLedger ledger, long epoch) : IRunLedger
     {
-        public long RecordedStep => ledger.Entries.Aggregate(0L, (step, entry) => entry.Step?.Metrics.Step ?? Math.Min(step, entry.Generation!.StartStep));
+        public long RecordedStep =>
+            ledger.Entries.Aggregate(0L, (step, entry) => entry.Step?.Metrics.Step ?? Math.Min(step, entry.Generation!.StartStep));
 
         public GenerationRecord? LastGeneration => ledger.Generations.LastOrDefault();
 
@@ -64,7 +65,10 @@ internal sealed class MemoryLedger
         {
             lock (ledger._lock)
             {
-                if (ledger.Failure is { } failure || (failure = ledger._epoch == epoch ? null : new LedgerFencedException(epoch)) is not null)
+                if (
+                    ledger.Failure is { } failure
+                    || (failure = ledger._epoch == epoch ? null : new LedgerFencedException(epoch)) is not null
+                )
                 {
                     return Task.FromException(failure);
                 }

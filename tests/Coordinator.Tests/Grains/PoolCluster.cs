@@ -20,21 +20,36 @@ internal sealed class PoolCluster : IAsyncDisposable
     {
         var builder = new InProcessTestClusterBuilder(3);
         builder.Options.ConfigureFileLogging = false;
-        builder.ConfigureHost(host => host.Services.AddSerializer(serializer => serializer.AddJsonSerializer(
-            type => type.Namespace is "ClipTrain.Coordinator.State" or "ClipTrain.Coordinator.Protocol",
-            CoordinatorJson.Default.Options)));
-        builder.ConfigureSilo((_, silo) =>
-        {
-            silo.Services.AddSingleton<TimeProvider>(_time);
-            foreach (var part in new[] { TimeProviderNames.Membership, TimeProviderNames.Messaging, TimeProviderNames.SystemTimers, TimeProviderNames.GrainDirectory })
+        builder.ConfigureHost(host =>
+            host.Services.AddSerializer(serializer =>
+                serializer.AddJsonSerializer(
+                    type => type.Namespace is "ClipTrain.Coordinator.State" or "ClipTrain.Coordinator.Protocol",
+                    CoordinatorJson.Default.Options
+                )
+            )
+        );
+        builder.ConfigureSilo(
+            (_, silo) =>
             {
-                silo.Services.AddKeyedSingleton(part, TimeProvider.System);
-            }
+                silo.Services.AddSingleton<TimeProvider>(_time);
+                foreach (
+                    var part in new[]
+                    {
+                        TimeProviderNames.Membership,
+                        TimeProviderNames.Messaging,
+                        TimeProviderNames.SystemTimers,
+                        TimeProviderNames.GrainDirectory,
+                    }
+                )
+                {
+                    silo.Services.AddKeyedSingleton(part, TimeProvider.System);
+                }
 
-            silo.Services.AddSingleton<IRunLauncher>(Launcher);
-            silo.Services.AddKeyedSingleton<Orleans.Storage.IGrainStorage>("Default", Storage);
-            silo.Services.AddSingleton<Orleans.Storage.IGrainStorage>(Storage);
-        });
+                silo.Services.AddSingleton<IRunLauncher>(Launcher);
+                silo.Services.AddKeyedSingleton<Orleans.Storage.IGrainStorage>("Default", Storage);
+                silo.Services.AddSingleton<Orleans.Storage.IGrainStorage>(Storage);
+            }
+        );
         _cluster = builder.Build();
     }
 
@@ -68,14 +83,16 @@ internal sealed class PoolCluster : IAsyncDisposable
     /// <summary>Ends at once the silo that hosts a grain, as if its process were killed. What it was doing goes on as a zombie.</summary>
     public async Task KillHostOfAsync(IAddressable grain)
     {
-        var silo = _cluster.Silos.Single(silo => silo.SiloHost.Services.GetRequiredService<ILocalSiloDetails>().SiloAddress.Equals(HostOf(grain)));
+        var silo = _cluster.Silos.Single(silo =>
+            silo.SiloHost.Services.GetRequiredService<ILocalSiloDetails>().SiloAddress.Equals(HostOf(grain))
+        );
         await _cluster.KillSiloAsync(silo);
     }
 
     /// <summary>Lets time pass until a condition holds. What fails because the host of a grain has just died is asked again.</summary>
     public async Task UntilAsync(Func<Task<bool>> condition)
     {
-        for (var seconds = 0; seconds < 3600;)
+        for (var seconds = 0; seconds < 3600; )
         {
             try
             {
@@ -91,9 +108,7 @@ internal sealed class PoolCluster : IAsyncDisposable
 
                 seconds++;
             }
-            catch (Exception error) when (error is OrleansException or TimeoutException)
-            {
-            }
+            catch (Exception error) when (error is OrleansException or TimeoutException) { }
 
             _time.Advance(TimeSpan.FromSeconds(1));
             await Task.Yield();
@@ -103,7 +118,8 @@ internal sealed class PoolCluster : IAsyncDisposable
         Assert.Fail($"It did not happen within an hour of the clock:\n{string.Join("\n", trials)}");
     }
 
-    public Task UntilTrialsAsync(Func<IReadOnlyList<TrialState>, bool> condition) => UntilAsync(async () => condition((await Experiment.StateAsync()).Trials));
+    public Task UntilTrialsAsync(Func<IReadOnlyList<TrialState>, bool> condition) =>
+        UntilAsync(async () => condition((await Experiment.StateAsync()).Trials));
 
     public async ValueTask DisposeAsync()
     {
@@ -115,5 +131,7 @@ internal sealed class PoolCluster : IAsyncDisposable
         Pool.OfferAsync(new NodeOffer(node, "host", 1, [.. Enumerable.Range(0, _nodes[node]).Select(index => $"cuda:{index}")]));
 
     private SiloAddress HostOf(IAddressable grain) =>
-        _cluster.TryGetGrainContext(grain.GetGrainId(), out var context) ? context.Address.SiloAddress! : throw new InvalidOperationException($"{grain} is nowhere.");
+        _cluster.TryGetGrainContext(grain.GetGrainId(), out var context)
+            ? context.Address.SiloAddress!
+            : throw new InvalidOperationException($"{grain} is nowhere.");
 }

@@ -92,7 +92,11 @@ public sealed class PoolTakeoverTests
     {
         await using var cluster = await PoolCluster.DeployAsync();
         await cluster.JoinAsync("a", 2);
-        var (reached, zombie) = HoldWrite<ExperimentState>(cluster, isWritten, experiment => experiment.Trials.Any(trial => trial.Status == TrialStatus.Starting));
+        var (reached, zombie) = HoldWrite<ExperimentState>(
+            cluster,
+            isWritten,
+            experiment => experiment.Trials.Any(trial => trial.Status == TrialStatus.Starting)
+        );
         await cluster.SubmitAsync(Three);
         await reached.Task;
 
@@ -183,11 +187,16 @@ public sealed class PoolTakeoverTests
     private static TrialSpec Trial(string id) => new(id, $"{id}.yaml", 2);
 
     /// <summary>Holds up the first write of which this is true: before it is done, or after it and before anybody hears of it.</summary>
-    private static (TaskCompletionSource Reached, TaskCompletionSource Zombie) HoldWrite<T>(PoolCluster cluster, bool isWritten, Func<T, bool> condition)
+    private static (TaskCompletionSource Reached, TaskCompletionSource Zombie) HoldWrite<T>(
+        PoolCluster cluster,
+        bool isWritten,
+        Func<T, bool> condition
+    )
     {
         var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var zombie = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        cluster.Storage.OnWrite = (state, isDone) => isDone == isWritten && state is T its && condition(its) && reached.TrySetResult() ? zombie.Task : Task.CompletedTask;
+        cluster.Storage.OnWrite = (state, isDone) =>
+            isDone == isWritten && state is T its && condition(its) && reached.TrySetResult() ? zombie.Task : Task.CompletedTask;
         return (reached, zombie);
     }
 

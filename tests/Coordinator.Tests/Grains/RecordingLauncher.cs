@@ -56,8 +56,16 @@ internal sealed class RecordingLauncher : IRunLauncher
         {
             if (start.Attempt.Number > _newest.GetValueOrDefault(start.Attempt.Run))
             {
-                _faults.AddRange(_running.Values.Where(other => other.Attempt.Run == start.Attempt.Run).Select(other => $"{start.Attempt} was started beside {other.Attempt}."));
-                _faults.AddRange(_running.Values.Where(other => other.Lease.Devices.Intersect(start.Lease.Devices).Any()).Select(other => $"{start.Attempt} was started on devices of {other.Attempt}."));
+                _faults.AddRange(
+                    _running
+                        .Values.Where(other => other.Attempt.Run == start.Attempt.Run)
+                        .Select(other => $"{start.Attempt} was started beside {other.Attempt}.")
+                );
+                _faults.AddRange(
+                    _running
+                        .Values.Where(other => other.Lease.Devices.Intersect(start.Lease.Devices).Any())
+                        .Select(other => $"{start.Attempt} was started on devices of {other.Attempt}.")
+                );
                 _newest[start.Attempt.Run] = start.Attempt.Number;
                 _running[start.Attempt.Run] = start;
                 _started.Add(start.Attempt);

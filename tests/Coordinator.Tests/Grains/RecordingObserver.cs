@@ -36,13 +36,14 @@ internal sealed class RecordingObserver : IRunObserver
 
     public void OnStatus(RunState state) => Record(() => States.Enqueue(state));
 
-    public void OnSteps(IReadOnlyList<StepRecord> steps) => Record(() =>
-    {
-        foreach (var step in steps)
+    public void OnSteps(IReadOnlyList<StepRecord> steps) =>
+        Record(() =>
         {
-            Metrics.Enqueue(step.Metrics);
-        }
-    });
+            foreach (var step in steps)
+            {
+                Metrics.Enqueue(step.Metrics);
+            }
+        });
 
     public void OnWarning(string text) => Record(() => Warnings.Enqueue(text));
 

@@ -35,7 +35,11 @@ public sealed class RendezvousStoreTests
         var get = Ask(StoreOp.Get, "never");
         _store.Close();
 
-        Assert.Contains("Generation 1 is over", (await Assert.ThrowsAsync<CoordinatorRefusedException>(() => get)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Generation 1 is over",
+            (await Assert.ThrowsAsync<CoordinatorRefusedException>(() => get)).Message,
+            StringComparison.Ordinal
+        );
         foreach (var op in Enum.GetValues<StoreOp>())
         {
             await Assert.ThrowsAsync<CoordinatorRefusedException>(() => Ask(op, "never"));

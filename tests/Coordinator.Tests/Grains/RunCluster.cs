@@ -25,27 +25,42 @@ internal sealed class RunCluster : IAsyncDisposable
     {
         var builder = new InProcessTestClusterBuilder((short)silos);
         builder.Options.ConfigureFileLogging = false;
-        builder.ConfigureHost(host => host.Services.AddSerializer(serializer => serializer.AddJsonSerializer(
-            type => type.Namespace is "ClipTrain.Coordinator.State" or "ClipTrain.Coordinator.Protocol",
-            CoordinatorJson.Default.Options)));
-        builder.ConfigureSilo((_, silo) =>
-        {
-            silo.Services.AddSingleton<TimeProvider>(Time);
-            foreach (var part in new[] { TimeProviderNames.Membership, TimeProviderNames.Messaging, TimeProviderNames.SystemTimers, TimeProviderNames.GrainDirectory })
+        builder.ConfigureHost(host =>
+            host.Services.AddSerializer(serializer =>
+                serializer.AddJsonSerializer(
+                    type => type.Namespace is "ClipTrain.Coordinator.State" or "ClipTrain.Coordinator.Protocol",
+                    CoordinatorJson.Default.Options
+                )
+            )
+        );
+        builder.ConfigureSilo(
+            (_, silo) =>
             {
-                silo.Services.AddKeyedSingleton(part, TimeProvider.System);
-            }
+                silo.Services.AddSingleton<TimeProvider>(Time);
+                foreach (
+                    var part in new[]
+                    {
+                        TimeProviderNames.Membership,
+                        TimeProviderNames.Messaging,
+                        TimeProviderNames.SystemTimers,
+                        TimeProviderNames.GrainDirectory,
+                    }
+                )
+                {
+                    silo.Services.AddKeyedSingleton(part, TimeProvider.System);
+                }
 
-            silo.Services.AddSingleton<IRunHosting>(Hosting);
-            silo.Services.AddKeyedSingleton<IGrainStorage>(FencedFileStorage.ProviderName, Storage);
-            silo.AddIncomingGrainCallFilter(async context =>
-            {
-                await OnCall(context);
-                var call = context.Invoke();
-                OnEntered(context.MethodName);
-                await call;
-            });
-        });
+                silo.Services.AddSingleton<IRunHosting>(Hosting);
+                silo.Services.AddKeyedSingleton<IGrainStorage>(FencedFileStorage.ProviderName, Storage);
+                silo.AddIncomingGrainCallFilter(async context =>
+                {
+                    await OnCall(context);
+                    var call = context.Invoke();
+                    OnEntered(context.MethodName);
+                    await call;
+                });
+            }
+        );
         _cluster = builder.Build();
     }
 
@@ -88,7 +103,8 @@ internal sealed class RunCluster : IAsyncDisposable
     public static async Task<RunCluster> FormAsync(int workers, int silos = 1)
     {
         var cluster = await StartAsync(Spec(workers), silos);
-        await Task.WhenAll(Enumerable.Range(0, workers).Select(slot => cluster.Client(slot).JoinAsync(RunScript.JoinRequest(slot)))).WaitAsync(Limit);
+        await Task.WhenAll(Enumerable.Range(0, workers).Select(slot => cluster.Client(slot).JoinAsync(RunScript.JoinRequest(slot))))
+            .WaitAsync(Limit);
         return cluster;
     }
 
@@ -149,17 +165,22 @@ internal sealed class RunCluster : IAsyncDisposable
     }
 
     /// <summary>Waits until a worker is known to have joined.</summary>
-    public Task UntilAsync(Func<RunState, bool> condition) => Observer.WhenAsync(() => Observer.States.LastOrDefault() is { } state && condition(state)).WaitAsync(Limit);
+    public Task UntilAsync(Func<RunState, bool> condition) =>
+        Observer.WhenAsync(() => Observer.States.LastOrDefault() is { } state && condition(state)).WaitAsync(Limit);
 
     /// <summary>Ends at once the silo that hosts a grain, as if its process were killed. What it was doing goes on as a zombie.</summary>
     public async Task KillHostOfAsync(IAddressable grain)
     {
         var address = HostOf(grain);
-        await _cluster.KillSiloAsync(_cluster.Silos.Single(silo => silo.SiloHost.Services.GetRequiredService<ILocalSiloDetails>().SiloAddress.Equals(address)));
+        await _cluster.KillSiloAsync(
+            _cluster.Silos.Single(silo => silo.SiloHost.Services.GetRequiredService<ILocalSiloDetails>().SiloAddress.Equals(address))
+        );
     }
 
     public SiloAddress HostOf(IAddressable grain) =>
-        _cluster.TryGetGrainContext(grain.GetGrainId(), out var context) ? context.Address.SiloAddress! : throw new InvalidOperationException($"{grain} is nowhere.");
+        _cluster.TryGetGrainContext(grain.GetGrainId(), out var context)
+            ? context.Address.SiloAddress!
+            : throw new InvalidOperationException($"{grain} is nowhere.");
 
     public async ValueTask DisposeAsync()
     {
@@ -240,10 +261,9 @@ internal sealed class MemoryHosting : IRunHosting
 
         public CheckpointMark? FindCheckpoint() => hosting.Checkpoint;
 
-        public IReadOnlyList<Shard> Shards(int worldSize, long step) => [.. Enumerable.Range(0, worldSize).Select(rank => ShardOf(rank, worldSize, step))];
+        public IReadOnlyList<Shard> Shards(int worldSize, long step) =>
+            [.. Enumerable.Range(0, worldSize).Select(rank => ShardOf(rank, worldSize, step))];
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
     }
 }

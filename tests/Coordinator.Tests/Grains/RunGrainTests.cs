@@ -20,16 +20,25 @@ public sealed class RunGrainTests
         await cluster.UntilAsync(state => state.Find("worker-2")?.Status == MemberStatus.Joined);
         Assert.False(early.IsCompleted);
 
-        var ranks = (await Task.WhenAll(clients[0].JoinAsync(RunScript.JoinRequest(0)), clients[1].JoinAsync(RunScript.JoinRequest(1)), early)).Select(answer => answer.Assignment!).ToList();
+        var ranks = (
+            await Task.WhenAll(clients[0].JoinAsync(RunScript.JoinRequest(0)), clients[1].JoinAsync(RunScript.JoinRequest(1)), early)
+        )
+            .Select(answer => answer.Assignment!)
+            .ToList();
         Assert.Equal([new Assignment(1, 0, 3, 0), new Assignment(1, 1, 3, 0), new Assignment(1, 2, 3, 0)], ranks);
         var answer = await cluster.BeatAsync(RunCluster.Beat(0, 10, records: RunScript.Records(1, 10, world: 3)));
         Assert.Equal(new HeartbeatAnswer(1, Directive.Continue, 10), answer);
         await clients[0].CheckpointWrittenAsync("process-0-0", 10, "checkpoints/step-10");
-        var ends = await Task.WhenAll(clients.Select((client, slot) => client.ReportAsync(RunCluster.Report(slot, WorkerOutcome.Completed, 10))));
+        var ends = await Task.WhenAll(
+            clients.Select((client, slot) => client.ReportAsync(RunCluster.Report(slot, WorkerOutcome.Completed, 10)))
+        );
         Assert.All(ends, end => Assert.Equal(Directive.Continue, end));
 
         await cluster.PassUntilAsync(() => !cluster.Hosting.Concluded.IsEmpty);
-        Assert.Equal(new RunOutcome(OutcomeKind.Completed, "completed at step 10", new CheckpointMark(10, "checkpoints/step-10")), Assert.Single(cluster.Hosting.Concluded));
+        Assert.Equal(
+            new RunOutcome(OutcomeKind.Completed, "completed at step 10", new CheckpointMark(10, "checkpoints/step-10")),
+            Assert.Single(cluster.Hosting.Concluded)
+        );
         Assert.Equal(Enumerable.Range(1, 10).Select(step => RunScript.Metrics(step)), cluster.Observer.Metrics);
         Assert.Equal(Enumerable.Range(1, 10).Select(step => (long)step), cluster.Ledger.Steps);
         Assert.Equal(RunPhase.Completed, cluster.Observer.States.Last().Phase);
@@ -75,7 +84,10 @@ public sealed class RunGrainTests
     public async Task A_worker_s_grain_that_cannot_be_reached_holds_up_nobody_and_learns_its_shard_later()
     {
         await using var cluster = await RunCluster.StartAsync(RunCluster.Spec(2));
-        cluster.OnCall = context => context.MethodName == nameof(IWorkerGrain.AssignAsync) ? Task.FromException(new SiloUnavailableException("The silo has died.")) : Task.CompletedTask;
+        cluster.OnCall = context =>
+            context.MethodName == nameof(IWorkerGrain.AssignAsync)
+                ? Task.FromException(new SiloUnavailableException("The silo has died."))
+                : Task.CompletedTask;
 
         await Task.WhenAll(new[] { 0, 1 }.Select(slot => cluster.Client(slot).JoinAsync(RunScript.JoinRequest(slot))));
 
@@ -100,8 +112,14 @@ public sealed class RunGrainTests
         await Assert.ThrowsAsync<CoordinatorRefusedException>(() => Ask(0, StoreOp.Get, "address", generation: 2));
 
         var never = Ask(1, StoreOp.Get, "never");
-        var again = cluster.Client(0).JoinAsync(RunScript.JoinRequest(0) with { HeldStep = 0, LeftGeneration = 1, Reason = "a collective failed" });
-        Assert.Contains("Generation 1 is over", (await Assert.ThrowsAsync<CoordinatorRefusedException>(() => never)).Message, StringComparison.Ordinal);
+        var again = cluster
+            .Client(0)
+            .JoinAsync(RunScript.JoinRequest(0) with { HeldStep = 0, LeftGeneration = 1, Reason = "a collective failed" });
+        Assert.Contains(
+            "Generation 1 is over",
+            (await Assert.ThrowsAsync<CoordinatorRefusedException>(() => never)).Message,
+            StringComparison.Ordinal
+        );
         await cluster.Client(1).JoinAsync(RunScript.JoinRequest(1) with { HeldStep = 0, LeftGeneration = 1 });
         Assert.Equal(2, (await again).Assignment!.Generation);
         await Ask(0, StoreOp.Set, "address", [8], generation: 2);
@@ -139,7 +157,12 @@ public sealed class RunGrainTests
         await reached.Task;
         var beats = await cluster.EnterAsync(
             nameof(IRunGrain.BeatAsync),
-            Enumerable.Range(1, 20).Select<int, Func<Task<Answered>>>(number => () => cluster.Run.BeatAsync(RunCluster.Beat(0, number == 20 ? -1 : number, generation: number))));
+            Enumerable
+                .Range(1, 20)
+                .Select<int, Func<Task<Answered>>>(number =>
+                    () => cluster.Run.BeatAsync(RunCluster.Beat(0, number == 20 ? -1 : number, generation: number))
+                )
+        );
         Assert.All(beats, beat => Assert.False(beat.IsCompleted));
         held.SetResult();
 
@@ -187,7 +210,10 @@ public sealed class RunGrainTests
         }
 
         Assert.Empty(cluster.Ledger.Steps);
-        Assert.Equal([$"the run's ledger could not be written: {FullDisk.Message} Workers keep their records until it can be."], cluster.Observer.Warnings);
+        Assert.Equal(
+            [$"the run's ledger could not be written: {FullDisk.Message} Workers keep their records until it can be."],
+            cluster.Observer.Warnings
+        );
 
         cluster.Ledger.Failure = null;
         Assert.Equal(new HeartbeatAnswer(1, Directive.Continue, 3) { WantsMoreRecords = true }, await cluster.BeatAsync(beat));
@@ -253,7 +279,10 @@ public sealed class RunGrainTests
     public async Task A_run_that_goes_on_from_a_checkpoint_publishes_the_steps_behind_it_though_the_ledger_has_them()
     {
         await using var cluster = await RunCluster.DeployAsync();
-        cluster.Ledger.Write([new LedgerEntry(new GenerationRecord(1, 0, ["worker-0"], RunScript.Start)), .. RunScript.Records(1, 6, world: 1).Select(step => new LedgerEntry(Step: step))]);
+        cluster.Ledger.Write([
+            new LedgerEntry(new GenerationRecord(1, 0, ["worker-0"], RunScript.Start)),
+            .. RunScript.Records(1, 6, world: 1).Select(step => new LedgerEntry(Step: step)),
+        ]);
         await cluster.Run.StartAsync(new RunStart(RunCluster.Spec(1), new CheckpointMark(4, "step-4"), Continues: false));
         var assignment = (await cluster.Client(0).JoinAsync(RunScript.JoinRequest(0))).Assignment!;
         Assert.Equal(new CheckpointMark(4, "step-4"), assignment.Checkpoint);
@@ -282,7 +311,9 @@ public sealed class RunGrainTests
     public async Task A_worker_that_does_not_fit_is_told_why()
     {
         await using var cluster = await RunCluster.StartAsync(RunCluster.Spec(1));
-        var error = await Assert.ThrowsAsync<CoordinatorRefusedException>(() => cluster.Client(0).JoinAsync(RunScript.JoinRequest(0) with { ConfigHash = "hash2" }));
+        var error = await Assert.ThrowsAsync<CoordinatorRefusedException>(() =>
+            cluster.Client(0).JoinAsync(RunScript.JoinRequest(0) with { ConfigHash = "hash2" })
+        );
         Assert.Contains("its configuration hash is hash2, the run's is hash1", error.Message, StringComparison.Ordinal);
         Assert.Contains("hash2", Assert.Single(cluster.Observer.Warnings), StringComparison.Ordinal);
     }
@@ -293,7 +324,10 @@ public sealed class RunGrainTests
         await using var cluster = await RunCluster.StartAsync(RunCluster.Spec(1));
         Assert.Equal("demo", await cluster.Grains.GetGrain<IClusterGrain>(0).RunIdAsync());
         var files = await cluster.Client(0).FilesAsync();
-        Assert.Equal(("the config", "the manifest"), (System.Text.Encoding.UTF8.GetString(files.Config), System.Text.Encoding.UTF8.GetString(files.Manifest)));
+        Assert.Equal(
+            ("the config", "the manifest"),
+            (System.Text.Encoding.UTF8.GetString(files.Config), System.Text.Encoding.UTF8.GetString(files.Manifest))
+        );
     }
 
     [Fact]
@@ -329,7 +363,10 @@ public sealed class RunGrainTests
         await told;
 
         Assert.Equal(3, (await cluster.StateAsync()).LastCheckpoint?.Step);
-        Assert.Contains(cluster.Observer.Warnings, warning => warning.Contains("worker-0 has told of a checkpoint of step 60 that is not on disk", StringComparison.Ordinal));
+        Assert.Contains(
+            cluster.Observer.Warnings,
+            warning => warning.Contains("worker-0 has told of a checkpoint of step 60 that is not on disk", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -395,11 +432,16 @@ public sealed class RunGrainTests
     public async Task A_run_whose_workers_cannot_be_alive_or_are_of_another_build_begins_anew(bool continues, string version)
     {
         await using var cluster = await RunCluster.FormAsync(1);
-        await cluster.Run.StartAsync(new RunStart(RunCluster.Spec(1) with { CodeVersion = version }, new CheckpointMark(2, "step-2"), continues));
+        await cluster.Run.StartAsync(
+            new RunStart(RunCluster.Spec(1) with { CodeVersion = version }, new CheckpointMark(2, "step-2"), continues)
+        );
         var state = await cluster.StateAsync();
         Assert.Equal((RunPhase.Forming, version, 2), (state.Phase, state.Spec.CodeVersion, state.LastCheckpoint!.Step));
         Assert.Empty(state.Members);
-        Assert.Equal(2, (await cluster.Client(0).JoinAsync(RunScript.JoinRequest(0, start: 1) with { CodeVersion = version })).Assignment!.StartStep);
+        Assert.Equal(
+            2,
+            (await cluster.Client(0).JoinAsync(RunScript.JoinRequest(0, start: 1) with { CodeVersion = version })).Assignment!.StartStep
+        );
     }
 
     [Fact]
@@ -407,7 +449,9 @@ public sealed class RunGrainTests
     {
         await using var cluster = await RunCluster.FormAsync(2);
         var process = new HintedProcess();
-        await cluster.Grains.GetGrain<IWorkerGrain>("demo/worker-1").AttachAsync(cluster.Grains.CreateObjectReference<IWorkerObserver>(process));
+        await cluster
+            .Grains.GetGrain<IWorkerGrain>("demo/worker-1")
+            .AttachAsync(cluster.Grains.CreateObjectReference<IWorkerObserver>(process));
         await cluster.PassAsync(29);
         Assert.Equal(RunPhase.Running, (await cluster.StateAsync()).Phase);
         await cluster.BeatAsync(RunCluster.Beat(1, 0));

@@ -9,7 +9,8 @@ namespace ClipTrain.Coordinator.Tests.Grains;
 /// <summary>A run and the nodes that start its workers.</summary>
 public sealed class RunNodeTests
 {
-    private static readonly NodeOrder StartZero = new(1, NodeAction.Start, "worker-0", 1), StartOne = new(2, NodeAction.Start, "worker-1", 1);
+    private static readonly NodeOrder StartZero = new(1, NodeAction.Start, "worker-0", 1),
+        StartOne = new(2, NodeAction.Start, "worker-1", 1);
 
     [Fact]
     public async Task A_node_is_told_its_orders_until_it_has_carried_them_out()
@@ -49,7 +50,13 @@ public sealed class RunNodeTests
     public async Task What_a_node_s_workers_print_is_shown()
     {
         await using var cluster = await RunCluster.StartAsync(RunScript.Spec(1));
-        await Node(cluster).ExchangeAsync(Report() with { Lines = [new WorkerLine("worker-0", false, "hello"), new WorkerLine("worker-0", true, "oops")] });
+        await Node(cluster)
+            .ExchangeAsync(
+                Report() with
+                {
+                    Lines = [new WorkerLine("worker-0", false, "hello"), new WorkerLine("worker-0", true, "oops")],
+                }
+            );
         Assert.Equal(["[worker-0] hello", "[worker-0] oops"], cluster.Observer.Lines.Select(line => line.ToString()));
     }
 
@@ -60,7 +67,9 @@ public sealed class RunNodeTests
         await Node(cluster).ExchangeAsync(Report());
         await cluster.PassAsync(29);
         Assert.Single((await cluster.StateAsync()).Nodes);
-        await cluster.PassUntilAsync(() => cluster.Observer.Warnings.Any(text => text.StartsWith("node a was not heard of for 3", StringComparison.Ordinal)));
+        await cluster.PassUntilAsync(() =>
+            cluster.Observer.Warnings.Any(text => text.StartsWith("node a was not heard of for 3", StringComparison.Ordinal))
+        );
         Assert.Empty((await cluster.StateAsync()).Nodes);
 
         // It was only cut off.
@@ -100,9 +109,14 @@ public sealed class RunNodeTests
         await cluster.Client(0).JoinAsync(RunScript.JoinRequest(0));
         await cluster.PassAsync(20);
         var held = Node(cluster).ExchangeAsync(Report(epoch: 1, carriedOut: 1));
-        await cluster.PassUntilAsync(() => cluster.Observer.Warnings.Any(text => text.EndsWith("was not heard of for 30 s", StringComparison.Ordinal)));
+        await cluster.PassUntilAsync(() =>
+            cluster.Observer.Warnings.Any(text => text.EndsWith("was not heard of for 30 s", StringComparison.Ordinal))
+        );
         await held;
-        Assert.Equal([new NodeOrder(2, NodeAction.Kill, "worker-0", 0)], (await Node(cluster).ExchangeAsync(Report(epoch: 1, carriedOut: 1))).Orders);
+        Assert.Equal(
+            [new NodeOrder(2, NodeAction.Kill, "worker-0", 0)],
+            (await Node(cluster).ExchangeAsync(Report(epoch: 1, carriedOut: 1))).Orders
+        );
     }
 
     [Fact]
@@ -137,17 +151,24 @@ public sealed class RunNodeTests
         await cluster.Run.NodeAsync(Report() with { Incarnation = "process-b" });
 
         // The earlier one's workers died with it; the later one is told to start, and nothing that the earlier one had not done yet.
-        Assert.Equal([new NodeOrder(1, NodeAction.Start, "worker-0", 3)], (await Node(cluster).ExchangeAsync(Report() with { Incarnation = "process-b" })).Orders);
+        Assert.Equal(
+            [new NodeOrder(1, NodeAction.Start, "worker-0", 3)],
+            (await Node(cluster).ExchangeAsync(Report() with { Incarnation = "process-b" })).Orders
+        );
         await held;
         await Node(cluster).LeaveAsync("process-a");
         Assert.Equal("process-b", Assert.Single((await cluster.StateAsync()).Nodes).Incarnation);
 
         // The later one is still watched.
-        await cluster.PassUntilAsync(() => cluster.Observer.Warnings.Any(text => text.StartsWith("node a was not heard of", StringComparison.Ordinal)));
+        await cluster.PassUntilAsync(() =>
+            cluster.Observer.Warnings.Any(text => text.StartsWith("node a was not heard of", StringComparison.Ordinal))
+        );
         Assert.Empty((await cluster.StateAsync()).Nodes);
     }
 
-    private static INodeGrain Node(RunCluster cluster, string node = "a") => cluster.Grains.GetGrain<INodeGrain>(NodeGrain.KeyOf("demo", node));
+    private static INodeGrain Node(RunCluster cluster, string node = "a") =>
+        cluster.Grains.GetGrain<INodeGrain>(NodeGrain.KeyOf("demo", node));
 
-    private static NodeReport Report(string node = "a", long epoch = 0, long carriedOut = 0) => new(node, $"process-{node}", 4, epoch, carriedOut, []);
+    private static NodeReport Report(string node = "a", long epoch = 0, long carriedOut = 0) =>
+        new(node, $"process-{node}", 4, epoch, carriedOut, []);
 }

@@ -63,7 +63,8 @@ public sealed class RunTakeoverTests
         await using var cluster = await RunCluster.StartAsync(RunCluster.Spec(2), silos: 2);
         var (reached, zombie) = HoldWrite(cluster, run => run.State?.Phase == RunPhase.Running);
         var clients = new[] { cluster.Client(0), cluster.Client(1) };
-        async Task BeatAsync(int slot) => await clients[slot].HeartbeatAsync(RunCluster.Beat(slot, 0, generation: 0), Limit, CancellationToken.None);
+        async Task BeatAsync(int slot) =>
+            await clients[slot].HeartbeatAsync(RunCluster.Beat(slot, 0, generation: 0), Limit, CancellationToken.None);
         await Task.WhenAll(BeatAsync(0), BeatAsync(1));
         var joins = clients.Select((client, slot) => client.JoinAsync(RunScript.JoinRequest(slot))).ToList();
         await reached.Task.WaitAsync(Limit);
@@ -105,10 +106,14 @@ public sealed class RunTakeoverTests
     public async Task A_node_that_dies_together_with_the_run_s_host_is_lost_too()
     {
         await using var cluster = await RunCluster.StartAsync(RunScript.Spec(1), silos: 2);
-        await cluster.Grains.GetGrain<INodeGrain>(NodeGrain.KeyOf("demo", "a")).ExchangeAsync(new NodeReport("a", "process-a", 1, 0, 0, []));
+        await cluster
+            .Grains.GetGrain<INodeGrain>(NodeGrain.KeyOf("demo", "a"))
+            .ExchangeAsync(new NodeReport("a", "process-a", 1, 0, 0, []));
         await cluster.KillHostOfAsync(cluster.Run);
         await cluster.BeatAsync(RunCluster.Beat(0, 0));
-        await cluster.PassUntilAsync(() => cluster.Observer.Warnings.Any(text => text.StartsWith("node a was not heard of", StringComparison.Ordinal)));
+        await cluster.PassUntilAsync(() =>
+            cluster.Observer.Warnings.Any(text => text.StartsWith("node a was not heard of", StringComparison.Ordinal))
+        );
         Assert.Empty((await cluster.StateAsync()).Nodes);
     }
 
@@ -144,7 +149,9 @@ public sealed class RunTakeoverTests
         var store = cluster.Grains.GetGrain<IRendezvousGrain>(RendezvousGrain.KeyOf("demo", 1));
         Assert.Equal(cluster.HostOf(cluster.Run), cluster.HostOf(store));
         await cluster.KillHostOfAsync(cluster.Run);
-        await Assert.ThrowsAsync<CoordinatorRefusedException>(() => cluster.Client(0).StoreAsync(new StoreRequest("worker-0", 1, StoreOp.Set, "k")).WaitAsync(Limit));
+        await Assert.ThrowsAsync<CoordinatorRefusedException>(() =>
+            cluster.Client(0).StoreAsync(new StoreRequest("worker-0", 1, StoreOp.Set, "k")).WaitAsync(Limit)
+        );
         Assert.Equal(MemoryHosting.ShardOf(1, 2, 0).Digest(), (await cluster.Client(1).ShardAsync(1))!.Digest());
     }
 
@@ -222,7 +229,9 @@ public sealed class RunTakeoverTests
         cluster.Hosting.MayTakeOver = false;
         await cluster.KillHostOfAsync(cluster.Run);
         var beat = cluster.BeatAsync(RunCluster.Beat(0, 3, records: RunScript.Records(1, 3, world: 1)));
-        await Assert.ThrowsAnyAsync<CoordinatorLostException>(() => cluster.Client(0).HeartbeatAsync(RunCluster.Beat(0, 0), TimeSpan.Zero, CancellationToken.None));
+        await Assert.ThrowsAnyAsync<CoordinatorLostException>(() =>
+            cluster.Client(0).HeartbeatAsync(RunCluster.Beat(0, 0), TimeSpan.Zero, CancellationToken.None)
+        );
         Assert.Equal([1], cluster.Hosting.Opened);
 
         await cluster.Run.StartAsync(new RunStart(RunCluster.Spec(1), new CheckpointMark(2, "step-2"), Continues: true));
@@ -232,11 +241,15 @@ public sealed class RunTakeoverTests
     }
 
     /// <summary>Holds up the first write of which this is true, before it is done.</summary>
-    private static (TaskCompletionSource Reached, TaskCompletionSource Zombie) HoldWrite(RunCluster cluster, Func<RunRecord, bool> condition)
+    private static (TaskCompletionSource Reached, TaskCompletionSource Zombie) HoldWrite(
+        RunCluster cluster,
+        Func<RunRecord, bool> condition
+    )
     {
         var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var zombie = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        cluster.Storage.OnWrite = (state, isDone) => !isDone && state is RunRecord run && condition(run) && reached.TrySetResult() ? zombie.Task : Task.CompletedTask;
+        cluster.Storage.OnWrite = (state, isDone) =>
+            !isDone && state is RunRecord run && condition(run) && reached.TrySetResult() ? zombie.Task : Task.CompletedTask;
         return (reached, zombie);
     }
 }

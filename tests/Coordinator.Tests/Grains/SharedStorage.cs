@@ -47,7 +47,11 @@ internal sealed class SharedStorage : IGrainStorage
             if (version != long.Parse(grainState.ETag ?? "0", CultureInfo.InvariantCulture))
             {
                 Interlocked.Increment(ref _refused);
-                throw new InconsistentStateException($"Another activation of {grainId} has written.", version.ToString(CultureInfo.InvariantCulture), grainState.ETag);
+                throw new InconsistentStateException(
+                    $"Another activation of {grainId} has written.",
+                    version.ToString(CultureInfo.InvariantCulture),
+                    grainState.ETag
+                );
             }
 
             _states[(stateName, grainId)] = (JsonSerializer.SerializeToUtf8Bytes(grainState.State, Json), version + 1);

@@ -6,7 +6,8 @@ namespace ClipTrain.Coordinator.Tests.Processes;
 
 public sealed class CompanionTests : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60), Pause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60),
+        Pause = TimeSpan.FromSeconds(1);
 
     private readonly TemporaryDirectory _directory = new();
     private readonly ManualTimeProvider _time = new();
@@ -33,11 +34,14 @@ public sealed class CompanionTests : IDisposable
     {
         var isWanted = false;
         var asked = new SemaphoreSlim(0);
-        await using var companion = Start("echo ready; read x", () =>
-        {
-            asked.Release();
-            return Volatile.Read(ref isWanted);
-        });
+        await using var companion = Start(
+            "echo ready; read x",
+            () =>
+            {
+                asked.Release();
+                return Volatile.Read(ref isWanted);
+            }
+        );
         for (var time = 0; time < 2; time++)
         {
             await asked.WaitAsync(Limit);
@@ -85,11 +89,13 @@ public sealed class CompanionTests : IDisposable
             await fifo.WaitForExitAsync();
         }
 
-        using var parent = Process.Start(new ProcessStartInfo("dotnet", WatchedProcess.Arguments("companion", $"echo ready; read x < {go}; echo still here > {done}"))
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-        })!;
+        using var parent = Process.Start(
+            new ProcessStartInfo("dotnet", WatchedProcess.Arguments("companion", $"echo ready; read x < {go}; echo still here > {done}"))
+            {
+                UseShellExecute = false,
+                RedirectStandardOutput = true,
+            }
+        )!;
         Assert.Equal("ready", await parent.StandardOutput.ReadLineAsync().WaitAsync(Limit));
         parent.Kill();
         await parent.WaitForExitAsync().WaitAsync(Limit);

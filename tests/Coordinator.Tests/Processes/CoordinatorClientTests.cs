@@ -16,7 +16,8 @@ public sealed class CoordinatorClientTests
     [Fact]
     public async Task A_call_is_repeated_until_a_coordinator_is_there()
     {
-        _coordinator.OnJoin = _ => ++_calls <= 2 ? Task.FromException<Answered>(new InvalidOperationException("Run demo has not begun yet.")) : Assigned();
+        _coordinator.OnJoin = _ =>
+            ++_calls <= 2 ? Task.FromException<Answered>(new InvalidOperationException("Run demo has not begun yet.")) : Assigned();
 
         var join = Client().JoinAsync(RunScript.JoinRequest(0));
         await PassAsync(0.1, 0.2);
@@ -42,7 +43,8 @@ public sealed class CoordinatorClientTests
     [Fact]
     public async Task A_cancellation_that_nobody_asked_for_is_no_answer_either()
     {
-        _coordinator.OnJoin = _ => Task.FromException<Answered>(new OperationCanceledException("Message expired before placement could complete."));
+        _coordinator.OnJoin = _ =>
+            Task.FromException<Answered>(new OperationCanceledException("Message expired before placement could complete."));
         var join = Client(retryFor: 0.3).JoinAsync(RunScript.JoinRequest(0));
         await PassAsync(0.1, 0.2);
         await Assert.ThrowsAsync<CoordinatorLostException>(() => join);
@@ -79,7 +81,10 @@ public sealed class CoordinatorClientTests
     [Fact]
     public async Task A_held_call_is_asked_again()
     {
-        _coordinator.OnReport = _ => ++_calls <= 3 ? _coordinator.AnswerAsync(new RunReply.Held()) : _coordinator.AnswerAsync(new RunReply.Directed(Directive.Rejoin));
+        _coordinator.OnReport = _ =>
+            ++_calls <= 3
+                ? _coordinator.AnswerAsync(new RunReply.Held())
+                : _coordinator.AnswerAsync(new RunReply.Directed(Directive.Rejoin));
         Assert.Equal(Directive.Rejoin, await Client().ReportAsync(new WorkerReport("worker-0", "i", 1, WorkerOutcome.Completed, 3)));
         Assert.Equal(4, _calls);
     }
@@ -158,7 +163,10 @@ public sealed class CoordinatorClientTests
     [Fact]
     public async Task The_keys_of_a_generation_that_is_over_are_refused_at_once()
     {
-        _coordinator.OnStore = _ => ++_calls == 1 ? Task.FromResult<StoreAnswer?>(null) : Task.FromException<StoreAnswer?>(new CoordinatorRefusedException("Generation 1 is over."));
+        _coordinator.OnStore = _ =>
+            ++_calls == 1
+                ? Task.FromResult<StoreAnswer?>(null)
+                : Task.FromException<StoreAnswer?>(new CoordinatorRefusedException("Generation 1 is over."));
         await Assert.ThrowsAsync<CoordinatorRefusedException>(() => Client().StoreAsync(new StoreRequest("worker-0", 1, StoreOp.Get, "k")));
         Assert.Equal(2, _calls);
     }
@@ -177,7 +185,8 @@ public sealed class CoordinatorClientTests
 
     private Task BeatAsync(CoordinatorClient client)
     {
-        _coordinator.OnBeat = beat => _coordinator.AnswerAsync(new RunReply.HeartbeatReply(new HeartbeatAnswer(beat.Generation, Directive.Continue, 0)));
+        _coordinator.OnBeat = beat =>
+            _coordinator.AnswerAsync(new RunReply.HeartbeatReply(new HeartbeatAnswer(beat.Generation, Directive.Continue, 0)));
         return client.HeartbeatAsync(new Heartbeat("worker-0", "i", 0, 0, [], []), TimeSpan.Zero, CancellationToken.None);
     }
 

@@ -58,7 +58,8 @@ internal sealed class FakeCoordinator
         }
     }
 
-    private static Task<T> Unexpected<T>(string call) => Task.FromException<T>(new CoordinatorRefusedException($"Nobody expected a {call}."));
+    private static Task<T> Unexpected<T>(string call) =>
+        Task.FromException<T>(new CoordinatorRefusedException($"Nobody expected a {call}."));
 
     private Task<Answered> AnswerAsync(Func<RunReply> turn)
     {
@@ -75,22 +76,23 @@ internal sealed class FakeCoordinator
         return proxy;
     }
 
-    private object Call(MethodInfo method, object?[] arguments) => (method.Name, arguments) switch
-    {
-        (nameof(IGrainFactory.GetGrain), _) => Proxy(method.ReturnType),
-        (nameof(IGrainFactory.CreateObjectReference), [IGrainObserver observer]) => observer,
-        (nameof(IRunGrain.JoinAsync), [JoinRequest request]) => OnJoin(request),
-        (nameof(IRunGrain.BeatAsync), [Heartbeat heartbeat]) => OnBeat(heartbeat),
-        (nameof(IRunGrain.ReportAsync), [WorkerReport report]) => OnReport(report),
-        (nameof(IRunGrain.CheckpointWrittenAsync), [CheckpointWritten checkpoint]) => OnCheckpointWritten(checkpoint),
-        (nameof(IRunGrain.WorkerExitedAsync), [WorkerExit exit]) => OnExit(exit),
-        (nameof(IRendezvousGrain.AskAsync), [StoreRequest request]) => OnStore(request),
-        (nameof(IWorkerGrain.ShardAsync), [int generation]) => OnShard(generation),
-        (nameof(IWorkerGrain.AttachAsync), [IWorkerObserver process]) => OnAttach(process),
-        (nameof(INodeGrain.ExchangeAsync), [NodeReport report]) => OnNode(report),
-        (nameof(INodeGrain.LeaveAsync), [string incarnation]) => OnNodeLeave(incarnation),
-        _ => throw new NotSupportedException(method.Name),
-    };
+    private object Call(MethodInfo method, object?[] arguments) =>
+        (method.Name, arguments) switch
+        {
+            (nameof(IGrainFactory.GetGrain), _) => Proxy(method.ReturnType),
+            (nameof(IGrainFactory.CreateObjectReference), [IGrainObserver observer]) => observer,
+            (nameof(IRunGrain.JoinAsync), [JoinRequest request]) => OnJoin(request),
+            (nameof(IRunGrain.BeatAsync), [Heartbeat heartbeat]) => OnBeat(heartbeat),
+            (nameof(IRunGrain.ReportAsync), [WorkerReport report]) => OnReport(report),
+            (nameof(IRunGrain.CheckpointWrittenAsync), [CheckpointWritten checkpoint]) => OnCheckpointWritten(checkpoint),
+            (nameof(IRunGrain.WorkerExitedAsync), [WorkerExit exit]) => OnExit(exit),
+            (nameof(IRendezvousGrain.AskAsync), [StoreRequest request]) => OnStore(request),
+            (nameof(IWorkerGrain.ShardAsync), [int generation]) => OnShard(generation),
+            (nameof(IWorkerGrain.AttachAsync), [IWorkerObserver process]) => OnAttach(process),
+            (nameof(INodeGrain.ExchangeAsync), [NodeReport report]) => OnNode(report),
+            (nameof(INodeGrain.LeaveAsync), [string incarnation]) => OnNodeLeave(incarnation),
+            _ => throw new NotSupportedException(method.Name),
+        };
 
     /// <summary>Implements the interface of any grain.</summary>
     public class GrainProxy : DispatchProxy

@@ -133,9 +133,14 @@ public sealed class HeartbeatLoopTests
     {
         var recorded = 0L;
         var coordinator = new FakeCoordinator();
-        coordinator.OnBeat = beat => coordinator.AnswerAsync(new RunReply.HeartbeatReply(new HeartbeatAnswer(beat.Generation, Directive.Continue, recorded)));
+        coordinator.OnBeat = beat =>
+            coordinator.AnswerAsync(new RunReply.HeartbeatReply(new HeartbeatAnswer(beat.Generation, Directive.Continue, recorded)));
         var acknowledged = new ConcurrentQueue<long>();
-        await using var heartbeat = Start(Client(coordinator), () => new WorkerProgress(3, new RecordBatch(RunScript.Records(1, 3), HasMore: false), []), acknowledged.Enqueue);
+        await using var heartbeat = Start(
+            Client(coordinator),
+            () => new WorkerProgress(3, new RecordBatch(RunScript.Records(1, 3), HasMore: false), []),
+            acknowledged.Enqueue
+        );
         await heartbeat.FlushAsync();
         Assert.All(acknowledged, step => Assert.Equal(0, step));
         recorded = 3;
@@ -167,7 +172,8 @@ public sealed class HeartbeatLoopTests
                 {
                     drained.TrySetResult();
                 }
-            });
+            }
+        );
         heartbeat.Enter(1);
         await heartbeat.FlushAsync();
         beats.Clear();
@@ -186,7 +192,11 @@ public sealed class HeartbeatLoopTests
     {
         var queue = Queue(1200);
         var script = new RunScript(1).Form();
-        await using var heartbeat = Start(Client(FakeCoordinator.Of(script)), () => new WorkerProgress(1200, queue.Batch(), []), queue.Acknowledge);
+        await using var heartbeat = Start(
+            Client(FakeCoordinator.Of(script)),
+            () => new WorkerProgress(1200, queue.Batch(), []),
+            queue.Acknowledge
+        );
         heartbeat.Enter(1);
         await heartbeat.FlushAsync();
         Assert.Equal(1200, script.Recorded.Last());
@@ -222,7 +232,11 @@ public sealed class HeartbeatLoopTests
             return coordinator.AnswerAsync(new RunReply.HeartbeatReply(new HeartbeatAnswer(beat.Generation, Directive.Continue, 0)));
         };
         var pending = new ConcurrentQueue<string>(["one", "two"]);
-        await using var heartbeat = Start(Client(coordinator, retryFor: TimeSpan.Zero), () => new WorkerProgress(0, None, pending.TryDequeue(out var next) ? [next] : []), loseAfter: TimeSpan.FromHours(1));
+        await using var heartbeat = Start(
+            Client(coordinator, retryFor: TimeSpan.Zero),
+            () => new WorkerProgress(0, None, pending.TryDequeue(out var next) ? [next] : []),
+            loseAfter: TimeSpan.FromHours(1)
+        );
         heartbeat.Enter(1);
         await Assert.ThrowsAsync<CoordinatorLostException>(() => heartbeat.FlushAsync());
         await Assert.ThrowsAsync<CoordinatorLostException>(() => heartbeat.FlushAsync());
@@ -274,7 +288,8 @@ public sealed class HeartbeatLoopTests
             {
                 acknowledged++;
                 first.TrySetResult();
-            });
+            }
+        );
         await first.Task;
         loop.Enter(1);
         await loop.FlushAsync();
@@ -315,7 +330,8 @@ public sealed class HeartbeatLoopTests
                 asked.Release();
                 return new WorkerProgress(1, None, []);
             },
-            loseAfter: TimeSpan.FromSeconds(5));
+            loseAfter: TimeSpan.FromSeconds(5)
+        );
         await heartbeat.FlushAsync();
         Assert.False(heartbeat.CoordinatorLost.IsCancellationRequested);
         var lost = new TaskCompletionSource();
@@ -372,8 +388,13 @@ public sealed class HeartbeatLoopTests
     private CoordinatorClient Client(FakeCoordinator coordinator, TimeSpan? retryFor = null) =>
         new(coordinator.Grains, "demo", "worker-0", _time) { RetryFor = retryFor ?? TimeSpan.FromSeconds(30) };
 
-    private HeartbeatLoop Start(FakeCoordinator coordinator, Func<WorkerProgress>? progress = null) => Start(Client(coordinator), progress ?? (() => new WorkerProgress(0, None, [])));
+    private HeartbeatLoop Start(FakeCoordinator coordinator, Func<WorkerProgress>? progress = null) =>
+        Start(Client(coordinator), progress ?? (() => new WorkerProgress(0, None, [])));
 
-    private static HeartbeatLoop Start(CoordinatorClient client, Func<WorkerProgress> progress, Action<long>? acknowledge = null, TimeSpan? loseAfter = null) =>
-        HeartbeatLoop.Start(client, "process-0-0", Interval, progress, acknowledge ?? (_ => { }), loseAfter);
+    private static HeartbeatLoop Start(
+        CoordinatorClient client,
+        Func<WorkerProgress> progress,
+        Action<long>? acknowledge = null,
+        TimeSpan? loseAfter = null
+    ) => HeartbeatLoop.Start(client, "process-0-0", Interval, progress, acknowledge ?? (_ => { }), loseAfter);
 }

@@ -46,7 +46,9 @@ public sealed class LocalWorkersTests
     [Fact]
     public async Task An_abort_in_native_code_is_told_with_its_message_however_deep_its_stack()
     {
-        await using var workers = Start("echo '  what():  mat1 and mat2 shapes cannot be multiplied' >&2; for i in $(seq 0 60); do echo \"frame #$i: at::native::mm + 0x54\" >&2; done; kill -ABRT $$");
+        await using var workers = Start(
+            "echo '  what():  mat1 and mat2 shapes cannot be multiplied' >&2; for i in $(seq 0 60); do echo \"frame #$i: at::native::mm + 0x54\" >&2; done; kill -ABRT $$"
+        );
         var exited = await _exit.Task;
 
         Assert.Equal(134, exited.Code);
@@ -117,7 +119,10 @@ public sealed class LocalWorkersTests
     [Fact]
     public async Task A_secret_goes_by_the_environment_and_is_on_no_command_line()
     {
-        await using var workers = Start("tr '\\0' ' ' < /proc/$$/cmdline; echo; echo $CLIPTRAIN_TOKEN $EXTRA", new Dictionary<string, string> { ["CLIPTRAIN_TOKEN"] = "s3cret", ["EXTRA"] = "more" });
+        await using var workers = Start(
+            "tr '\\0' ' ' < /proc/$$/cmdline; echo; echo $CLIPTRAIN_TOKEN $EXTRA",
+            new Dictionary<string, string> { ["CLIPTRAIN_TOKEN"] = "s3cret", ["EXTRA"] = "more" }
+        );
         await _exit.Task;
         var lines = _observer.Lines.Select(line => line.Text).ToList();
         Assert.StartsWith("/bin/sh -c", lines[0], StringComparison.Ordinal);

@@ -19,7 +19,13 @@ internal static class WatchedProcess
     /// <summary>The parent of a companion that is a shell script; ends when it is killed.</summary>
     public static async Task<int> RunCompanionAsync(string[] script)
     {
-        await using var companion = new Companion("standby", new WorkerLaunch("/bin/sh", ["-c", .. script]), () => true, line => Console.WriteLine(line.Text), TimeProvider.System);
+        await using var companion = new Companion(
+            "standby",
+            new WorkerLaunch("/bin/sh", ["-c", .. script]),
+            () => true,
+            line => Console.WriteLine(line.Text),
+            TimeProvider.System
+        );
         companion.Start();
         await Task.Delay(Timeout.Infinite);
         return 0;

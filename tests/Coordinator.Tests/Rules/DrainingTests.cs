@@ -49,12 +49,18 @@ public sealed class DrainingTests
                 Assert.Equal(slot == order[^1] ? reply : new RunReply.Held(), replies[slot]);
                 Assert.Equal(reply, run.AnswerTo(slot));
                 Assert.Equal(reply, run.Join(slot, steps[slot], 1, "connection reset"));
-                Assert.Equal(slot == expected ? Directive.SaveAloneAndExit : Directive.Abort, run.DirectiveOf(slot, steps[slot], generation: 1));
+                Assert.Equal(
+                    slot == expected ? Directive.SaveAloneAndExit : Directive.Abort,
+                    run.DirectiveOf(slot, steps[slot], generation: 1)
+                );
             }
 
             Assert.Null(run.Outcome);
             run.Written(expected, steps[expected]);
-            Assert.Equal($"rank 3 (worker-3): 6.2% of the samples could not be used; resumable from step {steps[expected]}: cliptrain resume demo", run.Outcome!.Message);
+            Assert.Equal(
+                $"rank 3 (worker-3): 6.2% of the samples could not be used; resumable from step {steps[expected]}: cliptrain resume demo",
+                run.Outcome!.Message
+            );
             Assert.Equal((OutcomeKind.Failed, 4), (run.Outcome.Kind, run.Outcome.ExitCode));
             Assert.Equal(steps[expected], run.Outcome.LastCheckpoint!.Step);
         }
@@ -69,7 +75,10 @@ public sealed class DrainingTests
         run.Report(1, WorkerOutcome.Failed, 7, "the disk is full", generation: 1, exitCode: 7);
         run.Written(0, 7);
 
-        Assert.Equal("rank 1 (worker-1): the disk is full; then rank 2 (worker-2) crashed (SIGSEGV, a segmentation fault); resumable from step 7: cliptrain resume demo", run.Outcome!.Message);
+        Assert.Equal(
+            "rank 1 (worker-1): the disk is full; then rank 2 (worker-2) crashed (SIGSEGV, a segmentation fault); resumable from step 7: cliptrain resume demo",
+            run.Outcome!.Message
+        );
         Assert.Equal(7, run.Outcome.ExitCode);
     }
 
@@ -83,7 +92,10 @@ public sealed class DrainingTests
             run.Report(slot, WorkerOutcome.Failed, 14, "the loss of step 15 is not finite (NaN)", generation: 1);
         }
 
-        Assert.Equal("rank 0 (worker-0): the loss of step 15 is not finite (NaN); resumable from step 10: cliptrain resume demo", run.Outcome!.Message);
+        Assert.Equal(
+            "rank 0 (worker-0): the loss of step 15 is not finite (NaN); resumable from step 10: cliptrain resume demo",
+            run.Outcome!.Message
+        );
     }
 
     [Theory]
@@ -98,7 +110,10 @@ public sealed class DrainingTests
         Assert.Equal(Abort, run.Join(0, held, 1, "reset"));
         Assert.Equal(Abort, run.Join(0, held, 1, "reset"));
         Assert.Equal(Abort, run.AnswerTo(0));
-        Assert.Equal("rank 1 (worker-1): no; " + (checkpoint > 0 ? "resumable from step 7: cliptrain resume demo" : "no checkpoint was written"), run.Outcome!.Message);
+        Assert.Equal(
+            "rank 1 (worker-1): no; " + (checkpoint > 0 ? "resumable from step 7: cliptrain resume demo" : "no checkpoint was written"),
+            run.Outcome!.Message
+        );
     }
 
     [Fact]
@@ -115,7 +130,10 @@ public sealed class DrainingTests
         Assert.Equal(MemberStatus.Lost, run.Member(1).Status);
         Assert.Contains(new RunEffect.KillWorker("worker-1", Node.Local), run.Effects);
         run.Written(0, 4);
-        Assert.Equal("rank 2 (worker-2): no; then rank 1 (worker-1) did not join again within 60 s; resumable from step 4: cliptrain resume demo", run.Outcome!.Message);
+        Assert.Equal(
+            "rank 2 (worker-2): no; then rank 1 (worker-1) did not join again within 60 s; resumable from step 4: cliptrain resume demo",
+            run.Outcome!.Message
+        );
     }
 
     [Fact]
@@ -129,7 +147,10 @@ public sealed class DrainingTests
         Assert.Null(run.Outcome);
         run.Wait(0.001);
 
-        Assert.Equal("rank 1 (worker-1): no; then worker-0 did not write its checkpoint within 20 s; resumable from step 3: cliptrain resume demo", run.Outcome!.Message);
+        Assert.Equal(
+            "rank 1 (worker-1): no; then worker-0 did not write its checkpoint within 20 s; resumable from step 3: cliptrain resume demo",
+            run.Outcome!.Message
+        );
     }
 
     [Fact]
@@ -141,7 +162,11 @@ public sealed class DrainingTests
         run.Join(0, 9, 1, "reset");
         run.Exit(0, 137);
 
-        Assert.EndsWith("then worker-0 was killed (SIGKILL); out of memory?; resumable from step 3: cliptrain resume demo", run.Outcome!.Message, StringComparison.Ordinal);
+        Assert.EndsWith(
+            "then worker-0 was killed (SIGKILL); out of memory?; resumable from step 3: cliptrain resume demo",
+            run.Outcome!.Message,
+            StringComparison.Ordinal
+        );
         Assert.DoesNotContain(run.Effects, effect => effect is RunEffect.StartWorker);
     }
 
@@ -182,7 +207,14 @@ public sealed class DrainingTests
         Assert.Equal(Save, run.AnswerTo(1));
         run.Written(1, 6);
 
-        Assert.Equal(new RunOutcome(OutcomeKind.Stopped, "stopped by Ctrl-C; resumable from step 6: cliptrain resume demo", new CheckpointMark(6, "checkpoints/step-6")), run.Outcome);
+        Assert.Equal(
+            new RunOutcome(
+                OutcomeKind.Stopped,
+                "stopped by Ctrl-C; resumable from step 6: cliptrain resume demo",
+                new CheckpointMark(6, "checkpoints/step-6")
+            ),
+            run.Outcome
+        );
         Assert.Contains(new RunEffect.KillWorker("worker-2", Node.Local), run.Effects);
     }
 
@@ -219,7 +251,10 @@ public sealed class DrainingTests
             run.Report(slot, WorkerOutcome.Failed, 3, $"reason {slot}", generation: 1);
         }
 
-        Assert.Equal("rank 0 (worker-0): reason 0; then rank 1 (worker-1): reason 1; then rank 2 (worker-2): reason 2; then rank 3 (worker-3): reason 3; and 4 more; no checkpoint was written", run.Outcome!.Message);
+        Assert.Equal(
+            "rank 0 (worker-0): reason 0; then rank 1 (worker-1): reason 1; then rank 2 (worker-2): reason 2; then rank 3 (worker-3): reason 3; and 4 more; no checkpoint was written",
+            run.Outcome!.Message
+        );
     }
 
     [Fact]

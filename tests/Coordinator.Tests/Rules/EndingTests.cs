@@ -27,7 +27,10 @@ public sealed class EndingTests
 
         Assert.Equal(Continue, run.Report(world - 1, WorkerOutcome.Completed, 100));
         Assert.Equal(RunPhase.Completed, run.State.Phase);
-        Assert.Equal(new RunOutcome(OutcomeKind.Completed, "completed at step 100", new CheckpointMark(100, "checkpoints/step-100")), run.Outcome);
+        Assert.Equal(
+            new RunOutcome(OutcomeKind.Completed, "completed at step 100", new CheckpointMark(100, "checkpoints/step-100")),
+            run.Outcome
+        );
         for (var slot = 0; slot < world; slot++)
         {
             Assert.Equal(Continue, run.AnswerTo(slot, HeldCall.Report));
@@ -49,7 +52,14 @@ public sealed class EndingTests
         Assert.Equal("rank 0 (worker-0) crashed (SIGSEGV, a segmentation fault), after it had completed", Assert.Single(run.Warnings));
     }
 
-    public static TheoryData<int, WorkerOutcome> EarlyLosses => new() { { 0, WorkerOutcome.Completed }, { 1, WorkerOutcome.Completed }, { 0, WorkerOutcome.Stopped }, { 1, WorkerOutcome.Stopped } };
+    public static TheoryData<int, WorkerOutcome> EarlyLosses =>
+        new()
+        {
+            { 0, WorkerOutcome.Completed },
+            { 1, WorkerOutcome.Completed },
+            { 0, WorkerOutcome.Stopped },
+            { 1, WorkerOutcome.Stopped },
+        };
 
     [Theory]
     [MemberData(nameof(EarlyLosses))]
@@ -102,7 +112,14 @@ public sealed class EndingTests
             Assert.Equal(Directive.Continue, run.DirectiveOf(slot, 8));
         }
 
-        Assert.Equal(new RunOutcome(OutcomeKind.Stopped, "stopped by Ctrl-C; resumable from step 8: cliptrain resume demo", new CheckpointMark(8, "checkpoints/step-8")), run.Outcome);
+        Assert.Equal(
+            new RunOutcome(
+                OutcomeKind.Stopped,
+                "stopped by Ctrl-C; resumable from step 8: cliptrain resume demo",
+                new CheckpointMark(8, "checkpoints/step-8")
+            ),
+            run.Outcome
+        );
     }
 
     [Fact]
@@ -237,6 +254,9 @@ public sealed class EndingTests
         run.Forget();
         run.Join(1);
         Assert.IsType<RunEffect.PersistState>(run.Effects[0]);
-        Assert.True(run.Effects.FindIndex(effect => effect is RunEffect.RecordGeneration) < run.Effects.FindIndex(effect => effect is RunEffect.Answer));
+        Assert.True(
+            run.Effects.FindIndex(effect => effect is RunEffect.RecordGeneration)
+                < run.Effects.FindIndex(effect => effect is RunEffect.Answer)
+        );
     }
 }

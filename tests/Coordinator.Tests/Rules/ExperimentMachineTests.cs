@@ -73,10 +73,22 @@ public sealed class ExperimentMachineTests
         Submit(Trial("1"));
         var before = _state;
 
-        AssertRefused("Trial 1 of experiment e was submitted before as TrialSpec { Id = 1, RunFile = 1.yaml, Devices = 1", Spec(Trial("2"), Trial("1") with { Devices = 3 }));
+        AssertRefused(
+            "Trial 1 of experiment e was submitted before as TrialSpec { Id = 1, RunFile = 1.yaml, Devices = 1",
+            Spec(Trial("2"), Trial("1") with { Devices = 3 })
+        );
         AssertRefused("Experiment e names trial 2 twice", Spec(Trial("2"), Trial("2")));
-        AssertRefused("Trial 2 of experiment e needs devices ≥ 1, attempts ≥ 1 and device losses ≥ 0, not 0, 1 and 10.", Spec(Trial("2") with { Devices = 0 }));
-        AssertRefused("Experiment e was submitted with pool gpus and fail_fast False, now as e with others and False", Spec(Trial("2")) with { Pool = "others" });
+        AssertRefused(
+            "Trial 2 of experiment e needs devices ≥ 1, attempts ≥ 1 and device losses ≥ 0, not 0, 1 and 10.",
+            Spec(Trial("2") with { Devices = 0 })
+        );
+        AssertRefused(
+            "Experiment e was submitted with pool gpus and fail_fast False, now as e with others and False",
+            Spec(Trial("2")) with
+            {
+                Pool = "others",
+            }
+        );
         AssertRefused("An experiment, its pool and each of its trials need a name.", Spec(Trial(" ")));
         Assert.Same(before, _state);
 
@@ -197,7 +209,10 @@ public sealed class ExperimentMachineTests
 
         var effects = Send(new ExperimentMessage.Cancel("Ctrl-C")).Effects;
 
-        Assert.Equal([new ExperimentEffect.Stop(new RunAttempt("e/1", 1)), new ExperimentEffect.Stop(new RunAttempt("e/2", 1)), Release("e/3")], effects);
+        Assert.Equal(
+            [new ExperimentEffect.Stop(new RunAttempt("e/1", 1)), new ExperimentEffect.Stop(new RunAttempt("e/2", 1)), Release("e/3")],
+            effects
+        );
         End("e/1", TrialEndKind.Stopped);
         End("e/2", TrialEndKind.Failed, "killed");
         Assert.All(_state.Trials, trial => Assert.Equal((TrialStatus.Stopped, "stopped by Ctrl-C"), (trial.Status, trial.Text)));
@@ -210,7 +225,10 @@ public sealed class ExperimentMachineTests
         Send(new ExperimentMessage.Cancel("me"));
 
         Assert.Equal([Release("e/1")], Grant("e/1").Effects);
-        Assert.Equal([Release("e/1")], Send(new ExperimentMessage.PoolAnswered([new LeaseAnswer(new RunAttempt("e/1", 1), null, "waits")])).Effects);
+        Assert.Equal(
+            [Release("e/1")],
+            Send(new ExperimentMessage.PoolAnswered([new LeaseAnswer(new RunAttempt("e/1", 1), null, "waits")])).Effects
+        );
         Assert.Equal([Release("e/unknown")], Grant("e/unknown").Effects);
     }
 
@@ -254,7 +272,8 @@ public sealed class ExperimentMachineTests
                 new ExperimentEffect.Stop(new RunAttempt("e/halting", 1)),
                 Release("e/done"),
             ],
-            effects);
+            effects
+        );
     }
 
     [Fact]
@@ -262,7 +281,11 @@ public sealed class ExperimentMachineTests
     {
         Submit(Trial("1"));
 
-        Assert.False(Send(new ExperimentMessage.PoolAnswered([new LeaseAnswer(new RunAttempt("e/1", 1), null, "waits for 1 device; 0 of 4 are free")])).MustPersist);
+        Assert.False(
+            Send(
+                new ExperimentMessage.PoolAnswered([new LeaseAnswer(new RunAttempt("e/1", 1), null, "waits for 1 device; 0 of 4 are free")])
+            ).MustPersist
+        );
         Assert.Equal("waits for 1 device; 0 of 4 are free", Only.Text);
     }
 
@@ -272,7 +295,8 @@ public sealed class ExperimentMachineTests
 
     private static ExperimentSpec Spec(params TrialSpec[] trials) => new("e", "gpus", trials);
 
-    private static ExperimentEffect Acquire(string run, int attempt = 1) => new ExperimentEffect.Acquire(new LeaseRequest(new RunAttempt(run, attempt), "e", 1));
+    private static ExperimentEffect Acquire(string run, int attempt = 1) =>
+        new ExperimentEffect.Acquire(new LeaseRequest(new RunAttempt(run, attempt), "e", 1));
 
     private static ExperimentEffect Release(string run, int attempt = 1) => new ExperimentEffect.Release(new RunAttempt(run, attempt));
 
@@ -302,7 +326,11 @@ public sealed class ExperimentMachineTests
     }
 
     private ExperimentResult Revoke(Lease lease) =>
-        Send(new ExperimentMessage.PoolAnswered([new LeaseAnswer(lease.Attempt, lease with { Devices = [], Revoked = "lost a/cuda:0" }, null)]));
+        Send(
+            new ExperimentMessage.PoolAnswered([
+                new LeaseAnswer(lease.Attempt, lease with { Devices = [], Revoked = "lost a/cuda:0" }, null),
+            ])
+        );
 
     private ExperimentResult End(string run, TrialEndKind kind, string? text = null, int attempt = 1) =>
         Send(new ExperimentMessage.Ended(new TrialEnd(new RunAttempt(run, attempt), kind, text)));

@@ -6,9 +6,15 @@ namespace ClipTrain.Coordinator.Tests.Rules;
 
 public sealed class FormationTests
 {
-    private static readonly RunTimeouts Forty = new() { Forming = TimeSpan.FromSeconds(40), WaitingNotice = TimeSpan.FromSeconds(60), Heartbeat = TimeSpan.FromDays(1) };
+    private static readonly RunTimeouts Forty = new()
+    {
+        Forming = TimeSpan.FromSeconds(40),
+        WaitingNotice = TimeSpan.FromSeconds(60),
+        Heartbeat = TimeSpan.FromDays(1),
+    };
 
-    public static TheoryData<int[]> JoinOrders => [.. Enumerable.Range(1, 4).SelectMany(world => Permutations([.. Enumerable.Range(0, world)]))];
+    public static TheoryData<int[]> JoinOrders =>
+        [.. Enumerable.Range(1, 4).SelectMany(world => Permutations([.. Enumerable.Range(0, world)]))];
 
     [Theory]
     [MemberData(nameof(JoinOrders))]
@@ -125,7 +131,10 @@ public sealed class FormationTests
         run.Join(0);
         run.Exit(1, 7, "bad config");
 
-        Assert.Equal("worker-1 exited with code 7 before the run was formed\n  | bad config\nno checkpoint was written", run.Outcome!.Message);
+        Assert.Equal(
+            "worker-1 exited with code 7 before the run was formed\n  | bad config\nno checkpoint was written",
+            run.Outcome!.Message
+        );
         Assert.Equal(RefusalKind.WrongPhase, Assert.IsType<RunReply.Refused>(run.AnswerTo(0)).Kind);
         Assert.Equal(["worker-0", "worker-2"], run.Effects.OfType<RunEffect.KillWorker>().Select(kill => kill.WorkerId));
         Assert.DoesNotContain(run.Effects, effect => effect is RunEffect.StartWorker);
@@ -153,7 +162,8 @@ public sealed class FormationTests
     public void Numbers_of_workers_must_not_contradict_each_other(int min, int workers, int max, int local) =>
         Assert.Throws<ArgumentException>(() => new RunScript(workers, min, max, local));
 
-    private static IEnumerable<int[]> Permutations(int[] items) => items.Length <= 1
-        ? [items]
-        : items.SelectMany(first => Permutations([.. items.Where(item => item != first)]).Select(rest => (int[])[first, .. rest]));
+    private static IEnumerable<int[]> Permutations(int[] items) =>
+        items.Length <= 1
+            ? [items]
+            : items.SelectMany(first => Permutations([.. items.Where(item => item != first)]).Select(rest => (int[])[first, .. rest]));
 }

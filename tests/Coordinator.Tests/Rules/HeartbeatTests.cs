@@ -22,7 +22,10 @@ public sealed class HeartbeatTests
         run.Wait(0.001, 0);
 
         Assert.Equal((RunPhase.Forming, MemberStatus.Lost), (run.State.Phase, run.Member(1).Status));
-        Assert.Equal(new RunEffect.KillWorker("worker-1", local ? Node.Local : null), Assert.Single(run.Effects.OfType<RunEffect.KillWorker>()));
+        Assert.Equal(
+            new RunEffect.KillWorker("worker-1", local ? Node.Local : null),
+            Assert.Single(run.Effects.OfType<RunEffect.KillWorker>())
+        );
         Assert.Equal(local ? Directive.Abort : Directive.Rejoin, run.DirectiveOf(1, generation: 1));
         Assert.Equal($"{name} was not heard of for 30 s", run.Warnings.Last());
     }
@@ -148,7 +151,10 @@ public sealed class HeartbeatTests
     public void Heartbeats_of_another_generation_change_no_step()
     {
         var run = new RunScript(1).Form();
-        Assert.Equal(new HeartbeatAnswer(0, Directive.Continue, 0), Assert.IsType<RunReply.HeartbeatReply>(run.Beat(0, 50, generation: 0)).Answer);
+        Assert.Equal(
+            new HeartbeatAnswer(0, Directive.Continue, 0),
+            Assert.IsType<RunReply.HeartbeatReply>(run.Beat(0, 50, generation: 0)).Answer
+        );
         Assert.Equal(0, run.State.CommittedStep);
     }
 

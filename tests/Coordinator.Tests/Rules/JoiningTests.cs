@@ -19,7 +19,10 @@ public sealed class JoiningTests
         var refused = Assert.IsType<RunReply.Refused>(run.Send(new RunMessage.Join(request)));
 
         Assert.Equal(RefusalKind.Mismatch, refused.Kind);
-        Assert.Equal($"worker-1 on node1 does not fit run demo: {difference}. Start every worker with the same build, configuration and corpus.", refused.Reason);
+        Assert.Equal(
+            $"worker-1 on node1 does not fit run demo: {difference}. Start every worker with the same build, configuration and corpus.",
+            refused.Reason
+        );
         Assert.Equal(MemberStatus.Expected, run.Member(1).Status);
         Assert.Equal(refused.Reason, Assert.Single(run.Warnings));
     }
@@ -60,7 +63,10 @@ public sealed class JoiningTests
         var refused = Assert.IsType<RunReply.Refused>(run.Join(0));
 
         Assert.Equal(RefusalKind.NameTaken, refused.Kind);
-        Assert.Equal("worker-0 has joined run demo already, as process 1000 on node0. Give this worker another name, or end that one.", refused.Reason);
+        Assert.Equal(
+            "worker-0 has joined run demo already, as process 1000 on node0. Give this worker another name, or end that one.",
+            refused.Reason
+        );
         Assert.Equal("process-0-0", run.Member(0).Incarnation);
     }
 
@@ -93,7 +99,10 @@ public sealed class JoiningTests
         Assert.Equal(RefusalKind.NameTaken, Assert.IsType<RunReply.Refused>(run.AnswerTo(0)).Kind);
         var old = new Heartbeat("worker-0", "process-0-0", 1, 5, [], []);
         Assert.Equal(Directive.Abort, Assert.IsType<RunReply.HeartbeatReply>(run.Send(old)).Answer.Directive);
-        Assert.Equal(new RunReply.Directed(Directive.Abort), run.Send(new RunMessage.Report(new WorkerReport("worker-0", "process-0-0", 1, WorkerOutcome.Failed, 5) { Message = "late" })));
+        Assert.Equal(
+            new RunReply.Directed(Directive.Abort),
+            run.Send(new RunMessage.Report(new WorkerReport("worker-0", "process-0-0", 1, WorkerOutcome.Failed, 5) { Message = "late" }))
+        );
         Assert.Equal(RunPhase.Forming, run.State.Phase);
     }
 
@@ -104,7 +113,9 @@ public sealed class JoiningTests
         run.Send(new RunMessage.Join(RunScript.JoinRequest(0) with { Device = "node0/cuda:0" }));
         run.Join(1);
 
-        var refused = Assert.IsType<RunReply.Refused>(run.Send(new RunMessage.Join(RunScript.JoinRequest(2) with { Device = "node0/cuda:0" })));
+        var refused = Assert.IsType<RunReply.Refused>(
+            run.Send(new RunMessage.Join(RunScript.JoinRequest(2) with { Device = "node0/cuda:0" }))
+        );
         Assert.Equal(RefusalKind.DeviceTaken, refused.Kind);
         Assert.Equal("worker-2 cannot use node0/cuda:0: worker-0 uses it. Give each worker a device of its own.", refused.Reason);
 

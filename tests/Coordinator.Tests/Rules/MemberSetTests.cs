@@ -17,16 +17,18 @@ public sealed class MemberSetTests
         {
             var slot = random.Next(12);
             var status = (MemberStatus)random.Next(Enum.GetValues<MemberStatus>().Length);
-            set = set.With(new Member(WorkerIds.ForSlot(slot), IsManaged: slot < 6)
-            {
-                Status = status,
-                NodeId = slot < 6 && random.Next(3) > 0 ? $"node-{random.Next(3)}" : null,
-                CommittedStep = random.Next(4),
-                HasBeaten = random.Next(2) == 0,
+            set = set.With(
+                new Member(WorkerIds.ForSlot(slot), IsManaged: slot < 6)
+                {
+                    Status = status,
+                    NodeId = slot < 6 && random.Next(3) > 0 ? $"node-{random.Next(3)}" : null,
+                    CommittedStep = random.Next(4),
+                    HasBeaten = random.Next(2) == 0,
 
-                // Two living workers never have one device.
-                Device = $"cuda:{slot}",
-            });
+                    // Two living workers never have one device.
+                    Device = $"cuda:{slot}",
+                }
+            );
             AssertCounted(set);
             AssertCounted(MemberSet.Of(set.Reverse()));
         }
@@ -46,11 +48,19 @@ public sealed class MemberSetTests
     {
         var members = set.ToList();
         Assert.Equal(members.Select(member => member.WorkerId).Order(WorkerIds.NaturalOrder), members.Select(member => member.WorkerId));
-        Assert.All(Enum.GetValues<MemberStatus>(), status => Assert.Equal(members.Count(member => member.Status == status), set.CountOf(status)));
+        Assert.All(
+            Enum.GetValues<MemberStatus>(),
+            status => Assert.Equal(members.Count(member => member.Status == status), set.CountOf(status))
+        );
         Assert.Equal(members.Count(member => member.IsAssigned), set.AssignedCount);
         Assert.Equal(members.Where(member => member.IsAssigned).Min(member => (long?)member.CommittedStep), set.LeastCommittedStep);
         Assert.Equal(members.All(member => member.Status != MemberStatus.Training || member.HasBeaten), set.AllHaveBeaten);
-        Assert.Equal(members.Where(member => member is { IsManaged: true, Status: MemberStatus.Expected, NodeId: null }).Select(member => member.WorkerId), [.. set.Unplaced]);
+        Assert.Equal(
+            members
+                .Where(member => member is { IsManaged: true, Status: MemberStatus.Expected, NodeId: null })
+                .Select(member => member.WorkerId),
+            [.. set.Unplaced]
+        );
         Assert.All(["node-0", "node-1", "node-2"], node => Assert.Equal(members.Count(member => member.NodeId == node), set.CountOn(node)));
         Assert.All(members, member => Assert.Equal(member.IsLiving ? member.WorkerId : null, set.UserOf(member.Device!)));
         Assert.All(members, member => Assert.Same(member, set.Find(member.WorkerId)));

@@ -10,39 +10,61 @@ public sealed class MessageCheckTests
     private const string Long = "0123456789012345678901234567890123456789";
     private static readonly StepRecord Good = new(1, RunScript.Metrics(1), [new StepShare(8, 0, 1, 0.1), new StepShare(8, 1, 1, 0.1)]);
 
-    public static TheoryData<string, StepRecord> WrongRecords => new()
-    {
-        { "the loss is NaN", With(metrics => metrics with { Loss = double.NaN }) },
-        { "the loss is Infinity", With(metrics => metrics with { Loss = double.PositiveInfinity }) },
-        { "the gradient norm is NaN", With(metrics => metrics with { GradientNorm = double.NaN }) },
-        { "the logit scale is NaN", With(metrics => metrics with { LogitScale = double.NaN }) },
-        { "the logit bias is -Infinity", With(metrics => metrics with { LogitBias = double.NegativeInfinity }) },
-        { "the learning rate is -1", With(metrics => metrics with { LearningRate = -1 }) },
-        { "the time is NaN", With(metrics => metrics with { StepSeconds = double.NaN }) },
-        { "the number of samples is -5", With(metrics => metrics with { Samples = -5 }) },
-        { "the name of its objective", With(metrics => metrics with { Objective = "clip\n" }) },
-        { "the learning rate is Infinity", With(metrics => metrics with { LearningRate = double.PositiveInfinity }) },
-        { "the image rate is Infinity", With(metrics => metrics with { ImagesPerSecond = double.PositiveInfinity }) },
-        { "the figures of its loader", With(metrics => metrics with { Loader = Loader(double.NaN) }) },
-        { "the figures of its loader", With(metrics => metrics with { Loader = Loader(double.PositiveInfinity) }) },
-        { "the figures of its loader", With(metrics => metrics with { Loader = Loader(1) with { Read = null! } }) },
-        { "Infinity busy seconds", Good with { Shares = [new StepShare(8, 0, 1, double.PositiveInfinity), new StepShare(8, 0, 1, 0.1)] } },
-        { "its epochs of corpora", With(metrics => metrics with { CorpusEpochs = new Dictionary<string, double>(StringComparer.Ordinal) { ["a"] = double.NaN } }) },
-        { "does not follow that of step 0", With(metrics => metrics with { Step = 0 }) },
-        { "does not follow that of step 0", With(metrics => metrics with { Step = -3 }) },
-        { "is beyond the run's last, 100", With(metrics => metrics with { Step = 101 }) },
-        { "there is no generation 0", Good with { Generation = 0 } },
-        { "it has 1 shares for 2 ranks", Good with { Shares = [new StepShare(16, 0, 1, 0.1)] } },
-        { "it has 0 shares for 2 ranks", Good with { Shares = [] } },
-        { "its shares have 15 samples of a global batch of 16", Good with { Shares = [new StepShare(8, 0, 1, 0.1), new StepShare(7, 0, 1, 0.1)] } },
-        { "a share has -8 samples", Good with { Shares = [new StepShare(-8, 0, 1, 0.1), new StepShare(24, 0, 1, 0.1)] } },
-        { "9 of them bad", Good with { Shares = [new StepShare(8, 9, 1, 0.1), new StepShare(8, 0, 1, 0.1)] } },
-        { "NaN busy seconds", Good with { Shares = [new StepShare(8, 0, 1, double.NaN), new StepShare(8, 0, 1, 0.1)] } },
-        { "is empty", null! },
-        { "is empty", Good with { Metrics = null! } },
-    };
+    public static TheoryData<string, StepRecord> WrongRecords =>
+        new()
+        {
+            { "the loss is NaN", With(metrics => metrics with { Loss = double.NaN }) },
+            { "the loss is Infinity", With(metrics => metrics with { Loss = double.PositiveInfinity }) },
+            { "the gradient norm is NaN", With(metrics => metrics with { GradientNorm = double.NaN }) },
+            { "the logit scale is NaN", With(metrics => metrics with { LogitScale = double.NaN }) },
+            { "the logit bias is -Infinity", With(metrics => metrics with { LogitBias = double.NegativeInfinity }) },
+            { "the learning rate is -1", With(metrics => metrics with { LearningRate = -1 }) },
+            { "the time is NaN", With(metrics => metrics with { StepSeconds = double.NaN }) },
+            { "the number of samples is -5", With(metrics => metrics with { Samples = -5 }) },
+            { "the name of its objective", With(metrics => metrics with { Objective = "clip\n" }) },
+            { "the learning rate is Infinity", With(metrics => metrics with { LearningRate = double.PositiveInfinity }) },
+            { "the image rate is Infinity", With(metrics => metrics with { ImagesPerSecond = double.PositiveInfinity }) },
+            { "the figures of its loader", With(metrics => metrics with { Loader = Loader(double.NaN) }) },
+            { "the figures of its loader", With(metrics => metrics with { Loader = Loader(double.PositiveInfinity) }) },
+            { "the figures of its loader", With(metrics => metrics with { Loader = Loader(1) with { Read = null! } }) },
+            {
+                "Infinity busy seconds",
+                Good with
+                {
+                    Shares = [new StepShare(8, 0, 1, double.PositiveInfinity), new StepShare(8, 0, 1, 0.1)],
+                }
+            },
+            {
+                "its epochs of corpora",
+                With(metrics =>
+                    metrics with
+                    {
+                        CorpusEpochs = new Dictionary<string, double>(StringComparer.Ordinal) { ["a"] = double.NaN },
+                    }
+                )
+            },
+            { "does not follow that of step 0", With(metrics => metrics with { Step = 0 }) },
+            { "does not follow that of step 0", With(metrics => metrics with { Step = -3 }) },
+            { "is beyond the run's last, 100", With(metrics => metrics with { Step = 101 }) },
+            { "there is no generation 0", Good with { Generation = 0 } },
+            { "it has 1 shares for 2 ranks", Good with { Shares = [new StepShare(16, 0, 1, 0.1)] } },
+            { "it has 0 shares for 2 ranks", Good with { Shares = [] } },
+            {
+                "its shares have 15 samples of a global batch of 16",
+                Good with
+                {
+                    Shares = [new StepShare(8, 0, 1, 0.1), new StepShare(7, 0, 1, 0.1)],
+                }
+            },
+            { "a share has -8 samples", Good with { Shares = [new StepShare(-8, 0, 1, 0.1), new StepShare(24, 0, 1, 0.1)] } },
+            { "9 of them bad", Good with { Shares = [new StepShare(8, 9, 1, 0.1), new StepShare(8, 0, 1, 0.1)] } },
+            { "NaN busy seconds", Good with { Shares = [new StepShare(8, 0, 1, double.NaN), new StepShare(8, 0, 1, 0.1)] } },
+            { "is empty", null! },
+            { "is empty", Good with { Metrics = null! } },
+        };
 
-    private static LoaderMetrics Loader(double busy) => new(new(1, 0, 0, 0), new(1, busy, 0, 0), new(1, 0, 0, 0), new(1, 0, 0, 0), QueuedSamples: 0, QueuedBatches: 0);
+    private static LoaderMetrics Loader(double busy) =>
+        new(new(1, 0, 0, 0), new(1, busy, 0, 0), new(1, 0, 0, 0), new(1, 0, 0, 0), QueuedSamples: 0, QueuedBatches: 0);
 
     [Theory]
     [MemberData(nameof(WrongRecords))]
@@ -58,59 +80,68 @@ public sealed class MessageCheckTests
         Assert.Empty(run.Warnings);
     }
 
-    public static TheoryData<string, Func<Heartbeat, Heartbeat>> WrongHeartbeats => new()
-    {
-        { "the generation -1 is negative", beat => beat with { Generation = -1 } },
-        { "the step -1 is negative", beat => beat with { CommittedStep = -1 } },
-        { "step 101 is beyond the run's last, 100", beat => beat with { CommittedStep = 101 } },
-        { "it has 513 records", beat => beat with { Records = [.. Enumerable.Repeat(Good, 513)] } },
-        { "the record of step 1 does not follow that of step 1", beat => beat with { Records = [Good, Good] } },
-        { "not complete", beat => beat with { Records = null! } },
-        { "not complete", beat => beat with { Warnings = null! } },
-    };
+    public static TheoryData<string, Func<Heartbeat, Heartbeat>> WrongHeartbeats =>
+        new()
+        {
+            { "the generation -1 is negative", beat => beat with { Generation = -1 } },
+            { "the step -1 is negative", beat => beat with { CommittedStep = -1 } },
+            { "step 101 is beyond the run's last, 100", beat => beat with { CommittedStep = 101 } },
+            { "it has 513 records", beat => beat with { Records = [.. Enumerable.Repeat(Good, 513)] } },
+            { "the record of step 1 does not follow that of step 1", beat => beat with { Records = [Good, Good] } },
+            { "not complete", beat => beat with { Records = null! } },
+            { "not complete", beat => beat with { Warnings = null! } },
+        };
 
     [Theory]
     [MemberData(nameof(WrongHeartbeats))]
     public void A_heartbeat_that_cannot_be_true_renews_no_lease(string reason, Func<Heartbeat, Heartbeat> change) =>
         AssertRefused(reason, run => new RunMessage.Beats([change(Beat(run))]));
 
-    public static TheoryData<string, Func<JoinRequest, JoinRequest>> WrongJoins => new()
-    {
-        { "its worker id is empty", join => join with { WorkerId = "" } },
-        { "its worker id \"a b\" is too long or has control characters", join => join with { WorkerId = "a\nb" } },
-        { "its worker id \"" + Long + "…\" is too long", join => join with { WorkerId = Long + new string('x', 200) } },
-        { "its incarnation is empty", join => join with { Incarnation = null! } },
-        { "its host", join => join with { Host = "node\u001b[31m" } },
-        { "its address", join => join with { Address = "10.0.0.1\u2028" } },
-        { "its device", join => join with { Device = "" } },
-        { "its code version", join => join with { CodeVersion = new string('1', 201) } },
-        { "its configuration hash", join => join with { ConfigHash = "\0" } },
-        { "its corpus hash", join => join with { CorpusHash = "" } },
-        { "the process id -7 is negative", join => join with { ProcessId = -7 } },
-        { "the generation -1 is negative", join => join with { LeftGeneration = -1 } },
-        { "it holds the state of step 5 but was in no generation", join => join with { HeldStep = 5 } },
-        { "the step -5 is negative", join => join with { HeldStep = -5, LeftGeneration = 1 } },
-        { "step 101 is beyond the run's last, 100", join => join with { HeldStep = 101, LeftGeneration = 1 } },
-    };
+    public static TheoryData<string, Func<JoinRequest, JoinRequest>> WrongJoins =>
+        new()
+        {
+            { "its worker id is empty", join => join with { WorkerId = "" } },
+            { "its worker id \"a b\" is too long or has control characters", join => join with { WorkerId = "a\nb" } },
+            { "its worker id \"" + Long + "…\" is too long", join => join with { WorkerId = Long + new string('x', 200) } },
+            { "its incarnation is empty", join => join with { Incarnation = null! } },
+            { "its host", join => join with { Host = "node\u001b[31m" } },
+            { "its address", join => join with { Address = "10.0.0.1\u2028" } },
+            { "its device", join => join with { Device = "" } },
+            { "its code version", join => join with { CodeVersion = new string('1', 201) } },
+            { "its configuration hash", join => join with { ConfigHash = "\0" } },
+            { "its corpus hash", join => join with { CorpusHash = "" } },
+            { "the process id -7 is negative", join => join with { ProcessId = -7 } },
+            { "the generation -1 is negative", join => join with { LeftGeneration = -1 } },
+            { "it holds the state of step 5 but was in no generation", join => join with { HeldStep = 5 } },
+            { "the step -5 is negative", join => join with { HeldStep = -5, LeftGeneration = 1 } },
+            { "step 101 is beyond the run's last, 100", join => join with { HeldStep = 101, LeftGeneration = 1 } },
+        };
 
     [Theory]
     [MemberData(nameof(WrongJoins))]
     public void A_join_that_cannot_be_true_adds_nobody(string reason, Func<JoinRequest, JoinRequest> change) =>
         AssertRefused(reason, _ => new RunMessage.Join(change(RunScript.JoinRequest(7))));
 
-    public static TheoryData<string, Func<WorkerReport, WorkerReport>> WrongReports => new()
-    {
-        { "the generation -1 is negative", report => report with { Generation = -1 } },
-        { "the outcome 7 is unknown", report => report with { Outcome = (WorkerOutcome)7 } },
-        { "256 is no exit code", report => report with { ExitCode = 256 } },
-        { "it has completed the run at step 99 of 100", report => report with { Outcome = WorkerOutcome.Completed, CommittedStep = 99 } },
-        { "step 101 is beyond the run's last, 100", report => report with { CommittedStep = 101 } },
-    };
+    public static TheoryData<string, Func<WorkerReport, WorkerReport>> WrongReports =>
+        new()
+        {
+            { "the generation -1 is negative", report => report with { Generation = -1 } },
+            { "the outcome 7 is unknown", report => report with { Outcome = (WorkerOutcome)7 } },
+            { "256 is no exit code", report => report with { ExitCode = 256 } },
+            {
+                "it has completed the run at step 99 of 100",
+                report => report with { Outcome = WorkerOutcome.Completed, CommittedStep = 99 }
+            },
+            { "step 101 is beyond the run's last, 100", report => report with { CommittedStep = 101 } },
+        };
 
     [Theory]
     [MemberData(nameof(WrongReports))]
     public void A_report_that_cannot_be_true_ends_nothing(string reason, Func<WorkerReport, WorkerReport> change) =>
-        AssertRefused(reason, run => new RunMessage.Report(change(new WorkerReport("worker-0", run.Request(0).Incarnation, 1, WorkerOutcome.Failed, 9))));
+        AssertRefused(
+            reason,
+            run => new RunMessage.Report(change(new WorkerReport("worker-0", run.Request(0).Incarnation, 1, WorkerOutcome.Failed, 9)))
+        );
 
     [Theory]
     [InlineData("a checkpoint of step 0 holds nothing", 0, "d")]
@@ -119,7 +150,10 @@ public sealed class MessageCheckTests
     [InlineData("its directory is empty", 5, "")]
     [InlineData("its directory", 5, "a\nb")]
     public void A_checkpoint_that_cannot_be_true_does_not_count(string reason, long step, string directory) =>
-        AssertRefused(reason, run => new RunMessage.Checkpointed(new CheckpointWritten("worker-0", run.Request(0).Incarnation, step, directory)));
+        AssertRefused(
+            reason,
+            run => new RunMessage.Checkpointed(new CheckpointWritten("worker-0", run.Request(0).Incarnation, step, directory))
+        );
 
     [Theory]
     [InlineData(1L << 40)]
@@ -168,7 +202,11 @@ public sealed class MessageCheckTests
         var run = new RunScript(1).Form();
         Assert.IsType<RunReply.HeartbeatReply>(run.Beat(0, 36_000_000));
         run = new RunScript(1).Form();
-        Assert.Contains("cannot be reached yet: the run was at step 0 lately", Assert.IsType<RunReply.Refused>(run.Beat(0, 36_000_001)).Reason, StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot be reached yet: the run was at step 0 lately",
+            Assert.IsType<RunReply.Refused>(run.Beat(0, 36_000_001)).Reason,
+            StringComparison.Ordinal
+        );
         run.Sleep(TimeSpan.FromSeconds(1));
         Assert.IsType<RunReply.HeartbeatReply>(run.Beat(0, 36_000_001));
     }
@@ -189,8 +227,13 @@ public sealed class MessageCheckTests
         var run = Formed();
         var wrong = Beat(run) with { CommittedStep = -1 };
         var right = new Heartbeat("worker-1", run.Request(1).Incarnation, 1, 4, [], []);
-        var replies = Assert.IsType<RunReply.HeartbeatReplies>(run.Send(new RunMessage.Beats([wrong, right, null!, right with { WorkerId = "stranger" }]))).Replies;
-        Assert.Equal([typeof(RunReply.Refused), typeof(RunReply.HeartbeatReply), typeof(RunReply.Refused), typeof(RunReply.HeartbeatReply)], replies.Select(reply => reply.GetType()));
+        var replies = Assert
+            .IsType<RunReply.HeartbeatReplies>(run.Send(new RunMessage.Beats([wrong, right, null!, right with { WorkerId = "stranger" }])))
+            .Replies;
+        Assert.Equal(
+            [typeof(RunReply.Refused), typeof(RunReply.HeartbeatReply), typeof(RunReply.Refused), typeof(RunReply.HeartbeatReply)],
+            replies.Select(reply => reply.GetType())
+        );
         Assert.Equal((0, 4), (run.Member(0).CommittedStep, run.Member(1).CommittedStep));
     }
 
@@ -216,7 +259,9 @@ public sealed class MessageCheckTests
         var run = Formed();
         for (var i = 0; i < 1000; i++)
         {
-            Assert.IsType<RunReply.Refused>(run.Send(new RunMessage.Join(RunScript.JoinRequest(7) with { WorkerId = $"w{i}", ProcessId = -1 })));
+            Assert.IsType<RunReply.Refused>(
+                run.Send(new RunMessage.Join(RunScript.JoinRequest(7) with { WorkerId = $"w{i}", ProcessId = -1 }))
+            );
         }
 
         Assert.Equal((64, 64), (run.Warnings.Count(), run.State.RefusedSenders.Count));
@@ -228,7 +273,10 @@ public sealed class MessageCheckTests
         var run = Formed();
         run.Beat(0, warnings: [.. Enumerable.Repeat("a\u001b[31m\nb\u0007" + new string('x', 5000), 70)]);
         Assert.Equal(65, run.Warnings.Count());
-        Assert.All(run.Warnings.SkipLast(1), warning => Assert.StartsWith("rank 0 (worker-0): a\ufffd[31m b\ufffdxxx", warning, StringComparison.Ordinal));
+        Assert.All(
+            run.Warnings.SkipLast(1),
+            warning => Assert.StartsWith("rank 0 (worker-0): a\ufffd[31m b\ufffdxxx", warning, StringComparison.Ordinal)
+        );
         Assert.All(run.Warnings, warning => Assert.InRange(warning.Length, 1, 2100));
         Assert.Equal("rank 0 (worker-0): 6 more warnings", run.Warnings.Last());
 

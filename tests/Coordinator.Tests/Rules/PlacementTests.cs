@@ -64,7 +64,10 @@ public sealed class PlacementTests
 
             foreach (var start in result.Effects.OfType<RunEffect.StartWorker>())
             {
-                Assert.True(!before.TryGetValue(start.WorkerId, out var earlier) || start.Start > earlier.Start, "A start has the number of an earlier one.");
+                Assert.True(
+                    !before.TryGetValue(start.WorkerId, out var earlier) || start.Start > earlier.Start,
+                    "A start has the number of an earlier one."
+                );
                 running.Add(start.WorkerId, (start.NodeId, start.Start));
             }
         }
@@ -73,12 +76,16 @@ public sealed class PlacementTests
         {
             Assert.Equal(Math.Min(workers, nodes.Sum(node => slots[node])), running.Count);
             Assert.All(nodes, node => Assert.InRange(running.Values.Count(place => place.Node == $"node-{node}"), 0, slots[node]));
-            Assert.All(running, entry => Assert.Equal((entry.Value.Node, entry.Value.Start), (state.Find(entry.Key)!.NodeId, state.Find(entry.Key)!.Start)));
+            Assert.All(
+                running,
+                entry => Assert.Equal((entry.Value.Node, entry.Value.Start), (state.Find(entry.Key)!.NodeId, state.Find(entry.Key)!.Start))
+            );
             Assert.Equal(workers, state.Members.Count);
         }
 
         // Workers of the other nodes stay where they are.
-        void AssertKept() => Assert.All(before.Where(entry => entry.Value.Node != $"node-{lost}"), entry => Assert.Equal(entry.Value, running[entry.Key]));
+        void AssertKept() =>
+            Assert.All(before.Where(entry => entry.Value.Node != $"node-{lost}"), entry => Assert.Equal(entry.Value, running[entry.Key]));
     }
 
     [Fact]

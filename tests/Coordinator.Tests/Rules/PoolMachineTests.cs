@@ -12,7 +12,14 @@ public sealed class PoolMachineTests
     {
         foreach (var counts in Grid(nodes: 4, most: 4))
         {
-            var free = counts.Select((count, node) => (IReadOnlyList<PoolDevice>)[.. Enumerable.Range(0, count).Select(index => new PoolDevice($"n{node}", $"cuda:{index}"))]).Where(node => node.Count > 0).ToList();
+            var free = counts
+                .Select(
+                    (count, node) =>
+                        (IReadOnlyList<PoolDevice>)
+                            [.. Enumerable.Range(0, count).Select(index => new PoolDevice($"n{node}", $"cuda:{index}"))]
+                )
+                .Where(node => node.Count > 0)
+                .ToList();
             for (var wanted = 1; wanted <= 17; wanted++)
             {
                 var placed = PoolMachine.Place(free, wanted);
@@ -46,7 +53,10 @@ public sealed class PoolMachineTests
         _pool.Send(PoolScript.Offer("a", 4));
         _pool.Acquire("e/1", 2);
         Assert.Equal("waits for 4 devices; 2 of 4 are free", _pool.Acquire("e/large", 4).Waiting);
-        Assert.Equal("waits for 1 device; 2 of 4 are free; 1 in front of it, first e/large, which waits for 4 devices", _pool.Acquire("f/small", 1).Waiting);
+        Assert.Equal(
+            "waits for 1 device; 2 of 4 are free; 1 in front of it, first e/large, which waits for 4 devices",
+            _pool.Acquire("f/small", 1).Waiting
+        );
 
         Assert.Equal("e/large", Assert.Single(_pool.Release("e/1").Told).Attempt.Run);
         Assert.Equal("f/small", Assert.Single(_pool.Release("e/large").Told).Attempt.Run);
@@ -99,7 +109,10 @@ public sealed class PoolMachineTests
     public void A_request_for_more_than_the_pool_ever_had_says_so_and_is_met_when_nodes_come()
     {
         _pool.Send(PoolScript.Offer("a", 4));
-        Assert.Equal("waits for 6 devices; the pool has never had more than 4: add nodes, or cancel it and ask for fewer", _pool.Acquire("e/1", 6).Waiting);
+        Assert.Equal(
+            "waits for 6 devices; the pool has never had more than 4: add nodes, or cancel it and ask for fewer",
+            _pool.Acquire("e/1", 6).Waiting
+        );
 
         Assert.Equal(6, Assert.Single(_pool.Send(PoolScript.Offer("b", 4)).Told).Devices.Count);
 
@@ -231,8 +244,14 @@ public sealed class PoolMachineTests
     {
         var twice = new PoolMessage.Offer(new NodeOffer("a", "host", 1, ["cuda:0", "cuda:0"]));
 
-        Assert.StartsWith("Node a offers the devices [cuda:0, cuda:0]: each needs a name of its own.", Assert.Throws<ArgumentException>(() => _pool.Send(twice)).Message);
-        Assert.StartsWith("Run e/1 asks for 0 devices: it needs at least one.", Assert.Throws<ArgumentException>(() => _pool.Acquire("e/1", 0)).Message);
+        Assert.StartsWith(
+            "Node a offers the devices [cuda:0, cuda:0]: each needs a name of its own.",
+            Assert.Throws<ArgumentException>(() => _pool.Send(twice)).Message
+        );
+        Assert.StartsWith(
+            "Run e/1 asks for 0 devices: it needs at least one.",
+            Assert.Throws<ArgumentException>(() => _pool.Acquire("e/1", 0)).Message
+        );
     }
 
     [Fact]
@@ -284,10 +303,16 @@ public sealed class PoolMachineTests
     }
 
     private static IEnumerable<int[]> Grid(int nodes, int most) =>
-        nodes == 0 ? [[]] : Grid(nodes - 1, most).SelectMany(_ => Enumerable.Range(0, most + 1), (head, last) => (int[])[.. head, last]);
+        nodes == 0
+            ?
+            [
+                [],
+            ]
+            : Grid(nodes - 1, most).SelectMany(_ => Enumerable.Range(0, most + 1), (head, last) => (int[])[.. head, last]);
 
     private static int FewestNodes(int[] counts, int wanted) =>
-        Enumerable.Range(0, 1 << counts.Length)
+        Enumerable
+            .Range(0, 1 << counts.Length)
             .Where(choice => counts.Where((_, node) => (choice >> node & 1) == 1).Sum() >= wanted)
             .Min(choice => System.Numerics.BitOperations.PopCount((uint)choice));
 }

@@ -22,7 +22,8 @@ internal sealed class PoolScript
     public PoolScript Fork() => new() { State = State, Now = Now };
 
     /// <summary>A run is named EXPERIMENT/TRIAL.</summary>
-    public static LeaseRequest Request(string run, int devices, int attempt = 1) => new(new RunAttempt(run, attempt), run.Split('/')[0], devices);
+    public static LeaseRequest Request(string run, int devices, int attempt = 1) =>
+        new(new RunAttempt(run, attempt), run.Split('/')[0], devices);
 
     public PoolResult Send(PoolMessage message)
     {
@@ -62,14 +63,30 @@ internal sealed class PoolScript
 
         // Every device that is offered is free or in exactly one lease.
         Assert.Equal(offered.Order(Comparer), leased.Concat(free).Order(Comparer));
-        Assert.All(state.Leases, lease => Assert.True(lease.Revoked is null ? lease.Devices.Count == lease.Request.Devices : lease.Devices.Count < lease.Request.Devices, "A lease is filled in part."));
-        var runs = state.Leases.Select(lease => lease.Attempt.Run).Concat(state.Queue.Select(queued => queued.Request.Attempt.Run)).ToList();
+        Assert.All(
+            state.Leases,
+            lease =>
+                Assert.True(
+                    lease.Revoked is null ? lease.Devices.Count == lease.Request.Devices : lease.Devices.Count < lease.Request.Devices,
+                    "A lease is filled in part."
+                )
+        );
+        var runs = state
+            .Leases.Select(lease => lease.Attempt.Run)
+            .Concat(state.Queue.Select(queued => queued.Request.Attempt.Run))
+            .ToList();
         Assert.Equal(runs.Distinct(StringComparer.Ordinal), runs);
         Assert.Equal(state.Queue.OrderBy(queued => queued.Round), state.Queue);
-        Assert.All(state.Queue.Where(queued => queued.Request.Attempt.Number == 1).GroupBy(queued => (queued.Round, queued.Request.Experiment)), turn => Assert.Single(turn));
+        Assert.All(
+            state.Queue.Where(queued => queued.Request.Attempt.Number == 1).GroupBy(queued => (queued.Round, queued.Request.Experiment)),
+            turn => Assert.Single(turn)
+        );
         Assert.Equal(state.Leases.OrderBy(lease => lease.Epoch), state.Leases);
         Assert.All(state.Leases, lease => Assert.InRange(lease.Epoch, 1, state.LastLease));
-        Assert.True(state.Queue.Count == 0 || free.Count < state.Queue[0].Request.Devices, "The head of the queue waits for devices that are free.");
+        Assert.True(
+            state.Queue.Count == 0 || free.Count < state.Queue[0].Request.Devices,
+            "The head of the queue waits for devices that are free."
+        );
     }
 
     /// <summary>Nobody gets devices before those in front of it, unless these gave up; nobody passes another in the queue.</summary>
@@ -87,9 +104,13 @@ internal sealed class PoolScript
 
         foreach (var request in waiting.Except(waited).Where(request => request.Attempt.Number == 1))
         {
-            Assert.DoesNotContain(waiting.SkipWhile(other => other != request).Skip(1), other => other.Experiment == request.Experiment && waited.Contains(other));
+            Assert.DoesNotContain(
+                waiting.SkipWhile(other => other != request).Skip(1),
+                other => other.Experiment == request.Experiment && waited.Contains(other)
+            );
         }
     }
 
-    private static Comparer<PoolDevice> Comparer { get; } = Comparer<PoolDevice>.Create((left, right) => string.CompareOrdinal(left.ToString(), right.ToString()));
+    private static Comparer<PoolDevice> Comparer { get; } =
+        Comparer<PoolDevice>.Create((left, right) => string.CompareOrdinal(left.ToString(), right.ToString()));
 }

@@ -8,7 +8,10 @@ namespace ClipTrain.Coordinator.Tests.Rules;
 public sealed class PoolSerialisationTests
 {
     private static readonly RunAttempt Attempt = new("e/1", 2);
-    private static readonly Lease Lease = new(7, new LeaseRequest(Attempt, "e", 2), [new PoolDevice("a", "cuda:0")]) { Revoked = "lost a/cuda:1" };
+    private static readonly Lease Lease = new(7, new LeaseRequest(Attempt, "e", 2), [new PoolDevice("a", "cuda:0")])
+    {
+        Revoked = "lost a/cuda:1",
+    };
 
     [Fact]
     public void Every_message_of_the_pool_and_of_experiments_survives_JSON()
@@ -16,7 +19,10 @@ public sealed class PoolSerialisationTests
         AssertSurvives(new NodeOffer("a", "host", 3, ["cuda:0", "cpu:1"]), CoordinatorJson.Default.NodeOffer);
         AssertSurvives(new LeaseAnswer(Attempt, Lease, null), CoordinatorJson.Default.LeaseAnswer);
         AssertSurvives(new LeaseAnswer(Attempt, null, "waits"), CoordinatorJson.Default.LeaseAnswer);
-        AssertSurvives(new ExperimentSpec("e", "gpus", [new TrialSpec("1", "1.yaml", 2) { MaxAttempts = 3, MaxDeviceLosses = 4 }]) { FailFast = true }, CoordinatorJson.Default.ExperimentSpec);
+        AssertSurvives(
+            new ExperimentSpec("e", "gpus", [new TrialSpec("1", "1.yaml", 2) { MaxAttempts = 3, MaxDeviceLosses = 4 }]) { FailFast = true },
+            CoordinatorJson.Default.ExperimentSpec
+        );
         AssertSurvives(new TrialStart(Attempt, "e", "1.yaml", Lease), CoordinatorJson.Default.TrialStart);
         AssertSurvives(new TrialEnd(Attempt, TrialEndKind.DevicesLost, "why"), CoordinatorJson.Default.TrialEnd);
     }

@@ -20,8 +20,16 @@ internal sealed class PoolSimulation
     private readonly Dictionary<string, int> _stopped = new(StringComparer.Ordinal);
     private readonly HashSet<string> _completed = new(StringComparer.Ordinal);
     private readonly Dictionary<string, NodeOffer?> _nodes = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, ExperimentState> _experiments = Experiments.ToDictionary(name => name, _ => new ExperimentState(), StringComparer.Ordinal);
-    private readonly Dictionary<string, ExperimentState> _writtenExperiments = Experiments.ToDictionary(name => name, _ => new ExperimentState(), StringComparer.Ordinal);
+    private readonly Dictionary<string, ExperimentState> _experiments = Experiments.ToDictionary(
+        name => name,
+        _ => new ExperimentState(),
+        StringComparer.Ordinal
+    );
+    private readonly Dictionary<string, ExperimentState> _writtenExperiments = Experiments.ToDictionary(
+        name => name,
+        _ => new ExperimentState(),
+        StringComparer.Ordinal
+    );
     private PoolState _pool = new();
     private PoolState _writtenPool = new();
     private DateTimeOffset _now = PoolScript.Start;
@@ -121,7 +129,10 @@ internal sealed class PoolSimulation
         {
             // The experiment knows of every run that is alive, and no run is where another may be.
             var trial = Trials.Single(trial => trial.Run == run);
-            Assert.True(trial.IsStarted && trial.Attempt == process.Start.Attempt.Number, $"{run} runs in attempt {process.Start.Attempt.Number} and is {trial.Status} in attempt {trial.Attempt}.");
+            Assert.True(
+                trial.IsStarted && trial.Attempt == process.Start.Attempt.Number,
+                $"{run} runs in attempt {process.Start.Attempt.Number} and is {trial.Status} in attempt {trial.Attempt}."
+            );
             Assert.Contains(_pool.Leases, lease => lease.Epoch == process.Start.Lease.Epoch);
         }
     }
@@ -172,8 +183,17 @@ internal sealed class PoolSimulation
             return;
         }
 
-        var spec = new TrialSpec($"{state.Trials.Count}", "run.yaml", _random.Next(1, 4)) { MaxAttempts = _random.Next(1, 3), MaxDeviceLosses = _random.Next(2, 30) };
-        Experiment(name, new ExperimentMessage.Submit(new ExperimentSpec(name, "pool", [.. state.Trials.Select(trial => trial.Spec), spec]) { FailFast = name == "f" }));
+        var spec = new TrialSpec($"{state.Trials.Count}", "run.yaml", _random.Next(1, 4))
+        {
+            MaxAttempts = _random.Next(1, 3),
+            MaxDeviceLosses = _random.Next(2, 30),
+        };
+        Experiment(
+            name,
+            new ExperimentMessage.Submit(
+                new ExperimentSpec(name, "pool", [.. state.Trials.Select(trial => trial.Spec), spec]) { FailFast = name == "f" }
+            )
+        );
     }
 
     /// <summary>A node starts, anew if it was there: whatever ran on it is dead.</summary>
@@ -188,7 +208,9 @@ internal sealed class PoolSimulation
     private void Kill(string node)
     {
         _nodes[node] = null;
-        foreach (var process in _runs.Values.Where(process => process.IsAlive && process.Start.Lease.Devices.Any(device => device.Node == node)))
+        foreach (
+            var process in _runs.Values.Where(process => process.IsAlive && process.Start.Lease.Devices.Any(device => device.Node == node))
+        )
         {
             End(process, _random.Next(2) == 0 ? TrialEndKind.DevicesLost : TrialEndKind.Failed);
         }
@@ -232,7 +254,9 @@ internal sealed class PoolSimulation
 
         foreach (var lease in result.Told)
         {
-            Send(() => Experiment(lease.Request.Experiment, new ExperimentMessage.PoolAnswered([new LeaseAnswer(lease.Attempt, lease, null)])));
+            Send(() =>
+                Experiment(lease.Request.Experiment, new ExperimentMessage.PoolAnswered([new LeaseAnswer(lease.Attempt, lease, null)]))
+            );
         }
     }
 
@@ -288,14 +312,24 @@ internal sealed class PoolSimulation
         Assert.False(_runs.GetValueOrDefault(run) is { IsAlive: true }, $"{run} is started twice.");
         var process = new Process(start);
         _runs[run] = process;
-        foreach (var other in _runs.Values.Where(other => other != process && other.IsAlive && other.Start.Lease.Devices.Intersect(start.Lease.Devices).Any()).ToList())
+        foreach (
+            var other in _runs
+                .Values.Where(other => other != process && other.IsAlive && other.Start.Lease.Devices.Intersect(start.Lease.Devices).Any())
+                .ToList()
+        )
         {
             // The pool lost sight of a node that lives: the node itself sees to it that the later lease prevails.
-            Assert.Contains(_pool.Leases, lease => lease.Revoked is not null && lease.Epoch == Math.Min(other.Start.Lease.Epoch, start.Lease.Epoch));
+            Assert.Contains(
+                _pool.Leases,
+                lease => lease.Revoked is not null && lease.Epoch == Math.Min(other.Start.Lease.Epoch, start.Lease.Epoch)
+            );
             End(other.Start.Lease.Epoch < start.Lease.Epoch ? other : process, TrialEndKind.DevicesLost);
         }
 
-        if (process.IsAlive && start.Lease.Devices.Any(device => _nodes[device.Node]?.Devices.Contains(device.Name, StringComparer.Ordinal) != true))
+        if (
+            process.IsAlive
+            && start.Lease.Devices.Any(device => _nodes[device.Node]?.Devices.Contains(device.Name, StringComparer.Ordinal) != true)
+        )
         {
             End(process, TrialEndKind.DevicesLost);
         }
@@ -312,7 +346,8 @@ internal sealed class PoolSimulation
         return process.End ??= new TrialEnd(attempt, TrialEndKind.Stopped);
     }
 
-    private static T RoundTrip<T>(T value, JsonTypeInfo<T> type) => JsonSerializer.Deserialize(JsonSerializer.Serialize(value, type), type)!;
+    private static T RoundTrip<T>(T value, JsonTypeInfo<T> type) =>
+        JsonSerializer.Deserialize(JsonSerializer.Serialize(value, type), type)!;
 
     private sealed class Process(TrialStart start)
     {

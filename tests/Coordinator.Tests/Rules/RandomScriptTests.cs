@@ -65,7 +65,10 @@ public sealed class RandomScriptTests
         var placed = state.Members.Where(member => member.IsAssigned).ToList();
         var leaving = state.Members.Any(member => member.Status == MemberStatus.Leaving);
         var saving = state.Members.Count(member => member.Status == MemberStatus.Saving);
-        Assert.Equal(state.Members.Select(member => member.WorkerId).Distinct(StringComparer.Ordinal), state.Members.Select(member => member.WorkerId));
+        Assert.Equal(
+            state.Members.Select(member => member.WorkerId).Distinct(StringComparer.Ordinal),
+            state.Members.Select(member => member.WorkerId)
+        );
         Assert.True(saving <= 1);
         AssertPlaced(state);
         switch (state.Phase)
@@ -78,7 +81,10 @@ public sealed class RandomScriptTests
                 break;
             case RunPhase.Forming:
                 Assert.Empty(placed);
-                Assert.True(leaving ? state.Deadline is not null : state.IsFirstForming || state.NextNotice is not null, "The run waits and has not said why.");
+                Assert.True(
+                    leaving ? state.Deadline is not null : state.IsFirstForming || state.NextNotice is not null,
+                    "The run waits and has not said why."
+                );
                 break;
             case RunPhase.Draining:
                 Assert.Empty(placed);
@@ -93,14 +99,23 @@ public sealed class RandomScriptTests
     /// <summary>No managed worker is forgotten, none waits while a slot is free, and no node has more than it has slots for, unless these have become fewer.</summary>
     private static void AssertPlaced(RunState state)
     {
-        Assert.Equal(Enumerable.Range(0, state.Spec.ManagedWorkers).Select(WorkerIds.ForSlot), state.Members.Where(member => member.IsManaged).Select(member => member.WorkerId));
+        Assert.Equal(
+            Enumerable.Range(0, state.Spec.ManagedWorkers).Select(WorkerIds.ForSlot),
+            state.Members.Where(member => member.IsManaged).Select(member => member.WorkerId)
+        );
         foreach (var node in state.Nodes)
         {
             Assert.Equal(state.Members.Count(member => member.NodeId == node.Id), state.Members.CountOn(node.Id));
-            Assert.True(state.Phase > RunPhase.Running || state.Members.Unplaced.IsEmpty || state.Members.CountOn(node.Id) >= node.Slots, "A worker waits though a slot is free.");
+            Assert.True(
+                state.Phase > RunPhase.Running || state.Members.Unplaced.IsEmpty || state.Members.CountOn(node.Id) >= node.Slots,
+                "A worker waits though a slot is free."
+            );
         }
 
-        Assert.All(state.Members.Where(member => member.NodeId is not null && !state.HasEnded && member.IsLiving), member => Assert.Contains(state.Nodes, node => node.Id == member.NodeId));
+        Assert.All(
+            state.Members.Where(member => member.NodeId is not null && !state.HasEnded && member.IsLiving),
+            member => Assert.Contains(state.Nodes, node => node.Id == member.NodeId)
+        );
     }
 
     /// <summary>Nothing goes back that must not.</summary>
@@ -135,7 +150,11 @@ public sealed class RandomScriptTests
                 case RunEffect.RecordSteps steps:
                     foreach (var record in steps.Records)
                     {
-                        Assert.True(record.Metrics.Step == recorded + 1 || (record.Metrics.Step <= result.State.Assignment!.StartStep + 1 && Warned(result)), "A step is missing in the ledger.");
+                        Assert.True(
+                            record.Metrics.Step == recorded + 1
+                                || (record.Metrics.Step <= result.State.Assignment!.StartStep + 1 && Warned(result)),
+                            "A step is missing in the ledger."
+                        );
                         recorded = record.Metrics.Step;
                     }
 
@@ -148,7 +167,9 @@ public sealed class RandomScriptTests
     }
 
     private static bool Warned(TurnResult result) =>
-        result.Effects.OfType<RunEffect.PublishWarning>().Any(warning => warning.Text.Contains("were lost with the workers", StringComparison.Ordinal));
+        result
+            .Effects.OfType<RunEffect.PublishWarning>()
+            .Any(warning => warning.Text.Contains("were lost with the workers", StringComparison.Ordinal));
 
     /// <summary>Every held call is answered: by an effect, or by the reply to the same call when it is sent again.</summary>
     private static void Track(HashSet<(string WorkerId, HeldCall Call)> held, RunMessage message, TurnResult result)
@@ -191,16 +212,37 @@ public sealed class RandomScriptTests
         var step = Math.Max(0, state.CommittedStep + random.Next(-1, 3));
         return random.Next(26) switch
         {
-            < 9 => new RunMessage.Join(RunScript.JoinRequest(slot) with
-            {
-                Incarnation = incarnation,
-                HeldStep = random.Next(3) == 0 ? null : step,
-                LeftGeneration = random.Next(3) == 0 ? member?.Generation ?? 0 : 0,
-                Reason = random.Next(2) == 0 ? "reset" : null,
-                Device = random.Next(10) == 0 ? "gpu" : null,
-            }),
-            < 15 => new RunMessage.Beats([new Heartbeat(worker, incarnation, generation, step, RunScript.Records(state.RecordedStep + random.Next(0, 3), state.RecordedStep + random.Next(1, 5), generation, state.Assignment?.WorldSize ?? 1), ["w"])]),
-            < 17 => new RunMessage.Report(new WorkerReport(worker, incarnation, generation, (WorkerOutcome)(random.Next(12) == 0 ? 2 : random.Next(2)), step) { Message = "m" }),
+            < 9 => new RunMessage.Join(
+                RunScript.JoinRequest(slot) with
+                {
+                    Incarnation = incarnation,
+                    HeldStep = random.Next(3) == 0 ? null : step,
+                    LeftGeneration = random.Next(3) == 0 ? member?.Generation ?? 0 : 0,
+                    Reason = random.Next(2) == 0 ? "reset" : null,
+                    Device = random.Next(10) == 0 ? "gpu" : null,
+                }
+            ),
+            < 15 => new RunMessage.Beats([
+                new Heartbeat(
+                    worker,
+                    incarnation,
+                    generation,
+                    step,
+                    RunScript.Records(
+                        state.RecordedStep + random.Next(0, 3),
+                        state.RecordedStep + random.Next(1, 5),
+                        generation,
+                        state.Assignment?.WorldSize ?? 1
+                    ),
+                    ["w"]
+                ),
+            ]),
+            < 17 => new RunMessage.Report(
+                new WorkerReport(worker, incarnation, generation, (WorkerOutcome)(random.Next(12) == 0 ? 2 : random.Next(2)), step)
+                {
+                    Message = "m",
+                }
+            ),
             17 => new RunMessage.Checkpointed(new CheckpointWritten(worker, incarnation, step, "d")),
             18 when slot < state.Spec.ManagedWorkers => new RunMessage.WorkerExited(worker, random.Next(2) * 137, ["line"]),
             19 when random.Next(8) == 0 => new RunMessage.StopRequested("Ctrl-C", random.Next(4) == 0),
@@ -212,16 +254,21 @@ public sealed class RandomScriptTests
         };
     }
 
-    private static readonly JsonSerializerOptions ByReflection = new() { NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals };
+    private static readonly JsonSerializerOptions ByReflection = new()
+    {
+        NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
 
     private static RunState RoundTrip(RunState state) =>
         JsonSerializer.Deserialize(JsonSerializer.Serialize(state, CoordinatorJson.Default.RunState), CoordinatorJson.Default.RunState)!;
 
-    private static string Json(TurnResult result) => string.Join(
-        "\n",
-        [
-            RunScript.Json(result.State),
-            JsonSerializer.Serialize(result.Reply, CoordinatorJson.Default.RunReply),
-            .. result.Effects.Select(effect => JsonSerializer.Serialize(effect, effect.GetType(), ByReflection)),
-        ]);
+    private static string Json(TurnResult result) =>
+        string.Join(
+            "\n",
+            [
+                RunScript.Json(result.State),
+                JsonSerializer.Serialize(result.Reply, CoordinatorJson.Default.RunReply),
+                .. result.Effects.Select(effect => JsonSerializer.Serialize(effect, effect.GetType(), ByReflection)),
+            ]
+        );
 }

@@ -25,8 +25,7 @@ public sealed class RecordQueueTests
             arrived.AddRange(batch.Records.Select(record => record.Metrics.Step));
             Assert.Equal(arrived.Count < count, batch.HasMore);
             queue.Acknowledge(arrived.LastOrDefault());
-        }
-        while (batch.HasMore);
+        } while (batch.HasMore);
 
         Assert.Equal(Enumerable.Range(1, count).Select(step => (long)step), arrived);
         Assert.Equal((0, 0), (queue.Count, queue.Bytes));

@@ -78,7 +78,10 @@ public sealed class RecordsTests
         run.Beat(1, 7);
         run.Beat(0, 8, records: RunScript.Records(7, 8, 2));
         Assert.Equal([7, 8], run.Recorded);
-        Assert.Equal("the records of steps 4 to 6 were lost with the workers that held them; the ledger goes on at step 7", Assert.Single(run.Warnings));
+        Assert.Equal(
+            "the records of steps 4 to 6 were lost with the workers that held them; the ledger goes on at step 7",
+            Assert.Single(run.Warnings)
+        );
     }
 
     [Fact]
@@ -90,8 +93,17 @@ public sealed class RecordsTests
         Assert.False(Answer(513, 600, hasMore: false).WantsMoreRecords);
         Assert.Equal(600, run.State.RecordedStep);
 
-        HeartbeatAnswer Answer(long first, long last, bool hasMore) => Assert.IsType<RunReply.HeartbeatReply>(run.Send(
-            new Heartbeat("worker-0", run.Request(0).Incarnation, 1, last, RunScript.Records(first, last, world: 1), []) { HasMoreRecords = hasMore })).Answer;
+        HeartbeatAnswer Answer(long first, long last, bool hasMore) =>
+            Assert
+                .IsType<RunReply.HeartbeatReply>(
+                    run.Send(
+                        new Heartbeat("worker-0", run.Request(0).Incarnation, 1, last, RunScript.Records(first, last, world: 1), [])
+                        {
+                            HasMoreRecords = hasMore,
+                        }
+                    )
+                )
+                .Answer;
     }
 
     /// <summary>Of the workers that have old records each holds a stretch of them; who sends first is tried in all orders.</summary>
@@ -128,12 +140,27 @@ public sealed class RecordsTests
             {
                 var first = Math.Max(held[slot].First, run.State.RecordedStep + 1);
                 var last = Math.Min(held[slot].Last, first + 1);
-                run.Send(new Heartbeat(WorkerIds.ForSlot(slot), run.Request(slot).Incarnation, 2, 20, RunScript.Records(first, last, slot == 0 ? 2 : 1, world: 3), []) { HasMoreRecords = last < held[slot].Last });
+                run.Send(
+                    new Heartbeat(
+                        WorkerIds.ForSlot(slot),
+                        run.Request(slot).Incarnation,
+                        2,
+                        20,
+                        RunScript.Records(first, last, slot == 0 ? 2 : 1, world: 3),
+                        []
+                    )
+                    {
+                        HasMoreRecords = last < held[slot].Last,
+                    }
+                );
             }
         }
 
         Assert.Equal([.. Enumerable.Range(8, 17).Select(step => (long)step)], run.Recorded);
-        Assert.Equal("the records of steps 4 to 7 were lost with the workers that held them; the ledger goes on at step 8", Assert.Single(run.Warnings));
+        Assert.Equal(
+            "the records of steps 4 to 7 were lost with the workers that held them; the ledger goes on at step 8",
+            Assert.Single(run.Warnings)
+        );
     }
 
     private static long Acknowledged(RunReply reply) => Assert.IsType<RunReply.HeartbeatReply>(reply).Answer.RecordedStep;

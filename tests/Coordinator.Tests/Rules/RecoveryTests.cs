@@ -7,7 +7,12 @@ namespace ClipTrain.Coordinator.Tests.Rules;
 /// <summary>A generation breaks, and another one goes on.</summary>
 public sealed class RecoveryTests
 {
-    private static readonly RunTimeouts ThirtySeconds = new() { Heartbeat = TimeSpan.FromSeconds(30), Regroup = TimeSpan.FromSeconds(60), WaitingNotice = TimeSpan.FromSeconds(45) };
+    private static readonly RunTimeouts ThirtySeconds = new()
+    {
+        Heartbeat = TimeSpan.FromSeconds(30),
+        Regroup = TimeSpan.FromSeconds(60),
+        WaitingNotice = TimeSpan.FromSeconds(45),
+    };
 
     /// <summary>World size, who dies (a bit mask), who had committed the step under way (a bit mask), the last checkpoint.</summary>
     public static TheoryData<int, int, int, long> Deaths
@@ -81,7 +86,10 @@ public sealed class RecoveryTests
         int? source = best > 0 && best >= checkpoint ? survivors.First(slot => Held(slot) == best) : null;
         var place = run.AssignmentOf(0);
         Assert.Equal((2, 0, world, expected, source), (place.Generation, place.Rank, place.WorldSize, place.StartStep, place.SourceRank));
-        Assert.Equal(source is null && checkpoint > 0 ? new CheckpointMark(checkpoint, $"checkpoints/step-{checkpoint}") : null, place.Checkpoint);
+        Assert.Equal(
+            source is null && checkpoint > 0 ? new CheckpointMark(checkpoint, $"checkpoints/step-{checkpoint}") : null,
+            place.Checkpoint
+        );
         var allHold = slots.All(slot => !IsDead(slot) && Held(slot) == expected);
         Assert.Equal(world > 1 && expected > 0 && !allHold, place.NeedsTransfer);
         Assert.Equal(Math.Min(7, expected), run.State.RecordedStep);
@@ -134,7 +142,10 @@ public sealed class RecoveryTests
         }
 
         Assert.Equal(new Assignment(2, 0, 2, 6) { SourceRank = 1, NeedsTransfer = true }, run.AssignmentOf(0));
-        Assert.Equal($"rank {(sourceFirst ? 1 : 0)} (worker-{(sourceFirst ? 1 : 0)}): all_reduce: timed out after 300 s", Assert.Single(run.Warnings));
+        Assert.Equal(
+            $"rank {(sourceFirst ? 1 : 0)} (worker-{(sourceFirst ? 1 : 0)}): all_reduce: timed out after 300 s",
+            Assert.Single(run.Warnings)
+        );
     }
 
     [Fact]
@@ -144,7 +155,10 @@ public sealed class RecoveryTests
         run.Written(0, 4);
         run.Join(0, held: null, left: 1, reason: "reset");
         run.Join(1, held: null, left: 1, reason: "reset");
-        Assert.Equal(new Assignment(2, 0, 2, 4) { Checkpoint = new CheckpointMark(4, "checkpoints/step-4"), NeedsTransfer = true }, run.AssignmentOf(0));
+        Assert.Equal(
+            new Assignment(2, 0, 2, 4) { Checkpoint = new CheckpointMark(4, "checkpoints/step-4"), NeedsTransfer = true },
+            run.AssignmentOf(0)
+        );
     }
 
     [Fact]
@@ -236,7 +250,10 @@ public sealed class RecoveryTests
         Assert.Equal(new RunReply.Directed(Directive.SaveAloneAndExit), run.AnswerTo(0));
         Assert.Equal(new RunReply.Directed(Directive.Abort), run.AnswerTo(1));
         run.Written(0, 5);
-        Assert.Equal("3 generations in a row broke without a new step: rank 1 (worker-1) crashed (SIGSEGV, a segmentation fault)\n  | decoder\nresumable from step 5: cliptrain resume demo", run.Outcome!.Message);
+        Assert.Equal(
+            "3 generations in a row broke without a new step: rank 1 (worker-1) crashed (SIGSEGV, a segmentation fault)\n  | decoder\nresumable from step 5: cliptrain resume demo",
+            run.Outcome!.Message
+        );
     }
 
     [Theory]

@@ -15,10 +15,17 @@ internal sealed class RunScript
 
     /// <param name="managed">Number of workers that nodes start; the others come by themselves. All by default.</param>
     /// <param name="nodes">By default one with a slot for each.</param>
-    public RunScript(int workers, int? min = null, int? max = null, int? managed = null, RunTimeouts? timeouts = null, CheckpointMark? resumedFrom = null, int fruitless = 5, IReadOnlyList<Node>? nodes = null)
-        : this(Spec(workers, min, max, managed, timeouts, fruitless), resumedFrom, nodes)
-    {
-    }
+    public RunScript(
+        int workers,
+        int? min = null,
+        int? max = null,
+        int? managed = null,
+        RunTimeouts? timeouts = null,
+        CheckpointMark? resumedFrom = null,
+        int fruitless = 5,
+        IReadOnlyList<Node>? nodes = null
+    )
+        : this(Spec(workers, min, max, managed, timeouts, fruitless), resumedFrom, nodes) { }
 
     public RunScript(RunSpec spec, CheckpointMark? resumedFrom = null, IReadOnlyList<Node>? nodes = null)
     {
@@ -41,9 +48,17 @@ internal sealed class RunScript
 
     public IEnumerable<string> Warnings => Effects.OfType<RunEffect.PublishWarning>().Select(warning => warning.Text);
 
-    public IEnumerable<long> Recorded => Effects.OfType<RunEffect.RecordSteps>().SelectMany(effect => effect.Records).Select(record => record.Metrics.Step);
+    public IEnumerable<long> Recorded =>
+        Effects.OfType<RunEffect.RecordSteps>().SelectMany(effect => effect.Records).Select(record => record.Metrics.Step);
 
-    public static RunSpec Spec(int workers, int? min = null, int? max = null, int? managed = null, RunTimeouts? timeouts = null, int fruitless = 5) =>
+    public static RunSpec Spec(
+        int workers,
+        int? min = null,
+        int? max = null,
+        int? managed = null,
+        RunTimeouts? timeouts = null,
+        int fruitless = 5
+    ) =>
         new("demo", workers, "v1", "hash1", "corpus1")
         {
             MinWorkers = min ?? workers,
@@ -64,7 +79,21 @@ internal sealed class RunScript
             CorpusHash = "corpus1",
         };
 
-    public static StepMetrics Metrics(long step) => new() { Step = step, Samples = step * 8, Epoch = step * 0.1, Loss = 2.5, LogitScale = 14.3, GradientNorm = 1.1, LearningRate = 5e-4, StepSeconds = 0.2, ImagesPerSecond = 40, DataWaitShare = 0.05, BadSamples = 0 };
+    public static StepMetrics Metrics(long step) =>
+        new()
+        {
+            Step = step,
+            Samples = step * 8,
+            Epoch = step * 0.1,
+            Loss = 2.5,
+            LogitScale = 14.3,
+            GradientNorm = 1.1,
+            LearningRate = 5e-4,
+            StepSeconds = 0.2,
+            ImagesPerSecond = 40,
+            DataWaitShare = 0.05,
+            BadSamples = 0,
+        };
 
     /// <param name="busySeconds">By rank.</param>
     public static StepRecord Record(long step, int generation = 1, params double[] busySeconds) =>
@@ -76,7 +105,12 @@ internal sealed class RunScript
 
     /// <summary>A record that names no shares is one of the last generation.</summary>
     private StepRecord Share(StepRecord record) =>
-        record.Shares.Count > 0 ? record : record with { Shares = [.. Enumerable.Repeat(new StepShare(8, 0, 1, 0), State.Assignment?.WorldSize ?? 1)] };
+        record.Shares.Count > 0
+            ? record
+            : record with
+            {
+                Shares = [.. Enumerable.Repeat(new StepShare(8, 0, 1, 0), State.Assignment?.WorldSize ?? 1)],
+            };
 
     public static string Json(RunState state) => JsonSerializer.Serialize(state, CoordinatorJson.Default.RunState);
 
@@ -102,7 +136,11 @@ internal sealed class RunScript
     /// <summary>The next join from this slot comes from another process.</summary>
     public void Renew(int slot) => _starts[slot] = _starts.GetValueOrDefault(slot) + 1;
 
-    public JoinRequest Request(int slot) => JoinRequest(slot, _starts.GetValueOrDefault(slot)) with { Start = State.Find(WorkerIds.ForSlot(slot))?.Start };
+    public JoinRequest Request(int slot) =>
+        JoinRequest(slot, _starts.GetValueOrDefault(slot)) with
+        {
+            Start = State.Find(WorkerIds.ForSlot(slot))?.Start,
+        };
 
     public RunReply Join(int slot, long? held = null, int left = 0, string? reason = null) =>
         Send(new RunMessage.Join(Request(slot) with { HeldStep = held, LeftGeneration = left, Reason = reason }));
@@ -119,19 +157,57 @@ internal sealed class RunScript
         return Forget();
     }
 
-    public RunReply Beat(int slot, long step = 0, int? generation = null, IReadOnlyList<StepRecord>? records = null, IReadOnlyList<string>? warnings = null) =>
-        Send(new Heartbeat(WorkerIds.ForSlot(slot), Request(slot).Incarnation, generation ?? State.Generation, step, [.. (records ?? []).Select(Share)], warnings ?? []));
+    public RunReply Beat(
+        int slot,
+        long step = 0,
+        int? generation = null,
+        IReadOnlyList<StepRecord>? records = null,
+        IReadOnlyList<string>? warnings = null
+    ) =>
+        Send(
+            new Heartbeat(
+                WorkerIds.ForSlot(slot),
+                Request(slot).Incarnation,
+                generation ?? State.Generation,
+                step,
+                [.. (records ?? []).Select(Share)],
+                warnings ?? []
+            )
+        );
 
-    public RunReply Send(Heartbeat heartbeat) => Assert.Single(Assert.IsType<RunReply.HeartbeatReplies>(Send(new RunMessage.Beats([heartbeat]))).Replies);
+    public RunReply Send(Heartbeat heartbeat) =>
+        Assert.Single(Assert.IsType<RunReply.HeartbeatReplies>(Send(new RunMessage.Beats([heartbeat]))).Replies);
 
-    public Directive DirectiveOf(int slot, long step = 0, int? generation = null) => Assert.IsType<RunReply.HeartbeatReply>(Beat(slot, step, generation)).Answer.Directive;
+    public Directive DirectiveOf(int slot, long step = 0, int? generation = null) =>
+        Assert.IsType<RunReply.HeartbeatReply>(Beat(slot, step, generation)).Answer.Directive;
 
-    public RunReply Report(int slot, WorkerOutcome outcome, long step = 0, string? message = null, int? generation = null, int? exitCode = null) =>
-        Send(new RunMessage.Report(new WorkerReport(WorkerIds.ForSlot(slot), Request(slot).Incarnation, generation ?? State.Generation, outcome, step) { Message = message, ExitCode = exitCode }));
+    public RunReply Report(
+        int slot,
+        WorkerOutcome outcome,
+        long step = 0,
+        string? message = null,
+        int? generation = null,
+        int? exitCode = null
+    ) =>
+        Send(
+            new RunMessage.Report(
+                new WorkerReport(WorkerIds.ForSlot(slot), Request(slot).Incarnation, generation ?? State.Generation, outcome, step)
+                {
+                    Message = message,
+                    ExitCode = exitCode,
+                }
+            )
+        );
 
-    public RunReply Exit(int slot, int code, params string[] lastLines) => Send(new RunMessage.WorkerExited(WorkerIds.ForSlot(slot), code, lastLines));
+    public RunReply Exit(int slot, int code, params string[] lastLines) =>
+        Send(new RunMessage.WorkerExited(WorkerIds.ForSlot(slot), code, lastLines));
 
-    public RunReply Written(int slot, long step) => Send(new RunMessage.Checkpointed(new CheckpointWritten(WorkerIds.ForSlot(slot), Request(slot).Incarnation, step, $"checkpoints/step-{step}")));
+    public RunReply Written(int slot, long step) =>
+        Send(
+            new RunMessage.Checkpointed(
+                new CheckpointWritten(WorkerIds.ForSlot(slot), Request(slot).Incarnation, step, $"checkpoints/step-{step}")
+            )
+        );
 
     public RunReply Stop(bool atOnce = false) => Send(new RunMessage.StopRequested("Ctrl-C", atOnce));
 
@@ -161,7 +237,10 @@ internal sealed class RunScript
 
     /// <summary>What a held call was answered last.</summary>
     public RunReply? AnswerTo(int slot, HeldCall call = HeldCall.Join) =>
-        Effects.OfType<RunEffect.Answer>().LastOrDefault(answer => answer.WorkerId == WorkerIds.ForSlot(slot) && answer.Call == call)?.Reply;
+        Effects
+            .OfType<RunEffect.Answer>()
+            .LastOrDefault(answer => answer.WorkerId == WorkerIds.ForSlot(slot) && answer.Call == call)
+            ?.Reply;
 
     public Assignment AssignmentOf(int slot) => Assert.IsType<RunReply.Assigned>(AnswerTo(slot)).Assignment;
 

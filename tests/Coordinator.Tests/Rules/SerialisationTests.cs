@@ -11,22 +11,37 @@ public sealed class SerialisationTests
     private static readonly StepRecord Record = RunScript.Record(7, 2, 0.1, 0.2);
 
     public static TheoryData<RunReply> Replies =>
-    [
-        new RunReply.Accepted(),
-        new RunReply.Held(),
-        new RunReply.Assigned(new Assignment(1, 2, 3, 40) { Checkpoint = new CheckpointMark(40, "d"), NeedsTransfer = true }),
-        new RunReply.Directed(Directive.SaveAloneAndExit),
-        new RunReply.HeartbeatReply(new HeartbeatAnswer(1, Directive.Regroup, 7)),
-        new RunReply.HeartbeatReplies([new RunReply.HeartbeatReply(new HeartbeatAnswer(1, Directive.Continue, 7)), new RunReply.Refused(RefusalKind.Invalid, "why")]),
-        new RunReply.Refused(RefusalKind.Mismatch, "why"),
-    ];
+        [
+            new RunReply.Accepted(),
+            new RunReply.Held(),
+            new RunReply.Assigned(new Assignment(1, 2, 3, 40) { Checkpoint = new CheckpointMark(40, "d"), NeedsTransfer = true }),
+            new RunReply.Directed(Directive.SaveAloneAndExit),
+            new RunReply.HeartbeatReply(new HeartbeatAnswer(1, Directive.Regroup, 7)),
+            new RunReply.HeartbeatReplies([
+                new RunReply.HeartbeatReply(new HeartbeatAnswer(1, Directive.Continue, 7)),
+                new RunReply.Refused(RefusalKind.Invalid, "why"),
+            ]),
+            new RunReply.Refused(RefusalKind.Mismatch, "why"),
+        ];
 
     [Fact]
     public void Every_message_of_a_worker_survives_JSON()
     {
-        AssertSurvives(RunScript.JoinRequest(2) with { Device = "node2/cuda:0", HeldStep = 7, LeftGeneration = 2, Reason = "reset" }, CoordinatorJson.Default.JoinRequest);
+        AssertSurvives(
+            RunScript.JoinRequest(2) with
+            {
+                Device = "node2/cuda:0",
+                HeldStep = 7,
+                LeftGeneration = 2,
+                Reason = "reset",
+            },
+            CoordinatorJson.Default.JoinRequest
+        );
         AssertSurvives(new Heartbeat("worker-0", "a", 1, 7, [Record], ["careful"]), CoordinatorJson.Default.Heartbeat);
-        AssertSurvives(new WorkerReport("worker-0", "a", 1, WorkerOutcome.Failed, 7) { ExitCode = 4 }, CoordinatorJson.Default.WorkerReport);
+        AssertSurvives(
+            new WorkerReport("worker-0", "a", 1, WorkerOutcome.Failed, 7) { ExitCode = 4 },
+            CoordinatorJson.Default.WorkerReport
+        );
         AssertSurvives(new CheckpointWritten("worker-0", "a", 7, "d"), CoordinatorJson.Default.CheckpointWritten);
     }
 
@@ -71,7 +86,10 @@ public sealed class SerialisationTests
         var metrics = RunScript.Metrics(1) with { Loss = double.NaN, GradientNorm = double.PositiveInfinity };
         var beat = new Heartbeat("worker-0", "a", 1, 1, [new StepRecord(1, metrics, [])], []);
 
-        var back = JsonSerializer.Deserialize(JsonSerializer.Serialize(beat, CoordinatorJson.Default.Heartbeat), CoordinatorJson.Default.Heartbeat)!;
+        var back = JsonSerializer.Deserialize(
+            JsonSerializer.Serialize(beat, CoordinatorJson.Default.Heartbeat),
+            CoordinatorJson.Default.Heartbeat
+        )!;
 
         Assert.Equal(metrics, Assert.Single(back.Records).Metrics);
     }

@@ -6,7 +6,13 @@ namespace ClipTrain.Coordinator.Tests.Rules;
 
 public sealed class ShardTests
 {
-    private static readonly Shard Example = new(2, 1, 16, 8, [new ShardEpoch(0, 3, [new RowGroupRange(0, 4, 2), new RowGroupRange(7, 0, 1)])]);
+    private static readonly Shard Example = new(
+        2,
+        1,
+        16,
+        8,
+        [new ShardEpoch(0, 3, [new RowGroupRange(0, 4, 2), new RowGroupRange(7, 0, 1)])]
+    );
 
     [Fact]
     public void Every_set_of_row_groups_has_one_form_and_holds_exactly_its_members()
@@ -37,18 +43,55 @@ public sealed class ShardTests
         Shard[] shards =
         [
             Example,
-            Example with { FirstLane = 3 },
-            Example with { Lanes = 2 },
-            Example with { BatchStart = 17 },
-            Example with { BatchCount = 9 },
-            Example with { FirstLane = 1, Lanes = 2 },
-            Example with { Epochs = [] },
-            Example with { Epochs = [epoch, epoch with { Epoch = 4 }] },
-            Example with { Epochs = [epoch with { Corpus = 1 }] },
-            Example with { Epochs = [epoch with { Epoch = 4 }] },
-            Example with { Epochs = [epoch with { RowGroups = [new RowGroupRange(0, 4, 2)] }] },
-            Example with { Epochs = [epoch with { RowGroups = [new RowGroupRange(0, 4, 3), new RowGroupRange(7, 0, 1)] }] },
-            Example with { Epochs = [epoch with { RowGroups = [new RowGroupRange(0, 4, 2), new RowGroupRange(7, 1, 1)] }] },
+            Example with
+            {
+                FirstLane = 3,
+            },
+            Example with
+            {
+                Lanes = 2,
+            },
+            Example with
+            {
+                BatchStart = 17,
+            },
+            Example with
+            {
+                BatchCount = 9,
+            },
+            Example with
+            {
+                FirstLane = 1,
+                Lanes = 2,
+            },
+            Example with
+            {
+                Epochs = [],
+            },
+            Example with
+            {
+                Epochs = [epoch, epoch with { Epoch = 4 }],
+            },
+            Example with
+            {
+                Epochs = [epoch with { Corpus = 1 }],
+            },
+            Example with
+            {
+                Epochs = [epoch with { Epoch = 4 }],
+            },
+            Example with
+            {
+                Epochs = [epoch with { RowGroups = [new RowGroupRange(0, 4, 2)] }],
+            },
+            Example with
+            {
+                Epochs = [epoch with { RowGroups = [new RowGroupRange(0, 4, 3), new RowGroupRange(7, 0, 1)] }],
+            },
+            Example with
+            {
+                Epochs = [epoch with { RowGroups = [new RowGroupRange(0, 4, 2), new RowGroupRange(7, 1, 1)] }],
+            },
         ];
         Assert.Equal(shards.Length, shards.Select(shard => shard.Digest()).Distinct().Count());
         Assert.Equal(Example.Digest(), (Example with { Epochs = [epoch with { RowGroups = [.. epoch.RowGroups] }] }).Digest());
@@ -57,7 +100,10 @@ public sealed class ShardTests
     [Fact]
     public void A_shard_survives_JSON()
     {
-        var back = JsonSerializer.Deserialize(JsonSerializer.Serialize(Example, CoordinatorJson.Default.Shard), CoordinatorJson.Default.Shard)!;
+        var back = JsonSerializer.Deserialize(
+            JsonSerializer.Serialize(Example, CoordinatorJson.Default.Shard),
+            CoordinatorJson.Default.Shard
+        )!;
         Assert.Equivalent(Example, back, strict: true);
         Assert.Equal(Example.Digest(), back.Digest());
     }
@@ -71,6 +117,13 @@ public sealed class ShardTests
         Assert.Equal(Line, JsonSerializer.Serialize(old, CoordinatorJson.Default.LedgerEntry));
 
         var entry = new LedgerEntry(old.Generation with { Shards = [Example.Digest(), ulong.MaxValue] });
-        Assert.Equivalent(entry, JsonSerializer.Deserialize(JsonSerializer.Serialize(entry, CoordinatorJson.Default.LedgerEntry), CoordinatorJson.Default.LedgerEntry), strict: true);
+        Assert.Equivalent(
+            entry,
+            JsonSerializer.Deserialize(
+                JsonSerializer.Serialize(entry, CoordinatorJson.Default.LedgerEntry),
+                CoordinatorJson.Default.LedgerEntry
+            ),
+            strict: true
+        );
     }
 }

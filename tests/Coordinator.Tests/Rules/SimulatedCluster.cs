@@ -74,7 +74,11 @@ internal sealed class SimulatedCluster
         Train();
         Deliver();
         Send(new RunMessage.Tick());
-        foreach (var group in _processes.Where(process => process is { IsAlive: true, Assignment: not null }).GroupBy(process => process.Assignment!.Generation))
+        foreach (
+            var group in _processes
+                .Where(process => process is { IsAlive: true, Assignment: not null })
+                .GroupBy(process => process.Assignment!.Generation)
+        )
         {
             Assert.Equal(group.Count(), group.DistinctBy(process => process.Assignment!.Rank).Count());
         }
@@ -149,10 +153,21 @@ internal sealed class SimulatedCluster
                 Send(new RunMessage.Checkpointed(new CheckpointWritten(process.Id, process.Incarnation, _lastStep, "last")));
             }
 
-            Take(process, Send(new RunMessage.Report(new WorkerReport(process.Id, process.Incarnation, process.Assignment.Generation, WorkerOutcome.Completed, _lastStep))));
+            Take(
+                process,
+                Send(
+                    new RunMessage.Report(
+                        new WorkerReport(process.Id, process.Incarnation, process.Assignment.Generation, WorkerOutcome.Completed, _lastStep)
+                    )
+                )
+            );
         }
 
-        if (process.IsAlive && Send(new RunMessage.Beats([process.Heartbeat])) is RunReply.HeartbeatReplies { Replies: [RunReply.HeartbeatReply { Answer: var answer }] })
+        if (
+            process.IsAlive
+            && Send(new RunMessage.Beats([process.Heartbeat]))
+                is RunReply.HeartbeatReplies { Replies: [RunReply.HeartbeatReply { Answer: var answer }] }
+        )
         {
             process.Records.Acknowledge(answer.RecordedStep);
             process.WantsRegroup = answer.Directive == Directive.Regroup;
@@ -166,7 +181,12 @@ internal sealed class SimulatedCluster
     /// <summary>All ranks of a generation take a step together; when one is missing, others notice sooner or later.</summary>
     private void Train()
     {
-        foreach (var group in _processes.Where(process => process.Assignment is not null).GroupBy(process => process.Assignment!.Generation).ToList())
+        foreach (
+            var group in _processes
+                .Where(process => process.Assignment is not null)
+                .GroupBy(process => process.Assignment!.Generation)
+                .ToList()
+        )
         {
             var ranks = group.ToList();
             if (ranks.Count < ranks[0].Assignment!.WorldSize || !ranks.TrueForAll(process => process.IsAlive))
@@ -282,7 +302,13 @@ internal sealed class SimulatedCluster
 
                 break;
             case RunEffect.KillWorker { NodeId: { } node } kill:
-                foreach (var hanging in _processes.Where(process => process is { IsAlive: true, Node.IsReached: true } && process.Node.Id == node && process.Id == kill.WorkerId).ToList())
+                foreach (
+                    var hanging in _processes
+                        .Where(process =>
+                            process is { IsAlive: true, Node.IsReached: true } && process.Node.Id == node && process.Id == kill.WorkerId
+                        )
+                        .ToList()
+                )
                 {
                     Kill(hanging);
                 }

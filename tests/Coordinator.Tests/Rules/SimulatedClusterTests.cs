@@ -9,7 +9,12 @@ public sealed class SimulatedClusterTests
 {
     private const int LastStep = 100;
 
-    private static readonly RunTimeouts Timeouts = new() { Forming = TimeSpan.FromSeconds(10), Heartbeat = TimeSpan.FromSeconds(10), Regroup = TimeSpan.FromSeconds(20) };
+    private static readonly RunTimeouts Timeouts = new()
+    {
+        Forming = TimeSpan.FromSeconds(10),
+        Heartbeat = TimeSpan.FromSeconds(10),
+        Regroup = TimeSpan.FromSeconds(20),
+    };
 
     public static TheoryData<int> Seeds => [.. Enumerable.Range(0, 200)];
 
@@ -40,7 +45,13 @@ public sealed class SimulatedClusterTests
     [Fact]
     public void Without_deaths_nothing_is_missing_and_one_generation_is_enough()
     {
-        var cluster = new SimulatedCluster(RunScript.Spec(3, managed: 1, timeouts: Timeouts), unmanaged: 2, nodeSlots: [1], LastStep, new Random(1));
+        var cluster = new SimulatedCluster(
+            RunScript.Spec(3, managed: 1, timeouts: Timeouts),
+            unmanaged: 2,
+            nodeSlots: [1],
+            LastStep,
+            new Random(1)
+        );
         for (var round = 0; round < 300 && !cluster.State.HasEnded; round++)
         {
             cluster.Round(killing: false);

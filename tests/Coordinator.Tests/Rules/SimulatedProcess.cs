@@ -39,7 +39,14 @@ internal sealed class SimulatedProcess(int slot, int number)
 
     public RecordQueue Records { get; } = new();
 
-    public JoinRequest JoinRequest => RunScript.JoinRequest(slot, number) with { Start = Start, HeldStep = Step, LeftGeneration = Left, Reason = Reason };
+    public JoinRequest JoinRequest =>
+        RunScript.JoinRequest(slot, number) with
+        {
+            Start = Start,
+            HeldStep = Step,
+            LeftGeneration = Left,
+            Reason = Reason,
+        };
 
     private string? Reason { get; set; }
 
@@ -49,7 +56,10 @@ internal sealed class SimulatedProcess(int slot, int number)
         {
             // Rank 0 alone tells of its generation's steps; everybody tells of those before it.
             var batch = Records.Batch(Assignment is { Rank: > 0 } assignment ? assignment.StartStep : long.MaxValue);
-            return new Heartbeat(Id, Incarnation, Assignment?.Generation ?? Left, Step ?? 0, batch.Records, []) { HasMoreRecords = batch.HasMore };
+            return new Heartbeat(Id, Incarnation, Assignment?.Generation ?? Left, Step ?? 0, batch.Records, [])
+            {
+                HasMoreRecords = batch.HasMore,
+            };
         }
     }
 

@@ -73,7 +73,10 @@ public sealed class StragglerWatchTests
             run.Beat(0, step, records: [RunScript.Record(step, 1, step == 1 ? [0, 0, 0] : [0.1, 0.1, 0.23])]);
         }
 
-        Assert.Equal("rank 2 (worker-2 on node2) is slow: 2.3 times the others' time over the last 20 steps; it is kept", Assert.Single(run.Warnings));
+        Assert.Equal(
+            "rank 2 (worker-2 on node2) is slow: 2.3 times the others' time over the last 20 steps; it is kept",
+            Assert.Single(run.Warnings)
+        );
         for (var step = 31; step <= 60; step++)
         {
             run.Beat(0, step, records: [RunScript.Record(step, 1, 0.1, 0.1, 0.1)]);

@@ -85,13 +85,25 @@ public sealed class TakeoverTests
         run.Exit(1, 137);
         run.Wait(10, 0);
         Assert.Equal(MemberStatus.Lost, run.Member(2).Status);
-        var before = run.State.Members.Select(member => (member.WorkerId, member.Status, member.NodeId, member.Start, member.ProcessId, member.Incarnation)).ToList();
+        var before = run
+            .State.Members.Select(member =>
+                (member.WorkerId, member.Status, member.NodeId, member.Start, member.ProcessId, member.Incarnation)
+            )
+            .ToList();
         run.Forget();
 
         run.Send(new RunMessage.TakenOver(0));
 
-        Assert.Equal(before, run.State.Members.Select(member => (member.WorkerId, member.Status, member.NodeId, member.Start, member.ProcessId, member.Incarnation)));
-        Assert.Equal([new RunEffect.StartWorker("worker-1", Node.Local, 2), new RunEffect.KillWorker("worker-2", Node.Local)], run.Effects.Where(effect => effect is RunEffect.StartWorker or RunEffect.KillWorker));
+        Assert.Equal(
+            before,
+            run.State.Members.Select(member =>
+                (member.WorkerId, member.Status, member.NodeId, member.Start, member.ProcessId, member.Incarnation)
+            )
+        );
+        Assert.Equal(
+            [new RunEffect.StartWorker("worker-1", Node.Local, 2), new RunEffect.KillWorker("worker-2", Node.Local)],
+            run.Effects.Where(effect => effect is RunEffect.StartWorker or RunEffect.KillWorker)
+        );
         run.Send(new RunMessage.WorkerExited("worker-1", 137, []) { Start = 1 });
         Assert.Equal(MemberStatus.Expected, run.Member(1).Status);
         run.Exit(2, 137);

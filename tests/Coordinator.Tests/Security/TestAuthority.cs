@@ -16,7 +16,9 @@ internal sealed class TestAuthority : IDisposable
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN=authority {Interlocked.Increment(ref _serial)}", key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
+        request.CertificateExtensions.Add(
+            new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true)
+        );
         _authority = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-9), DateTimeOffset.UtcNow.AddDays(9));
         AuthorityFile = Write("ca.pem", _authority.ExportCertificatePem());
     }
@@ -35,7 +37,12 @@ internal sealed class TestAuthority : IDisposable
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var serial = Interlocked.Increment(ref _serial);
         var request = new CertificateRequest("CN=member", key, HashAlgorithmName.SHA256);
-        using var signed = request.Create(_authority, DateTimeOffset.UtcNow.AddDays(-5), DateTimeOffset.UtcNow.AddDays(validDays), BitConverter.GetBytes(serial));
+        using var signed = request.Create(
+            _authority,
+            DateTimeOffset.UtcNow.AddDays(-5),
+            DateTimeOffset.UtcNow.AddDays(validDays),
+            BitConverter.GetBytes(serial)
+        );
         return (Write($"{serial}.pem", signed.ExportCertificatePem()), Write($"{serial}-key.pem", key.ExportPkcs8PrivateKeyPem()));
     }
 

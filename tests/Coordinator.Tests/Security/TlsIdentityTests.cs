@@ -67,7 +67,8 @@ public sealed class TlsIdentityTests : IDisposable
 
     public void Dispose() => _authority.Dispose();
 
-    private static TlsIdentity Load(string certificate, string key, string authority) => TlsIdentity.Load(certificate, key, authority, TimeProvider.System);
+    private static TlsIdentity Load(string certificate, string key, string authority) =>
+        TlsIdentity.Load(certificate, key, authority, TimeProvider.System);
 
     private static void AssertRefused(string named, Func<TlsIdentity> load) =>
         Assert.Contains(named, Assert.Throws<CoordinatorStartException>(load).Message, StringComparison.Ordinal);

@@ -146,9 +146,11 @@ public sealed class TokenHandshakeTests
         await Assert.ThrowsAsync<HandshakeException>(() => coordinator);
     }
 
-    private Task AcceptAsync(string token) => new TokenHandshake(token).AcceptAsync(_pipes.Coordinator, "cluster-1", "caller", CancellationToken.None);
+    private Task AcceptAsync(string token) =>
+        new TokenHandshake(token).AcceptAsync(_pipes.Coordinator, "cluster-1", "caller", CancellationToken.None);
 
-    private Task<string> RequestAsync(string token) => new TokenHandshake(token).RequestAsync(_pipes.Caller, "coordinator", CancellationToken.None);
+    private Task<string> RequestAsync(string token) =>
+        new TokenHandshake(token).RequestAsync(_pipes.Caller, "coordinator", CancellationToken.None);
 
     /// <summary>Everything that a caller with the token sends in a handshake.</summary>
     private static async Task<byte[]> RecordCallerAsync()

@@ -68,19 +68,23 @@ public sealed class FencedFileStorageTests : IDisposable
         for (var round = 0; round < 25; round++)
         {
             var activations = new[] { await ActivateAsync(), await ActivateAsync() };
-            var written = await Task.WhenAll(activations.Select(activation => Task.Run(async () =>
-            {
-                barrier.SignalAndWait();
-                try
-                {
-                    await _storage.WriteStateAsync("run", Run, activation);
-                    return true;
-                }
-                catch (InconsistentStateException)
-                {
-                    return false;
-                }
-            })));
+            var written = await Task.WhenAll(
+                activations.Select(activation =>
+                    Task.Run(async () =>
+                    {
+                        barrier.SignalAndWait();
+                        try
+                        {
+                            await _storage.WriteStateAsync("run", Run, activation);
+                            return true;
+                        }
+                        catch (InconsistentStateException)
+                        {
+                            return false;
+                        }
+                    })
+                )
+            );
             Assert.Single(written, won => won);
         }
     }

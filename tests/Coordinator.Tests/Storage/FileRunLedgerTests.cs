@@ -43,7 +43,11 @@ public sealed class FileRunLedgerTests : IDisposable
 
         var lines = await File.ReadAllLinesAsync(Segment(1));
         Assert.Equal("""{"after":{"epoch":0,"bytes":0}}""", lines[0]);
-        Assert.StartsWith("""{"generation":{"generation":1,"startStep":0,"workers":["worker-0","worker-1"],"time":""", lines[1], StringComparison.Ordinal);
+        Assert.StartsWith(
+            """{"generation":{"generation":1,"startStep":0,"workers":["worker-0","worker-1"],"time":""",
+            lines[1],
+            StringComparison.Ordinal
+        );
         Assert.StartsWith("""{"step":{"generation":1,"metrics":{"step":1,""", lines[2], StringComparison.Ordinal);
         Assert.Equal(3, lines.Length);
     }
@@ -185,14 +189,22 @@ public sealed class FileRunLedgerTests : IDisposable
     [Fact]
     public async Task A_ledger_larger_than_any_buffer_is_read_whole()
     {
-        await WriteAsync(1, [Generation(1, 0), new LedgerEntry(Step: RunScript.Record(1, 1, new double[4000])), .. Enumerable.Range(2, 999).Select(step => Step(step))]);
+        await WriteAsync(
+            1,
+            [
+                Generation(1, 0),
+                new LedgerEntry(Step: RunScript.Record(1, 1, new double[4000])),
+                .. Enumerable.Range(2, 999).Select(step => Step(step)),
+            ]
+        );
         Assert.Equal(Enumerable.Range(1, 1000).Select(step => (long)step), Steps());
     }
 
     [Fact]
     public async Task Readers_see_whole_batches_in_order_while_a_run_is_taken_over_again_and_again()
     {
-        const int Epochs = 20, Batches = 5;
+        const int Epochs = 20,
+            Batches = 5;
         var isWritten = false;
         var writer = Task.Run(async () =>
         {
@@ -218,7 +230,8 @@ public sealed class FileRunLedgerTests : IDisposable
 
     private static LedgerEntry Step(long step, int generation = 1) => new(Step: RunScript.Record(step, generation, 0.1));
 
-    private static IEnumerable<long> StepsOf(IEnumerable<LedgerEntry> entries) => entries.Where(entry => entry.Step is not null).Select(entry => entry.Step!.Metrics.Step);
+    private static IEnumerable<long> StepsOf(IEnumerable<LedgerEntry> entries) =>
+        entries.Where(entry => entry.Step is not null).Select(entry => entry.Step!.Metrics.Step);
 
     private IEnumerable<long> Steps() => StepsOf(FileRunLedger.Read(Folder));
 

@@ -20,7 +20,10 @@ public sealed class RunLockTests : IDisposable
         var first = RunLock.Acquire(Path, _time);
 
         var error = Assert.Throws<CoordinatorStartException>(() => RunLock.Acquire(Path, TimeProvider.System));
-        Assert.Equal($"{Path} is held by another coordinator of this run: process {Environment.ProcessId} on {Environment.MachineName} since 2030-01-01 00:00:00 UTC. End that one first.", error.Message);
+        Assert.Equal(
+            $"{Path} is held by another coordinator of this run: process {Environment.ProcessId} on {Environment.MachineName} since 2030-01-01 00:00:00 UTC. End that one first.",
+            error.Message
+        );
 
         first.Dispose();
         RunLock.Acquire(Path, TimeProvider.System).Dispose();
@@ -47,8 +50,16 @@ public sealed class RunLockTests : IDisposable
     {
         Directory.CreateDirectory(Path);
 
-        Assert.StartsWith($"{Path} is a folder", Assert.Throws<CoordinatorStartException>(() => RunLock.Acquire(Path, _time)).Message, StringComparison.Ordinal);
-        Assert.StartsWith($"{Path} is a folder", Assert.Throws<CoordinatorStartException>(() => RunLock.IsHeld(Path)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"{Path} is a folder",
+            Assert.Throws<CoordinatorStartException>(() => RunLock.Acquire(Path, _time)).Message,
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            $"{Path} is a folder",
+            Assert.Throws<CoordinatorStartException>(() => RunLock.IsHeld(Path)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

@@ -13,17 +13,20 @@ public sealed class VersionedFilesTests : IDisposable
         const int Versions = 25;
         var winners = new int[Versions + 1];
         using var barrier = new Barrier(Writers);
-        var threads = Enumerable.Range(0, Writers).Select(writer => new Thread(() =>
-        {
-            for (var version = 1; version <= Versions; version++)
+        var threads = Enumerable
+            .Range(0, Writers)
+            .Select(writer => new Thread(() =>
             {
-                barrier.SignalAndWait();
-                if (VersionedFiles.TryAdd(_directory.Path, version, [(byte)writer]))
+                for (var version = 1; version <= Versions; version++)
                 {
-                    Interlocked.Increment(ref winners[version]);
+                    barrier.SignalAndWait();
+                    if (VersionedFiles.TryAdd(_directory.Path, version, [(byte)writer]))
+                    {
+                        Interlocked.Increment(ref winners[version]);
+                    }
                 }
-            }
-        })).ToList();
+            }))
+            .ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
 

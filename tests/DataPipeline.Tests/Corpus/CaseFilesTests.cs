@@ -15,7 +15,8 @@ public sealed class CaseFilesTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void A_list_of_images_is_refused_with_the_way_to_rows() => Refused("01-list-of-images", "is a list of images", "unnest(\"image\")");
+    public void A_list_of_images_is_refused_with_the_way_to_rows() =>
+        Refused("01-list-of-images", "is a list of images", "unnest(\"image\")");
 
     [Fact]
     public void A_caption_in_Latin_1_is_one_bad_row_of_24()
@@ -37,7 +38,10 @@ public sealed class CaseFilesTests : IDisposable
     public void Paths_without_bytes_are_said_to_be_that()
     {
         using var rows = new CorpusReader(Open("05-path-only")).Read(0);
-        Assert.All(Enumerable.Range(0, 24), row => Assert.Contains($"only its path is there (/data/img/{row}.jpg)", rows.ImageProblem(row), StringComparison.Ordinal));
+        Assert.All(
+            Enumerable.Range(0, 24),
+            row => Assert.Contains($"only its path is there (/data/img/{row}.jpg)", rows.ImageProblem(row), StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -69,7 +73,8 @@ public sealed class CaseFilesTests : IDisposable
     }
 
     [Fact]
-    public void Numbers_of_classes_without_metadata_have_no_names() => Assert.Empty(CorpusManifest.Create([PathOf("13-classlabel")], captionRequired: false).ClassNames("label"));
+    public void Numbers_of_classes_without_metadata_have_no_names() =>
+        Assert.Empty(CorpusManifest.Create([PathOf("13-classlabel")], captionRequired: false).ClassNames("label"));
 
     [Fact]
     public void Five_captions_an_image_are_all_read()
@@ -136,7 +141,10 @@ public sealed class CaseFilesTests : IDisposable
     }
 
     private static void AssertSame(CorpusManifest expected, CorpusManifest actual) =>
-        Assert.Equal(Rows(expected).Select(row => (row.Index, Convert.ToHexString(row.Image.Span), row.Caption)), Rows(actual).Select(row => (row.Index, Convert.ToHexString(row.Image.Span), row.Caption)));
+        Assert.Equal(
+            Rows(expected).Select(row => (row.Index, Convert.ToHexString(row.Image.Span), row.Caption)),
+            Rows(actual).Select(row => (row.Index, Convert.ToHexString(row.Image.Span), row.Caption))
+        );
 
     private static void Refused(string name, params string[] parts)
     {
@@ -155,6 +163,11 @@ public sealed class CaseFilesTests : IDisposable
     private List<string[]> Import(DataPipeline.Import.ImportSource source)
     {
         Imported.Run(source, _folder.File("out"));
-        return [.. CorpusCaptions.Every(CorpusManifest.Create([_folder.File("out")], new CorpusColumns { EveryCaption = true }), keyColumn: null).Select(row => row.Captions.ToArray())];
+        return
+        [
+            .. CorpusCaptions
+                .Every(CorpusManifest.Create([_folder.File("out")], new CorpusColumns { EveryCaption = true }), keyColumn: null)
+                .Select(row => row.Captions.ToArray()),
+        ];
     }
 }

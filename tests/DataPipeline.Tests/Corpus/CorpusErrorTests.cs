@@ -57,7 +57,12 @@ public sealed class CorpusErrorTests : IDisposable
     [InlineData("SELECT 'http://x' AS URL, 'a' AS TEXT, 5 AS WIDTH, 0.1 AS punsafe", "URL")]
     public void Metadata_without_images_is_told_to_be_downloaded_first(string select, string urlColumn) =>
         AssertError(
-            [TestCorpus.WriteSql(_folder, "a.parquet", select)], _folder.File("a.parquet"), $"has URLs (column {urlColumn}) but no image bytes", "img2dataset", "output_format parquet");
+            [TestCorpus.WriteSql(_folder, "a.parquet", select)],
+            _folder.File("a.parquet"),
+            $"has URLs (column {urlColumn}) but no image bytes",
+            "img2dataset",
+            "output_format parquet"
+        );
 
     [Fact]
     public void Columns_that_are_not_found_are_answered_with_those_there_are()
@@ -67,9 +72,21 @@ public sealed class CorpusErrorTests : IDisposable
         var none = TestCorpus.WriteSql(_folder, "b.parquet", "SELECT 'x'::BLOB AS photo, 'a' AS text");
         AssertError([none], none, "no column of image bytes", "data.image_column", "photo (BLOB), text (VARCHAR)");
 
-        Assert.Contains("no column foo (data.caption_column)", Assert.Throws<CorpusException>(() => CorpusManifest.Create([path], null, "foo")).Message, StringComparison.Ordinal);
-        Assert.Contains("n (INTEGER)", Assert.Throws<CorpusException>(() => CorpusManifest.Create([path], null, "n")).Message, StringComparison.Ordinal);
-        Assert.Contains("alt (VARCHAR)", Assert.Throws<CorpusException>(() => CorpusManifest.Create([path], "alt", "alt")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no column foo (data.caption_column)",
+            Assert.Throws<CorpusException>(() => CorpusManifest.Create([path], null, "foo")).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "n (INTEGER)",
+            Assert.Throws<CorpusException>(() => CorpusManifest.Create([path], null, "n")).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "alt (VARCHAR)",
+            Assert.Throws<CorpusException>(() => CorpusManifest.Create([path], "alt", "alt")).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -96,7 +113,11 @@ public sealed class CorpusErrorTests : IDisposable
 
     [Fact]
     public void A_corpus_without_rows_is_refused() =>
-        AssertError([TestCorpus.WriteSql(_folder, "a.parquet", "SELECT 'x'::BLOB AS image, 'a' AS text LIMIT 0")], _folder.File("a.parquet"), "has no rows");
+        AssertError(
+            [TestCorpus.WriteSql(_folder, "a.parquet", "SELECT 'x'::BLOB AS image, 'a' AS text LIMIT 0")],
+            _folder.File("a.parquet"),
+            "has no rows"
+        );
 
     private static void AssertError(IReadOnlyList<string> paths, params ReadOnlySpan<string> parts)
     {

@@ -33,7 +33,11 @@ public sealed class CorpusManifestTests : IDisposable
     [Fact]
     public void Named_columns_win_over_usual_ones()
     {
-        var path = TestCorpus.WriteSql(_folder, "a.parquet", "SELECT 'x'::BLOB AS image, 'y'::BLOB AS \"my \"\"image\"\"\", 'a' AS text, 'b' AS re_caption");
+        var path = TestCorpus.WriteSql(
+            _folder,
+            "a.parquet",
+            "SELECT 'x'::BLOB AS image, 'y'::BLOB AS \"my \"\"image\"\"\", 'a' AS text, 'b' AS re_caption"
+        );
 
         var manifest = CorpusManifest.Create([path], "my \"image\"", "re_caption");
 
@@ -47,14 +51,23 @@ public sealed class CorpusManifestTests : IDisposable
     public void Files_folders_and_globs_give_each_file_once_in_ordinal_order()
     {
         Directory.CreateDirectory(_folder.File("sub"));
-        foreach (var name in (string[])["b.parquet", "a.parquet", "B.parquet", "sub/a.parquet", "10.parquet", "9.parquet", "odd [1]*'.parquet"])
+        foreach (
+            var name in (string[])["b.parquet", "a.parquet", "B.parquet", "sub/a.parquet", "10.parquet", "9.parquet", "odd [1]*'.parquet"]
+        )
             TestCorpus.WriteSql(_folder, name, Flat);
         File.WriteAllText(_folder.File("notes.txt"), "no corpus");
 
         Assert.Equal(
-            ["10.parquet", "9.parquet", "B.parquet", "a.parquet", "b.parquet", "odd [1]*'.parquet"], Names([_folder.Path, _folder.File("a.parquet")]), StringComparer.Ordinal);
+            ["10.parquet", "9.parquet", "B.parquet", "a.parquet", "b.parquet", "odd [1]*'.parquet"],
+            Names([_folder.Path, _folder.File("a.parquet")]),
+            StringComparer.Ordinal
+        );
         Assert.Equal(["a.parquet", "sub/a.parquet"], Names([_folder.File("**/a.parquet")]), StringComparer.Ordinal);
-        Assert.Equal(["B.parquet", "a.parquet", "b.parquet"], Names([_folder.File("?.parquet"), _folder.File("[!0-9].parquet")]).Where(n => n[0] > '9'), StringComparer.Ordinal);
+        Assert.Equal(
+            ["B.parquet", "a.parquet", "b.parquet"],
+            Names([_folder.File("?.parquet"), _folder.File("[!0-9].parquet")]).Where(n => n[0] > '9'),
+            StringComparer.Ordinal
+        );
         Assert.Equal(["odd [1]*'.parquet"], Names([_folder.File("odd [1]*'.parquet")]), StringComparer.Ordinal);
     }
 
@@ -77,7 +90,13 @@ public sealed class CorpusManifestTests : IDisposable
     {
         var manifest = TestCorpus.Create(_folder, rowGroupRows: 10, 25, 5);
 
-        Assert.Equal([[10, 10, 5], [5]], manifest.Files.Select(f => f.RowGroups.ToArray()));
+        Assert.Equal(
+            [
+                [10, 10, 5],
+                [5],
+            ],
+            manifest.Files.Select(f => f.RowGroups.ToArray())
+        );
         Assert.Equal([25L, 5L], manifest.Files.Select(f => f.Rows));
         Assert.Equal(manifest.Files.Select(f => new FileInfo(f.Path).Length), manifest.Files.Select(f => f.Bytes));
         Assert.Equal(30, manifest.SampleCount);
@@ -131,7 +150,11 @@ public sealed class CorpusManifestTests : IDisposable
     {
         File.WriteAllText(_folder.File("manifest.json"), text);
 
-        Assert.Contains(_folder.File("manifest.json"), Assert.Throws<CorpusException>(() => CorpusManifest.Load(_folder.File("manifest.json"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            _folder.File("manifest.json"),
+            Assert.Throws<CorpusException>(() => CorpusManifest.Load(_folder.File("manifest.json"))).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

@@ -68,9 +68,11 @@ public sealed class CorpusReaderTests : IDisposable
     public void Nulls_anywhere_are_empty_images_and_null_captions()
     {
         var path = TestCorpus.WriteSql(
-            _folder, "a.parquet",
+            _folder,
+            "a.parquet",
             "SELECT CASE i WHEN 0 THEN NULL WHEN 1 THEN {'bytes': NULL::BLOB, 'path': 'p'} ELSE {'bytes': 'x'::BLOB, 'path': NULL} END AS image, "
-            + "CASE i WHEN 2 THEN NULL WHEN 3 THEN []::VARCHAR[] WHEN 4 THEN [NULL]::VARCHAR[] ELSE ['a', 'b'] END AS text FROM range(6) t(i)");
+                + "CASE i WHEN 2 THEN NULL WHEN 3 THEN []::VARCHAR[] WHEN 4 THEN [NULL]::VARCHAR[] ELSE ['a', 'b'] END AS text FROM range(6) t(i)"
+        );
         using var reader = new CorpusReader(CorpusManifest.Create([path]));
 
         var samples = reader.ReadRows(0, 6).ToArray();
@@ -88,13 +90,21 @@ public sealed class CorpusReaderTests : IDisposable
     public void Files_of_other_writers_with_large_row_groups_are_read(string compression)
     {
         var path = TestCorpus.WriteSql(
-            _folder, "a.parquet", "SELECT i::VARCHAR::BLOB AS image, 'caption ' || i AS text FROM range(9000) t(i)", $", COMPRESSION {compression}, ROW_GROUP_SIZE 6144");
+            _folder,
+            "a.parquet",
+            "SELECT i::VARCHAR::BLOB AS image, 'caption ' || i AS text FROM range(9000) t(i)",
+            $", COMPRESSION {compression}, ROW_GROUP_SIZE 6144"
+        );
         var manifest = CorpusManifest.Create([path]);
         using var reader = new CorpusReader(manifest);
 
         Assert.All(manifest.GroupRows, rows => Assert.InRange(rows, 1, 2048));
         foreach (var start in (long[])[8990, 0, 6140, 2045])
-            Assert.Equal(Enumerable.Range((int)start, 10).Select(i => $"caption {i}"), reader.ReadRows(start, 10).Select(s => s.Caption), StringComparer.Ordinal);
+            Assert.Equal(
+                Enumerable.Range((int)start, 10).Select(i => $"caption {i}"),
+                reader.ReadRows(start, 10).Select(s => s.Caption),
+                StringComparer.Ordinal
+            );
     }
 
     [Fact]
@@ -106,8 +116,16 @@ public sealed class CorpusReaderTests : IDisposable
         using var reader = new CorpusReader(manifest);
 
         reader.Read(0).Dispose();
-        Assert.Contains("not the file that the manifest describes", Assert.Throws<CorpusException>(() => reader.Read(3)).Message, StringComparison.Ordinal);
-        Assert.Contains($"{manifest.Files[2].Path} is gone", Assert.Throws<CorpusException>(() => reader.Read(5)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "not the file that the manifest describes",
+            Assert.Throws<CorpusException>(() => reader.Read(3)).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            $"{manifest.Files[2].Path} is gone",
+            Assert.Throws<CorpusException>(() => reader.Read(5)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

@@ -19,7 +19,9 @@ public sealed class CorpusWriterTests : IDisposable
         var path = TestCorpus.Write(_folder, rowGroupRows, rows)[0];
 
         var groups = TestCorpus.Query(
-            $"SELECT row_group_num_rows::VARCHAR FROM parquet_metadata({Sql.Literal(path)}) WHERE path_in_schema = 'image' ORDER BY row_group_id", 1);
+            $"SELECT row_group_num_rows::VARCHAR FROM parquet_metadata({Sql.Literal(path)}) WHERE path_in_schema = 'image' ORDER BY row_group_id",
+            1
+        );
 
         Assert.Equal(expected, groups.Select(g => int.Parse(g[0]!)));
     }
@@ -31,8 +33,12 @@ public sealed class CorpusWriterTests : IDisposable
         var long10K = new string('x', 10_000);
         (byte[] Image, string? Caption, string? Label)[] rows =
         [
-            ([1, 2, 3], "été 🐈", "a"), ([], "no image", null), ([0, 255], null, ""), ([.. Enumerable.Range(0, 300).Select(i => (byte)i)], "", "b"),
-            ([9], long10K, null), ([], null, null),
+            ([1, 2, 3], "été 🐈", "a"),
+            ([], "no image", null),
+            ([0, 255], null, ""),
+            ([.. Enumerable.Range(0, 300).Select(i => (byte)i)], "", "b"),
+            ([9], long10K, null),
+            ([], null, null),
         ];
         using (var writer = new CorpusWriter(path, rowGroupRows: 4, extraColumns: ["label"]))
         {
@@ -45,8 +51,13 @@ public sealed class CorpusWriterTests : IDisposable
 
         Assert.Equal(rows.Select(r => new[] { r.Image.Length == 0 ? null : Convert.ToHexString(r.Image), r.Caption, r.Label }), read);
         Assert.Equal(
-            [["image", "BLOB"], ["text", "VARCHAR"], ["label", "VARCHAR"]],
-            TestCorpus.Query($"DESCRIBE SELECT * FROM {Sql.ReadParquet(path)}", 2));
+            [
+                ["image", "BLOB"],
+                ["text", "VARCHAR"],
+                ["label", "VARCHAR"],
+            ],
+            TestCorpus.Query($"DESCRIBE SELECT * FROM {Sql.ReadParquet(path)}", 2)
+        );
     }
 
     [Theory]
@@ -63,10 +74,17 @@ public sealed class CorpusWriterTests : IDisposable
         }
 
         var counts = TestCorpus.Query(
-            $"SELECT count(image)::VARCHAR, count(text)::VARCHAR, (SELECT sum(stats_null_count)::VARCHAR FROM parquet_metadata({Sql.Literal(path)}) WHERE path_in_schema = 'image') FROM {Sql.ReadParquet(path)}", 3);
+            $"SELECT count(image)::VARCHAR, count(text)::VARCHAR, (SELECT sum(stats_null_count)::VARCHAR FROM parquet_metadata({Sql.Literal(path)}) WHERE path_in_schema = 'image') FROM {Sql.ReadParquet(path)}",
+            3
+        );
 
         var nulls = (rows + every - 1) / every;
-        Assert.Equal<string?[]>([[$"{rows - nulls}", $"{rows - (rows / 2)}", $"{nulls}"]], counts);
+        Assert.Equal<string?[]>(
+            [
+                [$"{rows - nulls}", $"{rows - (rows / 2)}", $"{nulls}"],
+            ],
+            counts
+        );
     }
 
     [Fact]

@@ -19,11 +19,19 @@ public sealed class EmbeddingWriterTests : IDisposable
         var path = Write(rows, dimensions, images: true, texts: true);
 
         Assert.Equal(
-            [["file", "VARCHAR"], ["row", "BIGINT"], ["image_embedding", "FLOAT[]"], ["text_embedding", "FLOAT[]"]],
-            TestCorpus.Query($"DESCRIBE SELECT * FROM {Sql.ReadParquet(path)}", 2));
+            [
+                ["file", "VARCHAR"],
+                ["row", "BIGINT"],
+                ["image_embedding", "FLOAT[]"],
+                ["text_embedding", "FLOAT[]"],
+            ],
+            TestCorpus.Query($"DESCRIBE SELECT * FROM {Sql.ReadParquet(path)}", 2)
+        );
         // Each number says its row and place; halves are exact.
         Assert.Equal(
-            [[$"{rows}", $"{rows}", $"{rows}"]],
+            [
+                [$"{rows}", $"{rows}", $"{rows}"],
+            ],
             TestCorpus.Query(
                 $"""
                 SELECT count(*)::VARCHAR,
@@ -31,7 +39,9 @@ public sealed class EmbeddingWriterTests : IDisposable
                   count(*) FILTER (file = 'f' || ("row" % 3)::VARCHAR AND "row" = file_row_number)::VARCHAR
                 FROM read_parquet('{path}', file_row_number = true)
                 """,
-                3));
+                3
+            )
+        );
     }
 
     [Theory]
@@ -40,14 +50,26 @@ public sealed class EmbeddingWriterTests : IDisposable
     public void A_column_that_is_not_asked_for_is_not_there(bool images, bool texts, string column)
     {
         var path = Write(10, 4, images, texts);
-        Assert.Equal([["file"], ["row"], [column]], TestCorpus.Query($"SELECT column_name FROM (DESCRIBE SELECT * FROM {Sql.ReadParquet(path)})", 1));
+        Assert.Equal(
+            [
+                ["file"],
+                ["row"],
+                [column],
+            ],
+            TestCorpus.Query($"SELECT column_name FROM (DESCRIBE SELECT * FROM {Sql.ReadParquet(path)})", 1)
+        );
     }
 
     [Fact]
     public void A_file_may_have_no_rows()
     {
         var path = Write(0, 4, images: true, texts: true);
-        Assert.Equal([["0"]], TestCorpus.Query($"SELECT count(*)::VARCHAR FROM {Sql.ReadParquet(path)}", 1));
+        Assert.Equal(
+            [
+                ["0"],
+            ],
+            TestCorpus.Query($"SELECT count(*)::VARCHAR FROM {Sql.ReadParquet(path)}", 1)
+        );
     }
 
     [Fact]
@@ -65,7 +87,8 @@ public sealed class EmbeddingWriterTests : IDisposable
         using var writer = new EmbeddingWriter(path, dimensions, images, texts);
         for (var row = 0; row < rows; row++)
         {
-            float[] image = [.. Enumerable.Range(0, dimensions).Select(i => (row * 2) + i)], text = [.. Enumerable.Range(0, dimensions).Select(i => row - (i * 0.5f))];
+            float[] image = [.. Enumerable.Range(0, dimensions).Select(i => (row * 2) + i)],
+                text = [.. Enumerable.Range(0, dimensions).Select(i => row - (i * 0.5f))];
             writer.Add($"f{row % 3}", row, image, text);
         }
 

@@ -24,7 +24,10 @@ public sealed class FileListTests : IDisposable
         File.WriteAllText(_folder.File(name), text);
 
         Assert.Equal(
-            expected, CorpusManifest.Create([_folder.File(name)]).Files.Select(f => Path.GetRelativePath(_folder.Path, f.Path)), StringComparer.Ordinal);
+            expected,
+            CorpusManifest.Create([_folder.File(name)]).Files.Select(f => Path.GetRelativePath(_folder.Path, f.Path)),
+            StringComparer.Ordinal
+        );
     }
 
     [Theory]

@@ -23,7 +23,11 @@ public sealed class RegularFileTests : IDisposable
         foreach (var path in new[] { pipe, "/dev/zero" })
         {
             Assert.Contains("no file", Assert.Throws<IOException>(() => RegularFile.Require(path)).Message, StringComparison.Ordinal);
-            Assert.Contains("no file", Assert.Throws<CorpusException>(() => CorpusManifest.Create([path])).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "no file",
+                Assert.Throws<CorpusException>(() => CorpusManifest.Create([path])).Message,
+                StringComparison.Ordinal
+            );
             Assert.Contains("no file", Assert.Throws<ImportRowException>(() => ImageFile.Read(path)).Message, StringComparison.Ordinal);
             Assert.Contains("no file", Assert.Throws<IOException>(() => MergeList.Load(path)).Message, StringComparison.Ordinal);
             Assert.Contains("no file", Assert.Throws<IOException>(() => new TarReader(path)).Message, StringComparison.Ordinal);
@@ -54,6 +58,10 @@ public sealed class RegularFileTests : IDisposable
         }
 
         Assert.InRange(new FileInfo(path).Length, 0, 1 << 20);
-        Assert.Contains("more than 64 MiB", Assert.Throws<InvalidDataException>(() => MergeList.Load(path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "more than 64 MiB",
+            Assert.Throws<InvalidDataException>(() => MergeList.Load(path)).Message,
+            StringComparison.Ordinal
+        );
     }
 }

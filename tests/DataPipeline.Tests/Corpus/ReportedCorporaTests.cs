@@ -16,8 +16,13 @@ public sealed class ReportedCorporaTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void A_list_of_images_is_refused_at_once_with_the_way_to_rows() => Refused(
-        [TestCorpus.WriteSql(_folder, "a.parquet", "SELECT [{'bytes': 'x'::BLOB, 'path': 'p'}] AS image, 'a' AS caption")], "is a list of images", "explode('image')", "unnest(\"image\")");
+    public void A_list_of_images_is_refused_at_once_with_the_way_to_rows() =>
+        Refused(
+            [TestCorpus.WriteSql(_folder, "a.parquet", "SELECT [{'bytes': 'x'::BLOB, 'path': 'p'}] AS image, 'a' AS caption")],
+            "is a list of images",
+            "explode('image')",
+            "unnest(\"image\")"
+        );
 
     [Fact]
     public void One_caption_that_is_not_UTF8_is_one_bad_row_and_the_others_are_read()
@@ -41,7 +46,20 @@ public sealed class ReportedCorporaTests : IDisposable
         Assert.Contains($"{path}:7 the caption, column caption, is not UTF-8", Assert.Single(left), StringComparison.Ordinal);
         var broken = Assert.Single(CorpusVerification.Run(manifest, RowChoice.All(manifest), (_, _) => { }, CancellationToken.None));
         Assert.Equal(($"{path}:7", 1L), (broken.Place, broken.Rows));
-        Assert.Equal(24, CorpusSelector.Select(manifest, new SelectionOptions { Queries = ["cafe", "café"], QueryCap = 100, Deduplicate = Deduplication.Exact }).RowCount);
+        Assert.Equal(
+            24,
+            CorpusSelector
+                .Select(
+                    manifest,
+                    new SelectionOptions
+                    {
+                        Queries = ["cafe", "café"],
+                        QueryCap = 100,
+                        Deduplicate = Deduplication.Exact,
+                    }
+                )
+                .RowCount
+        );
     }
 
     [Fact]
@@ -63,14 +81,22 @@ public sealed class ReportedCorporaTests : IDisposable
     [Fact]
     public void Captions_without_the_mark_of_text_are_read_as_text()
     {
-        var manifest = CorpusManifest.Create([TestCorpus.WriteSql(_folder, "a.parquet", "SELECT 'x'::BLOB AS image, 'a cat'::BLOB AS caption")]);
+        var manifest = CorpusManifest.Create([
+            TestCorpus.WriteSql(_folder, "a.parquet", "SELECT 'x'::BLOB AS image, 'a cat'::BLOB AS caption"),
+        ]);
         Assert.Equal(["a cat"], CorpusCaptions.Read(manifest), StringComparer.Ordinal);
     }
 
     [Fact]
     public void Null_bytes_with_a_path_are_said_to_be_that()
     {
-        var manifest = CorpusManifest.Create([TestCorpus.WriteSql(_folder, "a.parquet", "SELECT {'bytes': NULL::BLOB, 'path': 'img/7.jpg'} AS image, 'a' AS caption FROM range(3)")]);
+        var manifest = CorpusManifest.Create([
+            TestCorpus.WriteSql(
+                _folder,
+                "a.parquet",
+                "SELECT {'bytes': NULL::BLOB, 'path': 'img/7.jpg'} AS image, 'a' AS caption FROM range(3)"
+            ),
+        ]);
         using var rows = new CorpusReader(manifest).Read(0);
         Assert.Contains("only its path is there (img/7.jpg)", rows.ImageProblem(2), StringComparison.Ordinal);
     }
@@ -78,7 +104,12 @@ public sealed class ReportedCorporaTests : IDisposable
     [Fact]
     public void A_column_of_nulls_alone_fits_whatever_the_other_files_have()
     {
-        string[] files = [WriteNull("0.parquet", "image"), TestCorpus.WriteSql(_folder, "1.parquet", "SELECT 'x'::BLOB AS image, 'b' AS caption"), WriteNull("2.parquet", "caption")];
+        string[] files =
+        [
+            WriteNull("0.parquet", "image"),
+            TestCorpus.WriteSql(_folder, "1.parquet", "SELECT 'x'::BLOB AS image, 'b' AS caption"),
+            WriteNull("2.parquet", "caption"),
+        ];
 
         var manifest = CorpusManifest.Create(files);
 
@@ -95,13 +126,23 @@ public sealed class ReportedCorporaTests : IDisposable
         Assert.Equal(["value of text"], CorpusCaptions.Read(manifest), StringComparer.Ordinal);
         Assert.Contains("text (not TEXT)", manifest.ColumnsTaken, StringComparison.Ordinal);
         Assert.Equal(["value of TEXT"], CorpusCaptions.Read(CorpusManifest.Create([path], captionColumn: "TEXT")), StringComparer.Ordinal);
-        Assert.Contains("Text", Assert.Throws<CorpusException>(() => CorpusManifest.Create([path], captionColumn: "Text")).Message, StringComparison.Ordinal);
-        Assert.Contains("SQL does not tell TEXT (VARCHAR), text (VARCHAR) from others", Assert.Throws<CorpusException>(
-            () => CorpusSelector.Select(manifest, new SelectionOptions { Filter = "text = 'value of text'" })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Text",
+            Assert.Throws<CorpusException>(() => CorpusManifest.Create([path], captionColumn: "Text")).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "SQL does not tell TEXT (VARCHAR), text (VARCHAR) from others",
+            Assert
+                .Throws<CorpusException>(() => CorpusSelector.Select(manifest, new SelectionOptions { Filter = "text = 'value of text'" }))
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
-    public void Two_columns_of_one_name_are_refused_where_that_name_is_meant() => Refused([WriteTexts("a.parquet", "text", "text")], "two columns of one name, text");
+    public void Two_columns_of_one_name_are_refused_where_that_name_is_meant() =>
+        Refused([WriteTexts("a.parquet", "text", "text")], "two columns of one name, text");
 
     [Fact]
     public void A_choice_between_usual_names_is_told()
@@ -114,7 +155,13 @@ public sealed class ReportedCorporaTests : IDisposable
     [Fact]
     public void A_real_column_file_row_number_does_not_move_rows()
     {
-        var manifest = CorpusManifest.Create([TestCorpus.WriteSql(_folder, "a.parquet", "SELECT i::VARCHAR::BLOB AS image, 'c' || i AS caption, 23 - i AS file_row_number FROM range(24) t(i)")]);
+        var manifest = CorpusManifest.Create([
+            TestCorpus.WriteSql(
+                _folder,
+                "a.parquet",
+                "SELECT i::VARCHAR::BLOB AS image, 'c' || i AS caption, 23 - i AS file_row_number FROM range(24) t(i)"
+            ),
+        ]);
         var selected = CorpusSelector.Select(manifest, new SelectionOptions { Filter = "file_row_number < 3" });
         Assert.Equal(["c21", "c22", "c23"], CorpusCaptions.Read(selected), StringComparer.Ordinal);
     }
@@ -131,7 +178,11 @@ public sealed class ReportedCorporaTests : IDisposable
         TestCorpus.WriteSql(_folder, $"{name}/0.parquet", "SELECT 'x'::BLOB AS image, 'right' AS caption, 1 AS n");
         TestCorpus.WriteSql(_folder, "xvy/0.parquet", "SELECT 'x'::BLOB AS image, 'wrong' AS caption, 1 AS n");
         foreach (var entry in (string[])[_folder.File(name), _folder.File($"{name}/*.parquet"), _folder.File($"{name}/0.parquet")])
-            Assert.Equal(["right"], CorpusCaptions.Read(CorpusSelector.Select(CorpusManifest.Create([entry]), new SelectionOptions { Filter = "n = 1" })), StringComparer.Ordinal);
+            Assert.Equal(
+                ["right"],
+                CorpusCaptions.Read(CorpusSelector.Select(CorpusManifest.Create([entry]), new SelectionOptions { Filter = "n = 1" })),
+                StringComparer.Ordinal
+            );
     }
 
     [Fact]
@@ -147,7 +198,8 @@ public sealed class ReportedCorporaTests : IDisposable
     [InlineData("gs://bucket/*.parquet", "gcsfuse")]
     [InlineData("hf://datasets/a/b", "hf download")]
     [InlineData("https://x.org/a.parquet", "curl")]
-    public void Addresses_are_refused_with_the_way(string address, string way) => Refused([address], address, "only files of this machine are read", way);
+    public void Addresses_are_refused_with_the_way(string address, string way) =>
+        Refused([address], address, "only files of this machine are read", way);
 
     [Fact]
     public void Tars_and_tables_beside_tars_are_pointed_to_the_import()
@@ -155,7 +207,11 @@ public sealed class ReportedCorporaTests : IDisposable
         TarFile.Write(_folder.File("00000.tar"), TarFile.Samples(0, 3));
         Refused([_folder.File("00000.tar")], "data import tar");
         Refused([_folder.Path], "data import tar");
-        Refused([TestCorpus.WriteSql(_folder, "00000.parquet", "SELECT 'http://x' AS url, 'a' AS caption, 'success' AS status")], "the images are in the tars beside it", "data import tar");
+        Refused(
+            [TestCorpus.WriteSql(_folder, "00000.parquet", "SELECT 'http://x' AS url, 'a' AS caption, 'success' AS status")],
+            "the images are in the tars beside it",
+            "data import tar"
+        );
     }
 
     [Fact]
@@ -163,7 +219,13 @@ public sealed class ReportedCorporaTests : IDisposable
     {
         const string features = """{"info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}}""";
         var path = _folder.File("a.parquet");
-        using (var writer = new ParquetFileWriter(path, [new("image", IsText: false), new("label", IsText: true)], KeyValuePair.Create("huggingface", features)))
+        using (
+            var writer = new ParquetFileWriter(
+                path,
+                [new("image", IsText: false), new("label", IsText: true)],
+                KeyValuePair.Create("huggingface", features)
+            )
+        )
         {
             writer.Add(0, [1]);
             writer.AddText(1, "1");
@@ -189,11 +251,17 @@ public sealed class ReportedCorporaTests : IDisposable
             using var encryption = builder.Build();
             using var propertiesBuilder = new ParquetSharp.WriterPropertiesBuilder().Encryption(encryption);
             using var properties = propertiesBuilder.Build();
-            using var writer = new ParquetSharp.ParquetFileWriter(path, [new ParquetSharp.Column<byte[]>("image"), new ParquetSharp.Column<string>("caption")], properties);
+            using var writer = new ParquetSharp.ParquetFileWriter(
+                path,
+                [new ParquetSharp.Column<byte[]>("image"), new ParquetSharp.Column<string>("caption")],
+                properties
+            );
             using (var group = writer.AppendRowGroup())
             {
                 using (var images = group.NextColumn().LogicalWriter<byte[]>())
-                    images.WriteBatch([[1]]);
+                    images.WriteBatch([
+                        [1],
+                    ]);
                 using var captions = group.NextColumn().LogicalWriter<string>();
                 captions.WriteBatch(["a"]);
             }
@@ -201,7 +269,11 @@ public sealed class ReportedCorporaTests : IDisposable
             writer.Close();
         }
 
-        Assert.Contains("encrypted", Assert.Throws<CorpusException>(() => CorpusCaptions.Read(CorpusManifest.Create([path])).ToList()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "encrypted",
+            Assert.Throws<CorpusException>(() => CorpusCaptions.Read(CorpusManifest.Create([path])).ToList()).Message,
+            StringComparison.Ordinal
+        );
     }
 
     private void Refused(IReadOnlyList<string> paths, params string[] parts)
@@ -217,10 +289,15 @@ public sealed class ReportedCorporaTests : IDisposable
         using var none = ParquetSharp.LogicalType.None();
         using var nil = ParquetSharp.LogicalType.Null();
         var path = _folder.File(name);
-        ParquetSharp.Schema.PrimitiveNode Node(string column, ParquetSharp.LogicalType type) => column == nullColumn
-            ? new(column, ParquetSharp.Repetition.Optional, nil, ParquetSharp.PhysicalType.Int32)
-            : new(column, ParquetSharp.Repetition.Optional, type, ParquetSharp.PhysicalType.ByteArray);
-        using var schema = new ParquetSharp.Schema.GroupNode("schema", ParquetSharp.Repetition.Required, [Node("image", none), Node("caption", text)]);
+        ParquetSharp.Schema.PrimitiveNode Node(string column, ParquetSharp.LogicalType type) =>
+            column == nullColumn
+                ? new(column, ParquetSharp.Repetition.Optional, nil, ParquetSharp.PhysicalType.Int32)
+                : new(column, ParquetSharp.Repetition.Optional, type, ParquetSharp.PhysicalType.ByteArray);
+        using var schema = new ParquetSharp.Schema.GroupNode(
+            "schema",
+            ParquetSharp.Repetition.Required,
+            [Node("image", none), Node("caption", text)]
+        );
         using var builder = new ParquetSharp.WriterPropertiesBuilder();
         using var properties = builder.Build();
         using var writer = new ParquetSharp.ParquetFileWriter(path, schema, properties, keyValueMetadata: null);
@@ -250,7 +327,10 @@ public sealed class ReportedCorporaTests : IDisposable
     private string WriteTexts(string name, params string[] columns)
     {
         var path = _folder.File(name);
-        using var writer = new ParquetFileWriter(path, [new("image", IsText: false), .. columns.Select(column => new OutputColumn(column, IsText: true))]);
+        using var writer = new ParquetFileWriter(
+            path,
+            [new("image", IsText: false), .. columns.Select(column => new OutputColumn(column, IsText: true))]
+        );
         writer.Add(0, [1]);
         for (var i = 0; i < columns.Length; i++)
             writer.AddText(i + 1, $"value of {columns[i]}");

@@ -22,7 +22,13 @@ public sealed class AugmentationTests
     [Fact]
     public void So_many_samples_are_changed_as_the_probability_says_and_the_same_ones_every_time()
     {
-        foreach (var options in new[] { new ImageTransformOptions(Side) { FlipProbability = 0.3 }, new ImageTransformOptions(Side) { GreyscaleProbability = 0.3 } })
+        foreach (
+            var options in new[]
+            {
+                new ImageTransformOptions(Side) { FlipProbability = 0.3 },
+                new ImageTransformOptions(Side) { GreyscaleProbability = 0.3 },
+            }
+        )
         {
             var changed = Changed(options);
             Assert.InRange(changed.Length, 520, 680);

@@ -27,12 +27,14 @@ public sealed class BicubicResamplerTests(PillowReference reference)
     [Fact]
     public void The_vectorised_and_the_portable_path_give_the_same_bytes()
     {
-        using BicubicResampler vectorised = new(vectorised: true), portable = new(vectorised: false);
+        using BicubicResampler vectorised = new(vectorised: true),
+            portable = new(vectorised: false);
         var random = new CounterRandom(1, 2, 3);
         for (var round = 0; round < 200; round++)
         {
             using var image = RandomImage(ref random, 90);
-            int w = Next(ref random, 80), h = Next(ref random, 80);
+            int w = Next(ref random, 80),
+                h = Next(ref random, 80);
             var window = new PixelBox(0, 0, w, h);
             var box = new PixelBox(0, 0, image.Width, image.Height);
             Assert.Equal(Pixels.Resample(portable, image, box, w, h, window), Pixels.Resample(vectorised, image, box, w, h, window));
@@ -47,10 +49,27 @@ public sealed class BicubicResamplerTests(PillowReference reference)
         for (var round = 0; round < 60; round++)
         {
             using var image = RandomImage(ref random, 70);
-            int w = Next(ref random, 70), h = Next(ref random, 70);
-            var horizontal = Pixels.Resample(resampler, image, new PixelBox(0, 0, image.Width, image.Height), w, image.Height, new PixelBox(0, 0, w, image.Height));
-            var vertical = Pixels.Resample(resampler, image, new PixelBox(0, 0, image.Width, image.Height), image.Width, h, new PixelBox(0, 0, image.Width, h));
-            Assert.True(Pixels.LargestDifference(SlowBicubic.Horizontal(Pixels.ToRgb(image), image.Width, image.Height, w), horizontal) <= 1);
+            int w = Next(ref random, 70),
+                h = Next(ref random, 70);
+            var horizontal = Pixels.Resample(
+                resampler,
+                image,
+                new PixelBox(0, 0, image.Width, image.Height),
+                w,
+                image.Height,
+                new PixelBox(0, 0, w, image.Height)
+            );
+            var vertical = Pixels.Resample(
+                resampler,
+                image,
+                new PixelBox(0, 0, image.Width, image.Height),
+                image.Width,
+                h,
+                new PixelBox(0, 0, image.Width, h)
+            );
+            Assert.True(
+                Pixels.LargestDifference(SlowBicubic.Horizontal(Pixels.ToRgb(image), image.Width, image.Height, w), horizontal) <= 1
+            );
             Assert.True(Pixels.LargestDifference(SlowBicubic.Vertical(Pixels.ToRgb(image), image.Width, image.Height, h), vertical) <= 1);
         }
     }
@@ -81,14 +100,16 @@ public sealed class BicubicResamplerTests(PillowReference reference)
         var window = new PixelBox(0, 0, 32, 32);
         Assert.Equal(
             Pixels.Resample(resampler, alone, new PixelBox(0, 0, box.Width, box.Height), 32, 32, window),
-            Pixels.Resample(resampler, image, box, 32, 32, window));
+            Pixels.Resample(resampler, image, box, 32, 32, window)
+        );
     }
 
     private static int Next(ref CounterRandom random, int bound) => 1 + (int)random.NextInt64(bound);
 
     private static PixelBuffer RandomImage(ref CounterRandom random, int bound)
     {
-        int width = 3 + Next(ref random, bound), height = 3 + Next(ref random, bound);
+        int width = 3 + Next(ref random, bound),
+            height = 3 + Next(ref random, bound);
         var rgb = new byte[width * height * 3];
         for (var i = 0; i < rgb.Length; i++)
             rgb[i] = (byte)random.NextUInt32();

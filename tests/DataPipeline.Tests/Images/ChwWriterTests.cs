@@ -38,7 +38,10 @@ public sealed class ChwWriterTests
         {
             float Value(int bits) => BitConverter.Int32BitsToSingle(bits << 16);
             var error = Math.Abs(Value(rounded[i]) - exact[i]);
-            Assert.True(error <= Math.Abs(Value(rounded[i] + 1) - exact[i]) && error <= Math.Abs(Value(rounded[i] - 1) - exact[i]), $"{exact[i]}");
+            Assert.True(
+                error <= Math.Abs(Value(rounded[i] + 1) - exact[i]) && error <= Math.Abs(Value(rounded[i] - 1) - exact[i]),
+                $"{exact[i]}"
+            );
         }
     }
 

@@ -43,7 +43,14 @@ public sealed class ClipImageTransformTests(PillowReference reference)
             var chw = new float[3 * 96 * 96];
             fixed (byte* p = pixels)
             {
-                resampler.Resample(image, new PixelBox(item.Box![0], item.Box[1], item.Box[2], item.Box[3]), 96, 96, new PixelBox(0, 0, 96, 96), p);
+                resampler.Resample(
+                    image,
+                    new PixelBox(item.Box![0], item.Box[1], item.Box[2], item.Box[3]),
+                    96,
+                    96,
+                    new PixelBox(0, 0, 96, 96),
+                    p
+                );
                 normalizer.Write(p, 96 * 96, Bytes(chw));
             }
 
@@ -71,9 +78,18 @@ public sealed class ClipImageTransformTests(PillowReference reference)
     [Fact]
     public void Without_room_to_crop_training_and_evaluation_see_the_same_square_image()
     {
-        using var transform = new ClipImageTransform(new ImageTransformOptions(224) { MinScale = 1, MinRatio = 1, MaxRatio = 1, Jpeg = JpegDecode.Exact });
+        using var transform = new ClipImageTransform(
+            new ImageTransformOptions(224)
+            {
+                MinScale = 1,
+                MinRatio = 1,
+                MaxRatio = 1,
+                Jpeg = JpegDecode.Exact,
+            }
+        );
         var jpeg = reference.Encoded("transform-224x224.jpg");
-        float[] train = new float[3 * 224 * 224], evaluate = new float[3 * 224 * 224];
+        float[] train = new float[3 * 224 * 224],
+            evaluate = new float[3 * 224 * 224];
         var random = new CounterRandom(1, 2, 3);
         transform.Train(jpeg, ref random, Bytes(train));
         transform.Evaluate(jpeg, Bytes(evaluate));
@@ -85,7 +101,8 @@ public sealed class ClipImageTransformTests(PillowReference reference)
     {
         using var transform = new ClipImageTransform(new ImageTransformOptions(32));
         var jpeg = reference.Encoded("420.jpg");
-        float[] before = new float[3 * 32 * 32], after = new float[3 * 32 * 32];
+        float[] before = new float[3 * 32 * 32],
+            after = new float[3 * 32 * 32];
         transform.Evaluate(jpeg, Bytes(before));
         Assert.Throws<ImageDecodeException>(() => transform.Evaluate(jpeg.AsSpan(0, jpeg.Length / 2), Bytes(after)));
         transform.Evaluate(jpeg, Bytes(after));
@@ -111,7 +128,11 @@ public sealed class ClipImageTransformTests(PillowReference reference)
         Refused(valid with { Normalization = new([0], [1, 1, 1]) }, nameof(valid.Normalization));
 
         static void Refused(ImageTransformOptions options, string name) =>
-            Assert.Contains(name, Assert.Throws<ArgumentException>(() => new ClipImageTransform(options).Dispose()).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                name,
+                Assert.Throws<ArgumentException>(() => new ClipImageTransform(options).Dispose()).Message,
+                StringComparison.Ordinal
+            );
     }
 
     private static Span<byte> Bytes(float[] values) => MemoryMarshal.AsBytes(values.AsSpan());

@@ -29,7 +29,10 @@ public sealed class ImageDecoderTests(PillowReference reference)
     {
         using var decoder = new ImageDecoder(new ImageLimits { Svg = true });
         using var image = new PixelBuffer();
-        decoder.Decode("<svg xmlns='http://www.w3.org/2000/svg' width='8' height='6'><rect width='8' height='6' fill='#102030'/></svg>"u8, image);
+        decoder.Decode(
+            "<svg xmlns='http://www.w3.org/2000/svg' width='8' height='6'><rect width='8' height='6' fill='#102030'/></svg>"u8,
+            image
+        );
         Assert.Equal((8, 6), (image.Width, image.Height));
         Assert.Equal([0x10, 0x20, 0x30], Pixels.ToRgb(image)[..3]);
     }
@@ -38,7 +41,9 @@ public sealed class ImageDecoderTests(PillowReference reference)
     public void A_vector_drawing_in_a_corpus_is_refused_before_it_is_drawn()
     {
         // Twelve levels of a pattern in a pattern: 3 KB that would be drawn for days.
-        var svg = new System.Text.StringBuilder("<svg xmlns='http://www.w3.org/2000/svg' width='64' height='64'><defs><g id='a0'><rect width='1' height='1'/></g>");
+        var svg = new System.Text.StringBuilder(
+            "<svg xmlns='http://www.w3.org/2000/svg' width='64' height='64'><defs><g id='a0'><rect width='1' height='1'/></g>"
+        );
         for (var level = 1; level <= 12; level++)
             svg.Append($"<g id='a{level}'>").Insert(svg.Length, $"<use href='#a{level - 1}'/>", 10).Append("</g>");
         svg.Append("</defs><use href='#a12'/></svg>");
@@ -56,7 +61,9 @@ public sealed class ImageDecoderTests(PillowReference reference)
         using var decoder = new ImageDecoder(new ImageLimits { Time = TimeSpan.FromTicks(-1) });
         using var image = new PixelBuffer();
 
-        var error = Assert.Throws<ImageDecodeException>(() => decoder.Decode(Convert.FromBase64String("R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs="), image));
+        var error = Assert.Throws<ImageDecodeException>(() =>
+            decoder.Decode(Convert.FromBase64String("R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs="), image)
+        );
 
         Assert.Contains("to decode", error.Message, StringComparison.Ordinal);
     }
@@ -66,10 +73,11 @@ public sealed class ImageDecoderTests(PillowReference reference)
     {
         // 16 × 16 pixels of one colour, lossless, written by libvips.
         var avif = Convert.FromBase64String(
-            "AAAAHGZ0eXBhdmlmAAAAAG1pZjFhdmlmbWlhZgAAAOptZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAAA5waXRtAAAAAAABAAAAImlsb2MAAAAA" +
-            "REAAAQABAAAAAAEOAAEAAAAAAAAAIgAAACNpaW5mAAAAAAABAAAAFWluZmUCAAAAAAEAAGF2MDEAAAAAamlwcnAAAABLaXBjbwAAAAxhdjFDgSACAAAAABNjb2xybmNseAAB" +
-            "AA0AAIAAAAAUaXNwZQAAAAAAAAAQAAAAEAAAABBwaXhpAAAAAAMICAgAAAAXaXBtYQAAAAAAAAABAAEEgQIDBAAAACptZGF0EgAKCDgM/9hAQ0AIMhQQAAAAFLm9tA4DEh2t" +
-            "Sk3a9a+ZMA==");
+            "AAAAHGZ0eXBhdmlmAAAAAG1pZjFhdmlmbWlhZgAAAOptZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAAA5waXRtAAAAAAABAAAAImlsb2MAAAAA"
+                + "REAAAQABAAAAAAEOAAEAAAAAAAAAIgAAACNpaW5mAAAAAAABAAAAFWluZmUCAAAAAAEAAGF2MDEAAAAAamlwcnAAAABLaXBjbwAAAAxhdjFDgSACAAAAABNjb2xybmNseAAB"
+                + "AA0AAIAAAAAUaXNwZQAAAAAAAAAQAAAAEAAAABBwaXhpAAAAAAMICAgAAAAXaXBtYQAAAAAAAAABAAEEgQIDBAAAACptZGF0EgAKCDgM/9hAQ0AIMhQQAAAAFLm9tA4DEh2t"
+                + "Sk3a9a+ZMA=="
+        );
         using var decoder = new ImageDecoder();
         using var image = new PixelBuffer();
         decoder.Decode(avif, image);
@@ -103,7 +111,11 @@ public sealed class ImageDecoderTests(PillowReference reference)
         using var decoder = new ImageDecoder();
         using var image = new PixelBuffer();
         Assert.Contains("no bytes", Assert.Throws<ImageDecodeException>(() => decoder.Decode([], image)).Message, StringComparison.Ordinal);
-        Assert.Contains("format", Assert.Throws<ImageDecodeException>(() => decoder.Decode("<html>404 Not Found</html>"u8, image)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "format",
+            Assert.Throws<ImageDecodeException>(() => decoder.Decode("<html>404 Not Found</html>"u8, image)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -171,7 +183,19 @@ public sealed class ImageDecoderTests(PillowReference reference)
         using var decoder = new ImageDecoder();
         using var image = new PixelBuffer();
         var random = new CounterRandom(2, 2, 2);
-        byte[][] magic = [[], [0xFF, 0xD8, 0xFF], [0x89, .. "PNG\r\n\x1A\n"u8], "GIF89a"u8.ToArray(), "RIFF\0\0\0\0WEBPVP8 "u8.ToArray(), "II*\0"u8.ToArray(), "MM\0*"u8.ToArray(), "\0\0\0\x20ftypavif"u8.ToArray(), "<svg "u8.ToArray(), "BM"u8.ToArray()];
+        byte[][] magic =
+        [
+            [],
+            [0xFF, 0xD8, 0xFF],
+            [0x89, .. "PNG\r\n\x1A\n"u8],
+            "GIF89a"u8.ToArray(),
+            "RIFF\0\0\0\0WEBPVP8 "u8.ToArray(),
+            "II*\0"u8.ToArray(),
+            "MM\0*"u8.ToArray(),
+            "\0\0\0\x20ftypavif"u8.ToArray(),
+            "<svg "u8.ToArray(),
+            "BM"u8.ToArray(),
+        ];
         foreach (var start in magic)
         {
             for (var round = 0; round < 60; round++)
@@ -190,15 +214,20 @@ public sealed class ImageDecoderTests(PillowReference reference)
     {
         var png = reference.Encoded("alpha.png");
         var expected = reference.Pixels("alpha.png.rgb").Rgb;
-        Parallel.For(0, 200, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i =>
-        {
-            using var image = new PixelBuffer();
-            if (i % 3 == 0)
-                Assert.Throws<ImageDecodeException>(() => VipsDecoder.Decode(png.AsSpan(0, png.Length / 2), image, new ImageLimits()));
-            else
-                VipsDecoder.Decode(png, image, new ImageLimits());
-            Assert.True(i % 3 == 0 || expected.AsSpan().SequenceEqual(Pixels.ToRgb(image)));
-        });
+        Parallel.For(
+            0,
+            200,
+            new ParallelOptions { MaxDegreeOfParallelism = 4 },
+            i =>
+            {
+                using var image = new PixelBuffer();
+                if (i % 3 == 0)
+                    Assert.Throws<ImageDecodeException>(() => VipsDecoder.Decode(png.AsSpan(0, png.Length / 2), image, new ImageLimits()));
+                else
+                    VipsDecoder.Decode(png, image, new ImageLimits());
+                Assert.True(i % 3 == 0 || expected.AsSpan().SequenceEqual(Pixels.ToRgb(image)));
+            }
+        );
     }
 
     [Fact]
@@ -208,7 +237,12 @@ public sealed class ImageDecoderTests(PillowReference reference)
         byte[][] damaged = [png[..(png.Length / 2)], png[..20], [.. png[..8], .. "no chunk of any image"u8], [1, 2, 3]];
         var alone = damaged.Select(Reason).ToArray();
         Assert.True(alone.Distinct(StringComparer.Ordinal).Count() > 1);
-        Parallel.For(0, 4000, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i => Assert.Equal(alone[i % damaged.Length], Reason(damaged[i % damaged.Length])));
+        Parallel.For(
+            0,
+            4000,
+            new ParallelOptions { MaxDegreeOfParallelism = 4 },
+            i => Assert.Equal(alone[i % damaged.Length], Reason(damaged[i % damaged.Length]))
+        );
 
         static string Reason(byte[] encoded)
         {

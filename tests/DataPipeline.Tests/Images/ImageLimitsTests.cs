@@ -28,7 +28,11 @@ public sealed class ImageLimitsTests(PillowReference reference)
     {
         var limits = new ImageLimits();
         var scans = Enumerable.Repeat(new byte[] { 0xFF, 0xDA, 0, 0 }, 100).SelectMany(scan => scan).ToArray();
-        Assert.Contains("100 scans", Assert.Throws<ImageDecodeException>(() => limits.CheckScans(scans, 5000, 5000)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "100 scans",
+            Assert.Throws<ImageDecodeException>(() => limits.CheckScans(scans, 5000, 5000)).Message,
+            StringComparison.Ordinal
+        );
         limits.CheckScans(scans, 300, 300);
         limits.CheckScans(scans.AsSpan(0, 40), 9000, 9000);
     }

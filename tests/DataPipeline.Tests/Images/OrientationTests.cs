@@ -16,7 +16,8 @@ public sealed class OrientationTests(PillowReference reference)
         foreach (var name in reference.Cases.Oriented)
         {
             transform.Evaluate(reference.Encoded(name), chw);
-            byte[] expected = reference.Pixels(name + ".rgb").Rgb, actual = Interleaved(chw);
+            byte[] expected = reference.Pixels(name + ".rgb").Rgb,
+                actual = Interleaved(chw);
             var (largest, mean) = (Pixels.LargestDifference(expected, actual), expected.Zip(actual, (a, b) => Math.Abs(a - b)).Average());
 
             // Where a picture is laid on its side (5 to 8) columns are resized before rows and not after, and both passes clamp.
@@ -29,7 +30,8 @@ public sealed class OrientationTests(PillowReference reference)
     public void Without_the_option_orientation_is_ignored()
     {
         using var transform = new ClipImageTransform(new ImageTransformOptions(64) { Type = ImageType.UInt8 });
-        byte[] turned = new byte[3 * 64 * 64], upright = new byte[3 * 64 * 64];
+        byte[] turned = new byte[3 * 64 * 64],
+            upright = new byte[3 * 64 * 64];
         transform.Evaluate(reference.Encoded("oriented-6.jpg"), turned);
         using var asked = new ClipImageTransform(new ImageTransformOptions(64) { Type = ImageType.UInt8, Orient = true });
         asked.Evaluate(reference.Encoded("oriented-6.jpg"), upright);
@@ -42,14 +44,26 @@ public sealed class OrientationTests(PillowReference reference)
         // The eight files hold the same stored pixels; turned back by hand, the crops of training must show the same square.
         foreach (var jpeg in new[] { JpegDecode.Exact, JpegDecode.Fast })
         {
-            using var transform = new ClipImageTransform(new ImageTransformOptions(32) { Type = ImageType.UInt8, Orient = true, MinScale = 1, MinRatio = 1, MaxRatio = 1, Jpeg = jpeg });
+            using var transform = new ClipImageTransform(
+                new ImageTransformOptions(32)
+                {
+                    Type = ImageType.UInt8,
+                    Orient = true,
+                    MinScale = 1,
+                    MinRatio = 1,
+                    MaxRatio = 1,
+                    Jpeg = jpeg,
+                }
+            );
             var upright = Train(transform, "oriented-1.jpg");
             for (var value = 2; value <= 8; value++)
             {
                 // A square box of a 150 × 97 picture lies in its middle, up to a pixel.
                 var shown = new uint[32 * 32];
                 new Orientation(value).Show(upright, shown, 32);
-                var mean = shown.Zip(Train(transform, $"oriented-{value}.jpg"), (a, b) => Math.Abs((int)(a & 0xFF) - (int)(b & 0xFF))).Average();
+                var mean = shown
+                    .Zip(Train(transform, $"oriented-{value}.jpg"), (a, b) => Math.Abs((int)(a & 0xFF) - (int)(b & 0xFF)))
+                    .Average();
                 Assert.True(mean < 8, $"{jpeg} {value}: {mean}");
             }
         }
@@ -82,7 +96,31 @@ public sealed class OrientationTests(PillowReference reference)
     [Theory]
     [InlineData(new byte[] { 0xFF, 0xD8 })]
     [InlineData(new byte[] { 0xFF, 0xD8, 0xFF, 0xE1, 0, 9, (byte)'E', (byte)'x', (byte)'i', (byte)'f', 0, 0, 0 })]
-    [InlineData(new byte[] { 0xFF, 0xD8, 0xFF, 0xE1, 0, 16, (byte)'E', (byte)'x', (byte)'i', (byte)'f', 0, 0, (byte)'I', (byte)'I', 42, 0, 255, 255, 255, 255 })]
+    [InlineData(
+        new byte[]
+        {
+            0xFF,
+            0xD8,
+            0xFF,
+            0xE1,
+            0,
+            16,
+            (byte)'E',
+            (byte)'x',
+            (byte)'i',
+            (byte)'f',
+            0,
+            0,
+            (byte)'I',
+            (byte)'I',
+            42,
+            0,
+            255,
+            255,
+            255,
+            255,
+        }
+    )]
     [InlineData(new byte[] { 0xFF, 0xD8, 0xFF, 0xE1, 0, 1, 0, 0, 0, 0 })]
     public void Damaged_metadata_means_upright(byte[] jpeg) => Assert.Equal(Orientation.Upright, Orientation.OfJpeg(jpeg));
 

@@ -35,7 +35,13 @@ public sealed class PillowReference : IDisposable
 
     private string PathOf(string name) => Path.Combine(_folder, name);
 
-    public sealed record Manifest(string[] Decode, ResampleCase[] Resample, TransformCase[] Transform, ColourCase[] Colour, string[] Oriented);
+    public sealed record Manifest(
+        string[] Decode,
+        ResampleCase[] Resample,
+        TransformCase[] Transform,
+        ColourCase[] Colour,
+        string[] Oriented
+    );
 
     public sealed record ResampleCase(string Source, int[] Box, int[] Size, string Expected);
 
@@ -86,7 +92,14 @@ internal static unsafe class Pixels
         return expected.Zip(actual, (a, b) => Math.Abs(a - b)).Max();
     }
 
-    public static byte[] Resample(BicubicResampler resampler, PixelBuffer image, PixelBox box, int scaledWidth, int scaledHeight, PixelBox window)
+    public static byte[] Resample(
+        BicubicResampler resampler,
+        PixelBuffer image,
+        PixelBox box,
+        int scaledWidth,
+        int scaledHeight,
+        PixelBox window
+    )
     {
         var result = new byte[(window.Width * window.Height * 4) + BicubicResampler.RowSlack];
         fixed (byte* p = result)

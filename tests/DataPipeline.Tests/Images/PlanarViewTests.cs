@@ -5,7 +5,19 @@ namespace ClipTrain.DataPipeline.Tests.Images;
 [Collection(PillowGroup.Name)]
 public sealed unsafe class PlanarViewTests(PillowReference reference)
 {
-    private static readonly string[] Jpegs = ["420.jpg", "422.jpg", "444.jpg", "gray.jpg", "progressive.jpg", "one-pixel.jpg", "transform-1000x70.jpg", "transform-70x1001.jpg", "transform-300x200.jpg", "transform-2x9.jpg"];
+    private static readonly string[] Jpegs =
+    [
+        "420.jpg",
+        "422.jpg",
+        "444.jpg",
+        "gray.jpg",
+        "progressive.jpg",
+        "one-pixel.jpg",
+        "transform-1000x70.jpg",
+        "transform-70x1001.jpg",
+        "transform-300x200.jpg",
+        "transform-2x9.jpg",
+    ];
 
     [Fact]
     public void The_portable_path_gives_the_same_bytes()
@@ -15,7 +27,10 @@ public sealed unsafe class PlanarViewTests(PillowReference reference)
             foreach (var side in new[] { 1, 5, 32, 65, 224 })
             {
                 foreach (var divisor in new[] { 1, 2, 8 })
-                    Assert.True(Read(name, side, divisor, vectorised: true).AsSpan().SequenceEqual(Read(name, side, divisor, vectorised: false)), $"{name} {side} {divisor}");
+                    Assert.True(
+                        Read(name, side, divisor, vectorised: true).AsSpan().SequenceEqual(Read(name, side, divisor, vectorised: false)),
+                        $"{name} {side} {divisor}"
+                    );
             }
         }
     }
@@ -27,7 +42,8 @@ public sealed unsafe class PlanarViewTests(PillowReference reference)
     [InlineData("transform-300x200.jpg", 224, 2.5, 60)]
     public void Colours_made_after_resizing_differ_from_Pillows_by_little(string name, int side, double mean, int largest)
     {
-        byte[] fast = Read(name, side, divisor: 1, vectorised: true), exact = Exact(name, side);
+        byte[] fast = Read(name, side, divisor: 1, vectorised: true),
+            exact = Exact(name, side);
         Assert.InRange(fast.Zip(exact, (a, b) => Math.Abs(a - b)).Average(), 0, mean);
         Assert.InRange(Pixels.LargestDifference(exact, fast), 0, largest);
     }
@@ -35,7 +51,8 @@ public sealed unsafe class PlanarViewTests(PillowReference reference)
     [Fact]
     public void Decoding_at_half_size_shows_the_same_picture()
     {
-        byte[] scaled = Read("transform-300x200.jpg", 96, divisor: 2, vectorised: true), exact = Exact("transform-300x200.jpg", 96);
+        byte[] scaled = Read("transform-300x200.jpg", 96, divisor: 2, vectorised: true),
+            exact = Exact("transform-300x200.jpg", 96);
         Assert.InRange(scaled.Zip(exact, (a, b) => Math.Abs(a - b)).Average(), 0, 5);
     }
 
@@ -76,7 +93,8 @@ public sealed unsafe class PlanarViewTests(PillowReference reference)
     /// <summary>A box that begins at odd pixels where there is room.</summary>
     private static PixelBox Box(int width, int height)
     {
-        int x = width > 20 ? 3 : 0, y = height > 20 ? 5 : 0;
+        int x = width > 20 ? 3 : 0,
+            y = height > 20 ? 5 : 0;
         return new PixelBox(x, y, width - (2 * x), height - (2 * y));
     }
 }

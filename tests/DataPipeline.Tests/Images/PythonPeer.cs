@@ -17,7 +17,9 @@ internal static class PythonPeer
         process.WaitForExit();
         if (process.ExitCode == 0)
             return;
-        var advice = errors.Contains("ModuleNotFoundError", StringComparison.Ordinal) ? "scripts/setup --peers installs what is missing.\n" : "";
+        var advice = errors.Contains("ModuleNotFoundError", StringComparison.Ordinal)
+            ? "scripts/setup --peers installs what is missing.\n"
+            : "";
         throw new InvalidOperationException($"{script} failed. {advice}{errors}");
     }
 

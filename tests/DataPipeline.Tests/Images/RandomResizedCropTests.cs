@@ -20,14 +20,18 @@ public sealed class RandomResizedCropTests
         {
             var random = new CounterRandom(3, 0, i);
             var box = RandomResizedCrop.Draw(width, height, Options, ref random);
-            Assert.True(box is { X: >= 0, Y: >= 0, Width: >= 1, Height: >= 1 } && box.X + box.Width <= width && box.Y + box.Height <= height, $"{box}");
+            Assert.True(
+                box is { X: >= 0, Y: >= 0, Width: >= 1, Height: >= 1 } && box.X + box.Width <= width && box.Y + box.Height <= height,
+                $"{box}"
+            );
         }
     }
 
     [Fact]
     public void Area_is_uniform_in_the_scale_range_and_the_log_ratio_in_the_ratio_range()
     {
-        List<double> areas = [], logRatios = [];
+        List<double> areas = [],
+            logRatios = [];
         for (var i = 0UL; i < 4000; i++)
         {
             var random = new CounterRandom(4, 0, i);
@@ -48,11 +52,14 @@ public sealed class RandomResizedCropTests
     [Fact]
     public void The_corners_of_the_image_are_all_reached()
     {
-        var boxes = Enumerable.Range(0, 3000).Select(i =>
-        {
-            var random = new CounterRandom(5, 0, (ulong)i);
-            return RandomResizedCrop.Draw(12, 12, Options with { MaxScale = 0.5 }, ref random);
-        }).ToArray();
+        var boxes = Enumerable
+            .Range(0, 3000)
+            .Select(i =>
+            {
+                var random = new CounterRandom(5, 0, (ulong)i);
+                return RandomResizedCrop.Draw(12, 12, Options with { MaxScale = 0.5 }, ref random);
+            })
+            .ToArray();
         Assert.Contains(boxes, b => b is { X: 0, Y: 0 });
         Assert.Contains(boxes, b => b.X + b.Width == 12 && b.Y + b.Height == 12);
     }

@@ -40,10 +40,11 @@ internal static class SlowBicubic
         return (byte)Math.Clamp(Math.Round(values.Zip(weights, (v, w) => v * w).Sum() / weights.Sum()), 0, 255);
     }
 
-    private static double Keys(double x) => Math.Abs(x) switch
-    {
-        < 1 and var t => (1.5 * t * t * t) - (2.5 * t * t) + 1,
-        < 2 and var t => (-0.5 * t * t * t) + (2.5 * t * t) - (4 * t) + 2,
-        _ => 0,
-    };
+    private static double Keys(double x) =>
+        Math.Abs(x) switch
+        {
+            < 1 and var t => (1.5 * t * t * t) - (2.5 * t * t) + 1,
+            < 2 and var t => (-0.5 * t * t * t) + (2.5 * t * t) - (4 * t) + 2,
+            _ => 0,
+        };
 }

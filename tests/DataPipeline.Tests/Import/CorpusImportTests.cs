@@ -1,8 +1,8 @@
 using System.Text.Json;
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.DataPipeline.Selection;
 using ClipTrain.DataPipeline.Import;
 using ClipTrain.DataPipeline.Import.Tar;
+using ClipTrain.DataPipeline.Selection;
 using ClipTrain.DataPipeline.Tests.Corpus;
 
 namespace ClipTrain.DataPipeline.Tests.Import;
@@ -16,7 +16,10 @@ public sealed class CorpusImportTests : IDisposable
     public CorpusImportTests()
     {
         // Failures at the beginning, in the middle and behind the last row, and inputs whose ends are no ends of files.
-        TarFile.Write(_folder.File("a.tar"), [("bad.txt", "x"u8.ToArray()), .. TarFile.Samples(0, 10), ("worse.txt", "x"u8.ToArray()), .. TarFile.Samples(10, 6)]);
+        TarFile.Write(
+            _folder.File("a.tar"),
+            [("bad.txt", "x"u8.ToArray()), .. TarFile.Samples(0, 10), ("worse.txt", "x"u8.ToArray()), .. TarFile.Samples(10, 6)]
+        );
         File.WriteAllBytes(_folder.File("b.tar"), new byte[1024]);
         TarFile.Write(_folder.File("c.tar.gz"), TarFile.Samples(16, 5));
         TarFile.Write(_folder.File("d.tar"), [.. TarFile.Samples(21, 7), ("last.txt", "x"u8.ToArray())]);
@@ -29,10 +32,18 @@ public sealed class CorpusImportTests : IDisposable
     {
         var state = Imported.Run(Source(), _folder.File("out"), ShardRows);
 
-        Assert.Equal(["000000.parquet", "000001.parquet", "000002.parquet", "000003.parquet"], state.Shards.Select(s => s.File), StringComparer.Ordinal);
+        Assert.Equal(
+            ["000000.parquet", "000001.parquet", "000002.parquet", "000003.parquet"],
+            state.Shards.Select(s => s.File),
+            StringComparer.Ordinal
+        );
         Assert.Equal([7L, 7L, 7L, 7L], CorpusManifest.Create([_folder.File("out")]).Files.Select(f => f.Rows));
         Assert.Equal(Enumerable.Range(0, 28).Select(i => $"{i}"), Imported.Column(_folder.File("out"), "width"), StringComparer.Ordinal);
-        Assert.Equal(["a.tar:bad", "a.tar:worse", "d.tar:last"], state.Tally.First.Select(f => Path.GetFileName(f.Place)), StringComparer.Ordinal);
+        Assert.Equal(
+            ["a.tar:bad", "a.tar:worse", "d.tar:last"],
+            state.Tally.First.Select(f => Path.GetFileName(f.Place)),
+            StringComparer.Ordinal
+        );
     }
 
     [Fact]
@@ -53,7 +64,10 @@ public sealed class CorpusImportTests : IDisposable
 
             Assert.Equal(expected, Imported.Bytes(output));
             Assert.All(finished, f => Assert.Equal(f.Value, File.GetLastWriteTimeUtc(f.Key)));
-            Assert.True(rows.Count == 0 || rows[0] >= finished.Count * ShardRows, $"cut after {cut}, {finished.Count} files were finished, and it went on with row {rows[0]}");
+            Assert.True(
+                rows.Count == 0 || rows[0] >= finished.Count * ShardRows,
+                $"cut after {cut}, {finished.Count} files were finished, and it went on with row {rows[0]}"
+            );
             Directory.Delete(output, recursive: true);
         }
     }
@@ -93,7 +107,8 @@ public sealed class CorpusImportTests : IDisposable
     {
         var output = _folder.File("out");
         Assert.Throws<TimeoutException>(() => Imported.Run(Source(), output, ShardRows, progress: new CutAfter(10)));
-        void AssertRefused(string part, Action import) => Assert.Contains(part, Assert.Throws<ImportRefusedException>(import).Message, StringComparison.Ordinal);
+        void AssertRefused(string part, Action import) =>
+            Assert.Contains(part, Assert.Throws<ImportRefusedException>(import).Message, StringComparison.Ordinal);
 
         AssertRefused("--shard-size 7, and it is now 8", () => Imported.Run(Source(), output, 8));
         AssertRefused("--verify header", () => Imported.Run(Source(), output, ShardRows, ImageVerification.Decode));
@@ -114,7 +129,11 @@ public sealed class CorpusImportTests : IDisposable
     {
         TestCorpus.Write(_folder, 10, 5);
 
-        Assert.Contains("0000.parquet is in the way", Assert.Throws<ImportRefusedException>(() => Imported.Run(Source(), _folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "0000.parquet is in the way",
+            Assert.Throws<ImportRefusedException>(() => Imported.Run(Source(), _folder.Path)).Message,
+            StringComparison.Ordinal
+        );
         Assert.False(File.Exists(_folder.File(ImportState.FileName)));
     }
 
@@ -129,7 +148,11 @@ public sealed class CorpusImportTests : IDisposable
             return;
         }
 
-        Assert.Contains("d.tar:last: no image", Assert.Throws<CorpusException>(() => Imported.Run(Source(), _folder.File("out"), maxFailures: allowed)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "d.tar:last: no image",
+            Assert.Throws<CorpusException>(() => Imported.Run(Source(), _folder.File("out"), maxFailures: allowed)).Message,
+            StringComparison.Ordinal
+        );
         Assert.Contains("a.tar:bad", File.ReadAllText(Path.Combine(_folder.File("out"), ImportReport.FileName)), StringComparison.Ordinal);
         // With more allowed it goes on.
         Assert.Equal(28, Imported.Run(Source(), _folder.File("out")).Tally.Rows);
@@ -145,7 +168,10 @@ public sealed class CorpusImportTests : IDisposable
         using var report = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(_folder.File("out"), ImportReport.FileName)));
         Assert.Equal(250, report.RootElement.GetProperty("failures_by_reason").GetProperty("no image").GetInt64());
         Assert.Equal(
-            Enumerable.Range(0, 100).Select(i => $"{_folder.File("e.tar")}:{i:D3}"), report.RootElement.GetProperty("first_failures").EnumerateArray().Select(f => f.GetProperty("place").GetString()), StringComparer.Ordinal);
+            Enumerable.Range(0, 100).Select(i => $"{_folder.File("e.tar")}:{i:D3}"),
+            report.RootElement.GetProperty("first_failures").EnumerateArray().Select(f => f.GetProperty("place").GetString()),
+            StringComparer.Ordinal
+        );
         Assert.Empty(Directory.GetFiles(_folder.File("out"), "*.parquet"));
     }
 
@@ -156,13 +182,27 @@ public sealed class CorpusImportTests : IDisposable
         var file = Sql.Literal(Path.Combine(_folder.File("out"), "000000.parquet"));
 
         Assert.Equal(
-            [["image", "STRUCT(bytes BLOB, path VARCHAR)"], ["caption", "VARCHAR"], ["url", "VARCHAR"], ["width", "VARCHAR"], ["nothing", "VARCHAR"], ["exif", "VARCHAR"]],
-            TestCorpus.Query($"DESCRIBE SELECT * FROM read_parquet({file})", 2));
+            [
+                ["image", "STRUCT(bytes BLOB, path VARCHAR)"],
+                ["caption", "VARCHAR"],
+                ["url", "VARCHAR"],
+                ["width", "VARCHAR"],
+                ["nothing", "VARCHAR"],
+                ["exif", "VARCHAR"],
+            ],
+            TestCorpus.Query($"DESCRIBE SELECT * FROM read_parquet({file})", 2)
+        );
         var features = Assert.Single(TestCorpus.Query($"SELECT decode(key), decode(value) FROM parquet_kv_metadata({file})", 2));
         Assert.Equal("huggingface", features[0]);
         using var json = JsonDocument.Parse(features[1]!);
-        Assert.Equal("Image", json.RootElement.GetProperty("info").GetProperty("features").GetProperty("image").GetProperty("_type").GetString());
-        Assert.Equal("string", json.RootElement.GetProperty("info").GetProperty("features").GetProperty("caption").GetProperty("dtype").GetString());
+        Assert.Equal(
+            "Image",
+            json.RootElement.GetProperty("info").GetProperty("features").GetProperty("image").GetProperty("_type").GetString()
+        );
+        Assert.Equal(
+            "string",
+            json.RootElement.GetProperty("info").GetProperty("features").GetProperty("caption").GetProperty("dtype").GetString()
+        );
     }
 
     [Theory]

@@ -43,18 +43,25 @@ public sealed class CsvImportTests : IDisposable
         string Quoted(string text) => '"' + text.Replace("\"", "\"\"", StringComparison.Ordinal) + '"';
         string[] lines =
         [
-            string.Join(delimiter, "Caption", "note", "filepath"), string.Join(delimiter, Quoted(captions[0]), "", "images/0.jpg"), "",
-            string.Join(delimiter, captions[1], Quoted(""), Quoted("images/1.jpg")), string.Join(delimiter, captions[2], "n", " images/2.jpg"),
+            string.Join(delimiter, "Caption", "note", "filepath"),
+            string.Join(delimiter, Quoted(captions[0]), "", "images/0.jpg"),
+            "",
+            string.Join(delimiter, captions[1], Quoted(""), Quoted("images/1.jpg")),
+            string.Join(delimiter, captions[2], "n", " images/2.jpg"),
         ];
         var path = _folder.File(delimiter == "\t" ? "a.tsv" : "a.csv");
         File.WriteAllText(path, string.Join(newline, lines), new UTF8Encoding(mark));
 
-        var state = Imported.Run(new CsvSource([path], new CsvOptions { Delimiter = delimiter is "," or "\t" ? null : delimiter[0] }), Output);
+        var state = Imported.Run(
+            new CsvSource([path], new CsvOptions { Delimiter = delimiter is "," or "\t" ? null : delimiter[0] }),
+            Output
+        );
 
         Assert.Equal(0, state.Tally.Failures());
         Assert.Equal(
             captions.Select((c, i) => new[] { Convert.ToHexString(Pictures.Jpeg(i)), $"images/{i}.jpg", c, i == 2 ? "n" : null }),
-            Imported.Rows(Output, "hex(image.bytes)", "image.path", "caption", "note"));
+            Imported.Rows(Output, "hex(image.bytes)", "image.path", "caption", "note")
+        );
     }
 
     [Theory]
@@ -66,7 +73,18 @@ public sealed class CsvImportTests : IDisposable
     {
         File.WriteAllText(_folder.File("a.csv"), text);
 
-        Imported.Run(new CsvSource([_folder.File("a.csv")], new CsvOptions { CaptionColumn = caption, ImageColumn = image, Header = header }), Output);
+        Imported.Run(
+            new CsvSource(
+                [_folder.File("a.csv")],
+                new CsvOptions
+                {
+                    CaptionColumn = caption,
+                    ImageColumn = image,
+                    Header = header,
+                }
+            ),
+            Output
+        );
 
         Assert.Equal(expected, Imported.Column(Output, "caption"), StringComparer.Ordinal);
     }
@@ -79,7 +97,14 @@ public sealed class CsvImportTests : IDisposable
 
         Imported.Run(new CsvSource([_folder.File("b.csv"), _folder.File("a.csv")], new CsvOptions()), Output);
 
-        Assert.Equal([["b0", "s", null], ["b1", null, null], ["a2", "t", "kept"]], Imported.Rows(Output, "caption", "source", "source_text"));
+        Assert.Equal(
+            [
+                ["b0", "s", null],
+                ["b1", null, null],
+                ["a2", "t", "kept"],
+            ],
+            Imported.Rows(Output, "caption", "source", "source_text")
+        );
         Assert.Equal("caption", CorpusManifest.Create([Output]).Caption!.Name);
     }
 
@@ -101,7 +126,9 @@ public sealed class CsvImportTests : IDisposable
     {
         File.WriteAllBytes(_folder.File("images/empty.jpg"), []);
         File.WriteAllText(_folder.File("images/text.jpg"), "this is no image");
-        File.WriteAllText(_folder.File("a.csv"), """
+        File.WriteAllText(
+            _folder.File("a.csv"),
+            """
             image,caption
             images/0.jpg,"a caption
             of two lines"
@@ -114,16 +141,25 @@ public sealed class CsvImportTests : IDisposable
             ,x
             images/1.jpg,
             images/2.jpg,good
-            """.ReplaceLineEndings("\n"));
+            """.ReplaceLineEndings("\n")
+        );
 
         var state = Imported.Run(new CsvSource([_folder.File("a.csv")], new CsvOptions()), Output);
 
         Assert.Equal(2, state.Tally.Rows);
         Assert.Equal(
             [
-                (4, "file is missing"), (5, "wrong number of fields"), (6, "wrong number of fields"), (7, "file is empty"), (8, "image cannot be decoded"), (9, "image is a URL"), (10, "no image"), (11, "no caption"),
+                (4, "file is missing"),
+                (5, "wrong number of fields"),
+                (6, "wrong number of fields"),
+                (7, "file is empty"),
+                (8, "image cannot be decoded"),
+                (9, "image is a URL"),
+                (10, "no image"),
+                (11, "no caption"),
             ],
-            state.Tally.First.Select(f => (int.Parse(f.Place[(_folder.File("a.csv").Length + 1)..]), f.Reason)));
+            state.Tally.First.Select(f => (int.Parse(f.Place[(_folder.File("a.csv").Length + 1)..]), f.Reason))
+        );
     }
 
     [Theory]
@@ -138,7 +174,9 @@ public sealed class CsvImportTests : IDisposable
     {
         File.WriteAllText(_folder.File("a.csv"), text);
 
-        var message = Assert.Throws<CorpusException>(() => Imported.Run(new CsvSource([_folder.File("a.csv")], new CsvOptions()), Output)).Message;
+        var message = Assert
+            .Throws<CorpusException>(() => Imported.Run(new CsvSource([_folder.File("a.csv")], new CsvOptions()), Output))
+            .Message;
 
         Assert.StartsWith(_folder.File("a.csv"), message, StringComparison.Ordinal);
         Assert.All(parts, part => Assert.Contains(part, message, StringComparison.Ordinal));
@@ -172,7 +210,11 @@ public sealed class CsvImportTests : IDisposable
     public void A_delimiter_that_cannot_be_one_is_an_error(char delimiter)
     {
         File.WriteAllText(_folder.File("a.csv"), "image,caption\n");
-        Assert.Contains("--delimiter", Assert.Throws<CorpusException>(() => new CsvSource([_folder.File("a.csv")], new CsvOptions { Delimiter = delimiter })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "--delimiter",
+            Assert.Throws<CorpusException>(() => new CsvSource([_folder.File("a.csv")], new CsvOptions { Delimiter = delimiter })).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -192,8 +234,18 @@ public sealed class CsvImportTests : IDisposable
         {
             var random = new Random(seed);
             const string alphabet = "ab,\"\n\r\t é";
-            string[][] records = [.. Enumerable.Range(0, random.Next(1, 6)).Select(_ => Enumerable.Range(0, 3).Select(_ => new string(random.GetItems<char>(alphabet, random.Next(6)))).ToArray())];
-            var text = string.Concat(records.Select(r => string.Join(',', r.Select(f => '"' + f.Replace("\"", "\"\"", StringComparison.Ordinal) + '"')) + (seed % 2 == 0 ? "\n" : "\r\n")));
+            string[][] records =
+            [
+                .. Enumerable
+                    .Range(0, random.Next(1, 6))
+                    .Select(_ => Enumerable.Range(0, 3).Select(_ => new string(random.GetItems<char>(alphabet, random.Next(6)))).ToArray()),
+            ];
+            var text = string.Concat(
+                records.Select(r =>
+                    string.Join(',', r.Select(f => '"' + f.Replace("\"", "\"\"", StringComparison.Ordinal) + '"'))
+                    + (seed % 2 == 0 ? "\n" : "\r\n")
+                )
+            );
             using var reader = new CsvRecords(new MemoryStream(Encoding.UTF8.GetBytes(text)), ',', quotes: true, "memory");
 
             foreach (var record in records)

@@ -1,10 +1,10 @@
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.DataPipeline.Selection;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Import;
-using ClipTrain.DataPipeline.Tests.Images;
 using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Selection;
 using ClipTrain.DataPipeline.Tests.Corpus;
+using ClipTrain.DataPipeline.Tests.Images;
 using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Tests.Import;
@@ -12,7 +12,9 @@ namespace ClipTrain.DataPipeline.Tests.Import;
 /// <summary>A corpus of 260 made-up concepts from six vendors, built once for all tests of the class.</summary>
 public sealed class DemoCorpusTests(DemoCorpusTests.Built built) : IClassFixture<DemoCorpusTests.Built>
 {
-    private const string Training = DemoCorpus.TrainFile, Vendor = DemoCorpus.HeldOutVendorFile, Concepts = DemoCorpus.HeldOutConceptsFile;
+    private const string Training = DemoCorpus.TrainFile,
+        Vendor = DemoCorpus.HeldOutVendorFile,
+        Concepts = DemoCorpus.HeldOutConceptsFile;
 
     [Fact]
     public void Held_out_concepts_are_in_no_other_split()
@@ -28,19 +30,29 @@ public sealed class DemoCorpusTests(DemoCorpusTests.Built built) : IClassFixture
     {
         Assert.DoesNotContain("fluent-emoji", Column(Training, "vendor"), StringComparer.Ordinal);
         Assert.All(Column(Vendor, "vendor"), v => Assert.Equal("fluent-emoji", v));
-        Assert.Equal(Captions(Training).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal), Captions(Vendor).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            Captions(Training).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal),
+            Captions(Vendor).Order(StringComparer.Ordinal)
+        );
     }
 
     [Fact]
     public void Every_vendor_has_its_drawings_of_the_held_out_concepts() =>
-        Assert.All(FakeEmojiPackages.Vendors, v => Assert.Equal(200, Column(Concepts, "vendor").Count(x => string.Equals(x, v, StringComparison.Ordinal))));
+        Assert.All(
+            FakeEmojiPackages.Vendors,
+            v => Assert.Equal(200, Column(Concepts, "vendor").Count(x => string.Equals(x, v, StringComparison.Ordinal)))
+        );
 
     [Fact]
     public void Each_training_vendor_has_its_drawings_in_a_file_of_its_own_too()
     {
         var (captions, vendors) = (Captions(Training).ToList(), Column(Training, "vendor"));
         foreach (var vendor in vendors.Distinct(StringComparer.Ordinal))
-            Assert.Equal(captions.Where((_, row) => vendors[row] == vendor), Captions(Path.Combine(DemoCorpus.VendorsFolder, $"{vendor}.parquet")), StringComparer.Ordinal);
+            Assert.Equal(
+                captions.Where((_, row) => vendors[row] == vendor),
+                Captions(Path.Combine(DemoCorpus.VendorsFolder, $"{vendor}.parquet")),
+                StringComparer.Ordinal
+            );
     }
 
     [Fact]
@@ -88,7 +100,14 @@ public sealed class DemoCorpusTests(DemoCorpusTests.Built built) : IClassFixture
             DemoCorpus.Build(built.Packages.Root, again);
             var files = Directory.GetFiles(built.Folder).Select(f => Path.GetFileName(f)!).ToArray();
             Assert.Equal(5, files.Length);
-            Assert.All(files, f => Assert.True(File.ReadAllBytes(Path.Combine(built.Folder, f)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(again, f))), f));
+            Assert.All(
+                files,
+                f =>
+                    Assert.True(
+                        File.ReadAllBytes(Path.Combine(built.Folder, f)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(again, f))),
+                        f
+                    )
+            );
         }
         finally
         {

@@ -11,9 +11,17 @@ public sealed class EmojiConceptsTests : IDisposable
     [Fact]
     public void Drawings_belong_together_by_name_alias_flag_or_letters()
     {
-        _packages.Add("noto", ["bear", "flag-france", "red-heart", "boar"], new Dictionary<string, object>(StringComparer.Ordinal) { ["bear-face"] = new { parent = "bear" } });
+        _packages.Add(
+            "noto",
+            ["bear", "flag-france", "red-heart", "boar"],
+            new Dictionary<string, object>(StringComparer.Ordinal) { ["bear-face"] = new { parent = "bear" } }
+        );
         _packages.Add("twemoji", ["bear", "flag-france", "red-heart"]);
-        _packages.Add("emojione", ["bear-face", "flag-for-france", "heavy-heart"], new Dictionary<string, object>(StringComparer.Ordinal) { ["red-heart"] = new { parent = "heavy-heart" } });
+        _packages.Add(
+            "emojione",
+            ["bear-face", "flag-for-france", "heavy-heart"],
+            new Dictionary<string, object>(StringComparer.Ordinal) { ["red-heart"] = new { parent = "heavy-heart" } }
+        );
         _packages.Add("fxemoji", ["redheart", "bearface", "boar"]);
         var concepts = Concepts("noto", "twemoji", "emojione", "fxemoji");
 
@@ -38,7 +46,16 @@ public sealed class EmojiConceptsTests : IDisposable
     [Fact]
     public void Variants_withdrawn_drawings_and_those_of_one_vendor_are_left_out()
     {
-        string[] variants = ["wave", "wave-dark-skin-tone", "wave-tone3", "family", "family-man-boy", "man-running-facing-right", "withdrawn"];
+        string[] variants =
+        [
+            "wave",
+            "wave-dark-skin-tone",
+            "wave-tone3",
+            "family",
+            "family-man-boy",
+            "man-running-facing-right",
+            "withdrawn",
+        ];
         _packages.Add("noto", [.. variants, "only-noto"], hidden: ["withdrawn"]);
         _packages.Add("twemoji", variants[..^1]);
         _packages.Add("openmoji", ["company-logo"]);
@@ -62,10 +79,22 @@ public sealed class EmojiConceptsTests : IDisposable
         _packages.Add("noto", ["bear"]);
         var file = Path.Combine(_packages.Root, "noto", "info.json");
         File.WriteAllText(file, "{");
-        Assert.StartsWith(file, Assert.Throws<InvalidDataException>(() => EmojiSet.Load(_packages.Root, "noto")).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            file,
+            Assert.Throws<InvalidDataException>(() => EmojiSet.Load(_packages.Root, "noto")).Message,
+            StringComparison.Ordinal
+        );
         File.Delete(file);
-        Assert.StartsWith(file, Assert.Throws<InvalidDataException>(() => EmojiSet.Load(_packages.Root, "noto")).Message, StringComparison.Ordinal);
-        Assert.Contains("@iconify-json/twemoji", Assert.Throws<InvalidDataException>(() => EmojiSet.Load(_packages.Root, "twemoji")).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            file,
+            Assert.Throws<InvalidDataException>(() => EmojiSet.Load(_packages.Root, "noto")).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "@iconify-json/twemoji",
+            Assert.Throws<InvalidDataException>(() => EmojiSet.Load(_packages.Root, "twemoji")).Message,
+            StringComparison.Ordinal
+        );
     }
 
     /// <summary>The first two vendors name the concepts.</summary>

@@ -10,13 +10,39 @@ internal sealed class FakeEmojiPackages : IDisposable
     public string Root { get; } = Directory.CreateTempSubdirectory("cliptrain-emoji-").FullName;
 
     /// <summary>Writes one package; every drawing is a square whose colour depends on its name and vendor.</summary>
-    public void Add(string vendor, IEnumerable<string> names, object? aliases = null, IEnumerable<string>? hidden = null, Dictionary<string, string[]>? categories = null)
+    public void Add(
+        string vendor,
+        IEnumerable<string> names,
+        object? aliases = null,
+        IEnumerable<string>? hidden = null,
+        Dictionary<string, string[]>? categories = null
+    )
     {
         var icons = names.ToDictionary(n => n, n => (object)new { body = Square(vendor, n) }, StringComparer.Ordinal);
         foreach (var name in hidden ?? [])
             icons[name] = new { body = Square(vendor, name), hidden = true };
-        Write(vendor, "icons.json", new { prefix = vendor, icons, aliases = aliases ?? new { }, width = 10, height = 10 });
-        Write(vendor, "info.json", new { name = "Set " + vendor, author = new { name = "Author of " + vendor, url = "https://example.com" }, license = new { spdx = "MIT", url = "https://example.com/licence" } });
+        Write(
+            vendor,
+            "icons.json",
+            new
+            {
+                prefix = vendor,
+                icons,
+                aliases = aliases ?? new { },
+                width = 10,
+                height = 10,
+            }
+        );
+        Write(
+            vendor,
+            "info.json",
+            new
+            {
+                name = "Set " + vendor,
+                author = new { name = "Author of " + vendor, url = "https://example.com" },
+                license = new { spdx = "MIT", url = "https://example.com/licence" },
+            }
+        );
         Write(vendor, "metadata.json", new { categories = categories ?? [] });
         Write(vendor, "package.json", new { version = "1.2.3" });
     }
@@ -25,7 +51,11 @@ internal sealed class FakeEmojiPackages : IDisposable
     public void AddAll(IReadOnlyList<string> names)
     {
         foreach (var vendor in Vendors)
-            Add(vendor, names, categories: new Dictionary<string, string[]>(StringComparer.Ordinal) { ["Even"] = [.. names.Where((_, i) => i % 2 == 0)] });
+            Add(
+                vendor,
+                names,
+                categories: new Dictionary<string, string[]>(StringComparer.Ordinal) { ["Even"] = [.. names.Where((_, i) => i % 2 == 0)] }
+            );
     }
 
     public void Dispose() => Directory.Delete(Root, recursive: true);

@@ -29,8 +29,15 @@ public sealed class FolderImportTests : IDisposable
 
         Assert.Equal(0, state.Tally.Failures());
         Assert.Equal(
-            [["a.1.jpg", "dots", null, null], ["B/3.jpg", "three", null, null], ["b/1.PNG", "one", "x", "1.50"], ["b/2.jpg", "two", null, null], ["b/c/4.jpg", "four", null, null]],
-            Imported.Rows(Output, "image.path", "caption", "author", "n"));
+            [
+                ["a.1.jpg", "dots", null, null],
+                ["B/3.jpg", "three", null, null],
+                ["b/1.PNG", "one", "x", "1.50"],
+                ["b/2.jpg", "two", null, null],
+                ["b/c/4.jpg", "four", null, null],
+            ],
+            Imported.Rows(Output, "image.path", "caption", "author", "n")
+        );
         Assert.Equal([null, "other", null, null, null], Imported.Column(Output, "source_text"), StringComparer.Ordinal);
     }
 
@@ -43,7 +50,10 @@ public sealed class FolderImportTests : IDisposable
 
         var failures = Imported.Run(new FolderSource([Images]), Output).Tally.First;
 
-        Assert.Equal([(Path.Combine(Images, "2.jpg"), "no caption"), (Path.Combine(Images, "3.jpg"), "file is missing")], failures.Select(f => (f.Place, f.Reason)));
+        Assert.Equal(
+            [(Path.Combine(Images, "2.jpg"), "no caption"), (Path.Combine(Images, "3.jpg"), "file is missing")],
+            failures.Select(f => (f.Place, f.Reason))
+        );
     }
 
     [Fact]
@@ -62,7 +72,11 @@ public sealed class FolderImportTests : IDisposable
     public void Fields_that_the_first_hundred_rows_lack_have_no_column_and_are_counted()
     {
         for (var i = 0; i < 105; i++)
-            Put($"{i:D3}.jpg", $"{i:D3}.json", i < 100 ? $$"""{"caption": "{{i}}", "a": {{i}}}""" : $$"""{"caption": "{{i}}", "A": {{i}}, "late": 1}""");
+            Put(
+                $"{i:D3}.jpg",
+                $"{i:D3}.json",
+                i < 100 ? $$"""{"caption": "{{i}}", "a": {{i}}}""" : $$"""{"caption": "{{i}}", "A": {{i}}, "late": 1}"""
+            );
 
         var state = Imported.Run(new FolderSource([Images]), Output);
 
@@ -81,8 +95,13 @@ public sealed class FolderImportTests : IDisposable
         var state = Imported.Run(new ClassSource(Images, "a photo of a {}, {}"), Output);
 
         Assert.Equal(
-            [["dog/1.jpg", "a photo of a dog, dog", "dog"], ["tabby_cat/1.jpg", "a photo of a tabby cat, tabby cat", "tabby cat"], ["tabby_cat/more/2.jpg", "a photo of a tabby cat, tabby cat", "tabby cat"]],
-            Imported.Rows(Output, "image.path", "caption", "label"));
+            [
+                ["dog/1.jpg", "a photo of a dog, dog", "dog"],
+                ["tabby_cat/1.jpg", "a photo of a tabby cat, tabby cat", "tabby cat"],
+                ["tabby_cat/more/2.jpg", "a photo of a tabby cat, tabby cat", "tabby cat"],
+            ],
+            Imported.Rows(Output, "image.path", "caption", "label")
+        );
         Assert.Equal("image is in no class' folder", Assert.Single(state.Tally.First).Reason);
         using var reader = new CorpusReader(CorpusManifest.Create([Output]), "label");
         Assert.Equal("dog", reader.ReadRows(0, 1).Single().Label);
@@ -92,8 +111,16 @@ public sealed class FolderImportTests : IDisposable
     public void Folders_that_hold_nothing_are_named()
     {
         Directory.CreateDirectory(Images);
-        Assert.Contains("no image file", Assert.Throws<CorpusException>(() => new FolderSource([Images])).Message, StringComparison.Ordinal);
-        Assert.Contains("does not exist", Assert.Throws<CorpusException>(() => new ClassSource(_folder.File("gone"), "{}")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no image file",
+            Assert.Throws<CorpusException>(() => new FolderSource([Images])).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "does not exist",
+            Assert.Throws<CorpusException>(() => new ClassSource(_folder.File("gone"), "{}")).Message,
+            StringComparison.Ordinal
+        );
     }
 
     private void Put(string image, string? beside = null, string? text = null)

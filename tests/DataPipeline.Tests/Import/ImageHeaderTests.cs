@@ -7,14 +7,15 @@ public sealed class ImageHeaderTests
 {
     public const string Png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
-    public static TheoryData<string, string> Images() => new()
-    {
-        { "png", Png },
-        { "gif", "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7" },
-        { "webp, lossy", "UklGRiIAAABXRUJQVlA4IBYAAAAwAQCdASoBAAEADsD+JaQAA3AAAAAA" },
-        { "webp, lossless", "UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA==" },
-        { "jpeg", Convert.ToBase64String(Pictures.Jpeg(3)) },
-    };
+    public static TheoryData<string, string> Images() =>
+        new()
+        {
+            { "png", Png },
+            { "gif", "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7" },
+            { "webp, lossy", "UklGRiIAAABXRUJQVlA4IBYAAAAwAQCdASoBAAEADsD+JaQAA3AAAAAA" },
+            { "webp, lossless", "UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA==" },
+            { "jpeg", Convert.ToBase64String(Pictures.Jpeg(3)) },
+        };
 
     [Theory]
     [MemberData(nameof(Images))]

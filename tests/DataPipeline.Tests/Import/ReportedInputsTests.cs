@@ -21,19 +21,36 @@ public sealed class ReportedInputsTests : IDisposable
     [Fact]
     public void Captions_that_are_a_list_stay_a_list_and_an_export_loses_none()
     {
-        TarFile.Write(_folder.File("a.tar"),
-        [
-            ("0.jpg", Pictures.Jpeg(0)), ("0.json", """{"caption": ["first", "second"]}"""u8.ToArray()),
-            ("1.jpg", Pictures.Jpeg(1)), ("1.json", """{"caption": "only"}"""u8.ToArray()),
-            ("2.jpg", Pictures.Jpeg(2)), ("2.json", """{"caption": {"en": "x"}}"""u8.ToArray()),
-        ]);
+        TarFile.Write(
+            _folder.File("a.tar"),
+            [
+                ("0.jpg", Pictures.Jpeg(0)),
+                ("0.json", """{"caption": ["first", "second"]}"""u8.ToArray()),
+                ("1.jpg", Pictures.Jpeg(1)),
+                ("1.json", """{"caption": "only"}"""u8.ToArray()),
+                ("2.jpg", Pictures.Jpeg(2)),
+                ("2.json", """{"caption": {"en": "x"}}"""u8.ToArray()),
+            ]
+        );
         var state = Imported.Run(new TarSource([_folder.File("a.tar")]), Output);
 
         Assert.Equal(["caption is no text"], state.Tally.Reasons.Keys, StringComparer.Ordinal);
-        Assert.Equal([["first", "second"], ["only"]], Captions(Output));
+        Assert.Equal(
+            [
+                ["first", "second"],
+                ["only"],
+            ],
+            Captions(Output)
+        );
         new TarExport(CorpusManifest.Create([Output], new CorpusColumns { EveryCaption = true }), _folder.File("tars"), 10).Run();
         Imported.Run(new TarSource([_folder.File("tars")]), _folder.File("again"));
-        Assert.Equal([["first", "second"], ["only"]], Captions(_folder.File("again")));
+        Assert.Equal(
+            [
+                ["first", "second"],
+                ["only"],
+            ],
+            Captions(_folder.File("again"))
+        );
     }
 
     [Theory]
@@ -109,12 +126,15 @@ public sealed class ReportedInputsTests : IDisposable
     public void SkiaSharp_gives_the_pixels_of_libjpeg_turbo_and_refuses_what_is_cut()
     {
         using var decoder = new ImageDecoder();
-        using PixelBuffer turbo = new(), skia = new();
+        using PixelBuffer turbo = new(),
+            skia = new();
         var jpeg = Pictures.Jpeg(2);
         decoder.Decode(jpeg, turbo);
         SkiaJpeg.Decode(jpeg, skia, new ImageLimits());
         Assert.Equal(Pixels.ToRgb(turbo), Pixels.ToRgb(skia));
-        Assert.Throws<DataPipeline.Loading.ImageDecodeException>(() => SkiaJpeg.Decode(jpeg.AsSpan(0, jpeg.Length / 2), skia, new ImageLimits()));
+        Assert.Throws<DataPipeline.Loading.ImageDecodeException>(() =>
+            SkiaJpeg.Decode(jpeg.AsSpan(0, jpeg.Length / 2), skia, new ImageLimits())
+        );
         SkiaJpeg.Decode(SkiaJpeg.Encode(turbo, 95), skia, new ImageLimits());
         Assert.Equal((turbo.Width, turbo.Height), (skia.Width, skia.Height));
     }
@@ -124,19 +144,82 @@ public sealed class ReportedInputsTests : IDisposable
     {
         var caption = "a &" + string.Concat(Enumerable.Repeat("amp;", 25_000)) + "lt; b";
         var tokenizer = BpeTokenizer.OpenAi(77);
-        long[] expected = new long[77], tokens = new long[77];
+        long[] expected = new long[77],
+            tokens = new long[77];
         tokenizer.Encode("a < b", expected, first: 0);
         tokenizer.Encode(caption, tokens, first: 0);
         Assert.Equal(expected, tokens);
     }
 
-    private static byte[] Picture(string extension) => extension switch
-    {
-        "ppm" => [.. "P6 2 2 255\n"u8, 10, 20, 30, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-        "pgm" => [.. "P5\n# comment\n2 2\n255\n"u8, 10, 20, 30, 40],
-        "tga" => [0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 2, 0, 24, 0x20, 30, 20, 10, 3, 2, 1, 6, 5, 4, 9, 8, 7],
-        _ => [.. "BM"u8, 70, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0, 40, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 1, 0, 24, 0, 0, 0, 0, 0, 16, 0, 0, 0, .. new byte[16], 6, 5, 4, 9, 8, 7, 0, 0, 30, 20, 10, 3, 2, 1, 0, 0],
-    };
+    private static byte[] Picture(string extension) =>
+        extension switch
+        {
+            "ppm" => [.. "P6 2 2 255\n"u8, 10, 20, 30, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+            "pgm" => [.. "P5\n# comment\n2 2\n255\n"u8, 10, 20, 30, 40],
+            "tga" => [0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 2, 0, 24, 0x20, 30, 20, 10, 3, 2, 1, 6, 5, 4, 9, 8, 7],
+            _ =>
+            [
+                .. "BM"u8,
+                70,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                54,
+                0,
+                0,
+                0,
+                40,
+                0,
+                0,
+                0,
+                2,
+                0,
+                0,
+                0,
+                2,
+                0,
+                0,
+                0,
+                1,
+                0,
+                24,
+                0,
+                0,
+                0,
+                0,
+                0,
+                16,
+                0,
+                0,
+                0,
+                .. new byte[16],
+                6,
+                5,
+                4,
+                9,
+                8,
+                7,
+                0,
+                0,
+                30,
+                20,
+                10,
+                3,
+                2,
+                1,
+                0,
+                0,
+            ],
+        };
 
-    private static string[][] Captions(string folder) => [.. CorpusCaptions.Every(CorpusManifest.Create([folder], new CorpusColumns { EveryCaption = true }), keyColumn: null).Select(row => row.Captions.ToArray())];
+    private static string[][] Captions(string folder) =>
+        [
+            .. CorpusCaptions
+                .Every(CorpusManifest.Create([folder], new CorpusColumns { EveryCaption = true }), keyColumn: null)
+                .Select(row => row.Captions.ToArray()),
+        ];
 }

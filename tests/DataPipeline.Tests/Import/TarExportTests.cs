@@ -16,18 +16,29 @@ public sealed class TarExportTests : IDisposable
     [Fact]
     public void A_corpus_that_goes_out_and_in_again_is_the_same_to_the_byte()
     {
-        TarFile.Write(_folder.File("in.tar"),
-        [
-            .. TarFile.Samples(0, 12, "sub/"), ("x.jpeg", Pictures.Jpeg(90)), ("x.json", """{"caption": "c", "text": "t", "author": "\"quoted\" 🐈"}"""u8.ToArray()),
-            (new string('l', 150) + ".jpg", Pictures.Jpeg(91)), (new string('l', 150) + ".txt", "long"u8.ToArray()), (new string('l', 150) + ".cls", "4"u8.ToArray()),
-        ], System.Formats.Tar.TarEntryFormat.Gnu);
+        TarFile.Write(
+            _folder.File("in.tar"),
+            [
+                .. TarFile.Samples(0, 12, "sub/"),
+                ("x.jpeg", Pictures.Jpeg(90)),
+                ("x.json", """{"caption": "c", "text": "t", "author": "\"quoted\" 🐈"}"""u8.ToArray()),
+                (new string('l', 150) + ".jpg", Pictures.Jpeg(91)),
+                (new string('l', 150) + ".txt", "long"u8.ToArray()),
+                (new string('l', 150) + ".cls", "4"u8.ToArray()),
+            ],
+            System.Formats.Tar.TarEntryFormat.Gnu
+        );
         Imported.Run(new TarSource([_folder.File("in.tar")]), _folder.File("first"), shardRows: 5);
 
         Export("first", "exported", shardRows: 4);
         Imported.Run(new TarSource([_folder.File("exported")]), _folder.File("second"), shardRows: 5);
         Export("second", "again", shardRows: 4);
 
-        Assert.Equal(["000000.tar", "000001.tar", "000002.tar", "000003.tar"], Directory.GetFiles(_folder.File("exported")).Select(Path.GetFileName).Order(StringComparer.Ordinal), StringComparer.Ordinal);
+        Assert.Equal(
+            ["000000.tar", "000001.tar", "000002.tar", "000003.tar"],
+            Directory.GetFiles(_folder.File("exported")).Select(Path.GetFileName).Order(StringComparer.Ordinal),
+            StringComparer.Ordinal
+        );
         Assert.Equal(Imported.Bytes(_folder.File("first")), Imported.Bytes(_folder.File("second")));
         Assert.Equal(Imported.Bytes(_folder.File("exported")), Imported.Bytes(_folder.File("again")));
     }
@@ -35,16 +46,23 @@ public sealed class TarExportTests : IDisposable
     [Fact]
     public void A_sample_is_image_text_and_json_with_every_other_column()
     {
-        TestCorpus.WriteSql(_folder, "a.parquet", """
+        TestCorpus.WriteSql(
+            _folder,
+            "a.parquet",
+            """
             SELECT {'bytes': 'x'::BLOB, 'path': 'a/b.c.png'} AS image, 'été' AS text, 5 AS width, true AS safe, 0.25 AS score, NULL::INTEGER AS gone, ['q'] AS tags
-            """);
+            """
+        );
 
         Export("a.parquet", "out", 10);
 
         var files = TarFile.Read(_folder.File("out/000000.tar"));
         Assert.Equal(["a/b_c.png", "a/b_c.txt", "a/b_c.json"], files.Select(f => f.Name), StringComparer.Ordinal);
         Assert.Equal(
-            ["x", "été", """{"width":5,"safe":true,"score":0.25,"gone":null,"tags":["q"]}"""], files.Select(f => Encoding.UTF8.GetString(f.Content)), StringComparer.Ordinal);
+            ["x", "été", """{"width":5,"safe":true,"score":0.25,"gone":null,"tags":["q"]}"""],
+            files.Select(f => Encoding.UTF8.GetString(f.Content)),
+            StringComparer.Ordinal
+        );
     }
 
     [Fact]
@@ -61,7 +79,11 @@ public sealed class TarExportTests : IDisposable
         var done = Export("a.parquet", "out", 10);
 
         Assert.Equal((3L, 2L, 1), (done.Rows, done.Written, done.Shards));
-        Assert.Equal(["000000000.jpg", "000000000.txt", "000000000.json", "000000001.png", "000000001.json"], TarFile.Read(_folder.File("out/000000.tar")).Select(f => f.Name), StringComparer.Ordinal);
+        Assert.Equal(
+            ["000000000.jpg", "000000000.txt", "000000000.json", "000000001.png", "000000001.json"],
+            TarFile.Read(_folder.File("out/000000.tar")).Select(f => f.Name),
+            StringComparer.Ordinal
+        );
     }
 
     [Theory]
@@ -102,10 +124,15 @@ public sealed class TarExportTests : IDisposable
         Assert.Throws<OperationCanceledException>(() => export.Run(new StopAt(15, stop), stop.Token));
 
         Assert.Equal([_folder.File("out/000000.tar")], Directory.GetFiles(_folder.File("out")), StringComparer.Ordinal);
-        Assert.Contains("000000.tar is in the way", Assert.Throws<ImportRefusedException>(() => export.Run()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "000000.tar is in the way",
+            Assert.Throws<ImportRefusedException>(() => export.Run()).Message,
+            StringComparison.Ordinal
+        );
     }
 
-    private ExportProgress Export(string corpus, string output, int shardRows) => new TarExport(CorpusManifest.Create([_folder.File(corpus)]), _folder.File(output), shardRows).Run();
+    private ExportProgress Export(string corpus, string output, int shardRows) =>
+        new TarExport(CorpusManifest.Create([_folder.File(corpus)]), _folder.File(output), shardRows).Run();
 
     private sealed class StopAt(long rows, CancellationTokenSource stop) : IProgress<ExportProgress>
     {

@@ -34,7 +34,10 @@ internal static class TarFile
         {
             yield return ($"{folder}{i:D6}.jpg", Pictures.Jpeg(i));
             yield return ($"{folder}{i:D6}.txt", Encoding.UTF8.GetBytes($"caption of {i} été"));
-            yield return ($"{folder}{i:D6}.json", Encoding.UTF8.GetBytes($$"""{"url": "http://x/{{i}}", "width": {{i}}, "nothing": null, "exif": {"a": [1, "b"]} }"""));
+            yield return (
+                $"{folder}{i:D6}.json",
+                Encoding.UTF8.GetBytes($$"""{"url": "http://x/{{i}}", "width": {{i}}, "nothing": null, "exif": {"a": [1, "b"]} }""")
+            );
         }
     }
 

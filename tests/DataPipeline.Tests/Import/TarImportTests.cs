@@ -29,8 +29,22 @@ public sealed class TarImportTests : IDisposable
 
         Assert.Equal((7L, 0L), (state.Tally.Rows, state.Tally.Failures()));
         Assert.Equal(
-            Enumerable.Range(0, 7).Select(i => new[] { Convert.ToHexString(Pictures.Jpeg(i)), $"{i:D6}.jpg", $"caption of {i} été", $"http://x/{i}", $"{i}", null, """{"a": [1, "b"]}""" }),
-            Imported.Rows(Output, "hex(image.bytes)", "image.path", "caption", "url", "width", "nothing", "exif"));
+            Enumerable
+                .Range(0, 7)
+                .Select(i =>
+                    new[]
+                    {
+                        Convert.ToHexString(Pictures.Jpeg(i)),
+                        $"{i:D6}.jpg",
+                        $"caption of {i} été",
+                        $"http://x/{i}",
+                        $"{i}",
+                        null,
+                        """{"a": [1, "b"]}""",
+                    }
+                ),
+            Imported.Rows(Output, "hex(image.bytes)", "image.path", "caption", "url", "width", "nothing", "exif")
+        );
         using var reader = new CorpusReader(CorpusManifest.Create([Output]));
         Assert.Equal("caption of 3 été", reader.ReadRows(3, 1).Single().Caption);
     }
@@ -53,16 +67,32 @@ public sealed class TarImportTests : IDisposable
     [Fact]
     public void Keys_end_at_the_first_dot_of_the_base_name_and_what_webdataset_passes_over_is_passed_over()
     {
-        TarFile.Write(_folder.File("a.tar"),
-        [
-            ("__meta__.json", "{}"u8.ToArray()), ("./v1.0/0001.JPG", Pictures.Jpeg(1)), ("./v1.0/0001.alt.txt", "other words"u8.ToArray()), ("./v1.0/0001.txt", "words\n"u8.ToArray()),
-            ("./v1.0/0001.seg.npy", [1, 2, 3]), ("./v1.0/README", [1]), ("./v1.0/.hidden", [1]), ("./v1.0/0002.png", Pictures.Jpeg(2)), ("./v1.0/0002.txt", "two"u8.ToArray()), ("./v1.0/0002.cls", "17"u8.ToArray()),
-        ]);
+        TarFile.Write(
+            _folder.File("a.tar"),
+            [
+                ("__meta__.json", "{}"u8.ToArray()),
+                ("./v1.0/0001.JPG", Pictures.Jpeg(1)),
+                ("./v1.0/0001.alt.txt", "other words"u8.ToArray()),
+                ("./v1.0/0001.txt", "words\n"u8.ToArray()),
+                ("./v1.0/0001.seg.npy", [1, 2, 3]),
+                ("./v1.0/README", [1]),
+                ("./v1.0/.hidden", [1]),
+                ("./v1.0/0002.png", Pictures.Jpeg(2)),
+                ("./v1.0/0002.txt", "two"u8.ToArray()),
+                ("./v1.0/0002.cls", "17"u8.ToArray()),
+            ]
+        );
 
         var state = Imported.Run(new TarSource([_folder.File("a.tar")]), Output);
 
         Assert.Equal(0, state.Tally.Failures());
-        Assert.Equal([["v1.0/0001.jpg", "words", "other words", null], ["v1.0/0002.png", "two", null, "17"]], Imported.Rows(Output, "image.path", "caption", "\"alt.txt\"", "label"));
+        Assert.Equal(
+            [
+                ["v1.0/0001.jpg", "words", "other words", null],
+                ["v1.0/0002.png", "two", null, "17"],
+            ],
+            Imported.Rows(Output, "image.path", "caption", "\"alt.txt\"", "label")
+        );
     }
 
     [Theory]
@@ -72,11 +102,15 @@ public sealed class TarImportTests : IDisposable
     [InlineData("alt.txt", "alternative", "from json")]
     public void The_caption_is_where_it_is_said_to_be(string? caption, string expected, string? kept)
     {
-        TarFile.Write(_folder.File("a.tar"),
-        [
-            ("1.jpg", Pictures.Jpeg(1)), ("1.txt", "from txt"u8.ToArray()), ("1.alt.txt", "alternative"u8.ToArray()),
-            ("1.json", """{"caption": "from json", "re": "recaptioned"}"""u8.ToArray()),
-        ]);
+        TarFile.Write(
+            _folder.File("a.tar"),
+            [
+                ("1.jpg", Pictures.Jpeg(1)),
+                ("1.txt", "from txt"u8.ToArray()),
+                ("1.alt.txt", "alternative"u8.ToArray()),
+                ("1.json", """{"caption": "from json", "re": "recaptioned"}"""u8.ToArray()),
+            ]
+        );
 
         Imported.Run(new TarSource([_folder.File("a.tar")], caption), Output);
 
@@ -90,20 +124,47 @@ public sealed class TarImportTests : IDisposable
     public void Samples_that_cannot_be_used_are_counted_and_named_and_the_others_kept()
     {
         var jpeg = Pictures.Jpeg(5);
-        TarFile.Write(_folder.File("a.tar"),
-        [
-            ("no-image.txt", "x"u8.ToArray()), ("no-caption.jpg", jpeg), ("blank.jpg", jpeg), ("blank.txt", " \n"u8.ToArray()),
-            ("cut.jpg", jpeg[..(jpeg.Length / 2)]), ("cut.txt", "x"u8.ToArray()), ("json.jpg", jpeg), ("json.json", "{\"caption\": \"\\ud800\"}"u8.ToArray()),
-            ("list.jpg", jpeg), ("list.json", "[1]"u8.ToArray()), ("latin.jpg", jpeg), ("latin.txt", [0xE9, 0x74]), ("twice.jpg", jpeg), ("twice.jpg", jpeg), ("twice.txt", "x"u8.ToArray()),
-            ("good.jpg", jpeg), ("good.txt", " \n"u8.ToArray()), ("good.json", """{"text": "good"}"""u8.ToArray()),
-        ]);
+        TarFile.Write(
+            _folder.File("a.tar"),
+            [
+                ("no-image.txt", "x"u8.ToArray()),
+                ("no-caption.jpg", jpeg),
+                ("blank.jpg", jpeg),
+                ("blank.txt", " \n"u8.ToArray()),
+                ("cut.jpg", jpeg[..(jpeg.Length / 2)]),
+                ("cut.txt", "x"u8.ToArray()),
+                ("json.jpg", jpeg),
+                ("json.json", "{\"caption\": \"\\ud800\"}"u8.ToArray()),
+                ("list.jpg", jpeg),
+                ("list.json", "[1]"u8.ToArray()),
+                ("latin.jpg", jpeg),
+                ("latin.txt", [0xE9, 0x74]),
+                ("twice.jpg", jpeg),
+                ("twice.jpg", jpeg),
+                ("twice.txt", "x"u8.ToArray()),
+                ("good.jpg", jpeg),
+                ("good.txt", " \n"u8.ToArray()),
+                ("good.json", """{"text": "good"}"""u8.ToArray()),
+            ]
+        );
 
         var state = Imported.Run(new TarSource([_folder.File("a.tar")]), Output);
 
         Assert.Equal(["good"], Imported.Column(Output, "caption"));
         Assert.Equal(
-            ["no-image no image", "no-caption no caption", "blank no caption", "cut image cannot be decoded", "json JSON is damaged", "list JSON is damaged", "latin text is not UTF-8", "twice a file twice"],
-            state.Tally.First.Select(f => $"{f.Place[(f.Place.LastIndexOf(':') + 1)..]} {f.Reason}"), StringComparer.Ordinal);
+            [
+                "no-image no image",
+                "no-caption no caption",
+                "blank no caption",
+                "cut image cannot be decoded",
+                "json JSON is damaged",
+                "list JSON is damaged",
+                "latin text is not UTF-8",
+                "twice a file twice",
+            ],
+            state.Tally.First.Select(f => $"{f.Place[(f.Place.LastIndexOf(':') + 1)..]} {f.Reason}"),
+            StringComparer.Ordinal
+        );
         Assert.All(state.Tally.First, f => Assert.StartsWith(_folder.File("a.tar") + ":", f.Place, StringComparison.Ordinal));
     }
 
@@ -113,7 +174,12 @@ public sealed class TarImportTests : IDisposable
         TarFile.Write(_folder.File("a.tar"), [("1.jpg", Pictures.Jpeg(1)), ("1.cls", "3"u8.ToArray())]);
 
         Assert.Equal(1, Imported.Run(new TarSource([_folder.File("a.tar")]), Output, allowNoCaption: true).Tally.Rows);
-        Assert.Equal([[null, "3"]], Imported.Rows(Output, "caption", "label"));
+        Assert.Equal(
+            [
+                [null, "3"],
+            ],
+            Imported.Rows(Output, "caption", "label")
+        );
     }
 
     [Theory]
@@ -144,7 +210,11 @@ public sealed class TarImportTests : IDisposable
             Assert.Contains(state.Tally.First, f => f.Place == _folder.File(name));
             var captions = Imported.Column(_folder.File($"out{length}"), "caption");
             Assert.Equal("caption of 9 été", captions[^1]);
-            Assert.Equal(Enumerable.Range(0, captions.Count - 1).Select(i => $"caption of {i} été"), captions.SkipLast(1), StringComparer.Ordinal);
+            Assert.Equal(
+                Enumerable.Range(0, captions.Count - 1).Select(i => $"caption of {i} été"),
+                captions.SkipLast(1),
+                StringComparer.Ordinal
+            );
             if (!isGzip)
                 Assert.InRange(captions.Count - 1, ends.Count(e => e.Json <= length), ends.Count(e => e.Text <= length));
         }
@@ -177,7 +247,10 @@ public sealed class TarImportTests : IDisposable
             }
 
             if (seed % 10 == 0)
-                Assert.Equal(Imported.Run(new TarSource([_folder.File("m.tar")]), _folder.File($"out{seed}")).Tally.Rows, Imported.Column(_folder.File($"out{seed}"), "caption").Count);
+                Assert.Equal(
+                    Imported.Run(new TarSource([_folder.File("m.tar")]), _folder.File($"out{seed}")).Tally.Rows,
+                    Imported.Column(_folder.File($"out{seed}"), "caption").Count
+                );
         }
 
         // Both happen often, or the mutations would be too weak or too strong to tell anything.
@@ -209,7 +282,11 @@ public sealed class TarImportTests : IDisposable
     [Fact]
     public void Missing_shards_and_folders_without_any_are_named()
     {
-        Assert.Contains(_folder.File("gone.tar"), Assert.Throws<CorpusException>(() => new TarSource([_folder.File("gone.tar")])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            _folder.File("gone.tar"),
+            Assert.Throws<CorpusException>(() => new TarSource([_folder.File("gone.tar")])).Message,
+            StringComparison.Ordinal
+        );
         Assert.Contains(".tar", Assert.Throws<CorpusException>(() => new TarSource([_folder.Path])).Message, StringComparison.Ordinal);
     }
 
@@ -220,8 +297,7 @@ public sealed class TarImportTests : IDisposable
         {
             // Most of an archive is padding: a mutation of what is zero already would often change nothing.
             int at;
-            do
-                at = random.Next(bytes.Length);
+            do at = random.Next(bytes.Length);
             while (bytes[at] == 0 && random.Next(8) != 0);
             bytes[at] = (byte)random.Next(256);
         }

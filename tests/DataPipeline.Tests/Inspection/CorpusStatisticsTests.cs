@@ -57,8 +57,10 @@ public sealed class CorpusStatisticsTests : IDisposable
     }
 
     [Fact]
-    public void Cancelling_ends_it() => Assert.Throws<OperationCanceledException>(() =>
-        CorpusStatistics.Of(_manifest, RowChoice.All(_manifest), Tokenizer, _ => { }, new CancellationToken(canceled: true)));
+    public void Cancelling_ends_it() =>
+        Assert.Throws<OperationCanceledException>(() =>
+            CorpusStatistics.Of(_manifest, RowChoice.All(_manifest), Tokenizer, _ => { }, new CancellationToken(canceled: true))
+        );
 
     private CorpusStatistics Of(RowChoice choice) => CorpusStatistics.Of(_manifest, choice, Tokenizer, _ => { }, default);
 }

@@ -16,11 +16,17 @@ public sealed class CorpusVerificationTests : IDisposable
         var path = InspectedCorpus.Write(_folder);
         var reports = new List<(long Rows, long Broken)>();
 
-        var broken = CorpusVerification.Run(CorpusManifest.Create([path]), All(path), (rows, bad) => reports.Add((rows, bad)), default).ToList();
+        var broken = CorpusVerification
+            .Run(CorpusManifest.Create([path]), All(path), (rows, bad) => reports.Add((rows, bad)), default)
+            .ToList();
 
         Assert.Equal([63, 64, 65, 66, 67], broken.Select(b => int.Parse(b.Place[(path.Length + 1)..])));
         Assert.Contains("JPEG", broken[1].Reason, StringComparison.Ordinal);
-        Assert.Equal(["there is no image", "the caption is empty", "the caption is empty"], broken.Skip(2).Select(b => b.Reason), StringComparer.Ordinal);
+        Assert.Equal(
+            ["there is no image", "the caption is empty", "the caption is empty"],
+            broken.Skip(2).Select(b => b.Reason),
+            StringComparer.Ordinal
+        );
         Assert.Equal($"{path}:65 there is no image", broken[2].ToString());
         Assert.Equal((InspectedCorpus.Rows, 5), reports[^1]);
     }
@@ -50,14 +56,19 @@ public sealed class CorpusVerificationTests : IDisposable
         var path = TestCorpus.WriteSql(_folder, "a.parquet", "SELECT 'no image'::BLOB AS image");
         var manifest = CorpusManifest.Create([path], captionRequired: false);
 
-        Assert.DoesNotContain("caption", CorpusVerification.Run(manifest, RowChoice.All(manifest), (_, _) => { }, default).Single().Reason, StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "caption",
+            CorpusVerification.Run(manifest, RowChoice.All(manifest), (_, _) => { }, default).Single().Reason,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
     [InlineData("the image says it is 70000 × 70000 pixels", "the image says it is … × … pixels")]
     [InlineData("/a/b.parquet, rows 0 to 24: cannot be read", "… rows … to …: cannot be read")]
     [InlineData("there is no image", "there is no image")]
-    public void Reasons_that_differ_in_numbers_and_paths_are_of_one_kind(string reason, string kind) => Assert.Equal(kind, CorpusVerification.Kind(reason));
+    public void Reasons_that_differ_in_numbers_and_paths_are_of_one_kind(string reason, string kind) =>
+        Assert.Equal(kind, CorpusVerification.Kind(reason));
 
     private static RowChoice All(string path) => RowChoice.All(CorpusManifest.Create([path]));
 }

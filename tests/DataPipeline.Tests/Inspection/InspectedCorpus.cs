@@ -7,7 +7,8 @@ namespace ClipTrain.DataPipeline.Tests.Inspection;
 /// <summary>Sixty pairs with small JPEGs, and eight rows that are special.</summary>
 internal static class InspectedCorpus
 {
-    public const int Good = 60, Rows = Good + 8;
+    public const int Good = 60,
+        Rows = Good + 8;
     public const string Long = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen";
 
     public static string Write(TemporaryFolder folder, string name = "a.parquet")

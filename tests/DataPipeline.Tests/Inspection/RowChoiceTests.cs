@@ -64,5 +64,7 @@ public sealed class RowChoiceTests : IDisposable
     }
 
     private static IEnumerable<long> Rows(DataPipeline.Corpus.CorpusManifest manifest, RowChoice choice) =>
-        choice.Groups.SelectMany(group => group.Rows!.Index().Where(row => row.Item).Select(row => manifest.Groups[group.Group].FirstIndex + row.Index));
+        choice.Groups.SelectMany(group =>
+            group.Rows!.Index().Where(row => row.Item).Select(row => manifest.Groups[group.Group].FirstIndex + row.Index)
+        );
 }

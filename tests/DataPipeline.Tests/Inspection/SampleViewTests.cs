@@ -1,7 +1,7 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Inspection;
+using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Tests.Corpus;
 using ClipTrain.DataPipeline.Tests.Import;
@@ -79,11 +79,17 @@ public sealed class SampleViewTests : IDisposable
     }
 
     [Fact]
-    public void A_view_is_the_same_every_time() => Assert.Equal(
-        _views.SelectMany(view => view.Pictures?.Augmented ?? []), View().SelectMany(view => view.Pictures?.Augmented ?? []));
+    public void A_view_is_the_same_every_time() =>
+        Assert.Equal(_views.SelectMany(view => view.Pictures?.Augmented ?? []), View().SelectMany(view => view.Pictures?.Augmented ?? []));
 
     private List<SampleView> View() =>
-        [.. new SampleViewer(BpeTokenizer.OpenAi(16), new TokenDecoder(MergeList.OpenAi()), Options, seed: 5, epochs: 3).Draw(_manifest, RowChoice.All(_manifest), default)];
+        [
+            .. new SampleViewer(BpeTokenizer.OpenAi(16), new TokenDecoder(MergeList.OpenAi()), Options, seed: 5, epochs: 3).Draw(
+                _manifest,
+                RowChoice.All(_manifest),
+                default
+            ),
+        ];
 
     private static (int Width, int Height) SizeOf(byte[] jpeg)
     {

@@ -18,19 +18,35 @@ public sealed class BadSampleTests : IDisposable
     [InlineData(3)]
     public void Bad_samples_are_skipped_and_reported_in_order(int threads)
     {
-        var manifest = Create(rows: 40, i => (i % 10) switch
-        {
-            1 => ([], TestCorpus.Caption(i)),
-            3 => ([1, 2, 3], TestCorpus.Caption(i)),
-            5 => (TestCorpus.Image(i), null),
-            7 => (TestCorpus.Image(i), ""),
-            9 => (TestCorpus.Image(i), " \t\n"),
-            _ => (TestCorpus.Image(i), TestCorpus.Caption(i)),
-        });
+        var manifest = Create(
+            rows: 40,
+            i =>
+                (i % 10) switch
+                {
+                    1 => ([], TestCorpus.Caption(i)),
+                    3 => ([1, 2, 3], TestCorpus.Caption(i)),
+                    5 => (TestCorpus.Image(i), null),
+                    7 => (TestCorpus.Image(i), ""),
+                    9 => (TestCorpus.Image(i), " \t\n"),
+                    _ => (TestCorpus.Image(i), TestCorpus.Caption(i)),
+                }
+        );
         var order = new SampleOrder(manifest.GroupRows, 1, 2, 16);
         var bad = new List<BadSample>();
         using var loader = new TrainingLoader(
-            manifest, order, new FakeTokenizer(), () => new FakeTransform(), new() { Seed = 1, Threads = threads, MaxBadShare = 1, LastStep = 10 }, bad.Add);
+            manifest,
+            order,
+            new FakeTokenizer(),
+            () => new FakeTransform(),
+            new()
+            {
+                Seed = 1,
+                Threads = threads,
+                MaxBadShare = 1,
+                LastStep = 10,
+            },
+            bad.Add
+        );
         var expectedBad = new List<BadSample>();
 
         for (var step = 0; step < 10; step++)
@@ -42,7 +58,9 @@ public sealed class BadSampleTests : IDisposable
             Assert.Equal(batch.Samples.Select(s => (float)s.Index), batch.Images.Select(image => image[0]));
             Assert.Equal(batch.Samples.Select(s => TestCorpus.Caption(s.Index)), batch.Captions, StringComparer.Ordinal);
             Assert.Equal(16 - batch.Samples.Length, batch.BadSamples);
-            expectedBad.AddRange(planned.Where(s => s.Index % 2 == 1).Select(s => new BadSample(manifest.Files[0].Path, s.Index, Reason(s.Index))));
+            expectedBad.AddRange(
+                planned.Where(s => s.Index % 2 == 1).Select(s => new BadSample(manifest.Files[0].Path, s.Index, Reason(s.Index)))
+            );
         }
 
         Assert.Equal(expectedBad, bad);
@@ -67,15 +85,36 @@ public sealed class BadSampleTests : IDisposable
         var manifest = CorpusManifest.Create([path], new CorpusColumns { CaptionRequired = false });
         var bad = new List<BadSample>();
         using var loader = new TrainingLoader(
-            manifest, new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 40), new FakeTokenizer(), () => new FakeTransform(),
-            new() { Seed = 1, Threads = 2, MaxBadShare = 1, LastStep = 1, Labels = new ClassLabels("label", 3, named ? ["cat", "dog", "bird"] : []) }, bad.Add);
+            manifest,
+            new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 40),
+            new FakeTokenizer(),
+            () => new FakeTransform(),
+            new()
+            {
+                Seed = 1,
+                Threads = 2,
+                MaxBadShare = 1,
+                LastStep = 1,
+                Labels = new ClassLabels("label", 3, named ? ["cat", "dog", "bird"] : []),
+            },
+            bad.Add
+        );
 
         using var batch = loader.Take();
 
         Assert.Equal(batch.Samples.Select(sample => sample.Index % labels.Length), LabelsOf(batch));
         Assert.Equal(Enumerable.Range(0, 40).Where(i => i % labels.Length >= 3), bad.Select(sample => (int)sample.Row).Order());
         Assert.Contains(bad, sample => sample.Reason == "the label, column label, is null");
-        Assert.Contains(bad, sample => sample.Reason == (named ? "the label, column label, is 'cow', none of the 3 names of data.label_names" : "the label, column label, is '3', not a number from 0 to 2"));
+        Assert.Contains(
+            bad,
+            sample =>
+                sample.Reason
+                == (
+                    named
+                        ? "the label, column label, is 'cow', none of the 3 names of data.label_names"
+                        : "the label, column label, is '3', not a number from 0 to 2"
+                )
+        );
     }
 
     [Fact]
@@ -118,9 +157,11 @@ public sealed class BadSampleTests : IDisposable
     public void Rows_that_img2dataset_could_not_download_are_bad_samples()
     {
         var path = TestCorpus.WriteSql(
-            _folder, "a.parquet",
+            _folder,
+            "a.parquet",
             "SELECT i::VARCHAR AS key, 'http://x/' || i AS url, 'caption ' || i AS caption, if(i % 3 = 0, 'failed_to_download', 'success') AS status, "
-            + "if(i % 3 = 0, NULL, unhex(printf('%02x00000000000000', i))) AS jpg FROM range(30) t(i)");
+                + "if(i % 3 = 0, NULL, unhex(printf('%02x00000000000000', i))) AS jpg FROM range(30) t(i)"
+        );
         var bad = new List<BadSample>();
         var manifest = CorpusManifest.Create([path]);
         using var loader = Loader(manifest, globalBatch: 30, maxBadShare: 1, bad.Add);
@@ -132,16 +173,28 @@ public sealed class BadSampleTests : IDisposable
         Assert.Equal(10, bad.Count);
     }
 
-    private static string Reason(long index) => (index % 10) switch
-    {
-        1 => "there is no image",
-        3 => "3 bytes are no image",
-        _ => "the caption is empty",
-    };
+    private static string Reason(long index) =>
+        (index % 10) switch
+        {
+            1 => "there is no image",
+            3 => "3 bytes are no image",
+            _ => "the caption is empty",
+        };
 
-    private static TrainingLoader Loader(CorpusManifest manifest, int globalBatch, double maxBadShare, Action<BadSample>? onBad = null) => new(
-        manifest, new SampleOrder(manifest.GroupRows, 1, 2, globalBatch), new FakeTokenizer(), () => new FakeTransform(),
-        new() { Seed = 1, Threads = 2, MaxBadShare = maxBadShare }, onBad);
+    private static TrainingLoader Loader(CorpusManifest manifest, int globalBatch, double maxBadShare, Action<BadSample>? onBad = null) =>
+        new(
+            manifest,
+            new SampleOrder(manifest.GroupRows, 1, 2, globalBatch),
+            new FakeTokenizer(),
+            () => new FakeTransform(),
+            new()
+            {
+                Seed = 1,
+                Threads = 2,
+                MaxBadShare = maxBadShare,
+            },
+            onBad
+        );
 
     private CorpusManifest Create(int rows, Func<int, (byte[] Image, string? Caption)> row)
     {

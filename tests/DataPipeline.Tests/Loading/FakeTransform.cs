@@ -34,9 +34,7 @@ internal sealed class FakeTransform : IImageTransform
 
     public void Write(Span<byte> chw) => _view.CopyTo(MemoryMarshal.Cast<byte, float>(chw));
 
-    public void Dispose()
-    {
-    }
+    public void Dispose() { }
 }
 
 /// <summary>Tokens are the caption's first characters.</summary>

@@ -24,7 +24,10 @@ public sealed class LoaderFiguresTests : IDisposable
         // The stream ends here, so that all has been done.
         Assert.Equal((60, 60, 60, 60), (figures.Read.Items, figures.Decode.Items, figures.Tokenize.Items, figures.Assemble.Items));
         Assert.Equal((threads, 0L, 0), (figures.Threads, figures.QueuedSamples, figures.QueuedBatches));
-        Assert.All(new[] { figures.Read, figures.Decode, figures.Tokenize, figures.Assemble }, stage => Assert.True(stage.Busy > TimeSpan.Zero));
+        Assert.All(
+            new[] { figures.Read, figures.Decode, figures.Tokenize, figures.Assemble },
+            stage => Assert.True(stage.Busy > TimeSpan.Zero)
+        );
         Assert.InRange(figures.Waited, TimeSpan.FromTicks(1), figures.Elapsed);
     }
 
@@ -37,7 +40,11 @@ public sealed class LoaderFiguresTests : IDisposable
 
         var (figures, decode) = (loader.Figures, loader.Figures.Decode);
 
-        Assert.InRange(decode.Busy + decode.Starved + decode.Blocked + figures.Tokenize.Busy + figures.Assemble.Busy, TimeSpan.Zero, figures.Elapsed);
+        Assert.InRange(
+            decode.Busy + decode.Starved + decode.Blocked + figures.Tokenize.Busy + figures.Assemble.Busy,
+            TimeSpan.Zero,
+            figures.Elapsed
+        );
     }
 
     [Fact]
@@ -55,22 +62,42 @@ public sealed class LoaderFiguresTests : IDisposable
     {
         var first = new LoaderFigures
         {
-            Elapsed = TimeSpan.FromSeconds(2), Threads = 2, Waited = TimeSpan.FromSeconds(1), QueuedSamples = 5, QueuedBatches = 1,
-            Read = Stage(10), Decode = Stage(20), Tokenize = Stage(30), Assemble = Stage(40),
+            Elapsed = TimeSpan.FromSeconds(2),
+            Threads = 2,
+            Waited = TimeSpan.FromSeconds(1),
+            QueuedSamples = 5,
+            QueuedBatches = 1,
+            Read = Stage(10),
+            Decode = Stage(20),
+            Tokenize = Stage(30),
+            Assemble = Stage(40),
         };
         var second = first with
         {
-            Elapsed = TimeSpan.FromSeconds(5), Waited = TimeSpan.FromSeconds(3), QueuedSamples = 7, QueuedBatches = 2,
-            Read = Stage(11), Decode = Stage(22), Tokenize = Stage(33), Assemble = Stage(44),
+            Elapsed = TimeSpan.FromSeconds(5),
+            Waited = TimeSpan.FromSeconds(3),
+            QueuedSamples = 7,
+            QueuedBatches = 2,
+            Read = Stage(11),
+            Decode = Stage(22),
+            Tokenize = Stage(33),
+            Assemble = Stage(44),
         };
 
         Assert.Equal(
             first with
             {
-                Elapsed = TimeSpan.FromSeconds(3), Waited = TimeSpan.FromSeconds(2), QueuedSamples = 7, QueuedBatches = 2,
-                Read = Stage(1), Decode = Stage(2), Tokenize = Stage(3), Assemble = Stage(4),
+                Elapsed = TimeSpan.FromSeconds(3),
+                Waited = TimeSpan.FromSeconds(2),
+                QueuedSamples = 7,
+                QueuedBatches = 2,
+                Read = Stage(1),
+                Decode = Stage(2),
+                Tokenize = Stage(3),
+                Assemble = Stage(4),
             },
-            second - first);
+            second - first
+        );
 
         static StageFigures Stage(int n) => new(n, TimeSpan.FromSeconds(n), TimeSpan.FromSeconds(2 * n), TimeSpan.FromSeconds(3 * n));
     }
@@ -78,9 +105,18 @@ public sealed class LoaderFiguresTests : IDisposable
     private TrainingLoader Loader(int threads)
     {
         var manifest = TestCorpus.Create(_folder, 10, 60);
-        return new TrainingLoader(manifest, new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 10), new FakeTokenizer(), () => new FakeTransform(), new TrainingLoaderOptions
-        {
-            Seed = 1, Threads = threads, Prefetch = 3, LastStep = 6,
-        });
+        return new TrainingLoader(
+            manifest,
+            new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 10),
+            new FakeTokenizer(),
+            () => new FakeTransform(),
+            new TrainingLoaderOptions
+            {
+                Seed = 1,
+                Threads = threads,
+                Prefetch = 3,
+                LastStep = 6,
+            }
+        );
     }
 }

@@ -8,7 +8,9 @@ namespace ClipTrain.DataPipeline.Tests.Loading;
 
 public sealed class LongCaptionTests : IDisposable
 {
-    private const int Samples = 24, Context = 16, Room = Context - 2;
+    private const int Samples = 24,
+        Context = 16,
+        Room = Context - 2;
     private const string Long = "one two three four five six seven eight nine ten eleven twelve red green blue black white brown gold pink";
 
     private static readonly BpeTokenizer Tokenizer = BpeTokenizer.OpenAi(Context);
@@ -42,7 +44,9 @@ public sealed class LongCaptionTests : IDisposable
     [Fact]
     public void Window_takes_adjacent_tokens_from_everywhere_and_others_in_the_next_epoch()
     {
-        var places = Take(LongCaptions.Window, steps: 12).SelectMany(b => b.Samples.Zip(b.Captions, (sample, caption) => (sample, Place: WindowOf(caption)))).ToDictionary(p => p.sample, p => p.Place);
+        var places = Take(LongCaptions.Window, steps: 12)
+            .SelectMany(b => b.Samples.Zip(b.Captions, (sample, caption) => (sample, Place: WindowOf(caption))))
+            .ToDictionary(p => p.sample, p => p.Place);
         Assert.Equal(4 * Samples, places.Count);
         Assert.Equal(Enumerable.Range(0, _whole.Length - Room + 1), places.Values.Distinct().Order());
         Assert.Contains(places, p => places.TryGetValue(p.Key with { Epoch = p.Key.Epoch + 1 }, out var next) && next != p.Value);
@@ -75,7 +79,18 @@ public sealed class LongCaptionTests : IDisposable
         }
 
         var manifest = CorpusManifest.Create([path]);
-        using var loader = new TrainingLoader(manifest, new SampleOrder(manifest.GroupRows, 5, 2, 8), Tokenizer, () => new FakeTransform(), new TrainingLoaderOptions { Seed = 5, LongCaptions = captions, MaxBadShare = 1 });
+        using var loader = new TrainingLoader(
+            manifest,
+            new SampleOrder(manifest.GroupRows, 5, 2, 8),
+            Tokenizer,
+            () => new FakeTransform(),
+            new TrainingLoaderOptions
+            {
+                Seed = 5,
+                LongCaptions = captions,
+                MaxBadShare = 1,
+            }
+        );
         using var batch = loader.Take();
 
         // Of four long ones one has no image.
@@ -84,8 +99,22 @@ public sealed class LongCaptionTests : IDisposable
 
     private LoadedBatch[] Take(LongCaptions captions, int steps, int threads = 1, int rank = 0, int worldSize = 1, long firstStep = 0)
     {
-        var options = new TrainingLoaderOptions { Seed = 5, LongCaptions = captions, Threads = threads, Rank = rank, WorldSize = worldSize, FirstStep = firstStep };
-        using var loader = new TrainingLoader(_manifest, new SampleOrder(_manifest.GroupRows, 5, 2, 8), Tokenizer, () => new FakeTransform(), options);
+        var options = new TrainingLoaderOptions
+        {
+            Seed = 5,
+            LongCaptions = captions,
+            Threads = threads,
+            Rank = rank,
+            WorldSize = worldSize,
+            FirstStep = firstStep,
+        };
+        using var loader = new TrainingLoader(
+            _manifest,
+            new SampleOrder(_manifest.GroupRows, 5, 2, 8),
+            Tokenizer,
+            () => new FakeTransform(),
+            options
+        );
         return LoadedBatch.Take(loader, steps);
     }
 

@@ -16,8 +16,11 @@ public sealed class MixtureLoaderTests : IDisposable
     {
         var paths = TestCorpus.Write(_folder, rowGroupRows: 7, 35, 20, 9, 6);
         // Two files, one, and one whose columns have other names.
-        _manifest = CorpusManifest.Mix(
-            [("large", CorpusManifest.Create([.. paths.Take(2)])), ("small", CorpusManifest.Create([paths[2]])), ("other", CorpusManifest.Create([Renamed(paths[3])]))]);
+        _manifest = CorpusManifest.Mix([
+            ("large", CorpusManifest.Create([.. paths.Take(2)])),
+            ("small", CorpusManifest.Create([paths[2]])),
+            ("other", CorpusManifest.Create([Renamed(paths[3])])),
+        ]);
     }
 
     public static TheoryData<double[], int> WeightsAndWindows
@@ -25,7 +28,15 @@ public sealed class MixtureLoaderTests : IDisposable
         get
         {
             var grid = new TheoryData<double[], int>();
-            foreach (var weights in (double[][])[[55, 9, 6], [1, 1, 1], [1000, 1, 1], [1, 50, 2]])
+            foreach (
+                var weights in (double[][])
+                    [
+                        [55, 9, 6],
+                        [1, 1, 1],
+                        [1000, 1, 1],
+                        [1, 50, 2],
+                    ]
+            )
             {
                 foreach (var window in (int[])[1, 4, 30])
                     grid.Add(weights, window);
@@ -113,14 +124,20 @@ public sealed class MixtureLoaderTests : IDisposable
         new([.. _manifest.GroupRowsByPart().Zip(weights, (rows, weight) => new CorpusShare(rows, weight))], Seed, window, globalBatch);
 
     private TrainingLoader Loader(SampleOrder order, int rank = 0, int worldSize = 1, int threads = 1, long firstStep = 0) =>
-        new(_manifest, order, new FakeTokenizer(), () => new FakeTransform(), new TrainingLoaderOptions
-        {
-            Rank = rank,
-            WorldSize = worldSize,
-            Seed = Seed,
-            Threads = threads,
-            Prefetch = 2,
-            FirstStep = firstStep,
-            LastStep = 1000,
-        });
+        new(
+            _manifest,
+            order,
+            new FakeTokenizer(),
+            () => new FakeTransform(),
+            new TrainingLoaderOptions
+            {
+                Rank = rank,
+                WorldSize = worldSize,
+                Seed = Seed,
+                Threads = threads,
+                Prefetch = 2,
+                FirstStep = firstStep,
+                LastStep = 1000,
+            }
+        );
 }

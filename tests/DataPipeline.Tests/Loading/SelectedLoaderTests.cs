@@ -18,7 +18,12 @@ public sealed class SelectedLoaderTests : IDisposable
         _manifest = CorpusSelector.Select(
             CorpusManifest.Create(files, new CorpusColumns { Captions = ["text", "label"], EveryCaption = true }),
             // Whole row groups go too.
-            new SelectionOptions { Filter = "label <> 'label 2' and not text in ('caption 0','caption 1','caption 2','caption 3','caption 4','caption 5','caption 6','caption 96','caption 97')" });
+            new SelectionOptions
+            {
+                Filter =
+                    "label <> 'label 2' and not text in ('caption 0','caption 1','caption 2','caption 3','caption 4','caption 5','caption 6','caption 96','caption 97')",
+            }
+        );
     }
 
     public void Dispose() => _folder.Dispose();
@@ -63,11 +68,23 @@ public sealed class SelectedLoaderTests : IDisposable
     {
         using var loader = Loader(CaptionMode.All);
 
-        var uses = LoadedBatch.Take(loader, (int)(_manifest.SampleCount * 2 / 8))
-            .SelectMany(b => b.Samples.Zip(b.Captions, (sample, caption) => (sample.Index, caption))).GroupBy(u => u.Index, u => u.caption).Where(g => g.Count() == 2).ToArray();
+        var uses = LoadedBatch
+            .Take(loader, (int)(_manifest.SampleCount * 2 / 8))
+            .SelectMany(b => b.Samples.Zip(b.Captions, (sample, caption) => (sample.Index, caption)))
+            .GroupBy(u => u.Index, u => u.caption)
+            .Where(g => g.Count() == 2)
+            .ToArray();
 
         Assert.InRange(uses.Length, _manifest.SampleCount - 8, _manifest.SampleCount);
-        Assert.All(uses, captions => Assert.Equal(["caption", "label"], captions.Select(c => c.Split(' ')[0]).Order(StringComparer.Ordinal), StringComparer.Ordinal));
+        Assert.All(
+            uses,
+            captions =>
+                Assert.Equal(
+                    ["caption", "label"],
+                    captions.Select(c => c.Split(' ')[0]).Order(StringComparer.Ordinal),
+                    StringComparer.Ordinal
+                )
+        );
     }
 
     [Theory]
@@ -75,24 +92,63 @@ public sealed class SelectedLoaderTests : IDisposable
     [InlineData(3)]
     public void Reading_in_order_gives_the_selected_rows(int worldSize)
     {
-        var rows = Enumerable.Range(0, worldSize).SelectMany(rank =>
-        {
-            using var loader = new SequentialLoader(_manifest, () => new FakeTransform(), new SequentialLoaderOptions { Batch = 5, Rank = rank, WorldSize = worldSize });
-            return loader.Read().SelectMany(batch =>
+        var rows = Enumerable
+            .Range(0, worldSize)
+            .SelectMany(rank =>
             {
-                using (batch)
-                    return batch.Captions.ToArray();
-            }).ToArray();
-        });
+                using var loader = new SequentialLoader(
+                    _manifest,
+                    () => new FakeTransform(),
+                    new SequentialLoaderOptions
+                    {
+                        Batch = 5,
+                        Rank = rank,
+                        WorldSize = worldSize,
+                    }
+                );
+                return loader
+                    .Read()
+                    .SelectMany(batch =>
+                    {
+                        using (batch)
+                            return batch.Captions.ToArray();
+                    })
+                    .ToArray();
+            });
 
-        Assert.Equal(Enumerable.Range(0, 98).Where(i => i % 5 != 2 && i is >= 7 and < 96).Select(i => TestCorpus.Caption(i)), rows, StringComparer.Ordinal);
+        Assert.Equal(
+            Enumerable.Range(0, 98).Where(i => i % 5 != 2 && i is >= 7 and < 96).Select(i => TestCorpus.Caption(i)),
+            rows,
+            StringComparer.Ordinal
+        );
     }
 
     [Fact]
     public void Choosing_among_captions_that_are_not_read_is_refused() =>
         Assert.Throws<ArgumentException>(() => Loader(CaptionMode.All, manifest: TestCorpus.Create(_folder, 5, 10)));
 
-    private TrainingLoader Loader(CaptionMode mode, int rank = 0, int worldSize = 1, int threads = 1, int firstStep = 0, CorpusManifest? manifest = null) => new(
-        manifest ?? _manifest, new SampleOrder((manifest ?? _manifest).GroupRows, 5, 3, 8), new FakeTokenizer(), () => new FakeTransform(),
-        new TrainingLoaderOptions { Rank = rank, WorldSize = worldSize, Threads = threads, FirstStep = firstStep, LastStep = 1000, Seed = 5, CaptionMode = mode });
+    private TrainingLoader Loader(
+        CaptionMode mode,
+        int rank = 0,
+        int worldSize = 1,
+        int threads = 1,
+        int firstStep = 0,
+        CorpusManifest? manifest = null
+    ) =>
+        new(
+            manifest ?? _manifest,
+            new SampleOrder((manifest ?? _manifest).GroupRows, 5, 3, 8),
+            new FakeTokenizer(),
+            () => new FakeTransform(),
+            new TrainingLoaderOptions
+            {
+                Rank = rank,
+                WorldSize = worldSize,
+                Threads = threads,
+                FirstStep = firstStep,
+                LastStep = 1000,
+                Seed = 5,
+                CaptionMode = mode,
+            }
+        );
 }

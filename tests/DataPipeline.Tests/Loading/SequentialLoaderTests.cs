@@ -24,7 +24,17 @@ public sealed class SequentialLoaderTests : IDisposable
         for (var rank = 0; rank < worldSize; rank++)
         {
             using var loader = new SequentialLoader(
-                manifest, () => new FakeTransform(), new() { Batch = batchSize, Threads = threads, Rank = rank, WorldSize = worldSize, LabelColumn = "label" });
+                manifest,
+                () => new FakeTransform(),
+                new()
+                {
+                    Batch = batchSize,
+                    Threads = threads,
+                    Rank = rank,
+                    WorldSize = worldSize,
+                    LabelColumn = "label",
+                }
+            );
             foreach (var batch in loader.Read())
             {
                 using (batch)
@@ -33,7 +43,11 @@ public sealed class SequentialLoaderTests : IDisposable
         }
 
         Assert.Equal(
-            Enumerable.Range(0, 35).Select(i => ((long)i, (float)i, (string?)TestCorpus.Caption(i), (string?)$"label {i % 5}", manifest.Key(i))), read);
+            Enumerable
+                .Range(0, 35)
+                .Select(i => ((long)i, (float)i, (string?)TestCorpus.Caption(i), (string?)$"label {i % 5}", manifest.Key(i))),
+            read
+        );
     }
 
     [Fact]
@@ -42,11 +56,16 @@ public sealed class SequentialLoaderTests : IDisposable
         var manifest = TestCorpus.Create(_folder, rowGroupRows: 6, 20);
         using var loader = new SequentialLoader(manifest, () => new FakeTransform(), new() { Batch = 8 });
 
-        Assert.Equal([8, 8, 4], loader.Read().Select(batch =>
-        {
-            using (batch)
-                return batch.Count;
-        }));
+        Assert.Equal(
+            [8, 8, 4],
+            loader
+                .Read()
+                .Select(batch =>
+                {
+                    using (batch)
+                        return batch.Count;
+                })
+        );
     }
 
     [Fact]
@@ -66,7 +85,16 @@ public sealed class SequentialLoaderTests : IDisposable
 
         var bad = new List<BadSample>();
         using var loader = new SequentialLoader(
-            CorpusManifest.Create([path]), () => new FakeTransform(), new() { Batch = 10, LabelColumn = "class", CaptionRequired = false }, bad.Add);
+            CorpusManifest.Create([path]),
+            () => new FakeTransform(),
+            new()
+            {
+                Batch = 10,
+                LabelColumn = "class",
+                CaptionRequired = false,
+            },
+            bad.Add
+        );
 
         using var batch = loader.Read().Single();
 
@@ -79,9 +107,21 @@ public sealed class SequentialLoaderTests : IDisposable
     [Fact]
     public void Numeric_labels_are_read_as_text()
     {
-        var path = TestCorpus.WriteSql(_folder, "a.parquet", "SELECT {'bytes': unhex('0700000000000000'), 'path': 'x.png'} AS img, 42::BIGINT AS fine_label");
+        var path = TestCorpus.WriteSql(
+            _folder,
+            "a.parquet",
+            "SELECT {'bytes': unhex('0700000000000000'), 'path': 'x.png'} AS img, 42::BIGINT AS fine_label"
+        );
         using var loader = new SequentialLoader(
-            CorpusManifest.Create([path], captionRequired: false), () => new FakeTransform(), new() { Batch = 1, LabelColumn = "fine_label", CaptionRequired = false });
+            CorpusManifest.Create([path], captionRequired: false),
+            () => new FakeTransform(),
+            new()
+            {
+                Batch = 1,
+                LabelColumn = "fine_label",
+                CaptionRequired = false,
+            }
+        );
 
         using var batch = loader.Read().Single();
 
@@ -94,7 +134,9 @@ public sealed class SequentialLoaderTests : IDisposable
     {
         var manifest = TestCorpus.Create(_folder, rowGroupRows: 6, 2);
 
-        var error = Assert.Throws<CorpusException>(() => new SequentialLoader(manifest, () => new FakeTransform(), new() { Batch = 1, LabelColumn = "class" }));
+        var error = Assert.Throws<CorpusException>(() =>
+            new SequentialLoader(manifest, () => new FakeTransform(), new() { Batch = 1, LabelColumn = "class" })
+        );
 
         Assert.Contains("no column class", error.Message, StringComparison.Ordinal);
         Assert.Contains("label (VARCHAR)", error.Message, StringComparison.Ordinal);

@@ -32,8 +32,14 @@ public sealed class SlowImageTests : IDisposable
 
             Assert.Equal(order.GlobalBatch(0).Where(s => s.Index != slow), batches[0].Samples);
             Assert.Equal(order.GlobalBatch(1), batches[1].Samples);
-            Assert.Equal(batches.SelectMany(b => b.Samples).Select(s => (float)s.Index), batches.SelectMany(b => b.Images).Select(image => image[0]));
-            Assert.Equal(new BadSample(manifest.Files[0].Path, slow, "the image takes longer than data.max_image_seconds, 1 s, to decode"), Assert.Single(bad));
+            Assert.Equal(
+                batches.SelectMany(b => b.Samples).Select(s => (float)s.Index),
+                batches.SelectMany(b => b.Images).Select(image => image[0])
+            );
+            Assert.Equal(
+                new BadSample(manifest.Files[0].Path, slow, "the image takes longer than data.max_image_seconds, 1 s, to decode"),
+                Assert.Single(bad)
+            );
         }
 
         // The abandoned decode comes back after all is over, and frees what it held.
@@ -55,7 +61,8 @@ public sealed class SlowImageTests : IDisposable
                     Interlocked.Decrement(ref alive);
                     if (_release.IsSet)
                         ended.Signal();
-                });
+                }
+            );
         }
     }
 
@@ -67,11 +74,23 @@ public sealed class SlowImageTests : IDisposable
         var slow = order.GlobalBatch(0)[3].Index;
         string? told = null;
         // Half of the time that an image may take is long; one that uses no processor may take ten times its time.
-        using var loader = Loader(manifest, order, 2, TimeSpan.FromSeconds(4), () => new HookedTransform(index => { if (index == slow) _release.Wait(); }), onLongWait: wait =>
-        {
-            told = wait;
-            _release.Set();
-        });
+        using var loader = Loader(
+            manifest,
+            order,
+            2,
+            TimeSpan.FromSeconds(4),
+            () =>
+                new HookedTransform(index =>
+                {
+                    if (index == slow)
+                        _release.Wait();
+                }),
+            onLongWait: wait =>
+            {
+                told = wait;
+                _release.Set();
+            }
+        );
 
         Assert.Equal(10, LoadedBatch.Take(loader).Samples.Length);
 
@@ -97,16 +116,47 @@ public sealed class SlowImageTests : IDisposable
     {
         var manifest = TestCorpus.Create(_folder, 5, 40);
         using var loader = Loader(
-            manifest, new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 40), 4, TimeSpan.FromMilliseconds(10), () => new HookedTransform(_ => SpinWait.SpinUntil(() => _release.IsSet)));
+            manifest,
+            new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 40),
+            4,
+            TimeSpan.FromMilliseconds(10),
+            () => new HookedTransform(_ => SpinWait.SpinUntil(() => _release.IsSet))
+        );
 
         var error = Assert.Throws<CorpusException>(() => loader.Take());
 
-        Assert.StartsWith($"16 images are being decoded for longer than data.max_image_seconds, 0.01 s, the last {manifest.Files[0].Path}:", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"16 images are being decoded for longer than data.max_image_seconds, 0.01 s, the last {manifest.Files[0].Path}:",
+            error.Message,
+            StringComparison.Ordinal
+        );
     }
 
     private static TrainingLoader Loader(
-        CorpusManifest manifest, SampleOrder order, int threads, TimeSpan imageTime, Func<IImageTransform> transform, Action<BadSample>? onBad = null, Action<string>? onLongWait = null) =>
-        new(manifest, order, new FakeTokenizer(), transform, new TrainingLoaderOptions { Seed = 1, Threads = threads, MaxBadShare = 1, LastStep = 2, ImageTime = imageTime, OnLongWait = onLongWait }, onBad);
+        CorpusManifest manifest,
+        SampleOrder order,
+        int threads,
+        TimeSpan imageTime,
+        Func<IImageTransform> transform,
+        Action<BadSample>? onBad = null,
+        Action<string>? onLongWait = null
+    ) =>
+        new(
+            manifest,
+            order,
+            new FakeTokenizer(),
+            transform,
+            new TrainingLoaderOptions
+            {
+                Seed = 1,
+                Threads = threads,
+                MaxBadShare = 1,
+                LastStep = 2,
+                ImageTime = imageTime,
+                OnLongWait = onLongWait,
+            },
+            onBad
+        );
 
     /// <summary>A fake that does something before it decodes a sample.</summary>
     private sealed class HookedTransform(Action<long> decoding, Action? disposed = null) : IImageTransform

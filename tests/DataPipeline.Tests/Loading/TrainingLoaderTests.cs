@@ -45,8 +45,10 @@ public sealed class TrainingLoaderTests : IDisposable
     {
         var manifest = TestCorpus.Create(_folder, rowGroupRows: 7, 35, 3, 20);
         using var one = Loader(manifest, globalBatch: globalBatch);
-        var workers = Enumerable.Range(0, worldSize)
-            .Select(rank => Loader(manifest, globalBatch: globalBatch, rank: rank, worldSize: worldSize, threads: threads)).ToArray();
+        var workers = Enumerable
+            .Range(0, worldSize)
+            .Select(rank => Loader(manifest, globalBatch: globalBatch, rank: rank, worldSize: worldSize, threads: threads))
+            .ToArray();
 
         for (var step = 0; step < 20; step++)
             LoadedBatch.AssertEqual(LoadedBatch.Take(one), LoadedBatch.Concat([.. workers.Select(worker => LoadedBatch.Take(worker))]));
@@ -87,7 +89,11 @@ public sealed class TrainingLoaderTests : IDisposable
         for (var rank = 0; rank < worldSize; rank++)
         {
             var (start, count) = SampleOrder.LocalSlice(48, rank, worldSize);
-            var own = Enumerable.Range(0, steps).SelectMany(step => order.GlobalBatch(step).Skip(start).Take(count)).Select(s => manifest.Locate(s.Index).File).ToHashSet(StringComparer.Ordinal);
+            var own = Enumerable
+                .Range(0, steps)
+                .SelectMany(step => order.GlobalBatch(step).Skip(start).Take(count))
+                .Select(s => manifest.Locate(s.Index).File)
+                .ToHashSet(StringComparer.Ordinal);
             read += own.Count;
             foreach (var other in manifest.Files.Select(file => file.Path).Except(own, StringComparer.Ordinal))
                 File.Move(other, other + ".away");
@@ -120,7 +126,10 @@ public sealed class TrainingLoaderTests : IDisposable
 
         var samples = LoadedBatch.Take(loader, 2).SelectMany(b => b.Samples).ToArray();
 
-        Assert.All(Enumerable.Range(0, 25), epoch => Assert.Equal([0, 1, 2, 3, 4], samples.Where(s => s.Epoch == epoch).Select(s => s.Index).Order()));
+        Assert.All(
+            Enumerable.Range(0, 25),
+            epoch => Assert.Equal([0, 1, 2, 3, 4], samples.Where(s => s.Epoch == epoch).Select(s => s.Index).Order())
+        );
     }
 
     [Fact]
@@ -210,8 +219,12 @@ public sealed class TrainingLoaderTests : IDisposable
         var filesBefore = Directory.GetFiles(_folder.Path);
         var alive = 0;
         var loader = new TrainingLoader(
-            manifest, Order(manifest), new FakeTokenizer(), () => new CountedTransform(() => Interlocked.Increment(ref alive), () => Interlocked.Decrement(ref alive)),
-            Options(threads: 3));
+            manifest,
+            Order(manifest),
+            new FakeTokenizer(),
+            () => new CountedTransform(() => Interlocked.Increment(ref alive), () => Interlocked.Decrement(ref alive)),
+            Options(threads: 3)
+        );
         var held = loader.Take();
         Assert.Equal(3, alive);
 
@@ -232,10 +245,23 @@ public sealed class TrainingLoaderTests : IDisposable
         using var release = new ManualResetEventSlim();
         using var decoding = new ManualResetEventSlim();
         using var cancellation = new CancellationTokenSource();
-        var transform = new CountedTransform(() => { }, () => { }, () => { decoding.Set(); release.Wait(); });
+        var transform = new CountedTransform(
+            () => { },
+            () => { },
+            () =>
+            {
+                decoding.Set();
+                release.Wait();
+            }
+        );
         using var loader = new TrainingLoader(manifest, Order(manifest), new FakeTokenizer(), () => transform, Options());
         decoding.Wait();
-        var taking = Task.Factory.StartNew(() => loader.Take(cancellation.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var taking = Task.Factory.StartNew(
+            () => loader.Take(cancellation.Token),
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default
+        );
 
         cancellation.Cancel();
 
@@ -249,8 +275,12 @@ public sealed class TrainingLoaderTests : IDisposable
     {
         var manifest = TestCorpus.Create(_folder, rowGroupRows: 5, 20);
         using var loader = new TrainingLoader(
-            manifest, Order(manifest), new FakeTokenizer(),
-            () => new CountedTransform(() => { }, () => { }, () => throw new InvalidTimeZoneException("boom")), Options(threads: 2));
+            manifest,
+            Order(manifest),
+            new FakeTokenizer(),
+            () => new CountedTransform(() => { }, () => { }, () => throw new InvalidTimeZoneException("boom")),
+            Options(threads: 2)
+        );
 
         Assert.Equal("boom", Assert.Throws<InvalidTimeZoneException>(() => loader.Take()).Message);
     }
@@ -281,10 +311,18 @@ public sealed class TrainingLoaderTests : IDisposable
     private static IEnumerable<string> OpenFiles() =>
         Directory.GetFiles("/proc/self/fd").Select(link => new FileInfo(link).LinkTarget).OfType<string>();
 
-    private static SampleOrder Order(CorpusManifest manifest, int windowGroups = 3, int globalBatch = 8) => new(manifest.GroupRows, Seed, windowGroups, globalBatch);
+    private static SampleOrder Order(CorpusManifest manifest, int windowGroups = 3, int globalBatch = 8) =>
+        new(manifest.GroupRows, Seed, windowGroups, globalBatch);
 
     private static TrainingLoaderOptions Options(
-        int rank = 0, int worldSize = 1, int threads = 1, int prefetch = 2, long firstStep = 0, long lastStep = 1000) => new()
+        int rank = 0,
+        int worldSize = 1,
+        int threads = 1,
+        int prefetch = 2,
+        long firstStep = 0,
+        long lastStep = 1000
+    ) =>
+        new()
         {
             Rank = rank,
             WorldSize = worldSize,
@@ -296,10 +334,24 @@ public sealed class TrainingLoaderTests : IDisposable
         };
 
     private static TrainingLoader Loader(
-        CorpusManifest manifest, SampleOrder? order = null, int globalBatch = 8, int rank = 0, int worldSize = 1, int threads = 1, int prefetch = 2,
-        long firstStep = 0, long lastStep = 1000, int windowGroups = 3) =>
-        new(manifest, order ?? Order(manifest, windowGroups, globalBatch), new FakeTokenizer(), () => new FakeTransform(),
-            Options(rank, worldSize, threads, prefetch, firstStep, lastStep));
+        CorpusManifest manifest,
+        SampleOrder? order = null,
+        int globalBatch = 8,
+        int rank = 0,
+        int worldSize = 1,
+        int threads = 1,
+        int prefetch = 2,
+        long firstStep = 0,
+        long lastStep = 1000,
+        int windowGroups = 3
+    ) =>
+        new(
+            manifest,
+            order ?? Order(manifest, windowGroups, globalBatch),
+            new FakeTokenizer(),
+            () => new FakeTransform(),
+            Options(rank, worldSize, threads, prefetch, firstStep, lastStep)
+        );
 
     private sealed class CountedTransform : IImageTransform
     {

@@ -24,7 +24,10 @@ public class CounterRandomTests
     {
         var random = new CounterRandom(0, 0, 0);
 
-        Assert.Equal<uint[]>([0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8], [random.NextUInt32(), random.NextUInt32(), random.NextUInt32(), random.NextUInt32()]);
+        Assert.Equal<uint[]>(
+            [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
+            [random.NextUInt32(), random.NextUInt32(), random.NextUInt32(), random.NextUInt32()]
+        );
     }
 
     [Fact]
@@ -40,7 +43,10 @@ public class CounterRandomTests
                 foreach (var sample in values)
                 {
                     var random = new CounterRandom(seed, epoch, sample);
-                    Assert.True(firsts.Add((random.NextUInt32(), random.NextUInt32(), random.NextUInt32(), random.NextUInt32())), $"{seed} {epoch} {sample} repeats");
+                    Assert.True(
+                        firsts.Add((random.NextUInt32(), random.NextUInt32(), random.NextUInt32(), random.NextUInt32())),
+                        $"{seed} {epoch} {sample} repeats"
+                    );
                 }
             }
         }
@@ -93,5 +99,6 @@ public class CounterRandomTests
         Assert.InRange(low, 1350, 1650);
     }
 
-    private static uint[] Words(string hex) => [.. hex.Split(' ').Select(word => uint.Parse(word, NumberStyles.HexNumber, CultureInfo.InvariantCulture))];
+    private static uint[] Words(string hex) =>
+        [.. hex.Split(' ').Select(word => uint.Parse(word, NumberStyles.HexNumber, CultureInfo.InvariantCulture))];
 }

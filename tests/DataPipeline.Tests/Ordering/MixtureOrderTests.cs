@@ -43,7 +43,10 @@ public sealed class MixtureOrderTests
     {
         var order = new SampleOrder([new CorpusShare([50], 1), new CorpusShare([50], 1)], seed: 1, 4, globalBatch: 100);
         var samples = order.GlobalBatch(0);
-        var (first, second) = (samples.Where(s => s.Index < 50).Select(s => s.Index).ToArray(), samples.Where(s => s.Index >= 50).Select(s => s.Index - 50).ToArray());
+        var (first, second) = (
+            samples.Where(s => s.Index < 50).Select(s => s.Index).ToArray(),
+            samples.Where(s => s.Index >= 50).Select(s => s.Index - 50).ToArray()
+        );
         var length = Math.Min(first.Length, second.Length);
         Assert.NotEqual(first[..length], second[..length]);
     }
@@ -61,5 +64,6 @@ public sealed class MixtureOrderTests
         Assert.Equal((corpus, group), (order.CorpusOf(index), order.RowGroupOf(index)));
     }
 
-    private static SampleRef[] Stream(SampleOrder order, int steps) => [.. Enumerable.Range(0, steps).SelectMany(step => order.GlobalBatch(step))];
+    private static SampleRef[] Stream(SampleOrder order, int steps) =>
+        [.. Enumerable.Range(0, steps).SelectMany(step => order.GlobalBatch(step))];
 }

@@ -5,7 +5,19 @@ namespace ClipTrain.DataPipeline.Tests.Ordering;
 public sealed class MixtureScheduleTests
 {
     private static readonly double[][] Weights =
-        [[1], [1, 1], [3, 1], [1, 3], [1, 1, 1], [5, 3, 2], [7, 11, 13, 1], [1e-6, 1], [0.3, 0.5, 0.2, 1e-3], [1, 1e6], [Math.PI, Math.E, 1]];
+    [
+        [1],
+        [1, 1],
+        [3, 1],
+        [1, 3],
+        [1, 1, 1],
+        [5, 3, 2],
+        [7, 11, 13, 1],
+        [1e-6, 1],
+        [0.3, 0.5, 0.2, 1e-3],
+        [1, 1e6],
+        [Math.PI, Math.E, 1],
+    ];
 
     public static TheoryData<double[]> Grid => [.. Weights];
 
@@ -32,7 +44,11 @@ public sealed class MixtureScheduleTests
         foreach (var positions in (long[])[1, 10, 999, 123_456_789, 1_000_000_000_000])
         {
             for (var corpus = 0; corpus < weights.Length; corpus++)
-                Assert.InRange(schedule.CountOf(corpus, positions) - (positions * weights[corpus] / weights.Sum()), -weights.Length, weights.Length);
+                Assert.InRange(
+                    schedule.CountOf(corpus, positions) - (positions * weights[corpus] / weights.Sum()),
+                    -weights.Length,
+                    weights.Length
+                );
         }
     }
 
@@ -57,7 +73,11 @@ public sealed class MixtureScheduleTests
     [InlineData(MixtureSampling.Temperature, 1e9, 0.5)]
     public void A_corpus_of_nine_tenths_has_the_share_that_the_rule_gives(MixtureSampling sampling, double temperature, double expected)
     {
-        double[] shares = [CorpusShare.Of([400, 500], 1, sampling, temperature).Weight, CorpusShare.Of([100], 1, sampling, temperature).Weight];
+        double[] shares =
+        [
+            CorpusShare.Of([400, 500], 1, sampling, temperature).Weight,
+            CorpusShare.Of([100], 1, sampling, temperature).Weight,
+        ];
         Assert.Equal(expected, shares[0] / shares.Sum(), 1e-6);
         Assert.Equal(2 * shares[1], CorpusShare.Of([100], 2, sampling, temperature).Weight, 1e-6);
     }

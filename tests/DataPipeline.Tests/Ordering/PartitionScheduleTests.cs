@@ -4,17 +4,18 @@ namespace ClipTrain.DataPipeline.Tests.Ordering;
 
 public sealed class PartitionScheduleTests
 {
-    public static TheoryData<double[], int[], int, int> Grid => new()
-    {
-        { [1], [1], 1, 1 },
-        { [1], [1], 7, 3 },
-        { [1], [4], 12, 4 },
-        { [1], [3], 10, 4 },
-        { [1, 1], [2, 1], 9, 3 },
-        { [5, 3, 2], [4, 2, 1], 32, 5 },
-        { [0.3, 0.5, 0.2, 1e-3], [1, 2, 1, 1], 6, 2 },
-        { [1, 1e6], [1, 8], 40, 8 },
-    };
+    public static TheoryData<double[], int[], int, int> Grid =>
+        new()
+        {
+            { [1], [1], 1, 1 },
+            { [1], [1], 7, 3 },
+            { [1], [4], 12, 4 },
+            { [1], [3], 10, 4 },
+            { [1, 1], [2, 1], 9, 3 },
+            { [5, 3, 2], [4, 2, 1], 32, 5 },
+            { [0.3, 0.5, 0.2, 1e-3], [1, 2, 1, 1], 6, 2 },
+            { [1, 1e6], [1, 8], 40, 8 },
+        };
 
     [Theory]
     [MemberData(nameof(Grid))]
@@ -58,7 +59,11 @@ public sealed class PartitionScheduleTests
         foreach (var positions in (long[])[10, 999, 123_456_789, 1_000_000_000_000])
         {
             for (var corpus = 0; corpus < weights.Length; corpus++)
-                Assert.InRange(schedule.CountOfCorpus(corpus, positions) - (positions * weights[corpus] / weights.Sum()), -weights.Length * lanes, weights.Length * lanes);
+                Assert.InRange(
+                    schedule.CountOfCorpus(corpus, positions) - (positions * weights[corpus] / weights.Sum()),
+                    -weights.Length * lanes,
+                    weights.Length * lanes
+                );
         }
     }
 
@@ -83,7 +88,10 @@ public sealed class PartitionScheduleTests
             for (var rank = 0; rank < world; rank++)
             {
                 var (start, count) = SampleOrder.LocalSlice(globalBatch, rank, world);
-                var met = Enumerable.Range(0, 100).SelectMany(batch => Enumerable.Range(start, count).Select(i => schedule.At(((long)batch * globalBatch) + i).Partition)).ToHashSet();
+                var met = Enumerable
+                    .Range(0, 100)
+                    .SelectMany(batch => Enumerable.Range(start, count).Select(i => schedule.At(((long)batch * globalBatch) + i).Partition))
+                    .ToHashSet();
                 Assert.Subset(schedule.Within(start, count).ToHashSet(), met);
             }
         }
@@ -99,10 +107,15 @@ public sealed class PartitionScheduleTests
     public void Workers_whose_number_divides_that_of_the_lanes_share_no_partition(int globalBatch, int lanes, int world)
     {
         var schedule = new PartitionSchedule([1], [lanes], globalBatch, lanes);
-        var held = Enumerable.Range(0, world).Select(rank => SampleOrder.LocalSlice(globalBatch, rank, world)).SelectMany(slice => schedule.Within(slice.Start, slice.Count)).ToArray();
+        var held = Enumerable
+            .Range(0, world)
+            .Select(rank => SampleOrder.LocalSlice(globalBatch, rank, world))
+            .SelectMany(slice => schedule.Within(slice.Start, slice.Count))
+            .ToArray();
         Assert.Equal(Enumerable.Range(0, lanes), held);
     }
 
     [Fact]
-    public void A_place_beyond_all_steps_is_told_as_such() => Assert.Equal(long.MaxValue, new PartitionSchedule([1, 1], [1, 1], 4, 1).PositionOf(0, long.MaxValue / 2));
+    public void A_place_beyond_all_steps_is_told_as_such() =>
+        Assert.Equal(long.MaxValue, new PartitionSchedule([1, 1], [1, 1], 4, 1).PositionOf(0, long.MaxValue / 2));
 }

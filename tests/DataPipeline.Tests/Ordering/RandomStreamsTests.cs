@@ -13,7 +13,10 @@ public sealed class RandomStreamsTests
             foreach (var (time, number) in Places(purpose))
             {
                 var random = RandomStreams.Of(purpose, seed: 7, time, number);
-                var first = new UInt128(((ulong)random.NextUInt32() << 32) | random.NextUInt32(), ((ulong)random.NextUInt32() << 32) | random.NextUInt32());
+                var first = new UInt128(
+                    ((ulong)random.NextUInt32() << 32) | random.NextUInt32(),
+                    ((ulong)random.NextUInt32() << 32) | random.NextUInt32()
+                );
                 var who = $"{purpose} {time} {number}";
                 Assert.True(drawn.TryAdd(first, who), $"{who} draws as {drawn.GetValueOrDefault(first)} does");
             }
@@ -25,15 +28,27 @@ public sealed class RandomStreamsTests
     {
         Assert.Equal(new CounterRandom(3, 4, 5).NextUInt32(), RandomStreams.Of(RandomPurpose.Augmentation, 3, 4, 5).NextUInt32());
         Assert.Equal(new CounterRandom(3, 4, ulong.MaxValue).NextUInt32(), RandomStreams.Of(RandomPurpose.EpochOrder, 3, 4).NextUInt32());
-        Assert.Equal(new CounterRandom(3, 4, (1UL << 63) | 5).NextUInt32(), RandomStreams.Of(RandomPurpose.RowGroupOrder, 3, 4, 5).NextUInt32());
-        Assert.Equal(new CounterRandom(3, 4, (1UL << 62) | 5).NextUInt32(), RandomStreams.Of(RandomPurpose.PatchDropout, 3, 4, 5).NextUInt32());
+        Assert.Equal(
+            new CounterRandom(3, 4, (1UL << 63) | 5).NextUInt32(),
+            RandomStreams.Of(RandomPurpose.RowGroupOrder, 3, 4, 5).NextUInt32()
+        );
+        Assert.Equal(
+            new CounterRandom(3, 4, (1UL << 62) | 5).NextUInt32(),
+            RandomStreams.Of(RandomPurpose.PatchDropout, 3, 4, 5).NextUInt32()
+        );
     }
 
     /// <summary>Epochs (or steps) and samples (or row groups) that a purpose draws for.</summary>
     private static IEnumerable<(long Time, long Number)> Places(RandomPurpose purpose)
     {
         long[] times = purpose == RandomPurpose.Inspection ? [0] : [0, 1, 2, 3, 1000, uint.MaxValue, 1L << 40];
-        long[] numbers = purpose is RandomPurpose.EpochOrder or RandomPurpose.WeightRounding or RandomPurpose.MomentRounding or RandomPurpose.Inspection ? [0] : [0, 1, 2, 7, int.MaxValue];
+        long[] numbers = purpose
+            is RandomPurpose.EpochOrder
+                or RandomPurpose.WeightRounding
+                or RandomPurpose.MomentRounding
+                or RandomPurpose.Inspection
+            ? [0]
+            : [0, 1, 2, 7, int.MaxValue];
         return from time in times from number in numbers select (time, number);
     }
 }

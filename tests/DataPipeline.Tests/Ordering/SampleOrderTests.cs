@@ -4,7 +4,16 @@ namespace ClipTrain.DataPipeline.Tests.Ordering;
 
 public class SampleOrderTests
 {
-    private static readonly int[][] Shapes = [[1], [5], [1, 1, 1], [7, 3, 5], [4, 0, 6, 0], [10, 10, 10, 10, 10, 10, 3], [100, 1, 50, 25, 25, 99]];
+    private static readonly int[][] Shapes =
+    [
+        [1],
+        [5],
+        [1, 1, 1],
+        [7, 3, 5],
+        [4, 0, 6, 0],
+        [10, 10, 10, 10, 10, 10, 3],
+        [100, 1, 50, 25, 25, 99],
+    ];
 
     public static TheoryData<int[], int> ShapesAndWindows()
     {
@@ -88,7 +97,11 @@ public class SampleOrderTests
         for (var step = 0; step < 30; step++)
         {
             // A partition passes from one row group to the next within a batch where these do not end with it.
-            var shares = order.GlobalBatch(step).Chunk(24 / window).Select(part => part.Select(s => order.RowGroupOf(s.Index)).Distinct().ToArray()).ToArray();
+            var shares = order
+                .GlobalBatch(step)
+                .Chunk(24 / window)
+                .Select(part => part.Select(s => order.RowGroupOf(s.Index)).Distinct().ToArray())
+                .ToArray();
             Assert.All(shares, groups => Assert.InRange(groups.Length, 1, 2));
             Assert.InRange(shares.SelectMany(groups => groups).Distinct().Count(), window, 2 * window);
         }
@@ -102,7 +115,9 @@ public class SampleOrderTests
         for (var step = 0; step < 40; step++)
         {
             foreach (var sample in order.GlobalBatch(step))
-                (steps.TryGetValue(order.RowGroupOf(sample.Index), out var met) ? met : steps[order.RowGroupOf(sample.Index)] = []).Add(step);
+                (steps.TryGetValue(order.RowGroupOf(sample.Index), out var met) ? met : steps[order.RowGroupOf(sample.Index)] = []).Add(
+                    step
+                );
         }
 
         Assert.All(steps.Values, met => Assert.Equal(10, met.Count));
@@ -143,5 +158,6 @@ public class SampleOrderTests
         Assert.Throws<ArgumentOutOfRangeException>(() => SampleOrder.LocalSlice(4, 2, 2));
     }
 
-    private static SampleRef[] Stream(SampleOrder order, int steps) => [.. Enumerable.Range(0, steps).SelectMany(step => order.GlobalBatch(step))];
+    private static SampleRef[] Stream(SampleOrder order, int steps) =>
+        [.. Enumerable.Range(0, steps).SelectMany(step => order.GlobalBatch(step))];
 }

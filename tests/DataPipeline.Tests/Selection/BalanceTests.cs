@@ -13,10 +13,15 @@ public sealed class BalanceTests : IDisposable
     [Fact]
     public void A_query_draws_its_cap_and_rare_ones_keep_all_to_five_standard_deviations()
     {
-        const int Pairs = 100_000, Cap = 1000;
+        const int Pairs = 100_000,
+            Cap = 1000;
         string[] queries = ["head", "middle", "tail", "absent"];
         // Query q occurs in every period-th pair, apart from the others.
-        int[] QueriesOf(int pair) => pair % 1000 == 0 ? [2] : pair % 20 == 1 ? [1] : pair % 2 == 1 ? [0] : [];
+        int[] QueriesOf(int pair) =>
+            pair % 1000 == 0 ? [2]
+            : pair % 20 == 1 ? [1]
+            : pair % 2 == 1 ? [0]
+            : [];
         var balance = new QueryBalance(queries, Cap);
         for (var pair = 0; pair < Pairs; pair++)
             balance.Count(QueriesOf(pair));
@@ -29,7 +34,11 @@ public sealed class BalanceTests : IDisposable
         foreach (var query in new[] { 0, 1 })
         {
             var share = (double)Cap / balance.Counts[query];
-            Assert.InRange(Math.Abs(kept.Count(pair => QueriesOf(pair) is [var q] && q == query) - Cap), 0, 5 * Math.Sqrt(Cap * (1 - share)));
+            Assert.InRange(
+                Math.Abs(kept.Count(pair => QueriesOf(pair) is [var q] && q == query) - Cap),
+                0,
+                5 * Math.Sqrt(Cap * (1 - share))
+            );
         }
     }
 
@@ -51,9 +60,20 @@ public sealed class BalanceTests : IDisposable
     public void A_corpus_is_balanced_alike_wherever_it_lies_and_by_seed()
     {
         using var other = new TemporaryFolder();
-        CorpusManifest Corpus(TemporaryFolder folder) => CorpusManifest.Create([TestCorpus.WriteSql(
-            folder, "a.parquet", "SELECT 'x'::BLOB AS image, CASE WHEN i % 100 = 0 THEN 'a unicorn ' WHEN i % 3 = 0 THEN 'nothing ' ELSE 'The CAT ' END || i AS text FROM range(6000) t(i)")]);
-        var options = new SelectionOptions { Queries = ["cat", "unicorn"], QueryCap = 200, Seed = 1 };
+        CorpusManifest Corpus(TemporaryFolder folder) =>
+            CorpusManifest.Create([
+                TestCorpus.WriteSql(
+                    folder,
+                    "a.parquet",
+                    "SELECT 'x'::BLOB AS image, CASE WHEN i % 100 = 0 THEN 'a unicorn ' WHEN i % 3 = 0 THEN 'nothing ' ELSE 'The CAT ' END || i AS text FROM range(6000) t(i)"
+                ),
+            ]);
+        var options = new SelectionOptions
+        {
+            Queries = ["cat", "unicorn"],
+            QueryCap = 200,
+            Seed = 1,
+        };
         static int[] Numbers(CorpusManifest manifest)
         {
             using var reader = new CorpusReader(manifest);
@@ -68,14 +88,25 @@ public sealed class BalanceTests : IDisposable
         Assert.InRange(numbers.Length - 60, 130, 270);
         Assert.Equal(selected.Hash, CorpusSelector.Select(Corpus(other), options).Hash);
         Assert.NotEqual(selected.Hash, CorpusSelector.Select(Corpus(other), options with { Seed = 2 }).Hash, StringComparer.Ordinal);
-        Assert.StartsWith("balance over 2 queries, 200 each", Assert.Single(selected.Selection!.Steps).ToString(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "balance over 2 queries, 200 each",
+            Assert.Single(selected.Selection!.Steps).ToString(),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void Balancing_without_captions_is_refused()
     {
-        var manifest = CorpusManifest.Create([TestCorpus.WriteSql(_folder, "a.parquet", "SELECT 'x'::BLOB AS image")], captionRequired: false);
+        var manifest = CorpusManifest.Create(
+            [TestCorpus.WriteSql(_folder, "a.parquet", "SELECT 'x'::BLOB AS image")],
+            captionRequired: false
+        );
 
-        Assert.Contains("data.caption_column", Assert.Throws<CorpusException>(() => CorpusSelector.Select(manifest, new SelectionOptions { Queries = ["a"] })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "data.caption_column",
+            Assert.Throws<CorpusException>(() => CorpusSelector.Select(manifest, new SelectionOptions { Queries = ["a"] })).Message,
+            StringComparison.Ordinal
+        );
     }
 }

@@ -20,7 +20,11 @@ public sealed unsafe class DuplicateTests : IDisposable
 
         var selected = CorpusSelector.Select(CorpusManifest.Create([a, b]), new SelectionOptions { Deduplicate = Deduplication.Exact });
 
-        Assert.Equal([$"{a}:0", $"{a}:1", $"{a}:2", $"{a}:3", $"{a}:4", $"{a}:5", $"{a}:6", $"{a}:9", $"{a}:19", $"{b}:1"], Keys(selected), StringComparer.Ordinal);
+        Assert.Equal(
+            [$"{a}:0", $"{a}:1", $"{a}:2", $"{a}:3", $"{a}:4", $"{a}:5", $"{a}:6", $"{a}:9", $"{a}:19", $"{b}:1"],
+            Keys(selected),
+            StringComparer.Ordinal
+        );
     }
 
     [Fact]
@@ -28,12 +32,21 @@ public sealed unsafe class DuplicateTests : IDisposable
     {
         var pictures = Enumerable.Range(0, 40).Select(i => (Seed: i, Original: Picture(i, 192, 160, 90))).ToArray();
         var a = Write("a.parquet", [.. pictures.Select(p => p.Original)]);
-        var b = Write("b.parquet", [.. pictures.Select(p => p.Seed % 2 == 0 ? Picture(p.Seed, 96, 80, 80) : Picture(p.Seed + 1000, 96, 80, 80)), [1, 2, 3]]);
+        var b = Write(
+            "b.parquet",
+            [.. pictures.Select(p => p.Seed % 2 == 0 ? Picture(p.Seed, 96, 80, 80) : Picture(p.Seed + 1000, 96, 80, 80)), [1, 2, 3]]
+        );
 
-        var selected = CorpusSelector.Select(CorpusManifest.Create([a, b]), new SelectionOptions { Deduplicate = Deduplication.Perceptual });
+        var selected = CorpusSelector.Select(
+            CorpusManifest.Create([a, b]),
+            new SelectionOptions { Deduplicate = Deduplication.Perceptual }
+        );
 
         Assert.Equal(
-            [.. Enumerable.Range(0, 40).Select(i => $"{a}:{i}"), .. Enumerable.Range(0, 20).Select(i => $"{b}:{(2 * i) + 1}"), $"{b}:40"], Keys(selected), StringComparer.Ordinal);
+            [.. Enumerable.Range(0, 40).Select(i => $"{a}:{i}"), .. Enumerable.Range(0, 20).Select(i => $"{b}:{(2 * i) + 1}"), $"{b}:40"],
+            Keys(selected),
+            StringComparer.Ordinal
+        );
     }
 
     [Fact]
@@ -48,7 +61,8 @@ public sealed unsafe class DuplicateTests : IDisposable
         Assert.InRange(System.Numerics.BitOperations.PopCount(hash ^ PerceptualHash.Of([.. image.Reverse()])), 16, 48);
     }
 
-    private static string[] Keys(CorpusManifest manifest) => [.. Enumerable.Range(0, (int)manifest.SampleCount).Select(i => manifest.Key(i))];
+    private static string[] Keys(CorpusManifest manifest) =>
+        [.. Enumerable.Range(0, (int)manifest.SampleCount).Select(i => manifest.Key(i))];
 
     private string Write(string name, byte[][] images)
     {
@@ -64,15 +78,24 @@ public sealed unsafe class DuplicateTests : IDisposable
     private static byte[] Picture(int seed, int width, int height, int quality)
     {
         var random = new Random(seed);
-        var blobs = Enumerable.Range(0, 8).Select(_ => (X: random.NextDouble(), Y: random.NextDouble(), Light: (random.NextDouble() * 200) - 100)).ToArray();
+        var blobs = Enumerable
+            .Range(0, 8)
+            .Select(_ => (X: random.NextDouble(), Y: random.NextDouble(), Light: (random.NextDouble() * 200) - 100))
+            .ToArray();
         using var pixels = new PixelBuffer();
         pixels.Resize(width, height);
         for (var y = 0; y < height; y++)
         {
             for (var x = 0; x < width; x++)
             {
-                var value = 128 + blobs.Sum(b => b.Light * Math.Exp(-40 * (Math.Pow(((x + 0.5) / width) - b.X, 2) + Math.Pow(((y + 0.5) / height) - b.Y, 2))));
-                new Span<byte>(pixels.Pixels + (y * pixels.Stride) + (x * PixelBuffer.BytesPerPixel), PixelBuffer.BytesPerPixel).Fill((byte)Math.Clamp(value, 0, 255));
+                var value =
+                    128
+                    + blobs.Sum(b =>
+                        b.Light * Math.Exp(-40 * (Math.Pow(((x + 0.5) / width) - b.X, 2) + Math.Pow(((y + 0.5) / height) - b.Y, 2)))
+                    );
+                new Span<byte>(pixels.Pixels + (y * pixels.Stride) + (x * PixelBuffer.BytesPerPixel), PixelBuffer.BytesPerPixel).Fill(
+                    (byte)Math.Clamp(value, 0, 255)
+                );
             }
         }
 

@@ -9,22 +9,27 @@ public sealed class FilterTests : IDisposable
     private readonly TemporaryFolder _folder = new();
     private readonly CorpusManifest _manifest;
 
-    public FilterTests() => _manifest = CorpusManifest.Create(
-        [SelectedCorpus.Write(_folder, "a.parquet", 3000), SelectedCorpus.Write(_folder, "b.parquet", 5, 3000), SelectedCorpus.Write(_folder, "c.parquet", 2500, 3005)]);
+    public FilterTests() =>
+        _manifest = CorpusManifest.Create([
+            SelectedCorpus.Write(_folder, "a.parquet", 3000),
+            SelectedCorpus.Write(_folder, "b.parquet", 5, 3000),
+            SelectedCorpus.Write(_folder, "c.parquet", 2500, 3005),
+        ]);
 
     public void Dispose() => _folder.Dispose();
 
-    public static TheoryData<string, Func<int, bool>> Conditions => new()
-    {
-        { "clip_score > 0.28 and width >= 200", i => i > 280 && i % 3 != 0 },
-        { "number between 2999 and 3006", i => i is >= 2999 and <= 3006 },
-        { "width is null", i => i % 3 == 0 },
-        { "width > 0 or width <= 0", i => i % 3 != 0 },
-        { "number = 0", i => i == 0 },
-        { "number = 5504", i => i == 5504 },
-        { "text like '%7' or list_contains(tags, 'b0')", i => i % 10 == 7 || i % 2 == 0 },
-        { "NUMBER % 1000 = 1", i => i % 1000 == 1 },
-    };
+    public static TheoryData<string, Func<int, bool>> Conditions =>
+        new()
+        {
+            { "clip_score > 0.28 and width >= 200", i => i > 280 && i % 3 != 0 },
+            { "number between 2999 and 3006", i => i is >= 2999 and <= 3006 },
+            { "width is null", i => i % 3 == 0 },
+            { "width > 0 or width <= 0", i => i % 3 != 0 },
+            { "number = 0", i => i == 0 },
+            { "number = 5504", i => i == 5504 },
+            { "text like '%7' or list_contains(tags, 'b0')", i => i % 10 == 7 || i % 2 == 0 },
+            { "NUMBER % 1000 = 1", i => i % 1000 == 1 },
+        };
 
     [Theory]
     [MemberData(nameof(Conditions))]
@@ -43,7 +48,10 @@ public sealed class FilterTests : IDisposable
     {
         var selected = CorpusSelector.Select(_manifest, new SelectionOptions { Filter = "number in (7, 3001, 3006)" });
 
-        Assert.Equal([(_manifest.Files[0].Path, 7L), (_manifest.Files[1].Path, 1L), (_manifest.Files[2].Path, 1L)], Enumerable.Range(0, 3).Select(i => selected.Locate(i)));
+        Assert.Equal(
+            [(_manifest.Files[0].Path, 7L), (_manifest.Files[1].Path, 1L), (_manifest.Files[2].Path, 1L)],
+            Enumerable.Range(0, 3).Select(i => selected.Locate(i))
+        );
         Assert.Throws<ArgumentOutOfRangeException>(() => selected.Locate(3));
     }
 
@@ -79,7 +87,9 @@ public sealed class FilterTests : IDisposable
     [InlineData("number > 9999", "no row of the corpus is left", "5505 rows", "filter number > 9999: 0 left")]
     public void A_condition_that_does_not_fit_is_answered_with_what_is_there(string condition, params string[] parts)
     {
-        var message = Assert.Throws<CorpusException>(() => CorpusSelector.Select(_manifest, new SelectionOptions { Filter = condition })).Message;
+        var message = Assert
+            .Throws<CorpusException>(() => CorpusSelector.Select(_manifest, new SelectionOptions { Filter = condition }))
+            .Message;
         Assert.All(parts, part => Assert.Contains(part, message, StringComparison.Ordinal));
     }
 
@@ -91,17 +101,28 @@ public sealed class FilterTests : IDisposable
     {
         File.WriteAllText(_folder.File("secret.csv"), "n\n1\n");
 
-        Assert.Throws<CorpusException>(() => CorpusSelector.Select(
-            _manifest, new SelectionOptions { Filter = string.Format(System.Globalization.CultureInfo.InvariantCulture, condition, _folder.File("secret.csv")) }));
+        Assert.Throws<CorpusException>(() =>
+            CorpusSelector.Select(
+                _manifest,
+                new SelectionOptions
+                {
+                    Filter = string.Format(System.Globalization.CultureInfo.InvariantCulture, condition, _folder.File("secret.csv")),
+                }
+            )
+        );
     }
 
     [Fact]
     public void Failed_downloads_of_img2dataset_are_left_out_and_told()
     {
-        var path = TestCorpus.WriteSql(_folder, "i2d.parquet", """
+        var path = TestCorpus.WriteSql(
+            _folder,
+            "i2d.parquet",
+            """
             SELECT CASE WHEN i % 4 = 1 THEN NULL ELSE 'x'::BLOB END AS jpg, 'caption ' || i AS caption, 'http://' || i AS url,
             CASE WHEN i % 4 = 1 THEN 'failed_to_download' ELSE 'success' END AS status, NULL::VARCHAR AS error_message FROM range(20) t(i)
-            """);
+            """
+        );
 
         var selected = CorpusSelector.Select(CorpusManifest.Create([path]), new SelectionOptions());
 
@@ -112,7 +133,9 @@ public sealed class FilterTests : IDisposable
     [Fact]
     public void A_status_column_of_ones_own_means_nothing()
     {
-        var manifest = CorpusManifest.Create([TestCorpus.WriteSql(_folder, "own.parquet", "SELECT 'x'::BLOB AS image, 'a' AS text, 'draft' AS status")]);
+        var manifest = CorpusManifest.Create([
+            TestCorpus.WriteSql(_folder, "own.parquet", "SELECT 'x'::BLOB AS image, 'a' AS text, 'draft' AS status"),
+        ]);
 
         Assert.Same(manifest, CorpusSelector.Select(manifest, new SelectionOptions()));
     }

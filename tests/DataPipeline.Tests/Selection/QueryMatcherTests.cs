@@ -4,7 +4,20 @@ namespace ClipTrain.DataPipeline.Tests.Selection;
 
 public sealed class QueryMatcherTests
 {
-    private static readonly string[] Queries = ["red", "Red Panda", "panda", "new york", "york", "st. bernard", "42", "café", "--", "PANDA", "new"];
+    private static readonly string[] Queries =
+    [
+        "red",
+        "Red Panda",
+        "panda",
+        "new york",
+        "york",
+        "st. bernard",
+        "42",
+        "café",
+        "--",
+        "PANDA",
+        "new",
+    ];
 
     [Theory]
     [InlineData("A red panda!", "red", "Red Panda", "panda")]
@@ -38,7 +51,10 @@ public sealed class QueryMatcherTests
         {
             var caption = Words(random.Next(0, 15));
             matcher.Match(caption, matches);
-            Assert.Equal(Enumerable.Range(0, queries.Length).Where(q => $" {caption} ".Contains($" {queries[q]} ", StringComparison.Ordinal)), matches);
+            Assert.Equal(
+                Enumerable.Range(0, queries.Length).Where(q => $" {caption} ".Contains($" {queries[q]} ", StringComparison.Ordinal)),
+                matches
+            );
         }
     }
 }

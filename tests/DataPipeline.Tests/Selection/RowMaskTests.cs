@@ -54,18 +54,21 @@ public sealed class RowMaskTests
     {
         var random = new Random(sizes.Length);
         var expected = new List<bool>();
-        var sets = Array.ConvertAll(sizes, rows =>
-        {
-            var set = new RowMask(rows);
-            for (var row = 0; row < rows; row++)
+        var sets = Array.ConvertAll(
+            sizes,
+            rows =>
             {
-                expected.Add(random.Next(2) == 0);
-                if (!expected[^1])
-                    set.Remove(row);
-            }
+                var set = new RowMask(rows);
+                for (var row = 0; row < rows; row++)
+                {
+                    expected.Add(random.Next(2) == 0);
+                    if (!expected[^1])
+                        set.Remove(row);
+                }
 
-            return set;
-        });
+                return set;
+            }
+        );
 
         var joined = RowMask.Join(sets);
 

@@ -8,12 +8,16 @@ namespace ClipTrain.DataPipeline.Tests.Selection;
 internal static class SelectedCorpus
 {
     /// <summary>A file of <paramref name="rows"/> rows from <paramref name="first"/> on, in row groups of 2,048, each with a few columns to select by.</summary>
-    public static string Write(TemporaryFolder folder, string name, int rows, int first = 0) => TestCorpus.WriteSql(
-        folder, name,
-        $$"""
-        SELECT ('\x' || printf('%02x', i % 256) || 'image' || i)::BLOB AS image, 'caption ' || i AS text, i AS number, i / 1000.0 AS clip_score,
-        CASE WHEN i % 3 = 0 THEN NULL ELSE 200 + i END AS width, ['a', 'b' || i % 2] AS tags FROM range({{first}}, {{first + rows}}) t(i)
-        """);
+    public static string Write(TemporaryFolder folder, string name, int rows, int first = 0) =>
+        TestCorpus.WriteSql(
+            folder,
+            name,
+            $$"""
+            SELECT ('\x' || printf('%02x', i % 256) || 'image' || i)::BLOB AS image, 'caption ' || i AS text, i AS number, i / 1000.0 AS clip_score,
+            CASE WHEN i % 3 = 0 THEN NULL ELSE 200 + i END AS width, ['a', 'b' || i % 2] AS tags FROM range({{first}}, {{first
+                + rows}}) t(i)
+            """
+        );
 
     /// <summary>The numbers in the captions of all samples, read through the manifest's own numbering.</summary>
     public static int[] Numbers(CorpusManifest manifest)

@@ -10,15 +10,21 @@ namespace ClipTrain.DataPipeline.Tests.Selection;
 /// <summary>Mixtures of corpora that are selected from, one of whose columns have other names.</summary>
 public sealed class SelectedMixtureTests : IDisposable
 {
-    private const int Large = 300, Small = 131;
+    private const int Large = 300,
+        Small = 131;
 
     private readonly TemporaryFolder _folder = new();
-    private readonly CorpusManifest _large, _small;
+    private readonly CorpusManifest _large,
+        _small;
 
     public SelectedMixtureTests()
     {
         var paths = TestCorpus.Write(_folder, rowGroupRows: 7, 200, Large - 200, Small);
-        var renamed = TestCorpus.WriteSql(_folder, "renamed.parquet", $"SELECT image AS jpg, text AS alt, label, [label, 'more ' || label] AS recap FROM read_parquet('{paths[2]}')");
+        var renamed = TestCorpus.WriteSql(
+            _folder,
+            "renamed.parquet",
+            $"SELECT image AS jpg, text AS alt, label, [label, 'more ' || label] AS recap FROM read_parquet('{paths[2]}')"
+        );
         _large = CorpusManifest.Create([.. paths.Take(2)], new CorpusColumns { EveryCaption = true });
         _small = CorpusManifest.Create([renamed], new CorpusColumns { Captions = ["alt", "recap"], EveryCaption = true });
     }
@@ -60,7 +66,11 @@ public sealed class SelectedMixtureTests : IDisposable
         Assert.Equal(Parts(selected), Parts(loaded));
         Assert.Equal(selected.Hash, whole.With(loaded.Selection).Hash);
         Assert.Equal(Parts(selected), Parts(whole.With(loaded.Selection)));
-        Assert.Equal(["large: filter label <> 'label 2'", "large: subset 0.5", "small: filter label <> 'label 2'", "small: subset 0.5"], loaded.Selection!.Steps.Select(step => step.Rule), StringComparer.Ordinal);
+        Assert.Equal(
+            ["large: filter label <> 'label 2'", "large: subset 0.5", "small: filter label <> 'label 2'", "small: subset 0.5"],
+            loaded.Selection!.Steps.Select(step => step.Rule),
+            StringComparer.Ordinal
+        );
     }
 
     [Fact]
@@ -75,7 +85,10 @@ public sealed class SelectedMixtureTests : IDisposable
     [InlineData(CaptionMode.First, 3)]
     [InlineData(CaptionMode.Random, 2)]
     [InlineData(CaptionMode.All, 3)]
-    public void Batches_are_of_selected_rows_with_captions_of_their_corpus_whatever_the_workers_and_after_resuming(CaptionMode mode, int worldSize)
+    public void Batches_are_of_selected_rows_with_captions_of_their_corpus_whatever_the_workers_and_after_resuming(
+        CaptionMode mode,
+        int worldSize
+    )
     {
         var mixture = Mix(Rules(0.6));
         using var one = Loader(mixture, mode);
@@ -94,14 +107,26 @@ public sealed class SelectedMixtureTests : IDisposable
         Assert.All(read, pair => Assert.Equal(selected[pair.First.Index], (long)pair.Second[0]));
         var words = read.ToLookup(pair => pair.Second[0] < Large, pair => pair.Third.Split(' ')[0]);
         Assert.Equal(["caption"], words[true].Distinct(StringComparer.Ordinal), StringComparer.Ordinal);
-        Assert.Equal(mode == CaptionMode.First ? ["caption"] : ["caption", "label", "more"], words[false].Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal), StringComparer.Ordinal);
+        Assert.Equal(
+            mode == CaptionMode.First ? ["caption"] : ["caption", "label", "more"],
+            words[false].Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal),
+            StringComparer.Ordinal
+        );
     }
 
-    private static SelectionOptions Rules(double subset) => new() { Filter = "label <> 'label 2'", Subset = subset, Seed = 3 };
+    private static SelectionOptions Rules(double subset) =>
+        new()
+        {
+            Filter = "label <> 'label 2'",
+            Subset = subset,
+            Seed = 3,
+        };
 
-    private CorpusManifest Mix(SelectionOptions? rules) => CorpusManifest.Mix([("large", Selected(_large, rules)), ("small", Selected(_small, rules))]);
+    private CorpusManifest Mix(SelectionOptions? rules) =>
+        CorpusManifest.Mix([("large", Selected(_large, rules)), ("small", Selected(_small, rules))]);
 
-    private static CorpusManifest Selected(CorpusManifest corpus, SelectionOptions? rules) => rules is null ? corpus : CorpusSelector.Select(corpus, rules);
+    private static CorpusManifest Selected(CorpusManifest corpus, SelectionOptions? rules) =>
+        rules is null ? corpus : CorpusSelector.Select(corpus, rules);
 
     /// <summary>The numbers in the captions of all samples.</summary>
     private static long[] Rows(CorpusManifest manifest)
@@ -110,12 +135,27 @@ public sealed class SelectedMixtureTests : IDisposable
         return [.. reader.ReadRows(0, (int)manifest.SampleCount).Select(sample => long.Parse(sample.Caption!.Split(' ')[1]))];
     }
 
-    private static long[][] Parts(CorpusManifest mixture) => [[.. Rows(mixture).TakeWhile(row => row < Large)], [.. Rows(mixture).SkipWhile(row => row < Large)]];
+    private static long[][] Parts(CorpusManifest mixture) =>
+        [
+            [.. Rows(mixture).TakeWhile(row => row < Large)],
+            [.. Rows(mixture).SkipWhile(row => row < Large)],
+        ];
 
-    private static TrainingLoader Loader(CorpusManifest mixture, CaptionMode mode, int rank = 0, int worldSize = 1, int firstStep = 0) => new(
-        mixture,
-        new SampleOrder([.. mixture.GroupRowsByPart().Select((rows, part) => new CorpusShare(rows, part + 1))], 5, 6, 8),
-        new FakeTokenizer(),
-        () => new FakeTransform(),
-        new TrainingLoaderOptions { Rank = rank, WorldSize = worldSize, Threads = worldSize, FirstStep = firstStep, LastStep = 1000, Seed = 5, CaptionMode = mode });
+    private static TrainingLoader Loader(CorpusManifest mixture, CaptionMode mode, int rank = 0, int worldSize = 1, int firstStep = 0) =>
+        new(
+            mixture,
+            new SampleOrder([.. mixture.GroupRowsByPart().Select((rows, part) => new CorpusShare(rows, part + 1))], 5, 6, 8),
+            new FakeTokenizer(),
+            () => new FakeTransform(),
+            new TrainingLoaderOptions
+            {
+                Rank = rank,
+                WorldSize = worldSize,
+                Threads = worldSize,
+                FirstStep = firstStep,
+                LastStep = 1000,
+                Seed = 5,
+                CaptionMode = mode,
+            }
+        );
 }

@@ -11,7 +11,11 @@ public sealed class SubsetTests : IDisposable
     private readonly TemporaryFolder _folder = new();
     private readonly CorpusManifest _manifest;
 
-    public SubsetTests() => _manifest = CorpusManifest.Create([SelectedCorpus.Write(_folder, "a.parquet", Rows / 2), SelectedCorpus.Write(_folder, "b.parquet", Rows / 2, Rows / 2)]);
+    public SubsetTests() =>
+        _manifest = CorpusManifest.Create([
+            SelectedCorpus.Write(_folder, "a.parquet", Rows / 2),
+            SelectedCorpus.Write(_folder, "b.parquet", Rows / 2, Rows / 2),
+        ]);
 
     public void Dispose() => _folder.Dispose();
 
@@ -27,7 +31,12 @@ public sealed class SubsetTests : IDisposable
     [Fact]
     public void Shares_are_nested_under_every_other_rule_too()
     {
-        var rules = new SelectionOptions { Filter = "number % 7 > 2", Queries = [.. Enumerable.Range(0, 500).Select(i => $"{i}")], QueryCap = 1 };
+        var rules = new SelectionOptions
+        {
+            Filter = "number % 7 > 2",
+            Queries = [.. Enumerable.Range(0, 500).Select(i => $"{i}")],
+            QueryCap = 1,
+        };
 
         Assert.Subset(Numbers(rules with { Subset = 0.5 }), Numbers(rules with { Subset = 0.2 }));
         Assert.Subset(Numbers(rules), Numbers(rules with { Subset = 0.5 }));
@@ -50,7 +59,10 @@ public sealed class SubsetTests : IDisposable
         using var other = new TemporaryFolder();
         var moved = CorpusManifest.Create([SelectedCorpus.Write(other, "b.parquet", Rows / 2, Rows / 2)]);
 
-        Assert.Equal(Selected(0.2).Where(n => n >= Rows / 2).Order(), SelectedCorpus.Numbers(moved, new SelectionOptions { Subset = 0.2, Seed = 1 }));
+        Assert.Equal(
+            Selected(0.2).Where(n => n >= Rows / 2).Order(),
+            SelectedCorpus.Numbers(moved, new SelectionOptions { Subset = 0.2, Seed = 1 })
+        );
         Assert.NotEqual(Selected(0.2), Selected(0.2, seed: 2));
         // Independent draws share a fifth of a fifth.
         Assert.InRange(Selected(0.2).Intersect(Selected(0.2, seed: 2)).Count() / (0.04 * Rows), 0.8, 1.2);

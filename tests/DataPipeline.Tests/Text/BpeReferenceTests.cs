@@ -11,11 +11,32 @@ public sealed class BpeReferenceTests
 {
     private static readonly string[] Captions =
     [
-        "a photo of a cat", "it's what they've said: I'm sure we'll go, he'd say 'tis so", "DON'T 'SHOUT'", "o'clock o''clock 's", "1999 was 20 years ago, 3.5% of £1,000",
-        "dogs &amp; cats &lt;3 &amp;amp; more &quot;quotes&quot; &#39;single&#39; &eacute;t&eacute; &nbsp; caf&#233;", "<b>bold</b> http://example.com/a?b=c#d foo_bar@baz",
-        "😀 smile 😀😀 👩‍👩‍👧‍👦 family 🇩🇪 flag ☃️", "中文字幕 一只猫的照片", "日本語のキャプション ｶﾅ", "صورة قطة جميلة", "תמונה של חתול", "фотография КОТА", "e\u0301te\u0301 nai\u0308ve Z\u0351\u036Balgo",
-        "ÀÉÎÕÜ ß ẞ İstanbul ıI ΑΘΗΝΑΣ Σ ΣΑΣ ΟΔΟΣ. ﷺ", "𝐀𝐁𝐂 𝟏𝟐𝟑 ½ ² Ⅷ ٣ 三", "zero\u200bwidth soft\u00adhyphen non\u00a0breaking", "supercalifragilisticexpialidocious antidisestablishmentarianism", "!!!??? ... --- ***", "a!'s b'll'll",
-        "<|startoftext|>cat<|endoftext|> <|endoftext|", "\t\r\n", "", "x", "the quick brown fox jumps over the lazy dog " + "again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again",
+        "a photo of a cat",
+        "it's what they've said: I'm sure we'll go, he'd say 'tis so",
+        "DON'T 'SHOUT'",
+        "o'clock o''clock 's",
+        "1999 was 20 years ago, 3.5% of £1,000",
+        "dogs &amp; cats &lt;3 &amp;amp; more &quot;quotes&quot; &#39;single&#39; &eacute;t&eacute; &nbsp; caf&#233;",
+        "<b>bold</b> http://example.com/a?b=c#d foo_bar@baz",
+        "😀 smile 😀😀 👩‍👩‍👧‍👦 family 🇩🇪 flag ☃️",
+        "中文字幕 一只猫的照片",
+        "日本語のキャプション ｶﾅ",
+        "صورة قطة جميلة",
+        "תמונה של חתול",
+        "фотография КОТА",
+        "e\u0301te\u0301 nai\u0308ve Z\u0351\u036Balgo",
+        "ÀÉÎÕÜ ß ẞ İstanbul ıI ΑΘΗΝΑΣ Σ ΣΑΣ ΟΔΟΣ. ﷺ",
+        "𝐀𝐁𝐂 𝟏𝟐𝟑 ½ ² Ⅷ ٣ 三",
+        "zero\u200bwidth soft\u00adhyphen non\u00a0breaking",
+        "supercalifragilisticexpialidocious antidisestablishmentarianism",
+        "!!!??? ... --- ***",
+        "a!'s b'll'll",
+        "<|startoftext|>cat<|endoftext|> <|endoftext|",
+        "\t\r\n",
+        "",
+        "x",
+        "the quick brown fox jumps over the lazy dog "
+            + "again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again",
     ];
 
     [Fact]
@@ -37,7 +58,9 @@ public sealed class BpeReferenceTests
         var folder = Directory.CreateTempSubdirectory("cliptrain-bpe-").FullName;
         try
         {
-            string mergesFile = Path.Combine(folder, "merges.txt"), captionsFile = Path.Combine(folder, "captions.json"), result = Path.Combine(folder, "ids.json");
+            string mergesFile = Path.Combine(folder, "merges.txt"),
+                captionsFile = Path.Combine(folder, "captions.json"),
+                result = Path.Combine(folder, "ids.json");
             merges.Save(mergesFile);
             File.WriteAllText(captionsFile, JsonSerializer.Serialize(captions));
             PythonPeer.Run("Text/clip_reference.py", mergesFile, captionsFile, result);
@@ -47,7 +70,10 @@ public sealed class BpeReferenceTests
             {
                 var tokens = new long[77];
                 tokenizer.Encode(captions[i], tokens);
-                Assert.True(expected[i].AsSpan().SequenceEqual(tokens), $"{JsonSerializer.Serialize(captions[i])}: expected {string.Join(' ', expected[i])}, got {string.Join(' ', tokens)}");
+                Assert.True(
+                    expected[i].AsSpan().SequenceEqual(tokens),
+                    $"{JsonSerializer.Serialize(captions[i])}: expected {string.Join(' ', expected[i])}, got {string.Join(' ', tokens)}"
+                );
             }
         }
         finally

@@ -67,7 +67,14 @@ public sealed class BpeTokenizerTests
     [Fact]
     public void A_batch_is_its_captions_one_by_one_and_tells_how_many_were_cut()
     {
-        string[] captions = ["cat", "", string.Join(' ', Enumerable.Repeat("cat", 14)), string.Join(' ', Enumerable.Repeat("cat", 15)), "a photo"];
+        string[] captions =
+        [
+            "cat",
+            "",
+            string.Join(' ', Enumerable.Repeat("cat", 14)),
+            string.Join(' ', Enumerable.Repeat("cat", 15)),
+            "a photo",
+        ];
         var (tokens_bL, ends_b) = (new long[captions.Length * 16], new long[captions.Length]);
         Assert.Equal(1, Short.Encode(captions, tokens_bL, ends_b));
         foreach (var (i, caption) in captions.Index())
@@ -84,24 +91,36 @@ public sealed class BpeTokenizerTests
     public void Both_ways_to_merge_a_word_give_the_same_tokens()
     {
         var encoder = new BytePairEncoder(MergeList.OpenAi());
-        var words = ArbMap.Default.ArbFor<NonEmptyString>().Generator.Select(s => Encoding.UTF8.GetBytes(s.Get))
+        var words = ArbMap
+            .Default.ArbFor<NonEmptyString>()
+            .Generator.Select(s => Encoding.UTF8.GetBytes(s.Get))
             .Or(Gen.Elements("ing", "the", "ab", "e", "é").NonEmptyListOf().Select(parts => Encoding.UTF8.GetBytes(string.Concat(parts))));
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(2000), Prop.ForAll(words.ToArbitrary(), word =>
-        {
-            var (quick, slow) = (new int[word.Length], new int[word.Length]);
-            BytePairEncoder.Bytes(word, quick);
-            BytePairEncoder.Bytes(word, slow);
-            return quick[..encoder.MergeShort(quick)].SequenceEqual(slow[..encoder.MergeLong(slow)]);
-        }));
+        Check.One(
+            Config.QuickThrowOnFailure.WithMaxTest(2000),
+            Prop.ForAll(
+                words.ToArbitrary(),
+                word =>
+                {
+                    var (quick, slow) = (new int[word.Length], new int[word.Length]);
+                    BytePairEncoder.Bytes(word, quick);
+                    BytePairEncoder.Bytes(word, slow);
+                    return quick[..encoder.MergeShort(quick)].SequenceEqual(slow[..encoder.MergeLong(slow)]);
+                }
+            )
+        );
     }
 
     [Fact]
     public void Words_beyond_what_is_remembered_are_encoded_all_the_same()
     {
         var shared = BpeTokenizer.OpenAi(4);
-        long[] tokens = new long[4], again = new long[4];
+        long[] tokens = new long[4],
+            again = new long[4];
         for (var i = 0; i < 200_000; i++)
-            shared.Encode($"w{(char)('a' + (i % 26))}{(char)('a' + (i / 26 % 26))}{(char)('a' + (i / 676 % 26))}{(char)('a' + (i / 17576))}", tokens);
+            shared.Encode(
+                $"w{(char)('a' + (i % 26))}{(char)('a' + (i / 26 % 26))}{(char)('a' + (i / 676 % 26))}{(char)('a' + (i / 17576))}",
+                tokens
+            );
         BpeTokenizer.OpenAi(4).Encode("wzkvl", tokens);
         shared.Encode("wzkvl", again);
         Assert.Equal(tokens, again);
@@ -126,13 +145,18 @@ public sealed class BpeTokenizerTests
     [Fact]
     public void Any_text_gives_a_start_an_end_and_ids_of_the_vocabulary()
     {
-        var property = Prop.ForAll(ArbMap.Default.ArbFor<string>(), text =>
-        {
-            var tokens = new long[16];
-            tokens.AsSpan().Fill(-1);
-            var end = Short.Encode(text ?? "", tokens);
-            return tokens[0] == Short.StartOfText && tokens[end] == Short.EndOfText && tokens.All(t => t >= 0 && t < Short.VocabularySize);
-        });
+        var property = Prop.ForAll(
+            ArbMap.Default.ArbFor<string>(),
+            text =>
+            {
+                var tokens = new long[16];
+                tokens.AsSpan().Fill(-1);
+                var end = Short.Encode(text ?? "", tokens);
+                return tokens[0] == Short.StartOfText
+                    && tokens[end] == Short.EndOfText
+                    && tokens.All(t => t >= 0 && t < Short.VocabularySize);
+            }
+        );
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(2000), property);
     }
 
@@ -142,13 +166,18 @@ public sealed class BpeTokenizerTests
         var expected = new long[77];
         OpenAi.Encode("several different words, 1234 and more", expected);
         var shared = BpeTokenizer.OpenAi(77);
-        Parallel.For(0, 500, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i =>
-        {
-            var tokens = new long[77];
-            shared.Encode($"word{i}", tokens);
-            shared.Encode("several different words, 1234 and more", tokens);
-            Assert.True(expected.AsSpan().SequenceEqual(tokens));
-        });
+        Parallel.For(
+            0,
+            500,
+            new ParallelOptions { MaxDegreeOfParallelism = 4 },
+            i =>
+            {
+                var tokens = new long[77];
+                shared.Encode($"word{i}", tokens);
+                shared.Encode("several different words, 1234 and more", tokens);
+                Assert.True(expected.AsSpan().SequenceEqual(tokens));
+            }
+        );
     }
 
     [Fact]

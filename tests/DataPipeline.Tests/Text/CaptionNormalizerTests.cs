@@ -39,7 +39,8 @@ public sealed class CaptionNormalizerTests
     [InlineData("5 Â kg", "5  kg")]
     [InlineData("Ð¼Ð¾Ñ€Ðµ ä¸\u00ADæ–‡ ðŸ˜€", "море 中文 😀")]
     [InlineData("Å‚Ã³dÅº sÄ… goÃ»t KÃ–LN", "łódź są goût köln")]
-    public void Utf8_that_was_read_as_windows_1252_is_repaired(string caption, string expected) => Assert.Equal(expected.ToLowerInvariant(), Normalize(caption));
+    public void Utf8_that_was_read_as_windows_1252_is_repaired(string caption, string expected) =>
+        Assert.Equal(expected.ToLowerInvariant(), Normalize(caption));
 
     [Theory]
     [InlineData("IL Y MARQUÉ…")]
@@ -58,7 +59,8 @@ public sealed class CaptionNormalizerTests
     public void Capitals_become_small(string caption, string expected) => Assert.Equal(expected, Normalize(caption));
 
     [Fact]
-    public void Half_of_a_surrogate_pair_becomes_the_replacement_character() => Assert.Equal("\uFFFD alone \uFFFD", Normalize("\uD800 alone \uDC00"));
+    public void Half_of_a_surrogate_pair_becomes_the_replacement_character() =>
+        Assert.Equal("\uFFFD alone \uFFFD", Normalize("\uD800 alone \uDC00"));
 
     [Fact]
     public void Normalising_twice_changes_nothing_more()

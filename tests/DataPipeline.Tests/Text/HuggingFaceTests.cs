@@ -38,12 +38,24 @@ public sealed class HuggingFaceTests : IDisposable
         TokenizerFolder.Write(_folder, MergeList.OpenAi(), 77);
         var vocabulary = Json("vocab.json").AsObject();
         Assert.Equal(49408, vocabulary.Count);
-        Assert.Equal((0, 320, 2368, 49406, 49407), ((int)vocabulary["!"]!, (int)vocabulary["a</w>"]!, (int)vocabulary["cat</w>"]!, (int)vocabulary["<|startoftext|>"]!, (int)vocabulary["<|endoftext|>"]!));
+        Assert.Equal(
+            (0, 320, 2368, 49406, 49407),
+            (
+                (int)vocabulary["!"]!,
+                (int)vocabulary["a</w>"]!,
+                (int)vocabulary["cat</w>"]!,
+                (int)vocabulary["<|startoftext|>"]!,
+                (int)vocabulary["<|endoftext|>"]!
+            )
+        );
         Assert.Equal("<|endoftext|>", (string?)Json("special_tokens_map.json")["pad_token"]);
         var config = Json("tokenizer_config.json");
         Assert.Equal(("CLIPTokenizer", 77), ((string?)config["tokenizer_class"], (int)config["model_max_length"]!));
         var model = Json("tokenizer.json")["model"]!;
-        Assert.Equal(("BPE", "</w>", 48894), ((string?)model["type"], (string?)model["end_of_word_suffix"], model["merges"]!.AsArray().Count));
+        Assert.Equal(
+            ("BPE", "</w>", 48894),
+            ((string?)model["type"], (string?)model["end_of_word_suffix"], model["merges"]!.AsArray().Count)
+        );
     }
 
     [Fact]
@@ -86,11 +98,23 @@ public sealed class HuggingFaceTests : IDisposable
     public void Files_that_are_no_json_or_missing_are_named()
     {
         File.WriteAllText(Whole, "{\n\"model\": ");
-        Assert.StartsWith($"{Whole}, line 2: is not JSON", Assert.Throws<InvalidDataException>(() => MergeList.Named(Whole)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"{Whole}, line 2: is not JSON",
+            Assert.Throws<InvalidDataException>(() => MergeList.Named(Whole)).Message,
+            StringComparison.Ordinal
+        );
         File.WriteAllText(Path.Combine(_folder, "vocab.json"), "[1]");
-        Assert.StartsWith(Path.Combine(_folder, "vocab.json"), Assert.Throws<InvalidDataException>(() => MergeList.Named(_folder)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            Path.Combine(_folder, "vocab.json"),
+            Assert.Throws<InvalidDataException>(() => MergeList.Named(_folder)).Message,
+            StringComparison.Ordinal
+        );
         var empty = Directory.CreateDirectory(Path.Combine(_folder, "empty")).FullName;
-        Assert.StartsWith($"{empty}: has neither", Assert.Throws<InvalidDataException>(() => MergeList.Named(empty)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"{empty}: has neither",
+            Assert.Throws<InvalidDataException>(() => MergeList.Named(empty)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     private JsonNode Json(string name) => JsonNode.Parse(File.ReadAllText(Path.Combine(_folder, name)))!;

@@ -56,7 +56,9 @@ public sealed class MergeListTests : IDisposable
     [Fact]
     public void A_file_that_is_neither_text_nor_gzip_is_named()
     {
-        foreach (var bytes in new byte[][] { [0xFF, 0xFE, 0x80, 0x81], [0x1F, 0x8B, 1, 2, 3, 4, 5], [.. Gzip("c a\nca t\n").AsSpan(0, 12)] })
+        foreach (
+            var bytes in new byte[][] { [0xFF, 0xFE, 0x80, 0x81], [0x1F, 0x8B, 1, 2, 3, 4, 5], [.. Gzip("c a\nca t\n").AsSpan(0, 12)] }
+        )
         {
             File.WriteAllBytes(_path, bytes);
             Assert.StartsWith(_path, Assert.Throws<InvalidDataException>(() => MergeList.Load(_path)).Message, StringComparison.Ordinal);

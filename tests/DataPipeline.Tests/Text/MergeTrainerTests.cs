@@ -45,7 +45,10 @@ public sealed class MergeTrainerTests
     public void Merges_are_those_that_counting_from_scratch_finds()
     {
         var corpora = Gen.Elements("a", "b", "ab", "ba", "c", "cc", "é", " ", "  ", "1", "!", "'s").ListOf().Select(string.Concat).ListOf();
-        var property = Prop.ForAll(corpora.ToArbitrary(), captions => Assert.Equal(LearnNaively(captions, 30), MergeTrainer.Learn(captions, 30).Merges));
+        var property = Prop.ForAll(
+            corpora.ToArbitrary(),
+            captions => Assert.Equal(LearnNaively(captions, 30), MergeTrainer.Learn(captions, 30).Merges)
+        );
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(300).WithEndSize(40), property);
     }
 
@@ -72,18 +75,26 @@ public sealed class MergeTrainerTests
     private static List<Merge> LearnNaively(IEnumerable<string> captions, int merges)
     {
         var symbols = ByteAlphabet.Symbols.ToList();
-        var words = captions.SelectMany(Pieces).Select(piece =>
-        {
-            var word = new int[Encoding.UTF8.GetByteCount(piece)];
-            BytePairEncoder.Bytes(Encoding.UTF8.GetBytes(piece), word);
-            return word.Select(token => symbols[token]).ToList();
-        }).ToList();
+        var words = captions
+            .SelectMany(Pieces)
+            .Select(piece =>
+            {
+                var word = new int[Encoding.UTF8.GetByteCount(piece)];
+                BytePairEncoder.Bytes(Encoding.UTF8.GetBytes(piece), word);
+                return word.Select(token => symbols[token]).ToList();
+            })
+            .ToList();
         var learned = new List<Merge>();
         while (learned.Count < merges)
         {
-            var best = words.SelectMany(w => w.Zip(w.Skip(1))).GroupBy(p => p)
+            var best = words
+                .SelectMany(w => w.Zip(w.Skip(1)))
+                .GroupBy(p => p)
                 .Where(g => g.Count() > 1 && !symbols.Contains(g.Key.First + g.Key.Second, StringComparer.Ordinal))
-                .OrderByDescending(g => g.Count()).ThenBy(g => symbols.IndexOf(g.Key.First)).ThenBy(g => symbols.IndexOf(g.Key.Second)).FirstOrDefault();
+                .OrderByDescending(g => g.Count())
+                .ThenBy(g => symbols.IndexOf(g.Key.First))
+                .ThenBy(g => symbols.IndexOf(g.Key.Second))
+                .FirstOrDefault();
             if (best is null)
                 break;
             var (left, right) = best.Key;

@@ -56,7 +56,11 @@ public sealed class CoordinatorDeathTests
         using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2");
         var first = cluster.Coordinator();
         const string bothMachines = $"{TinyCluster.Coordinators},10.77.0.2:7700";
-        ProgramRun[] workers = [cluster.Join(1, bothMachines, "--token-file", "token"), cluster.Join(2, bothMachines, "--token-file", "token")];
+        ProgramRun[] workers =
+        [
+            cluster.Join(1, bothMachines, "--token-file", "token"),
+            cluster.Join(2, bothMachines, "--token-file", "token"),
+        ];
         await first.Printed("step 3/");
         await first.StandsBy(cluster.RunDirectory);
         var second = cluster.Coordinator(host: 2);
@@ -92,7 +96,13 @@ public sealed class CoordinatorDeathTests
     [NetworkFact]
     public async Task Workers_whose_coordinators_stay_away_stop_at_a_checkpoint_from_which_the_same_commands_go_on()
     {
-        using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2", "checkpoint.every_steps=0", "cluster.coordinator_timeout_seconds=3");
+        using var cluster = new TinyCluster(
+            2,
+            "training.steps=100000",
+            "cluster.workers=2",
+            "checkpoint.every_steps=0",
+            "cluster.coordinator_timeout_seconds=3"
+        );
         var first = cluster.Coordinator();
         ProgramRun[] workers = [cluster.Worker(1), cluster.Worker(2)];
         await first.Printed("step 3/");

@@ -31,15 +31,23 @@ public sealed class KubernetesTests
         Assert.Equal(Text(health, "name"), Text(container, "readinessProbe", "httpGet", "port"));
         Assert.Contains($"0.0.0.0:{Text(health, "containerPort")}", Arguments("cliptrain-coordinator"), StringComparer.Ordinal);
         Assert.Contains($"0.0.0.0:{Text(port, "containerPort")}", Arguments("cliptrain-coordinator"), StringComparer.Ordinal);
-        Assert.Contains($"cliptrain-coordinator:{Text(Items(service, "spec", "ports")[0], "port")}", Arguments("cliptrain-worker"), StringComparer.Ordinal);
-        Assert.Equal(Map(service, "spec", "selector"), Map(Object("Job", "cliptrain-coordinator"), "spec", "template", "metadata", "labels"));
+        Assert.Contains(
+            $"cliptrain-coordinator:{Text(Items(service, "spec", "ports")[0], "port")}",
+            Arguments("cliptrain-worker"),
+            StringComparer.Ordinal
+        );
+        Assert.Equal(
+            Map(service, "spec", "selector"),
+            Map(Object("Job", "cliptrain-coordinator"), "spec", "template", "metadata", "labels")
+        );
     }
 
     [Theory]
     [MemberData(nameof(Jobs))]
     public void Volumes_are_of_objects_that_are_there_and_files_lie_on_volumes(string job)
     {
-        var volumes = Items(Object("Job", job), "spec", "template", "spec", "volumes").ToDictionary(volume => Text(volume, "name"), StringComparer.Ordinal);
+        var volumes = Items(Object("Job", job), "spec", "template", "spec", "volumes")
+            .ToDictionary(volume => Text(volume, "name"), StringComparer.Ordinal);
         var mounts = Items(Container(job), "volumeMounts");
         Assert.Equal(volumes.Keys.Order(StringComparer.Ordinal), mounts.Select(mount => Text(mount, "name")).Order(StringComparer.Ordinal));
         foreach (var volume in volumes.Values.Cast<YamlMappingNode>())
@@ -55,7 +63,10 @@ public sealed class KubernetesTests
         }
 
         foreach (var path in Arguments(job).Append(Text(Container(job), "workingDir")).Where(argument => argument.StartsWith('/')))
-            Assert.Contains(mounts, mount => path == Text(mount, "mountPath") || path.StartsWith($"{Text(mount, "mountPath")}/", StringComparison.Ordinal));
+            Assert.Contains(
+                mounts,
+                mount => path == Text(mount, "mountPath") || path.StartsWith($"{Text(mount, "mountPath")}/", StringComparison.Ordinal)
+            );
     }
 
     [Theory]
@@ -65,7 +76,10 @@ public sealed class KubernetesTests
         var arguments = Arguments(job);
         using var corpus = new TinyCorpus();
         var (_, help) = ProgramRun.Finish(corpus.Folder, arguments[0], "--help");
-        Assert.All(arguments.Where(argument => argument.StartsWith("--", StringComparison.Ordinal)), option => Assert.Contains($"{option} ", help, StringComparison.Ordinal));
+        Assert.All(
+            arguments.Where(argument => argument.StartsWith("--", StringComparison.Ordinal)),
+            option => Assert.Contains($"{option} ", help, StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -93,9 +107,17 @@ public sealed class KubernetesTests
     private static IList<YamlNode> Items(YamlNode node, params string[] path) => ((YamlSequenceNode)At(node, path)).Children;
 
     private static SortedDictionary<string, string> Map(YamlNode node, params string[] path) =>
-        new(((YamlMappingNode)At(node, path)).Children.ToDictionary(child => child.Key.ToString(), child => child.Value.ToString(), StringComparer.Ordinal), StringComparer.Ordinal);
+        new(
+            ((YamlMappingNode)At(node, path)).Children.ToDictionary(
+                child => child.Key.ToString(),
+                child => child.Value.ToString(),
+                StringComparer.Ordinal
+            ),
+            StringComparer.Ordinal
+        );
 
-    private YamlNode Object(string kind, string name) => Assert.Single(_objects, it => Text(it, "kind") == kind && Text(it, "metadata", "name") == name);
+    private YamlNode Object(string kind, string name) =>
+        Assert.Single(_objects, it => Text(it, "kind") == kind && Text(it, "metadata", "name") == name);
 
     private YamlNode Container(string job) => Assert.Single(Items(Object("Job", job), "spec", "template", "spec", "containers"));
 

@@ -9,7 +9,10 @@ public sealed class LocalBaseline
     public LocalBaseline()
     {
         using var corpus = new TinyCorpus();
-        var (exit, output) = ProgramRun.Finish(corpus.Folder, ["train", corpus.RunFile, "--set", "evaluation={}", .. Settings.SelectMany(setting => new[] { "--set", setting })]);
+        var (exit, output) = ProgramRun.Finish(
+            corpus.Folder,
+            ["train", corpus.RunFile, "--set", "evaluation={}", .. Settings.SelectMany(setting => new[] { "--set", setting })]
+        );
         Assert.True(exit == 0, output);
         Model = corpus.Model("tiny", Steps);
     }

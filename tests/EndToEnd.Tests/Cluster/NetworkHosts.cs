@@ -10,7 +10,10 @@ namespace ClipTrain.EndToEnd.Tests.Cluster;
 internal sealed class NetworkHosts : IDisposable
 {
     private static int _networks;
-    private readonly string _prefix = string.Create(CultureInfo.InvariantCulture, $"ct{Environment.ProcessId}-{Interlocked.Increment(ref _networks)}");
+    private readonly string _prefix = string.Create(
+        CultureInfo.InvariantCulture,
+        $"ct{Environment.ProcessId}-{Interlocked.Increment(ref _networks)}"
+    );
     private readonly List<string> _namespaces = [];
 
     public NetworkHosts(int hosts)

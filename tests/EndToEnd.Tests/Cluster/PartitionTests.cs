@@ -9,7 +9,13 @@ public sealed class PartitionTests
     [NetworkFact]
     public async Task The_hosts_that_see_each_other_go_on_and_the_one_that_returns_is_taken_in_again()
     {
-        using var cluster = new TinyCluster(3, "training.steps=100000", "cluster.workers=3", "cluster.min_workers=2", "cluster.heartbeat_timeout_seconds=3");
+        using var cluster = new TinyCluster(
+            3,
+            "training.steps=100000",
+            "cluster.workers=3",
+            "cluster.min_workers=2",
+            "cluster.heartbeat_timeout_seconds=3"
+        );
         var coordinator = cluster.Coordinator();
         ProgramRun[] workers = [cluster.Worker(1), cluster.Worker(2), cluster.Worker(3)];
         await coordinator.Printed("step 3/");
@@ -17,7 +23,10 @@ public sealed class PartitionTests
         cluster.Hosts.Cut(3);
         var cut = Stopwatch.StartNew();
         await cluster.Record.StepOf(generation: 2);
-        Assert.True(cut.Elapsed < TimeSpan.FromSeconds(15), $"The run stood still for {cut.Elapsed.TotalSeconds:F1} s.\n{coordinator.Output}");
+        Assert.True(
+            cut.Elapsed < TimeSpan.FromSeconds(15),
+            $"The run stood still for {cut.Elapsed.TotalSeconds:F1} s.\n{coordinator.Output}"
+        );
 
         cluster.Hosts.Return(3);
         await cluster.Record.StepOf(generation: 3);
@@ -26,7 +35,14 @@ public sealed class PartitionTests
         Assert.All(workers, worker => worker.AssertExit(0));
 
         Assert.Contains("host-3", coordinator.Output, StringComparison.Ordinal);
-        Assert.Equal([["host-1", "host-2", "host-3"], ["host-1", "host-2"], ["host-1", "host-2", "host-3"]], cluster.Record.Generations.Select(generation => generation.Workers));
+        Assert.Equal(
+            [
+                ["host-1", "host-2", "host-3"],
+                ["host-1", "host-2"],
+                ["host-1", "host-2", "host-3"],
+            ],
+            cluster.Record.Generations.Select(generation => generation.Workers)
+        );
         cluster.Record.AssertWhole();
     }
 }

@@ -13,7 +13,15 @@ public sealed class RefusalTests
         await cluster.Coordinator().Printed("Machines join with");
 
         var stranger = cluster.Join(2, TinyCluster.Coordinators, "--token-file", "wrong");
-        using var misled = cluster.Hosts.Run(2, other.Folder, "worker", "--coordinator", TinyCluster.Coordinators, "--token-file", cluster.Corpus.PathOf("token"));
+        using var misled = cluster.Hosts.Run(
+            2,
+            other.Folder,
+            "worker",
+            "--coordinator",
+            TinyCluster.Coordinators,
+            "--token-file",
+            cluster.Corpus.PathOf("token")
+        );
 
         AssertEnds(stranger, 6, "token");
         AssertEnds(misled, 4, "train.parquet", "95 rows", "96 rows");
@@ -48,7 +56,19 @@ public sealed class RefusalTests
         using var corpus = new TinyCorpus();
         corpus.Write("train.parquet", TinyCorpus.Rows, _ => "no picture"u8.ToArray(), TinyCorpus.Caption);
         var address = $"127.0.0.1:{ProgramRun.FreePort()}";
-        using var coordinator = ProgramRun.Start(corpus.Folder, "coordinator", corpus.RunFile, "--listen", address, "--token", "secret", "--set", "evaluation={}", "--set", "cluster.workers=1");
+        using var coordinator = ProgramRun.Start(
+            corpus.Folder,
+            "coordinator",
+            corpus.RunFile,
+            "--listen",
+            address,
+            "--token",
+            "secret",
+            "--set",
+            "evaluation={}",
+            "--set",
+            "cluster.workers=1"
+        );
         await coordinator.Printed("--coordinator");
         using var worker = ProgramRun.Start(corpus.Folder, "worker", "--coordinator", address, "--token", "secret", "--cores", "1");
 

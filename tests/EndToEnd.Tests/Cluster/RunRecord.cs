@@ -9,15 +9,13 @@ namespace ClipTrain.EndToEnd.Tests.Cluster;
 /// <param name="output">What the run's programs have printed, for a failure's message.</param>
 internal sealed class RunRecord(string directory, Func<string> output)
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3), Pause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3),
+        Pause = TimeSpan.FromMilliseconds(50);
 
     /// <summary>The steps of metrics.jsonl, in the order of the file.</summary>
     public IReadOnlyList<long> Steps => [.. Lines("metrics.jsonl").Select(line => line.GetProperty("step").GetInt64())];
 
-    public IReadOnlyList<GenerationRecord> Generations =>
-    [
-        .. Ledger.Select(entry => entry.Generation).OfType<GenerationRecord>(),
-    ];
+    public IReadOnlyList<GenerationRecord> Generations => [.. Ledger.Select(entry => entry.Generation).OfType<GenerationRecord>()];
 
     /// <summary>Returns when a step of a generation has been recorded.</summary>
     public async Task StepOf(int generation)
@@ -25,7 +23,10 @@ internal sealed class RunRecord(string directory, Func<string> output)
         var deadline = TimeProvider.System.GetTimestamp();
         while (!Ledger.Any(entry => entry.Step?.Generation == generation))
         {
-            Assert.True(TimeProvider.System.GetElapsedTime(deadline) < Limit, $"No step of generation {generation} was recorded.\n{output()}");
+            Assert.True(
+                TimeProvider.System.GetElapsedTime(deadline) < Limit,
+                $"No step of generation {generation} was recorded.\n{output()}"
+            );
             await Task.Delay(Pause);
         }
     }
@@ -58,6 +59,11 @@ internal sealed class RunRecord(string directory, Func<string> output)
             return [];
         using var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
         var text = reader.ReadToEnd();
-        return [.. text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
+        return
+        [
+            .. text[..(text.LastIndexOf('\n') + 1)]
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => JsonSerializer.Deserialize<JsonElement>(line)),
+        ];
     }
 }

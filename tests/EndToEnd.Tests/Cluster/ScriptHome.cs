@@ -32,7 +32,18 @@ internal sealed class ScriptHome : IDisposable
     /// <param name="environment">Variables, as in <c>SLURM_JOB_ID=7</c>.</param>
     public ProgramRun Run(string script, string[] environment, params string[] arguments)
     {
-        _started.Add(ProgramRun.StartCommand(Corpus.Folder, ["env", $"PATH={Corpus.PathOf("bin")}:{Environment.GetEnvironmentVariable("PATH")}", .. environment, Corpus.PathOf("scripts", "cluster", script), .. arguments]));
+        _started.Add(
+            ProgramRun.StartCommand(
+                Corpus.Folder,
+                [
+                    "env",
+                    $"PATH={Corpus.PathOf("bin")}:{Environment.GetEnvironmentVariable("PATH")}",
+                    .. environment,
+                    Corpus.PathOf("scripts", "cluster", script),
+                    .. arguments,
+                ]
+            )
+        );
         return _started[^1];
     }
 

@@ -64,7 +64,10 @@ public sealed class ScriptTests : IDisposable
     private static void AssertNoCommandLineHas(string secret)
     {
         Assert.True(secret.Length >= 32);
-        Assert.DoesNotContain(System.Diagnostics.Process.GetProcesses(), process => ReadOrNothing($"/proc/{process.Id}/cmdline").Contains(secret, StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            System.Diagnostics.Process.GetProcesses(),
+            process => ReadOrNothing($"/proc/{process.Id}/cmdline").Contains(secret, StringComparison.Ordinal)
+        );
     }
 
     private static string ReadOrNothing(string file)
@@ -81,8 +84,11 @@ public sealed class ScriptTests : IDisposable
 
     /// <summary>The token as a process of the run in this folder has it in its environment, where its own user alone can look.</summary>
     private string TokenOf(string command) =>
-        System.Diagnostics.Process.GetProcesses()
-            .Where(process => ReadOrNothing($"/proc/{process.Id}/cmdline").Contains($"cliptrain.dll\0{command}\0", StringComparison.Ordinal))
+        System
+            .Diagnostics.Process.GetProcesses()
+            .Where(process =>
+                ReadOrNothing($"/proc/{process.Id}/cmdline").Contains($"cliptrain.dll\0{command}\0", StringComparison.Ordinal)
+            )
             .Select(process => ReadOrNothing($"/proc/{process.Id}/environ").Split('\0'))
             .First(variables => variables.Contains($"PWD={_home.Corpus.Folder}"))
             .First(variable => variable.StartsWith("CLIPTRAIN_TOKEN=", StringComparison.Ordinal))["CLIPTRAIN_TOKEN=".Length..];
@@ -98,20 +104,32 @@ public sealed class ScriptTests : IDisposable
     private void StandInForSlurm()
     {
         _home.StandIn("scontrol", "echo \"$@\"");
-        _home.StandIn("srun", """
+        _home.StandIn(
+            "srun",
+            """
             while [[ $1 = --* ]]; do shift; done
             trap 'kill -TERM $(jobs -p)' TERM
             for task in 0 1; do SLURMD_NODENAME=node$task "$@" & done
             code=0
             for job in $(jobs -p); do wait "$job" || code=$?; done
             exit $code
-            """);
+            """
+        );
     }
 
-    private ProgramRun Slurm(params string[] settings) => _home.Run(
-        "slurm.sbatch",
-        [$"SLURM_SUBMIT_DIR={_home.Corpus.Folder}", "SLURM_JOB_ID=7", "SLURMD_NODENAME=localhost", "SLURM_CPUS_PER_TASK=1", "CLIPTRAIN_PORT=17702"],
-        [_home.Corpus.RunFile, .. Sets(["cluster.workers=2", .. settings])]);
+    private ProgramRun Slurm(params string[] settings) =>
+        _home.Run(
+            "slurm.sbatch",
+            [
+                $"SLURM_SUBMIT_DIR={_home.Corpus.Folder}",
+                "SLURM_JOB_ID=7",
+                "SLURMD_NODENAME=localhost",
+                "SLURM_CPUS_PER_TASK=1",
+                "CLIPTRAIN_PORT=17702",
+            ],
+            [_home.Corpus.RunFile, .. Sets(["cluster.workers=2", .. settings])]
+        );
 
-    private static IEnumerable<string> Sets(string[] settings) => settings.Prepend("evaluation={}").SelectMany(setting => new[] { "--set", setting });
+    private static IEnumerable<string> Sets(string[] settings) =>
+        settings.Prepend("evaluation={}").SelectMany(setting => new[] { "--set", setting });
 }

@@ -14,7 +14,9 @@ internal static class TestAuthority
         var (from, to) = (now.AddHours(-1), now.AddDays(1));
         using var authorityKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var authorityRequest = new CertificateRequest("CN=test authority", authorityKey, HashAlgorithmName.SHA256);
-        authorityRequest.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
+        authorityRequest.CertificateExtensions.Add(
+            new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true)
+        );
         using var authority = authorityRequest.CreateSelfSigned(from, to);
 
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);

@@ -8,7 +8,8 @@ public sealed class ThreeHostsTests(LocalBaseline local) : IClassFixture<LocalBa
 
     /// <summary>100 KB of gradients take a twentieth of a second on this link, twenty times a step's own time.</summary>
     [NetworkFact]
-    public void A_slow_link_costs_time_but_neither_a_worker_nor_a_bit() => AssertTrainsAsLocally(hosts => hosts.Slow(3, "rate 20mbit burst 32kbit latency 50ms"));
+    public void A_slow_link_costs_time_but_neither_a_worker_nor_a_bit() =>
+        AssertTrainsAsLocally(hosts => hosts.Slow(3, "rate 20mbit burst 32kbit latency 50ms"));
 
     private void AssertTrainsAsLocally(Action<NetworkHosts> disturb)
     {

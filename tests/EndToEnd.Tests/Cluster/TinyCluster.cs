@@ -28,7 +28,22 @@ internal sealed class TinyCluster : IDisposable
 
     /// <summary>Starts the run's coordinator; the same call again is what a supervisor does after a crash.</summary>
     public ProgramRun Coordinator(int host = 1, params string[] options) =>
-        Started(Hosts.Run(host, Corpus.Folder, ["coordinator", Corpus.RunFile, "--listen", $"{NetworkHosts.Address(host)}:7700", "--token-file", "token", .. _settings, .. options]));
+        Started(
+            Hosts.Run(
+                host,
+                Corpus.Folder,
+                [
+                    "coordinator",
+                    Corpus.RunFile,
+                    "--listen",
+                    $"{NetworkHosts.Address(host)}:7700",
+                    "--token-file",
+                    "token",
+                    .. _settings,
+                    .. options,
+                ]
+            )
+        );
 
     /// <summary>Starts a worker that is called after its host.</summary>
     public ProgramRun Worker(int host, params string[] options) => Join(host, Coordinators, ["--token-file", "token", .. options]);

@@ -11,10 +11,27 @@ public sealed class PageTests : IDisposable
     {
         var path = Path.Combine(_folder, "page.html");
 
-        Page.Write(path, "a\u0001b", "c\uD800d", Page.Card("e\u001Bf", "note", Page.Table(["g\u0000h"], [["<i>"]])));
+        Page.Write(
+            path,
+            "a\u0001b",
+            "c\uD800d",
+            Page.Card(
+                "e\u001Bf",
+                "note",
+                Page.Table(
+                    ["g\u0000h"],
+                    [
+                        ["<i>"],
+                    ]
+                )
+            )
+        );
 
         var page = File.ReadAllText(path);
-        Assert.All(new[] { "a\uFFFDb", "c\uFFFDd", "e\uFFFDf", "g\uFFFDh", "&lt;i&gt;" }, text => Assert.Contains(text, page, StringComparison.Ordinal));
+        Assert.All(
+            new[] { "a\uFFFDb", "c\uFFFDd", "e\uFFFDf", "g\uFFFDh", "&lt;i&gt;" },
+            text => Assert.Contains(text, page, StringComparison.Ordinal)
+        );
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

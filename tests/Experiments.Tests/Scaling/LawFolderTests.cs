@@ -7,7 +7,13 @@ namespace ClipTrain.Experiments.Tests.Scaling;
 public sealed class LawFolderTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory().FullName;
-    private readonly List<Observation> _rows = Synthetic.Grid((n, d) => 1.69 + (406.4 / Math.Pow(n, 0.34)) + (410.7 / Math.Pow(d, 0.28)), [1e6, 1e7, 1e8, 1e9], [1e7, 1e8, 1e9, 1e10], (2, 0.002), 1);
+    private readonly List<Observation> _rows = Synthetic.Grid(
+        (n, d) => 1.69 + (406.4 / Math.Pow(n, 0.34)) + (410.7 / Math.Pow(d, 0.28)),
+        [1e6, 1e7, 1e8, 1e9],
+        [1e7, 1e8, 1e9, 1e10],
+        (2, 0.002),
+        1
+    );
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
@@ -16,15 +22,28 @@ public sealed class LawFolderTests : IDisposable
     {
         var result = LawFitter.Fit(_rows, ["power", "power_floor", "frontier_bins", "parametric"], draws: 50);
         LawFolder.Write(_folder, result.Laws);
-        var laws = JsonDocument.Parse(File.ReadAllText(Path.Combine(_folder, "laws.json"))).RootElement.EnumerateArray().ToDictionary(law => law.GetProperty("law").GetString()!, StringComparer.Ordinal);
+        var laws = JsonDocument
+            .Parse(File.ReadAllText(Path.Combine(_folder, "laws.json")))
+            .RootElement.EnumerateArray()
+            .ToDictionary(law => law.GetProperty("law").GetString()!, StringComparer.Ordinal);
         Assert.Equal(["frontier_bins", "parametric", "power", "power_floor"], laws.Keys.Order(StringComparer.Ordinal));
-        Assert.Equal(["A", "B", "E", "alpha", "beta"], laws["parametric"].GetProperty("parameters").EnumerateObject().Select(parameter => parameter.Name));
+        Assert.Equal(
+            ["A", "B", "E", "alpha", "beta"],
+            laws["parametric"].GetProperty("parameters").EnumerateObject().Select(parameter => parameter.Name)
+        );
         foreach (var law in laws.Values)
         {
-            Assert.Equal(["law", "group", "parameters", "aic", "heldout_error", "points"], law.EnumerateObject().Select(member => member.Name).Where(name => name != "bic"));
+            Assert.Equal(
+                ["law", "group", "parameters", "aic", "heldout_error", "points"],
+                law.EnumerateObject().Select(member => member.Name).Where(name => name != "bic")
+            );
             foreach (var estimate in law.GetProperty("parameters").EnumerateObject())
             {
-                var (value, low, high) = (estimate.Value.GetProperty("value").GetDouble(), estimate.Value.GetProperty("low").GetDouble(), estimate.Value.GetProperty("high").GetDouble());
+                var (value, low, high) = (
+                    estimate.Value.GetProperty("value").GetDouble(),
+                    estimate.Value.GetProperty("low").GetDouble(),
+                    estimate.Value.GetProperty("high").GetDouble()
+                );
                 Assert.True(low <= value && value <= high, $"{law.GetProperty("law")} {estimate}");
             }
         }
@@ -52,8 +71,17 @@ public sealed class LawFolderTests : IDisposable
         var page = File.ReadAllText(path);
         Assert.DoesNotContain("NaN", page, StringComparison.Ordinal);
         Assert.All(
-            new[] { "What these results cannot tell", "all results", "the compute frontier", "fitted against measured", "the best model and samples for a budget", "Parameters" },
-            title => Assert.Contains(title, page, StringComparison.Ordinal));
+            new[]
+            {
+                "What these results cannot tell",
+                "all results",
+                "the compute frontier",
+                "fitted against measured",
+                "the best model and samples for a budget",
+                "Parameters",
+            },
+            title => Assert.Contains(title, page, StringComparison.Ordinal)
+        );
     }
 
     [Fact]

@@ -13,7 +13,10 @@ public sealed class PublishedFitTests
 
     private static void Holds(string file, string law, double beta, double alpha)
     {
-        var rows = ResultsFile.Read(Path.Combine(AppContext.BaseDirectory, "Scaling", "Published", file), new ResultColumns("gmacs", "error"));
+        var rows = ResultsFile.Read(
+            Path.Combine(AppContext.BaseDirectory, "Scaling", "Published", file),
+            new ResultColumns("gmacs", "error")
+        );
         var fit = LawFitter.Fit(rows, [law], draws: 100).Laws[0];
         Assert.Equal(beta, fit.Parameters["beta"].Value!.Value, 0.005 * Math.Pow(10, Math.Floor(Math.Log10(beta)) - 1));
         Assert.Equal(alpha, fit.Parameters["alpha"].Value!.Value, 0.00005);

@@ -5,7 +5,8 @@ namespace ClipTrain.Experiments.Tests.Scaling;
 /// <summary>Every law finds the parameters of results that were made by it.</summary>
 public sealed class RecoveryTests
 {
-    private static readonly double[] Models = [1e6, 3e6, 1e7, 3e7, 1e8], Samples = [1e7, 3e7, 1e8, 3e8, 1e9];
+    private static readonly double[] Models = [1e6, 3e6, 1e7, 3e7, 1e8],
+        Samples = [1e7, 3e7, 1e8, 3e8, 1e9];
 
     [Fact]
     public void A_power_law_is_found() =>
@@ -13,18 +14,41 @@ public sealed class RecoveryTests
 
     [Fact]
     public void A_power_law_above_a_floor_is_found() =>
-        Finds("power_floor", Synthetic.Curve(x => 0.12 + (40 * Math.Pow(x, -0.25)), (1e6, 1e12), 16, 0, 1), ("beta", 40), ("alpha", -0.25), ("floor", 0.12));
+        Finds(
+            "power_floor",
+            Synthetic.Curve(x => 0.12 + (40 * Math.Pow(x, -0.25)), (1e6, 1e12), 16, 0, 1),
+            ("beta", 40),
+            ("alpha", -0.25),
+            ("floor", 0.12)
+        );
 
     [Fact]
     public void A_broken_power_law_is_found() =>
-        Finds("bnsl", Synthetic.Curve(Broken, (1e3, 1e10), 40, 0, 1), ("a", 0.05), ("b", 2), ("c0", 0.05), ("c1", 0.4), ("d", 1e6), ("f", 0.5));
+        Finds(
+            "bnsl",
+            Synthetic.Curve(Broken, (1e3, 1e10), 40, 0, 1),
+            ("a", 0.05),
+            ("b", 2),
+            ("c0", 0.05),
+            ("c1", 0.4),
+            ("d", 1e6),
+            ("f", 0.5)
+        );
 
     [Fact]
     public void M4_is_found()
     {
         var law = new M4Law();
         double[] at = [Math.Log(30), -0.3, Math.Log(0.5), Math.Log(0.1), Math.Log(0.85)];
-        Finds("m4", Synthetic.Curve(x => Math.Exp(law.LogAt(Math.Log(x), at)), (1e2, 1e10), 30, 0, 1), ("beta", 30), ("c", -0.3), ("alpha", 0.5), ("floor", 0.1), ("eps0", 0.95));
+        Finds(
+            "m4",
+            Synthetic.Curve(x => Math.Exp(law.LogAt(Math.Log(x), at)), (1e2, 1e10), 30, 0, 1),
+            ("beta", 30),
+            ("c", -0.3),
+            ("alpha", 0.5),
+            ("floor", 0.1),
+            ("eps0", 0.95)
+        );
     }
 
     [Fact]
@@ -41,14 +65,30 @@ public sealed class RecoveryTests
 
     [Fact]
     public void The_loss_of_model_and_data_is_found_with_the_constants_of_chinchilla() =>
-        Finds("parametric", Synthetic.Grid((n, d) => 1.69 + (406.4 / Math.Pow(n, 0.34)) + (410.7 / Math.Pow(d, 0.28)), Models, Samples, (1, 0), 1), ("A", 406.4), ("B", 410.7), ("E", 1.69), ("alpha", 0.34), ("beta", 0.28));
+        Finds(
+            "parametric",
+            Synthetic.Grid((n, d) => 1.69 + (406.4 / Math.Pow(n, 0.34)) + (410.7 / Math.Pow(d, 0.28)), Models, Samples, (1, 0), 1),
+            ("A", 406.4),
+            ("B", 410.7),
+            ("E", 1.69),
+            ("alpha", 0.34),
+            ("beta", 0.28)
+        );
 
     [Fact]
     public void The_worth_of_repeated_samples_is_found()
     {
-        var rows = from unique in new[] { 1e6, 1e7, 1e8 } from epochs in new[] { 1, 4, 16, 64.0 } from n in Models
-                   let worth = unique + (unique * 15.39 * (1 - Math.Exp(-(epochs - 1) / 15.39)))
-                   select new Observation(6 * n * unique * epochs, 1.7 + (400 / Math.Pow(n, 0.34)) + (400 / Math.Pow(worth, 0.28))) { Params = n, Data = unique * epochs, Unique = unique };
+        var rows =
+            from unique in new[] { 1e6, 1e7, 1e8 }
+            from epochs in new[] { 1, 4, 16, 64.0 }
+            from n in Models
+            let worth = unique + (unique * 15.39 * (1 - Math.Exp(-(epochs - 1) / 15.39)))
+            select new Observation(6 * n * unique * epochs, 1.7 + (400 / Math.Pow(n, 0.34)) + (400 / Math.Pow(worth, 0.28)))
+            {
+                Params = n,
+                Data = unique * epochs,
+                Unique = unique,
+            };
         Finds("repeated", [.. rows], ("Rstar", 15.39), ("E", 1.7), ("alpha", 0.34), ("beta", 0.28));
     }
 
@@ -56,9 +96,11 @@ public sealed class RecoveryTests
     public void Parabolas_find_how_the_best_model_grows_with_compute()
     {
         // With A = B and alpha = beta the best model is sqrt(C/6), and so are the samples.
-        var rows = from c in new[] { 1e14, 1e15, 1e16, 1e17 } from spread in new[] { 0.25, 0.5, 1, 2, 4.0 }
-                   let n = Math.Sqrt(c / 6) * spread
-                   select new Observation(c, 1.7 + (400 / Math.Pow(n, 0.3)) + (400 / Math.Pow(c / 6 / n, 0.3))) { Params = n, Data = c / 6 / n };
+        var rows =
+            from c in new[] { 1e14, 1e15, 1e16, 1e17 }
+            from spread in new[] { 0.25, 0.5, 1, 2, 4.0 }
+            let n = Math.Sqrt(c / 6) * spread
+            select new Observation(c, 1.7 + (400 / Math.Pow(n, 0.3)) + (400 / Math.Pow(c / 6 / n, 0.3))) { Params = n, Data = c / 6 / n };
         Finds("isoflop", [.. rows], ("a", 0.5), ("b", 0.5), ("GN", 1 / Math.Sqrt(6)), ("GD", 1 / Math.Sqrt(6)));
     }
 
@@ -90,6 +132,9 @@ public sealed class RecoveryTests
     private static void Finds(string law, IReadOnlyList<Observation> rows, params (string Name, double Value)[] expected)
     {
         var fit = LawFitter.FitOne(law, "", Sample.Of(rows), 0)!;
-        Assert.All(expected, parameter => Assert.Equal(parameter.Value, fit.Parameters[parameter.Name].Value!.Value, 0.01 * Math.Abs(parameter.Value)));
+        Assert.All(
+            expected,
+            parameter => Assert.Equal(parameter.Value, fit.Parameters[parameter.Name].Value!.Value, 0.01 * Math.Abs(parameter.Value))
+        );
     }
 }

@@ -10,18 +10,40 @@ internal static class Synthetic
     public static List<Observation> Curve(Func<double, double> law, (double From, double To) range, int points, double noise, int seed)
     {
         var random = new Random(seed);
-        return [.. Enumerable.Range(0, points).Select(i =>
-        {
-            var x = range.From * Math.Pow(range.To / range.From, (double)i / (points - 1));
-            return new Observation(x, law(x) * Noise(random, noise));
-        })];
+        return
+        [
+            .. Enumerable
+                .Range(0, points)
+                .Select(i =>
+                {
+                    var x = range.From * Math.Pow(range.To / range.From, (double)i / (points - 1));
+                    return new Observation(x, law(x) * Noise(random, noise));
+                }),
+        ];
     }
 
     /// <summary>A grid of models and samples seen, each with several seeds; compute is 6·N·D.</summary>
-    public static List<Observation> Grid(Func<double, double, double> law, IEnumerable<double> models, IReadOnlyList<double> samples, (int Count, double Noise) seeds, int seed)
+    public static List<Observation> Grid(
+        Func<double, double, double> law,
+        IEnumerable<double> models,
+        IReadOnlyList<double> samples,
+        (int Count, double Noise) seeds,
+        int seed
+    )
     {
         var random = new Random(seed);
-        return [.. from n in models from d in samples from s in Enumerable.Range(0, seeds.Count) select new Observation(6 * n * d, law(n, d) * Noise(random, seeds.Noise)) { Params = n, Data = d, Seed = $"{s}" }];
+        return
+        [
+            .. from n in models
+            from d in samples
+            from s in Enumerable.Range(0, seeds.Count)
+            select new Observation(6 * n * d, law(n, d) * Noise(random, seeds.Noise))
+            {
+                Params = n,
+                Data = d,
+                Seed = $"{s}",
+            },
+        ];
     }
 
     /// <summary>The same results with lognormal noise.</summary>

@@ -5,11 +5,28 @@ namespace ClipTrain.Experiments.Tests.Sweeps;
 /// <summary>A run file of a few keys: the model's cost follows from its width.</summary>
 internal sealed class FakeResolver : ITrialResolver
 {
-    private static readonly string[] Known = ["seed", "width", "training.steps", "training.epochs", "training.warmup_steps", "training.learning_rate", "training.global_batch", "kind"];
+    private static readonly string[] Known =
+    [
+        "seed",
+        "width",
+        "training.steps",
+        "training.epochs",
+        "training.warmup_steps",
+        "training.learning_rate",
+        "training.global_batch",
+        "kind",
+    ];
 
     public ResolvedTrial Resolve(IReadOnlyList<KeyValuePair<string, string>> values)
     {
-        var keys = new SortedDictionary<string, string>(StringComparer.Ordinal) { ["seed"] = "0", ["width"] = "8", ["training.steps"] = "10", ["training.global_batch"] = "4", ["training.learning_rate"] = "0.1" };
+        var keys = new SortedDictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["seed"] = "0",
+            ["width"] = "8",
+            ["training.steps"] = "10",
+            ["training.global_batch"] = "4",
+            ["training.learning_rate"] = "0.1",
+        };
         foreach (var (key, value) in values)
             keys[key] = Known.Contains(key, StringComparer.Ordinal) ? value : throw new ExperimentException($"{key} is no key");
         var width = long.Parse(keys["width"], System.Globalization.CultureInfo.InvariantCulture);

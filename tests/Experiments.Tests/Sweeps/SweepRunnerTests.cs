@@ -92,7 +92,9 @@ public sealed class SweepRunnerTests : IDisposable
     [Fact]
     public async Task A_trial_with_more_cores_than_the_pool_is_refused()
     {
-        var error = await Assert.ThrowsAsync<ExperimentException>(() => RunAsync("axes: [{ width: [8] }]\ncores: 3\n", new FakeRunner(), cores: 2));
+        var error = await Assert.ThrowsAsync<ExperimentException>(() =>
+            RunAsync("axes: [{ width: [8] }]\ncores: 3\n", new FakeRunner(), cores: 2)
+        );
         Assert.Contains("a trial has 3 cores, the pool 2", error.Message, StringComparison.Ordinal);
     }
 
@@ -120,9 +122,13 @@ public sealed class SweepRunnerTests : IDisposable
     [Fact]
     public async Task A_prediction_is_written_before_its_trial_and_cannot_be_changed_unnoticed()
     {
-        const string body = "axes: [{ width: [8, 16, 32, 64, 128] }]\npredict: { law: power, trials: [{ width: 128 }] }\nmetric: accuracy\n";
+        const string body =
+            "axes: [{ width: [8, 16, 32, 64, 128] }]\npredict: { law: power, trials: [{ width: 128 }] }\nmetric: accuracy\n";
         var (sweep, trials, folder) = (_text.Read(body), _text.Plan(body), _text.Folder);
-        await new SweepRunner(sweep, folder, new LawfulRunner(), new SweepPool(1, _told.Add), TimeProvider.System).RunAsync([.. trials.Where(trial => !trial.IsHeldOut)], default);
+        await new SweepRunner(sweep, folder, new LawfulRunner(), new SweepPool(1, _told.Add), TimeProvider.System).RunAsync(
+            [.. trials.Where(trial => !trial.IsHeldOut)],
+            default
+        );
         var made = SweepPredictions.Make(sweep, folder, trials, [.. trials.Where(trial => trial.IsHeldOut)], TimeProvider.System);
         Assert.Equal(Math.Pow(trials[4].Resolved.Flops!.Value, -0.1), made.Predictions.Single().Value, 1e-6);
         Assert.Equal(made.Hash, SweepPredictions.ReadAll(folder)[trials[4].Id].In.Hash);
@@ -136,10 +142,14 @@ public sealed class SweepRunnerTests : IDisposable
     private Task<bool> RunAsync(string body, ITrialRunner runner, int cores, CancellationToken stop = default)
     {
         var sweep = _text.Read(body);
-        return new SweepRunner(sweep, _text.Folder, runner, new SweepPool(cores, _told.Add), TimeProvider.System).RunAsync(TrialPlanner.Plan(sweep, new FakeResolver()), stop);
+        return new SweepRunner(sweep, _text.Folder, runner, new SweepPool(cores, _told.Add), TimeProvider.System).RunAsync(
+            TrialPlanner.Plan(sweep, new FakeResolver()),
+            stop
+        );
     }
 
-    private static TrialEnd Done(double accuracy) => new TrialEnd.Done(new Dictionary<string, double>(StringComparer.Ordinal) { ["accuracy"] = accuracy });
+    private static TrialEnd Done(double accuracy) =>
+        new TrialEnd.Done(new Dictionary<string, double>(StringComparer.Ordinal) { ["accuracy"] = accuracy });
 
     /// <summary>Runs trials that end when they are told to, or at once with an answer.</summary>
     private sealed class FakeRunner : ITrialRunner
@@ -178,6 +188,7 @@ public sealed class SweepRunnerTests : IDisposable
     /// <summary>Errors by a power law of compute.</summary>
     private sealed class LawfulRunner : ITrialRunner
     {
-        public Task<TrialEnd> RunAsync(Trial trial, IReadOnlyList<int> cores, CancellationToken stop) => Task.FromResult(Done(1 - Math.Pow(trial.Resolved.Flops!.Value, -0.1)));
+        public Task<TrialEnd> RunAsync(Trial trial, IReadOnlyList<int> cores, CancellationToken stop) =>
+            Task.FromResult(Done(1 - Math.Pow(trial.Resolved.Flops!.Value, -0.1)));
     }
 }

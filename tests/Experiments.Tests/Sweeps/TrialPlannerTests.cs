@@ -11,14 +11,29 @@ public sealed class TrialPlannerTests : IDisposable
     [Fact]
     public void Axes_are_combined_and_keys_of_one_axis_go_together()
     {
-        var trials = _text.Plan("axes:\n  - width: [8, 16]\n    training.learning_rate: [0.2, 0.1]\n  - training.global_batch: [4, 8, 16]\n");
+        var trials = _text.Plan(
+            "axes:\n  - width: [8, 16]\n    training.learning_rate: [0.2, 0.1]\n  - training.global_batch: [4, 8, 16]\n"
+        );
         Assert.Equal(6, trials.Count);
-        Assert.All(trials, trial => Assert.Equal(trial.Resolved.Parameters == 64, trial.Resolved.Config.Contains("training.learning_rate: 0.2", StringComparison.Ordinal)));
+        Assert.All(
+            trials,
+            trial =>
+                Assert.Equal(
+                    trial.Resolved.Parameters == 64,
+                    trial.Resolved.Config.Contains("training.learning_rate: 0.2", StringComparison.Ordinal)
+                )
+        );
     }
 
     [Fact]
     public void A_range_is_spread_evenly_over_logarithms() =>
-        Assert.Equal(["0.0001", "0.001", "0.01"], _text.Read("axes:\n  - training.learning_rate: { log: [1e-4, 1e-2], points: 3 }\n").Axes[0].Choices.Select(choice => choice.Label));
+        Assert.Equal(
+            ["0.0001", "0.001", "0.01"],
+            _text
+                .Read("axes:\n  - training.learning_rate: { log: [1e-4, 1e-2], points: 3 }\n")
+                .Axes[0]
+                .Choices.Select(choice => choice.Label)
+        );
 
     [Fact]
     public void A_conditional_axis_is_there_where_its_condition_holds()
@@ -29,7 +44,12 @@ public sealed class TrialPlannerTests : IDisposable
 
     [Fact]
     public void Excluded_combinations_are_left_out() =>
-        Assert.Equal(3, _text.Plan("axes:\n  - width: [8, 16]\n  - training.global_batch: [4, 8]\nexclude: [{ width: 16, training.global_batch: 8 }]\n").Count);
+        Assert.Equal(
+            3,
+            _text
+                .Plan("axes:\n  - width: [8, 16]\n  - training.global_batch: [4, 8]\nexclude: [{ width: 16, training.global_batch: 8 }]\n")
+                .Count
+        );
 
     [Theory]
     [InlineData("samples: [400]", 100)]
@@ -48,9 +68,13 @@ public sealed class TrialPlannerTests : IDisposable
     }
 
     [Fact]
-    public void The_rate_follows_the_width_by_rule() => Assert.Equal(
-        ["0.1", "0.05"],
-        _text.Plan("axes: [{ width: [8, 16] }]\nlearning_rate: { rule: width, rate: 0.1, at: 8, key: width }\n").Select(trial => trial.Resolved.Config.Split("learning_rate: ")[1].Split('\n')[0]));
+    public void The_rate_follows_the_width_by_rule() =>
+        Assert.Equal(
+            ["0.1", "0.05"],
+            _text
+                .Plan("axes: [{ width: [8, 16] }]\nlearning_rate: { rule: width, rate: 0.1, at: 8, key: width }\n")
+                .Select(trial => trial.Resolved.Config.Split("learning_rate: ")[1].Split('\n')[0])
+        );
 
     [Fact]
     public void The_rate_follows_a_law_through_the_best_rates_of_smaller_models()

@@ -16,14 +16,28 @@ public sealed class RunAlertsTests
     public void A_healthy_run_gives_no_alert(int seed)
     {
         var noise = new Random(seed);
-        Assert.Empty(Raised(5000, step => Records.Step(step, Healthy(step, noise), busy: [0.9 + (0.1 * noise.NextDouble()), 0.9 + (0.1 * noise.NextDouble())], dataWait: 0.1 * noise.NextDouble())));
+        Assert.Empty(
+            Raised(
+                5000,
+                step =>
+                    Records.Step(
+                        step,
+                        Healthy(step, noise),
+                        busy: [0.9 + (0.1 * noise.NextDouble()), 0.9 + (0.1 * noise.NextDouble())],
+                        dataWait: 0.1 * noise.NextDouble()
+                    )
+            )
+        );
     }
 
     [Fact]
     public void A_loss_that_rises_is_noticed_within_fifty_steps()
     {
         var noise = new Random(1);
-        var alerts = Raised(1050, step => Records.Step(step, step <= 1000 ? Healthy(step, noise) : Healthy(1000, noise) + (0.05 * (step - 1000))));
+        var alerts = Raised(
+            1050,
+            step => Records.Step(step, step <= 1000 ? Healthy(step, noise) : Healthy(1000, noise) + (0.05 * (step - 1000)))
+        );
         var alert = Assert.Single(alerts);
         Assert.Equal("loss-spike", alert.Kind);
         Assert.InRange(alert.Step, 1001, 1050);
@@ -64,14 +78,20 @@ public sealed class RunAlertsTests
     [InlineData("logit-scale-bound")]
     public void A_lasting_fault_is_one_alert_of_its_kind(string kind)
     {
-        var alert = Assert.Single(Raised(1000, step => kind switch
-        {
-            "data-wait" => Records.Step(step, 2, dataWait: 0.5),
-            "straggler" => Records.Step(step, 2, busy: [0.5, 0.5, 1]),
-            "captions-cut" => Records.Step(step, 2, truncated: Records.Batch / 2),
-            "bad-samples" => Records.Step(step, 2, bad: 4),
-            _ => WithScale(Records.Step(step, 2), 100),
-        }));
+        var alert = Assert.Single(
+            Raised(
+                1000,
+                step =>
+                    kind switch
+                    {
+                        "data-wait" => Records.Step(step, 2, dataWait: 0.5),
+                        "straggler" => Records.Step(step, 2, busy: [0.5, 0.5, 1]),
+                        "captions-cut" => Records.Step(step, 2, truncated: Records.Batch / 2),
+                        "bad-samples" => Records.Step(step, 2, bad: 4),
+                        _ => WithScale(Records.Step(step, 2), 100),
+                    }
+            )
+        );
         Assert.Equal(kind, alert.Kind);
         Assert.InRange(alert.Step, 1, 200);
     }
@@ -84,7 +104,8 @@ public sealed class RunAlertsTests
     }
 
     /// <summary>A course like a real one: from chance downwards as a power law, with noise.</summary>
-    private static double Healthy(long step, Random noise) => (s_chance * Math.Pow(1 + (step / 30.0), -0.3)) + (0.1 * (noise.NextDouble() - 0.5));
+    private static double Healthy(long step, Random noise) =>
+        (s_chance * Math.Pow(1 + (step / 30.0), -0.3)) + (0.1 * (noise.NextDouble() - 0.5));
 
     private static List<Alert> Raised(int steps, Func<long, StepRecord> record)
     {
@@ -92,9 +113,21 @@ public sealed class RunAlertsTests
         return [.. Enumerable.Range(1, steps).SelectMany(step => rules.Observe(record(step)))];
     }
 
-    private static StepRecord WithRate(StepRecord record, double rate) => record with { Metrics = record.Metrics with { LearningRate = rate } };
+    private static StepRecord WithRate(StepRecord record, double rate) =>
+        record with
+        {
+            Metrics = record.Metrics with { LearningRate = rate },
+        };
 
-    private static StepRecord WithNorm(StepRecord record, double norm) => record with { Metrics = record.Metrics with { GradientNorm = norm } };
+    private static StepRecord WithNorm(StepRecord record, double norm) =>
+        record with
+        {
+            Metrics = record.Metrics with { GradientNorm = norm },
+        };
 
-    private static StepRecord WithScale(StepRecord record, double scale) => record with { Metrics = record.Metrics with { LogitScale = scale } };
+    private static StepRecord WithScale(StepRecord record, double scale) =>
+        record with
+        {
+            Metrics = record.Metrics with { LogitScale = scale },
+        };
 }

@@ -33,7 +33,11 @@ public sealed partial class BrowserTests : IDisposable
         Assert.DoesNotContain("data-broken", page, StringComparison.Ordinal);
         Assert.Contains("&lt;b&gt;bold&lt;/b&gt;", page, StringComparison.Ordinal);
         // Loss and step time have values in these runs; each is drawn on a canvas of its own.
-        Assert.Contains("aria-label=\"loss. other: from 10 to 0.033333, between 0.033333 and 10; run: from 10 to 0.02, between 0.02 and 10\"", page, StringComparison.Ordinal);
+        Assert.Contains(
+            "aria-label=\"loss. other: from 10 to 0.033333, between 0.033333 and 10; run: from 10 to 0.02, between 0.02 and 10\"",
+            page,
+            StringComparison.Ordinal
+        );
         Assert.NotEmpty(Canvas().Matches(page));
         Assert.Contains("500 / 100", page, StringComparison.Ordinal);
     }
@@ -58,14 +62,35 @@ public sealed partial class BrowserTests : IDisposable
         var path = Path.Combine(_run.Directory, "report.html");
         await RunReportPage.WriteAsync(path, [_run.Directory, _other.Directory], TimeProvider.System);
         var axe = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "axe.min.js"));
-        await File.WriteAllTextAsync(path, (await File.ReadAllTextAsync(path)).Replace("</body>", $"<script>{axe}</script><script>{RunAxe}</script></body>", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(
+            path,
+            (await File.ReadAllTextAsync(path)).Replace(
+                "</body>",
+                $"<script>{axe}</script><script>{RunAxe}</script></body>",
+                StringComparison.Ordinal
+            )
+        );
 
         string[] arguments =
         [
-            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", $"--user-data-dir={_run.Directory}/browser",
-            "--virtual-time-budget=20000", .. options, "--dump-dom", $"file://{path}",
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            $"--user-data-dir={_run.Directory}/browser",
+            "--virtual-time-budget=20000",
+            .. options,
+            "--dump-dom",
+            $"file://{path}",
         ];
-        using var browser = Process.Start(new ProcessStartInfo("chromium", arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+        using var browser = Process.Start(
+            new ProcessStartInfo("chromium", arguments)
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                UseShellExecute = false,
+            }
+        )!;
         var errors = browser.StandardError.ReadToEndAsync();
         var page = await browser.StandardOutput.ReadToEndAsync();
         await browser.WaitForExitAsync();

@@ -32,7 +32,11 @@ public sealed class PageServerTests : IDisposable
         Assert.Equal([3, 5], series.GetProperty("step").EnumerateArray().Select(step => step.GetInt32()));
         Assert.Equal(["loss"], series.GetProperty("series").EnumerateObject().Select(member => member.Name), StringComparer.Ordinal);
         var events = (await JsonAsync(client, "/api/details?run=run")).GetProperty("events");
-        Assert.Equal(["generation", "alert"], events.EnumerateArray().Select(one => one.GetProperty("kind").GetString()), StringComparer.Ordinal);
+        Assert.Equal(
+            ["generation", "alert"],
+            events.EnumerateArray().Select(one => one.GetProperty("kind").GetString()),
+            StringComparer.Ordinal
+        );
         Assert.Equal(3, events[1].GetProperty("step").GetInt32());
         Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync("/api/series?run=other")).StatusCode);
     }
@@ -79,9 +83,7 @@ public sealed class PageServerTests : IDisposable
         string? line = null;
         var reading = Task.Run(async () =>
         {
-            while ((line = await reader.ReadLineAsync()) is not null && !line.StartsWith("data:", StringComparison.Ordinal))
-            {
-            }
+            while ((line = await reader.ReadLineAsync()) is not null && !line.StartsWith("data:", StringComparison.Ordinal)) { }
         });
         for (var step = 2; !reading.IsCompleted; step++)
         {

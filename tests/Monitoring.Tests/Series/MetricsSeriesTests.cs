@@ -118,7 +118,10 @@ public sealed class MetricsSeriesTests : IDisposable
     [Fact]
     public void A_key_that_comes_later_is_empty_before_and_right_after()
     {
-        File.WriteAllText(_run.Metrics, RunFolder.Line(1) + "{\"step\":2,\"first\":{\"a\":1},\"loss\":3}\n{\"step\":3,\"second\":{\"a\":2},\"loss\":4}\n");
+        File.WriteAllText(
+            _run.Metrics,
+            RunFolder.Line(1) + "{\"step\":2,\"first\":{\"a\":1},\"loss\":3}\n{\"step\":3,\"second\":{\"a\":2},\"loss\":4}\n"
+        );
         var series = new MetricsSeries(_run.Metrics);
         series.Read();
 

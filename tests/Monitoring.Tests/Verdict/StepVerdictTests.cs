@@ -21,7 +21,10 @@ public sealed class StepVerdictTests
 
     [Fact]
     public void Threads_that_starve_say_that_reading_is_slow() =>
-        Assert.Equal(Bound.Reading, Of(_ => With(Records.Step(1, 2, dataWait: 0.6), s_idle with { Decode = new StageMetrics(1, 0.3, 0.7, 0) })).Bound);
+        Assert.Equal(
+            Bound.Reading,
+            Of(_ => With(Records.Step(1, 2, dataWait: 0.6), s_idle with { Decode = new StageMetrics(1, 0.3, 0.7, 0) })).Bound
+        );
 
     [Fact]
     public void A_rank_that_others_wait_for_is_named()
@@ -40,15 +43,27 @@ public sealed class StepVerdictTests
     }
 
     [Fact]
-    public void Else_the_arithmetic_bounds_the_run() => Assert.Equal(Bound.Compute, Of(_ => Records.Step(1, 2, busy: [0.97, 0.96], dataWait: 0.02)).Bound);
+    public void Else_the_arithmetic_bounds_the_run() =>
+        Assert.Equal(Bound.Compute, Of(_ => Records.Step(1, 2, busy: [0.97, 0.96], dataWait: 0.02)).Bound);
 
     [Fact]
     public void One_step_is_no_ground_for_a_verdict() => Assert.Null(StepVerdict.Of([Records.Step(1, 2)]));
 
     private static StepVerdict Of(Func<int, StepRecord> record) => StepVerdict.Of([.. Enumerable.Range(1, 20).Select(record)])!;
 
-    private static StepRecord With(StepRecord record, LoaderMetrics loader) => record with { Metrics = record.Metrics with { Loader = loader } };
+    private static StepRecord With(StepRecord record, LoaderMetrics loader) =>
+        record with
+        {
+            Metrics = record.Metrics with { Loader = loader },
+        };
 
-    private static LoaderMetrics Loader(double read, double decode, double tokenize) => new(
-        new StageMetrics(1, read, 0, 0), new StageMetrics(1, decode, 0, 0), new StageMetrics(1, tokenize, 0, 0), new StageMetrics(1, 0.01, 0, 0), 0, 0);
+    private static LoaderMetrics Loader(double read, double decode, double tokenize) =>
+        new(
+            new StageMetrics(1, read, 0, 0),
+            new StageMetrics(1, decode, 0, 0),
+            new StageMetrics(1, tokenize, 0, 0),
+            new StageMetrics(1, 0.01, 0, 0),
+            0,
+            0
+        );
 }

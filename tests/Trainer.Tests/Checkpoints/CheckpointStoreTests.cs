@@ -16,17 +16,21 @@ public sealed class CheckpointStoreTests : IDisposable
     [InlineData(false)]
     public void A_writer_killed_before_any_operation_loses_no_checkpoint(bool exchanges)
     {
-        var operations = KilledFiles.AtEveryOperation(exchanges, files =>
-        {
-            Clear();
-            Write(100, 1);
-            Write(200, 1);
-            Write(new CheckpointDirectory(_root, files), 300, 1);
-        }, _ =>
-        {
-            Assert.Contains(AssertWhole(), (IEnumerable<long>)[200, 300]);
-            Assert.Equal([200, 300, 400], RestartAndWrite(400));
-        });
+        var operations = KilledFiles.AtEveryOperation(
+            exchanges,
+            files =>
+            {
+                Clear();
+                Write(100, 1);
+                Write(200, 1);
+                Write(new CheckpointDirectory(_root, files), 300, 1);
+            },
+            _ =>
+            {
+                Assert.Contains(AssertWhole(), (IEnumerable<long>)[200, 300]);
+                Assert.Equal([200, 300, 400], RestartAndWrite(400));
+            }
+        );
 
         Assert.InRange(operations, 15, 100);
     }
@@ -36,34 +40,42 @@ public sealed class CheckpointStoreTests : IDisposable
     [InlineData(false)]
     public void A_writer_killed_while_it_replaces_the_only_checkpoint_leaves_one_of_the_two(bool exchanges)
     {
-        KilledFiles.AtEveryOperation(exchanges, files =>
-        {
-            Clear();
-            Write(200, 1);
-            Write(new CheckpointDirectory(_root, files), 200, 2);
-        }, _ =>
-        {
-            Assert.Equal(200, AssertWhole());
-            Assert.Contains(Samples(200), (IEnumerable<long>)[1, 2]);
-            Assert.Equal([200], RestartAndWrite(200));
-            Assert.Equal(3, Samples(200));
-        });
+        KilledFiles.AtEveryOperation(
+            exchanges,
+            files =>
+            {
+                Clear();
+                Write(200, 1);
+                Write(new CheckpointDirectory(_root, files), 200, 2);
+            },
+            _ =>
+            {
+                Assert.Equal(200, AssertWhole());
+                Assert.Contains(Samples(200), (IEnumerable<long>)[1, 2]);
+                Assert.Equal([200], RestartAndWrite(200));
+                Assert.Equal(3, Samples(200));
+            }
+        );
     }
 
     [Fact]
     public void Leftovers_go_and_checkpoints_stay()
     {
-        KilledFiles.AtEveryOperation(exchanges: false, files =>
-        {
-            Clear();
-            Write(200, 1);
-            Write(new CheckpointDirectory(_root, files), 200, 2);
-        }, _ =>
-        {
-            new CheckpointDirectory(_root).RemoveLeftovers();
-            Assert.Equal("step-00000200", Path.GetFileName(Assert.Single(Directory.GetDirectories(_root))));
-            AssertWhole();
-        });
+        KilledFiles.AtEveryOperation(
+            exchanges: false,
+            files =>
+            {
+                Clear();
+                Write(200, 1);
+                Write(new CheckpointDirectory(_root, files), 200, 2);
+            },
+            _ =>
+            {
+                new CheckpointDirectory(_root).RemoveLeftovers();
+                Assert.Equal("step-00000200", Path.GetFileName(Assert.Single(Directory.GetDirectories(_root))));
+                AssertWhole();
+            }
+        );
     }
 
     [Fact]
@@ -145,7 +157,13 @@ public sealed class CheckpointStoreTests : IDisposable
         Assert.Equal(200, Assert.Single(new CheckpointDirectory(_root).Unrecorded(200)).Metrics.Step);
     }
 
-    private static unsafe void Write(CheckpointDirectory checkpoints, long step, long samples, int keep = 2, IReadOnlyList<StepRecord>? records = null)
+    private static unsafe void Write(
+        CheckpointDirectory checkpoints,
+        long step,
+        long samples,
+        int keep = 2,
+        IReadOnlyList<StepRecord>? records = null
+    )
     {
         var memory = (nint)NativeMemory.AllocZeroed(16);
         try
@@ -198,5 +216,9 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     private void AssertDamaged(long step, string reason) =>
-        Assert.Contains(reason, Assert.Throws<CheckpointException>(() => new CheckpointDirectory(_root).Verify(step)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            reason,
+            Assert.Throws<CheckpointException>(() => new CheckpointDirectory(_root).Verify(step)).Message,
+            StringComparison.Ordinal
+        );
 }

@@ -8,7 +8,8 @@ namespace ClipTrain.Trainer.Tests.Checkpoints;
 
 public sealed class CheckpointTests : IDisposable
 {
-    private const string ConfigHash = "config", CorpusHash = "corpus";
+    private const string ConfigHash = "config",
+        CorpusHash = "corpus";
     private readonly string _folder = Directory.CreateTempSubdirectory("cliptrain-checkpoint-").FullName;
 
     private CheckpointDirectory Checkpoints => new(Path.Combine(_folder, "checkpoints"));
@@ -73,8 +74,16 @@ public sealed class CheckpointTests : IDisposable
     {
         using var state = new TrainingState(TinyClip.Run());
         Write(state);
-        Assert.Contains("another configuration", Assert.Throws<CheckpointException>(() => state.Load(Checkpoints, 0, "other", CorpusHash)).Message, StringComparison.Ordinal);
-        Assert.Contains("another corpus", Assert.Throws<CheckpointException>(() => state.Load(Checkpoints, 0, ConfigHash, "other")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "another configuration",
+            Assert.Throws<CheckpointException>(() => state.Load(Checkpoints, 0, "other", CorpusHash)).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "another corpus",
+            Assert.Throws<CheckpointException>(() => state.Load(Checkpoints, 0, ConfigHash, "other")).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -107,14 +116,20 @@ public sealed class CheckpointTests : IDisposable
 
     [Theory]
     [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", "twice")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,8]}}""", "overlaps")]
+    [InlineData(
+        """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,8]}}""",
+        "overlaps"
+    )]
     [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", "gap")]
     [InlineData("""{"a":3}""", "JSON")]
     [InlineData("[1,", "JSON")]
     public void A_malformed_safetensors_header_is_refused(string header, string reason)
     {
         var path = Path.Combine(_folder, "bad.safetensors");
-        File.WriteAllBytes(path, [.. BitConverter.GetBytes((ulong)header.Length), .. System.Text.Encoding.UTF8.GetBytes(header), .. new byte[8]]);
+        File.WriteAllBytes(
+            path,
+            [.. BitConverter.GetBytes((ulong)header.Length), .. System.Text.Encoding.UTF8.GetBytes(header), .. new byte[8]]
+        );
         Assert.Contains(reason, Assert.Throws<CheckpointException>(() => new SafetensorsFile(path)).Message, StringComparison.Ordinal);
     }
 

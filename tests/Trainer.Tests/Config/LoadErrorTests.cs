@@ -19,7 +19,10 @@ public sealed class LoadErrorTests
     [InlineData("templates: []", "key 'templates' is not known; 'templates' belongs under 'evaluation.zero_shot'")]
     [InlineData("epoch: 3", "key 'epoch' is not known; did you mean 'training.epochs'?")]
     [InlineData("globalBatch: 3", "key 'globalBatch' is not known; 'global_batch' belongs under 'training'")]
-    [InlineData("qqqqqqqq: 3", "key 'qqqqqqqq' is not known; known here: name, seed, model, data, training, cluster, checkpoint, evaluation, alerts, output")]
+    [InlineData(
+        "qqqqqqqq: 3",
+        "key 'qqqqqqqq' is not known; known here: name, seed, model, data, training, cluster, checkpoint, evaluation, alerts, output"
+    )]
     public void A_key_in_the_wrong_section_is_told_its_place(string line, string error)
     {
         using var file = new RunFile($"{RunFile.Valid}\n{line}");
@@ -79,9 +82,18 @@ public sealed class LoadErrorTests
     [InlineData("training.global_batch=-99999999999", "key 'training.global_batch' is -99999999999 but must be from 1 to 16777216")]
     [InlineData("training.global_batch=2147483647", "key 'training.global_batch' is 2147483647 but must be from 1 to 16777216")]
     [InlineData("data.threads=100000", "key 'data.threads' is 100000 but must be from 0 to 1024")]
-    [InlineData("training.global_batch=2147483648", "key 'training.global_batch' is 2147483648, which is too large; it must be at most 2147483647")]
-    [InlineData("training.steps=9223372036854775808", "key 'training.steps' is 9223372036854775808, which is too large; it must be at most 9223372036854775807")]
-    [InlineData("seed=18446744073709551616", "key 'seed' is 18446744073709551616, which is too large; it must be at most 18446744073709551615")]
+    [InlineData(
+        "training.global_batch=2147483648",
+        "key 'training.global_batch' is 2147483648, which is too large; it must be at most 2147483647"
+    )]
+    [InlineData(
+        "training.steps=9223372036854775808",
+        "key 'training.steps' is 9223372036854775808, which is too large; it must be at most 9223372036854775807"
+    )]
+    [InlineData(
+        "seed=18446744073709551616",
+        "key 'seed' is 18446744073709551616, which is too large; it must be at most 18446744073709551615"
+    )]
     [InlineData("seed=-1", "key 'seed' is -1 but must be at least 0")]
     [InlineData("cluster.port=65536", "key 'cluster.port' is 65536 but must be from 0 to 65535")]
     [InlineData("model.text.context=1", "key 'model.text.context' is 1 but must be at least 2")]
@@ -125,7 +137,8 @@ public sealed class LoadErrorTests
                 "run.yaml:1:1: key 'data' is missing: The training corpus and how it is read.",
                 "run.yaml:2:3: key 'training.global_batch' is missing: Pairs in a step, over all workers.",
             ],
-            file.Errors());
+            file.Errors()
+        );
     }
 
     [Fact]
@@ -150,7 +163,8 @@ public sealed class LoadErrorTests
                   data: []
                 - nam: x
                   data: [y]
-            """);
+            """
+        );
 
         Assert.Equal(
             [
@@ -163,7 +177,8 @@ public sealed class LoadErrorTests
                 "run.yaml:15:7: key 'evaluation.retrieval.0.data' names no files",
                 "run.yaml:16:7: key 'evaluation.retrieval.1.nam' is not known; did you mean 'name'?",
             ],
-            file.Errors());
+            file.Errors()
+        );
     }
 
     [Fact]

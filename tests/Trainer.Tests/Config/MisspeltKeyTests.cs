@@ -29,7 +29,10 @@ public sealed class MisspeltKeyTests
 
                 Assert.NotNull(meant);
                 Assert.Equal($"did you mean '{meant}'?", advice);
-                Assert.True(EditDistance.Between(slip, meant) <= EditDistance.Between(slip, key.Name), $"{slip} led to {meant}, not {key.Name}");
+                Assert.True(
+                    EditDistance.Between(slip, meant) <= EditDistance.Between(slip, key.Name),
+                    $"{slip} led to {meant}, not {key.Name}"
+                );
             }
         }
     }
@@ -67,7 +70,8 @@ public sealed class MisspeltKeyTests
     }
 
     private static IEnumerable<KeyValuePair<string, OptionSection>> Walk(string path, OptionSection section) =>
-        section.Keys.Where(key => key.IsSection)
+        section
+            .Keys.Where(key => key.IsSection)
             .SelectMany(key => Walk($"{path}.{key.Name}", OptionSection.Of(key.ValueType)))
             .Prepend(KeyValuePair.Create(path, section));
 }

@@ -10,8 +10,10 @@ public sealed class ModelReferenceTests
         text: {width: 8, layers: 1, heads: 2}
         """;
 
-    private static readonly string s_named = RunFile.Valid[..RunFile.Valid.IndexOf("model:", StringComparison.Ordinal)]
-        + "model: NAME\n" + RunFile.Valid[RunFile.Valid.IndexOf("data:", StringComparison.Ordinal)..];
+    private static readonly string s_named =
+        RunFile.Valid[..RunFile.Valid.IndexOf("model:", StringComparison.Ordinal)]
+        + "model: NAME\n"
+        + RunFile.Valid[RunFile.Valid.IndexOf("data:", StringComparison.Ordinal)..];
 
     [Fact]
     public void A_model_that_is_shipped_is_found_by_name()
@@ -77,7 +79,11 @@ public sealed class ModelReferenceTests
     {
         using var file = Named("resnet");
 
-        Assert.StartsWith("run.yaml:2:8: there is no model 'resnet'; there are RN-Ti-64, RN101, RN101-quickgelu, RN50,", file.Error(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "run.yaml:2:8: there is no model 'resnet'; there are RN-Ti-64, RN101, RN101-quickgelu, RN50,",
+            file.Error(),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

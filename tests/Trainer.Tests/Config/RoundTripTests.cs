@@ -11,11 +11,17 @@ public sealed class RoundTripTests
     public void Loading_what_was_written_gives_the_same_options()
     {
         var runs = RunGenerator.Runs.ToArbitrary();
-        Check.One(FsCheck.Config.QuickThrowOnFailure.WithMaxTest(300), Prop.ForAll(runs, run =>
-        {
-            using var file = new RunFile(ConfigWriter.Write(run));
-            return HaveSameContent(run, file.Load());
-        }));
+        Check.One(
+            FsCheck.Config.QuickThrowOnFailure.WithMaxTest(300),
+            Prop.ForAll(
+                runs,
+                run =>
+                {
+                    using var file = new RunFile(ConfigWriter.Write(run));
+                    return HaveSameContent(run, file.Load());
+                }
+            )
+        );
     }
 
     private static bool HaveSameContent(RunOptions expected, RunOptions actual)

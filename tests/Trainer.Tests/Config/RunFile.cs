@@ -51,7 +51,12 @@ internal sealed class RunFile : IDisposable
     public IReadOnlyList<string> Errors(params string[] sets)
     {
         var exception = Assert.Throws<ConfigException>(() => Load(sets));
-        return [.. exception.Errors.Select(error => error.Replace(_folder.FullName + System.IO.Path.DirectorySeparatorChar, "", StringComparison.Ordinal))];
+        return
+        [
+            .. exception.Errors.Select(error =>
+                error.Replace(_folder.FullName + System.IO.Path.DirectorySeparatorChar, "", StringComparison.Ordinal)
+            ),
+        ];
     }
 
     /// <summary>The one error of loading.</summary>

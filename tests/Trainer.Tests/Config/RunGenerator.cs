@@ -11,11 +11,53 @@ namespace ClipTrain.Trainer.Tests.Config;
 internal static class RunGenerator
 {
     private static readonly Gen<string> s_awkward = Gen.Elements(
-        "true", "null", "~", "12", "1e3", ".inf", "- a", "a: b", "#x", "a #b", " padded ", "tab\there", "line\nbreak", "cr\r\nlf", "quote\"s", "it's",
-        "back\\slash", "{}", "[a]", "*.parquet", "&a", "!t", "%d", "@x", "`y", "|", ">", "0x1F", "ünï→", "日本語", "😀", "\u2028", "\u0085", "\u0001", "...", "---", "a/b.c_d-e", "2024-01-01", "=", "<<", ".5", "1_000");
+        "true",
+        "null",
+        "~",
+        "12",
+        "1e3",
+        ".inf",
+        "- a",
+        "a: b",
+        "#x",
+        "a #b",
+        " padded ",
+        "tab\there",
+        "line\nbreak",
+        "cr\r\nlf",
+        "quote\"s",
+        "it's",
+        "back\\slash",
+        "{}",
+        "[a]",
+        "*.parquet",
+        "&a",
+        "!t",
+        "%d",
+        "@x",
+        "`y",
+        "|",
+        ">",
+        "0x1F",
+        "ünï→",
+        "日本語",
+        "😀",
+        "\u2028",
+        "\u0085",
+        "\u0001",
+        "...",
+        "---",
+        "a/b.c_d-e",
+        "2024-01-01",
+        "=",
+        "<<",
+        ".5",
+        "1_000"
+    );
 
     // YAML has no way to write half of a surrogate pair, and no file name or column holds one.
-    private static readonly Gen<string> s_arbitrary = ArbMap.Default.GeneratorFor<NonEmptyString>()
+    private static readonly Gen<string> s_arbitrary = ArbMap
+        .Default.GeneratorFor<NonEmptyString>()
         .Select(s => s.Get)
         .Where(s => !s.Any(char.IsSurrogate));
 
@@ -23,7 +65,8 @@ internal static class RunGenerator
 
     private static readonly Gen<double> s_positive = Gen.OneOf(
         Gen.Elements(1e-6, 0.1, 1.0 / 3, 4.0 / 3, 1, 12345.678, 1e22, double.Epsilon * 4, double.MaxValue),
-        Gen.Choose(1, int.MaxValue).Select(i => i / 1000.0));
+        Gen.Choose(1, int.MaxValue).Select(i => i / 1000.0)
+    );
 
     private static readonly Gen<double> s_share = Gen.Choose(0, 999_999).Select(i => i / 1e6);
 
@@ -75,9 +118,38 @@ internal static class RunGenerator
             EmbedDim = embed,
             Activation = activation,
             Image = isResNet
-                ? new ImageTowerOptions { Architecture = ImageArchitecture.Resnet, Size = 32 * side, Width = 2 * heads * headWidth, Heads = heads, Blocks = blocks }
-                : new ImageTowerOptions { Size = patch * side, Patch = patch, Width = heads * headWidth, Heads = heads, Layers = layers, MlpRatio = ratio, PatchDropout = dropout, Pooling = pooling, Positions = positions, PatchEmbedding = embedding, Registers = side },
-            Text = new TextTowerOptions { Context = context, Vocabulary = context + 1, Width = heads * headWidth, Heads = heads, Layers = layers, Attention = attention, Pooling = textPooling },
+                ? new ImageTowerOptions
+                {
+                    Architecture = ImageArchitecture.Resnet,
+                    Size = 32 * side,
+                    Width = 2 * heads * headWidth,
+                    Heads = heads,
+                    Blocks = blocks,
+                }
+                : new ImageTowerOptions
+                {
+                    Size = patch * side,
+                    Patch = patch,
+                    Width = heads * headWidth,
+                    Heads = heads,
+                    Layers = layers,
+                    MlpRatio = ratio,
+                    PatchDropout = dropout,
+                    Pooling = pooling,
+                    Positions = positions,
+                    PatchEmbedding = embedding,
+                    Registers = side,
+                },
+            Text = new TextTowerOptions
+            {
+                Context = context,
+                Vocabulary = context + 1,
+                Width = heads * headWidth,
+                Heads = heads,
+                Layers = layers,
+                Attention = attention,
+                Pooling = textPooling,
+            },
         };
 
     private static readonly Gen<DataOptions> s_data =
@@ -105,7 +177,19 @@ internal static class RunGenerator
         select new DataOptions
         {
             Train = corpora == 0 ? [.. train] : [],
-            Mixture = [.. Enumerable.Range(0, corpora).Select(i => new MixtureOptions { Name = $"c-{i}", Files = [.. train], Weight = share, ImageColumn = image, CaptionColumn = captions })],
+            Mixture =
+            [
+                .. Enumerable
+                    .Range(0, corpora)
+                    .Select(i => new MixtureOptions
+                    {
+                        Name = $"c-{i}",
+                        Files = [.. train],
+                        Weight = share,
+                        ImageColumn = image,
+                        CaptionColumn = captions,
+                    }),
+            ],
             Sampling = corpora == 0 ? MixtureSampling.Proportional : sampling,
             Temperature = corpora > 0 && sampling == MixtureSampling.Temperature ? share + 1 : null,
             ImageColumn = corpora == 0 ? image : null,
@@ -121,7 +205,13 @@ internal static class RunGenerator
             Prefetch = prefetch,
             ShuffleWindow = window,
             MaxBadShare = bad,
-            Crop = new CropOptions { MinScale = Math.Min(low, high), MaxScale = Math.Max(low, high), MinRatio = ratio, MaxRatio = ratio },
+            Crop = new CropOptions
+            {
+                MinScale = Math.Min(low, high),
+                MaxScale = Math.Max(low, high),
+                MinRatio = ratio,
+                MaxRatio = ratio,
+            },
         };
 
     private static readonly Gen<TrainingOptions> s_training =
@@ -172,14 +262,21 @@ internal static class RunGenerator
             StartFrom = startsFrom ? start : null,
             StartFromExcept = startsFrom ? [start] : [],
             StartFromSha256 = startsFrom ? start : null,
-            UnlockedGroups = startsFrom ? new UnlockedGroupsOptions { Image = unlockedImage, Text = unlockedText } : new UnlockedGroupsOptions(),
+            UnlockedGroups = startsFrom
+                ? new UnlockedGroupsOptions { Image = unlockedImage, Text = unlockedText }
+                : new UnlockedGroupsOptions(),
         };
 
     private static readonly Gen<CheckpointOptions> s_checkpoint =
         from steps in Gen.Choose(0, int.MaxValue)
         from minutes in s_positive
         from keep in s_count
-        select new CheckpointOptions { EverySteps = steps, EveryMinutes = minutes, Keep = keep };
+        select new CheckpointOptions
+        {
+            EverySteps = steps,
+            EveryMinutes = minutes,
+            Keep = keep,
+        };
 
     private static readonly Gen<EvaluationOptions> s_evaluation =
         from retrieval in Gen.Choose(0, 3)
@@ -191,13 +288,18 @@ internal static class RunGenerator
         select new EvaluationOptions
         {
             Retrieval = [.. Enumerable.Range(0, retrieval).Select(i => new RetrievalOptions { Name = $"r-{i}", Data = [.. data] })],
-            ZeroShot = [.. Enumerable.Range(0, zeroShot).Select(i => new ZeroShotOptions
-            {
-                Name = $"{i}",
-                Data = [.. data],
-                LabelColumn = label,
-                Templates = [template + "{}", "{}" + template],
-            })],
+            ZeroShot =
+            [
+                .. Enumerable
+                    .Range(0, zeroShot)
+                    .Select(i => new ZeroShotOptions
+                    {
+                        Name = $"{i}",
+                        Data = [.. data],
+                        LabelColumn = label,
+                        Templates = [template + "{}", "{}" + template],
+                    }),
+            ],
             Batch = batch,
         };
 
@@ -205,7 +307,12 @@ internal static class RunGenerator
         from directory in s_text
         from tensorboard in Gen.Elements(true, false)
         from every in s_count
-        select new OutputOptions { Directory = directory, Tensorboard = tensorboard, LogEverySteps = every };
+        select new OutputOptions
+        {
+            Directory = directory,
+            Tensorboard = tensorboard,
+            LogEverySteps = every,
+        };
 
     private static Gen<ClusterOptions> Cluster(int globalBatch) =>
         from workers in Gen.Choose(1, Math.Min(globalBatch, 65_536))

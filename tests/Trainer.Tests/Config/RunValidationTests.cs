@@ -13,24 +13,57 @@ public sealed class RunValidationTests
     [InlineData("data.crop.max_ratio=0.5", "key 'data.crop.max_ratio' is 0.5, less than min_ratio, 0.75")]
     [InlineData("data.caption_column=''", "key 'data.caption_column' names no column")]
     [InlineData("data.caption_weights=[1]", "key 'data.caption_weights' is only used with data.caption_mode random")]
-    [InlineData("data={train: [a], caption_column: [x, y], caption_mode: random, caption_weights: [1]}", "key 'data.caption_weights' has 1 weights for the 2 columns of data.caption_column")]
-    [InlineData("data={train: [a], caption_mode: random, caption_weights: [1, 2]}", "key 'data.caption_weights' has 2 weights for the 0 columns of data.caption_column")]
-    [InlineData("data={train: [a], caption_column: [x, y], caption_mode: random, caption_weights: [1, 0]}", "key 'data.caption_weights' must be positive")]
+    [InlineData(
+        "data={train: [a], caption_column: [x, y], caption_mode: random, caption_weights: [1]}",
+        "key 'data.caption_weights' has 1 weights for the 2 columns of data.caption_column"
+    )]
+    [InlineData(
+        "data={train: [a], caption_mode: random, caption_weights: [1, 2]}",
+        "key 'data.caption_weights' has 2 weights for the 0 columns of data.caption_column"
+    )]
+    [InlineData(
+        "data={train: [a], caption_column: [x, y], caption_mode: random, caption_weights: [1, 0]}",
+        "key 'data.caption_weights' must be positive"
+    )]
     [InlineData("data.caption_weights=[a]", "key 'data.caption_weights.0' expects a number, found the text 'a'")]
     [InlineData("data.caption_weights=2", "key 'data.caption_weights' expects a list, found 2; write [2]")]
     [InlineData("data.subset=0", "key 'data.subset' is 0 but must be from 0.000001 to 1")]
     [InlineData("data.train=[]", "key 'data.train' or data.mixture must name files: what is the run to train on?")]
-    [InlineData("data={train: [x], mixture: [{name: a, files: [y]}]}", "key 'data.train' and data.mixture are both given; give one of them")]
+    [InlineData(
+        "data={train: [x], mixture: [{name: a, files: [y]}]}",
+        "key 'data.train' and data.mixture are both given; give one of them"
+    )]
     [InlineData("data={mixture: [{name: a, files: []}]}", "key 'data.mixture.0.files' names no files")]
-    [InlineData("data={mixture: [{name: a, files: [x]}, {name: a, files: [y]}]}", "key 'data.mixture.1.name' is 'a', the name of another corpus")]
+    [InlineData(
+        "data={mixture: [{name: a, files: [x]}, {name: a, files: [y]}]}",
+        "key 'data.mixture.1.name' is 'a', the name of another corpus"
+    )]
     [InlineData("data={mixture: [{name: a/b, files: [x]}]}", "key 'data.mixture.0.name' is 'a/b' " + NameRule)]
-    [InlineData("data={mixture: [{name: a, files: [x], weight: 0}]}", "key 'data.mixture.0.weight' is 0 but must be from 0.000001 to 1000000")]
-    [InlineData("data={sampling: temperature, mixture: [{name: a, files: [x]}]}", "key 'data.temperature' must be given with data.sampling: temperature")]
-    [InlineData("data={temperature: 2, mixture: [{name: a, files: [x]}]}", "key 'data.temperature' is given, but data.sampling is not temperature")]
+    [InlineData(
+        "data={mixture: [{name: a, files: [x], weight: 0}]}",
+        "key 'data.mixture.0.weight' is 0 but must be from 0.000001 to 1000000"
+    )]
+    [InlineData(
+        "data={sampling: temperature, mixture: [{name: a, files: [x]}]}",
+        "key 'data.temperature' must be given with data.sampling: temperature"
+    )]
+    [InlineData(
+        "data={temperature: 2, mixture: [{name: a, files: [x]}]}",
+        "key 'data.temperature' is given, but data.sampling is not temperature"
+    )]
     [InlineData("data.sampling=fixed", "key 'data.sampling' needs data.mixture")]
-    [InlineData("data={caption_column: alt, mixture: [{name: a, files: [x]}]}", "key 'data.caption_column' is for data.train; with data.mixture each corpus names its own")]
-    [InlineData("data={mixture: [{name: a, files: [x], caption_column: [alt, '']}]}", "key 'data.mixture.0.caption_column' names no column")]
-    [InlineData("data={caption_mode: random, caption_weights: [1], mixture: [{name: a, files: [x], caption_column: alt}]}", "key 'data.caption_weights' is for data.train; with data.mixture a corpus' columns weigh alike")]
+    [InlineData(
+        "data={caption_column: alt, mixture: [{name: a, files: [x]}]}",
+        "key 'data.caption_column' is for data.train; with data.mixture each corpus names its own"
+    )]
+    [InlineData(
+        "data={mixture: [{name: a, files: [x], caption_column: [alt, '']}]}",
+        "key 'data.mixture.0.caption_column' names no column"
+    )]
+    [InlineData(
+        "data={caption_mode: random, caption_weights: [1], mixture: [{name: a, files: [x], caption_column: alt}]}",
+        "key 'data.caption_weights' is for data.train; with data.mixture a corpus' columns weigh alike"
+    )]
     [InlineData("data.merges=''", "key 'data.merges' must be 'openai' or a path")]
     [InlineData("cluster.device=cuda:1", "key 'cluster.device' is 'cuda:1' but must be cpu or cuda")]
     [InlineData("output.directory=''", "key 'output.directory' names no folder")]
@@ -40,11 +73,23 @@ public sealed class RunValidationTests
     [InlineData("name=-x", "key 'name' is '-x' " + NameRule)]
     [InlineData("evaluation.retrieval=[{name: a.b, data: [x]}]", "key 'evaluation.retrieval.0.name' is 'a.b' but must have no dot")]
     [InlineData("evaluation.retrieval=[{name: a, data: []}]", "key 'evaluation.retrieval.0.data' names no files")]
-    [InlineData("evaluation.retrieval=[{name: a, data: [x]}, {name: a, data: [y]}]", "key 'evaluation.retrieval.1.name' is 'a', the name of another split")]
-    [InlineData("evaluation={retrieval: [{name: a, data: [x]}], zero_shot: [{name: a, data: [y]}]}", "key 'evaluation.zero_shot.0.name' is 'a', the name of another split")]
+    [InlineData(
+        "evaluation.retrieval=[{name: a, data: [x]}, {name: a, data: [y]}]",
+        "key 'evaluation.retrieval.1.name' is 'a', the name of another split"
+    )]
+    [InlineData(
+        "evaluation={retrieval: [{name: a, data: [x]}], zero_shot: [{name: a, data: [y]}]}",
+        "key 'evaluation.zero_shot.0.name' is 'a', the name of another split"
+    )]
     [InlineData("evaluation.zero_shot=[{name: a, data: [x], templates: []}]", "key 'evaluation.zero_shot.0.templates' has no template")]
-    [InlineData("evaluation.zero_shot=[{name: a, data: [x], templates: ['{}', a photo]}]", "key 'evaluation.zero_shot.0.templates' has the template 'a photo' without {}, the place of the class name")]
-    [InlineData("evaluation.zero_shot=[{name: a, data: [x], label_column: ''}]", "key 'evaluation.zero_shot.0.label_column' names no column")]
+    [InlineData(
+        "evaluation.zero_shot=[{name: a, data: [x], templates: ['{}', a photo]}]",
+        "key 'evaluation.zero_shot.0.templates' has the template 'a photo' without {}, the place of the class name"
+    )]
+    [InlineData(
+        "evaluation.zero_shot=[{name: a, data: [x], label_column: ''}]",
+        "key 'evaluation.zero_shot.0.label_column' names no column"
+    )]
     public void A_broken_rule_is_told(string set, string error)
     {
         using var file = new RunFile();
@@ -53,21 +98,69 @@ public sealed class RunValidationTests
     }
 
     [Theory]
-    [InlineData("classification", "model.image.classes=null", "key 'model.image.classes' is missing: training.objective classification needs the number of classes")]
-    [InlineData("classification", "data.label_column=null", "key 'data.label_column' is missing: training.objective classification needs the column with the class")]
+    [InlineData(
+        "classification",
+        "model.image.classes=null",
+        "key 'model.image.classes' is missing: training.objective classification needs the number of classes"
+    )]
+    [InlineData(
+        "classification",
+        "data.label_column=null",
+        "key 'data.label_column' is missing: training.objective classification needs the column with the class"
+    )]
     [InlineData("classification", "data.label_column=''", "key 'data.label_column' names no column")]
     [InlineData("classification", "data.label_names=[a, b]", "key 'data.label_names' has 2 names for the 3 classes of model.image.classes")]
     [InlineData("classification", "data.label_names=[a, b, a]", "key 'data.label_names' has a name twice")]
-    [InlineData("classification", "data.caption_mode=all", "key 'data.caption_mode' is given, but training.objective classification reads no captions")]
-    [InlineData("classification", "evaluation.zero_shot=[{name: a, data: [x]}]", "key 'evaluation.zero_shot' compares images with texts, and training.objective classification trains no space that they share")]
-    [InlineData("bag_of_words", "evaluation.retrieval=[{name: a, data: [x]}]", "key 'evaluation.retrieval' compares images with texts, and training.objective bag_of_words trains no space that they share")]
-    [InlineData("captioning", "model.text.attention=bidirectional", "key 'model.text.attention' must be causal for training.objective captioning: a token is predicted from those before it")]
-    [InlineData("captioning", "model.image.pooling=attention", "key 'model.image.pooling' is attention, which training.objective captioning does not train: it reads the image's places")]
-    [InlineData("sigmoid", "training.label_smoothing=0.1", "key 'training.label_smoothing' is for training.objective classification; this run's is sigmoid")]
-    [InlineData("contrastive", "model.image.classes=3", "key 'model.image.classes' is for training.objective classification; this run's is contrastive")]
-    [InlineData("bag_of_words", "data.label_column=label", "key 'data.label_column' is for training.objective classification; this run's is bag_of_words")]
-    [InlineData("captioning", "data.label_names=[a]", "key 'data.label_names' is for training.objective classification; this run's is captioning")]
-    [InlineData("contrastive", "evaluation.classification=[{name: a, data: [x]}]", "key 'evaluation.classification' is for training.objective classification; this run's is contrastive")]
+    [InlineData(
+        "classification",
+        "data.caption_mode=all",
+        "key 'data.caption_mode' is given, but training.objective classification reads no captions"
+    )]
+    [InlineData(
+        "classification",
+        "evaluation.zero_shot=[{name: a, data: [x]}]",
+        "key 'evaluation.zero_shot' compares images with texts, and training.objective classification trains no space that they share"
+    )]
+    [InlineData(
+        "bag_of_words",
+        "evaluation.retrieval=[{name: a, data: [x]}]",
+        "key 'evaluation.retrieval' compares images with texts, and training.objective bag_of_words trains no space that they share"
+    )]
+    [InlineData(
+        "captioning",
+        "model.text.attention=bidirectional",
+        "key 'model.text.attention' must be causal for training.objective captioning: a token is predicted from those before it"
+    )]
+    [InlineData(
+        "captioning",
+        "model.image.pooling=attention",
+        "key 'model.image.pooling' is attention, which training.objective captioning does not train: it reads the image's places"
+    )]
+    [InlineData(
+        "sigmoid",
+        "training.label_smoothing=0.1",
+        "key 'training.label_smoothing' is for training.objective classification; this run's is sigmoid"
+    )]
+    [InlineData(
+        "contrastive",
+        "model.image.classes=3",
+        "key 'model.image.classes' is for training.objective classification; this run's is contrastive"
+    )]
+    [InlineData(
+        "bag_of_words",
+        "data.label_column=label",
+        "key 'data.label_column' is for training.objective classification; this run's is bag_of_words"
+    )]
+    [InlineData(
+        "captioning",
+        "data.label_names=[a]",
+        "key 'data.label_names' is for training.objective classification; this run's is captioning"
+    )]
+    [InlineData(
+        "contrastive",
+        "evaluation.classification=[{name: a, data: [x]}]",
+        "key 'evaluation.classification' is for training.objective classification; this run's is contrastive"
+    )]
     public void What_an_objective_lacks_or_does_not_use_is_told(string objective, string set, string error)
     {
         using var file = new RunFile();
@@ -81,7 +174,10 @@ public sealed class RunValidationTests
     {
         using var file = new RunFile();
 
-        Assert.Equal("run.yaml:18:3: key 'training.steps' and training.epochs are both given; give one of them", file.Error("training.epochs=1"));
+        Assert.Equal(
+            "run.yaml:18:3: key 'training.steps' and training.epochs are both given; give one of them",
+            file.Error("training.epochs=1")
+        );
     }
 
     [Fact]
@@ -91,13 +187,17 @@ public sealed class RunValidationTests
 
         Assert.Equal(
             "run.yaml:17:3: key 'training.global_batch' is 8, fewer than cluster.workers, 9; each worker needs a pair",
-            file.Error("cluster.workers=9"));
+            file.Error("cluster.workers=9")
+        );
         Assert.Equal(8, file.Load("cluster.workers=8").Cluster.Workers);
     }
 
     [Theory]
     [InlineData("model.image.stride=9", "key 'model.image.stride' is 9, more than patch, 8: pixels between patches would not be seen")]
-    [InlineData("model.image.stride=5", "key 'model.image.stride' is 5: patches of 8 at such distances do not end at the edge of 32 pixels")]
+    [InlineData(
+        "model.image.stride=5",
+        "key 'model.image.stride' is 5: patches of 8 at such distances do not end at the edge of 32 pixels"
+    )]
     [InlineData("model.image.patch=null", "key 'model.image.patch' is missing: a vit needs the side of its patches")]
     [InlineData("model.image.layers=null", "key 'model.image.layers' is missing: a vit needs a number of blocks")]
     [InlineData("model.image.blocks=[1, 1, 1, 1]", "key 'model.image.blocks' is for a resnet; a vit has layers")]

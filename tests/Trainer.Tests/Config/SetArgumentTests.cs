@@ -67,7 +67,9 @@ public sealed class SetArgumentTests
     {
         using var file = new RunFile();
 
-        var split = Assert.Single(file.Load("evaluation.retrieval.0.name=heldout", "evaluation.retrieval.0.data=[a/b.parquet]").Evaluation.Retrieval);
+        var split = Assert.Single(
+            file.Load("evaluation.retrieval.0.name=heldout", "evaluation.retrieval.0.data=[a/b.parquet]").Evaluation.Retrieval
+        );
 
         Assert.Equal("heldout", split.Name);
         Assert.Equal(["a/b.parquet"], split.Data);

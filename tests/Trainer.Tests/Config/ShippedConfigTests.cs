@@ -14,7 +14,15 @@ public sealed class ShippedConfigTests
         var model = RunConfig.LoadModel(name);
 
         var width = model.Image.Architecture == ImageArchitecture.Resnet ? model.Image.Width * 32 : model.Image.Width;
-        Assert.Equal(name switch { "ViT-H-14" => 80, "ViT-g-14" => 88, _ => 64 }, width / model.Image.Heads);
+        Assert.Equal(
+            name switch
+            {
+                "ViT-H-14" => 80,
+                "ViT-g-14" => 88,
+                _ => 64,
+            },
+            width / model.Image.Heads
+        );
         Assert.Equal(64, model.Text.Width / model.Text.Heads);
         Assert.Equal(name.EndsWith("-quickgelu", StringComparison.Ordinal), model.Activation == Activation.QuickGelu);
     }
@@ -32,13 +40,22 @@ public sealed class ShippedConfigTests
     [InlineData("ViT-B-16", 512, 224, 16, 768, 12, 512)]
     [InlineData("ViT-L-14", 768, 224, 14, 1024, 24, 768)]
     [InlineData("ViT-L-14-336", 768, 336, 14, 1024, 24, 768)]
-    public void The_models_of_the_CLIP_paper_have_its_shapes(string name, int embedding, int size, int patch, int width, int layers, int textWidth)
+    public void The_models_of_the_CLIP_paper_have_its_shapes(
+        string name,
+        int embedding,
+        int size,
+        int patch,
+        int width,
+        int layers,
+        int textWidth
+    )
     {
         var model = RunConfig.LoadModel(name);
 
         Assert.Equal(
             (embedding, size, patch, width, layers, textWidth),
-            (model.EmbedDim, model.Image.Size, model.Image.Patch!.Value, model.Image.Width, model.Image.Layers!.Value, model.Text.Width));
+            (model.EmbedDim, model.Image.Size, model.Image.Patch!.Value, model.Image.Width, model.Image.Layers!.Value, model.Text.Width)
+        );
         Assert.Equal((12, 77, 49408), (model.Text.Layers, model.Text.Context, model.Text.Vocabulary));
     }
 

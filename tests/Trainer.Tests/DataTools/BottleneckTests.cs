@@ -6,7 +6,15 @@ namespace ClipTrain.Trainer.Tests.DataTools;
 
 public sealed class BottleneckTests
 {
-    private static readonly LoaderSetting Setting = new(Threads: 2, Cores: 4, Prefetch: 4, LargestRowGroup: 1000, MedianShortSide: 300, Size: 224, JpegDecode.Fast);
+    private static readonly LoaderSetting Setting = new(
+        Threads: 2,
+        Cores: 4,
+        Prefetch: 4,
+        LargestRowGroup: 1000,
+        MedianShortSide: 300,
+        Size: 224,
+        JpegDecode.Fast
+    );
 
     [Fact]
     public void A_reader_that_is_slower_than_the_threads_is_the_bottleneck()
@@ -15,7 +23,10 @@ public sealed class BottleneckTests
         var found = Bottleneck.Of(Result(read: 10, decode: 8, tokenize: 1, assemble: 1, starved: 10, blocked: 0));
 
         Assert.Equal((SlowStage.Read, 100, 200), (found.Stage, found.ReadLimit, found.DecodeLimit));
-        Assert.Equal("Reading is the bottleneck, at 100 images a second: put the corpus on faster storage, or on this machine's own disk.", found.Advice(Setting));
+        Assert.Equal(
+            "Reading is the bottleneck, at 100 images a second: put the corpus on faster storage, or on this machine's own disk.",
+            found.Advice(Setting)
+        );
         Assert.Contains("1,000 rows a group", found.Advice(Setting with { LargestRowGroup = 100_000 }), StringComparison.Ordinal);
     }
 
@@ -26,15 +37,26 @@ public sealed class BottleneckTests
 
         Assert.Equal((SlowStage.Decode, 500, 100), (found.Stage, found.ReadLimit, found.DecodeLimit));
         Assert.Contains("raise data.threads to up to 4", found.Advice(Setting), StringComparison.Ordinal);
-        Assert.Contains("store images as JPEG of little more than 224 px", found.Advice(Setting with { Threads = 4 }), StringComparison.Ordinal);
+        Assert.Contains(
+            "store images as JPEG of little more than 224 px",
+            found.Advice(Setting with { Threads = 4 }),
+            StringComparison.Ordinal
+        );
         var large = Setting with { Threads = 4, MedianShortSide = 1000 };
-        Assert.Contains("have 1,000 px on their shorter side, the model sees 224; set data.jpeg: scaled", found.Advice(large), StringComparison.Ordinal);
+        Assert.Contains(
+            "have 1,000 px on their shorter side, the model sees 224; set data.jpeg: scaled",
+            found.Advice(large),
+            StringComparison.Ordinal
+        );
         Assert.DoesNotContain("data.jpeg", found.Advice(large with { Jpeg = JpegDecode.Scaled }), StringComparison.Ordinal);
     }
 
     [Fact]
     public void Long_captions_can_be_the_bottleneck() =>
-        Assert.Equal(SlowStage.Tokenize, Bottleneck.Of(Result(read: 2, decode: 5, tokenize: 14, assemble: 1, starved: 0, blocked: 0)).Stage);
+        Assert.Equal(
+            SlowStage.Tokenize,
+            Bottleneck.Of(Result(read: 2, decode: 5, tokenize: 14, assemble: 1, starved: 0, blocked: 0)).Stage
+        );
 
     [Fact]
     public void Threads_that_wait_for_each_other_need_more_batches_ahead()
@@ -58,12 +80,39 @@ public sealed class BottleneckTests
     {
         var step = Telemetry.Samples.Step(1);
 
-        Assert.Equal(40, StepNeed.ImagesPerSecond([step with { ImagesPerSecond = 30, DataWaitShare = 0.25 }, step with { ImagesPerSecond = 1, DataWaitShare = 0 }, step with { ImagesPerSecond = 90, DataWaitShare = 0 }]));
+        Assert.Equal(
+            40,
+            StepNeed.ImagesPerSecond([
+                step with
+                {
+                    ImagesPerSecond = 30,
+                    DataWaitShare = 0.25,
+                },
+                step with
+                {
+                    ImagesPerSecond = 1,
+                    DataWaitShare = 0,
+                },
+                step with
+                {
+                    ImagesPerSecond = 90,
+                    DataWaitShare = 0,
+                },
+            ])
+        );
         Assert.Null(StepNeed.ImagesPerSecond([]));
     }
 
     /// <summary>A thousand images in ten seconds on two threads; arguments are seconds.</summary>
-    private static LoaderBenchResult Result(double read, double decode, double tokenize, double assemble, double starved, double blocked, long readItems = 1000)
+    private static LoaderBenchResult Result(
+        double read,
+        double decode,
+        double tokenize,
+        double assemble,
+        double starved,
+        double blocked,
+        long readItems = 1000
+    )
     {
         var figures = new LoaderFigures
         {

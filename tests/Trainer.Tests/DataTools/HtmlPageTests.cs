@@ -1,5 +1,5 @@
-using System.Xml.Linq;
 using System.Xml;
+using System.Xml.Linq;
 using ClipTrain.Evaluation.Report;
 using ClipTrain.Trainer.DataTools;
 using ClipTrain.Trainer.Tests.Telemetry;

@@ -35,17 +35,26 @@ public class RankGroupTests
     [InlineData(4)]
     public void Gathered_slices_of_a_reduced_buffer_are_the_sum_over_ranks(int worldSize)
     {
-        var ranks = Ranks.Run(worldSize, group => Lengths.Select(length =>
-        {
-            var slice = group.ReduceScatterSum(arange(length, float32).add_(group.Rank));
-            Assert.Equal(FlatSlice.Of(length, group.Rank, worldSize).Length, slice.numel());
-            var whole = full([length], -1, float32);
-            group.AllGatherInto(whole, slice.clone());
-            return whole.AsSpan<float>().ToArray();
-        }).ToArray());
+        var ranks = Ranks.Run(
+            worldSize,
+            group =>
+                Lengths
+                    .Select(length =>
+                    {
+                        var slice = group.ReduceScatterSum(arange(length, float32).add_(group.Rank));
+                        Assert.Equal(FlatSlice.Of(length, group.Rank, worldSize).Length, slice.numel());
+                        var whole = full([length], -1, float32);
+                        group.AllGatherInto(whole, slice.clone());
+                        return whole.AsSpan<float>().ToArray();
+                    })
+                    .ToArray()
+        );
         var offset = worldSize * (worldSize - 1) / 2;
         foreach (var rank in ranks)
-            Assert.Equal(Lengths.Select(length => Enumerable.Range(0, (int)length).Select(i => (float)((i * worldSize) + offset)).ToArray()), rank);
+            Assert.Equal(
+                Lengths.Select(length => Enumerable.Range(0, (int)length).Select(i => (float)((i * worldSize) + offset)).ToArray()),
+                rank
+            );
     }
 
     [Theory]
@@ -55,11 +64,14 @@ public class RankGroupTests
     {
         long[] counts = [2, 0, 3];
         counts = counts[..worldSize];
-        var gathered = Ranks.Run(worldSize, group =>
-        {
-            var rows = group.BeginAllGatherRows(full([counts[group.Rank], 2], group.Rank, float32), counts);
-            return rows.Wait().AsSpan<float>().ToArray();
-        });
+        var gathered = Ranks.Run(
+            worldSize,
+            group =>
+            {
+                var rows = group.BeginAllGatherRows(full([counts[group.Rank], 2], group.Rank, float32), counts);
+                return rows.Wait().AsSpan<float>().ToArray();
+            }
+        );
         var expected = counts.SelectMany((count, rank) => Enumerable.Repeat((float)rank, (int)count * 2)).ToArray();
         Assert.All(gathered, rows => Assert.Equal(expected, rows));
     }

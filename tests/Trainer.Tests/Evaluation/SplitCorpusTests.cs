@@ -13,7 +13,15 @@ public sealed class SplitCorpusTests
     [Fact]
     public void The_run_s_columns_are_taken_and_nothing_is_told()
     {
-        var run = TinyClip.Run() with { Data = new DataOptions { Train = ["unused"], ImageColumn = "picture", CaptionColumn = ["alt"] } };
+        var run = TinyClip.Run() with
+        {
+            Data = new DataOptions
+            {
+                Train = ["unused"],
+                ImageColumn = "picture",
+                CaptionColumn = ["alt"],
+            },
+        };
         var split = Open(run, "15-eval-columns/val.parquet", s_unnamed, SplitContent.EveryCaption);
         Assert.Equal(("picture", "alt", 24L), (split.Image.Name, split.Caption?.Name, split.RowCount));
         Assert.Empty(_told);
@@ -22,8 +30,19 @@ public sealed class SplitCorpusTests
     [Fact]
     public void A_split_s_own_columns_come_before_the_run_s()
     {
-        var run = TinyClip.Run() with { Data = new DataOptions { Train = ["unused"], ImageColumn = "image", CaptionColumn = ["TEXT"] } };
-        Assert.Equal("text", Open(run, "07-case-duplicates/a.parquet", new SplitColumns(Image: null, ["text"]), SplitContent.EveryCaption).Caption?.Name);
+        var run = TinyClip.Run() with
+        {
+            Data = new DataOptions
+            {
+                Train = ["unused"],
+                ImageColumn = "image",
+                CaptionColumn = ["TEXT"],
+            },
+        };
+        Assert.Equal(
+            "text",
+            Open(run, "07-case-duplicates/a.parquet", new SplitColumns(Image: null, ["text"]), SplitContent.EveryCaption).Caption?.Name
+        );
         Assert.Equal("TEXT", Open(run, "07-case-duplicates/a.parquet", s_unnamed, SplitContent.EveryCaption).Caption?.Name);
         Assert.Empty(_told);
     }
@@ -31,19 +50,35 @@ public sealed class SplitCorpusTests
     [Fact]
     public void Columns_that_are_not_the_run_s_and_choices_between_several_are_told()
     {
-        var run = TinyClip.Run() with { Data = new DataOptions { Train = ["unused"], ImageColumn = "picture", CaptionColumn = ["alt"] } };
+        var run = TinyClip.Run() with
+        {
+            Data = new DataOptions
+            {
+                Train = ["unused"],
+                ImageColumn = "picture",
+                CaptionColumn = ["alt"],
+            },
+        };
         Open(run, "14-five-captions", s_unnamed, SplitContent.EveryCaption);
         Open(TinyClip.Run(), "07-case-duplicates/a.parquet", s_unnamed, SplitContent.EveryCaption);
         Assert.Collection(
             _told,
-            told => Assert.StartsWith("Evaluation split seen has not the run's columns: image column image, caption column", told, StringComparison.Ordinal),
-            told => Assert.Equal("Evaluation split seen: image column image, caption column text (not TEXT)", told));
+            told =>
+                Assert.StartsWith(
+                    "Evaluation split seen has not the run's columns: image column image, caption column",
+                    told,
+                    StringComparison.Ordinal
+                ),
+            told => Assert.Equal("Evaluation split seen: image column image, caption column text (not TEXT)", told)
+        );
     }
 
     [Fact]
     public void Columns_of_unusual_names_that_nobody_names_are_refused_with_those_that_are_there()
     {
-        var error = Assert.Throws<CorpusException>(() => Open(TinyClip.Run(), "15-eval-columns/val.parquet", s_unnamed, SplitContent.EveryCaption));
+        var error = Assert.Throws<CorpusException>(() =>
+            Open(TinyClip.Run(), "15-eval-columns/val.parquet", s_unnamed, SplitContent.EveryCaption)
+        );
         Assert.Contains("picture (BLOB), alt (VARCHAR)", error.Message, StringComparison.Ordinal);
     }
 
@@ -66,7 +101,11 @@ public sealed class SplitCorpusTests
         var named = split with { LabelNames = ["cat", "dog", "ship"] };
         var names = LabelNames.Of(named, classes);
         Assert.Equal("dog", LabelNames.Name(named, names, "1"));
-        Assert.Contains("there are 3 names", Assert.Throws<CorpusException>(() => LabelNames.Name(named, names, "3")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "there are 3 names",
+            Assert.Throws<CorpusException>(() => LabelNames.Name(named, names, "3")).Message,
+            StringComparison.Ordinal
+        );
     }
 
     private CorpusManifest Open(RunOptions run, string name, SplitColumns columns, SplitContent content) =>

@@ -31,7 +31,10 @@ public class StatisticsTests
     [InlineData(0.5, 40)]
     [InlineData(0.85, 200)]
     public void The_interval_of_a_proportion_holds_the_true_one_in_95_of_100_samples(double share, int trials) =>
-        AssertCovers(share, random => Interval.OfProportion(Enumerable.Range(0, trials).Count(_ => random.NextDouble() < share) / (double)trials, trials));
+        AssertCovers(
+            share,
+            random => Interval.OfProportion(Enumerable.Range(0, trials).Count(_ => random.NextDouble() < share) / (double)trials, trials)
+        );
 
     /// <summary>P(Binomial(10, 1/2) ≤ 1) = 0.0107 and ≤ 2 is 0.0547: the second value from either end.</summary>
     [Fact]
@@ -50,7 +53,21 @@ public class StatisticsTests
         // Classes of unequal size and accuracy, so that the mean over classes is not that over images.
         double[] accuracy = [0.9, 0.6, 0.3];
         int[] images = [160, 80, 60];
-        AssertCovers(accuracy.Average(), random => Classification.Of([.. images.SelectMany((count, label) => Enumerable.Range(0, count).Select(_ => Random(random, label, accuracy[label])))], 3).MeanPerClassInterval, 300);
+        AssertCovers(
+            accuracy.Average(),
+            random =>
+                Classification
+                    .Of(
+                        [
+                            .. images.SelectMany(
+                                (count, label) => Enumerable.Range(0, count).Select(_ => Random(random, label, accuracy[label]))
+                            ),
+                        ],
+                        3
+                    )
+                    .MeanPerClassInterval,
+            300
+        );
     }
 
     [Fact]
@@ -67,7 +84,12 @@ public class StatisticsTests
     public void Calibration_is_the_distance_between_confidence_and_accuracy_bin_by_bin()
     {
         // Two bins: confidence 0.9 and three of four right, confidence 0.5 and one of two right.
-        Prediction[] predictions = [.. Enumerable.Range(0, 4).Select(i => new Prediction(0, i < 3 ? 0 : 1, i < 3 ? 0 : 1, 0.9)), new(1, 1, 0, 0.5), new(1, 0, 1, 0.5)];
+        Prediction[] predictions =
+        [
+            .. Enumerable.Range(0, 4).Select(i => new Prediction(0, i < 3 ? 0 : 1, i < 3 ? 0 : 1, 0.9)),
+            new(1, 1, 0, 0.5),
+            new(1, 0, 1, 0.5),
+        ];
         Assert.Equal(4 / 6.0 * 0.15, Classification.Of(predictions, 2).CalibrationError, 1e-9);
     }
 
@@ -87,7 +109,11 @@ public class StatisticsTests
     {
         var retrieval = new RetrievalResult(Recall.FromRanks([0, 3, 20]), Recall.FromRanks([0]), 3, 1);
         var rows = ResultFiles.Rows(new SplitFigures("seen", "retrieval", retrieval)).ToList();
-        Assert.Equal(["r1", "r5", "r10", "median_rank", "r1", "r5", "r10", "median_rank"], rows.ConvertAll(row => row.Metric), StringComparer.Ordinal);
+        Assert.Equal(
+            ["r1", "r5", "r10", "median_rank", "r1", "r5", "r10", "median_rank"],
+            rows.ConvertAll(row => row.Metric),
+            StringComparer.Ordinal
+        );
         var r5 = rows[1];
         Assert.Equal(("seen", "retrieval image_to_text", 3L), (r5.Set, r5.Task, r5.N));
         Assert.Equal(2 / 3.0, r5.Value);
@@ -116,7 +142,9 @@ public class StatisticsTests
         // The second has all that the first has right, and 8 images more.
         var first = Classification.Of([.. Enumerable.Range(0, 40).Select(i => Of(0, i < 20 ? 0 : 1))], 2);
         var second = Classification.Of([.. Enumerable.Range(0, 40).Select(i => Of(0, i < 28 ? 0 : 1))], 2);
-        var row = Assert.Single(SplitComparison.Of([new SplitFigures("seen", "zero_shot", first)], [new SplitFigures("seen", "zero_shot", second)]));
+        var row = Assert.Single(
+            SplitComparison.Of([new SplitFigures("seen", "zero_shot", first)], [new SplitFigures("seen", "zero_shot", second)])
+        );
         Assert.Equal((0.5, 0.7, 40L), (row.First, row.Second, row.N));
         Assert.Equal(0.2, row.Difference, 1e-12);
         Assert.InRange(row.Difference, row.Range.Low, row.Range.High);
@@ -135,28 +163,39 @@ public class StatisticsTests
     [Fact]
     public void Models_measured_on_other_images_are_not_compared()
     {
-        SplitFigures[] Of(int images) => [new("seen", "zero_shot", Classification.Of([.. Enumerable.Range(0, images).Select(_ => StatisticsTests.Of(0, 0))], 1))];
-        Assert.Contains("3 images or queries, the other on 2", Assert.Throws<CorpusException>(() => SplitComparison.Of(Of(3), Of(2))).Message, StringComparison.Ordinal);
+        SplitFigures[] Of(int images) =>
+            [new("seen", "zero_shot", Classification.Of([.. Enumerable.Range(0, images).Select(_ => StatisticsTests.Of(0, 0))], 1))];
+        Assert.Contains(
+            "3 images or queries, the other on 2",
+            Assert.Throws<CorpusException>(() => SplitComparison.Of(Of(3), Of(2))).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
-    public void The_interval_of_a_difference_holds_the_true_one_in_95_of_100_samples() => AssertCovers(
-        0.1,
-        random =>
-        {
-            var images = Enumerable.Range(0, 200).Select(_ => random.NextDouble()).ToList();
-            SplitFigures[] Model(double low, double high) => [new("seen", "zero_shot", Classification.Of([.. images.Select(draw => Of(0, draw >= low && draw < high ? 0 : 1))], 2))];
-            return Assert.Single(SplitComparison.Of(Model(0, 0.6), Model(0.1, 0.8))).Range;
-        });
+    public void The_interval_of_a_difference_holds_the_true_one_in_95_of_100_samples() =>
+        AssertCovers(
+            0.1,
+            random =>
+            {
+                var images = Enumerable.Range(0, 200).Select(_ => random.NextDouble()).ToList();
+                SplitFigures[] Model(double low, double high) =>
+                    [new("seen", "zero_shot", Classification.Of([.. images.Select(draw => Of(0, draw >= low && draw < high ? 0 : 1))], 2))];
+                return Assert.Single(SplitComparison.Of(Model(0, 0.6), Model(0.1, 0.8))).Range;
+            }
+        );
 
     private static Prediction Of(int label, int predicted) => new(label, predicted, label == predicted ? 0 : 1, 0.5);
 
-    private static Prediction Random(Random random, int label, double accuracy) => Of(label, random.NextDouble() < accuracy ? label : (label + 1) % 3);
+    private static Prediction Random(Random random, int label, double accuracy) =>
+        Of(label, random.NextDouble() < accuracy ? label : (label + 1) % 3);
 
     private static void AssertCovers(double truth, Func<Random, Interval> sample, int simulations = Simulations)
     {
         var random = new Random(7);
-        var held = Enumerable.Range(0, simulations).Count(_ => sample(random) is var interval && interval.Low <= truth && truth <= interval.High);
+        var held = Enumerable
+            .Range(0, simulations)
+            .Count(_ => sample(random) is var interval && interval.Low <= truth && truth <= interval.High);
         Assert.InRange(held / (double)simulations, 0.93, 0.97);
     }
 }

@@ -22,10 +22,16 @@ public sealed class BadWeightsTests : IDisposable
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,100000000000]}}""", "cut short or added to")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0]}}""", "JSON")]
     [InlineData("""{"a":{"dtype":"Q4","shape":[2],"data_offsets":[0,8]}}""", "'Q4'")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", "overlaps")]
+    [InlineData(
+        """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""",
+        "overlaps"
+    )]
     public void A_safetensors_header_that_cannot_be_is_refused_for_its_reason(string header, string reason)
     {
-        File.WriteAllBytes(_folder.File("bad"), [.. BitConverter.GetBytes((ulong)header.Length), .. Encoding.UTF8.GetBytes(header), .. new byte[8]]);
+        File.WriteAllBytes(
+            _folder.File("bad"),
+            [.. BitConverter.GetBytes((ulong)header.Length), .. Encoding.UTF8.GetBytes(header), .. new byte[8]]
+        );
         Assert.Contains(reason, Refusal(() => WeightsFile.Open(_folder.File("bad"))), StringComparison.Ordinal);
     }
 
@@ -67,16 +73,31 @@ public sealed class BadWeightsTests : IDisposable
         for (var i = 0; i < 2000; i++)
             pickle.Op((byte)'h', 1).Op((byte)'h', 0).Op(0x85).Op('R');
 
-        Assert.Contains("more than 1000000 entries", Refusal(() => WeightsFile.Open(pickle.Save(_folder.File("bad.pt")))), StringComparison.Ordinal);
+        Assert.Contains(
+            "more than 1000000 entries",
+            Refusal(() => WeightsFile.Open(pickle.Save(_folder.File("bad.pt")))),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
-    public void A_device_is_no_file_of_weights() => Assert.Contains("and no file", Refusal(() => WeightsFile.Open("/dev/zero")), StringComparison.Ordinal);
+    public void A_device_is_no_file_of_weights() =>
+        Assert.Contains("and no file", Refusal(() => WeightsFile.Open("/dev/zero")), StringComparison.Ordinal);
 
     [Fact]
     public void Modules_that_hold_themselves_end()
     {
-        var path = new PickleBytes().Global("__torch__", "M").Op(')').Op(0x81).Op((byte)'q', 0).Op('}').Text("self").Op((byte)'h', 0).Op('s').Op('b').Save(_folder.File("bad.pt"));
+        var path = new PickleBytes()
+            .Global("__torch__", "M")
+            .Op(')')
+            .Op(0x81)
+            .Op((byte)'q', 0)
+            .Op('}')
+            .Text("self")
+            .Op((byte)'h', 0)
+            .Op('s')
+            .Op('b')
+            .Save(_folder.File("bad.pt"));
         Assert.Contains("without an end", Refusal(() => WeightsFile.Open(path)), StringComparison.Ordinal);
     }
 
@@ -92,7 +113,10 @@ public sealed class BadWeightsTests : IDisposable
     [Fact]
     public void Missing_extra_and_misshapen_tensors_are_listed_with_what_is_near()
     {
-        List<TensorHeader> tensors = [.. ClipModel.Specs(s_model).Select(spec => new TensorHeader(spec.Name, spec.Shape, NumberType.Float32))];
+        List<TensorHeader> tensors =
+        [
+            .. ClipModel.Specs(s_model).Select(spec => new TensorHeader(spec.Name, spec.Shape, NumberType.Float32)),
+        ];
         tensors[tensors.FindIndex(tensor => tensor.Name == "ln_final.weight")] = new("ln_finale.weight", [24], NumberType.Float32);
         tensors[tensors.FindIndex(tensor => tensor.Name == "visual.proj")] = new("visual.proj", [32, 25], NumberType.Float32);
         ModelFiles.WriteTensors(_folder.File("bad.safetensors"), tensors, 1);
@@ -121,7 +145,11 @@ public sealed class BadWeightsTests : IDisposable
 
         using var opened = ModelFolder.Open(folder);
         Assert.Contains("'visual.proj'", Refusal(() => opened.Load()), StringComparison.Ordinal);
-        Assert.Contains("visual_projection.weight", Refusal(() => new ModelExport(opened, ExportFormat.HuggingFace, NumberType.Float32).Write(_folder.File("out"))), StringComparison.Ordinal);
+        Assert.Contains(
+            "visual_projection.weight",
+            Refusal(() => new ModelExport(opened, ExportFormat.HuggingFace, NumberType.Float32).Write(_folder.File("out"))),
+            StringComparison.Ordinal
+        );
         Assert.Empty(Directory.EnumerateDirectories(_folder.Path, "out*"));
     }
 
@@ -136,9 +164,17 @@ public sealed class BadWeightsTests : IDisposable
         Assert.Contains("was trained with quick_gelu", Refusal(() => ModelFolder.Open(_folder.File("face"))), StringComparison.Ordinal);
 
         File.WriteAllText(_folder.File("gelu.yaml"), ConfigWriter.WriteModel(s_model));
-        Assert.Contains("OpenAI's", Refusal(() => ModelFolder.Open(Fixture.Path("script.pt"), _folder.File("gelu.yaml"))), StringComparison.Ordinal);
+        Assert.Contains(
+            "OpenAI's",
+            Refusal(() => ModelFolder.Open(Fixture.Path("script.pt"), _folder.File("gelu.yaml"))),
+            StringComparison.Ordinal
+        );
         File.Copy(Path.Combine(folder, "model.safetensors"), _folder.File("vit_b_32-quickgelu-x.safetensors"));
-        Assert.Contains("its name says so", Refusal(() => ModelFolder.Open(_folder.File("vit_b_32-quickgelu-x.safetensors"), _folder.File("gelu.yaml"))), StringComparison.Ordinal);
+        Assert.Contains(
+            "its name says so",
+            Refusal(() => ModelFolder.Open(_folder.File("vit_b_32-quickgelu-x.safetensors"), _folder.File("gelu.yaml"))),
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -154,7 +190,10 @@ public sealed class BadWeightsTests : IDisposable
         using (var source = ModelFolder.Open(ModelFiles.Write(_folder.File("source"), s_model)))
             new ModelExport(source, ExportFormat.OpenClip, NumberType.Float32).Write(_folder.File("open"));
         var config = Path.Combine(_folder.File("open"), OpenClipConfig.FileName);
-        File.WriteAllText(config, File.ReadAllText(config).Replace("\"patch_size\": 8", $"\"patch_size\": 8, {key}", StringComparison.Ordinal));
+        File.WriteAllText(
+            config,
+            File.ReadAllText(config).Replace("\"patch_size\": 8", $"\"patch_size\": 8, {key}", StringComparison.Ordinal)
+        );
         Assert.Contains(name, Refusal(() => ModelFolder.Open(_folder.File("open"))), StringComparison.Ordinal);
     }
 
@@ -163,21 +202,37 @@ public sealed class BadWeightsTests : IDisposable
     {
         var folder = ModelFiles.Write(_folder.File("source"), s_model);
         using var whole = WeightsFile.Open(Path.Combine(folder, "model.safetensors"));
-        List<TensorHeader>[] halves = [[], []];
+        List<TensorHeader>[] halves =
+        [
+            [],
+            [],
+        ];
         foreach (var (i, (name, shape)) in whole.Shapes.Index())
             halves[i % 2].Add(new(name, shape, NumberType.Float32));
         for (var i = 0; i < 2; i++)
             ModelFiles.WriteTensors(_folder.File($"shard-{i}.safetensors"), halves[i], 3);
-        string Index(string first) => JsonSerializer.Serialize(new
-        {
-            weight_map = halves.Index().SelectMany(half => half.Item.Select(tensor => (tensor.Name, File: half.Index == 0 ? first : "shard-1.safetensors"))).ToDictionary(pair => pair.Name, pair => pair.File, StringComparer.Ordinal),
-        });
+        string Index(string first) =>
+            JsonSerializer.Serialize(
+                new
+                {
+                    weight_map = halves
+                        .Index()
+                        .SelectMany(half =>
+                            half.Item.Select(tensor => (tensor.Name, File: half.Index == 0 ? first : "shard-1.safetensors"))
+                        )
+                        .ToDictionary(pair => pair.Name, pair => pair.File, StringComparer.Ordinal),
+                }
+            );
         File.WriteAllText(_folder.File("model.safetensors.index.json"), Index("shard-0.safetensors"));
         using (var shards = WeightsFile.Open(_folder.File("model.safetensors.index.json")))
             ModelFiles.AssertSame(whole, shards);
 
         File.WriteAllText(_folder.File("model.safetensors.index.json"), Index("../shard-0.safetensors"));
-        Assert.Contains("not one beside it", Refusal(() => WeightsFile.Open(_folder.File("model.safetensors.index.json"))), StringComparison.Ordinal);
+        Assert.Contains(
+            "not one beside it",
+            Refusal(() => WeightsFile.Open(_folder.File("model.safetensors.index.json"))),
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -185,7 +240,11 @@ public sealed class BadWeightsTests : IDisposable
     [InlineData("module.ln_final.weight", "ln_final.weight")]
     public void A_tensor_with_and_without_a_prefix_is_refused(string one, string other)
     {
-        ModelFiles.WriteTensors(_folder.File("bad.safetensors"), [new(one, [2], NumberType.Float32), new(other, [2], NumberType.Float32)], 1);
+        ModelFiles.WriteTensors(
+            _folder.File("bad.safetensors"),
+            [new(one, [2], NumberType.Float32), new(other, [2], NumberType.Float32)],
+            1
+        );
         using var weights = WeightsFile.Open(_folder.File("bad.safetensors"));
         Assert.Contains("'ln_final.weight' twice", Refusal(() => WeightNames.Ours(weights)), StringComparison.Ordinal);
     }
@@ -193,7 +252,15 @@ public sealed class BadWeightsTests : IDisposable
     [Fact]
     public void Wrappers_and_the_prefix_of_custom_text_models_are_taken_off_and_scalars_have_no_dimension()
     {
-        ModelFiles.WriteTensors(_folder.File("a.safetensors"), [new("module._orig_mod.text.ln_final.weight", [2], NumberType.Float32), new("module.logit_scale", [1], NumberType.Float32), new("module.visual.bn1.num_batches_tracked", [1], NumberType.Float32)], 1);
+        ModelFiles.WriteTensors(
+            _folder.File("a.safetensors"),
+            [
+                new("module._orig_mod.text.ln_final.weight", [2], NumberType.Float32),
+                new("module.logit_scale", [1], NumberType.Float32),
+                new("module.visual.bn1.num_batches_tracked", [1], NumberType.Float32),
+            ],
+            1
+        );
         using var ours = WeightNames.Ours(WeightsFile.Open(_folder.File("a.safetensors")));
         Assert.Equal("ln_final.weight logit_scale", string.Join(' ', ours.Shapes.Keys.Order(StringComparer.Ordinal)));
         Assert.Empty(ours.Shapes["logit_scale"]);
@@ -202,7 +269,11 @@ public sealed class BadWeightsTests : IDisposable
     [Fact]
     public void A_file_of_weights_needs_the_name_of_its_model()
     {
-        Assert.Contains("--model", Assert.Throws<UsageException>(() => ModelFolder.Open(Fixture.Path("state.pt"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "--model",
+            Assert.Throws<UsageException>(() => ModelFolder.Open(Fixture.Path("state.pt"))).Message,
+            StringComparison.Ordinal
+        );
         Assert.Contains("cannot be read", Refusal(() => WeightsFile.Open(_folder.File("none"))), StringComparison.Ordinal);
     }
 

@@ -13,7 +13,9 @@ internal static class ModelFiles
     {
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "model.yaml"), ConfigWriter.WriteModel(options));
-        var tensors = ClipModel.Specs(options).Select(spec => new TensorHeader(spec.Name, spec.Shape, NumberType.Float32))
+        var tensors = ClipModel
+            .Specs(options)
+            .Select(spec => new TensorHeader(spec.Name, spec.Shape, NumberType.Float32))
             .Concat(more.Select(tensor => new TensorHeader(tensor.Name, tensor.Shape, NumberType.Float32)));
         WriteTensors(Path.Combine(folder, "model.safetensors"), [.. tensors], seed);
         Merges(options).Save(Path.Combine(folder, "merges.txt"));
@@ -24,13 +26,18 @@ internal static class ModelFiles
     public static void WriteTensors(string path, IReadOnlyList<TensorHeader> tensors, int seed)
     {
         using var file = File.Create(path);
-        SafetensorsWriter.Write(file, tensors, new Dictionary<string, string>(StringComparer.Ordinal), (tensor, stream) =>
-        {
-            // Each tensor's numbers follow from its name, so that two that change places are seen.
-            var random = new Random(seed + tensor.Name.Sum(letter => letter * 31));
-            for (var i = 0; i < tensor.Count; i++)
-                stream.Write(BitConverter.GetBytes((float)((random.NextDouble() * 2) - 1)));
-        });
+        SafetensorsWriter.Write(
+            file,
+            tensors,
+            new Dictionary<string, string>(StringComparer.Ordinal),
+            (tensor, stream) =>
+            {
+                // Each tensor's numbers follow from its name, so that two that change places are seen.
+                var random = new Random(seed + tensor.Name.Sum(letter => letter * 31));
+                for (var i = 0; i < tensor.Count; i++)
+                    stream.Write(BitConverter.GetBytes((float)((random.NextDouble() * 2) - 1)));
+            }
+        );
     }
 
     /// <summary>A vocabulary of the model's size.</summary>
@@ -52,7 +59,11 @@ internal static class ModelFiles
     }
 
     /// <summary>A variant whose vocabulary is large enough to have a tokenizer.</summary>
-    public static ModelOptions WithTokenizer(ModelOptions options) => options with { Text = options.Text with { Vocabulary = MergeList.TokensWithoutMerges + 20 } };
+    public static ModelOptions WithTokenizer(ModelOptions options) =>
+        options with
+        {
+            Text = options.Text with { Vocabulary = MergeList.TokensWithoutMerges + 20 },
+        };
 
     public static float[] Read(IWeights weights, string name)
     {

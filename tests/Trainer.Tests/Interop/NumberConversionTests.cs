@@ -14,7 +14,12 @@ public sealed class NumberConversionTests
         foreach (var half in halves)
         {
             var expected = (float)BitConverter.UInt16BitsToHalf(half);
-            Assert.True(float.IsNaN(expected) ? float.IsNaN(floats[half]) : BitConverter.SingleToInt32Bits(expected) == BitConverter.SingleToInt32Bits(floats[half]), $"0x{half:x4}");
+            Assert.True(
+                float.IsNaN(expected)
+                    ? float.IsNaN(floats[half])
+                    : BitConverter.SingleToInt32Bits(expected) == BitConverter.SingleToInt32Bits(floats[half]),
+                $"0x{half:x4}"
+            );
         }
     }
 

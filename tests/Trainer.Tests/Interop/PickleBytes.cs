@@ -16,7 +16,8 @@ internal sealed class PickleBytes
 
     public PickleBytes Op(char opcode) => Op((byte)opcode);
 
-    public PickleBytes Text(string text) => Op('X').Op(BitConverter.GetBytes(Encoding.UTF8.GetByteCount(text))).Op(Encoding.UTF8.GetBytes(text));
+    public PickleBytes Text(string text) =>
+        Op('X').Op(BitConverter.GetBytes(Encoding.UTF8.GetByteCount(text))).Op(Encoding.UTF8.GetBytes(text));
 
     public PickleBytes Integer(long value) => Op(0x8a, 8).Op(BitConverter.GetBytes(value));
 
@@ -31,9 +32,24 @@ internal sealed class PickleBytes
     }
 
     /// <summary>torch._utils._rebuild_tensor_v2 on fp32 storage '0'.</summary>
-    public PickleBytes Tensor(long numbers, long offset, long[] shape, long[] strides) => Global("torch._utils", "_rebuild_tensor_v2")
-        .Op('(').Op('(').Text("storage").Global("torch", "FloatStorage").Text("0").Text("cpu").Integer(numbers).Op('t').Op('Q')
-        .Integer(offset).Sizes(shape).Sizes(strides).Op(0x89).Op('}').Op('t').Op('R');
+    public PickleBytes Tensor(long numbers, long offset, long[] shape, long[] strides) =>
+        Global("torch._utils", "_rebuild_tensor_v2")
+            .Op('(')
+            .Op('(')
+            .Text("storage")
+            .Global("torch", "FloatStorage")
+            .Text("0")
+            .Text("cpu")
+            .Integer(numbers)
+            .Op('t')
+            .Op('Q')
+            .Integer(offset)
+            .Sizes(shape)
+            .Sizes(strides)
+            .Op(0x89)
+            .Op('}')
+            .Op('t')
+            .Op('R');
 
     /// <summary>An archive of the pickle and of a storage '0' of so many bytes.</summary>
     public string Save(string path, int storageBytes = 48)

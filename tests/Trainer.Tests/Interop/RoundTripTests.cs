@@ -50,9 +50,16 @@ public sealed class RoundTripTests : IDisposable
         var options = ModelFiles.WithTokenizer(ModelVariants.All[variant]);
         using var source = ModelFolder.Open(ModelFiles.Write(_folder.File("source"), options));
         var export = new ModelExport(source, format, NumberType.Float32);
-        if (s_refused.TryGetValue(variant, out var refusal) && (format == ExportFormat.HuggingFace || (format == ExportFormat.OpenClip && refusal.OpenClipToo)))
+        if (
+            s_refused.TryGetValue(variant, out var refusal)
+            && (format == ExportFormat.HuggingFace || (format == ExportFormat.OpenClip && refusal.OpenClipToo))
+        )
         {
-            Assert.Contains(refusal.Key, Assert.Throws<UsageException>(() => export.Write(_folder.File("there"))).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                refusal.Key,
+                Assert.Throws<UsageException>(() => export.Write(_folder.File("there"))).Message,
+                StringComparison.Ordinal
+            );
             Assert.False(Directory.Exists(_folder.File("there")));
             return;
         }
@@ -61,7 +68,13 @@ public sealed class RoundTripTests : IDisposable
         using var there = ModelFolder.Open(_folder.File("there"));
         ModelFiles.AssertSame(source.Weights, there.Weights);
         // The two forms of the patch embedding are one function of the same weights.
-        var expected = format == ExportFormat.Cliptrain ? options : options with { Image = options.Image with { PatchEmbedding = PatchEmbedding.Linear } };
+        var expected =
+            format == ExportFormat.Cliptrain
+                ? options
+                : options with
+                {
+                    Image = options.Image with { PatchEmbedding = PatchEmbedding.Linear },
+                };
         Assert.Equal(ConfigWriter.WriteModel(expected), ConfigWriter.WriteModel(there.Options));
         Assert.Equal(source.Merges!.Merges, there.Merges!.Merges);
         Assert.True(there.Preprocessing.IsClip);
@@ -70,7 +83,13 @@ public sealed class RoundTripTests : IDisposable
     [Fact]
     public void A_chain_through_all_formats_ends_where_it_began()
     {
-        var options = ModelFiles.WithTokenizer(TinyClip.Model with { Activation = Activation.QuickGelu, Image = TinyClip.Model.Image with { MlpRatio = 2.7 } });
+        var options = ModelFiles.WithTokenizer(
+            TinyClip.Model with
+            {
+                Activation = Activation.QuickGelu,
+                Image = TinyClip.Model.Image with { MlpRatio = 2.7 },
+            }
+        );
         var folder = ModelFiles.Write(_folder.File("0"), options);
         using var source = ModelFolder.Open(folder);
         foreach (var format in new[] { ExportFormat.HuggingFace, ExportFormat.OpenClip, ExportFormat.HuggingFace, ExportFormat.Cliptrain })
@@ -82,7 +101,10 @@ public sealed class RoundTripTests : IDisposable
 
         using var end = ModelFolder.Open(folder);
         ModelFiles.AssertSame(source.Weights, end.Weights);
-        Assert.Equal(Mlp.HiddenWidth(options.Image.Width, options.Image.MlpRatio), Mlp.HiddenWidth(end.Options.Image.Width, end.Options.Image.MlpRatio));
+        Assert.Equal(
+            Mlp.HiddenWidth(options.Image.Width, options.Image.MlpRatio),
+            Mlp.HiddenWidth(end.Options.Image.Width, end.Options.Image.MlpRatio)
+        );
     }
 
     [Theory]
@@ -96,7 +118,11 @@ public sealed class RoundTripTests : IDisposable
         foreach (var name in source.Weights.Shapes.Keys)
         {
             foreach (var (before, after) in ModelFiles.Read(source.Weights, name).Zip(ModelFiles.Read(half.Weights, name)))
-                Assert.InRange(Math.Abs(after - before), 0, Math.Max(Math.Abs(before) * (precision == NumberType.Float16 ? 1f / 2048 : 1f / 256), 1e-7f));
+                Assert.InRange(
+                    Math.Abs(after - before),
+                    0,
+                    Math.Max(Math.Abs(before) * (precision == NumberType.Float16 ? 1f / 2048 : 1f / 256), 1e-7f)
+                );
         }
 
         new ModelExport(half, ExportFormat.Cliptrain, precision).Write(_folder.File("again"));
@@ -107,19 +133,39 @@ public sealed class RoundTripTests : IDisposable
     [Fact]
     public void The_sigmoid_losss_bias_travels_to_open_clip_and_is_refused_by_CLIPModel()
     {
-        using var source = ModelFolder.Open(ModelFiles.Write(_folder.File("source"), ModelFiles.WithTokenizer(TinyClip.Model), more: (ClipModel.LogitBias, [])));
+        using var source = ModelFolder.Open(
+            ModelFiles.Write(_folder.File("source"), ModelFiles.WithTokenizer(TinyClip.Model), more: (ClipModel.LogitBias, []))
+        );
         new ModelExport(source, ExportFormat.OpenClip, NumberType.Float32).Write(_folder.File("open"));
         using var there = ModelFolder.Open(_folder.File("open"));
         ModelFiles.AssertSame(source.Weights, there.Weights);
-        Assert.Contains("init_logit_bias", File.ReadAllText(Path.Combine(_folder.File("open"), OpenClipConfig.FileName)), StringComparison.Ordinal);
-        Assert.Contains("logit_bias", Assert.Throws<UsageException>(() => new ModelExport(there, ExportFormat.HuggingFace, NumberType.Float32).Write(_folder.File("face"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "init_logit_bias",
+            File.ReadAllText(Path.Combine(_folder.File("open"), OpenClipConfig.FileName)),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "logit_bias",
+            Assert
+                .Throws<UsageException>(() =>
+                    new ModelExport(there, ExportFormat.HuggingFace, NumberType.Float32).Write(_folder.File("face"))
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void A_folder_that_is_there_is_not_written_over()
     {
         using var source = ModelFolder.Open(ModelFiles.Write(_folder.File("source"), ModelFiles.WithTokenizer(TinyClip.Model)));
-        Assert.Contains("is there already", Assert.Throws<UsageException>(() => new ModelExport(source, ExportFormat.OpenClip, NumberType.Float32).Write(_folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is there already",
+            Assert
+                .Throws<UsageException>(() => new ModelExport(source, ExportFormat.OpenClip, NumberType.Float32).Write(_folder.Path))
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 
     public void Dispose() => _folder.Dispose();

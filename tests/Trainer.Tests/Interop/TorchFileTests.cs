@@ -53,7 +53,11 @@ public sealed class TorchFileTests : IDisposable
 
     [Fact]
     public void The_format_before_PyTorch_1_6_is_refused_with_how_to_convert_it() =>
-        Assert.Contains("torch.save(torch.load", Assert.Throws<CheckpointException>(() => WeightsFile.Open(Fixture.Path("legacy.pt"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "torch.save(torch.load",
+            Assert.Throws<CheckpointException>(() => WeightsFile.Open(Fixture.Path("legacy.pt"))).Message,
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void What_the_installed_PyTorch_writes_is_what_was_recorded()
@@ -71,12 +75,20 @@ public sealed class TorchFileTests : IDisposable
         File.Copy(Fixture.Path("state.pt"), _folder.File("cut.pt"));
         var bytes = File.ReadAllBytes(_folder.File("cut.pt"));
         File.WriteAllBytes(_folder.File("cut.pt"), bytes[..^40]);
-        Assert.Contains("cut.pt", Assert.Throws<CheckpointException>(() => WeightsFile.Open(_folder.File("cut.pt"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "cut.pt",
+            Assert.Throws<CheckpointException>(() => WeightsFile.Open(_folder.File("cut.pt"))).Message,
+            StringComparison.Ordinal
+        );
 
         using (var archive = System.IO.Compression.ZipFile.Open(_folder.File("deflated.pt"), System.IO.Compression.ZipArchiveMode.Create))
         using (var entry = archive.CreateEntry("archive/data.pkl", System.IO.Compression.CompressionLevel.Optimal).Open())
             entry.Write(new byte[1000]);
-        Assert.Contains("compressed", Assert.Throws<CheckpointException>(() => WeightsFile.Open(_folder.File("deflated.pt"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "compressed",
+            Assert.Throws<CheckpointException>(() => WeightsFile.Open(_folder.File("deflated.pt"))).Message,
+            StringComparison.Ordinal
+        );
     }
 
     public void Dispose() => _folder.Dispose();
@@ -104,7 +116,9 @@ public sealed class TorchFileTests : IDisposable
         errors = "";
         if (!File.Exists(Python))
             return false;
-        using var process = Process.Start(new ProcessStartInfo(Python, arguments) { RedirectStandardError = true, UseShellExecute = false })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(Python, arguments) { RedirectStandardError = true, UseShellExecute = false }
+        )!;
         errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
         return process.ExitCode == 0;

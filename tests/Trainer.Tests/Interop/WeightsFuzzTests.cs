@@ -75,7 +75,11 @@ public sealed class WeightsFuzzTests : IDisposable
 
     private byte[] Safetensors()
     {
-        ModelFiles.WriteTensors(_folder.File("whole"), [new("a", [3, 4], NumberType.Float32), new("b", [], NumberType.Float32), new("c", [7], NumberType.Float32)], 1);
+        ModelFiles.WriteTensors(
+            _folder.File("whole"),
+            [new("a", [3, 4], NumberType.Float32), new("b", [], NumberType.Float32), new("c", [7], NumberType.Float32)],
+            1
+        );
         return File.ReadAllBytes(_folder.File("whole"));
     }
 }

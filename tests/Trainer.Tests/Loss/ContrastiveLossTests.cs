@@ -44,17 +44,28 @@ public class ContrastiveLossTests
         var total = (int)counts.Sum();
         var whole = new ContrastiveLoss(new RankGroup(), 1024).Compute(Embeddings(total, 1), Embeddings(total, 2), [total], 20);
 
-        var parts = Ranks.Run(worldSize, group =>
-        {
-            var first = counts[..group.Rank].Sum();
-            var images = Embeddings(total, 1).narrow(0, first, counts[group.Rank]);
-            return new ContrastiveLoss(group, tileRows).Compute(images, Embeddings(total, 2), counts, 20);
-        });
+        var parts = Ranks.Run(
+            worldSize,
+            group =>
+            {
+                var first = counts[..group.Rank].Sum();
+                var images = Embeddings(total, 1).narrow(0, first, counts[group.Rank]);
+                return new ContrastiveLoss(group, tileRows).Compute(images, Embeddings(total, 2), counts, 20);
+            }
+        );
 
         Assert.All(parts, part => Assert.Equal(whole.Loss, part.Loss, 1e-6));
         Assert.Equal(whole.LogitScaleGradient, parts.Sum(part => part.LogitScaleGradient), 1e-6);
-        Assert.InRange(Norms.RelativeDifference(Concatenate(parts, part => part.ImageGradient_bD), whole.ImageGradient_bD.AsSpan<float>()), 0, 1e-6);
-        Assert.InRange(Norms.RelativeDifference(Concatenate(parts, part => part.TextGradient_bD), whole.TextGradient_bD.AsSpan<float>()), 0, 1e-6);
+        Assert.InRange(
+            Norms.RelativeDifference(Concatenate(parts, part => part.ImageGradient_bD), whole.ImageGradient_bD.AsSpan<float>()),
+            0,
+            1e-6
+        );
+        Assert.InRange(
+            Norms.RelativeDifference(Concatenate(parts, part => part.TextGradient_bD), whole.TextGradient_bD.AsSpan<float>()),
+            0,
+            1e-6
+        );
     }
 
     [Fact]

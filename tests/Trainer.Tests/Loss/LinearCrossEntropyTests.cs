@@ -5,7 +5,9 @@ namespace ClipTrain.Trainer.Tests.Loss;
 
 public class LinearCrossEntropyTests
 {
-    private const int Rows = 13, Width = 6, Classes = 11;
+    private const int Rows = 13,
+        Width = 6,
+        Classes = 11;
 
     [Theory]
     [InlineData(1, 0)]
@@ -15,13 +17,25 @@ public class LinearCrossEntropyTests
     [InlineData(1024, 0.4)]
     public void Equals_cross_entropy_of_a_linear_layer_under_autograd_whatever_the_tile(int tileRows, double smoothing)
     {
-        var (rows, weight, bias) = (Random(1, Rows, Width).requires_grad_(), Random(2, Classes, Width).requires_grad_(), Random(3, Classes).requires_grad_());
+        var (rows, weight, bias) = (
+            Random(1, Rows, Width).requires_grad_(),
+            Random(2, Classes, Width).requires_grad_(),
+            Random(3, Classes).requires_grad_()
+        );
         var classes = tensor([.. Enumerable.Range(0, Rows).Select(i => (long)(i * 5 % Classes))]);
         var logProbabilities = nn.functional.linear(rows, weight, bias).log_softmax(1);
-        var losses = -((logProbabilities.gather(1, classes.unsqueeze(1)).squeeze(1) * (1 - smoothing)) + (logProbabilities.mean([1]) * smoothing));
+        var losses = -(
+            (logProbabilities.gather(1, classes.unsqueeze(1)).squeeze(1) * (1 - smoothing)) + (logProbabilities.mean([1]) * smoothing)
+        );
         (losses.sum() * 0.25).backward();
 
-        var result = new LinearCrossEntropy(tileRows, smoothing).Compute(rows.detach(), weight.detach(), bias.detach(), ClassTargets.Of(classes), 0.25);
+        var result = new LinearCrossEntropy(tileRows, smoothing).Compute(
+            rows.detach(),
+            weight.detach(),
+            bias.detach(),
+            ClassTargets.Of(classes),
+            0.25
+        );
 
         AssertSame(losses.detach(), result.Losses_n);
         AssertSame(rows.grad!, result.RowGradient_nW);

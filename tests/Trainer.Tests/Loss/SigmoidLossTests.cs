@@ -16,7 +16,8 @@ public class SigmoidLossTests
     [InlineData(64, 10)]
     public void Equals_the_log_sigmoids_of_the_whole_matrix_whatever_the_tile(int pairs, int tileRows)
     {
-        const double logScale = 2.3, bias = -3.5;
+        const double logScale = 2.3,
+            bias = -3.5;
         var (images, texts) = (Embeddings(pairs, 1), Embeddings(pairs, 2));
         var (imagesWithGrad, textsWithGrad) = (images.clone().requires_grad_(), texts.clone().requires_grad_());
         var (scale, offset) = (full([], logScale, float32).requires_grad_(), full([], bias, float32).requires_grad_());
@@ -34,10 +35,20 @@ public class SigmoidLossTests
         Assert.Equal(offset.grad!.item<float>(), result.LogitBiasGradient, 1e-5);
     }
 
-    public static TheoryData<int, int> Ranks_and_tiles() => new()
-    {
-        { 1, 4 }, { 2, 1 }, { 2, 3 }, { 2, 1024 }, { 3, 1 }, { 3, 4 }, { 3, 1024 }, { 4, 2 }, { 4, 5 }, { 4, 1024 },
-    };
+    public static TheoryData<int, int> Ranks_and_tiles() =>
+        new()
+        {
+            { 1, 4 },
+            { 2, 1 },
+            { 2, 3 },
+            { 2, 1024 },
+            { 3, 1 },
+            { 3, 4 },
+            { 3, 1024 },
+            { 4, 2 },
+            { 4, 5 },
+            { 4, 1024 },
+        };
 
     [Theory]
     [MemberData(nameof(Ranks_and_tiles))]
@@ -48,18 +59,29 @@ public class SigmoidLossTests
         var total = (int)counts.Sum();
         var whole = new SigmoidLoss(new RankGroup(), 1024).Compute(Embeddings(total, 1), Embeddings(total, 2), [total], 20, -5);
 
-        var parts = Ranks.Run(worldSize, group =>
-        {
-            var first = counts[..group.Rank].Sum();
-            var images = Embeddings(total, 1).narrow(0, first, counts[group.Rank]);
-            return new SigmoidLoss(group, tileRows).Compute(images, Embeddings(total, 2), counts, 20, -5);
-        });
+        var parts = Ranks.Run(
+            worldSize,
+            group =>
+            {
+                var first = counts[..group.Rank].Sum();
+                var images = Embeddings(total, 1).narrow(0, first, counts[group.Rank]);
+                return new SigmoidLoss(group, tileRows).Compute(images, Embeddings(total, 2), counts, 20, -5);
+            }
+        );
 
         Assert.All(parts, part => Assert.Equal(whole.Loss, part.Loss, 1e-6));
         Assert.Equal(whole.LogitScaleGradient, parts.Sum(part => part.LogitScaleGradient), 1e-6);
         Assert.Equal(whole.LogitBiasGradient, parts.Sum(part => part.LogitBiasGradient), 1e-6);
-        Assert.InRange(Norms.RelativeDifference(Concatenate(parts, part => part.ImageGradient_bD), whole.ImageGradient_bD.AsSpan<float>()), 0, 1e-6);
-        Assert.InRange(Norms.RelativeDifference(Concatenate(parts, part => part.TextGradient_bD), whole.TextGradient_bD.AsSpan<float>()), 0, 1e-6);
+        Assert.InRange(
+            Norms.RelativeDifference(Concatenate(parts, part => part.ImageGradient_bD), whole.ImageGradient_bD.AsSpan<float>()),
+            0,
+            1e-6
+        );
+        Assert.InRange(
+            Norms.RelativeDifference(Concatenate(parts, part => part.TextGradient_bD), whole.TextGradient_bD.AsSpan<float>()),
+            0,
+            1e-6
+        );
     }
 
     [Theory]

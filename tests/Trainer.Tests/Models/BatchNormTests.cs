@@ -19,7 +19,13 @@ public sealed class BatchNormTests
     public void Activation_checkpointing_changes_no_bit_of_a_step(Precision precision)
     {
         var plain = StateAfterSteps(new RankGroup(), Options(precision));
-        var replayed = StateAfterSteps(new RankGroup(), Options(precision) with { ActivationCheckpointing = ActivationCheckpointing.Block });
+        var replayed = StateAfterSteps(
+            new RankGroup(),
+            Options(precision) with
+            {
+                ActivationCheckpointing = ActivationCheckpointing.Block,
+            }
+        );
         Assert.Equal(plain, replayed);
     }
 
@@ -30,14 +36,26 @@ public sealed class BatchNormTests
     {
         Threads.Set(1);
         var expected = new[] { TinyClip.Batch(0, 8, tower: TinyClip.ResNet.Image), TinyClip.Batch(8, 4, tower: TinyClip.ResNet.Image) }
-            .Select(batch => StemStatistics(batch.Images_b3SS)).ToArray();
+            .Select(batch => StemStatistics(batch.Images_b3SS))
+            .ToArray();
         using var state = new TrainingState(Run(Options(Precision.Fp32)));
-        using var step = Step(state, Options(Precision.Fp32) with { MicroBatch = 8, ActivationCheckpointing = checkpointing }, new RankGroup());
+        using var step = Step(
+            state,
+            Options(Precision.Fp32) with
+            {
+                MicroBatch = 8,
+                ActivationCheckpointing = checkpointing,
+            },
+            new RankGroup()
+        );
         step.Take(TinyClip.Batch(0, GlobalBatch, tower: TinyClip.ResNet.Image), [GlobalBatch]);
 
         foreach (var (name, before, of) in new[] { ("visual.bn1.running_mean", 0f, 0), ("visual.bn1.running_var", 1f, 1) })
         {
-            var moved = expected[0][of].Zip(expected[1][of], (a, b) => (float)((0.9 * before) + (0.1 * ((8 * a) + (4 * b)) / 12))).ToArray();
+            var moved = expected[0]
+                [of]
+                .Zip(expected[1][of], (a, b) => (float)((0.9 * before) + (0.1 * ((8 * a) + (4 * b)) / 12)))
+                .ToArray();
             Assert.InRange(Norms.RelativeDifference(state.Model.Parameters[name].AsSpan<float>(), moved), 0, 1e-6);
         }
     }
@@ -46,20 +64,27 @@ public sealed class BatchNormTests
     public void Ranks_hold_the_same_statistics_which_average_what_each_of_them_saw()
     {
         var shares = new[] { 7, 5 };
-        var ranks = Ranks.Run(2, group =>
-        {
-            using var state = new TrainingState(Run(Options(Precision.Fp32)));
-            using var step = Step(state, Options(Precision.Fp32), group);
-            step.Take(TinyClip.Batch(group.Rank * shares[0], shares[group.Rank], tower: TinyClip.ResNet.Image), [shares[0], shares[1]]);
-            return state.Model.Parameters.Master.AsSpan<float>().ToArray();
-        });
+        var ranks = Ranks.Run(
+            2,
+            group =>
+            {
+                using var state = new TrainingState(Run(Options(Precision.Fp32)));
+                using var step = Step(state, Options(Precision.Fp32), group);
+                step.Take(TinyClip.Batch(group.Rank * shares[0], shares[group.Rank], tower: TinyClip.ResNet.Image), [shares[0], shares[1]]);
+                return state.Model.Parameters.Master.AsSpan<float>().ToArray();
+            }
+        );
         Assert.Equal(ranks[0], ranks[1]);
 
         // The means of ranks, weighted by their pairs, are those of the whole batch.
         var whole = StemStatistics(TinyClip.Batch(0, GlobalBatch, tower: TinyClip.ResNet.Image).Images_b3SS)[0];
         using var layout = new ClipModel(TinyClip.ResNet, Precision.Fp32, 7);
         layout.Parameters.Master.copy_(tensor(ranks[0]));
-        Assert.InRange(Norms.RelativeDifference(layout.Parameters["visual.bn1.running_mean"].AsSpan<float>(), [.. whole.Select(mean => 0.1f * mean)]), 0, 1e-5);
+        Assert.InRange(
+            Norms.RelativeDifference(layout.Parameters["visual.bn1.running_mean"].AsSpan<float>(), [.. whole.Select(mean => 0.1f * mean)]),
+            0,
+            1e-5
+        );
     }
 
     [Theory]
@@ -107,7 +132,11 @@ public sealed class BatchNormTests
         var before = model.Parameters.Master.AsSpan<float>().ToArray();
         var images = TinyClip.Batch(0, 4, tower: TinyClip.ResNet.Image).Images_b3SS;
         var alone = model.EncodeImage(images.narrow(0, 1, 1));
-        Assert.InRange(Norms.RelativeDifference(alone.AsSpan<float>(), model.EncodeImage(images).narrow(0, 1, 1).contiguous().AsSpan<float>()), 0, 1e-6);
+        Assert.InRange(
+            Norms.RelativeDifference(alone.AsSpan<float>(), model.EncodeImage(images).narrow(0, 1, 1).contiguous().AsSpan<float>()),
+            0,
+            1e-6
+        );
         Assert.Equal(before, model.Parameters.Master.AsSpan<float>().ToArray());
         var trained = model.EncodeImage(images, statistics: new BatchStatistics(model.Parameters)).narrow(0, 1, 1).contiguous();
         Assert.NotInRange(Norms.RelativeDifference(trained.AsSpan<float>(), alone.AsSpan<float>()), 0, 1e-3);
@@ -121,7 +150,8 @@ public sealed class BatchNormTests
         using var step = Step(state, Options(Precision.Fp32), new RankGroup());
         var norm = step.Take(TinyClip.Batch(0, GlobalBatch, tower: TinyClip.ResNet.Image), [GlobalBatch]).GradientNorm;
         var parameters = state.Model.Parameters;
-        var squares = parameters.Specs.Where(spec => !spec.IsStatistic)
+        var squares = parameters
+            .Specs.Where(spec => !spec.IsStatistic)
             .Sum(spec => parameters.View(parameters.Gradients, spec.Name).AsSpan<float>().ToArray().Sum(value => (double)value * value));
         Assert.Equal(Math.Sqrt(squares), norm, 1e-6 * norm);
     }
@@ -130,14 +160,18 @@ public sealed class BatchNormTests
 
     private static RunOptions Run(TrainingOptions training) => TinyClip.Run() with { Model = TinyClip.ResNet, Training = training };
 
-    private static TrainingStep Step(TrainingState state, TrainingOptions options, RankGroup group) => new(state, options, group, new LearningRateSchedule(1e-3, 1, 10));
+    private static TrainingStep Step(TrainingState state, TrainingOptions options, RankGroup group) =>
+        new(state, options, group, new LearningRateSchedule(1e-3, 1, 10));
 
     /// <summary>Mean and unbiased variance of each channel behind the first convolution, with the run's first weights.</summary>
     private static float[][] StemStatistics(torch.Tensor images_b3SS)
     {
         using var guard = no_grad();
         using var state = new TrainingState(Run(Options(Precision.Fp32)));
-        var x = nn.functional.conv2d(images_b3SS, state.Model.Parameters["visual.conv1.weight"], strides: [2, 2], padding: [1, 1]).transpose(0, 1).flatten(1);
+        var x = nn
+            .functional.conv2d(images_b3SS, state.Model.Parameters["visual.conv1.weight"], strides: [2, 2], padding: [1, 1])
+            .transpose(0, 1)
+            .flatten(1);
         return [x.mean([1]).AsSpan<float>().ToArray(), x.var([1]).AsSpan<float>().ToArray()];
     }
 
@@ -148,9 +182,15 @@ public sealed class BatchNormTests
         using var step = Step(state, options, group);
         for (var i = 0; i < 2; i++)
         {
-            var slices = Enumerable.Range(0, group.WorldSize).Select(rank => SampleOrder.LocalSlice(GlobalBatch, rank, group.WorldSize)).ToArray();
+            var slices = Enumerable
+                .Range(0, group.WorldSize)
+                .Select(rank => SampleOrder.LocalSlice(GlobalBatch, rank, group.WorldSize))
+                .ToArray();
             var (start, count) = slices[group.Rank];
-            step.Take(TinyClip.Batch((i * GlobalBatch) + start, count, tower: TinyClip.ResNet.Image), [.. slices.Select(slice => (long)slice.Count)]);
+            step.Take(
+                TinyClip.Batch((i * GlobalBatch) + start, count, tower: TinyClip.ResNet.Image),
+                [.. slices.Select(slice => (long)slice.Count)]
+            );
         }
 
         return state.Model.Parameters.Master.AsSpan<float>().ToArray();

@@ -20,11 +20,22 @@ public sealed class ImageVariantTests
         using var guard = no_grad();
         var linear = TinyClip.Model with { Image = TinyClip.Model.Image with { Patch = patch, Stride = stride } };
         using var one = new ClipModel(linear, precision, 3);
-        using var other = new ClipModel(linear with { Image = linear.Image with { PatchEmbedding = PatchEmbedding.Convolution } }, precision, 3);
+        using var other = new ClipModel(
+            linear with
+            {
+                Image = linear.Image with { PatchEmbedding = PatchEmbedding.Convolution },
+            },
+            precision,
+            3
+        );
         Assert.Equal(one.Parameters.Master.AsSpan<float>(), other.Parameters.Master.AsSpan<float>());
         var images = TinyClip.Batch(0, 4).Images_b3SS;
         var expected = other.EncodeImage(images);
-        Assert.InRange(Norms.RelativeDifference(one.EncodeImage(images).AsSpan<float>(), expected.AsSpan<float>()), 0, precision == Precision.Fp32 ? 2e-6 : 0.02);
+        Assert.InRange(
+            Norms.RelativeDifference(one.EncodeImage(images).AsSpan<float>(), expected.AsSpan<float>()),
+            0,
+            precision == Precision.Fp32 ? 2e-6 : 0.02
+        );
     }
 
     [Theory, MemberData(nameof(Models))]
@@ -57,12 +68,29 @@ public sealed class ImageVariantTests
     public void Every_patch_embedding_can_leave_patches_out(PatchEmbedding embedding)
     {
         using var guard = no_grad();
-        var options = TinyClip.Model.Image with { PatchEmbedding = embedding, Pooling = ImagePooling.Average, Registers = 2, PatchDropout = 0.5 };
+        var options = TinyClip.Model.Image with
+        {
+            PatchEmbedding = embedding,
+            Pooling = ImagePooling.Average,
+            Registers = 2,
+            PatchDropout = 0.5,
+        };
         using var model = new ClipModel(TinyClip.Model with { Image = options }, Precision.Fp32, 3);
         var images = TinyClip.Batch(0, 4).Images_b3SS;
         var all = arange(9, int64).unsqueeze(0).expand([4, 9]);
-        Assert.InRange(Norms.RelativeDifference(model.EncodeImage(images, all).AsSpan<float>(), model.EncodeImage(images).AsSpan<float>()), 0, 1e-6);
-        Assert.NotInRange(Norms.RelativeDifference(model.EncodeImage(images, all.narrow(1, 0, 4)).AsSpan<float>(), model.EncodeImage(images).AsSpan<float>()), 0, 1e-3);
+        Assert.InRange(
+            Norms.RelativeDifference(model.EncodeImage(images, all).AsSpan<float>(), model.EncodeImage(images).AsSpan<float>()),
+            0,
+            1e-6
+        );
+        Assert.NotInRange(
+            Norms.RelativeDifference(
+                model.EncodeImage(images, all.narrow(1, 0, 4)).AsSpan<float>(),
+                model.EncodeImage(images).AsSpan<float>()
+            ),
+            0,
+            1e-3
+        );
     }
 
     [Fact]
@@ -73,8 +101,18 @@ public sealed class ImageVariantTests
         var swapped = cat([images.narrow(2, 8, 8), images.narrow(2, 0, 8), images.narrow(2, 16, 8)], 2);
         foreach (var positions in Enum.GetValues<ImagePositions>())
         {
-            using var model = new ClipModel(TinyClip.Model with { Image = TinyClip.Model.Image with { Positions = positions } }, Precision.Fp32, 3);
-            var difference = Norms.RelativeDifference(model.EncodeImage(swapped).AsSpan<float>(), model.EncodeImage(images).AsSpan<float>());
+            using var model = new ClipModel(
+                TinyClip.Model with
+                {
+                    Image = TinyClip.Model.Image with { Positions = positions },
+                },
+                Precision.Fp32,
+                3
+            );
+            var difference = Norms.RelativeDifference(
+                model.EncodeImage(swapped).AsSpan<float>(),
+                model.EncodeImage(images).AsSpan<float>()
+            );
             Assert.Equal(positions == ImagePositions.None, difference < 1e-6);
         }
     }

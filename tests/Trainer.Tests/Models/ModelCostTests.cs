@@ -28,7 +28,10 @@ public sealed class ModelCostTests
     public void Parts_have_all_parameters(string variant)
     {
         var parts = ModelCost.Of(ModelVariants.All[variant]);
-        Assert.Equal(ClipModel.Specs(ModelVariants.All[variant]).Where(spec => !spec.IsStatistic).Sum(spec => spec.Count), parts.Sum(part => part.Parameters));
+        Assert.Equal(
+            ClipModel.Specs(ModelVariants.All[variant]).Where(spec => !spec.IsStatistic).Sum(spec => spec.Count),
+            parts.Sum(part => part.Parameters)
+        );
     }
 
     [Theory]
@@ -48,5 +51,9 @@ public sealed class ModelCostTests
     [InlineData("RN50", null, 16, "'image.patch' is for a vit")]
     [InlineData("ViT-B-32", 0, null, "--image-size: is 0 but must be at least 1")]
     public void A_resolution_that_does_not_fit_is_told(string name, int? size, int? patch, string error) =>
-        Assert.Contains(error, Assert.Throws<ConfigException>(() => ModelResolution.Of(RunConfig.LoadModel(name), size, patch)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            error,
+            Assert.Throws<ConfigException>(() => ModelResolution.Of(RunConfig.LoadModel(name), size, patch)).Message,
+            StringComparison.Ordinal
+        );
 }

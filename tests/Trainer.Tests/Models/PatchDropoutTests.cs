@@ -26,11 +26,14 @@ public class PatchDropoutTests
 
         var kept = Draw(share, 1, Samples(0, 20)).Chunk(expected).ToArray();
         Assert.Equal(20, kept.Length);
-        Assert.All(kept, row =>
-        {
-            Assert.Equal(row.Order().Distinct(), row);
-            Assert.All(row, patch => Assert.InRange(patch, 0, Patches - 1));
-        });
+        Assert.All(
+            kept,
+            row =>
+            {
+                Assert.Equal(row.Order().Distinct(), row);
+                Assert.All(row, patch => Assert.InRange(patch, 0, Patches - 1));
+            }
+        );
     }
 
     [Fact]
@@ -51,7 +54,10 @@ public class PatchDropoutTests
 
         // Binomial with p = 4/9: five standard deviations.
         var expected = images * 4 / 9.0;
-        Assert.All(counts.Values, count => Assert.InRange(count, expected - (5 * Math.Sqrt(expected * 5 / 9)), expected + (5 * Math.Sqrt(expected * 5 / 9))));
+        Assert.All(
+            counts.Values,
+            count => Assert.InRange(count, expected - (5 * Math.Sqrt(expected * 5 / 9)), expected + (5 * Math.Sqrt(expected * 5 / 9)))
+        );
     }
 
     [Fact]
@@ -85,5 +91,6 @@ public class PatchDropoutTests
 
     private static SampleRef[] Samples(long epoch, int count) => [.. Enumerable.Range(0, count).Select(i => new SampleRef(epoch, i))];
 
-    private static long[] Draw(double share, ulong seed, SampleRef[] samples) => PatchDropout.Draw(Options(share), seed, samples)!.AsSpan<long>().ToArray();
+    private static long[] Draw(double share, ulong seed, SampleRef[] samples) =>
+        PatchDropout.Draw(Options(share), seed, samples)!.AsSpan<long>().ToArray();
 }

@@ -25,7 +25,15 @@ public sealed class PeerGradientTests : IDisposable
         using var state = new TrainingState(options);
         ModelVariants.GiveResidualsWeight(state.Model.Parameters);
         var batch = TinyClip.Batch(0, 12, tower: options.Model.Image);
-        using var step = new TrainingStep(state, options.Training with { LossTileRows = 1024 }, new RankGroup(), new LearningRateSchedule(1e-3, 1, 10));
+        using var step = new TrainingStep(
+            state,
+            options.Training with
+            {
+                LossTileRows = 1024,
+            },
+            new RankGroup(),
+            new LearningRateSchedule(1e-3, 1, 10)
+        );
         var loss = step.ComputeGradients(batch, [12]);
 
         var weights = new CheckpointDirectory(_folder);
@@ -38,14 +46,25 @@ public sealed class PeerGradientTests : IDisposable
         Assert.Equal(Read(peer, "loss", 1)[0], loss, 1e-6 * rounding);
         var parameters = state.Model.Parameters;
         Norms.AssertSameGradients(
-            parameters.Specs.Where(spec => !spec.IsStatistic).ToDictionary(spec => spec.Name, spec => Read(peer, spec.Name, (int)spec.Count), StringComparer.Ordinal),
-            parameters.Specs.ToDictionary(spec => spec.Name, spec => parameters.View(parameters.Gradients, spec.Name).AsSpan<float>().ToArray(), StringComparer.Ordinal),
-            rounding);
+            parameters
+                .Specs.Where(spec => !spec.IsStatistic)
+                .ToDictionary(spec => spec.Name, spec => Read(peer, spec.Name, (int)spec.Count), StringComparer.Ordinal),
+            parameters.Specs.ToDictionary(
+                spec => spec.Name,
+                spec => parameters.View(parameters.Gradients, spec.Name).AsSpan<float>().ToArray(),
+                StringComparer.Ordinal
+            ),
+            rounding
+        );
 
         // The optimizer moves the running statistics, here beside weights that stay.
         state.Optimizer.Update(new OptimizerStep(1, 1, 0, 1));
         foreach (var spec in parameters.Specs.Where(spec => spec.IsStatistic))
-            Assert.InRange(Norms.RelativeDifference(parameters[spec.Name].AsSpan<float>(), Read(peer, spec.Name, (int)spec.Count)), 0, 1e-6);
+            Assert.InRange(
+                Norms.RelativeDifference(parameters[spec.Name].AsSpan<float>(), Read(peer, spec.Name, (int)spec.Count)),
+                0,
+                1e-6
+            );
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -62,11 +81,22 @@ public sealed class PeerGradientTests : IDisposable
         File.WriteAllBytes(Path.Combine(_folder, "images.f32"), MemoryMarshal.AsBytes(batch.Images_b3SS.AsSpan<float>()));
         File.WriteAllBytes(Path.Combine(_folder, "tokens.i64"), MemoryMarshal.AsBytes(batch.Tokens_bL.AsSpan<long>()));
         File.WriteAllBytes(Path.Combine(_folder, "ends.i64"), MemoryMarshal.AsBytes(batch.Ends_b.AsSpan<long>()));
-        var json = new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, Converters = { new System.Text.Json.Serialization.JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) } };
+        var json = new JsonSerializerOptions
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+            Converters = { new System.Text.Json.Serialization.JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+        };
         File.WriteAllText(Path.Combine(_folder, "model.json"), JsonSerializer.Serialize(model, json));
         var output = Path.Combine(_folder, "gradients.safetensors");
         var script = Path.Combine(AppContext.BaseDirectory, "Peers", "clip_reference.py");
-        var start = new ProcessStartInfo("/usr/bin/python3", [script, "gradients", Path.Combine(_folder, "model.json"), weights, _folder, output]) { RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(
+            "/usr/bin/python3",
+            [script, "gradients", Path.Combine(_folder, "model.json"), weights, _folder, output]
+        )
+        {
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEnd();
         process.WaitForExit();

@@ -65,7 +65,8 @@ public sealed class SynchronizedNormTests
         Assert.All(ranks, state => Assert.Equal(ranks[0], state));
         Assert.Equal(
             StateAfterSteps(new RankGroup(), options, [12]),
-            Ranks.Run(1, group => StateAfterSteps(group, options with { SyncBatchNorm = true }, [12]), withStatistics: true)[0]);
+            Ranks.Run(1, group => StateAfterSteps(group, options with { SyncBatchNorm = true }, [12]), withStatistics: true)[0]
+        );
     }
 
     [Theory]
@@ -97,7 +98,10 @@ public sealed class SynchronizedNormTests
                 try
                 {
                     using (var step = Step(state, options, group))
-                        Assert.Equal(!leaves, Assert.Throws<DistributedException>(() => step.Take(Batch([.. Enumerable.Range(0, 6)]), counts)).Aborted);
+                        Assert.Equal(
+                            !leaves,
+                            Assert.Throws<DistributedException>(() => step.Take(Batch([.. Enumerable.Range(0, 6)]), counts)).Aborted
+                        );
                     Assert.Equal(before, state.Model.Parameters.Master.AsSpan<float>().ToArray());
                     Assert.Equal(0, state.Step);
                     group.Abandon();
@@ -113,7 +117,8 @@ public sealed class SynchronizedNormTests
             },
             withStatistics: true,
             staysTogether: false,
-            over.Token)[0];
+            over.Token
+        )[0];
 
         using var unharmed = new TrainingState(Run(options));
         Take(unharmed, options, new RankGroup(), [12], 0);
@@ -128,7 +133,10 @@ public sealed class SynchronizedNormTests
         new ContrastiveLoss(group, options.LossTileRows).Compute(pass.EncodeImages(), texts.Wait(), counts, Scale);
     }
 
-    private static void AssertSame((double Loss, Dictionary<string, float[]> Gradients)[] ranks, (double Loss, Dictionary<string, float[]> Gradients) whole)
+    private static void AssertSame(
+        (double Loss, Dictionary<string, float[]> Gradients)[] ranks,
+        (double Loss, Dictionary<string, float[]> Gradients) whole
+    )
     {
         foreach (var (loss, gradients) in ranks)
         {
@@ -137,13 +145,15 @@ public sealed class SynchronizedNormTests
         }
     }
 
-    private static float[] Flat(Dictionary<string, float[]> gradients) => [.. gradients.OrderBy(entry => entry.Key, StringComparer.Ordinal).SelectMany(entry => entry.Value)];
+    private static float[] Flat(Dictionary<string, float[]> gradients) =>
+        [.. gradients.OrderBy(entry => entry.Key, StringComparer.Ordinal).SelectMany(entry => entry.Value)];
 
     private static TrainingOptions Options(Precision precision) => TinyClip.Run(precision).Training;
 
     private static RunOptions Run(TrainingOptions training) => TinyClip.Run() with { Model = TinyClip.ResNet, Training = training };
 
-    private static TrainingStep Step(TrainingState state, TrainingOptions options, RankGroup group) => new(state, options, group, new LearningRateSchedule(1e-3, 1, 10));
+    private static TrainingStep Step(TrainingState state, TrainingOptions options, RankGroup group) =>
+        new(state, options, group, new LearningRateSchedule(1e-3, 1, 10));
 
     private static TrainingBatch Batch(int[] pairs)
     {
@@ -151,23 +161,41 @@ public sealed class SynchronizedNormTests
         var rows = tensor([.. pairs.Select(pair => (long)pair)]);
         return pairs.Length == 0
             ? TinyClip.Batch(0, 0, tower: TinyClip.ResNet.Image)
-            : new TrainingBatch(whole.Images_b3SS.index_select(0, rows), whole.Tokens_bL.index_select(0, rows), whole.Ends_b.index_select(0, rows), null, [.. pairs.Select(pair => $"sample-{pair}")]);
+            : new TrainingBatch(
+                whole.Images_b3SS.index_select(0, rows),
+                whole.Tokens_bL.index_select(0, rows),
+                whole.Ends_b.index_select(0, rows),
+                null,
+                [.. pairs.Select(pair => $"sample-{pair}")]
+            );
     }
 
-    private static (double Loss, Dictionary<string, float[]> Gradients)[] Gradients(int[] shares, TrainingOptions options, int[] order) => Ranks.Run(
-        shares.Length,
-        group =>
-        {
-            Threads.Set(1);
-            using var state = new TrainingState(Run(options));
-            ModelVariants.GiveResidualsWeight(state.Model.Parameters);
-            using var step = Step(state, options, group);
-            var loss = step.ComputeGradients(Batch([.. order.Skip(shares.Take(group.Rank).Sum()).Take(shares[group.Rank])]), [.. shares.Select(share => (long)share)]);
-            var parameters = state.Model.Parameters;
-            group.AllReduceSum(parameters.Gradients);
-            return (loss, parameters.Specs.ToDictionary(spec => spec.Name, spec => parameters.View(parameters.Gradients, spec.Name).AsSpan<float>().ToArray(), StringComparer.Ordinal));
-        },
-        withStatistics: true);
+    private static (double Loss, Dictionary<string, float[]> Gradients)[] Gradients(int[] shares, TrainingOptions options, int[] order) =>
+        Ranks.Run(
+            shares.Length,
+            group =>
+            {
+                Threads.Set(1);
+                using var state = new TrainingState(Run(options));
+                ModelVariants.GiveResidualsWeight(state.Model.Parameters);
+                using var step = Step(state, options, group);
+                var loss = step.ComputeGradients(
+                    Batch([.. order.Skip(shares.Take(group.Rank).Sum()).Take(shares[group.Rank])]),
+                    [.. shares.Select(share => (long)share)]
+                );
+                var parameters = state.Model.Parameters;
+                group.AllReduceSum(parameters.Gradients);
+                return (
+                    loss,
+                    parameters.Specs.ToDictionary(
+                        spec => spec.Name,
+                        spec => parameters.View(parameters.Gradients, spec.Name).AsSpan<float>().ToArray(),
+                        StringComparer.Ordinal
+                    )
+                );
+            },
+            withStatistics: true
+        );
 
     private static float[] StateAfterSteps(RankGroup group, TrainingOptions options, int[] shares)
     {
@@ -181,6 +209,9 @@ public sealed class SynchronizedNormTests
     private static void Take(TrainingState state, TrainingOptions options, RankGroup group, int[] shares, int first)
     {
         using var step = Step(state, options, group);
-        step.Take(Batch([.. Enumerable.Range(first + shares.Take(group.Rank).Sum(), shares[group.Rank])]), [.. shares.Select(share => (long)share)]);
+        step.Take(
+            Batch([.. Enumerable.Range(first + shares.Take(group.Rank).Sum(), shares[group.Rank])]),
+            [.. shares.Select(share => (long)share)]
+        );
     }
 }

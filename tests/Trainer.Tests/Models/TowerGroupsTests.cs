@@ -30,8 +30,20 @@ public class TowerGroupsTests
         {
             var output = segment(input);
             autograd.backward([output], [ones_like(output)]);
-            string[] used = [.. model.Parameters.Specs.Where(spec => !spec.IsStatistic && model.Parameters[spec.Name].grad is not null).Select(spec => spec.Name).Order(StringComparer.Ordinal)];
-            string[] grouped = [.. model.Parameters.Specs.Where(spec => !spec.IsStatistic && TowerGroups.Of(model.Options, spec.Name) == (tower, group)).Select(spec => spec.Name).Order(StringComparer.Ordinal)];
+            string[] used =
+            [
+                .. model
+                    .Parameters.Specs.Where(spec => !spec.IsStatistic && model.Parameters[spec.Name].grad is not null)
+                    .Select(spec => spec.Name)
+                    .Order(StringComparer.Ordinal),
+            ];
+            string[] grouped =
+            [
+                .. model
+                    .Parameters.Specs.Where(spec => !spec.IsStatistic && TowerGroups.Of(model.Options, spec.Name) == (tower, group))
+                    .Select(spec => spec.Name)
+                    .Order(StringComparer.Ordinal),
+            ];
             Assert.Equal(grouped, used);
             model.Parameters.Collect();
             input = output.detach();

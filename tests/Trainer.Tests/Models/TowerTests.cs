@@ -43,7 +43,13 @@ public class TowerTests
         using var guard = no_grad();
         using var model = new ClipModel(TinyClip.Model, Precision.Bf16, 3);
         var batch = TinyClip.Batch(0, 5);
-        foreach (var embeddings in new[] { model.EncodeImage(batch.Images_b3SS), model.EncodeText(batch.Tokens_bL, batch.Ends_b, batch.LongestEnd()) })
+        foreach (
+            var embeddings in new[]
+            {
+                model.EncodeImage(batch.Images_b3SS),
+                model.EncodeText(batch.Tokens_bL, batch.Ends_b, batch.LongestEnd()),
+            }
+        )
         {
             Assert.Equal([5L, 24L], embeddings.shape);
             Assert.All((embeddings * embeddings).sum(1L).AsSpan<float>().ToArray(), square => Assert.Equal(1, square, 1e-5));

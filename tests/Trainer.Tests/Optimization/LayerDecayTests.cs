@@ -10,7 +10,9 @@ namespace ClipTrain.Trainer.Tests.Optimization;
 
 public class LayerDecayTests
 {
-    private const double Image = 0.7, Text = 0.9, Rate = 1e-2;
+    private const double Image = 0.7,
+        Text = 0.9,
+        Rate = 1e-2;
 
     /// <summary>The factor of the stem, the blocks and the last group: d to the power of the groups behind it.</summary>
     private static readonly Dictionary<string, double> s_factors = new(StringComparer.Ordinal)
@@ -33,12 +35,20 @@ public class LayerDecayTests
     public void A_step_is_that_of_AdamW_with_a_rate_for_every_group(Precision precision)
     {
         Threads.Set(1);
-        var options = TinyClip.Run(precision).Training with { LayerDecay = new LayerDecayOptions { Image = Image, Text = Text }, GradientClip = 0 };
+        var options = TinyClip.Run(precision).Training with
+        {
+            LayerDecay = new LayerDecayOptions { Image = Image, Text = Text },
+            GradientClip = 0,
+        };
         using var state = new TrainingState(TinyClip.Run(precision) with { Training = options });
         using var step = new TrainingStep(state, options, new RankGroup(), new LearningRateSchedule(Rate, 1, 10));
         var parameters = state.Model.Parameters;
         torch.Tensor[] Copies(torch.Tensor buffer) => [.. s_factors.Keys.Select(name => parameters.View(buffer, name).flatten().clone())];
-        var (weights, first, second) = (Copies(parameters.Master), Copies(state.Optimizer.Moments.First.Values), Copies(state.Optimizer.Moments.Second.Values));
+        var (weights, first, second) = (
+            Copies(parameters.Master),
+            Copies(state.Optimizer.Moments.First.Values),
+            Copies(state.Optimizer.Moments.Second.Values)
+        );
         for (var i = 0; i < 3; i++)
         {
             var rate = step.Take(TinyClip.Batch(i * 12, 12), [12]).LearningRate;
@@ -47,8 +57,15 @@ public class LayerDecayTests
             {
                 var decay = parameters.Specs.Single(spec => spec.Name == name).Decays ? options.WeightDecay : 0;
                 AdamWKernel.Apply(
-                    new AdamWBuffers(weights[at], gradients[at], new MomentBuffer(first[at], null, false), new MomentBuffer(second[at], null, true), null),
-                    new AdamWStep(i + 1, rate * factor, options.Beta1, options.Beta2, options.Epsilon, decay, 1));
+                    new AdamWBuffers(
+                        weights[at],
+                        gradients[at],
+                        new MomentBuffer(first[at], null, false),
+                        new MomentBuffer(second[at], null, true),
+                        null
+                    ),
+                    new AdamWStep(i + 1, rate * factor, options.Beta1, options.Beta2, options.Epsilon, decay, 1)
+                );
                 Assert.Equal(weights[at].AsSpan<float>(), parameters.View(parameters.Master, name).flatten().AsSpan<float>());
             }
         }
@@ -58,7 +75,15 @@ public class LayerDecayTests
     public void A_decay_of_one_leaves_the_ranges_and_any_decay_the_layout_and_the_buckets()
     {
         using var plain = new ClipModel(TinyClip.Model, Precision.Bf16, 1, training: TinyClip.Run().Training);
-        using var decayed = new ClipModel(TinyClip.Model, Precision.Bf16, 1, training: TinyClip.Run().Training with { LayerDecay = new LayerDecayOptions { Image = Image } });
+        using var decayed = new ClipModel(
+            TinyClip.Model,
+            Precision.Bf16,
+            1,
+            training: TinyClip.Run().Training with
+            {
+                LayerDecay = new LayerDecayOptions { Image = Image },
+            }
+        );
         Assert.Equal(4, plain.Parameters.Ranges.Count);
         Assert.InRange(decayed.Parameters.Ranges.Count, 5, 4 * (TowerGroups.Count(TinyClip.Model, Tower.Image) + 2));
         Assert.Equal([.. plain.Parameters.Specs.Select(spec => spec.Name)], decayed.Parameters.Specs.Select(spec => spec.Name).ToArray());

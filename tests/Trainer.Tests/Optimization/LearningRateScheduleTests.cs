@@ -19,5 +19,6 @@ public class LearningRateScheduleTests
     public void A_run_without_warm_up_begins_at_the_peak() => Assert.Equal(2, new LearningRateSchedule(2, 0, 10).At(0));
 
     [Fact]
-    public void A_run_shorter_than_its_warm_up_never_reaches_the_peak() => Assert.Equal(0.5, new LearningRateSchedule(1, 10, 5).At(4), 1e-12);
+    public void A_run_shorter_than_its_warm_up_never_reaches_the_peak() =>
+        Assert.Equal(0.5, new LearningRateSchedule(1, 10, 5).At(4), 1e-12);
 }

@@ -48,39 +48,55 @@ public class ShardedOptimizerTests
     public void A_gradient_that_is_not_finite_on_one_rank_stops_all_before_the_update()
     {
         var options = TinyClip.Run() with { Training = TinyClip.Run().Training with { ShardOptimizer = true } };
-        var weights = Ranks.Run(3, group =>
-        {
-            using var state = new TrainingState(options, null, group.Rank, group.WorldSize);
-            var before = state.Model.Parameters.Master.AsSpan<float>().ToArray();
-            var batch = TinyClip.Batch(group.Rank * Pairs, Pairs);
-            if (group.Rank == 1)
-                batch.Images_b3SS.AsSpan<float>()[0] = float.PositiveInfinity;
-            using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
-            Assert.Throws<NonFiniteException>(() => step.Take(batch, [Pairs, Pairs, Pairs]));
-            Assert.All(state.Optimizer.Moments.Second.Values.AsSpan<float>().ToArray(), moment => Assert.Equal(0, moment));
-            return (before, after: state.Model.Parameters.Master.AsSpan<float>().ToArray());
-        });
+        var weights = Ranks.Run(
+            3,
+            group =>
+            {
+                using var state = new TrainingState(options, null, group.Rank, group.WorldSize);
+                var before = state.Model.Parameters.Master.AsSpan<float>().ToArray();
+                var batch = TinyClip.Batch(group.Rank * Pairs, Pairs);
+                if (group.Rank == 1)
+                    batch.Images_b3SS.AsSpan<float>()[0] = float.PositiveInfinity;
+                using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
+                Assert.Throws<NonFiniteException>(() => step.Take(batch, [Pairs, Pairs, Pairs]));
+                Assert.All(state.Optimizer.Moments.Second.Values.AsSpan<float>().ToArray(), moment => Assert.Equal(0, moment));
+                return (before, after: state.Model.Parameters.Master.AsSpan<float>().ToArray());
+            }
+        );
         Assert.All(weights, rank => Assert.Equal(rank.before, rank.after));
     }
 
     [Fact]
     public void A_rank_that_is_lost_during_the_update_leaves_the_others_states_whole()
     {
-        float[] before = [], after = [], moments = [];
+        float[] before = [],
+            after = [],
+            moments = [];
         Exception? error = null;
-        Assert.Throws<OperationCanceledException>(() => Ranks.Run<int>(2, group =>
-        {
-            var options = TinyClip.Run() with { Training = TinyClip.Run().Training with { ShardOptimizer = true } };
-            using var state = new TrainingState(options, null, group.Rank, group.WorldSize);
-            group.Barrier();
-            if (group.Rank == 0)
-                throw new OperationCanceledException();
-            before = state.Model.Parameters.Master.AsSpan<float>().ToArray();
-            error = Record.Exception(() => state.Optimizer.UpdateSharded(group, ones([state.Optimizer.Held.Length]), new OptimizerStep(1, 1, 1e-2, 1)));
-            after = state.Model.Parameters.Master.AsSpan<float>().ToArray();
-            moments = [.. state.Optimizer.Moments.First.Values.AsSpan<float>(), .. state.Optimizer.Moments.Second.Values.AsSpan<float>()];
-            return 1;
-        }));
+        Assert.Throws<OperationCanceledException>(() =>
+            Ranks.Run<int>(
+                2,
+                group =>
+                {
+                    var options = TinyClip.Run() with { Training = TinyClip.Run().Training with { ShardOptimizer = true } };
+                    using var state = new TrainingState(options, null, group.Rank, group.WorldSize);
+                    group.Barrier();
+                    if (group.Rank == 0)
+                        throw new OperationCanceledException();
+                    before = state.Model.Parameters.Master.AsSpan<float>().ToArray();
+                    error = Record.Exception(() =>
+                        state.Optimizer.UpdateSharded(group, ones([state.Optimizer.Held.Length]), new OptimizerStep(1, 1, 1e-2, 1))
+                    );
+                    after = state.Model.Parameters.Master.AsSpan<float>().ToArray();
+                    moments =
+                    [
+                        .. state.Optimizer.Moments.First.Values.AsSpan<float>(),
+                        .. state.Optimizer.Moments.Second.Values.AsSpan<float>(),
+                    ];
+                    return 1;
+                }
+            )
+        );
         Assert.IsType<DistributedException>(error);
         Assert.NotEmpty(before);
         Assert.Equal(before, after);
@@ -96,23 +112,42 @@ public class ShardedOptimizerTests
         state.Model.Parameters.ReplaceGradients();
         abandoned.fill_(float.NaN);
         foreach (var each in new[] { state, other })
-            new TrainingStep(each, TinyClip.Run().Training, new RankGroup(), new LearningRateSchedule(1e-2, 2, 10)).Take(TinyClip.Batch(0, Pairs), [Pairs]);
+            new TrainingStep(each, TinyClip.Run().Training, new RankGroup(), new LearningRateSchedule(1e-2, 2, 10)).Take(
+                TinyClip.Batch(0, Pairs),
+                [Pairs]
+            );
         Assert.Equal(other.Model.Parameters.Master.AsSpan<float>(), state.Model.Parameters.Master.AsSpan<float>());
     }
 
-    private static (double[] Norms, float[] Master, float[] Compute, (float, float)[] Moments)[] Train(int worldSize, Precision precision, bool shard) => Ranks.Run(worldSize, group =>
-    {
-        var options = TinyClip.Run(precision) with { Training = TinyClip.Run(precision).Training with { ShardOptimizer = shard } };
-        using var state = new TrainingState(options, null, group.Rank, worldSize);
-        Assert.Equal(!shard || worldSize == 1, state.Optimizer.HoldsAll);
-        using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
-        var counts = Enumerable.Repeat((long)Pairs, worldSize).ToArray();
-        var norms = Enumerable.Range(0, 4).Select(i => step.Take(TinyClip.Batch(((i * worldSize) + group.Rank) * Pairs, Pairs), counts).GradientNorm).ToArray();
-        var parameters = state.Model.Parameters;
-        return (
-            norms,
-            parameters.Master.AsSpan<float>().ToArray(),
-            parameters.Compute is null ? [] : parameters.Compute.to(float32).AsSpan<float>().ToArray(),
-            state.Optimizer.Moments.First.Values.AsSpan<float>().ToArray().Zip(state.Optimizer.Moments.Second.Values.AsSpan<float>().ToArray()).ToArray());
-    });
+    private static (double[] Norms, float[] Master, float[] Compute, (float, float)[] Moments)[] Train(
+        int worldSize,
+        Precision precision,
+        bool shard
+    ) =>
+        Ranks.Run(
+            worldSize,
+            group =>
+            {
+                var options = TinyClip.Run(precision) with { Training = TinyClip.Run(precision).Training with { ShardOptimizer = shard } };
+                using var state = new TrainingState(options, null, group.Rank, worldSize);
+                Assert.Equal(!shard || worldSize == 1, state.Optimizer.HoldsAll);
+                using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
+                var counts = Enumerable.Repeat((long)Pairs, worldSize).ToArray();
+                var norms = Enumerable
+                    .Range(0, 4)
+                    .Select(i => step.Take(TinyClip.Batch(((i * worldSize) + group.Rank) * Pairs, Pairs), counts).GradientNorm)
+                    .ToArray();
+                var parameters = state.Model.Parameters;
+                return (
+                    norms,
+                    parameters.Master.AsSpan<float>().ToArray(),
+                    parameters.Compute is null ? [] : parameters.Compute.to(float32).AsSpan<float>().ToArray(),
+                    state
+                        .Optimizer.Moments.First.Values.AsSpan<float>()
+                        .ToArray()
+                        .Zip(state.Optimizer.Moments.Second.Values.AsSpan<float>().ToArray())
+                        .ToArray()
+                );
+            }
+        );
 }

@@ -12,18 +12,32 @@ public sealed record Fixture(string Reference, IReadOnlyDictionary<string, IRead
     public static Fixture Read(string path)
     {
         using var json = JsonDocument.Parse(File.ReadAllText(path));
-        var cases = json.RootElement.GetProperty("cases").EnumerateObject().ToDictionary(
-            item => item.Name,
-            item => (IReadOnlyDictionary<string, Sketch>)item.Value.EnumerateObject().ToDictionary(tensor => tensor.Name, tensor => ReadSketch(tensor.Value), StringComparer.Ordinal),
-            StringComparer.Ordinal);
+        var cases = json
+            .RootElement.GetProperty("cases")
+            .EnumerateObject()
+            .ToDictionary(
+                item => item.Name,
+                item =>
+                    (IReadOnlyDictionary<string, Sketch>)
+                        item
+                            .Value.EnumerateObject()
+                            .ToDictionary(tensor => tensor.Name, tensor => ReadSketch(tensor.Value), StringComparer.Ordinal),
+                StringComparer.Ordinal
+            );
         return new Fixture(json.RootElement.GetProperty("reference").GetString()!, cases);
     }
 
     /// <summary>A tensor a line, so that a new recording can be compared with the old.</summary>
     public void Write(string path)
     {
-        var cases = Cases.Select(item => $"    {JsonSerializer.Serialize(item.Key)}: {{\n{string.Join(",\n", item.Value.OrderBy(tensor => tensor.Key, StringComparer.Ordinal).Select(Line))}\n    }}");
-        File.WriteAllText(path, $"{{\n  \"reference\": {JsonSerializer.Serialize(Reference)},\n  \"cases\": {{\n{string.Join(",\n", cases)}\n  }}\n}}\n", new UTF8Encoding(false));
+        var cases = Cases.Select(item =>
+            $"    {JsonSerializer.Serialize(item.Key)}: {{\n{string.Join(",\n", item.Value.OrderBy(tensor => tensor.Key, StringComparer.Ordinal).Select(Line))}\n    }}"
+        );
+        File.WriteAllText(
+            path,
+            $"{{\n  \"reference\": {JsonSerializer.Serialize(Reference)},\n  \"cases\": {{\n{string.Join(",\n", cases)}\n  }}\n}}\n",
+            new UTF8Encoding(false)
+        );
     }
 
     private static string Line(KeyValuePair<string, Sketch> tensor) =>

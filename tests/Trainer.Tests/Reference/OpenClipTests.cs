@@ -11,27 +11,29 @@ namespace ClipTrain.Trainer.Tests.Reference;
 /// </summary>
 public class OpenClipTests
 {
-    private const double FeatureBar = 1e-5, StepBar = 1e-4;
+    private const double FeatureBar = 1e-5,
+        StepBar = 1e-4;
 
     private static readonly Fixture s_fixture = Fixture.Read(Path.Combine(AppContext.BaseDirectory, "Reference", "open_clip.json"));
 
     public static TheoryData<string> Cases => [.. ReferenceCases.All.Select(reference => reference.Name)];
 
     /// <summary>What is near to the formula that open_clip has, but is not it.</summary>
-    public static TheoryData<string, string> Mistakes => new()
-    {
-        { "vit", "quick gelu" },
-        { "vit", "other heads" },
-        { "vit", "bidirectional text" },
-        { "vit", "weight decay" },
-        { "vit", "epsilon" },
-        { "vit", "second moment" },
-        { "vit", "warm-up" },
-        { "vit", "length" },
-        { "text, bidirectional", "causal text" },
-        { "text, last token", "end of text" },
-        { "vit, sine positions", "no positions" },
-    };
+    public static TheoryData<string, string> Mistakes =>
+        new()
+        {
+            { "vit", "quick gelu" },
+            { "vit", "other heads" },
+            { "vit", "bidirectional text" },
+            { "vit", "weight decay" },
+            { "vit", "epsilon" },
+            { "vit", "second moment" },
+            { "vit", "warm-up" },
+            { "vit", "length" },
+            { "text, bidirectional", "causal text" },
+            { "text, last token", "end of text" },
+            { "vit, sine positions", "no positions" },
+        };
 
     [Theory, MemberData(nameof(Cases))]
     public void Numbers_equal_open_clips(string name)
@@ -49,7 +51,10 @@ public class OpenClipTests
         {
             "quick gelu" => reference with { Model = model with { Activation = Activation.QuickGelu } },
             "other heads" => reference with { Model = model with { Image = model.Image with { Heads = 4 } } },
-            "bidirectional text" => reference with { Model = model with { Text = model.Text with { Attention = TextAttention.Bidirectional } } },
+            "bidirectional text" => reference with
+            {
+                Model = model with { Text = model.Text with { Attention = TextAttention.Bidirectional } },
+            },
             "causal text" => reference with { Model = model with { Text = model.Text with { Attention = TextAttention.Causal } } },
             "end of text" => reference with { Model = model with { Text = model.Text with { Pooling = TextPooling.EndOfText } } },
             "no positions" => reference with { Model = model with { Image = model.Image with { Positions = ImagePositions.None } } },
@@ -80,11 +85,19 @@ public class OpenClipTests
         string[] excluded = ["bn", "ln", "bias", ClipModel.LogitScale];
         Assert.All(
             ClipModel.Specs(ReferenceCases.All.Single(reference => reference.Name == name).Model).Where(spec => !spec.IsStatistic),
-            spec => Assert.Equal(spec.Shape.Count >= 2 && !excluded.Any(part => spec.Name.Contains(part, StringComparison.Ordinal)), spec.Decays));
+            spec =>
+                Assert.Equal(
+                    spec.Shape.Count >= 2 && !excluded.Any(part => spec.Name.Contains(part, StringComparison.Ordinal)),
+                    spec.Decays
+                )
+        );
     }
 
     private static double BarOf(string tensor) =>
-        tensor.StartsWith(ReferenceOutputs.Gradient, StringComparison.Ordinal) || tensor.StartsWith(ReferenceOutputs.Moved, StringComparison.Ordinal) ? StepBar : FeatureBar;
+        tensor.StartsWith(ReferenceOutputs.Gradient, StringComparison.Ordinal)
+        || tensor.StartsWith(ReferenceOutputs.Moved, StringComparison.Ordinal)
+            ? StepBar
+            : FeatureBar;
 
     /// <summary>Relative errors of all tensors of a model against a recorded case.</summary>
     private static List<(string Tensor, double Relative)> Errors(ReferenceCase reference, string recorded)
@@ -97,10 +110,20 @@ public class OpenClipTests
     {
         Threads.Set(1);
         using var scope = NewDisposeScope();
-        using var state = new TrainingState(new RunOptions { Model = reference.Model, Data = new DataOptions { Train = ["unused"] }, Training = reference.Training });
+        using var state = new TrainingState(
+            new RunOptions
+            {
+                Model = reference.Model,
+                Data = new DataOptions { Train = ["unused"] },
+                Training = reference.Training,
+            }
+        );
         SeededInputs.FillWeights(state.Model.Parameters, reference);
         var batch = SeededInputs.Batch(reference);
-        return ReferenceOutputs.Features(state.Model, batch).Concat(ReferenceOutputs.Training(state, batch, reference)).ToDictionary(StringComparer.Ordinal);
+        return ReferenceOutputs
+            .Features(state.Model, batch)
+            .Concat(ReferenceOutputs.Training(state, batch, reference))
+            .ToDictionary(StringComparer.Ordinal);
     }
 
     private static double RelativeError(string name, float[] values, Sketch expected)

@@ -29,5 +29,13 @@ public sealed record ReferenceCase(string Name, ModelOptions Model)
     /// Five steps see the warm-up and the cosine. The epsilon is larger than in training: where a gradient is near zero Adam
     /// makes steps of its rounding, which no two programs share; so a move can be held to the same bar as a gradient.
     /// </summary>
-    public TrainingOptions Training { get; init; } = new() { GlobalBatch = 8, Steps = 8, WarmupSteps = 2, LearningRate = 1e-3, Epsilon = 1e-4 };
+    public TrainingOptions Training { get; init; } =
+        new()
+        {
+            GlobalBatch = 8,
+            Steps = 8,
+            WarmupSteps = 2,
+            LearningRate = 1e-3,
+            Epsilon = 1e-4,
+        };
 }

@@ -9,8 +9,12 @@ namespace ClipTrain.Trainer.Tests.Reference;
 /// <summary>What is compared of a model, by names that the peer uses as well.</summary>
 public static class ReferenceOutputs
 {
-    public const string ImageFeatures = "image features", TextFeatures = "text features", Logits = "logits", Losses = "losses",
-        Gradient = "gradient/", Moved = "moved/";
+    public const string ImageFeatures = "image features",
+        TextFeatures = "text features",
+        Logits = "logits",
+        Losses = "losses",
+        Gradient = "gradient/",
+        Moved = "moved/";
 
     /// <summary>Embeddings of unit length and their logits, in evaluation.</summary>
     public static Dictionary<string, float[]> Features(ClipModel model, TrainingBatch batch)
@@ -34,7 +38,12 @@ public static class ReferenceOutputs
         var outputs = new Dictionary<string, float[]>(StringComparer.Ordinal);
         var (parameters, options) = (state.Model.Parameters, reference.Training);
         var before = Values(parameters, parameters.Master);
-        using var step = new TrainingStep(state, options, new RankGroup(), new LearningRateSchedule(options.LearningRate, options.WarmupSteps, options.Steps!.Value));
+        using var step = new TrainingStep(
+            state,
+            options,
+            new RankGroup(),
+            new LearningRateSchedule(options.LearningRate, options.WarmupSteps, options.Steps!.Value)
+        );
         var losses = new float[ReferenceCase.Steps];
         for (var i = 0; i < ReferenceCase.Steps; i++)
         {
@@ -65,5 +74,9 @@ public static class ReferenceOutputs
     }
 
     private static Dictionary<string, float[]> Values(FlatParameters parameters, torch.Tensor buffer) =>
-        parameters.Specs.ToDictionary(spec => spec.Name, spec => parameters.View(buffer, spec.Name).AsSpan<float>().ToArray(), StringComparer.Ordinal);
+        parameters.Specs.ToDictionary(
+            spec => spec.Name,
+            spec => parameters.View(buffer, spec.Name).AsSpan<float>().ToArray(),
+            StringComparer.Ordinal
+        );
 }

@@ -57,12 +57,13 @@ public static class SeededInputs
         return new CounterRandom(seed, 0, hash);
     }
 
-    private static (double Centre, double Spread) Range(ParameterSpec spec, ReferenceCase reference) => spec.Name switch
-    {
-        ClipModel.LogitScale => (reference.LogitScale, 0),
-        _ when spec.Name.EndsWith("running_var", StringComparison.Ordinal) => (1, 0.5),
-        _ when spec.Shape.Count == 1 && spec.Name.EndsWith(".weight", StringComparison.Ordinal) => (1, 0.3),
-        _ when spec.Shape.Count == 1 => (0, 0.2),
-        _ => (0, Math.Sqrt(3.0 * spec.Shape[0] / spec.Count)),
-    };
+    private static (double Centre, double Spread) Range(ParameterSpec spec, ReferenceCase reference) =>
+        spec.Name switch
+        {
+            ClipModel.LogitScale => (reference.LogitScale, 0),
+            _ when spec.Name.EndsWith("running_var", StringComparison.Ordinal) => (1, 0.5),
+            _ when spec.Shape.Count == 1 && spec.Name.EndsWith(".weight", StringComparison.Ordinal) => (1, 0.3),
+            _ when spec.Shape.Count == 1 => (0, 0.2),
+            _ => (0, Math.Sqrt(3.0 * spec.Shape[0] / spec.Count)),
+        };
 }

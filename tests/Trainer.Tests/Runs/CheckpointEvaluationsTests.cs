@@ -26,11 +26,21 @@ public sealed class CheckpointEvaluationsTests : IDisposable
     public void A_checkpoint_is_evaluated_after_the_run_has_pruned_it_and_the_best_is_kept()
     {
         var pruned = new SemaphoreSlim(0);
-        using (var evaluations = Evaluations(async (checkpoint, output) =>
-        {
-            await pruned.WaitAsync();
-            return Measured(output, double.Parse(File.ReadAllText(Path.Combine(checkpoint, "model.safetensors")), System.Globalization.CultureInfo.InvariantCulture));
-        }))
+        using (
+            var evaluations = Evaluations(
+                async (checkpoint, output) =>
+                {
+                    await pruned.WaitAsync();
+                    return Measured(
+                        output,
+                        double.Parse(
+                            File.ReadAllText(Path.Combine(checkpoint, "model.safetensors")),
+                            System.Globalization.CultureInfo.InvariantCulture
+                        )
+                    );
+                }
+            )
+        )
         {
             foreach (var (step, value) in new[] { (10, "0.5"), (20, "0.3") })
             {
@@ -52,13 +62,17 @@ public sealed class CheckpointEvaluationsTests : IDisposable
     {
         var (entered, leave) = (new SemaphoreSlim(0), new SemaphoreSlim(0));
         var measured = new List<string>();
-        using (var evaluations = Evaluations(async (checkpoint, output) =>
-        {
-            measured.Add(Path.GetFileName(checkpoint));
-            entered.Release();
-            await leave.WaitAsync();
-            return Measured(output, 0.5);
-        }))
+        using (
+            var evaluations = Evaluations(
+                async (checkpoint, output) =>
+                {
+                    measured.Add(Path.GetFileName(checkpoint));
+                    entered.Release();
+                    await leave.WaitAsync();
+                    return Measured(output, 0.5);
+                }
+            )
+        )
         {
             Checkpoint(10, "x");
             evaluations.Offer(10);
@@ -87,17 +101,25 @@ public sealed class CheckpointEvaluationsTests : IDisposable
         }
 
         Assert.Contains(_messages, message => message.StartsWith("The checkpoint of step 10 is not evaluated", StringComparison.Ordinal));
-        Assert.Contains(_messages, message => message.Contains("step 20", StringComparison.Ordinal) && message.Contains("birds.parquet", StringComparison.Ordinal));
+        Assert.Contains(
+            _messages,
+            message => message.Contains("step 20", StringComparison.Ordinal) && message.Contains("birds.parquet", StringComparison.Ordinal)
+        );
         Assert.Empty(_figures);
     }
 
-    private CheckpointEvaluations Evaluations(Func<string, string, Task<(int, string)>> evaluate) => new(
-        _files, new EvaluationOptions { EverySteps = 10, BestFigure = "birds zero_shot top1" }, evaluate, (LogEventLevel _, string message) =>
-        {
-            lock (_messages)
-                _messages.Add(message);
-        },
-        (step, rows) => _figures.Add((step, rows[0].Value)));
+    private CheckpointEvaluations Evaluations(Func<string, string, Task<(int, string)>> evaluate) =>
+        new(
+            _files,
+            new EvaluationOptions { EverySteps = 10, BestFigure = "birds zero_shot top1" },
+            evaluate,
+            (LogEventLevel _, string message) =>
+            {
+                lock (_messages)
+                    _messages.Add(message);
+            },
+            (step, rows) => _figures.Add((step, rows[0].Value))
+        );
 
     private string Checkpoint(long step, string content)
     {
@@ -109,7 +131,25 @@ public sealed class CheckpointEvaluationsTests : IDisposable
     private static (int, string) Measured(string output, double value)
     {
         Directory.CreateDirectory(output);
-        File.WriteAllText(Path.Combine(output, "results.json"), JsonSerializer.Serialize(new[] { new { set = "birds", task = "zero_shot", metric = "top1", value, low = 0.1, high = 0.9, n = 10, seed = (long?)null } }));
+        File.WriteAllText(
+            Path.Combine(output, "results.json"),
+            JsonSerializer.Serialize(
+                new[]
+                {
+                    new
+                    {
+                        set = "birds",
+                        task = "zero_shot",
+                        metric = "top1",
+                        value,
+                        low = 0.1,
+                        high = 0.9,
+                        n = 10,
+                        seed = (long?)null,
+                    },
+                }
+            )
+        );
         return (ExitCodes.Ok, "");
     }
 }

@@ -12,18 +12,25 @@ public sealed class FailureTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    public static TheoryData<Exception, int> Expected => new()
-    {
-        { new IOException("No space left on device : '/runs/mine/config.yaml'"), 7 },
-        { new UnauthorizedAccessException("Access to the path '/runs' is denied."), 7 },
-        { new FileNotFoundException("Could not find file '/a'."), 7 },
-        { new InvalidDataException("ledger/000001.jsonl, line 3: is no entry of a ledger."), 7 },
-        { new AggregateException(new InvalidOperationException("x", new IOException("Read-only file system"))), 7 },
-        { new InvalidOperationException("x", new CheckpointException("step-1: is damaged")), 7 },
-        { new IOException("wrapped", new CoordinatorStartException("taken")), 2 },
-        { new CoordinatorStartException("cluster/identity: version 1 cannot be written", new IOException("x", new IOException("No space left on device", 28))), 7 },
-        { new SocketException((int)SocketError.TooManyOpenSockets), 3 },
-    };
+    public static TheoryData<Exception, int> Expected =>
+        new()
+        {
+            { new IOException("No space left on device : '/runs/mine/config.yaml'"), 7 },
+            { new UnauthorizedAccessException("Access to the path '/runs' is denied."), 7 },
+            { new FileNotFoundException("Could not find file '/a'."), 7 },
+            { new InvalidDataException("ledger/000001.jsonl, line 3: is no entry of a ledger."), 7 },
+            { new AggregateException(new InvalidOperationException("x", new IOException("Read-only file system"))), 7 },
+            { new InvalidOperationException("x", new CheckpointException("step-1: is damaged")), 7 },
+            { new IOException("wrapped", new CoordinatorStartException("taken")), 2 },
+            {
+                new CoordinatorStartException(
+                    "cluster/identity: version 1 cannot be written",
+                    new IOException("x", new IOException("No space left on device", 28))
+                ),
+                7
+            },
+            { new SocketException((int)SocketError.TooManyOpenSockets), 3 },
+        };
 
     [Theory]
     [MemberData(nameof(Expected))]
@@ -47,7 +54,11 @@ public sealed class FailureTests : IDisposable
     {
         Directory.CreateDirectory(_folder.File("token"));
 
-        Assert.Contains("--token-file", Assert.Throws<UsageException>(() => AccessToken.Find(token: null, _folder.File("token"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "--token-file",
+            Assert.Throws<UsageException>(() => AccessToken.Find(token: null, _folder.File("token"))).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

@@ -15,18 +15,22 @@ public sealed class RunFolderTests : IDisposable
     [Fact]
     public void A_creator_killed_before_any_operation_leaves_no_run_or_a_whole_one()
     {
-        KilledFiles.AtEveryOperation(exchanges: true, files =>
-        {
-            if (Directory.Exists(Run.Directory))
-                Directory.Delete(Run.Directory, recursive: true);
-            RunFolder.Create(Run, Write, files);
-        }, _ =>
-        {
-            Assert.Equal(Directory.Exists(Run.Directory), File.Exists(Run.Config) && File.Exists(Run.Manifest));
-            if (!Directory.Exists(Run.Directory))
-                RunFolder.Create(Run, Write);
-            Assert.True(File.Exists(Run.Manifest));
-        });
+        KilledFiles.AtEveryOperation(
+            exchanges: true,
+            files =>
+            {
+                if (Directory.Exists(Run.Directory))
+                    Directory.Delete(Run.Directory, recursive: true);
+                RunFolder.Create(Run, Write, files);
+            },
+            _ =>
+            {
+                Assert.Equal(Directory.Exists(Run.Directory), File.Exists(Run.Config) && File.Exists(Run.Manifest));
+                if (!Directory.Exists(Run.Directory))
+                    RunFolder.Create(Run, Write);
+                Assert.True(File.Exists(Run.Manifest));
+            }
+        );
 
         Assert.Equal("mine", Path.GetFileName(Assert.Single(Directory.GetDirectories(Path.GetDirectoryName(Run.Directory)!))));
     }
@@ -34,12 +38,17 @@ public sealed class RunFolderTests : IDisposable
     [Fact]
     public void A_creator_that_comes_second_says_so_and_changes_nothing()
     {
-        var error = Assert.Throws<UsageException>(() => RunFolder.Create(Run, aside =>
-        {
-            Write(aside);
-            RunFolder.Create(Run, Write);
-            File.WriteAllText(Run.Config, "the first's");
-        }));
+        var error = Assert.Throws<UsageException>(() =>
+            RunFolder.Create(
+                Run,
+                aside =>
+                {
+                    Write(aside);
+                    RunFolder.Create(Run, Write);
+                    File.WriteAllText(Run.Config, "the first's");
+                }
+            )
+        );
 
         Assert.Contains("another process", error.Message, StringComparison.Ordinal);
         Assert.Equal("the first's", File.ReadAllText(Run.Config));
@@ -51,7 +60,11 @@ public sealed class RunFolderTests : IDisposable
         Directory.CreateDirectory(Run.Directory);
         File.WriteAllText(Run.Config, "name: mine");
 
-        Assert.Contains("it was not made whole", Assert.Throws<UsageException>(() => PreparedRun.Resume(Run.Directory, step: null)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "it was not made whole",
+            Assert.Throws<UsageException>(() => PreparedRun.Resume(Run.Directory, step: null)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     private static void Write(RunFiles files)

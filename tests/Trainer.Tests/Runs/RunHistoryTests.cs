@@ -120,7 +120,13 @@ public sealed class RunHistoryTests : IDisposable
     private void Record(long first, long last)
     {
         using var ledger = FileRunLedger.Open(_files.Ledger, 1);
-        ledger.AppendAsync([.. Steps(first, last).Select(step => new LedgerEntry(Step: new StepRecord(1, Samples.Step(step), [new StepShare(8, 0, 1, 0)])))]).GetAwaiter().GetResult();
+        ledger
+            .AppendAsync([
+                .. Steps(first, last)
+                    .Select(step => new LedgerEntry(Step: new StepRecord(1, Samples.Step(step), [new StepShare(8, 0, 1, 0)]))),
+            ])
+            .GetAwaiter()
+            .GetResult();
     }
 
     private void Measure(long first, long last)
@@ -130,7 +136,8 @@ public sealed class RunHistoryTests : IDisposable
             metrics.Append(Samples.Step(step));
     }
 
-    private static IEnumerable<long> Steps(long first, long last) => Enumerable.Range((int)first, (int)(last - first + 1)).Select(step => (long)step);
+    private static IEnumerable<long> Steps(long first, long last) =>
+        Enumerable.Range((int)first, (int)(last - first + 1)).Select(step => (long)step);
 
     private unsafe void Write(params long[] steps)
     {

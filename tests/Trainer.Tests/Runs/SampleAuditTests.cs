@@ -8,7 +8,8 @@ namespace ClipTrain.Trainer.Tests.Runs;
 
 public sealed class SampleAuditTests
 {
-    private const int GlobalBatch = 10, Samples = 48;
+    private const int GlobalBatch = 10,
+        Samples = 48;
     private static readonly SampleOrder Order = new([16, 16, 16], seed: 5, windowGroups: 2, GlobalBatch);
 
     private static readonly int[] WorldSizes = [1, 2, 3, 4, 10];
@@ -35,7 +36,10 @@ public sealed class SampleAuditTests
         Assert.Equal(12, report.Steps);
         Assert.Equal([48, 48, 24], report.Epochs.Select(epoch => epoch.Once));
         Assert.All(report.Epochs, epoch => Assert.Equal((0, 0), (epoch.Duplicates, epoch.Missing)));
-        Assert.Equal(Enumerable.Range(0, Samples).Select(i => (long)i), uses.Where(use => use.Sample.Epoch == 0).Select(use => use.Sample.Index).Order());
+        Assert.Equal(
+            Enumerable.Range(0, Samples).Select(i => (long)i),
+            uses.Where(use => use.Sample.Epoch == 0).Select(use => use.Sample.Index).Order()
+        );
         Assert.Equal(uses.Count, uses.Select(use => use.Sample).Distinct().Count());
         Assert.All(uses, use => Assert.InRange(use.Rank, 0, (use.Step <= 4 ? before : after) - 1));
     }
@@ -48,14 +52,18 @@ public sealed class SampleAuditTests
 
         Assert.Empty(report.Faults);
         Assert.All(report.Epochs, epoch => Assert.Equal((epoch.Samples, 0, 0), (epoch.Once, epoch.Duplicates, epoch.Missing)));
-        Assert.Equal([(0, 0, 24), (1, 0, 9), (1, 1, 9)], report.Epochs.Where(epoch => epoch.Samples is 24 or 9).Select(epoch => (epoch.Corpus, epoch.Epoch, epoch.Samples)));
+        Assert.Equal(
+            [(0, 0, 24), (1, 0, 9), (1, 1, 9)],
+            report.Epochs.Where(epoch => epoch.Samples is 24 or 9).Select(epoch => (epoch.Corpus, epoch.Epoch, epoch.Samples))
+        );
         Assert.Equal(60, report.Epochs.Sum(epoch => epoch.Samples));
     }
 
     [Fact]
     public void A_mixture_of_other_weights_is_a_fault()
     {
-        SampleOrder Order(double weight) => new([new CorpusShare([16, 8], weight), new CorpusShare([5, 4], 2)], seed: 5, windowGroups: 2, GlobalBatch);
+        SampleOrder Order(double weight) =>
+            new([new CorpusShare([16, 8], weight), new CorpusShare([5, 4], 2)], seed: 5, windowGroups: 2, GlobalBatch);
         var report = Audit([Generation(1, 0, 1), .. Steps(1, 6, 1, Order(3))], order: Order(4));
         Assert.NotEmpty(report.Faults);
         Assert.Contains(report.Epochs, epoch => epoch.Missing > 0);
@@ -80,7 +88,11 @@ public sealed class SampleAuditTests
 
     [Fact]
     public void A_step_that_is_recorded_twice_is_a_fault() =>
-        Assert.Contains("step 2 is recorded twice", Audit([Generation(1, 0, 1), .. Steps(1, 2, 1), .. Steps(2, 3, 1)]).Faults, StringComparer.Ordinal);
+        Assert.Contains(
+            "step 2 is recorded twice",
+            Audit([Generation(1, 0, 1), .. Steps(1, 2, 1), .. Steps(2, 3, 1)]).Faults,
+            StringComparer.Ordinal
+        );
 
     [Fact]
     public void Other_samples_than_the_orders_are_a_fault_of_their_rank()
@@ -99,12 +111,20 @@ public sealed class SampleAuditTests
         var wrong = Step(1, 3);
         var shares = wrong.Shares.ToArray();
         shares[2] = shares[2] with { Samples = 3 };
-        Assert.Contains("step 1, rank 2 of 3: read 3 samples, its slice has 4", Audit([Generation(1, 0, 3), new LedgerEntry(null, wrong with { Shares = shares })]).Faults, StringComparer.Ordinal);
+        Assert.Contains(
+            "step 1, rank 2 of 3: read 3 samples, its slice has 4",
+            Audit([Generation(1, 0, 3), new LedgerEntry(null, wrong with { Shares = shares })]).Faults,
+            StringComparer.Ordinal
+        );
     }
 
     [Fact]
     public void Steps_that_no_generation_recorded_are_a_gap() =>
-        Assert.Contains("steps 3 to 4 are not recorded", Audit([Generation(1, 0, 1), .. Steps(1, 2, 1), Generation(2, 4, 1), .. Steps(5, 5, 1)]).Faults, StringComparer.Ordinal);
+        Assert.Contains(
+            "steps 3 to 4 are not recorded",
+            Audit([Generation(1, 0, 1), .. Steps(1, 2, 1), Generation(2, 4, 1), .. Steps(5, 5, 1)]).Faults,
+            StringComparer.Ordinal
+        );
 
     [Fact]
     public void A_step_may_be_recorded_after_the_generation_that_builds_on_it() =>
@@ -114,7 +134,10 @@ public sealed class SampleAuditTests
         new SampleAudit(order ?? Order).Run(entries, uses is null ? null : uses.Add);
 
     private static LedgerEntry Generation(int number, long startStep, int world) =>
-        new(new GenerationRecord(number, startStep, [.. Enumerable.Range(0, world).Select(i => $"worker-{i}")], DateTimeOffset.UnixEpoch), null);
+        new(
+            new GenerationRecord(number, startStep, [.. Enumerable.Range(0, world).Select(i => $"worker-{i}")], DateTimeOffset.UnixEpoch),
+            null
+        );
 
     private static IEnumerable<LedgerEntry> Steps(long first, long last, int world, SampleOrder? order = null)
     {
@@ -125,10 +148,31 @@ public sealed class SampleAuditTests
     private static StepRecord Step(long step, int world, SampleOrder? order = null)
     {
         var batch = (order ?? Order).GlobalBatch(step - 1);
-        return new StepRecord(1, new StepMetrics { Step = step, Samples = step * GlobalBatch, Epoch = 0, Loss = 1, LogitScale = 14, GradientNorm = 1, LearningRate = 0, StepSeconds = 1, ImagesPerSecond = 1, DataWaitShare = 0, BadSamples = 0 }, [.. Enumerable.Range(0, world).Select(rank =>
-        {
-            var (start, count) = SampleOrder.LocalSlice(GlobalBatch, rank, world);
-            return new StepShare(count, 0, SampleDigest.Of(batch.AsSpan(start, count)), 0);
-        })]);
+        return new StepRecord(
+            1,
+            new StepMetrics
+            {
+                Step = step,
+                Samples = step * GlobalBatch,
+                Epoch = 0,
+                Loss = 1,
+                LogitScale = 14,
+                GradientNorm = 1,
+                LearningRate = 0,
+                StepSeconds = 1,
+                ImagesPerSecond = 1,
+                DataWaitShare = 0,
+                BadSamples = 0,
+            },
+            [
+                .. Enumerable
+                    .Range(0, world)
+                    .Select(rank =>
+                    {
+                        var (start, count) = SampleOrder.LocalSlice(GlobalBatch, rank, world);
+                        return new StepShare(count, 0, SampleDigest.Of(batch.AsSpan(start, count)), 0);
+                    }),
+            ]
+        );
     }
 }

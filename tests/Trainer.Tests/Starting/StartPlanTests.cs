@@ -21,7 +21,13 @@ public sealed class StartPlanTests
     [Fact]
     public void Positions_are_resized_what_is_missing_is_fresh_and_what_is_more_is_unused()
     {
-        var source = new Shapes(s_run.Model with { Image = s_run.Model.Image with { Size = 40 }, Text = s_run.Model.Text with { Context = 9 } });
+        var source = new Shapes(
+            s_run.Model with
+            {
+                Image = s_run.Model.Image with { Size = 40 },
+                Text = s_run.Model.Text with { Context = 9 },
+            }
+        );
         source.Remove("ln_final.bias");
         source.Add("visual.head.weight", [3, 4]);
         var plan = new StartPlan(s_run, source, null).Tensors.ToDictionary(start => start.Name, StringComparer.Ordinal);
@@ -54,9 +60,17 @@ public sealed class StartPlanTests
     {
         var other = new Shapes();
         other.Add("fc.weight", [2, 2]);
-        Assert.Contains("fc.weight", Assert.Throws<CheckpointException>(() => new StartPlan(s_run, other, null)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "fc.weight",
+            Assert.Throws<CheckpointException>(() => new StartPlan(s_run, other, null)).Message,
+            StringComparison.Ordinal
+        );
         var misspelt = With(training => training with { StartFromExcept = ["vision."] });
-        Assert.Contains("'vision.'", Assert.Throws<CheckpointException>(() => new StartPlan(misspelt, new Shapes(s_run.Model), null)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'vision.'",
+            Assert.Throws<CheckpointException>(() => new StartPlan(misspelt, new Shapes(s_run.Model), null)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -65,7 +79,11 @@ public sealed class StartPlanTests
         var source = new Shapes(s_run.Model);
         source.Remove("visual.class_embedding");
         var locked = With(training => training with { UnlockedGroups = new UnlockedGroupsOptions { Image = 0 } });
-        Assert.Contains("visual.class_embedding is locked", Assert.Throws<CheckpointException>(() => new StartPlan(locked, source, null)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "visual.class_embedding is locked",
+            Assert.Throws<CheckpointException>(() => new StartPlan(locked, source, null)).Message,
+            StringComparison.Ordinal
+        );
         Assert.Single(new StartPlan(s_run, source, null).Tensors, start => start.Origin == TensorOrigin.Fresh);
     }
 
@@ -97,8 +115,14 @@ public sealed class StartPlanTests
             Assert.Equal([.. Enumerable.Range(0, 512), 513, -1, 512, 514, 515], table.Select(row => (int)row));
 
             // As many tokens, other ones: only the known vocabulary tells them apart.
-            Assert.Equal(TensorOrigin.Fresh, new StartPlan(run, source, null).Tensors.Single(start => start.Name == StartPlan.TokenTable).Origin);
-            Assert.Equal(TensorOrigin.Loaded, new StartPlan(run, new Shapes(run.Model), to).Tensors.Single(start => start.Name == StartPlan.TokenTable).Origin);
+            Assert.Equal(
+                TensorOrigin.Fresh,
+                new StartPlan(run, source, null).Tensors.Single(start => start.Name == StartPlan.TokenTable).Origin
+            );
+            Assert.Equal(
+                TensorOrigin.Loaded,
+                new StartPlan(run, new Shapes(run.Model), to).Tensors.Single(start => start.Name == StartPlan.TokenTable).Origin
+            );
         }
         finally
         {
@@ -129,8 +153,6 @@ public sealed class StartPlanTests
 
         public void Read(string name, Span<float> destination) => throw new NotSupportedException();
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
     }
 }

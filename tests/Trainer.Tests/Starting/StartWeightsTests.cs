@@ -18,14 +18,21 @@ public sealed class StartWeightsTests : IDisposable
     {
         var expected = Write(TinyClip.Run() with { Seed = 3 });
         var run = From(TinyClip.Run(precision) with { Training = TinyClip.Run(precision).Training with { ShardOptimizer = shard } });
-        var ranks = Ranks.Run(3, group =>
-        {
-            using var state = new TrainingState(run, null, group.Rank, group.WorldSize);
-            StateTransfer.Begin(state, group, run);
-            Assert.Equal(0, state.Step);
-            Assert.All(state.Optimizer.Moments.First.Values.AsSpan<float>().ToArray(), moment => Assert.Equal(0, moment));
-            return state.Model.Parameters.Specs.ToDictionary(spec => spec.Name, spec => state.Model.Parameters.View(state.Model.Parameters.Master, spec.Name).AsSpan<float>().ToArray(), StringComparer.Ordinal);
-        });
+        var ranks = Ranks.Run(
+            3,
+            group =>
+            {
+                using var state = new TrainingState(run, null, group.Rank, group.WorldSize);
+                StateTransfer.Begin(state, group, run);
+                Assert.Equal(0, state.Step);
+                Assert.All(state.Optimizer.Moments.First.Values.AsSpan<float>().ToArray(), moment => Assert.Equal(0, moment));
+                return state.Model.Parameters.Specs.ToDictionary(
+                    spec => spec.Name,
+                    spec => state.Model.Parameters.View(state.Model.Parameters.Master, spec.Name).AsSpan<float>().ToArray(),
+                    StringComparer.Ordinal
+                );
+            }
+        );
         Assert.All(ranks, rank => Assert.Equal(expected, rank));
     }
 
@@ -33,7 +40,12 @@ public sealed class StartWeightsTests : IDisposable
     public void Another_resolution_and_context_are_resized_and_exceptions_keep_their_initial_values()
     {
         var expected = Write(TinyClip.Run() with { Seed = 3 });
-        var model = TinyClip.Model with { EmbedDim = 16, Image = TinyClip.Model.Image with { Size = 40 }, Text = TinyClip.Model.Text with { Context = 8 } };
+        var model = TinyClip.Model with
+        {
+            EmbedDim = 16,
+            Image = TinyClip.Model.Image with { Size = 40 },
+            Text = TinyClip.Model.Text with { Context = 8 },
+        };
         var run = From(TinyClip.Run() with { Model = model });
         run = run with { Training = run.Training with { StartFromExcept = ["text_projection", "visual.proj"] } };
         using var group = new Trainer.Distributed.RankGroup();
@@ -64,11 +76,14 @@ public sealed class StartWeightsTests : IDisposable
         using (var same = new StartWeights(run))
             same.Examine();
         Write(TinyClip.Run() with { Seed = 4 });
-        var errors = Ranks.Run(2, group =>
-        {
-            using var state = new TrainingState(run);
-            return Assert.Throws<CheckpointException>(() => StateTransfer.Begin(state, group, run)).Message;
-        });
+        var errors = Ranks.Run(
+            2,
+            group =>
+            {
+                using var state = new TrainingState(run);
+                return Assert.Throws<CheckpointException>(() => StateTransfer.Begin(state, group, run)).Message;
+            }
+        );
         Assert.Contains("start_from_sha256", errors[0], StringComparison.Ordinal);
         Assert.Contains("rank 0", errors[1], StringComparison.Ordinal);
     }
@@ -79,12 +94,19 @@ public sealed class StartWeightsTests : IDisposable
         Write(TinyClip.Run());
         var checkpoint = new CheckpointDirectory(Path.Combine(_folder, "checkpoints")).PathOf(0);
         var file = Path.Combine(checkpoint, CheckpointDirectory.ModelFile);
-        Assert.All([file, checkpoint, _folder], path =>
-        {
-            using var weights = WeightSource.Open(path, Activation.Gelu).Weights;
-            Assert.Equal(file, weights.Path);
-        });
-        Assert.Contains("no checkpoint", Assert.Throws<CheckpointException>(() => WeightSource.Open(Path.Combine(_folder, "other"), Activation.Gelu)).Message, StringComparison.Ordinal);
+        Assert.All(
+            [file, checkpoint, _folder],
+            path =>
+            {
+                using var weights = WeightSource.Open(path, Activation.Gelu).Weights;
+                Assert.Equal(file, weights.Path);
+            }
+        );
+        Assert.Contains(
+            "no checkpoint",
+            Assert.Throws<CheckpointException>(() => WeightSource.Open(Path.Combine(_folder, "other"), Activation.Gelu)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -110,6 +132,10 @@ public sealed class StartWeightsTests : IDisposable
         using var state = new TrainingState(run);
         using var snapshot = state.Snapshot();
         snapshot.Write(new CheckpointDirectory(Path.Combine(_folder, "checkpoints")), "", "", 1, []);
-        return state.Model.Parameters.Specs.ToDictionary(spec => spec.Name, spec => state.Model.Parameters[spec.Name].AsSpan<float>().ToArray(), StringComparer.Ordinal);
+        return state.Model.Parameters.Specs.ToDictionary(
+            spec => spec.Name,
+            spec => state.Model.Parameters[spec.Name].AsSpan<float>().ToArray(),
+            StringComparer.Ordinal
+        );
     }
 }

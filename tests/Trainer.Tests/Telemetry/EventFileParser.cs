@@ -12,7 +12,7 @@ internal static class EventFileParser
     public static List<ParsedEvent> Parse(byte[] file)
     {
         var events = new List<ParsedEvent>();
-        for (var at = 0; at < file.Length;)
+        for (var at = 0; at < file.Length; )
         {
             var length = (int)BinaryPrimitives.ReadUInt64LittleEndian(file.AsSpan(at));
             Assert.Equal(MaskedCrc(file.AsSpan(at, 8)), BinaryPrimitives.ReadUInt32LittleEndian(file.AsSpan(at + 8)));
@@ -55,7 +55,10 @@ internal static class EventFileParser
             {
                 Assert.Equal(1, number);
                 var item = Fields(value);
-                scalars.Add(Encoding.UTF8.GetString(item.Single(f => f.Number == 1).Bytes), BinaryPrimitives.ReadSingleLittleEndian(item.Single(f => f.Number == 2).Bytes));
+                scalars.Add(
+                    Encoding.UTF8.GetString(item.Single(f => f.Number == 1).Bytes),
+                    BinaryPrimitives.ReadSingleLittleEndian(item.Single(f => f.Number == 2).Bytes)
+                );
             }
         }
 
@@ -63,8 +66,12 @@ internal static class EventFileParser
             BinaryPrimitives.ReadDoubleLittleEndian(fields.Single(field => field.Number == 1).Bytes),
             BinaryPrimitives.ReadInt64LittleEndian(fields.Single(field => field.Number == 2).Bytes),
             fields.Where(field => field.Number == 3).Select(field => Encoding.UTF8.GetString(field.Bytes)).SingleOrDefault(),
-            fields.Where(field => field.Number == 7).Select(field => (long?)BinaryPrimitives.ReadInt64LittleEndian(Fields(field.Bytes).Single().Bytes)).SingleOrDefault(),
-            scalars);
+            fields
+                .Where(field => field.Number == 7)
+                .Select(field => (long?)BinaryPrimitives.ReadInt64LittleEndian(Fields(field.Bytes).Single().Bytes))
+                .SingleOrDefault(),
+            scalars
+        );
     }
 
     /// <summary>The fields of a message; a varint as eight little-endian bytes.</summary>

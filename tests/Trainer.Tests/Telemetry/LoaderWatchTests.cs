@@ -15,8 +15,16 @@ public sealed class LoaderWatchTests
         Assert.Null(watch.Look(At(2, items: 100)));
 
         Assert.Equal(
-            new LoaderMetrics(new(150, 0.25, 0, 0.5), new(150, 0.125, 0.125, 0.25), new(150, 0.125, 0, 0.25), new(150, 0.125, 0, 0.25), 7, 3),
-            watch.Look(At(4, items: 400)));
+            new LoaderMetrics(
+                new(150, 0.25, 0, 0.5),
+                new(150, 0.125, 0.125, 0.25),
+                new(150, 0.125, 0, 0.25),
+                new(150, 0.125, 0, 0.25),
+                7,
+                3
+            ),
+            watch.Look(At(4, items: 400))
+        );
     }
 
     [Fact]
@@ -39,8 +47,15 @@ public sealed class LoaderWatchTests
         var stage = new StageFigures(items, TimeSpan.FromSeconds(seconds / 4), TimeSpan.Zero, TimeSpan.FromSeconds(seconds / 2));
         return new LoaderFigures
         {
-            Elapsed = TimeSpan.FromSeconds(seconds), Threads = 2, Read = stage, Decode = stage with { Starved = TimeSpan.FromSeconds(seconds / 4) }, Tokenize = stage,
-            Assemble = stage, Waited = TimeSpan.Zero, QueuedSamples = 7, QueuedBatches = 3,
+            Elapsed = TimeSpan.FromSeconds(seconds),
+            Threads = 2,
+            Read = stage,
+            Decode = stage with { Starved = TimeSpan.FromSeconds(seconds / 4) },
+            Tokenize = stage,
+            Assemble = stage,
+            Waited = TimeSpan.Zero,
+            QueuedSamples = 7,
+            QueuedBatches = 3,
         };
     }
 }

@@ -19,7 +19,8 @@ public sealed class MetricsFileTests : IDisposable
         var line = JsonNode.Parse(Assert.Single(File.ReadAllLines(FilePath)))!;
         Assert.Equal(
             "step samples epoch loss logit_scale gradient_norm learning_rate step_seconds images_per_second data_wait_share bad_samples truncated_captions loader objective logit_bias corpus_epochs",
-            string.Join(' ', line.AsObject().Select(member => member.Key)));
+            string.Join(' ', line.AsObject().Select(member => member.Key))
+        );
         Assert.Equal(0.25, line["loss"]!.GetValue<double>());
         Assert.Equal(0.00048, line["learning_rate"]!.GetValue<double>());
         Assert.Equal(0.125, line["loader"]!["decode"]!["starved"]!.GetValue<double>());
@@ -70,9 +71,23 @@ public sealed class MetricsFileTests : IDisposable
     [Fact]
     public void Lines_of_versions_that_did_not_tell_of_the_loader_are_read()
     {
-        File.WriteAllText(FilePath, """{"step":1,"samples":64,"epoch":0.01,"loss":1,"logit_scale":14.25,"gradient_norm":0.5,"learning_rate":0.00048,"step_seconds":2,"images_per_second":32,"data_wait_share":0.125,"bad_samples":3}""" + "\n");
+        File.WriteAllText(
+            FilePath,
+            """{"step":1,"samples":64,"epoch":0.01,"loss":1,"logit_scale":14.25,"gradient_norm":0.5,"learning_rate":0.00048,"step_seconds":2,"images_per_second":32,"data_wait_share":0.125,"bad_samples":3}"""
+                + "\n"
+        );
 
-        Assert.Equal(Samples.Step(1) with { TruncatedCaptions = 0, Loader = null }, MetricsFile.Read(FilePath).Single() with { Epoch = 0.01 });
+        Assert.Equal(
+            Samples.Step(1) with
+            {
+                TruncatedCaptions = 0,
+                Loader = null,
+            },
+            MetricsFile.Read(FilePath).Single() with
+            {
+                Epoch = 0.01,
+            }
+        );
     }
 
     [Fact]
@@ -82,7 +97,10 @@ public sealed class MetricsFileTests : IDisposable
             metrics.Append(Samples.Step(1) with { Loss = double.NaN, GradientNorm = double.PositiveInfinity });
 
         Assert.Contains("\"loss\":\"NaN\",", File.ReadAllText(FilePath), StringComparison.Ordinal);
-        Assert.Equal((double.NaN, double.PositiveInfinity), (MetricsFile.Read(FilePath).Single().Loss, MetricsFile.Read(FilePath).Single().GradientNorm));
+        Assert.Equal(
+            (double.NaN, double.PositiveInfinity),
+            (MetricsFile.Read(FilePath).Single().Loss, MetricsFile.Read(FilePath).Single().GradientNorm)
+        );
     }
 
     [Theory]
@@ -95,7 +113,11 @@ public sealed class MetricsFileTests : IDisposable
         File.AppendAllText(FilePath, $"{bad}\n{File.ReadAllText(FilePath)}");
         var damaged = File.ReadAllText(FilePath);
 
-        Assert.StartsWith($"{FilePath}:2: this is no metrics line", Assert.Throws<InvalidDataException>(() => MetricsFile.Read(FilePath).ToList()).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"{FilePath}:2: this is no metrics line",
+            Assert.Throws<InvalidDataException>(() => MetricsFile.Read(FilePath).ToList()).Message,
+            StringComparison.Ordinal
+        );
         Assert.Equal(1, MetricsFile.LossAt(FilePath, 9));
         using (var metrics = MetricsFile.Open(FilePath, 9))
         {

@@ -5,7 +5,8 @@ namespace ClipTrain.Trainer.Tests.Telemetry;
 
 public sealed class PlainOutputTests
 {
-    private const string Hostile = "a\u001b]0;owned\u0007\u009b2J\u202Eb.jpg", Harmless = "a\uFFFD]0;owned\uFFFD\uFFFD2J\uFFFDb.jpg";
+    private const string Hostile = "a\u001b]0;owned\u0007\u009b2J\u202Eb.jpg",
+        Harmless = "a\uFFFD]0;owned\uFFFD\uFFFD2J\uFFFDb.jpg";
 
     [Fact]
     public void What_the_console_is_told_commands_no_terminal()
@@ -24,7 +25,14 @@ public sealed class PlainOutputTests
     public void Names_in_tables_command_no_terminal_and_colours_stay()
     {
         using var output = new StringWriter();
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.Yes, ColorSystem = ColorSystemSupport.Standard, Out = new AnsiConsoleOutput(output) });
+        var console = AnsiConsole.Create(
+            new AnsiConsoleSettings
+            {
+                Ansi = AnsiSupport.Yes,
+                ColorSystem = ColorSystemSupport.Standard,
+                Out = new AnsiConsoleOutput(output),
+            }
+        );
         console.Profile.Width = 200;
         console.Pipeline.Attach(new PlainOutput.PlainSegments());
 

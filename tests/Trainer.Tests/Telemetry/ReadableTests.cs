@@ -24,5 +24,6 @@ public sealed class ReadableTests
     [InlineData(184, "3:04")]
     [InlineData(7384, "2:03:04")]
     [InlineData(86_400 + 7380, "1 d 02:03")]
-    public void Durations_have_two_or_three_units(double seconds, string text) => Assert.Equal(text, Readable.Duration(TimeSpan.FromSeconds(seconds)));
+    public void Durations_have_two_or_three_units(double seconds, string text) =>
+        Assert.Equal(text, Readable.Duration(TimeSpan.FromSeconds(seconds)));
 }

@@ -17,7 +17,10 @@ public sealed class RunSummaryTests : IDisposable
         Summary().Write(FilePath);
 
         var json = JsonNode.Parse(File.ReadAllText(FilePath))!;
-        Assert.Equal("name steps samples seconds images_per_second final_loss eval", string.Join(' ', json.AsObject().Select(member => member.Key)));
+        Assert.Equal(
+            "name steps samples seconds images_per_second final_loss eval",
+            string.Join(' ', json.AsObject().Select(member => member.Key))
+        );
         Assert.Equal(1000, json["steps"]!.GetValue<long>());
         Assert.Equal(1.25, json["final_loss"]!.GetValue<double>());
         Assert.Equal(0.42, json["eval"]!["heldout-vendor"]!["image_to_text"]!["r1"]!.GetValue<double>());
@@ -79,7 +82,15 @@ public sealed class RunSummaryTests : IDisposable
 
     private static RunSummary Summary()
     {
-        var summary = new RunSummary { Name = "small", Steps = 1000, Samples = 64_000, Seconds = 2000, ImagesPerSecond = 32, FinalLoss = 1.25 };
+        var summary = new RunSummary
+        {
+            Name = "small",
+            Steps = 1000,
+            Samples = 64_000,
+            Seconds = 2000,
+            ImagesPerSecond = 32,
+            FinalLoss = 1.25,
+        };
         summary.AddEvaluation("heldout-vendor", new Retrieval(new Recall(0.42, 0.7), new Recall(0.4, 0.68)));
         summary.AddEvaluation("imagenet", new { Top1 = 0.6 });
         return summary;

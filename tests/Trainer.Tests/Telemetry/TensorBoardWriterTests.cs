@@ -51,7 +51,8 @@ public sealed class TensorBoardWriterTests : IDisposable
                 ["data/queued_samples"] = 96,
                 ["data/queued_batches"] = 4,
             },
-            events[1].Scalars);
+            events[1].Scalars
+        );
         Assert.Equal(long.MaxValue / 128, events[2].Step);
     }
 
@@ -89,7 +90,10 @@ public sealed class TensorBoardWriterTests : IDisposable
 
         var names = Files().Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal).ToList();
 
-        Assert.All(names, name => Assert.StartsWith($"events.out.tfevents.1700000000.{Environment.MachineName}.", name, StringComparison.Ordinal));
+        Assert.All(
+            names,
+            name => Assert.StartsWith($"events.out.tfevents.1700000000.{Environment.MachineName}.", name, StringComparison.Ordinal)
+        );
         Assert.EndsWith(".0", names[0], StringComparison.Ordinal);
         Assert.EndsWith(".1", names[1], StringComparison.Ordinal);
     }
@@ -110,7 +114,8 @@ public sealed class TensorBoardWriterTests : IDisposable
     {
         Check.One(
             FsCheck.Config.QuickThrowOnFailure,
-            Prop.ForAll(ArbMap.Default.ArbFor<byte[]>(), bytes => Crc32C.Of(bytes) == EventFileParser.Crc(bytes)));
+            Prop.ForAll(ArbMap.Default.ArbFor<byte[]>(), bytes => Crc32C.Of(bytes) == EventFileParser.Crc(bytes))
+        );
     }
 
     private string[] Files() => Directory.GetFiles(_folder.Path);

@@ -15,7 +15,11 @@ public sealed class TrainingProgressTests
         var lines = Run(Consoles.Plain, totalSteps: 20, startStep: 0);
 
         // A step takes two seconds.
-        Assert.Equal(["training", "1/20", "2/20", "3/20", "8/20", "13/20", "18/20", "20/20"], lines.Select(Subject), StringComparer.Ordinal);
+        Assert.Equal(
+            ["training", "1/20", "2/20", "3/20", "8/20", "13/20", "18/20", "20/20"],
+            lines.Select(Subject),
+            StringComparer.Ordinal
+        );
     }
 
     [Fact]
@@ -35,7 +39,8 @@ public sealed class TrainingProgressTests
         Assert.EndsWith(
             "INF step 8/2000 0.4% loss 0.125 32 images/s ETA 1:06:24 data wait 12.5% logit scale 14.25 gradient norm 0.5 learning rate 4.8e-4",
             lines[1],
-            StringComparison.Ordinal);
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -84,11 +89,15 @@ public sealed class TrainingProgressTests
         var progress = TrainingProgress.Create(console, logger, TimeProvider.System);
 
         progress.Start(100, 0);
-        Parallel.For(1, 101, i =>
-        {
-            progress.Step(Samples.Step(i));
-            progress.Message(LogEventLevel.Information, $"message {i}.");
-        });
+        Parallel.For(
+            1,
+            101,
+            i =>
+            {
+                progress.Step(Samples.Step(i));
+                progress.Message(LogEventLevel.Information, $"message {i}.");
+            }
+        );
         progress.Stop();
 
         Assert.All(Enumerable.Range(1, 100), i => Assert.Contains($"message {i}.", output.ToString(), StringComparison.Ordinal));

@@ -44,14 +44,17 @@ public class DistributedEquivalenceTests
     public void All_ranks_hold_bitwise_equal_weights_after_several_steps(Objective objective, int worldSize)
     {
         var options = TinyClip.Run(objective: objective);
-        var weights = Ranks.Run(worldSize, group =>
-        {
-            using var state = new TrainingState(options);
-            using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
-            for (var i = 0; i < 4; i++)
-                step.Take(Share(group.Rank, worldSize, i * GlobalBatch), Counts(worldSize));
-            return state.Model.Parameters.Master.AsSpan<float>().ToArray();
-        });
+        var weights = Ranks.Run(
+            worldSize,
+            group =>
+            {
+                using var state = new TrainingState(options);
+                using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
+                for (var i = 0; i < 4; i++)
+                    step.Take(Share(group.Rank, worldSize, i * GlobalBatch), Counts(worldSize));
+                return state.Model.Parameters.Master.AsSpan<float>().ToArray();
+            }
+        );
         Assert.All(weights, rank => Assert.Equal(weights[0], rank));
     }
 
@@ -71,7 +74,14 @@ public class DistributedEquivalenceTests
         {
             foreach (var precision in Enum.GetValues<Precision>())
             {
-                foreach (long[] counts in (long[][])[[7, 0], [0, 7], [4, 0, 3]])
+                foreach (
+                    long[] counts in (long[][])
+                        [
+                            [7, 0],
+                            [0, 7],
+                            [4, 0, 3],
+                        ]
+                )
                     grid.Add(objective, precision, counts);
             }
         }
@@ -80,25 +90,40 @@ public class DistributedEquivalenceTests
     }
 
     /// <summary>The weights of each rank after one step in which the ranks have so many pairs.</summary>
-    private static float[][] WeightsAfterAStep(Objective objective, Precision precision, long[] counts) => Ranks.Run(counts.Length, group =>
-    {
-        var options = TinyClip.Run(precision, objective: objective);
-        using var state = new TrainingState(options);
-        using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
-        step.Take(TinyClip.Batch((int)counts[..group.Rank].Sum(), (int)counts[group.Rank]), counts);
-        return state.Model.Parameters.Master.AsSpan<float>().ToArray();
-    });
+    private static float[][] WeightsAfterAStep(Objective objective, Precision precision, long[] counts) =>
+        Ranks.Run(
+            counts.Length,
+            group =>
+            {
+                var options = TinyClip.Run(precision, objective: objective);
+                using var state = new TrainingState(options);
+                using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
+                step.Take(TinyClip.Batch((int)counts[..group.Rank].Sum(), (int)counts[group.Rank]), counts);
+                return state.Model.Parameters.Master.AsSpan<float>().ToArray();
+            }
+        );
 
-    private static (double Loss, Dictionary<string, float[]> Gradients)[] LossAndGradients(Objective objective, int worldSize) => Ranks.Run(worldSize, group =>
-    {
-        var options = TinyClip.Run(objective: objective);
-        using var state = new TrainingState(options);
-        using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
-        var loss = step.ComputeGradients(Share(group.Rank, worldSize, 0), Counts(worldSize));
-        var parameters = state.Model.Parameters;
-        group.AllReduceSum(parameters.Gradients);
-        return (loss, parameters.Specs.ToDictionary(spec => spec.Name, spec => parameters.View(parameters.Gradients, spec.Name).AsSpan<float>().ToArray(), StringComparer.Ordinal));
-    });
+    private static (double Loss, Dictionary<string, float[]> Gradients)[] LossAndGradients(Objective objective, int worldSize) =>
+        Ranks.Run(
+            worldSize,
+            group =>
+            {
+                var options = TinyClip.Run(objective: objective);
+                using var state = new TrainingState(options);
+                using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
+                var loss = step.ComputeGradients(Share(group.Rank, worldSize, 0), Counts(worldSize));
+                var parameters = state.Model.Parameters;
+                group.AllReduceSum(parameters.Gradients);
+                return (
+                    loss,
+                    parameters.Specs.ToDictionary(
+                        spec => spec.Name,
+                        spec => parameters.View(parameters.Gradients, spec.Name).AsSpan<float>().ToArray(),
+                        StringComparer.Ordinal
+                    )
+                );
+            }
+        );
 
     private static TrainingBatch Share(int rank, int worldSize, int first)
     {
@@ -106,5 +131,6 @@ public class DistributedEquivalenceTests
         return TinyClip.Batch(first + start, count);
     }
 
-    private static long[] Counts(int worldSize) => [.. Enumerable.Range(0, worldSize).Select(rank => (long)SampleOrder.LocalSlice(GlobalBatch, rank, worldSize).Count)];
+    private static long[] Counts(int worldSize) =>
+        [.. Enumerable.Range(0, worldSize).Select(rank => (long)SampleOrder.LocalSlice(GlobalBatch, rank, worldSize).Count)];
 }

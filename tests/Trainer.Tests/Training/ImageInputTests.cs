@@ -46,8 +46,26 @@ public sealed class ImageInputTests
         var data = new DataOptions
         {
             Train = ["unused"],
-            Crop = new CropOptions { MinScale = 0.2, MaxScale = 0.7, MinRatio = 0.5, MaxRatio = 3 },
-            Augmentation = new AugmentationOptions { Flip = 0.1, Grayscale = 0.3, ColorJitter = new ColorJitterOptions { Probability = 0.8, Brightness = 1, Contrast = 2, Saturation = 3, Hue = 0.4 } },
+            Crop = new CropOptions
+            {
+                MinScale = 0.2,
+                MaxScale = 0.7,
+                MinRatio = 0.5,
+                MaxRatio = 3,
+            },
+            Augmentation = new AugmentationOptions
+            {
+                Flip = 0.1,
+                Grayscale = 0.3,
+                ColorJitter = new ColorJitterOptions
+                {
+                    Probability = 0.8,
+                    Brightness = 1,
+                    Contrast = 2,
+                    Saturation = 3,
+                    Hue = 0.4,
+                },
+            },
             Jpeg = JpegDecode.Scaled,
             ExifOrientation = true,
             MaxImagePixels = 1000,
@@ -66,7 +84,13 @@ public sealed class ImageInputTests
             Jitter = new ColourJitter(0.8, 1, 2, 3, 0.4),
             Jpeg = JpegDecode.Scaled,
             Orient = true,
-            Limits = new ImageLimits { Pixels = 1000, Bytes = 2000, Time = TimeSpan.FromSeconds(3), Svg = true },
+            Limits = new ImageLimits
+            {
+                Pixels = 1000,
+                Bytes = 2000,
+                Time = TimeSpan.FromSeconds(3),
+                Svg = true,
+            },
         };
         Assert.Equal(expected, ImageInput.Training(TinyClip.Run() with { Data = data }));
     }

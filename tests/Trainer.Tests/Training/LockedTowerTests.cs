@@ -46,11 +46,17 @@ public sealed class LockedTowerTests : IDisposable
         foreach (var spec in state.Model.Parameters.Specs)
         {
             var place = TowerGroups.Of(run.Model, spec.Name);
-            var locked = place is { } p && (p.Tower == Tower.Image ? image : text) is { } unlocked && p.Group < TowerGroups.Count(run.Model, p.Tower) - unlocked;
+            var locked =
+                place is { } p
+                && (p.Tower == Tower.Image ? image : text) is { } unlocked
+                && p.Group < TowerGroups.Count(run.Model, p.Tower) - unlocked;
             var (was, now) = (layout.Parameters[spec.Name].detach(), state.Model.Parameters[spec.Name].detach());
             Assert.Equal(locked, spec.IsLocked);
             // A key's bias shifts all of softmax's logits alike: its gradient is zero.
-            Assert.True(locked == was.IsSame(now) || spec.Name.EndsWith("k_proj.bias", StringComparison.Ordinal), $"{spec.Name}, locked {locked}");
+            Assert.True(
+                locked == was.IsSame(now) || spec.Name.EndsWith("k_proj.bias", StringComparison.Ordinal),
+                $"{spec.Name}, locked {locked}"
+            );
         }
     }
 
@@ -97,24 +103,30 @@ public sealed class LockedTowerTests : IDisposable
         Assert.All(Ranks.Run(3, group => Weights(sharded, group)), weights => Assert.Equal(plain[0], weights));
 
         var checkpoints = new CheckpointDirectory(_folder);
-        Ranks.Run(3, group =>
-        {
-            using var state = New(sharded, group);
-            Train(state, sharded, group, steps: 1);
-            using var snapshot = StateTransfer.Gather(state, group);
-            snapshot?.Write(checkpoints, "", "", 1, []);
-            group.Barrier();
-            return 0;
-        });
+        Ranks.Run(
+            3,
+            group =>
+            {
+                using var state = New(sharded, group);
+                Train(state, sharded, group, steps: 1);
+                using var snapshot = StateTransfer.Gather(state, group);
+                snapshot?.Write(checkpoints, "", "", 1, []);
+                group.Barrier();
+                return 0;
+            }
+        );
         using (var moments = new SafetensorsFile(Path.Combine(checkpoints.PathOf(1), CheckpointDirectory.OptimizerFile)))
             Assert.DoesNotContain("exp_avg.visual.conv1.weight", moments.Shapes.Keys, StringComparer.Ordinal);
-        var resumed = Ranks.Run(3, group =>
-        {
-            using var state = New(sharded with { Seed = 99 }, group);
-            StateTransfer.Load(state, group, checkpoints, 1, "", "");
-            Train(state, sharded, group);
-            return state.Model.Parameters.Master.AsSpan<float>().ToArray();
-        });
+        var resumed = Ranks.Run(
+            3,
+            group =>
+            {
+                using var state = New(sharded with { Seed = 99 }, group);
+                StateTransfer.Load(state, group, checkpoints, 1, "", "");
+                Train(state, sharded, group);
+                return state.Model.Parameters.Master.AsSpan<float>().ToArray();
+            }
+        );
         Assert.All(resumed, weights => Assert.Equal(plain[0], weights));
     }
 
@@ -123,21 +135,25 @@ public sealed class LockedTowerTests : IDisposable
     {
         var weight = full([], 3, float32).requires_grad_();
         var calls = new List<string>();
-        Func<torch.Tensor, torch.Tensor> Segment(int number) => x =>
-        {
-            var y = x * weight;
-            calls.Add($"{number} {(y.requires_grad ? "recorded" : "not")}");
-            return y;
-        };
+        Func<torch.Tensor, torch.Tensor> Segment(int number) =>
+            x =>
+            {
+                var y = x * weight;
+                calls.Add($"{number} {(y.requires_grad ? "recorded" : "not")}");
+                return y;
+            };
 
         foreach (var checkpointing in Enum.GetValues<ActivationCheckpointing>())
         {
             calls.Clear();
             var pass = new TowerPass([Segment(0), Segment(1), Segment(2), Segment(3)], ones([2]), checkpointing, locked: 2);
             pass.Backward(ones([2]));
-            Assert.Equal(checkpointing == ActivationCheckpointing.None
-                ? ["0 not", "1 not", "2 recorded", "3 recorded"]
-                : ["0 not", "1 not", "2 not", "3 not", "3 recorded", "2 recorded"], calls);
+            Assert.Equal(
+                checkpointing == ActivationCheckpointing.None
+                    ? ["0 not", "1 not", "2 recorded", "3 recorded"]
+                    : ["0 not", "1 not", "2 not", "3 not", "3 recorded", "2 recorded"],
+                calls
+            );
             Assert.Equal(2 * 9 * 2 * 3, weight.grad!.item<float>());
             weight.grad!.zero_();
         }
@@ -148,7 +164,14 @@ public sealed class LockedTowerTests : IDisposable
     private static RunOptions Run(string variant, int? image, int? text, Precision precision)
     {
         var run = TinyClip.Run(precision, GlobalBatch);
-        return run with { Model = ModelVariants.All[variant], Training = run.Training with { UnlockedGroups = new UnlockedGroupsOptions { Image = image, Text = text } } };
+        return run with
+        {
+            Model = ModelVariants.All[variant],
+            Training = run.Training with
+            {
+                UnlockedGroups = new UnlockedGroupsOptions { Image = image, Text = text },
+            },
+        };
     }
 
     private static TrainingState New(RunOptions run, RankGroup group)
@@ -167,10 +190,16 @@ public sealed class LockedTowerTests : IDisposable
     private static void Train(TrainingState state, RunOptions run, RankGroup group, int steps = 3)
     {
         using var step = new TrainingStep(state, run.Training, group, new LearningRateSchedule(1e-2, 2, 10));
-        var slices = Enumerable.Range(0, group.WorldSize).Select(rank => SampleOrder.LocalSlice(GlobalBatch, rank, group.WorldSize)).ToArray();
+        var slices = Enumerable
+            .Range(0, group.WorldSize)
+            .Select(rank => SampleOrder.LocalSlice(GlobalBatch, rank, group.WorldSize))
+            .ToArray();
         var (start, count) = slices[group.Rank];
         while (state.Step < steps)
-            step.Take(TinyClip.Batch(((int)state.Step * GlobalBatch) + start, count, tower: run.Model.Image), [.. slices.Select(slice => (long)slice.Count)]);
+            step.Take(
+                TinyClip.Batch(((int)state.Step * GlobalBatch) + start, count, tower: run.Model.Image),
+                [.. slices.Select(slice => (long)slice.Count)]
+            );
     }
 
     private static Dictionary<string, float[]> Gradients(RunOptions run, int microBatch, ActivationCheckpointing checkpointing)
@@ -181,6 +210,12 @@ public sealed class LockedTowerTests : IDisposable
         using var step = new TrainingStep(state, training, new RankGroup(), new LearningRateSchedule(1e-2, 2, 10));
         step.ComputeGradients(TinyClip.Batch(0, GlobalBatch, tower: run.Model.Image), [GlobalBatch]);
         var parameters = state.Model.Parameters;
-        return parameters.In(parameters.Gradients).ToDictionary(spec => spec.Name, spec => parameters.View(parameters.Gradients, spec.Name).AsSpan<float>().ToArray(), StringComparer.Ordinal);
+        return parameters
+            .In(parameters.Gradients)
+            .ToDictionary(
+                spec => spec.Name,
+                spec => parameters.View(parameters.Gradients, spec.Name).AsSpan<float>().ToArray(),
+                StringComparer.Ordinal
+            );
     }
 }

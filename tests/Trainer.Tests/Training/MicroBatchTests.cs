@@ -30,14 +30,42 @@ public class MicroBatchTests
 
     [Theory]
     [MemberData(nameof(Grid))]
-    public void Loss_and_gradients_are_those_of_one_pass_of_one_process(Objective objective, int worldSize, Precision precision, double patchDropout)
+    public void Loss_and_gradients_are_those_of_one_pass_of_one_process(
+        Objective objective,
+        int worldSize,
+        Precision precision,
+        double patchDropout
+    )
     {
-        var (expectedLoss, expected) = Ranks.Run(1, group => LossAndGradients(group, new TrainingOptions { GlobalBatch = GlobalBatch, Precision = precision, Objective = objective }, patchDropout))[0];
+        var (expectedLoss, expected) = Ranks.Run(
+            1,
+            group =>
+                LossAndGradients(
+                    group,
+                    new TrainingOptions
+                    {
+                        GlobalBatch = GlobalBatch,
+                        Precision = precision,
+                        Objective = objective,
+                    },
+                    patchDropout
+                )
+        )[0];
         var choices =
             from micro in MicroBatches
             from checkpointing in Enum.GetValues<ActivationCheckpointing>()
-            select new TrainingOptions { GlobalBatch = GlobalBatch, Precision = precision, Objective = objective, MicroBatch = micro, ActivationCheckpointing = checkpointing };
-        var ranks = Ranks.Run(worldSize, group => choices.Select(options => (options, LossAndGradients(group, options, patchDropout))).ToArray());
+            select new TrainingOptions
+            {
+                GlobalBatch = GlobalBatch,
+                Precision = precision,
+                Objective = objective,
+                MicroBatch = micro,
+                ActivationCheckpointing = checkpointing,
+            };
+        var ranks = Ranks.Run(
+            worldSize,
+            group => choices.Select(options => (options, LossAndGradients(group, options, patchDropout))).ToArray()
+        );
 
         // In bf16 each micro-batch rounds its activations' and weights' gradients to 8 bits.
         var tolerance = precision == Precision.Fp32 ? 1e-6 : 0.03;
@@ -45,7 +73,10 @@ public class MicroBatchTests
         {
             Assert.Equal(expectedLoss, loss, tolerance * expectedLoss);
             var difference = Norms.RelativeDifference(gradients, expected);
-            Assert.True(difference <= tolerance, $"micro-batch {options.MicroBatch}, checkpointing {options.ActivationCheckpointing}: {difference:E2}");
+            Assert.True(
+                difference <= tolerance,
+                $"micro-batch {options.MicroBatch}, checkpointing {options.ActivationCheckpointing}: {difference:E2}"
+            );
         }
     }
 
@@ -64,7 +95,10 @@ public class MicroBatchTests
     {
         using var state = new TrainingState(TinyClip.Run(options.Precision, objective: options.Objective));
         using var step = new TrainingStep(state, options, group, new LearningRateSchedule(1e-2, 2, 10));
-        var slices = Enumerable.Range(0, group.WorldSize).Select(rank => SampleOrder.LocalSlice(GlobalBatch, rank, group.WorldSize)).ToArray();
+        var slices = Enumerable
+            .Range(0, group.WorldSize)
+            .Select(rank => SampleOrder.LocalSlice(GlobalBatch, rank, group.WorldSize))
+            .ToArray();
         var (start, count) = slices[group.Rank];
         var loss = step.ComputeGradients(TinyClip.Batch(start, count, patchDropout), [.. slices.Select(slice => (long)slice.Count)]);
         group.AllReduceSum(state.Model.Parameters.Gradients);

@@ -11,9 +11,14 @@ namespace ClipTrain.Trainer.Tests.Training;
 /// <summary>Every precision of towers, moments and text weights, over ranks, sharding, transfers and resumes.</summary>
 public sealed class MixedPrecisionGridTests : IDisposable
 {
-    private const int GlobalBatch = 13, Steps = 4, Resumed = 2, LargestWorld = 4;
+    private const int GlobalBatch = 13,
+        Steps = 4,
+        Resumed = 2,
+        LargestWorld = 4;
+
     // The first step of a run in fp16 overflows, and no other.
-    private static readonly LossScale s_tooLarge = new(Math.Pow(2, 40), 0), s_small = new(64, 0);
+    private static readonly LossScale s_tooLarge = new(Math.Pow(2, 40), 0),
+        s_small = new(64, 0);
     private readonly string _folder = Directory.CreateTempSubdirectory("cliptrain-precision-").FullName;
 
     public static TheoryData<Precision, MomentType, WeightType> Grid()
@@ -41,7 +46,10 @@ public sealed class MixedPrecisionGridTests : IDisposable
         float[]? alone = null;
         for (var world = 1; world <= LargestWorld; world++)
         {
-            var (first, second) = (new CheckpointDirectory(Path.Combine(_folder, $"{world}-plain")), new CheckpointDirectory(Path.Combine(_folder, $"{world}-sharded")));
+            var (first, second) = (
+                new CheckpointDirectory(Path.Combine(_folder, $"{world}-plain")),
+                new CheckpointDirectory(Path.Combine(_folder, $"{world}-sharded"))
+            );
             var expected = Ranks.Run(world, group => Train(plain, group, first));
             alone ??= expected[0];
             AssertOverflows(first, precision);
@@ -62,25 +70,32 @@ public sealed class MixedPrecisionGridTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Grid))]
-    public void A_rank_that_joins_is_given_the_state_whole_and_fresh_ranks_that_of_rank_0(Precision precision, MomentType moments, WeightType text)
+    public void A_rank_that_joins_is_given_the_state_whole_and_fresh_ranks_that_of_rank_0(
+        Precision precision,
+        MomentType moments,
+        WeightType text
+    )
     {
         var options = TinyClip.Run(precision);
         var run = options with { Training = options.Training with { Moments = moments, TextWeights = text } };
         var unbroken = Ranks.Run(3, group => Train(run, group));
-        var rejoined = Ranks.Run(3, group =>
-        {
-            using var state = New(run, group);
-            if (group.Rank > 0)
-                Spoil(state);
-            StateTransfer.ShareFresh(state, group);
-            Continue(state, run, group, Resumed);
-            using var fresh = New(run, group);
-            Spoil(fresh);
-            var mine = group.Rank == 2 ? fresh : state;
-            StateTransfer.Broadcast(mine, group, sourceRank: 1);
-            Continue(mine, run, group, Steps);
-            return Weights(mine);
-        });
+        var rejoined = Ranks.Run(
+            3,
+            group =>
+            {
+                using var state = New(run, group);
+                if (group.Rank > 0)
+                    Spoil(state);
+                StateTransfer.ShareFresh(state, group);
+                Continue(state, run, group, Resumed);
+                using var fresh = New(run, group);
+                Spoil(fresh);
+                var mine = group.Rank == 2 ? fresh : state;
+                StateTransfer.Broadcast(mine, group, sourceRank: 1);
+                Continue(mine, run, group, Steps);
+                return Weights(mine);
+            }
+        );
         Assert.Equal(unbroken, rejoined);
     }
 
@@ -115,12 +130,18 @@ public sealed class MixedPrecisionGridTests : IDisposable
     private static void Continue(TrainingState state, RunOptions run, RankGroup group, int until)
     {
         using var step = new TrainingStep(state, run.Training, group, new LearningRateSchedule(1e-2, 2, 10));
-        var slices = Enumerable.Range(0, group.WorldSize).Select(rank => SampleOrder.LocalSlice(GlobalBatch, rank, group.WorldSize)).ToArray();
+        var slices = Enumerable
+            .Range(0, group.WorldSize)
+            .Select(rank => SampleOrder.LocalSlice(GlobalBatch, rank, group.WorldSize))
+            .ToArray();
         while (state.Step < until)
         {
             if (run.Training.Precision == Precision.Fp16 && state.Step < 2)
                 state.LossScale = state.Step == 0 ? s_tooLarge : s_small;
-            step.Take(TinyClip.Batch(((int)state.Step * GlobalBatch) + slices[group.Rank].Start, slices[group.Rank].Count), [.. slices.Select(slice => (long)slice.Count)]);
+            step.Take(
+                TinyClip.Batch(((int)state.Step * GlobalBatch) + slices[group.Rank].Start, slices[group.Rank].Count),
+                [.. slices.Select(slice => (long)slice.Count)]
+            );
         }
     }
 
@@ -151,6 +172,9 @@ public sealed class MixedPrecisionGridTests : IDisposable
     private static void AssertSameFiles(string expected, string actual)
     {
         foreach (var file in new[] { CheckpointDirectory.ModelFile, CheckpointDirectory.OptimizerFile, CheckpointDirectory.StateFile })
-            Assert.True(File.ReadAllBytes(Path.Combine(expected, file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(actual, file))), file);
+            Assert.True(
+                File.ReadAllBytes(Path.Combine(expected, file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(actual, file))),
+                file
+            );
     }
 }

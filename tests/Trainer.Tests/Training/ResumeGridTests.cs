@@ -10,7 +10,9 @@ namespace ClipTrain.Trainer.Tests.Training;
 /// <summary>Stopping at every step of a run of every world size, and going on with every other.</summary>
 public sealed class ResumeGridTests : IDisposable
 {
-    private const int GlobalBatch = 13, Steps = 5, LargestWorld = 4;
+    private const int GlobalBatch = 13,
+        Steps = 5,
+        LargestWorld = 4;
     private readonly string _folder = Directory.CreateTempSubdirectory("cliptrain-resume-").FullName;
 
     [Theory]
@@ -31,7 +33,10 @@ public sealed class ResumeGridTests : IDisposable
     [InlineData(Objective.Classification, 3, true)]
     public void A_run_resumed_at_any_step_ends_as_an_unbroken_one_bitwise_at_equal_world_size(Objective objective, int world, bool shard)
     {
-        var options = TinyClip.Run(objective: objective) with { Training = TinyClip.Run(objective: objective).Training with { ShardOptimizer = shard } };
+        var options = TinyClip.Run(objective: objective) with
+        {
+            Training = TinyClip.Run(objective: objective).Training with { ShardOptimizer = shard },
+        };
         var checkpoints = new CheckpointDirectory(_folder);
         var unbroken = Ranks.Run(world, group => Train(options, group, state => Save(state, group, checkpoints)))[0];
         for (var step = 1; step < Steps; step++)
@@ -51,7 +56,12 @@ public sealed class ResumeGridTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static (float[] Weights, long Samples) Train(
-        RunOptions options, RankGroup group, Action<TrainingState> afterStep, CheckpointDirectory? checkpoints = null, long resumeAt = 0)
+        RunOptions options,
+        RankGroup group,
+        Action<TrainingState> afterStep,
+        CheckpointDirectory? checkpoints = null,
+        long resumeAt = 0
+    )
     {
         using var state = new TrainingState(options, rank: group.Rank, worldSize: group.WorldSize);
         if (checkpoints is not null)
@@ -75,5 +85,6 @@ public sealed class ResumeGridTests : IDisposable
         group.Barrier();
     }
 
-    private static long[] Counts(int world) => [.. Enumerable.Range(0, world).Select(rank => (long)SampleOrder.LocalSlice(GlobalBatch, rank, world).Count)];
+    private static long[] Counts(int world) =>
+        [.. Enumerable.Range(0, world).Select(rank => (long)SampleOrder.LocalSlice(GlobalBatch, rank, world).Count)];
 }

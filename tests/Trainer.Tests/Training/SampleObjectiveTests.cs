@@ -18,7 +18,8 @@ public class SampleObjectiveTests
     [InlineData(Objective.BagOfWords)]
     [InlineData(Objective.Captioning)]
     [InlineData(Objective.Classification)]
-    public void Loss_and_gradients_are_those_of_the_definition(Objective objective) => AssertIsDefinition(TinyClip.Run(objective: objective));
+    public void Loss_and_gradients_are_those_of_the_definition(Objective objective) =>
+        AssertIsDefinition(TinyClip.Run(objective: objective));
 
     [Theory]
     [InlineData("resnet")]
@@ -45,7 +46,10 @@ public class SampleObjectiveTests
         var losses = new[] { once, twice }.Select(batch => Step(state, options).ComputeGradients(batch, [2])).ToArray();
 
         using var guard = no_grad();
-        var scores = Logits(state.Model, state.Model.FeatureSegments(), once.Images_b3SS.narrow(0, 1, 1)).log_softmax(1).AsSpan<float>().ToArray();
+        var scores = Logits(state.Model, state.Model.FeatureSegments(), once.Images_b3SS.narrow(0, 1, 1))
+            .log_softmax(1)
+            .AsSpan<float>()
+            .ToArray();
         Assert.Equal(-scores[8], losses[0], 1e-5);
         Assert.Equal(losses[0], losses[1], 1e-6);
     }
@@ -64,7 +68,8 @@ public class SampleObjectiveTests
         batch.Images_b3SS.mul_(2);
         Assert.NotEqual(before[..24], Rows(batch)[..24]);
 
-        float[] Rows(TrainingBatch of) => TowerPass.Forward(model.CaptionSegments(of.Tokens_bL, arange(8, int64), 8), of.Images_b3SS).AsSpan<float>().ToArray();
+        float[] Rows(TrainingBatch of) =>
+            TowerPass.Forward(model.CaptionSegments(of.Tokens_bL, arange(8, int64), 8), of.Images_b3SS).AsSpan<float>().ToArray();
     }
 
     [Fact]
@@ -76,7 +81,14 @@ public class SampleObjectiveTests
             using var state = new TrainingState(options);
             Step(state, options).ComputeGradients(TinyClip.Batch(0, Samples), [Samples]);
             var parameters = state.Model.Parameters;
-            Assert.All(parameters.Specs, spec => Assert.True(SumOfSquares.Of(parameters.View(parameters.Gradients, spec.Name).flatten()) > 0, $"{objective}: {spec.Name}"));
+            Assert.All(
+                parameters.Specs,
+                spec =>
+                    Assert.True(
+                        SumOfSquares.Of(parameters.View(parameters.Gradients, spec.Name).flatten()) > 0,
+                        $"{objective}: {spec.Name}"
+                    )
+            );
         }
     }
 
@@ -106,8 +118,14 @@ public class SampleObjectiveTests
         Assert.Equal(loss.item<float>(), Step(state, options).ComputeGradients(batch, [Samples]), 1e-5);
         Norms.AssertSameGradients(expected, Gradients(), rounding: 10);
 
-        Dictionary<string, float[]> Gradients() => parameters.Specs.Where(spec => !spec.IsStatistic)
-            .ToDictionary(spec => spec.Name, spec => parameters.View(parameters.Gradients, spec.Name).AsSpan<float>().ToArray(), StringComparer.Ordinal);
+        Dictionary<string, float[]> Gradients() =>
+            parameters
+                .Specs.Where(spec => !spec.IsStatistic)
+                .ToDictionary(
+                    spec => spec.Name,
+                    spec => parameters.View(parameters.Gradients, spec.Name).AsSpan<float>().ToArray(),
+                    StringComparer.Ordinal
+                );
     }
 
     private static torch.Tensor Definition(RunOptions options, ClipModel model, TrainingBatch batch)
@@ -116,9 +134,18 @@ public class SampleObjectiveTests
         var (tokens, ends) = (batch.Tokens_bL.AsSpan<long>().ToArray(), batch.Ends_b.AsSpan<long>().ToArray());
         if (options.Training.Objective == Objective.Captioning)
         {
-            var rows = Enumerable.Range(0, Samples).SelectMany(i => Enumerable.Range(0, (int)ends[i]).Select(t => (long)((i * context) + t))).ToArray();
-            var features_nW = TowerPass.Forward(model.CaptionSegments(batch.Tokens_bL, tensor(rows), context, statistics: statistics), batch.Images_b3SS);
-            return nn.functional.cross_entropy(features_nW.MatMul(model.Parameters[CaptionDecoder.TokenEmbedding].t()), tensor([.. rows.Select(row => tokens[row + 1])]));
+            var rows = Enumerable
+                .Range(0, Samples)
+                .SelectMany(i => Enumerable.Range(0, (int)ends[i]).Select(t => (long)((i * context) + t)))
+                .ToArray();
+            var features_nW = TowerPass.Forward(
+                model.CaptionSegments(batch.Tokens_bL, tensor(rows), context, statistics: statistics),
+                batch.Images_b3SS
+            );
+            return nn.functional.cross_entropy(
+                features_nW.MatMul(model.Parameters[CaptionDecoder.TokenEmbedding].t()),
+                tensor([.. rows.Select(row => tokens[row + 1])])
+            );
         }
 
         var logits_bC = Logits(model, model.FeatureSegments(statistics: statistics), batch.Images_b3SS);
@@ -135,8 +162,17 @@ public class SampleObjectiveTests
         return (logits_bC.log_softmax(1) * words).sum() * (-1.0 / Samples);
     }
 
-    private static torch.Tensor Logits(ClipModel model, IReadOnlyList<Func<torch.Tensor, torch.Tensor>> segments, torch.Tensor images_b3SS) =>
-        nn.functional.linear(TowerPass.Forward(segments, images_b3SS), model.Parameters[ClassifierHead.Weight], model.Parameters[ClassifierHead.Bias]);
+    private static torch.Tensor Logits(
+        ClipModel model,
+        IReadOnlyList<Func<torch.Tensor, torch.Tensor>> segments,
+        torch.Tensor images_b3SS
+    ) =>
+        nn.functional.linear(
+            TowerPass.Forward(segments, images_b3SS),
+            model.Parameters[ClassifierHead.Weight],
+            model.Parameters[ClassifierHead.Bias]
+        );
 
-    private static TrainingStep Step(TrainingState state, RunOptions options) => new(state, options.Training, new RankGroup(), new LearningRateSchedule(1e-2, 5, 100));
+    private static TrainingStep Step(TrainingState state, RunOptions options) =>
+        new(state, options.Training, new RankGroup(), new LearningRateSchedule(1e-2, 5, 100));
 }

@@ -19,15 +19,23 @@ public sealed class StateTransferTests : IDisposable
     {
         var options = Options(precision, shard: false);
         var unbroken = Ranks.Run(3, group => InState(group, options, state => WeightsAfter(state, group, 4)));
-        var rejoined = Ranks.Run(3, group => InState(group, options, state =>
-        {
-            WeightsAfter(state, group, 2);
-            using var fresh = new TrainingState(options with { Seed = 99 });
-            var mine = group.Rank == 2 ? fresh : state;
-            StateTransfer.Broadcast(mine, group, sourceRank: 1);
-            Assert.Equal((2, 2 * 3 * Pairs), (mine.Step, mine.Samples));
-            return WeightsAfter(mine, group, 4);
-        }));
+        var rejoined = Ranks.Run(
+            3,
+            group =>
+                InState(
+                    group,
+                    options,
+                    state =>
+                    {
+                        WeightsAfter(state, group, 2);
+                        using var fresh = new TrainingState(options with { Seed = 99 });
+                        var mine = group.Rank == 2 ? fresh : state;
+                        StateTransfer.Broadcast(mine, group, sourceRank: 1);
+                        Assert.Equal((2, 2 * 3 * Pairs), (mine.Step, mine.Samples));
+                        return WeightsAfter(mine, group, 4);
+                    }
+                )
+        );
         Assert.Equal(unbroken, rejoined);
     }
 
@@ -38,11 +46,22 @@ public sealed class StateTransferTests : IDisposable
     {
         var options = Options(Precision.Fp32, shard);
         var alike = Ranks.Run(3, group => InState(group, options, state => WeightsAfter(state, group, 2)));
-        var shared = Ranks.Run(3, group => InState(group, options with { Seed = group.Rank == 0 ? options.Seed : 99 }, state =>
-        {
-            StateTransfer.ShareFresh(state, group);
-            return WeightsAfter(state, group, 2);
-        }));
+        var shared = Ranks.Run(
+            3,
+            group =>
+                InState(
+                    group,
+                    options with
+                    {
+                        Seed = group.Rank == 0 ? options.Seed : 99,
+                    },
+                    state =>
+                    {
+                        StateTransfer.ShareFresh(state, group);
+                        return WeightsAfter(state, group, 2);
+                    }
+                )
+        );
         Assert.Equal(alike, shared);
     }
 
@@ -52,18 +71,37 @@ public sealed class StateTransferTests : IDisposable
     public void A_checkpoint_that_rank_0_reads_puts_all_ranks_where_they_were(bool shard)
     {
         var options = Options(Precision.Fp32, shard);
-        var unbroken = Ranks.Run(3, group => InState(group, options, state =>
-        {
-            WeightsAfter(state, group, 2);
-            using (var snapshot = StateTransfer.Gather(state, group))
-                snapshot?.Write(new CheckpointDirectory(_folder), "config", "corpus", 1, []);
-            return WeightsAfter(state, group, 4);
-        }));
-        var resumed = Ranks.Run(3, group => InState(group, options with { Seed = 99 }, state =>
-        {
-            StateTransfer.Load(state, group, new CheckpointDirectory(_folder), 2, "config", "corpus");
-            return WeightsAfter(state, group, 4);
-        }));
+        var unbroken = Ranks.Run(
+            3,
+            group =>
+                InState(
+                    group,
+                    options,
+                    state =>
+                    {
+                        WeightsAfter(state, group, 2);
+                        using (var snapshot = StateTransfer.Gather(state, group))
+                            snapshot?.Write(new CheckpointDirectory(_folder), "config", "corpus", 1, []);
+                        return WeightsAfter(state, group, 4);
+                    }
+                )
+        );
+        var resumed = Ranks.Run(
+            3,
+            group =>
+                InState(
+                    group,
+                    options with
+                    {
+                        Seed = 99,
+                    },
+                    state =>
+                    {
+                        StateTransfer.Load(state, group, new CheckpointDirectory(_folder), 2, "config", "corpus");
+                        return WeightsAfter(state, group, 4);
+                    }
+                )
+        );
         Assert.Equal(unbroken, resumed);
     }
 
@@ -73,15 +111,28 @@ public sealed class StateTransferTests : IDisposable
         byte[][] Files(bool shard)
         {
             var checkpoints = new CheckpointDirectory(Path.Combine(_folder, $"{shard}"));
-            Ranks.Run(3, group => InState(group, Options(Precision.Fp32, shard), state =>
-            {
-                WeightsAfter(state, group, 2);
-                using var snapshot = StateTransfer.Gather(state, group);
-                Assert.Equal(group.Rank == 0, snapshot is not null);
-                snapshot?.Write(checkpoints, "config", "corpus", 1, []);
-                return 0;
-            }));
-            return [.. new[] { CheckpointDirectory.ModelFile, CheckpointDirectory.OptimizerFile }.Select(file => File.ReadAllBytes(Path.Combine(checkpoints.PathOf(2), file)))];
+            Ranks.Run(
+                3,
+                group =>
+                    InState(
+                        group,
+                        Options(Precision.Fp32, shard),
+                        state =>
+                        {
+                            WeightsAfter(state, group, 2);
+                            using var snapshot = StateTransfer.Gather(state, group);
+                            Assert.Equal(group.Rank == 0, snapshot is not null);
+                            snapshot?.Write(checkpoints, "config", "corpus", 1, []);
+                            return 0;
+                        }
+                    )
+            );
+            return
+            [
+                .. new[] { CheckpointDirectory.ModelFile, CheckpointDirectory.OptimizerFile }.Select(file =>
+                    File.ReadAllBytes(Path.Combine(checkpoints.PathOf(2), file))
+                ),
+            ];
         }
 
         Assert.Equal(Files(shard: false), Files(shard: true));
@@ -90,11 +141,18 @@ public sealed class StateTransferTests : IDisposable
     [Fact]
     public void A_checkpoint_that_rank_0_cannot_read_is_refused_on_all_ranks()
     {
-        var errors = Ranks.Run(2, group =>
-        {
-            using var state = new TrainingState(Options(Precision.Fp32, shard: false));
-            return Assert.Throws<CheckpointException>(() => StateTransfer.Load(state, group, new CheckpointDirectory(_folder), 7, "config", "corpus")).Message;
-        });
+        var errors = Ranks.Run(
+            2,
+            group =>
+            {
+                using var state = new TrainingState(Options(Precision.Fp32, shard: false));
+                return Assert
+                    .Throws<CheckpointException>(() =>
+                        StateTransfer.Load(state, group, new CheckpointDirectory(_folder), 7, "config", "corpus")
+                    )
+                    .Message;
+            }
+        );
         Assert.Contains("rank 0 could not load", errors[1], StringComparison.Ordinal);
         Assert.DoesNotContain("rank 0", errors[0], StringComparison.Ordinal);
     }
@@ -102,37 +160,46 @@ public sealed class StateTransferTests : IDisposable
     [Fact]
     public void A_rank_that_holds_a_slice_alone_is_refused_as_a_source_on_all_ranks()
     {
-        var errors = Ranks.Run(2, group =>
-        {
-            using var state = new TrainingState(Options(Precision.Fp32, shard: true), null, group.Rank, group.WorldSize);
-            Assert.Throws<InvalidOperationException>(() => state.Snapshot());
-            return Assert.Throws<InvalidOperationException>(() => StateTransfer.Broadcast(state, group, 1)).Message;
-        });
+        var errors = Ranks.Run(
+            2,
+            group =>
+            {
+                using var state = new TrainingState(Options(Precision.Fp32, shard: true), null, group.Rank, group.WorldSize);
+                Assert.Throws<InvalidOperationException>(() => state.Snapshot());
+                return Assert.Throws<InvalidOperationException>(() => StateTransfer.Broadcast(state, group, 1)).Message;
+            }
+        );
         Assert.All(errors, error => Assert.Contains("Rank 1", error, StringComparison.Ordinal));
     }
 
     [Fact]
     public void A_transfer_that_breaks_off_leaves_the_receivers_state_as_it_was()
     {
-        float[] before = [], after = [];
+        float[] before = [],
+            after = [];
         Exception? error = null;
-        Assert.Throws<OperationCanceledException>(() => Ranks.Run<int>(2, group =>
-        {
-            // The source tells of a state, sends the weights alone and is gone.
-            using var state = new TrainingState(Options(Precision.Fp32, shard: false) with { Seed = (ulong)group.Rank });
-            if (group.Rank == 0)
-            {
-                group.AllGather([1, 9, 9, 9, 0, 0, 0, 0]);
-                group.Broadcast(state.Model.Parameters.Master, 0);
-                throw new OperationCanceledException();
-            }
+        Assert.Throws<OperationCanceledException>(() =>
+            Ranks.Run<int>(
+                2,
+                group =>
+                {
+                    // The source tells of a state, sends the weights alone and is gone.
+                    using var state = new TrainingState(Options(Precision.Fp32, shard: false) with { Seed = (ulong)group.Rank });
+                    if (group.Rank == 0)
+                    {
+                        group.AllGather([1, 9, 9, 9, 0, 0, 0, 0]);
+                        group.Broadcast(state.Model.Parameters.Master, 0);
+                        throw new OperationCanceledException();
+                    }
 
-            before = state.Model.Parameters.Master.AsSpan<float>().ToArray();
-            error = Record.Exception(() => StateTransfer.Broadcast(state, group, 0));
-            after = state.Model.Parameters.Master.AsSpan<float>().ToArray();
-            Assert.Equal(0, state.Step);
-            return 1;
-        }));
+                    before = state.Model.Parameters.Master.AsSpan<float>().ToArray();
+                    error = Record.Exception(() => StateTransfer.Broadcast(state, group, 0));
+                    after = state.Model.Parameters.Master.AsSpan<float>().ToArray();
+                    Assert.Equal(0, state.Step);
+                    return 1;
+                }
+            )
+        );
         Assert.IsType<DistributedException>(error);
         Assert.NotEmpty(before);
         Assert.Equal(before, after);
@@ -141,7 +208,10 @@ public sealed class StateTransferTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static RunOptions Options(Precision precision, bool shard) =>
-        TinyClip.Run(precision) with { Training = TinyClip.Run(precision).Training with { ShardOptimizer = shard } };
+        TinyClip.Run(precision) with
+        {
+            Training = TinyClip.Run(precision).Training with { ShardOptimizer = shard },
+        };
 
     private static T InState<T>(RankGroup group, RunOptions options, Func<TrainingState, T> body)
     {
@@ -151,7 +221,12 @@ public sealed class StateTransferTests : IDisposable
 
     private static float[] WeightsAfter(TrainingState state, RankGroup group, int untilStep)
     {
-        using var step = new TrainingStep(state, Options(Precision.Fp32, shard: false).Training, group, new LearningRateSchedule(1e-2, 2, 10));
+        using var step = new TrainingStep(
+            state,
+            Options(Precision.Fp32, shard: false).Training,
+            group,
+            new LearningRateSchedule(1e-2, 2, 10)
+        );
         var counts = Enumerable.Repeat((long)Pairs, group.WorldSize).ToArray();
         while (state.Step < untilStep)
             step.Take(TinyClip.Batch((((int)state.Step * group.WorldSize) + group.Rank) * Pairs, Pairs), counts);

@@ -21,7 +21,10 @@ public sealed class TextWeightsTests
         {
             var isTexts = !spec.Name.StartsWith("visual.", StringComparison.Ordinal) && spec.Shape.Count == 2;
             Assert.Equal(isTexts, spec.IsNarrow);
-            Assert.Equal(isTexts ? torch.ScalarType.BFloat16 : torch.ScalarType.Float32, parameters.View(parameters.Weights, spec.Name).dtype);
+            Assert.Equal(
+                isTexts ? torch.ScalarType.BFloat16 : torch.ScalarType.Float32,
+                parameters.View(parameters.Weights, spec.Name).dtype
+            );
         }
 
         using var plain = new TrainingState(Run(WeightType.Fp32, precision));
@@ -54,8 +57,10 @@ public sealed class TextWeightsTests
     }
 
     /// <summary>Weights in bf16 that would have a copy in the compute type besides.</summary>
-    private static long TableFree(TrainingState state) => state.Model.Parameters.Specs
-        .Where(spec => spec is { IsNarrow: true, InComputeType: true }).Sum(spec => state.Model.Parameters.PlaceOf(spec.Name).Length);
+    private static long TableFree(TrainingState state) =>
+        state
+            .Model.Parameters.Specs.Where(spec => spec is { IsNarrow: true, InComputeType: true })
+            .Sum(spec => state.Model.Parameters.PlaceOf(spec.Name).Length);
 
     /// <summary>Of passes over the same pairs, in means of ten.</summary>
     private static double[] Losses(WeightType textWeights)
@@ -63,6 +68,13 @@ public sealed class TextWeightsTests
         Threads.Set(1);
         using var state = new TrainingState(Run(textWeights));
         using var step = new TrainingStep(state, Run(textWeights).Training, new RankGroup(), new LearningRateSchedule(1e-3, 5, 200));
-        return [.. Enumerable.Range(0, 120).Select(i => step.Take(TinyClip.Batch(i % 4 * GlobalBatch, GlobalBatch), [GlobalBatch]).Loss).Chunk(10).Select(losses => losses.Average())];
+        return
+        [
+            .. Enumerable
+                .Range(0, 120)
+                .Select(i => step.Take(TinyClip.Batch(i % 4 * GlobalBatch, GlobalBatch), [GlobalBatch]).Loss)
+                .Chunk(10)
+                .Select(losses => losses.Average()),
+        ];
     }
 }

@@ -41,12 +41,14 @@ public class TrainingStepTests
     [InlineData(Precision.Fp16, 0.004)]
     public void A_step_in_half_precision_agrees_with_fp32_to_that_precision(Precision half, double bound)
     {
-        var gradients = new[] { Precision.Fp32, half }.Select(precision =>
-        {
-            using var state = new TrainingState(TinyClip.Run(precision));
-            Step(state).ComputeGradients(TinyClip.Batch(0, 12), [12]);
-            return state.Model.Parameters.Gradients.AsSpan<float>().ToArray();
-        }).ToArray();
+        var gradients = new[] { Precision.Fp32, half }
+            .Select(precision =>
+            {
+                using var state = new TrainingState(TinyClip.Run(precision));
+                Step(state).ComputeGradients(TinyClip.Batch(0, 12), [12]);
+                return state.Model.Parameters.Gradients.AsSpan<float>().ToArray();
+            })
+            .ToArray();
         Assert.InRange(Norms.RelativeDifference(gradients[1], gradients[0]), 1e-6, bound);
     }
 
@@ -115,12 +117,19 @@ public class TrainingStepTests
     [Fact]
     public void Only_matrices_decay()
     {
-        var decaying = ClipModel.Specs(TinyClip.Model).Where(spec => spec.Decays).Select(spec => spec.Name).ToHashSet(StringComparer.Ordinal);
+        var decaying = ClipModel
+            .Specs(TinyClip.Model)
+            .Where(spec => spec.Decays)
+            .Select(spec => spec.Name)
+            .ToHashSet(StringComparer.Ordinal);
         Assert.Contains("visual.conv1.weight", decaying);
         Assert.Contains("token_embedding.weight", decaying);
         Assert.DoesNotContain("visual.class_embedding", decaying);
         Assert.DoesNotContain("logit_scale", decaying);
-        Assert.DoesNotContain(decaying, name => name.EndsWith("bias", StringComparison.Ordinal) || name.Contains("ln_", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            decaying,
+            name => name.EndsWith("bias", StringComparison.Ordinal) || name.Contains("ln_", StringComparison.Ordinal)
+        );
     }
 
     private static TrainingStep Step(TrainingState state) =>

@@ -16,7 +16,10 @@ internal static class ParquetFailure
         var reason = Reason(exception);
         return reason.Contains("crypt", StringComparison.OrdinalIgnoreCase)
             ? new CorpusException($"{place}: it is encrypted, which cannot be read here; write it without encryption ({reason})", exception)
-            : new CorpusException($"{place}: it cannot be read as Parquet; copy or download the file again, or leave it out ({reason})", exception);
+            : new CorpusException(
+                $"{place}: it cannot be read as Parquet; copy or download the file again, or leave it out ({reason})",
+                exception
+            );
     }
 
     /// <summary>The library's message without the C++ type that it puts around it.</summary>

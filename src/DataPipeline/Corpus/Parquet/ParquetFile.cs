@@ -17,7 +17,8 @@ internal sealed unsafe class ParquetFile : IDisposable
     private readonly ParquetFileReader _file;
     private readonly Dictionary<int, Cursor> _cursors = [];
     private readonly ByteArray[] _values = new ByteArray[Batch];
-    private readonly short[] _definition = new short[Batch], _repetition = new short[Batch];
+    private readonly short[] _definition = new short[Batch],
+        _repetition = new short[Batch];
     private RowGroupReader? _group;
     private int _groupNumber;
 
@@ -102,9 +103,10 @@ internal sealed unsafe class ParquetFile : IDisposable
         var skipped = cursor.Column.Skip(first - cursor.Next);
         if (skipped != first - cursor.Next)
             throw new InvalidDataException($"a column of row group {group} ends before row {first}");
-        for (cursor.Next = first; cursor.Next < first + rows;)
+        for (cursor.Next = first; cursor.Next < first + rows; )
         {
-            var levels = (int)cursor.Column.ReadBatch(Math.Min(Batch, first + rows - cursor.Next), _definition, _repetition, _values, out var values);
+            var levels = (int)
+                cursor.Column.ReadBatch(Math.Min(Batch, first + rows - cursor.Next), _definition, _repetition, _values, out var values);
             if (levels == 0)
                 throw new InvalidDataException($"a column of row group {group} ends after {cursor.Next} rows");
             var value = 0;
@@ -146,9 +148,10 @@ internal sealed unsafe class ParquetFile : IDisposable
             throw new InvalidDataException($"a column of row group {group} ends after {row + 1} rows");
     }
 
-    private ReadOnlySpan<byte> Bytes(int value, long count) => value < count
-        ? new ReadOnlySpan<byte>((void*)_values[value].Pointer, _values[value].Length)
-        : throw new InvalidDataException("the levels of a column do not fit its values");
+    private ReadOnlySpan<byte> Bytes(int value, long count) =>
+        value < count
+            ? new ReadOnlySpan<byte>((void*)_values[value].Pointer, _values[value].Length)
+            : throw new InvalidDataException("the levels of a column do not fit its values");
 
     /// <summary>Columns of one row group stay open, so that rows that follow each other are not searched for again.</summary>
     private void Enter(int group)
@@ -183,7 +186,7 @@ internal sealed unsafe class ParquetFile : IDisposable
             if (first > 0)
                 columnReader.Skip(first);
             var values = new TValue[rows];
-            for (var done = 0; done < rows;)
+            for (var done = 0; done < rows; )
             {
                 var got = columnReader.ReadBatch(values.AsSpan(done));
                 done += got > 0 ? got : throw new InvalidDataException($"a column ends after {first + done} rows");

@@ -21,7 +21,8 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
     /// <summary>Longer values have no minimum and maximum in the footer: two captions of a megabyte would make a footer of four.</summary>
     private const int MaxStatisticsBytes = 64;
 
-    private readonly string _path, _temporary;
+    private readonly string _path,
+        _temporary;
     private readonly IReadOnlyList<OutputColumn> _columns;
     private readonly long[] _bytes;
     private readonly ParquetSharp.ParquetFileWriter _writer;
@@ -38,9 +39,16 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
         (_columns, _bytes) = (columns, new long[columns.Count]);
         Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
         using var builder = new WriterPropertiesBuilder();
-        using var properties = builder.CreatedBy("ClipTrain").Compression(Compression.Uncompressed).DisableDictionary().SetMaxStatisticsSize(MaxStatisticsBytes).Build();
+        using var properties = builder
+            .CreatedBy("ClipTrain")
+            .Compression(Compression.Uncompressed)
+            .DisableDictionary()
+            .SetMaxStatisticsSize(MaxStatisticsBytes)
+            .Build();
         using var schema = Schema(columns);
-        _writer = Written(() => new ParquetSharp.ParquetFileWriter(_temporary, schema, properties, metadata.ToDictionary(StringComparer.Ordinal)));
+        _writer = Written(() =>
+            new ParquetSharp.ParquetFileWriter(_temporary, schema, properties, metadata.ToDictionary(StringComparer.Ordinal))
+        );
     }
 
     /// <summary>Rows that were added and not yet written as a row group.</summary>
@@ -113,7 +121,9 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
         {
             var address = (nint)bytes;
             var length = value.Length;
-            Written(() => _open[column].WriteBatch(1, [level], [(short)(isFirst ? 0 : 1)], isThere ? [new ByteArray(address, length)] : []));
+            Written(() =>
+                _open[column].WriteBatch(1, [level], [(short)(isFirst ? 0 : 1)], isThere ? [new ByteArray(address, length)] : [])
+            );
         }
 
         _bytes[column] += value.Length;
@@ -135,11 +145,12 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
         _group = null;
     }
 
-    private void Written(Action write) => Written(() =>
-    {
-        write();
-        return true;
-    });
+    private void Written(Action write) =>
+        Written(() =>
+        {
+            write();
+            return true;
+        });
 
     /// <summary>What the library throws is about the disk.</summary>
     private T Written<T>(Func<T> write)
@@ -157,16 +168,18 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
     private static GroupNode Schema(IReadOnlyList<OutputColumn> columns)
     {
         var nodes = new List<Node>();
-        for (var i = 0; i < columns.Count;)
+        for (var i = 0; i < columns.Count; )
         {
             var column = columns[i];
             OutputColumn[] fields = column.Group is null ? [column] : [.. columns.Skip(i).TakeWhile(other => other.Group == column.Group)];
-            nodes.Add(column switch
-            {
-                { Group: { } group } => new GroupNode(group, Repetition.Required, [.. fields.Select(Leaf)]),
-                { IsList: true } => List(column),
-                _ => Leaf(column),
-            });
+            nodes.Add(
+                column switch
+                {
+                    { Group: { } group } => new GroupNode(group, Repetition.Required, [.. fields.Select(Leaf)]),
+                    { IsList: true } => List(column),
+                    _ => Leaf(column),
+                }
+            );
             i += fields.Length;
         }
 
@@ -184,6 +197,11 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
     private static Node List(OutputColumn column)
     {
         using var type = LogicalType.List();
-        return new GroupNode(column.Name, Repetition.Optional, [new GroupNode("list", Repetition.Repeated, [Leaf("element", column.IsText)])], type);
+        return new GroupNode(
+            column.Name,
+            Repetition.Optional,
+            [new GroupNode("list", Repetition.Repeated, [Leaf("element", column.IsText)])],
+            type
+        );
     }
 }

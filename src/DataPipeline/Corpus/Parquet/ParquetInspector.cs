@@ -17,7 +17,11 @@ internal static class ParquetInspector
             var (footer, bytes) = ParquetFooter.Read(path);
             using var parquet = new ParquetFile(path);
             int[] groups = [.. Enumerable.Range(0, parquet.GroupCount).Select(parquet.Rows)];
-            return new ParquetDescription(new CorpusFile(path, bytes, groups.Sum(rows => (long)rows), groups) { Stamp = FileStamp.Of(path) }, parquet.Fields, footer);
+            return new ParquetDescription(
+                new CorpusFile(path, bytes, groups.Sum(rows => (long)rows), groups) { Stamp = FileStamp.Of(path) },
+                parquet.Fields,
+                footer
+            );
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

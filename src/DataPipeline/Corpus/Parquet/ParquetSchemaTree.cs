@@ -13,7 +13,8 @@ internal sealed class ParquetSchemaTree
     private const int MaxDepth = 64;
 
     private readonly SchemaDescriptor _schema;
-    private int _leaves, _depth;
+    private int _leaves,
+        _depth;
 
     private ParquetSchemaTree(SchemaDescriptor schema) => _schema = schema;
 
@@ -50,7 +51,12 @@ internal sealed class ParquetSchemaTree
     private ParquetField Primitive(PrimitiveNode node)
     {
         var column = _schema.Column(_leaves);
-        return new ParquetField(node.Name, ParquetTypes.Of(node), new ParquetLeaf(_leaves++, column.PhysicalType, column.MaxDefinitionLevel, column.MaxRepetitionLevel), []);
+        return new ParquetField(
+            node.Name,
+            ParquetTypes.Of(node),
+            new ParquetLeaf(_leaves++, column.PhysicalType, column.MaxDefinitionLevel, column.MaxRepetitionLevel),
+            []
+        );
     }
 
     private ParquetField Group(GroupNode group)
@@ -68,11 +74,17 @@ internal sealed class ParquetSchemaTree
     private static ParquetField Element(string list, ParquetField repeated)
     {
         var isWrapper = repeated.Leaf is null && repeated.Fields.Count == 1 && repeated.Name != "array" && repeated.Name != list + "_tuple";
-        return isWrapper ? repeated.Fields[0] : repeated with { Type = repeated.Type.EndsWith("[]", StringComparison.Ordinal) ? repeated.Type[..^2] : repeated.Type };
+        return isWrapper
+            ? repeated.Fields[0]
+            : repeated with
+            {
+                Type = repeated.Type.EndsWith("[]", StringComparison.Ordinal) ? repeated.Type[..^2] : repeated.Type,
+            };
     }
 
     private static ParquetField ListOf(string name, ParquetField element) =>
         new(name, element.Type == ParquetTypes.Null ? ParquetTypes.Null : element.Type + "[]", element.Leaf, element.Fields);
 
-    private static string StructType(IEnumerable<ParquetField> fields) => $"STRUCT({string.Join(", ", fields.Select(f => $"{f.Name} {f.Type}"))})";
+    private static string StructType(IEnumerable<ParquetField> fields) =>
+        $"STRUCT({string.Join(", ", fields.Select(f => $"{f.Name} {f.Type}"))})";
 }

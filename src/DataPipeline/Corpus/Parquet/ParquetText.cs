@@ -12,18 +12,19 @@ internal static class ParquetText
     private static readonly JsonWriterOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>A value as people write it; lists as JSON.</summary>
-    public static string? Of(object? value) => value switch
-    {
-        null => null,
-        string text => text,
-        bool truth => truth ? "true" : "false",
-        byte[] bytes => Encoding.UTF8.GetString(bytes),
-        Date date => date.DateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
-        DateTime time => time.ToString("yyyy-MM-dd HH:mm:ss.FFFFFFF", CultureInfo.InvariantCulture),
-        Array list => JsonOf(list),
-        IFormattable number => number.ToString(format: null, CultureInfo.InvariantCulture),
-        _ => value.ToString(),
-    };
+    public static string? Of(object? value) =>
+        value switch
+        {
+            null => null,
+            string text => text,
+            bool truth => truth ? "true" : "false",
+            byte[] bytes => Encoding.UTF8.GetString(bytes),
+            Date date => date.DateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+            DateTime time => time.ToString("yyyy-MM-dd HH:mm:ss.FFFFFFF", CultureInfo.InvariantCulture),
+            Array list => JsonOf(list),
+            IFormattable number => number.ToString(format: null, CultureInfo.InvariantCulture),
+            _ => value.ToString(),
+        };
 
     /// <summary>Writes numbers, truth values and lists as such, all else as text.</summary>
     public static void Write(Utf8JsonWriter json, object? value)

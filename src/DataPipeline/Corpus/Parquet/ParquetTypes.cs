@@ -6,7 +6,9 @@ namespace ClipTrain.DataPipeline.Corpus.Parquet;
 /// <summary>Types as DuckDB names them, which users know from its shell.</summary>
 internal static class ParquetTypes
 {
-    public const string Bytes = "BLOB", Text = "VARCHAR", Texts = "VARCHAR[]";
+    public const string Bytes = "BLOB",
+        Text = "VARCHAR",
+        Texts = "VARCHAR[]";
 
     /// <summary>The type of a column that its writer knew no value of.</summary>
     public const string Null = "NULL";
@@ -16,7 +18,14 @@ internal static class ParquetTypes
         using var logical = node.LogicalType;
         return logical switch
         {
-            IntLogicalType integer => (integer.IsSigned ? "" : "U") + integer.BitWidth switch { 8 => "TINYINT", 16 => "SMALLINT", 32 => "INTEGER", _ => "BIGINT" },
+            IntLogicalType integer => (integer.IsSigned ? "" : "U")
+                + integer.BitWidth switch
+                {
+                    8 => "TINYINT",
+                    16 => "SMALLINT",
+                    32 => "INTEGER",
+                    _ => "BIGINT",
+                },
             DecimalLogicalType number => $"DECIMAL({number.Precision},{number.Scale})",
             TimestampLogicalType { IsAdjustedToUtc: true } => "TIMESTAMP WITH TIME ZONE",
             _ => logical.Type switch
@@ -35,14 +44,15 @@ internal static class ParquetTypes
         };
     }
 
-    private static string Of(PhysicalType type) => type switch
-    {
-        PhysicalType.Boolean => "BOOLEAN",
-        PhysicalType.Int32 => "INTEGER",
-        PhysicalType.Int64 => "BIGINT",
-        PhysicalType.Int96 => "TIMESTAMP",
-        PhysicalType.Float => "FLOAT",
-        PhysicalType.Double => "DOUBLE",
-        _ => Bytes,
-    };
+    private static string Of(PhysicalType type) =>
+        type switch
+        {
+            PhysicalType.Boolean => "BOOLEAN",
+            PhysicalType.Int32 => "INTEGER",
+            PhysicalType.Int64 => "BIGINT",
+            PhysicalType.Int96 => "TIMESTAMP",
+            PhysicalType.Float => "FLOAT",
+            PhysicalType.Double => "DOUBLE",
+            _ => Bytes,
+        };
 }

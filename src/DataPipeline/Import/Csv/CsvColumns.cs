@@ -6,7 +6,18 @@ namespace ClipTrain.DataPipeline.Import.Csv;
 /// <summary>The columns of one file: their names, and which of them are image and caption.</summary>
 internal sealed record CsvColumns(IReadOnlyList<string> Names, int Image, int Caption)
 {
-    private static readonly string[] ImageNames = ["image", "filepath", "file_path", "image_path", "path", "file", "filename", "file_name", "img"];
+    private static readonly string[] ImageNames =
+    [
+        "image",
+        "filepath",
+        "file_path",
+        "image_path",
+        "path",
+        "file",
+        "filename",
+        "file_name",
+        "img",
+    ];
     private static readonly string[] CaptionNames = ["caption", "text", "title", "captions"];
 
     /// <param name="first">The first record: the header, or a row of a file without.</param>
@@ -17,11 +28,15 @@ internal sealed record CsvColumns(IReadOnlyList<string> Names, int Image, int Ca
     {
         var names = first.Select((name, i) => options.Header && name.Trim().Length > 0 ? name.Trim() : $"column{i + 1}").ToList();
         if (names.GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1) is { } twice)
-            throw new CorpusException($"{file}:1: the header names {twice.Key} twice; rename one, or say --no-header if the first line is no header");
+            throw new CorpusException(
+                $"{file}:1: the header names {twice.Key} twice; rename one, or say --no-header if the first line is no header"
+            );
         var image = Find(names, options.ImageColumn ?? (options.Header ? null : "1"), ImageNames, "image", file);
         var caption = Find(names, options.CaptionColumn ?? (options.Header ? null : "2"), CaptionNames, "caption", file);
         if (image == caption)
-            throw new CorpusException($"{file}:1: column {names[image]} cannot be both image and caption; name them with --image-column and --caption-column");
+            throw new CorpusException(
+                $"{file}:1: column {names[image]} cannot be both image and caption; name them with --image-column and --caption-column"
+            );
         return new CsvColumns(names, image, caption);
     }
 
@@ -36,10 +51,16 @@ internal sealed record CsvColumns(IReadOnlyList<string> Names, int Image, int Ca
                 return index;
         }
 
-        if (int.TryParse(requested, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= names.Count)
+        if (
+            int.TryParse(requested, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && number >= 1
+            && number <= names.Count
+        )
             return number - 1;
-        throw new CorpusException(requested is null
-            ? $"{file}:1: the header has no {role} column under a usual name ({string.Join(", ", usualNames)}). Name it, or give its number from 1, with --{role}-column; there are: {string.Join(", ", names)}. Is the delimiter right (--delimiter)?"
-            : $"{file}:1: there is no column {requested} (--{role}-column); there are {names.Count}: {string.Join(", ", names)}. Is the delimiter right (--delimiter)?");
+        throw new CorpusException(
+            requested is null
+                ? $"{file}:1: the header has no {role} column under a usual name ({string.Join(", ", usualNames)}). Name it, or give its number from 1, with --{role}-column; there are: {string.Join(", ", names)}. Is the delimiter right (--delimiter)?"
+                : $"{file}:1: there is no column {requested} (--{role}-column); there are {names.Count}: {string.Join(", ", names)}. Is the delimiter right (--delimiter)?"
+        );
     }
 }

@@ -22,5 +22,10 @@ public sealed record CsvOptions
     public string? Root { get; init; }
 
     internal char DelimiterOf(string file) =>
-        Delimiter ?? (file.EndsWith(".tsv", StringComparison.OrdinalIgnoreCase) || file.EndsWith(".tab", StringComparison.OrdinalIgnoreCase) ? '\t' : ',');
+        Delimiter
+        ?? (
+            file.EndsWith(".tsv", StringComparison.OrdinalIgnoreCase) || file.EndsWith(".tab", StringComparison.OrdinalIgnoreCase)
+                ? '\t'
+                : ','
+        );
 }

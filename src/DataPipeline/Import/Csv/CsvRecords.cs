@@ -30,17 +30,22 @@ internal sealed class CsvRecords : IDisposable
     {
         _file = file;
         if (!char.IsAscii(delimiter) || delimiter is '"' or '\r' or '\n' or '\0')
-            throw new CorpusException($"{file}: {delimiter} cannot separate fields (--delimiter); use an ASCII character that is no quote and no line break");
-        _reader = CsvReader.Create(bytes, new CsvReaderOptions
-        {
-            Separator = delimiter,
-            HasHeader = false,
-            Mode = quotes ? CsvMode.Rfc4180 : CsvMode.NoEscape,
-            MaxRecordSize = MaxRecordBytes,
-            TrackLineNumbers = true,
-            // A quote within a field that does not begin with one is text.
-            OnMalformedRecord = record => _malformed = record.Reason == CsvMalformedReason.StrayQuote ? null : record,
-        });
+            throw new CorpusException(
+                $"{file}: {delimiter} cannot separate fields (--delimiter); use an ASCII character that is no quote and no line break"
+            );
+        _reader = CsvReader.Create(
+            bytes,
+            new CsvReaderOptions
+            {
+                Separator = delimiter,
+                HasHeader = false,
+                Mode = quotes ? CsvMode.Rfc4180 : CsvMode.NoEscape,
+                MaxRecordSize = MaxRecordBytes,
+                TrackLineNumbers = true,
+                // A quote within a field that does not begin with one is text.
+                OnMalformedRecord = record => _malformed = record.Reason == CsvMalformedReason.StrayQuote ? null : record,
+            }
+        );
     }
 
     /// <summary>The line that the last record began on, from 1.</summary>
@@ -60,7 +65,10 @@ internal sealed class CsvRecords : IDisposable
         }
         catch (CsvFormatException e)
         {
-            throw new CorpusException($"{_file}:{e.LineNumber}: a record has more than {MaxRecordBytes >> 20} MiB; a quote that is not closed? If so, {Advice}", e);
+            throw new CorpusException(
+                $"{_file}:{e.LineNumber}: a record has more than {MaxRecordBytes >> 20} MiB; a quote that is not closed? If so, {Advice}",
+                e
+            );
         }
         catch (IOException e)
         {
@@ -70,9 +78,14 @@ internal sealed class CsvRecords : IDisposable
         Line = _reader.LineNumber;
         if (_malformed is { } malformed)
         {
-            throw new CorpusException($"{_file}:{malformed.LineNumber}: " + (malformed.Reason == CsvMalformedReason.UnterminatedQuote
-                ? $"a quote is opened and never closed; {Advice}"
-                : "a closing quote is followed by text; write a quote within a quoted field twice, or say --no-quotes if quotes have no meaning here"));
+            throw new CorpusException(
+                $"{_file}:{malformed.LineNumber}: "
+                    + (
+                        malformed.Reason == CsvMalformedReason.UnterminatedQuote
+                            ? $"a quote is opened and never closed; {Advice}"
+                            : "a closing quote is followed by text; write a quote within a quoted field twice, or say --no-quotes if quotes have no meaning here"
+                    )
+            );
         }
 
         IsUtf8 = true;

@@ -32,7 +32,8 @@ public sealed class CsvSource : ImportSource
 
     public override IReadOnlyList<ImportInput> Inputs { get; }
 
-    internal override IReadOnlyList<string> ExtraNames() => [.. _columns.SelectMany(c => c.Extra().Select(i => c.Names[i])).Distinct(StringComparer.Ordinal)];
+    internal override IReadOnlyList<string> ExtraNames() =>
+        [.. _columns.SelectMany(c => c.Extra().Select(i => c.Names[i])).Distinct(StringComparer.Ordinal)];
 
     internal override IEnumerable<PendingRow> Read(int input)
     {
@@ -46,12 +47,20 @@ public sealed class CsvSource : ImportSource
         while (records.Next() is { } fields)
         {
             var isUtf8 = records.IsUtf8;
-            yield return new PendingRow($"{path}:{records.Line}", bytes.Position, Bytes: 0, () => isUtf8 ? ToRow(fields, columns, root) : throw NotUtf8(fields));
+            yield return new PendingRow(
+                $"{path}:{records.Line}",
+                bytes.Position,
+                Bytes: 0,
+                () => isUtf8 ? ToRow(fields, columns, root) : throw NotUtf8(fields)
+            );
         }
     }
 
     private static ImportRowException NotUtf8(string[] fields) =>
-        new("text is not UTF-8", $"{fields.First(field => field.Contains('\uFFFD', StringComparison.Ordinal))}; convert the file, for example with iconv");
+        new(
+            "text is not UTF-8",
+            $"{fields.First(field => field.Contains('\uFFFD', StringComparison.Ordinal))}; convert the file, for example with iconv"
+        );
 
     private static ImportRow ToRow(string[] fields, CsvColumns columns, string root)
     {
@@ -63,8 +72,11 @@ public sealed class CsvSource : ImportSource
         if (name.Contains("://", StringComparison.Ordinal))
             throw new ImportRowException("image is a URL", $"{name}; download images first, for example with img2dataset");
         return new ImportRow(
-            name.Replace('\\', '/'), ImageFile.Read(Path.Combine(root, name)), [fields[columns.Caption].Trim()],
-            [.. columns.Extra().Select(i => KeyValuePair.Create(columns.Names[i], fields[i].Length == 0 ? null : fields[i]))]);
+            name.Replace('\\', '/'),
+            ImageFile.Read(Path.Combine(root, name)),
+            [fields[columns.Caption].Trim()],
+            [.. columns.Extra().Select(i => KeyValuePair.Create(columns.Names[i], fields[i].Length == 0 ? null : fields[i]))]
+        );
     }
 
     private CsvColumns FindColumns(string path)

@@ -43,7 +43,10 @@ internal sealed class ExportReader(CorpusManifest manifest) : IDisposable
         {
             var file = _files.Get(path);
             object?[]? names = null;
-            if (ColumnResolver.Find(file.Fields, manifest.Image.Addresses[0], path) is { } image && ColumnResolver.Inner(image, "path") is { Leaf: { } leaf })
+            if (
+                ColumnResolver.Find(file.Fields, manifest.Image.Addresses[0], path) is { } image
+                && ColumnResolver.Inner(image, "path") is { Leaf: { } leaf }
+            )
                 names = file.ReadAny(group.RowGroup, leaf, group.Offset, group.Rows);
             var extra = new ExtraValues(file, group, Extra(file.Fields));
             return [.. Enumerable.Range(0, group.Rows).Select(row => ToRow(read, row, names?[row] as string, extra))];
@@ -57,7 +60,12 @@ internal sealed class ExportReader(CorpusManifest manifest) : IDisposable
     private ExportRow ToRow(RowGroup read, int row, string? name, ExtraValues extra)
     {
         var image = read.CaptionProblem(row) is null ? read.Image(row).ToArray() : [];
-        string[] captions = [.. (read.CaptionChoices(row)?.SelectMany(column => column) ?? [read.Caption(row)]).OfType<string>().Where(text => !string.IsNullOrWhiteSpace(text))];
+        string[] captions =
+        [
+            .. (read.CaptionChoices(row)?.SelectMany(column => column) ?? [read.Caption(row)])
+                .OfType<string>()
+                .Where(text => !string.IsNullOrWhiteSpace(text)),
+        ];
         using var buffer = new MemoryStream();
         using (var json = ParquetText.Writer(buffer))
         {
@@ -76,12 +84,17 @@ internal sealed class ExportReader(CorpusManifest manifest) : IDisposable
     }
 
     private IReadOnlyList<ParquetField> Extra(IReadOnlyList<ParquetField> fields) =>
-        [.. fields.Where(f => f.Name != manifest.Image.Addresses[0] && !(manifest.Caption?.Addresses.Contains(f.Name, StringComparer.Ordinal) ?? false))];
+        [
+            .. fields.Where(f =>
+                f.Name != manifest.Image.Addresses[0] && !(manifest.Caption?.Addresses.Contains(f.Name, StringComparer.Ordinal) ?? false)
+            ),
+        ];
 
     /// <summary>The values of the other columns of a group of rows.</summary>
     private sealed class ExtraValues(ParquetFile file, ReadGroup group, IReadOnlyList<ParquetField> fields)
     {
-        private readonly Dictionary<int, object?[]> _values = Leaves(fields).ToDictionary(leaf => leaf.Index, leaf => file.ReadAny(group.RowGroup, leaf, group.Offset, group.Rows));
+        private readonly Dictionary<int, object?[]> _values = Leaves(fields)
+            .ToDictionary(leaf => leaf.Index, leaf => file.ReadAny(group.RowGroup, leaf, group.Offset, group.Rows));
 
         public void Write(Utf8JsonWriter json, int row)
         {
@@ -113,6 +126,7 @@ internal sealed class ExportReader(CorpusManifest manifest) : IDisposable
         private static IEnumerable<ParquetLeaf> Leaves(IEnumerable<ParquetField> fields) =>
             fields.Where(IsExported).SelectMany(field => field.Leaf is { } leaf ? [leaf] : Leaves(field.Fields));
 
-        private static bool IsExported(ParquetField field) => field.Leaf is null || !(field.Type.StartsWith(ParquetTypes.Bytes, StringComparison.Ordinal) || field.Type == ParquetTypes.Null);
+        private static bool IsExported(ParquetField field) =>
+            field.Leaf is null || !(field.Type.StartsWith(ParquetTypes.Bytes, StringComparison.Ordinal) || field.Type == ParquetTypes.Null);
     }
 }

@@ -14,7 +14,10 @@ internal sealed class SampleKeys
     /// <param name="index">Its number, which names it where it has no path.</param>
     public (string Key, string Extension) Next(ExportRow row, long index)
     {
-        var path = string.Join('/', (row.Path ?? "").Split('/', StringSplitOptions.RemoveEmptyEntries).Where(part => part is not ("." or "..")));
+        var path = string.Join(
+            '/',
+            (row.Path ?? "").Split('/', StringSplitOptions.RemoveEmptyEntries).Where(part => part is not ("." or ".."))
+        );
         var extension = Path.GetExtension(path).TrimStart('.').ToLowerInvariant();
         var isNamed = SampleFiles.IsImage(extension);
         var key = isNamed ? path[..^(extension.Length + 1)] : path;
@@ -31,15 +34,16 @@ internal sealed class SampleKeys
         return (unique, isNamed ? extension : ExtensionOf(row.Image));
     }
 
-    private static string ExtensionOf(ReadOnlySpan<byte> image) => image switch
-    {
-        [0xFF, 0xD8, ..] => "jpg",
-        [0x89, (byte)'P', ..] => "png",
-        [(byte)'R', (byte)'I', (byte)'F', (byte)'F', ..] => "webp",
-        [(byte)'G', (byte)'I', (byte)'F', ..] => "gif",
-        [(byte)'I', (byte)'I', ..] or [(byte)'M', (byte)'M', ..] => "tif",
-        [(byte)'B', (byte)'M', ..] => "bmp",
-        [(byte)'<', ..] => "svg",
-        _ => "avif",
-    };
+    private static string ExtensionOf(ReadOnlySpan<byte> image) =>
+        image switch
+        {
+            [0xFF, 0xD8, ..] => "jpg",
+            [0x89, (byte)'P', ..] => "png",
+            [(byte)'R', (byte)'I', (byte)'F', (byte)'F', ..] => "webp",
+            [(byte)'G', (byte)'I', (byte)'F', ..] => "gif",
+            [(byte)'I', (byte)'I', ..] or [(byte)'M', (byte)'M', ..] => "tif",
+            [(byte)'B', (byte)'M', ..] => "bmp",
+            [(byte)'<', ..] => "svg",
+            _ => "avif",
+        };
 }

@@ -67,7 +67,8 @@ public sealed class TarExport(CorpusManifest manifest, string directory, int sha
     /// <summary>One archive, written beside its name.</summary>
     private sealed class Shard : IDisposable
     {
-        private readonly string _path, _temporary;
+        private readonly string _path,
+            _temporary;
         private readonly FileStream _output;
         private readonly TarWriter _tar;
         private readonly SampleKeys _keys = new();
@@ -86,7 +87,12 @@ public sealed class TarExport(CorpusManifest manifest, string directory, int sha
             var (key, extension) = _keys.Next(row, index);
             Add($"{key}.{extension}", row.Image);
             if (row.Captions.Count > 0)
-                Add($"{key}.txt", Encoding.UTF8.GetBytes(row.Captions is [var only] ? only : string.Join('\n', row.Captions.Select(text => text.ReplaceLineEndings(" ")))));
+                Add(
+                    $"{key}.txt",
+                    Encoding.UTF8.GetBytes(
+                        row.Captions is [var only] ? only : string.Join('\n', row.Captions.Select(text => text.ReplaceLineEndings(" ")))
+                    )
+                );
             Add($"{key}.json", row.Json);
             Samples++;
         }
@@ -107,11 +113,14 @@ public sealed class TarExport(CorpusManifest manifest, string directory, int sha
         }
 
         // Time, owner and rights are fixed, so that the bytes depend on the corpus alone.
-        private void Add(string name, byte[] content) => _tar.WriteEntry(new GnuTarEntry(TarEntryType.RegularFile, name)
-        {
-            ModificationTime = DateTimeOffset.UnixEpoch,
-            Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead,
-            DataStream = new MemoryStream(content, writable: false),
-        });
+        private void Add(string name, byte[] content) =>
+            _tar.WriteEntry(
+                new GnuTarEntry(TarEntryType.RegularFile, name)
+                {
+                    ModificationTime = DateTimeOffset.UnixEpoch,
+                    Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead,
+                    DataStream = new MemoryStream(content, writable: false),
+                }
+            );
     }
 }

@@ -33,6 +33,10 @@ public sealed class ClassSource : ImportSource
             throw new ImportRowException("image is in no class' folder", image);
         var name = image[..end].Replace('_', ' ').Trim();
         return new ImportRow(
-            image, ImageFile.Read(Path.Combine(root, image)), [_template.Replace(Placeholder, name, StringComparison.Ordinal)], [KeyValuePair.Create("label", (string?)name)]);
+            image,
+            ImageFile.Read(Path.Combine(root, image)),
+            [_template.Replace(Placeholder, name, StringComparison.Ordinal)],
+            [KeyValuePair.Create("label", (string?)name)]
+        );
     }
 }

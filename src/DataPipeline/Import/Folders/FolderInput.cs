@@ -13,7 +13,9 @@ internal static class FolderInput
         RemotePath.Refuse(folder);
         var root = Path.GetFullPath(folder);
         if (!Directory.Exists(root))
-            throw new CorpusException(File.Exists(root) ? $"{root} is a file; name a folder" : $"the folder {root} does not exist; correct the path");
+            throw new CorpusException(
+                File.Exists(root) ? $"{root} is a file; name a folder" : $"the folder {root} does not exist; correct the path"
+            );
         long images = 0;
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var image in FolderWalk.Images(root))

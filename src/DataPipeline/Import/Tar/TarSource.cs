@@ -19,7 +19,12 @@ public sealed class TarSource : ImportSource
     {
         (_caption, _isLineEach) = (caption, isLineEach);
         Inputs = InputFiles.Expand(paths, ".tar", ".tar.gz", ".tgz");
-        Arguments = new Dictionary<string, string>(StringComparer.Ordinal) { ["import"] = "tar", ["--caption"] = caption ?? "", ["--caption-lines"] = isLineEach ? "true" : "false" };
+        Arguments = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["import"] = "tar",
+            ["--caption"] = caption ?? "",
+            ["--caption-lines"] = isLineEach ? "true" : "false",
+        };
     }
 
     public override IReadOnlyDictionary<string, string> Arguments { get; }
@@ -105,7 +110,13 @@ public sealed class TarSource : ImportSource
     }
 
     private PendingRow Sample(string path, long position, string key, List<SampleFile> files) =>
-        new($"{path}:{key}", position, files.Sum(f => f.Content?.LongLength ?? 0), () => SampleFiles.ToRow(key, files, _caption, _isLineEach));
+        new(
+            $"{path}:{key}",
+            position,
+            files.Sum(f => f.Content?.LongLength ?? 0),
+            () => SampleFiles.ToRow(key, files, _caption, _isLineEach)
+        );
 
-    private static PendingRow Failure(string path, long position, ImportRowException damage) => new(path, position, Bytes: 0, () => throw damage);
+    private static PendingRow Failure(string path, long position, ImportRowException damage) =>
+        new(path, position, Bytes: 0, () => throw damage);
 }

@@ -18,7 +18,9 @@ internal static class JsonFile
         try
         {
             var document = JsonDocument.Parse(File.ReadAllBytes(path));
-            return document.RootElement.ValueKind == JsonValueKind.Object ? document : throw new InvalidDataException($"{path}: is not a JSON object");
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                ? document
+                : throw new InvalidDataException($"{path}: is not a JSON object");
         }
         catch (JsonException e)
         {
@@ -29,7 +31,10 @@ internal static class JsonFile
     public static void Write(string path, Action<Utf8JsonWriter> write)
     {
         using var stream = File.Create(path);
-        using var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        using var writer = new Utf8JsonWriter(
+            stream,
+            new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }
+        );
         writer.WriteStartObject();
         write(writer);
         writer.WriteEndObject();

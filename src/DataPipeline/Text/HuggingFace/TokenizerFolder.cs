@@ -5,13 +5,17 @@ namespace ClipTrain.DataPipeline.Text.HuggingFace;
 /// <summary>The files in which Hugging Face keeps a CLIP tokenizer: vocab.json, merges.txt, tokenizer.json and two of settings.</summary>
 public static class TokenizerFolder
 {
-    private const string Vocabulary = "vocab.json", MergesFile = "merges.txt", Whole = "tokenizer.json";
+    private const string Vocabulary = "vocab.json",
+        MergesFile = "merges.txt",
+        Whole = "tokenizer.json";
 
     /// <summary>Reads vocab.json with merges.txt or, where these are not both there, tokenizer.json.</summary>
     /// <exception cref="InvalidDataException">No files, or not of CLIP's kind; the message names file and place.</exception>
     public static MergeList Read(string folder)
     {
-        string vocabulary = Path.Combine(folder, Vocabulary), merges = Path.Combine(folder, MergesFile), whole = Path.Combine(folder, Whole);
+        string vocabulary = Path.Combine(folder, Vocabulary),
+            merges = Path.Combine(folder, MergesFile),
+            whole = Path.Combine(folder, Whole);
         if (File.Exists(vocabulary) && File.Exists(merges))
         {
             var list = MergeList.Load(merges);
@@ -20,7 +24,9 @@ public static class TokenizerFolder
             return list;
         }
 
-        return File.Exists(whole) ? TokenizerJson.Read(whole) : throw new InvalidDataException($"{folder}: has neither {Vocabulary} and {MergesFile} nor {Whole}");
+        return File.Exists(whole)
+            ? TokenizerJson.Read(whole)
+            : throw new InvalidDataException($"{folder}: has neither {Vocabulary} and {MergesFile} nor {Whole}");
     }
 
     /// <summary>Writes all five files.</summary>
@@ -34,20 +40,30 @@ public static class TokenizerFolder
         JsonFile.Write(Path.Combine(folder, Vocabulary), json => VocabularyJson.Write(json, merges));
         TokenizerJson.Write(Path.Combine(folder, Whole), merges);
         JsonFile.Write(Path.Combine(folder, "special_tokens_map.json"), json => Special(json, type: null));
-        JsonFile.Write(Path.Combine(folder, "tokenizer_config.json"), json =>
-        {
-            Special(json, "AddedToken");
-            json.WriteBoolean("add_prefix_space", false);
-            json.WriteBoolean("do_lower_case", true);
-            json.WriteString("errors", "replace");
-            json.WriteNumber("model_max_length", contextLength);
-            json.WriteString("tokenizer_class", "CLIPTokenizer");
-        });
+        JsonFile.Write(
+            Path.Combine(folder, "tokenizer_config.json"),
+            json =>
+            {
+                Special(json, "AddedToken");
+                json.WriteBoolean("add_prefix_space", false);
+                json.WriteBoolean("do_lower_case", true);
+                json.WriteString("errors", "replace");
+                json.WriteNumber("model_max_length", contextLength);
+                json.WriteString("tokenizer_class", "CLIPTokenizer");
+            }
+        );
     }
 
     private static void Special(Utf8JsonWriter json, string? type)
     {
-        foreach (var (name, content) in new[] { ("bos_token", MergeList.StartOfText), ("eos_token", MergeList.EndOfText), ("unk_token", MergeList.EndOfText) })
+        foreach (
+            var (name, content) in new[]
+            {
+                ("bos_token", MergeList.StartOfText),
+                ("eos_token", MergeList.EndOfText),
+                ("unk_token", MergeList.EndOfText),
+            }
+        )
         {
             json.WriteStartObject(name);
             if (type is not null)

@@ -24,9 +24,13 @@ internal static class VocabularyJson
         foreach (var symbol in merges.Symbols)
         {
             if (!ids.TryGetValue(symbol, out var given))
-                throw new InvalidDataException($"{place}: has no \"{symbol}\", which is token {id} of CLIP's kind of vocabulary with these merges");
+                throw new InvalidDataException(
+                    $"{place}: has no \"{symbol}\", which is token {id} of CLIP's kind of vocabulary with these merges"
+                );
             if (given.ValueKind != JsonValueKind.Number || !given.TryGetInt32(out var value) || value != id)
-                throw new InvalidDataException($"{place}: \"{symbol}\" has the id {given.GetRawText()}, in CLIP's kind of vocabulary with these merges it is {id}");
+                throw new InvalidDataException(
+                    $"{place}: \"{symbol}\" has the id {given.GetRawText()}, in CLIP's kind of vocabulary with these merges it is {id}"
+                );
             id++;
         }
 

@@ -25,8 +25,13 @@ namespace ClipTrain.DataPipeline.Text.Normalization;
 internal static class CaptionNormalizer
 {
     /// <summary>Printable ASCII and blanks without the ampersand: nothing to repair but the case.</summary>
-    private static readonly SearchValues<char> PlainAscii = SearchValues.Create(
-        [.. Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (char)c).Where(c => c != '&'), '\t', '\n', '\r', '\f']);
+    private static readonly SearchValues<char> PlainAscii = SearchValues.Create([
+        .. Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (char)c).Where(c => c != '&'),
+        '\t',
+        '\n',
+        '\r',
+        '\f',
+    ]);
 
     /// <summary>The normalised caption, UTF-8: in the buffer if it fits and there is nothing to repair, else in memory of its own.</summary>
     public static ReadOnlySpan<byte> Normalize(string caption, Span<byte> buffer)
@@ -38,12 +43,14 @@ internal static class CaptionNormalizer
             return buffer[..written];
         }
 
-        return plain >= 0 && PlainText.TryLower(caption, buffer, out var length) ? buffer[..length] : Encoding.UTF8.GetBytes(Normalize(caption));
+        return plain >= 0 && PlainText.TryLower(caption, buffer, out var length)
+            ? buffer[..length]
+            : Encoding.UTF8.GetBytes(Normalize(caption));
     }
 
     public static string Normalize(string caption)
     {
-        for (var before = ""; caption != before;)
+        for (var before = ""; caption != before; )
         {
             before = caption;
             if (!caption.Contains('<', StringComparison.Ordinal))

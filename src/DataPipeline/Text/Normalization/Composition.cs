@@ -11,7 +11,13 @@ namespace ClipTrain.DataPipeline.Text.Normalization;
 internal static class Composition
 {
     // Hangul is composed by arithmetic (The Unicode Standard, 3.12).
-    private const int Syllables = 0xAC00, Leads = 0x1100, Vowels = 0x1161, Tails = 0x11A7, LeadCount = 19, VowelCount = 21, TailCount = 28;
+    private const int Syllables = 0xAC00,
+        Leads = 0x1100,
+        Vowels = 0x1161,
+        Tails = 0x11A7,
+        LeadCount = 19,
+        VowelCount = 21,
+        TailCount = 28;
 
     private static readonly FrozenDictionary<int, int> Classes;
     private static readonly FrozenDictionary<int, int[]> Parts;
@@ -42,7 +48,12 @@ internal static class Composition
 
         unsettled.UnionWith(wholes.Keys.Select(pair => pair.Item2));
         unsettled.UnionWith(Enumerable.Range(Vowels, VowelCount).Concat(Enumerable.Range(Tails + 1, TailCount - 1)));
-        (Classes, Parts, Wholes, Unsettled) = (classes.ToFrozenDictionary(), parts.ToFrozenDictionary(), wholes.ToFrozenDictionary(), unsettled.ToFrozenSet());
+        (Classes, Parts, Wholes, Unsettled) = (
+            classes.ToFrozenDictionary(),
+            parts.ToFrozenDictionary(),
+            wholes.ToFrozenDictionary(),
+            unsettled.ToFrozenSet()
+        );
     }
 
     /// <summary>Whether a character may be changed, or join the one before it.</summary>
@@ -97,7 +108,9 @@ internal static class Composition
     /// <summary>Joins each character to the last one of class 0 before it, unless one between them is of its own or a higher class.</summary>
     private static void Compose(List<int> runes)
     {
-        int kept = 0, starter = -1, between = 0;
+        int kept = 0,
+            starter = -1,
+            between = 0;
         foreach (var rune in runes.ToArray())
         {
             var mark = ClassOf(rune);
@@ -121,7 +134,11 @@ internal static class Composition
     {
         if (first - Leads is var lead and >= 0 and < LeadCount && second - Vowels is var vowel and >= 0 and < VowelCount)
             return Syllables + (((lead * VowelCount) + vowel) * TailCount);
-        if (first - Syllables is var syllable and >= 0 and < LeadCount * VowelCount * TailCount && syllable % TailCount == 0 && second - Tails is var tail and > 0 and < TailCount)
+        if (
+            first - Syllables is var syllable and >= 0 and < LeadCount * VowelCount * TailCount
+            && syllable % TailCount == 0
+            && second - Tails is var tail and > 0 and < TailCount
+        )
             return first + tail;
         return Wholes.GetValueOrDefault((first, second));
     }

@@ -9,8 +9,13 @@ internal static class HtmlEntities
     private const int MaxNameLength = 32;
 
     /// <summary>Names without their ampersand, most with a semicolon; table of the standard.</summary>
-    private static readonly Dictionary<string, string> Names = Table.Read("html5-entities.txt").ToDictionary(
-        line => line[0], line => line[1].Replace("\\n", "\n", StringComparison.Ordinal).Replace("\\t", "\t", StringComparison.Ordinal), StringComparer.Ordinal);
+    private static readonly Dictionary<string, string> Names = Table
+        .Read("html5-entities.txt")
+        .ToDictionary(
+            line => line[0],
+            line => line[1].Replace("\\n", "\n", StringComparison.Ordinal).Replace("\\t", "\t", StringComparison.Ordinal),
+            StringComparer.Ordinal
+        );
 
     /// <summary>Replaces every reference: numbers, names, and the old names that need no semicolon, also at the beginning of a longer word.</summary>
     public static string Unescape(string text) => Replace(text, Any);
@@ -78,7 +83,8 @@ internal static class HtmlEntities
         if (end < 0 || end - at - 1 < 1 || text.AsSpan((at + 1)..end).ContainsAnyExcept(Table.AsciiLettersAndDigits))
             return (null, 1);
         var name = text[(at + 1)..(end + 1)];
-        var known = Names.TryGetValue(name, out var characters)
+        var known =
+            Names.TryGetValue(name, out var characters)
             || (!name.Any(char.IsAsciiLetterLower) && Names.TryGetValue(name.ToLowerInvariant(), out characters));
         return (known ? characters : null, end + 1 - at);
     }
@@ -104,11 +110,12 @@ internal static class HtmlEntities
     }
 
     /// <summary>What a number stands for: Windows-1252 at 0x80 to 0x9F, nothing for the other control characters and non-characters.</summary>
-    private static string Character(long value) => value switch
-    {
-        0 or (>= 0xD800 and <= 0xDFFF) or > 0x10FFFF => "\uFFFD",
-        >= 0x80 and <= 0x9F => Windows1252.Character((byte)value).ToString(),
-        (>= 1 and <= 8) or 0xB or (>= 0xE and <= 0x1F) or 0x7F or (>= 0xFDD0 and <= 0xFDEF) => "",
-        _ => (value & 0xFFFE) == 0xFFFE ? "" : char.ConvertFromUtf32((int)value),
-    };
+    private static string Character(long value) =>
+        value switch
+        {
+            0 or (>= 0xD800 and <= 0xDFFF) or > 0x10FFFF => "\uFFFD",
+            >= 0x80 and <= 0x9F => Windows1252.Character((byte)value).ToString(),
+            (>= 1 and <= 8) or 0xB or (>= 0xE and <= 0x1F) or 0x7F or (>= 0xFDD0 and <= 0xFDEF) => "",
+            _ => (value & 0xFFFE) == 0xFFFE ? "" : char.ConvertFromUtf32((int)value),
+        };
 }

@@ -31,7 +31,7 @@ internal static class LowerCase
     {
         var runes = new List<Rune>();
         var place = 0;
-        for (var i = 0; i < text.Length;)
+        for (var i = 0; i < text.Length; )
         {
             if (i == at)
                 place = runes.Count;
@@ -45,10 +45,43 @@ internal static class LowerCase
         return IsCased(before) && !IsCased(after);
     }
 
-    private static bool IsCased(Rune rune) => Rune.GetUnicodeCategory(rune) is UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
-        || rune.Value is 0xAA or 0xBA or (>= 0x2160 and <= 0x217F) or (>= 0x24B6 and <= 0x24E9) or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189);
+    private static bool IsCased(Rune rune) =>
+        Rune.GetUnicodeCategory(rune)
+            is UnicodeCategory.UppercaseLetter
+                or UnicodeCategory.LowercaseLetter
+                or UnicodeCategory.TitlecaseLetter
+        || rune.Value
+            is 0xAA
+                or 0xBA
+                or (>= 0x2160 and <= 0x217F)
+                or (>= 0x24B6 and <= 0x24E9)
+                or (>= 0x1F130 and <= 0x1F149)
+                or (>= 0x1F150 and <= 0x1F169)
+                or (>= 0x1F170 and <= 0x1F189);
 
-    private static bool IsIgnorable(Rune rune) => Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format
-            or UnicodeCategory.ModifierLetter or UnicodeCategory.ModifierSymbol
-        || rune.Value is '\'' or '.' or ':' or 0xB7 or 0x387 or 0x55F or 0x5F4 or 0x2018 or 0x2019 or 0x2024 or 0x2027 or 0xFE13 or 0xFE52 or 0xFE55 or 0xFF07 or 0xFF0E or 0xFF1A;
+    private static bool IsIgnorable(Rune rune) =>
+        Rune.GetUnicodeCategory(rune)
+            is UnicodeCategory.NonSpacingMark
+                or UnicodeCategory.EnclosingMark
+                or UnicodeCategory.Format
+                or UnicodeCategory.ModifierLetter
+                or UnicodeCategory.ModifierSymbol
+        || rune.Value
+            is '\''
+                or '.'
+                or ':'
+                or 0xB7
+                or 0x387
+                or 0x55F
+                or 0x5F4
+                or 0x2018
+                or 0x2019
+                or 0x2024
+                or 0x2027
+                or 0xFE13
+                or 0xFE52
+                or 0xFE55
+                or 0xFF07
+                or 0xFF0E
+                or 0xFF1A;
 }

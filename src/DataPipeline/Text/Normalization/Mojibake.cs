@@ -25,10 +25,13 @@ internal static class Mojibake
     /// <summary>Of the characters that misread continuation bytes give, those that may stand right behind a word.</summary>
     private static readonly SearchValues<char> FollowsWords = SearchValues.Create("\u00A0…‘’“”–—»›™®©°²³¹·†‡•");
 
-    private const char FirstLead = 'Â', LastLead = 'ô';
+    private const char FirstLead = 'Â',
+        LastLead = 'ô';
 
     /// <summary>Whether there can be something to repair at a place, by the character there and the next one.</summary>
-    public static bool MayBegin(ReadOnlySpan<char> text, int at) => IsLead(text[at]) && at + 1 < text.Length
+    public static bool MayBegin(ReadOnlySpan<char> text, int at) =>
+        IsLead(text[at])
+        && at + 1 < text.Length
         && (Windows1252.Byte(text[at + 1]) is >= 0x80 and <= 0xBF || (text[at] is 'Â' or 'Ã' && text[at + 1] == ' '));
 
     public static bool IsLead(char character) => character is >= FirstLead and <= LastLead;
@@ -54,7 +57,13 @@ internal static class Mojibake
                     result.Append(character.ToString());
                 }
             }
-            else if (sequences == 0 && text[at] is 'Â' or 'Ã' && at + 1 < text.Length && text[at + 1] == ' ' && !Rune.IsLetter(Before(text, at)))
+            else if (
+                sequences == 0
+                && text[at] is 'Â' or 'Ã'
+                && at + 1 < text.Length
+                && text[at + 1] == ' '
+                && !Rune.IsLetter(Before(text, at))
+            )
             {
                 result.Append(text[at++] == 'Ã' ? "à" : "");
             }
@@ -76,7 +85,12 @@ internal static class Mojibake
         if (at >= text.Length || !IsLead(text[at]) || text[at] is > 'ð')
             return 0;
         Span<byte> bytes = stackalloc byte[4];
-        var length = text[at] switch { < 'à' => 2, < 'ð' => 3, _ => 4 };
+        var length = text[at] switch
+        {
+            < 'à' => 2,
+            < 'ð' => 3,
+            _ => 4,
+        };
         if (at + length > text.Length)
             return 0;
         for (var i = 0; i < length; i++)
@@ -96,7 +110,8 @@ internal static class Mojibake
         switch (text[at])
         {
             case 'Â' or 'Ã':
-                return (text[at] == 'Ã' || second is >= '\u00A0' and <= '\u00BF') && (!Rune.IsUpper(Before(text, at)) || Rune.IsLetter(At(text, end)));
+                return (text[at] == 'Ã' || second is >= '\u00A0' and <= '\u00BF')
+                    && (!Rune.IsUpper(Before(text, at)) || Rune.IsLetter(At(text, end)));
             case '×':
                 return false;
             case < 'ß':
@@ -104,7 +119,8 @@ internal static class Mojibake
             case 'ß':
                 return false;
             case < 'ð':
-                return (text[at] == 'â' && second == '€') || (second != '\u00A0' && (!FollowsWords.Contains(second) || !FollowsWords.Contains(text[at + 2])));
+                return (text[at] == 'â' && second == '€')
+                    || (second != '\u00A0' && (!FollowsWords.Contains(second) || !FollowsWords.Contains(text[at + 2])));
             default:
                 return true;
         }

@@ -72,14 +72,17 @@ internal static class PlainText
     private static bool IsEmoji(ReadOnlySpan<char> text, int at) =>
         text[at] is '\uD83C' or '\uD83D' or '\uD83E' && at + 1 < text.Length && char.IsLowSurrogate(text[at + 1]);
 
-    private static Kind KindOf(char character) => character switch
-    {
-        '&' or 'İ' or 'Σ' => Kind.Special,
-        _ when char.IsSurrogate(character) => Kind.Special,
-        _ when Typography.Replacement(character) is { } straight => straight is "'" or "\"" && character < '\uFF00' ? Kind.Quote : Kind.Special,
-        _ when Composition.IsMark(character) => Kind.Mark,
-        _ when Composition.MayChange(character) => Kind.Special,
-        _ when Mojibake.IsLead(character) => Kind.Lead,
-        _ => char.ToLowerInvariant(character) == character ? Kind.Plain : Kind.Capital,
-    };
+    private static Kind KindOf(char character) =>
+        character switch
+        {
+            '&' or 'İ' or 'Σ' => Kind.Special,
+            _ when char.IsSurrogate(character) => Kind.Special,
+            _ when Typography.Replacement(character) is { } straight => straight is "'" or "\"" && character < '\uFF00'
+                ? Kind.Quote
+                : Kind.Special,
+            _ when Composition.IsMark(character) => Kind.Mark,
+            _ when Composition.MayChange(character) => Kind.Special,
+            _ when Mojibake.IsLead(character) => Kind.Lead,
+            _ => char.ToLowerInvariant(character) == character ? Kind.Plain : Kind.Capital,
+        };
 }

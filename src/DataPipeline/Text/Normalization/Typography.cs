@@ -36,45 +36,49 @@ internal static class Typography
     }
 
     /// <summary>What is written for a character; null for itself.</summary>
-    public static string? Replacement(char character) => character switch
-    {
-        '\t' or '\n' or '\f' or '\r' or (>= ' ' and <= '~') => null,
-        < ' ' or '\x7F' or '\uFEFF' or (>= '\u206A' and <= '\u206F') or (>= '\uFFF9' and <= '\uFFFC') => "",
-        >= '\x80' and <= '\x9F' => Windows1252.Character((byte)character) is var meant && meant != character ? Replacement(meant) ?? meant.ToString() : null,
-        '\u02BC' or (>= '‘' and <= '‛') => "'",
-        >= '“' and <= '‟' => "\"",
-        >= '\uFF01' and <= '\uFF5E' => ((char)(character - 0xFF01 + '!')).ToString(),
-        >= '\uFF61' and <= '\uFF9F' => Katakana[character - 0xFF61].ToString(),
-        '\uFFE3' => " \u0304",
-        >= '\uFFE0' and <= '\uFFE6' => Signs[character - 0xFFE0].ToString(),
-        '\u3000' => " ",
-        _ => Ligature(character),
-    };
+    public static string? Replacement(char character) =>
+        character switch
+        {
+            '\t' or '\n' or '\f' or '\r' or (>= ' ' and <= '~') => null,
+            < ' ' or '\x7F' or '\uFEFF' or (>= '\u206A' and <= '\u206F') or (>= '\uFFF9' and <= '\uFFFC') => "",
+            >= '\x80' and <= '\x9F' => Windows1252.Character((byte)character) is var meant && meant != character
+                ? Replacement(meant) ?? meant.ToString()
+                : null,
+            '\u02BC' or (>= '‘' and <= '‛') => "'",
+            >= '“' and <= '‟' => "\"",
+            >= '\uFF01' and <= '\uFF5E' => ((char)(character - 0xFF01 + '!')).ToString(),
+            >= '\uFF61' and <= '\uFF9F' => Katakana[character - 0xFF61].ToString(),
+            '\uFFE3' => " \u0304",
+            >= '\uFFE0' and <= '\uFFE6' => Signs[character - 0xFFE0].ToString(),
+            '\u3000' => " ",
+            _ => Ligature(character),
+        };
 
-    private static string? Ligature(char character) => character switch
-    {
-        'Ĳ' => "IJ",
-        'ĳ' => "ij",
-        'ŉ' => "'n",
-        'Ǆ' => "DŽ",
-        'ǅ' => "Dž",
-        'ǆ' => "dž",
-        'Ǉ' => "LJ",
-        'ǈ' => "Lj",
-        'ǉ' => "lj",
-        'Ǌ' => "NJ",
-        'ǋ' => "Nj",
-        'ǌ' => "nj",
-        'Ǳ' => "DZ",
-        'ǲ' => "Dz",
-        'ǳ' => "dz",
-        'ﬀ' => "ff",
-        'ﬁ' => "fi",
-        'ﬂ' => "fl",
-        'ﬃ' => "ffi",
-        'ﬄ' => "ffl",
-        'ﬅ' => "ſt",
-        'ﬆ' => "st",
-        _ => null,
-    };
+    private static string? Ligature(char character) =>
+        character switch
+        {
+            'Ĳ' => "IJ",
+            'ĳ' => "ij",
+            'ŉ' => "'n",
+            'Ǆ' => "DŽ",
+            'ǅ' => "Dž",
+            'ǆ' => "dž",
+            'Ǉ' => "LJ",
+            'ǈ' => "Lj",
+            'ǉ' => "lj",
+            'Ǌ' => "NJ",
+            'ǋ' => "Nj",
+            'ǌ' => "nj",
+            'Ǳ' => "DZ",
+            'ǲ' => "Dz",
+            'ǳ' => "dz",
+            'ﬀ' => "ff",
+            'ﬁ' => "fi",
+            'ﬂ' => "fl",
+            'ﬃ' => "ffi",
+            'ﬄ' => "ffl",
+            'ﬅ' => "ſt",
+            'ﬆ' => "st",
+            _ => null,
+        };
 }

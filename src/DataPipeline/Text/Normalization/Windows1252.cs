@@ -9,10 +9,11 @@ internal static class Windows1252
     public static char Character(byte value) => value is >= 0x80 and <= 0x9F ? HighControls[value - 0x80] : (char)value;
 
     /// <summary>The byte of a character in this code page or in Latin-1; -1 where it is in neither.</summary>
-    public static int Byte(char character) => character switch
-    {
-        <= '\u00FF' => character,
-        < '\u0152' or > '\u2122' => -1,
-        _ => HighControls.IndexOf(character, StringComparison.Ordinal) is var at and >= 0 ? 0x80 + at : -1,
-    };
+    public static int Byte(char character) =>
+        character switch
+        {
+            <= '\u00FF' => character,
+            < '\u0152' or > '\u2122' => -1,
+            _ => HighControls.IndexOf(character, StringComparison.Ordinal) is var at and >= 0 ? 0x80 + at : -1,
+        };
 }

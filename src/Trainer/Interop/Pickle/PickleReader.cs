@@ -54,52 +54,114 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
     {
         switch (opcode)
         {
-            case 0x80: Take(1); return true;
-            case 0x95: Take(8); return true;
-            case (byte)'(': return Push(s_mark);
-            case (byte)'0': Pop(); return true;
-            case (byte)'1': PopMark(); return true;
-            case (byte)'2': return Push(Peek());
-            case (byte)'N': return Push(null);
-            case 0x88: return Push(true);
-            case 0x89: return Push(false);
-            case (byte)'J': return Push((long)BinaryPrimitives.ReadInt32LittleEndian(Take(4)));
-            case (byte)'K': return Push((long)Take(1)[0]);
-            case (byte)'M': return Push((long)BinaryPrimitives.ReadUInt16LittleEndian(Take(2)));
-            case 0x8a: return Push(Integer(Take(Take(1)[0])));
-            case 0x8b: return Push(Integer(Take(Length(4))));
-            case (byte)'G': return Push(BinaryPrimitives.ReadDoubleBigEndian(Take(8)));
-            case (byte)'X': return Push(Text(Length(4)));
-            case 0x8c: return Push(Text(Take(1)[0]));
-            case 0x8d: return Push(Text(Length(8)));
-            case (byte)'U': case (byte)'C': return Push(Take(Take(1)[0]).ToArray());
-            case (byte)'T': case (byte)'B': return Push(Take(Length(4)).ToArray());
-            case 0x8e: case 0x96: return Push(Take(Length(8)).ToArray());
-            case (byte)']': case 0x8f: return Push(new PickleList());
-            case (byte)'}': return Push(new PickleDict());
-            case (byte)')': return Push(new PickleTuple([]));
-            case 0x85: return Push(new PickleTuple(PopMany(1)));
-            case 0x86: return Push(new PickleTuple(PopMany(2)));
-            case 0x87: return Push(new PickleTuple(PopMany(3)));
-            case (byte)'t': return Push(new PickleTuple(PopMark()));
-            case (byte)'l': case 0x91: return Extend(new PickleList(), PopMark(), push: true);
-            case (byte)'d': return Update(new PickleDict(), PopMark(), push: true);
-            case (byte)'a': return Append(PopMany(1));
-            case (byte)'e': case 0x90: return Append(PopMark());
-            case (byte)'s': return Set(PopMany(2));
-            case (byte)'u': return Set(PopMark());
-            case (byte)'q': return Keep(Take(1)[0]);
-            case (byte)'r': return Keep(BinaryPrimitives.ReadUInt32LittleEndian(Take(4)));
-            case 0x94: return Keep(_memo.Count);
-            case (byte)'h': return Push(Recall(Take(1)[0]));
-            case (byte)'j': return Push(Recall(BinaryPrimitives.ReadUInt32LittleEndian(Take(4))));
-            case (byte)'c': return Push(world.Find(Line(), Line()));
-            case 0x93: return PopMany(2) is [string module, string name] ? Push(world.Find(module, name)) : throw Malformed("a name is no text");
-            case (byte)'R': case 0x81: return PopMany(2) is [var callable, PickleTuple arguments] ? Push(world.Call(callable, arguments.Items)) : throw Malformed("a call has no arguments");
-            case 0x92: return PopMany(3) is [var type, PickleTuple positional, _] ? Push(world.Call(type, positional.Items)) : throw Malformed("a call has no arguments");
-            case (byte)'b': Build(Pop()); return true;
-            case (byte)'Q': return Push(world.Load(new PersistentId(Pop())));
-            default: return false;
+            case 0x80:
+                Take(1);
+                return true;
+            case 0x95:
+                Take(8);
+                return true;
+            case (byte)'(':
+                return Push(s_mark);
+            case (byte)'0':
+                Pop();
+                return true;
+            case (byte)'1':
+                PopMark();
+                return true;
+            case (byte)'2':
+                return Push(Peek());
+            case (byte)'N':
+                return Push(null);
+            case 0x88:
+                return Push(true);
+            case 0x89:
+                return Push(false);
+            case (byte)'J':
+                return Push((long)BinaryPrimitives.ReadInt32LittleEndian(Take(4)));
+            case (byte)'K':
+                return Push((long)Take(1)[0]);
+            case (byte)'M':
+                return Push((long)BinaryPrimitives.ReadUInt16LittleEndian(Take(2)));
+            case 0x8a:
+                return Push(Integer(Take(Take(1)[0])));
+            case 0x8b:
+                return Push(Integer(Take(Length(4))));
+            case (byte)'G':
+                return Push(BinaryPrimitives.ReadDoubleBigEndian(Take(8)));
+            case (byte)'X':
+                return Push(Text(Length(4)));
+            case 0x8c:
+                return Push(Text(Take(1)[0]));
+            case 0x8d:
+                return Push(Text(Length(8)));
+            case (byte)'U':
+            case (byte)'C':
+                return Push(Take(Take(1)[0]).ToArray());
+            case (byte)'T':
+            case (byte)'B':
+                return Push(Take(Length(4)).ToArray());
+            case 0x8e:
+            case 0x96:
+                return Push(Take(Length(8)).ToArray());
+            case (byte)']':
+            case 0x8f:
+                return Push(new PickleList());
+            case (byte)'}':
+                return Push(new PickleDict());
+            case (byte)')':
+                return Push(new PickleTuple([]));
+            case 0x85:
+                return Push(new PickleTuple(PopMany(1)));
+            case 0x86:
+                return Push(new PickleTuple(PopMany(2)));
+            case 0x87:
+                return Push(new PickleTuple(PopMany(3)));
+            case (byte)'t':
+                return Push(new PickleTuple(PopMark()));
+            case (byte)'l':
+            case 0x91:
+                return Extend(new PickleList(), PopMark(), push: true);
+            case (byte)'d':
+                return Update(new PickleDict(), PopMark(), push: true);
+            case (byte)'a':
+                return Append(PopMany(1));
+            case (byte)'e':
+            case 0x90:
+                return Append(PopMark());
+            case (byte)'s':
+                return Set(PopMany(2));
+            case (byte)'u':
+                return Set(PopMark());
+            case (byte)'q':
+                return Keep(Take(1)[0]);
+            case (byte)'r':
+                return Keep(BinaryPrimitives.ReadUInt32LittleEndian(Take(4)));
+            case 0x94:
+                return Keep(_memo.Count);
+            case (byte)'h':
+                return Push(Recall(Take(1)[0]));
+            case (byte)'j':
+                return Push(Recall(BinaryPrimitives.ReadUInt32LittleEndian(Take(4))));
+            case (byte)'c':
+                return Push(world.Find(Line(), Line()));
+            case 0x93:
+                return PopMany(2) is [string module, string name] ? Push(world.Find(module, name)) : throw Malformed("a name is no text");
+            case (byte)'R':
+            case 0x81:
+                return PopMany(2) is [var callable, PickleTuple arguments]
+                    ? Push(world.Call(callable, arguments.Items))
+                    : throw Malformed("a call has no arguments");
+            case 0x92:
+                return PopMany(3) is [var type, PickleTuple positional, _]
+                    ? Push(world.Call(type, positional.Items))
+                    : throw Malformed("a call has no arguments");
+            case (byte)'b':
+                Build(Pop());
+                return true;
+            case (byte)'Q':
+                return Push(world.Load(new PersistentId(Pop())));
+            default:
+                return false;
         }
     }
 
@@ -140,19 +202,21 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
         return items;
     }
 
-    private bool Append(object?[] items) => Peek() switch
-    {
-        PickleList list => Extend(list, items, push: false),
-        PickleObject => true,
-        _ => throw Malformed("it adds to what is no list"),
-    };
+    private bool Append(object?[] items) =>
+        Peek() switch
+        {
+            PickleList list => Extend(list, items, push: false),
+            PickleObject => true,
+            _ => throw Malformed("it adds to what is no list"),
+        };
 
-    private bool Set(object?[] items) => Peek() switch
-    {
-        PickleDict dict => Update(dict, items, push: false),
-        PickleObject => true,
-        _ => throw Malformed("it sets entries of what is no dict"),
-    };
+    private bool Set(object?[] items) =>
+        Peek() switch
+        {
+            PickleDict dict => Update(dict, items, push: false),
+            PickleObject => true,
+            _ => throw Malformed("it sets entries of what is no dict"),
+        };
 
     private bool Extend(PickleList list, object?[] items, bool push)
     {
@@ -182,7 +246,8 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
         return true;
     }
 
-    private object? Recall(long index) => _memo.TryGetValue(index, out var value) ? value : throw Malformed($"it refers to value {index}, which it never kept");
+    private object? Recall(long index) =>
+        _memo.TryGetValue(index, out var value) ? value : throw Malformed($"it refers to value {index}, which it never kept");
 
     private ReadOnlySpan<byte> Take(int count)
     {

@@ -5,7 +5,8 @@ namespace ClipTrain.Trainer.Interop.Pickle;
 /// <summary>Finds the tensors of a model in what a pickle holds.</summary>
 internal static class StateDict
 {
-    private const int MaxDepth = 64, MaxTensors = 1_000_000;
+    private const int MaxDepth = 64,
+        MaxTensors = 1_000_000;
     private static readonly string[] s_wrappers = ["state_dict", "model_state_dict", "model"];
 
     /// <summary>
@@ -26,7 +27,14 @@ internal static class StateDict
     private static object? Unwrap(object? root) =>
         root is PickleDict dict && s_wrappers.Select(dict.Find).OfType<PickleDict>().FirstOrDefault() is { } wrapped ? wrapped : root;
 
-    private static void Collect(string path, string prefix, object? value, int depth, Dictionary<string, StoredTensor> tensors, ref int visited)
+    private static void Collect(
+        string path,
+        string prefix,
+        object? value,
+        int depth,
+        Dictionary<string, StoredTensor> tensors,
+        ref int visited
+    )
     {
         var entries = value switch
         {

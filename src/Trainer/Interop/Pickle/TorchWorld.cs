@@ -21,30 +21,88 @@ internal sealed class TorchWorld(string path) : IPickleWorld
 
     private static readonly HashSet<string> s_tensors = new(StringComparer.Ordinal)
     {
-        "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state",
+        "torch._utils._rebuild_tensor",
+        "torch._utils._rebuild_tensor_v2",
+        "torch._utils._rebuild_parameter",
+        "torch._utils._rebuild_parameter_with_state",
     };
 
     private static readonly HashSet<string> s_dicts = new(StringComparer.Ordinal)
     {
-        "collections.OrderedDict", "collections.defaultdict", "collections.Counter", "builtins.dict", "__builtin__.dict",
+        "collections.OrderedDict",
+        "collections.defaultdict",
+        "collections.Counter",
+        "builtins.dict",
+        "__builtin__.dict",
     };
 
     private static readonly HashSet<string> s_lists = new(StringComparer.Ordinal)
     {
-        "torch.Size", "torch.jit._pickle.build_intlist", "torch.jit._pickle.build_tensorlist", "torch.jit._pickle.build_doublelist",
-        "torch.jit._pickle.build_boollist", "torch.jit._pickle.restore_type_tag",
+        "torch.Size",
+        "torch.jit._pickle.build_intlist",
+        "torch.jit._pickle.build_tensorlist",
+        "torch.jit._pickle.build_doublelist",
+        "torch.jit._pickle.build_boollist",
+        "torch.jit._pickle.restore_type_tag",
     };
 
-    private static readonly HashSet<string> s_inert = ((IEnumerable<string>)
-    [
-        "argparse.Namespace", "torch.device", "torch.serialization._get_layout", "torch.storage.UntypedStorage", "_codecs.encode", "pathlib.PosixPath",
-        "numpy.dtype", "numpy.ndarray", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar", "numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct",
-        .. (from module in new[] { "builtins", "__builtin__" }
-            from name in new[] { "set", "frozenset", "list", "tuple", "int", "float", "bool", "str", "bytes", "complex", "slice", "bytearray" }
-            select $"{module}.{name}"),
-        .. (from name in new[] { "float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64", "complex128", "strided", "sparse_coo", "per_tensor_affine" }
-            select $"torch.{name}"),
-    ]).ToHashSet(StringComparer.Ordinal);
+    private static readonly HashSet<string> s_inert = (
+        (IEnumerable<string>)
+            [
+                "argparse.Namespace",
+                "torch.device",
+                "torch.serialization._get_layout",
+                "torch.storage.UntypedStorage",
+                "_codecs.encode",
+                "pathlib.PosixPath",
+                "numpy.dtype",
+                "numpy.ndarray",
+                "numpy.core.multiarray.scalar",
+                "numpy._core.multiarray.scalar",
+                "numpy.core.multiarray._reconstruct",
+                "numpy._core.multiarray._reconstruct",
+                .. (
+                    from module in new[] { "builtins", "__builtin__" }
+                    from name in new[]
+                    {
+                        "set",
+                        "frozenset",
+                        "list",
+                        "tuple",
+                        "int",
+                        "float",
+                        "bool",
+                        "str",
+                        "bytes",
+                        "complex",
+                        "slice",
+                        "bytearray",
+                    }
+                    select $"{module}.{name}"
+                ),
+                .. (
+                    from name in new[]
+                    {
+                        "float64",
+                        "float32",
+                        "float16",
+                        "bfloat16",
+                        "int64",
+                        "int32",
+                        "int16",
+                        "int8",
+                        "uint8",
+                        "bool",
+                        "complex64",
+                        "complex128",
+                        "strided",
+                        "sparse_coo",
+                        "per_tensor_affine",
+                    }
+                    select $"torch.{name}"
+                ),
+            ]
+    ).ToHashSet(StringComparer.Ordinal);
 
     private long _copied;
 
@@ -53,11 +111,19 @@ internal sealed class TorchWorld(string path) : IPickleWorld
         var global = new PickleGlobal(module, name);
         var full = global.ToString();
         // TorchScript writes modules as objects of classes that the archive's own code describes; their state alone is read.
-        if (s_tensors.Contains(full) || s_dicts.Contains(full) || s_lists.Contains(full) || s_inert.Contains(full) || IsScript(global) || IsStorage(global))
+        if (
+            s_tensors.Contains(full)
+            || s_dicts.Contains(full)
+            || s_lists.Contains(full)
+            || s_inert.Contains(full)
+            || IsScript(global)
+            || IsStorage(global)
+        )
             return global;
         throw new CheckpointException(
-            $"{path}: its pickle asks for '{full}'. Files of weights are read without running code, so that only tensors and plain values can be in them. " +
-            "If you trust whoever made it, save its tensors alone in Python: load it with weights_only=True where that is enough, then torch.save(model.state_dict(), path).");
+            $"{path}: its pickle asks for '{full}'. Files of weights are read without running code, so that only tensors and plain values can be in them. "
+                + "If you trust whoever made it, save its tensors alone in Python: load it with weights_only=True where that is enough, then torch.save(model.state_dict(), path)."
+        );
     }
 
     public object? Call(object? callable, object?[] arguments)
@@ -84,9 +150,11 @@ internal sealed class TorchWorld(string path) : IPickleWorld
             : throw Malformed($"it has a storage of type '{type}'");
     }
 
-    private static bool IsScript(PickleGlobal global) => global.Module == "__torch__" || global.Module.StartsWith("__torch__.", StringComparison.Ordinal);
+    private static bool IsScript(PickleGlobal global) =>
+        global.Module == "__torch__" || global.Module.StartsWith("__torch__.", StringComparison.Ordinal);
 
-    private static bool IsStorage(PickleGlobal global) => global.Module is "torch" or "torch.cuda" && NumberTypes.OfStorage(global.Name, out _);
+    private static bool IsStorage(PickleGlobal global) =>
+        global.Module is "torch" or "torch.cuda" && NumberTypes.OfStorage(global.Name, out _);
 
     private object? Tensor(string name, object?[] arguments)
     {
@@ -110,7 +178,9 @@ internal sealed class TorchWorld(string path) : IPickleWorld
             PickleList list => list.Items,
             _ => throw Malformed("a shape is no tuple"),
         };
-        return items.Count <= 16 && items.All(item => item is long and >= 0) ? [.. items.Select(item => (long)item!)] : throw Malformed("a shape has what is no size");
+        return items.Count <= 16 && items.All(item => item is long and >= 0)
+            ? [.. items.Select(item => (long)item!)]
+            : throw Malformed("a shape has what is no size");
     }
 
     /// <summary>Product of sizes; null where it is beyond 64 bits.</summary>

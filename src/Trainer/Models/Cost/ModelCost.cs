@@ -11,7 +11,9 @@ public static class ModelCost
     /// </summary>
     public static IReadOnlyList<ModelPart> Of(ModelOptions model)
     {
-        var parameters = ClipModel.Specs(model).Where(spec => !spec.IsStatistic && spec.Name != ClipModel.LogitScale)
+        var parameters = ClipModel
+            .Specs(model)
+            .Where(spec => !spec.IsStatistic && spec.Name != ClipModel.LogitScale)
             .GroupBy(spec => PartOf(spec.Name, model.Image.Architecture), StringComparer.Ordinal)
             .ToDictionary(part => part.Key, part => part.Sum(spec => spec.Count), StringComparer.Ordinal);
         return
@@ -28,11 +30,17 @@ public static class ModelCost
     private static IEnumerable<(string Name, long Tokens, long Macs, Activations Activations)> Text(ModelOptions model)
     {
         var text = model.Text;
-        long width = text.Width, context = text.Context;
+        long width = text.Width,
+            context = text.Context;
         var block = new TransformerCost(context, width, text.Heads, Mlp.HiddenWidth(text.Width, text.MlpRatio), model.Activation);
         var read = text.Pooling == TextPooling.Mean ? context : 1;
         yield return ("embedding", context, 0, default);
-        yield return ("blocks", context, text.Layers * block.Macs, ((text.Layers - 1) * block.Activations) + (text.Pooling == TextPooling.Mean ? block.Activations : block.ActivationsOfOne));
+        yield return (
+            "blocks",
+            context,
+            text.Layers * block.Macs,
+            ((text.Layers - 1) * block.Activations) + (text.Pooling == TextPooling.Mean ? block.Activations : block.ActivationsOfOne)
+        );
         yield return ("pooling", 1, 0, new Activations(text.Pooling == TextPooling.Mean ? context * width : 0, read * width));
         yield return ("projection", 1, width * model.EmbedDim, new Activations(width, 0));
     }
@@ -43,14 +51,15 @@ public static class ModelCost
         const string Visual = "visual.";
         var image = name.StartsWith(Visual, StringComparison.Ordinal);
         var module = (image ? name[Visual.Length..] : name).Split('.')[0];
-        return (image ? "image " : "text ") + module switch
-        {
-            "transformer" => "blocks",
-            "proj" or "text_projection" => "projection",
-            "ln_post" or "ln_final" or "attn_pool" or "attnpool" => "pooling",
-            "layer1" or "layer2" or "layer3" or "layer4" => $"stage {module[^1]}",
-            _ when !image => "embedding",
-            _ => architecture == ImageArchitecture.Resnet ? "stem" : "patches",
-        };
+        return (image ? "image " : "text ")
+            + module switch
+            {
+                "transformer" => "blocks",
+                "proj" or "text_projection" => "projection",
+                "ln_post" or "ln_final" or "attn_pool" or "attnpool" => "pooling",
+                "layer1" or "layer2" or "layer3" or "layer4" => $"stage {module[^1]}",
+                _ when !image => "embedding",
+                _ => architecture == ImageArchitecture.Resnet ? "stem" : "patches",
+            };
     }
 }

@@ -15,5 +15,6 @@ internal sealed record TransformerCost(long L, long W, long H, long M, Activatio
     public Activations Activations => new((6 * L * W) + (H * L * L) + ((Activation == Activation.QuickGelu ? 3 : 2) * L * M), 2 * L * W);
 
     /// <summary>Those of the last block where one token of it is read: all keys and values, and one of the rest.</summary>
-    public Activations ActivationsOfOne => new((3 * L * W) + (3 * W) + (H * L) + ((Activation == Activation.QuickGelu ? 3 : 2) * M), (L * W) + W);
+    public Activations ActivationsOfOne =>
+        new((3 * L * W) + (3 * W) + (H * L) + ((Activation == Activation.QuickGelu ? 3 : 2) * M), (L * W) + W);
 }
