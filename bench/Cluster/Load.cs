@@ -23,7 +23,8 @@ internal static class Load
         var connected = clock.Elapsed;
         await AllJoinAsync(clients, workers);
         output.WriteLine(
-            $"{workers} workers over {connections} connections: connected after {connected.TotalSeconds:F2} s, all assigned after {clock.Elapsed.TotalSeconds:F2} s; {cluster.Cpu.TotalSeconds:F2} CPU s of the coordinator since its start"
+            $"{workers} workers over {connections} connections: connected after {connected.TotalSeconds:F2} s, all assigned after "
+                + $"{clock.Elapsed.TotalSeconds:F2} s; {cluster.Cpu.TotalSeconds:F2} CPU s of the coordinator since its start"
         );
         await EndAsync(clients);
     }
@@ -59,7 +60,10 @@ internal static class Load
         await Task.Delay(Measured);
         var (used, done, wall) = (cluster.Cpu - cpu, Interlocked.Read(ref beats) - count, clock.Elapsed);
         output.WriteLine(
-            $"{workers} workers over {connections} connections: {done / wall.TotalSeconds:F0} heartbeats a second (asked for {workers / Interval.TotalSeconds:F0}), {used / wall:F2} cores of the coordinator, {used.TotalMicroseconds / done:F0} CPU µs each; slowest answer {TimeSpan.FromTicks(slowest).TotalMilliseconds:F0} ms"
+            $"{workers} workers over {connections} connections: {done / wall.TotalSeconds:F0} heartbeats a second (asked for "
+                + $"{workers / Interval.TotalSeconds:F0}), {used / wall:F2} cores of the coordinator, "
+                + $"{used.TotalMicroseconds / done:F0} CPU µs each; slowest answer {TimeSpan.FromTicks(slowest).TotalMilliseconds:F0} "
+                + "ms"
         );
         await end.CancelAsync();
         await Task.WhenAll(loops);
@@ -86,7 +90,8 @@ internal static class Load
         var share = (Environment.CpuUsage.TotalTime - cpu) / clock.Elapsed;
         GC.Collect();
         output.WriteLine(
-            $"a worker's connection: {(Memory() - memory) / 1e6:F1} MB, {starting.TotalSeconds:F2} CPU s to connect and join, {share:P2} of a core afterwards"
+            $"a worker's connection: {(Memory() - memory) / 1e6:F1} MB, {starting.TotalSeconds:F2} CPU s to connect and join, {share:P2} "
+                + "of a core afterwards"
         );
         await end.CancelAsync();
         await loop;

@@ -18,7 +18,8 @@ foreach (var members in sizes)
     var (kibibytes, tick, state) = (Median(f => f.BeatBytes) / 1024, Median(f => f.TickMicroseconds), Median(f => f.StateBytes) / 1024);
     var cores = ((2 * members * batched) + tick) / 1e6;
     Console.WriteLine(
-        $"{members, 7}  {join, 7:0.0}  {form / 1000, 7:0.0}  {single, 12:0.00}  {batched, 16:0.00}  {kibibytes, 8:0.0}  {tick, 7:0}  {state, 9:0}  {cores, 12:0.000}"
+        $"{members, 7}  {join, 7:0.0}  {form / 1000, 7:0.0}  {single, 12:0.00}  {batched, 16:0.00}  {kibibytes, 8:0.0}  {tick, 7:0}  "
+            + $"{state, 9:0}  {cores, 12:0.000}"
     );
 
     double Median(Func<Figures, double> of) => repeats.Select(of).Order().ElementAt(repeats.Length / 2);

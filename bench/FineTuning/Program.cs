@@ -78,7 +78,8 @@ for (var round = -1; round < rounds; round++)
 Console.WriteLine(
     string.Create(
         CultureInfo.InvariantCulture,
-        $"update of 2^24 weights with a bf16 copy: {Median(plain) * 1e3:F1} ms, rounded stochastically {Median(rounded) * 1e3:F1} ms, ratio {Median(rounded) / Median(plain):F2}"
+        $"update of 2^24 weights with a bf16 copy: {Median(plain) * 1e3:F1} ms, rounded stochastically {Median(rounded) * 1e3:F1} ms, "
+            + $"ratio {Median(rounded) / Median(plain):F2}"
     )
 );
 

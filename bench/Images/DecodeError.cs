@@ -4,7 +4,9 @@ using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.Bench.Images;
 
-/// <summary>How far training's pictures are from those that Pillow's decoding gives, in levels of 255, over all pixels of all files.</summary>
+/// <summary>
+/// How far training's pictures are from those that Pillow's decoding gives, in levels of 255, over all pixels of all files.
+/// </summary>
 internal static class DecodeError
 {
     /// <summary>"mean, 99th percentile, largest".</summary>

@@ -86,7 +86,8 @@ static void Compare(string name, int rounds, string folder)
             Console.WriteLine(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{Path.GetExtension(file), -12} {(cold ? "cold" : "warm"), 5} {dd, 5:F2} {load, 7:F2} {load / dd, 6:F2} {OfLoads(3), 11:F2} {peak / 1e6, 8:F0} {peak / bytes, 18:F3} {start / bytes, 21:F3}"
+                    $"{Path.GetExtension(file), -12} {(cold ? "cold" : "warm"), 5} {dd, 5:F2} {load, 7:F2} {load / dd, 6:F2} "
+                        + $"{OfLoads(3), 11:F2} {peak / 1e6, 8:F0} {peak / bytes, 18:F3} {start / bytes, 21:F3}"
                 )
             );
         }

@@ -39,7 +39,9 @@ internal sealed record Measurement(double Seconds, long Before, long Peak)
         return result!;
     }
 
-    /// <summary>Runs this program's <c>child</c> command in as many processes as there are ranks; returns the greatest of each number.</summary>
+    /// <summary>
+    /// Runs this program's <c>child</c> command in as many processes as there are ranks; returns the greatest of each number.
+    /// </summary>
     public static Measurement InProcesses(int ranks, params string[] arguments)
     {
         var meeting = Directory.CreateTempSubdirectory("cliptrain-bench");

@@ -127,7 +127,8 @@ Command Micro()
                 Console.WriteLine(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{micro, 11} {checkpointing, 14} {result.Seconds, 8:F2} {result.Seconds / whole, 11:F2} {result.Added >> 20, 21} {difference, 20:E1}"
+                        $"{micro, 11} {checkpointing, 14} {result.Seconds, 8:F2} {result.Seconds / whole, 11:F2} "
+                            + $"{result.Added >> 20, 21} {difference, 20:E1}"
                     )
                 );
             }
@@ -171,7 +172,8 @@ Command States()
                     Console.WriteLine(
                         string.Create(
                             CultureInfo.InvariantCulture,
-                            $"{precision, -10} {moments, -8} {text, -12} {bytes / 1048576.0, 15:F1} {result.Added / 1048576.0, 9:F1} {result.Added / (double)bytes, 7:F3} {result.Seconds * 1000, 15:F0}"
+                            $"{precision, -10} {moments, -8} {text, -12} {bytes / 1048576.0, 15:F1} {result.Added / 1048576.0, 9:F1} "
+                                + $"{result.Added / (double)bytes, 7:F3} {result.Seconds * 1000, 15:F0}"
                         )
                     );
                 }

@@ -44,7 +44,8 @@ root.SetAction(parsed =>
         Console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{moments, -5} {string.Join(' ', table[moments].Select(loss => loss.ToString("F4", CultureInfo.InvariantCulture)))}  mean {table[moments].Average():F4}  spread {table[moments].Max() - table[moments].Min():F4}"
+                $"{moments, -5} {string.Join(' ', table[moments].Select(loss => loss.ToString("F4", CultureInfo.InvariantCulture)))}  "
+                    + $"mean {table[moments].Average():F4}  spread {table[moments].Max() - table[moments].Min():F4}"
             )
         );
     }
@@ -56,7 +57,8 @@ root.SetAction(parsed =>
         Console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{moments}: {difference:+0.0000;-0.0000} against fp32, {(Math.Abs(difference) <= fp32.Max() - fp32.Min() ? "within" : "outside")} the spread of its seeds"
+                $"{moments}: {difference:+0.0000;-0.0000} against fp32, "
+                    + $"{(Math.Abs(difference) <= fp32.Max() - fp32.Min() ? "within" : "outside")} the spread of its seeds"
             )
         );
     }

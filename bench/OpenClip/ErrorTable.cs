@@ -41,7 +41,8 @@ internal sealed class ErrorTable
             var passed = deviation.Whole <= bar && deviation.WorstTensor <= bar;
             _failures += passed ? 0 : 1;
             Console.WriteLine(
-                $"{name, -50} {what, -20} {deviation.Whole, 8:0.0E-0} {deviation.WorstTensor, 8:0.0E-0} {deviation.Largest, 8:0.0E-0} {bar, 6:0E-0}  {deviation.Worst}{(passed ? "" : "  TOO FAR")}"
+                $"{name, -50} {what, -20} {deviation.Whole, 8:0.0E-0} {deviation.WorstTensor, 8:0.0E-0} {deviation.Largest, 8:0.0E-0} "
+                    + $"{bar, 6:0E-0}  {deviation.Worst}{(passed ? "" : "  TOO FAR")}"
             );
         }
     }

@@ -49,7 +49,8 @@ internal static class RandomStart
         var batch = new SampleOrder(manifest.GroupRows, seed: 1, windowGroups: 64, GlobalBatch).GlobalBatch(step);
         var all = Stopwatch.GetElapsedTime(started);
         Console.WriteLine(
-            $"step {step, 6}, sample {batch[0]}: {all.TotalSeconds:F2} s, of which {loaded.TotalSeconds:F2} s are the manifest's; peak memory {PeakMiB()} MiB"
+            $"step {step, 6}, sample {batch[0]}: {all.TotalSeconds:F2} s, of which {loaded.TotalSeconds:F2} s are the manifest's; peak "
+                + $"memory {PeakMiB()} MiB"
         );
     }
 

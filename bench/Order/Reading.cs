@@ -2,7 +2,9 @@ using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.Bench.Order;
 
-/// <summary>How often the workers together read each row group in an epoch: once would do, and as often as there are workers is the worst.</summary>
+/// <summary>
+/// How often the workers together read each row group in an epoch: once would do, and as often as there are workers is the worst.
+/// </summary>
 internal static class Reading
 {
     private const int Groups = 2048,

@@ -55,7 +55,8 @@ try
             await client.GetByteArrayAsync($"/api/series?run=run&points=1000&from={steps / 2}&to={(steps / 2) + 2000}&names={Names}")
         ).Length;
         Console.WriteLine(
-            $"opening {round}: {whole.TotalMilliseconds:F0} ms, {bytes / 1e3:F0} KB; 2,000 steps from the middle: {watch.Elapsed.TotalMilliseconds:F0} ms, {middle / 1e3:F0} KB"
+            $"opening {round}: {whole.TotalMilliseconds:F0} ms, {bytes / 1e3:F0} KB; 2,000 steps from the middle: "
+                + $"{watch.Elapsed.TotalMilliseconds:F0} ms, {middle / 1e3:F0} KB"
         );
     }
 
@@ -72,7 +73,8 @@ try
 
     var share = (Process.GetCurrentProcess().TotalProcessorTime - before) / watch.Elapsed;
     Console.WriteLine(
-        $"{pages} pages that follow: {share:P2} of a core, pages included; managed memory {GC.GetTotalMemory(forceFullCollection: true) / 1e6:F1} MB"
+        $"{pages} pages that follow: {share:P2} of a core, pages included; managed memory "
+            + $"{GC.GetTotalMemory(forceFullCollection: true) / 1e6:F1} MB"
     );
     await stop.CancelAsync();
     await Task.WhenAll(followers);

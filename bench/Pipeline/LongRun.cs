@@ -7,7 +7,9 @@ using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.Bench.Pipeline;
 
-/// <summary>One worker's memory over a long run with default settings, sampled as it goes. Small images let a million of them take minutes.</summary>
+/// <summary>
+/// One worker's memory over a long run with default settings, sampled as it goes. Small images let a million of them take minutes.
+/// </summary>
 internal static class LongRun
 {
     private const int GlobalBatch = 128,
@@ -43,7 +45,8 @@ internal static class LongRun
                 continue;
             resident.Add(ResidentMiB());
             Console.WriteLine(
-                $"{step * GlobalBatch, 9} samples, {Stopwatch.GetElapsedTime(started).TotalSeconds, 5:F0} s: {resident[^1]:F0} MiB resident, {GC.GetTotalMemory(forceFullCollection: false) >> 20} MiB managed"
+                $"{step * GlobalBatch, 9} samples, {Stopwatch.GetElapsedTime(started).TotalSeconds, 5:F0} s: {resident[^1]:F0} MiB "
+                    + $"resident, {GC.GetTotalMemory(forceFullCollection: false) >> 20} MiB managed"
             );
         }
 
@@ -51,7 +54,8 @@ internal static class LongRun
         var half = warm.Length / 2;
         var growth = (warm[half..].Average() / warm[..half].Average()) - 1;
         Console.WriteLine(
-            $"after warm-up {warm.Min():F0} to {warm.Max():F0} MiB; second half against first {growth:+0.0%;-0.0%}: {(growth <= Flat ? "flat" : "GROWS")}"
+            $"after warm-up {warm.Min():F0} to {warm.Max():F0} MiB; second half against first {growth:+0.0%;-0.0%}: "
+                + $"{(growth <= Flat ? "flat" : "GROWS")}"
         );
     }
 

@@ -40,7 +40,8 @@ internal static class Pauses
             loader.Take().Dispose();
         var longest = stops.Milliseconds.Order().ToArray();
         Console.WriteLine(
-            $"{Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s, {samples} samples: {longest.Length} stops, the longest {longest.LastOrDefault():F2} ms, {longest.Sum():F1} ms in all"
+            $"{Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s, {samples} samples: {longest.Length} stops, the longest "
+                + $"{longest.LastOrDefault():F2} ms, {longest.Sum():F1} ms in all"
         );
     }
 

@@ -25,7 +25,8 @@ try
             break;
         default:
             Console.Error.WriteLine(
-                "give rates (against the decode stage alone, and two threads against one) memory (over a million samples) or pauses (of garbage collections)"
+                "give rates (against the decode stage alone, and two threads against one) memory (over a million samples) or pauses (of "
+                    + "garbage collections)"
             );
             return 2;
     }

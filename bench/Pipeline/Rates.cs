@@ -24,7 +24,8 @@ internal static class Rates
         var manifest = SyntheticCorpus.Write(folder, images, Rows);
         var tokenizer = new BpeTokenizer(MergeList.Named("openai"), contextLength: 77);
         Console.WriteLine(
-            $"{Rows} JPEGs of {Side} × {Side} pixels, {images.Average(i => i.Length) / 1024:F0} KiB each, to 224 × 224; medians of {rounds} rounds, images a second (a CPU second)"
+            $"{Rows} JPEGs of {Side} × {Side} pixels, {images.Average(i => i.Length) / 1024:F0} KiB each, to 224 × 224; medians of "
+                + $"{rounds} rounds, images a second (a CPU second)"
         );
         var sides = new (string Name, Func<(double Wall, double Cpu)> Run, List<(double Wall, double Cpu)> Seconds)[]
         {
@@ -54,7 +55,10 @@ internal static class Rates
         PrintRatio("decode alone, 2 threads / 1 thread", sides[0].Seconds, sides[2].Seconds);
     }
 
-    /// <summary>As many samples as the corpus has, of a loader that has run for a while and would go on: the consumer is faster, so at both ends nothing is prepared ahead.</summary>
+    /// <summary>
+    /// As many samples as the corpus has, of a loader that has run for a while and would go on: the consumer is faster, so at both ends
+    /// nothing is prepared ahead.
+    /// </summary>
     private static (double Wall, double Cpu) Pipeline(CorpusManifest manifest, ITokenizer tokenizer, int threads)
     {
         using var loader = new TrainingLoader(
@@ -108,7 +112,8 @@ internal static class Rates
     /// <summary>The median over rounds of how much faster the second is, in time and in CPU time.</summary>
     private static void PrintRatio(string name, List<(double Wall, double Cpu)> first, List<(double Wall, double Cpu)> second) =>
         Console.WriteLine(
-            $"{name, -44} {Median(first.Zip(second, (a, b) => a.Wall / b.Wall)):F3} by time, {Median(first.Zip(second, (a, b) => a.Cpu / b.Cpu)):F3} by CPU time"
+            $"{name, -44} {Median(first.Zip(second, (a, b) => a.Wall / b.Wall)):F3} by time, "
+                + $"{Median(first.Zip(second, (a, b) => a.Cpu / b.Cpu)):F3} by CPU time"
         );
 
     private static double Median(IEnumerable<double> values)

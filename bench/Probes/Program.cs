@@ -70,7 +70,10 @@ static int Fashion(string folder, string? peers)
             Console.WriteLine(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{c, -8} {fitted.Objective:0.######} / {peer.Objective:0.######} ({(fitted.Objective / peer.Objective) - 1:+0.0e+0;-0.0e+0})   {right / (double)testLabels.Length:0.0000} / {peer.Accuracy:0.0000}   {seconds:0.0} / {peer.Seconds:0.0} ({seconds / peer.Seconds:0.00})   {fitted.Evaluations} / {peer.Iterations}"
+                    $"{c, -8} {fitted.Objective:0.######} / {peer.Objective:0.######} "
+                        + $"({(fitted.Objective / peer.Objective) - 1:+0.0e+0;-0.0e+0})   {right / (double)testLabels.Length:0.0000} / "
+                        + $"{peer.Accuracy:0.0000}   {seconds:0.0} / {peer.Seconds:0.0} ({seconds / peer.Seconds:0.00})   "
+                        + $"{fitted.Evaluations} / {peer.Iterations}"
                 )
             );
         }
@@ -134,7 +137,8 @@ static int Search(int images, int width, int classes)
     Console.WriteLine(
         string.Create(
             CultureInfo.InvariantCulture,
-            $"{images} x {width}, {classes} classes: {watch.Elapsed.TotalSeconds:0} s, {CpuSeconds() - cpu:0} CPU s, peak {Process.GetCurrentProcess().PeakWorkingSet64 >> 20} MiB, best C {result.C:0.###e0} of {result.Tried.Count}"
+            $"{images} x {width}, {classes} classes: {watch.Elapsed.TotalSeconds:0} s, {CpuSeconds() - cpu:0} CPU s, peak "
+                + $"{Process.GetCurrentProcess().PeakWorkingSet64 >> 20} MiB, best C {result.C:0.###e0} of {result.Tried.Count}"
         )
     );
     foreach (var tried in result.Tried)

@@ -55,7 +55,8 @@ root.SetAction(parsed =>
 {
     Threads.Set(parsed.GetValue(threads));
     Console.WriteLine(
-        $"batch {parsed.GetValue(batch)}, {parsed.GetValue(threads)} thread(s), {parsed.GetValue(rounds)} rounds of {parsed.GetValue(steps)} steps: medians, in seconds"
+        $"batch {parsed.GetValue(batch)}, {parsed.GetValue(threads)} thread(s), {parsed.GetValue(rounds)} rounds of "
+            + $"{parsed.GetValue(steps)} steps: medians, in seconds"
     );
     Console.WriteLine($"{"step", -44} {"precision", -9} {"side", -10} {"wall", 8} {"CPU", 8} {"ours/side wall", 14} {"CPU", 6}");
     foreach (var model in parsed.GetRequiredValue(models))
@@ -112,7 +113,8 @@ static void Bench(string name, StepTask task, Peer[] peers, int rounds, int step
         Console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{work, -44} {JsonNamingPolicy.SnakeCaseLower.ConvertName(task.Precision.ToString()), -9} {sideName, -10} {median.Wall, 8:F3} {median.Cpu, 8:F3} {ours.Wall / median.Wall, 14:F3} {ours.Cpu / median.Cpu, 6:F3}"
+                $"{work, -44} {JsonNamingPolicy.SnakeCaseLower.ConvertName(task.Precision.ToString()), -9} {sideName, -10} "
+                    + $"{median.Wall, 8:F3} {median.Cpu, 8:F3} {ours.Wall / median.Wall, 14:F3} {ours.Cpu / median.Cpu, 6:F3}"
             )
         );
         side.Dispose();

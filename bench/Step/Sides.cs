@@ -64,7 +64,10 @@ internal sealed class OurSide : ISide
 }
 
 #pragma warning disable RS0030 // The peer is written as TorchSharp's users write it.
-/// <summary>A straightforward CLIP in TorchSharp, with its AdamW; in half precision the whole model is of that type, as TorchSharp has no autocast for CPUs.</summary>
+/// <summary>
+/// A straightforward CLIP in TorchSharp, with its AdamW; in half precision the whole model is of that type, as TorchSharp has no
+/// autocast for CPUs.
+/// </summary>
 internal sealed class TorchSharpSide : ISide
 {
     private readonly TorchSharpClip _model;

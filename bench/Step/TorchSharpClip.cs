@@ -9,7 +9,9 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace ClipTrain.Bench.Step;
 
-/// <summary>A CLIP as its users write it in TorchSharp: modules, a convolution for the patches, fused attention, the whole matrix of logits.</summary>
+/// <summary>
+/// A CLIP as its users write it in TorchSharp: modules, a convolution for the patches, fused attention, the whole matrix of logits.
+/// </summary>
 /// <remarks>Shapes: b pairs, L tokens, W width, H heads.</remarks>
 internal sealed class TorchSharpClip : nn.Module
 {

@@ -6,16 +6,24 @@ namespace ClipTrain.Bench.Tokenizer;
 internal sealed record CaptionSet(string Name, string[] Captions)
 {
     private const string English =
-        "a the of in on with and at by for from to is near over under beside behind young old small large red green blue white black brown golden bright dark "
-        + "photo picture painting drawing view portrait close-up scene street beach mountain river lake forest garden kitchen table window house building church bridge "
-        + "dog cat horse bird cow sheep man woman child girl boy people group family player team car bus train truck bicycle motorcycle airplane boat ship "
-        + "standing sitting walking running riding holding eating playing looking flying sleeping wearing hat shirt dress jacket umbrella camera phone laptop book "
-        + "pizza cake fruit apple banana coffee bottle glass plate sunset sunrise winter summer autumn spring snow rain sky clouds sea water grass flowers tree trees "
-        + "2019 1080p 3 12 it's dog's don't we're stock vector illustration background wallpaper design vintage modern wooden beautiful traditional";
+        "a the of in on with and at by for from to is near over under beside behind young old small large red green blue white black "
+        + "brown golden bright dark "
+        + "photo picture painting drawing view portrait close-up scene street beach mountain river lake forest garden kitchen table "
+        + "window house building church bridge "
+        + "dog cat horse bird cow sheep man woman child girl boy people group family player team car bus train truck bicycle motorcycle "
+        + "airplane boat ship "
+        + "standing sitting walking running riding holding eating playing looking flying sleeping wearing hat shirt dress jacket "
+        + "umbrella camera phone laptop book "
+        + "pizza cake fruit apple banana coffee bottle glass plate sunset sunrise winter summer autumn spring snow rain sky clouds sea "
+        + "water grass flowers tree trees "
+        + "2019 1080p 3 12 it's dog's don't we're stock vector illustration background wallpaper design vintage modern wooden beautiful "
+        + "traditional";
 
     private const string European =
-        "une photo d'un chat été forêt garçon façade château à côté près über grün schön Straße Mädchen Fuß Größe niño señor mañana montaña corazón árbol "
-        + "praia coração mão avião żółty łódź dziewczynka książka źródło český řeka město kůň škola İstanbul güneş çiçek köprü ağaç ένα σκυλί θάλασσα ήλιος ΠΟΛΗ "
+        "une photo d'un chat été forêt garçon façade château à côté près über grün schön Straße Mädchen Fuß Größe niño señor mañana "
+        + "montaña corazón árbol "
+        + "praia coração mão avião żółty łódź dziewczynka książka źródło český řeka město kůň škola İstanbul güneş çiçek köprü ağaç ένα "
+        + "σκυλί θάλασσα ήλιος ΠΟΛΗ "
         + "кошка собака на берегу моря красивый закат Москва зима дерево";
 
     private const string Asian =
@@ -25,7 +33,8 @@ internal sealed record CaptionSet(string Name, string[] Captions)
         "😀 🚀 🐱 🌳 👍🏽 ❤️ 👩‍👩‍👧‍👦 🇩🇪 ☃️ 🎉🎉 cat love happy day summer party best friend nyc #travel #food @me";
 
     private const string Web =
-        "the new &amp; old “best” photo’s ﬁne caf&eacute; cafe\u0301 &quot;quoted&quot; 50% – sale … naïve CafÃ© donâ€™t Ｗｉｄｅ &lt;b&gt; free shipping vintage dress";
+        "the new &amp; old “best” photo’s ﬁne caf&eacute; cafe\u0301 &quot;quoted&quot; 50% – sale … naïve CafÃ© donâ€™t Ｗｉｄｅ &lt;b&gt; "
+        + "free shipping vintage dress";
 
     /// <summary>The named sets, about eight words a caption.</summary>
     public static IReadOnlyList<CaptionSet> All(int captions) =>

@@ -62,7 +62,8 @@ void Compare(CaptionSet set, string merges)
     Console.WriteLine(
         string.Create(
             CultureInfo.InvariantCulture,
-            $"{set.Name, -20} {Median(pairs.Select(p => p.Ours)), 11:N0} {Median(pairs.Select(p => p.Peer)), 9:N0} captions per CPU second, ratio {Median(pairs.Select(p => p.Ours / p.Peer)), 6:F1}; same ids {(double)equal / captionCount:P1}"
+            $"{set.Name, -20} {Median(pairs.Select(p => p.Ours)), 11:N0} {Median(pairs.Select(p => p.Peer)), 9:N0} captions per CPU "
+                + $"second, ratio {Median(pairs.Select(p => p.Ours / p.Peer)), 6:F1}; same ids {(double)equal / captionCount:P1}"
         )
     );
 

@@ -25,7 +25,8 @@ internal static class FileRun
             var end = Give(program, corpus.Folder, file);
             var problem = FaultOf(file, end);
             output.WriteLine(
-                $"{(problem is null ? "ok" : "WRONG")}  {file.Name}: exit {end.ExitCode}, {end.Time.TotalSeconds:0.0} s, {end.Memory >> 20} MiB: {problem ?? Line(end.Output, file.Says)}"
+                $"{(problem is null ? "ok" : "WRONG")}  {file.Name}: exit {end.ExitCode}, {end.Time.TotalSeconds:0.0} s, "
+                    + $"{end.Memory >> 20} MiB: {problem ?? Line(end.Output, file.Says)}"
             );
             count++;
             wrong += problem is null ? 0 : 1;
@@ -34,7 +35,8 @@ internal static class FileRun
         }
 
         output.WriteLine(
-            $"{count} hostile files: {count - wrong} refused or counted by name, {wrong} not; at most {longest.TotalSeconds:0.0} s of processor time and {most >> 20} MiB."
+            $"{count} hostile files: {count - wrong} refused or counted by name, {wrong} not; at most {longest.TotalSeconds:0.0} s of "
+                + $"processor time and {most >> 20} MiB."
         );
         return wrong == 0 ? 0 : 1;
     }

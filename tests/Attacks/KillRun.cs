@@ -7,7 +7,10 @@ using Serilog.Core;
 
 namespace ClipTrain.Attacks;
 
-/// <summary>Kills <see cref="Victim"/>s by strace, which counts the system calls of the first thread, which does the deed, and ends the process at a chosen one.</summary>
+/// <summary>
+/// Kills <see cref="Victim"/>s by strace, which counts the system calls of the first thread, which does the deed, and ends the
+/// process at a chosen one.
+/// </summary>
 internal static class KillRun
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
@@ -88,7 +91,9 @@ internal static class KillRun
         }
     }
 
-    /// <summary>Lets a victim do its deed under strace; returns the last part that it said it had done, 0 for none, and whether it was killed.</summary>
+    /// <summary>
+    /// Lets a victim do its deed under strace; returns the last part that it said it had done, 0 for none, and whether it was killed.
+    /// </summary>
     private static (long Done, bool Killed) Strike(Deed deed, string folder, string[] options)
     {
         using var victim = Start("dotnet", [typeof(KillRun).Assembly.Location, "victim", deed.ToString(), folder]);

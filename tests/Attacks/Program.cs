@@ -8,7 +8,8 @@ var count = new Option<int>("--count") { Description = "Kills", DefaultValueFact
 var seed = new Option<int>("--seed") { Description = "At which system calls: the same seed draws the same", DefaultValueFactory = _ => 1 };
 var kills = new Command(
     "kills",
-    "Kills a process at random system calls while it writes a checkpoint, writes one anew or makes a run; the next must go on from the newest whole state."
+    "Kills a process at random system calls while it writes a checkpoint, writes one anew or makes a run; the next must go on from the "
+        + "newest whole state."
 )
 {
     count,

@@ -197,7 +197,9 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         connection.Open();
         using var command = connection.CreateCommand();
         command.CommandText =
-            $"SELECT file, \"row\", {Column(image, "image_embedding")}, {Column(text, "text_embedding")} FROM read_parquet('{_corpus.PathOf(folder)}/*.parquet', filename = true, file_row_number = true) ORDER BY filename, file_row_number";
+            $"SELECT file, \"row\", {Column(image, "image_embedding")}, {Column(text, "text_embedding")} FROM "
+            + $"read_parquet('{_corpus.PathOf(folder)}/*.parquet', filename = true, file_row_number = true) ORDER BY filename, "
+            + "file_row_number";
         using var result = command.ExecuteReader();
         var rows = new List<(string, long, float[], float[])>();
         while (result.Read())

@@ -162,12 +162,15 @@ public sealed class HostilityTests : IDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    /// <summary>A corpus whose row 7 is a drawing of half a kilobyte: noise of a thousand octaves, nine times over sixteen million pixels.</summary>
+    /// <summary>
+    /// A corpus whose row 7 is a drawing of half a kilobyte: noise of a thousand octaves, nine times over sixteen million pixels.
+    /// </summary>
     private void WriteEndlessDrawing()
     {
         var noise = string.Concat(Enumerable.Repeat("<feTurbulence baseFrequency='0.05' numOctaves='1000'/>", 9));
         var svg =
-            $"<svg xmlns='http://www.w3.org/2000/svg' width='4000' height='4000'><filter id='f' x='0' y='0' width='1' height='1'>{noise}</filter><rect width='4000' height='4000' filter='url(#f)'/></svg>";
+            $"<svg xmlns='http://www.w3.org/2000/svg' width='4000' height='4000'><filter id='f' x='0' y='0' width='1' "
+            + $"height='1'>{noise}</filter><rect width='4000' height='4000' filter='url(#f)'/></svg>";
         _corpus.Write(
             "endless.parquet",
             TinyCorpus.Rows,

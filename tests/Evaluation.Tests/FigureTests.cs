@@ -5,7 +5,9 @@ using ClipTrain.Evaluation.ZeroShot;
 
 namespace ClipTrain.Evaluation.Tests;
 
-/// <summary>Expected values are published ones, or from NumPy 1.24 and SciPy 1.10 by the definition (figures.py beside this file).</summary>
+/// <summary>
+/// Expected values are published ones, or from NumPy 1.24 and SciPy 1.10 by the definition (figures.py beside this file).
+/// </summary>
 public class FigureTests
 {
     private const double Close = 1e-9;
@@ -77,7 +79,9 @@ public class FigureTests
         Assert.Equal(0.4634965034965035, figures.CalibrationError, Close);
     }
 
-    /// <summary>The published line of ImageNet Sketch (338 models of imagenet-testbed) and CLIP's accuracies of the paper's table 16.</summary>
+    /// <summary>
+    /// The published line of ImageNet Sketch (338 models of imagenet-testbed) and CLIP's accuracies of the paper's table 16.
+    /// </summary>
     [Fact]
     public void Effective_robustness_is_the_distance_to_the_line_on_logits() =>
         Assert.Equal(0.35671501910282977, new BaselineLine(1.0709, -2.3701, []).Effective(0.762, 0.602), Close);

@@ -31,7 +31,8 @@ public sealed class SuiteTests : IDisposable
     {
         File.WriteAllText(
             _folder.Place("README.md"),
-            "---\ndataset_info:\n  features:\n  - name: image\n    dtype: image\n  - name: label\n    dtype:\n      class_label:\n        names:\n          '0': red\n          '1': green\n          '2': blue\n---\n# A set\n"
+            "---\ndataset_info:\n  features:\n  - name: image\n    dtype: image\n  - name: label\n    dtype:\n      class_label:\n       "
+                + " names:\n          '0': red\n          '1': green\n          '2': blue\n---\n# A set\n"
         );
         Assert.Equal((1.0, 9L), Figure(Run(Set(_folder.Parquet("a.parquet", 9, i => $"{i % 3}"))), "zero_shot", "top1"));
     }

@@ -46,7 +46,8 @@ public sealed partial class FuzzReport
         foreach (var violation in Violations)
             output.WriteLine($"VIOLATION  {violation}");
         output.WriteLine(
-            $"{Mutated} mutated, {Accepted} accepted, {Mutated - Accepted - Violations.Count} failures of {_reasons.Count} named kinds, {Violations.Count} crashes, hangs or leaks"
+            $"{Mutated} mutated, {Accepted} accepted, {Mutated - Accepted - Violations.Count} failures of {_reasons.Count} named kinds, "
+                + $"{Violations.Count} crashes, hangs or leaks"
         );
     }
 

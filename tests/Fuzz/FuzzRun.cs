@@ -3,7 +3,10 @@ using System.Globalization;
 
 namespace ClipTrain.Fuzz;
 
-/// <summary>Tries damaged files in child processes; one that dies, hangs or grows is a violation, and the next goes on behind the file that did it.</summary>
+/// <summary>
+/// Tries damaged files in child processes; one that dies, hangs or grows is a violation, and the next goes on behind the file that
+/// did it.
+/// </summary>
 public static class FuzzRun
 {
     /// <summary>Files a child tries; a new one begins without what earlier ones may have left.</summary>

@@ -2,7 +2,10 @@ using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.Fuzz;
 
-/// <summary>Damages a file: one to eight of the changes that find faults in parsers, drawn from a generator, so that a number names the same file for ever.</summary>
+/// <summary>
+/// Damages a file: one to eight of the changes that find faults in parsers, drawn from a generator, so that a number names the same
+/// file for ever.
+/// </summary>
 internal static class Mutation
 {
     private const int MaxChanges = 8,

@@ -24,7 +24,9 @@ internal sealed class Trial(string folder) : IDisposable
     ];
     private readonly byte[] _chw = new byte[3 * Side * Side * sizeof(float)];
 
-    /// <summary>The reasons for which the file, or samples of it, were refused; none if all could be used. Any other exception is a defect.</summary>
+    /// <summary>
+    /// The reasons for which the file, or samples of it, were refused; none if all could be used. Any other exception is a defect.
+    /// </summary>
     public IReadOnlyList<string> Reasons(byte[] bytes, bool isParquet, long number) =>
         isParquet ? OfParquet(bytes) : OfImage(bytes, number);
 

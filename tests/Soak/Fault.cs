@@ -2,7 +2,8 @@ namespace ClipTrain.Soak;
 
 /// <summary>One fault of a plan.</summary>
 /// <param name="Pause">How long the run is left alone before it.</param>
-/// <param name="Victims">Indices of workers, in the order in which they are hit. In a recovery a lone victim's second is the coordinator.</param>
+/// <param name="Victims">Indices of workers, in the order in which they are hit. In a recovery a lone victim's second is the
+/// coordinator.</param>
 /// <param name="Length">How long it lasts; in a recovery, the time between first and second.</param>
 public sealed record Fault(FaultKind Kind, TimeSpan Pause, IReadOnlyList<int> Victims, TimeSpan Length)
 {

@@ -1,7 +1,8 @@
 namespace ClipTrain.Soak;
 
 /// <summary>What became of a fault.</summary>
-/// <param name="Recovery">From the fault, or the end of one that lasts, to the next committed step; from the start where others could go on.</param>
+/// <param name="Recovery">From the fault, or the end of one that lasts, to the next committed step; from the start where others could
+/// go on.</param>
 /// <param name="Redone">Steps that were committed, lost and done again.</param>
 internal sealed record FaultOutcome(FaultKind Kind, TimeSpan Recovery, long Redone);
 

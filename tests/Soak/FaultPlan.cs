@@ -1,6 +1,8 @@
 namespace ClipTrain.Soak;
 
-/// <summary>A sequence of faults as a function of a seed. Kinds are dealt like a shuffled pack of cards, so that each comes up equally often.</summary>
+/// <summary>
+/// A sequence of faults as a function of a seed. Kinds are dealt like a shuffled pack of cards, so that each comes up equally often.
+/// </summary>
 public static class FaultPlan
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1.5),

@@ -94,7 +94,8 @@ internal sealed class LedgerTail : IDisposable
             var seal = SealOf(next)!;
             if (seal.Epoch != _epoch || seal.Bytes < _read)
                 _violations.Add(
-                    $"segment {next} goes on from byte {seal.Bytes} of segment {seal.Epoch}, though {_read} bytes of segment {_epoch} counted"
+                    $"segment {next} goes on from byte {seal.Bytes} of segment {seal.Epoch}, though {_read} bytes of segment {_epoch} "
+                        + "counted"
                 );
             else
                 Take(text.AsSpan(0, (int)Math.Min(text.Length, seal.Bytes - _read)));

@@ -26,7 +26,8 @@ var lease = new Option<double>("--lease")
 var takeover = new Option<int>("--measure-takeover")
 {
     Description =
-        "In place of a soak: kill the coordinator of a `cliptrain train` run so many times and measure how long it takes until another process has recorded a step.",
+        "In place of a soak: kill the coordinator of a `cliptrain train` run so many times and measure how long it takes until another "
+        + "process has recorded a step.",
 };
 var measure = new Option<int>("--measure-recovery")
 {

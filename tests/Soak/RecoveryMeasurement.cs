@@ -58,7 +58,9 @@ public static class RecoveryMeasurement
         output.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{options.Workers} workers, min_workers {(options.IsElastic ? 1 : options.Workers)}: {seconds.Count} kills, {SoakReport.Median(seconds):F2} s to the next committed step (median; worst {seconds.Max():F2} s), {history.UndoneSteps} committed steps lost"
+                $"{options.Workers} workers, min_workers {(options.IsElastic ? 1 : options.Workers)}: {seconds.Count} kills, "
+                    + $"{SoakReport.Median(seconds):F2} s to the next committed step (median; worst {seconds.Max():F2} s), "
+                    + $"{history.UndoneSteps} committed steps lost"
             )
         );
         foreach (var text in violations.Texts)

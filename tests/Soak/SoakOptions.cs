@@ -11,7 +11,10 @@ public sealed record SoakOptions
 
     public int Workers { get; init; } = 3;
 
-    /// <summary>Whether one worker is enough to go on; otherwise the run waits until all are back, and must be bit-identical to an undisturbed one.</summary>
+    /// <summary>
+    /// Whether one worker is enough to go on; otherwise the run waits until all are back, and must be bit-identical to an undisturbed
+    /// one.
+    /// </summary>
     public bool IsElastic { get; init; }
 
     /// <summary>Where the cluster's members are kept; for Redis and PostgreSQL a server is started.</summary>

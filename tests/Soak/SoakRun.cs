@@ -51,7 +51,8 @@ public static class SoakRun
             catch (TimeoutException error)
             {
                 violations.Add(
-                    $"what a fault has to be followed by did not come within {options.RecoveryLimit.TotalSeconds} s; the last step is {history.Step}: {error.Message}"
+                    $"what a fault has to be followed by did not come within {options.RecoveryLimit.TotalSeconds} s; the last step is "
+                        + $"{history.Step}: {error.Message}"
                 );
             }
             catch (OperationCanceledException) when (violations.Found.IsCancellationRequested)
@@ -64,7 +65,8 @@ public static class SoakRun
             await CheckAsync(run, history, new Reference(run, options, violations, time), violations);
         SoakReport.Write(output, outcomes);
         output.WriteLine(
-            $"{history.Step} steps in {history.Generation?.Generation ?? 0} generations under {history.Segments} hosts; {fleet.Refusals} times a worker was refused or had lost its coordinator"
+            $"{history.Step} steps in {history.Generation?.Generation ?? 0} generations under {history.Segments} hosts; {fleet.Refusals} "
+                + "times a worker was refused or had lost its coordinator"
         );
         if (violations.Texts.Count > 0)
         {
@@ -104,7 +106,9 @@ public static class SoakRun
             output.WriteLine(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{violations.Fault}/{options.Faults} {fault.Kind} [{string.Join(' ', fault.Victims)}] {fault.Length.TotalSeconds:F2} s: next step after {outcome.Recovery.TotalSeconds:F2} s; step {step}, generation {generation}"
+                    $"{violations.Fault}/{options.Faults} {fault.Kind} [{string.Join(' ', fault.Victims)}] "
+                        + $"{fault.Length.TotalSeconds:F2} s: next step after {outcome.Recovery.TotalSeconds:F2} s; step {step}, "
+                        + $"generation {generation}"
                 )
             );
         }
@@ -122,13 +126,16 @@ public static class SoakRun
             violations.Add(wrong);
         if (audit.ExitCode != 0)
             violations.Add(
-                $"the audit ended with exit code {audit.ExitCode}: {string.Join("; ", text.Split('\n').Where(line => line.StartsWith("fault:", StringComparison.Ordinal)))}"
+                $"the audit ended with exit code {audit.ExitCode}: "
+                    + $"{string.Join("; ", text.Split('\n').Where(line => line.StartsWith("fault:", StringComparison.Ordinal)))}"
             );
         if (violations.Texts.Count == 0)
             await reference.CompareAsync(history);
     }
 
-    /// <summary>Metrics have each committed step once, in order: nobody but the run's host has written any. A stopped run has no summary.</summary>
+    /// <summary>
+    /// Metrics have each committed step once, in order: nobody but the run's host has written any. A stopped run has no summary.
+    /// </summary>
     private static IEnumerable<string> WrongMetrics(RunFiles files, StepHistory history)
     {
         long last = 0;
@@ -163,7 +170,8 @@ public static class SoakRun
         foreach (var text in violations.Texts)
             output.WriteLine($"violation: {text}");
         output.WriteLine(
-            $"again with: scripts/soak --faults {options.Faults} --seed {options.Seed} --workers {options.Workers} --mode {(options.IsElastic ? "elastic" : "fixed")} --clustering {options.Clustering.ToString().ToLowerInvariant()}"
+            $"again with: scripts/soak --faults {options.Faults} --seed {options.Seed} --workers {options.Workers} --mode "
+                + $"{(options.IsElastic ? "elastic" : "fixed")} --clustering {options.Clustering.ToString().ToLowerInvariant()}"
         );
     }
 }

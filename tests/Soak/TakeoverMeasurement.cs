@@ -2,12 +2,18 @@ using System.Globalization;
 
 namespace ClipTrain.Soak;
 
-/// <summary>Kills the coordinator of a `cliptrain train` run, again and again, and measures how long it takes until another process has recorded a step.</summary>
+/// <summary>
+/// Kills the coordinator of a `cliptrain train` run, again and again, and measures how long it takes until another process has
+/// recorded a step.
+/// </summary>
 public static class TakeoverMeasurement
 {
     private const string RunName = "measured";
 
-    /// <summary>A worker that had waited for its coordinator would have taken a step of at least this share of the takeover, and of so many median steps.</summary>
+    /// <summary>
+    /// A worker that had waited for its coordinator would have taken a step of at least this share of the takeover, and of so many median
+    /// steps.
+    /// </summary>
     private const double StoppedShare = 0.5,
         StoppedSteps = 20;
 
@@ -61,8 +67,12 @@ public static class TakeoverMeasurement
         output.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{options.Workers} workers, {options.Clustering.ToString().ToLowerInvariant()} clustering: {seconds.Count} kills of the coordinator, {SoakReport.Median(seconds):F2} s until another process had recorded a step (median; worst {seconds.Max():F2} s); "
-                    + $"generation {history.Generation!.Generation} throughout, {history.UndoneSteps} committed steps lost; {SoakReport.Median(trained):F0} steps meanwhile (median), the longest {longest:F2} s, the median step {SoakReport.Median(history.StepSeconds):F3} s"
+                $"{options.Workers} workers, {options.Clustering.ToString().ToLowerInvariant()} clustering: {seconds.Count} kills of the "
+                    + $"coordinator, {SoakReport.Median(seconds):F2} s until another process had recorded a step (median; worst "
+                    + $"{seconds.Max():F2} s); "
+                    + $"generation {history.Generation!.Generation} throughout, {history.UndoneSteps} committed steps lost; "
+                    + $"{SoakReport.Median(trained):F0} steps meanwhile (median), the longest {longest:F2} s, the median step "
+                    + $"{SoakReport.Median(history.StepSeconds):F3} s"
             )
         );
         foreach (var text in violations.Texts)

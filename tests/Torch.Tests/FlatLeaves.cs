@@ -7,7 +7,9 @@ namespace ClipTrain.Torch.Tests;
 /// <summary>Leaves of several dtypes with places in a flat buffer, and backward passes whose gradients are known.</summary>
 internal sealed class FlatLeaves
 {
-    /// <summary>Elements 0 to 14 are leaf 0, 15 to 21 leaf 1, 24 to 1,023 leaf 2, 1,024 to 1,039 leaf 3; 22 and 23 belong to none.</summary>
+    /// <summary>
+    /// Elements 0 to 14 are leaf 0, 15 to 21 leaf 1, 24 to 1,023 leaf 2, 1,024 to 1,039 leaf 3; 22 and 23 belong to none.
+    /// </summary>
     public static readonly long[] Offsets = [0, 15, 24, 1024];
     public const long Length = 1040;
 

@@ -45,7 +45,8 @@ internal static class Ranks
                             };
 
                         using var group = Open("test", withStatistics ? Open("statistics") : null);
-                        // Never disposed: tensors outside any scope may be finalised while libtorch still reads them. It ends with the thread.
+                        // Never disposed: tensors outside any scope may be finalised while libtorch still reads them. It ends with the
+                        // thread.
                         _ = NewDisposeScope();
                         var result = body(group);
                         if (staysTogether)

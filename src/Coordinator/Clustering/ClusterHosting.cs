@@ -29,7 +29,8 @@ public static class ClusterHosting
     /// <param name="identity">The cluster.</param>
     /// <param name="endpoint">Name and ports; none of them 0 (<see cref="ClusterSilo.StartAsync"/> finds free ones).</param>
     /// <param name="security">What others have to prove.</param>
-    /// <param name="isOneMachine">True if all silos are processes of this machine: the death watch sees each that dies, and probes are patient.</param>
+    /// <param name="isOneMachine">True if all silos are processes of this machine: the death watch sees each that dies, and probes are
+    /// patient.</param>
     /// <exception cref="CoordinatorStartException">The connection string cannot be read.</exception>
     public static ISiloBuilder UseClipTrainCluster(
         this ISiloBuilder silo,

@@ -13,7 +13,9 @@ public static class ClusterSilo
 
     /// <summary>Builds and starts a host. Where a port is 0 it finds a free one, and another if that is taken in the meantime.</summary>
     /// <param name="endpoint">Name and addresses.</param>
-    /// <param name="build">Makes the host for an endpoint whose ports are known, with <see cref="ClusterHosting.UseClipTrainCluster(Orleans.Hosting.ISiloBuilder, ClusterIdentity, SiloEndpoint, Security.ClusterSecurity, bool)"/>.</param>
+    /// <param name="build">Makes the host for an endpoint whose ports are known, with <see
+    /// cref="ClusterHosting.UseClipTrainCluster(Orleans.Hosting.ISiloBuilder, ClusterIdentity, SiloEndpoint, Security.ClusterSecurity,
+    /// bool)"/>.</param>
     /// <param name="cancellationToken">Ends the start.</param>
     /// <returns>The running host and its endpoint. The caller disposes the host.</returns>
     /// <exception cref="CoordinatorStartException">A port is in use, or the membership store is down. The message names it.</exception>
@@ -73,7 +75,8 @@ public static class ClusterSilo
 
     private static CoordinatorStartException PortInUse(SiloEndpoint endpoint, Exception error) =>
         new(
-            $"The port {endpoint.GatewayPort} or {endpoint.SiloPort} of {endpoint.Listen} is in use. End the process that has it, or choose another port.",
+            $"The port {endpoint.GatewayPort} or {endpoint.SiloPort} of {endpoint.Listen} is in use. End the process that has it, or "
+                + "choose another port.",
             error
         );
 

@@ -4,7 +4,9 @@ using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Clustering;
 
-/// <summary>Tells clients that see the run directory which coordinator processes there are, from <see cref="FileMembershipTable"/>.</summary>
+/// <summary>
+/// Tells clients that see the run directory which coordinator processes there are, from <see cref="FileMembershipTable"/>.
+/// </summary>
 /// <param name="identity">Names the folder.</param>
 public sealed class FileGatewayListProvider(ClusterIdentity identity) : IGatewayListProvider
 {

@@ -35,7 +35,9 @@ internal sealed partial class MembershipStore(
     /// </summary>
     public Func<SiloAddress, bool>? IsKnownDead { get; set; }
 
-    /// <summary>Opens the store and asks its members whether they let this process in, before a silo starts: Orleans cannot take one back.</summary>
+    /// <summary>
+    /// Opens the store and asks its members whether they let this process in, before a silo starts: Orleans cannot take one back.
+    /// </summary>
     /// <exception cref="CoordinatorStartException">The store cannot be used, or a member refuses this process.</exception>
     public Task OpenAsync() =>
         GuardAsync(async () =>

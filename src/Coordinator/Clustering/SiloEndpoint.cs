@@ -24,7 +24,8 @@ public sealed record SiloEndpoint(string Name, IPAddress Listen, IPAddress Adver
 
     /// <param name="name">Shown in status and logs.</param>
     /// <param name="listen">Address to listen on; <see cref="IPAddress.Any"/> for all.</param>
-    /// <param name="advertised">Address to tell others; null for <paramref name="listen"/>, or for this machine's first network address when that is all.</param>
+    /// <param name="advertised">Address to tell others; null for <paramref name="listen"/>, or for this machine's first network address
+    /// when that is all.</param>
     /// <param name="gatewayPort">0 for a free one.</param>
     /// <param name="siloPort">0 for a free one.</param>
     /// <exception cref="CoordinatorStartException">No address is left that others can reach.</exception>

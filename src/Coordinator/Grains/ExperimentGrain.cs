@@ -64,7 +64,9 @@ public sealed class ExperimentGrain(
         }
     }
 
-    /// <summary>Does what the machine asked for, outside of the turn, and tells the machine of it. A later tick repeats what fails.</summary>
+    /// <summary>
+    /// Does what the machine asked for, outside of the turn, and tells the machine of it. A later tick repeats what fails.
+    /// </summary>
     private async Task CarryOutAsync(ExperimentEffect[] effects)
     {
         try

@@ -72,7 +72,9 @@ public sealed record RunStart(
     [property: Id(2)] bool Continues
 );
 
-/// <summary>An answer, with the epoch of the activation that gave it. A worker ignores one of an epoch older than the newest it has seen.</summary>
+/// <summary>
+/// An answer, with the epoch of the activation that gave it. A worker ignores one of an epoch older than the newest it has seen.
+/// </summary>
 [GenerateSerializer, Immutable]
 public sealed record Answered([property: Id(0)] long Epoch, [property: Id(1)] RunReply Reply);
 

@@ -17,7 +17,8 @@ public interface IRendezvousGrain : IGrainWithStringKey
 
     /// <summary>One operation. A Get is held for five seconds at most.</summary>
     /// <returns>Null when the key is still missing: ask again.</returns>
-    /// <exception cref="CoordinatorRefusedException">The generation is over, or its keys were lost with the process that held them.</exception>
+    /// <exception cref="CoordinatorRefusedException">The generation is over, or its keys were lost with the process that held
+    /// them.</exception>
     [ResponseTimeout("00:00:08")]
     Task<StoreAnswer?> AskAsync(StoreRequest request);
 }

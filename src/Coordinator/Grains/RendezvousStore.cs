@@ -49,7 +49,8 @@ internal sealed class RendezvousStore
                 if (!_isOpen)
                 {
                     throw new CoordinatorRefusedException(
-                        $"Generation {request.Generation} is over, or the keys of its ranks were lost with the coordinator that held them: join again."
+                        $"Generation {request.Generation} is over, or the keys of its ranks were lost with the coordinator that held "
+                            + "them: join again."
                     );
                 }
 

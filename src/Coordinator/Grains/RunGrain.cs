@@ -107,7 +107,10 @@ public sealed class RunGrain(
     public async Task<Answered> ReportAsync(WorkerReport report) =>
         Answer(await AskAsync(new RunMessage.Report(report), report.WorkerId, HeldCall.Report));
 
-    /// <summary>A run goes on from its last checkpoint and its workers remove older ones: one that nobody can see does not count, whoever tells of it.</summary>
+    /// <summary>
+    /// A run goes on from its last checkpoint and its workers remove older ones: one that nobody can see does not count, whoever tells of
+    /// it.
+    /// </summary>
     public async Task<Answered> CheckpointWrittenAsync(CheckpointWritten checkpoint)
     {
         for (var looks = 0; !hosting.SeesCheckpoint(checkpoint.Step); looks++)
@@ -116,7 +119,8 @@ public sealed class RunGrain(
             if (looks == CheckpointLooks)
             {
                 _observer?.OnWarning(
-                    $"{PlainText.Line(checkpoint.WorkerId, 40)} has told of a checkpoint of step {checkpoint.Step} that is not on disk; it does not count"
+                    $"{PlainText.Line(checkpoint.WorkerId, 40)} has told of a checkpoint of step {checkpoint.Step} that is not on disk; "
+                        + "it does not count"
                 );
                 return Answer(new RunReply.Accepted());
             }
@@ -419,7 +423,9 @@ public sealed class RunGrain(
         }
     }
 
-    /// <summary>The last generation that both ledger and state know: the ledger may hold the generations of an earlier start of the run.</summary>
+    /// <summary>
+    /// The last generation that both ledger and state know: the ledger may hold the generations of an earlier start of the run.
+    /// </summary>
     private static int RecordedGeneration(RunState state, IRunLedger ledger) =>
         ledger.LastGeneration is { } last && last.Generation == state.Generation && last.StartStep == state.Assignment?.StartStep
             ? state.Generation

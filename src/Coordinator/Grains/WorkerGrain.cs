@@ -4,7 +4,9 @@ using Orleans.Placement;
 
 namespace ClipTrain.Coordinator.Grains;
 
-/// <summary>One worker's position in a run: what it is assigned, what it reads, and the way to its process. Its key is RUN/WORKER.</summary>
+/// <summary>
+/// One worker's position in a run: what it is assigned, what it reads, and the way to its process. Its key is RUN/WORKER.
+/// </summary>
 public interface IWorkerGrain : IGrainWithStringKey
 {
     /// <summary>Called by the run when a generation has formed.</summary>
@@ -19,7 +21,9 @@ public interface IWorkerGrain : IGrainWithStringKey
     [ResponseTimeout("00:00:08")]
     Task AttachAsync(IWorkerObserver process);
 
-    /// <summary>Called by the run when a generation is over: the process should send a heartbeat at once. Losing it costs only time.</summary>
+    /// <summary>
+    /// Called by the run when a generation is over: the process should send a heartbeat at once. Losing it costs only time.
+    /// </summary>
     [OneWay]
     Task BeatNowAsync();
 

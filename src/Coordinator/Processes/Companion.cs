@@ -23,7 +23,9 @@ public sealed class Companion(string name, WorkerLaunch launch, Func<bool> isWan
 
     public void Start() => _loop = RunAsync();
 
-    /// <summary>Starts no other process, and waits until the one that runs has ended by itself within the grace time or was ended.</summary>
+    /// <summary>
+    /// Starts no other process, and waits until the one that runs has ended by itself within the grace time or was ended.
+    /// </summary>
     public async Task EndAsync(TimeSpan grace)
     {
         await _closing.CancelAsync();

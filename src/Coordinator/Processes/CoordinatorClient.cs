@@ -175,7 +175,9 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
         }
     }
 
-    /// <summary>Repeats a call until somebody answers it. A call that a takeover has left behind is given up at once: no answer will come.</summary>
+    /// <summary>
+    /// Repeats a call until somebody answers it. A call that a takeover has left behind is given up at once: no answer will come.
+    /// </summary>
     private async Task<T> RetryAsync<T>(Func<Task<T>> call, TimeSpan retryFor, CancellationToken cancellationToken)
     {
         long? failingSince = null;
@@ -220,7 +222,9 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
         }
     }
 
-    /// <summary>False for the answer of an activation that was replaced. A newer one is noted, and calls that wait for an older one are given up.</summary>
+    /// <summary>
+    /// False for the answer of an activation that was replaced. A newer one is noted, and calls that wait for an older one are given up.
+    /// </summary>
     private bool IsCurrent(long epoch)
     {
         CancellationTokenSource? ended = null;

@@ -69,7 +69,8 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
     /// <param name="interval">A small part of the lease, such as a tenth.</param>
     /// <param name="progress">Called for each heartbeat, never by two threads at once.</param>
     /// <param name="acknowledge">Gets the last step whose record is safe, and which need not be told again.</param>
-    /// <param name="loseAfter">How long the coordinator may be out of reach; by default the client's <see cref="CoordinatorClient.RetryFor"/>.</param>
+    /// <param name="loseAfter">How long the coordinator may be out of reach; by default the client's <see
+    /// cref="CoordinatorClient.RetryFor"/>.</param>
     public static HeartbeatLoop Start(
         CoordinatorClient client,
         string incarnation,
@@ -80,10 +81,11 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
     ) => new(client, incarnation, interval, progress, acknowledge, loseAfter ?? client.RetryFor);
 
     /// <summary>
-    /// The worker has a place in a generation. Answers to heartbeats of an earlier one mean nothing from now on. Progress must
-    /// be that of the new generation already.
+    /// The worker has a place in a generation. Answers to heartbeats of an earlier one mean nothing from now on. Progress must be that of
+    /// the new generation already.
     /// </summary>
-    /// <returns>Cancelled when the generation is over for this worker, which then must give up the collective under way and join again.</returns>
+    /// <returns>Cancelled when the generation is over for this worker, which then must give up the collective under way and join
+    /// again.</returns>
     public CancellationToken Enter(int generation)
     {
         lock (_lock)
@@ -172,7 +174,9 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
         }
     }
 
-    /// <summary>Each activation of the run has to be told anew where this process can be reached. A hint that is lost costs an interval.</summary>
+    /// <summary>
+    /// Each activation of the run has to be told anew where this process can be reached. A hint that is lost costs an interval.
+    /// </summary>
     private void Attach()
     {
         if (_client.Epoch != _attachedTo)

@@ -12,7 +12,9 @@ internal sealed class LocalWorker : IDisposable
 {
     private const int KeptLines = 40;
 
-    /// <summary>How libtorch begins the lines of a native stack: there are more of them than lines are kept, and its message comes before.</summary>
+    /// <summary>
+    /// How libtorch begins the lines of a native stack: there are more of them than lines are kept, and its message comes before.
+    /// </summary>
     private const string NativeFrame = "frame #";
 
     private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(2);

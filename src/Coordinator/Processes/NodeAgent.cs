@@ -31,7 +31,8 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
 
     /// <summary>Serves the run until it has ended and its workers have. Returns the run's outcome.</summary>
     /// <param name="cancellationToken">The node leaves: its workers are ended at once.</param>
-    /// <exception cref="CoordinatorLostException">The coordinator could not be reached for longer than the patience. The workers are dismissed: each stops at a checkpoint.</exception>
+    /// <exception cref="CoordinatorLostException">The coordinator could not be reached for longer than the patience. The workers are
+    /// dismissed: each stops at a checkpoint.</exception>
     /// <exception cref="CoordinatorRefusedException">The run does not take this node.</exception>
     public async Task<RunOutcome> RunAsync(CancellationToken cancellationToken)
     {

@@ -49,7 +49,10 @@ public sealed class ParentWatch : IDisposable
         onEnd();
     }
 
-    /// <summary>An orderly exit waits for exit handlers, which a thread stuck in a collective may hold up; then the process is ended from outside them.</summary>
+    /// <summary>
+    /// An orderly exit waits for exit handlers, which a thread stuck in a collective may hold up; then the process is ended from outside
+    /// them.
+    /// </summary>
     private static void Exit()
     {
         new Thread(() =>

@@ -14,7 +14,8 @@ public sealed record PoolDevice(string Node, string Name)
 /// <summary>All devices that a node has for the pool at present. A node repeats its offer every few seconds.</summary>
 /// <param name="Node">Name of the node, unique in the pool.</param>
 /// <param name="Host">Where the node runs.</param>
-/// <param name="Incarnation">Grows with every process of this name, as its start time does. None of a predecessor's workers is left.</param>
+/// <param name="Incarnation">Grows with every process of this name, as its start time does. None of a predecessor's workers is
+/// left.</param>
 /// <param name="Devices">Names of the devices, each once.</param>
 public sealed record NodeOffer(string Node, string Host, long Incarnation, IReadOnlyList<string> Devices);
 
@@ -28,7 +29,9 @@ public sealed record LeaseRequest(RunAttempt Attempt, string Experiment, int Dev
 /// </param>
 public sealed record Lease(long Epoch, LeaseRequest Request, IReadOnlyList<PoolDevice> Devices)
 {
-    /// <summary>Why the lease is void; null while it is good. A void one keeps the devices that are left until the run gives it back.</summary>
+    /// <summary>
+    /// Why the lease is void; null while it is good. A void one keeps the devices that are left until the run gives it back.
+    /// </summary>
     public string? Revoked { get; init; }
 
     [JsonIgnore]

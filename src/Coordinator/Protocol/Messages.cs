@@ -125,7 +125,10 @@ public enum WorkerOutcome
     /// <summary>Stopped as asked, at a checkpoint.</summary>
     Stopped,
 
-    /// <summary>The worker cannot go on, nor could another in its place: bad data, a non-finite loss, a full disk, a defect. The message says which.</summary>
+    /// <summary>
+    /// The worker cannot go on, nor could another in its place: bad data, a non-finite loss, a full disk, a defect. The message says
+    /// which.
+    /// </summary>
     Failed,
 }
 

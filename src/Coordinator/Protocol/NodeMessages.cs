@@ -18,7 +18,8 @@ public sealed record NodeReport(string NodeId, string Incarnation, int Slots, lo
 public sealed record NodeOrders(long Epoch, TimeSpan Lease, RunOutcome? Outcome, IReadOnlyList<NodeOrder> Orders);
 
 /// <param name="Number">Counts up within an epoch of the run.</param>
-/// <param name="Start">To start: which process of the worker it is, from 1. One that the node has started already is not started again.</param>
+/// <param name="Start">To start: which process of the worker it is, from 1. One that the node has started already is not started
+/// again.</param>
 public sealed record NodeOrder(long Number, NodeAction Action, string WorkerId, int Start);
 
 public enum NodeAction

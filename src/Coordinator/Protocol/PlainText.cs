@@ -24,7 +24,9 @@ public static class PlainText
     /// <summary>Several lines, which stay.</summary>
     public static string Block(string? text) => Clean(text, BlockLength, keepsLines: true);
 
-    /// <summary>True for what a terminal obeys in place of showing it: control characters, line separators, and what turns the direction of text.</summary>
+    /// <summary>
+    /// True for what a terminal obeys in place of showing it: control characters, line separators, and what turns the direction of text.
+    /// </summary>
     public static bool IsControl(char c) =>
         char.IsControl(c) || c is '\u2028' or '\u2029' or (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
 

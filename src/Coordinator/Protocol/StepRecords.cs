@@ -85,7 +85,9 @@ public sealed record StepMetrics
 /// <param name="Blocked">Share waited for room behind.</param>
 public sealed record StageMetrics(double Rate, double Busy, double Starved, double Blocked);
 
-/// <summary>The data loader of rank 0 over the last seconds. The waits of the threads that decode, tokenize and assemble are told of decoding.</summary>
+/// <summary>
+/// The data loader of rank 0 over the last seconds. The waits of the threads that decode, tokenize and assemble are told of decoding.
+/// </summary>
 /// <param name="QueuedSamples">Encoded samples in memory.</param>
 /// <param name="QueuedBatches">Batches ready for the step.</param>
 public sealed record LoaderMetrics(

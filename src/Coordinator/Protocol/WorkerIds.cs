@@ -20,7 +20,9 @@ public static class WorkerIds
     /// <summary>The number of a managed worker's id.</summary>
     public static int SlotOf(string workerId) => int.Parse(workerId.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture);
 
-    /// <summary>Natural order, in which numbers compare as numbers: worker-2 comes before worker-10. Only equal ids compare as equal.</summary>
+    /// <summary>
+    /// Natural order, in which numbers compare as numbers: worker-2 comes before worker-10. Only equal ids compare as equal.
+    /// </summary>
     public static int Compare(string left, string right)
     {
         var (l, r) = (0, 0);

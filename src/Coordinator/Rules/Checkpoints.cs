@@ -64,7 +64,8 @@ internal static class Checkpoints
         {
             return new RunReply.Refused(
                 RefusalKind.WrongPhase,
-                $"Run {turn.State.Spec.RunId} is {turn.State.Phase.ToString().ToLowerInvariant()}; a checkpoint can be asked for while it is running."
+                $"Run {turn.State.Spec.RunId} is {turn.State.Phase.ToString().ToLowerInvariant()}; a checkpoint can be asked for while "
+                    + "it is running."
             );
         }
 

@@ -64,7 +64,8 @@ internal static class Ending
         }
 
         turn.Warn(
-            $"the run ends without {string.Join(", ", inGeneration.Where(member => member.Status != MemberStatus.Finished).OrderBy(member => member.Rank).Select(member => member.Label))}: its last checkpoint is written"
+            $"the run ends without "
+                + $"{string.Join(", ", inGeneration.Where(member => member.Status != MemberStatus.Finished).OrderBy(member => member.Rank).Select(member => member.Label))}: its last checkpoint is written"
         );
         Finish(turn);
         return true;

@@ -44,7 +44,9 @@ internal static class FailureText
         return text.ToString();
     }
 
-    /// <summary>The report of a worker that could not go on, which alone ends a run; else the first failure that is no consequence of another.</summary>
+    /// <summary>
+    /// The report of a worker that could not go on, which alone ends a run; else the first failure that is no consequence of another.
+    /// </summary>
     public static WorkerFailure Root(RunState state) =>
         state.Failures.FirstOrDefault(failure => failure.Kind == FailureKind.Reported)
         ?? state.Failures.FirstOrDefault(failure => failure.Kind != FailureKind.CollectiveFailed)

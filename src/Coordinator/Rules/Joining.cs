@@ -6,7 +6,9 @@ namespace ClipTrain.Coordinator.Rules;
 /// <summary>A worker asks for a rank, for the first time or again.</summary>
 internal static class Joining
 {
-    /// <summary>A worker that was heard of within this time lives; one that was silent for longer may be replaced by another process.</summary>
+    /// <summary>
+    /// A worker that was heard of within this time lives; one that was silent for longer may be replaced by another process.
+    /// </summary>
     private static readonly TimeSpan FreshlyHeard = TimeSpan.FromSeconds(3);
 
     public static RunReply Join(TurnContext turn, JoinRequest request)
@@ -136,7 +138,8 @@ internal static class Joining
         if (Difference(state.Spec, request) is { } difference)
         {
             var reason =
-                $"{request.WorkerId} on {request.Host} does not fit run {state.Spec.RunId}: {difference}. Start every worker with the same build, configuration and corpus.";
+                $"{request.WorkerId} on {request.Host} does not fit run {state.Spec.RunId}: {difference}. Start every worker with the "
+                + "same build, configuration and corpus.";
             Refusals.WarnOnce(turn, request.WorkerId, reason);
             return new RunReply.Refused(RefusalKind.Mismatch, reason);
         }
@@ -150,7 +153,8 @@ internal static class Joining
         {
             return new RunReply.Refused(
                 RefusalKind.NameTaken,
-                $"{request.WorkerId} has joined run {state.Spec.RunId} already, as process {member.ProcessId} on {member.Host}. Give this worker another name, or end that one."
+                $"{request.WorkerId} has joined run {state.Spec.RunId} already, as process {member.ProcessId} on {member.Host}. Give "
+                    + "this worker another name, or end that one."
             );
         }
 

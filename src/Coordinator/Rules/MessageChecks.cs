@@ -84,7 +84,9 @@ internal static class MessageChecks
             : null;
     }
 
-    /// <summary>A worker that holds too many records that the ledger lacks takes no step, so it has no checkpoint from farther on.</summary>
+    /// <summary>
+    /// A worker that holds too many records that the ledger lacks takes no step, so it has no checkpoint from farther on.
+    /// </summary>
     private static string? Unrecorded(RunState state, long step) =>
         Math.Max(state.RecordedStep, state.LastCheckpoint?.Step ?? 0) is var known && step - known > RecordQueue.MaxRecords
             ? $"step {step} is more than {RecordQueue.MaxRecords} steps beyond what is recorded, {known}"

@@ -1,3 +1,4 @@
+using System.Globalization;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.State;
 
@@ -35,7 +36,8 @@ internal static class Records
             if (step > next)
             {
                 turn.Warn(
-                    $"the records of steps {next} to {step - 1} were lost with the workers that held them; the ledger goes on at step {step}"
+                    $"the records of steps {next} to {step - 1} were lost with the workers that held them; the ledger goes on at step "
+                        + $"{step}"
                 );
             }
 
@@ -55,7 +57,9 @@ internal static class Records
         turn.Refresh(turn.State.Find(heartbeat.WorkerId)! with { OldestRecord = oldest ?? (heartbeat.HasMoreRecords ? next : null) });
     }
 
-    /// <summary>A step of the last generation, or one that it was built on: not one of a worker that was away while the others went on.</summary>
+    /// <summary>
+    /// A step of the last generation, or one that it was built on: not one of a worker that was away while the others went on.
+    /// </summary>
     private static bool IsOfThisRun(Assignment assignment, StepRecord record) =>
         record.Generation == assignment.Generation
             ? record.Metrics.Step > assignment.StartStep
@@ -101,8 +105,10 @@ internal static class Records
             if (watch.Slow.Contains(rank) && !before.Slow.Contains(rank))
             {
                 turn.Warn(
-                    FormattableString.Invariant(
-                        $"{member.Label} is slow: {watch.Ratio(rank):0.0} times the others' time over the last {StragglerWatch.Window} steps; it is kept"
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{member.Label} is slow: {watch.Ratio(rank):0.0} times the others' time over the last {StragglerWatch.Window} "
+                            + $"steps; it is kept"
                     )
                 );
             }

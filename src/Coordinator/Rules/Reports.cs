@@ -3,7 +3,9 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>A worker's loop has ended. Completed and Stopped are held until all of the generation have reported; Failed is answered at once.</summary>
+/// <summary>
+/// A worker's loop has ended. Completed and Stopped are held until all of the generation have reported; Failed is answered at once.
+/// </summary>
 internal static class Reports
 {
     public static RunReply Receive(TurnContext turn, WorkerReport report)

@@ -26,7 +26,9 @@ internal static class StateSource
         return [.. joined.OrderBy(member => newest is null || member.HeldStep != newest).Take(most).Order(ByWorkerId)];
     }
 
-    /// <summary>Rank 0's assignment in a generation of these workers. At the same step, memory is preferred to a checkpoint: it is nearer.</summary>
+    /// <summary>
+    /// Rank 0's assignment in a generation of these workers. At the same step, memory is preferred to a checkpoint: it is nearer.
+    /// </summary>
     /// <param name="taken">By rank.</param>
     public static Assignment Assign(RunState state, IReadOnlyList<Member> taken)
     {

@@ -12,7 +12,8 @@ internal static class Submission
         if (first.Name != spec.Name || first.Pool != spec.Pool || first.FailFast != spec.FailFast)
         {
             throw new ArgumentException(
-                $"Experiment {first.Name} was submitted with pool {first.Pool} and fail_fast {first.FailFast}, now as {spec.Name} with {spec.Pool} and {spec.FailFast}: name another experiment.",
+                $"Experiment {first.Name} was submitted with pool {first.Pool} and fail_fast {first.FailFast}, now as {spec.Name} with "
+                    + $"{spec.Pool} and {spec.FailFast}: name another experiment.",
                 nameof(spec)
             );
         }
@@ -28,7 +29,8 @@ internal static class Submission
             else if (known.Spec != trial)
             {
                 throw new ArgumentException(
-                    $"Trial {trial.Id} of experiment {spec.Name} was submitted before as {known.Spec}, now as {trial}: give the new one another id.",
+                    $"Trial {trial.Id} of experiment {spec.Name} was submitted before as {known.Spec}, now as {trial}: give the new one "
+                        + "another id.",
                     nameof(spec)
                 );
             }
@@ -67,7 +69,8 @@ internal static class Submission
         if (spec.Trials.FirstOrDefault(trial => trial.Devices < 1 || trial.MaxAttempts < 1 || trial.MaxDeviceLosses < 0) is { } wrong)
         {
             throw new ArgumentException(
-                $"Trial {wrong.Id} of experiment {spec.Name} needs devices ≥ 1, attempts ≥ 1 and device losses ≥ 0, not {wrong.Devices}, {wrong.MaxAttempts} and {wrong.MaxDeviceLosses}.",
+                $"Trial {wrong.Id} of experiment {spec.Name} needs devices ≥ 1, attempts ≥ 1 and device losses ≥ 0, not "
+                    + $"{wrong.Devices}, {wrong.MaxAttempts} and {wrong.MaxDeviceLosses}.",
                 nameof(spec)
             );
         }

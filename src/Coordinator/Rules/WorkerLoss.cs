@@ -6,7 +6,9 @@ namespace ClipTrain.Coordinator.Rules;
 /// <summary>Workers that leave without having completed or stopped.</summary>
 internal static class WorkerLoss
 {
-    /// <summary>A managed worker whose processes end this often in a row before they are assigned a rank will not do better the next time.</summary>
+    /// <summary>
+    /// A managed worker whose processes end this often in a row before they are assigned a rank will not do better the next time.
+    /// </summary>
     public const int MaxFruitlessStarts = 3;
 
     private const int MaxLines = 100;

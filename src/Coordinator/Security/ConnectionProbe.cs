@@ -52,7 +52,8 @@ internal static class ConnectionProbe
         {
             // With TLS 1.3 the caller learns by the closed connection alone that its certificate was refused.
             throw new HandshakeException(
-                $"{peer} closed the encrypted connection: it does not trust this process's certificate. Both must be signed by the same authority.",
+                $"{peer} closed the encrypted connection: it does not trust this process's certificate. Both must be signed by the same "
+                    + "authority.",
                 isFinal: true,
                 error
             );
@@ -60,7 +61,8 @@ internal static class ConnectionProbe
         catch (IOException error)
         {
             throw new HandshakeException(
-                $"{peer} closed the encrypted connection: it does not trust this process's certificate. Both must be signed by the same authority.",
+                $"{peer} closed the encrypted connection: it does not trust this process's certificate. Both must be signed by the same "
+                    + "authority.",
                 isFinal: true,
                 error
             );

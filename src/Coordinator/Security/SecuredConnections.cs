@@ -11,7 +11,9 @@ namespace ClipTrain.Coordinator.Security;
 /// </summary>
 internal static class SecuredConnections
 {
-    /// <summary>How long an end may take for its part. A connection that stays silent costs a socket for so long and nothing else.</summary>
+    /// <summary>
+    /// How long an end may take for its part. A connection that stays silent costs a socket for so long and nothing else.
+    /// </summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
 
     public static void Require(ISiloBuilder silo, ClusterSecurity security, string clusterId)

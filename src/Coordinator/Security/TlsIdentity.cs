@@ -24,7 +24,8 @@ public sealed class TlsIdentity
     /// <param name="keyFile">Its private key, not encrypted.</param>
     /// <param name="authorityFile">Certificates of the authorities to trust.</param>
     /// <param name="time">Tells whether the certificate is valid now.</param>
-    /// <exception cref="CoordinatorStartException">A file cannot be read, they do not fit each other, or the certificate is not valid now.</exception>
+    /// <exception cref="CoordinatorStartException">A file cannot be read, they do not fit each other, or the certificate is not valid
+    /// now.</exception>
     public static TlsIdentity Load(string certificateFile, string keyFile, string authorityFile, TimeProvider time)
     {
         var authorities = Authorities(authorityFile);
@@ -34,7 +35,9 @@ public sealed class TlsIdentity
         if (now < certificate.NotBefore || now > certificate.NotAfter)
         {
             throw new CoordinatorStartException(
-                $"The certificate {certificateFile} is valid from {certificate.NotBefore.ToUniversalTime():yyyy-MM-dd HH:mm} to {certificate.NotAfter.ToUniversalTime():yyyy-MM-dd HH:mm} UTC only. Make a new one, or set this machine's clock."
+                $"The certificate {certificateFile} is valid from {certificate.NotBefore.ToUniversalTime():yyyy-MM-dd HH:mm} to "
+                    + $"{certificate.NotAfter.ToUniversalTime():yyyy-MM-dd HH:mm} UTC only. Make a new one, or set this machine's "
+                    + "clock."
             );
         }
 

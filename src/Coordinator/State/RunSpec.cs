@@ -16,7 +16,9 @@ public sealed record RunSpec(string RunId, int Workers, string CodeVersion, stri
     /// <summary>Workers beyond this wait as spares.</summary>
     public int MaxWorkers { get; init; } = Workers;
 
-    /// <summary>Number of workers that nodes start, and start again when they crash: worker-0 … worker-(n − 1). The rest come by themselves.</summary>
+    /// <summary>
+    /// Number of workers that nodes start, and start again when they crash: worker-0 … worker-(n − 1). The rest come by themselves.
+    /// </summary>
     public int ManagedWorkers { get; init; }
 
     /// <summary>The step after which the run is complete; null when it is not known.</summary>

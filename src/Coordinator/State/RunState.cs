@@ -35,7 +35,9 @@ public sealed record RunState
     /// <summary>The nodes that run managed workers, in natural order of their ids.</summary>
     public IReadOnlyList<Node> Nodes { get; init; } = [];
 
-    /// <summary>Rank 0's assignment in the last generation that was formed; null before the first. The others' differ in the rank alone.</summary>
+    /// <summary>
+    /// Rank 0's assignment in the last generation that was formed; null before the first. The others' differ in the rank alone.
+    /// </summary>
     public Assignment? Assignment { get; init; }
 
     /// <summary>When the last generation was formed; null before the first.</summary>
@@ -58,7 +60,9 @@ public sealed record RunState
     /// <summary>Set while a requested checkpoint is not written yet: one of this step or a later one answers the request.</summary>
     public long? CheckpointWantedFrom { get; init; }
 
-    /// <summary>The smallest step that all workers of the generation have told of. Goes back only when nobody is left who holds it.</summary>
+    /// <summary>
+    /// The smallest step that all workers of the generation have told of. Goes back only when nobody is left who holds it.
+    /// </summary>
     public long CommittedStep { get; init; }
 
     /// <summary>Records up to this step are in the ledger.</summary>
@@ -109,7 +113,8 @@ public sealed record RunState
         )
         {
             throw new ArgumentException(
-                $"A run needs 1 ≤ minimum ≤ workers ≤ maximum and 0 ≤ managed workers ≤ maximum, not a minimum of {spec.MinWorkers}, {spec.Workers} workers, a maximum of {spec.MaxWorkers} and {spec.ManagedWorkers} managed ones.",
+                $"A run needs 1 ≤ minimum ≤ workers ≤ maximum and 0 ≤ managed workers ≤ maximum, not a minimum of {spec.MinWorkers}, "
+                    + $"{spec.Workers} workers, a maximum of {spec.MaxWorkers} and {spec.ManagedWorkers} managed ones.",
                 nameof(spec)
             );
         }

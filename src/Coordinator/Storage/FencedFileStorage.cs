@@ -59,7 +59,8 @@ public sealed class FencedFileStorage(string directory) : IGrainStorage
         if (!VersionedFiles.TryAdd(folder, held + 1, content))
         {
             throw new InconsistentStateException(
-                $"Another process has taken {grainId} over: it has written version {VersionedFiles.Newest(folder)} and this one wanted to write version {held + 1}.",
+                $"Another process has taken {grainId} over: it has written version {VersionedFiles.Newest(folder)} and this one wanted "
+                    + $"to write version {held + 1}.",
                 Text(VersionedFiles.Newest(folder)),
                 grainState.ETag ?? ""
             );

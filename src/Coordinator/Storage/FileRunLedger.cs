@@ -60,7 +60,9 @@ public sealed class FileRunLedger : IRunLedger, IDisposable
         }
     }
 
-    /// <summary>Generations and steps of a ledger, in order; also while a coordinator appends to it. Empty when there is no ledger.</summary>
+    /// <summary>
+    /// Generations and steps of a ledger, in order; also while a coordinator appends to it. Empty when there is no ledger.
+    /// </summary>
     /// <exception cref="InvalidDataException">A line before the last of a segment is no entry.</exception>
     public static IEnumerable<LedgerEntry> Read(string directory)
     {
@@ -111,7 +113,9 @@ public sealed class FileRunLedger : IRunLedger, IDisposable
                 .Where(epoch => epoch > 0)
                 .Order();
 
-    /// <summary>The newest segment up to an epoch whose first line is whole; 0 when there is none. One that was not begun holds nothing.</summary>
+    /// <summary>
+    /// The newest segment up to an epoch whose first line is whole; 0 when there is none. One that was not begun holds nothing.
+    /// </summary>
     private static long LastBegun(string directory, long upTo) =>
         Segments(directory).LastOrDefault(segment => segment <= upTo && SealOf(directory, segment) is not null);
 

@@ -3,7 +3,9 @@ namespace ClipTrain.Coordinator.Storage;
 /// <summary>Reads a file by lines, as bytes, and knows where each ends.</summary>
 public static class LineReader
 {
-    /// <summary>Each line with an end, without it, and the offset behind its end. The memory is valid until the next line is asked for.</summary>
+    /// <summary>
+    /// Each line with an end, without it, and the offset behind its end. The memory is valid until the next line is asked for.
+    /// </summary>
     public static IEnumerable<(ReadOnlyMemory<byte> Line, long End)> Read(Stream stream)
     {
         var buffer = new byte[1 << 16];

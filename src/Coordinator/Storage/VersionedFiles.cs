@@ -120,7 +120,8 @@ internal static partial class VersionedFiles
         )
         {
             throw new InvalidDataException(
-                $"{path} is damaged: its check sum does not match. Restore it from a backup, or delete it to go back to the version before it, which loses what was recorded since."
+                $"{path} is damaged: its check sum does not match. Restore it from a backup, or delete it to go back to the version "
+                    + "before it, which loses what was recorded since."
             );
         }
 

@@ -41,7 +41,8 @@ internal static class ColumnResolver
             throw new CorpusException(ListOfImages(list, path));
         throw new CorpusException(
             MissingImages.Explain(fields, path)
-                ?? $"{path} has no column of image bytes under a usual name ({string.Join(", ", ImageNames)}). Name it with data.image_column; its columns: {List(fields)}"
+                ?? $"{path} has no column of image bytes under a usual name ({string.Join(", ", ImageNames)}). Name it with "
+                    + $"data.image_column; its columns: {List(fields)}"
         );
     }
 
@@ -179,7 +180,8 @@ internal static class ColumnResolver
         ParquetField[] similar = [.. fields.Where(f => f.Name.Equals(name, StringComparison.OrdinalIgnoreCase))];
         return similar.Length > 1
             ? throw new CorpusException(
-                $"{path} has columns {List([.. similar.Select(f => f.Name)])}, none of which is {name} to the letter; name the one that is meant"
+                $"{path} has columns {List([.. similar.Select(f => f.Name)])}, none of which is {name} to the letter; name the one that "
+                    + "is meant"
             )
             : similar.FirstOrDefault();
     }
@@ -188,7 +190,8 @@ internal static class ColumnResolver
     {
         if (fields.Count(f => f.Name == name) > 1)
             throw new CorpusException(
-                $"{path} has two columns of one name, {name}; rename or drop one, so that it is clear which is meant. Its columns: {List(fields)}"
+                $"{path} has two columns of one name, {name}; rename or drop one, so that it is clear which is meant. Its columns: "
+                    + $"{List(fields)}"
             );
     }
 
@@ -222,7 +225,8 @@ internal static class ColumnResolver
 
     private static string ListOfImages(ParquetField list, string path) =>
         $"column {list} of {path} is a list of images, and a sample has one. Make a row of each, for example in DuckDB: "
-        + $"COPY (SELECT unnest({Quoted(list.Name)}) AS {Quoted(list.Name)}, * EXCLUDE ({Quoted(list.Name)}) FROM 'in.parquet') TO 'out.parquet' (ROW_GROUP_SIZE 2048); in pandas it is explode('{list.Name}')";
+        + $"COPY (SELECT unnest({Quoted(list.Name)}) AS {Quoted(list.Name)}, * EXCLUDE ({Quoted(list.Name)}) FROM 'in.parquet') TO "
+        + $"'out.parquet' (ROW_GROUP_SIZE 2048); in pandas it is explode('{list.Name}')";
 
     private static string CaptionList(FoundColumn column) =>
         column.Kind == ColumnKind.Texts ? Quoted(column.Address) : $"[{Quoted(column.Address)}]";

@@ -25,7 +25,8 @@ public sealed record CorpusColumn(string Name, string Type)
 /// <summary>Where a sample's image or caption comes from.</summary>
 /// <param name="Name">The column, or several in the order of their priority, as reports name them.</param>
 /// <param name="Expression">What is read of them, as SQL says it: the manifest's hash depends on it.</param>
-/// <param name="Columns">The columns, a field of a struct as in <c>json.caption</c>; a manifest of earlier versions has them in the name alone.</param>
+/// <param name="Columns">The columns, a field of a struct as in <c>json.caption</c>; a manifest of earlier versions has them in the
+/// name alone.</param>
 public sealed record CorpusSource(string Name, string Expression, IReadOnlyList<string>? Columns = null)
 {
     internal IReadOnlyList<string> Addresses => Columns ?? Name.Split(", ");

@@ -71,7 +71,10 @@ public sealed class CorpusManifest
     /// <summary>Where the caption is, in a mixture that of the first part; null if the corpus was opened without.</summary>
     public CorpusSource? Caption { get; }
 
-    /// <summary>All captions of a pair, a list of texts a column, for one to be chosen in each epoch, in a mixture those of the first part; empty where <see cref="Caption"/> is it.</summary>
+    /// <summary>
+    /// All captions of a pair, a list of texts a column, for one to be chosen in each epoch, in a mixture those of the first part; empty
+    /// where <see cref="Caption"/> is it.
+    /// </summary>
     public IReadOnlyList<CorpusSource> CaptionChoices { get; }
 
     /// <summary>The rows that are samples; null for all.</summary>
@@ -87,7 +90,9 @@ public sealed class CorpusManifest
     [JsonIgnore]
     public string Hash { get; }
 
-    /// <summary>Which columns image and caption are taken from, in words, where others would have fitted; null where there was no choice.</summary>
+    /// <summary>
+    /// Which columns image and caption are taken from, in words, where others would have fitted; null where there was no choice.
+    /// </summary>
     [JsonIgnore]
     public string? ColumnsTaken { get; internal init; }
 
@@ -99,7 +104,9 @@ public sealed class CorpusManifest
     [JsonIgnore]
     public long SampleCount { get; }
 
-    /// <summary>Samples of each group that is read and shuffled as a whole: the row groups, those of more than 2,048 rows cut in parts.</summary>
+    /// <summary>
+    /// Samples of each group that is read and shuffled as a whole: the row groups, those of more than 2,048 rows cut in parts.
+    /// </summary>
     [JsonIgnore]
     public IReadOnlyList<int> GroupRows { get; }
 
@@ -148,11 +155,15 @@ public sealed class CorpusManifest
                 .Fields.Select(field => new CorpusColumn(field.Name, field.Type)),
         ];
 
-    /// <summary>The names of a column's classes in the order of their numbers, where the files' metadata has them; none otherwise.</summary>
+    /// <summary>
+    /// The names of a column's classes in the order of their numbers, where the files' metadata has them; none otherwise.
+    /// </summary>
     /// <exception cref="CorpusException">A file cannot be read, or two files name classes differently.</exception>
     public IReadOnlyList<string> ClassNames(string column) => HuggingFaceFeatures.ClassNames(Files, column);
 
-    /// <summary>One manifest for a mixture: the corpora's samples are numbered one corpus after the other, each with its own selection.</summary>
+    /// <summary>
+    /// One manifest for a mixture: the corpora's samples are numbered one corpus after the other, each with its own selection.
+    /// </summary>
     /// <param name="corpora">The corpora with their names.</param>
     public static CorpusManifest Mix(IReadOnlyList<(string Name, CorpusManifest Corpus)> corpora)
     {
@@ -201,7 +212,9 @@ public sealed class CorpusManifest
         return rows;
     }
 
-    /// <summary>Where each group of <see cref="GroupRows"/> lies: its file, numbered as in <see cref="Files"/>, and its number there.</summary>
+    /// <summary>
+    /// Where each group of <see cref="GroupRows"/> lies: its file, numbered as in <see cref="Files"/>, and its number there.
+    /// </summary>
     public IEnumerable<(int File, int Group)> GroupLocations()
     {
         var (file, number) = (-1, 0);
@@ -244,7 +257,8 @@ public sealed class CorpusManifest
         foreach (var (mine, its) in Files.Zip(other.Files))
         {
             if (Path.GetFileName(mine.Path) != Path.GetFileName(its.Path) || mine.Rows != its.Rows || mine.Bytes != its.Bytes)
-                return $"{its.Path} has {its.Rows} rows in {its.Bytes} bytes, where {mine.Path} with {mine.Rows} rows in {mine.Bytes} bytes is expected";
+                return $"{its.Path} has {its.Rows} rows in {its.Bytes} bytes, where {mine.Path} with {mine.Rows} rows in {mine.Bytes} "
+                    + "bytes is expected";
         }
 
         return Files.Count != other.Files.Count
@@ -252,7 +266,9 @@ public sealed class CorpusManifest
             : "a file's contents, the chosen columns, or the names of a mixture's corpora differ";
     }
 
-    /// <summary>In words, the files of another manifest of the same files that have been written at another time than those of this one.</summary>
+    /// <summary>
+    /// In words, the files of another manifest of the same files that have been written at another time than those of this one.
+    /// </summary>
     public IEnumerable<string> TouchedIn(CorpusManifest other) =>
         Stamped(other)
             .Where(pair => pair.Mine.Modified != pair.Its.Modified)

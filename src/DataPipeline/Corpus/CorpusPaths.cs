@@ -42,8 +42,11 @@ internal static class CorpusPaths
             return files;
         throw new CorpusException(
             Directory.EnumerateFiles(folder, "*.tar").Any()
-                ? $"the folder {folder} holds tar archives and no .parquet file; import them first: cliptrain data import tar {folder} -o FOLDER, and train on that folder"
-                : $"the folder {folder} holds no .parquet file; for files in folders below it give the glob {Path.Combine(folder, "**", "*.parquet")}, and import image files first: cliptrain data import folder {folder} -o FOLDER"
+                ? $"the folder {folder} holds tar archives and no .parquet file; import them first: cliptrain data import tar {folder} "
+                    + "-o FOLDER, and train on that folder"
+                : $"the folder {folder} holds no .parquet file; for files in folders below it give the glob "
+                    + $"{Path.Combine(folder, "**", "*.parquet")}, and import image files first: cliptrain data import folder {folder} "
+                    + "-o FOLDER"
         );
     }
 

@@ -4,7 +4,8 @@ namespace ClipTrain.DataPipeline.Corpus;
 
 /// <summary>By what a file is known to be the one that it was, without reading all of it.</summary>
 /// <param name="Modified">When it was last written.</param>
-/// <param name="Sample">SHA-256 (hexadecimal) of blocks spread over the file, its begin and end among them; of a small file, of all of it.</param>
+/// <param name="Sample">SHA-256 (hexadecimal) of blocks spread over the file, its begin and end among them; of a small file, of all
+/// of it.</param>
 public sealed record FileStamp(DateTime Modified, string Sample)
 {
     private const int Blocks = 16,

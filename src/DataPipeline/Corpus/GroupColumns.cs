@@ -4,7 +4,9 @@ using ClipTrain.DataPipeline.Corpus.Parquet;
 
 namespace ClipTrain.DataPipeline.Corpus;
 
-/// <summary>Reads the columns of one group of rows into a <see cref="RowGroup"/>: only the rows that are wanted, all where there is no mask.</summary>
+/// <summary>
+/// Reads the columns of one group of rows into a <see cref="RowGroup"/>: only the rows that are wanted, all where there is no mask.
+/// </summary>
 internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string path, bool[]? wanted)
 {
     public void ReadImages(RowGroup rows, CorpusSource source)
@@ -22,14 +24,18 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
                     if (rows.Image(row).IsEmpty)
                         rows.SetImageProblem(
                             row,
-                            $"the image's bytes are null and only its path is there ({Encoding.UTF8.GetString(name)}); write the image files into the corpus, for example with cliptrain data import"
+                            $"the image's bytes are null and only its path is there ({Encoding.UTF8.GetString(name)}); write the image "
+                                + "files into the corpus, for example with cliptrain data import"
                         );
                 }
             );
         }
     }
 
-    /// <summary>For each row the first text, by the order of the columns, that is not blank. Where there is one column of texts, blank ones are kept.</summary>
+    /// <summary>
+    /// For each row the first text, by the order of the columns, that is not blank. Where there is one column of texts, blank ones are
+    /// kept.
+    /// </summary>
     public void ReadCaptions(RowGroup rows, CorpusSource source)
     {
         foreach (var address in source.Addresses)
@@ -104,7 +110,8 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
             return Encoding.UTF8.GetString(utf8);
         rows.SetCaptionProblem(
             row,
-            $"the caption, column {column}, is not UTF-8 ({Encoding.UTF8.GetString(utf8[..Math.Min(utf8.Length, 60)])}); convert the text, for example from Latin-1"
+            $"the caption, column {column}, is not UTF-8 ({Encoding.UTF8.GetString(utf8[..Math.Min(utf8.Length, 60)])}); convert the "
+                + "text, for example from Latin-1"
         );
         return null;
     }

@@ -19,7 +19,8 @@ internal static class HuggingFaceFeatures
             var here = Names(file.Path, column);
             if (names is not null && !here.SequenceEqual(names, StringComparer.Ordinal))
                 throw new CorpusException(
-                    $"{files[0].Path} and {file.Path} name the classes of column {column} differently in their metadata; write them again with one list, or name the classes in the run file"
+                    $"{files[0].Path} and {file.Path} name the classes of column {column} differently in their metadata; write them "
+                        + "again with one list, or name the classes in the run file"
                 );
             names = here;
         }

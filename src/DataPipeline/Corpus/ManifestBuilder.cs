@@ -32,7 +32,8 @@ internal sealed class ManifestBuilder(CorpusColumns wanted)
             );
         if (_captions.Append(_image!).FirstOrDefault(c => c.Kind == ColumnKind.Null) is { } empty)
             throw new CorpusException(
-                $"column {empty.Address} has no value in any file ({_files[0].Path}); name another (data.image_column, data.caption_column), or write it again with its values. The columns are {ColumnResolver.List(_columns)}"
+                $"column {empty.Address} has no value in any file ({_files[0].Path}); name another (data.image_column, "
+                    + $"data.caption_column), or write it again with its values. The columns are {ColumnResolver.List(_columns)}"
             );
         var image = ColumnResolver.ImageSource(_image!);
         var caption = _captions.Length == 0 ? null : ColumnResolver.FirstCaption(_captions);
@@ -107,7 +108,8 @@ internal sealed class ManifestBuilder(CorpusColumns wanted)
 
         throw new CorpusException(
             $"{_files[0].Path} and {other.File.Path} differ in their columns: {difference}. "
-                + $"The first has {ColumnResolver.List(_columns)}, the second {ColumnResolver.List(other.Fields)}. Train on files of one kind"
+                + $"The first has {ColumnResolver.List(_columns)}, the second {ColumnResolver.List(other.Fields)}. Train on files of one "
+                + "kind"
         );
     }
 

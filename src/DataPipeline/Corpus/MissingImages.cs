@@ -13,11 +13,13 @@ internal static class MissingImages
         // img2dataset writes a table beside each of its tars.
         if (File.Exists(Path.ChangeExtension(path, ".tar")))
         {
-            return $"{path} has no image bytes: the images are in the tars beside it ({Path.GetFileName(Path.ChangeExtension(path, ".tar"))}). "
+            return $"{path} has no image bytes: the images are in the tars beside it "
+                + $"({Path.GetFileName(Path.ChangeExtension(path, ".tar"))}). "
                 + $"Import those: cliptrain data import tar {Path.GetDirectoryName(path)} -o FOLDER, and train on that folder";
         }
 
         return $"{path} has URLs (column {url.Name}) but no image bytes: it is a list of images, not the images. Download them first, "
-            + $"for example with img2dataset and output_format parquet, and train on what that writes. Its columns: {ColumnResolver.List(fields)}";
+            + "for example with img2dataset and output_format parquet, and train on what that writes. Its columns: "
+            + $"{ColumnResolver.List(fields)}";
     }
 }

@@ -2,7 +2,10 @@ using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>What training does to a crop, in torchvision's order: mirrored, colours changed, colours taken away. Each is drawn from the sample's own generator.</summary>
+/// <summary>
+/// What training does to a crop, in torchvision's order: mirrored, colours changed, colours taken away. Each is drawn from the
+/// sample's own generator.
+/// </summary>
 internal static class Augmentation
 {
     public static void Apply(Span<uint> square, ImageTransformOptions options, ref CounterRandom random)

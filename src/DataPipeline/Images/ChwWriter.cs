@@ -3,7 +3,9 @@ using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>8-bit RGBX to planes of the output's type: the levels themselves, or (value / 255 − mean) / std as one multiply and one add.</summary>
+/// <summary>
+/// 8-bit RGBX to planes of the output's type: the levels themselves, or (value / 255 − mean) / std as one multiply and one add.
+/// </summary>
 internal sealed unsafe class ChwWriter
 {
     private readonly ImageType _type;

@@ -56,7 +56,9 @@ public sealed unsafe class ClipImageTransform : IImageTransform
         Augmentation.Apply(Show(orientation), _options, ref random);
     }
 
-    /// <summary>The middle square of the image, resized and normalised. Sizes are rounded as torchvision's Resize and CenterCrop round them.</summary>
+    /// <summary>
+    /// The middle square of the image, resized and normalised. Sizes are rounded as torchvision's Resize and CenterCrop round them.
+    /// </summary>
     /// <exception cref="ImageDecodeException">The bytes are no image that can be decoded.</exception>
     public void Evaluate(ReadOnlySpan<byte> encoded)
     {

@@ -1,6 +1,8 @@
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>Changes of a picture's colours, in place, with Pillow's result in every bit (ImageEnhance, convert("L"), convert("HSV")).</summary>
+/// <summary>
+/// Changes of a picture's colours, in place, with Pillow's result in every bit (ImageEnhance, convert("L"), convert("HSV")).
+/// </summary>
 internal static class ColourChange
 {
     /// <summary>Towards black for factors below 1.</summary>

@@ -45,7 +45,9 @@ internal sealed class ImageDecoder(ImageLimits limits) : IDisposable
         }
     }
 
-    /// <summary>The header if the image is a JPEG that <see cref="Decode(ReadOnlySpan{byte}, JpegHeader, int, JpegPlanes)"/> takes.</summary>
+    /// <summary>
+    /// The header if the image is a JPEG that <see cref="Decode(ReadOnlySpan{byte}, JpegHeader, int, JpegPlanes)"/> takes.
+    /// </summary>
     /// <exception cref="ImageDecodeException">The image is empty or larger than the limits.</exception>
     public JpegHeader? ReadPlanarHeader(ReadOnlySpan<byte> encoded)
     {

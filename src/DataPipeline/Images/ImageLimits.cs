@@ -2,7 +2,10 @@ using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>What an image may cost. A file of a few bytes can claim pixels by the billion, and a JPEG can have them painted over hundreds of times.</summary>
+/// <summary>
+/// What an image may cost. A file of a few bytes can claim pixels by the billion, and a JPEG can have them painted over hundreds of
+/// times.
+/// </summary>
 public sealed record ImageLimits
 {
     /// <summary>So many times may a JPEG paint its pixels: progressive files have some ten scans.</summary>
@@ -17,7 +20,9 @@ public sealed record ImageLimits
     /// <summary>Most bytes of the encoded image.</summary>
     public long Bytes { get; init; } = 64L << 20;
 
-    /// <summary>Most processor time that the pixels may take, where a decoder gives them part by part; a loader's watch sees to the rest.</summary>
+    /// <summary>
+    /// Most processor time that the pixels may take, where a decoder gives them part by part; a loader's watch sees to the rest.
+    /// </summary>
     public TimeSpan Time { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>True to draw SVG, which is a program: a few bytes of it can compute for ever. For drawings of a known source.</summary>

@@ -1,6 +1,9 @@
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>What makes levels of 0 to 255 the towers' input: (level / 255 − mean) / std, as level · factor + offset. The numbers are OpenAI's CLIP's.</summary>
+/// <summary>
+/// What makes levels of 0 to 255 the towers' input: (level / 255 − mean) / std, as level · factor + offset. The numbers are OpenAI's
+/// CLIP's.
+/// </summary>
 /// <param name="Mean">Means of red, green and blue, of channels scaled to [0, 1].</param>
 /// <param name="Std">Standard deviations of the same.</param>
 public sealed record ImageNormalization(IReadOnlyList<float> Mean, IReadOnlyList<float> Std)

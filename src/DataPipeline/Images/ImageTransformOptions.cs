@@ -2,7 +2,9 @@ using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>How images become a model's input. The defaults are CLIP's normalisation and open_clip's training crop, and no other augmentation.</summary>
+/// <summary>
+/// How images become a model's input. The defaults are CLIP's normalisation and open_clip's training crop, and no other augmentation.
+/// </summary>
 /// <param name="Size">Side of the square result in pixels.</param>
 public sealed record ImageTransformOptions(int Size)
 {

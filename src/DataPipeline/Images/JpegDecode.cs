@@ -9,6 +9,8 @@ public enum JpegDecode
     /// <summary>Pillow's bytes: colour interpolated and converted at full size, then resized.</summary>
     Exact,
 
-    /// <summary>As fast, and decoded at 1/2, 1/4 or 1/8 of the size (the smallest not under the crop's target) by dropping high frequencies.</summary>
+    /// <summary>
+    /// As fast, and decoded at 1/2, 1/4 or 1/8 of the size (the smallest not under the crop's target) by dropping high frequencies.
+    /// </summary>
     Scaled,
 }

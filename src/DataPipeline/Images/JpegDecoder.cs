@@ -3,7 +3,10 @@ using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>JPEG by libjpeg-turbo, with the accurate DCT and smooth chroma upsampling that Pillow uses, so that pixels are equal to Pillow's. One handle, for one thread at a time.</summary>
+/// <summary>
+/// JPEG by libjpeg-turbo, with the accurate DCT and smooth chroma upsampling that Pillow uses, so that pixels are equal to Pillow's.
+/// One handle, for one thread at a time.
+/// </summary>
 internal sealed unsafe class JpegDecoder : IDisposable
 {
     private nint _handle;
@@ -71,7 +74,9 @@ internal sealed unsafe class JpegDecoder : IDisposable
             InvertedCmykToRgbx(image);
     }
 
-    /// <summary>Decodes an image that has <see cref="JpegHeader.ChromaFactors"/> to its planes, sides divided by 1, 2, 4 or 8 and rounded up.</summary>
+    /// <summary>
+    /// Decodes an image that has <see cref="JpegHeader.ChromaFactors"/> to its planes, sides divided by 1, 2, 4 or 8 and rounded up.
+    /// </summary>
     /// <exception cref="ImageDecodeException">The image is damaged or truncated.</exception>
     public void Decode(ReadOnlySpan<byte> encoded, JpegHeader header, int divisor, JpegPlanes planes)
     {
@@ -151,7 +156,10 @@ internal sealed unsafe class JpegDecoder : IDisposable
             throw new InvalidOperationException("libturbojpeg cannot start a decoder: " + NativeTurboJpeg.LastError(0));
     }
 
-    /// <summary>CMYK JPEGs store ink inverted (Adobe's convention), so that a byte is the share of light that passes. Pillow's formula, without colour profiles.</summary>
+    /// <summary>
+    /// CMYK JPEGs store ink inverted (Adobe's convention), so that a byte is the share of light that passes. Pillow's formula, without
+    /// colour profiles.
+    /// </summary>
     private static void InvertedCmykToRgbx(PixelBuffer image)
     {
         var pixels = new Span<byte>(image.Pixels, checked((int)(image.Stride * image.Height)));

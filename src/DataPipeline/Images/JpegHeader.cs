@@ -22,7 +22,10 @@ internal readonly record struct JpegHeader(int Width, int Height, int Subsamplin
 
     public bool IsCmyk => Colourspace is NativeTurboJpeg.ColourspaceCmyk or NativeTurboJpeg.ColourspaceYcck;
 
-    /// <summary>By what the picture can be divided while decoding so that the box is not smaller than side × side: 1, 2, 4 or 8, for which libjpeg-turbo has SIMD.</summary>
+    /// <summary>
+    /// By what the picture can be divided while decoding so that the box is not smaller than side × side: 1, 2, 4 or 8, for which
+    /// libjpeg-turbo has SIMD.
+    /// </summary>
     public static int Divisor(PixelBox box, int side)
     {
         var divisor = 1;

@@ -9,7 +9,10 @@ namespace ClipTrain.DataPipeline.Images;
 /// </summary>
 internal static partial class JpegWarning
 {
-    /// <summary>Padding after the last pixel is a few bytes, or any number of one value; what a damaged scan leaves over is long and of all values.</summary>
+    /// <summary>
+    /// Padding after the last pixel is a few bytes, or any number of one value; what a damaged scan leaves over is long and of all
+    /// values.
+    /// </summary>
     private const int MaxPadding = 64;
 
     /// <summary>Whether the call that has just failed found a whole picture.</summary>

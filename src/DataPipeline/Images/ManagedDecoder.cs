@@ -10,7 +10,9 @@ using SixLabors.ImageSharp.PixelFormats;
 
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>PNG, BMP and TGA by ImageSharp. Alpha is dropped, not blended, as Pillow's convert("RGB") does. Any number of threads.</summary>
+/// <summary>
+/// PNG, BMP and TGA by ImageSharp. Alpha is dropped, not blended, as Pillow's convert("RGB") does. Any number of threads.
+/// </summary>
 internal static unsafe class ManagedDecoder
 {
     private static readonly Configuration Configuration = new(
@@ -23,7 +25,10 @@ internal static unsafe class ManagedDecoder
         MaxDegreeOfParallelism = 1,
     };
 
-    /// <summary>The decoder of a format by its first bytes; null for other formats. TGA has no such bytes: see <see cref="PixelLength.LooksLikeTga"/>.</summary>
+    /// <summary>
+    /// The decoder of a format by its first bytes; null for other formats. TGA has no such bytes: see <see
+    /// cref="PixelLength.LooksLikeTga"/>.
+    /// </summary>
     public static IImageDecoder? Of(ReadOnlySpan<byte> encoded) =>
         encoded switch
         {

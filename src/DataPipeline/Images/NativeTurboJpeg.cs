@@ -35,7 +35,9 @@ internal static unsafe partial class NativeTurboJpeg
         NativeLibrary.TryLoad(Library, typeof(NativeTurboJpeg).Assembly, searchPath: null, out _)
     );
 
-    /// <summary>The copy that scripts/setup unpacked where nobody may install packages, beside the program; otherwise the system's.</summary>
+    /// <summary>
+    /// The copy that scripts/setup unpacked where nobody may install packages, beside the program; otherwise the system's.
+    /// </summary>
     static NativeTurboJpeg() =>
         NativeLibrary.SetDllImportResolver(
             typeof(NativeTurboJpeg).Assembly,

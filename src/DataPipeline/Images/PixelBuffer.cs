@@ -2,12 +2,17 @@ using System.Runtime.InteropServices;
 
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>A decoded image: rows of RGBX, 8 bits a channel, the X byte undefined. Reused from image to image; native memory, so that the collector never moves or scans it.</summary>
+/// <summary>
+/// A decoded image: rows of RGBX, 8 bits a channel, the X byte undefined. Reused from image to image; native memory, so that the
+/// collector never moves or scans it.
+/// </summary>
 internal sealed unsafe class PixelBuffer : IDisposable
 {
     public const int BytesPerPixel = 4;
 
-    /// <summary>Larger images than this pixel count are refused unless the limit is raised: above it Pillow warns of a "decompression bomb".</summary>
+    /// <summary>
+    /// Larger images than this pixel count are refused unless the limit is raised: above it Pillow warns of a "decompression bomb".
+    /// </summary>
     public const long MaxPixels = 89_478_485;
 
     /// <summary>SIMD may read, but not use, this much past the last pixel.</summary>

@@ -4,7 +4,10 @@ using System.Runtime.Intrinsics.X86;
 
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>The two passes of a plane's resampling; the AVX2 and the portable form of each give the same values. Between the passes and after them a value is a level of 255 with <see cref="LevelBits"/> bits of fraction, in 16 bits.</summary>
+/// <summary>
+/// The two passes of a plane's resampling; the AVX2 and the portable form of each give the same values. Between the passes and after
+/// them a value is a level of 255 with <see cref="LevelBits"/> bits of fraction, in 16 bits.
+/// </summary>
 internal static unsafe class PlaneRow
 {
     public const int LevelBits = 6;
@@ -74,9 +77,13 @@ internal static unsafe class PlaneRow
         }
     }
 
-    /// <summary><see cref="Rows"/> rows and four columns at once, so that places and weights are loaded once for all; up to three columns past outputs are written.</summary>
+    /// <summary>
+    /// <see cref="Rows"/> rows and four columns at once, so that places and weights are loaded once for all; up to three columns past
+    /// outputs are written.
+    /// </summary>
     /// <param name="kernel">Columns' weights.</param>
-    /// <param name="lines">Rows of the vertical pass, from the kernel's first column on; what is read past their ends has weight zero.</param>
+    /// <param name="lines">Rows of the vertical pass, from the kernel's first column on; what is read past their ends has weight
+    /// zero.</param>
     /// <param name="line">Values from one of them to the next.</param>
     /// <param name="outputs">Output columns.</param>
     /// <param name="result">Receives the rows.</param>

@@ -12,7 +12,10 @@ internal static unsafe class VipsDecoder
 {
     private const int UnsignedChar = 0;
 
-    /// <summary>What is asked for at once, at most: libvips takes time quadratic in rows, as it lists the lines of a request by appending, and memory of some 30 bytes a pixel.</summary>
+    /// <summary>
+    /// What is asked for at once, at most: libvips takes time quadratic in rows, as it lists the lines of a request by appending, and
+    /// memory of some 30 bytes a pixel.
+    /// </summary>
     private const int StripRows = 64,
         StripPixels = 1 << 20;
 
@@ -167,7 +170,8 @@ internal static unsafe class VipsDecoder
         NativeVips.vips_concurrency_set(1);
         NativeVips.vips_cache_set_max(0);
 
-        // Loaders that libvips itself calls unfit for untrusted input are off, but for SVG, which has no scripts and no files here and is drawn where ImageLimits.Svg asks for it.
+        // Loaders that libvips itself calls unfit for untrusted input are off, but for SVG, which has no scripts and no files here and is
+        // drawn where ImageLimits.Svg asks for it.
         NativeVips.vips_block_untrusted_set(1);
         NativeVips.vips_operation_block_set("VipsForeignLoadSvg", 0);
         return true;

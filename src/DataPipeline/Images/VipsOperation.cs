@@ -75,7 +75,10 @@ internal sealed unsafe class VipsOperation : IDisposable
         _operation = 0;
     }
 
-    /// <summary>What libvips has to say since it was last asked. Its error text is one for all threads, so a line of another thread's image may be in it.</summary>
+    /// <summary>
+    /// What libvips has to say since it was last asked. Its error text is one for all threads, so a line of another thread's image may be
+    /// in it.
+    /// </summary>
     public static ImageDecodeException Error()
     {
         var text = NativeVips.vips_error_buffer_copy();

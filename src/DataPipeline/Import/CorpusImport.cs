@@ -137,7 +137,8 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
             if (row.Captions.Count > 1 && !lists)
                 throw new ImportRowException(
                     "several captions",
-                    $"there are {row.Captions.Count}, where the first rows have one each, so that the column is text; name inputs with several first"
+                    $"there are {row.Captions.Count}, where the first rows have one each, so that the column is text; name inputs with "
+                        + "several first"
                 );
             check.Check(row.Image);
             return (row, null);
@@ -155,8 +156,10 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
             return;
         ImportReport.Write(state, options.OutputDirectory);
         throw new CorpusException(
-            $"more than {options.MaxFailures} pairs could not be imported, the last of them {failure.Place}: {failure.Reason}, {failure.Detail}. "
-                + $"{Path.Combine(options.OutputDirectory, ImportReport.FileName)} names the first {ImportTally.NamedFailures}; raise --max-failures to go on"
+            $"more than {options.MaxFailures} pairs could not be imported, the last of them {failure.Place}: {failure.Reason}, "
+                + $"{failure.Detail}. "
+                + $"{Path.Combine(options.OutputDirectory, ImportReport.FileName)} names the first {ImportTally.NamedFailures}; raise "
+                + "--max-failures to go on"
         );
     }
 

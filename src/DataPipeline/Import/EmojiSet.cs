@@ -102,7 +102,10 @@ internal sealed class EmojiSet : IDisposable
         var info = _info.RootElement;
         JsonElement author = info.GetProperty("author"),
             license = info.GetProperty("license");
-        return $"| {Vendor} | {info.GetProperty("name").GetString()} | [{author.GetProperty("name").GetString()}]({author.GetProperty("url").GetString()}) | [{license.GetProperty("spdx").GetString()}]({license.GetProperty("url").GetString()}) | @iconify-json/{Vendor} {_package.RootElement.GetProperty("version").GetString()} |";
+        return $"| {Vendor} | {info.GetProperty("name").GetString()} | "
+            + $"[{author.GetProperty("name").GetString()}]({author.GetProperty("url").GetString()}) | "
+            + $"[{license.GetProperty("spdx").GetString()}]({license.GetProperty("url").GetString()}) | @iconify-json/{Vendor} "
+            + $"{_package.RootElement.GetProperty("version").GetString()} |";
     }
 
     public void Dispose()

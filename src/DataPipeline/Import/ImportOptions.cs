@@ -16,7 +16,10 @@ public sealed record ImportOptions
     /// <summary>Folder of the corpus; made if it does not exist.</summary>
     public required string OutputDirectory { get; init; }
 
-    /// <summary>Rows of each file but the last: large enough that a corpus is not many thousand files, small enough that little is lost when an import is killed.</summary>
+    /// <summary>
+    /// Rows of each file but the last: large enough that a corpus is not many thousand files, small enough that little is lost when an
+    /// import is killed.
+    /// </summary>
     public int ShardRows { get; init; } = 10_000;
 
     /// <summary>How images are verified.</summary>

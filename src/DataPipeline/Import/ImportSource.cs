@@ -9,7 +9,9 @@ public abstract class ImportSource
     /// <summary>The inputs, in the order in which their rows come.</summary>
     public abstract IReadOnlyList<ImportInput> Inputs { get; }
 
-    /// <summary>Names of what rows have beside image and caption, in the order of the columns; may be found by looking at the first rows.</summary>
+    /// <summary>
+    /// Names of what rows have beside image and caption, in the order of the columns; may be found by looking at the first rows.
+    /// </summary>
     internal abstract IReadOnlyList<string> ExtraNames();
 
     /// <summary>The rows of an input, in order. Several inputs may be read at once, each by one thread.</summary>
@@ -19,7 +21,9 @@ public abstract class ImportSource
     /// <summary>Whether rows may have several captions, by the first of them.</summary>
     internal virtual bool HasSeveralCaptions() => false;
 
-    /// <summary>The extra names of the first rows, in the order of their first appearance: for sources that do not say them beforehand.</summary>
+    /// <summary>
+    /// The extra names of the first rows, in the order of their first appearance: for sources that do not say them beforehand.
+    /// </summary>
     protected IReadOnlyList<string> NamesOfFirstRows() =>
         [.. FirstRows().SelectMany(row => row.Extra).Select(e => e.Key).Distinct(StringComparer.Ordinal)];
 

@@ -105,7 +105,8 @@ public sealed class ImportState
             )
         )
             throw new ImportRefusedException(
-                $"{Path.Combine(directory, shard.File)} is gone or is not what the import wrote; remove the folder {directory} and import again"
+                $"{Path.Combine(directory, shard.File)} is gone or is not what the import wrote; remove the folder {directory} and "
+                    + "import again"
             );
     }
 

@@ -34,7 +34,8 @@ public static class NpmPackages
             output.GetAwaiter().GetResult();
             if (npm.ExitCode != 0)
                 throw new CorpusException(
-                    $"npm could not fetch the demo's packages; check the network and the registry that npm is set to. It said:\n{errors.Trim()}"
+                    $"npm could not fetch the demo's packages; check the network and the registry that npm is set to. It "
+                        + $"said:\n{errors.Trim()}"
                 );
         }
         catch (Win32Exception error)

@@ -1,12 +1,16 @@
 namespace ClipTrain.DataPipeline.Import;
 
-/// <summary>Reading and making rows on several threads with an order that does not depend on them. No more is held than is stated.</summary>
+/// <summary>
+/// Reading and making rows on several threads with an order that does not depend on them. No more is held than is stated.
+/// </summary>
 internal static class ReadAhead
 {
     /// <summary>Inputs that are read at once.</summary>
     private const int InputsAtOnce = 4;
 
-    /// <summary>The rows of the inputs in order, from a cursor on, each with the cursor behind it. The next inputs are read while one is consumed.</summary>
+    /// <summary>
+    /// The rows of the inputs in order, from a cursor on, each with the cursor behind it. The next inputs are read while one is consumed.
+    /// </summary>
     public static IEnumerable<(ImportCursor Behind, PendingRow Row)> Of(ImportSource source, ImportCursor from)
     {
         var ahead = new Queue<InputReader>();
@@ -29,7 +33,9 @@ internal static class ReadAhead
         }
     }
 
-    /// <summary>Applies a function to items on several threads; the results come in the order of the items. So many are under way at most.</summary>
+    /// <summary>
+    /// Applies a function to items on several threads; the results come in the order of the items. So many are under way at most.
+    /// </summary>
     public static IEnumerable<TResult> Select<T, TResult>(IEnumerable<T> items, Func<T, TResult> function, int underWay)
     {
         var pending = new Queue<Task<TResult>>();

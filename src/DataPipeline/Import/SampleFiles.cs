@@ -53,7 +53,8 @@ internal static class SampleFiles
 
     /// <param name="key">The sample's name: a path without extension.</param>
     /// <param name="files">Its files.</param>
-    /// <param name="caption">Where the caption is: an extension or a field of the JSON; null for <c>txt</c>, else the field caption or text.</param>
+    /// <param name="caption">Where the caption is: an extension or a field of the JSON; null for <c>txt</c>, else the field caption or
+    /// text.</param>
     /// <param name="isLineEach">Whether each line of a text is a caption.</param>
     /// <exception cref="ImportRowException">There is no image, the caption is no text, or a file is damaged.</exception>
     public static ImportRow ToRow(string key, IReadOnlyList<SampleFile> files, string? caption, bool isLineEach)

@@ -17,7 +17,9 @@ public sealed record BrokenRows(string Place, long Rows, string Reason)
 /// <summary>Decodes rows with the decoders that training uses.</summary>
 public static partial class CorpusVerification
 {
-    /// <summary>All rows that are broken, in the corpus' order; a part of a file that cannot be read is one entry and does not end the search.</summary>
+    /// <summary>
+    /// All rows that are broken, in the corpus' order; a part of a file that cannot be read is one entry and does not end the search.
+    /// </summary>
     /// <param name="progress">Told how many rows are done, and how many of them are broken.</param>
     public static IEnumerable<BrokenRows> Run(
         CorpusManifest manifest,

@@ -4,7 +4,9 @@ using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Inspection;
 
-/// <summary>SHA-256 of all bytes of a corpus' files, in a file as sha256sum writes and checks it, with paths relative to its folder.</summary>
+/// <summary>
+/// SHA-256 of all bytes of a corpus' files, in a file as sha256sum writes and checks it, with paths relative to its folder.
+/// </summary>
 public static class FileChecksums
 {
     private const string Separator = "  ";

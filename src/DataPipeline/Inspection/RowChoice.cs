@@ -21,7 +21,9 @@ public sealed class RowChoice
     public static RowChoice All(CorpusManifest manifest) =>
         new([.. Enumerable.Range(0, manifest.GroupRows.Count).Select(group => (group, (bool[]?)null))], manifest.SampleCount);
 
-    /// <summary>Rows drawn without replacement, uniformly over groups of rows that are drawn before; every row when there are no more.</summary>
+    /// <summary>
+    /// Rows drawn without replacement, uniformly over groups of rows that are drawn before; every row when there are no more.
+    /// </summary>
     public static RowChoice Sample(CorpusManifest manifest, long count, ulong seed)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);

@@ -2,7 +2,10 @@ using System.Text;
 
 namespace ClipTrain.DataPipeline.Inspection;
 
-/// <summary>The script of a text: that of most of its letters. Letters are told apart by Unicode's blocks, which is right but for a few that scripts share.</summary>
+/// <summary>
+/// The script of a text: that of most of its letters. Letters are told apart by Unicode's blocks, which is right but for a few that
+/// scripts share.
+/// </summary>
 public static class UnicodeScript
 {
     public const string NoLetters = "no letters",

@@ -35,7 +35,10 @@ public sealed class Batch : IDisposable
     /// <summary>int64 [Count]: the position of each caption's end-of-text token.</summary>
     public nint EndPositions => Address(_decoded.Buffers.EndPositions);
 
-    /// <summary>int64 [Count]: the images' classes; means nothing without <see cref="TrainingLoaderOptions.Labels"/>, with which tokens and ends mean nothing.</summary>
+    /// <summary>
+    /// int64 [Count]: the images' classes; means nothing without <see cref="TrainingLoaderOptions.Labels"/>, with which tokens and ends
+    /// mean nothing.
+    /// </summary>
     public nint Labels => Address(_decoded.Buffers.Labels);
 
     /// <summary>The samples, in the order of the stream.</summary>

@@ -16,7 +16,9 @@ internal sealed class DecodePipeline : IDisposable
     /// <summary>Decodes that were given up and still run: each holds a core and memory.</summary>
     private const int MostGivenUp = 16;
 
-    /// <summary>How long disposal waits for threads inside native code or a file system; they free what they hold whenever they come back.</summary>
+    /// <summary>
+    /// How long disposal waits for threads inside native code or a file system; they free what they hold whenever they come back.
+    /// </summary>
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(5);
 
     private readonly CorpusManifest _manifest;
@@ -227,7 +229,8 @@ internal sealed class DecodePipeline : IDisposable
         if (Interlocked.Increment(ref _givenUp) > MostGivenUp)
         {
             throw new CorpusException(
-                $"{MostGivenUp} images are being decoded for longer than data.max_image_seconds, {_options.ImageTime.TotalSeconds:0.###} s, the last {_manifest.Key(job.Sample.Sample.Index)}. "
+                $"{MostGivenUp} images are being decoded for longer than data.max_image_seconds, {_options.ImageTime.TotalSeconds:0.###} "
+                    + $"s, the last {_manifest.Key(job.Sample.Sample.Index)}. "
                     + "Leave them out with data.filter, or convert them"
             );
         }

@@ -52,7 +52,9 @@ internal sealed class DecodeThread
     public void End() => Volatile.Write(ref _job, null);
 }
 
-/// <summary>One sample on its way into a slot of a batch. Its thread finishes it, or the watch gives it up: whichever comes first.</summary>
+/// <summary>
+/// One sample on its way into a slot of a batch. Its thread finishes it, or the watch gives it up: whichever comes first.
+/// </summary>
 internal sealed class DecodeJob(SlotToFill slot, EncodedSample sample, ThreadClock clock)
 {
     private const int Open = 0,

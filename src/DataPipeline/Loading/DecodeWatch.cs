@@ -36,7 +36,9 @@ internal sealed class DecodeWatch : IDisposable
     /// <summary>Whether a job has taken too long. To be asked once a look.</summary>
     public bool IsOverdue(DecodeJob job) => ++job.Looks * _interval > Patience * _limit || job.Used > _limit;
 
-    /// <summary>For how long a batch has been awaited, when it is time to tell: at first after half a minute, then each time that has doubled.</summary>
+    /// <summary>
+    /// For how long a batch has been awaited, when it is time to tell: at first after half a minute, then each time that has doubled.
+    /// </summary>
     /// <param name="awaited">The batch that the consumer waits for; null when it waits for none.</param>
     public TimeSpan? TimeToTell(long? awaited)
     {

@@ -12,6 +12,7 @@ public interface ITokenizer
     /// <summary>Fills all <see cref="ContextLength"/> tokens, with zeros after the end-of-text token.</summary>
     /// <param name="text">A caption of any length.</param>
     /// <param name="tokens">Receives [ContextLength].</param>
-    /// <param name="first">The caption's token that stands behind the start token; those before it, and those that do not fit, are left out.</param>
+    /// <param name="first">The caption's token that stands behind the start token; those before it, and those that do not fit, are left
+    /// out.</param>
     EncodedCaption Encode(string text, Span<long> tokens, int first);
 }

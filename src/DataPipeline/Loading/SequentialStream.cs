@@ -3,7 +3,9 @@ using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Loading;
 
-/// <summary>One worker's contiguous part of a corpus, in the corpus's order: a single partition, whose stretches are the groups of rows.</summary>
+/// <summary>
+/// One worker's contiguous part of a corpus, in the corpus's order: a single partition, whose stretches are the groups of rows.
+/// </summary>
 internal sealed class SequentialStream : ISampleStream
 {
     private readonly CorpusManifest _manifest;

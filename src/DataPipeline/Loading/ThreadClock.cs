@@ -8,7 +8,10 @@ namespace ClipTrain.DataPipeline.Loading;
 /// </summary>
 internal readonly partial struct ThreadClock
 {
-    /// <summary>Linux makes the clock of a thread out of its number: the complement shifted by three, with the bits for "one thread" and "scheduled time".</summary>
+    /// <summary>
+    /// Linux makes the clock of a thread out of its number: the complement shifted by three, with the bits for "one thread" and
+    /// "scheduled time".
+    /// </summary>
     private const int OneThread = 4,
         Scheduled = 2;
 

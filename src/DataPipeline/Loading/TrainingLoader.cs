@@ -100,8 +100,10 @@ public sealed class TrainingLoader : IDisposable
         {
             batch.Dispose();
             throw new CorpusException(
-                $"{BadSamples} of the {SamplesRead} samples read so far ({(double)BadSamples / SamplesRead:P1}) could not be used; the limit, data.max_bad_share, is "
-                    + $"{_options.MaxBadShare:P1}. For example {Describe(decoded.Bad[0].Sample, decoded.Bad[0].Reason)}. Repair the corpus or raise the limit"
+                $"{BadSamples} of the {SamplesRead} samples read so far ({(double)BadSamples / SamplesRead:P1}) could not be used; the "
+                    + "limit, data.max_bad_share, is "
+                    + $"{_options.MaxBadShare:P1}. For example {Describe(decoded.Bad[0].Sample, decoded.Bad[0].Reason)}. Repair the "
+                    + "corpus or raise the limit"
             );
         }
 

@@ -15,7 +15,9 @@ public sealed record TrainingLoaderOptions
     /// <summary>What of captions is used that are too long.</summary>
     public LongCaptions LongCaptions { get; init; }
 
-    /// <summary>Which of a pair's captions is used; other than the first needs a manifest with <see cref="Corpus.CorpusManifest.CaptionChoices"/>.</summary>
+    /// <summary>
+    /// Which of a pair's captions is used; other than the first needs a manifest with <see cref="Corpus.CorpusManifest.CaptionChoices"/>.
+    /// </summary>
     public CaptionMode CaptionMode { get; init; }
 
     /// <summary>With <see cref="CaptionMode.Random"/>, a weight for each caption column; none weighs all alike.</summary>
@@ -42,7 +44,10 @@ public sealed record TrainingLoaderOptions
     /// </summary>
     public double MaxBadShare { get; init; } = 0.05;
 
-    /// <summary>Called on the reading thread before a row group is read, with the number of its corpus, the epoch of that, and its own number through all corpora. It throws where this worker has no business.</summary>
+    /// <summary>
+    /// Called on the reading thread before a row group is read, with the number of its corpus, the epoch of that, and its own number
+    /// through all corpora. It throws where this worker has no business.
+    /// </summary>
     public Action<int, long, int>? BeforeRead { get; init; }
 
     /// <summary>The first step to read.</summary>

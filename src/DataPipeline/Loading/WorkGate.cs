@@ -65,7 +65,9 @@ internal sealed class WorkGate
         }
     }
 
-    /// <summary>Waits until a condition holds, or the work has failed or stopped; false when that took longer than <paramref name="patience"/>.</summary>
+    /// <summary>
+    /// Waits until a condition holds, or the work has failed or stopped; false when that took longer than <paramref name="patience"/>.
+    /// </summary>
     public bool Wait(Func<bool> condition, TimeSpan patience, CancellationToken cancellation)
     {
         using var registration = cancellation.Register(() => Change(() => { }));

@@ -15,7 +15,8 @@ public sealed class MixtureSchedule
     private readonly ulong[] _weights,
         _rests;
 
-    /// <param name="weights">A positive finite weight for each corpus. Whole numbers are kept as they are, others to 52 bits of the largest.</param>
+    /// <param name="weights">A positive finite weight for each corpus. Whole numbers are kept as they are, others to 52 bits of the
+    /// largest.</param>
     public MixtureSchedule(ReadOnlySpan<double> weights)
     {
         if (weights.IsEmpty)

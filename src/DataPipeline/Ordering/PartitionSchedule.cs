@@ -117,7 +117,9 @@ public sealed class PartitionSchedule
     /// <summary>The position of a corpus's n-th, from 0; <see cref="long.MaxValue"/> if it lies too far out.</summary>
     public long PositionOfCorpus(int corpus, long n) => Corpora == 1 ? n : First(positions => CountOfCorpus(corpus, positions) > n, n);
 
-    /// <summary>The position behind which a condition on the number of positions first holds, which fails for the first <paramref name="fails"/>.</summary>
+    /// <summary>
+    /// The position behind which a condition on the number of positions first holds, which fails for the first <paramref name="fails"/>.
+    /// </summary>
     private static long First(Func<long, bool> holds, long fails)
     {
         var width = 1L;
@@ -139,7 +141,9 @@ public sealed class PartitionSchedule
         return fails;
     }
 
-    /// <summary>Where in the mixture's schedule a lane begins: without order, so that corpora do not take turns in all lanes at once.</summary>
+    /// <summary>
+    /// Where in the mixture's schedule a lane begins: without order, so that corpora do not take turns in all lanes at once.
+    /// </summary>
     private static long Phase(int lane) => lane == 0 ? 0 : new CounterRandom(0, 0, (ulong)lane).NextInt64(1L << 40);
 
     private readonly record struct Partition(int Corpus, int FirstLane, int EndLane);

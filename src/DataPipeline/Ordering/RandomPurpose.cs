@@ -1,6 +1,8 @@
 namespace ClipTrain.DataPipeline.Ordering;
 
-/// <summary>What a run draws random numbers for. Each has streams of its own under one seed; whoever draws for something new adds it here.</summary>
+/// <summary>
+/// What a run draws random numbers for. Each has streams of its own under one seed; whoever draws for something new adds it here.
+/// </summary>
 public enum RandomPurpose
 {
     /// <summary>A sample's crop and colours in an epoch.</summary>

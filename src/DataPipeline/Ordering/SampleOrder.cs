@@ -120,7 +120,9 @@ public sealed class SampleOrder
         return _firstGroups[corpus] + _corpora[corpus].RowGroupOf(index - _firstSamples[corpus]);
     }
 
-    /// <summary>The row groups, numbered through all corpora, that a worker reads in an epoch of a corpus for its part of every global batch.</summary>
+    /// <summary>
+    /// The row groups, numbered through all corpora, that a worker reads in an epoch of a corpus for its part of every global batch.
+    /// </summary>
     /// <param name="start">Where the part begins, in samples.</param>
     /// <param name="count">Samples of the part.</param>
     /// <param name="corpus">Number of the corpus.</param>

@@ -3,7 +3,9 @@ using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Selection;
 
-/// <summary>Balances the rows over queries. Captions are read twice, to count and to draw, so that memory does not grow with the corpus.</summary>
+/// <summary>
+/// Balances the rows over queries. Captions are read twice, to count and to draw, so that memory does not grow with the corpus.
+/// </summary>
 internal sealed class BalanceRule(IReadOnlyList<string> queries, int cap, ulong seed) : ISelectionRule
 {
     // "balance" in ASCII.

@@ -89,7 +89,10 @@ internal sealed record FilterRule(string Name, string Condition, string Key) : I
         }
     }
 
-    /// <summary>The columns with the number of the row, which DuckDB gives under a name that a column may have itself: then rows are counted as they come, which on one thread is in their order.</summary>
+    /// <summary>
+    /// The columns with the number of the row, which DuckDB gives under a name that a column may have itself: then rows are counted as
+    /// they come, which on one thread is in their order.
+    /// </summary>
     private static string Table(string path, string[] inFile, CorpusColumn[] columns)
     {
         var number = inFile.Contains(FileRow, StringComparer.OrdinalIgnoreCase) ? "row_number() OVER () - 1" : FileRow;

@@ -4,7 +4,9 @@ using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Selection;
 
-/// <summary>Decodes an image and squeezes it to the luminance image that its perceptual hash is taken of. For one thread at a time.</summary>
+/// <summary>
+/// Decodes an image and squeezes it to the luminance image that its perceptual hash is taken of. For one thread at a time.
+/// </summary>
 internal sealed unsafe class LuminanceReader : IDisposable
 {
     private const int Side = PerceptualHash.Side;

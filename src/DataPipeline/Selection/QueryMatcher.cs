@@ -17,7 +17,8 @@ public sealed class QueryMatcher
 
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
 
-    /// <param name="queries">A query may have several words; of queries with the same words the first counts, and one without words none.</param>
+    /// <param name="queries">A query may have several words; of queries with the same words the first counts, and one without words
+    /// none.</param>
     public QueryMatcher(IReadOnlyList<string> queries)
     {
         _lookup = _words.GetAlternateLookup<ReadOnlySpan<char>>();

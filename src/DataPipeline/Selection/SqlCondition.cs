@@ -37,7 +37,8 @@ internal static partial class SqlCondition
                 case ";" or "--" or "/*" or "$":
                     return $"holds {part}; it must be one condition, as in clip_score > 0.28 and width >= 200";
                 case "(" when Growing.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(before.Trim('"'), out var function):
-                    return $"calls {function}, which makes values as large as a number says; only functions whose result is as large as what they are given are possible";
+                    return $"calls {function}, which makes values as large as a number says; only functions whose result is as large as "
+                        + "what they are given are possible";
                 case "(":
                     depth++;
                     break;

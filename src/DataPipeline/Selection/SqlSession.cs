@@ -28,7 +28,8 @@ internal sealed class SqlSession : IDisposable
             .Distinct(StringComparer.Ordinal)
             .Select(Sql.Literal);
         Execute(
-            $"{Settings} SET allowed_paths = [{string.Join(", ", allowed)}]; SET enable_external_access = false; SET lock_configuration = true;"
+            $"{Settings} SET allowed_paths = [{string.Join(", ", allowed)}]; SET enable_external_access = false; SET lock_configuration "
+                + "= true;"
         );
     }
 

@@ -4,7 +4,9 @@ using ClipTrain.DataPipeline.Text.Normalization;
 
 namespace ClipTrain.DataPipeline.Text;
 
-/// <summary>CLIP's tokenizer: byte-pair encoding with marks at the ends of words, between a start and an end token. Any number of threads.</summary>
+/// <summary>
+/// CLIP's tokenizer: byte-pair encoding with marks at the ends of words, between a start and an end token. Any number of threads.
+/// </summary>
 public sealed class BpeTokenizer : ITokenizer
 {
     private const int MaxOnStack = 2048;

@@ -29,7 +29,9 @@ internal sealed class MergeTable
         }
     }
 
-    /// <summary>The merged token, which grows with the merge's place in the list; <see cref="int.MaxValue"/> when the two do not merge.</summary>
+    /// <summary>
+    /// The merged token, which grows with the merge's place in the list; <see cref="int.MaxValue"/> when the two do not merge.
+    /// </summary>
     public int Find(int left, int right)
     {
         var pair = Pair(left, right);

@@ -20,7 +20,9 @@ public sealed class TokenDecoder
             _bytes[_symbols[ByteAlphabet.Token((byte)b)][0]] = (byte)b;
     }
 
-    /// <summary>The texts of tokens that follow each other; start and end of text as they are written, U+FFFD for bytes that are no character.</summary>
+    /// <summary>
+    /// The texts of tokens that follow each other; start and end of text as they are written, U+FFFD for bytes that are no character.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The vocabulary has no such token.</exception>
     public IReadOnlyList<TokenText> Decode(ReadOnlySpan<long> tokens)
     {

@@ -50,7 +50,8 @@ public sealed record AuditResult(AuditOptions Audit, IReadOnlyList<GroupRate> Ra
 /// </summary>
 public static class AuditEvaluation
 {
-    /// <exception cref="DataPipeline.Corpus.CorpusException">An attribute has fewer than two values, or a label set has no labels.</exception>
+    /// <exception cref="DataPipeline.Corpus.CorpusException">An attribute has fewer than two values, or a label set has no
+    /// labels.</exception>
     public static AuditResult Run(IEvaluatedModel model, AuditOptions audit, SetOptions set, EmbeddedSet embedded)
     {
         if (set.Attributes.Count == 0)

@@ -22,7 +22,8 @@ public sealed class ClassList
         if (Names.Count < 2)
             throw SetError.Of(
                 set.Name,
-                $"it has one class, '{Names.FirstOrDefault()}': there is nothing to tell apart. Name all of its classes with classes or classes_file."
+                $"it has one class, '{Names.FirstOrDefault()}': there is nothing to tell apart. Name all of its classes with classes or "
+                    + "classes_file."
             );
         _numbers = Names.Index().ToDictionary(name => name.Item, name => name.Index, StringComparer.Ordinal);
     }
@@ -50,7 +51,8 @@ public sealed class ClassList
         if (labels.Find(IsNumber) is { } number)
             throw SetError.Of(
                 set.Name,
-                $"column {set.LabelColumn} holds numbers (for example {number}) and nothing names them; prompts need names. Set classes to the names in the order of their numbers, or classes_file to a file with one a line."
+                $"column {set.LabelColumn} holds numbers (for example {number}) and nothing names them; prompts need names. Set classes "
+                    + "to the names in the order of their numbers, or classes_file to a file with one a line."
             );
         return new ClassList(set, labels, []);
     }
@@ -77,7 +79,8 @@ public sealed class ClassList
                 ? _numbers.GetValueOrDefault(_all[(int)index], Unknown)
                 : throw SetError.Of(
                     _set.Name,
-                    $"{row.Key} has the label {index}, and there are {_all.Count} names of classes, from 0 on. Add the missing names, or correct the label."
+                    $"{row.Key} has the label {index}, and there are {_all.Count} names of classes, from 0 on. Add the missing names, or "
+                        + "correct the label."
                 );
         }
 
@@ -86,7 +89,8 @@ public sealed class ClassList
             return _numbers.GetValueOrDefault(_all[place.Index], Unknown);
         throw SetError.Of(
             _set.Name,
-            $"{row.Key} has the label '{label}', which is none of the {_all.Count} classes: {Some(_all)}. Add it to classes, or correct the label."
+            $"{row.Key} has the label '{label}', which is none of the {_all.Count} classes: {Some(_all)}. Add it to classes, or correct "
+                + "the label."
         );
     }
 

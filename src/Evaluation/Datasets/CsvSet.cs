@@ -3,7 +3,9 @@ using ClipTrain.DataPipeline.Import.Csv;
 
 namespace ClipTrain.Evaluation.Datasets;
 
-/// <summary>A CSV or TSV file with a header, a column of paths relative to the file, and columns of labels, captions and attributes.</summary>
+/// <summary>
+/// A CSV or TSV file with a header, a column of paths relative to the file, and columns of labels, captions and attributes.
+/// </summary>
 internal sealed class CsvSet : IImageSet
 {
     private static readonly string[] s_imageNames = ["image", "path", "file", "filepath", "file_name", "filename", "image_path"];

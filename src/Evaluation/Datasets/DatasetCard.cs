@@ -8,7 +8,9 @@ internal static class DatasetCard
 {
     private const string Marker = "---";
 
-    /// <summary>The names of a ClassLabel column by a README.md beside a file, or one or two folders above; none where there is no such.</summary>
+    /// <summary>
+    /// The names of a ClassLabel column by a README.md beside a file, or one or two folders above; none where there is no such.
+    /// </summary>
     public static IReadOnlyList<string> ClassNames(string file, string column)
     {
         var folder = Path.GetDirectoryName(Path.GetFullPath(file));
@@ -40,7 +42,9 @@ internal static class DatasetCard
         }
     }
 
-    /// <summary>Looks for <c>{name: COLUMN, dtype: {class_label: {names: {'0': …}}}}</c> at any depth: cards with several configurations nest it.</summary>
+    /// <summary>
+    /// Looks for <c>{name: COLUMN, dtype: {class_label: {names: {'0': …}}}}</c> at any depth: cards with several configurations nest it.
+    /// </summary>
     private static List<string>? Search(YamlNode node, string column) =>
         node switch
         {

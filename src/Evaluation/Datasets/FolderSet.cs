@@ -2,7 +2,10 @@ using ClipTrain.DataPipeline.Import.Folders;
 
 namespace ClipTrain.Evaluation.Datasets;
 
-/// <summary>Folders of images, one a class, named after it (torchvision's ImageFolder). A metadata.csv in the root makes it a CSV with paths instead.</summary>
+/// <summary>
+/// Folders of images, one a class, named after it (torchvision's ImageFolder). A metadata.csv in the root makes it a CSV with paths
+/// instead.
+/// </summary>
 internal sealed class FolderSet : IImageSet
 {
     private readonly string _root;

@@ -48,7 +48,8 @@ public static class ImageSets
             return SetLayout.Folders;
         throw SetError.Of(
             set.Name,
-            $"the folder {path} is in no layout that is known: it holds neither .parquet files, nor folders of images named after classes, nor {set.Split}/*.tar; say where the images are, or import them with cliptrain data import."
+            $"the folder {path} is in no layout that is known: it holds neither .parquet files, nor folders of images named after "
+                + $"classes, nor {set.Split}/*.tar; say where the images are, or import them with cliptrain data import."
         );
     }
 

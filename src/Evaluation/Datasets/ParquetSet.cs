@@ -109,6 +109,7 @@ internal sealed class ParquetSet : IImageSet
     private CorpusException Missing(string column, string key) =>
         SetError.Of(
             _set.Name,
-            $"{_corpus.Files[0].Path} has no column '{column}'; its columns: {string.Join(", ", _corpus.Columns.Select(other => other.Name))}. Correct {key}."
+            $"{_corpus.Files[0].Path} has no column '{column}'; its columns: "
+                + $"{string.Join(", ", _corpus.Columns.Select(other => other.Name))}. Correct {key}."
         );
 }

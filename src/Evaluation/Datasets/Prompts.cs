@@ -8,7 +8,8 @@ public static class Prompts
     private const string Default = "a photo of a {}.";
 
     /// <summary>For each class its prompts, of every class as many unless a file lists them class by class.</summary>
-    /// <exception cref="DataPipeline.Corpus.CorpusException">The file cannot be read, lacks a class, or a template has no place for the name.</exception>
+    /// <exception cref="DataPipeline.Corpus.CorpusException">The file cannot be read, lacks a class, or a template has no place for the
+    /// name.</exception>
     public static IReadOnlyList<IReadOnlyList<string>> Of(SetOptions set, IImageSet images, ClassList classes)
     {
         var templates = set.Templates.Count > 0 ? set.Templates : images.Templates;

@@ -119,7 +119,8 @@ public static class SetEmbedding
             )
                 throw SetError.Of(
                     name,
-                    $"{model.Name} gives an embedding that is not finite for {images[i].Key}. The weights are damaged or training has diverged: evaluate another checkpoint."
+                    $"{model.Name} gives an embedding that is not finite for {images[i].Key}. The weights are damaged or training has "
+                        + "diverged: evaluate another checkpoint."
                 );
         }
     }

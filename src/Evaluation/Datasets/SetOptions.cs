@@ -59,7 +59,8 @@ public sealed record SetOptions
     public string Split { get; init; } = "test";
 
     [Description(
-        "What is measured. When empty: zero_shot with a label column or labelled folders, retrieval with captions, and probe, few_shot and knn where train is given."
+        "What is measured. When empty: zero_shot with a label column or labelled folders, retrieval with captions, and probe, few_shot "
+            + "and knn where train is given."
     )]
     public IReadOnlyList<string> Tasks { get; init; } = [];
 
@@ -88,7 +89,8 @@ public sealed record SetOptions
     public string? ClassesFile { get; init; }
 
     [Description(
-        "The classes that are used, of those that the set has, such as a shift's subset; all when empty. Images of other classes are left out."
+        "The classes that are used, of those that the set has, such as a shift's subset; all when empty. Images of other classes are "
+            + "left out."
     )]
     public IReadOnlyList<string> Subset { get; init; } = [];
 

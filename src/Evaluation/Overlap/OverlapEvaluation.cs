@@ -39,7 +39,8 @@ public static class OverlapEvaluation
     /// <param name="options">The search.</param>
     /// <param name="test">The test images' hashes.</param>
     /// <param name="corpus">The corpus images' hashes.</param>
-    /// <param name="right">For each test image whether zero-shot classifies it rightly; null for one without a label. Null without zero-shot.</param>
+    /// <param name="right">For each test image whether zero-shot classifies it rightly; null for one without a label. Null without
+    /// zero-shot.</param>
     public static OverlapResult Run(
         OverlapOptions options,
         IReadOnlyList<ulong> test,

@@ -13,7 +13,8 @@ public sealed record FewShotPoint(int Shots, double Accuracy, Interval Interval)
 /// <param name="Rows">The figures.</param>
 /// <param name="Points">Logistic regression, by shots.</param>
 /// <param name="ZeroShot">Zero-shot accuracy on the same images; null where it was not measured.</param>
-/// <param name="LabelsToMatch">Labels a class at which the probe is as good as zero-shot; null where it never is or zero-shot was not measured.</param>
+/// <param name="LabelsToMatch">Labels a class at which the probe is as good as zero-shot; null where it never is or zero-shot was not
+/// measured.</param>
 public sealed record FewShotResult(
     IReadOnlyList<ResultRow> Rows,
     IReadOnlyList<FewShotPoint> Points,
@@ -100,7 +101,9 @@ public static class FewShotEvaluation
         return null;
     }
 
-    /// <summary>95% interval of the mean over draws: Student's for the draws, and the test images' own variance, which all draws share.</summary>
+    /// <summary>
+    /// 95% interval of the mean over draws: Student's for the draws, and the test images' own variance, which all draws share.
+    /// </summary>
     internal static Interval Over(double[] accuracies, int images)
     {
         var mean = accuracies.Average();

@@ -21,7 +21,8 @@ public sealed class Lbfgs(Func<double[], double[], double> objective, Action<dou
     /// <summary>Minimises from a point, which becomes the minimum.</summary>
     /// <param name="x">Start, and end.</param>
     /// <param name="maxIterations">Steps at most.</param>
-    /// <param name="tolerance">Ends when half of the slope along the step, which estimates how far the value lies above the minimum, falls below this share of the value.</param>
+    /// <param name="tolerance">Ends when half of the slope along the step, which estimates how far the value lies above the minimum,
+    /// falls below this share of the value.</param>
     public LbfgsEnd Minimize(double[] x, int maxIterations, double tolerance)
     {
         var n = x.Length;

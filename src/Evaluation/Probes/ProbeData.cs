@@ -26,7 +26,8 @@ public sealed record ProbeData(ProbeImages Train, ProbeImages Validation, ProbeI
     /// <summary>One image in so many is kept for validation where a set has no such images.</summary>
     private const int ValidationPart = 10;
 
-    /// <exception cref="DataPipeline.Corpus.CorpusException">A class has no training image, or too few to keep some for validation.</exception>
+    /// <exception cref="DataPipeline.Corpus.CorpusException">A class has no training image, or too few to keep some for
+    /// validation.</exception>
     public static ProbeData Of(SetOptions set, long seed, EmbeddedSet train, EmbeddedSet? validation, EmbeddedSet test, ClassList classes)
     {
         var training = Labelled(set, train, classes, "train");
@@ -43,7 +44,8 @@ public sealed record ProbeData(ProbeImages Train, ProbeImages Validation, ProbeI
             if (taken.Count == 0)
                 throw SetError.Of(
                     set.Name,
-                    $"{training.Labels.Length} training images are too few to keep a tenth for validation; give validation images, or {ValidationPart} a class."
+                    $"{training.Labels.Length} training images are too few to keep a tenth for validation; give validation images, or "
+                        + $"{ValidationPart} a class."
                 );
             (training, held) = (training.Select(kept), training.Select(taken));
         }

@@ -14,7 +14,8 @@ public enum ProbeProtocol
 public sealed record ProbeOptions
 {
     [Description(
-        "paper: features before the projection, strength searched on validation images, refit on both; readme: embeddings, C = 0.316; clip_benchmark: unit embeddings, AdamW, weight decay searched."
+        "paper: features before the projection, strength searched on validation images, refit on both; readme: embeddings, C = 0.316; "
+            + "clip_benchmark: unit embeddings, AdamW, weight decay searched."
     )]
     public ProbeProtocol Protocol { get; init; }
 }

@@ -152,7 +152,8 @@ internal static class AnalysisSections
                                         ? HtmlPage.Of(
                                             "td",
                                             "number",
-                                            $"{Words.Percent(rate.Rate)} ({Words.Percent(rate.Interval.Low)} – {Words.Percent(rate.Interval.High)})"
+                                            $"{Words.Percent(rate.Rate)} ({Words.Percent(rate.Interval.Low)} – "
+                                                + $"{Words.Percent(rate.Interval.High)})"
                                         )
                                         : new XElement("td")
                                 ),
@@ -170,14 +171,19 @@ internal static class AnalysisSections
             "card wide",
             new XElement("h2", overlap.Options.Set),
             HtmlPage.Soft(
-                $"{Words.Count(found)} of {Words.Count(overlap.Nearest.Count)} test images have a near-duplicate in the corpus: perceptual hashes that differ in {overlap.Options.Threshold} of 64 bits or fewer. The sheet shows pairs on both sides of that threshold; move it (overlaps.threshold) until what is above the line is the same picture and what is below is not."
+                $"{Words.Count(found)} of {Words.Count(overlap.Nearest.Count)} test images have a near-duplicate in the corpus: "
+                    + $"perceptual hashes that differ in {overlap.Options.Threshold} of 64 bits or fewer. The sheet shows pairs on "
+                    + "both sides of that threshold; move it (overlaps.threshold) until what is above the line is the same picture "
+                    + "and what is below is not."
             ),
             ReportPage.Table(overlap.Rows.Where(row => row.Metric != "p_value"), withSet: false),
             overlap.P is { } p
                 ? HtmlPage.Soft(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"p = {p:0.####} that the overlap is so accurate if it were no easier than the clean images; {overlap.BonferroniP:0.####} with Bonferroni's correction for all sets. 99.5% interval of its accuracy: {Words.Percent(overlap.PaperInterval.Low)} – {Words.Percent(overlap.PaperInterval.High)}."
+                        $"p = {p:0.####} that the overlap is so accurate if it were no easier than the clean images; "
+                            + $"{overlap.BonferroniP:0.####} with Bonferroni's correction for all sets. 99.5% interval of its "
+                            + $"accuracy: {Words.Percent(overlap.PaperInterval.Low)} – {Words.Percent(overlap.PaperInterval.High)}."
                     )
                 )
                 : null,

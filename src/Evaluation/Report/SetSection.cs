@@ -58,7 +58,8 @@ internal static class SetSection
             "card",
             new XElement("h2", "Calibration"),
             HtmlPage.Soft(
-                $"Expected calibration error {Words.Percent(reliability.Error)} over 15 bins. Below the line the model is too sure of itself."
+                $"Expected calibration error {Words.Percent(reliability.Error)} over 15 bins. Below the line the model is too sure of "
+                    + "itself."
             ),
             Plot.Draw("calibration", Axis.OfShares("confidence"), Axis.OfShares("accuracy"), series)
         );

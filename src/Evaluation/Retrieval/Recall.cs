@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Evaluation.Retrieval;
 
-/// <summary>Recall at 1, 5 and 10, the share of queries with a right answer among the first k, and the median rank, with 95% intervals.</summary>
+/// <summary>
+/// Recall at 1, 5 and 10, the share of queries with a right answer among the first k, and the median rank, with 95% intervals.
+/// </summary>
 /// <param name="R1">Recall at 1.</param>
 /// <param name="R5">Recall at 5.</param>
 /// <param name="R10">Recall at 10.</param>
@@ -26,7 +28,10 @@ public sealed record Recall(double R1, double R5, double R10, double MedianRank,
     [JsonIgnore]
     public IReadOnlyList<long> Ranks { get; private init; } = [];
 
-    /// <summary>From each query's rank, counted from 0, of its best right answer; <see cref="long.MaxValue"/> where none is found. One query at least.</summary>
+    /// <summary>
+    /// From each query's rank, counted from 0, of its best right answer; <see cref="long.MaxValue"/> where none is found. One query at
+    /// least.
+    /// </summary>
     public static Recall FromRanks(IReadOnlyList<long> ranks)
     {
         double[] sorted = [.. ranks.Select(rank => rank == long.MaxValue ? double.PositiveInfinity : rank + 1).Order()];
@@ -50,8 +55,10 @@ public sealed record Recall(double R1, double R5, double R10, double MedianRank,
 public sealed record RetrievalResult(Recall ImageToText, Recall TextToImage, long Images, long Concepts);
 
 /// <summary>
-/// Retrieval over a whole split. Each of an image's captions is a query of its own and a right answer to the image. Equal captions are one concept: each of
-/// their images is a right answer to it, so an image is never wrong for a caption that it carries. Wrong answers that score exactly as a right one, or no number, count before it; a query whose right answers all score no number finds none.
+/// Retrieval over a whole split. Each of an image's captions is a query of its own and a right answer to the image. Equal captions
+/// are one concept: each of their images is a right answer to it, so an image is never wrong for a caption that it carries. Wrong
+/// answers that score exactly as a right one, or no number, count before it; a query whose right answers all score no number finds
+/// none.
 /// </summary>
 public static class RetrievalRanking
 {

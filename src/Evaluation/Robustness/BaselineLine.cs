@@ -53,7 +53,8 @@ public sealed record BaselineLine(double Slope, double Intercept, IReadOnlyList<
             Array.IndexOf(header, name) is var at && at >= 0
                 ? at
                 : throw new CorpusException(
-                    $"{path} has no column '{name}'; its columns: {string.Join(", ", header)}. A table of baselines has model, reference and shifted."
+                    $"{path} has no column '{name}'; its columns: {string.Join(", ", header)}. A table of baselines has model, reference "
+                        + "and shifted."
                 );
         var (name, reference, shifted) = (Column("model"), Column("reference"), Column("shifted"));
         var models = new List<BaselineModel>();

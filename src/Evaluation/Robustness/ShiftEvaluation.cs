@@ -25,7 +25,9 @@ public sealed record ShiftPoint(
 /// <param name="Rows">The figures.</param>
 public sealed record ShiftResult(ShiftOptions Shift, BaselineLine? Line, IReadOnlyList<ShiftPoint> Points, IReadOnlyList<ResultRow> Rows);
 
-/// <summary>Effective and relative robustness (Radford et al. 2021, section 3.3). Both sets' images are resampled apart, as they are others.</summary>
+/// <summary>
+/// Effective and relative robustness (Radford et al. 2021, section 3.3). Both sets' images are resampled apart, as they are others.
+/// </summary>
 public static class ShiftEvaluation
 {
     /// <param name="shift">The shift.</param>
@@ -83,12 +85,15 @@ public static class ShiftEvaluation
 
         if (points.Count == 0)
             throw new CorpusException(
-                $"Robustness '{shift.Name}': {shift.Reference} and {shift.Shifted} have no task in common that classifies; give both zero_shot, probe or knn."
+                $"Robustness '{shift.Name}': {shift.Reference} and {shift.Shifted} have no task in common that classifies; give both "
+                    + "zero_shot, probe or knn."
             );
         return new ShiftResult(shift, line, points, rows);
     }
 
-    /// <summary>Relative robustness: accuracy on the shifted set gained over the model that a model was made from, on the same images.</summary>
+    /// <summary>
+    /// Relative robustness: accuracy on the shifted set gained over the model that a model was made from, on the same images.
+    /// </summary>
     public static ResultRow Relative(string shift, TaskAnswers before, TaskAnswers after)
     {
         var pairs = before.Right.Zip(after.Right).ToList();

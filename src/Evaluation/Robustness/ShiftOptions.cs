@@ -18,7 +18,8 @@ public sealed record ShiftOptions
     public const string Pixels = "pixels";
 
     [Description(
-        "Baseline models to which the line is fitted: a CSV file with columns model, reference and shifted (shares of 0 to 1), or pixels for probes and k-NN on small versions of the images."
+        "Baseline models to which the line is fitted: a CSV file with columns model, reference and shifted (shares of 0 to 1), or pixels "
+            + "for probes and k-NN on small versions of the images."
     )]
     public string? Baselines { get; init; }
 

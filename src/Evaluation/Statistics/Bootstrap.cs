@@ -11,7 +11,8 @@ public static class Bootstrap
 
     /// <summary>Intervals of several figures of the same units.</summary>
     /// <param name="units">Number of units, such as images.</param>
-    /// <param name="figures">For how often each unit is drawn, the figures, always as many. What is no number is left out of a figure's interval.</param>
+    /// <param name="figures">For how often each unit is drawn, the figures, always as many. What is no number is left out of a figure's
+    /// interval.</param>
     public static IReadOnlyList<Interval> Intervals(int units, Func<int[], double[]> figures)
     {
         var random = new Random(Seed);

@@ -33,7 +33,8 @@ public sealed record Comparison(
         var (a, b) = (first.IsRight, second.IsRight);
         if (a.Count != b.Count)
             throw new CorpusException(
-                $"Evaluation set '{first.Set}': one model was measured on {a.Count} images or queries, the other on {b.Count}. Remove what one of them cannot read."
+                $"Evaluation set '{first.Set}': one model was measured on {a.Count} images or queries, the other on {b.Count}. Remove "
+                    + "what one of them cannot read."
             );
         var pairs = a.Zip(b).ToList();
         var (firstOnly, secondOnly) = (pairs.Count(pair => pair is (true, false)), pairs.Count(pair => pair is (false, true)));

@@ -25,7 +25,10 @@ public readonly record struct Interval(double Low, double High)
         return new Interval(share == 0 ? 0 : centre - half, share == 1 ? 1 : centre + half);
     }
 
-    /// <summary>Interval of a difference of two shares of the same trials (Agresti and Min 2005: half a trial more in each cell). It has a width even where the two never differ.</summary>
+    /// <summary>
+    /// Interval of a difference of two shares of the same trials (Agresti and Min 2005: half a trial more in each cell). It has a width
+    /// even where the two never differ.
+    /// </summary>
     /// <param name="firstOnly">Trials that succeed for the first alone.</param>
     /// <param name="secondOnly">Trials that succeed for the second alone.</param>
     /// <param name="trials">All trials.</param>
@@ -37,7 +40,10 @@ public readonly record struct Interval(double Low, double High)
         return new Interval(Math.Max(centre - half, -1), Math.Min(centre + half, 1));
     }
 
-    /// <summary>The distribution-free interval of a median: two order statistics whose ranks are the binomial's 2.5% bounds (Conover 1999, section 3.2).</summary>
+    /// <summary>
+    /// The distribution-free interval of a median: two order statistics whose ranks are the binomial's 2.5% bounds (Conover 1999, section
+    /// 3.2).
+    /// </summary>
     /// <param name="sorted">The values in ascending order, one at least.</param>
     public static Interval OfMedian(IReadOnlyList<double> sorted)
     {

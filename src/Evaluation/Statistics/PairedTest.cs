@@ -14,7 +14,9 @@ public static class PairedTest
     public static double McNemar(int firstOnly, int secondOnly) =>
         Math.Min(1, 2 * Binomial.CDF(0.5, firstOnly + secondOnly, Math.Min(firstOnly, secondOnly)));
 
-    /// <summary>p values of tests made together, adjusted so that no false one among them is found in 95 of 100 cases (Holm 1979).</summary>
+    /// <summary>
+    /// p values of tests made together, adjusted so that no false one among them is found in 95 of 100 cases (Holm 1979).
+    /// </summary>
     public static IReadOnlyList<double> Holm(IReadOnlyList<double> values)
     {
         var adjusted = new double[values.Count];

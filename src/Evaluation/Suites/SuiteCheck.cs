@@ -29,7 +29,8 @@ public static class SuiteCheck
         {
             if (suite.Sets.All(set => set.Name != name))
                 throw new CorpusException(
-                    $"robustness, audits, overlaps or humans name the set '{name}', which is none of the suite's: {string.Join(", ", suite.Sets.Select(set => set.Name))}."
+                    $"robustness, audits, overlaps or humans name the set '{name}', which is none of the suite's: "
+                        + $"{string.Join(", ", suite.Sets.Select(set => set.Name))}."
                 );
         }
     }

@@ -16,7 +16,8 @@ public static class SuiteComparison
         {
             if (!(a.ZeroShot?.Classes ?? []).SequenceEqual(b.ZeroShot?.Classes ?? [], StringComparer.Ordinal))
                 throw new CorpusException(
-                    $"Evaluation set '{a.Set.Name}': the models were measured with other classes ({a.ZeroShot?.Classes.Count ?? 0} and {b.ZeroShot?.Classes.Count ?? 0}); they can be compared on the same classes alone."
+                    $"Evaluation set '{a.Set.Name}': the models were measured with other classes ({a.ZeroShot?.Classes.Count ?? 0} and "
+                        + $"{b.ZeroShot?.Classes.Count ?? 0}); they can be compared on the same classes alone."
                 );
             sets.AddRange(All(a).Zip(All(b), Comparison.Of));
             classes.AddRange(ByClass(a).Zip(ByClass(b), Comparison.Of));

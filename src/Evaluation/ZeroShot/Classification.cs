@@ -11,15 +11,16 @@ namespace ClipTrain.Evaluation.ZeroShot;
 public readonly record struct Prediction(int Label, int Predicted, int Before, double Confidence);
 
 /// <summary>
-/// Accuracy of a classifier over images and over classes, with 95% intervals: Wilson's for shares of images, by bootstrap over
-/// images for figures over classes.
+/// Accuracy of a classifier over images and over classes, with 95% intervals: Wilson's for shares of images, by bootstrap over images
+/// for figures over classes.
 /// </summary>
 /// <param name="Top1">Share of images whose class has the highest score.</param>
 /// <param name="Top5">Share of images whose class is among the five highest.</param>
 /// <param name="MeanPerClass">Mean over classes of the share of their images that is right.</param>
 /// <param name="MacroF1">Mean over the classes that images have or were given of 2 TP / (2 TP + FP + FN).</param>
 /// <param name="WorstClass">Smallest share of right images of a class.</param>
-/// <param name="CalibrationError">Expected calibration error over 15 equal bins (Guo et al. 2017): mean distance between confidence and accuracy.</param>
+/// <param name="CalibrationError">Expected calibration error over 15 equal bins (Guo et al. 2017): mean distance between confidence
+/// and accuracy.</param>
 /// <param name="Images">Number of images.</param>
 /// <param name="Classes">Number of classes.</param>
 public sealed record Classification(

@@ -2,7 +2,10 @@ using ClipTrain.Evaluation.Statistics;
 
 namespace ClipTrain.Evaluation.ZeroShot;
 
-/// <summary>Scores of one class over images, from the highest, for figures of ranking. Images may count several times or not at all, as in a bootstrap.</summary>
+/// <summary>
+/// Scores of one class over images, from the highest, for figures of ranking. Images may count several times or not at all, as in a
+/// bootstrap.
+/// </summary>
 public sealed class RankedScores
 {
     private const int RecallLevels = 11;
@@ -19,7 +22,10 @@ public sealed class RankedScores
         _order = [.. Enumerable.Range(0, scores.Length).OrderByDescending(i => scores[i]).ThenBy(i => i)];
     }
 
-    /// <summary>VOC2007's average precision: the mean over recalls 0, 0.1, …, 1 of the largest precision at that recall or more (Everingham et al. 2010, section 4.2). NaN without a positive image.</summary>
+    /// <summary>
+    /// VOC2007's average precision: the mean over recalls 0, 0.1, …, 1 of the largest precision at that recall or more (Everingham et al.
+    /// 2010, section 4.2). NaN without a positive image.
+    /// </summary>
     /// <param name="times">How often each image counts; empty for once each.</param>
     public double AveragePrecision11(ReadOnlySpan<int> times = default)
     {
@@ -58,7 +64,10 @@ public sealed class RankedScores
         return sum / RecallLevels;
     }
 
-    /// <summary>Area under the ROC curve: the probability that an image of the class scores higher than another, equal scores counted half. NaN where there are not both kinds.</summary>
+    /// <summary>
+    /// Area under the ROC curve: the probability that an image of the class scores higher than another, equal scores counted half. NaN
+    /// where there are not both kinds.
+    /// </summary>
     /// <param name="times">How often each image counts; empty for once each.</param>
     public double RocAuc(ReadOnlySpan<int> times = default)
     {

@@ -16,7 +16,10 @@ public static class ZeroShotClassifier
     /// <summary>Embeddings of all prompts, [classes, templates, D] → unit class embeddings, [classes, D].</summary>
     public static torch.Tensor ClassEmbeddings(torch.Tensor prompts_ctD) => nn.functional.normalize(prompts_ctD.mean([1]), 2, -1);
 
-    /// <summary>What each image is taken for. A class that scores as the right one, or no number, counts before it; an image whose own score is no number is never right.</summary>
+    /// <summary>
+    /// What each image is taken for. A class that scores as the right one, or no number, counts before it; an image whose own score is no
+    /// number is never right.
+    /// </summary>
     /// <param name="images_nD">Unit image embeddings.</param>
     /// <param name="classes_cD">Unit class embeddings.</param>
     /// <param name="labels">For each image its class.</param>

@@ -200,7 +200,8 @@ public static class ScalingReport
     private static XElement Parameters(IReadOnlyList<LawFit> fits) =>
         Page.Card(
             "Parameters",
-            "with 95% intervals; AIC and BIC compare laws of the same points, less is better; held out is the error on the largest fifth after a fit to the rest",
+            "with 95% intervals; AIC and BIC compare laws of the same points, less is better; held out is the error on the largest "
+                + "fifth after a fit to the rest",
             Page.Table(
                 ["law", "group", "parameters", "AIC", "BIC", "held out", "points"],
                 fits.Select(fit =>

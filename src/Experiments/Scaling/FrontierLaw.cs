@@ -55,7 +55,10 @@ public sealed class FrontierLaw(string name, Func<Sample, IReadOnlyList<(int Row
             }
         );
 
-    /// <summary>Frontier points, each at the place where it stands for the fit. Lucky seeds are no frontier: the seeds of a trial are averaged first.</summary>
+    /// <summary>
+    /// Frontier points, each at the place where it stands for the fit. Lucky seeds are no frontier: the seeds of a trial are averaged
+    /// first.
+    /// </summary>
     public override Sample Select(Sample sample)
     {
         var means = sample.MeanOverSeeds();

@@ -1,6 +1,9 @@
 namespace ClipTrain.Experiments.Scaling;
 
-/// <summary>A family of functions, fitted to one sample. Inside it has coordinates that may take any value (logarithms of what must be positive); outside, named parameters.</summary>
+/// <summary>
+/// A family of functions, fitted to one sample. Inside it has coordinates that may take any value (logarithms of what must be
+/// positive); outside, named parameters.
+/// </summary>
 public abstract class Law
 {
     /// <summary>Its name in commands and files.</summary>

@@ -19,7 +19,10 @@ public sealed record LawFit
     /// <summary>Schwarz's criterion.</summary>
     public required double? Bic { get; init; }
 
-    /// <summary>Root mean square of the logarithmic error on the fifth of the trials with the largest x, after a fit to the others; null where too few are left.</summary>
+    /// <summary>
+    /// Root mean square of the logarithmic error on the fifth of the trials with the largest x, after a fit to the others; null where too
+    /// few are left.
+    /// </summary>
     public required double? HeldoutError { get; init; }
 
     /// <summary>Number of observations that the law was fitted to.</summary>
@@ -40,7 +43,10 @@ public sealed record LawFit
     /// <summary>Of a law of model and data: where its coordinates are centred.</summary>
     public (double LogParams, double LogData) Centre { get; init; }
 
-    /// <summary>Of a law of model and data: natural logarithm of compute for one parameter and one sample; null where x is no multiple of their product.</summary>
+    /// <summary>
+    /// Of a law of model and data: natural logarithm of compute for one parameter and one sample; null where x is no multiple of their
+    /// product.
+    /// </summary>
     public double? LogCost { get; init; }
 
     /// <summary>The observations on a frontier, or of the budgets.</summary>

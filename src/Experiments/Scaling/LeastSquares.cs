@@ -5,7 +5,9 @@ internal static class LeastSquares
 {
     private const int MaxIterations = 300;
 
-    /// <summary>A parameter moves at most this far in an iteration: they are logarithms and exponents, and a flat direction would carry them off.</summary>
+    /// <summary>
+    /// A parameter moves at most this far in an iteration: they are logarithms and exponents, and a flat direction would carry them off.
+    /// </summary>
     private const double MaxMove = 2;
 
     /// <summary>Slope and intercept of a line.</summary>

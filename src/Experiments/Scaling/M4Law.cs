@@ -1,7 +1,8 @@
 namespace ClipTrain.Experiments.Scaling;
 
 /// <summary>
-/// M4 (Alabdulmohsin et al. 2022), a power law with a floor that also levels off at chance: (error − floor)/(eps0 − error)^alpha = beta·x^c.
+/// M4 (Alabdulmohsin et al. 2022), a power law with a floor that also levels off at chance: (error − floor)/(eps0 − error)^alpha =
+/// beta·x^c.
 /// </summary>
 public sealed class M4Law : CurveLaw
 {

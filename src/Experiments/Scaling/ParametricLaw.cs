@@ -7,7 +7,9 @@ namespace ClipTrain.Experiments.Scaling;
 /// </summary>
 public sealed class ParametricLaw : Law
 {
-    /// <summary>Huber's threshold. The loss is summed: averaged it is so small that optimisers stop early (Besiroglu et al. 2024).</summary>
+    /// <summary>
+    /// Huber's threshold. The loss is summed: averaged it is so small that optimisers stop early (Besiroglu et al. 2024).
+    /// </summary>
     private const double Delta = 1e-3;
 
     /// <summary>Every start goes on for so many iterations, and then the best of them to the end.</summary>
@@ -24,7 +26,8 @@ public sealed class ParametricLaw : Law
     private readonly double _logParams,
         _logData;
 
-    /// <param name="logParams">Logarithm of the model size that the coordinates are centred at: around the middle of the data the terms' sizes and exponents are told apart best.</param>
+    /// <param name="logParams">Logarithm of the model size that the coordinates are centred at: around the middle of the data the terms'
+    /// sizes and exponents are told apart best.</param>
     /// <param name="logData">The same of the samples seen.</param>
     /// <param name="repeats">True to fit the worth of repeated samples.</param>
     public ParametricLaw(double logParams, double logData, bool repeats) =>
@@ -76,7 +79,9 @@ public sealed class ParametricLaw : Law
         return _repeats ? [.. named, Math.Exp(at[5])] : named;
     }
 
-    /// <summary>Logarithms of the model and the samples that give the least loss where N·D is given: N = G·(N·D)^(β/(α+β)), G = (αA/βB)^(1/(α+β)).</summary>
+    /// <summary>
+    /// Logarithms of the model and the samples that give the least loss where N·D is given: N = G·(N·D)^(β/(α+β)), G = (αA/βB)^(1/(α+β)).
+    /// </summary>
     public (double LogParams, double LogData) Optimum(double logProduct, double[] at)
     {
         var (alpha, beta) = (at[3], at[4]);

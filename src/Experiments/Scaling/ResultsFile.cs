@@ -29,7 +29,8 @@ public static class ResultsFile
 {
     private const int FewestPoints = 3;
 
-    /// <exception cref="ExperimentException">A column is missing, a value is no positive number, or there are too few points for any law.</exception>
+    /// <exception cref="ExperimentException">A column is missing, a value is no positive number, or there are too few points for any
+    /// law.</exception>
     public static IReadOnlyList<Observation> Read(string path, ResultColumns columns)
     {
         if (!File.Exists(path))
@@ -94,7 +95,8 @@ public static class ResultsFile
         return double.IsFinite(value) && value > 0
             ? value
             : throw new ExperimentException(
-                $"{path}:{line}: {column} is {text}; laws are of logarithms, so every value must be a number above zero. Leave the row out, or correct it."
+                $"{path}:{line}: {column} is {text}; laws are of logarithms, so every value must be a number above zero. Leave the row "
+                    + "out, or correct it."
             );
     }
 

@@ -2,7 +2,9 @@ using ClipTrain.Experiments.Scaling;
 
 namespace ClipTrain.Experiments.Sweeps;
 
-/// <summary>The learning rate as a power law of the number of parameters, through the best rate of each size in a sweep's results.</summary>
+/// <summary>
+/// The learning rate as a power law of the number of parameters, through the best rate of each size in a sweep's results.
+/// </summary>
 public sealed record FittedRate(double LogFactor, double Exponent)
 {
     private const string Rate = "training.learning_rate";

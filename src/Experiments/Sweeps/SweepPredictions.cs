@@ -12,7 +12,8 @@ public sealed record TrialPrediction(string Trial, string Law, double Compute, d
 /// <summary>The predictions of a sweep, as predictions.json keeps them.</summary>
 /// <param name="Made">When they were made.</param>
 /// <param name="Results">SHA-256 of the results that they were made from.</param>
-/// <param name="Hash">SHA-256 of the time, the results' hash and the predictions: written down elsewhere it proves that nothing was changed later.</param>
+/// <param name="Hash">SHA-256 of the time, the results' hash and the predictions: written down elsewhere it proves that nothing was
+/// changed later.</param>
 public sealed record SweepPredictions(DateTimeOffset Made, string Results, IReadOnlyList<TrialPrediction> Predictions, string Hash)
 {
     private static readonly JsonSerializerOptions Json = new()
@@ -71,7 +72,9 @@ public sealed record SweepPredictions(DateTimeOffset Made, string Results, IRead
         var sample = Sample.Of(observations);
         if (sample.Count == 0 || Laws.Refuse(sweep.Predict!.Law, sample) is not null)
             throw new ExperimentException(
-                $"{sweep.Path}: {sweep.Predict!.Law} cannot predict: {(sample.Count == 0 ? "no trial has a result" : Laws.Refuse(sweep.Predict.Law, sample))}. Name another law under predict, or add trials."
+                $"{sweep.Path}: {sweep.Predict!.Law} cannot predict: "
+                    + $"{(sample.Count == 0 ? "no trial has a result" : Laws.Refuse(sweep.Predict.Law, sample))}. Name another law "
+                    + "under predict, or add trials."
             );
         var fit =
             LawFitter.FitOne(sweep.Predict.Law, "", sample, LawFitter.DefaultDraws)

@@ -4,7 +4,9 @@ using CsvHelper;
 
 namespace ClipTrain.Experiments.Sweeps;
 
-/// <summary>The results of a sweep as a table: a trial a row, its axes, its cost and its figures. Laws are fitted to it as to any other.</summary>
+/// <summary>
+/// The results of a sweep as a table: a trial a row, its axes, its cost and its figures. Laws are fitted to it as to any other.
+/// </summary>
 public static class SweepResults
 {
     private static readonly string[] Fixed = ["trial", "state", "params", "data", "unique", "compute", "error", "core_seconds"];
@@ -85,7 +87,8 @@ public static class SweepResults
                 ? value
                 : 1 - value
             : throw new ExperimentException(
-                $"{sweep.Path}: metric is {sweep.Metric}, which is none of the figures of trial {record.Id}: {string.Join(", ", record.Figures.Keys)}."
+                $"{sweep.Path}: metric is {sweep.Metric}, which is none of the figures of trial {record.Id}: "
+                    + $"{string.Join(", ", record.Figures.Keys)}."
             );
     }
 

@@ -6,7 +6,8 @@ using YamlDotNet.RepresentationModel;
 namespace ClipTrain.Experiments.Sweeps;
 
 /// <summary>A trial of a sweep.</summary>
-/// <param name="Id">The first digits of the hash of its configuration: the same configuration is the same trial, whatever sweep it is of.</param>
+/// <param name="Id">The first digits of the hash of its configuration: the same configuration is the same trial, whatever sweep it is
+/// of.</param>
 /// <param name="Labels">Its choice of each axis.</param>
 /// <param name="Resolved">Its configuration.</param>
 /// <param name="IsHeldOut">True if it is predicted before it is started.</param>
@@ -45,7 +46,8 @@ public static class TrialPlanner
             );
             if (places.TryGetValue(trial.Id, out var same))
                 throw new ExperimentException(
-                    $"{sweep.Path}: two trials are the same: ({same.Describe()}) and ({trial.Describe()}). Remove one of the values, or exclude one of the two."
+                    $"{sweep.Path}: two trials are the same: ({same.Describe()}) and ({trial.Describe()}). Remove one of the values, or "
+                        + "exclude one of the two."
                 );
             places.Add(trial.Id, trial);
             trials.Add(trial);
@@ -96,8 +98,11 @@ public static class TrialPlanner
         if (steps < 1)
         {
             throw new ExperimentException(
-                $"{sweep.Path}: ({Expansion.Text(combination.Labels)}) cannot meet its budget: {amount.ToString("G6", CultureInfo.InvariantCulture)} {budget.Unit.ToString().ToLowerInvariant()} are {samples.ToString("G3", CultureInfo.InvariantCulture)} samples of this model, "
-                    + $"less than its batch of {shape.GlobalBatch}. Raise the budget, lower training.global_batch, or exclude the combination."
+                $"{sweep.Path}: ({Expansion.Text(combination.Labels)}) cannot meet its budget: "
+                    + $"{amount.ToString("G6", CultureInfo.InvariantCulture)} {budget.Unit.ToString().ToLowerInvariant()} are "
+                    + $"{samples.ToString("G3", CultureInfo.InvariantCulture)} samples of this model, "
+                    + $"less than its batch of {shape.GlobalBatch}. Raise the budget, lower training.global_batch, or exclude the "
+                    + "combination."
             );
         }
 

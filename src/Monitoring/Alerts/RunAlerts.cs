@@ -89,7 +89,8 @@ public sealed class RunAlerts(AlertContext context)
         return now > _lowestLoss + slack || !double.IsFinite(now)
             ? (
                 "loss-spike",
-                $"The loss has risen to {Of(now)} from {Of(_lowestLoss)}: lower training.learning_rate or lengthen training.warmup_steps, set training.gradient_clip, or resume from an earlier checkpoint."
+                $"The loss has risen to {Of(now)} from {Of(_lowestLoss)}: lower training.learning_rate or lengthen "
+                    + "training.warmup_steps, set training.gradient_clip, or resume from an earlier checkpoint."
             )
             : null;
     }
@@ -101,7 +102,8 @@ public sealed class RunAlerts(AlertContext context)
         return context.IsContrastive && _learned > LearningSteps && now > 0.98 * chance
             ? (
                 "not-learning",
-                $"The loss of {Of(now)} is that of chance ({Of(chance)} for {context.GlobalBatch} pairs): look whether captions belong to their images (cliptrain data view), whether a tower is frozen, and at the learning rate."
+                $"The loss of {Of(now)} is that of chance ({Of(chance)} for {context.GlobalBatch} pairs): look whether captions belong "
+                    + "to their images (cliptrain data view), whether a tower is frozen, and at the learning rate."
             )
             : null;
     }
@@ -116,7 +118,8 @@ public sealed class RunAlerts(AlertContext context)
         return norms.TakeLast(3).All(norm => norm > 10 * median)
             ? (
                 "gradient-norm",
-                $"The gradient norm is {Of(norms[^1])}, its median {Of(median)}: training is about to diverge; set training.gradient_clip or lower the learning rate."
+                $"The gradient norm is {Of(norms[^1])}, its median {Of(median)}: training is about to diverge; set "
+                    + "training.gradient_clip or lower the learning rate."
             )
             : null;
     }
@@ -125,7 +128,8 @@ public sealed class RunAlerts(AlertContext context)
         recent.All(step => step.Metrics.LogitScale >= 0.9999 * context.MaxLogitScale)
             ? (
                 "logit-scale-bound",
-                $"The logit scale has reached its bound of {Of(context.MaxLogitScale)}, as the paper's runs do late; early in a run it means that the loss is lowered by confidence alone."
+                $"The logit scale has reached its bound of {Of(context.MaxLogitScale)}, as the paper's runs do late; early in a run it "
+                    + "means that the loss is lowered by confidence alone."
             )
             : null;
 
@@ -135,7 +139,8 @@ public sealed class RunAlerts(AlertContext context)
         return share > 0.3
             ? (
                 "data-wait",
-                $"Steps wait for data {share.ToString("P0", CultureInfo.InvariantCulture)} of their time: cliptrain bench loader names the stage that is slow and what to change."
+                $"Steps wait for data {share.ToString("P0", CultureInfo.InvariantCulture)} of their time: cliptrain bench loader names "
+                    + "the stage that is slow and what to change."
             )
             : null;
     }
@@ -160,7 +165,8 @@ public sealed class RunAlerts(AlertContext context)
         return busy[slowest] > 1.5 * others
             ? (
                 "straggler",
-                $"Rank {slowest} works {Of(busy[slowest])} s a step, the others {Of(others)} s, and all wait for it: look at its machine (other programs, heat, storage)."
+                $"Rank {slowest} works {Of(busy[slowest])} s a step, the others {Of(others)} s, and all wait for it: look at its machine "
+                    + "(other programs, heat, storage)."
             )
             : null;
     }
@@ -171,7 +177,8 @@ public sealed class RunAlerts(AlertContext context)
         return share > 0.25 && context.GlobalBatch > 1
             ? (
                 "captions-cut",
-                $"{share.ToString("P0", CultureInfo.InvariantCulture)} of the captions are longer than the text context and are cut: raise model.text.context, or shorten the captions."
+                $"{share.ToString("P0", CultureInfo.InvariantCulture)} of the captions are longer than the text context and are cut: "
+                    + "raise model.text.context, or shorten the captions."
             )
             : null;
     }

@@ -57,7 +57,9 @@ internal static class PageJson
             slice.Series,
         };
 
-    /// <summary>Six digits are more than a curve of a thousand pixels shows; whole numbers stay whole, because steps and samples must be exact.</summary>
+    /// <summary>
+    /// Six digits are more than a curve of a thousand pixels shows; whole numbers stay whole, because steps and samples must be exact.
+    /// </summary>
     private sealed class ShortNumbers : JsonConverter<double>
     {
         public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetDouble();

@@ -57,7 +57,10 @@ public sealed class PageServer : IAsyncDisposable
         await _app.DisposeAsync();
     }
 
-    /// <summary>Refuses strangers. Without a token only this machine's own names are answered: another site's name that leads here must not read the page.</summary>
+    /// <summary>
+    /// Refuses strangers. Without a token only this machine's own names are answered: another site's name that leads here must not read
+    /// the page.
+    /// </summary>
     private static Task AnswerAsync(HttpContext context, RequestDelegate next, string? token)
     {
         var isAllowed = token is null

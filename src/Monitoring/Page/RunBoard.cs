@@ -4,8 +4,9 @@ using ClipTrain.Monitoring.Runs;
 namespace ClipTrain.Monitoring.Page;
 
 /// <summary>
-/// The runs that a page shows, read again every second while a page follows them, and else when somebody asks. What is new is put into words once and sent to
-/// all pages; a page that does not keep up loses messages, sees that by their numbers, and loads the series again.
+/// The runs that a page shows, read again every second while a page follows them, and else when somebody asks. What is new is put
+/// into words once and sent to all pages; a page that does not keep up loses messages, sees that by their numbers, and loads the
+/// series again.
 /// </summary>
 public sealed class RunBoard : IAsyncDisposable
 {

@@ -52,12 +52,16 @@ public sealed class WatchedRun(string directory, TimeProvider time)
 
     private string SummaryPath => Path.Combine(directory, "summary.json");
 
-    /// <summary>A summary is of the run's end only if no step was recorded after it: a completed run can be continued with more steps.</summary>
+    /// <summary>
+    /// A summary is of the run's end only if no step was recorded after it: a completed run can be continued with more steps.
+    /// </summary>
     private bool HasSummary =>
         File.Exists(SummaryPath)
         && File.GetLastWriteTimeUtc(SummaryPath) >= File.GetLastWriteTimeUtc(Path.Combine(directory, "metrics.jsonl"));
 
-    /// <summary>Coordinators touch their file of the cluster every few seconds; where members are kept in a database, metrics are the only sign.</summary>
+    /// <summary>
+    /// Coordinators touch their file of the cluster every few seconds; where members are kept in a database, metrics are the only sign.
+    /// </summary>
     private bool IsAlive
     {
         get

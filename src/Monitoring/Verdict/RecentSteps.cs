@@ -2,7 +2,9 @@ using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Monitoring.Verdict;
 
-/// <summary>A run's last steps, of which those of the last generation are judged: ranks of different generations are not the same.</summary>
+/// <summary>
+/// A run's last steps, of which those of the last generation are judged: ranks of different generations are not the same.
+/// </summary>
 public sealed class RecentSteps
 {
     private const int Most = 100;

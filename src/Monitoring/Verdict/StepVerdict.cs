@@ -60,7 +60,8 @@ public sealed record StepVerdict(Bound Bound, double DataWait, double RankWait, 
                 dataWait,
                 rankWait,
                 most / mean,
-                $"Rank {Array.IndexOf(busy, most)} bounds the run: it works {Seconds(most)} a step, the average rank {Seconds(mean)}. Free its machine, or leave it out: an even pace would be {Times(most / mean)} as fast."
+                $"Rank {Array.IndexOf(busy, most)} bounds the run: it works {Seconds(most)} a step, the average rank {Seconds(mean)}. "
+                    + $"Free its machine, or leave it out: an even pace would be {Times(most / mean)} as fast."
             );
         }
 
@@ -70,14 +71,16 @@ public sealed record StepVerdict(Bound Bound, double DataWait, double RankWait, 
                 dataWait,
                 rankWait,
                 1 / (1 - exchange),
-                $"The exchange between ranks takes {Percent(exchange)} of a step: a larger batch for each rank, or a faster network (cluster addresses), would give up to {Times(1 / (1 - exchange))} the rate."
+                $"The exchange between ranks takes {Percent(exchange)} of a step: a larger batch for each rank, or a faster network "
+                    + $"(cluster addresses), would give up to {Times(1 / (1 - exchange))} the rate."
             )
             : new StepVerdict(
                 Bound.Compute,
                 dataWait,
                 rankWait,
                 1,
-                $"The model's arithmetic bounds the run: {Percent(1 - dataWait - exchange)} of a step. training.precision: bf16, a larger batch or another device would help; cliptrain bench step shows where the time goes."
+                $"The model's arithmetic bounds the run: {Percent(1 - dataWait - exchange)} of a step. training.precision: bf16, a "
+                    + "larger batch or another device would help; cliptrain bench step shows where the time goes."
             );
     }
 
@@ -117,7 +120,8 @@ public sealed record StepVerdict(Bound Bound, double DataWait, double RankWait, 
                 wait,
                 rankWait,
                 gain,
-                $"{begin}, and decoding images is what they wait for: raise data.threads, set data.jpeg: scaled, or store smaller images; {end}"
+                $"{begin}, and decoding images is what they wait for: raise data.threads, set data.jpeg: scaled, or store smaller "
+                    + $"images; {end}"
             );
     }
 

@@ -48,7 +48,9 @@ internal sealed unsafe partial class CudaStream : IDisposable
         return mark;
     }
 
-    /// <summary>What comes next on this stream waits for a mark, which is used up. On the thread that does so the GPU becomes the current one.</summary>
+    /// <summary>
+    /// What comes next on this stream waits for a mark, which is used up. On the thread that does so the GPU becomes the current one.
+    /// </summary>
     public void Await(nint mark)
     {
         Check(Native.cuCtxSetCurrent(_context));

@@ -33,8 +33,10 @@ public sealed class GradientReducer : IDisposable
     /// <param name="leaves">Leaves that require gradients; their ranges must not overlap.</param>
     /// <param name="flat">Contiguous float32 of one dimension. Not to be touched between Begin and Finish.</param>
     /// <param name="group">The ranks; null for one rank, whose gradients are only moved.</param>
-    /// <param name="buckets">Ranges that together are the flat buffer, the first to be reduced first; the same on every rank. A leaf may lie in several.</param>
-    /// <exception cref="ArgumentException">The buckets do not cover the buffer once, a tensor is no such leaf, or a leaf lies outside the buffer.</exception>
+    /// <param name="buckets">Ranges that together are the flat buffer, the first to be reduced first; the same on every rank. A leaf may
+    /// lie in several.</param>
+    /// <exception cref="ArgumentException">The buckets do not cover the buffer once, a tensor is no such leaf, or a leaf lies outside the
+    /// buffer.</exception>
     public GradientReducer(IReadOnlyList<FlatLeaf> leaves, Tensor flat, ProcessGroup? group, IReadOnlyList<GradientBucket> buckets)
     {
         var elements = flat.numel();
@@ -71,7 +73,10 @@ public sealed class GradientReducer : IDisposable
             _missing[bucket] = _leaves.Count(leaf => Overlap(leaf, _buckets[bucket]));
     }
 
-    /// <summary>Moves the gradients of leaves that no further backward pass of this round reaches. A leaf without one counts as zero, or as nothing added when accumulating.</summary>
+    /// <summary>
+    /// Moves the gradients of leaves that no further backward pass of this round reaches. A leaf without one counts as zero, or as
+    /// nothing added when accumulating.
+    /// </summary>
     /// <param name="leaves">Their numbers.</param>
     /// <exception cref="InvalidOperationException">It was not begun, or a leaf is named the second time.</exception>
     public void Collect(IReadOnlyList<int> leaves)

@@ -57,7 +57,9 @@ public sealed class ProcessGroup : IDisposable
         return new ProcessGroup(new Nccl(store, rank, worldSize, gpu, timeout), new Device(DeviceType.CUDA, gpu), rank, worldSize, timeout);
     }
 
-    /// <summary>Sums the ranks' tensors, in place on each. bfloat16 and float16 are added in float32, so that the sum is rounded once.</summary>
+    /// <summary>
+    /// Sums the ranks' tensors, in place on each. bfloat16 and float16 are added in float32, so that the sum is rounded once.
+    /// </summary>
     /// <exception cref="ArgumentException">The tensor is not contiguous.</exception>
     public Work AllReduce(Tensor tensor)
     {
@@ -81,10 +83,14 @@ public sealed class ProcessGroup : IDisposable
         return Start(nameof(AllGather), (collectives, held) => collectives.AllGather(held[0], held[1]), [output, input]);
     }
 
-    /// <summary>Sums the ranks' inputs and gives each rank its share: rank r receives the r-th part. The sums are bitwise those of <see cref="AllReduce"/>.</summary>
+    /// <summary>
+    /// Sums the ranks' inputs and gives each rank its share: rank r receives the r-th part. The sums are bitwise those of <see
+    /// cref="AllReduce"/>.
+    /// </summary>
     /// <param name="output">This rank's share.</param>
     /// <param name="input">world_size times the output's elements, of its type; not changed.</param>
-    /// <remarks>With NCCL the sums are not bitwise those of <see cref="AllReduce"/> where three ranks or more are added in another order.</remarks>
+    /// <remarks>With NCCL the sums are not bitwise those of <see cref="AllReduce"/> where three ranks or more are added in another
+    /// order.</remarks>
     /// <exception cref="ArgumentException">A tensor is not contiguous, or the sizes or types do not fit together.</exception>
     public Work ReduceScatter(Tensor output, Tensor input)
     {

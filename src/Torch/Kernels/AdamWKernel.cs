@@ -24,7 +24,8 @@ public readonly record struct AdamWStep(
 /// <param name="Gradients">fp32; not changed.</param>
 /// <param name="FirstMoment">Running mean of the gradient.</param>
 /// <param name="SecondMoment">Running mean of its square.</param>
-/// <param name="Compute">bf16 or fp16; receives the new parameters rounded to the nearest, ties to even. Null where there is no copy.</param>
+/// <param name="Compute">bf16 or fp16; receives the new parameters rounded to the nearest, ties to even. Null where there is no
+/// copy.</param>
 public sealed record AdamWBuffers(Tensor Parameters, Tensor Gradients, MomentBuffer FirstMoment, MomentBuffer SecondMoment, Tensor? Compute)
 {
     /// <summary>A view of a part, in the current dispose scope.</summary>

@@ -72,7 +72,10 @@ internal readonly unsafe struct BlockCode(bool signed)
         }
     }
 
-    /// <summary><see cref="Encode(float*, byte*, float*, int, in StochasticRounding, long)"/> by separate operators, to the same bits, on any device.</summary>
+    /// <summary>
+    /// <see cref="Encode(float*, byte*, float*, int, in StochasticRounding, long)"/> by separate operators, to the same bits, on any
+    /// device.
+    /// </summary>
     public void Encode(Tensor values, Tensor codes, Tensor scales, in StochasticRounding rounding)
     {
         var blocks = values.view([-1, Block]);

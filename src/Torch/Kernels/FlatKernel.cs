@@ -27,7 +27,8 @@ internal static unsafe class FlatKernel
     {
         if (tensor.dim() != 1 || !tensor.is_contiguous() || !types.Contains(tensor.dtype) || tensor.numel() != elements)
             throw new ArgumentException(
-                $"'{name}' must be a contiguous tensor of one dimension and {elements} {string.Join(" or ", types.ToArray())} elements, not {Operators.TensorMemory.Describe(tensor)}.",
+                $"'{name}' must be a contiguous tensor of one dimension and {elements} {string.Join(" or ", types.ToArray())} elements, "
+                    + $"not {Operators.TensorMemory.Describe(tensor)}.",
                 name
             );
     }

@@ -88,7 +88,9 @@ public readonly unsafe record struct StochasticRounding(ulong Key, long First)
             values[i] = Round(values[i], randomBits.One((uint)i));
     }
 
-    /// <summary>Adding 16 random bits carries with the probability that the lower half stands for; a carry into infinity is not taken.</summary>
+    /// <summary>
+    /// Adding 16 random bits carries with the probability that the lower half stands for; a carry into infinity is not taken.
+    /// </summary>
     private static float Round(float value, uint random)
     {
         var bits = BitConverter.SingleToUInt32Bits(value);

@@ -3,7 +3,10 @@ using System.Runtime.CompilerServices;
 
 namespace ClipTrain.Torch.Loading;
 
-/// <summary>Compiled into every assembly that uses TorchSharp: whichever of them is first, the native libraries are loaded before TorchSharp looks for them.</summary>
+/// <summary>
+/// Compiled into every assembly that uses TorchSharp: whichever of them is first, the native libraries are loaded before TorchSharp
+/// looks for them.
+/// </summary>
 internal static class LoadTorchFirst
 {
     [ModuleInitializer]

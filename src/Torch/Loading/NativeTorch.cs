@@ -103,7 +103,8 @@ public static unsafe partial class NativeTorch
     {
         if (!Avx2.IsSupported)
             throw new DllNotFoundException(
-                "This processor has no AVX2, which ClipTrain's kernels and libtorch 2.10 need. Use a machine with an x86-64-v3 processor (2013 or later)."
+                "This processor has no AVX2, which ClipTrain's kernels and libtorch 2.10 need. Use a machine with an x86-64-v3 processor "
+                    + "(2013 or later)."
             );
         // Threads that spin while they wait take the cores from the threads that decode images. .NET keeps an environment of its own.
         _ = SetEnvironment("OMP_WAIT_POLICY", "passive", overwrite: 0);
@@ -118,7 +119,8 @@ public static unsafe partial class NativeTorch
         var bindingPath = NamedBinding ?? Path.Combine(Shipped, "libLibTorchSharp.so");
         if (!File.Exists(bindingPath))
             throw new DllNotFoundException(
-                $"There is no {bindingPath}. {(NamedBinding is null ? Remedy(named: null) : "CLIPTRAIN_TORCHSHARP must name TorchSharp's native library; unset it to use the one from NuGet.")}"
+                $"There is no {bindingPath}. "
+                    + $"{(NamedBinding is null ? Remedy(named: null) : "CLIPTRAIN_TORCHSHARP must name TorchSharp's native library; unset it to use the one from NuGet.")}"
             );
         var patched = OldLibstdcxx.IsInstalled();
         var binding = patched ? OldLibstdcxx.LoadCopy(bindingPath) : Open(bindingPath, named: null);
@@ -136,7 +138,8 @@ public static unsafe partial class NativeTorch
         catch (DllNotFoundException error)
         {
             throw new DllNotFoundException(
-                $"Several workers need {path}, which could not be loaded: install libgloo-dev and run scripts/setup, or train with one worker. ({error.Message.Split('\n')[0]})",
+                $"Several workers need {path}, which could not be loaded: install libgloo-dev and run scripts/setup, or train with one "
+                    + $"worker. ({error.Message.Split('\n')[0]})",
                 error
             );
         }
@@ -186,7 +189,9 @@ public static unsafe partial class NativeTorch
         }
     }
 
-    /// <summary>at::globalContext().setUserEnabledNNPACK(false): NNPACK knows no recent processor, and says so at each convolution.</summary>
+    /// <summary>
+    /// at::globalContext().setUserEnabledNNPACK(false): NNPACK knows no recent processor, and says so at each convolution.
+    /// </summary>
     private static void DisableNnpack(nint library)
     {
         if (
@@ -205,5 +210,6 @@ public static unsafe partial class NativeTorch
 /// <param name="Binding">Handle of TorchSharp's native half.</param>
 /// <param name="Folder">Where libtorch lies.</param>
 /// <param name="Mkl">How MKL takes this processor.</param>
-/// <param name="BindingPatched">True where the system's libstdc++ is older than the binding wants, and a copy in memory was loaded that does without.</param>
+/// <param name="BindingPatched">True where the system's libstdc++ is older than the binding wants, and a copy in memory was loaded
+/// that does without.</param>
 public sealed record LoadedTorch(nint Library, nint Binding, string Folder, MklPath Mkl, bool BindingPatched);

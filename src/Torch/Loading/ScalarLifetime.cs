@@ -21,7 +21,8 @@ internal static unsafe class ScalarLifetime
     {
         if (!CodePatch.Redirect(NativeLibrary.GetExport(binding, Release), (nint)(delegate* unmanaged<nint, void>)&FreeLater))
             throw new DllNotFoundException(
-                $"TorchSharp's {Release} could not be replaced: this system does not let a process change its own code, which ClipTrain needs for numbers to live as long as they are used."
+                $"TorchSharp's {Release} could not be replaced: this system does not let a process change its own code, which ClipTrain "
+                    + "needs for numbers to live as long as they are used."
             );
     }
 

@@ -49,7 +49,8 @@ public static unsafe class Dispatcher
             error = LibTorch.aoti_torch_call_dispatcher(name, variant, arguments);
         if (error != 0)
             throw new ExternalException(
-                $"{System.Text.Encoding.ASCII.GetString(op[..^1])} refused {TensorMemory.Describe(first)} and {TensorMemory.Describe(second)}; libtorch's own words are on the error stream."
+                $"{System.Text.Encoding.ASCII.GetString(op[..^1])} refused {TensorMemory.Describe(first)} and "
+                    + $"{TensorMemory.Describe(second)}; libtorch's own words are on the error stream."
             );
         return Tensor.UnsafeCreateTensor((nint)stack[0]);
     }

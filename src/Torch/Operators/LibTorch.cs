@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace ClipTrain.Torch.Operators;
 
-/// <summary>The functions of libtorch's stable C ABI, and of TorchSharp's native half, that are called past TorchSharp. Those of the ABI return 0, or an error whose text libtorch writes to the error stream.</summary>
+/// <summary>
+/// The functions of libtorch's stable C ABI, and of TorchSharp's native half, that are called past TorchSharp. Those of the ABI
+/// return 0, or an error whose text libtorch writes to the error stream.
+/// </summary>
 internal static unsafe partial class LibTorch
 {
     private const string Library = "torch_cpu",

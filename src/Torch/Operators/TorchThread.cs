@@ -23,7 +23,9 @@ public sealed class TorchThread : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Runs <paramref name="action"/> on the thread and waits for it; its exception is thrown here. May be called from the thread itself.</summary>
+    /// <summary>
+    /// Runs <paramref name="action"/> on the thread and waits for it; its exception is thrown here. May be called from the thread itself.
+    /// </summary>
     /// <exception cref="ObjectDisposedException">The thread has ended.</exception>
     public void Run(Action action)
     {

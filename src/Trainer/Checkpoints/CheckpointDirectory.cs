@@ -33,7 +33,9 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
     /// <summary>The directory of a step's checkpoint, whether it exists or not.</summary>
     public string PathOf(long step) => Path.Combine(Root, Prefix + step.ToString("D8", CultureInfo.InvariantCulture));
 
-    /// <summary>Steps that have a checkpoint, ascending. One whose writer was killed while it took another's place is put back first.</summary>
+    /// <summary>
+    /// Steps that have a checkpoint, ascending. One whose writer was killed while it took another's place is put back first.
+    /// </summary>
     public IReadOnlyList<long> Steps()
     {
         if (!Directory.Exists(Root))
@@ -60,8 +62,12 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         ];
     }
 
-    /// <summary>Writes a checkpoint and removes those before it but for the newest, so that <paramref name="keep"/> remain. Later ones, of a history that was undone, stay as they are.</summary>
-    /// <param name="unrecorded">Records of steps in it that the run's ledger may lack, so that it never holds a step that nobody can account for.</param>
+    /// <summary>
+    /// Writes a checkpoint and removes those before it but for the newest, so that <paramref name="keep"/> remain. Later ones, of a
+    /// history that was undone, stay as they are.
+    /// </summary>
+    /// <param name="unrecorded">Records of steps in it that the run's ledger may lack, so that it never holds a step that nobody can
+    /// account for.</param>
     /// <exception cref="CheckpointException">The disk is full or cannot be written; nothing earlier was touched.</exception>
     public string Write(
         CheckpointState state,
@@ -177,7 +183,8 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         return state.Step == step
             ? state
             : throw new CheckpointException(
-                $"{path}: holds the state of step {state.Step}, so it was renamed or copied. Give it its own name, or resume from another checkpoint with --step."
+                $"{path}: holds the state of step {state.Step}, so it was renamed or copied. Give it its own name, or resume from "
+                    + "another checkpoint with --step."
             );
     }
 

@@ -30,7 +30,8 @@ internal sealed class CheckpointManifest
     private CheckpointManifest(string folder, SortedDictionary<string, Entry> files) => (_folder, _files) = (folder, files);
 
     /// <summary>Reads the manifest of a checkpoint; its files must be there, with the sizes that it names.</summary>
-    /// <exception cref="CheckpointException">The manifest does not name the files of a checkpoint, or one is missing or was cut.</exception>
+    /// <exception cref="CheckpointException">The manifest does not name the files of a checkpoint, or one is missing or was
+    /// cut.</exception>
     public static CheckpointManifest Read(string folder)
     {
         var path = Path.Combine(folder, FileName);

@@ -55,7 +55,8 @@ public sealed class SafetensorsFile : IWeights
             || entry.End - entry.Start != destination.Length * (long)type.Bytes
         )
             throw new CheckpointException(
-                $"{Path}: tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], not the {destination.Length} numbers that are expected."
+                $"{Path}: tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], not the {destination.Length} numbers that "
+                    + "are expected."
             );
         NumberReader.Read(_file, Path, entry.Start, type.Type, destination);
     }
@@ -67,7 +68,8 @@ public sealed class SafetensorsFile : IWeights
             throw new CheckpointException($"{Path}: has no tensor '{name}'.");
         if (entry.Type != type.SafetensorsName() || entry.End - entry.Start != destination.Length)
             throw new CheckpointException(
-                $"{Path}: tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], not the {destination.Length} bytes of {type.SafetensorsName()} that are expected."
+                $"{Path}: tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], not the {destination.Length} bytes of "
+                    + $"{type.SafetensorsName()} that are expected."
             );
         NumberReader.ReadBytes(_file, Path, entry.Start, destination);
     }
@@ -157,7 +159,8 @@ public sealed class SafetensorsFile : IWeights
 
         if (bytes != (Int128)entry.End - entry.Start)
             throw Malformed(
-                $"tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], {bytes} bytes, but has {(Int128)entry.End - entry.Start}"
+                $"tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], {bytes} bytes, but has "
+                    + $"{(Int128)entry.End - entry.Start}"
             );
     }
 

@@ -98,7 +98,8 @@ public static class AuditCommand
             Console.WriteLine($"fault: {fault}");
         Console.WriteLine(
             report.Faults.Count == 0
-                ? $"{report.Steps} committed steps; every sample was consumed exactly once. {report.BadSamples} could not be used; {report.UndoneSteps} steps were lost and done again."
+                ? $"{report.Steps} committed steps; every sample was consumed exactly once. {report.BadSamples} could not be used; "
+                    + $"{report.UndoneSteps} steps were lost and done again."
                 : $"{report.Steps} committed steps; the records do NOT prove that every sample was consumed exactly once."
         );
     }

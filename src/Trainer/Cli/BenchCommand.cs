@@ -79,7 +79,8 @@ public static class BenchCommand
             .ShortSide;
         AnsiConsole.Write(BenchTables.Draw(result));
         Console.WriteLine(
-            $"One of {workers} worker{(workers == 1 ? "" : "s")} loads {Readable.Number(result.ImagesPerSecond)} images a second in batches of {Readable.Number((double)result.Images / result.Batches)}."
+            $"One of {workers} worker{(workers == 1 ? "" : "s")} loads {Readable.Number(result.ImagesPerSecond)} images a second in "
+                + $"batches of {Readable.Number((double)result.Images / result.Batches)}."
         );
         Console.WriteLine(
             Bottleneck
@@ -103,8 +104,10 @@ public static class BenchCommand
 
     private static string Compare(double loads, double needs) =>
         loads >= needs
-            ? $"The step takes in {Readable.Number(needs)} a second and worker: the loader is {Readable.Number(loads / needs)} times as fast, so data is not what training waits for."
-            : $"The step could take in {Readable.Number(needs)} a second and worker: the loader gives {Readable.Percent(loads / needs)} of that, so training waits for data.";
+            ? $"The step takes in {Readable.Number(needs)} a second and worker: the loader is {Readable.Number(loads / needs)} times as "
+                + "fast, so data is not what training waits for."
+            : $"The step could take in {Readable.Number(needs)} a second and worker: the loader gives {Readable.Percent(loads / needs)} "
+                + "of that, so training waits for data.";
 
     /// <summary>Images a second over all workers.</summary>
     private static double Need(string metrics)

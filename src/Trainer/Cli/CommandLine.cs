@@ -9,7 +9,9 @@ namespace ClipTrain.Trainer.Cli;
 /// <summary>The <c>cliptrain</c> command: its verbs, and one place where failures become messages and exit codes.</summary>
 public static class CommandLine
 {
-    /// <summary>Wide enough for any line: what reads a pipe or a file wants a line as it is, not one that is broken at 80 columns.</summary>
+    /// <summary>
+    /// Wide enough for any line: what reads a pipe or a file wants a line as it is, not one that is broken at 80 columns.
+    /// </summary>
     private const int UnbrokenWidth = 10_000;
 
     public static async Task<int> RunAsync(string[] args)

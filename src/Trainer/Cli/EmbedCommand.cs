@@ -60,7 +60,8 @@ public sealed class EmbedCommand
     private readonly Option<string?> _shard = new("--shard")
     {
         Description =
-            "This process' share of the work, as in 2/8, from 0: for a scheduler that starts the processes, on any machines that share the folder.",
+            "This process' share of the work, as in 2/8, from 0: for a scheduler that starts the processes, on any machines that share "
+            + "the folder.",
     };
     private readonly Option<int?> _threads = new("--threads")
     {
@@ -209,7 +210,9 @@ public sealed class EmbedCommand
             Precision = parsed.GetValue(_precision),
             Batch = AtLeastOne(parsed, _batch),
             Transform =
-                $"evaluation: bicubic resize of the shorter side to {image.Size}, centre crop, CLIP's mean and deviation, {image.Type}{(image.Orient ? ", EXIF orientation" : "")}, at most {image.Limits.Pixels} pixels in {image.Limits.Bytes} bytes",
+                $"evaluation: bicubic resize of the shorter side to {image.Size}, centre crop, CLIP's mean and deviation, "
+                + $"{image.Type}{(image.Orient ? ", EXIF orientation" : "")}, at most {image.Limits.Pixels} pixels in "
+                + $"{image.Limits.Bytes} bytes",
             Tokenizer = $"{opened.Vocabulary}, {opened.Run.Model.Text.Context} tokens",
             Corpus = corpus.Hash,
             Samples = corpus.SampleCount,
@@ -279,8 +282,10 @@ public sealed class EmbedCommand
         foreach (var sample in report.FirstBad.DistinctBy(sample => sample.Reason, StringComparer.Ordinal))
             Console.WriteLine(sample);
         Console.WriteLine(
-            $"{Readable.Count(report.Embedded)} of {Readable.Count(report.Samples)} pairs embedded in {Readable.Count(report.PartsFinished)} of {Readable.Count(report.Parts)} parts in {folder.Path}; "
-                + $"{Readable.Count(report.BadSamples)} could not be used. {Path.Combine(folder.Path, EmbeddingFolder.ReportFile)} has these figures and names those."
+            $"{Readable.Count(report.Embedded)} of {Readable.Count(report.Samples)} pairs embedded in "
+                + $"{Readable.Count(report.PartsFinished)} of {Readable.Count(report.Parts)} parts in {folder.Path}; "
+                + $"{Readable.Count(report.BadSamples)} could not be used. {Path.Combine(folder.Path, EmbeddingFolder.ReportFile)} has "
+                + "these figures and names those."
         );
         return report.Complete && report.Embedded == 0 ? ExitCodes.BadData : ExitCodes.Ok;
     }

@@ -49,7 +49,8 @@ public static class ExportCommand
                 )
         );
         Console.WriteLine(
-            $"{Readable.Count(done.Written)} samples in {Readable.Count(done.Shards)} shards written to {output}; {Readable.Count(done.Rows - done.Written)} rows have no image."
+            $"{Readable.Count(done.Written)} samples in {Readable.Count(done.Shards)} shards written to {output}; "
+                + $"{Readable.Count(done.Rows - done.Written)} rows have no image."
         );
         return done.Written > 0 ? ExitCodes.Ok : ExitCodes.BadData;
     }

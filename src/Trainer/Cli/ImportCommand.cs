@@ -128,7 +128,8 @@ public static class ImportCommand
         new("--caption")
         {
             Description =
-                "Where the caption is: an extension such as alt.txt, or a field of the JSON. The .txt, else the field caption or text when left out.",
+                "Where the caption is: an extension such as alt.txt, or a field of the JSON. The .txt, else the field caption or text "
+                + "when left out.",
         };
 
     private static char? Delimiter(string? text) =>

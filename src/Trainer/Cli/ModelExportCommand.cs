@@ -62,7 +62,9 @@ public static class ModelExportCommand
                 s_precisions[parsed.GetRequiredValue(precision)]
             ).Write(folder);
             Console.WriteLine(
-                $"{Readable.Count(opened.Weights.Shapes.Count)} tensors, {bytes / 1e6:0.0} MB in {parsed.GetValue(precision)}, written to {folder} for {parsed.GetValue(format)}{(opened.Merges is null ? "; the source has no tokenizer, so there is none in it" : "")}."
+                $"{Readable.Count(opened.Weights.Shapes.Count)} tensors, {bytes / 1e6:0.0} MB in {parsed.GetValue(precision)}, written "
+                    + $"to {folder} for "
+                    + $"{parsed.GetValue(format)}{(opened.Merges is null ? "; the source has no tokenizer, so there is none in it" : "")}."
             );
             return ExitCodes.Ok;
         });

@@ -6,7 +6,9 @@ using Spectre.Console;
 
 namespace ClipTrain.Trainer.Cli;
 
-/// <summary><c>cliptrain status [RUN]</c>, <c>cliptrain stop RUN</c> and <c>cliptrain checkpoint RUN</c>: reach a run wherever it is hosted.</summary>
+/// <summary>
+/// <c>cliptrain status [RUN]</c>, <c>cliptrain stop RUN</c> and <c>cliptrain checkpoint RUN</c>: reach a run wherever it is hosted.
+/// </summary>
 public static class RunCommands
 {
     public static Command CreateStatus()

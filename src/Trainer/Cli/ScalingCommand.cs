@@ -25,7 +25,8 @@ public static class ScalingCommand
         var law = new Option<string[]>("--law")
         {
             Description =
-                $"A law to fit; may be given several times: {string.Join(", ", Laws.Names)}, or all, which fits each that the results can tell.",
+                $"A law to fit; may be given several times: {string.Join(", ", Laws.Names)}, or all, which fits each that the results "
+                + "can tell.",
             DefaultValueFactory = _ => ["all"],
             AllowMultipleArgumentsPerToken = true,
         };
@@ -107,7 +108,8 @@ public static class ScalingCommand
             var fits = all.Where(fit => parsed.GetValue(law) is not { } name || fit.Law == name).ToList();
             if (fits.Count == 0)
                 throw new ExperimentException(
-                    $"{parsed.GetRequiredValue(folder)} has no fit of {parsed.GetValue(law)}; it has {string.Join(", ", all.Select(fit => fit.Law).Distinct(StringComparer.Ordinal))}."
+                    $"{parsed.GetRequiredValue(folder)} has no fit of {parsed.GetValue(law)}; it has "
+                        + $"{string.Join(", ", all.Select(fit => fit.Law).Distinct(StringComparer.Ordinal))}."
                 );
             var model = (parsed.GetValue(parameters), parsed.GetValue(data)) switch
             {
@@ -144,7 +146,8 @@ public static class ScalingCommand
                         and var decades
                 )
                     beyond.Add(
-                        $"{LawOutput.Number(value)} is {decades:0.#} decades beyond the results: the intervals count the noise of the results, not that another law may hold there."
+                        $"{LawOutput.Number(value)} is {decades:0.#} decades beyond the results: the intervals count the noise of the "
+                            + "results, not that another law may hold there."
                     );
             }
 

@@ -77,7 +77,8 @@ public static class SweepCommand
         SweepTables.Cost("missing", SweepCost.Of(folder, trials, missing));
         if (trials.Count >= OpenedSweep.Many)
             Console.WriteLine(
-                $"Warning: these are {Readable.Count(trials.Count)} trials. Axes multiply: give fewer values, zip keys in one axis, or exclude combinations."
+                $"Warning: these are {Readable.Count(trials.Count)} trials. Axes multiply: give fewer values, zip keys in one axis, or "
+                    + "exclude combinations."
             );
         return ExitCodes.Ok;
     }
@@ -111,7 +112,8 @@ public static class SweepCommand
         );
         SweepReport.Write(opened);
         Console.WriteLine(
-            $"{trials.Count(trial => folder.Read(trial.Id).IsSettled)} of {trials.Count} trials have ended; the pool was busy for {Readable.Percent(spent / (wall * cores))} of {Readable.Duration(TimeSpan.FromSeconds(wall))}."
+            $"{trials.Count(trial => folder.Read(trial.Id).IsSettled)} of {trials.Count} trials have ended; the pool was busy for "
+                + $"{Readable.Percent(spent / (wall * cores))} of {Readable.Duration(TimeSpan.FromSeconds(wall))}."
         );
         return signals.ExitCode != ExitCodes.Ok ? signals.ExitCode
             : isWhole ? ExitCodes.Ok
@@ -132,7 +134,8 @@ public static class SweepCommand
         var made = SweepPredictions.Make(opened.Sweep, opened.Folder, opened.Trials, wanted, TimeProvider.System);
         foreach (var prediction in made.Predictions)
             Tell(
-                $"{prediction.Trial} is predicted by {prediction.Law}: {Readable.Number(prediction.Value)}, with 90% between {Readable.Number(prediction.Low)} and {Readable.Number(prediction.High)}"
+                $"{prediction.Trial} is predicted by {prediction.Law}: {Readable.Number(prediction.Value)}, with 90% between "
+                    + $"{Readable.Number(prediction.Low)} and {Readable.Number(prediction.High)}"
             );
         Tell($"predictions written with hash {made.Hash}");
     }

@@ -28,7 +28,8 @@ public static class TokenizerCommand
         var size = new Option<int?>("--vocab-size")
         {
             Description =
-                $"Tokens of the vocabulary, {MergeList.TokensWithoutMerges} more than merges: 256 bytes, 256 bytes at the end of a word, start and end. OpenAI's is 49408.",
+                $"Tokens of the vocabulary, {MergeList.TokensWithoutMerges} more than merges: 256 bytes, 256 bytes at the end of a "
+                + "word, start and end. OpenAI's is 49408.",
         };
         var merges = new Option<int?>("--merges")
         {
@@ -64,7 +65,8 @@ public static class TokenizerCommand
                 Console.Error.WriteLine($"{bad.Count} captions were left out, the first of them {bad[0]}");
             learned.Save(parsed.GetRequiredValue(output));
             Console.WriteLine(
-                $"{learned.Merges.Count} merges written to {parsed.GetRequiredValue(output)}: set data.merges to that path and model.text.vocabulary to {learned.VocabularySize}."
+                $"{learned.Merges.Count} merges written to {parsed.GetRequiredValue(output)}: set data.merges to that path and "
+                    + $"model.text.vocabulary to {learned.VocabularySize}."
             );
             return ExitCodes.Ok;
         });

@@ -19,7 +19,8 @@ public static class VerifyCommand
         var checksums = new Option<string?>("--checksums")
         {
             Description =
-                "Also compare every byte of the files with the checksums in this file, as sha256sum writes them; write it if it is not there.",
+                "Also compare every byte of the files with the checksums in this file, as sha256sum writes them; write it if it is not "
+                + "there.",
         };
         var command = arguments.AddTo(
             new Command("verify", "Decode a corpus on all cores and name every row that training could not use.") { list, checksums }
@@ -67,7 +68,8 @@ public static class VerifyCommand
         Console.WriteLine(
             count == 0
                 ? $"All {Readable.Count(choice.Count)} rows that were decoded can be used."
-                : $"{Readable.Count(count)} of {Readable.Count(choice.Count)} rows are broken ({Readable.Percent((double)count / choice.Count)}). Training skips them, up to the share data.max_bad_share."
+                : $"{Readable.Count(count)} of {Readable.Count(choice.Count)} rows are broken "
+                    + $"({Readable.Percent((double)count / choice.Count)}). Training skips them, up to the share data.max_bad_share."
         );
         return count + changed.Count == 0 ? ExitCodes.Ok : ExitCodes.BadData;
     }

@@ -58,7 +58,8 @@ public static class ViewCommand
         ViewPage.Write(
             output,
             samples,
-            $"{samples.Count} of {Readable.Count(input.Manifest.SampleCount)}, drawn with seed {input.Seed}; original, then what the first epochs see at {input.Augmentation.Size} px"
+            $"{samples.Count} of {Readable.Count(input.Manifest.SampleCount)}, drawn with seed {input.Seed}; original, then what the "
+                + $"first epochs see at {input.Augmentation.Size} px"
         );
         Console.WriteLine($"{samples.Count} samples are in {output}.");
         return ExitCodes.Ok;

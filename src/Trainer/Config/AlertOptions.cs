@@ -6,12 +6,15 @@ namespace ClipTrain.Trainer.Config;
 public sealed record AlertOptions
 {
     [Description(
-        "Look at every step for a rising loss, a loss of chance, exploding gradients, the logit scale at its bound, waits for data, slow ranks, captions that are cut, bad samples, a disk that fills up and a run that stands still. Alerts are lines of the log and of the live page."
+        "Look at every step for a rising loss, a loss of chance, exploding gradients, the logit scale at its bound, waits for data, slow "
+            + "ranks, captions that are cut, bad samples, a disk that fills up and a run that stands still. Alerts are lines of the "
+            + "log and of the live page."
     )]
     public bool Enabled { get; init; } = true;
 
     [Description(
-        "A program that is started at each alert with the run's name, the step, the alert's kind and its text as arguments; none when empty."
+        "A program that is started at each alert with the run's name, the step, the alert's kind and its text as arguments; none when "
+            + "empty."
     )]
     public string Command { get; init; } = "";
 

@@ -15,7 +15,8 @@ public sealed record ClusterOptions
 
     [
         Description(
-            "With fewer workers than this the run waits for more; by default cluster.workers. Less lets the run go on with those that are left: the same batches, larger shares."
+            "With fewer workers than this the run waits for more; by default cluster.workers. Less lets the run go on with those that "
+                + "are left: the same batches, larger shares."
         ),
         Minimum(1),
         Maximum(65536)
@@ -38,7 +39,8 @@ public sealed record ClusterOptions
     public ClusteringKind Clustering { get; init; }
 
     [Description(
-        "Connection string of the Redis or PostgreSQL server; the variable CLIPTRAIN_CLUSTERING_CONNECTION keeps a password out of the file."
+        "Connection string of the Redis or PostgreSQL server; the variable CLIPTRAIN_CLUSTERING_CONNECTION keeps a password out of the "
+            + "file."
     )]
     public string? ClusteringConnection { get; init; }
 

@@ -4,12 +4,12 @@ using System.Text;
 namespace ClipTrain.Trainer.Config;
 
 /// <summary>
-/// One number for what all workers of a run must agree on: the seed, the model, the corpus and its augmentation, the
-/// training and the kind of device. The run's name, its output, checkpoints and evaluation, the number of workers, threads,
-/// prefetching, the port and timeouts may differ between machines or change on resuming, so they are left out; so is what
-/// changes memory and time but, but for rounding, no number: activation checkpointing, the optimizer's sharding, the tiles of the
-/// loss, and micro-batches where no BatchNorm normalises with their statistics. The hash of the weights that a run starts from is found when it begins, and checked where they are
-/// read. Defaults are left out too, so that a key which a later version adds leaves the hash of a run as it is.
+/// One number for what all workers of a run must agree on: the seed, the model, the corpus and its augmentation, the training and the
+/// kind of device. The run's name, its output, checkpoints and evaluation, the number of workers, threads, prefetching, the port and
+/// timeouts may differ between machines or change on resuming, so they are left out; so is what changes memory and time but, but for
+/// rounding, no number: activation checkpointing, the optimizer's sharding, the tiles of the loss, and micro-batches where no
+/// BatchNorm normalises with their statistics. The hash of the weights that a run starts from is found when it begins, and checked
+/// where they are read. Defaults are left out too, so that a key which a later version adds leaves the hash of a run as it is.
 /// </summary>
 public static class ConfigHash
 {

@@ -1,6 +1,9 @@
 namespace ClipTrain.Trainer.Config;
 
-/// <summary>A node of a YAML document that knows where it was written. Unlike the library's own tree it can hold a key twice, so that this is one error among the others.</summary>
+/// <summary>
+/// A node of a YAML document that knows where it was written. Unlike the library's own tree it can hold a key twice, so that this is
+/// one error among the others.
+/// </summary>
 internal abstract class ConfigNode(SourcePosition position)
 {
     public SourcePosition Position { get; } = position;

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace ClipTrain.Trainer.Config;
 
-/// <summary>Writes options as YAML with every key, so that a run's file says all that it was run with. Loading the text gives equal options.</summary>
+/// <summary>
+/// Writes options as YAML with every key, so that a run's file says all that it was run with. Loading the text gives equal options.
+/// </summary>
 public static class ConfigWriter
 {
     private const int Indent = 2;

@@ -10,7 +10,8 @@ namespace ClipTrain.Trainer.Config;
 public sealed record DataOptions
 {
     [Description(
-        "Parquet files, folders of them, globs, or lists of these: a .txt with one a line, or a .json with an array of texts; give this or mixture."
+        "Parquet files, folders of them, globs, or lists of these: a .txt with one a line, or a .json with an array of texts; give this "
+            + "or mixture."
     )]
     public IReadOnlyList<string> Train { get; init; } = [];
 
@@ -18,7 +19,8 @@ public sealed record DataOptions
     public IReadOnlyList<MixtureOptions> Mixture { get; init; } = [];
 
     [Description(
-        "What a corpus of the mixture has of the batches: its size times its weight (proportional), its weight alone (fixed), or its size to the power 1/temperature times its weight (temperature)."
+        "What a corpus of the mixture has of the batches: its size times its weight (proportional), its weight alone (fixed), or its "
+            + "size to the power 1/temperature times its weight (temperature)."
     )]
     public MixtureSampling Sampling { get; init; } = MixtureSampling.Proportional;
 
@@ -30,24 +32,28 @@ public sealed record DataOptions
 
     [
         Description(
-            "Column of data.train with the caption, text or a list of texts, or several in the order of their priority; found by its usual names when empty."
+            "Column of data.train with the caption, text or a list of texts, or several in the order of their priority; found by its "
+                + "usual names when empty."
         ),
         OneOrMore
     ]
     public IReadOnlyList<string>? CaptionColumn { get; init; }
 
     [Description(
-        "Which of a pair's captions is used where there are several: the first that is not blank; one by chance, drawn anew in each epoch (random); or each in turn, one an epoch (all)."
+        "Which of a pair's captions is used where there are several: the first that is not blank; one by chance, drawn anew in each "
+            + "epoch (random); or each in turn, one an epoch (all)."
     )]
     public CaptionMode CaptionMode { get; init; } = CaptionMode.First;
 
     [Description(
-        "With data.caption_mode random, a positive weight for each of data.caption_column; all weigh alike when empty. The captions of one column share its weight."
+        "With data.caption_mode random, a positive weight for each of data.caption_column; all weigh alike when empty. The captions of "
+            + "one column share its weight."
     )]
     public IReadOnlyList<double> CaptionWeights { get; init; } = [];
 
     [Description(
-        "Column with the class of an image, a number from 0 or one of data.label_names, for training.objective classification; captions are not read then."
+        "Column with the class of an image, a number from 0 or one of data.label_names, for training.objective classification; captions "
+            + "are not read then."
     )]
     public string? LabelColumn { get; init; }
 
@@ -58,7 +64,8 @@ public sealed record DataOptions
     public string? Filter { get; init; }
 
     [Description(
-        "Of several rows with the same image only the first is used: same in every byte of its file (exact), or to the eye (perceptual: 64-bit pHash, at most 4 bits differ). Reads every image once, when the run begins."
+        "Of several rows with the same image only the first is used: same in every byte of its file (exact), or to the eye (perceptual: "
+            + "64-bit pHash, at most 4 bits differ). Reads every image once, when the run begins."
     )]
     public Deduplication Deduplicate { get; init; } = Deduplication.None;
 
@@ -67,7 +74,8 @@ public sealed record DataOptions
 
     [
         Description(
-            "Share of the rows that is used, drawn from the seed after all other rules; a smaller share lies in a larger one, in each corpus of a mixture."
+            "Share of the rows that is used, drawn from the seed after all other rules; a smaller share lies in a larger one, in each "
+                + "corpus of a mixture."
         ),
         Minimum(0.000001),
         Maximum(1)
@@ -75,12 +83,14 @@ public sealed record DataOptions
     public double Subset { get; init; } = 1;
 
     [Description(
-        "BPE vocabulary: `openai`, or the path of a merge list (text or gzip), of Hugging Face's tokenizer.json, or of a folder with vocab.json and merges.txt."
+        "BPE vocabulary: `openai`, or the path of a merge list (text or gzip), of Hugging Face's tokenizer.json, or of a folder with "
+            + "vocab.json and merges.txt."
     )]
     public string Merges { get; init; } = "openai";
 
     [Description(
-        "What of a caption is used that is longer than model.text.context: its beginning (cut), or so many tokens from a random place (window), drawn anew in each epoch."
+        "What of a caption is used that is longer than model.text.context: its beginning (cut), or so many tokens from a random place "
+            + "(window), drawn anew in each epoch."
     )]
     public LongCaptions LongCaptions { get; init; } = LongCaptions.Cut;
 
@@ -92,7 +102,9 @@ public sealed record DataOptions
 
     [
         Description(
-            "Row groups that a batch is mixed from; the corpora of a mixture share them. They are dealt to as many partitions, and a worker reads its own alone, so give at least as many as there are workers. More mixes better and holds more encoded images in memory: twice so many row groups, divided by the workers. 0 takes as many as hold 256 MiB."
+            "Row groups that a batch is mixed from; the corpora of a mixture share them. They are dealt to as many partitions, and a "
+                + "worker reads its own alone, so give at least as many as there are workers. More mixes better and holds more encoded "
+                + "images in memory: twice so many row groups, divided by the workers. 0 takes as many as hold 256 MiB."
         ),
         Minimum(0)
     ]
@@ -100,7 +112,8 @@ public sealed record DataOptions
 
     [
         Description(
-            "The run stops when more than this share of the samples read so far could not be used. A step in which no sample is usable is skipped below that."
+            "The run stops when more than this share of the samples read so far could not be used. A step in which no sample is usable "
+                + "is skipped below that."
         ),
         Minimum(0),
         Maximum(1)
@@ -114,7 +127,8 @@ public sealed record DataOptions
     public AugmentationOptions Augmentation { get; init; } = new();
 
     [Description(
-        "How training decodes JPEGs: fast makes colours after resizing; exact gives Pillow's bytes; scaled is fast and decodes large images at 1/2, 1/4 or 1/8, not under the crop's target. Evaluation is exact. docs/results.md has the differences."
+        "How training decodes JPEGs: fast makes colours after resizing; exact gives Pillow's bytes; scaled is fast and decodes large "
+            + "images at 1/2, 1/4 or 1/8, not under the crop's target. Evaluation is exact. docs/results.md has the differences."
     )]
     public JpegDecode Jpeg { get; init; } = JpegDecode.Fast;
 
@@ -133,7 +147,8 @@ public sealed record DataOptions
 
     [
         Description(
-            "An image that takes more processor time than this to decode is a bad sample. Faster machines may decode what slower ones give up, so set it far above what any good image takes."
+            "An image that takes more processor time than this to decode is a bad sample. Faster machines may decode what slower ones "
+                + "give up, so set it far above what any good image takes."
         ),
         Minimum(0.1),
         Maximum(86400)
@@ -141,7 +156,8 @@ public sealed record DataOptions
     public double MaxImageSeconds { get; init; } = 60;
 
     [Description(
-        "Draw SVG images, which are programs: a few bytes can compute for ever. For drawings of a known source; without it an SVG is a bad sample."
+        "Draw SVG images, which are programs: a few bytes can compute for ever. For drawings of a known source; without it an SVG is a "
+            + "bad sample."
     )]
     public bool AllowSvg { get; init; }
 }
@@ -163,7 +179,8 @@ public sealed record MixtureOptions
 
     [
         Description(
-            "Column with the caption, text or a list of texts, or several in the order of their priority; found by its usual names when empty."
+            "Column with the caption, text or a list of texts, or several in the order of their priority; found by its usual names when "
+                + "empty."
         ),
         OneOrMore
     ]
@@ -171,7 +188,8 @@ public sealed record MixtureOptions
 }
 
 [Description(
-    "Balanced sampling over queries, as in MetaCLIP (arXiv 2309.16671): a pair is drawn for each query that its caption holds, with a probability that caps the pairs a query draws; pairs without a query go."
+    "Balanced sampling over queries, as in MetaCLIP (arXiv 2309.16671): a pair is drawn for each query that its caption holds, with a "
+        + "probability that caps the pairs a query draws; pairs without a query go."
 )]
 public sealed record BalanceOptions
 {

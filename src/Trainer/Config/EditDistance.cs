@@ -3,7 +3,9 @@ namespace ClipTrain.Trainer.Config;
 /// <summary>How many slips of the keyboard lie between two words.</summary>
 internal static class EditDistance
 {
-    /// <summary>Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours, each counted once.</summary>
+    /// <summary>
+    /// Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours, each counted once.
+    /// </summary>
     public static int Between(string a, string b)
     {
         var beforeLast = new int[b.Length + 1];

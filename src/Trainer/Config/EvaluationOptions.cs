@@ -19,14 +19,16 @@ public sealed record EvaluationOptions
 
     [
         Description(
-            "Evaluate a checkpoint every so many steps beside the training, in a process of its own; 0 for none. The first checkpoint at or after each multiple is taken."
+            "Evaluate a checkpoint every so many steps beside the training, in a process of its own; 0 for none. The first checkpoint at "
+                + "or after each multiple is taken."
         ),
         Minimum(0)
     ]
     public long EverySteps { get; init; }
 
     [Description(
-        "The figure by which the best checkpoint is kept in the run's folder best, as in 'val retrieval mean_recall_at_1' (set, task, metric of results.json); none is kept when empty."
+        "The figure by which the best checkpoint is kept in the run's folder best, as in 'val retrieval mean_recall_at_1' (set, task, "
+            + "metric of results.json); none is kept when empty."
     )]
     public string? BestFigure { get; init; }
 
@@ -35,7 +37,8 @@ public sealed record EvaluationOptions
 }
 
 [Description(
-    "A split on which recall is measured. Each of an image's captions is a query and a right answer, as in COCO's and Flickr's benchmarks; equal captions count as one concept."
+    "A split on which recall is measured. Each of an image's captions is a query and a right answer, as in COCO's and Flickr's "
+        + "benchmarks; equal captions count as one concept."
 )]
 public sealed record RetrievalOptions
 {
@@ -78,7 +81,8 @@ public sealed record ZeroShotOptions
     public string LabelColumn { get; init; } = "label";
 
     [Description(
-        "Names of the classes in the order of their numbers, where label_column holds numbers; those of the file's metadata (Hugging Face's ClassLabel) when empty."
+        "Names of the classes in the order of their numbers, where label_column holds numbers; those of the file's metadata (Hugging "
+            + "Face's ClassLabel) when empty."
     )]
     public IReadOnlyList<string> LabelNames { get; init; } = [];
 

@@ -11,7 +11,8 @@ internal sealed class ModelFiles(string? runFolder)
     ];
 
     /// <summary>The path of the file that a name or path means.</summary>
-    /// <param name="reference">A name such as ViT-B-32, or a path that ends in .yaml or .yml, relative to the run file or the current directory.</param>
+    /// <param name="reference">A name such as ViT-B-32, or a path that ends in .yaml or .yml, relative to the run file or the current
+    /// directory.</param>
     /// <exception cref="ConfigException">There is none; the error has the names that there are.</exception>
     public string Find(string reference, SourcePosition position)
     {

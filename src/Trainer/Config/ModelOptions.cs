@@ -52,12 +52,14 @@ public enum ImagePositions
 }
 
 [Description(
-    "A Vision Transformer (Dosovitskiy et al. 2021) as CLIP has it, with an extra LayerNorm before the blocks and no bias in the patch embedding; or CLIP's ResNet (arXiv 2103.00020, section 2.4)."
+    "A Vision Transformer (Dosovitskiy et al. 2021) as CLIP has it, with an extra LayerNorm before the blocks and no bias in the patch "
+        + "embedding; or CLIP's ResNet (arXiv 2103.00020, section 2.4)."
 )]
 public sealed record ImageTowerOptions
 {
     [Description(
-        "vit, or resnet: three-convolution stem, anti-aliased shortcuts, attention pooling. A resnet has size, width, blocks and heads of these keys alone."
+        "vit, or resnet: three-convolution stem, anti-aliased shortcuts, attention pooling. A resnet has size, width, blocks and heads "
+            + "of these keys alone."
     )]
     public ImageArchitecture Architecture { get; init; }
 
@@ -86,12 +88,14 @@ public sealed record ImageTowerOptions
     public double MlpRatio { get; init; } = 4;
 
     [Description(
-        "How patches become tokens: linear (flatten and multiply) or convolution, which are the same function with the same weights; or conv_stem, 3×3 convolutions of stride 2 with BatchNorm (arXiv 2106.14881), where patch is a power of 2."
+        "How patches become tokens: linear (flatten and multiply) or convolution, which are the same function with the same weights; or "
+            + "conv_stem, 3×3 convolutions of stride 2 with BatchNorm (arXiv 2106.14881), where patch is a power of 2."
     )]
     public PatchEmbedding PatchEmbedding { get; init; }
 
     [Description(
-        "Where the feature is read: class_token, the average of the patches, or attention of a learned query over them (MAP, arXiv 2106.04560)."
+        "Where the feature is read: class_token, the average of the patches, or attention of a learned query over them (MAP, arXiv "
+            + "2106.04560)."
     )]
     public ImagePooling Pooling { get; init; }
 
@@ -152,7 +156,8 @@ public sealed record TextTowerOptions
     public TextAttention Attention { get; init; }
 
     [Description(
-        "Where the feature is read: end_of_text, as CLIP's; last, the context's last token, padding counting as text; or mean, over the caption's tokens."
+        "Where the feature is read: end_of_text, as CLIP's; last, the context's last token, padding counting as text; or mean, over the "
+            + "caption's tokens."
     )]
     public TextPooling Pooling { get; init; }
 }

@@ -101,7 +101,8 @@ internal static class ObjectiveValidation
                 [key, "training.objective"],
                 () =>
                     splits(run.Evaluation) > 0 && run.Training.Objective is not (Objective.Contrastive or Objective.Sigmoid)
-                        ? $"compares images with texts, and training.objective {Name(run.Training.Objective)} trains no space that they share"
+                        ? $"compares images with texts, and training.objective {Name(run.Training.Objective)} trains no space that they "
+                            + "share"
                         : null
             );
         }

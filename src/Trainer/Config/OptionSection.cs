@@ -46,7 +46,10 @@ internal sealed record OptionKey(
     public IReadOnlyList<string> Choices => [.. Enum.GetNames(ValueType).Select(OptionSection.SnakeCase)];
 }
 
-/// <summary>An option record as the keys that YAML may give. The binder, the writer, the schema and the reference all read this one description.</summary>
+/// <summary>
+/// An option record as the keys that YAML may give. The binder, the writer, the schema and the reference all read this one
+/// description.
+/// </summary>
 internal sealed class OptionSection
 {
     private static readonly ConcurrentDictionary<Type, OptionSection> s_sections = new();

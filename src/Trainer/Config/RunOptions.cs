@@ -49,7 +49,8 @@ public sealed record OutputOptions
     public bool Page { get; init; } = true;
 
     [Description(
-        "Address of an OpenTelemetry collector, as in http://localhost:4317, that gets the run's figures and Orleans' own by OTLP; none when empty."
+        "Address of an OpenTelemetry collector, as in http://localhost:4317, that gets the run's figures and Orleans' own by OTLP; none "
+            + "when empty."
     )]
     public string Otlp { get; init; } = "";
 

@@ -84,7 +84,9 @@ internal static class RunValidation
             ["training.global_batch", "cluster.workers", "cluster.max_workers"],
             () =>
                 (run.Cluster.MaxWorkers ?? run.Cluster.Workers) is var most && most > run.Training.GlobalBatch
-                    ? $"is {run.Training.GlobalBatch}, fewer than {(run.Cluster.MaxWorkers is null ? "cluster.workers" : "cluster.max_workers")}, {most}; each worker needs a pair"
+                    ? $"is {run.Training.GlobalBatch}, fewer than "
+                        + $"{(run.Cluster.MaxWorkers is null ? "cluster.workers" : "cluster.max_workers")}, {most}; each worker needs "
+                        + "a pair"
                     : null
         );
         rules.Add(["output.directory"], () => run.Output.Directory.Length == 0 ? "names no folder" : null);
@@ -164,7 +166,8 @@ internal static class RunValidation
             [ImageKey, TextKey, "training.start_from"],
             () =>
                 run.Training is { UnlockedGroups: not { Image: null, Text: null }, StartFrom: null }
-                    ? "or training.unlocked_groups.text is given without training.start_from: weights would be locked that nothing has trained"
+                    ? "or training.unlocked_groups.text is given without training.start_from: weights would be locked that nothing has "
+                        + "trained"
                     : null
         );
         rules.Add(

@@ -28,7 +28,9 @@ internal sealed class SetArgument
         return new SetArgument(position, path, YamlTree.ReadValue(text[(equals + 1)..], position));
     }
 
-    /// <summary>Puts the value into the tree. Keys on the way are made; keys that no section has are left for the binder to report.</summary>
+    /// <summary>
+    /// Puts the value into the tree. Keys on the way are made; keys that no section has are left for the binder to report.
+    /// </summary>
     /// <exception cref="ConfigException">The path goes through a value, or past the end of a list.</exception>
     public void Apply(MappingNode root) => Replace(root, 0);
 
@@ -56,7 +58,8 @@ internal sealed class SetArgument
             case SequenceNode sequence:
                 throw new ConfigException(
                     _position,
-                    $"'{Prefix(depth)}' is a list of {sequence.Items.Count}; '{segment}' must be an index from 0 to {sequence.Items.Count}, the last of which adds an item"
+                    $"'{Prefix(depth)}' is a list of {sequence.Items.Count}; '{segment}' must be an index from 0 to "
+                        + $"{sequence.Items.Count}, the last of which adds an item"
                 );
             case InvalidNode:
                 return node;

@@ -41,7 +41,10 @@ public enum ActivationCheckpointing
 public sealed record TrainingOptions
 {
     [Description(
-        "What the model learns: contrastive, CLIP's softmax over the global batch; sigmoid, SigLIP's pairwise loss with a learned bias (arXiv 2303.15343); or, from the image alone, bag_of_words, which tokens its caption holds (arXiv 1511.02251), captioning, the caption itself, token by token, or classification, its label. The last three have no text tower to compare images with."
+        "What the model learns: contrastive, CLIP's softmax over the global batch; sigmoid, SigLIP's pairwise loss with a learned bias "
+            + "(arXiv 2303.15343); or, from the image alone, bag_of_words, which tokens its caption holds (arXiv 1511.02251), "
+            + "captioning, the caption itself, token by token, or classification, its label. The last three have no text tower to "
+            + "compare images with."
     )]
     public Objective Objective { get; init; }
 
@@ -65,12 +68,14 @@ public sealed record TrainingOptions
     public double? Epochs { get; init; }
 
     [Description(
-        "Type that the towers compute in. LayerNorm and loss are fp32 always. With fp16 the loss is scaled, by twice as much after 2,000 steps without overflow; a step whose gradients overflow changes no weight, and halves the scale (arXiv 1710.03740)."
+        "Type that the towers compute in. LayerNorm and loss are fp32 always. With fp16 the loss is scaled, by twice as much after 2,000 "
+            + "steps without overflow; a step whose gradients overflow changes no weight, and halves the scale (arXiv 1710.03740)."
     )]
     public Precision Precision { get; init; } = Precision.Fp32;
 
     [Description(
-        "What Adam's moments are kept in between steps: fp32; bf16; or int8, a byte each with a scale for every 256 (arXiv 2110.02861). The last two are rounded stochastically, right on average."
+        "What Adam's moments are kept in between steps: fp32; bf16; or int8, a byte each with a scale for every 256 (arXiv 2110.02861). "
+            + "The last two are rounded stochastically, right on average."
     )]
     public MomentType Moments { get; init; } = MomentType.Fp32;
 
@@ -103,14 +108,16 @@ public sealed record TrainingOptions
 
     [
         Description(
-            "Pairs that a worker runs through the towers at once; 0 for all of its share. The loss is that of the global batch all the same: towers run forward twice (GradCache, arXiv 2101.06983), and memory grows with this in place of the batch."
+            "Pairs that a worker runs through the towers at once; 0 for all of its share. The loss is that of the global batch all the "
+                + "same: towers run forward twice (GradCache, arXiv 2101.06983), and memory grows with this in place of the batch."
         ),
         Minimum(0)
     ]
     public int MicroBatch { get; init; }
 
     [Description(
-        "What the backward pass computes again to save memory: none, or block, which keeps the inputs of the transformer blocks alone. The gradients are the same."
+        "What the backward pass computes again to save memory: none, or block, which keeps the inputs of the transformer blocks alone. "
+            + "The gradients are the same."
     )]
     public ActivationCheckpointing ActivationCheckpointing { get; init; } = ActivationCheckpointing.None;
 
@@ -120,12 +127,16 @@ public sealed record TrainingOptions
     public bool SyncBatchNorm { get; init; }
 
     [Description(
-        "Each worker keeps the optimizer's moments of its part of the weights alone (ZeRO stage 1, arXiv 1910.02054). The weights become the same."
+        "Each worker keeps the optimizer's moments of its part of the weights alone (ZeRO stage 1, arXiv 1910.02054). The weights become "
+            + "the same."
     )]
     public bool ShardOptimizer { get; init; }
 
     [Description(
-        "Weights that the run starts from: a file, a checkpoint, a run, of which the newest checkpoint is meant, or a folder of open_clip, Hugging Face or cliptrain export. Positions of another resolution or context are resized, a token table of another vocabulary gives the rows of the tokens that both have; start_from.json in the run's directory says what became of each tensor. By default weights are drawn from the seed."
+        "Weights that the run starts from: a file, a checkpoint, a run, of which the newest checkpoint is meant, or a folder of "
+            + "open_clip, Hugging Face or cliptrain export. Positions of another resolution or context are resized, a token table of "
+            + "another vocabulary gives the rows of the tokens that both have; start_from.json in the run's directory says what became "
+            + "of each tensor. By default weights are drawn from the seed."
     )]
     public string? StartFrom { get; init; }
 
@@ -133,22 +144,27 @@ public sealed record TrainingOptions
     public IReadOnlyList<string> StartFromExcept { get; init; } = [];
 
     [Description(
-        "SHA-256 of what is taken of training.start_from. The run writes it into its config.yaml, so that none of its workers starts from other weights."
+        "SHA-256 of what is taken of training.start_from. The run writes it into its config.yaml, so that none of its workers starts "
+            + "from other weights."
     )]
     public string? StartFromSha256 { get; init; }
 
     [Description(
-        "Which groups of the towers are trained. A tower's groups are its stem (patches or tokens, with positions), each of its blocks, and what makes the embedding of the last block's output. The others are locked: they get no gradient, no decay and no moments, their BatchNorms keep the running statistics, and no backward pass goes through them."
+        "Which groups of the towers are trained. A tower's groups are its stem (patches or tokens, with positions), each of its blocks, "
+            + "and what makes the embedding of the last block's output. The others are locked: they get no gradient, no decay and no "
+            + "moments, their BatchNorms keep the running statistics, and no backward pass goes through them."
     )]
     public UnlockedGroupsOptions UnlockedGroups { get; init; } = new();
 
     [Description(
-        "What a group's learning rate is of that of the group behind it (BEiT, arXiv 2106.08254). The last group of a tower has the full rate."
+        "What a group's learning rate is of that of the group behind it (BEiT, arXiv 2106.08254). The last group of a tower has the full "
+            + "rate."
     )]
     public LayerDecayOptions LayerDecay { get; init; } = new();
 
     [Description(
-        "What the text tower's trained matrices are kept in: fp32, or bf16, to which each update rounds them stochastically, right on average (arXiv 1502.02551); their gradients are then rounded too. Gains and biases are fp32 always."
+        "What the text tower's trained matrices are kept in: fp32, or bf16, to which each update rounds them stochastically, right on "
+            + "average (arXiv 1502.02551); their gradients are then rounded too. Gains and biases are fp32 always."
     )]
     public WeightType TextWeights { get; init; } = WeightType.Fp32;
 }

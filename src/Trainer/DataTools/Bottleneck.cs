@@ -37,7 +37,9 @@ internal sealed record LoaderSetting(
 /// <param name="DecodeLimit">Images a second that the decoding threads could deliver if they never waited.</param>
 internal sealed record Bottleneck(SlowStage Stage, double ReadLimit, double DecodeLimit)
 {
-    /// <summary>Threads that wait this share of their time for room, with a consumer that never lets batches lie, wait for each other.</summary>
+    /// <summary>
+    /// Threads that wait this share of their time for room, with a consumer that never lets batches lie, wait for each other.
+    /// </summary>
     private const double BlockedShare = 0.25;
 
     /// <summary>Groups of rows with more are read in parts, and each part decompresses pages of the whole.</summary>
@@ -65,19 +67,24 @@ internal sealed record Bottleneck(SlowStage Stage, double ReadLimit, double Deco
         Stage switch
         {
             SlowStage.Read when setting.LargestRowGroup > MaxRowGroup =>
-                $"Reading is the bottleneck, at {Rate(ReadLimit)}: row groups have up to {Readable.Count(setting.LargestRowGroup)} rows and are read in parts; write the corpus anew with 1,000 rows a group or fewer.",
+                $"Reading is the bottleneck, at {Rate(ReadLimit)}: row groups have up to {Readable.Count(setting.LargestRowGroup)} rows "
+                    + "and are read in parts; write the corpus anew with 1,000 rows a group or fewer.",
             SlowStage.Read =>
                 $"Reading is the bottleneck, at {Rate(ReadLimit)}: put the corpus on faster storage, or on this machine's own disk.",
             SlowStage.Prefetch =>
-                $"Threads wait for each other at the ends of batches, at {Rate(DecodeLimit)} if they did not: raise data.prefetch from {setting.Prefetch} to {2 * setting.Prefetch}.",
-            SlowStage.Tokenize =>
-                $"Tokenizing is the bottleneck, at {Rate(DecodeLimit)}: captions are very long; shorten them in the corpus{OrThreads(setting)}.",
+                $"Threads wait for each other at the ends of batches, at {Rate(DecodeLimit)} if they did not: raise data.prefetch from "
+                    + $"{setting.Prefetch} to {2 * setting.Prefetch}.",
+            SlowStage.Tokenize => $"Tokenizing is the bottleneck, at {Rate(DecodeLimit)}: captions are very long; shorten them in the "
+                + $"corpus{OrThreads(setting)}.",
             _ when setting.Threads < setting.Cores =>
-                $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Count(setting.Threads)}: raise data.threads to up to {setting.Cores}, the worker's cores, where compute leaves them idle.",
+                $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Count(setting.Threads)}: raise data.threads to up to "
+                    + $"{setting.Cores}, the worker's cores, where compute leaves them idle.",
             _ when setting.MedianShortSide >= 2 * setting.Size =>
-                $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Cores(setting)}: images have {Readable.Number(setting.MedianShortSide)} px on their shorter side, the model sees {setting.Size}; {Scaled(setting)}store them smaller, or give the worker more cores.",
-            _ =>
-                $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Cores(setting)}: give the worker more cores, or store images as JPEG of little more than {setting.Size} px.",
+                $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Cores(setting)}: images have "
+                    + $"{Readable.Number(setting.MedianShortSide)} px on their shorter side, the model sees {setting.Size}; "
+                    + $"{Scaled(setting)}store them smaller, or give the worker more cores.",
+            _ => $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Cores(setting)}: give the worker more cores, or store images "
+                + $"as JPEG of little more than {setting.Size} px.",
         };
 
     private static string Scaled(LoaderSetting setting) =>

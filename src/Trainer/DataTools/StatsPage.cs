@@ -29,7 +29,8 @@ internal static class StatsPage
                 Share(
                     "unusable",
                     s.MissingImages + s.UnreadableImages + s.MissingCaptions,
-                    $"{Readable.Count(s.MissingImages)} images missing, {Readable.Count(s.UnreadableImages)} unreadable, {Readable.Count(s.MissingCaptions)} captions missing"
+                    $"{Readable.Count(s.MissingImages)} images missing, {Readable.Count(s.UnreadableImages)} unreadable, "
+                        + $"{Readable.Count(s.MissingCaptions)} captions missing"
                 )
             ),
             HtmlPage.Of(

@@ -49,7 +49,8 @@ internal sealed record StatsReport(
     public string Extent =>
         Statistics.Rows == CorpusRows
             ? $"all {Telemetry.Readable.Count(CorpusRows)} rows of {Plural(Files, "file")}"
-            : $"{Telemetry.Readable.Count(Statistics.Rows)} rows, drawn from the {Telemetry.Readable.Count(CorpusRows)} of {Plural(Files, "file")}";
+            : $"{Telemetry.Readable.Count(Statistics.Rows)} rows, drawn from the {Telemetry.Readable.Count(CorpusRows)} of "
+                + $"{Plural(Files, "file")}";
 
     /// <summary>A count's share of the rows that were looked at.</summary>
     public double Share(long count) => Statistics.Rows == 0 ? 0 : (double)count / Statistics.Rows;

@@ -19,17 +19,20 @@ public static class ComputeDevice
         var folder = NativeTorch.Load().Folder;
         if (!File.Exists(Path.Combine(folder, "libtorch_cuda.so")))
             throw new DllNotFoundException(
-                $"'{name}' needs a libtorch for CUDA, and that of {folder} is for CPUs alone. Name one by LIBTORCH, build with CLIPTRAIN_DEVICE=cuda, or compute on the CPU (cluster.device: cpu)."
+                $"'{name}' needs a libtorch for CUDA, and that of {folder} is for CPUs alone. Name one by LIBTORCH, build with "
+                    + "CLIPTRAIN_DEVICE=cuda, or compute on the CPU (cluster.device: cpu)."
             );
         if (!torch.cuda.is_available())
             throw new DllNotFoundException(
-                $"'{name}' needs an NVIDIA GPU and its driver, and libtorch finds none: `nvidia-smi` must list it, and CUDA_VISIBLE_DEVICES must not hide it. Or compute on the CPU (cluster.device: cpu)."
+                $"'{name}' needs an NVIDIA GPU and its driver, and libtorch finds none: `nvidia-smi` must list it, and "
+                    + "CUDA_VISIBLE_DEVICES must not hide it. Or compute on the CPU (cluster.device: cpu)."
             );
         var count = torch.cuda.device_count();
         return index < count
             ? new torch.Device(DeviceType.CUDA, index)
             : throw new DllNotFoundException(
-                $"There is no '{name}': this machine has {count} GPU{(count == 1 ? "" : "s")} that libtorch sees, counted from 0. Start at most that many workers here."
+                $"There is no '{name}': this machine has {count} GPU{(count == 1 ? "" : "s")} that libtorch sees, counted from 0. Start "
+                    + "at most that many workers here."
             );
     }
 

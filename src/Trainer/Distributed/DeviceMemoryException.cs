@@ -5,7 +5,9 @@ namespace ClipTrain.Trainer.Distributed;
 /// <summary>A step needed more memory than its device has.</summary>
 public sealed class DeviceMemoryException(string device, Exception innerException)
     : Exception(
-        $"A step needs more memory than {device} has: {innerException.Message.Split('\n')[0]} Set training.micro_batch, or halve it, set training.activation_checkpointing: block or training.shard_optimizer: true, or keep moments and text weights in fewer bytes (training.moments, training.text_weights).",
+        $"A step needs more memory than {device} has: {innerException.Message.Split('\n')[0]} Set training.micro_batch, or halve it, "
+            + "set training.activation_checkpointing: block or training.shard_optimizer: true, or keep moments and text weights in "
+            + "fewer bytes (training.moments, training.text_weights).",
         innerException
     )
 {

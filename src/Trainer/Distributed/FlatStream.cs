@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Distributed;
 
-/// <summary>A slice of flat buffers on its way from one rank to all, a chunk at a time. All ranks send the same in the same order.</summary>
+/// <summary>
+/// A slice of flat buffers on its way from one rank to all, a chunk at a time. All ranks send the same in the same order.
+/// </summary>
 /// <param name="group">The ranks.</param>
 /// <param name="source">The one that has it.</param>
 /// <param name="slice">What of the buffers is sent.</param>

@@ -41,7 +41,9 @@ public sealed class RankGroup : IDisposable
     /// <summary>The time spent in waiting for other ranks, or for the network.</summary>
     public TimeSpan Waited => _waiting.Elapsed + (Statistics?.Waited ?? TimeSpan.Zero);
 
-    /// <summary>Whether a rank can receive its slice of a sum without all of it; otherwise sums are better overlapped with backward.</summary>
+    /// <summary>
+    /// Whether a rank can receive its slice of a sum without all of it; otherwise sums are better overlapped with backward.
+    /// </summary>
     public bool ScattersSums => _group?.Device.type == DeviceType.CUDA;
 
     /// <summary>Sums a tensor over all ranks, in place.</summary>
@@ -102,7 +104,10 @@ public sealed class RankGroup : IDisposable
         Wait(_group.Broadcast(tensor, root));
     }
 
-    /// <summary>Sums a 1-D tensor over all ranks and returns this rank's <see cref="FlatSlice"/> of the sum. What the tensor holds then is not defined.</summary>
+    /// <summary>
+    /// Sums a 1-D tensor over all ranks and returns this rank's <see cref="FlatSlice"/> of the sum. What the tensor holds then is not
+    /// defined.
+    /// </summary>
     public torch.Tensor ReduceScatterSum(torch.Tensor flat)
     {
         if (_group is null)
@@ -129,7 +134,9 @@ public sealed class RankGroup : IDisposable
     /// <summary>Waits for all that a reducer of this group has begun.</summary>
     public void Finish(GradientReducer reducer) => Wait(reducer.Finish);
 
-    /// <summary>Puts the ranks' <see cref="FlatSlice"/>s together in <paramref name="whole"/>, which holds anything if that fails.</summary>
+    /// <summary>
+    /// Puts the ranks' <see cref="FlatSlice"/>s together in <paramref name="whole"/>, which holds anything if that fails.
+    /// </summary>
     public void AllGatherInto(torch.Tensor whole, torch.Tensor slice)
     {
         if (_group is null)

@@ -35,7 +35,8 @@ public static class RankGroups
     {
         if (place.WorldSize == 1)
             return new RankGroup();
-        // Connecting blocks inside the library and knows no cancellation: it waits on a thread of its own, which is left alone when given up.
+        // Connecting blocks inside the library and knows no cancellation: it waits on a thread of its own, which is left alone when given
+        // up.
         var connecting = Task.Factory.StartNew(
             () => Connect(place, client, own, cluster, withStatistics, abort),
             CancellationToken.None,

@@ -21,7 +21,8 @@ public static class Checkup
         yield return new Finding(".NET", $"{RuntimeInformation.FrameworkDescription}, {RuntimeEnvironment.GetRuntimeDirectory()}", null);
         yield return new Finding(
             "machine",
-            $"{RuntimeInformation.OSDescription}, {Environment.ProcessorCount} cores, {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30} GiB, {Vectors()}",
+            $"{RuntimeInformation.OSDescription}, {Environment.ProcessorCount} cores, "
+                + $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30} GiB, {Vectors()}",
             null
         );
         yield return Try("libtorch", Libtorch, "build ClipTrain again, or set LIBTORCH to a folder of libtorch 2.10");

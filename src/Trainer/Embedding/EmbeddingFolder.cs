@@ -60,7 +60,8 @@ public sealed class EmbeddingFolder(string path)
         {
             if (!JsonNode.DeepEquals(before[name], value))
                 throw new UsageException(
-                    $"{file}: the folder holds embeddings with {name} {before[name]?.ToString() ?? "not set"}, and it is now {value}; give the same arguments to go on, or name another folder."
+                    $"{file}: the folder holds embeddings with {name} {before[name]?.ToString() ?? "not set"}, and it is now {value}; "
+                        + "give the same arguments to go on, or name another folder."
                 );
         }
     }

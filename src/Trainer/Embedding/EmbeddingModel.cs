@@ -25,7 +25,8 @@ public sealed record EmbeddingModel(OpenedModel Opened, RunOptions Run) : IDispo
             opened.RequireClipPreprocessing();
             if (what != EmbeddingContent.Images && !opened.HasSharedSpace)
                 throw new UsageException(
-                    $"{path}: the model was trained for {OptionSection.SnakeCase(opened.Objective.ToString())} and embeds no texts; give --what images."
+                    $"{path}: the model was trained for {OptionSection.SnakeCase(opened.Objective.ToString())} and embeds no texts; give "
+                        + "--what images."
                 );
             return new EmbeddingModel(
                 opened,

@@ -7,7 +7,10 @@ namespace ClipTrain.Trainer.Evaluation;
 /// <summary>Names of a split's classes, which prompts need: a number describes nothing.</summary>
 public static class LabelNames
 {
-    /// <summary>The names in the order of their numbers: those that the split gives, else those of the files' metadata; none where the column holds names itself.</summary>
+    /// <summary>
+    /// The names in the order of their numbers: those that the split gives, else those of the files' metadata; none where the column
+    /// holds names itself.
+    /// </summary>
     /// <exception cref="CorpusException">The column holds numbers, and nothing names them.</exception>
     public static IReadOnlyList<string> Of(ZeroShotOptions split, CorpusManifest corpus)
     {
@@ -30,12 +33,14 @@ public static class LabelNames
         return number >= 0 && number < names.Count
             ? names[(int)number]
             : throw new CorpusException(
-                $"Evaluation split '{split.Name}': the label, column {split.LabelColumn}, is {value}, and there are {names.Count} names of classes, from 0 on."
+                $"Evaluation split '{split.Name}': the label, column {split.LabelColumn}, is {value}, and there are {names.Count} names "
+                    + "of classes, from 0 on."
             );
     }
 
     private static CorpusException Numbers(ZeroShotOptions split, string what) =>
         new(
-            $"Evaluation split '{split.Name}': column {split.LabelColumn} holds numbers ({what}), and prompts need the classes' names. Set label_names to the names in the order of their numbers."
+            $"Evaluation split '{split.Name}': column {split.LabelColumn} holds numbers ({what}), and prompts need the classes' names. "
+                + "Set label_names to the names in the order of their numbers."
         );
 }

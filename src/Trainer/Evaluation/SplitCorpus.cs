@@ -4,7 +4,9 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Trainer.Evaluation;
 
-/// <summary>Opens the corpora of evaluation splits with the columns that the split names, else those of the run, else the usual ones.</summary>
+/// <summary>
+/// Opens the corpora of evaluation splits with the columns that the split names, else those of the run, else the usual ones.
+/// </summary>
 /// <param name="run">The run.</param>
 /// <param name="onChoice">Told which columns are taken where others would have fitted, or where they are not the run's.</param>
 public sealed class SplitCorpus(RunOptions run, Action<string> onChoice)
@@ -36,7 +38,8 @@ public sealed class SplitCorpus(RunOptions run, Action<string> onChoice)
             onChoice($"Evaluation split {name}: {taken}");
         else if (isNotTheRuns)
             onChoice(
-                $"Evaluation split {name} has not the run's columns: image column {manifest.Image.Name}, caption column {manifest.Caption?.Name ?? "none"}"
+                $"Evaluation split {name} has not the run's columns: image column {manifest.Image.Name}, caption column "
+                    + $"{manifest.Caption?.Name ?? "none"}"
             );
         return CorpusSelector.Select(manifest, new SelectionOptions());
 

@@ -3,7 +3,9 @@ using ClipTrain.Trainer.Checkpoints;
 
 namespace ClipTrain.Trainer.Interop;
 
-/// <summary>An object of another program's JSON configuration, whose errors name file and key, and which knows what of it was not read.</summary>
+/// <summary>
+/// An object of another program's JSON configuration, whose errors name file and key, and which knows what of it was not read.
+/// </summary>
 internal sealed class ConfigObject
 {
     private readonly string _place;

@@ -4,7 +4,10 @@ using ClipTrain.Trainer.Models;
 
 namespace ClipTrain.Trainer.Interop;
 
-/// <summary>Hugging Face's description of a CLIPModel, config.json and preprocessor_config.json, and ours. What is left out has CLIPConfig's defaults.</summary>
+/// <summary>
+/// Hugging Face's description of a CLIPModel, config.json and preprocessor_config.json, and ours. What is left out has CLIPConfig's
+/// defaults.
+/// </summary>
 public static class HuggingFaceConfig
 {
     public const string FileName = "config.json",

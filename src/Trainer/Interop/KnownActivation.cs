@@ -22,7 +22,8 @@ internal static class KnownActivation
         if (known is not null && known != activation)
         {
             throw new CheckpointException(
-                $"{weights.Path}: was trained with {Name(known.Value)} ({why}), but {said} says {Name(activation)}, which would give wrong features. "
+                $"{weights.Path}: was trained with {Name(known.Value)} ({why}), but {said} says {Name(activation)}, which would give "
+                    + "wrong features. "
                     + $"{(known == Activation.QuickGelu ? "Take the model's -quickgelu configuration." : "Take the model's configuration without -quickgelu.")}"
             );
         }

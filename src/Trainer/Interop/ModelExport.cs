@@ -71,7 +71,8 @@ public sealed class ModelExport(OpenedModel model, ExportFormat format, NumberTy
         format switch
         {
             _ when !model.HasSharedSpace =>
-                $"it was trained for {OptionSection.SnakeCase(model.Objective.ToString())} and has no text tower; a run can start from it with training.start_from",
+                $"it was trained for {OptionSection.SnakeCase(model.Objective.ToString())} and has no text tower; a run can start from "
+                    + "it with training.start_from",
             ExportFormat.OpenClip => OpenClipConfig.Refusal(model.Options),
             ExportFormat.HuggingFace => HuggingFaceConfig.Refusal(model.Options, model.Preprocessing, model.HasLogitBias),
             _ => null,

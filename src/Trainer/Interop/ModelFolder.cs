@@ -48,12 +48,14 @@ public static class ModelFolder
                 path,
                 model
                     ?? throw new UsageException(
-                        $"{path} is a file of weights alone: name its model, as in --model ViT-B-32-quickgelu, or give the folder that holds its configuration."
+                        $"{path} is a file of weights alone: name its model, as in --model ViT-B-32-quickgelu, or give the folder that "
+                            + "holds its configuration."
                     )
             );
         if (model is not null)
             throw new UsageException(
-                $"--model is for a file of weights; {path} is {(Directory.Exists(path) ? "a folder, which says itself what its model is" : "no file")}."
+                $"--model is for a file of weights; {path} is "
+                    + $"{(Directory.Exists(path) ? "a folder, which says itself what its model is" : "no file")}."
             );
         bool Has(string file) => File.Exists(Path.Combine(path, file));
         if (Has(OpenClipConfig.FileName))
@@ -66,7 +68,8 @@ public static class ModelFolder
             return OpenHuggingFace(path);
         if (Directory.Exists(path) && !Has("config.yaml"))
             throw new UsageException(
-                $"{path} holds no model: it has neither {OpenClipConfig.FileName} (open_clip), {HuggingFaceConfig.FileName} (Hugging Face), {OwnConfig} (cliptrain export) nor config.yaml (a run)."
+                $"{path} holds no model: it has neither {OpenClipConfig.FileName} (open_clip), {HuggingFaceConfig.FileName} (Hugging "
+                    + $"Face), {OwnConfig} (cliptrain export) nor config.yaml (a run)."
             );
         return OpenRun(RunFiles.Find(path));
     }
@@ -120,7 +123,8 @@ public static class ModelFolder
         return step is not null && File.Exists(run.Config)
             ? OpenCheckpoint(run, checkpoints, step.Value)
             : throw new UsageException(
-                $"{folder} is a checkpoint without its run, whose config.yaml says what the model is. Give its {CheckpointDirectory.ModelFile} and --model."
+                $"{folder} is a checkpoint without its run, whose config.yaml says what the model is. Give its "
+                    + $"{CheckpointDirectory.ModelFile} and --model."
             );
     }
 
@@ -150,7 +154,8 @@ public static class ModelFolder
         CheckOptions(options, config);
         if (merges is not null && merges.VocabularySize != options.Text.Vocabulary)
             throw new CheckpointException(
-                $"{config}: says a vocabulary of {options.Text.Vocabulary} tokens, but the tokenizer's files beside it have {merges.VocabularySize}."
+                $"{config}: says a vocabulary of {options.Text.Vocabulary} tokens, but the tokenizer's files beside it have "
+                    + $"{merges.VocabularySize}."
             );
         var file = WeightsFile.Open(weightsPath);
         try

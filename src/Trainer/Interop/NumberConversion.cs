@@ -4,7 +4,9 @@ using System.Runtime.InteropServices;
 
 namespace ClipTrain.Trainer.Interop;
 
-/// <summary>Numbers of other types to fp32 and back. Widening is exact but for fp64; narrowing rounds to the nearest, ties to even.</summary>
+/// <summary>
+/// Numbers of other types to fp32 and back. Widening is exact but for fp64; narrowing rounds to the nearest, ties to even.
+/// </summary>
 internal static class NumberConversion
 {
     /// <summary>Widens bytes that hold as many numbers as the destination.</summary>

@@ -4,7 +4,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ClipTrain.Trainer.Interop;
 
-/// <summary>Reads numbers that lie in a row in a file, as fp32, into memory that the caller has: no copy of a tensor is made on the way.</summary>
+/// <summary>
+/// Reads numbers that lie in a row in a file, as fp32, into memory that the caller has: no copy of a tensor is made on the way.
+/// </summary>
 internal static class NumberReader
 {
     private const int ChunkNumbers = 1 << 18;

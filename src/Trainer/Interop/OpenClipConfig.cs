@@ -16,7 +16,9 @@ public static class OpenClipConfig
         Learned = "learnable",
         Sines = "sin_cos_2d";
 
-    /// <summary>Heads of a ResNet's pooling have this many of the stem's channels: open_clip's head_width is a 32nd of the pooled width.</summary>
+    /// <summary>
+    /// Heads of a ResNet's pooling have this many of the stem's channels: open_clip's head_width is a 32nd of the pooled width.
+    /// </summary>
     private const int PooledWidth = 32;
 
     /// <summary>Reads a file with model_cfg and preprocess_cfg, or one of open_clip's own with the model alone.</summary>
@@ -42,7 +44,8 @@ public static class OpenClipConfig
     }
 
     /// <summary>The file's contents.</summary>
-    /// <param name="tokenizerName">What open_clip shall call the tokenizer whose files lie beside, where it is not OpenAI's; null where it is.</param>
+    /// <param name="tokenizerName">What open_clip shall call the tokenizer whose files lie beside, where it is not OpenAI's; null where
+    /// it is.</param>
     /// <param name="logitBias">Whether the model adds a learned bias to its logits.</param>
     public static JsonObject Write(ModelOptions model, Preprocessing preprocessing, string? tokenizerName, bool logitBias)
     {

@@ -16,7 +16,10 @@ namespace ClipTrain.Trainer.Interop;
 public sealed record OpenedModel(ModelOptions Options, IWeights Weights, Preprocessing Preprocessing, MergeList? Merges, RunOptions? Run)
     : IDisposable
 {
-    /// <summary>What it was trained for, which says what parts it has. Of other programs' models those that add a bias to their logits were trained with the sigmoid loss.</summary>
+    /// <summary>
+    /// What it was trained for, which says what parts it has. Of other programs' models those that add a bias to their logits were
+    /// trained with the sigmoid loss.
+    /// </summary>
     public Objective Objective =>
         Run?.Training.Objective ?? (Weights.Shapes.ContainsKey(ClipModel.LogitBias) ? Objective.Sigmoid : Objective.Contrastive);
 
@@ -32,7 +35,8 @@ public sealed record OpenedModel(ModelOptions Options, IWeights Weights, Preproc
     {
         if (!Preprocessing.IsClip)
             throw new UsageException(
-                $"{Weights.Path}: its images are normalised or resized otherwise than CLIP's ({Preprocessing.Interpolation}, {Preprocessing.ResizeMode}, mean {string.Join(' ', Preprocessing.Mean)}); evaluation has CLIP's alone."
+                $"{Weights.Path}: its images are normalised or resized otherwise than CLIP's ({Preprocessing.Interpolation}, "
+                    + $"{Preprocessing.ResizeMode}, mean {string.Join(' ', Preprocessing.Mean)}); evaluation has CLIP's alone."
             );
     }
 

@@ -3,7 +3,10 @@ using ClipTrain.Trainer.Checkpoints;
 
 namespace ClipTrain.Trainer.Interop;
 
-/// <summary>Weights in several files, as Hugging Face splits large ones: an index such as model.safetensors.index.json says which tensor lies in which file.</summary>
+/// <summary>
+/// Weights in several files, as Hugging Face splits large ones: an index such as model.safetensors.index.json says which tensor lies
+/// in which file.
+/// </summary>
 public sealed class ShardedWeights : IWeights
 {
     private readonly Dictionary<string, IWeights> _files = new(StringComparer.Ordinal);

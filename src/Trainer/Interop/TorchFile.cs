@@ -60,7 +60,8 @@ public sealed class TorchFile : IWeights
         var count = tensor.Shape.Aggregate(1L, (product, size) => product * size);
         if (!tensor.Storage.Type.IsWeight() || count != destination.Length)
             throw new CheckpointException(
-                $"{Path}: tensor '{name}' is [{string.Join(", ", tensor.Shape)}] of {tensor.Storage.Type}, not the {destination.Length} numbers that are expected."
+                $"{Path}: tensor '{name}' is [{string.Join(", ", tensor.Shape)}] of {tensor.Storage.Type}, not the {destination.Length} "
+                    + "numbers that are expected."
             );
         if (count == 0)
             return;
@@ -122,7 +123,8 @@ public sealed class TorchFile : IWeights
         _archive.DataOffset(entry);
         if (storage.Count > entry.Length / storage.Bytes)
             throw new CheckpointException(
-                $"{Path}: tensor '{name}' lies in a storage of {storage.Count} numbers, of which the file has {entry.Length / storage.Bytes}; it was cut short."
+                $"{Path}: tensor '{name}' lies in a storage of {storage.Count} numbers, of which the file has "
+                    + $"{entry.Length / storage.Bytes}; it was cut short."
             );
     }
 

@@ -50,7 +50,8 @@ public static class WeightCheck
     {
         if (!NumberConversion.AllFinite(values))
             throw new CheckpointException(
-                $"{weights.Path}: tensor '{name}' holds NaN or infinite numbers; it is of a run that diverged, or damaged. Take an earlier checkpoint."
+                $"{weights.Path}: tensor '{name}' holds NaN or infinite numbers; it is of a run that diverged, or damaged. Take an "
+                    + "earlier checkpoint."
             );
     }
 
@@ -59,7 +60,8 @@ public static class WeightCheck
             ? []
             :
             [
-                $"  They {verb} {names.Length}: {string.Join(", ", names.Take(Listed).Select(name => name + advice(name)))}{Rest(names.Length)}",
+                $"  They {verb} {names.Length}: "
+                    + $"{string.Join(", ", names.Take(Listed).Select(name => name + advice(name)))}{Rest(names.Length)}",
             ];
 
     private static string Near(string name, string[] candidates, string verb) =>

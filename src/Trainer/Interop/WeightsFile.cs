@@ -3,7 +3,9 @@ using ClipTrain.Trainer.Checkpoints;
 
 namespace ClipTrain.Trainer.Interop;
 
-/// <summary>Opens files of weights by what they hold, whatever they are called: safetensors, an index of its shards, or PyTorch's.</summary>
+/// <summary>
+/// Opens files of weights by what they hold, whatever they are called: safetensors, an index of its shards, or PyTorch's.
+/// </summary>
 public static class WeightsFile
 {
     /// <exception cref="CheckpointException">The file is missing, broken, of another kind, or would have to run code.</exception>
@@ -28,7 +30,9 @@ public static class WeightsFile
         if (head is [0x80, >= 2 and <= 5, ..])
         {
             throw new CheckpointException(
-                $"{path}: is a bare pickle, as PyTorch wrote before 1.6. Convert it in Python: torch.save(torch.load('{System.IO.Path.GetFileName(path)}', map_location='cpu', weights_only=True), 'converted.pt')."
+                $"{path}: is a bare pickle, as PyTorch wrote before 1.6. Convert it in Python: "
+                    + $"torch.save(torch.load('{System.IO.Path.GetFileName(path)}', map_location='cpu', weights_only=True), "
+                    + "'converted.pt')."
             );
         }
 

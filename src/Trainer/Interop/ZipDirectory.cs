@@ -55,7 +55,8 @@ internal sealed class ZipDirectory
     {
         if (!entry.IsStored)
             throw new CheckpointException(
-                $"{_path}: its part '{entry.Name}' is compressed or encrypted, which torch.save never does; save the weights again with torch.save."
+                $"{_path}: its part '{entry.Name}' is compressed or encrypted, which torch.save never does; save the weights again with "
+                    + "torch.save."
             );
         if (entry.Header > _length - LocalBytes)
             throw Malformed($"the part '{entry.Name}' lies outside of it");

@@ -3,7 +3,10 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Loss;
 
-/// <summary>What each row should be classified as: weights of a few of the C classes. Those of a row add up to 1, or to 0 when the row counts nothing.</summary>
+/// <summary>
+/// What each row should be classified as: weights of a few of the C classes. Those of a row add up to 1, or to 0 when the row counts
+/// nothing.
+/// </summary>
 /// <param name="Classes_nK">int64.</param>
 /// <param name="Weights_nK">fp32.</param>
 public sealed record ClassTargets(torch.Tensor Classes_nK, torch.Tensor Weights_nK)

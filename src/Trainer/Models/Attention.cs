@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// Multi-head attention with PyTorch's fused weights, which may be kept in another type than it computes in. Shapes: b batch, L sequence, Q queries, W width, H heads, D = W / H.
+/// Multi-head attention with PyTorch's fused weights, which may be kept in another type than it computes in. Shapes: b batch, L
+/// sequence, Q queries, W width, H heads, D = W / H.
 /// </summary>
 public sealed class Attention(FlatParameters parameters, string prefix, int width, int heads)
 {

@@ -41,7 +41,8 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
 
     /// <summary>x_bCHW → bCHW.</summary>
     /// <param name="x_bCHW">The input.</param>
-    /// <param name="statistics">In training, what is told of the batch. Null, or a norm that is locked, normalises with the running statistics.</param>
+    /// <param name="statistics">In training, what is told of the batch. Null, or a norm that is locked, normalises with the running
+    /// statistics.</param>
     public torch.Tensor Forward(torch.Tensor x_bCHW, BatchStatistics? statistics)
     {
         var x = x_bCHW.to(float32);
@@ -50,7 +51,8 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
         var count = statistics.OverRanks?.Count(x) ?? x.numel() / x.size(1);
         if (count == 1)
             throw new InvalidOperationException(
-                $"{name}: a batch of one pair whose map has one place has no variance. Give each worker and each micro-batch at least two pairs, or use larger images."
+                $"{name}: a batch of one pair whose map has one place has no variance. Give each worker and each micro-batch at least "
+                    + "two pairs, or use larger images."
             );
         if (statistics.OverRanks is { } ranks)
         {

@@ -37,7 +37,9 @@ public sealed class CaptionDecoder(FlatParameters parameters, TextTowerOptions o
             new(PrefixBias, [options.Width], true, Initial.Zero),
         ];
 
-    /// <summary>A chain of segments: features of the images' places bPE → rows nW, fp32, which the token embedding's transpose makes logits of.</summary>
+    /// <summary>
+    /// A chain of segments: features of the images' places bPE → rows nW, fp32, which the token embedding's transpose makes logits of.
+    /// </summary>
     /// <param name="tokens_bL">int64; only the first <paramref name="length"/> of each caption are read.</param>
     /// <param name="rows_n">int64, the tokens whose next one is predicted, counted through b × length.</param>
     /// <param name="length">Tokens of each caption that are computed.</param>

@@ -1,6 +1,8 @@
 namespace ClipTrain.Trainer.Models;
 
-/// <summary>A linear layer on the image tower's feature, with timm's names: a score for each class, or for each token of a vocabulary.</summary>
+/// <summary>
+/// A linear layer on the image tower's feature, with timm's names: a score for each class, or for each token of a vocabulary.
+/// </summary>
 public static class ClassifierHead
 {
     public const string Weight = "head.weight",

@@ -23,13 +23,17 @@ public sealed class ClipModel : IDisposable
         _lockedText;
     private readonly ILookup<(Tower Tower, int Group), int> _leaves;
 
-    /// <summary>A model with freshly initialised weights, a pure function of options and seed; without a seed it has none yet, and is to be loaded.</summary>
+    /// <summary>
+    /// A model with freshly initialised weights, a pure function of options and seed; without a seed it has none yet, and is to be
+    /// loaded.
+    /// </summary>
     /// <param name="options">The model.</param>
     /// <param name="precision">The type that the towers compute in.</param>
     /// <param name="seed">Of the initial weights.</param>
     /// <param name="device">Where it lies.</param>
     /// <param name="objective">What it is trained for, which says what parts it has.</param>
-    /// <param name="training">How its parameters are to be trained: what is locked, at what rates. Null where it is not, or all alike.</param>
+    /// <param name="training">How its parameters are to be trained: what is locked, at what rates. Null where it is not, or all
+    /// alike.</param>
     public ClipModel(
         ModelOptions options,
         Precision precision,
@@ -95,7 +99,9 @@ public sealed class ClipModel : IDisposable
         return (pooled_bF.to(float32), _image.Project(pooled_bF).to(float32));
     }
 
-    /// <summary>Tokens bL and end-of-text positions b → embeddings bE, fp32, of unit length. See <see cref="TextTower.Segments"/>.</summary>
+    /// <summary>
+    /// Tokens bL and end-of-text positions b → embeddings bE, fp32, of unit length. See <see cref="TextTower.Segments"/>.
+    /// </summary>
     public torch.Tensor EncodeText(torch.Tensor tokens_bL, torch.Tensor end_b, long longest) =>
         TowerPass.Forward(TextSegments(end_b, longest), tokens_bL);
 
@@ -135,7 +141,9 @@ public sealed class ClipModel : IDisposable
         BatchStatistics? statistics = null
     ) => [.. _image.Segments(kept_bK, statistics), features_bE => features_bE.to(float32)];
 
-    /// <summary>Image tower and caption decoder as a chain of segments: images b3SS → rows nW, fp32. See <see cref="CaptionDecoder.Segments"/>.</summary>
+    /// <summary>
+    /// Image tower and caption decoder as a chain of segments: images b3SS → rows nW, fp32. See <see cref="CaptionDecoder.Segments"/>.
+    /// </summary>
     public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> CaptionSegments(
         torch.Tensor tokens_bL,
         torch.Tensor rows_n,
@@ -145,7 +153,9 @@ public sealed class ClipModel : IDisposable
     ) =>
         [.. _image.PlaceSegments(kept_bK, statistics), .. (_decoder ?? throw Lacks("caption decoder")).Segments(tokens_bL, rows_n, length)];
 
-    /// <summary>Tokens that a caption decoder computes of captions of which the longest ends at a place: all before the end are read.</summary>
+    /// <summary>
+    /// Tokens that a caption decoder computes of captions of which the longest ends at a place: all before the end are read.
+    /// </summary>
     public long CaptionLength(long longestEnd) => TextTower.Length(Options.Text, longestEnd - 1);
 
     /// <summary>What is added to all logits; null where nothing is learned to be.</summary>

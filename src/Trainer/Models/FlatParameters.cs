@@ -125,7 +125,9 @@ public sealed class FlatParameters : IDisposable
     /// <summary>Those of the master weights that are kept in fp32: all but where training.text_weights says otherwise.</summary>
     public torch.Tensor Master => Weights.Wide;
 
-    /// <summary>fp32 gradients, 1-D, laid out as <see cref="Updated"/>. Made when they are first asked for: a model that only encodes has none.</summary>
+    /// <summary>
+    /// fp32 gradients, 1-D, laid out as <see cref="Updated"/>. Made when they are first asked for: a model that only encodes has none.
+    /// </summary>
     public torch.Tensor Gradients
     {
         get
@@ -140,7 +142,10 @@ public sealed class FlatParameters : IDisposable
         }
     }
 
-    /// <summary>Copies in the compute type of the parameters that are kept in fp32, those that are locked behind the others, in the layout's order; null in fp32.</summary>
+    /// <summary>
+    /// Copies in the compute type of the parameters that are kept in fp32, those that are locked behind the others, in the layout's
+    /// order; null in fp32.
+    /// </summary>
     public torch.Tensor? Compute { get; }
 
     /// <summary>
@@ -192,7 +197,10 @@ public sealed class FlatParameters : IDisposable
         _gradients = null;
     }
 
-    /// <summary>A reducer that moves the leaves' gradients into <see cref="Gradients"/> while backward runs, summed over the ranks. Leaf i is that of <see cref="Specs"/>' entry i.</summary>
+    /// <summary>
+    /// A reducer that moves the leaves' gradients into <see cref="Gradients"/> while backward runs, summed over the ranks. Leaf i is that
+    /// of <see cref="Specs"/>' entry i.
+    /// </summary>
     public GradientReducer NewReducer(RankGroup group) =>
         group.NewReducer(
             [.. _leaves.Zip(_offsets, (leaf, offset) => new FlatLeaf(leaf, offset)).Where((_, i) => !Specs[i].IsLocked)],
@@ -218,7 +226,9 @@ public sealed class FlatParameters : IDisposable
         return Compute!.narrow(0, offset + slice.Offset - master.Offset, slice.Length);
     }
 
-    /// <summary>Overwrites the weights with a file's, all of them and no others. Positions of images at another resolution are resampled.</summary>
+    /// <summary>
+    /// Overwrites the weights with a file's, all of them and no others. Positions of images at another resolution are resampled.
+    /// </summary>
     /// <exception cref="CheckpointException">The file is broken or of another model, or holds numbers that are not finite.</exception>
     public void LoadMaster(IWeights weights)
     {

@@ -12,7 +12,10 @@ public interface IImageTower
     /// <param name="statistics">In training, what BatchNorms tell of the batch; null normalises with the running statistics.</param>
     IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null);
 
-    /// <summary>The same up to the projection into the space of the texts: images b3SS → pooled features bF. Where the pooling projects, they are the features themselves.</summary>
+    /// <summary>
+    /// The same up to the projection into the space of the texts: images b3SS → pooled features bF. Where the pooling projects, they are
+    /// the features themselves.
+    /// </summary>
     IEnumerable<Func<torch.Tensor, torch.Tensor>> PooledSegments();
 
     /// <summary>Pooled features bF → features bE.</summary>

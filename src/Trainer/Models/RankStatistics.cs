@@ -5,10 +5,11 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// The mean and variance of each BatchNorm's input over a micro-batch of all ranks. They are exchanged once and kept, so that
-/// a pass that is made again, for micro-batches or for activation checkpointing, sees the same and sends nothing.
+/// The mean and variance of each BatchNorm's input over a micro-batch of all ranks. They are exchanged once and kept, so that a pass
+/// that is made again, for micro-batches or for activation checkpointing, sees the same and sends nothing.
 /// </summary>
-/// <remarks>Every rank must ask for the same in the same order, one without a pair too. Tensors belong to the dispose scope that it is made in.</remarks>
+/// <remarks>Every rank must ask for the same in the same order, one without a pair too. Tensors belong to the dispose scope that it
+/// is made in.</remarks>
 public sealed class RankStatistics
 {
     private readonly Dictionary<string, (torch.Tensor Mean, torch.Tensor Variance)> _known;

@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
-/// <summary>CLIP's text transformer: by default causal, and the feature is the last block's output at the end-of-text token. L tokens, W width, E embedding.</summary>
+/// <summary>
+/// CLIP's text transformer: by default causal, and the feature is the last block's output at the end-of-text token. L tokens, W
+/// width, E embedding.
+/// </summary>
 public sealed class TextTower : IDisposable
 {
     /// <summary>Name of the matrix from the transformer's width to the embedding's.</summary>
@@ -56,11 +59,13 @@ public sealed class TextTower : IDisposable
             .. LayerNorm.Parameters("ln_final", options.Width),
         ];
 
-    /// <summary>The tower as a chain of segments: tokens bL (int64), zero padded to the context → features bE in the compute type.</summary>
+    /// <summary>
+    /// The tower as a chain of segments: tokens bL (int64), zero padded to the context → features bE in the compute type.
+    /// </summary>
     /// <param name="end_b">Index of the end-of-text token in each row, int64.</param>
-    /// <param name="longest">
-    /// The largest entry of <paramref name="end_b"/>. Tokens behind it are padding, which no token of a caption attends to and
-    /// which is not read: only this many, and one, are computed. Where the feature is the context's last token, padding is text.
+    /// <param name="longest"> The largest entry of <paramref name="end_b"/>. Tokens behind it are padding, which no token of a caption
+    /// attends to and which is not read: only this many, and one, are computed. Where the feature is the context's last token, padding is
+    /// text.
     /// </param>
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor end_b, long longest)
     {

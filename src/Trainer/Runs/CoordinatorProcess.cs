@@ -140,7 +140,10 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     private static Task StopAsync(CoordinatorSilo silo, string by, bool atOnce) =>
         GrainCalls.RepeatAsync(() => silo.Run.StopAsync(by, atOnce), TimeSpan.MaxValue, TimeProvider.System);
 
-    /// <summary>Waits while another process hosts the run. The exit code when the run has ended there or a signal has come; null when the run is hosted here.</summary>
+    /// <summary>
+    /// Waits while another process hosts the run. The exit code when the run has ended there or a signal has come; null when the run is
+    /// hosted here.
+    /// </summary>
     private async Task<int?> EndWithoutTakeoverAsync(CoordinatorSilo silo, RunHost host, bool leavesOnSignal)
     {
         // A coordinator whose run has ended says so by a signal: the status is asked for at once.
@@ -235,7 +238,8 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
             IPAddress.IsLoopback(hosting.Listen.Address)
                 ? AccessToken.Keep(run.Files.Token)
                 : throw new CoordinatorStartException(
-                    $"The coordinator listens on {hosting.Listen.Address}, which other machines can reach, only with a token: give --token-file FILE, or set {AccessToken.Variable}."
+                    $"The coordinator listens on {hosting.Listen.Address}, which other machines can reach, only with a token: give "
+                        + $"--token-file FILE, or set {AccessToken.Variable}."
                 )
         );
 
@@ -245,7 +249,8 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     {
         if (isContinued && run.WantedStep is { } wanted)
             throw new CoordinatorStartException(
-                $"Workers that an earlier start of {run.Files.Directory} has left train on, so that it cannot go back to step {wanted}. Resume it without --step and stop it first."
+                $"Workers that an earlier start of {run.Files.Directory} has left train on, so that it cannot go back to step {wanted}. "
+                    + "Resume it without --step and stop it first."
             );
         if (!isContinued)
             run.Checkpoints.RemoveLeftovers();

@@ -11,7 +11,9 @@ using ClipTrain.Trainer.Training;
 
 namespace ClipTrain.Trainer.Runs;
 
-/// <summary>Which exceptions are told to the user as one message, and with which exit code. Others are defects and keep their stack trace.</summary>
+/// <summary>
+/// Which exceptions are told to the user as one message, and with which exit code. Others are defects and keep their stack trace.
+/// </summary>
 public static class Failure
 {
     private const int NoSpace = 28,
@@ -47,7 +49,10 @@ public static class Failure
     public static int ExitCodeOf(RunOutcome outcome) =>
         outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : ExitCodes.Ok;
 
-    /// <summary>True if a full or read-only disk is behind a failure, whatever failed for it. The runtime's exceptions carry the system's error number.</summary>
+    /// <summary>
+    /// True if a full or read-only disk is behind a failure, whatever failed for it. The runtime's exceptions carry the system's error
+    /// number.
+    /// </summary>
     private static bool IsOfDisk(Exception error) =>
         error is IOException { HResult: NoSpace or ReadOnly } || (error.InnerException is { } inner && IsOfDisk(inner));
 

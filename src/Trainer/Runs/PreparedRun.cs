@@ -33,7 +33,8 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         var files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
         if (Directory.Exists(files.Directory) && Directory.EnumerateFileSystemEntries(files.Directory).Any())
             throw new UsageException(
-                $"{files.Directory} exists already. Continue it with `cliptrain resume {files.Directory}`, or begin another with --set name=NAME."
+                $"{files.Directory} exists already. Continue it with `cliptrain resume {files.Directory}`, or begin another with --set "
+                    + "name=NAME."
             );
 
         // Whatever is wrong with corpus, tokenizer or splits is told before anything is written.
@@ -65,7 +66,8 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         var files = RunFiles.Find(run);
         if (!File.Exists(files.Manifest))
             throw new UsageException(
-                $"{files.Directory} has a config.yaml and no manifest.json: it was not made whole, and no run has begun in it. Delete it, then begin the run again."
+                $"{files.Directory} has a config.yaml and no manifest.json: it was not made whole, and no run has begun in it. Delete "
+                    + "it, then begin the run again."
             );
         var options = RunConfig.Load(files.Config, []).Options;
         var steps = new CheckpointDirectory(files.Checkpoints).Steps();
@@ -79,10 +81,12 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
                 options.Data,
                 CorpusManifest.Load(files.Manifest),
                 difference =>
-                    $"The files of the corpus have changed since {files.Manifest} was written: {difference}. Restore them, or begin a new run.",
+                    $"The files of the corpus have changed since {files.Manifest} was written: {difference}. Restore them, or begin a "
+                    + "new run.",
                 touched =>
-                    AnsiConsole.MarkupLineInterpolated(
-                        $"Warning: {touched} since the run began; the parts of it that were compared are the same. `cliptrain data verify --checksums` compares all bytes."
+                    AnsiConsole.WriteLine(
+                        $"Warning: {touched} since the run began; the parts of it that were compared are the same. "
+                            + "`cliptrain data verify --checksums` compares all bytes."
                     )
             );
             return new PreparedRun(files, options, manifest) { WantedStep = step };
@@ -90,13 +94,17 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         catch (CorpusException e) when (FolderBegunIn(files, options.Output) is { } folder && folder != Environment.CurrentDirectory)
         {
             throw new CorpusException(
-                $"{e.Message.TrimEnd('.')}. The run's paths are relative to the folder that it was begun in: go to {folder} and resume it there.",
+                $"{e.Message.TrimEnd('.')}. The run's paths are relative to the folder that it was begun in: go to {folder} and resume "
+                    + "it there.",
                 e
             );
         }
     }
 
-    /// <summary>Prepares the run of a run file, or to continue it when its directory is there already, so that a supervisor can give the same command again after a crash.</summary>
+    /// <summary>
+    /// Prepares the run of a run file, or to continue it when its directory is there already, so that a supervisor can give the same
+    /// command again after a crash.
+    /// </summary>
     /// <param name="configOrRun">A run file or a run's directory.</param>
     /// <param name="sets">Keys set on top of the file.</param>
     /// <exception cref="UsageException">The directory is that of another run.</exception>
@@ -111,7 +119,8 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         return ConfigHash.Of(RunConfig.Load(files.Config, []).Options) == ConfigHash.Of(options)
             ? Resume(files.Directory, step: null)
             : throw new UsageException(
-                $"{files.Directory} holds a run of another configuration. Continue that one with `cliptrain coordinator {files.Directory}`, or begin another with --set name=NAME."
+                $"{files.Directory} holds a run of another configuration. Continue that one with `cliptrain coordinator "
+                    + $"{files.Directory}`, or begin another with --set name=NAME."
             );
     }
 

@@ -69,7 +69,8 @@ public sealed class RunAlerting : IDisposable
                     new Alert(
                         _step,
                         "disk",
-                        $"The disk of {_directory} has {(free / BytesInGigabyte).ToString("F2", CultureInfo.InvariantCulture)} GB free: make room, or lower checkpoint.keep."
+                        $"The disk of {_directory} has {(free / BytesInGigabyte).ToString("F2", CultureInfo.InvariantCulture)} GB free: "
+                            + "make room, or lower checkpoint.keep."
                     )
                 );
             _isDiskFull = free < _options.Alerts.MinFreeGigabytes * BytesInGigabyte;
@@ -82,7 +83,8 @@ public sealed class RunAlerting : IDisposable
                 new Alert(
                     _step,
                     "no-progress",
-                    $"No step was recorded for {still.TotalMinutes.ToString("F0", CultureInfo.InvariantCulture)} minutes: cliptrain status shows whom the run waits for."
+                    $"No step was recorded for {still.TotalMinutes.ToString("F0", CultureInfo.InvariantCulture)} minutes: cliptrain "
+                        + "status shows whom the run waits for."
                 )
             );
         }

@@ -5,7 +5,10 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Trainer.Runs;
 
-/// <summary>The training corpus of a run, or its mixture. The selection is made once, when the run begins; after that the manifest says what was selected.</summary>
+/// <summary>
+/// The training corpus of a run, or its mixture. The selection is made once, when the run begins; after that the manifest says what
+/// was selected.
+/// </summary>
 public static class RunCorpus
 {
     /// <summary>The corpus of a run that begins.</summary>

@@ -19,7 +19,8 @@ public sealed record RunFiles(string Directory)
             .Select(directory => new RunFiles(directory))
             .FirstOrDefault(files => File.Exists(files.Config))
         ?? throw new UsageException(
-            $"{directoryOrName} is not a run: neither it nor {Path.Combine(new OutputOptions().Directory, directoryOrName)} has a config.yaml."
+            $"{directoryOrName} is not a run: neither it nor {Path.Combine(new OutputOptions().Directory, directoryOrName)} has a "
+                + "config.yaml."
         );
 
     /// <summary>Directories of all runs in a folder, by name.</summary>

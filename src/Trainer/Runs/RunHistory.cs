@@ -19,7 +19,8 @@ public sealed class RunHistory(RunFiles files, ILogger log)
 
     /// <summary>The checkpoint that the run goes on from; null to begin at its first step.</summary>
     /// <param name="wanted">The step that the user chose; null for the newest checkpoint that is whole.</param>
-    /// <exception cref="CheckpointException">There is no such checkpoint, or none is whole, or what lies after it cannot be moved.</exception>
+    /// <exception cref="CheckpointException">There is no such checkpoint, or none is whole, or what lies after it cannot be
+    /// moved.</exception>
     public CheckpointMark? GoOnFrom(long? wanted)
     {
         // What a worker that trains on writes from now on is of this line.

@@ -70,7 +70,8 @@ public sealed class RunObserver(
             _generation = state.Generation;
             view.Message(
                 LogEventLevel.Information,
-                $"generation {place.Generation}: {place.WorldSize} worker{(place.WorldSize == 1 ? "" : "s")} from step {Math.Max(place.StartStep, state.RecordedStep)}"
+                $"generation {place.Generation}: {place.WorldSize} worker{(place.WorldSize == 1 ? "" : "s")} from step "
+                    + $"{Math.Max(place.StartStep, state.RecordedStep)}"
             );
         }
 

@@ -22,7 +22,8 @@ public static class RunPlan
         return tokenizer.VocabularySize == options.Model.Text.Vocabulary
             ? tokenizer
             : throw new UsageException(
-                $"model.text.vocabulary is {options.Model.Text.Vocabulary}, but data.merges '{options.Data.Merges}' makes {tokenizer.VocabularySize} tokens; set model.text.vocabulary to {tokenizer.VocabularySize}."
+                $"model.text.vocabulary is {options.Model.Text.Vocabulary}, but data.merges '{options.Data.Merges}' makes "
+                    + $"{tokenizer.VocabularySize} tokens; set model.text.vocabulary to {tokenizer.VocabularySize}."
             );
     }
 

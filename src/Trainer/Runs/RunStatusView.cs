@@ -31,8 +31,9 @@ public static class RunStatusView
             return;
         }
 
-        AnsiConsole.MarkupLineInterpolated(
-            $"{run}: {Phase(state)}, {state.CommittedStep} steps committed, {state.RecordedStep} recorded; generation {state.Generation}; epoch {status.Epoch}, hosted by process {status.Host}."
+        AnsiConsole.WriteLine(
+            $"{run}: {Phase(state)}, {state.CommittedStep} steps committed, {state.RecordedStep} recorded; generation "
+                + $"{state.Generation}; epoch {status.Epoch}, hosted by process {status.Host}."
         );
         if (state.LastCheckpoint is { } checkpoint)
             AnsiConsole.MarkupLineInterpolated($"Last checkpoint: step {checkpoint.Step}, {checkpoint.Directory}");

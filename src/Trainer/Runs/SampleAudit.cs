@@ -17,7 +17,8 @@ public sealed record EpochAudit(int Corpus, long Epoch, long Samples, long Once,
 /// <param name="Steps">Committed steps.</param>
 /// <param name="UndoneSteps">Steps that were committed, lost with every replica, and done again from a checkpoint.</param>
 /// <param name="BadSamples">Samples of committed steps that could not be used.</param>
-/// <param name="Faults">Every contradiction, in words; empty when each sample was consumed exactly once in each epoch of its corpus.</param>
+/// <param name="Faults">Every contradiction, in words; empty when each sample was consumed exactly once in each epoch of its
+/// corpus.</param>
 public sealed record AuditReport(
     long Steps,
     long UndoneSteps,
@@ -112,7 +113,8 @@ public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
         {
             if (rank >= dealt.Count || dealt[rank] != expected[rank].Digest())
                 Fault(
-                    $"generation {generation.Generation}, rank {rank} of {expected.Count} ({generation.Workers[rank]}): its shard is not the one that the order gives it"
+                    $"generation {generation.Generation}, rank {rank} of {expected.Count} ({generation.Workers[rank]}): its shard is not "
+                        + "the one that the order gives it"
                 );
         }
     }

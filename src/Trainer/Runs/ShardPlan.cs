@@ -19,7 +19,10 @@ public sealed class ShardPlan
         _groups = [.. manifest.GroupLocations()];
     }
 
-    /// <summary>What a rank reads from a step on: its part of every batch, and the row groups of the epochs in hand, that of the step and the next.</summary>
+    /// <summary>
+    /// What a rank reads from a step on: its part of every batch, and the row groups of the epochs in hand, that of the step and the
+    /// next.
+    /// </summary>
     /// <param name="rank">From 0.</param>
     /// <param name="worldSize">Number of ranks.</param>
     /// <param name="step">Committed steps when reading begins.</param>

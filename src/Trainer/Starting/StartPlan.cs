@@ -40,11 +40,14 @@ public sealed class StartPlan
         ];
         if (_misfits.Count > 0)
             throw new CheckpointException(
-                $"{weights.Path}: does not fit the model. {string.Join("; ", _misfits)}. Change the model, or leave such tensors at their initial values with training.start_from_except."
+                $"{weights.Path}: does not fit the model. {string.Join("; ", _misfits)}. Change the model, or leave such tensors at "
+                    + "their initial values with training.start_from_except."
             );
         if (!Tensors.Any(start => start.Origin is TensorOrigin.Loaded or TensorOrigin.Resized))
             throw new CheckpointException(
-                $"{weights.Path}: has no tensor of this model. It has {string.Join(", ", weights.Shapes.Keys.Order(StringComparer.Ordinal).Take(4))}…; the model has {string.Join(", ", names.Order(StringComparer.Ordinal).Take(4))}…."
+                $"{weights.Path}: has no tensor of this model. It has "
+                    + $"{string.Join(", ", weights.Shapes.Keys.Order(StringComparer.Ordinal).Take(4))}…; the model has "
+                    + $"{string.Join(", ", names.Order(StringComparer.Ordinal).Take(4))}…."
             );
     }
 
@@ -99,7 +102,8 @@ public sealed class StartPlan
         {
             if (!specs.Any(spec => spec.Name.StartsWith(prefix, StringComparison.Ordinal)))
                 throw new CheckpointException(
-                    $"training.start_from_except has '{prefix}', with which no tensor of the model begins. It has {string.Join(", ", specs.Select(spec => spec.Name).Order(StringComparer.Ordinal).Take(8))}…."
+                    $"training.start_from_except has '{prefix}', with which no tensor of the model begins. It has "
+                        + $"{string.Join(", ", specs.Select(spec => spec.Name).Order(StringComparer.Ordinal).Take(8))}…."
                 );
         }
     }

@@ -36,7 +36,10 @@ public sealed class StartWeights : IDisposable
     /// <exception cref="CheckpointException">They cannot be read, or are not those with which the run began.</exception>
     public StartReport Examine() => new(_weights.Path, Read((_, _) => { }), _plan.Tensors);
 
-    /// <summary>Overwrites a copy of a model's master weights, in host memory, with what is taken from the file, rounded to the nearest where bf16 is kept.</summary>
+    /// <summary>
+    /// Overwrites a copy of a model's master weights, in host memory, with what is taken from the file, rounded to the nearest where bf16
+    /// is kept.
+    /// </summary>
     /// <inheritdoc cref="Examine" path="/exception"/>
     public void LoadInto(FlatParameters layout, MasterWeights weights)
     {
@@ -78,7 +81,8 @@ public sealed class StartWeights : IDisposable
         return _run.Training.StartFromSha256 is not { } expected || found == expected
             ? found
             : throw new CheckpointException(
-                $"{_weights.Path}: its weights are not those that training.start_from_sha256 names, with which the run began ({found[..12]}…, not {expected[..Math.Min(12, expected.Length)]}…). Bring them back, or begin a new run."
+                $"{_weights.Path}: its weights are not those that training.start_from_sha256 names, with which the run began "
+                    + $"({found[..12]}…, not {expected[..Math.Min(12, expected.Length)]}…). Bring them back, or begin a new run."
             );
     }
 }

@@ -26,7 +26,8 @@ public sealed record WeightSource(IWeights Weights, MergeList? Merges)
         return checkpoints.Steps() is [.., var newest]
             ? OpenFile(Path.Combine(checkpoints.PathOf(newest), CheckpointDirectory.ModelFile), activation)
             : throw new CheckpointException(
-                $"training.start_from '{path}' is no file of weights, no checkpoint, no folder of a model, and no run that has a checkpoint."
+                $"training.start_from '{path}' is no file of weights, no checkpoint, no folder of a model, and no run that has a "
+                    + "checkpoint."
             );
     }
 
@@ -37,7 +38,8 @@ public sealed record WeightSource(IWeights Weights, MergeList? Merges)
             return new WeightSource(opened.Weights, opened.Merges);
         opened.Dispose();
         throw new CheckpointException(
-            $"{folder}: its model has another activation than model.activation of this run. Set it to the same: with the other one the weights give wrong numbers."
+            $"{folder}: its model has another activation than model.activation of this run. Set it to the same: with the other one the "
+                + "weights give wrong numbers."
         );
     }
 

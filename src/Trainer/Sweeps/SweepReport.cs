@@ -78,7 +78,8 @@ internal static class SweepReport
     private static ReportTable Results(OpenedSweep opened) =>
         new(
             "Trials",
-            $"{opened.Trials.Count(trial => opened.Folder.Read(trial.Id).IsSettled)} of {opened.Trials.Count} have ended; they took {Readable.Number(opened.Trials.Sum(trial => opened.Folder.Read(trial.Id).CoreSeconds) / 3600)} core hours",
+            $"{opened.Trials.Count(trial => opened.Folder.Read(trial.Id).IsSettled)} of {opened.Trials.Count} have ended; they took "
+                + $"{Readable.Number(opened.Trials.Sum(trial => opened.Folder.Read(trial.Id).CoreSeconds) / 3600)} core hours",
             ["trial", "state", "choices", "parameters", "samples", "FLOPs", "error", "core seconds"],
             [
                 .. from trial in opened.Trials

@@ -11,7 +11,8 @@ public static class LogSetup
     /// <summary>Name of the log in a run's directory.</summary>
     public const string FileName = "run.log";
 
-    /// <param name="console">Where lines are shown. Progress has to use the same console, so that its panel and log lines do not overwrite each other.</param>
+    /// <param name="console">Where lines are shown. Progress has to use the same console, so that its panel and log lines do not
+    /// overwrite each other.</param>
     /// <param name="logFile">A file that lines are appended to as well; its folder is made. None for commands without a run.</param>
     public static Logger Create(IAnsiConsole console, string? logFile = null, LogEventLevel level = LogEventLevel.Information)
     {

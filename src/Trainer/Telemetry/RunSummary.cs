@@ -5,7 +5,9 @@ using Spectre.Console;
 
 namespace ClipTrain.Trainer.Telemetry;
 
-/// <summary>What came of a run: the content of summary.json. A figure's path is stable, as in <c>eval.heldout.image_to_text.r1</c>.</summary>
+/// <summary>
+/// What came of a run: the content of summary.json. A figure's path is stable, as in <c>eval.heldout.image_to_text.r1</c>.
+/// </summary>
 public sealed record RunSummary
 {
     /// <summary>Name of the summary in a run's directory.</summary>

@@ -3,7 +3,9 @@ using System.Text.Json.Serialization;
 
 namespace ClipTrain.Trainer.Telemetry;
 
-/// <summary>How measurements are written as JSON: snake_case names; NaN and infinities as the strings "NaN", "Infinity" and "-Infinity".</summary>
+/// <summary>
+/// How measurements are written as JSON: snake_case names; NaN and infinities as the strings "NaN", "Infinity" and "-Infinity".
+/// </summary>
 internal static class TelemetryJson
 {
     public static JsonSerializerOptions OneLine { get; } =

@@ -7,7 +7,9 @@ namespace ClipTrain.Trainer.Training;
 /// <summary>The training loop's line to whoever runs it: the coordinator, or a test.</summary>
 public interface ITrainingControl
 {
-    /// <summary>What is asked of this rank now; a checkpoint once a request. Ranks agree among themselves on the step at which they obey.</summary>
+    /// <summary>
+    /// What is asked of this rank now; a checkpoint once a request. Ranks agree among themselves on the step at which they obey.
+    /// </summary>
     Directive TakeDirective();
 
     /// <summary>A step is committed. Called on every rank.</summary>

@@ -46,7 +46,10 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
 
     public void KeepWithinBounds() { }
 
-    /// <summary>Adds the part's losses to its samples', leaves the linear layer's gradients, of the factor times the sum of losses, with its leaves, and returns the way back through the rest.</summary>
+    /// <summary>
+    /// Adds the part's losses to its samples', leaves the linear layer's gradients, of the factor times the sum of losses, with its
+    /// leaves, and returns the way back through the rest.
+    /// </summary>
     private Action Forward(BatchPart part, double factor, torch.Tensor losses_b, GradientReducer reducer)
     {
         var (weight, bias) = (model.Parameters[task.Head.Weight], task.Head.Bias is { } name ? model.Parameters[name] : null);

@@ -27,7 +27,9 @@ public static class StateTransfer
             state.Restore(arrived);
     }
 
-    /// <summary>Gives all ranks' fresh states the weights of rank 0's: processors of different makes draw weights that differ in their last bits.</summary>
+    /// <summary>
+    /// Gives all ranks' fresh states the weights of rank 0's: processors of different makes draw weights that differ in their last bits.
+    /// </summary>
     public static void ShareFresh(TrainingState state, RankGroup group)
     {
         using var arrived = Send(state, group, 0, group.Rank == 0 ? StateSnapshot.Fresh(state.Layout) : null)!;

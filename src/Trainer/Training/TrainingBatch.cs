@@ -7,7 +7,9 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Training;
 
-/// <summary>This rank's share of a global batch, in host memory. Shapes: b pairs (may be 0), S image side, L context, K kept patches.</summary>
+/// <summary>
+/// This rank's share of a global batch, in host memory. Shapes: b pairs (may be 0), S image side, L context, K kept patches.
+/// </summary>
 /// <param name="Images_b3SS">Normalised, fp32 or bf16; or uint8, to be normalised on the device.</param>
 /// <param name="Tokens_bL">int64, zero padded.</param>
 /// <param name="Ends_b">int64, each caption's end-of-text position.</param>

@@ -20,7 +20,9 @@ namespace ClipTrain.Trainer.Training;
 /// <param name="Mixture">Epochs of each corpus, where there are several.</param>
 public sealed record TrainingPlan(long TotalSteps, long CorpusSamples, int Generation, MixtureEpochs? Mixture = null);
 
-/// <summary>The steps of one generation, from the state's step to the run's last or to the next regrouping. Runs on the torch thread.</summary>
+/// <summary>
+/// The steps of one generation, from the state's step to the run's last or to the next regrouping. Runs on the torch thread.
+/// </summary>
 public sealed class TrainingLoop(
     RunOptions options,
     TrainingPlan plan,
@@ -131,7 +133,9 @@ public sealed class TrainingLoop(
         return (Directive)rows.Max(row => row[2]);
     }
 
-    /// <summary>Waits for the next batch, unless asked to stop meanwhile: stopping must not wait for a disk or a decoder. Null then.</summary>
+    /// <summary>
+    /// Waits for the next batch, unless asked to stop meanwhile: stopping must not wait for a disk or a decoder. Null then.
+    /// </summary>
     private Batch? TakeBatch(out Directive wish, CancellationToken cancellation)
     {
         wish = control.TakeDirective();
@@ -145,7 +149,9 @@ public sealed class TrainingLoop(
         return loader.Take(cancellation);
     }
 
-    /// <summary>Counts a step whose samples are unusable on every rank; weights and moments stay, and its record has the loss of the step before.</summary>
+    /// <summary>
+    /// Counts a step whose samples are unusable on every rank; weights and moments stay, and its record has the loss of the step before.
+    /// </summary>
     /// <exception cref="CorpusException">data.max_bad_share does not allow it; thrown on every rank.</exception>
     private StepResult Skip(Batch batch, StepShare[] shares)
     {
@@ -155,7 +161,8 @@ public sealed class TrainingLoop(
             throw new CorpusException(
                 $"all {bad} samples of step {state.Step + 1} could not be used"
                     + (batch.FirstBad is { } first ? $", for example {first}" : "")
-                    + $". Repair the corpus, leave these rows out with data.filter, or raise data.max_bad_share ({options.Data.MaxBadShare:P1})"
+                    + ". Repair the corpus, leave these rows out with data.filter, or raise data.max_bad_share "
+                    + $"({options.Data.MaxBadShare:P1})"
             );
         }
 

@@ -74,7 +74,8 @@ public sealed class TrainingState : IDisposable
     }
 
     /// <summary>Copies weights, moments and counters to host memory, so that training can go on while they are written.</summary>
-    /// <exception cref="InvalidOperationException">The moments are sharded: <see cref="StateTransfer.Gather"/> brings them together.</exception>
+    /// <exception cref="InvalidOperationException">The moments are sharded: <see cref="StateTransfer.Gather"/> brings them
+    /// together.</exception>
     public StateSnapshot Snapshot()
     {
         if (!Optimizer.HoldsAll)
@@ -87,7 +88,9 @@ public sealed class TrainingState : IDisposable
         return snapshot;
     }
 
-    /// <summary>Overwrites this state with a checkpoint's. Of several ranks one reads and sends with <see cref="StateTransfer.Load"/>.</summary>
+    /// <summary>
+    /// Overwrites this state with a checkpoint's. Of several ranks one reads and sends with <see cref="StateTransfer.Load"/>.
+    /// </summary>
     /// <exception cref="CheckpointException">The checkpoint is not whole, or is of another model, configuration or corpus.</exception>
     public void Load(CheckpointDirectory checkpoints, long step, string configHash, string corpusHash)
     {

@@ -23,7 +23,8 @@ public sealed record StepResult(
 
 /// <summary>
 /// One optimizer step: the objective's loss over the global batch, its gradients, each summed over the ranks while the next is
-/// computed, update. Where the optimizer is sharded, a rank updates its slice alone, and sums that alone where the ranks' network can. A failed collective leaves the state as the step before left it.
+/// computed, update. Where the optimizer is sharded, a rank updates its slice alone, and sums that alone where the ranks' network
+/// can. A failed collective leaves the state as the step before left it.
 /// </summary>
 /// <remarks>
 /// In fp16 a gradient that overflows is no fault: every rank sees it in the norm of the sum, changes no weight, moment or running

@@ -57,7 +57,8 @@ public sealed record RunLoader(Shard? Shard, int Rank, int WorldSize, int Cores,
         {
             if (!plan.Holds(shard, corpus, epoch, group))
                 throw new InvalidOperationException(
-                    $"Group {group} of rows, in epoch {epoch} of corpus {corpus}, is not in this worker's shard: lanes {shard.FirstLane} to {shard.FirstLane + shard.Lanes - 1}."
+                    $"Group {group} of rows, in epoch {epoch} of corpus {corpus}, is not in this worker's shard: lanes {shard.FirstLane} "
+                        + $"to {shard.FirstLane + shard.Lanes - 1}."
                 );
         };
 }

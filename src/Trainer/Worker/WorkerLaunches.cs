@@ -35,7 +35,8 @@ public static class WorkerLaunches
         var workerId =
             Environment.GetEnvironmentVariable(WorkerLaunch.WorkerVariable)
             ?? throw new UsageException(
-                $"`cliptrain worker RUN` is how a run starts its own workers, with {WorkerLaunch.WorkerVariable} set. Start one by hand with --coordinator HOST:PORT."
+                $"`cliptrain worker RUN` is how a run starts its own workers, with {WorkerLaunch.WorkerVariable} set. Start one by hand "
+                    + "with --coordinator HOST:PORT."
             );
         var files = new RunFiles(runDirectory);
         var options = RunConfig.Load(files.Config, []).Options;

@@ -45,7 +45,8 @@ public sealed class WorkerProgram(
         catch (CoordinatorLostException error) when (training.CommittedStep > 0)
         {
             throw new CoordinatorLostException(
-                $"{error.Message} This worker stopped after step {training.CommittedStep}. Start the coordinator and the workers again: they go on from the newest checkpoint in {checkpoints.Root}.",
+                $"{error.Message} This worker stopped after step {training.CommittedStep}. Start the coordinator and the workers again: "
+                    + $"they go on from the newest checkpoint in {checkpoints.Root}.",
                 error
             );
         }

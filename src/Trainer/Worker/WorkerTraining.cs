@@ -40,7 +40,8 @@ public sealed class WorkerTraining(
     /// <summary>Takes part in a generation from its start to its end.</summary>
     /// <param name="place">The place in it.</param>
     /// <param name="over">Cancelled when the coordinator declares it over.</param>
-    /// <exception cref="DistributedException">The generation broke; the state is whole at <see cref="HeldStep"/> if that has a value.</exception>
+    /// <exception cref="DistributedException">The generation broke; the state is whole at <see cref="HeldStep"/> if that has a
+    /// value.</exception>
     public LoopEnd Train(Assignment place, CancellationToken over)
     {
         LeaveGroup();

@@ -5,7 +5,10 @@ using System.Net.Sockets;
 
 namespace ClipTrain.Coordinator.Tests.Clustering;
 
-/// <summary>A server of Debian's packages on a free port of loopback, with its data in a temporary folder. It can be stopped and started again.</summary>
+/// <summary>
+/// A server of Debian's packages on a free port of loopback, with its data in a temporary folder. It can be stopped and started
+/// again.
+/// </summary>
 internal abstract class ServerProcess : IAsyncDisposable
 {
     private Process? _process;

@@ -47,7 +47,8 @@ public sealed class LocalWorkersTests
     public async Task An_abort_in_native_code_is_told_with_its_message_however_deep_its_stack()
     {
         await using var workers = Start(
-            "echo '  what():  mat1 and mat2 shapes cannot be multiplied' >&2; for i in $(seq 0 60); do echo \"frame #$i: at::native::mm + 0x54\" >&2; done; kill -ABRT $$"
+            "echo '  what():  mat1 and mat2 shapes cannot be multiplied' >&2; for i in $(seq 0 60); do echo \"frame #$i: at::native::mm "
+                + "+ 0x54\" >&2; done; kill -ABRT $$"
         );
         var exited = await _exit.Task;
 

@@ -76,7 +76,8 @@ public sealed class DrainingTests
         run.Written(0, 7);
 
         Assert.Equal(
-            "rank 1 (worker-1): the disk is full; then rank 2 (worker-2) crashed (SIGSEGV, a segmentation fault); resumable from step 7: cliptrain resume demo",
+            "rank 1 (worker-1): the disk is full; then rank 2 (worker-2) crashed (SIGSEGV, a segmentation fault); resumable from step "
+                + "7: cliptrain resume demo",
             run.Outcome!.Message
         );
         Assert.Equal(7, run.Outcome.ExitCode);
@@ -252,7 +253,8 @@ public sealed class DrainingTests
         }
 
         Assert.Equal(
-            "rank 0 (worker-0): reason 0; then rank 1 (worker-1): reason 1; then rank 2 (worker-2): reason 2; then rank 3 (worker-3): reason 3; and 4 more; no checkpoint was written",
+            "rank 0 (worker-0): reason 0; then rank 1 (worker-1): reason 1; then rank 2 (worker-2): reason 2; then rank 3 (worker-3): "
+                + "reason 3; and 4 more; no checkpoint was written",
             run.Outcome!.Message
         );
     }

@@ -96,7 +96,10 @@ public sealed class RandomScriptTests
         }
     }
 
-    /// <summary>No managed worker is forgotten, none waits while a slot is free, and no node has more than it has slots for, unless these have become fewer.</summary>
+    /// <summary>
+    /// No managed worker is forgotten, none waits while a slot is free, and no node has more than it has slots for, unless these have
+    /// become fewer.
+    /// </summary>
     private static void AssertPlaced(RunState state)
     {
         Assert.Equal(

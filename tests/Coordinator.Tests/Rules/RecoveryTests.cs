@@ -251,7 +251,8 @@ public sealed class RecoveryTests
         Assert.Equal(new RunReply.Directed(Directive.Abort), run.AnswerTo(1));
         run.Written(0, 5);
         Assert.Equal(
-            "3 generations in a row broke without a new step: rank 1 (worker-1) crashed (SIGSEGV, a segmentation fault)\n  | decoder\nresumable from step 5: cliptrain resume demo",
+            "3 generations in a row broke without a new step: rank 1 (worker-1) crashed (SIGSEGV, a segmentation fault)\n  | "
+                + "decoder\nresumable from step 5: cliptrain resume demo",
             run.Outcome!.Message
         );
     }

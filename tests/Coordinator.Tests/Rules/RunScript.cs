@@ -5,7 +5,9 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Tests.Rules;
 
-/// <summary>Drives the state machine with a hand-set clock and remembers what it asked for. Workers are named by slot: 0 is worker-0.</summary>
+/// <summary>
+/// Drives the state machine with a hand-set clock and remembers what it asked for. Workers are named by slot: 0 is worker-0.
+/// </summary>
 internal sealed class RunScript
 {
     public static readonly DateTimeOffset Start = new(2030, 1, 1, 0, 0, 0, TimeSpan.Zero);

@@ -21,7 +21,8 @@ public sealed class RunLockTests : IDisposable
 
         var error = Assert.Throws<CoordinatorStartException>(() => RunLock.Acquire(Path, TimeProvider.System));
         Assert.Equal(
-            $"{Path} is held by another coordinator of this run: process {Environment.ProcessId} on {Environment.MachineName} since 2030-01-01 00:00:00 UTC. End that one first.",
+            $"{Path} is held by another coordinator of this run: process {Environment.ProcessId} on {Environment.MachineName} since "
+                + "2030-01-01 00:00:00 UTC. End that one first.",
             error.Message
         );
 

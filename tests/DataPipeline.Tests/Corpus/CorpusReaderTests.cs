@@ -71,7 +71,8 @@ public sealed class CorpusReaderTests : IDisposable
             _folder,
             "a.parquet",
             "SELECT CASE i WHEN 0 THEN NULL WHEN 1 THEN {'bytes': NULL::BLOB, 'path': 'p'} ELSE {'bytes': 'x'::BLOB, 'path': NULL} END AS image, "
-                + "CASE i WHEN 2 THEN NULL WHEN 3 THEN []::VARCHAR[] WHEN 4 THEN [NULL]::VARCHAR[] ELSE ['a', 'b'] END AS text FROM range(6) t(i)"
+                + "CASE i WHEN 2 THEN NULL WHEN 3 THEN []::VARCHAR[] WHEN 4 THEN [NULL]::VARCHAR[] ELSE ['a', 'b'] END AS text FROM "
+                + "range(6) t(i)"
         );
         using var reader = new CorpusReader(CorpusManifest.Create([path]));
 

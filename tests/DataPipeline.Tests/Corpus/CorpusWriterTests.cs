@@ -19,7 +19,8 @@ public sealed class CorpusWriterTests : IDisposable
         var path = TestCorpus.Write(_folder, rowGroupRows, rows)[0];
 
         var groups = TestCorpus.Query(
-            $"SELECT row_group_num_rows::VARCHAR FROM parquet_metadata({Sql.Literal(path)}) WHERE path_in_schema = 'image' ORDER BY row_group_id",
+            $"SELECT row_group_num_rows::VARCHAR FROM parquet_metadata({Sql.Literal(path)}) WHERE path_in_schema = 'image' ORDER BY "
+                + "row_group_id",
             1
         );
 
@@ -74,7 +75,8 @@ public sealed class CorpusWriterTests : IDisposable
         }
 
         var counts = TestCorpus.Query(
-            $"SELECT count(image)::VARCHAR, count(text)::VARCHAR, (SELECT sum(stats_null_count)::VARCHAR FROM parquet_metadata({Sql.Literal(path)}) WHERE path_in_schema = 'image') FROM {Sql.ReadParquet(path)}",
+            $"SELECT count(image)::VARCHAR, count(text)::VARCHAR, (SELECT sum(stats_null_count)::VARCHAR FROM "
+                + $"parquet_metadata({Sql.Literal(path)}) WHERE path_in_schema = 'image') FROM {Sql.ReadParquet(path)}",
             3
         );
 

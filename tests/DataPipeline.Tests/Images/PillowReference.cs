@@ -5,7 +5,9 @@ using ClipTrain.DataPipeline.Images;
 
 namespace ClipTrain.DataPipeline.Tests.Images;
 
-/// <summary>Images and what Pillow and torchvision make of them, written once by pillow_reference.py for all tests of the collection.</summary>
+/// <summary>
+/// Images and what Pillow and torchvision make of them, written once by pillow_reference.py for all tests of the collection.
+/// </summary>
 public sealed class PillowReference : IDisposable
 {
     private static readonly JsonSerializerOptions LowerCase = new(JsonSerializerDefaults.Web);

@@ -159,7 +159,8 @@ public sealed class BadSampleTests : IDisposable
         var path = TestCorpus.WriteSql(
             _folder,
             "a.parquet",
-            "SELECT i::VARCHAR AS key, 'http://x/' || i AS url, 'caption ' || i AS caption, if(i % 3 = 0, 'failed_to_download', 'success') AS status, "
+            "SELECT i::VARCHAR AS key, 'http://x/' || i AS url, 'caption ' || i AS caption, if(i % 3 = 0, 'failed_to_download', "
+                + "'success') AS status, "
                 + "if(i % 3 = 0, NULL, unhex(printf('%02x00000000000000', i))) AS jpg FROM range(30) t(i)"
         );
         var bad = new List<BadSample>();

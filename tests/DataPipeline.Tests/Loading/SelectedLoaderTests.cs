@@ -21,7 +21,8 @@ public sealed class SelectedLoaderTests : IDisposable
             new SelectionOptions
             {
                 Filter =
-                    "label <> 'label 2' and not text in ('caption 0','caption 1','caption 2','caption 3','caption 4','caption 5','caption 6','caption 96','caption 97')",
+                    "label <> 'label 2' and not text in ('caption 0','caption 1','caption 2','caption 3','caption 4','caption "
+                    + "5','caption 6','caption 96','caption 97')",
             }
         );
     }

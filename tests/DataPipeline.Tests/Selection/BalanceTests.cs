@@ -65,7 +65,8 @@ public sealed class BalanceTests : IDisposable
                 TestCorpus.WriteSql(
                     folder,
                     "a.parquet",
-                    "SELECT 'x'::BLOB AS image, CASE WHEN i % 100 = 0 THEN 'a unicorn ' WHEN i % 3 = 0 THEN 'nothing ' ELSE 'The CAT ' END || i AS text FROM range(6000) t(i)"
+                    "SELECT 'x'::BLOB AS image, CASE WHEN i % 100 = 0 THEN 'a unicorn ' WHEN i % 3 = 0 THEN 'nothing ' ELSE 'The CAT ' "
+                        + "END || i AS text FROM range(6000) t(i)"
                 ),
             ]);
         var options = new SelectionOptions

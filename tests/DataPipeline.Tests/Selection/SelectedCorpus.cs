@@ -7,7 +7,10 @@ namespace ClipTrain.DataPipeline.Tests.Selection;
 /// <summary>Corpora of numbered rows and what a selection leaves of them.</summary>
 internal static class SelectedCorpus
 {
-    /// <summary>A file of <paramref name="rows"/> rows from <paramref name="first"/> on, in row groups of 2,048, each with a few columns to select by.</summary>
+    /// <summary>
+    /// A file of <paramref name="rows"/> rows from <paramref name="first"/> on, in row groups of 2,048, each with a few columns to select
+    /// by.
+    /// </summary>
     public static string Write(TemporaryFolder folder, string name, int rows, int first = 0) =>
         TestCorpus.WriteSql(
             folder,

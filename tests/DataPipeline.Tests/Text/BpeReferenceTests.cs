@@ -6,7 +6,9 @@ using FsCheck.Fluent;
 
 namespace ClipTrain.DataPipeline.Tests.Text;
 
-/// <summary>Compared with clip_reference.py, which does the same in the plainest way; one Python process for all captions of a test.</summary>
+/// <summary>
+/// Compared with clip_reference.py, which does the same in the plainest way; one Python process for all captions of a test.
+/// </summary>
 public sealed class BpeReferenceTests
 {
     private static readonly string[] Captions =
@@ -36,7 +38,8 @@ public sealed class BpeReferenceTests
         "",
         "x",
         "the quick brown fox jumps over the lazy dog "
-            + "again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again and again",
+            + "again and again and again and again and again and again and again and again and again and again and again and again and "
+            + "again and again and again and again and again and again and again and again and again and again",
     ];
 
     [Fact]

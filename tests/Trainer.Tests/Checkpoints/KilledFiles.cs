@@ -5,7 +5,10 @@ namespace ClipTrain.Trainer.Tests.Checkpoints;
 /// <summary>The process has ended here; nothing catches this.</summary>
 internal sealed class KilledException : Exception;
 
-/// <summary>File operations of a process that is killed before its <paramref name="killedAt"/>-th, from 1. A file that it would make is left torn.</summary>
+/// <summary>
+/// File operations of a process that is killed before its <paramref name="killedAt"/>-th, from 1. A file that it would make is left
+/// torn.
+/// </summary>
 /// <param name="exchanges">False for a file system that cannot exchange two names.</param>
 internal sealed class KilledFiles(int killedAt, bool exchanges = true) : FileOperations
 {
@@ -63,7 +66,9 @@ internal sealed class KilledFiles(int killedAt, bool exchanges = true) : FileOpe
         base.Sync(path);
     }
 
-    /// <summary>Runs what a process does with files, killed before each of its operations in turn; ends when it is killed before none.</summary>
+    /// <summary>
+    /// Runs what a process does with files, killed before each of its operations in turn; ends when it is killed before none.
+    /// </summary>
     /// <returns>How many operations it has.</returns>
     public static int AtEveryOperation(bool exchanges, Action<KilledFiles> process, Action<int> check)
     {

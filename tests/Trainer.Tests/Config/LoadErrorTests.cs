@@ -168,7 +168,8 @@ public sealed class LoadErrorTests
 
         Assert.Equal(
             [
-                "run.yaml:1:1: key 'name' is 'a/b' but must be letters, digits, '-', '_' and '.', beginning with a letter or digit, at most 100",
+                "run.yaml:1:1: key 'name' is 'a/b' but must be letters, digits, '-', '_' and '.', beginning with a letter or digit, at "
+                    + "most 100",
                 "run.yaml:5:13: key 'data.prefetch' is 0 but must be from 1 to 1024",
                 "run.yaml:7:3: key 'training.global_bach' is not known; did you mean 'global_batch'?",
                 "run.yaml:8:3: key 'training.steps' and training.epochs are both given; give one of them",

@@ -10,7 +10,9 @@ public sealed class MisspeltKeyTests
 
     private static readonly Dictionary<string, OptionSection> s_sections = Walk("(top)", s_root).ToDictionary(StringComparer.Ordinal);
 
-    /// <summary>Every key of every section with every single slip: a letter left out, doubled, replaced, or swapped with the next.</summary>
+    /// <summary>
+    /// Every key of every section with every single slip: a letter left out, doubled, replaced, or swapped with the next.
+    /// </summary>
     [Theory, MemberData(nameof(Sections))]
     public void A_single_slip_leads_to_the_key_or_to_one_that_is_as_near(string path)
     {

@@ -31,7 +31,8 @@ public sealed record Fixture(string Reference, IReadOnlyDictionary<string, IRead
     public void Write(string path)
     {
         var cases = Cases.Select(item =>
-            $"    {JsonSerializer.Serialize(item.Key)}: {{\n{string.Join(",\n", item.Value.OrderBy(tensor => tensor.Key, StringComparer.Ordinal).Select(Line))}\n    }}"
+            $"    {JsonSerializer.Serialize(item.Key)}: "
+            + $"{{\n{string.Join(",\n", item.Value.OrderBy(tensor => tensor.Key, StringComparer.Ordinal).Select(Line))}\n    }}"
         );
         File.WriteAllText(
             path,
@@ -41,7 +42,8 @@ public sealed record Fixture(string Reference, IReadOnlyDictionary<string, IRead
     }
 
     private static string Line(KeyValuePair<string, Sketch> tensor) =>
-        $"      {JsonSerializer.Serialize(tensor.Key)}: [{string.Join(", ", tensor.Value.Products.Prepend(tensor.Value.Norm).Select(x => x.ToString("G7", CultureInfo.InvariantCulture)))}]";
+        $"      {JsonSerializer.Serialize(tensor.Key)}: "
+        + $"[{string.Join(", ", tensor.Value.Products.Prepend(tensor.Value.Norm).Select(x => x.ToString("G7", CultureInfo.InvariantCulture)))}]";
 
     private static Sketch ReadSketch(JsonElement numbers)
     {

@@ -78,7 +78,9 @@ public class OpenClipTests
         Assert.True(rate * gradient / (Math.Abs(gradient) + epsilon) > 2 * reference.LogitScale, $"{gradient}");
     }
 
-    /// <summary>open_clip's training: <c>p.ndim &lt; 2 or "bn" in n or "ln" in n or "bias" in n or 'logit_scale' in n</c> does not decay.</summary>
+    /// <summary>
+    /// open_clip's training: <c>p.ndim &lt; 2 or "bn" in n or "ln" in n or "bias" in n or 'logit_scale' in n</c> does not decay.
+    /// </summary>
     [Theory, MemberData(nameof(Cases))]
     public void Weights_decay_that_decay_in_open_clip(string name)
     {

@@ -18,7 +18,8 @@ public sealed class MetricsFileTests : IDisposable
 
         var line = JsonNode.Parse(Assert.Single(File.ReadAllLines(FilePath)))!;
         Assert.Equal(
-            "step samples epoch loss logit_scale gradient_norm learning_rate step_seconds images_per_second data_wait_share bad_samples truncated_captions loader objective logit_bias corpus_epochs",
+            "step samples epoch loss logit_scale gradient_norm learning_rate step_seconds images_per_second data_wait_share bad_samples "
+                + "truncated_captions loader objective logit_bias corpus_epochs",
             string.Join(' ', line.AsObject().Select(member => member.Key))
         );
         Assert.Equal(0.25, line["loss"]!.GetValue<double>());

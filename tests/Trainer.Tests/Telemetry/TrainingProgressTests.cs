@@ -37,7 +37,8 @@ public sealed class TrainingProgressTests
         var lines = Run(Consoles.Plain, totalSteps: 2000, startStep: 7, steps: 1);
 
         Assert.EndsWith(
-            "INF step 8/2000 0.4% loss 0.125 32 images/s ETA 1:06:24 data wait 12.5% logit scale 14.25 gradient norm 0.5 learning rate 4.8e-4",
+            "INF step 8/2000 0.4% loss 0.125 32 images/s ETA 1:06:24 data wait 12.5% logit scale 14.25 gradient norm 0.5 learning rate "
+                + "4.8e-4",
             lines[1],
             StringComparison.Ordinal
         );

@@ -56,7 +56,10 @@ internal sealed unsafe class ParquetFile : IDisposable
         return checked((int)reader.MetaData.NumRows);
     }
 
-    /// <summary>Visits the values of rows <paramref name="first"/> to <paramref name="first"/> + <paramref name="rows"/> − 1 of a row group, counted from <paramref name="first"/>.</summary>
+    /// <summary>
+    /// Visits the values of rows <paramref name="first"/> to <paramref name="first"/> + <paramref name="rows"/> − 1 of a row group,
+    /// counted from <paramref name="first"/>.
+    /// </summary>
     /// <param name="group">The row group.</param>
     /// <param name="leaf">A column of bytes or text, or of lists of these.</param>
     public void Read(int group, ParquetLeaf leaf, int first, int rows, VisitValue visit)

@@ -14,7 +14,8 @@ internal sealed record OutputColumn(string Name, bool IsText, string? Group = nu
 
 /// <summary>
 /// Writes bytes and texts as a Parquet file with row groups of exactly the rows asked for, uncompressed. It is written beside its
-/// name and appears under it only when <see cref="Complete"/> has written and synced all of it; disposing the writer before that leaves nothing behind.
+/// name and appears under it only when <see cref="Complete"/> has written and synced all of it; disposing the writer before that
+/// leaves nothing behind.
 /// </summary>
 internal sealed unsafe class ParquetFileWriter : IDisposable
 {

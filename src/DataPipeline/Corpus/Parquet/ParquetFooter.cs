@@ -21,7 +21,8 @@ internal static class ParquetFooter
         Span<byte> ustar = stackalloc byte[5];
         if (head[..got] is [0x1F, 0x8B, ..] || (RandomAccess.Read(file, ustar, 257) == ustar.Length && ustar.SequenceEqual("ustar"u8)))
             throw new CorpusException(
-                $"{path} is a tar archive or compressed, and no Parquet file. Import webdataset shards first: cliptrain data import tar {path} -o FOLDER, and name that folder"
+                $"{path} is a tar archive or compressed, and no Parquet file. Import webdataset shards first: cliptrain data import tar "
+                    + $"{path} -o FOLDER, and name that folder"
             );
         if (!head[..got].SequenceEqual("PAR1"u8))
             throw new CorpusException(

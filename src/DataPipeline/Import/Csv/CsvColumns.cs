@@ -59,8 +59,11 @@ internal sealed record CsvColumns(IReadOnlyList<string> Names, int Image, int Ca
             return number - 1;
         throw new CorpusException(
             requested is null
-                ? $"{file}:1: the header has no {role} column under a usual name ({string.Join(", ", usualNames)}). Name it, or give its number from 1, with --{role}-column; there are: {string.Join(", ", names)}. Is the delimiter right (--delimiter)?"
-                : $"{file}:1: there is no column {requested} (--{role}-column); there are {names.Count}: {string.Join(", ", names)}. Is the delimiter right (--delimiter)?"
+                ? $"{file}:1: the header has no {role} column under a usual name ({string.Join(", ", usualNames)}). Name it, or give its "
+                    + $"number from 1, with --{role}-column; there are: {string.Join(", ", names)}. Is the delimiter right "
+                    + "(--delimiter)?"
+                : $"{file}:1: there is no column {requested} (--{role}-column); there are {names.Count}: {string.Join(", ", names)}. Is "
+                    + "the delimiter right (--delimiter)?"
         );
     }
 }

@@ -83,7 +83,8 @@ internal sealed class CsvRecords : IDisposable
                     + (
                         malformed.Reason == CsvMalformedReason.UnterminatedQuote
                             ? $"a quote is opened and never closed; {Advice}"
-                            : "a closing quote is followed by text; write a quote within a quoted field twice, or say --no-quotes if quotes have no meaning here"
+                            : "a closing quote is followed by text; write a quote within a quoted field twice, or say --no-quotes if "
+                                + "quotes have no meaning here"
                     )
             );
         }

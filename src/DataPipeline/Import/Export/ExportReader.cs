@@ -8,7 +8,8 @@ namespace ClipTrain.DataPipeline.Import.Export;
 /// <param name="Path">The image file's name, where the corpus has it.</param>
 /// <param name="Image">Its bytes; empty where there are none, or the caption is not UTF-8.</param>
 /// <param name="Captions">The captions that are not blank.</param>
-/// <param name="Json">The other columns as a JSON object, nulls included, with lists and structs as such; where there are several captions, these too.</param>
+/// <param name="Json">The other columns as a JSON object, nulls included, with lists and structs as such; where there are several
+/// captions, these too.</param>
 internal sealed record ExportRow(string? Path, byte[] Image, IReadOnlyList<string> Captions, byte[] Json);
 
 /// <summary>Reads all columns of a corpus but further ones of bytes, in order, a group of rows at a time.</summary>

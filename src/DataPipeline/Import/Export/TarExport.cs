@@ -13,7 +13,8 @@ public readonly record struct ExportProgress(long Rows, long Written, int Shards
 
 /// <summary>
 /// Writes a corpus as webdataset shards: an image, <c>.txt</c> with the caption, or several a line each, and <c>.json</c> with all
-/// other columns and the list of several captions a sample, the same bytes each time. An archive appears under its name when all of it is on disk.
+/// other columns and the list of several captions a sample, the same bytes each time. An archive appears under its name when all of
+/// it is on disk.
 /// </summary>
 /// <param name="manifest">The corpus.</param>
 /// <param name="directory">Folder of the archives; made if it does not exist.</param>

@@ -5,7 +5,9 @@ namespace ClipTrain.DataPipeline.Import.Folders;
 /// <summary>The image files in a folder and those below, in an order that depends on their names alone.</summary>
 internal static class FolderWalk
 {
-    /// <summary>Paths relative to the root: a folder's own files in ordinal order, then its folders. Hidden files and folders are passed over.</summary>
+    /// <summary>
+    /// Paths relative to the root: a folder's own files in ordinal order, then its folders. Hidden files and folders are passed over.
+    /// </summary>
     /// <exception cref="CorpusException">A folder cannot be listed.</exception>
     public static IEnumerable<string> Images(string root) => In(root, "", []);
 

@@ -66,13 +66,15 @@ internal sealed class DebianPackage(string workFolder)
             output.GetAwaiter().GetResult();
             if (process.ExitCode != 0)
                 throw new CorpusException(
-                    $"{program} could not fetch Debian's package {package}; check the network and the sources of apt. It said:\n{errors.Trim()}"
+                    $"{program} could not fetch Debian's package {package}; check the network and the sources of apt. It "
+                        + $"said:\n{errors.Trim()}"
                 );
         }
         catch (Win32Exception error)
         {
             throw new CorpusException(
-                $"{program} cannot be started ({error.Message}): this demo set comes from Debian's package {package}, which only Debian and its like can fetch.",
+                $"{program} cannot be started ({error.Message}): this demo set comes from Debian's package {package}, which only Debian "
+                    + "and its like can fetch.",
                 error
             );
         }

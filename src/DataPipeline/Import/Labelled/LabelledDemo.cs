@@ -95,7 +95,10 @@ public static class LabelledDemo
         writer.Complete();
     }
 
-    /// <summary>A file a digit, with shares of 0 to 1 rounded to three places. The first four fifths are for training; digits take turns, so that files are not sorted.</summary>
+    /// <summary>
+    /// A file a digit, with shares of 0 to 1 rounded to three places. The first four fifths are for training; digits take turns, so that
+    /// files are not sorted.
+    /// </summary>
     private static void WriteDigits(string folder, string output)
     {
         const int side = 28;
@@ -125,7 +128,10 @@ public static class LabelledDemo
         test.Complete();
     }
 
-    /// <summary>A line an image: 64 greys of 0 to 16 and the digit. They are drawn as 28 × 28 by repeating pixels thrice with a margin, as mnist's digits lie.</summary>
+    /// <summary>
+    /// A line an image: 64 greys of 0 to 16 and the digit. They are drawn as 28 × 28 by repeating pixels thrice with a margin, as mnist's
+    /// digits lie.
+    /// </summary>
     private static void WriteSklearnDigits(string file, string path)
     {
         const int side = 28,

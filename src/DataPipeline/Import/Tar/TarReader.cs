@@ -100,7 +100,9 @@ internal sealed class TarReader : IDisposable
             ? Read(header)
             : throw new ImportRowException("damaged shard", $"a header before byte {_position} claims {header.Size} bytes of text");
 
-    /// <summary>Records "LENGTH KEY=VALUE\n", the length that of the whole record (POSIX.1-2001, pax). Only path and size matter here.</summary>
+    /// <summary>
+    /// Records "LENGTH KEY=VALUE\n", the length that of the whole record (POSIX.1-2001, pax). Only path and size matter here.
+    /// </summary>
     private static IEnumerable<(string Key, string Value)> PaxRecords(byte[] text, long start)
     {
         for (var rest = text.AsMemory(); rest.Length > 0; )

@@ -2,12 +2,15 @@ using System.Text.Json;
 
 namespace ClipTrain.DataPipeline.Text.HuggingFace;
 
-/// <summary>Hugging Face's tokenizer.json, of CLIP's kind: byte-level BPE with marks at the ends of words, lower case, CLIP's pieces.</summary>
+/// <summary>
+/// Hugging Face's tokenizer.json, of CLIP's kind: byte-level BPE with marks at the ends of words, lower case, CLIP's pieces.
+/// </summary>
 internal static class TokenizerJson
 {
     private const string Pieces = @"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
-    /// <exception cref="InvalidDataException">The file describes no tokenizer of CLIP's kind; the message names file, place and reason.</exception>
+    /// <exception cref="InvalidDataException">The file describes no tokenizer of CLIP's kind; the message names file, place and
+    /// reason.</exception>
     public static MergeList Read(string path)
     {
         using var document = JsonFile.Read(path);

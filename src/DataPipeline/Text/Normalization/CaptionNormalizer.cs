@@ -33,7 +33,9 @@ internal static class CaptionNormalizer
         '\f',
     ]);
 
-    /// <summary>The normalised caption, UTF-8: in the buffer if it fits and there is nothing to repair, else in memory of its own.</summary>
+    /// <summary>
+    /// The normalised caption, UTF-8: in the buffer if it fits and there is nothing to repair, else in memory of its own.
+    /// </summary>
     public static ReadOnlySpan<byte> Normalize(string caption, Span<byte> buffer)
     {
         var plain = caption.AsSpan().IndexOfAnyExcept(PlainAscii);

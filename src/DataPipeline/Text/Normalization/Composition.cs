@@ -105,7 +105,9 @@ internal static class Composition
         }
     }
 
-    /// <summary>Joins each character to the last one of class 0 before it, unless one between them is of its own or a higher class.</summary>
+    /// <summary>
+    /// Joins each character to the last one of class 0 before it, unless one between them is of its own or a higher class.
+    /// </summary>
     private static void Compose(List<int> runes)
     {
         int kept = 0,

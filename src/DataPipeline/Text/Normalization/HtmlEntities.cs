@@ -17,11 +17,16 @@ internal static class HtmlEntities
             StringComparer.Ordinal
         );
 
-    /// <summary>Replaces every reference: numbers, names, and the old names that need no semicolon, also at the beginning of a longer word.</summary>
+    /// <summary>
+    /// Replaces every reference: numbers, names, and the old names that need no semicolon, also at the beginning of a longer word.
+    /// </summary>
     public static string Unescape(string text) => Replace(text, Any);
 
-    /// <summary>Replaces only what can be nothing else: numbers and names that end with a semicolon, names also in capitals (&amp;EACUTE; as é).</summary>
-    /// <remarks>What an ampersand that comes out makes with the text behind it is replaced as well: <c>&amp;amp;amp;lt;</c> is one reference, however often it was escaped.</remarks>
+    /// <summary>
+    /// Replaces only what can be nothing else: numbers and names that end with a semicolon, names also in capitals (&amp;EACUTE; as é).
+    /// </summary>
+    /// <remarks>What an ampersand that comes out makes with the text behind it is replaced as well: <c>&amp;amp;amp;lt;</c> is one
+    /// reference, however often it was escaped.</remarks>
     public static string UnescapeTerminated(string text) => Replace(text, Escaped);
 
     private static (string? Text, int Length) Escaped(string text, int at)
@@ -109,7 +114,9 @@ internal static class HtmlEntities
         return (Character(value), end - at + (end < text.Length && text[end] == ';' ? 1 : 0));
     }
 
-    /// <summary>What a number stands for: Windows-1252 at 0x80 to 0x9F, nothing for the other control characters and non-characters.</summary>
+    /// <summary>
+    /// What a number stands for: Windows-1252 at 0x80 to 0x9F, nothing for the other control characters and non-characters.
+    /// </summary>
     private static string Character(long value) =>
         value switch
         {

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace ClipTrain.DataPipeline.Text.Normalization;
 
-/// <summary>Unicode's full mapping to lower case: the simple one, and İ and the Σ at the end of a word (The Unicode Standard, 3.13).</summary>
+/// <summary>
+/// Unicode's full mapping to lower case: the simple one, and İ and the Σ at the end of a word (The Unicode Standard, 3.13).
+/// </summary>
 internal static class LowerCase
 {
     public static string Of(string text)

@@ -1,6 +1,9 @@
 namespace ClipTrain.DataPipeline.Text.Normalization;
 
-/// <summary>Windows' code page 1252, which differs from Latin-1 at 0x80 to 0x9F only. The five bytes that it leaves undefined are taken as Latin-1's.</summary>
+/// <summary>
+/// Windows' code page 1252, which differs from Latin-1 at 0x80 to 0x9F only. The five bytes that it leaves undefined are taken as
+/// Latin-1's.
+/// </summary>
 internal static class Windows1252
 {
     private const string HighControls = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008DŽ\u008F\u0090‘’“”•–—˜™š›œ\u009DžŸ";

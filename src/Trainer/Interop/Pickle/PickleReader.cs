@@ -19,10 +19,11 @@ internal interface IPickleWorld
 }
 
 /// <summary>
-/// Reads Python pickles of protocols 2 to 5 as data. It is a stack machine that builds numbers, texts, lists, dicts and what
-/// <see cref="IPickleWorld"/> makes of names; it runs nothing, and its memory is bounded by the pickle's length.
+/// Reads Python pickles of protocols 2 to 5 as data. It is a stack machine that builds numbers, texts, lists, dicts and what <see
+/// cref="IPickleWorld"/> makes of names; it runs nothing, and its memory is bounded by the pickle's length.
 /// </summary>
-/// <remarks>The opcodes are those of Python's Lib/pickletools.py; the text opcodes of protocol 0, which PyTorch never writes, are refused.</remarks>
+/// <remarks>The opcodes are those of Python's Lib/pickletools.py; the text opcodes of protocol 0, which PyTorch never writes, are
+/// refused.</remarks>
 internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld world)
 {
     private const int MaxOperations = 8_000_000;

@@ -121,8 +121,10 @@ internal sealed class TorchWorld(string path) : IPickleWorld
         )
             return global;
         throw new CheckpointException(
-            $"{path}: its pickle asks for '{full}'. Files of weights are read without running code, so that only tensors and plain values can be in them. "
-                + "If you trust whoever made it, save its tensors alone in Python: load it with weights_only=True where that is enough, then torch.save(model.state_dict(), path)."
+            $"{path}: its pickle asks for '{full}'. Files of weights are read without running code, so that only tensors and plain "
+                + "values can be in them. "
+                + "If you trust whoever made it, save its tensors alone in Python: load it with weights_only=True where that is enough, "
+                + "then torch.save(model.state_dict(), path)."
         );
     }
 
@@ -205,7 +207,10 @@ internal sealed class TorchWorld(string path) : IPickleWorld
         return last;
     }
 
-    /// <summary>A list costs a pickle its length once, and may be recalled and made a dict of any number of times: these copies are what memory is bounded by.</summary>
+    /// <summary>
+    /// A list costs a pickle its length once, and may be recalled and made a dict of any number of times: these copies are what memory is
+    /// bounded by.
+    /// </summary>
     private PickleDict DictOf(object?[] arguments)
     {
         var dict = new PickleDict();
