@@ -1,11 +1,9 @@
+using ClipTrain.Cli.Evaluation;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
-using ClipTrain.Trainer.Evaluation;
 using ClipTrain.Trainer.Interop;
-using ClipTrain.Trainer.Loss;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.Objectives;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.Moments;

@@ -1,16 +1,18 @@
 using System.Globalization;
 using System.Text.Json;
+using ClipTrain.Cli.Evaluation;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
-using ClipTrain.Trainer.Embedding;
-using ClipTrain.Trainer.Evaluation;
+using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Weights.Safetensors;
 using DuckDB.NET.Data;
 using TorchSharp;
 
@@ -167,7 +169,7 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         using var model = new ClipModel(run.Model, Precision.Fp32, seed: null);
         var checkpoints = new CheckpointDirectory(files.Checkpoints);
         using (var weights = new SafetensorsFile(Path.Combine(checkpoints.PathOf(checkpoints.Steps()[^1]), CheckpointDirectory.ModelFile)))
-            model.Parameters.LoadMaster(weights);
+            ModelWeights.LoadInto(model.Parameters, weights);
         using var loader = new SequentialLoader(
             CorpusManifest.Create([_corpus.PathOf("corpus"), _corpus.PathOf("corpus", "b")]),
             () => new ClipImageTransform(ImageInput.Evaluation(run)),

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Checkpoints;
 
@@ -30,26 +31,26 @@ internal sealed class CheckpointManifest
     private CheckpointManifest(string folder, SortedDictionary<string, Entry> files) => (_folder, _files) = (folder, files);
 
     /// <summary>Reads the manifest of a checkpoint; its files must be there, with the sizes that it names.</summary>
-    /// <exception cref="CheckpointException">The manifest does not name the files of a checkpoint, or one is missing or was
+    /// <exception cref="WeightsException">The manifest does not name the files of a checkpoint, or one is missing or was
     /// cut.</exception>
     public static CheckpointManifest Read(string folder)
     {
         var path = Path.Combine(folder, FileName);
         var files = ReadJson<SortedDictionary<string, Entry>>(path);
         if (s_needed.FirstOrDefault(name => !files.ContainsKey(name)) is { } missing)
-            throw new CheckpointException($"{path}: does not name {missing}, without which there is no checkpoint. {Advice}");
+            throw new WeightsException($"{path}: does not name {missing}, without which there is no checkpoint. {Advice}");
         if (
             files.FirstOrDefault(file =>
                 file.Value is null || (file.Key != CheckpointDirectory.StepsFile && !s_needed.Contains(file.Key))
             ) is
             { Key: { } unknown }
         )
-            throw new CheckpointException($"{path}: names {unknown}, which is no file of a checkpoint, or nothing of it. {Advice}");
+            throw new WeightsException($"{path}: names {unknown}, which is no file of a checkpoint, or nothing of it. {Advice}");
         foreach (var (name, entry) in files)
         {
             var file = new FileInfo(Path.Combine(folder, name));
             if (!file.Exists)
-                throw new CheckpointException($"{file.FullName}: is missing, though the manifest names it. {Advice}");
+                throw new WeightsException($"{file.FullName}: is missing, though the manifest names it. {Advice}");
             if (file.Length != entry.Bytes)
                 throw Differs(file.FullName);
         }
@@ -58,7 +59,7 @@ internal sealed class CheckpointManifest
     }
 
     /// <summary>Compares every byte with what was written.</summary>
-    /// <exception cref="CheckpointException">A file differs.</exception>
+    /// <exception cref="WeightsException">A file differs.</exception>
     public void CheckHashes()
     {
         foreach (var (name, entry) in _files)
@@ -77,7 +78,7 @@ internal sealed class CheckpointManifest
         }
     }
 
-    /// <exception cref="CheckpointException">The file cannot be read or is not JSON of that kind.</exception>
+    /// <exception cref="WeightsException">The file cannot be read or is not JSON of that kind.</exception>
     public static T ReadJson<T>(string path)
     {
         try
@@ -91,9 +92,9 @@ internal sealed class CheckpointManifest
         }
     }
 
-    private static CheckpointException Unreadable(string path, Exception error) => new($"{path}: cannot be read: {error.Message}", error);
+    private static WeightsException Unreadable(string path, Exception error) => new($"{path}: cannot be read: {error.Message}", error);
 
-    private static CheckpointException Differs(string path) =>
+    private static WeightsException Differs(string path) =>
         new($"{path}: differs from what was written (its size or hash is not the manifest's). {Advice}");
 
     internal sealed record Entry(long Bytes, string Sha256);

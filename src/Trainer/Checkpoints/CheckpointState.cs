@@ -1,3 +1,5 @@
+using ClipTrain.Trainer.Config;
+
 namespace ClipTrain.Trainer.Checkpoints;
 
 /// <summary>

@@ -37,3 +37,6 @@ public sealed class ConfigException : Exception
                 .Select(error => error.ToString()),
         ];
 }
+
+/// <summary>The command line asks for something that cannot be; the message says what to change.</summary>
+public sealed class UsageException(string message) : Exception(message);

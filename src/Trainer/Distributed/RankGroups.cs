@@ -3,7 +3,7 @@ using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
 using ClipTrain.Torch.Collectives;
-using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
 using TorchSharp;
 
 namespace ClipTrain.Trainer.Distributed;

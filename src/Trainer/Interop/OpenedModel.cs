@@ -1,8 +1,8 @@
 using ClipTrain.DataPipeline.Text;
-using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
-using ClipTrain.Trainer.Runs;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Weights.Tensors;
 using TorchSharp;
 
 namespace ClipTrain.Trainer.Interop;
@@ -48,13 +48,13 @@ public sealed record OpenedModel(ModelOptions Options, IWeights Weights, Preproc
             : throw new UsageException($"{Weights.Path}: there are no tokenizer's files beside it; put vocab.json and merges.txt there.");
 
     /// <summary>The model with its weights.</summary>
-    /// <exception cref="CheckpointException">The weights are not the model's.</exception>
+    /// <exception cref="WeightsException">The weights are not the model's.</exception>
     public ClipModel Load(Precision precision = Precision.Fp32, torch.Device? device = null)
     {
         var model = new ClipModel(Options, precision, seed: null, device, Objective);
         try
         {
-            model.Parameters.LoadMaster(Weights);
+            ModelWeights.LoadInto(model.Parameters, Weights);
             return model;
         }
         catch

@@ -3,6 +3,7 @@ using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Runs;
 

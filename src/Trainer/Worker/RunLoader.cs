@@ -3,9 +3,9 @@ using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
-using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
-using ClipTrain.Trainer.Training;
 
 namespace ClipTrain.Trainer.Worker;
 

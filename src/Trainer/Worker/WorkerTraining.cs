@@ -8,8 +8,10 @@ using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Loop;
+using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.State;
 
 namespace ClipTrain.Trainer.Worker;
 

@@ -1,4 +1,5 @@
-using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Models.Cost;
 

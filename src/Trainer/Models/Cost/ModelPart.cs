@@ -1,3 +1,5 @@
+using ClipTrain.Trainer.Parameters;
+
 namespace ClipTrain.Trainer.Models.Cost;
 
 /// <summary>What a part of a model costs for one image or one caption.</summary>
