@@ -172,7 +172,7 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
             ModelWeights.LoadInto(model.Parameters, weights);
         using var loader = new SequentialLoader(
             CorpusManifest.Create([_corpus.PathOf("corpus"), _corpus.PathOf("corpus", "b")]),
-            () => new ClipImageTransform(ImageInput.Evaluation(run)),
+            () => new ClipImageTransform(RunPlan.Images(run).Evaluation),
             new SequentialLoaderOptions { Batch = 7 }
         );
         var embeddings = new List<(float[], float[])>();
@@ -180,7 +180,11 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         {
             using (batch)
             {
-                var images = model.EncodeImage(ImageInput.Wrap(batch.Images, batch.Count, run)).AsSpan<float>().ToArray().Chunk(Dimensions);
+                var images = model
+                    .EncodeImage(RunPlan.Images(run).Wrap(batch.Images, batch.Count))
+                    .AsSpan<float>()
+                    .ToArray()
+                    .Chunk(Dimensions);
                 var texts = TextEmbedding
                     .Of(model, RunPlan.Tokenizer(run), batch.Captions.Select(caption => caption!), 5)
                     .AsSpan<float>()

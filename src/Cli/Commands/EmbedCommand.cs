@@ -11,6 +11,7 @@ using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Runs;
 using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Cli.Commands;
@@ -202,7 +203,7 @@ public sealed class EmbedCommand
 
     private EmbeddingPlan Plan(ParseResult parsed, EmbeddingModel opened, CorpusManifest corpus, EmbeddingContent what)
     {
-        var image = ImageInput.Evaluation(opened.Run);
+        var image = RunPlan.Images(opened.Run).Evaluation;
         return new EmbeddingPlan
         {
             Model = WeightHash.Of(opened.Opened.Weights),

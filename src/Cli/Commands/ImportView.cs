@@ -1,4 +1,6 @@
 using ClipTrain.Cli.Telemetry;
+using ClipTrain.DataPipeline.Import;
+using ClipTrain.Weights.Tensors;
 using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
@@ -39,5 +41,66 @@ internal static class ImportView
                     )
                 );
             });
+    }
+}
+
+/// <summary>Speed and remaining time of an import, from its beginning or from where it went on.</summary>
+internal sealed class ImportRate(TimeProvider time)
+{
+    private ImportFigures? _first;
+    private long _began,
+        _shown;
+
+    /// <summary>An action that shows figures, in words, no more often than this.</summary>
+    public Action<ImportFigures> Every(TimeSpan interval, Action<ImportFigures, string> show) =>
+        figures =>
+        {
+            if (_first is null)
+                (_first, _began, _shown) = (figures, time.GetTimestamp(), time.GetTimestamp());
+            if (time.GetElapsedTime(_shown) < interval)
+                return;
+            _shown = time.GetTimestamp();
+            show(figures, Describe(figures, _first.Value, time.GetElapsedTime(_began).TotalSeconds));
+        };
+
+    internal static string Describe(ImportFigures now, ImportFigures first, double seconds)
+    {
+        var failed = now.Failures > 0 ? $", {Readable.Count(now.Failures)} failed" : "";
+        var text = $"{Readable.Count(now.Rows)} pairs{failed}, {Readable.Number((now.Rows - first.Rows) / seconds)} a second";
+        var share = now.Share - first.Share;
+        return share > 0
+            ? $"{text}, {Readable.Duration(TimeSpan.FromSeconds(Math.Min((1 - now.Share) / share * seconds, 1e8)))} left"
+            : text;
+    }
+}
+
+/// <summary>Draws what came of an import.</summary>
+internal static class ImportTables
+{
+    public static IEnumerable<Table> Draw(ImportState state)
+    {
+        yield return Counts(
+            "import",
+            [
+                new("pairs", state.Tally.Rows),
+                new("bytes of images", state.Tally.ImageBytes),
+                new("files", state.Shards.Count),
+                new("bytes of files", state.Shards.Sum(s => s.Bytes)),
+                new("failures", state.Tally.Failures()),
+            ]
+        );
+        if (state.Tally.Reasons.Count > 0)
+            yield return Counts("failures", state.Tally.Reasons);
+        if (state.Tally.LeftOut.Count > 0)
+            yield return Counts("values that no column was made for, as the first rows have none", state.Tally.LeftOut);
+    }
+
+    private static Table Counts(string title, IEnumerable<KeyValuePair<string, long>> counts)
+    {
+        var table = new Table { Border = TableBorder.Rounded };
+        table.AddColumn(title).AddColumn(new TableColumn("").RightAligned());
+        foreach (var (name, count) in counts)
+            table.AddRow(new Text(name), new Text(Readable.Count(count)));
+        return table;
     }
 }

@@ -50,7 +50,7 @@ public sealed record CorpusInput(
             RunCorpus.Select(options),
             RunPlan.Tokenizer(options),
             RunPlan.Merges(options.Data.Merges),
-            ImageInput.Training(options),
+            RunPlan.Images(options).Training,
             options.Seed
         );
 

@@ -1,3 +1,6 @@
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.Cli.DataTools;
@@ -38,5 +41,19 @@ internal sealed class LoaderBench(TimeSpan warmUp, TimeSpan duration, TimeProvid
 
         var whole = loader.Figures;
         return new LoaderBenchResult(whole - before, whole, batches, images);
+    }
+}
+
+/// <summary>What a model's step takes in, by a run's metrics.</summary>
+internal static class StepNeed
+{
+    /// <summary>Images a second over all workers if they never waited for data: the median of the steps. Null without steps.</summary>
+    public static double? ImagesPerSecond(IEnumerable<StepMetrics> steps)
+    {
+        double[] rates =
+        [
+            .. steps.Where(step => step.DataWaitShare < 1).Select(step => step.ImagesPerSecond / (1 - step.DataWaitShare)).Order(),
+        ];
+        return rates.Length == 0 ? null : rates[rates.Length / 2];
     }
 }

@@ -120,3 +120,9 @@ public static class Checkup
         : Avx2.IsSupported ? "AVX2"
         : "no AVX2";
 }
+
+/// <summary>What a check found. A fix is given when something is wrong.</summary>
+public sealed record Finding(string Component, string Found, string? Fix)
+{
+    public bool IsWell => Fix is null;
+}

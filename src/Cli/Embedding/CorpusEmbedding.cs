@@ -6,6 +6,7 @@ using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Runs;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Cli.Embedding;
@@ -77,13 +78,13 @@ public sealed class CorpusEmbedding(
         using var writer = new EmbeddingWriter(folder.PartPath(part), plan.Dimensions, plan.HasImages, plan.HasTexts);
         using var loader = new SequentialLoader(
             corpus,
-            () => new ClipImageTransform(ImageInput.Evaluation(run)),
+            () => new ClipImageTransform(RunPlan.Images(run).Evaluation),
             new SequentialLoaderOptions
             {
                 Samples = samples,
                 Batch = plan.Batch,
                 Threads = threads,
-                ImageTime = ImageInput.Time(run),
+                ImageTime = RunPlan.Images(run).Time,
                 Images = plan.HasImages,
                 CaptionRequired = plan.HasTexts,
             },
@@ -110,7 +111,7 @@ public sealed class CorpusEmbedding(
         using var scope = NewDisposeScope();
         var images = plan.HasImages
             ? model
-                .EncodeImage(ImageInput.OnDevice(ImageInput.Wrap(batch.Images, batch.Count, run), model.Parameters.Master.device))
+                .EncodeImage(ImageInput.OnDevice(RunPlan.Images(run).Wrap(batch.Images, batch.Count), model.Parameters.Master.device))
                 .to(CPU)
                 .AsSpan<float>()
             : default;

@@ -5,6 +5,7 @@ using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Runs;
 using ClipTrain.Weights.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -33,7 +34,7 @@ public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
         _tokenizer = HasTexts ? opened.Tokenizer() : null;
         WeightsHash = WeightHash.Of(opened.Weights);
         Transform = opened.Run is { } run
-            ? ImageInput.Evaluation(run) with
+            ? RunPlan.Images(run).Evaluation with
             {
                 Type = ImageType.Fp32,
             }

@@ -142,12 +142,12 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
         using var guard = no_grad();
         using var loader = new SequentialLoader(
             corpus,
-            () => new ClipImageTransform(ImageInput.Evaluation(run)),
+            () => new ClipImageTransform(RunPlan.Images(run).Evaluation),
             new SequentialLoaderOptions
             {
                 Batch = _options.Batch,
                 Threads = Environment.ProcessorCount,
-                ImageTime = ImageInput.Time(run),
+                ImageTime = RunPlan.Images(run).Time,
                 OnLongWait = wait => log.Warning("Evaluation of {Split}: {Wait}", name, wait),
                 LabelColumn = labelColumn,
                 CaptionRequired = labelColumn is null,
@@ -163,7 +163,7 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
             {
                 if (batch.Count == 0)
                     continue;
-                var images = ImageInput.OnDevice(ImageInput.Wrap(batch.Images, batch.Count, run), model.Parameters.Master.device);
+                var images = ImageInput.OnDevice(RunPlan.Images(run).Wrap(batch.Images, batch.Count), model.Parameters.Master.device);
                 var embedded = embed(images).to(CPU);
                 int[] used = [.. Enumerable.Range(0, batch.Count).Where(i => isUsed?.Invoke(batch.Indices[i]) ?? true)];
                 if (used.Length == 0)

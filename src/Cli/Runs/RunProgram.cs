@@ -1,3 +1,4 @@
+using System.Reflection;
 using ClipTrain.Coordinator.Processes;
 
 namespace ClipTrain.Cli.Runs;
@@ -13,4 +14,12 @@ public static class RunProgram
         string[] program = Path.GetFileNameWithoutExtension(process) == "dotnet" ? [typeof(RunProgram).Assembly.Location] : [];
         return new WorkerLaunch(process, [.. program, .. arguments]);
     }
+}
+
+/// <summary>The build that is running; all processes of a run must be of one build.</summary>
+public static class ProgramVersion
+{
+    /// <summary>The version, and the identity of the compiled program.</summary>
+    public static string Text { get; } =
+        $"{typeof(ProgramVersion).Assembly.GetName().Version?.ToString(3)}+{typeof(ProgramVersion).Assembly.ManifestModule.ModuleVersionId:N}";
 }

@@ -146,3 +146,57 @@ public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
             _faults.Add("and more");
     }
 }
+
+/// <summary>How often each sample was used in each epoch of its corpus.</summary>
+internal sealed class EpochUses(SampleOrder order)
+{
+    private readonly Dictionary<(int Corpus, long Epoch), (SampleSet Used, long Duplicates)> _epochs = [];
+
+    public void Add(SampleRef sample)
+    {
+        var corpus = order.CorpusOf(sample.Index);
+        var (first, count) = order.SamplesOf(corpus);
+        if (!_epochs.TryGetValue((corpus, sample.Epoch), out var epoch))
+            epoch = (new SampleSet(count), 0);
+        var isNew = epoch.Used.Add(sample.Index - first);
+        _epochs[(corpus, sample.Epoch)] = (epoch.Used, epoch.Duplicates + (isNew ? 0 : 1));
+    }
+
+    /// <summary>Every epoch of every corpus that the first positions of the stream reach.</summary>
+    public IEnumerable<EpochAudit> Reached(long positions)
+    {
+        for (var corpus = 0; corpus < order.Schedule.Corpora; corpus++)
+        {
+            var (_, count) = order.SamplesOf(corpus);
+            var ofCorpus = order.Schedule.CountOfCorpus(corpus, positions);
+            for (long number = 0; number * count < ofCorpus; number++)
+            {
+                var reached = Math.Min(count, ofCorpus - (number * count));
+                var (used, duplicates) = _epochs.TryGetValue((corpus, number), out var epoch)
+                    ? (epoch.Used.Count, epoch.Duplicates)
+                    : (0, 0);
+                yield return new EpochAudit(corpus, number, reached, used - duplicates, duplicates, reached - used);
+            }
+        }
+    }
+}
+
+/// <summary>Which of a corpus' samples were met, a bit a sample.</summary>
+internal sealed class SampleSet(long samples)
+{
+    private readonly ulong[] _bits = new ulong[(samples + 63) / 64];
+
+    public long Count { get; private set; }
+
+    /// <summary>Whether the sample was not in the set.</summary>
+    public bool Add(long sample)
+    {
+        ref var word = ref _bits[sample >> 6];
+        var bit = 1UL << (int)(sample & 63);
+        if ((word & bit) != 0)
+            return false;
+        word |= bit;
+        Count++;
+        return true;
+    }
+}

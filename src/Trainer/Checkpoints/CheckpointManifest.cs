@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using ClipTrain.Trainer.Config;
 using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Checkpoints;
@@ -98,4 +99,29 @@ internal sealed class CheckpointManifest
         new($"{path}: differs from what was written (its size or hash is not the manifest's). {Advice}");
 
     internal sealed record Entry(long Bytes, string Sha256);
+}
+
+/// <summary>
+/// What a checkpoint says beside its tensors. The order of samples and the augmentation are pure functions of the seed,
+/// so the step alone says where the data stands.
+/// </summary>
+/// <param name="Step">Steps done: the next step to take.</param>
+/// <param name="Samples">Pairs seen, without those that could not be used.</param>
+/// <param name="BadSamples">Pairs that could not be used.</param>
+/// <param name="TrainingSeconds">Wall seconds of training so far, over all resumes.</param>
+/// <param name="ConfigHash">Hash of the run's configuration.</param>
+/// <param name="CorpusHash">Hash of the corpus manifest.</param>
+public sealed record CheckpointState(long Step, long Samples, long BadSamples, double TrainingSeconds, string ConfigHash, string CorpusHash)
+{
+    /// <summary>Steps whose gradients overflowed in fp16.</summary>
+    public long SkippedSteps { get; init; }
+
+    /// <summary>The factor on the next step's loss: 1 but in fp16.</summary>
+    public double LossScale { get; init; } = 1;
+
+    /// <summary>Updates since it last changed.</summary>
+    public long CleanSteps { get; init; }
+
+    /// <summary>Layout of the checkpoint directory; a reader refuses others.</summary>
+    public int FormatVersion { get; init; } = 1;
 }

@@ -36,9 +36,6 @@ public sealed class TrainingLoop(
     TimeProvider time
 ) : IDisposable
 {
-    /// <summary>In place of a batch's count: this rank stops and has none.</summary>
-    private const long NoBatch = -1;
-
     private static readonly TimeSpan LookForStop = TimeSpan.FromMilliseconds(500);
 
     private readonly TrainingStep _step = new(
@@ -48,6 +45,7 @@ public sealed class TrainingLoop(
         new LearningRateSchedule(options.Training.LearningRate, options.Training.WarmupSteps, plan.TotalSteps)
     );
 
+    private readonly ImageInput _images = RunPlan.Images(options);
     private readonly LoaderWatch _watch = new();
     private long _lastCheckpoint = time.GetTimestamp();
     private TimeSpan _busy;
@@ -95,30 +93,18 @@ public sealed class TrainingLoop(
         // One small exchange tells every rank what all have read and lets them agree on what to do after this step.
         if (wish == Directive.Continue && CheckpointIsDue())
             wish = Directive.Checkpoint;
-        var rows = group.AllGather(
-            batch is null
-                ? [NoBatch, 0, (long)wish, 0, 0, 0]
-                :
-                [
-                    batch.Count,
-                    batch.BadSamples,
-                    (long)wish,
-                    unchecked((long)batch.Digest),
-                    (long)_busy.TotalMicroseconds,
-                    batch.TruncatedCaptions,
-                ]
-        );
+        StepExchange[] ranks = [.. group.AllGather(StepExchange.Of(batch, wish, _busy).ToRow()).Select(StepExchange.FromRow)];
         // A rank that stops without a batch stops all before this step.
-        if (batch is null || rows.Any(row => row[0] == NoBatch))
+        if (batch is null || ranks.Any(rank => rank.IsWithoutBatch))
             return Directive.Stop;
-        StepShare[] shares =
-        [
-            .. rows.Select(row => new StepShare((int)(row[0] + row[1]), (int)row[1], unchecked((ulong)row[3]), row[4] / 1e6)),
-        ];
+        StepShare[] shares = [.. ranks.Select(rank => rank.Share)];
         // All ranks see the same counts, and none must enter a collective over no rows.
-        var result = rows.All(row => row[0] == 0)
+        var result = ranks.All(rank => rank.Samples == 0)
             ? Skip(batch, shares)
-            : _step.Take(TrainingBatch.Of(batch, options), [.. rows.Select(row => row[0])]);
+            : _step.Take(
+                TrainingBatch.Of(batch, _images, options.Model, options.Seed, options.Data.LabelColumn is not null),
+                [.. ranks.Select(rank => rank.Samples)]
+            );
         _last = result;
         state.BadSamples += shares.Sum(share => share.BadSamples);
 
@@ -128,11 +114,17 @@ public sealed class TrainingLoop(
         control.StepCommitted(
             new StepRecord(
                 plan.Generation,
-                Metrics(result, rows.Sum(row => row[0]), elapsed.TotalSeconds, batch.Wait, rows.Sum(row => row[5])),
+                Metrics(
+                    result,
+                    ranks.Sum(rank => rank.Samples),
+                    elapsed.TotalSeconds,
+                    batch.Wait,
+                    ranks.Sum(rank => rank.TruncatedCaptions)
+                ),
                 shares
             )
         );
-        return (Directive)rows.Max(row => row[2]);
+        return ranks.Max(rank => rank.Wish);
     }
 
     /// <summary>
@@ -210,4 +202,17 @@ public sealed class TrainingLoop(
         if (state.Step > 0 && StateTransfer.Gather(state, group) is { } snapshot)
             writer.Begin(snapshot);
     }
+}
+
+/// <summary>Why the training loop came to its end; the same on all ranks.</summary>
+public enum LoopEnd
+{
+    /// <summary>The last step is committed and its checkpoint written.</summary>
+    Completed,
+
+    /// <summary>Asked to stop; a checkpoint of the state is written.</summary>
+    Stopped,
+
+    /// <summary>Asked to leave the group and join again with others.</summary>
+    Regroup,
 }

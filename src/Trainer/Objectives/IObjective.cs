@@ -1,4 +1,7 @@
 using ClipTrain.Torch.Collectives;
+using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -32,4 +35,32 @@ internal interface IObjective
 
     /// <summary>Brings parameters that have bounds back within them, after an update.</summary>
     void KeepWithinBounds();
+}
+
+/// <summary>Loss or gradients are NaN or infinite. The step was not applied; the state is that of the step before.</summary>
+public sealed class NonFiniteException(long step, int rank, string what, IReadOnlyList<string> keys)
+    : Exception(
+        $"Step {step}, rank {rank}: {what} is not finite; the update was not applied. Samples of this rank's batch: {Shorten(keys)}. "
+            + "Lower training.learning_rate, set training.gradient_clip, or look at these samples; then resume."
+    )
+{
+    private const int Shown = 8;
+
+    private static string Shorten(IReadOnlyList<string> keys) =>
+        string.Join(", ", keys.Take(Shown)) + (keys.Count > Shown ? $" and {keys.Count - Shown} more" : "");
+}
+
+/// <summary>The objective that options name.</summary>
+internal static class ObjectiveFactory
+{
+    public static IObjective Create(ClipModel model, TrainingOptions options, RankGroup group) =>
+        model.Objective switch
+        {
+            Objective.Contrastive => new PairObjective(model, options, group, new ContrastiveLoss(group, options.LossTileRows)),
+            Objective.Sigmoid => new PairObjective(model, options, group, new SigmoidLoss(group, options.LossTileRows)),
+            Objective.Classification => new SampleObjective(model, options, group, new ClassificationTask(model)),
+            Objective.BagOfWords => new SampleObjective(model, options, group, new BagOfWordsTask(model)),
+            Objective.Captioning => new SampleObjective(model, options, group, new CaptioningTask(model)),
+            _ => throw new NotSupportedException($"Unknown objective {model.Objective}."),
+        };
 }

@@ -9,57 +9,70 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Objectives;
 
 /// <summary>
-/// How a run's images come from the decoding threads to the towers. For a GPU they travel as bytes and are normalised
-/// there; a CPU gets them normalised in the type that the towers compute in, by the decoding threads.
+/// How images travel from the decoding threads to the towers. For a GPU they travel as bytes and are normalised there; a CPU
+/// gets them normalised by the decoding threads, in the type that the towers compute in.
 /// </summary>
-public static class ImageInput
+/// <param name="size">Side of the towers' input in pixels.</param>
+/// <param name="data">Crops, augmentation and limits.</param>
+/// <param name="type">See <see cref="TypeFor"/>.</param>
+public sealed class ImageInput(int size, DataOptions data, ImageType type)
 {
-    /// <summary>The transform of the training corpus.</summary>
-    public static ImageTransformOptions Training(RunOptions run)
+    /// <summary>The transform of the training corpus, with random crops and augmentation.</summary>
+    public ImageTransformOptions Training
     {
-        var (crop, augmentation) = (run.Data.Crop, run.Data.Augmentation);
-        var jitter = augmentation.ColorJitter;
-        return Evaluation(run) with
+        get
         {
-            MinScale = crop.MinScale,
-            MaxScale = crop.MaxScale,
-            MinRatio = crop.MinRatio,
-            MaxRatio = crop.MaxRatio,
-            FlipProbability = augmentation.Flip,
-            Jitter = new ColourJitter(jitter.Probability, jitter.Brightness, jitter.Contrast, jitter.Saturation, jitter.Hue),
-            GreyscaleProbability = augmentation.Grayscale,
-            Jpeg = run.Data.Jpeg,
-        };
+            var (crop, augmentation, jitter) = (data.Crop, data.Augmentation, data.Augmentation.ColorJitter);
+            return Evaluation with
+            {
+                MinScale = crop.MinScale,
+                MaxScale = crop.MaxScale,
+                MinRatio = crop.MinRatio,
+                MaxRatio = crop.MaxRatio,
+                FlipProbability = augmentation.Flip,
+                Jitter = new ColourJitter(jitter.Probability, jitter.Brightness, jitter.Contrast, jitter.Saturation, jitter.Hue),
+                GreyscaleProbability = augmentation.Grayscale,
+                Jpeg = data.Jpeg,
+            };
+        }
     }
 
-    /// <summary>The transform of evaluation's corpora.</summary>
-    public static ImageTransformOptions Evaluation(RunOptions run) =>
-        new(run.Model.Image.Size)
+    /// <summary>The transform of evaluation corpora: resize and centre crop.</summary>
+    public ImageTransformOptions Evaluation =>
+        new(size)
         {
-            Type = Type(run),
-            Orient = run.Data.ExifOrientation,
+            Type = type,
+            Orient = data.ExifOrientation,
             Limits = new ImageLimits
             {
-                Pixels = run.Data.MaxImagePixels,
-                Bytes = run.Data.MaxImageBytes,
-                Time = Time(run),
-                Svg = run.Data.AllowSvg,
+                Pixels = data.MaxImagePixels,
+                Bytes = data.MaxImageBytes,
+                Time = Time,
+                Svg = data.AllowSvg,
             },
         };
 
     /// <summary>Processor time that one image may take.</summary>
-    public static TimeSpan Time(RunOptions run) => TimeSpan.FromSeconds(run.Data.MaxImageSeconds);
+    public TimeSpan Time => TimeSpan.FromSeconds(data.MaxImageSeconds);
 
-    /// <summary>A loader's images as a tensor [count, 3, side, side] over its memory.</summary>
-    public static torch.Tensor Wrap(nint images, long count, RunOptions run)
+    /// <summary>The type in which images travel to a device: uint8 to a GPU, else the towers' own, fp32 for fp16.</summary>
+    public static ImageType TypeFor(string device, Precision precision)
     {
-        var type = Type(run) switch
+        if (device != "cpu")
+            return ImageType.UInt8;
+        return precision == Precision.Bf16 ? ImageType.Bf16 : ImageType.Fp32;
+    }
+
+    /// <summary>A loader's images as a tensor [count, 3, size, size] over its memory.</summary>
+    public torch.Tensor Wrap(nint images, long count)
+    {
+        var dtype = type switch
         {
             ImageType.UInt8 => uint8,
             ImageType.Bf16 => bfloat16,
             _ => float32,
         };
-        return TensorMemory.FromBlob(images, [count, 3, run.Model.Image.Size, run.Model.Image.Size], type);
+        return TensorMemory.FromBlob(images, [count, 3, size, size], dtype);
     }
 
     /// <summary>Images on the towers' device; bytes become normalised fp32 there.</summary>
@@ -71,12 +84,5 @@ public static class ImageInput
         var factors_3 = tensor([.. Enumerable.Range(0, 3).Select(ImageNormalization.Clip.Factor)]).view([3, 1, 1]).to(device);
         var offsets_3 = tensor([.. Enumerable.Range(0, 3).Select(ImageNormalization.Clip.Offset)]).view([3, 1, 1]).to(device);
         return (placed_b3SS.to(float32) * factors_3) + offsets_3;
-    }
-
-    private static ImageType Type(RunOptions run)
-    {
-        if (run.Cluster.Device != "cpu")
-            return ImageType.UInt8;
-        return run.Training.Precision == Precision.Bf16 ? ImageType.Bf16 : ImageType.Fp32;
     }
 }

@@ -28,19 +28,21 @@ public sealed record TrainingBatch(
     /// <summary>int64, the images' classes, where they are what is learned.</summary>
     public torch.Tensor? Labels_b { get; init; }
 
-    /// <summary>The loader's batch as tensors, valid until the batch is disposed of.</summary>
-    public static TrainingBatch Of(Batch batch, RunOptions options)
-    {
-        var (image, text) = (options.Model.Image, options.Model.Text);
-        return new TrainingBatch(
-            ImageInput.Wrap(batch.Images, batch.Count, options),
-            TensorMemory.FromBlob(batch.Tokens, [batch.Count, text.Context], int64),
+    /// <summary>The loader's batch as tensors over its memory, valid until the batch is disposed of.</summary>
+    /// <param name="batch">The batch.</param>
+    /// <param name="images">How its images travel.</param>
+    /// <param name="model">Context length, and the patches that are dropped.</param>
+    /// <param name="seed">The run's.</param>
+    /// <param name="hasLabels">True if the corpus gives each image a class.</param>
+    public static TrainingBatch Of(Batch batch, ImageInput images, ModelOptions model, ulong seed, bool hasLabels) =>
+        new(
+            images.Wrap(batch.Images, batch.Count),
+            TensorMemory.FromBlob(batch.Tokens, [batch.Count, model.Text.Context], int64),
             TensorMemory.FromBlob(batch.EndPositions, [batch.Count], int64),
-            PatchDropout.Draw(image, options.Seed, batch.Samples),
+            PatchDropout.Draw(model.Image, seed, batch.Samples),
             batch.Keys
         )
         {
-            Labels_b = options.Data.LabelColumn is null ? null : TensorMemory.FromBlob(batch.Labels, [batch.Count], int64),
+            Labels_b = hasLabels ? TensorMemory.FromBlob(batch.Labels, [batch.Count], int64) : null,
         };
-    }
 }

@@ -38,3 +38,32 @@ public sealed record ParameterSpec(
     /// <summary>Matrices decay; gains, biases, the class token and the logit scale do not (CLIP paper, section 2.5).</summary>
     public bool Decays => Shape.Count >= 2;
 }
+
+/// <summary>A range of the flat buffers whose elements the optimizer treats alike.</summary>
+public sealed record OptimizerRange(long Offset, long Length, bool Decays, bool InComputeType, bool IsStatistic)
+{
+    /// <summary>Factor on the learning rate.</summary>
+    public double RateFactor { get; init; } = 1;
+
+    /// <summary>Whether the weights are kept in bf16, to which an update rounds them stochastically.</summary>
+    public bool IsNarrow { get; init; }
+}
+
+/// <summary>Ways to fill a new parameter.</summary>
+public static class Initial
+{
+    public static Action<torch.Tensor, torch.Generator> Zero { get; } = (tensor, _) => tensor.zero_();
+
+    public static Action<torch.Tensor, torch.Generator> One { get; } = (tensor, _) => tensor.fill_(1);
+
+    public static Action<torch.Tensor, torch.Generator> Constant(double value) => (tensor, _) => tensor.fill_(value);
+
+    public static Action<torch.Tensor, torch.Generator> Normal(double std) => (tensor, generator) => tensor.normal_(0, std, generator);
+
+    /// <summary>Uniform in ±1/√fan-in, which is what PyTorch gives a convolution and CLIP leaves as it is.</summary>
+    public static Action<torch.Tensor, torch.Generator> UniformByFanIn(long fanIn)
+    {
+        var bound = 1 / Math.Sqrt(fanIn);
+        return (tensor, generator) => tensor.uniform_(-bound, bound, generator);
+    }
+}

@@ -1,5 +1,6 @@
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.InitialWeights;
 using ClipTrain.Trainer.Optimizer;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Weights.Tensors;
@@ -46,13 +47,22 @@ public static class StateTransfer
         long step,
         string configHash,
         string corpusHash
-    ) => Load(state, group, checkpoints.PathOf(step), () => StateSnapshot.Read(state.Layout, checkpoints, step, configHash, corpusHash));
+    ) => Load(state, group, checkpoints.PathOf(step), () => SnapshotFiles.Read(state.Layout, checkpoints, step, configHash, corpusHash));
 
     /// <summary>Gives all ranks' fresh states the weights that the run starts from, which rank 0 reads.</summary>
     /// <param name="run">A run with training.start_from.</param>
     /// <exception cref="WeightsException">On all ranks: they cannot be read or do not fit.</exception>
     public static void Begin(TrainingState state, RankGroup group, RunOptions run) =>
-        Load(state, group, run.Training.StartFrom!, () => StateSnapshot.Begin(state.Layout, run));
+        Load(
+            state,
+            group,
+            run.Training.StartFrom!,
+            () =>
+            {
+                using var weights = new StartWeights(run);
+                return StateSnapshot.Begin(state.Layout, weights.LoadInto);
+            }
+        );
 
     private static void Load(TrainingState state, RankGroup group, string path, Func<StateSnapshot> readOnFirst)
     {

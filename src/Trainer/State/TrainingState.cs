@@ -94,7 +94,7 @@ public sealed class TrainingState : IDisposable
     /// <exception cref="WeightsException">The checkpoint is not whole, or is of another model, configuration or corpus.</exception>
     public void Load(CheckpointDirectory checkpoints, long step, string configHash, string corpusHash)
     {
-        using var snapshot = StateSnapshot.Read(Layout, checkpoints, step, configHash, corpusHash);
+        using var snapshot = SnapshotFiles.Read(Layout, checkpoints, step, configHash, corpusHash);
         Restore(snapshot);
     }
 

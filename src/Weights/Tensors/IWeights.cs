@@ -13,3 +13,13 @@ public interface IWeights : IDisposable
     /// <exception cref="Checkpoints.WeightsException">There is no such tensor, or it is not of that size or of numbers.</exception>
     void Read(string name, Span<float> destination);
 }
+
+/// <summary>A checkpoint cannot be written or read; the message names the file and the reason.</summary>
+public sealed class WeightsException : Exception
+{
+    public WeightsException(string message)
+        : base(message) { }
+
+    public WeightsException(string message, Exception inner)
+        : base(message, inner) { }
+}

@@ -3,6 +3,7 @@ using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Runs;
 using ClipTrain.Weights.Tensors;
 using static TorchSharp.torch;
 
@@ -37,8 +38,8 @@ public sealed class ImageInputTests
     public void Images_come_in_the_towers_type_on_a_CPU_and_as_bytes_to_a_GPU(string device, Precision precision, ImageType type)
     {
         var run = TinyClip.Run(precision) with { Cluster = new ClusterOptions { Device = device } };
-        Assert.Equal(type, ImageInput.Training(run).Type);
-        Assert.Equal(type, ImageInput.Evaluation(run).Type);
+        Assert.Equal(type, RunPlan.Images(run).Training.Type);
+        Assert.Equal(type, RunPlan.Images(run).Evaluation.Type);
     }
 
     [Fact]
@@ -93,6 +94,6 @@ public sealed class ImageInputTests
                 Svg = true,
             },
         };
-        Assert.Equal(expected, ImageInput.Training(TinyClip.Run() with { Data = data }));
+        Assert.Equal(expected, RunPlan.Images(TinyClip.Run() with { Data = data }).Training);
     }
 }
