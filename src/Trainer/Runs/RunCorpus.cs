@@ -4,7 +4,7 @@ using ClipTrain.DataPipeline.Selection;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Options;
 
-namespace ClipTrain.Cli.Runs;
+namespace ClipTrain.Trainer.Runs;
 
 /// <summary>
 /// The training corpus of a run, or its mixture. The selection is made once, when the run begins; after that the manifest says what

@@ -1,8 +1,7 @@
 using ClipTrain.Coordinator.Storage;
 using ClipTrain.Trainer.Config;
-using ClipTrain.Trainer.Runs;
 
-namespace ClipTrain.Cli.Runs;
+namespace ClipTrain.Trainer.Runs;
 
 /// <summary>Makes a run's folder: aside, and renamed when it is whole, so that a folder of that name is a run.</summary>
 internal static class RunFolder
