@@ -18,7 +18,7 @@ public sealed partial class DocumentationTests
     {
         var text = Prose(page);
 
-        var broken = Link().Matches(text).Select(link => link.Groups[1].Value).Where(target => !Exists(page, target));
+        var broken = Link().Matches(text).Select(link => link.Groups["target"].Value).Where(target => !Exists(page, target));
 
         Assert.Empty(broken);
     }
@@ -28,7 +28,7 @@ public sealed partial class DocumentationTests
     {
         var text = Prose(page);
 
-        var missing = SourcePath().Matches(text).Select(path => path.Groups[1].Value).Where(path => !Path.Exists(InRepository(path)));
+        var missing = SourcePath().Matches(text).Select(path => path.Groups["path"].Value).Where(path => !Path.Exists(InRepository(path)));
 
         Assert.Empty(missing);
     }
@@ -44,7 +44,9 @@ public sealed partial class DocumentationTests
 
     /// <summary>The anchors of a page's headings: lower case, punctuation dropped, hyphens for spaces.</summary>
     private static IEnumerable<string> Headings(string text) =>
-        Heading().Matches(text).Select(heading => Punctuation().Replace(heading.Groups[1].Value.ToLowerInvariant(), "").Replace(' ', '-'));
+        Heading()
+            .Matches(text)
+            .Select(heading => Punctuation().Replace(heading.Groups["title"].Value.ToLowerInvariant(), "").Replace(' ', '-'));
 
     /// <summary>A page without its code blocks.</summary>
     private static string Prose(string page) => CodeBlock().Replace(File.ReadAllText(InRepository(page)), "");
@@ -54,15 +56,19 @@ public sealed partial class DocumentationTests
     [GeneratedRegex(@"^```.*?^```", RegexOptions.Multiline | RegexOptions.Singleline, matchTimeoutMilliseconds: 1000)]
     private static partial Regex CodeBlock();
 
-    [GeneratedRegex(@"\]\(([^)\s]+)\)", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Link();
 
-    [GeneratedRegex(@"^#+ (.+)$", RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^#+ (?<title>.+)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Heading();
 
     [GeneratedRegex(@"[^\p{L}\p{N} _-]", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Punctuation();
 
-    [GeneratedRegex(@"`((?:src|tests|configs|scripts|bench|docs)/[\w./-]+)`", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"`(?<path>(src|tests|configs|scripts|bench|docs)/[\w./-]+)`",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex SourcePath();
 }
