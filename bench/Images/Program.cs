@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using ClipTrain.Bench.Images;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 
 // One side of compare.py: for each line on standard input, prepares every JPEG of the folder once in this one thread and

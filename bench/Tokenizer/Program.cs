@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using ClipTrain.Bench.Tokenizer;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text;
 
 // Captions a CPU second of ClipTrain's tokenizer and of Python's, one thread each, in turns; medians.

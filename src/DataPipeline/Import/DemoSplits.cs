@@ -23,7 +23,7 @@ internal sealed record DemoSplits(
     {
         var random = new CounterRandom(0, 0, 0);
         var candidates = concepts.Names.Where(n => concepts.Vendors(n) >= VendorsOfHeldOutConcept).ToArray();
-        Shuffle(candidates, ref random);
+        random.Shuffle(candidates.AsSpan());
         var heldOut = candidates.Take(HeldOutConceptCount).ToHashSet(StringComparer.Ordinal);
 
         IEnumerable<DemoRow> Rows(IEnumerable<string> names, IEnumerable<string> vendors) =>
@@ -33,22 +33,12 @@ internal sealed record DemoSplits(
             select new DemoRow(name, vendor);
 
         var train = Rows(concepts.Names.Where(n => !heldOut.Contains(n)), trainVendors).ToArray();
-        Shuffle(train, ref random);
+        random.Shuffle(train.AsSpan());
         var trained = train.Select(r => r.Concept).ToHashSet(StringComparer.Ordinal);
         return new DemoSplits(
             train,
             [.. Rows(concepts.Names.Where(trained.Contains), [heldOutVendor])],
             [.. Rows(concepts.Names.Where(heldOut.Contains), [.. trainVendors, heldOutVendor])]
         );
-    }
-
-    /// <summary>Fisher–Yates.</summary>
-    private static void Shuffle<T>(T[] items, ref CounterRandom random)
-    {
-        for (var i = items.Length - 1; i > 0; i--)
-        {
-            var j = random.NextInt64(i + 1);
-            (items[i], items[j]) = (items[j], items[i]);
-        }
     }
 }

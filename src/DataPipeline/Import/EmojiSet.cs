@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace ClipTrain.DataPipeline.Import;
@@ -91,9 +92,10 @@ internal sealed class EmojiSet : IDisposable
     public string Svg(string name, DrawingFrame frame, int size)
     {
         var body = _icons.RootElement.GetProperty("icons").GetProperty(name).GetProperty("body").GetString();
-        return FormattableString.Invariant(
-            $"""<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{size}" height="{size}" viewBox="{frame.Left} {frame.Top} {frame.Side} {frame.Side}"><rect x="{frame.Left}" y="{frame.Top}" width="{frame.Side}" height="{frame.Side}" fill="#fff"/>{body}</svg>"""
-        );
+        var (left, top, side) = (Invariant(frame.Left), Invariant(frame.Top), Invariant(frame.Side));
+        return $"""<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{size}" height="{size}" """
+            + $"""viewBox="{left} {top} {side} {side}"><rect x="{left}" y="{top}" width="{side}" height="{side}" fill="#fff"/>"""
+            + $"""{body}</svg>""";
     }
 
     /// <summary>A line of Markdown: whose work it is and under which licence.</summary>
@@ -115,6 +117,8 @@ internal sealed class EmojiSet : IDisposable
         _metadata.Dispose();
         _package.Dispose();
     }
+
+    private static string Invariant(double value) => value.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>An alias may also turn or mirror the drawing; then it is another picture.</summary>
     private static bool IsOnlyAName(JsonProperty alias) => alias.Value.EnumerateObject().All(p => p.NameEquals("parent"));

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Import;
 

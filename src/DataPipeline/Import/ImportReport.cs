@@ -33,3 +33,49 @@ public static class ImportReport
         ImportState.WriteAside(Path.Combine(directory, FileName), JsonSerializer.SerializeToUtf8Bytes(report, Json));
     }
 }
+
+/// <summary>A pair that was not imported.</summary>
+/// <param name="Place">File and row, or file and key.</param>
+/// <param name="Reason">What is wrong, in the same words for all such pairs.</param>
+/// <param name="Detail">What is particular to this one.</param>
+public sealed record ImportFailure(string Place, string Reason, string Detail);
+
+/// <summary>What became of the rows so far. Part of the state on disk.</summary>
+public sealed class ImportTally
+{
+    /// <summary>How many failures are kept by name.</summary>
+    public const int NamedFailures = 100;
+
+    /// <summary>Rows written.</summary>
+    public long Rows { get; set; }
+
+    /// <summary>Bytes of the images in them.</summary>
+    public long ImageBytes { get; set; }
+
+    /// <summary>Failures by reason.</summary>
+    public SortedDictionary<string, long> Reasons { get; init; } = new(StringComparer.Ordinal);
+
+    /// <summary>The first failures.</summary>
+    public IList<ImportFailure> First { get; init; } = [];
+
+    /// <summary>Values that no column was made for, by name.</summary>
+    public SortedDictionary<string, long> LeftOut { get; init; } = new(StringComparer.Ordinal);
+
+    /// <summary>All failures.</summary>
+    public long Failures() => Reasons.Values.Sum();
+
+    internal void Add(ImportRow row)
+    {
+        Rows++;
+        ImageBytes += row.Image.Length;
+    }
+
+    internal void Add(ImportFailure failure)
+    {
+        Reasons[failure.Reason] = Reasons.GetValueOrDefault(failure.Reason) + 1;
+        if (First.Count < NamedFailures)
+            First.Add(failure);
+    }
+
+    internal void AddLeftOut(string name) => LeftOut[name] = LeftOut.GetValueOrDefault(name) + 1;
+}

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Import;
 

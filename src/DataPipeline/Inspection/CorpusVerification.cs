@@ -1,7 +1,6 @@
 using System.Text.RegularExpressions;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Inspection;
 
@@ -29,7 +28,7 @@ public static partial class CorpusVerification
     )
     {
         var captioned = manifest.Caption is not null;
-        var scan = new CorpusScan<Decoder, (long Index, string? Reason)>(
+        var scan = new ParallelScan<Decoder, (long Index, string? Reason)>(
             () => new Decoder(),
             (decoder, rows, row) =>
                 (

@@ -2,8 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Import;
-using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Inspection;
 

@@ -1,6 +1,5 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Text;
 
@@ -41,7 +40,7 @@ public sealed class SampleViewer(ITokenizer tokenizer, TokenDecoder decoder, Ima
     /// <exception cref="CorpusException">A file cannot be read.</exception>
     public IEnumerable<SampleView> Draw(CorpusManifest manifest, RowChoice choice, CancellationToken cancellation)
     {
-        var scan = new CorpusScan<PictureMaker, SampleView>(
+        var scan = new ParallelScan<PictureMaker, SampleView>(
             () => new PictureMaker(augmentation),
             (maker, rows, row) => View(maker, manifest.Key(row.Index), row.Index, rows.Image(row.Row), rows.Caption(row.Row))
         );

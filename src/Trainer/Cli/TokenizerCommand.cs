@@ -1,6 +1,5 @@
 using System.CommandLine;
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.DataPipeline.Text.HuggingFace;
 using ClipTrain.Trainer.Runs;

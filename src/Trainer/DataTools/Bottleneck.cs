@@ -1,5 +1,4 @@
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Trainer.Telemetry;
 
 namespace ClipTrain.Trainer.DataTools;

@@ -1,6 +1,5 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Runs;

@@ -1,4 +1,4 @@
-using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Text;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;

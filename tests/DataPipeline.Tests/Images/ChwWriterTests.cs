@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Tests.Images;
 

@@ -1,5 +1,5 @@
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.DataPipeline.Import;
+using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Inspection;
 using ClipTrain.DataPipeline.Tests.Corpus;
 using ClipTrain.DataPipeline.Text;

@@ -1,4 +1,5 @@
 using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Tests.Corpus;
@@ -37,7 +38,7 @@ public sealed class SlowImageTests : IDisposable
                 batches.SelectMany(b => b.Images).Select(image => image[0])
             );
             Assert.Equal(
-                new BadSample(manifest.Files[0].Path, slow, "the image takes longer than data.max_image_seconds, 1 s, to decode"),
+                new BadSample(manifest.Files[0].Path, slow, "the image takes longer to decode than data.max_image_seconds, 1 s"),
                 Assert.Single(bad)
             );
         }
@@ -94,7 +95,7 @@ public sealed class SlowImageTests : IDisposable
 
         Assert.Equal(10, LoadedBatch.Take(loader).Samples.Length);
 
-        Assert.Contains("The batch of step 1 has been awaited for 2 s", told, StringComparison.Ordinal);
+        Assert.Contains("Waiting 2 s for the batch of step 1", told, StringComparison.Ordinal);
         Assert.EndsWith($": {manifest.Key(slow)} is being decoded", told, StringComparison.Ordinal);
     }
 
@@ -126,7 +127,7 @@ public sealed class SlowImageTests : IDisposable
         var error = Assert.Throws<CorpusException>(() => loader.Take());
 
         Assert.StartsWith(
-            $"16 images are being decoded for longer than data.max_image_seconds, 0.01 s, the last {manifest.Files[0].Path}:",
+            $"16 images have been decoding for longer than data.max_image_seconds, 0.01 s; the last one is {manifest.Files[0].Path}:",
             error.Message,
             StringComparison.Ordinal
         );

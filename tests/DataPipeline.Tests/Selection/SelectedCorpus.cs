@@ -16,8 +16,8 @@ internal static class SelectedCorpus
             folder,
             name,
             $$"""
-            SELECT ('\x' || printf('%02x', i % 256) || 'image' || i)::BLOB AS image, 'caption ' || i AS text, i AS number, i / 1000.0 AS clip_score,
-            CASE WHEN i % 3 = 0 THEN NULL ELSE 200 + i END AS width, ['a', 'b' || i % 2] AS tags FROM range({{first}}, {{first
+            SELECT ('\x' || printf('%02x', i % 256) || 'image' || i)::BLOB AS image, 'caption ' || i AS text, i AS number,
+            i / 1000.0 AS clip_score, CASE WHEN i % 3 = 0 THEN NULL ELSE 200 + i END AS width, ['a', 'b' || i % 2] AS tags FROM range({{first}}, {{first
                 + rows}}) t(i)
             """
         );

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Tests.Images;
 using ClipTrain.DataPipeline.Text;
 using FsCheck.Fluent;
@@ -34,6 +33,9 @@ public sealed class BpeReferenceTests
         "!!!??? ... --- ***",
         "a!'s b'll'll",
         "<|startoftext|>cat<|endoftext|> <|endoftext|",
+        "<start_of_text>cat<end_of_text> <end_of_text",
+        "it'ſ Mr'ﬅ 'ſ",
+        "\u001B[1;31mred\u001B[0m \u001B［31ｍ wide \u001B[2x",
         "\t\r\n",
         "",
         "x",

@@ -1,5 +1,4 @@
 using System.Text;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text;
 using FsCheck;
 using FsCheck.Fluent;

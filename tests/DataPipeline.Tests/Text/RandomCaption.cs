@@ -142,6 +142,14 @@ internal static class RandomCaption
         "<|endoftext|>",
         "<|startoftext|>",
         "<|END",
+        "<start_of_text>",
+        "<End_of_text>",
+        "'ſ",
+        "<ſtart_of_text>",
+        "\u001B",
+        "\u001B[31m",
+        "\u001B[0;1;4m",
+        "\u001B[\u0007m",
     ];
 
     public static Gen<string> Any { get; } =

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Training;
 using static TorchSharp.torch;

@@ -1,3 +1,5 @@
+using ClipTrain.DataPipeline.Corpus;
+
 namespace ClipTrain.DataPipeline.Import.Folders;
 
 /// <summary>A folder with a folder of images a class: the class' name becomes the label, and a template makes the caption of it.</summary>

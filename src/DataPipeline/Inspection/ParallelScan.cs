@@ -5,14 +5,14 @@ using ClipTrain.DataPipeline.Import;
 namespace ClipTrain.DataPipeline.Inspection;
 
 /// <summary>A sample: its row in the group that was read, and its number in the corpus.</summary>
-internal readonly record struct ScannedRow(int Row, long Index);
+internal readonly record struct SampleRow(int Row, long Index);
 
 /// <summary>What came of some adjacent rows.</summary>
 /// <param name="FirstIndex">The first one's number in the corpus.</param>
 /// <param name="Rows">How many there are.</param>
 /// <param name="Results">A result for each; none after a failure.</param>
 /// <param name="Failure">Why they could not be read, or null.</param>
-internal sealed record ScannedRows<T>(long FirstIndex, int Rows, IReadOnlyList<T> Results, CorpusException? Failure);
+internal sealed record ScannedChunk<T>(long FirstIndex, int Rows, IReadOnlyList<T> Results, CorpusException? Failure);
 
 /// <summary>
 /// Looks at rows of a corpus on all cores, with results in the corpus' order whatever the number of cores. Memory: two or
@@ -20,7 +20,7 @@ internal sealed record ScannedRows<T>(long FirstIndex, int Rows, IReadOnlyList<T
 /// </summary>
 /// <param name="createTools">What a thread needs to look at rows; used by one thread at a time.</param>
 /// <param name="look">Looks at a row.</param>
-internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func<TTools, RowGroup, ScannedRow, TResult> look)
+internal sealed class ParallelScan<TTools, TResult>(Func<TTools> createTools, Func<TTools, RowGroup, SampleRow, TResult> look)
     where TTools : IDisposable
 {
     private const int ChunkRows = 32,
@@ -28,7 +28,7 @@ internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func
 
     private readonly ConcurrentBag<TTools> _idle = [];
 
-    public IEnumerable<ScannedRows<TResult>> Run(CorpusManifest manifest, RowChoice choice, CancellationToken cancellation)
+    public IEnumerable<ScannedChunk<TResult>> Run(CorpusManifest manifest, RowChoice choice, CancellationToken cancellation)
     {
         using var reader = new CorpusReader(manifest);
         try
@@ -51,13 +51,13 @@ internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func
         foreach (var (number, wanted) in choice.Groups)
         {
             var group = manifest.Groups[number];
-            ScannedRow[] samples =
+            SampleRow[] samples =
             [
                 .. Enumerable
                     .Range(0, group.Samples)
                     .Where(nth => wanted is null || wanted[nth])
                     .Select(nth => group.FirstIndex + nth)
-                    .Select(index => new ScannedRow(manifest.Place(index).Row, index)),
+                    .Select(index => new SampleRow(manifest.Place(index).Row, index)),
             ];
             var mask = new bool[group.Rows];
             foreach (var sample in samples)
@@ -86,15 +86,15 @@ internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func
         }
     }
 
-    private ScannedRows<TResult> Look(Chunk chunk)
+    private ScannedChunk<TResult> Look(Chunk chunk)
     {
         if (chunk.Failure is not null)
-            return new ScannedRows<TResult>(chunk.FirstIndex, chunk.Count, [], chunk.Failure);
+            return new ScannedChunk<TResult>(chunk.FirstIndex, chunk.Count, [], chunk.Failure);
         using var shared = chunk.Shared;
         var tools = _idle.TryTake(out var idle) ? idle : createTools();
         try
         {
-            return new ScannedRows<TResult>(
+            return new ScannedChunk<TResult>(
                 chunk.FirstIndex,
                 chunk.Count,
                 Array.ConvertAll(chunk.Rows, row => look(tools, shared.Rows, row)),
@@ -107,7 +107,7 @@ internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func
         }
     }
 
-    private sealed record Chunk(SharedRows Shared, ScannedRow[] Rows, long FirstIndex, int Count, CorpusException? Failure);
+    private sealed record Chunk(SharedRows Shared, SampleRow[] Rows, long FirstIndex, int Count, CorpusException? Failure);
 
     /// <summary>A group of rows that is freed when all who share it have disposed it.</summary>
     private sealed class SharedRows(RowGroup? rows) : IDisposable
