@@ -50,7 +50,7 @@ public sealed class EmbeddingWriter : IDisposable
     }
 
     /// <summary>Adds a row.</summary>
-    /// <param name="file">The corpus' file.</param>
+    /// <param name="file">File of the corpus.</param>
     /// <param name="row">The row in it, from 0.</param>
     /// <param name="image">The image's embedding, [dimensions]; ignored without image embeddings.</param>
     /// <param name="text">The caption's embedding, [dimensions]; ignored without text embeddings.</param>

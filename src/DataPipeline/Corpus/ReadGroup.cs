@@ -24,7 +24,7 @@ internal readonly record struct ReadGroup(
     public const int MaxRows = 2048;
 
     /// <summary>The groups of a corpus.</summary>
-    /// <param name="files">The corpus' files.</param>
+    /// <param name="files">Files of the corpus.</param>
     /// <param name="selected">The rows that are samples; null for all.</param>
     public static ReadGroup[] Cut(IReadOnlyList<CorpusFile> files, RowMask? selected)
     {

@@ -5,7 +5,7 @@ namespace ClipTrain.DataPipeline.Import;
 /// <summary>One row of the demo corpus: a vendor's drawing of a concept.</summary>
 internal readonly record struct DemoRow(string Concept, string Vendor);
 
-/// <summary>Which drawings are trained on and which are held out: a whole vendor, and concepts that no training row has.</summary>
+/// <summary>Division of the drawings into training and held-out splits: a whole vendor, and concepts that no training row has.</summary>
 internal sealed record DemoSplits(
     IReadOnlyList<DemoRow> Train,
     IReadOnlyList<DemoRow> HeldOutVendor,
@@ -16,8 +16,8 @@ internal sealed record DemoSplits(
     private const int VendorsOfHeldOutConcept = 3;
 
     /// <summary>
-    /// Chooses at random, the same each time: 200 concepts that at least three vendors have drawn are held out with all
-    /// their drawings. Of the others the held-out vendor's drawings make one split and the rest, mixed, the training split.
+    /// Chooses at random, reproducibly: 200 concepts drawn by at least three vendors are held out with all their drawings. Of the others,
+    /// the held-out vendor's drawings form one split and the rest, shuffled, the training split.
     /// </summary>
     public static DemoSplits Choose(EmojiConcepts concepts, IReadOnlyList<string> trainVendors, string heldOutVendor)
     {

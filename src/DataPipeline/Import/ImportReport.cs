@@ -2,10 +2,10 @@ using System.Text.Json;
 
 namespace ClipTrain.DataPipeline.Import;
 
-/// <summary>What came of an import, for people and scripts: <c>import-report.json</c>, the same bytes for the same import.</summary>
+/// <summary>Report of an import, for people and scripts: <c>import-report.json</c>, the same bytes for the same import.</summary>
 public static class ImportReport
 {
-    /// <summary>Its name in the corpus' folder.</summary>
+    /// <summary>Name of the report in the corpus's folder.</summary>
     public const string FileName = "import-report.json";
 
     private static readonly JsonSerializerOptions Json = new()
@@ -36,14 +36,14 @@ public static class ImportReport
 
 /// <summary>A pair that was not imported.</summary>
 /// <param name="Place">File and row, or file and key.</param>
-/// <param name="Reason">What is wrong, in the same words for all such pairs.</param>
-/// <param name="Detail">What is particular to this one.</param>
+/// <param name="Reason">The kind of problem, with the same wording for all such pairs.</param>
+/// <param name="Detail">Details of this pair.</param>
 public sealed record ImportFailure(string Place, string Reason, string Detail);
 
-/// <summary>What became of the rows so far. Part of the state on disk.</summary>
+/// <summary>Counts of the rows so far. Part of the state on disk.</summary>
 public sealed class ImportTally
 {
-    /// <summary>How many failures are kept by name.</summary>
+    /// <summary>Number of failures that are listed individually.</summary>
     public const int NamedFailures = 100;
 
     /// <summary>Rows written.</summary>
@@ -58,10 +58,10 @@ public sealed class ImportTally
     /// <summary>The first failures.</summary>
     public IList<ImportFailure> First { get; init; } = [];
 
-    /// <summary>Values that no column was made for, by name.</summary>
+    /// <summary>Values without a column, by name.</summary>
     public SortedDictionary<string, long> LeftOut { get; init; } = new(StringComparer.Ordinal);
 
-    /// <summary>All failures.</summary>
+    /// <summary>Total number of failures.</summary>
     public long Failures() => Reasons.Values.Sum();
 
     internal void Add(ImportRow row)

@@ -4,51 +4,59 @@ using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Inspection;
 
-/// <summary>What a corpus consists of.</summary>
+/// <summary>Statistics of a corpus's images and captions.</summary>
 public sealed class CorpusStatistics
 {
-    /// <summary>Rows looked at.</summary>
+    /// <summary>Rows examined.</summary>
     public long Rows { get; private set; }
 
+    /// <summary>Samples without an image.</summary>
     public long MissingImages { get; private set; }
 
-    /// <summary>Bytes that are no image, by the header or, where that does not say, by decoding.</summary>
+    /// <summary>Bytes that are not an image, by the header or, where that does not tell, by decoding.</summary>
     public long UnreadableImages { get; private set; }
 
-    /// <summary>Captions that are missing or blank.</summary>
+    /// <summary>Captions that are null or blank.</summary>
     public long MissingCaptions { get; private set; }
 
-    /// <summary>Captions with more tokens than fit the context.</summary>
+    /// <summary>Captions with more tokens than the context.</summary>
     public long TruncatedCaptions { get; private set; }
 
+    /// <summary>Image widths in pixels.</summary>
     public Distribution Width { get; } = new();
 
+    /// <summary>Image heights in pixels.</summary>
     public Distribution Height { get; } = new();
 
+    /// <summary>Shorter sides in pixels.</summary>
     public Distribution ShortSide { get; } = new();
 
     /// <summary>Width over height.</summary>
     public Distribution Aspect { get; } = new();
 
-    /// <summary>Sizes of image files.</summary>
+    /// <summary>Image file sizes in bytes.</summary>
     public Distribution Bytes { get; } = new();
 
-    /// <summary>Unicode code points of captions.</summary>
+    /// <summary>Caption lengths in Unicode code points.</summary>
     public Distribution Characters { get; } = new();
 
-    /// <summary>Tokens of captions, without start and end.</summary>
+    /// <summary>Caption lengths in tokens, without start and end.</summary>
     public Distribution Tokens { get; } = new();
 
+    /// <summary>Images by format.</summary>
     public SortedDictionary<ImageFormat, long> Formats { get; } = [];
 
+    /// <summary>Captions by script, see <see cref="UnicodeScript"/>.</summary>
     public SortedDictionary<string, long> Scripts { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Duplicate images.</summary>
     public RepeatCount Images { get; } = new();
 
+    /// <summary>Duplicate captions.</summary>
     public RepeatCount Captions { get; } = new();
 
-    /// <summary>Looks at rows of a corpus; images are decoded only where their header does not tell their size.</summary>
-    /// <param name="progress">Told how many rows are done.</param>
+    /// <summary>Examines rows of a corpus; images are decoded only if their header does not give their size.</summary>
+    /// <param name="progress">Called with the number of rows done.</param>
     /// <exception cref="CorpusException">A file cannot be read.</exception>
     public static CorpusStatistics Of(
         CorpusManifest manifest,
@@ -75,7 +83,7 @@ public sealed class CorpusStatistics
         return statistics;
     }
 
-    /// <summary>Counts a sample.</summary>
+    /// <summary>Adds a sample.</summary>
     public void Add(long index, RowFacts facts)
     {
         Rows++;
@@ -116,14 +124,14 @@ public sealed class CorpusStatistics
     }
 }
 
-/// <summary>Something that occurs more than once.</summary>
-/// <param name="FirstIndex">The first sample that has it.</param>
-/// <param name="Times">How many have it.</param>
+/// <summary>A value that occurs more than once.</summary>
+/// <param name="FirstIndex">The first sample with it.</param>
+/// <param name="Times">Number of samples with it.</param>
 public readonly record struct Repeat(long FirstIndex, long Times);
 
 /// <summary>
-/// Finds what occurs more than once by 64-bit hashes, 16 bytes of memory a sample: among a hundred million different
-/// things two hashes are equal with a probability of 0.0003.
+/// Finds duplicates by 64-bit hashes, in 16 bytes of memory per sample: among a hundred million distinct values, the probability of a
+/// collision is 0.0003.
 /// </summary>
 public sealed class RepeatCount
 {
@@ -131,9 +139,10 @@ public sealed class RepeatCount
 
     private readonly List<(ulong Hash, long Index)> _seen = [];
 
+    /// <summary>Adds a sample's hash.</summary>
     public void Add(ulong hash, long index) => _seen.Add((hash, index));
 
-    /// <summary>How many samples have what an earlier one has, and what occurs most often.</summary>
+    /// <summary>The number of samples that repeat an earlier one, and the most frequent values.</summary>
     public (long Surplus, IReadOnlyList<Repeat> MostRepeated) Count()
     {
         _seen.Sort();

@@ -4,22 +4,22 @@ using ClipTrain.DataPipeline.Import;
 
 namespace ClipTrain.DataPipeline.Inspection;
 
-/// <summary>A sample: its row in the group that was read, and its number in the corpus.</summary>
+/// <summary>A sample: its row in the group read with it, and its number in the corpus.</summary>
 internal readonly record struct SampleRow(int Row, long Index);
 
-/// <summary>What came of some adjacent rows.</summary>
-/// <param name="FirstIndex">The first one's number in the corpus.</param>
-/// <param name="Rows">How many there are.</param>
-/// <param name="Results">A result for each; none after a failure.</param>
-/// <param name="Failure">Why they could not be read, or null.</param>
+/// <summary>Results for a chunk of adjacent samples.</summary>
+/// <param name="FirstIndex">Number of the first sample in the corpus.</param>
+/// <param name="Rows">Number of samples.</param>
+/// <param name="Results">One result per sample; empty after a failure.</param>
+/// <param name="Failure">The reason why they could not be read, or null.</param>
 internal sealed record ScannedChunk<T>(long FirstIndex, int Rows, IReadOnlyList<T> Results, CorpusException? Failure);
 
 /// <summary>
-/// Looks at rows of a corpus on all cores, with results in the corpus' order whatever the number of cores. Memory: two or
-/// three groups of rows, encoded.
+/// Examines rows of a corpus on all cores, with results in corpus order for any number of cores. Memory: two or three groups of rows,
+/// encoded.
 /// </summary>
-/// <param name="createTools">What a thread needs to look at rows; used by one thread at a time.</param>
-/// <param name="look">Looks at a row.</param>
+/// <param name="createTools">Creates the tools that a thread needs; used by one thread at a time.</param>
+/// <param name="look">Examines a row.</param>
 internal sealed class ParallelScan<TTools, TResult>(Func<TTools> createTools, Func<TTools, RowGroup, SampleRow, TResult> look)
     where TTools : IDisposable
 {
@@ -79,7 +79,7 @@ internal sealed class ParallelScan<TTools, TResult>(Func<TTools> createTools, Fu
                 continue;
             }
 
-            // The group goes with its last chunk, or with this method when that is left early.
+            // The group is freed with its last chunk, or with this iterator if it is abandoned.
             using var hold = shared;
             foreach (var chunk in samples.Chunk(ChunkRows))
                 yield return new Chunk(shared.Share(), chunk, chunk[0].Index, chunk.Length, Failure: null);
@@ -109,7 +109,7 @@ internal sealed class ParallelScan<TTools, TResult>(Func<TTools> createTools, Fu
 
     private sealed record Chunk(SharedRows Shared, SampleRow[] Rows, long FirstIndex, int Count, CorpusException? Failure);
 
-    /// <summary>A group of rows that is freed when all who share it have disposed it.</summary>
+    /// <summary>A group of rows that is freed once all holders have disposed it.</summary>
     private sealed class SharedRows(RowGroup? rows) : IDisposable
     {
         private int _holders = 1;

@@ -244,7 +244,7 @@ internal sealed class DecodePipeline : IDisposable
         _threads[i].Start();
     }
 
-    /// <summary>What delays a batch, as far as known.</summary>
+    /// <summary>The cause of a batch's delay, as far as known.</summary>
     private string Reason(long batch)
     {
         var job = _threads.Select(t => t.Job).Where(j => j is not null && j.Slot.Batch.Number == batch).MaxBy(j => j!.Used);

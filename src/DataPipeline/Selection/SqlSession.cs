@@ -2,7 +2,10 @@ using DuckDB.NET.Data;
 
 namespace ClipTrain.DataPipeline.Selection;
 
-/// <summary>Quoting of names and paths for DuckDB.</summary>
+/// <summary>
+/// An in-memory DuckDB that can read only the given files. It runs on the calling thread, writes nothing, loads no extensions, and no
+/// statement can change that.
+/// </summary>
 internal sealed class SqlSession : IDisposable
 {
     private const string Settings = """

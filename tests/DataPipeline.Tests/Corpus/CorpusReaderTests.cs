@@ -124,7 +124,7 @@ public sealed class CorpusReaderTests : IDisposable
             StringComparison.Ordinal
         );
         Assert.Contains(
-            $"{manifest.Files[2].Path} is gone",
+            $"{manifest.Files[2].Path} has been removed",
             Assert.Throws<CorpusException>(() => reader.Read(5)).Message,
             StringComparison.Ordinal
         );

@@ -117,7 +117,7 @@ public sealed class CorpusImportTests : IDisposable
         AssertRefused("4 inputs, and there are now 3", () => Imported.Run(new TarSource(Inputs()[..3]), output, ShardRows));
         AssertRefused("a.tar", () => Imported.Run(new TarSource([.. Inputs().Reverse()]), output, ShardRows));
         File.Delete(Path.Combine(output, "000000.parquet"));
-        AssertRefused("000000.parquet is gone", () => Imported.Run(Source(), output, ShardRows));
+        AssertRefused("000000.parquet is missing", () => Imported.Run(Source(), output, ShardRows));
         File.AppendAllText(_folder.File("d.tar"), "x");
         AssertRefused("d.tar has changed", () => Imported.Run(Source(), output, ShardRows));
         File.WriteAllText(Path.Combine(output, ImportState.FileName), "{");

@@ -34,7 +34,7 @@ public sealed class ReportedInputsTests : IDisposable
         );
         var state = Imported.Run(new TarSource([_folder.File("a.tar")]), Output);
 
-        Assert.Equal(["caption is no text"], state.Tally.Reasons.Keys, StringComparer.Ordinal);
+        Assert.Equal(["caption is not text"], state.Tally.Reasons.Keys, StringComparer.Ordinal);
         Assert.Equal(
             [
                 ["first", "second"],

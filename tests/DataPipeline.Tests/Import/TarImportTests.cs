@@ -160,7 +160,7 @@ public sealed class TarImportTests : IDisposable
                 "json JSON is damaged",
                 "list JSON is damaged",
                 "latin text is not UTF-8",
-                "twice a file twice",
+                "twice duplicate file",
             ],
             state.Tally.First.Select(f => $"{f.Place[(f.Place.LastIndexOf(':') + 1)..]} {f.Reason}"),
             StringComparer.Ordinal

@@ -2,15 +2,15 @@ using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Import.Folders;
 
-/// <summary>Folders of images with a <c>.txt</c> or <c>.json</c> of the same name beside each, folders below included.</summary>
+/// <summary>Folders of images, each with a <c>.txt</c> or <c>.json</c> file of the same name beside it; subfolders included.</summary>
 public sealed class FolderSource : SampleFileSource
 {
     private static readonly string[] Beside = ["txt", "json", "cls"];
 
     /// <param name="folders">The folders.</param>
-    /// <param name="caption">Where the caption is: an extension or a field of the JSON; null for the usual ones.</param>
-    /// <param name="isLineEach">Whether each line of a text is a caption.</param>
-    /// <exception cref="Corpus.CorpusException">A folder is missing or holds no image.</exception>
+    /// <param name="caption">Extension or JSON field that holds the caption; null for the usual ones.</param>
+    /// <param name="isLineEach">True if each line of a text is a caption.</param>
+    /// <exception cref="Corpus.CorpusException">A folder is missing or contains no image.</exception>
     public FolderSource(IReadOnlyList<string> folders, string? caption = null, bool isLineEach = false)
         : base("folder", caption, isLineEach) => Inputs = [.. folders.Select(FolderInput.Describe)];
 

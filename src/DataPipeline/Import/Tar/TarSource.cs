@@ -3,14 +3,14 @@ using ClipTrain.DataPipeline.Corpus;
 namespace ClipTrain.DataPipeline.Import.Tar;
 
 /// <summary>
-/// Webdataset shards, as img2dataset writes them: files that follow each other and have the same path up to the first dot
-/// of their base name are one sample. Read as a stream; nothing is unpacked to disk.
+/// Webdataset shards, as written by img2dataset: consecutive files with the same path up to the first dot of their base name form one
+/// sample. Read as a stream; nothing is unpacked to disk.
 /// </summary>
 public sealed class TarSource : SampleFileSource
 {
     /// <param name="paths">Tar files, plain or gzip, or folders of them.</param>
-    /// <param name="caption">Where the caption is: an extension or a field of the JSON; null for the usual ones.</param>
-    /// <param name="isLineEach">Whether each line of a text is a caption.</param>
+    /// <param name="caption">Extension or JSON field that holds the caption; null for the usual ones.</param>
+    /// <param name="isLineEach">True if each line of a text is a caption.</param>
     /// <exception cref="CorpusException">A file is missing.</exception>
     public TarSource(IReadOnlyList<string> paths, string? caption = null, bool isLineEach = false)
         : base("tar", caption, isLineEach) => Inputs = InputFiles.Expand(paths, ".tar", ".tar.gz", ".tgz");
@@ -28,7 +28,7 @@ public sealed class TarSource : SampleFileSource
             var (next, damage) = Attempt(reader.Next);
             if (damage is not null)
             {
-                // The files before it are whole: they may make a row.
+                // The files before the damage are complete and may form a row.
                 if (key is not null)
                     yield return Sample(path, reader.Position, key, files);
                 yield return Failure(path, reader.Position, damage);
@@ -104,7 +104,7 @@ public sealed class TarSource : SampleFileSource
 }
 
 /// <summary>
-/// How webdataset takes a member's path apart: <c>a/0001.input.JPG</c> is the key <c>a/0001</c> and the extension <c>input.jpg</c>.
+/// Split of a member's path as in webdataset: <c>a/0001.input.JPG</c> is the key <c>a/0001</c> and the extension <c>input.jpg</c>.
 /// </summary>
 internal readonly record struct SampleName(string Key, string Extension)
 {

@@ -62,8 +62,8 @@ internal static class TokenizerJson
                 Raw(
                     json,
                     "post_processor",
-                    $$"""{"type":"RobertaProcessing","sep":["{{MergeList.EndOfText}}",{{end}}],"""
-                        + $$""""cls":["{{MergeList.StartOfText}}",{{start}}],"trim_offsets":false,"add_prefix_space":false}"""
+                    $$"""{"type":"RobertaProcessing","sep":["{{MergeList.EndOfText}}",{{end}}],"cls":"""
+                        + $$"""["{{MergeList.StartOfText}}",{{start}}],"trim_offsets":false,"add_prefix_space":false}"""
                 );
                 Raw(json, "decoder", """{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true}""");
                 json.WriteStartObject("model");
