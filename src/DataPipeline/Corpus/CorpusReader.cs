@@ -90,7 +90,8 @@ public sealed class CorpusReader : IDisposable
 
     private IEnumerable<Sample> Samples(long start, long end)
     {
-        for (var index = start; index < end; )
+        var index = start;
+        while (index < end)
         {
             var number = _manifest.GroupOf(index);
             using var group = Read(number);

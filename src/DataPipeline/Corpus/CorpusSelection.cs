@@ -101,7 +101,8 @@ internal sealed class RowMask
     public int CountIn(long first, int rows)
     {
         var count = 0;
-        for (var row = first; row < first + rows; )
+        var row = first;
+        while (row < first + rows)
         {
             var word = WordFrom(row, out var next);
             count += BitOperations.PopCount(next <= first + rows ? word : word & ((1UL << (int)(first + rows - row)) - 1));
@@ -116,7 +117,8 @@ internal sealed class RowMask
     /// </summary>
     public long Find(long first, int nth)
     {
-        for (var row = first; ; )
+        var row = first;
+        while (true)
         {
             var word = WordFrom(row, out var next);
             var count = BitOperations.PopCount(word);

@@ -57,7 +57,8 @@ internal static class ImageHeader
     /// <summary>The frame header (SOF0 to SOF2: baseline, extended, progressive) before the first scan; ITU T.81, annex B.</summary>
     private static HeaderFacts? Jpeg(ReadOnlySpan<byte> image)
     {
-        for (var i = 2; i + 9 <= image.Length; )
+        var i = 2;
+        while (i + 9 <= image.Length)
         {
             if (image[i] != Fill)
                 return null;

@@ -45,7 +45,8 @@ internal readonly record struct Orientation(int Value)
     public static Orientation OfJpeg(ReadOnlySpan<byte> jpeg)
     {
         // Segments are FF, marker, length; metadata ends at the first entropy-coded data (DA).
-        for (var rest = jpeg[2..]; rest is [0xFF, not 0xDA, _, _, ..]; )
+        var rest = jpeg[2..];
+        while (rest is [0xFF, not 0xDA, _, _, ..])
         {
             var end = 2 + BinaryPrimitives.ReadUInt16BigEndian(rest[2..]);
             if (end < 4 || end > rest.Length)

@@ -99,7 +99,8 @@ internal static class PixelLength
             return (start + (pixels * bytes), encoded.Length);
         // Packets: a repeated value, or a number of literal values.
         long there = 0;
-        for (long at = start; at < encoded.Length && there < pixels; )
+        long at = start;
+        while (at < encoded.Length && there < pixels)
         {
             var count = (encoded[(int)at] & 0x7F) + 1;
             at += 1 + (encoded[(int)at] >= 0x80 ? bytes : count * bytes);

@@ -136,8 +136,8 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
             if (row.Captions.Count > 1 && !lists)
                 throw new ImportRowException(
                     "several captions",
-                    $"there are {row.Captions.Count}, but the caption column is text because the first rows have one each; name inputs with "
-                        + "several first"
+                    $"there are {row.Captions.Count}, but the caption column is text because the first rows have one each; name "
+                        + "inputs with several first"
                 );
             check.Check(row.Image);
             return (row, null);

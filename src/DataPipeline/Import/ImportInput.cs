@@ -59,6 +59,8 @@ internal static class InputFiles
             .ToList();
         return files.Count > 0
             ? files.ConvertAll(ImportInput.File)
-            : throw new CorpusException($"the folder {Path.GetFullPath(folder)} contains no file that ends in {string.Join(" or ", endings)}");
+            : throw new CorpusException(
+                $"the folder {Path.GetFullPath(folder)} contains no file that ends in {string.Join(" or ", endings)}"
+            );
     }
 }

@@ -57,7 +57,8 @@ public static class FileChecksums
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var block = new byte[1 << 20];
-        for (int read; (read = file.Read(block)) > 0; )
+        int read;
+        while ((read = file.Read(block)) > 0)
         {
             cancellation.ThrowIfCancellationRequested();
             hash.AppendData(block, 0, read);

@@ -40,7 +40,8 @@ internal sealed class SequentialStream : ISampleStream
 
     public IEnumerable<(long Position, Stretch Stretch)> Stretches(int partition)
     {
-        for (var position = _start; position < _end; )
+        var position = _start;
+        while (position < _end)
         {
             var number = _manifest.GroupOf(position);
             var group = _manifest.Groups[number];

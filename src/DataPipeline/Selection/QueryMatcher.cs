@@ -81,7 +81,8 @@ public sealed class QueryMatcher
     {
         Span<char> lower = text.Length <= 512 ? stackalloc char[text.Length] : new char[text.Length];
         text.ToLowerInvariant(lower);
-        for (var i = 0; i < lower.Length; )
+        var i = 0;
+        while (i < lower.Length)
         {
             var end = i;
             while (end < lower.Length && char.IsLetterOrDigit(lower[end]))

@@ -103,7 +103,8 @@ public sealed class MergeList
     {
         var text = new MemoryStream();
         var block = new byte[1 << 16];
-        for (int read; (read = stream.Read(block)) > 0; )
+        int read;
+        while ((read = stream.Read(block)) > 0)
         {
             if (text.Length + read > MaxBytes)
                 throw new InvalidDataException($"{name}: contains more than {MaxBytes >> 20} MiB of text, too much for a merge list");

@@ -7,7 +7,7 @@ using ClipTrain.DataPipeline.Tests.Import;
 
 namespace ClipTrain.DataPipeline.Tests.Corpus;
 
-/// <summary>The files of tests/Cases, written by the tools that people use, each with what is right for it.</summary>
+/// <summary>The files in tests/Cases, written by common tools, each with its expected result.</summary>
 public sealed class CaseFilesTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

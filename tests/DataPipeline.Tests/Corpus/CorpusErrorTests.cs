@@ -2,7 +2,7 @@ using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Tests.Corpus;
 
-/// <summary>What a user who brings something unusable is told.</summary>
+/// <summary>Error messages for unusable corpora.</summary>
 public sealed class CorpusErrorTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

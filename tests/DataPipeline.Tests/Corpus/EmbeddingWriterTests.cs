@@ -27,7 +27,7 @@ public sealed class EmbeddingWriterTests : IDisposable
             ],
             TestCorpus.Query($"DESCRIBE SELECT * FROM {Sql.ReadParquet(path)}", 2)
         );
-        // Each number says its row and place; halves are exact.
+        // Each number encodes its row and place; halves are exact.
         Assert.Equal(
             [
                 [$"{rows}", $"{rows}", $"{rows}"],

@@ -8,7 +8,7 @@ using ClipTrain.DataPipeline.Tests.Import;
 
 namespace ClipTrain.DataPipeline.Tests.Corpus;
 
-/// <summary>Kinds of corpora that people have reported trouble with, each as a small sample of its kind.</summary>
+/// <summary>Kinds of corpora with reported problems, each as a small example.</summary>
 public sealed class ReportedCorporaTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

@@ -39,7 +39,7 @@ public sealed class ImageDecoderTests(PillowReference reference)
     [Fact]
     public void A_vector_drawing_in_a_corpus_is_refused_before_it_is_drawn()
     {
-        // Twelve levels of a pattern in a pattern: 3 KB that would be drawn for days.
+        // Twelve nested patterns: 3 KB that would take days to draw.
         var svg = new System.Text.StringBuilder(
             "<svg xmlns='http://www.w3.org/2000/svg' width='64' height='64'><defs><g id='a0'><rect width='1' height='1'/></g>"
         );
@@ -96,7 +96,7 @@ public sealed class ImageDecoderTests(PillowReference reference)
             foreach (var share in new[] { 0.05, 0.3, 0.7 })
             {
                 var cut = encoded.AsMemory(0, (int)(encoded.Length * share));
-                // The first frame of an animation may be whole.
+                // The first frame of a truncated animation may be complete.
                 if (name is "animated.gif" && share > 0.3)
                     continue;
                 var error = Record.Exception(() => decoder.Decode(cut.Span, image));

@@ -9,7 +9,7 @@ using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Tests.Import;
 
-/// <summary>Kinds of images, shards and folders that people have reported trouble with.</summary>
+/// <summary>Kinds of images, shards and folders with reported problems.</summary>
 public sealed class ReportedInputsTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

@@ -57,7 +57,7 @@ public sealed class SampleViewTests : IDisposable
             }
         }
 
-        // What JPEG loses of an image that is nearly noise.
+        // JPEG's loss on an image that is nearly noise.
         Assert.InRange(errors[2], 0, 7);
         Assert.All(errors[..2], error => Assert.True(error > 2 * errors[2], $"{error} {errors[2]}"));
     }

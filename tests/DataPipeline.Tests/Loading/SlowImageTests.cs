@@ -43,7 +43,7 @@ public sealed class SlowImageTests : IDisposable
             );
         }
 
-        // The abandoned decode comes back after all is over, and frees what it held.
+        // The abandoned decode returns after disposal, and frees its memory.
         Assert.Equal(1, Volatile.Read(ref alive));
         _release.Set();
         Assert.True(ended.Wait(TimeSpan.FromMinutes(1)));
@@ -74,7 +74,7 @@ public sealed class SlowImageTests : IDisposable
         var order = new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 10);
         var slow = order.GlobalBatch(0)[3].Index;
         string? told = null;
-        // Half of the time that an image may take is long; one that uses no processor may take ten times its time.
+        // A wait of half the limit is reported; a decode that uses no processor time may take ten times the limit.
         using var loader = Loader(
             manifest,
             order,
@@ -159,7 +159,7 @@ public sealed class SlowImageTests : IDisposable
             onBad
         );
 
-    /// <summary>A fake that does something before it decodes a sample.</summary>
+    /// <summary>A fake that runs a callback before it decodes a sample.</summary>
     private sealed class HookedTransform(Action<long> decoding, Action? disposed = null) : IImageTransform
     {
         private readonly FakeTransform _inner = new();

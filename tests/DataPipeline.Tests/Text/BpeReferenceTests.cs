@@ -6,7 +6,7 @@ using FsCheck.Fluent;
 namespace ClipTrain.DataPipeline.Tests.Text;
 
 /// <summary>
-/// Compared with clip_reference.py, which does the same in the plainest way; one Python process for all captions of a test.
+/// Comparison with clip_reference.py, a plain implementation in Python; one process for all captions of a test.
 /// </summary>
 public sealed class BpeReferenceTests
 {

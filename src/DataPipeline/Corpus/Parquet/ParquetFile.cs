@@ -108,7 +108,8 @@ internal sealed unsafe class ParquetFile : IDisposable
         var skipped = cursor.Column.Skip(first - cursor.Next);
         if (skipped != first - cursor.Next)
             throw new InvalidDataException($"a column of row group {group} ends before row {first}");
-        for (cursor.Next = first; cursor.Next < first + rows; )
+        cursor.Next = first;
+        while (cursor.Next < first + rows)
         {
             var levels = (int)
                 cursor.Column.ReadBatch(Math.Min(Batch, first + rows - cursor.Next), _definition, _repetition, _values, out var values);
@@ -191,7 +192,8 @@ internal sealed unsafe class ParquetFile : IDisposable
             if (first > 0)
                 columnReader.Skip(first);
             var values = new TValue[rows];
-            for (var done = 0; done < rows; )
+            var done = 0;
+            while (done < rows)
             {
                 var got = columnReader.ReadBatch(values.AsSpan(done));
                 done += got > 0 ? got : throw new InvalidDataException($"a column ends after {first + done} rows");

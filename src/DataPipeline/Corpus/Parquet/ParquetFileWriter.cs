@@ -169,7 +169,8 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
     private static GroupNode Schema(IReadOnlyList<OutputColumn> columns)
     {
         var nodes = new List<Node>();
-        for (var i = 0; i < columns.Count; )
+        var i = 0;
+        while (i < columns.Count)
         {
             var column = columns[i];
             OutputColumn[] fields = column.Group is null ? [column] : [.. columns.Skip(i).TakeWhile(other => other.Group == column.Group)];

@@ -72,7 +72,8 @@ internal static class ParquetFooter
             );
 
         var footer = new byte[footerBytes];
-        for (var done = 0; done < footer.Length; )
+        var done = 0;
+        while (done < footer.Length)
         {
             var read = RandomAccess.Read(file, footer.AsSpan(done), length - TailBytes - footerBytes + done);
             done +=

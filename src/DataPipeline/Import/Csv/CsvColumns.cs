@@ -36,7 +36,8 @@ internal sealed record CsvColumns(IReadOnlyList<string> Names, int Image, int Ca
         var caption = Find(names, options.CaptionColumn ?? (options.Header ? null : "2"), CaptionNames, "caption", file);
         if (image == caption)
             throw new CorpusException(
-                $"{file}:1: column {names[image]} cannot be both image and caption; name the columns with --image-column and --caption-column"
+                $"{file}:1: column {names[image]} cannot be both image and caption; name the columns with --image-column and "
+                    + "--caption-column"
             );
         return new CsvColumns(names, image, caption);
     }

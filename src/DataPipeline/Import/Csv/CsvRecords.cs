@@ -66,7 +66,8 @@ internal sealed class CsvRecords : IDisposable
         catch (CsvFormatException e)
         {
             throw new CorpusException(
-                $"{_file}:{e.LineNumber}: a record has more than {MaxRecordBytes >> 20} MiB, probably because of an unclosed quote; {Advice}",
+                $"{_file}:{e.LineNumber}: a record has more than {MaxRecordBytes >> 20} MiB, probably because of an "
+                    + $"unclosed quote; {Advice}",
                 e
             );
         }

@@ -29,7 +29,9 @@ public sealed class TarExport(CorpusManifest manifest, string directory, int sha
     {
         Directory.CreateDirectory(directory);
         if (Directory.EnumerateFiles(directory, "*.tar").FirstOrDefault() is { } file)
-            throw new ImportRefusedException($"{file} is in the way: the folder already contains shards; remove them or choose another folder");
+            throw new ImportRefusedException(
+                $"{file} is in the way: the folder already contains shards; remove them or choose another folder"
+            );
         var done = default(ExportProgress);
         using var reader = new ExportReader(manifest);
         Shard? shard = null;

@@ -45,7 +45,9 @@ internal sealed class TarReader : IDisposable
             var start = _position;
             var got = ReadUpTo(_block);
             if (got < _block.Length)
-                throw Truncated(got == 0 ? "the two empty blocks at the end of an archive are missing" : "the archive ends inside a header");
+                throw Truncated(
+                    got == 0 ? "the two empty blocks at the end of an archive are missing" : "the archive ends inside a header"
+                );
             if (!_block.AsSpan().ContainsAnyExcept((byte)0))
             {
                 if (!SkipZeros())
@@ -106,7 +108,8 @@ internal sealed class TarReader : IDisposable
     /// </summary>
     private static IEnumerable<(string Key, string Value)> PaxRecords(byte[] text, long start)
     {
-        for (var rest = text.AsMemory(); rest.Length > 0; )
+        var rest = text.AsMemory();
+        while (rest.Length > 0)
         {
             var space = rest.Span.IndexOf((byte)' ');
             if (
@@ -151,7 +154,8 @@ internal sealed class TarReader : IDisposable
 
     private void Skip(long bytes)
     {
-        for (var left = bytes; left > 0; )
+        var left = bytes;
+        while (left > 0)
         {
             var part = (int)Math.Min(left, _scratch.Length);
             if (ReadUpTo(_scratch.AsSpan(0, part)) < part)

@@ -48,7 +48,8 @@ internal static class CaptionNormalizer
 
     public static string Normalize(string caption)
     {
-        for (var before = ""; caption != before; )
+        var before = "";
+        while (caption != before)
         {
             before = caption;
             if (!caption.Contains('<', StringComparison.Ordinal))

@@ -31,7 +31,8 @@ internal static class LowerCase
     {
         var runes = new List<Rune>();
         var place = 0;
-        for (var i = 0; i < text.Length; )
+        var i = 0;
+        while (i < text.Length)
         {
             if (i == at)
                 place = runes.Count;
