@@ -20,8 +20,9 @@ internal static class Mixing
             foreach (var window in (int[])[1, 4, 16, 64, 256, 1024, Groups])
             {
                 var share = Share(rows, batch, window);
-                Console.WriteLine($"  window {Cell.Right(window, 4)}: "
-                    + $"{Cell.Right(share, 8, "P3")}  {Cell.Right(share / full, 8, "F1")} ×");
+                Console.WriteLine(
+                    $"  window {Cell.Right(window, 4)}: " + $"{Cell.Right(share, 8, "P3")}  {Cell.Right(share / full, 8, "F1")} ×"
+                );
             }
         }
     }

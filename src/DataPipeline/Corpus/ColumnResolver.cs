@@ -78,11 +78,7 @@ internal static class ColumnResolver
         string[] addresses = [.. captions.Select(c => c.Address)];
         return captions is [{ Kind: not ColumnKind.Texts } only]
             ? new CorpusSource(only.Address, Quoted(only.Address), addresses)
-            : new CorpusSource(
-                string.Join(", ", addresses),
-                $"coalesce({string.Join(", ", captions.Select(FirstNotBlank))})",
-                addresses
-            );
+            : new CorpusSource(string.Join(", ", addresses), $"coalesce({string.Join(", ", captions.Select(FirstNotBlank))})", addresses);
     }
 
     /// <summary>All texts of a caption column, as a list.</summary>
@@ -190,8 +186,7 @@ internal static class ColumnResolver
     {
         if (fields.Count(f => f.Name == name) > 1)
             throw new CorpusException(
-                $"{path} has two columns named {name}; rename or drop one of them. Its columns: "
-                    + $"{List(fields)}"
+                $"{path} has two columns named {name}; rename or drop one of them. Its columns: " + $"{List(fields)}"
             );
     }
 
@@ -228,8 +223,7 @@ internal static class ColumnResolver
         + $"COPY (SELECT unnest({Quoted(list.Name)}) AS {Quoted(list.Name)}, * EXCLUDE ({Quoted(list.Name)}) FROM 'in.parquet') TO "
         + $"'out.parquet' (ROW_GROUP_SIZE 2048); in pandas: explode('{list.Name}')";
 
-    private static string FirstNotBlank(FoundColumn column) =>
-        $"list_filter({CaptionList(column)}, lambda t: regexp_matches(t, '\\S'))[1]";
+    private static string FirstNotBlank(FoundColumn column) => $"list_filter({CaptionList(column)}, lambda t: regexp_matches(t, '\\S'))[1]";
 
     private static string CaptionList(FoundColumn column) =>
         column.Kind == ColumnKind.Texts ? Quoted(column.Address) : $"[{Quoted(column.Address)}]";

@@ -43,13 +43,7 @@ internal static class CorpusScan
             for (var row = 0; row < wanted.Length; row++)
             {
                 if (wanted[row])
-                    yield return new ScannedRow(
-                        rows,
-                        row,
-                        manifest.Files[group.File],
-                        group.FirstRow + row,
-                        group.FirstCorpusRow + row
-                    );
+                    yield return new ScannedRow(rows, row, manifest.Files[group.File], group.FirstRow + row, group.FirstCorpusRow + row);
             }
         }
     }

@@ -161,10 +161,7 @@ internal static unsafe class VipsDecoder
         }
         catch (DllNotFoundException e)
         {
-            throw new InvalidOperationException(
-                "libvips is missing; rebuild ClipTrain, which restores it from NuGet for this platform",
-                e
-            );
+            throw new InvalidOperationException("libvips is missing; rebuild ClipTrain, which restores it from NuGet for this platform", e);
         }
 
         // The caller decodes on several threads already, and never decodes the same image twice.

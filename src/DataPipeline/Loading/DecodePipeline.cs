@@ -212,9 +212,7 @@ internal sealed class DecodePipeline : IDisposable
 
             var awaited = Volatile.Read(ref _awaited);
             if (watch.TimeToTell(awaited == Volatile.Read(ref _taken) ? awaited : null) is { } wait)
-                _options.OnLongWait?.Invoke(
-                    $"Waiting {wait.TotalSeconds:0} s for the batch of step {awaited + 1}{Reason(awaited)}"
-                );
+                _options.OnLongWait?.Invoke($"Waiting {wait.TotalSeconds:0} s for the batch of step {awaited + 1}{Reason(awaited)}");
         }
         catch (Exception e)
         {

@@ -34,8 +34,7 @@ internal sealed class TrainingDecoder(ITokenizer tokenizer, TrainingLoaderOption
     private Outcome DecodeCaptioned(DecodeJob job, IImageTransform transform, ThreadMeter meter)
     {
         var sample = job.Sample;
-        var caption =
-            options.CaptionMode == CaptionMode.First ? sample.Caption : _choice.Of(sample.CaptionChoices!, sample.Sample);
+        var caption = options.CaptionMode == CaptionMode.First ? sample.Caption : _choice.Of(sample.CaptionChoices!, sample.Sample);
         if (sample.CaptionProblemOf(caption) is { } problem)
             return Outcome.Bad(problem);
         var outcome = DecodeImage(job, transform, meter);

@@ -1,4 +1,3 @@
-
 namespace ClipTrain.DataPipeline.Ordering;
 
 /// <summary>Uses of random numbers in a run. Each draws from its own streams under the run's seed; a new use gets a new member.</summary>

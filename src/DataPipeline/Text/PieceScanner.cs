@@ -22,9 +22,17 @@ internal ref struct PieceScanner(ReadOnlySpan<byte> text)
         .. Enumerable.Range(0, char.MaxValue + 1).Select(c => KindOf(Rune.IsValid(c) ? new Rune(c) : Rune.ReplacementChar)),
     ];
 
-    private static readonly byte[][] StartOfText = [[.. "<|startoftext|>"u8], [.. "<start_of_text>"u8]];
+    private static readonly byte[][] StartOfText =
+    [
+        [.. "<|startoftext|>"u8],
+        [.. "<start_of_text>"u8],
+    ];
 
-    private static readonly byte[][] EndOfText = [[.. "<|endoftext|>"u8], [.. "<end_of_text>"u8]];
+    private static readonly byte[][] EndOfText =
+    [
+        [.. "<|endoftext|>"u8],
+        [.. "<end_of_text>"u8],
+    ];
 
     /// <summary>Alternatives of the pattern that are fixed strings, in the order in which they are tried.</summary>
     private static readonly byte[][] FixedPieces =

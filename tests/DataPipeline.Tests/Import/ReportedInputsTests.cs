@@ -96,7 +96,7 @@ public sealed class ReportedInputsTests : IDisposable
         decoder.Decode(image, pixels);
         Assert.Equal((2, 2), (pixels.Width, pixels.Height));
         Assert.Equal(extension == "pgm" ? [10, 10, 10] : new byte[] { 10, 20, 30 }, Pixels.ToRgb(pixels)[..3]);
-        Assert.Throws<DataPipeline.Loading.ImageDecodeException>(() => decoder.Decode(image.AsSpan(0, image.Length - 3), pixels));
+        Assert.Throws<ImageDecodeException>(() => decoder.Decode(image.AsSpan(0, image.Length - 3), pixels));
     }
 
     [Fact]
@@ -119,7 +119,7 @@ public sealed class ReportedInputsTests : IDisposable
             Assert.Equal(expected, Pixels.ToRgb(pixels));
         }
 
-        Assert.Throws<DataPipeline.Loading.ImageDecodeException>(() => decoder.Decode([.. jpeg[..(afterScan + 8)], 0xFF, 0xD9], pixels));
+        Assert.Throws<ImageDecodeException>(() => decoder.Decode([.. jpeg[..(afterScan + 8)], 0xFF, 0xD9], pixels));
     }
 
     [Fact]
@@ -132,7 +132,7 @@ public sealed class ReportedInputsTests : IDisposable
         decoder.Decode(jpeg, turbo);
         SkiaJpeg.Decode(jpeg, skia, new ImageLimits());
         Assert.Equal(Pixels.ToRgb(turbo), Pixels.ToRgb(skia));
-        Assert.Throws<DataPipeline.Loading.ImageDecodeException>(() =>
+        Assert.Throws<ImageDecodeException>(() =>
             SkiaJpeg.Decode(jpeg.AsSpan(0, jpeg.Length / 2), skia, new ImageLimits())
         );
         SkiaJpeg.Decode(SkiaJpeg.Encode(turbo, 95), skia, new ImageLimits());

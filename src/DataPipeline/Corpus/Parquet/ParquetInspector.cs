@@ -67,9 +67,7 @@ internal static class ParquetFooter
         var hasTail = length >= 4 + TailBytes && RandomAccess.Read(file, tail, length - TailBytes) == TailBytes;
         var footerBytes = hasTail && tail[4..].SequenceEqual("PAR1"u8) ? BinaryPrimitives.ReadUInt32LittleEndian(tail) : 0;
         if (footerBytes == 0 || footerBytes > length - 4 - TailBytes)
-            throw new CorpusException(
-                $"{path} is truncated: its {length} bytes lack Parquet's footer; copy or download it again"
-            );
+            throw new CorpusException($"{path} is truncated: its {length} bytes lack Parquet's footer; copy or download it again");
 
         var footer = new byte[footerBytes];
         var done = 0;

@@ -92,12 +92,7 @@ public sealed class TarSource : SampleFileSource
     }
 
     private PendingRow Sample(string path, long position, string key, List<SampleFile> files) =>
-        new(
-            $"{path}:{key}",
-            position,
-            files.Sum(f => f.Content?.LongLength ?? 0),
-            () => ToRow(key, files)
-        );
+        new($"{path}:{key}", position, files.Sum(f => f.Content?.LongLength ?? 0), () => ToRow(key, files));
 
     private static PendingRow Failure(string path, long position, ImportRowException damage) =>
         new(path, position, Bytes: 0, () => throw damage);
