@@ -6,9 +6,12 @@ using ClipTrain.Torch.Kernels;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
-using ClipTrain.Trainer.Models;
-using ClipTrain.Trainer.Optimization;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.Loop;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Optimizer;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Parameters;
+using ClipTrain.Trainer.State;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Operators;
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Options;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,8 +1,10 @@
 using System.Text.Json;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.Torch.Kernels;
-using ClipTrain.Trainer.Config;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.State;
+using ClipTrain.Weights.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
 

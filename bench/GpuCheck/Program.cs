@@ -3,6 +3,8 @@ using System.Diagnostics;
 using ClipTrain.Bench.GpuCheck;
 using ClipTrain.Torch.Loading;
 using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Weights.Tensors;
 using static TorchSharp.torch;
 
 // Checks of a device against the CPU: a table of what, expected, measured, ok.

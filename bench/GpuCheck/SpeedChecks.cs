@@ -5,6 +5,7 @@ using ClipTrain.Torch.Kernels;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Models.Cost;
+using ClipTrain.Trainer.Options;
 using TorchSharp;
 using static TorchSharp.torch;
 

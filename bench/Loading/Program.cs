@@ -4,6 +4,7 @@ using System.Globalization;
 using ClipTrain.Bench.Loading;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Interop;
+using ClipTrain.Weights.Tensors;
 
 // Seconds and peak memory of loading a random export into a model, compared with dd reading the same file, each in its own process.
 var model = new Option<string>("--model") { DefaultValueFactory = _ => "ViT-L-14" };

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
-using ClipTrain.Trainer.Config;
-using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Bench.Loading;
 

@@ -1,6 +1,6 @@
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Distributed;
-using ClipTrain.Trainer.Loss;
+using ClipTrain.Trainer.Objectives;
 using TorchSharp;
 using static TorchSharp.torch;
 

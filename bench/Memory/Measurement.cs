@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Distributed;
+using ClipTrain.Weights.Tensors;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.Memory;

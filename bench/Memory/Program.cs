@@ -4,6 +4,8 @@ using ClipTrain.Bench.Memory;
 using ClipTrain.Torch.Kernels;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Weights.Tensors;
 using static TorchSharp.torch;
 
 // Memory and time of the loss, of whole steps and of the training state. Each measurement runs in its own process.

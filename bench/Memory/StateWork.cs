@@ -1,7 +1,9 @@
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
-using ClipTrain.Trainer.Optimization;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.Optimizer;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Parameters;
+using ClipTrain.Trainer.State;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Bench.Memory;
 

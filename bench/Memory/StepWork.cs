@@ -1,7 +1,9 @@
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
-using ClipTrain.Trainer.Optimization;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.Loop;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Optimizer;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.State;
 using TorchSharp;
 using static TorchSharp.torch;
 

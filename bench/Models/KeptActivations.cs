@@ -3,6 +3,9 @@ using ClipTrain.Torch.Tests;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Models.Cost;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Parameters;
+using ClipTrain.Weights.Tensors;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.Models;

@@ -1,9 +1,10 @@
 using System.Globalization;
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Operators;
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Parameters;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.Models;

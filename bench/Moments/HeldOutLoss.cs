@@ -1,11 +1,10 @@
+using ClipTrain.Cli.Evaluation;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
-using ClipTrain.Trainer.Evaluation;
 using ClipTrain.Trainer.Interop;
-using ClipTrain.Trainer.Loss;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Runs;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.Moments;
@@ -35,7 +34,7 @@ internal static class HeldOutLoss
         );
         using var loader = new SequentialLoader(
             corpus,
-            () => new ClipImageTransform(ImageInput.Evaluation(run)),
+            () => new ClipImageTransform(RunPlan.Images(run).Evaluation),
             new SequentialLoaderOptions
             {
                 Batch = Batch,
@@ -53,7 +52,7 @@ internal static class HeldOutLoss
             {
                 if (batch.Count < Batch)
                     continue;
-                var images = model.EncodeImage(ImageInput.OnDevice(ImageInput.Wrap(batch.Images, batch.Count, run), CPU));
+                var images = model.EncodeImage(ImageInput.OnDevice(RunPlan.Images(run).Wrap(batch.Images, batch.Count), CPU));
                 var texts = TextEmbedding.Of(model, tokenizer, [.. batch.Captions.Take(batch.Count).Select(caption => caption!)], Batch);
                 losses.Add(loss.Compute(images, texts, [batch.Count], model.LogitScaleFactor(run.Training.MaxLogitScale)).Loss);
             }

@@ -3,7 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using ClipTrain.Bench.Moments;
-using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
 
 // A run file trained with each kind of moments and some seeds; the held-out losses, their means and the seeds' spread.
 var runFile = new Option<string>("--run") { DefaultValueFactory = _ => "configs/quickstart.yaml", Description = "Run file." };

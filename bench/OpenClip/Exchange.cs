@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Interop;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Tests.Reference;
-using ClipTrain.Trainer.Training;
 
 namespace ClipTrain.Bench.OpenClip;
 

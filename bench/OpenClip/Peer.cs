@@ -2,10 +2,10 @@ using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using ClipTrain.Torch.Operators;
-using ClipTrain.Trainer.Checkpoints;
-using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Parameters;
 using ClipTrain.Trainer.Tests.Reference;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Weights.Safetensors;
 using TorchSharp;
 using static TorchSharp.torch;
 

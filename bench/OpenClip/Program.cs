@@ -2,8 +2,10 @@ using System.CommandLine;
 using ClipTrain.Bench.OpenClip;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.State;
 using ClipTrain.Trainer.Tests.Reference;
-using ClipTrain.Trainer.Training;
 using static TorchSharp.torch;
 
 // The same weights and batch through open_clip and through us: features, logits, losses, gradients, five optimizer steps.

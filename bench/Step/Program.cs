@@ -4,6 +4,7 @@ using System.Text.Json;
 using ClipTrain.Bench.Step;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
 using static TorchSharp.torch;
 
 // A training step of ours, of a straightforward CLIP in PyTorch eager and of one in TorchSharp, in turns, in one run: medians

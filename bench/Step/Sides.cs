@@ -2,10 +2,12 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
-using ClipTrain.Trainer.Optimization;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.Loop;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Optimizer;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.State;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using ClipTrain.Cli.Runs;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Runs;
 using Serilog;

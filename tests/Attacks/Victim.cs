@@ -1,6 +1,8 @@
 using System.Runtime.InteropServices;
+using ClipTrain.Cli.Runs;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Runs;
+using ClipTrain.Weights.Safetensors;
 
 namespace ClipTrain.Attacks;
 

@@ -1,6 +1,6 @@
 using System.Xml;
 using System.Xml.Linq;
-using ClipTrain.Trainer.Telemetry;
+using ClipTrain.Cli.Telemetry;
 
 namespace ClipTrain.EndToEnd.Tests;
 

@@ -1,16 +1,18 @@
 using System.Globalization;
 using System.Text.Json;
+using ClipTrain.Cli.Evaluation;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
-using ClipTrain.Trainer.Embedding;
-using ClipTrain.Trainer.Evaluation;
+using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Weights.Safetensors;
 using DuckDB.NET.Data;
 using TorchSharp;
 
@@ -167,10 +169,10 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         using var model = new ClipModel(run.Model, Precision.Fp32, seed: null);
         var checkpoints = new CheckpointDirectory(files.Checkpoints);
         using (var weights = new SafetensorsFile(Path.Combine(checkpoints.PathOf(checkpoints.Steps()[^1]), CheckpointDirectory.ModelFile)))
-            model.Parameters.LoadMaster(weights);
+            ModelWeights.LoadInto(model.Parameters, weights);
         using var loader = new SequentialLoader(
             CorpusManifest.Create([_corpus.PathOf("corpus"), _corpus.PathOf("corpus", "b")]),
-            () => new ClipImageTransform(ImageInput.Evaluation(run)),
+            () => new ClipImageTransform(RunPlan.Images(run).Evaluation),
             new SequentialLoaderOptions { Batch = 7 }
         );
         var embeddings = new List<(float[], float[])>();
@@ -178,7 +180,11 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         {
             using (batch)
             {
-                var images = model.EncodeImage(ImageInput.Wrap(batch.Images, batch.Count, run)).AsSpan<float>().ToArray().Chunk(Dimensions);
+                var images = model
+                    .EncodeImage(RunPlan.Images(run).Wrap(batch.Images, batch.Count))
+                    .AsSpan<float>()
+                    .ToArray()
+                    .Chunk(Dimensions);
                 var texts = TextEmbedding
                     .Of(model, RunPlan.Tokenizer(run), batch.Captions.Select(caption => caption!), 5)
                     .AsSpan<float>()

@@ -1,5 +1,5 @@
+using ClipTrain.Cli.Commands;
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.Trainer.Cli;
 
 namespace ClipTrain.EndToEnd.Tests;
 

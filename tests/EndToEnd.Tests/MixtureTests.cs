@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using ClipTrain.Trainer.Telemetry;
+using ClipTrain.Cli.Telemetry;
 
 namespace ClipTrain.EndToEnd.Tests;
 

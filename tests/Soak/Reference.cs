@@ -1,4 +1,5 @@
 using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Weights.Safetensors;
 
 namespace ClipTrain.Soak;
 

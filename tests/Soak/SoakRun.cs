@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
+using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
 using ClipTrain.Trainer.Runs;
-using ClipTrain.Trainer.Telemetry;
 
 namespace ClipTrain.Soak;
 

@@ -1,8 +1,9 @@
 using ClipTrain.DataPipeline.Ordering;
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Parameters;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests;

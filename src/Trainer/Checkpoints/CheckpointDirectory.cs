@@ -5,6 +5,8 @@ using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Storage;
+using ClipTrain.Weights.Safetensors;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Checkpoints;
 
@@ -68,7 +70,7 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
     /// </summary>
     /// <param name="unrecorded">Records of steps in it that the run's ledger may lack, so that it never holds a step that nobody can
     /// account for.</param>
-    /// <exception cref="CheckpointException">The disk is full or cannot be written; nothing earlier was touched.</exception>
+    /// <exception cref="WeightsException">The disk is full or cannot be written; nothing earlier was touched.</exception>
     public string Write(
         CheckpointState state,
         IReadOnlyList<NamedTensor> model,
@@ -113,7 +115,7 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         {
             Try(() => _files.Delete(partial));
             var last = Steps() is [.., var step] ? $"The checkpoint of step {step} is whole." : "There is no earlier checkpoint.";
-            throw new CheckpointException(
+            throw new WeightsException(
                 $"{final}: the checkpoint could not be written: {error.Message} {last} Free some space, then resume.",
                 error
             );
@@ -125,7 +127,7 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
     }
 
     /// <summary>Records of steps that the ledger may have lacked when a checkpoint was written.</summary>
-    /// <exception cref="CheckpointException">The file is there and cannot be read.</exception>
+    /// <exception cref="WeightsException">The file is there and cannot be read.</exception>
     public IReadOnlyList<StepRecord> Unrecorded(long step)
     {
         var path = Path.Combine(PathOf(step), StepsFile);
@@ -137,7 +139,7 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException)
         {
-            throw new CheckpointException($"{path}: cannot be read: {error.Message}", error);
+            throw new WeightsException($"{path}: cannot be read: {error.Message}", error);
         }
     }
 
@@ -165,24 +167,24 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
             CheckpointManifest.Read(PathOf(step));
             return true;
         }
-        catch (CheckpointException)
+        catch (WeightsException)
         {
             return false;
         }
     }
 
     /// <summary>Reads a checkpoint's state after comparing every file with the manifest.</summary>
-    /// <exception cref="CheckpointException">Something is missing or differs from what was written.</exception>
+    /// <exception cref="WeightsException">Something is missing or differs from what was written.</exception>
     public CheckpointState Verify(long step)
     {
         var path = PathOf(step);
         CheckpointManifest.Read(path).CheckHashes();
         var state = CheckpointManifest.ReadJson<CheckpointState>(Path.Combine(path, StateFile));
         if (state.FormatVersion != 1)
-            throw new CheckpointException($"{path}: has format version {state.FormatVersion}; this program reads version 1.");
+            throw new WeightsException($"{path}: has format version {state.FormatVersion}; this program reads version 1.");
         return state.Step == step
             ? state
-            : throw new CheckpointException(
+            : throw new WeightsException(
                 $"{path}: holds the state of step {state.Step}, so it was renamed or copied. Give it its own name, or resume from "
                     + "another checkpoint with --step."
             );
@@ -190,10 +192,10 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
 
     /// <summary>The newest checkpoint that is whole; null when there is none at all.</summary>
     /// <param name="onDamaged">Gets each newer one that is not, and what is wrong with it.</param>
-    /// <exception cref="CheckpointException">There are checkpoints, and none is whole; the message is that of the newest.</exception>
+    /// <exception cref="WeightsException">There are checkpoints, and none is whole; the message is that of the newest.</exception>
     public CheckpointState? NewestWhole(Action<long, string> onDamaged)
     {
-        CheckpointException? first = null;
+        WeightsException? first = null;
         var damaged = new List<(long Step, string Reason)>();
         foreach (var step in Steps().Reverse())
         {
@@ -203,18 +205,18 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
                 damaged.ForEach(passed => onDamaged(passed.Step, passed.Reason));
                 return state;
             }
-            catch (CheckpointException error) when (Directory.Exists(PathOf(step)))
+            catch (WeightsException error) when (Directory.Exists(PathOf(step)))
             {
                 first ??= error;
                 damaged.Add((step, error.Message));
             }
-            catch (CheckpointException)
+            catch (WeightsException)
             {
                 // A writer has removed it meanwhile for newer ones.
             }
         }
 
-        return first is null ? null : throw new CheckpointException($"{first.Message} No other checkpoint in {Root} is whole.", first);
+        return first is null ? null : throw new WeightsException($"{first.Message} No other checkpoint in {Root} is whole.", first);
     }
 
     /// <summary>A writer may exchange a checkpoint for another of its step while it is read: what is damaged is so twice.</summary>
@@ -224,7 +226,7 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         {
             return Verify(step);
         }
-        catch (CheckpointException)
+        catch (WeightsException)
         {
             return Verify(step);
         }

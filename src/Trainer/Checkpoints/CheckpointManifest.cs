@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Checkpoints;
 
@@ -30,26 +32,26 @@ internal sealed class CheckpointManifest
     private CheckpointManifest(string folder, SortedDictionary<string, Entry> files) => (_folder, _files) = (folder, files);
 
     /// <summary>Reads the manifest of a checkpoint; its files must be there, with the sizes that it names.</summary>
-    /// <exception cref="CheckpointException">The manifest does not name the files of a checkpoint, or one is missing or was
+    /// <exception cref="WeightsException">The manifest does not name the files of a checkpoint, or one is missing or was
     /// cut.</exception>
     public static CheckpointManifest Read(string folder)
     {
         var path = Path.Combine(folder, FileName);
         var files = ReadJson<SortedDictionary<string, Entry>>(path);
         if (s_needed.FirstOrDefault(name => !files.ContainsKey(name)) is { } missing)
-            throw new CheckpointException($"{path}: does not name {missing}, without which there is no checkpoint. {Advice}");
+            throw new WeightsException($"{path}: does not name {missing}, without which there is no checkpoint. {Advice}");
         if (
             files.FirstOrDefault(file =>
                 file.Value is null || (file.Key != CheckpointDirectory.StepsFile && !s_needed.Contains(file.Key))
             ) is
             { Key: { } unknown }
         )
-            throw new CheckpointException($"{path}: names {unknown}, which is no file of a checkpoint, or nothing of it. {Advice}");
+            throw new WeightsException($"{path}: names {unknown}, which is no file of a checkpoint, or nothing of it. {Advice}");
         foreach (var (name, entry) in files)
         {
             var file = new FileInfo(Path.Combine(folder, name));
             if (!file.Exists)
-                throw new CheckpointException($"{file.FullName}: is missing, though the manifest names it. {Advice}");
+                throw new WeightsException($"{file.FullName}: is missing, though the manifest names it. {Advice}");
             if (file.Length != entry.Bytes)
                 throw Differs(file.FullName);
         }
@@ -58,7 +60,7 @@ internal sealed class CheckpointManifest
     }
 
     /// <summary>Compares every byte with what was written.</summary>
-    /// <exception cref="CheckpointException">A file differs.</exception>
+    /// <exception cref="WeightsException">A file differs.</exception>
     public void CheckHashes()
     {
         foreach (var (name, entry) in _files)
@@ -77,7 +79,7 @@ internal sealed class CheckpointManifest
         }
     }
 
-    /// <exception cref="CheckpointException">The file cannot be read or is not JSON of that kind.</exception>
+    /// <exception cref="WeightsException">The file cannot be read or is not JSON of that kind.</exception>
     public static T ReadJson<T>(string path)
     {
         try
@@ -91,10 +93,35 @@ internal sealed class CheckpointManifest
         }
     }
 
-    private static CheckpointException Unreadable(string path, Exception error) => new($"{path}: cannot be read: {error.Message}", error);
+    private static WeightsException Unreadable(string path, Exception error) => new($"{path}: cannot be read: {error.Message}", error);
 
-    private static CheckpointException Differs(string path) =>
+    private static WeightsException Differs(string path) =>
         new($"{path}: differs from what was written (its size or hash is not the manifest's). {Advice}");
 
     internal sealed record Entry(long Bytes, string Sha256);
+}
+
+/// <summary>
+/// What a checkpoint says beside its tensors. The order of samples and the augmentation are pure functions of the seed,
+/// so the step alone says where the data stands.
+/// </summary>
+/// <param name="Step">Steps done: the next step to take.</param>
+/// <param name="Samples">Pairs seen, without those that could not be used.</param>
+/// <param name="BadSamples">Pairs that could not be used.</param>
+/// <param name="TrainingSeconds">Wall seconds of training so far, over all resumes.</param>
+/// <param name="ConfigHash">Hash of the run's configuration.</param>
+/// <param name="CorpusHash">Hash of the corpus manifest.</param>
+public sealed record CheckpointState(long Step, long Samples, long BadSamples, double TrainingSeconds, string ConfigHash, string CorpusHash)
+{
+    /// <summary>Steps whose gradients overflowed in fp16.</summary>
+    public long SkippedSteps { get; init; }
+
+    /// <summary>The factor on the next step's loss: 1 but in fp16.</summary>
+    public double LossScale { get; init; } = 1;
+
+    /// <summary>Updates since it last changed.</summary>
+    public long CleanSteps { get; init; }
+
+    /// <summary>Layout of the checkpoint directory; a reader refuses others.</summary>
+    public int FormatVersion { get; init; } = 1;
 }

@@ -37,3 +37,14 @@ public sealed class ConfigException : Exception
                 .Select(error => error.ToString()),
         ];
 }
+
+/// <summary>The command line asks for something that cannot be; the message says what to change.</summary>
+public sealed class UsageException(string message) : Exception(message);
+
+/// <summary>
+/// Where a value was written: a place in a file, or a whole <c>--set</c> argument (line 0). Lines and columns count from 1.
+/// </summary>
+internal readonly record struct SourcePosition(string Source, long Line = 0, long Column = 0)
+{
+    public override string ToString() => Line == 0 ? Source : $"{Source}:{Line}:{Column}";
+}

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Config;
 

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Globalization;
 using System.Text;
+using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Config;
 

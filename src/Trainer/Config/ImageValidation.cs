@@ -1,3 +1,6 @@
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
+
 namespace ClipTrain.Trainer.Config;
 
 /// <summary>What must hold between the options of an image tower.</summary>

@@ -1,3 +1,5 @@
+using ClipTrain.Trainer.Options;
+
 namespace ClipTrain.Trainer.Config;
 
 /// <summary>A model at another resolution: of its images, or of its patches.</summary>

@@ -1,4 +1,6 @@
 using ClipTrain.DataPipeline.Loading;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Config;
 

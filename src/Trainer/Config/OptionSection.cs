@@ -3,6 +3,7 @@ using System.ComponentModel;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Config;
 

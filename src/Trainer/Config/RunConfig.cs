@@ -1,3 +1,5 @@
+using ClipTrain.Trainer.Options;
+
 namespace ClipTrain.Trainer.Config;
 
 /// <summary>A run's configuration as loaded.</summary>

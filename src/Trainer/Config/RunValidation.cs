@@ -1,6 +1,7 @@
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
-using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Parameters;
 
 namespace ClipTrain.Trainer.Config;
 

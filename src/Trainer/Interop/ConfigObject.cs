@@ -1,5 +1,5 @@
 using System.Text.Json;
-using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Interop;
 
@@ -15,7 +15,7 @@ internal sealed class ConfigObject
 
     /// <param name="place">The file.</param>
     /// <param name="prefix">What stands before its keys in messages.</param>
-    /// <exception cref="CheckpointException">It is no object.</exception>
+    /// <exception cref="WeightsException">It is no object.</exception>
     public ConfigObject(JsonElement json, string place, string prefix)
     {
         (_place, _prefix) = (place, prefix);
@@ -25,7 +25,7 @@ internal sealed class ConfigObject
             _values[property.Name] = property.Value.Clone();
     }
 
-    /// <exception cref="CheckpointException">There is no such file, or it is no JSON object.</exception>
+    /// <exception cref="WeightsException">There is no such file, or it is no JSON object.</exception>
     public static ConfigObject Load(string path)
     {
         try
@@ -35,7 +35,7 @@ internal sealed class ConfigObject
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException)
         {
-            throw new CheckpointException($"{path}: cannot be read as JSON: {error.Message}", error);
+            throw new WeightsException($"{path}: cannot be read as JSON: {error.Message}", error);
         }
     }
 
@@ -134,7 +134,7 @@ internal sealed class ConfigObject
         }
     }
 
-    public CheckpointException Wrong(string key, string why) => new($"{_place}: '{_prefix}{key}' {why}.");
+    public WeightsException Wrong(string key, string why) => new($"{_place}: '{_prefix}{key}' {why}.");
 
     private JsonElement? Value(string key)
     {

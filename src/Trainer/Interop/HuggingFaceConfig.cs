@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Parameters;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Interop;
 
@@ -18,7 +20,7 @@ public static class HuggingFaceConfig
     private const double ClipEpsilon = 1e-5;
     private static readonly (int Code, string Name)[] s_resampling = [(0, "nearest"), (2, "bilinear"), (3, "bicubic")];
 
-    /// <exception cref="Checkpoints.CheckpointException">It is broken, or describes what ClipTrain does not have.</exception>
+    /// <exception cref="Checkpoints.WeightsException">It is broken, or describes what ClipTrain does not have.</exception>
     internal static ModelOptions Load(string path)
     {
         var file = ConfigObject.Load(path);
@@ -56,7 +58,7 @@ public static class HuggingFaceConfig
         };
     }
 
-    /// <exception cref="Checkpoints.CheckpointException">It is broken, or does what open_clip's names cannot say.</exception>
+    /// <exception cref="Checkpoints.WeightsException">It is broken, or does what open_clip's names cannot say.</exception>
     internal static Preprocessing LoadPreprocessing(string path)
     {
         var file = ConfigObject.Load(path);

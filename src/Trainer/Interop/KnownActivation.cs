@@ -1,5 +1,7 @@
-using ClipTrain.Trainer.Checkpoints;
-using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Weights.Names;
+using ClipTrain.Weights.Safetensors;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Interop;
 
@@ -15,13 +17,13 @@ internal static class KnownActivation
     /// <param name="weights">As they lie in the file.</param>
     /// <param name="activation">What the configuration says.</param>
     /// <param name="said">Where it says so.</param>
-    /// <exception cref="CheckpointException">The weights are known to need the other one.</exception>
+    /// <exception cref="WeightsException">The weights are known to need the other one.</exception>
     public static void Check(IWeights weights, Activation activation, string said)
     {
         var (known, why) = Of(weights);
         if (known is not null && known != activation)
         {
-            throw new CheckpointException(
+            throw new WeightsException(
                 $"{weights.Path}: was trained with {Name(known.Value)} ({why}), but {said} says {Name(activation)}, which would give "
                     + "wrong features. "
                     + $"{(known == Activation.QuickGelu ? "Take the model's -quickgelu configuration." : "Take the model's configuration without -quickgelu.")}"

@@ -3,10 +3,12 @@ using System.Text.Json.Nodes;
 using ClipTrain.Coordinator.Storage;
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.DataPipeline.Text.HuggingFace;
-using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
-using ClipTrain.Trainer.Runs;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Weights.Names;
+using ClipTrain.Weights.Safetensors;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Interop;
 
@@ -29,7 +31,7 @@ public sealed class ModelExport(OpenedModel model, ExportFormat format, NumberTy
 
     /// <summary>Writes beside the folder and renames, so that it is whole or absent. Returns bytes of the weights.</summary>
     /// <exception cref="UsageException">The folder exists, or the format cannot express the model.</exception>
-    /// <exception cref="CheckpointException">The weights are not the model's or not finite, or the disk is full.</exception>
+    /// <exception cref="WeightsException">The weights are not the model's or not finite, or the disk is full.</exception>
     public long Write(string folder)
     {
         var final = Path.GetFullPath(folder).TrimEnd(Path.DirectorySeparatorChar);
@@ -50,7 +52,7 @@ public sealed class ModelExport(OpenedModel model, ExportFormat format, NumberTy
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointException($"{folder}: could not be written: {error.Message}", error);
+            throw new WeightsException($"{folder}: could not be written: {error.Message}", error);
         }
         finally
         {

@@ -2,7 +2,11 @@ using ClipTrain.DataPipeline.Text;
 using ClipTrain.DataPipeline.Text.HuggingFace;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
+using ClipTrain.Weights;
+using ClipTrain.Weights.Names;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Interop;
 
@@ -39,7 +43,7 @@ public static class ModelFolder
 
     /// <param name="path">A folder or file, or a run's name under runs/.</param>
     /// <param name="model">With a file: the name of its model, or the path of a model file of ours or of open_clip.</param>
-    /// <exception cref="CheckpointException">Something is missing or broken, or describes what ClipTrain does not have.</exception>
+    /// <exception cref="WeightsException">Something is missing or broken, or describes what ClipTrain does not have.</exception>
     /// <exception cref="UsageException">There is no model at the path.</exception>
     public static OpenedModel Open(string path, string? model = null)
     {
@@ -112,7 +116,7 @@ public static class ModelFolder
         var checkpoints = new CheckpointDirectory(run.Checkpoints);
         return checkpoints.Steps() is [.., var step]
             ? OpenCheckpoint(run, checkpoints, step)
-            : throw new CheckpointException($"{run.Checkpoints}: has no checkpoint yet.");
+            : throw new WeightsException($"{run.Checkpoints}: has no checkpoint yet.");
     }
 
     private static OpenedModel OpenCheckpoint(string folder)
@@ -153,7 +157,7 @@ public static class ModelFolder
     {
         CheckOptions(options, config);
         if (merges is not null && merges.VocabularySize != options.Text.Vocabulary)
-            throw new CheckpointException(
+            throw new WeightsException(
                 $"{config}: says a vocabulary of {options.Text.Vocabulary} tokens, but the tokenizer's files beside it have "
                     + $"{merges.VocabularySize}."
             );
@@ -173,12 +177,12 @@ public static class ModelFolder
     private static void CheckOptions(ModelOptions options, string config)
     {
         if (RunValidation.CheckModel(options, "", _ => true).Select(problem => problem.Message).FirstOrDefault() is { } problem)
-            throw new CheckpointException($"{config}: describes a model that cannot be: {problem}.");
+            throw new WeightsException($"{config}: describes a model that cannot be: {problem}.");
     }
 
     private static string First(string folder, string[] names) =>
         names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists)
-        ?? throw new CheckpointException($"{folder}: has no weights: none of {string.Join(", ", names)}.");
+        ?? throw new WeightsException($"{folder}: has no weights: none of {string.Join(", ", names)}.");
 
     private static Preprocessing Preprocessor(string folder) =>
         Path.Combine(folder, HuggingFaceConfig.PreprocessorFile) is var path && File.Exists(path)
@@ -208,7 +212,7 @@ public static class ModelFolder
         }
         catch (InvalidDataException error)
         {
-            throw new CheckpointException(error.Message, error);
+            throw new WeightsException(error.Message, error);
         }
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Interop;
 
@@ -22,7 +23,7 @@ public static class OpenClipConfig
     private const int PooledWidth = 32;
 
     /// <summary>Reads a file with model_cfg and preprocess_cfg, or one of open_clip's own with the model alone.</summary>
-    /// <exception cref="Checkpoints.CheckpointException">It is broken, or describes what ClipTrain does not have.</exception>
+    /// <exception cref="Checkpoints.WeightsException">It is broken, or describes what ClipTrain does not have.</exception>
     internal static (ModelOptions Model, Preprocessing Preprocessing, bool OwnTokenizer) Load(string path)
     {
         var file = ConfigObject.Load(path);

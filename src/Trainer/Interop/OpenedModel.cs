@@ -1,8 +1,9 @@
+using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Text;
-using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
-using ClipTrain.Trainer.Runs;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Weights.Tensors;
 using TorchSharp;
 
 namespace ClipTrain.Trainer.Interop;
@@ -48,13 +49,13 @@ public sealed record OpenedModel(ModelOptions Options, IWeights Weights, Preproc
             : throw new UsageException($"{Weights.Path}: there are no tokenizer's files beside it; put vocab.json and merges.txt there.");
 
     /// <summary>The model with its weights.</summary>
-    /// <exception cref="CheckpointException">The weights are not the model's.</exception>
+    /// <exception cref="WeightsException">The weights are not the model's.</exception>
     public ClipModel Load(Precision precision = Precision.Fp32, torch.Device? device = null)
     {
         var model = new ClipModel(Options, precision, seed: null, device, Objective);
         try
         {
-            model.Parameters.LoadMaster(Weights);
+            ModelWeights.LoadInto(model.Parameters, Weights);
             return model;
         }
         catch
@@ -65,4 +66,23 @@ public sealed record OpenedModel(ModelOptions Options, IWeights Weights, Preproc
     }
 
     public void Dispose() => Weights.Dispose();
+}
+
+/// <summary>How a model's images are made: resized, cut to a square, normalised.</summary>
+/// <param name="Mean">Of red, green and blue, of channels scaled to [0, 1].</param>
+/// <param name="Std">Of the same.</param>
+/// <param name="Interpolation">Of resizing, as open_clip names it.</param>
+/// <param name="ResizeMode">shortest (the short side is resized, the centre is cut out), longest or squash, as open_clip names
+/// them.</param>
+public sealed record Preprocessing(IReadOnlyList<float> Mean, IReadOnlyList<float> Std, string Interpolation, string ResizeMode)
+{
+    /// <summary>CLIP's own, and the only one that training and evaluation here have.</summary>
+    public static Preprocessing Clip { get; } = new(ImageNormalization.Clip.Mean, ImageNormalization.Clip.Std, "bicubic", "shortest");
+
+    /// <summary>Whether it is CLIP's.</summary>
+    public bool IsClip =>
+        Mean.SequenceEqual(Clip.Mean)
+        && Std.SequenceEqual(Clip.Std)
+        && Interpolation == Clip.Interpolation
+        && ResizeMode == Clip.ResizeMode;
 }

@@ -1,6 +1,6 @@
-using ClipTrain.Trainer.Checkpoints;
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Interop;
 
@@ -11,7 +11,7 @@ internal static class SinePositions
     private const float Tolerance = 1e-5f;
 
     /// <summary>Leaves the tensor out, having seen that it holds what is computed.</summary>
-    /// <exception cref="CheckpointException">It holds something else.</exception>
+    /// <exception cref="WeightsException">It holds something else.</exception>
     public static IWeights Without(IWeights weights, ImageTowerOptions image)
     {
         if (image.Positions != ImagePositions.Sine || !weights.Shapes.ContainsKey(Name))
@@ -20,7 +20,7 @@ internal static class SinePositions
         var there = new float[weights.Shapes[Name].Aggregate(1L, (product, size) => product * size)];
         weights.Read(Name, there);
         if (there.Length != expected.Length || there.Zip(expected).Any(pair => !(Math.Abs(pair.First - pair.Second) <= Tolerance)))
-            throw new CheckpointException($"{weights.Path}: '{Name}' does not hold the sines and cosines that its configuration says.");
+            throw new WeightsException($"{weights.Path}: '{Name}' does not hold the sines and cosines that its configuration says.");
         return new ComposedWeights(
             weights,
             weights

@@ -1,6 +1,6 @@
-using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
-using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Parameters;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Interop;
 
@@ -12,7 +12,7 @@ public static class WeightCheck
     /// <param name="weights">With our names.</param>
     /// <param name="specs">What the model has.</param>
     /// <param name="fits">Whether a tensor of another shape than a parameter's is nevertheless of use.</param>
-    /// <exception cref="CheckpointException">Tensors are missing, left over or of another shape; the message lists them.</exception>
+    /// <exception cref="WeightsException">Tensors are missing, left over or of another shape; the message lists them.</exception>
     public static void Strict(
         IWeights weights,
         IReadOnlyList<ParameterSpec> specs,
@@ -40,16 +40,16 @@ public static class WeightCheck
                 : new[] { $"  {shapes.Length} of another shape: {string.Join("; ", shapes.Take(Listed))}{Rest(shapes.Length)}" },
         ];
         if (faults.Count > 0)
-            throw new CheckpointException(
+            throw new WeightsException(
                 $"{weights.Path}: these are not the model's weights.{Environment.NewLine}{string.Join(Environment.NewLine, faults)}"
             );
     }
 
-    /// <exception cref="CheckpointException">A number is a NaN or an infinity.</exception>
+    /// <exception cref="WeightsException">A number is a NaN or an infinity.</exception>
     public static void Finite(IWeights weights, string name, ReadOnlySpan<float> values)
     {
         if (!NumberConversion.AllFinite(values))
-            throw new CheckpointException(
+            throw new WeightsException(
                 $"{weights.Path}: tensor '{name}' holds NaN or infinite numbers; it is of a run that diverged, or damaged. Take an "
                     + "earlier checkpoint."
             );

@@ -1,3 +1,4 @@
+using ClipTrain.Trainer.Parameters;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,4 +1,5 @@
 using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Parameters;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,4 +1,5 @@
 using ClipTrain.Torch.Operators;
+using ClipTrain.Trainer.Parameters;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,5 +1,6 @@
 using ClipTrain.Torch.Operators;
-using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Parameters;
 using TorchSharp;
 using static TorchSharp.torch;
 

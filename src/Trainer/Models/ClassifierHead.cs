@@ -1,3 +1,5 @@
+using ClipTrain.Trainer.Parameters;
+
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>

@@ -1,6 +1,7 @@
 using System.Numerics;
 using ClipTrain.Torch.Operators;
-using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Parameters;
 using TorchSharp;
 using static TorchSharp.torch;
 

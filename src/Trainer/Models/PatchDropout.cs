@@ -1,6 +1,6 @@
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.Torch.Operators;
-using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
 using TorchSharp;
 using static TorchSharp.torch;
 

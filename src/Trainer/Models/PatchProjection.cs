@@ -1,4 +1,5 @@
-using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Parameters;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -42,4 +43,24 @@ internal sealed class PatchProjection(FlatParameters parameters, ImageTowerOptio
             .reshape([images_b3SS.size(0), 3, _side, _patch, _side, _patch])
             .permute([0, 2, 4, 1, 3, 5])
             .reshape([images_b3SS.size(0), (long)_side * _side, 3L * _patch * _patch]);
+}
+
+/// <summary>Makes tokens of an image's patches.</summary>
+internal interface IPatchEmbedder
+{
+    /// <summary>Images b3SS in the compute type → tokens bLW, of all patches or of those that are kept.</summary>
+    /// <inheritdoc cref="IImageTower.Segments" path="/param"/>
+    torch.Tensor Forward(torch.Tensor images_b3SS, torch.Tensor? kept_bK, BatchStatistics? statistics);
+}
+
+/// <summary>The patches of an image: a square of so many a side.</summary>
+public readonly record struct PatchGrid(int Side)
+{
+    public int Count => Side * Side;
+
+    /// <summary>The grid of a Vision Transformer; without a stride of their own patches tile the image.</summary>
+    public static PatchGrid Of(ImageTowerOptions options) => new(((options.Size - options.Patch!.Value) / StrideOf(options)) + 1);
+
+    /// <summary>Pixels from a patch to the next.</summary>
+    public static int StrideOf(ImageTowerOptions options) => options.Stride ?? options.Patch!.Value;
 }

@@ -1,4 +1,5 @@
-using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Parameters;
 using TorchSharp;
 
 namespace ClipTrain.Trainer.Models;

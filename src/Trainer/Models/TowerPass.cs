@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using ClipTrain.Torch.Operators;
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Options;
 using TorchSharp;
 using static TorchSharp.torch;
 

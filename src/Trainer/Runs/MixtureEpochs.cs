@@ -1,6 +1,6 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Ordering;
-using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Runs;
 

@@ -1,11 +1,15 @@
 using ClipTrain.Trainer.Config;
-using ClipTrain.Trainer.Telemetry;
+using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Runs;
 
 /// <summary>Where things lie in a run's directory.</summary>
 public sealed record RunFiles(string Directory)
 {
+    /// <summary>Names of files that other folders hold too.</summary>
+    public const string LogName = "run.log",
+        SummaryName = "summary.json";
+
     /// <summary>The resolved configuration that the run was started with.</summary>
     public string Config => Path.Combine(Directory, "config.yaml");
 
@@ -63,7 +67,7 @@ public sealed record RunFiles(string Directory)
     /// <summary>Folder of the TensorBoard event files.</summary>
     public string TensorBoard => Path.Combine(Directory, "tensorboard");
 
-    public string Log => Path.Combine(Directory, LogSetup.FileName);
+    public string Log => Path.Combine(Directory, LogName);
 
-    public string Summary => Path.Combine(Directory, RunSummary.FileName);
+    public string Summary => Path.Combine(Directory, SummaryName);
 }

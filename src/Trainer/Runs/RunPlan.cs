@@ -3,6 +3,8 @@ using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Runs;
 
@@ -32,6 +34,10 @@ public static class RunPlan
         options.Data.LabelColumn is { } column
             ? new ClassLabels(column, options.Model.Image.Classes!.Value, options.Data.LabelNames)
             : null;
+
+    /// <summary>How the run's images travel to its towers.</summary>
+    public static ImageInput Images(RunOptions options) =>
+        new(options.Model.Image.Size, options.Data, ImageInput.TypeFor(options.Cluster.Device, options.Training.Precision));
 
     /// <summary>The vocabulary of a name as in data.merges.</summary>
     /// <exception cref="UsageException">There is none, or it is not of CLIP's kind.</exception>

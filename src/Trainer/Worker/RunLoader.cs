@@ -3,9 +3,9 @@ using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
-using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
-using ClipTrain.Trainer.Training;
 
 namespace ClipTrain.Trainer.Worker;
 
@@ -28,7 +28,7 @@ public sealed record RunLoader(Shard? Shard, int Rank, int WorldSize, int Cores,
             manifest,
             order,
             RunPlan.Tokenizer(options),
-            () => new ClipImageTransform(ImageInput.Training(options)),
+            () => new ClipImageTransform(RunPlan.Images(options).Training),
             new TrainingLoaderOptions
             {
                 Rank = Rank,
@@ -41,7 +41,7 @@ public sealed record RunLoader(Shard? Shard, int Rank, int WorldSize, int Cores,
                 CaptionWeights = options.Data.CaptionWeights,
                 Labels = RunPlan.Labels(options),
                 MaxBadShare = options.Data.MaxBadShare,
-                ImageTime = ImageInput.Time(options),
+                ImageTime = RunPlan.Images(options).Time,
                 OnLongWait = onLongWait,
                 FirstStep = FirstStep,
                 LastStep = LastStep,

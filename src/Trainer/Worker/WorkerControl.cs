@@ -3,7 +3,7 @@ using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Loading;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.Loop;
 
 namespace ClipTrain.Trainer.Worker;
 

@@ -1,6 +1,9 @@
 using System.Runtime.InteropServices;
 using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Tests.Shared;
 using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Weights.Safetensors;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Tests.Checkpoints;
 
@@ -142,7 +145,7 @@ public sealed class CheckpointStoreTests : IDisposable
         Flip(Path.Combine(PathOf(100), CheckpointDirectory.ModelFile));
         Flip(Path.Combine(PathOf(200), CheckpointDirectory.ModelFile));
 
-        var error = Assert.Throws<CheckpointException>(() => new CheckpointDirectory(_root).NewestWhole((_, _) => { }));
+        var error = Assert.Throws<WeightsException>(() => new CheckpointDirectory(_root).NewestWhole((_, _) => { }));
 
         Assert.Contains("step-00000200", error.Message, StringComparison.Ordinal);
         Assert.Contains("No other checkpoint", error.Message, StringComparison.Ordinal);
@@ -151,7 +154,7 @@ public sealed class CheckpointStoreTests : IDisposable
     [Fact]
     public void Records_that_came_with_a_checkpoint_come_back()
     {
-        var record = new StepRecord(1, Telemetry.Samples.Step(200), [new StepShare(8, 0, 7, 0)]);
+        var record = new StepRecord(1, ClipTrain.Tests.Shared.Samples.Step(200), [new StepShare(8, 0, 7, 0)]);
         Write(new CheckpointDirectory(_root), 200, 1, records: [record]);
 
         Assert.Equal(200, Assert.Single(new CheckpointDirectory(_root).Unrecorded(200)).Metrics.Step);
@@ -218,7 +221,7 @@ public sealed class CheckpointStoreTests : IDisposable
     private void AssertDamaged(long step, string reason) =>
         Assert.Contains(
             reason,
-            Assert.Throws<CheckpointException>(() => new CheckpointDirectory(_root).Verify(step)).Message,
+            Assert.Throws<WeightsException>(() => new CheckpointDirectory(_root).Verify(step)).Message,
             StringComparison.Ordinal
         );
 }

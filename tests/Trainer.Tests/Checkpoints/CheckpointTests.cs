@@ -1,8 +1,13 @@
+using ClipTrain.Tests.Shared;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
-using ClipTrain.Trainer.Optimization;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.Loop;
+using ClipTrain.Trainer.Optimizer;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.State;
+using ClipTrain.Weights.Safetensors;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Tests.Checkpoints;
 
@@ -65,7 +70,7 @@ public sealed class CheckpointTests : IDisposable
         var bytes = File.ReadAllBytes(path);
         bytes[^3] ^= 1;
         File.WriteAllBytes(path, bytes);
-        var error = Assert.Throws<CheckpointException>(() => state.Load(Checkpoints, 0, ConfigHash, CorpusHash));
+        var error = Assert.Throws<WeightsException>(() => state.Load(Checkpoints, 0, ConfigHash, CorpusHash));
         Assert.Contains(file, error.Message, StringComparison.Ordinal);
     }
 
@@ -76,12 +81,12 @@ public sealed class CheckpointTests : IDisposable
         Write(state);
         Assert.Contains(
             "another configuration",
-            Assert.Throws<CheckpointException>(() => state.Load(Checkpoints, 0, "other", CorpusHash)).Message,
+            Assert.Throws<WeightsException>(() => state.Load(Checkpoints, 0, "other", CorpusHash)).Message,
             StringComparison.Ordinal
         );
         Assert.Contains(
             "another corpus",
-            Assert.Throws<CheckpointException>(() => state.Load(Checkpoints, 0, ConfigHash, "other")).Message,
+            Assert.Throws<WeightsException>(() => state.Load(Checkpoints, 0, ConfigHash, "other")).Message,
             StringComparison.Ordinal
         );
     }
@@ -94,7 +99,7 @@ public sealed class CheckpointTests : IDisposable
         Train(state, 1);
         // A file where the checkpoint's directory would be makes the write fail as a full disk does: with an IOException.
         File.WriteAllText(Checkpoints.PathOf(1), "");
-        var error = Assert.Throws<CheckpointException>(() => Write(state));
+        var error = Assert.Throws<WeightsException>(() => Write(state));
         Assert.Contains("step 0 is whole", error.Message, StringComparison.Ordinal);
         state.Load(Checkpoints, 0, ConfigHash, CorpusHash);
     }
@@ -111,7 +116,7 @@ public sealed class CheckpointTests : IDisposable
         var path = Path.Combine(Checkpoints.PathOf(0), CheckpointDirectory.ModelFile);
         var bytes = File.ReadAllBytes(path);
         File.WriteAllBytes(path, length < 0 ? bytes[..^1] : bytes[..length]);
-        Assert.Contains(path, Assert.Throws<CheckpointException>(() => new SafetensorsFile(path)).Message, StringComparison.Ordinal);
+        Assert.Contains(path, Assert.Throws<WeightsException>(() => new SafetensorsFile(path)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -130,7 +135,7 @@ public sealed class CheckpointTests : IDisposable
             path,
             [.. BitConverter.GetBytes((ulong)header.Length), .. System.Text.Encoding.UTF8.GetBytes(header), .. new byte[8]]
         );
-        Assert.Contains(reason, Assert.Throws<CheckpointException>(() => new SafetensorsFile(path)).Message, StringComparison.Ordinal);
+        Assert.Contains(reason, Assert.Throws<WeightsException>(() => new SafetensorsFile(path)).Message, StringComparison.Ordinal);
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -1,4 +1,5 @@
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Tests.Config;
 

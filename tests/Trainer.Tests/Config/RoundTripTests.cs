@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
 using FsCheck;
 using FsCheck.Fluent;
 

@@ -1,5 +1,3 @@
-using ClipTrain.Trainer.Config;
-
 namespace ClipTrain.Trainer.Tests.Config;
 
 public sealed class SetArgumentTests

@@ -1,4 +1,6 @@
+using ClipTrain.Tests.Shared;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Tests.Config;
 

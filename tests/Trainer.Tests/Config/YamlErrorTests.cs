@@ -1,3 +1,4 @@
+using ClipTrain.Tests.Shared;
 using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Trainer.Tests.Config;

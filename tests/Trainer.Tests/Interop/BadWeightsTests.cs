@@ -1,11 +1,14 @@
 using System.Text;
 using System.Text.Json;
-using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Tests.Shared;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
-using ClipTrain.Trainer.Runs;
-using ClipTrain.Trainer.Tests.Telemetry;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Weights;
+using ClipTrain.Weights.Names;
+using ClipTrain.Weights.Safetensors;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Tests.Interop;
 
@@ -119,10 +122,10 @@ public sealed class BadWeightsTests : IDisposable
         ];
         tensors[tensors.FindIndex(tensor => tensor.Name == "ln_final.weight")] = new("ln_finale.weight", [24], NumberType.Float32);
         tensors[tensors.FindIndex(tensor => tensor.Name == "visual.proj")] = new("visual.proj", [32, 25], NumberType.Float32);
-        ModelFiles.WriteTensors(_folder.File("bad.safetensors"), tensors, 1);
+        WeightFiles.Write(_folder.File("bad.safetensors"), tensors, 1);
         using var weights = WeightsFile.Open(_folder.File("bad.safetensors"));
         using var model = new ClipModel(s_model, Precision.Fp32, seed: null);
-        var message = Refusal(() => model.Parameters.LoadMaster(weights));
+        var message = Refusal(() => ModelWeights.LoadInto(model.Parameters, weights));
         Assert.Contains("lack 1: ln_final.weight (there is ln_finale.weight)", message, StringComparison.Ordinal);
         Assert.Contains("beside the model's 1: ln_finale.weight (the model has ln_final.weight)", message, StringComparison.Ordinal);
         Assert.Contains("visual.proj is [32, 25], the model's [32, 24]", message, StringComparison.Ordinal);
@@ -166,7 +169,7 @@ public sealed class BadWeightsTests : IDisposable
         File.WriteAllText(_folder.File("gelu.yaml"), ConfigWriter.WriteModel(s_model));
         Assert.Contains(
             "OpenAI's",
-            Refusal(() => ModelFolder.Open(Fixture.Path("script.pt"), _folder.File("gelu.yaml"))),
+            Refusal(() => ModelFolder.Open(TorchFixture.Path("script.pt"), _folder.File("gelu.yaml"))),
             StringComparison.Ordinal
         );
         File.Copy(Path.Combine(folder, "model.safetensors"), _folder.File("vit_b_32-quickgelu-x.safetensors"));
@@ -210,7 +213,7 @@ public sealed class BadWeightsTests : IDisposable
         foreach (var (i, (name, shape)) in whole.Shapes.Index())
             halves[i % 2].Add(new(name, shape, NumberType.Float32));
         for (var i = 0; i < 2; i++)
-            ModelFiles.WriteTensors(_folder.File($"shard-{i}.safetensors"), halves[i], 3);
+            WeightFiles.Write(_folder.File($"shard-{i}.safetensors"), halves[i], 3);
         string Index(string first) =>
             JsonSerializer.Serialize(
                 new
@@ -240,11 +243,7 @@ public sealed class BadWeightsTests : IDisposable
     [InlineData("module.ln_final.weight", "ln_final.weight")]
     public void A_tensor_with_and_without_a_prefix_is_refused(string one, string other)
     {
-        ModelFiles.WriteTensors(
-            _folder.File("bad.safetensors"),
-            [new(one, [2], NumberType.Float32), new(other, [2], NumberType.Float32)],
-            1
-        );
+        WeightFiles.Write(_folder.File("bad.safetensors"), [new(one, [2], NumberType.Float32), new(other, [2], NumberType.Float32)], 1);
         using var weights = WeightsFile.Open(_folder.File("bad.safetensors"));
         Assert.Contains("'ln_final.weight' twice", Refusal(() => WeightNames.Ours(weights)), StringComparison.Ordinal);
     }
@@ -252,7 +251,7 @@ public sealed class BadWeightsTests : IDisposable
     [Fact]
     public void Wrappers_and_the_prefix_of_custom_text_models_are_taken_off_and_scalars_have_no_dimension()
     {
-        ModelFiles.WriteTensors(
+        WeightFiles.Write(
             _folder.File("a.safetensors"),
             [
                 new("module._orig_mod.text.ln_final.weight", [2], NumberType.Float32),
@@ -271,7 +270,7 @@ public sealed class BadWeightsTests : IDisposable
     {
         Assert.Contains(
             "--model",
-            Assert.Throws<UsageException>(() => ModelFolder.Open(Fixture.Path("state.pt"))).Message,
+            Assert.Throws<UsageException>(() => ModelFolder.Open(TorchFixture.Path("state.pt"))).Message,
             StringComparison.Ordinal
         );
         Assert.Contains("cannot be read", Refusal(() => WeightsFile.Open(_folder.File("none"))), StringComparison.Ordinal);
@@ -279,7 +278,7 @@ public sealed class BadWeightsTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private static string Refusal(Action action) => Assert.Throws<CheckpointException>(action).Message;
+    private static string Refusal(Action action) => Assert.Throws<WeightsException>(action).Message;
 
     private static string Refusal(Func<IDisposable> open) => Refusal(() => open().Dispose());
 }

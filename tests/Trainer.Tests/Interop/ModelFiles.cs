@@ -1,8 +1,10 @@
 using ClipTrain.DataPipeline.Text;
-using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Tests.Shared;
 using ClipTrain.Trainer.Config;
-using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Weights.Safetensors;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Tests.Interop;
 
@@ -17,27 +19,10 @@ internal static class ModelFiles
             .Specs(options)
             .Select(spec => new TensorHeader(spec.Name, spec.Shape, NumberType.Float32))
             .Concat(more.Select(tensor => new TensorHeader(tensor.Name, tensor.Shape, NumberType.Float32)));
-        WriteTensors(Path.Combine(folder, "model.safetensors"), [.. tensors], seed);
+        WeightFiles.Write(Path.Combine(folder, "model.safetensors"), [.. tensors], seed);
         Merges(options).Save(Path.Combine(folder, "merges.txt"));
         ClipTrain.DataPipeline.Text.HuggingFace.TokenizerFolder.Write(folder, Merges(options), options.Text.Context);
         return folder;
-    }
-
-    public static void WriteTensors(string path, IReadOnlyList<TensorHeader> tensors, int seed)
-    {
-        using var file = File.Create(path);
-        SafetensorsWriter.Write(
-            file,
-            tensors,
-            new Dictionary<string, string>(StringComparer.Ordinal),
-            (tensor, stream) =>
-            {
-                // Each tensor's numbers follow from its name, so that two that change places are seen.
-                var random = new Random(seed + tensor.Name.Sum(letter => letter * 31));
-                for (var i = 0; i < tensor.Count; i++)
-                    stream.Write(BitConverter.GetBytes((float)((random.NextDouble() * 2) - 1)));
-            }
-        );
     }
 
     /// <summary>A vocabulary of the model's size.</summary>
@@ -65,20 +50,13 @@ internal static class ModelFiles
             Text = options.Text with { Vocabulary = MergeList.TokensWithoutMerges + 20 },
         };
 
-    public static float[] Read(IWeights weights, string name)
-    {
-        var values = new float[weights.Shapes[name].Aggregate(1L, (product, size) => product * size)];
-        weights.Read(name, values);
-        return values;
-    }
-
     public static void AssertSame(IWeights expected, IWeights actual)
     {
         Assert.Equal(expected.Shapes.Keys.Order(StringComparer.Ordinal), actual.Shapes.Keys.Order(StringComparer.Ordinal));
         foreach (var name in expected.Shapes.Keys)
         {
             Assert.Equal(expected.Shapes[name], actual.Shapes[name]);
-            Assert.True(Read(expected, name).AsSpan().SequenceEqual(Read(actual, name)), name);
+            Assert.True(WeightFiles.Read(expected, name).AsSpan().SequenceEqual(WeightFiles.Read(actual, name)), name);
         }
     }
 }

@@ -1,9 +1,10 @@
+using ClipTrain.Tests.Shared;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
-using ClipTrain.Trainer.Runs;
+using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Tests.Models;
-using ClipTrain.Trainer.Tests.Telemetry;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Tests.Interop;
 
@@ -117,7 +118,7 @@ public sealed class RoundTripTests : IDisposable
         using var half = ModelFolder.Open(_folder.File("half"));
         foreach (var name in source.Weights.Shapes.Keys)
         {
-            foreach (var (before, after) in ModelFiles.Read(source.Weights, name).Zip(ModelFiles.Read(half.Weights, name)))
+            foreach (var (before, after) in WeightFiles.Read(source.Weights, name).Zip(WeightFiles.Read(half.Weights, name)))
                 Assert.InRange(
                     Math.Abs(after - before),
                     0,

@@ -1,10 +1,11 @@
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.Trainer.Checkpoints;
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Loop;
 using ClipTrain.Trainer.Models;
-using ClipTrain.Trainer.Optimization;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.Optimizer;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.State;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;

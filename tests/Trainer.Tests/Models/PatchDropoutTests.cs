@@ -1,6 +1,7 @@
 using ClipTrain.DataPipeline.Ordering;
-using ClipTrain.Trainer.Config;
+using ClipTrain.Tests.Shared;
 using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;

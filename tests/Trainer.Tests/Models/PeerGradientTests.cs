@@ -2,10 +2,14 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using ClipTrain.Trainer.Checkpoints;
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
-using ClipTrain.Trainer.Optimization;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.Loop;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Optimizer;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.State;
+using ClipTrain.Weights.Safetensors;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;

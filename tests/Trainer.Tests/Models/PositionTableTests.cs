@@ -1,7 +1,9 @@
 using ClipTrain.Trainer.Checkpoints;
-using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.State;
+using ClipTrain.Weights.Safetensors;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;
@@ -120,7 +122,7 @@ public sealed class PositionTableTests
             using (
                 var weights = new SafetensorsFile(Path.Combine(new CheckpointDirectory(folder).PathOf(0), CheckpointDirectory.ModelFile))
             )
-                other.Parameters.LoadMaster(weights);
+                ModelWeights.LoadInto(other.Parameters, weights);
             foreach (var spec in other.Parameters.Specs)
             {
                 var (before, after) = (state.Model.Parameters[spec.Name].detach(), other.Parameters[spec.Name]);

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;

@@ -1,5 +1,6 @@
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;

@@ -1,6 +1,6 @@
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.State;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Reference;

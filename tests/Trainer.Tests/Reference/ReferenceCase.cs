@@ -1,4 +1,4 @@
-using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Tests.Reference;
 

@@ -1,7 +1,10 @@
 using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Loop;
 using ClipTrain.Trainer.Models;
-using ClipTrain.Trainer.Optimization;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Optimizer;
+using ClipTrain.Trainer.Parameters;
+using ClipTrain.Trainer.State;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Reference;

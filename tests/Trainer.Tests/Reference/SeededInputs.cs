@@ -1,7 +1,7 @@
 using ClipTrain.DataPipeline.Ordering;
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
-using ClipTrain.Trainer.Training;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Parameters;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Reference;

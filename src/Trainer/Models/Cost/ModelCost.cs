@@ -1,4 +1,6 @@
-using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Parameters;
+using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Models.Cost;
 
@@ -63,3 +65,24 @@ public static class ModelCost
             };
     }
 }
+
+/// <summary>Values that are kept from a forward pass until the backward pass.</summary>
+/// <param name="ComputeType">Those in the type that the towers compute in.</param>
+/// <param name="Fp32">Those that are fp32 always: the inputs of norms.</param>
+public readonly record struct Activations(long ComputeType, long Fp32)
+{
+    public static Activations operator +(Activations a, Activations b) => new(a.ComputeType + b.ComputeType, a.Fp32 + b.Fp32);
+
+    public static Activations operator *(long count, Activations a) => new(count * a.ComputeType, count * a.Fp32);
+
+    public long Bytes(Precision precision) => (ComputeType * (precision == Precision.Fp32 ? 4 : 2)) + (Fp32 * 4);
+}
+
+/// <summary>What a part of a model costs for one image or one caption.</summary>
+/// <param name="Tower">image or text.</param>
+/// <param name="Name">The part.</param>
+/// <param name="Tokens">Length of its sequence, or places of its last map.</param>
+/// <param name="Parameters">Trained values.</param>
+/// <param name="Macs">Multiplications of a forward pass over all tokens, attention's included.</param>
+/// <param name="Activations">What a backward pass needs of the forward pass.</param>
+public sealed record ModelPart(string Tower, string Name, long Tokens, long Parameters, long Macs, Activations Activations);

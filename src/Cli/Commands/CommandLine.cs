@@ -1,0 +1,69 @@
+using System.CommandLine;
+using ClipTrain.Cli.Runs;
+using ClipTrain.Cli.Telemetry;
+using ClipTrain.Coordinator.Protocol;
+using Spectre.Console;
+
+namespace ClipTrain.Cli.Commands;
+
+/// <summary>The <c>cliptrain</c> command: its verbs, and one place where failures become messages and exit codes.</summary>
+public static class CommandLine
+{
+    /// <summary>
+    /// Wide enough for any line: what reads a pipe or a file wants a line as it is, not one that is broken at 80 columns.
+    /// </summary>
+    private const int UnbrokenWidth = 10_000;
+
+    public static async Task<int> RunAsync(string[] args)
+    {
+        if (Console.IsOutputRedirected)
+            AnsiConsole.Profile.Width = UnbrokenWidth;
+        PlainOutput.Install();
+        var root = new RootCommand("Pretrains contrastive image-text models (CLIP).")
+        {
+            QuickstartCommand.Create(),
+            TrainCommand.Create(),
+            ResumeCommand.Create(),
+            EvalCommand.Create(),
+            ModelExportCommand.Create(),
+            EmbedCommand.Create(),
+            DataCommand.Create(),
+            BenchCommand.Create(),
+            TokenizerCommand.Create(),
+            ModelCommand.Create(),
+            SweepCommand.Create(),
+            ScalingCommand.Create(),
+            DoctorCommand.Create(),
+            WatchCommand.Create(),
+            WatchCommand.CreateReport(),
+            RunCommands.CreateStatus(),
+            RunCommands.CreateStop(),
+            RunCommands.CreateCheckpoint(),
+            CoordinatorCommand.Create(),
+            CoordinatorCommand.CreateStandby(),
+            NodeCommand.Create(),
+            WorkerCommand.Create(),
+            DocsCommand.Create(),
+        };
+        try
+        {
+            var parsed = root.Parse(args);
+            var exit = await parsed.InvokeAsync(
+                new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }
+            );
+            return parsed.Errors.Count > 0 ? ExitCodes.Usage : exit;
+        }
+        catch (Exception error) when (Failure.Of(error) is { } failure)
+        {
+            await Console.Error.WriteLineAsync(PlainText.Block(failure.Message));
+            return failure.ExitCode;
+        }
+        catch (Exception error)
+        {
+            await Console.Error.WriteLineAsync(
+                $"cliptrain met a defect of its own. Please report it with this text:{Environment.NewLine}{error}"
+            );
+            return ExitCodes.Defect;
+        }
+    }
+}

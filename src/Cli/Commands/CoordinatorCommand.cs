@@ -1,0 +1,153 @@
+using System.CommandLine;
+using System.Net;
+using ClipTrain.Cli.Runs;
+using ClipTrain.Coordinator.Processes;
+using ClipTrain.Trainer.Config;
+
+namespace ClipTrain.Cli.Commands;
+
+/// <summary>
+/// <c>cliptrain coordinator CONFIG|RUN [--listen ADDRESS:PORT] …</c>: hosts a run whose workers come by themselves.
+/// <c>cliptrain standby RUN</c> is the process that a coordinator starts beside itself, to take the run over when it dies.
+/// </summary>
+public static class CoordinatorCommand
+{
+    public static Command Create()
+    {
+        var run = new Argument<string>("CONFIG|RUN") { Description = "YAML file of the run, or the directory of a run to go on with." };
+        var sets = TrainCommand.SetOption();
+        var hosting = new HostingArguments();
+        var command = new Command("coordinator", "Host a run whose workers come by themselves, from this and other machines.")
+        {
+            run,
+            sets,
+        };
+        hosting.AddTo(command);
+        command.SetAction(async parsed =>
+        {
+            using var signals = new StopSignals();
+            return await new CoordinatorProcess(
+                PreparedRun.Open(parsed.GetRequiredValue(run), parsed.GetRequiredValue(sets)),
+                hosting.Of(parsed),
+                signals
+            ).RunOrStandByAsync();
+        });
+        return command;
+    }
+
+    public static Command CreateStandby()
+    {
+        var run = new Argument<string>("RUN") { Description = "The run's directory." };
+        var startsWorkers = new Option<bool>("--starts-workers") { Description = "This machine's node starts the run's workers." };
+        var hosting = new HostingArguments();
+        var command = new Command(
+            "standby",
+            "Stand by to take over a run whose coordinator dies. Coordinators start one themselves; one on another machine outlives theirs."
+        )
+        {
+            run,
+            startsWorkers,
+        };
+        hosting.AddTo(command);
+        command.SetAction(async parsed =>
+        {
+            using var signals = new StopSignals();
+            var options = hosting.Of(parsed) with { StartsWorkers = parsed.GetValue(startsWorkers) };
+            return await new CoordinatorProcess(
+                PreparedRun.Resume(parsed.GetRequiredValue(run), step: null),
+                options,
+                signals
+            ).StandByAsync(leavesOnSignal: !hosting.IsOfCoordinator(parsed));
+        });
+        return command;
+    }
+}
+
+/// <summary>How a coordinator's process listens.</summary>
+internal sealed class HostingArguments
+{
+    private readonly Option<string> _listen = new("--listen")
+    {
+        Description = "Address and port for workers; the port behind it is for other coordinators. Beyond loopback a token is needed.",
+        DefaultValueFactory = _ => "127.0.0.1:0",
+    };
+    private readonly Option<int?> _firstPort = new("--first-port")
+    {
+        Description = "The port that workers were told, for a standby that listens on another.",
+        Hidden = true,
+    };
+    private readonly Option<string?> _advertise = new("--advertise")
+    {
+        Description = "Address at which other machines reach this one; by default what --listen names, or this machine's own.",
+    };
+    private readonly Option<string?> _token = new("--token")
+    {
+        Description = "The run's token. Others see a command line: prefer --token-file, or the variable CLIPTRAIN_TOKEN.",
+    };
+    private readonly Option<string?> _tokenFile = new("--token-file") { Description = "File with the run's token." };
+    private readonly Option<string?> _certificate = new("--certificate")
+    {
+        Description = "PEM certificate: all connections are then encrypted.",
+    };
+    private readonly Option<string?> _key = new("--key") { Description = "PEM private key of the certificate." };
+    private readonly Option<string?> _authority = new("--ca")
+    {
+        Description = "PEM certificate of the authority that all processes of the run are held to.",
+    };
+    private readonly Option<string?> _http = new("--http") { Description = "Address and port of /health and, with the token, /metrics." };
+    private readonly Option<bool> _dashboard = new("--dashboard")
+    {
+        Description = "Serve the Orleans Dashboard too, under /dashboard of --http.",
+    };
+
+    public void AddTo(Command command)
+    {
+        foreach (
+            var option in new Option[]
+            {
+                _listen,
+                _firstPort,
+                _advertise,
+                _token,
+                _tokenFile,
+                _certificate,
+                _key,
+                _authority,
+                _http,
+                _dashboard,
+            }
+        )
+            command.Add(option);
+    }
+
+    /// <summary>True for the standby that a coordinator starts itself.</summary>
+    public bool IsOfCoordinator(ParseResult parsed) => parsed.GetValue(_firstPort) is not null;
+
+    public HostingOptions Of(ParseResult parsed) =>
+        new()
+        {
+            Listen = Endpoint(_listen.Name, parsed.GetRequiredValue(_listen)),
+            FirstPort = parsed.GetValue(_firstPort) ?? Endpoint(_listen.Name, parsed.GetRequiredValue(_listen)).Port,
+            Http = Http(parsed),
+            Advertised =
+                parsed.GetValue(_advertise) is not { } address ? null
+                : IPAddress.TryParse(address, out var advertised) ? advertised
+                : throw new UsageException($"--advertise must be an IP address, as in 10.0.0.1, not '{address}'."),
+            Token = AccessToken.Find(parsed.GetValue(_token), parsed.GetValue(_tokenFile)),
+            TokenFile = parsed.GetValue(_tokenFile),
+            Tls = new TlsFiles(parsed.GetValue(_certificate), parsed.GetValue(_key), parsed.GetValue(_authority)),
+        };
+
+    private HttpOptions? Http(ParseResult parsed) =>
+        (parsed.GetValue(_http), parsed.GetValue(_dashboard)) switch
+        {
+            ({ } address, var dashboard) => new HttpOptions(Endpoint(_http.Name, address), dashboard),
+            (null, true) => throw new UsageException("--dashboard needs --http, as in --http 127.0.0.1:8080."),
+            _ => null,
+        };
+
+    private static IPEndPoint Endpoint(string option, string text) =>
+        IPEndPoint.TryParse(text, out var endpoint)
+            ? endpoint
+            : throw new UsageException($"{option} must be an address and a port, as in 0.0.0.0:7700, not '{text}'.");
+}

@@ -1,0 +1,84 @@
+using System.Runtime.InteropServices;
+using ClipTrain.Cli.Runs;
+using ClipTrain.Cli.Telemetry;
+using ClipTrain.DataPipeline.Import;
+using ClipTrain.Trainer.Config;
+using Spectre.Console;
+
+namespace ClipTrain.Cli.Commands;
+
+/// <summary>Runs an import or export: progress, Ctrl-C, the report and the exit code.</summary>
+internal static class ImportRunner
+{
+    public static int Run(ImportOptions options, Func<ImportSource> open) =>
+        Interruptible(
+            "The same command goes on from the last finished file.",
+            cancellation =>
+            {
+                var source = open();
+                var state = ImportView.Show(
+                    "importing",
+                    show =>
+                        new CorpusImport(source, options).Run(
+                            new DirectProgress<ImportProgress>(p => show(new ImportFigures(p.Rows, p.Failures, p.Share))),
+                            cancellation
+                        )
+                );
+                foreach (var table in ImportTables.Draw(state))
+                    AnsiConsole.Write(table);
+                // Lines, not cells: places are long, and are copied.
+                foreach (var failure in state.Tally.First.DistinctBy(f => f.Reason, StringComparer.Ordinal))
+                    Console.WriteLine($"{failure.Place}: {failure.Reason}: {failure.Detail}");
+                Console.WriteLine(
+                    $"{Path.Combine(options.OutputDirectory, ImportReport.FileName)} has these figures and names what failed."
+                );
+                if (state.Tally.Rows > 0)
+                    return ExitCodes.Ok;
+                Console.Error.WriteLine("Nothing could be imported.");
+                return ExitCodes.BadData;
+            }
+        );
+
+    /// <summary>Does work that Ctrl-C and SIGTERM may end.</summary>
+    /// <param name="advice">What to do after that.</param>
+    /// <param name="work">Returns the exit code.</param>
+    public static int Interruptible(string advice, Func<CancellationToken, int> work)
+    {
+        using var stop = new CancellationTokenSource();
+        var exit = ExitCodes.Interrupted;
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Stop(context, ExitCodes.Interrupted));
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Stop(context, ExitCodes.Terminated));
+        try
+        {
+            return work(stop.Token);
+        }
+        catch (ImportRefusedException e)
+        {
+            throw new UsageException(e.Message);
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Error.WriteLine($"Stopped. {advice}");
+            return exit;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // What is read has errors of its own, so that this is about what is written.
+            Console.Error.WriteLine($"The output cannot be written: {e.Message}");
+            return ExitCodes.StorageFailed;
+        }
+
+        void Stop(PosixSignalContext context, int code)
+        {
+            context.Cancel = true;
+            exit = code;
+            stop.Cancel();
+        }
+    }
+
+    /// <summary>Unlike <see cref="Progress{T}"/> it reports on the thread that works, in order.</summary>
+    internal sealed class DirectProgress<T>(Action<T> report) : IProgress<T>
+    {
+        public void Report(T value) => report(value);
+    }
+}

@@ -1,0 +1,41 @@
+using System.CommandLine;
+using ClipTrain.Cli.Runs;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
+
+namespace ClipTrain.Cli.Commands;
+
+/// <summary><c>cliptrain quickstart</c>: demo corpus, training on two workers, evaluation, summary.</summary>
+public static class QuickstartCommand
+{
+    public static Command Create()
+    {
+        var sets = TrainCommand.SetOption();
+        var command = new Command(
+            "quickstart",
+            "Fetch the demo corpus, train a small CLIP on 2 workers and evaluate it: about ten minutes on two cores."
+        )
+        {
+            sets,
+        };
+        command.SetAction(parsed => RunAsync(parsed.GetRequiredValue(sets)));
+        return command;
+    }
+
+    private static Task<int> RunAsync(string[] sets)
+    {
+        // The demo corpus must lie where the run file looks for it before the file's paths can be checked.
+        DataCommand.EnsureDemo(DataCommand.DemoFolder);
+        var config = Path.Combine(AppContext.BaseDirectory, "configs", "quickstart.yaml");
+        var options = RunConfig.Load(config, sets).Options;
+        options = options with { Name = FreeName(options) };
+        return TrainCommand.HostAsync(() => PreparedRun.Create(options));
+    }
+
+    /// <summary>The run's name, or the first of name-2, name-3, … that is free: a quickstart can be repeated.</summary>
+    private static string FreeName(RunOptions options) =>
+        Enumerable
+            .Range(1, int.MaxValue)
+            .Select(i => i == 1 ? options.Name : $"{options.Name}-{i}")
+            .First(name => !Directory.Exists(Path.Combine(options.Output.Directory, name)));
+}

@@ -1,0 +1,23 @@
+using System.CommandLine;
+using ClipTrain.Cli.Runs;
+
+namespace ClipTrain.Cli.Commands;
+
+/// <summary><c>cliptrain resume RUN [--step N]</c></summary>
+public static class ResumeCommand
+{
+    public static Command Create()
+    {
+        var run = new Argument<string>("RUN") { Description = "The run's directory, or its name under runs/." };
+        var step = new Option<long?>("--step") { Description = "Continue from the checkpoint of this step in place of the newest." };
+        var endsWithTerminal = TrainCommand.EndsWithTerminalOption();
+        var command = new Command("resume", "Continue a run from a checkpoint.") { run, step, endsWithTerminal };
+        command.SetAction(parsed =>
+            TrainCommand.HostAsync(
+                () => PreparedRun.Resume(parsed.GetRequiredValue(run), parsed.GetValue(step)),
+                parsed.GetValue(endsWithTerminal)
+            )
+        );
+        return command;
+    }
+}

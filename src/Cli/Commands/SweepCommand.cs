@@ -1,0 +1,163 @@
+using System.CommandLine;
+using System.Globalization;
+using ClipTrain.Cli.Runs;
+using ClipTrain.Cli.Sweeps;
+using ClipTrain.Cli.Telemetry;
+using ClipTrain.Coordinator.Storage;
+using ClipTrain.Experiments;
+using ClipTrain.Experiments.Sweeps;
+using ClipTrain.Trainer.Config;
+using Spectre.Console;
+
+namespace ClipTrain.Cli.Commands;
+
+/// <summary><c>cliptrain sweep plan|run|status|report</c>: many runs from one file.</summary>
+public static class SweepCommand
+{
+    public static Command Create() =>
+        new("sweep", "Run the combinations of a sweep file, and fit laws to their results.")
+        {
+            Simple("plan", "List the trials of a sweep and what they cost.", Plan),
+            CreateRun(),
+            Simple("status", "Show how far a sweep's trials are.", Status),
+            Simple(
+                "report",
+                "Write results.csv, laws and report.html of the trials that have ended.",
+                opened =>
+                {
+                    SweepReport.Write(opened);
+                    return ExitCodes.Ok;
+                }
+            ),
+        };
+
+    private static Command Simple(string name, string description, Func<OpenedSweep, int> action)
+    {
+        var sweep = SweepArgument();
+        var command = new Command(name, description) { sweep };
+        command.SetAction(parsed => action(OpenedSweep.Open(parsed.GetRequiredValue(sweep))));
+        return command;
+    }
+
+    private static Command CreateRun()
+    {
+        var sweep = SweepArgument();
+        var cores = new Option<int>("--cores")
+        {
+            Description = "Cores of this machine that trials share.",
+            DefaultValueFactory = _ => Environment.ProcessorCount,
+        };
+        var command = new Command(
+            "run",
+            "Run the trials that have no results yet, several side by side. The same command goes on after Ctrl-C, a crash, or new axes."
+        )
+        {
+            sweep,
+            cores,
+        };
+        command.SetAction(async parsed =>
+        {
+            var pool =
+                parsed.GetRequiredValue(cores) is var count && count > 0 && count <= Environment.ProcessorCount
+                    ? count
+                    : throw new UsageException($"--cores must be from 1 to {Environment.ProcessorCount}, the cores of this machine.");
+            return await RunAsync(OpenedSweep.Open(parsed.GetRequiredValue(sweep)), pool);
+        });
+        return command;
+    }
+
+    private static Argument<string> SweepArgument() =>
+        new("SWEEP") { Description = "YAML file of the sweep, or the name of one that was run, under sweeps/." };
+
+    private static int Plan(OpenedSweep opened)
+    {
+        var (trials, folder) = (opened.Trials, opened.Folder);
+        SweepTables.Trials(trials, folder);
+        var missing = trials.Where(trial => !folder.Read(trial.Id).IsSettled).ToList();
+        SweepTables.Cost("all", SweepCost.Of(folder, trials, trials));
+        SweepTables.Cost("missing", SweepCost.Of(folder, trials, missing));
+        if (trials.Count >= OpenedSweep.Many)
+            Console.WriteLine(
+                $"Warning: these are {Readable.Count(trials.Count)} trials. Axes multiply: give fewer values, zip keys in one axis, or "
+                    + "exclude combinations."
+            );
+        return ExitCodes.Ok;
+    }
+
+    private static async Task<int> RunAsync(OpenedSweep opened, int cores)
+    {
+        var (sweep, trials, folder) = (opened.Sweep, opened.Trials, opened.Folder);
+        Directory.CreateDirectory(folder.Path);
+        using var @lock = Acquire(folder);
+        SweepFolder.WriteWhole(folder.Source, Path.GetFullPath(sweep.Path) + "\n");
+        using var signals = new StopSignals();
+        using var stop = new CancellationTokenSource();
+        signals.Attach(by =>
+        {
+            Console.WriteLine($"Stopping by {by}: running trials stop at a checkpoint. The same command goes on.");
+            stop.Cancel();
+        });
+        var began = TimeProvider.System.GetTimestamp();
+        var before = trials.Sum(trial => folder.Read(trial.Id).CoreSeconds);
+        var runner = new SweepRunner(sweep, folder, new TrialProcess(folder), new SweepPool(cores, Tell), TimeProvider.System);
+        var isWhole = await runner.RunAsync([.. trials.Where(trial => !trial.IsHeldOut)], stop.Token);
+        if (isWhole && sweep.Predict is not null)
+        {
+            Predict(opened);
+            isWhole = await runner.RunAsync([.. trials.Where(trial => trial.IsHeldOut)], stop.Token);
+        }
+
+        var (spent, wall) = (
+            trials.Sum(trial => folder.Read(trial.Id).CoreSeconds) - before,
+            TimeProvider.System.GetElapsedTime(began).TotalSeconds
+        );
+        SweepReport.Write(opened);
+        Console.WriteLine(
+            $"{trials.Count(trial => folder.Read(trial.Id).IsSettled)} of {trials.Count} trials have ended; the pool was busy for "
+                + $"{Readable.Percent(spent / (wall * cores))} of {Readable.Duration(TimeSpan.FromSeconds(wall))}."
+        );
+        return signals.ExitCode != ExitCodes.Ok ? signals.ExitCode
+            : isWhole ? ExitCodes.Ok
+            : ExitCodes.TrainingFailed;
+    }
+
+    /// <summary>Writes what the other trials say of those that are held out and not begun.</summary>
+    private static void Predict(OpenedSweep opened)
+    {
+        var said = SweepPredictions.ReadAll(opened.Folder);
+        var wanted = opened
+            .Trials.Where(trial =>
+                trial.IsHeldOut && !said.ContainsKey(trial.Id) && opened.Folder.Read(trial.Id).State == TrialState.Missing
+            )
+            .ToList();
+        if (wanted.Count == 0)
+            return;
+        var made = SweepPredictions.Make(opened.Sweep, opened.Folder, opened.Trials, wanted, TimeProvider.System);
+        foreach (var prediction in made.Predictions)
+            Tell(
+                $"{prediction.Trial} is predicted by {prediction.Law}: {Readable.Number(prediction.Value)}, with 90% between "
+                    + $"{Readable.Number(prediction.Low)} and {Readable.Number(prediction.High)}"
+            );
+        Tell($"predictions written with hash {made.Hash}");
+    }
+
+    private static int Status(OpenedSweep opened)
+    {
+        SweepTables.Trials(opened.Trials, opened.Folder);
+        foreach (var state in opened.Trials.GroupBy(trial => opened.Folder.Read(trial.Id).State).OrderBy(state => state.Key))
+            Console.WriteLine($"{state.Count()} {state.Key.ToString().ToLowerInvariant()}");
+        var isRunning = File.Exists(opened.Folder.Lock) && RunLock.IsHeld(opened.Folder.Lock);
+        Console.WriteLine(
+            isRunning ? "A process runs the sweep." : $"No process runs the sweep; `cliptrain sweep run {opened.Sweep.Path}` does."
+        );
+        return ExitCodes.Ok;
+    }
+
+    private static RunLock Acquire(SweepFolder folder) =>
+        File.Exists(folder.Lock) && RunLock.IsHeld(folder.Lock)
+            ? throw new UsageException($"{folder.Path}: another process runs this sweep. `cliptrain sweep status` shows how far it is.")
+            : RunLock.Acquire(folder.Lock, TimeProvider.System);
+
+    private static void Tell(string line) =>
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{TimeProvider.System.GetLocalNow():HH:mm:ss} {line}"));
+}

@@ -1,0 +1,94 @@
+using System.CommandLine;
+using System.Net;
+using ClipTrain.Cli.Runs;
+using ClipTrain.Cli.Telemetry;
+using ClipTrain.Monitoring.Page;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Runs;
+
+namespace ClipTrain.Cli.Commands;
+
+/// <summary>
+/// <c>cliptrain watch [RUN…]</c> serves the live page of runs on disk; <c>cliptrain report RUN… -o FILE</c> writes the same
+/// as one file that needs no server.
+/// </summary>
+public static class WatchCommand
+{
+    public static Command Create()
+    {
+        var runs = Runs(
+            "Runs to show: directories, or names under runs/; all runs there, also those that begin later, when left out.",
+            ArgumentArity.ZeroOrMore
+        );
+        var listen = new Option<string>("--listen")
+        {
+            Description = "Address and port of the page. Beyond loopback a token is needed.",
+            DefaultValueFactory = _ => "127.0.0.1:0",
+        };
+        var tokenFile = new Option<string?>("--token-file") { Description = "File with the token that browsers give as password." };
+        var opens = new Option<bool>("--open") { Description = "Open the page in the browser." };
+        var command = new Command("watch", "Show runs on a live page: curves, ranks, events, figures.") { runs, listen, tokenFile, opens };
+        command.SetAction(
+            (parsed, _) =>
+                ServeAsync(
+                    Directories(parsed.GetRequiredValue(runs)),
+                    Endpoint(parsed.GetRequiredValue(listen)),
+                    AccessToken.Find(null, parsed.GetValue(tokenFile)),
+                    parsed.GetValue(opens)
+                )
+        );
+        return command;
+    }
+
+    public static Command CreateReport()
+    {
+        var runs = Runs("Runs to show: directories, or names under runs/.", ArgumentArity.OneOrMore);
+        var output = new Option<string>("--out", "-o") { Description = "Page to write.", DefaultValueFactory = _ => "run.html" };
+        var command = new Command("report", "Write the page of runs as one file that needs no server and no network.") { runs, output };
+        command.SetAction(
+            async (parsed, _) =>
+            {
+                await RunReportPage.WriteAsync(
+                    parsed.GetRequiredValue(output),
+                    Directories(parsed.GetRequiredValue(runs))(),
+                    TimeProvider.System
+                );
+                await Console.Out.WriteLineAsync($"The report is {parsed.GetRequiredValue(output)}.");
+                return ExitCodes.Ok;
+            }
+        );
+        return command;
+    }
+
+    private static Argument<string[]> Runs(string description, ArgumentArity arity) =>
+        new("RUN") { Description = description, Arity = arity };
+
+    private static async Task<int> ServeAsync(Func<IReadOnlyList<string>> directories, IPEndPoint listen, string? token, bool opens)
+    {
+        if (token is null && !IPAddress.IsLoopback(listen.Address))
+            throw new UsageException(
+                $"--listen {listen} is reached by other machines: give --token-file FILE, with the password that browsers are asked for."
+            );
+        using var signals = new StopSignals(endsWithTerminal: true);
+        await using var page = await PageServer.StartAsync(listen, token, new RunBoard(directories, TimeProvider.System));
+        await Console.Out.WriteLineAsync($"The page is {page.Address}  (Ctrl-C ends it)");
+        if (opens)
+            Browser.Open(page.Address);
+        await signals.First;
+        return ExitCodes.Ok;
+    }
+
+    private static Func<IReadOnlyList<string>> Directories(string[] runs)
+    {
+        if (runs.Length == 0)
+            return () => RunFiles.All(new OutputOptions().Directory);
+        string[] directories = [.. runs.Select(run => RunFiles.Find(run).Directory)];
+        return () => directories;
+    }
+
+    private static IPEndPoint Endpoint(string text) =>
+        IPEndPoint.TryParse(text, out var endpoint)
+            ? endpoint
+            : throw new UsageException($"--listen must be an address and a port, as in 127.0.0.1:8080, not '{text}'.");
+}

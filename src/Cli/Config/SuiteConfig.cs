@@ -1,0 +1,16 @@
+using ClipTrain.Evaluation.Suites;
+using ClipTrain.Trainer.Config;
+
+namespace ClipTrain.Cli.Config;
+
+/// <summary>Loads suite files.</summary>
+public static class SuiteConfig
+{
+    /// <exception cref="ConfigException">With every error that was found.</exception>
+    public static SuiteOptions Load(string path)
+    {
+        var binder = new OptionBinder(OptionSection.Of(typeof(SuiteOptions)));
+        var suite = (SuiteOptions)binder.Bind(YamlTree.ReadFile(path));
+        return binder.Errors.Count == 0 ? suite : throw new ConfigException(binder.Errors);
+    }
+}

@@ -1,0 +1,49 @@
+using ClipTrain.Cli.Telemetry;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Trainer.Loop;
+using Spectre.Console;
+
+namespace ClipTrain.Cli.DataTools;
+
+/// <summary>
+/// Draws what a loader's stages did: starved waits for what comes before, blocked for room behind. Decoding's waits are those of its
+/// threads, which tokenize and assemble too.
+/// </summary>
+internal static class BenchTables
+{
+    public static Table Draw(LoaderBenchResult result)
+    {
+        var metrics = LoaderWatch.Of(result.Figures);
+        var table = new Table { Border = TableBorder.Rounded };
+        table.AddColumn("stage");
+        foreach (var column in new[] { "threads", "images/s", "busy", "starved", "blocked", "queued" })
+            table.AddColumn(new TableColumn(column).RightAligned());
+        Add("read", 1, metrics.Read, $"{Readable.Count(metrics.QueuedSamples)} encoded");
+        Add("decode", result.Figures.Threads, metrics.Decode, "");
+        Add("tokenize", result.Figures.Threads, metrics.Tokenize, "");
+        Add("assemble", result.Figures.Threads, metrics.Assemble, $"{metrics.QueuedBatches} batches");
+        table.AddRow(
+            "consumer",
+            "1",
+            Readable.Number(result.ImagesPerSecond),
+            "",
+            Readable.Percent(result.Figures.Waited / result.Figures.Elapsed),
+            "",
+            ""
+        );
+        return table;
+
+        void Add(string name, int threads, StageMetrics stage, string queue) =>
+            table.AddRow(
+                name,
+                $"{threads}",
+                Readable.Number(stage.Rate),
+                Readable.Percent(stage.Busy),
+                name == "decode" ? Readable.Percent(stage.Starved) : "",
+                name is "read" or "decode" ? Readable.Percent(stage.Blocked) : "",
+                queue
+            );
+    }
+}

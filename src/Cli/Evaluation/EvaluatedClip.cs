@@ -1,0 +1,70 @@
+using ClipTrain.DataPipeline.Images;
+using ClipTrain.DataPipeline.Text;
+using ClipTrain.Evaluation.Datasets;
+using ClipTrain.Trainer.Interop;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Runs;
+using ClipTrain.Weights.Tensors;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Cli.Evaluation;
+
+/// <summary>
+/// A model of ours, or one that was read from other programs' files, as evaluation sees it. To be made and used on the torch thread.
+/// </summary>
+public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
+{
+    /// <summary>Texts embedded at once.</summary>
+    private const int TextBatch = 256;
+
+    private readonly ClipModel _model;
+    private readonly ITokenizer? _tokenizer;
+
+    /// <param name="opened">The model.</param>
+    /// <param name="name">What reports call it.</param>
+    /// <exception cref="Runs.UsageException">Its images are not made as CLIP makes them, or nothing says how its texts are
+    /// tokenised.</exception>
+    public EvaluatedClip(OpenedModel opened, string name)
+    {
+        opened.RequireClipPreprocessing();
+        (Name, HasTexts) = (name, opened.HasSharedSpace);
+        _tokenizer = HasTexts ? opened.Tokenizer() : null;
+        WeightsHash = WeightHash.Of(opened.Weights);
+        Transform = opened.Run is { } run
+            ? RunPlan.Images(run).Evaluation with
+            {
+                Type = ImageType.Fp32,
+            }
+            : new ImageTransformOptions(opened.Options.Image.Size);
+        _model = opened.Load();
+        LogitScale = HasTexts
+            ? _model.LogitScaleFactor(opened.Run?.Training.MaxLogitScale ?? new TrainingOptions { GlobalBatch = 1 }.MaxLogitScale)
+            : 1;
+    }
+
+    public string Name { get; }
+
+    public string WeightsHash { get; }
+
+    public ImageTransformOptions Transform { get; }
+
+    public double LogitScale { get; }
+
+    public bool HasTexts { get; }
+
+    public (torch.Tensor Embeddings_bD, torch.Tensor Features_bF) EncodeImages(torch.Tensor images_b3SS)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var (pooled_bF, projected_bD) = _model.EncodeImageFeatures(images_b3SS);
+        return (nn.functional.normalize(projected_bD, 2, -1).MoveToOuterDisposeScope(), pooled_bF.MoveToOuterDisposeScope());
+    }
+
+    public torch.Tensor EncodeTexts(IReadOnlyList<string> texts) =>
+        TextEmbedding.Of(_model, _tokenizer ?? throw new InvalidOperationException($"{Name} embeds no texts."), texts, TextBatch);
+
+    public void Dispose() => _model.Dispose();
+}

@@ -1,0 +1,11 @@
+using ClipTrain.Cli.Commands;
+using ClipTrain.Cli.Telemetry;
+using ClipTrain.Trainer.Config;
+
+if (OpenFiles.Problem() is { } problem)
+{
+    OpenFiles.Tell(problem);
+    return ExitCodes.MissingComponent;
+}
+
+return await CommandLine.RunAsync(args);

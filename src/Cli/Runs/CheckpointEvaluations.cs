@@ -1,0 +1,193 @@
+using System.Text.Json;
+using ClipTrain.Cli.Telemetry;
+using ClipTrain.Evaluation.Statistics;
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Runs;
+using Serilog.Events;
+
+namespace ClipTrain.Cli.Runs;
+
+/// <summary>
+/// Evaluates checkpoints beside a run, one at a time, each in a process of its own. What is evaluated is held by hard links, so
+/// that the run may prune it. A run that writes checkpoints faster than they are evaluated has some left out; it never waits.
+/// Whatever fails is a message.
+/// </summary>
+/// <param name="files">The run's.</param>
+/// <param name="options">Its evaluation.</param>
+/// <param name="evaluate">Evaluates a checkpoint into a folder; returns the exit code and what it said.</param>
+/// <param name="tell">Shows a message.</param>
+/// <param name="figures">Told of each checkpoint's figures.</param>
+public sealed class CheckpointEvaluations(
+    RunFiles files,
+    EvaluationOptions options,
+    Func<string, string, Task<(int Exit, string Said)>> evaluate,
+    Action<LogEventLevel, string> tell,
+    Action<long, IReadOnlyList<ResultRow>> figures
+) : IDisposable
+{
+    /// <summary>Figures of which less is better.</summary>
+    private static readonly string[] s_errors = ["calibration_error", "median_rank"];
+
+    private readonly Lock _lock = new();
+    private readonly string _folder = Path.Combine(files.Directory, "evaluation"),
+        _best = Path.Combine(files.Directory, "best");
+    private Task _working = Task.CompletedTask;
+    private long _due;
+    private long? _waiting;
+
+    /// <summary>The line of each evaluated checkpoint: its step and its figures.</summary>
+    public string Lines => Path.Combine(_folder, "evaluation.jsonl");
+
+    /// <summary>A checkpoint was written: the first at or after each multiple of every_steps is evaluated. Returns at once.</summary>
+    public void Offer(long step)
+    {
+        lock (_lock)
+        {
+            if (options.EverySteps == 0 || step < _due)
+                return;
+            _due = ((step / options.EverySteps) + 1) * options.EverySteps;
+            if (!Attempt($"The checkpoint of step {step} is not evaluated", () => Hold(step)))
+                return;
+            if (_waiting is { } overtaken)
+            {
+                tell(LogEventLevel.Information, $"The checkpoint of step {overtaken} is left out: evaluation lags behind training.");
+                Release(overtaken);
+            }
+
+            _waiting = step;
+            if (_working.IsCompleted)
+                _working = Task.Run(WorkAsync);
+        }
+    }
+
+    /// <summary>Waits for the evaluation that has begun and for the one that waits.</summary>
+    public void Dispose()
+    {
+        if (!_working.IsCompleted)
+            tell(LogEventLevel.Information, "Waiting for the evaluation of a checkpoint.");
+        _working.GetAwaiter().GetResult();
+    }
+
+    private CheckpointDirectory Held => new(Path.Combine(_folder, "checkpoints"));
+
+    private async Task WorkAsync()
+    {
+        while (true)
+        {
+            long step;
+            lock (_lock)
+            {
+                if (_waiting is not { } next)
+                {
+                    _working = Task.CompletedTask;
+                    return;
+                }
+
+                (step, _waiting) = (next, null);
+            }
+
+            var output = Path.Combine(_folder, Path.GetFileName(Held.PathOf(step)));
+            try
+            {
+                var (exit, said) = await evaluate(Held.PathOf(step), output);
+                if (exit == ExitCodes.Ok)
+                    Take(step, ReadRows(Path.Combine(output, "results.json")));
+                else
+                    tell(LogEventLevel.Warning, $"The checkpoint of step {step} could not be evaluated: {said}");
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
+            {
+                tell(LogEventLevel.Warning, $"The checkpoint of step {step} could not be evaluated: {error.Message}");
+            }
+
+            Release(step);
+        }
+    }
+
+    private void Take(long step, IReadOnlyList<ResultRow> rows)
+    {
+        File.AppendAllText(Lines, JsonSerializer.Serialize(new EvaluatedStep(step, rows), TelemetryJson.OneLine) + "\n");
+        figures(step, rows);
+        if (options.BestFigure is not { } name)
+            return;
+        if (rows.FirstOrDefault(row => $"{row.Set} {row.Task} {row.Metric}" == name) is not { } figure)
+        {
+            tell(
+                LogEventLevel.Warning,
+                $"evaluation.best_figure names '{name}', which was not measured; measured were {string.Join(", ", rows.Select(row => $"'{row.Set} {row.Task} {row.Metric}'").Take(6))}{(rows.Count > 6 ? ", …" : "")}."
+            );
+            return;
+        }
+
+        var isError = s_errors.Contains(figure.Metric, StringComparer.Ordinal);
+        var before = Directory.Exists(_best)
+            ? Figures(name).Where(earlier => earlier.Step != step).Select(earlier => earlier.Value).ToList()
+            : [];
+        if (double.IsNaN(figure.Value) || before.Exists(value => isError ? value <= figure.Value : value >= figure.Value))
+            return;
+        if (Directory.Exists(_best))
+            Directory.Delete(_best, recursive: true);
+        Directory.CreateDirectory(_best);
+        Link(files.Config, Path.Combine(_best, Path.GetFileName(files.Config)));
+        LinkFolder(Held.PathOf(step), new CheckpointDirectory(Path.Combine(_best, "checkpoints")).PathOf(step));
+        tell(LogEventLevel.Information, $"Step {step} is the best so far: {name} {Readable.Number(figure.Value)}; it is kept in {_best}.");
+    }
+
+    /// <summary>A figure of all checkpoints that were evaluated, also before the run was resumed.</summary>
+    private IEnumerable<(long Step, double Value)> Figures(string name) =>
+        File.ReadLines(Lines)
+            .Select(line => JsonSerializer.Deserialize<EvaluatedStep>(line, TelemetryJson.OneLine)!)
+            .SelectMany(line =>
+                line.Results.Where(row => $"{row.Set} {row.Task} {row.Metric}" == name).Select(row => (line.Step, row.Value))
+            );
+
+    /// <summary>Links the checkpoint and the run's configuration into a folder that looks like the run's.</summary>
+    private void Hold(long step)
+    {
+        Directory.CreateDirectory(_folder);
+        var config = Path.Combine(_folder, Path.GetFileName(files.Config));
+        if (!File.Exists(config))
+            Link(files.Config, config);
+        LinkFolder(new CheckpointDirectory(files.Checkpoints).PathOf(step), Held.PathOf(step));
+    }
+
+    private void Release(long step) =>
+        Attempt($"{Held.PathOf(step)} could not be deleted", () => Directory.Delete(Held.PathOf(step), recursive: true));
+
+    private bool Attempt(string otherwise, Action action)
+    {
+        try
+        {
+            action();
+            return true;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            tell(LogEventLevel.Warning, $"{otherwise}: {error.Message}");
+            return false;
+        }
+    }
+
+    private static IReadOnlyList<ResultRow> ReadRows(string path) =>
+        JsonSerializer.Deserialize<List<ResultRow>>(File.ReadAllText(path), TelemetryJson.OneLine)
+        ?? throw new JsonException($"{path} is empty.");
+
+    private static void LinkFolder(string from, string to)
+    {
+        if (Directory.Exists(to))
+            Directory.Delete(to, recursive: true);
+        Directory.CreateDirectory(to);
+        foreach (var file in Directory.GetFiles(from))
+            Link(file, Path.Combine(to, Path.GetFileName(file)));
+    }
+
+    /// <summary>A second name, or where the file system has none a copy.</summary>
+    private static void Link(string from, string to)
+    {
+        if (!HardLink.TryCreate(from, to))
+            File.Copy(from, to, overwrite: true);
+    }
+
+    private sealed record EvaluatedStep(long Step, IReadOnlyList<ResultRow> Results);
+}

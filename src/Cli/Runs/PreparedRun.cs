@@ -1,0 +1,175 @@
+using ClipTrain.Cli.Evaluation;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Ordering;
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.InitialWeights;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Runs;
+using ClipTrain.Weights.Tensors;
+using Spectre.Console;
+
+namespace ClipTrain.Cli.Runs;
+
+/// <summary>A run that can be hosted: its directory is there, its configuration and corpus are known.</summary>
+public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManifest Manifest)
+{
+    private readonly Lazy<SampleOrder> _order = new(() => RunPlan.Order(Manifest, Options));
+    private readonly Lazy<ShardPlan> _shards = new(() => new ShardPlan(Manifest, RunPlan.Order(Manifest, Options)));
+
+    /// <summary>The step of the checkpoint that the user chose to go on from; null for the newest.</summary>
+    public long? WantedStep { get; init; }
+
+    public CheckpointDirectory Checkpoints { get; } = new(Files.Checkpoints);
+
+    /// <summary>Length of the run.</summary>
+    public long TotalSteps => RunPlan.TotalSteps(Options.Training, Manifest.SampleCount);
+
+    public SampleOrder Order => _order.Value;
+
+    /// <summary>Prepares a new run.</summary>
+    /// <exception cref="UsageException">Its directory exists.</exception>
+    public static PreparedRun Create(RunOptions options)
+    {
+        var files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
+        if (Directory.Exists(files.Directory) && Directory.EnumerateFileSystemEntries(files.Directory).Any())
+            throw new UsageException(
+                $"{files.Directory} exists already. Continue it with `cliptrain resume {files.Directory}`, or begin another with --set "
+                    + "name=NAME."
+            );
+
+        // Whatever is wrong with corpus, tokenizer or splits is told before anything is written.
+        RunPlan.Tokenizer(options);
+        RunEvaluation.CheckSplits(options);
+        var start = Examine(options);
+        var manifest = RunCorpus.Select(options, rule => AnsiConsole.MarkupLineInterpolated($"Selecting: {rule} …"));
+        if (start is not null)
+            options = options with { Training = options.Training with { StartFromSha256 = start.Sha256 } };
+        RunFolder.Create(
+            files,
+            aside =>
+            {
+                start?.Save(aside.StartFrom);
+                File.WriteAllText(aside.Config, ConfigWriter.Write(options));
+                manifest.Save(aside.Manifest);
+            }
+        );
+        return new PreparedRun(files, options, manifest);
+    }
+
+    /// <summary>Prepares to continue a run.</summary>
+    /// <param name="run">Its directory, or its name in the usual place.</param>
+    /// <param name="step">The checkpoint to go on from; null for the newest.</param>
+    /// <exception cref="UsageException">There is no such run.</exception>
+    /// <exception cref="WeightsException">There is no such checkpoint.</exception>
+    public static PreparedRun Resume(string run, long? step)
+    {
+        var files = RunFiles.Find(run);
+        if (!File.Exists(files.Manifest))
+            throw new UsageException(
+                $"{files.Directory} has a config.yaml and no manifest.json: it was not made whole, and no run has begun in it. Delete "
+                    + "it, then begin the run again."
+            );
+        var options = RunConfig.Load(files.Config, []).Options;
+        var steps = new CheckpointDirectory(files.Checkpoints).Steps();
+        if (step is { } wanted && !steps.Contains(wanted))
+            throw new WeightsException($"{files.Checkpoints}: has no checkpoint of step {wanted}; there are: {string.Join(", ", steps)}.");
+        try
+        {
+            var manifest = RunCorpus.Continue(
+                options.Data,
+                CorpusManifest.Load(files.Manifest),
+                difference =>
+                    $"The files of the corpus have changed since {files.Manifest} was written: {difference}. Restore them, or begin a "
+                    + "new run.",
+                touched =>
+                    AnsiConsole.WriteLine(
+                        $"Warning: {touched} since the run began; the parts of it that were compared are the same. "
+                            + "`cliptrain data verify --checksums` compares all bytes."
+                    )
+            );
+            return new PreparedRun(files, options, manifest) { WantedStep = step };
+        }
+        catch (CorpusException e) when (FolderBegunIn(files, options.Output) is { } folder && folder != Environment.CurrentDirectory)
+        {
+            throw new CorpusException(
+                $"{e.Message.TrimEnd('.')}. The run's paths are relative to the folder that it was begun in: go to {folder} and resume "
+                    + "it there.",
+                e
+            );
+        }
+    }
+
+    /// <summary>
+    /// Prepares the run of a run file, or to continue it when its directory is there already, so that a supervisor can give the same
+    /// command again after a crash.
+    /// </summary>
+    /// <param name="configOrRun">A run file or a run's directory.</param>
+    /// <param name="sets">Keys set on top of the file.</param>
+    /// <exception cref="UsageException">The directory is that of another run.</exception>
+    public static PreparedRun Open(string configOrRun, IReadOnlyList<string> sets)
+    {
+        if (!File.Exists(configOrRun))
+            return Resume(configOrRun, step: null);
+        var options = RunConfig.Load(configOrRun, sets).Options;
+        var files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
+        if (!File.Exists(files.Config))
+            return Create(options);
+        return ConfigHash.Of(RunConfig.Load(files.Config, []).Options) == ConfigHash.Of(options)
+            ? Resume(files.Directory, step: null)
+            : throw new UsageException(
+                $"{files.Directory} holds a run of another configuration. Continue that one with `cliptrain coordinator "
+                    + $"{files.Directory}`, or begin another with --set name=NAME."
+            );
+    }
+
+    /// <summary>What each rank of a generation reads.</summary>
+    public ShardPlan Shards => _shards.Value;
+
+    /// <summary>What is fixed for the run.</summary>
+    /// <param name="managedWorkers">How many workers nodes start; the others come by themselves.</param>
+    public RunSpec Spec(int managedWorkers) =>
+        new(Options.Name, Options.Cluster.Workers, ProgramVersion.Text, ConfigHash.Of(Options), Manifest.Hash)
+        {
+            MinWorkers = Options.Cluster.MinWorkers ?? Options.Cluster.Workers,
+            MaxWorkers = Options.Cluster.MaxWorkers ?? Options.Cluster.Workers,
+            ManagedWorkers = managedWorkers,
+            TotalSteps = TotalSteps,
+            GlobalBatch = Options.Training.GlobalBatch,
+            ResumeAs = Files.Directory,
+            Timeouts = new RunTimeouts
+            {
+                Forming = TimeSpan.FromSeconds(Options.Cluster.FormingTimeoutSeconds),
+                Heartbeat = TimeSpan.FromSeconds(Options.Cluster.HeartbeatTimeoutSeconds),
+                Regroup = TimeSpan.FromSeconds(Options.Cluster.CollectiveTimeoutSeconds + 30),
+            },
+        };
+
+    /// <summary>The newest checkpoint on disk, whether its writer lived to tell of it or not; null when there is none.</summary>
+    public CheckpointMark? FindCheckpoint() =>
+        Checkpoints.Steps().LastOrDefault(Checkpoints.IsComplete) is var step and > 0
+            ? new CheckpointMark(step, Checkpoints.PathOf(step))
+            : null;
+
+    private static StartReport? Examine(RunOptions options)
+    {
+        if (options.Training.StartFrom is null)
+            return null;
+        using var weights = new StartWeights(options);
+        return weights.Examine();
+    }
+
+    /// <summary>Where the run was begun, as far as its directory tells.</summary>
+    private static string? FolderBegunIn(RunFiles files, OutputOptions output)
+    {
+        var (directory, runs) = (
+            Path.GetFullPath(files.Directory),
+            Path.DirectorySeparatorChar + output.Directory.Trim(Path.DirectorySeparatorChar) + Path.DirectorySeparatorChar
+        );
+        return !Path.IsPathRooted(output.Directory) && directory.LastIndexOf(runs, StringComparison.Ordinal) is > 0 and var end
+            ? directory[..end]
+            : null;
+    }
+}

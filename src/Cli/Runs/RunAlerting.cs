@@ -1,0 +1,160 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Http.Json;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Monitoring.Alerts;
+using ClipTrain.Trainer.Options;
+
+namespace ClipTrain.Cli.Runs;
+
+/// <summary>Raises a hosted run's alerts: in the log, and to the command or address that its configuration names.</summary>
+public sealed class RunAlerting : IDisposable
+{
+    private const double BytesInGigabyte = 1e9;
+    private static readonly TimeSpan s_look = TimeSpan.FromSeconds(30),
+        s_patience = TimeSpan.FromSeconds(30);
+
+    private readonly RunOptions _options;
+    private readonly string _directory;
+    private readonly Action<string> _log;
+    private readonly TimeProvider _time;
+    private readonly RunAlerts _rules;
+    private readonly ITimer _timer;
+    private readonly Lock _lock = new();
+    private long _step,
+        _heardOf;
+    private bool _isDiskFull,
+        _isStill;
+
+    /// <param name="options">The run's.</param>
+    /// <param name="directory">The run's.</param>
+    /// <param name="log">Gets each alert as a line.</param>
+    /// <param name="time">Tells for how long no step came.</param>
+    public RunAlerting(RunOptions options, string directory, Action<string> log, TimeProvider time)
+    {
+        (_options, _directory, _log, _time) = (options, directory, log, time);
+        var objective = options.Training.Objective;
+        _rules = new RunAlerts(
+            new AlertContext(
+                options.Training.GlobalBatch,
+                options.Training.LearningRate,
+                options.Training.MaxLogitScale,
+                objective == Objective.Contrastive
+            )
+        );
+        _heardOf = time.GetTimestamp();
+        _timer = time.CreateTimer(_ => Look(), state: null, s_look, s_look);
+    }
+
+    public void Observe(StepRecord step)
+    {
+        lock (_lock)
+        {
+            (_step, _heardOf, _isStill) = (step.Metrics.Step, _time.GetTimestamp(), false);
+            foreach (var alert in _rules.Observe(step))
+                Raise(alert);
+        }
+    }
+
+    public void Dispose() => _timer.Dispose();
+
+    /// <summary>What no step tells: a disk that fills up, and that no step comes.</summary>
+    private void Look()
+    {
+        lock (_lock)
+        {
+            var free = FreeBytes();
+            if (free < _options.Alerts.MinFreeGigabytes * BytesInGigabyte && !_isDiskFull)
+                Raise(
+                    new Alert(
+                        _step,
+                        "disk",
+                        $"The disk of {_directory} has {(free / BytesInGigabyte).ToString("F2", CultureInfo.InvariantCulture)} GB free: "
+                            + "make room, or lower checkpoint.keep."
+                    )
+                );
+            _isDiskFull = free < _options.Alerts.MinFreeGigabytes * BytesInGigabyte;
+
+            var still = _time.GetElapsedTime(_heardOf);
+            if (still.TotalMinutes < _options.Alerts.NoProgressMinutes || _isStill)
+                return;
+            _isStill = true;
+            Raise(
+                new Alert(
+                    _step,
+                    "no-progress",
+                    $"No step was recorded for {still.TotalMinutes.ToString("F0", CultureInfo.InvariantCulture)} minutes: cliptrain "
+                        + "status shows whom the run waits for."
+                )
+            );
+        }
+    }
+
+    private double FreeBytes()
+    {
+        try
+        {
+            return new DriveInfo(_directory).AvailableFreeSpace;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return double.PositiveInfinity;
+        }
+    }
+
+    private void Raise(Alert alert)
+    {
+        _log($"Alert: step {alert.Step}: {alert.Text}");
+        if (_options.Alerts.Command.Length > 0)
+            _ = TellAsync("alerts.command", () => StartAsync(alert));
+        if (_options.Alerts.Webhook.Length > 0)
+            _ = TellAsync("alerts.webhook", () => PostAsync(alert));
+    }
+
+    /// <summary>An alert that cannot be delivered is a line of the log; the run goes on.</summary>
+    private async Task TellAsync(string key, Func<Task> tell)
+    {
+        try
+        {
+            await Task.Run(tell).WaitAsync(s_patience, _time);
+        }
+        catch (Exception error)
+            when (error
+                    is IOException
+                        or HttpRequestException
+                        or InvalidOperationException
+                        or System.ComponentModel.Win32Exception
+                        or TimeoutException
+                        or TaskCanceledException
+                        or UriFormatException
+            )
+        {
+            _log($"{key} could not deliver an alert: {error.Message}");
+        }
+    }
+
+    private async Task StartAsync(Alert alert)
+    {
+        string[] arguments = [_options.Name, alert.Step.ToString(CultureInfo.InvariantCulture), alert.Kind, alert.Text];
+        using var process = Process.Start(new ProcessStartInfo(_options.Alerts.Command, arguments) { UseShellExecute = false })!;
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"{_options.Alerts.Command} ended with exit code {process.ExitCode}.");
+    }
+
+    private async Task PostAsync(Alert alert)
+    {
+        using var client = new HttpClient { Timeout = s_patience };
+        using var answer = await client.PostAsJsonAsync(
+            _options.Alerts.Webhook,
+            new
+            {
+                run = _options.Name,
+                step = alert.Step,
+                kind = alert.Kind,
+                text = alert.Text,
+            }
+        );
+        answer.EnsureSuccessStatusCode();
+    }
+}

@@ -1,0 +1,121 @@
+using System.Net;
+using ClipTrain.Cli.Telemetry;
+using ClipTrain.Coordinator.Grains;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Monitoring.Page;
+using Serilog;
+using Serilog.Events;
+using Spectre.Console;
+
+namespace ClipTrain.Cli.Runs;
+
+/// <summary>
+/// What this process does for the run when it hosts it: keeps its records, shows it, and at the end evaluates the last
+/// checkpoint and writes the summary. A standby does nothing of this until it takes the run over.
+/// </summary>
+/// <param name="run">The run.</param>
+/// <param name="console">Where it is shown.</param>
+/// <param name="log">Its log.</param>
+/// <param name="isStandby">True when another process has begun the run.</param>
+public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, bool isStandby) : IRunHosting
+{
+    private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<int> _concluded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly long _started = TimeProvider.System.GetTimestamp();
+    private RunRecords? _records;
+    private OtlpExport? _otlp;
+    private PageServer? _page;
+    private int _exitCode;
+
+    /// <summary>Completes when the run is hosted here for the first time.</summary>
+    public Task Opened => _opened.Task;
+
+    /// <summary>The exit code of the run that has ended here. Faults with what kept it from being summed up.</summary>
+    public Task<int> Concluded => _concluded.Task;
+
+    /// <summary>The exit code after a stop: that of the signal that asked for it.</summary>
+    public Func<int> StopExitCode { get; init; } = () => ExitCodes.Ok;
+
+    /// <summary>True to open the live page in the browser once it is served.</summary>
+    public bool OpensPage { get; init; }
+
+    public string RunId => run.Options.Name;
+
+    /// <summary>True when the run was hosted here and is over: its node and its standby have nothing left to do.</summary>
+    public bool HasEnded => _records?.HasEnded ?? false;
+
+    public StepMetrics? LastStep => _records?.LastStep;
+
+    public bool MayTakeOver => isStandby || _opened.Task.IsCompleted;
+
+    public RunFilesOffer Files => new(File.ReadAllBytes(run.Files.Config), File.ReadAllBytes(run.Files.Manifest));
+
+    public IRunRecords Open(long epoch, RunState state)
+    {
+        _records = new RunRecords(run, epoch, state, console, log);
+        _opened.TrySetResult();
+        _otlp ??= OtlpExport.Start(run.Options, () => LastStep);
+        if (run.Options.Output.Page && _page is null)
+            _ = Task.Run(ServePageAsync);
+        return _records;
+    }
+
+    public bool SeesCheckpoint(long step) =>
+        run.Checkpoints.IsComplete(step) || run.Checkpoints.Steps().Any(later => later > step && run.Checkpoints.IsComplete(later));
+
+    public async Task ConcludeAsync(RunOutcome outcome)
+    {
+        try
+        {
+            // Evaluation computes for long: not on the grain's scheduler.
+            _exitCode = await Task.Run(() => Conclude(outcome));
+        }
+        catch (Exception error)
+        {
+            _concluded.TrySetException(error);
+        }
+    }
+
+    public void Leave() => _concluded.TrySetResult(_exitCode);
+
+    public void OnDefect(Exception error) => _concluded.TrySetException(error);
+
+    /// <summary>Serves the run's page on loopback for as long as this process lives. A run without its page is still a run.</summary>
+    private async Task ServePageAsync()
+    {
+        try
+        {
+            string[] directories = [run.Files.Directory];
+            _page = await PageServer.StartAsync(
+                new IPEndPoint(IPAddress.Loopback, 0),
+                token: null,
+                new RunBoard(() => directories, TimeProvider.System)
+            );
+            log.Information("The run's page is {Address:l}", _page.Address.ToString());
+            if (OpensPage)
+                Browser.Open(_page.Address);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            log.Warning("The run's page cannot be served: {Reason:l}", error.Message);
+        }
+    }
+
+    private int Conclude(RunOutcome outcome)
+    {
+        _records?.Dispose();
+        _otlp?.Dispose();
+        run.Checkpoints.RemoveLeftovers();
+        if (outcome.Kind != OutcomeKind.Completed)
+        {
+            log.Write(outcome.Kind == OutcomeKind.Failed ? LogEventLevel.Error : LogEventLevel.Information, "{Message:l}", outcome.Message);
+            return outcome.Kind == OutcomeKind.Failed ? Failure.ExitCodeOf(outcome) : StopExitCode();
+        }
+
+        if (_records?.Verdict is { } verdict)
+            log.Information("{Verdict:l}", verdict.Text);
+        log.Information("Trained in {Seconds:F0} s; evaluating.", TimeProvider.System.GetElapsedTime(_started).TotalSeconds);
+        return RunReport.EvaluateAndWrite(run.Files, run.Options, log);
+    }
+}

@@ -1,0 +1,113 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ClipTrain.Cli.Evaluation;
+using ClipTrain.Cli.Telemetry;
+using ClipTrain.Torch.Operators;
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Interop;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Runs;
+using ClipTrain.Weights.Safetensors;
+using ClipTrain.Weights.Tensors;
+using Serilog;
+using Spectre.Console;
+using TorchSharp;
+
+namespace ClipTrain.Cli.Runs;
+
+/// <summary>The end of a run: its newest checkpoint evaluated, summary.json written, and the summary printed from that.</summary>
+public static class RunReport
+{
+    /// <summary>Returns the exit code.</summary>
+    /// <param name="files">The run's.</param>
+    /// <param name="options">The run's.</param>
+    /// <param name="log">Gets what was left out.</param>
+    /// <param name="output">Folder for the figures as a list, beside the summary; null for none.</param>
+    public static int EvaluateAndWrite(RunFiles files, RunOptions options, ILogger log, string? output = null)
+    {
+        var checkpoints = new CheckpointDirectory(files.Checkpoints);
+        var state =
+            checkpoints.NewestWhole(
+                (damaged, reason) => log.Warning("The checkpoint of step {Step} is damaged and not evaluated: {Reason:l}", damaged, reason)
+            ) ?? throw new WeightsException($"{files.Checkpoints}: has no checkpoint to evaluate.");
+        using var torchThread = new TorchThread();
+        var figures = torchThread.Run(() =>
+        {
+            Threads.Set(Environment.ProcessorCount);
+            using var model = new ClipModel(options.Model, Precision.Fp32, seed: null, objective: options.Training.Objective);
+            using (var weights = new SafetensorsFile(Path.Combine(checkpoints.PathOf(state.Step), CheckpointDirectory.ModelFile)))
+                ModelWeights.LoadInto(model.Parameters, weights);
+            return new RunEvaluation(model, RunPlan.Tokenizer(options), options, log).Run();
+        });
+        var summary = new RunSummary
+        {
+            Name = options.Name,
+            Steps = state.Step,
+            Samples = state.Samples,
+            Seconds = state.TrainingSeconds,
+            ImagesPerSecond = state.Samples / Math.Max(state.TrainingSeconds, 1e-9),
+            FinalLoss = MetricsFile.LossAt(files.Metrics, state.Step),
+        };
+        foreach (var split in figures)
+            summary.AddEvaluation(split.Split, split.Figures);
+        try
+        {
+            summary.Write(files.Summary);
+            RunSummary.Render(AnsiConsole.Console, files.Summary);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Computed is computed: the figures are shown, and only the file is missing.
+            summary.Render(AnsiConsole.Console);
+            log.Error("The figures above could not be written to {Summary:l}: {Reason:l}", files.Summary, error.Message);
+            return ExitCodes.StorageFailed;
+        }
+
+        if (output is not null)
+            ResultFiles.Write(output, figures);
+        return ExitCodes.Ok;
+    }
+
+    /// <summary>
+    /// Measures a model that is of no run on the splits of a run's options, and prints the figures. Returns the exit code.
+    /// </summary>
+    /// <exception cref="UsageException">Its images or captions are not made as evaluation makes them.</exception>
+    /// <param name="opened">The model.</param>
+    /// <param name="options">Whose evaluation names the splits.</param>
+    /// <param name="log">Gets what was left out.</param>
+    /// <param name="output">Folder for the figures as a list; null for none.</param>
+    public static int Evaluate(OpenedModel opened, RunOptions options, ILogger log, string? output = null)
+    {
+        var figures = Measure(opened, options, log);
+        var splits = new JsonObject(
+            figures.Select(split => KeyValuePair.Create(split.Split, JsonSerializer.SerializeToNode(split.Figures, TelemetryJson.OneLine)))
+        );
+        foreach (var table in SummaryTables.Draw(new JsonObject { ["model"] = opened.Weights.Path, ["eval"] = splits }))
+            AnsiConsole.Write(table);
+        if (output is not null)
+            ResultFiles.Write(output, figures);
+        return ExitCodes.Ok;
+    }
+
+    /// <summary>A model's figures on the splits of a run's options.</summary>
+    /// <exception cref="UsageException">Its images or captions are not made as evaluation makes them, or there are no splits.</exception>
+    public static IReadOnlyList<SplitFigures> Measure(OpenedModel opened, RunOptions options, ILogger log)
+    {
+        opened.RequireClipPreprocessing();
+        var tokenizer = opened.Tokenizer();
+        if (options.Evaluation is { Retrieval.Count: 0, ZeroShot.Count: 0 })
+            throw new UsageException(
+                "The run file's evaluation has no splits: name some under evaluation.retrieval or evaluation.zero_shot."
+            );
+        RunEvaluation.CheckSplits(options);
+        using var torchThread = new TorchThread();
+        return torchThread.Run(() =>
+        {
+            Threads.Set(Environment.ProcessorCount);
+            using var model = opened.Load();
+            return new RunEvaluation(model, tokenizer, options with { Model = opened.Options }, log).Run();
+        });
+    }
+}

@@ -1,0 +1,74 @@
+using ClipTrain.Cli.Runs;
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.Experiments;
+using ClipTrain.Experiments.Sweeps;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Models.Cost;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Runs;
+
+namespace ClipTrain.Cli.Sweeps;
+
+/// <summary>Resolves trials as <c>cliptrain train</c> would: the base run file with keys set.</summary>
+internal sealed class RunResolver(Sweep sweep) : ITrialResolver
+{
+    private const int BytesOfParameter = 4,
+        CopiesInCheckpoint = 3;
+
+    private readonly Dictionary<string, long?> _samples = new(StringComparer.Ordinal);
+
+    public ResolvedTrial Resolve(IReadOnlyList<KeyValuePair<string, string>> values)
+    {
+        try
+        {
+            // A trial is the same whatever it is called and wherever it lies.
+            var options = RunConfig.Load(sweep.Base, [.. values.Select(value => $"{value.Key}={value.Value}")]).Options with
+            {
+                Name = "trial",
+                Output = new OutputOptions { Tensorboard = false },
+            };
+            var parts = ModelCost.Of(options.Model);
+            var (parameters, unique) = (parts.Sum(part => part.Parameters), Samples(options));
+            return new ResolvedTrial(ConfigWriter.Write(options))
+            {
+                Parameters = parameters,
+                Macs = parts.Sum(part => part.Macs),
+                GlobalBatch = options.Training.GlobalBatch,
+                Steps = options.Training.Steps ?? (unique is { } samples ? RunPlan.TotalSteps(options.Training, samples) : null),
+                Unique = unique,
+                DiskBytes = parameters * BytesOfParameter * CopiesInCheckpoint * options.Checkpoint.Keep,
+            };
+        }
+        catch (ConfigException e)
+        {
+            throw new ExperimentException(
+                $"{sweep.Path}: a trial cannot be made:\n{e.Message.Replace("--set ", "", StringComparison.Ordinal)}"
+            );
+        }
+    }
+
+    /// <summary>Samples of a trial's corpus; null where it cannot be read.</summary>
+    private long? Samples(RunOptions options)
+    {
+        var key = ConfigWriter.Write(
+            new RunOptions
+            {
+                Model = options.Model,
+                Data = options.Data,
+                Training = new TrainingOptions { GlobalBatch = 1 },
+            }
+        );
+        if (_samples.TryGetValue(key, out var known))
+            return known;
+        try
+        {
+            known = RunCorpus.Select(options).SampleCount;
+        }
+        catch (Exception e) when (e is CorpusException or UsageException or IOException)
+        {
+            known = null;
+        }
+
+        return _samples[key] = known;
+    }
+}

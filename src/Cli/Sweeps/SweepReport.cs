@@ -1,0 +1,100 @@
+using ClipTrain.Cli.Telemetry;
+using ClipTrain.Experiments;
+using ClipTrain.Experiments.Report;
+using ClipTrain.Experiments.Scaling;
+using ClipTrain.Experiments.Sweeps;
+
+namespace ClipTrain.Cli.Sweeps;
+
+/// <summary>results.csv, the laws of a sweep's results and its report.</summary>
+internal static class SweepReport
+{
+    public static void Write(OpenedSweep opened)
+    {
+        var (sweep, folder, trials) = (opened.Sweep, opened.Folder, opened.Trials);
+        SweepResults.Write(sweep, folder, trials);
+        IReadOnlyList<Observation> observations =
+        [
+            .. SweepResults.Observations(sweep, folder, trials, isHeldOut: false),
+            .. SweepResults.Observations(sweep, folder, trials, isHeldOut: true),
+        ];
+        Console.WriteLine($"{folder.Results} has the results.");
+        if (observations.Count == 0)
+            return;
+        var title = new ReportTitle(sweep.Name, "training FLOPs", sweep.Metric == "loss" ? "loss" : $"1 - {sweep.Metric}");
+        var result = Fit(observations);
+        ReportTable[] tables = [.. Predicted(opened), Results(opened)];
+        if (result.Laws.Count > 0)
+            LawOutput.Finish(folder.Path, title, observations, result, tables);
+        else
+            ScalingReport.Write(Path.Combine(folder.Path, "report.html"), title, observations, result, tables);
+    }
+
+    /// <summary>A few trials that tell no law are a sweep all the same.</summary>
+    private static FitResult Fit(IReadOnlyList<Observation> observations)
+    {
+        try
+        {
+            return LawFitter.Fit(observations, laws: null);
+        }
+        catch (ExperimentException e)
+        {
+            return new FitResult([], e.Message.Split('\n'));
+        }
+    }
+
+    private static IEnumerable<ReportTable> Predicted(OpenedSweep opened)
+    {
+        var said = SweepPredictions.ReadAll(opened.Folder);
+        if (said.Count == 0)
+            yield break;
+        yield return new ReportTable(
+            "Predicted before the run",
+            "each was written, with its hash, before its trial was started",
+            ["trial", "choices", "law", "predicted", "90% interval", "measured", "inside", "made", "hash"],
+            [
+                .. from trial in opened.Trials
+                where said.ContainsKey(trial.Id)
+                let prediction = said[trial.Id]
+                let error = SweepResults.Error(opened.Sweep, opened.Folder.Read(trial.Id))
+                select (string[])
+                    [
+                        trial.Id,
+                        trial.Describe(),
+                        prediction.Said.Law,
+                        Readable.Number(prediction.Said.Value),
+                        $"{Readable.Number(prediction.Said.Low)} to {Readable.Number(prediction.Said.High)}",
+                        error is { } value ? Readable.Number(value) : opened.Folder.Read(trial.Id).State.ToString().ToLowerInvariant(),
+                        error is null ? ""
+                        : error >= prediction.Said.Low && error <= prediction.Said.High ? "yes"
+                        : "no",
+                        $"{prediction.In.Made:u}",
+                        prediction.In.Hash[..16],
+                    ],
+            ]
+        );
+    }
+
+    private static ReportTable Results(OpenedSweep opened) =>
+        new(
+            "Trials",
+            $"{opened.Trials.Count(trial => opened.Folder.Read(trial.Id).IsSettled)} of {opened.Trials.Count} have ended; they took "
+                + $"{Readable.Number(opened.Trials.Sum(trial => opened.Folder.Read(trial.Id).CoreSeconds) / 3600)} core hours",
+            ["trial", "state", "choices", "parameters", "samples", "FLOPs", "error", "core seconds"],
+            [
+                .. from trial in opened.Trials
+                let record = opened.Folder.Read(trial.Id)
+                select (string[])
+                    [
+                        trial.Id,
+                        record.State.ToString().ToLowerInvariant(),
+                        trial.Describe(),
+                        Readable.Count(trial.Resolved.Parameters),
+                        trial.Resolved.Samples is { } samples ? Readable.Count(samples) : "",
+                        trial.Resolved.Flops is { } flops ? Readable.Number(flops) : "",
+                        SweepResults.Error(opened.Sweep, record) is { } error ? Readable.Number(error) : "",
+                        Readable.Number(record.CoreSeconds),
+                    ],
+            ]
+        );
+}

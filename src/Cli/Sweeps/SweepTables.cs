@@ -1,0 +1,48 @@
+using ClipTrain.Cli.Telemetry;
+using ClipTrain.Experiments.Sweeps;
+using Spectre.Console;
+
+namespace ClipTrain.Cli.Sweeps;
+
+/// <summary>Tables of sweep plan and sweep status.</summary>
+internal static class SweepTables
+{
+    /// <summary>Beyond so many trials a table is no help: the first are shown.</summary>
+    private const int MostRows = 200;
+
+    public static void Trials(IReadOnlyList<Trial> trials, SweepFolder folder)
+    {
+        var axes = trials.SelectMany(trial => trial.Labels).Select(label => label.Key).Distinct(StringComparer.Ordinal).ToList();
+        var table = new Table { Border = TableBorder.Rounded };
+        table.AddColumn("trial").AddColumn("state");
+        foreach (var axis in axes)
+            table.AddColumn(Markup.Escape(axis));
+        foreach (var column in new[] { "parameters", "samples", "FLOPs" })
+            table.AddColumn(new TableColumn(column).RightAligned());
+        foreach (var trial in trials.Take(MostRows))
+        {
+            var labels = trial.Labels.ToDictionary(StringComparer.Ordinal);
+            var record = folder.Read(trial.Id);
+            table.AddRow([
+                new Text(trial.Id),
+                new Text(
+                    $"{record.State.ToString().ToLowerInvariant()}{(trial.IsHeldOut ? ", held out" : "")}{(record.Reason is null ? "" : $": {record.Reason}")}"
+                ),
+                .. axes.Select(axis => new Text(labels.GetValueOrDefault(axis, ""))),
+                new Text(Readable.Count(trial.Resolved.Parameters)),
+                new Text(trial.Resolved.Samples is { } samples ? Readable.Count(samples) : "?"),
+                new Text(trial.Resolved.Flops is { } flops ? Readable.Number(flops) : "?"),
+            ]);
+        }
+
+        AnsiConsole.Write(table);
+        if (trials.Count > MostRows)
+            Console.WriteLine($"… and {Readable.Count(trials.Count - MostRows)} more");
+    }
+
+    public static void Cost(string of, SweepCost cost) =>
+        Console.WriteLine(
+            $"{of}: {Readable.Count(cost.Trials)} trials, {Readable.Number(cost.Samples)} samples, {Readable.Number(cost.Flops)} FLOPs, "
+                + $"{(cost.CoreSeconds is { } seconds ? $"{Readable.Number(seconds / 3600)} core hours as fast as those that are done" : "hours unknown until a trial is done")}, {Readable.Number(cost.DiskBytes / 1e9)} GB of checkpoints"
+        );
+}

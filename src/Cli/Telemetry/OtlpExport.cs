@@ -1,0 +1,63 @@
+using System.Diagnostics.Metrics;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Trainer.Optimizer;
+using ClipTrain.Trainer.Options;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+
+namespace ClipTrain.Cli.Telemetry;
+
+/// <summary>
+/// Sends the hosted run's figures, and those of Orleans, to an OpenTelemetry collector. There is no convention for training;
+/// names are <c>cliptrain.training.*</c> with units as OpenTelemetry writes them.
+/// </summary>
+internal sealed class OtlpExport : IDisposable
+{
+    private readonly Meter _meter;
+    private readonly MeterProvider _provider;
+
+    private OtlpExport(RunOptions options, Func<StepMetrics?> last)
+    {
+        _meter = new Meter("ClipTrain", typeof(OtlpExport).Assembly.GetName().Version?.ToString());
+        Gauge("loss", "1", step => step.Loss);
+        Gauge("gradient_norm", "1", step => step.GradientNorm);
+        Gauge("learning_rate", "1", step => step.LearningRate);
+        Gauge("logit_scale", "1", step => step.LogitScale);
+        Gauge("step.duration", "s", step => step.StepSeconds);
+        Gauge("throughput", "{image}/s", step => step.ImagesPerSecond);
+        Gauge("data_wait", "1", step => step.DataWaitShare);
+        Gauge("epoch", "1", step => step.Epoch);
+        Gauge("step", "{step}", step => step.Step);
+        _meter.CreateObservableCounter("cliptrain.training.samples", () => last()?.Samples ?? 0, "{sample}");
+        _meter.CreateObservableCounter("cliptrain.training.bad_samples", () => last()?.BadSamples ?? 0, "{sample}");
+        _provider = Sdk.CreateMeterProviderBuilder()
+            .ConfigureResource(resource => resource.AddService("cliptrain", serviceInstanceId: options.Name))
+            .AddMeter(_meter.Name, "Microsoft.Orleans")
+            .AddOtlpExporter(exporter => exporter.Endpoint = new Uri(options.Output.Otlp))
+            .Build();
+
+        void Gauge(string name, string unit, Func<StepMetrics, double?> value) =>
+            _meter.CreateObservableGauge(
+                $"cliptrain.training.{name}",
+                () =>
+                    last() is { } step && value(step) is { } figure
+                        ? [new Measurement<double>(figure)]
+                        : Array.Empty<Measurement<double>>(),
+                unit
+            );
+    }
+
+    /// <summary>Begins to send where the run's configuration names a collector; null where it does not.</summary>
+    /// <param name="options">The run's.</param>
+    /// <param name="last">The newest step; null before the first.</param>
+    public static OtlpExport? Start(RunOptions options, Func<StepMetrics?> last) =>
+        options.Output.Otlp.Length > 0 ? new OtlpExport(options, last) : null;
+
+    /// <summary>Sends what is left.</summary>
+    public void Dispose()
+    {
+        _provider.Dispose();
+        _meter.Dispose();
+    }
+}

@@ -1,0 +1,31 @@
+using System.Globalization;
+
+namespace ClipTrain.Cli.Telemetry;
+
+/// <summary>Numbers as people read them.</summary>
+internal static class Readable
+{
+    public static string Count(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+
+    /// <summary>Four significant digits; whole from a thousand on.</summary>
+    public static string Number(double value) =>
+        Math.Abs(value) switch
+        {
+            >= 1e9 or (> 0 and < 1e-3) => value.ToString("0.###e0", CultureInfo.InvariantCulture),
+            >= 1000 => value.ToString("N0", CultureInfo.InvariantCulture),
+            >= 100 => value.ToString("0.#", CultureInfo.InvariantCulture),
+            >= 10 => value.ToString("0.##", CultureInfo.InvariantCulture),
+            _ => value.ToString("0.####", CultureInfo.InvariantCulture),
+        };
+
+    public static string Percent(double share) => (share * 100).ToString("0.0", CultureInfo.InvariantCulture) + "%";
+
+    /// <summary>3:04, 2:03:04, or 1 d 02:03 from a day on.</summary>
+    public static string Duration(TimeSpan time) =>
+        time switch
+        {
+            { TotalDays: >= 1 } => time.ToString(@"d\ \d\ hh\:mm", CultureInfo.InvariantCulture),
+            { TotalHours: >= 1 } => time.ToString(@"h\:mm\:ss", CultureInfo.InvariantCulture),
+            _ => time.ToString(@"m\:ss", CultureInfo.InvariantCulture),
+        };
+}

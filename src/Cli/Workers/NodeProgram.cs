@@ -1,0 +1,126 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using ClipTrain.Cli.Runs;
+using ClipTrain.Cli.Telemetry;
+using ClipTrain.Coordinator.Processes;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Storage;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Runs;
+
+namespace ClipTrain.Cli.Workers;
+
+/// <summary>What a node on another machine is told on its command line.</summary>
+/// <param name="Workers">How many workers it offers to run; null for one on each of <paramref name="Devices"/>, else one.</param>
+/// <param name="Devices">The devices that its workers take, in order, as in cuda:0; empty on CPUs.</param>
+public sealed record RemoteNodeOptions(
+    RemoteOptions Connection,
+    string? Name,
+    int? Workers,
+    IReadOnlyList<string> Devices,
+    string? Address
+);
+
+/// <summary>A node's process: starts, ends and watches the workers of its machine.</summary>
+public static class NodeProgram
+{
+    /// <summary>How long a worker whose part is done may take to end by itself.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a node on another machine waits for a coordinator that is gone.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
+
+    /// <summary>The node that a coordinator has started on its own machine. It outlives the coordinator and ends with the run.</summary>
+    public static async Task<int> RunLocalAsync(string runDirectory)
+    {
+        using var ignored = new IgnoredSignals();
+        var files = new RunFiles(runDirectory);
+        var cluster = RunConfig.Load(files.Config, []).Options.Cluster;
+        using var @lock = RunLock.Acquire(files.NodeLock, TimeProvider.System);
+        await using var connection = await RunConnection.ToLocalAsync(files, waits: true);
+        var threads = RunPlan.ComputeThreads(cluster, RunPlan.CoresOfLocalWorker(cluster));
+        var options = new NodeOptions(
+            Node.Local,
+            cluster.Workers,
+            (workerId, start) => Launch(["worker", runDirectory], workerId, start, threads, connection.Token),
+            Grace
+        );
+        var patience = TimeSpan.FromSeconds(cluster.CoordinatorTimeoutSeconds);
+        var outcome = await new NodeAgent(connection.Client(workerId: "", patience), options, TimeProvider.System).RunAsync(
+            CancellationToken.None
+        );
+        return Failure.ExitCodeOf(outcome);
+    }
+
+    /// <summary>
+    /// A node that joins a run by its coordinator's address. Ctrl-C and SIGTERM end its workers and make it leave. The exit code is the
+    /// run's.
+    /// </summary>
+    public static async Task<int> RunRemoteAsync(RemoteNodeOptions node)
+    {
+        using var leave = new CancellationTokenSource();
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Leave);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Leave);
+        await using var connection = await RunConnection.ToRemoteAsync(node.Connection);
+        var slots = node.Workers ?? Math.Max(1, node.Devices.Count);
+        var cores = Math.Max(1, Environment.ProcessorCount / slots);
+        var options = new NodeOptions(
+            node.Name ?? Environment.MachineName,
+            slots,
+            (workerId, start) => Launch(Arguments(node, workerId, cores), workerId, start, cores, connection.Token),
+            Grace
+        );
+        try
+        {
+            var outcome = await new NodeAgent(connection.Client(workerId: "", Patience), options, TimeProvider.System).RunAsync(
+                leave.Token
+            );
+            var exit = Failure.ExitCodeOf(outcome);
+            await (exit == ExitCodes.Ok ? Console.Out : Console.Error).WriteLineAsync($"Run {connection.RunId}: {outcome.Message}");
+            return exit;
+        }
+        catch (OperationCanceledException) when (leave.IsCancellationRequested)
+        {
+            return ExitCodes.Terminated;
+        }
+
+        void Leave(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            leave.Cancel();
+        }
+    }
+
+    private static string[] Arguments(RemoteNodeOptions node, string workerId, int cores)
+    {
+        string[] Given(string option, string? value) => value is null ? [] : [option, value];
+        var device = node.Devices.Count == 0 ? null : node.Devices[WorkerIds.SlotOf(workerId) % node.Devices.Count];
+        return
+        [
+            "worker",
+            "--managed",
+            "--coordinator",
+            node.Connection.Coordinator,
+            "--name",
+            workerId,
+            "--cores",
+            cores.ToString(CultureInfo.InvariantCulture),
+            .. Given("--device", device),
+            .. Given("--address", node.Address),
+            .. node.Connection.Tls.Arguments,
+        ];
+    }
+
+    private static WorkerLaunch Launch(string[] arguments, string workerId, int start, int threads, string token) =>
+        RunProgram.Launch(arguments) with
+        {
+            Environment = new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["OMP_NUM_THREADS"] = threads.ToString(CultureInfo.InvariantCulture),
+                [WorkerLaunch.TokenVariable] = token,
+                [WorkerLaunch.WorkerVariable] = workerId,
+                [WorkerLaunch.StartVariable] = start.ToString(CultureInfo.InvariantCulture),
+            },
+        };
+}

@@ -1,0 +1,131 @@
+using System.Net;
+using ClipTrain.Cli.Runs;
+using ClipTrain.Cli.Telemetry;
+using ClipTrain.Coordinator.Processes;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.Torch.Collectives;
+using ClipTrain.Torch.Operators;
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Loop;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Runs;
+using ClipTrain.Trainer.Worker;
+
+namespace ClipTrain.Cli.Workers;
+
+/// <summary>
+/// One worker process: joins the run, trains its share, and joins again whenever its generation is over, until the run
+/// ends. Everything of torch happens on one thread.
+/// </summary>
+public sealed class WorkerProgram(
+    RunFiles files,
+    RunOptions options,
+    CorpusManifest manifest,
+    WorkerIdentity identity,
+    RunConnection connection
+)
+{
+    private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Runs the worker to its end; returns the exit code.</summary>
+    public async Task<int> RunAsync()
+    {
+        var patience = TimeSpan.FromSeconds(options.Cluster.CoordinatorTimeoutSeconds);
+        var client = connection.Client(identity.WorkerId, patience);
+        await using var control = new WorkerControl(client, identity.Incarnation, HeartbeatInterval, patience);
+        var checkpoints = new CheckpointDirectory(files.Checkpoints);
+        using var writer = new CheckpointWriter(checkpoints, ConfigHash.Of(options), manifest.Hash, options.Checkpoint.Keep, control);
+        using var torchThread = new TorchThread();
+        var training = new WorkerTraining(options, manifest, identity, client, control, writer, checkpoints);
+        try
+        {
+            return await RunAsync(client, control, torchThread, training);
+        }
+        catch (CoordinatorLostException error) when (training.CommittedStep > 0)
+        {
+            throw new CoordinatorLostException(
+                $"{error.Message} This worker stopped after step {training.CommittedStep}. Start the coordinator and the workers again: "
+                    + $"they go on from the newest checkpoint in {checkpoints.Root}.",
+                error
+            );
+        }
+        finally
+        {
+            torchThread.Run(training.Dispose);
+        }
+    }
+
+    private async Task<int> RunAsync(CoordinatorClient client, WorkerControl control, TorchThread torchThread, WorkerTraining training)
+    {
+        var request = Request();
+        while (true)
+        {
+            var answer = await client.JoinAsync(request);
+            if (answer.Assignment is not { } place)
+            {
+                if (answer.Directive == Directive.SaveAloneAndExit)
+                    torchThread.Run(training.SaveAlone);
+                return IsByHand
+                    ? throw new CoordinatorRefusedException("The run has ended, or goes on without this worker.")
+                    : ExitCodes.WorkerLost;
+            }
+
+            var over = control.Enter(place);
+            string? reason = null;
+            try
+            {
+                var end = torchThread.Run(() => training.Train(place, over));
+                if (end != LoopEnd.Regroup && await ReportAsync(client, control, place, end, training.CommittedStep) != Directive.Rejoin)
+                    return ExitCodes.Ok;
+            }
+            catch (DistributedException error)
+            {
+                reason = error.Message;
+            }
+            catch (Exception error)
+                when (Failure.ExitCodeOf(error) is { } code && error is not (CoordinatorLostException or CoordinatorRefusedException))
+            {
+                await client.ReportAsync(
+                    new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, WorkerOutcome.Failed, training.CommittedStep)
+                    {
+                        Message = error.Message,
+                        ExitCode = code,
+                    }
+                );
+                if (IsByHand)
+                    throw;
+                return code;
+            }
+
+            await control.LeaveAsync();
+            request = Request() with { HeldStep = training.HeldStep, LeftGeneration = place.Generation, Reason = reason };
+        }
+    }
+
+    private async Task<Directive> ReportAsync(CoordinatorClient client, WorkerControl control, Assignment place, LoopEnd end, long step)
+    {
+        await control.FlushAsync();
+        var outcome = end == LoopEnd.Completed ? WorkerOutcome.Completed : WorkerOutcome.Stopped;
+        return await client.ReportAsync(new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, outcome, step));
+    }
+
+    /// <summary>The run's log says why a node's worker ended; one that was started by hand says it on its own terminal.</summary>
+    private bool IsByHand => identity.Start is null;
+
+    private JoinRequest Request() =>
+        new(identity.WorkerId, identity.Incarnation)
+        {
+            ProcessId = Environment.ProcessId,
+            Host = Dns.GetHostName(),
+            Address = identity.Address,
+            Device = identity.Device == "cpu" ? null : $"{Dns.GetHostName()}/{identity.Device}",
+            CodeVersion = ProgramVersion.Text,
+            ConfigHash = ConfigHash.Of(options),
+            CorpusHash = manifest.Hash,
+            Start = identity.Start,
+        };
+}

@@ -1,0 +1,40 @@
+using ClipTrain.DataPipeline.Text;
+
+namespace ClipTrain.Trainer.InitialWeights;
+
+/// <summary>The rows of a token table that a vocabulary shares with another one, by the tokens' text.</summary>
+public sealed class TokenRows
+{
+    private readonly int[] _from;
+
+    private TokenRows(int[] from) => _from = from;
+
+    /// <summary>Rows of the new table that the old one has.</summary>
+    public int Shared => _from.Count(row => row >= 0);
+
+    /// <summary>Rows of the new table.</summary>
+    public int Count => _from.Length;
+
+    public static TokenRows Match(MergeList from, MergeList to)
+    {
+        // Two merges may make the same text; the first is the one that the encoder meets sooner.
+        var rows = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var (row, text) in from.Symbols.Index())
+            rows.TryAdd(text, row);
+        return new TokenRows([.. to.Symbols.Select(text => rows.GetValueOrDefault(text, -1))]);
+    }
+
+    /// <summary>Whether two vocabularies give every token the same row.</summary>
+    public static bool AreSame(MergeList one, MergeList other) => one.Symbols.SequenceEqual(other.Symbols, StringComparer.Ordinal);
+
+    /// <summary>Copies the shared rows; others stay.</summary>
+    /// <param name="width">Numbers in a row.</param>
+    public void Copy(ReadOnlySpan<float> from, Span<float> to, int width)
+    {
+        for (var row = 0; row < _from.Length; row++)
+        {
+            if (_from[row] >= 0)
+                from.Slice(_from[row] * width, width).CopyTo(to.Slice(row * width, width));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+using ClipTrain.DataPipeline.Text;
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Interop;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Runs;
+using ClipTrain.Weights;
+using ClipTrain.Weights.Names;
+using ClipTrain.Weights.Tensors;
+
+namespace ClipTrain.Trainer.InitialWeights;
+
+/// <summary>What training.start_from means.</summary>
+/// <param name="Weights">The weights, with our names.</param>
+/// <param name="Merges">The vocabulary of their token table; null where it is not known.</param>
+public sealed record WeightSource(IWeights Weights, MergeList? Merges)
+{
+    /// <param name="path">A file of weights, a checkpoint, a run, of which the newest checkpoint is meant, or a model's folder.</param>
+    /// <param name="activation">That of the run, which must be theirs where that is known.</param>
+    /// <exception cref="WeightsException">It is none of these, or cannot be read.</exception>
+    public static WeightSource Open(string path, Activation activation)
+    {
+        if (ModelFolder.IsModel(path))
+            return OpenModel(path, activation);
+        if (File.Exists(path))
+            return OpenFile(path, activation);
+        if (Path.Combine(path, CheckpointDirectory.ModelFile) is var model && File.Exists(model))
+            return OpenFile(model, activation);
+        var checkpoints = new CheckpointDirectory(new RunFiles(path).Checkpoints);
+        return checkpoints.Steps() is [.., var newest]
+            ? OpenFile(Path.Combine(checkpoints.PathOf(newest), CheckpointDirectory.ModelFile), activation)
+            : throw new WeightsException(
+                $"training.start_from '{path}' is no file of weights, no checkpoint, no folder of a model, and no run that has a "
+                    + "checkpoint."
+            );
+    }
+
+    private static WeightSource OpenModel(string folder, Activation activation)
+    {
+        var opened = ModelFolder.Open(folder);
+        if (opened.Options.Activation == activation)
+            return new WeightSource(opened.Weights, opened.Merges);
+        opened.Dispose();
+        throw new WeightsException(
+            $"{folder}: its model has another activation than model.activation of this run. Set it to the same: with the other one the "
+                + "weights give wrong numbers."
+        );
+    }
+
+    private static WeightSource OpenFile(string path, Activation activation)
+    {
+        var file = WeightsFile.Open(path);
+        try
+        {
+            KnownActivation.Check(file, activation, "the run");
+            return new WeightSource(
+                WeightNames.Ours(file),
+                VocabularyOfRun(new RunFiles(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, "..", "..")))
+            );
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private static MergeList? VocabularyOfRun(RunFiles run)
+    {
+        if (!File.Exists(run.Config))
+            return null;
+        try
+        {
+            return MergeList.Named(RunConfig.Load(run.Config, []).Options.Data.Merges);
+        }
+        catch (Exception error) when (error is ConfigException or InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            // The weights can be used all the same: their vocabulary then counts as unknown.
+            return null;
+        }
+    }
+}

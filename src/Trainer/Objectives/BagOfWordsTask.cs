@@ -1,0 +1,49 @@
+using ClipTrain.Torch.Operators;
+using ClipTrain.Trainer.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Trainer.Objectives;
+
+/// <summary>
+/// Which tokens a caption holds, from the image's feature: the multi-class logistic loss of Joulin et al. (2016, arXiv
+/// 1511.02251, section 3.1), ℓ = −Σ yₜ · log softmax(z)ₜ over the vocabulary's tokens t, with y uniform over the caption's
+/// distinct tokens. Start, end and padding are no words. The baseline of Radford et al. 2021, figure 2.
+/// </summary>
+internal sealed class BagOfWordsTask(ClipModel model) : ISampleTask
+{
+    public (string Weight, string? Bias) Head => (ClassifierHead.Weight, ClassifierHead.Bias);
+
+    /// <summary>The captions that have a token.</summary>
+    public long CountTargets(TrainingBatch batch)
+    {
+        long count = 0;
+        foreach (var end in batch.Ends_b.AsSpan<long>())
+            count += end > 1 ? 1 : 0;
+        return count;
+    }
+
+    public SampleTargets Targets(BatchPart part)
+    {
+        var context = (int)part.Batch.Tokens_bL.size(1);
+        var tokens = part.Batch.Tokens_bL.AsSpan<long>();
+        var ends = part.Batch.Ends_b.AsSpan<long>();
+        var words = new long[part.Count * context];
+        var weights = new float[part.Count * context];
+        for (var i = 0; i < part.Count; i++)
+        {
+            var sample = (int)part.Start + i;
+            long[] distinct = [.. tokens.Slice((sample * context) + 1, Math.Max(0, (int)ends[sample] - 1)).ToArray().Distinct()];
+            distinct.CopyTo(words, i * context);
+            weights.AsSpan(i * context, distinct.Length).Fill(1f / distinct.Length);
+        }
+
+        return new SampleTargets(
+            new ClassTargets(tensor(words, [part.Count, context]).to(part.Device), tensor(weights, [part.Count, context]).to(part.Device)),
+            arange(part.Count, int64).to(part.Device)
+        );
+    }
+
+    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> Segments(BatchPart part) =>
+        model.FeatureSegments(part.KeptPatches, part.Statistics);
+}

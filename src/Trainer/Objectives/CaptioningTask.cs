@@ -1,0 +1,60 @@
+using ClipTrain.Torch.Operators;
+using ClipTrain.Trainer.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Trainer.Objectives;
+
+/// <summary>
+/// Each token of a caption, its end included, from the image and the tokens before it. The mean is over the tokens of the
+/// global batch; padding is no target. The language model of Radford et al. 2021, figure 2: VirTex (Desai and Johnson 2021,
+/// arXiv 2006.06666) in the forward direction.
+/// </summary>
+internal sealed class CaptioningTask(ClipModel model) : ISampleTask
+{
+    // The table that embeds the tokens is the layer that predicts them, as in VirTex.
+    public (string Weight, string? Bias) Head => (CaptionDecoder.TokenEmbedding, null);
+
+    public long CountTargets(TrainingBatch batch)
+    {
+        long count = 0;
+        foreach (var end in batch.Ends_b.AsSpan<long>())
+            count += end;
+        return count;
+    }
+
+    public SampleTargets Targets(BatchPart part)
+    {
+        var context = part.Batch.Tokens_bL.size(1);
+        var tokens = part.Batch.Tokens_bL.AsSpan<long>();
+        var (next, samples) = (new List<long>(), new List<long>());
+        foreach (var (sample, place) in Predicted(part))
+        {
+            next.Add(tokens[(int)(((part.Start + sample) * context) + place + 1)]);
+            samples.Add(sample);
+        }
+
+        return new SampleTargets(ClassTargets.Of(tensor([.. next]).to(part.Device)), tensor([.. samples]).to(part.Device));
+    }
+
+    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> Segments(BatchPart part)
+    {
+        var length = model.CaptionLength(part.LongestEnd);
+        var rows_n = tensor([.. Predicted(part).Select(row => (row.Sample * length) + row.Place)]).to(part.Device);
+        return model.CaptionSegments(part.Tokens, rows_n, length, part.KeptPatches, part.Statistics);
+    }
+
+    /// <summary>The places whose next token is predicted, of one caption after the other.</summary>
+    private static List<(long Sample, long Place)> Predicted(BatchPart part)
+    {
+        var ends = part.Batch.Ends_b.AsSpan<long>();
+        var places = new List<(long, long)>();
+        for (var sample = 0; sample < part.Count; sample++)
+        {
+            for (var place = 0; place < ends[(int)part.Start + sample]; place++)
+                places.Add((sample, place));
+        }
+
+        return places;
+    }
+}

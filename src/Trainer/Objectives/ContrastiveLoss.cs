@@ -1,0 +1,75 @@
+using ClipTrain.Trainer.Distributed;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Trainer.Objectives;
+
+/// <summary>
+/// CLIP's symmetric contrastive loss (Radford et al. 2021, figure 3) over the global batch of N pairs:
+/// L = 1/2N · Σᵢ [logsumexp over row i + logsumexp over column i − 2·sᵢᵢ], with logits sᵢⱼ = scale · ⟨imageᵢ, textⱼ⟩.
+/// </summary>
+/// <remarks>
+/// A rank computes the rows of its own images, a tile at a time, in two passes: the first takes each row's logsumexp and
+/// the rank's share of each column's; the ranks then add up the columns; the second pass computes the tile again and from
+/// it ∂L/∂s = 1/2N · (softmax over the row + softmax over the column − 2·identity). The N×N matrix never exists,
+/// memory is two tiles plus O(N·D). Shapes: b local pairs, N global pairs, D embedding, R rows of a tile.
+/// </remarks>
+public sealed class ContrastiveLoss(RankGroup group, int tileRows) : IPairLoss
+{
+    /// <inheritdoc/>
+    /// <param name="bias">Softmax does not see what is added to all logits: its gradient is zero.</param>
+    public PairLossResult Compute(torch.Tensor images_bD, torch.Tensor texts_ND, ReadOnlySpan<long> counts, double scale, double bias = 0)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var local = images_bD.size(0);
+        var (total, first) = RowTiles.Place(counts, group.Rank);
+
+        var texts_DN = texts_ND.t();
+        var rowSums_b = empty([local], float32, images_bD.device);
+        var columnSums_N = full([total], double.NegativeInfinity, float32, images_bD.device);
+
+        // One tile that holds all rows is kept for the second pass.
+        torch.Tensor? onlyTile = local <= tileRows && local > 0 ? (images_bD * scale).mm(texts_DN) : null;
+        var diagonals = zeros([], float64, images_bD.device);
+        foreach (var (start, rows) in RowTiles.Of(local, tileRows))
+        {
+            using var tileScope = NewDisposeScope();
+            var logits_RN = onlyTile ?? (images_bD.narrow(0, start, rows) * scale).mm(texts_DN);
+            diagonals.add_(logits_RN.narrow(1, first + start, rows).diagonal().to(float64).sum());
+            rowSums_b.narrow(0, start, rows).copy_(logits_RN.logsumexp(1));
+            columnSums_N.copy_(logaddexp(columnSums_N, logits_RN.logsumexp(0)));
+        }
+
+        if (group.WorldSize > 1)
+            columnSums_N = stack(group.AllGather(columnSums_N), 0).logsumexp(0);
+
+        var localLoss = ((rowSums_b + columnSums_N.narrow(0, first, local)).to(float64).sum() - (diagonals * 2)) / (2.0 * total);
+        group.AllReduceSum(localLoss);
+
+        var imageGradient_bD = empty_like(images_bD).MoveToOuterDisposeScope();
+        var allTextGradient_ND = zeros_like(texts_ND);
+        var scaleGradient = zeros([], float64, images_bD.device);
+        foreach (var (start, rows) in RowTiles.Of(local, tileRows))
+        {
+            using var tileScope = NewDisposeScope();
+            var scaledImages_RD = images_bD.narrow(0, start, rows) * scale;
+            var logits_RN = onlyTile ?? scaledImages_RD.mm(texts_DN);
+            var gradient_RN = (logits_RN - rowSums_b.narrow(0, start, rows).unsqueeze(1)).exp_();
+            gradient_RN.add_(logits_RN.sub_(columnSums_N).exp_());
+            gradient_RN.narrow(1, first + start, rows).diagonal().sub_(2);
+            gradient_RN.mul_(0.5 / total);
+            var imageGradient_RD = imageGradient_bD.narrow(0, start, rows);
+            imageGradient_RD.copy_(gradient_RN.mm(texts_ND) * scale);
+            // Logits are linear in the images, so that Σⱼ sᵢⱼ·∂L/∂sᵢⱼ, what row i adds to ∂L/∂(log scale), is ⟨imageᵢ, ∂L/∂imageᵢ⟩.
+            scaleGradient.add_((images_bD.narrow(0, start, rows) * imageGradient_RD).to(float64).sum());
+            allTextGradient_ND.addmm_(gradient_RN.t(), scaledImages_RD);
+        }
+
+        group.AllReduceSum(allTextGradient_ND);
+        var textGradient_bD = (
+            local == total ? allTextGradient_ND : allTextGradient_ND.narrow(0, first, local).clone()
+        ).MoveToOuterDisposeScope();
+        return new PairLossResult(localLoss.item<double>(), imageGradient_bD, textGradient_bD, scaleGradient.item<double>());
+    }
+}

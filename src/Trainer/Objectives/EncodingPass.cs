@@ -1,0 +1,123 @@
+using ClipTrain.Torch.Collectives;
+using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Parameters;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Trainer.Objectives;
+
+/// <summary>
+/// This rank's pairs through both towers and, once the gradients of all embeddings are known, back. With micro-batches that
+/// is the method of GradCache (Gao et al. 2021, arXiv 2101.06983): the way there keeps embeddings alone, the way back runs
+/// each micro-batch again with a graph. So memory grows with the micro-batch, and the loss is that of the whole batch.
+/// </summary>
+/// <remarks>Shapes: b pairs of this rank, D embedding.</remarks>
+internal sealed class EncodingPass
+{
+    private readonly ClipModel _model;
+    private readonly ActivationCheckpointing _checkpointing;
+    private readonly torch.Device _device;
+    private readonly BatchStatistics _statistics;
+    private readonly BatchPart[] _microBatches;
+    private TowerPass? _images,
+        _texts;
+
+    /// <param name="model">Both towers.</param>
+    /// <param name="batch">This rank's pairs.</param>
+    /// <param name="options">Micro-batches and activation checkpointing.</param>
+    /// <param name="synchronized">The ranks over which BatchNorms normalise; null for each rank by itself.</param>
+    /// <param name="counts">Pairs on each of those.</param>
+    public EncodingPass(
+        ClipModel model,
+        TrainingBatch batch,
+        TrainingOptions options,
+        RankGroup? synchronized = null,
+        ReadOnlySpan<long> counts = default
+    )
+    {
+        (_model, _checkpointing) = (model, options.ActivationCheckpointing);
+        _device = model.Parameters.Master.device;
+        _statistics = new BatchStatistics(model.Parameters);
+        _microBatches = BatchPart.Cut(batch, options, _statistics, _device, synchronized, counts);
+    }
+
+    /// <summary>The images' embeddings bD, without history.</summary>
+    public torch.Tensor EncodeImages()
+    {
+        if (_microBatches.Length == 1 && _model.Trains(Tower.Image))
+            return (_images = PassImages(_microBatches[0])).Embedding_bD;
+        return Encode(part => _model.EncodeImage(part.Images, part.KeptPatches, part.Statistics));
+    }
+
+    /// <summary>The captions' embeddings bD, without history.</summary>
+    public torch.Tensor EncodeTexts()
+    {
+        if (_microBatches.Length == 1 && _model.Trains(Tower.Text))
+            return (_texts = PassTexts(_microBatches[0])).Embedding_bD;
+        return Encode(part => _model.EncodeText(part.Tokens, part.Ends, part.LongestEnd));
+    }
+
+    /// <summary>Leaves the parameters' gradients with the reducer, which is to be finished.</summary>
+    /// <param name="gradients">∂loss/∂(embeddings), ∂(log of the logit scale) and ∂(logit bias).</param>
+    /// <param name="pairs">Pairs of the step, over all ranks.</param>
+    /// <param name="reducer">Sums over the ranks what backward gives.</param>
+    public void Backward(PairLossResult gradients, long pairs, GradientReducer reducer)
+    {
+        for (var i = 0; i < _microBatches.Length - 1; i++)
+        {
+            reducer.Begin(accumulate: i > 0, reduce: false);
+            Backward(_microBatches[i], gradients, reducer);
+            reducer.Finish();
+        }
+
+        reducer.Begin(accumulate: _microBatches.Length > 1);
+        BackwardOf(ClipModel.LogitScale, gradients.LogitScaleGradient);
+        if (_model.Parameters.Has(ClipModel.LogitBias))
+            BackwardOf(ClipModel.LogitBias, gradients.LogitBiasGradient);
+        if (_microBatches.Length > 0)
+            Backward(_microBatches[^1], gradients, reducer);
+        _statistics.Backward(pairs);
+    }
+
+    /// <summary>The images first, whose gradients fill the first buckets: they travel while the texts' are computed.</summary>
+    private void Backward(BatchPart part, PairLossResult gradients, GradientReducer reducer)
+    {
+        using var scope = NewDisposeScope();
+        if (_model.Trains(Tower.Image))
+            (_images ?? PassImages(part)).Backward(
+                gradients.ImageGradient_bD.narrow(0, part.Start, part.Count),
+                segment => reducer.Collect(_model.LeavesOf(Tower.Image, segment))
+            );
+        if (_model.Trains(Tower.Text))
+            (_texts ?? PassTexts(part)).Backward(
+                gradients.TextGradient_bD.narrow(0, part.Start, part.Count),
+                segment => reducer.Collect(_model.LeavesOf(Tower.Text, segment))
+            );
+    }
+
+    private void BackwardOf(string scalar, double gradient)
+    {
+        using var scope = NewDisposeScope();
+        autograd.backward([_model.Parameters[scalar] * 1.0], [full([], gradient, float32, _device)]);
+    }
+
+    private torch.Tensor Encode(Func<BatchPart, torch.Tensor> encode)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var embeddings_bD = empty([_microBatches.Sum(part => part.Count), _model.Options.EmbedDim], float32, _device);
+        foreach (var part in _microBatches)
+        {
+            using var microScope = NewDisposeScope();
+            embeddings_bD.narrow(0, part.Start, part.Count).copy_(encode(part));
+        }
+
+        return embeddings_bD.MoveToOuterDisposeScope();
+    }
+
+    private TowerPass PassImages(BatchPart part) => _model.PassImage(part.Images, part.KeptPatches, _checkpointing, part.Statistics);
+
+    private TowerPass PassTexts(BatchPart part) => _model.PassText(part.Tokens, part.Ends, part.LongestEnd, _checkpointing);
+}

@@ -1,0 +1,71 @@
+using TorchSharp;
+
+namespace ClipTrain.Trainer.Objectives;
+
+/// <summary>The loss over the global batch and this rank's share of its gradients.</summary>
+/// <param name="Loss">The same on every rank.</param>
+/// <param name="ImageGradient_bD">∂loss/∂(this rank's image embeddings), complete.</param>
+/// <param name="TextGradient_bD">∂loss/∂(this rank's text embeddings), complete.</param>
+/// <param name="LogitScaleGradient">This rank's part of ∂loss/∂(log of the logit scale); the ranks' parts add up to the whole.</param>
+/// <param name="LogitBiasGradient">This rank's part of ∂loss/∂(logit bias).</param>
+public sealed record PairLossResult(
+    double Loss,
+    torch.Tensor ImageGradient_bD,
+    torch.Tensor TextGradient_bD,
+    double LogitScaleGradient,
+    double LogitBiasGradient = 0
+)
+{
+    /// <summary>The same with gradients that are a factor larger; those of embeddings are overwritten.</summary>
+    public PairLossResult Times(double factor) =>
+        factor == 1
+            ? this
+            : this with
+            {
+                ImageGradient_bD = ImageGradient_bD.mul_(factor),
+                TextGradient_bD = TextGradient_bD.mul_(factor),
+                LogitScaleGradient = LogitScaleGradient * factor,
+                LogitBiasGradient = LogitBiasGradient * factor,
+            };
+}
+
+/// <summary>
+/// A loss over the logits sᵢⱼ = scale · ⟨imageᵢ, textⱼ⟩ + bias of every image of the global batch with every text. Shapes: b
+/// local pairs, N global pairs, D embedding.
+/// </summary>
+public interface IPairLoss
+{
+    /// <summary>Embeddings must be fp32, of unit length and without history.</summary>
+    /// <param name="images_bD">This rank's image embeddings.</param>
+    /// <param name="texts_ND">The captions' embeddings of all ranks, by rank.</param>
+    /// <param name="counts">Number of pairs on every rank; this rank's is b. They may differ.</param>
+    /// <param name="scale">Factor on the cosine similarities.</param>
+    /// <param name="bias">Added to every logit.</param>
+    /// <exception cref="ArgumentException">No rank has a pair.</exception>
+    PairLossResult Compute(torch.Tensor images_bD, torch.Tensor texts_ND, ReadOnlySpan<long> counts, double scale, double bias = 0);
+}
+
+/// <summary>Where a rank's rows of a matrix lie, and how they are cut so that only a part of it is held at once.</summary>
+internal static class RowTiles
+{
+    public static IEnumerable<(long Start, long Rows)> Of(long rows, int tileRows)
+    {
+        for (long start = 0; start < rows; start += tileRows)
+            yield return (start, Math.Min(tileRows, rows - start));
+    }
+
+    /// <summary>Pairs of all ranks, and of those before a rank.</summary>
+    /// <exception cref="ArgumentException">There is none.</exception>
+    public static (long Total, long First) Place(ReadOnlySpan<long> counts, int rank)
+    {
+        long total = 0,
+            first = 0;
+        for (var i = 0; i < counts.Length; i++)
+        {
+            first += i < rank ? counts[i] : 0;
+            total += counts[i];
+        }
+
+        return total > 0 ? (total, first) : throw new ArgumentException("The global batch has no usable pair.", nameof(counts));
+    }
+}

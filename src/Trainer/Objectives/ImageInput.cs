@@ -1,0 +1,87 @@
+using ClipTrain.DataPipeline.Images;
+using ClipTrain.Torch.Operators;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Weights.Tensors;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Trainer.Objectives;
+
+/// <summary>
+/// How images travel from the decoding threads to the towers. For a GPU they travel as bytes and are normalised there; a CPU
+/// gets them normalised by the decoding threads, in the type that the towers compute in.
+/// </summary>
+/// <param name="size">Side of the towers' input in pixels.</param>
+/// <param name="data">Crops, augmentation and limits.</param>
+/// <param name="type">See <see cref="TypeFor"/>.</param>
+public sealed class ImageInput(int size, DataOptions data, ImageType type)
+{
+    /// <summary>The transform of the training corpus, with random crops and augmentation.</summary>
+    public ImageTransformOptions Training
+    {
+        get
+        {
+            var (crop, augmentation, jitter) = (data.Crop, data.Augmentation, data.Augmentation.ColorJitter);
+            return Evaluation with
+            {
+                MinScale = crop.MinScale,
+                MaxScale = crop.MaxScale,
+                MinRatio = crop.MinRatio,
+                MaxRatio = crop.MaxRatio,
+                FlipProbability = augmentation.Flip,
+                Jitter = new ColourJitter(jitter.Probability, jitter.Brightness, jitter.Contrast, jitter.Saturation, jitter.Hue),
+                GreyscaleProbability = augmentation.Grayscale,
+                Jpeg = data.Jpeg,
+            };
+        }
+    }
+
+    /// <summary>The transform of evaluation corpora: resize and centre crop.</summary>
+    public ImageTransformOptions Evaluation =>
+        new(size)
+        {
+            Type = type,
+            Orient = data.ExifOrientation,
+            Limits = new ImageLimits
+            {
+                Pixels = data.MaxImagePixels,
+                Bytes = data.MaxImageBytes,
+                Time = Time,
+                Svg = data.AllowSvg,
+            },
+        };
+
+    /// <summary>Processor time that one image may take.</summary>
+    public TimeSpan Time => TimeSpan.FromSeconds(data.MaxImageSeconds);
+
+    /// <summary>The type in which images travel to a device: uint8 to a GPU, else the towers' own, fp32 for fp16.</summary>
+    public static ImageType TypeFor(string device, Precision precision)
+    {
+        if (device != "cpu")
+            return ImageType.UInt8;
+        return precision == Precision.Bf16 ? ImageType.Bf16 : ImageType.Fp32;
+    }
+
+    /// <summary>A loader's images as a tensor [count, 3, size, size] over its memory.</summary>
+    public torch.Tensor Wrap(nint images, long count)
+    {
+        var dtype = type switch
+        {
+            ImageType.UInt8 => uint8,
+            ImageType.Bf16 => bfloat16,
+            _ => float32,
+        };
+        return TensorMemory.FromBlob(images, [count, 3, size, size], dtype);
+    }
+
+    /// <summary>Images on the towers' device; bytes become normalised fp32 there.</summary>
+    public static torch.Tensor OnDevice(torch.Tensor images_b3SS, torch.Device device)
+    {
+        var placed_b3SS = images_b3SS.to(device);
+        if (placed_b3SS.dtype != uint8)
+            return placed_b3SS;
+        var factors_3 = tensor([.. Enumerable.Range(0, 3).Select(ImageNormalization.Clip.Factor)]).view([3, 1, 1]).to(device);
+        var offsets_3 = tensor([.. Enumerable.Range(0, 3).Select(ImageNormalization.Clip.Offset)]).view([3, 1, 1]).to(device);
+        return (placed_b3SS.to(float32) * factors_3) + offsets_3;
+    }
+}

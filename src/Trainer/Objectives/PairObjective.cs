@@ -1,0 +1,35 @@
+using ClipTrain.Torch.Collectives;
+using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Trainer.Objectives;
+
+/// <summary>Both towers, and a loss over all ranks' embeddings.</summary>
+internal sealed class PairObjective(ClipModel model, TrainingOptions options, RankGroup group, IPairLoss loss) : IObjective
+{
+    public ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, GradientReducer reducer, double lossScale)
+    {
+        var (scale, bias) = (model.LogitScaleFactor(options.MaxLogitScale), model.LogitBiasTerm);
+        var pass = new EncodingPass(model, batch, options, group.Statistics, counts);
+
+        // The texts travel while the images, the larger part of the work, are computed.
+        var texts_bD = pass.EncodeTexts();
+        var gathering = group.BeginAllGatherRows(texts_bD, counts);
+        var images_bD = pass.EncodeImages();
+        var result = loss.Compute(images_bD, gathering.Wait(), counts, scale, bias ?? 0);
+        pass.Backward(result.Times(lossScale), RowTiles.Place(counts, group.Rank).Total, reducer);
+        return new ObjectiveResult(result.Loss, [("image embedding", images_bD), ("text embedding", texts_bD)])
+        {
+            LogitScale = scale,
+            LogitBias = bias,
+        };
+    }
+
+    public void KeepWithinBounds()
+    {
+        using var guard = no_grad();
+        model.Parameters[ClipModel.LogitScale].clamp_(0, Math.Log(options.MaxLogitScale));
+    }
+}

@@ -1,0 +1,296 @@
+using ClipTrain.Torch.Collectives;
+using ClipTrain.Torch.Kernels;
+using ClipTrain.Torch.Operators;
+using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Options;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Trainer.Parameters;
+
+/// <summary>
+/// All parameters of a model in one layout: master weights, gradients, and in runs of half precision a copy of those that the
+/// towers multiply by, a flat buffer each. The optimizer, the norm, the all-reduce and a checkpoint each see buffers.
+/// </summary>
+/// <remarks>
+/// Order of the layout: parameters whose master weights are kept in bf16, then those of the compute type, so that its copy is in
+/// one piece; within each those that decay first; then BatchNorms' running statistics. So the optimizer needs a few ranges, or
+/// as many as there are different rates. What is locked lies behind all that a step changes: gradients and moments have the
+/// beginning of the layout alone. Every parameter starts at a multiple of <see cref="FlatSlice.Alignment"/> elements.
+/// </remarks>
+public sealed class FlatParameters : IDisposable
+{
+    private readonly Dictionary<string, int> _indexByName = new(StringComparer.Ordinal);
+    private readonly torch.Tensor[] _leaves;
+    private readonly long[] _offsets;
+    private torch.Tensor? _gradients;
+
+    // What of Updated is of one kind, whatever its rate.
+    private readonly FlatSlice[] _parts;
+
+    // Where the compute-type parameters that have a copy lie in the layout, and in that copy.
+    private readonly List<(FlatSlice Master, long Offset)> _computed = [];
+
+    /// <summary>
+    /// Allocates the parameters and draws their initial values, in the order of <paramref name="specs"/>, from the seed. Without
+    /// a seed they are zeros, to be loaded.
+    /// </summary>
+    public FlatParameters(IReadOnlyList<ParameterSpec> specs, Precision precision, ulong? seed, torch.Device? device = null)
+    {
+        Specs = [.. specs.OrderBy(Group)];
+        Precision = precision;
+        _offsets = new long[Specs.Count];
+        var (ranges, parts) = (new List<OptimizerRange>(), new List<(FlatSlice Slice, bool InComputeType)>());
+        long end = 0,
+            narrow = 0;
+        for (var i = 0; i < Specs.Count; i++)
+        {
+            var spec = Specs[i];
+            if (i == 0 || Group(Specs[i - 1]) != Group(spec))
+                parts.Add((new FlatSlice(end, 0), spec.InComputeType && !spec.IsNarrow));
+            if (i == 0 || Treatment(Specs[i - 1]) != Treatment(spec))
+                ranges.Add(
+                    new OptimizerRange(end, 0, spec.Decays, spec.InComputeType && !spec.IsNarrow, spec.IsStatistic)
+                    {
+                        RateFactor = spec.RateFactor,
+                        IsNarrow = spec.IsNarrow,
+                    }
+                );
+            _offsets[i] = end;
+            end += (spec.Count + FlatSlice.Alignment - 1) / FlatSlice.Alignment * FlatSlice.Alignment;
+            ranges[^1] = ranges[^1] with { Length = end - ranges[^1].Offset };
+            parts[^1] = (new FlatSlice(parts[^1].Slice.Offset, end - parts[^1].Slice.Offset), parts[^1].InComputeType);
+            narrow = spec.IsNarrow ? end : narrow;
+            _indexByName.Add(spec.Name, i);
+            if (!spec.IsLocked)
+                Updated = new FlatSlice(0, end);
+        }
+
+        Ranges = [.. ranges.TakeWhile(range => range.Offset < Updated.End)];
+        long computeLength = 0;
+        foreach (var (slice, _) in parts.Where(part => part.InComputeType))
+        {
+            _computed.Add((slice, computeLength));
+            computeLength += slice.Length;
+        }
+
+        // The image tower's gradients come first, then those of the text tower's weights in bf16; the rest is complete in the end.
+        var changed = parts.Select(part => part.Slice).TakeWhile(part => part.Offset < Updated.End).ToArray();
+        var wide = changed.Where(part => part.Offset >= narrow).ToArray();
+        _parts = [.. wide.Take(1), .. changed.Where(part => part.Offset < narrow), .. wide.Skip(1)];
+
+        using (no_grad())
+        using (var scope = NewDisposeScope())
+        {
+            Weights = new MasterWeights(narrow, end, device);
+            if (precision != Precision.Fp32)
+                Compute = zeros([computeLength], ComputeType, device).DetachFromDisposeScope();
+            if (seed is not null)
+                Initialize(specs, seed.Value);
+            _leaves = [.. Specs.Select((_, i) => MakeLeaf(i).DetachFromDisposeScope())];
+        }
+
+        RefreshCompute();
+    }
+
+    /// <summary>The parameters in the buffers' order.</summary>
+    public IReadOnlyList<ParameterSpec> Specs { get; }
+
+    /// <summary>The type that the towers compute in.</summary>
+    public Precision Precision { get; }
+
+    /// <summary>The ranges that the optimizer updates alike.</summary>
+    public IReadOnlyList<OptimizerRange> Ranges { get; }
+
+    /// <summary>The part of the layout that steps change: what is trained by gradients, and running statistics.</summary>
+    public FlatSlice Updated { get; }
+
+    /// <summary>The part of the buffers that is trained by gradients: all but the running statistics.</summary>
+    public FlatSlice Trained => new(0, Ranges.Where(range => !range.IsStatistic).Sum(range => range.Length));
+
+    /// <summary>That type.</summary>
+    public torch.ScalarType ComputeType =>
+        Precision switch
+        {
+            Precision.Bf16 => bfloat16,
+            Precision.Fp16 => float16,
+            _ => float32,
+        };
+
+    /// <summary>What the optimizer updates and a checkpoint holds.</summary>
+    public MasterWeights Weights { get; }
+
+    /// <summary>Those of the master weights that are kept in fp32: all but where training.text_weights says otherwise.</summary>
+    public torch.Tensor Master => Weights.Wide;
+
+    /// <summary>
+    /// fp32 gradients, 1-D, laid out as <see cref="Updated"/>. Made when they are first asked for: a model that only encodes has none.
+    /// </summary>
+    public torch.Tensor Gradients
+    {
+        get
+        {
+            if (_gradients is null)
+            {
+                using var scope = NewDisposeScope();
+                _gradients = zeros([Updated.Length], float32, Master.device).DetachFromDisposeScope();
+            }
+
+            return _gradients;
+        }
+    }
+
+    /// <summary>
+    /// Copies in the compute type of the parameters that are kept in fp32, those that are locked behind the others, in the layout's
+    /// order; null in fp32.
+    /// </summary>
+    public torch.Tensor? Compute { get; }
+
+    /// <summary>
+    /// The tensor that the model computes with: a leaf of the autograd graph, in the compute type or fp32, or where it is kept in
+    /// bf16 that. Locked ones need no gradient.
+    /// </summary>
+    public torch.Tensor this[string name] => _leaves[IndexOf(name)];
+
+    /// <summary>Whether there is a parameter of that name.</summary>
+    public bool Has(string name) => _indexByName.ContainsKey(name);
+
+    /// <summary>The parameters of a buffer that has the layout or its beginning.</summary>
+    public IEnumerable<ParameterSpec> In(torch.Tensor buffer)
+    {
+        var elements = buffer.numel();
+        return Specs.Where((_, i) => _offsets[i] < elements);
+    }
+
+    /// <summary>A view of a parameter's part of a buffer that has the layout or its beginning, in the parameter's shape.</summary>
+    public torch.Tensor View(torch.Tensor buffer, string name)
+    {
+        var index = IndexOf(name);
+        return buffer.narrow(0, _offsets[index], Specs[index].Count).view([.. Specs[index].Shape]);
+    }
+
+    /// <summary>A view of a parameter among master weights of this layout, in the type in which it is kept.</summary>
+    public torch.Tensor View(MasterWeights weights, string name)
+    {
+        var index = IndexOf(name);
+        return weights.Slice(_offsets[index], Specs[index].Count).view([.. Specs[index].Shape]);
+    }
+
+    /// <summary>A parameter's part of the layout, with what fills its last block.</summary>
+    public FlatSlice PlaceOf(string name)
+    {
+        var index = IndexOf(name);
+        return new FlatSlice(_offsets[index], (Specs[index].Count + FlatSlice.Alignment - 1) / FlatSlice.Alignment * FlatSlice.Alignment);
+    }
+
+    /// <summary>
+    /// Gives up the gradient buffer for a new one, of zeros: a collective that was broken off may still write into the old
+    /// one, and keeps it until it no longer does. Leaves lose the gradients that a backward pass left there that was broken off.
+    /// </summary>
+    public void ReplaceGradients()
+    {
+        foreach (var leaf in _leaves)
+            leaf.grad = null;
+        _gradients?.Dispose();
+        _gradients = null;
+    }
+
+    /// <summary>
+    /// A reducer that moves the leaves' gradients into <see cref="Gradients"/> while backward runs, summed over the ranks. Leaf i is that
+    /// of <see cref="Specs"/>' entry i.
+    /// </summary>
+    public GradientReducer NewReducer(RankGroup group) =>
+        group.NewReducer(
+            [.. _leaves.Zip(_offsets, (leaf, offset) => new FlatLeaf(leaf, offset)).Where((_, i) => !Specs[i].IsLocked)],
+            Gradients,
+            GradientBuckets.Of(_parts)
+        );
+
+    /// <summary>Rounds the master weights into the compute type anew; needed after they were written other than by the optimizer.</summary>
+    public void RefreshCompute()
+    {
+        if (Compute is null)
+            return;
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        foreach (var (master, offset) in _computed)
+            Compute.narrow(0, offset, master.Length).copy_(Weights.Slice(master.Offset, master.Length));
+    }
+
+    /// <summary>The copy in the compute type of a part of the layout that has one.</summary>
+    public torch.Tensor ComputeOf(FlatSlice slice)
+    {
+        var (master, offset) = _computed.Last(part => part.Master.Offset <= slice.Offset);
+        return Compute!.narrow(0, offset + slice.Offset - master.Offset, slice.Length);
+    }
+
+    /// <summary>Overwrites master weights of this layout, parameter by parameter.</summary>
+    /// <param name="weights">On whatever device.</param>
+    /// <param name="read">Writes a parameter into a tensor of its shape, fp32 in host memory.</param>
+    public void Read(MasterWeights weights, Action<ParameterSpec, torch.Tensor> read)
+    {
+        using var guard = no_grad();
+        foreach (var spec in Specs)
+        {
+            using var scope = NewDisposeScope();
+            var host = zeros([.. spec.Shape], float32);
+            read(spec, host);
+            View(weights, spec.Name).copy_(host);
+        }
+    }
+
+    /// <summary>The first parameter whose part of a buffer holds a NaN or an infinity, or null.</summary>
+    public string? FirstNonFinite(torch.Tensor buffer)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        return In(buffer).FirstOrDefault(spec => !double.IsFinite(SumOfSquares.Of(View(buffer, spec.Name).flatten())))?.Name;
+    }
+
+    public void Dispose()
+    {
+        foreach (var leaf in _leaves)
+            leaf.Dispose();
+        Weights.Dispose();
+        _gradients?.Dispose();
+        Compute?.Dispose();
+    }
+
+    private static int Group(ParameterSpec spec) =>
+        spec switch
+        {
+            { IsNarrow: true } => spec.InComputeType ? -2 : -1,
+            { IsLocked: true } => spec.InComputeType ? 5 : 6,
+            { IsStatistic: true } => 4,
+            _ => (spec.InComputeType ? 0 : 2) + (spec.Decays ? 0 : 1),
+        };
+
+    private static (int Group, double Rate) Treatment(ParameterSpec spec) => (Group(spec), spec.RateFactor);
+
+    private int IndexOf(string name) =>
+        _indexByName.TryGetValue(name, out var index) ? index : throw new KeyNotFoundException($"The model has no parameter '{name}'.");
+
+    private void Initialize(IReadOnlyList<ParameterSpec> specs, ulong seed)
+    {
+        using var generator = new torch.Generator();
+        generator.manual_seed(unchecked((long)seed));
+        foreach (var spec in specs)
+        {
+            var place = View(Weights, spec.Name);
+            var drawn = spec.IsNarrow ? zeros_like(place, float32) : place;
+            spec.Initialize(drawn, generator);
+            if (spec.IsNarrow)
+                place.copy_(drawn);
+        }
+    }
+
+    private torch.Tensor MakeLeaf(int index)
+    {
+        var spec = Specs[index];
+        var weights =
+            Compute is null || !spec.InComputeType || spec.IsNarrow
+                ? View(Weights, spec.Name)
+                : ComputeOf(new FlatSlice(_offsets[index], spec.Count)).view([.. spec.Shape]);
+        return weights.requires_grad_(!spec.IsLocked);
+    }
+}

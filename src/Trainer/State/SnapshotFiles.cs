@@ -1,0 +1,146 @@
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Torch.Kernels;
+using ClipTrain.Torch.Operators;
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Optimizer;
+using ClipTrain.Trainer.Parameters;
+using ClipTrain.Weights.Safetensors;
+using ClipTrain.Weights.Tensors;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Trainer.State;
+
+/// <summary>Writes a <see cref="StateSnapshot"/> as a checkpoint and reads it back: weights and moments in safetensors, counters in JSON.</summary>
+public static class SnapshotFiles
+{
+    private const string FirstMomentName = "exp_avg",
+        SecondMomentName = "exp_avg_sq",
+        ScaleSuffix = "_scale";
+
+    /// <summary>Writes the checkpoint, for which all moments are needed; returns its directory.</summary>
+    /// <param name="unrecorded">Records of steps in it that the run's ledger may lack.</param>
+    public static string Write(
+        this StateSnapshot snapshot,
+        CheckpointDirectory checkpoints,
+        string configHash,
+        string corpusHash,
+        int keep,
+        IReadOnlyList<StepRecord> unrecorded
+    )
+    {
+        var layout = snapshot.Parameters;
+        using var scope = NewDisposeScope();
+        return checkpoints.Write(
+            new CheckpointState(
+                snapshot.Counters.Step,
+                snapshot.Counters.Samples,
+                snapshot.Counters.BadSamples,
+                snapshot.Counters.TrainingSeconds,
+                configHash,
+                corpusHash
+            )
+            {
+                SkippedSteps = snapshot.Counters.SkippedSteps,
+                LossScale = snapshot.Counters.LossScale.Factor,
+                CleanSteps = snapshot.Counters.LossScale.CleanSteps,
+            },
+            [
+                .. Ordered(layout.Specs)
+                    .Select(spec => new NamedTensor(
+                        spec.Name,
+                        spec.Shape,
+                        layout.View(snapshot.Weights, spec.Name).DataPointer(),
+                        spec.IsNarrow ? NumberType.BFloat16 : NumberType.Float32
+                    )),
+            ],
+            [.. Tensors(layout, snapshot.Moments.First, FirstMomentName), .. Tensors(layout, snapshot.Moments.Second, SecondMomentName)],
+            unrecorded,
+            keep
+        );
+    }
+
+    /// <summary>Reads a checkpoint.</summary>
+    /// <param name="layout">The parameters that it must have.</param>
+    /// <exception cref="WeightsException">The checkpoint is not whole, or is of another model, configuration or corpus.</exception>
+    internal static StateSnapshot Read(StateLayout layout, CheckpointDirectory checkpoints, long step, string configHash, string corpusHash)
+    {
+        var saved = checkpoints.Verify(step);
+        var path = checkpoints.PathOf(step);
+        if (saved.ConfigHash != configHash)
+            throw new WeightsException(
+                $"{path}: was written under another configuration. Resume with the run's own config.yaml, or begin a new run."
+            );
+        if (saved.CorpusHash != corpusHash)
+            throw new WeightsException(
+                $"{path}: was written with another corpus: its files have changed since. Restore them, or begin a new run."
+            );
+        var counters = new StateCounters(saved.Step, saved.Samples, saved.BadSamples, saved.TrainingSeconds)
+        {
+            SkippedSteps = saved.SkippedSteps,
+            LossScale = new LossScale(saved.LossScale, saved.CleanSteps),
+        };
+        var snapshot = new StateSnapshot(layout, layout.Parameters.Updated, counters);
+        try
+        {
+            using var model = new SafetensorsFile(Path.Combine(path, CheckpointDirectory.ModelFile));
+            using var optimizer = new SafetensorsFile(Path.Combine(path, CheckpointDirectory.OptimizerFile));
+            layout.Parameters.Read(snapshot.Weights, (spec, place) => model.Read(spec.Name, place.AsSpan<float>()));
+            Read(layout.Parameters, optimizer, snapshot.Moments.First, FirstMomentName);
+            Read(layout.Parameters, optimizer, snapshot.Moments.Second, SecondMomentName);
+            return snapshot;
+        }
+        catch
+        {
+            snapshot.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A moment as tensors of the parameters' names: numbers as they are kept, and the scales of those in bytes.</summary>
+    private static IEnumerable<NamedTensor> Tensors(FlatParameters layout, MomentBuffer moment, string name)
+    {
+        foreach (var spec in Ordered(layout.In(moment.Values)))
+        {
+            yield return new NamedTensor(
+                $"{name}.{spec.Name}",
+                spec.Shape,
+                layout.View(moment.Values, spec.Name).DataPointer(),
+                TypeOf(moment)
+            );
+            if (moment.Scales is not null)
+                yield return new NamedTensor(
+                    $"{name}{ScaleSuffix}.{spec.Name}",
+                    [ScalesOf(layout, moment, spec).numel()],
+                    ScalesOf(layout, moment, spec).DataPointer()
+                );
+        }
+    }
+
+    private static void Read(FlatParameters layout, SafetensorsFile file, MomentBuffer moment, string name)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var spec in layout.In(moment.Values))
+        {
+            file.ReadBytes($"{name}.{spec.Name}", TypeOf(moment), layout.View(moment.Values, spec.Name).Bytes());
+            if (moment.Scales is not null)
+                file.ReadBytes($"{name}{ScaleSuffix}.{spec.Name}", NumberType.Float32, ScalesOf(layout, moment, spec).Bytes());
+        }
+    }
+
+    private static torch.Tensor ScalesOf(FlatParameters layout, MomentBuffer moment, ParameterSpec spec) =>
+        layout.PlaceOf(spec.Name).InBlocks.Of(moment.Scales!);
+
+    private static IEnumerable<ParameterSpec> Ordered(IEnumerable<ParameterSpec> specs) =>
+        specs.OrderBy(spec => spec.Name, StringComparer.Ordinal);
+
+    private static NumberType TypeOf(MomentBuffer moment) =>
+        moment.Values.dtype switch
+        {
+            torch.ScalarType.BFloat16 => NumberType.BFloat16,
+            torch.ScalarType.Byte => NumberType.Byte,
+            _ => NumberType.Float32,
+        };
+}

@@ -1,0 +1,156 @@
+using System.Text.Json;
+using ClipTrain.Cli.Runs;
+using ClipTrain.Cli.Telemetry;
+using ClipTrain.Tests.Shared;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Runs;
+using Serilog.Events;
+
+namespace ClipTrain.Cli.Tests.Runs;
+
+public sealed class CheckpointEvaluationsTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly RunFiles _files;
+    private readonly List<string> _messages = [];
+    private readonly List<(long Step, double Value)> _figures = [];
+
+    public CheckpointEvaluationsTests()
+    {
+        _files = new RunFiles(_folder.Path);
+        File.WriteAllText(_files.Config, "name: run\n");
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void A_checkpoint_is_evaluated_after_the_run_has_pruned_it_and_the_best_is_kept()
+    {
+        var pruned = new SemaphoreSlim(0);
+        using (
+            var evaluations = Evaluations(
+                async (checkpoint, output) =>
+                {
+                    await pruned.WaitAsync();
+                    return Measured(
+                        output,
+                        double.Parse(
+                            File.ReadAllText(Path.Combine(checkpoint, "model.safetensors")),
+                            System.Globalization.CultureInfo.InvariantCulture
+                        )
+                    );
+                }
+            )
+        )
+        {
+            foreach (var (step, value) in new[] { (10, "0.5"), (20, "0.3") })
+            {
+                var checkpoint = Checkpoint(step, value);
+                evaluations.Offer(step);
+                Directory.Delete(checkpoint, recursive: true);
+                pruned.Release();
+                Assert.True(SpinWait.SpinUntil(() => _figures.Count == step / 10, TimeSpan.FromMinutes(1)));
+            }
+        }
+
+        Assert.Equal([(10L, 0.5), (20L, 0.3)], _figures);
+        Assert.Equal("0.5", File.ReadAllText(Path.Combine(_folder.Path, "best", "checkpoints", "step-00000010", "model.safetensors")));
+        Assert.False(Directory.Exists(Path.Combine(_folder.Path, "evaluation", "checkpoints", "step-00000010")));
+    }
+
+    [Fact]
+    public void Training_that_is_faster_than_evaluation_has_checkpoints_left_out()
+    {
+        var (entered, leave) = (new SemaphoreSlim(0), new SemaphoreSlim(0));
+        var measured = new List<string>();
+        using (
+            var evaluations = Evaluations(
+                async (checkpoint, output) =>
+                {
+                    measured.Add(Path.GetFileName(checkpoint));
+                    entered.Release();
+                    await leave.WaitAsync();
+                    return Measured(output, 0.5);
+                }
+            )
+        )
+        {
+            Checkpoint(10, "x");
+            evaluations.Offer(10);
+            entered.Wait();
+            foreach (var step in new[] { 20, 25, 30 })
+            {
+                Checkpoint(step, "x");
+                evaluations.Offer(step);
+            }
+
+            leave.Release(2);
+        }
+
+        Assert.Equal(["step-00000010", "step-00000030"], measured);
+        Assert.Contains(_messages, message => message.Contains("step 20 is left out", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void What_fails_is_a_message()
+    {
+        using (var evaluations = Evaluations((_, _) => Task.FromResult((4, "Evaluation set 'birds': birds.parquet does not exist"))))
+        {
+            evaluations.Offer(10);
+            Checkpoint(20, "x");
+            evaluations.Offer(20);
+        }
+
+        Assert.Contains(_messages, message => message.StartsWith("The checkpoint of step 10 is not evaluated", StringComparison.Ordinal));
+        Assert.Contains(
+            _messages,
+            message => message.Contains("step 20", StringComparison.Ordinal) && message.Contains("birds.parquet", StringComparison.Ordinal)
+        );
+        Assert.Empty(_figures);
+    }
+
+    private CheckpointEvaluations Evaluations(Func<string, string, Task<(int, string)>> evaluate) =>
+        new(
+            _files,
+            new EvaluationOptions { EverySteps = 10, BestFigure = "birds zero_shot top1" },
+            evaluate,
+            (LogEventLevel _, string message) =>
+            {
+                lock (_messages)
+                    _messages.Add(message);
+            },
+            (step, rows) => _figures.Add((step, rows[0].Value))
+        );
+
+    private string Checkpoint(long step, string content)
+    {
+        var path = Directory.CreateDirectory(Path.Combine(_files.Checkpoints, $"step-{step:D8}")).FullName;
+        File.WriteAllText(Path.Combine(path, "model.safetensors"), content);
+        return path;
+    }
+
+    private static (int, string) Measured(string output, double value)
+    {
+        Directory.CreateDirectory(output);
+        File.WriteAllText(
+            Path.Combine(output, "results.json"),
+            JsonSerializer.Serialize(
+                new[]
+                {
+                    new
+                    {
+                        set = "birds",
+                        task = "zero_shot",
+                        metric = "top1",
+                        value,
+                        low = 0.1,
+                        high = 0.9,
+                        n = 10,
+                        seed = (long?)null,
+                    },
+                }
+            )
+        );
+        return (ExitCodes.Ok, "");
+    }
+}

@@ -1,0 +1,77 @@
+using System.Net.Sockets;
+using ClipTrain.Cli.Runs;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Tests.Shared;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Weights.Tensors;
+
+namespace ClipTrain.Cli.Tests.Runs;
+
+public sealed class FailureTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    public static TheoryData<Exception, int> Expected =>
+        new()
+        {
+            { new IOException("No space left on device : '/runs/mine/config.yaml'"), 7 },
+            { new UnauthorizedAccessException("Access to the path '/runs' is denied."), 7 },
+            { new FileNotFoundException("Could not find file '/a'."), 7 },
+            { new InvalidDataException("ledger/000001.jsonl, line 3: is no entry of a ledger."), 7 },
+            { new AggregateException(new InvalidOperationException("x", new IOException("Read-only file system"))), 7 },
+            { new InvalidOperationException("x", new WeightsException("step-1: is damaged")), 7 },
+            { new IOException("wrapped", new CoordinatorStartException("taken")), 2 },
+            {
+                new CoordinatorStartException(
+                    "cluster/identity: version 1 cannot be written",
+                    new IOException("x", new IOException("No space left on device", 28))
+                ),
+                7
+            },
+            { new SocketException((int)SocketError.TooManyOpenSockets), 3 },
+        };
+
+    [Theory]
+    [MemberData(nameof(Expected))]
+    public void What_a_user_can_mend_is_told_in_a_message(Exception error, int exitCode)
+    {
+        var failure = Failure.Of(error);
+
+        Assert.Equal(exitCode, failure?.ExitCode);
+        Assert.DoesNotContain("   at ", failure!.Value.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_defect_stays_one()
+    {
+        Assert.Null(Failure.Of(new NullReferenceException()));
+        Assert.Null(Failure.Of(new InvalidOperationException("x", new FormatException("y"))));
+    }
+
+    [Fact]
+    public void A_token_that_is_a_folder_is_named()
+    {
+        Directory.CreateDirectory(_folder.File("token"));
+
+        Assert.Contains(
+            "--token-file",
+            Assert.Throws<UsageException>(() => AccessToken.Find(token: null, _folder.File("token"))).Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public void A_token_whose_maker_was_killed_is_made_again_and_then_kept()
+    {
+        File.WriteAllText(_folder.File("token"), "");
+        File.WriteAllText(_folder.File("token.partial"), "half");
+
+        var token = AccessToken.Keep(_folder.File("token"));
+
+        Assert.Matches("^[0-9a-f]{64}$", token);
+        Assert.Equal(token, AccessToken.Keep(_folder.File("token")));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_folder.File("token")));
+    }
+}

@@ -1,0 +1,146 @@
+using System.Text.Json.Nodes;
+using ClipTrain.Cli.Telemetry;
+using ClipTrain.Tests.Shared;
+using ClipTrain.Trainer.Optimizer;
+
+namespace ClipTrain.Cli.Tests.Telemetry;
+
+public sealed class MetricsFileTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    private string FilePath => _folder.File("metrics.jsonl");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void A_step_is_one_JSON_line_with_snake_case_names()
+    {
+        Write(0, 4);
+
+        var line = JsonNode.Parse(Assert.Single(File.ReadAllLines(FilePath)))!;
+        Assert.Equal(
+            "step samples epoch loss logit_scale gradient_norm learning_rate step_seconds images_per_second data_wait_share bad_samples "
+                + "truncated_captions loader objective logit_bias corpus_epochs",
+            string.Join(' ', line.AsObject().Select(member => member.Key))
+        );
+        Assert.Equal(0.25, line["loss"]!.GetValue<double>());
+        Assert.Equal(0.00048, line["learning_rate"]!.GetValue<double>());
+        Assert.Equal(0.125, line["loader"]!["decode"]!["starved"]!.GetValue<double>());
+    }
+
+    [Fact]
+    public void A_line_can_be_read_while_the_file_is_being_written()
+    {
+        using var metrics = MetricsFile.Open(FilePath, 0);
+
+        metrics.Append(Samples.Step(1));
+
+        Assert.Equal([Samples.Step(1)], MetricsFile.Read(FilePath));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(5)]
+    [InlineData(9)]
+    public void Resuming_cuts_the_steps_that_will_be_run_again(long resumedStep)
+    {
+        Write(0, 1, 2, 3, 4, 5);
+
+        Write(resumedStep, 100);
+
+        Assert.Equal([.. Enumerable.Range(1, (int)Math.Min(resumedStep, 5)).Select(i => (long)i), 100], Steps());
+    }
+
+    [Fact]
+    public void A_crash_at_any_byte_costs_the_torn_line_only()
+    {
+        Write(0, 1, 2, 3);
+        var whole = File.ReadAllBytes(FilePath);
+        var lines = whole.Index().Where(b => b.Item == '\n').Select(b => b.Index + 1).ToList();
+
+        for (var length = 0; length <= whole.Length; length++)
+        {
+            File.WriteAllBytes(FilePath, whole[..length]);
+
+            Assert.Equal(lines.Count(end => end <= length), MetricsFile.Read(FilePath).Count());
+            Write(3, 7);
+            Assert.Equal([.. Enumerable.Range(1, lines.Count(end => end <= length)).Select(i => (long)i), 7], Steps());
+        }
+    }
+
+    [Fact]
+    public void Lines_of_versions_that_did_not_tell_of_the_loader_are_read()
+    {
+        File.WriteAllText(
+            FilePath,
+            """{"step":1,"samples":64,"epoch":0.01,"loss":1,"logit_scale":14.25,"gradient_norm":0.5,"learning_rate":0.00048,"step_seconds":2,"images_per_second":32,"data_wait_share":0.125,"bad_samples":3}"""
+                + "\n"
+        );
+
+        Assert.Equal(
+            Samples.Step(1) with
+            {
+                TruncatedCaptions = 0,
+                Loader = null,
+            },
+            MetricsFile.Read(FilePath).Single() with
+            {
+                Epoch = 0.01,
+            }
+        );
+    }
+
+    [Fact]
+    public void A_loss_that_is_not_a_number_is_kept()
+    {
+        using (var metrics = MetricsFile.Open(FilePath, 0))
+            metrics.Append(Samples.Step(1) with { Loss = double.NaN, GradientNorm = double.PositiveInfinity });
+
+        Assert.Contains("\"loss\":\"NaN\",", File.ReadAllText(FilePath), StringComparison.Ordinal);
+        Assert.Equal(
+            (double.NaN, double.PositiveInfinity),
+            (MetricsFile.Read(FilePath).Single().Loss, MetricsFile.Read(FilePath).Single().GradientNorm)
+        );
+    }
+
+    [Theory]
+    [InlineData("not JSON")]
+    [InlineData("{\"step\":1}")]
+    [InlineData("null")]
+    public void A_damaged_line_is_named_and_the_lines_before_it_stay(string bad)
+    {
+        Write(0, 1);
+        File.AppendAllText(FilePath, $"{bad}\n{File.ReadAllText(FilePath)}");
+        var damaged = File.ReadAllText(FilePath);
+
+        Assert.StartsWith(
+            $"{FilePath}:2: this is no metrics line",
+            Assert.Throws<InvalidDataException>(() => MetricsFile.Read(FilePath).ToList()).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Equal(1, MetricsFile.LossAt(FilePath, 9));
+        using (var metrics = MetricsFile.Open(FilePath, 9))
+        {
+            Assert.StartsWith($"{FilePath}:2: this is no metrics line", metrics.Damage, StringComparison.Ordinal);
+            metrics.Append(Samples.Step(2));
+        }
+
+        Assert.Equal([1L, 2], Steps());
+        Assert.Equal(damaged, File.ReadAllText($"{FilePath}.damaged"));
+    }
+
+    [Fact]
+    public void The_loss_of_a_file_that_is_not_there_is_no_number() => Assert.Equal(double.NaN, MetricsFile.LossAt(FilePath, 1));
+
+    private void Write(long resumedStep, params long[] steps)
+    {
+        using var metrics = MetricsFile.Open(FilePath, resumedStep);
+        foreach (var step in steps)
+            metrics.Append(Samples.Step(step));
+    }
+
+    private IEnumerable<long> Steps() => MetricsFile.Read(FilePath).Select(metrics => metrics.Step);
+}
