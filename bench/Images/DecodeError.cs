@@ -1,11 +1,10 @@
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.Bench.Images;
 
 /// <summary>
-/// How far training's pictures are from those that Pillow's decoding gives, in levels of 255, over all pixels of all files.
+/// Difference between training's fast decoding and Pillow's, in levels of 255, over all pixels of all files.
 /// </summary>
 internal static class DecodeError
 {

@@ -2,12 +2,11 @@ using System.Diagnostics;
 using System.Globalization;
 using ClipTrain.Bench.Images;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 
 // One side of compare.py: for each line on standard input, prepares every JPEG of the folder once in this one thread and
 // prints the CPU seconds of the whole process for it. The line names the output's type and how JPEGs are decoded; "Error"
-// in place of the type asks for the difference from exact decoding.
+// instead of the type requests the difference from exact decoding.
 var files = Directory.GetFiles(args[0], "*.jpg").Order(StringComparer.Ordinal).Select(File.ReadAllBytes).ToArray();
 var transforms = new Dictionary<string, ClipImageTransform>(StringComparer.Ordinal);
 using var process = Process.GetCurrentProcess();

@@ -6,13 +6,13 @@ using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Weights.Tensors;
 
-// Seconds and peak memory of loading a random export into a model, beside dd reading the same file. Each is a process of its own.
+// Seconds and peak memory of loading a random export into a model, compared with dd reading the same file, each in its own process.
 var model = new Option<string>("--model") { DefaultValueFactory = _ => "ViT-L-14" };
 var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 5 };
 var folder = new Option<string>("--folder")
 {
     DefaultValueFactory = _ => Path.Combine(Path.GetTempPath(), "cliptrain-bench-loading"),
-    Description = "Where the files of some gigabytes are made and left.",
+    Description = "Folder for the generated files of a few gigabytes, which are kept.",
 };
 var root = new RootCommand("Loading of weights.") { model, rounds, folder, Child() };
 root.SetAction(parsed => Compare(parsed.GetRequiredValue(model), parsed.GetValue(rounds), parsed.GetRequiredValue(folder)));
@@ -87,8 +87,10 @@ static void Compare(string name, int rounds, string folder)
             Console.WriteLine(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{Path.GetExtension(file), -12} {(cold ? "cold" : "warm"), 5} {dd, 5:F2} {load, 7:F2} {load / dd, 6:F2} "
-                        + $"{OfLoads(3), 11:F2} {peak / 1e6, 8:F0} {peak / bytes, 18:F3} {start / bytes, 21:F3}"
+                    $"{Cell.Left(Path.GetExtension(file), 12)} {Cell.Right(cold ? "cold" : "warm", 5)} "
+                        + $"{Cell.Right(dd, 5, "F2")} {Cell.Right(load, 7, "F2")} {Cell.Right(load / dd, 6, "F2")} "
+                        + $"{Cell.Right(OfLoads(3), 11, "F2")} {Cell.Right(peak / 1e6, 8, "F0")} "
+                        + $"{Cell.Right(peak / bytes, 18, "F3")} {Cell.Right(start / bytes, 21, "F3")}"
                 )
             );
         }

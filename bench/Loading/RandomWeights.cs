@@ -5,7 +5,7 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Bench.Loading;
 
-/// <summary>A model's weights, of random numbers that no file system can compress.</summary>
+/// <summary>A model's weights as random numbers, which no file system can compress.</summary>
 internal sealed class RandomWeights(ModelOptions model) : IWeights
 {
     public string Path => "random";

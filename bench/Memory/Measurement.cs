@@ -8,10 +8,10 @@ using static TorchSharp.torch;
 namespace ClipTrain.Bench.Memory;
 
 /// <summary>
-/// What a piece of work took in a process of its own: its peak of resident memory is then no other's.
+/// Time and memory of a piece of work in its own process, so that its peak of resident memory is not another's.
 /// </summary>
 /// <param name="Seconds">Wall time.</param>
-/// <param name="Before">Bytes resident before the work, which its inputs are in.</param>
+/// <param name="Before">Bytes resident before the work, including its inputs.</param>
 /// <param name="Peak">Most bytes resident.</param>
 internal sealed record Measurement(double Seconds, long Before, long Peak)
 {
@@ -30,7 +30,7 @@ internal sealed record Measurement(double Seconds, long Before, long Peak)
         return new Measurement(Stopwatch.GetElapsedTime(started).TotalSeconds, before, Resident("VmHWM"));
     }
 
-    /// <summary>What work holds while it is measured, which it gives its own time; instead of the peak.</summary>
+    /// <summary>Memory held by work that reports its own time, instead of the peak.</summary>
     public static Measurement Held(Action<Action<double>> work)
     {
         GC.Collect();
@@ -41,7 +41,7 @@ internal sealed record Measurement(double Seconds, long Before, long Peak)
     }
 
     /// <summary>
-    /// Runs this program's <c>child</c> command in as many processes as there are ranks; returns the greatest of each number.
+    /// Runs this program's <c>child</c> command in one process per rank; returns the maximum of each number.
     /// </summary>
     public static Measurement InProcesses(int ranks, params string[] arguments)
     {
@@ -81,13 +81,13 @@ internal sealed record Measurement(double Seconds, long Before, long Peak)
         );
     }
 
-    /// <summary>A child's place among its ranks.</summary>
+    /// <summary>A child's rank and world size.</summary>
     public static RankGroup Join(int rank, int ranks, string meeting) =>
         ranks == 1
             ? new RankGroup()
             : new RankGroup(ProcessGroup.Gloo(new FolderStore(meeting), rank, ranks, "127.0.0.1", Timeout), rank, ranks);
 
-    /// <summary>What a child prints for its parent.</summary>
+    /// <summary>Output of a child for its parent.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Seconds} {Before} {Peak}");
 
     private static Measurement Parse(string line)

@@ -8,12 +8,12 @@ using ClipTrain.Trainer.Options;
 using ClipTrain.Weights.Tensors;
 using static TorchSharp.torch;
 
-// Memory and time of the loss, of whole steps and of the training state. Each measurement is a process of its own.
+// Memory and time of the loss, of whole steps and of the training state. Each measurement runs in its own process.
 var threads = new Option<int>("--threads")
 {
     DefaultValueFactory = _ => 1,
     Recursive = true,
-    Description = "Compute threads a process.",
+    Description = "Compute threads per process.",
 };
 var root = new RootCommand("Memory of the loss, of steps and of the training state.")
 {
@@ -32,13 +32,13 @@ Command Loss()
     {
         DefaultValueFactory = _ => [8192, 16384, 32768],
         AllowMultipleArgumentsPerToken = true,
-        Description = "Global batches of the tiled loss.",
+        Description = "Global batches for the tiled loss.",
     };
     var full = new Option<int[]>("--full-pairs")
     {
         DefaultValueFactory = _ => [8192, 16384],
         AllowMultipleArgumentsPerToken = true,
-        Description = "Global batches of the full matrix.",
+        Description = "Global batches for the full matrix.",
     };
     var width = new Option<int>("--width") { DefaultValueFactory = _ => 512, Description = "Width of the embeddings." };
     var command = new Command("loss", "The loss by tiles against the full matrix of logits.") { tiled, full, width };
@@ -65,7 +65,8 @@ Command Loss()
                 Console.WriteLine(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{form, -7} {pairs, 6} {processes, 10} {result.Seconds, 8:F2} {result.Added >> 20, 8}"
+                        $"{Cell.Left(form, 7)} {Cell.Right(pairs, 6)} {Cell.Right(processes, 10)} "
+                            + $"{Cell.Right(result.Seconds, 8, "F2")} {Cell.Right(result.Added >> 20, 8)}"
                     )
                 );
             }
@@ -95,7 +96,8 @@ Command Steps()
             Console.WriteLine(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{batch, 8} {parsed.GetValue(micro), 12} {result.Seconds, 8:F2} {result.Peak >> 20, 11} {result.Added >> 20, 10}"
+                    $"{Cell.Right(batch, 8)} {Cell.Right(parsed.GetValue(micro), 12)} "
+                        + $"{Cell.Right(result.Seconds, 8, "F2")} {Cell.Right(result.Peak >> 20, 11)} {Cell.Right(result.Added >> 20, 10)}"
                 )
             );
         }
@@ -129,8 +131,9 @@ Command Micro()
                 Console.WriteLine(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{micro, 11} {checkpointing, 14} {result.Seconds, 8:F2} {result.Seconds / whole, 11:F2} "
-                            + $"{result.Added >> 20, 21} {difference, 20:E1}"
+                        $"{Cell.Right(micro, 11)} {Cell.Right(checkpointing, 14)} "
+                            + $"{Cell.Right(result.Seconds, 8, "F2")} {Cell.Right(result.Seconds / whole, 11, "F2")} "
+                            + $"{Cell.Right(result.Added >> 20, 21)} {Cell.Right(difference, 20, "E1")}"
                     )
                 );
             }
@@ -174,8 +177,9 @@ Command States()
                     Console.WriteLine(
                         string.Create(
                             CultureInfo.InvariantCulture,
-                            $"{precision, -10} {moments, -8} {text, -12} {bytes / 1048576.0, 15:F1} {result.Added / 1048576.0, 9:F1} "
-                                + $"{result.Added / (double)bytes, 7:F3} {result.Seconds * 1000, 15:F0}"
+                            $"{Cell.Left(precision, 10)} {Cell.Left(moments, 8)} {Cell.Left(text, 12)} "
+                                + $"{Cell.Right(bytes / 1048576.0, 15, "F1")} {Cell.Right(result.Added / 1048576.0, 9, "F1")} "
+                                + $"{Cell.Right(result.Added / (double)bytes, 7, "F3")} {Cell.Right(result.Seconds * 1000, 15, "F0")}"
                         )
                     );
                 }
@@ -185,7 +189,7 @@ Command States()
     return command;
 }
 
-// What Measurement.InProcesses starts.
+// Started by Measurement.InProcesses.
 Command Child()
 {
     var rank = new Argument<int>("RANK");

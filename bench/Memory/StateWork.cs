@@ -7,12 +7,12 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Bench.Memory;
 
-/// <summary>What a training state holds between steps: parameters with their copies, gradients and moments.</summary>
+/// <summary>A training state between steps: parameters with their copies, gradients and moments.</summary>
 internal static class StateWork
 {
     private const int Updates = 5;
 
-    /// <summary>The bytes of a state, as its numbers alone would take them.</summary>
+    /// <summary>Bytes of a state's numbers alone.</summary>
     public static long Bytes(ModelOptions model, TrainingOptions training) =>
         ClipModel
             .Specs(model)
@@ -24,7 +24,7 @@ internal static class StateWork
     /// <summary>Memory of a state whose every byte was written, and the time of an update.</summary>
     public static Measurement Measure(ModelOptions model, TrainingOptions training)
     {
-        // What the library takes for itself at the first use counts as before.
+        // The library's own memory at first use is counted as before the work.
         Update(
             new ModelOptions
             {
@@ -52,7 +52,7 @@ internal static class StateWork
         return Measurement.Held(measured => Update(model, training, measured));
     }
 
-    /// <summary>Updates a new state a few times; gives the median of the times, while all of it is held.</summary>
+    /// <summary>Updates a new state a few times while holding all of it; returns the median time.</summary>
     private static void Update(ModelOptions model, TrainingOptions training, Action<double> measured)
     {
         using var state = new TrainingState(

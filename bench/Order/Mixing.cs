@@ -3,8 +3,8 @@ using ClipTrain.DataPipeline.Ordering;
 namespace ClipTrain.Bench.Order;
 
 /// <summary>
-/// How well a window mixes: how often two samples that are neighbours in a row group share a global batch. In a full shuffle of
-/// N samples that is (B - 1) / (N - 1). A batch that is mixed from W groups of R rows cannot do better than (B/W - 1) / (R - 1).
+/// Quality of a window's mixing: the share of neighbours in a row group that share a global batch. A full shuffle of N samples has
+/// (B - 1) / (N - 1). A batch mixed from W groups of R rows cannot do better than (B/W - 1) / (R - 1).
 /// </summary>
 internal static class Mixing
 {
@@ -20,7 +20,9 @@ internal static class Mixing
             foreach (var window in (int[])[1, 4, 16, 64, 256, 1024, Groups])
             {
                 var share = Share(rows, batch, window);
-                Console.WriteLine($"  window {window, 4}: {share, 8:P3}  {share / full, 8:F1} ×");
+                Console.WriteLine(
+                    $"  window {Cell.Right(window, 4)}: " + $"{Cell.Right(share, 8, "P3")}  {Cell.Right(share / full, 8, "F1")} ×"
+                );
             }
         }
     }
@@ -29,7 +31,7 @@ internal static class Mixing
     {
         var order = new SampleOrder([.. Enumerable.Repeat(rows, Groups)], seed: 1, window, globalBatch);
         var batchOf = new int[order.SampleCount];
-        // Whole batches of the first epoch; what is behind the last stays in one that is not there.
+        // Whole batches of the first epoch; the remainder goes to a batch that is not counted.
         for (var batch = 0; batch < order.SampleCount / globalBatch; batch++)
         {
             foreach (var sample in order.GlobalBatch(batch))

@@ -2,7 +2,7 @@ using System.Globalization;
 using ClipTrain.Bench.Order;
 
 // dotnet run -c Release --project bench/Order -- start | mixing | reading
-// start MANIFEST: one side of `start`, in a process of its own so that its peak memory is its own.
+// start MANIFEST: one side of `start`, in its own process so that its peak memory is its own.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 switch (args)
 {

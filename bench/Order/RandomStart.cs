@@ -7,8 +7,8 @@ using ClipTrain.DataPipeline.Ordering;
 namespace ClipTrain.Bench.Order;
 
 /// <summary>
-/// What a run costs that begins at a random step of a corpus of 100 million rows: reading the manifest, and the order's first
-/// global batch. The metadata is made up; no Parquet is read.
+/// Cost of starting a run at a random step of a corpus of 100 million rows: reading the manifest, and the order's first global batch.
+/// The metadata is synthetic; no Parquet is read.
 /// </summary>
 internal static class RandomStart
 {
@@ -28,7 +28,7 @@ internal static class RandomStart
                 File.WriteAllBytes(manifest, Manifest(rowsOfGroup));
                 for (var repeat = 0; repeat < Repeats; repeat++)
                 {
-                    Console.Write($"row groups of {rowsOfGroup, 6} rows: ");
+                    Console.Write($"row groups of {Cell.Right(rowsOfGroup, 6)} rows: ");
                     using var child = Process.Start(Environment.ProcessPath!, ["start", manifest]);
                     child.WaitForExit();
                 }
@@ -49,7 +49,8 @@ internal static class RandomStart
         var batch = new SampleOrder(manifest.GroupRows, seed: 1, windowGroups: 64, GlobalBatch).GlobalBatch(step);
         var all = Stopwatch.GetElapsedTime(started);
         Console.WriteLine(
-            $"step {step, 6}, sample {batch[0]}: {all.TotalSeconds:F2} s, of which {loaded.TotalSeconds:F2} s are the manifest's; peak "
+            $"step {Cell.Right(step, 6)}, sample {batch[0]}: {all.TotalSeconds:F2} s, of which "
+                + $"{loaded.TotalSeconds:F2} s are the manifest's; peak "
                 + $"memory {PeakMiB()} MiB"
         );
     }
@@ -79,7 +80,7 @@ internal static class RandomStart
         );
     }
 
-    /// <summary>The most memory that this process has had resident, as the system counts it.</summary>
+    /// <summary>Peak resident memory of this process, as counted by the system.</summary>
     private static long PeakMiB()
     {
         var line = File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));

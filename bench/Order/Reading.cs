@@ -3,7 +3,7 @@ using ClipTrain.DataPipeline.Ordering;
 namespace ClipTrain.Bench.Order;
 
 /// <summary>
-/// How often the workers together read each row group in an epoch: once would do, and as often as there are workers is the worst.
+/// Number of times that the workers together read each row group in an epoch: at best once, at worst once per worker.
 /// </summary>
 internal static class Reading
 {
@@ -18,7 +18,7 @@ internal static class Reading
             $"{Groups} row groups of {Rows} rows, global batch {GlobalBatch}, window {Window}: how often a row group is read in an epoch"
         );
         foreach (var workers in (int[])[1, 2, 3, 4, 8, 12, 16, 32, 48, 64, 128])
-            Console.WriteLine($"  {workers, 3} workers: {Times(workers):F2}");
+            Console.WriteLine($"  {Cell.Right(workers, 3)} workers: {Times(workers):F2}");
     }
 
     private static double Times(int workers)

@@ -2,12 +2,12 @@ using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.Bench.Parquet;
 
-/// <summary>The corpus' own reader.</summary>
+/// <summary>ClipTrain's reader.</summary>
 internal sealed class OwnReader(string path) : IDisposable
 {
     private readonly CorpusReader _reader = new(CorpusManifest.Create([path]));
 
-    /// <summary>Reads a row group; the bytes of its images and captions.</summary>
+    /// <summary>Reads a row group; returns the bytes of its images and captions.</summary>
     public long Read(int group)
     {
         using var rows = _reader.Read(group);

@@ -6,7 +6,7 @@ using Encoding = System.Text.Encoding;
 
 namespace ClipTrain.Bench.Parquet;
 
-/// <summary>Files of made-up images (random bytes) and captions, in the forms that corpora have.</summary>
+/// <summary>Files of synthetic images (random bytes) and captions, in the layouts of real corpora.</summary>
 internal static unsafe class TestFiles
 {
     /// <summary>Writes <c>image</c> as bytes, or as Hugging Face's struct, and <c>caption</c>.</summary>
@@ -14,7 +14,7 @@ internal static unsafe class TestFiles
     /// <param name="rows">Its rows.</param>
     /// <param name="groupRows">Rows of a row group.</param>
     /// <param name="imageBytes">Bytes of an image.</param>
-    /// <param name="isStruct">Whether the image is a struct of bytes and path, compressed by Snappy.</param>
+    /// <param name="isStruct">True for an image struct of bytes and path, compressed with Snappy.</param>
     public static void Write(string path, int rows, int groupRows, int imageBytes, bool isStruct)
     {
         if (File.Exists(path))

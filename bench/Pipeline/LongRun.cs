@@ -8,7 +8,7 @@ using ClipTrain.DataPipeline.Text;
 namespace ClipTrain.Bench.Pipeline;
 
 /// <summary>
-/// One worker's memory over a long run with default settings, sampled as it goes. Small images let a million of them take minutes.
+/// One worker's memory over a long run with default settings, sampled throughout. Images are small, so that a million take minutes.
 /// </summary>
 internal static class LongRun
 {
@@ -16,7 +16,7 @@ internal static class LongRun
         Prefetch = 2,
         Points = 20;
 
-    /// <summary>Memory after the warm-up, a quarter of the run, may move by so much and count as flat.</summary>
+    /// <summary>Largest change of memory after the warm-up (a quarter of the run) that counts as flat.</summary>
     private const double Flat = 0.05;
 
     public static void Print(string folder, long samples, int side, int rows)
@@ -45,7 +45,8 @@ internal static class LongRun
                 continue;
             resident.Add(ResidentMiB());
             Console.WriteLine(
-                $"{step * GlobalBatch, 9} samples, {Stopwatch.GetElapsedTime(started).TotalSeconds, 5:F0} s: {resident[^1]:F0} MiB "
+                $"{Cell.Right(step * GlobalBatch, 9)} samples, "
+                    + $"{Cell.Right(Stopwatch.GetElapsedTime(started).TotalSeconds, 5, "F0")} s: {resident[^1]:F0} MiB "
                     + $"resident, {GC.GetTotalMemory(forceFullCollection: false) >> 20} MiB managed"
             );
         }

@@ -7,7 +7,7 @@ using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.Bench.Pipeline;
 
-/// <summary>How long the garbage collector stops the loader, at default settings on images of 400 px.</summary>
+/// <summary>Garbage-collection pauses of the loader, at default settings on images of 400 px.</summary>
 internal static class Pauses
 {
     private const int GlobalBatch = 128,
@@ -30,7 +30,7 @@ internal static class Pauses
                 LastStep = long.MaxValue,
             }
         );
-        // What is compiled and first allocated is over.
+        // Compilation and first allocations are over.
         for (var i = 0; i < 4; i++)
             loader.Take().Dispose();
 
@@ -45,7 +45,7 @@ internal static class Pauses
         );
     }
 
-    /// <summary>Collects the times from the order to stop all threads for a collection until they run again.</summary>
+    /// <summary>Collects the times from the request to suspend all threads until they resume.</summary>
     private sealed class StopListener : EventListener
     {
         private const EventKeywords Collections = (EventKeywords)1;

@@ -8,8 +8,8 @@ using ClipTrain.DataPipeline.Text;
 namespace ClipTrain.Bench.Pipeline;
 
 /// <summary>
-/// From Parquet to batches against the decode stage alone (the same JPEGs lie in memory, and nothing is read, tokenised or
-/// handed over), and two threads against one. The sides take turns; medians of seconds and of CPU seconds.
+/// The whole path from Parquet to batches against the decode stage alone (the same JPEGs in memory, nothing read, tokenized or handed
+/// over), and two threads against one. Sides alternate; medians of seconds and of CPU seconds.
 /// </summary>
 internal static class Rates
 {
@@ -47,7 +47,8 @@ internal static class Rates
 
         foreach (var (name, _, seconds) in sides)
             Console.WriteLine(
-                $"{name, -28} {Rows / Median(seconds.Select(s => s.Wall)), 8:F0} ({Rows / Median(seconds.Select(s => s.Cpu)):F0})"
+                $"{Cell.Left(name, 28)} "
+                    + $"{Cell.Right(Rows / Median(seconds.Select(s => s.Wall)), 8, "F0")} ({Rows / Median(seconds.Select(s => s.Cpu)):F0})"
             );
         PrintRatio("Parquet to batch / decode alone, 1 thread", sides[0].Seconds, sides[1].Seconds);
         PrintRatio("Parquet to batch / decode alone, 2 threads", sides[2].Seconds, sides[3].Seconds);
@@ -56,8 +57,8 @@ internal static class Rates
     }
 
     /// <summary>
-    /// As many samples as the corpus has, of a loader that has run for a while and would go on: the consumer is faster, so at both ends
-    /// nothing is prepared ahead.
+    /// Time for as many samples as the corpus has, in a loader that is already running and continues afterwards: the consumer is faster, so
+    /// nothing is prefetched at either end.
     /// </summary>
     private static (double Wall, double Cpu) Pipeline(CorpusManifest manifest, ITokenizer tokenizer, int threads)
     {
@@ -109,10 +110,10 @@ internal static class Rates
 
     private static ClipImageTransform Transform() => new(new ImageTransformOptions(224));
 
-    /// <summary>The median over rounds of how much faster the second is, in time and in CPU time.</summary>
+    /// <summary>The median over rounds of the second side's speed-up, in time and in CPU time.</summary>
     private static void PrintRatio(string name, List<(double Wall, double Cpu)> first, List<(double Wall, double Cpu)> second) =>
         Console.WriteLine(
-            $"{name, -44} {Median(first.Zip(second, (a, b) => a.Wall / b.Wall)):F3} by time, "
+            $"{Cell.Left(name, 44)} {Median(first.Zip(second, (a, b) => a.Wall / b.Wall)):F3} by time, "
                 + $"{Median(first.Zip(second, (a, b) => a.Cpu / b.Cpu)):F3} by CPU time"
         );
 

@@ -3,7 +3,7 @@ using ClipTrain.DataPipeline.Images;
 
 namespace ClipTrain.Bench.Pipeline;
 
-/// <summary>A Parquet corpus of made-up photographs: smooth waves with a little noise, so that a JPEG has a photograph's size.</summary>
+/// <summary>A Parquet corpus of synthetic photographs: smooth waves with a little noise, for JPEGs of realistic size.</summary>
 internal static class SyntheticCorpus
 {
     private const int Distinct = 256,

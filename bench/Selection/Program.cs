@@ -2,7 +2,7 @@ using System.Diagnostics;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Selection;
 
-// CPU seconds of this process that each rule of a selection takes; for images give a corpus of your own.
+// CPU seconds of each selection rule; the rules that read images need a corpus of your own.
 //   dotnet run -c Release --project bench/Selection              a million captions, 500,000 queries
 //   dotnet run -c Release --project bench/Selection FILES…       the rules that read images, over these
 var folder = Directory.CreateTempSubdirectory("cliptrain-bench-").FullName;

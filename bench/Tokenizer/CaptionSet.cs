@@ -36,7 +36,7 @@ internal sealed record CaptionSet(string Name, string[] Captions)
         "the new &amp; old “best” photo’s ﬁne caf&eacute; cafe\u0301 &quot;quoted&quot; 50% – sale … naïve CafÃ© donâ€™t Ｗｉｄｅ &lt;b&gt; "
         + "free shipping vintage dress";
 
-    /// <summary>The named sets, about eight words a caption.</summary>
+    /// <summary>The named sets, about eight words per caption.</summary>
     public static IReadOnlyList<CaptionSet> All(int captions) =>
         [
             Of("English", English, captions),
@@ -64,7 +64,7 @@ internal sealed record CaptionSet(string Name, string[] Captions)
         }
     }
 
-    /// <summary>Names and numbers that hardly occur twice, which no cache helps with, in each third place.</summary>
+    /// <summary>Captions with a rare name or number in every third place, against which no cache helps.</summary>
     private static string RareWords(int number)
     {
         var random = new CounterRandom(2, 0, (ulong)number);

@@ -2,10 +2,9 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using ClipTrain.Bench.Tokenizer;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text;
 
-// Captions a CPU second of ClipTrain's tokenizer and of Python's, one thread each, in turns; medians.
+// Captions per CPU second of ClipTrain's tokenizer and of Python's, one thread each, alternating; medians.
 //   dotnet run -c Release --project bench/Tokenizer [ROUNDS [reference|tuned]]
 //   dotnet run -c Release --project bench/Tokenizer train [CAPTIONS]    the time to learn a vocabulary
 if (args is ["train", ..])
@@ -51,7 +50,8 @@ void Compare(CaptionSet set, string merges)
     var tokens = new long[captionCount * context];
     var ends = new long[captionCount];
     PeerPass();
-    for (var warm = Stopwatch.StartNew(); warm.ElapsedMilliseconds < 3000; )
+    var warm = Stopwatch.StartNew();
+    while (warm.ElapsedMilliseconds < 3000)
         OurPass();
     var pairs = Enumerable.Range(0, rounds).Select(_ => (Ours: captionCount / OurPass(), Peer: captionCount / PeerPass())).ToArray();
     peer.StandardInput.Close();
@@ -62,8 +62,10 @@ void Compare(CaptionSet set, string merges)
     Console.WriteLine(
         string.Create(
             CultureInfo.InvariantCulture,
-            $"{set.Name, -20} {Median(pairs.Select(p => p.Ours)), 11:N0} {Median(pairs.Select(p => p.Peer)), 9:N0} captions per CPU "
-                + $"second, ratio {Median(pairs.Select(p => p.Ours / p.Peer)), 6:F1}; same ids {(double)equal / captionCount:P1}"
+            $"{Cell.Left(set.Name, 20)} {Cell.Right(Median(pairs.Select(p => p.Ours)), 11, "N0")} "
+                + $"{Cell.Right(Median(pairs.Select(p => p.Peer)), 9, "N0")} captions per CPU "
+                + $"second, ratio "
+                + $"{Cell.Right(Median(pairs.Select(p => p.Ours / p.Peer)), 6, "F1")}; same ids {(double)equal / captionCount:P1}"
         )
     );
 

@@ -5,7 +5,7 @@ using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.Bench.Tokenizer;
 
-/// <summary>How long learning OpenAI's size of vocabulary takes on captions with as many different words as the web's have.</summary>
+/// <summary>Time to learn a vocabulary of OpenAI's size from captions with as many distinct words as web captions have.</summary>
 internal static class TrainingTime
 {
     private const int Words = 1_000_000,

@@ -33,7 +33,7 @@ public sealed class HostilityTests : IDisposable
         );
         Assert.True(exit == 0, output);
         Assert.Contains(
-            "endless.parquet:7: the image takes longer than data.max_image_seconds, 2 s, to decode; skipped",
+            "endless.parquet:7: the image takes longer to decode than data.max_image_seconds, 2 s; skipped",
             output,
             StringComparison.Ordinal
         );

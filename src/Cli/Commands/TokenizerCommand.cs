@@ -1,7 +1,6 @@
 using System.CommandLine;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.DataPipeline.Text.HuggingFace;
 using ClipTrain.Trainer.Runs;

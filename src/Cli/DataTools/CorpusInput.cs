@@ -1,7 +1,6 @@
 using ClipTrain.Cli.Runs;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Objectives;

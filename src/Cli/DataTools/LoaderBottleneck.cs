@@ -1,6 +1,5 @@
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Trainer.Models;
 
 namespace ClipTrain.Cli.DataTools;

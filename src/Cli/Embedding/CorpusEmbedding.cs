@@ -2,6 +2,7 @@ using ClipTrain.Cli.Evaluation;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Text;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Objectives;

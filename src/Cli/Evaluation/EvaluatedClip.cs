@@ -1,5 +1,5 @@
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Text;
 using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Interop;

@@ -1,6 +1,7 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Text;
 using ClipTrain.Evaluation.Retrieval;
 using ClipTrain.Evaluation.ZeroShot;
 using ClipTrain.Trainer.Models;

@@ -1,4 +1,4 @@
-using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Text;
 using ClipTrain.Trainer.Models;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace ClipTrain.DataPipeline.Corpus;
 
 /// <summary>
-/// Native memory for the encoded images of a row group: values are appended to blocks of one size, which go back to a
-/// pool, so that reading a corpus neither grows nor fragments the heap. A value larger than a block gets its own.
+/// Native memory for the encoded images of a row group. Values are appended to blocks of one size from a pool, so that reading a corpus
+/// neither grows nor fragments the heap; a value larger than a block gets its own allocation.
 /// </summary>
 internal sealed unsafe class ByteArena(BlockPool pool) : IDisposable
 {
@@ -12,7 +12,7 @@ internal sealed unsafe class ByteArena(BlockPool pool) : IDisposable
         _large = [];
     private int _used = BlockPool.BlockBytes;
 
-    /// <summary>Copies a value in; the address is good until the arena is disposed.</summary>
+    /// <summary>Copies a value; its address is valid until the arena is disposed.</summary>
     public nint Append(ReadOnlySpan<byte> value)
     {
         var address = Reserve(value.Length);
@@ -51,7 +51,9 @@ internal sealed unsafe class ByteArena(BlockPool pool) : IDisposable
     }
 }
 
-/// <summary>Blocks of native memory for reuse. Thread-safe; disposing it frees what is not rented, and later returns at once.</summary>
+/// <summary>
+/// Pool of native memory blocks. Thread-safe. Disposal frees the idle blocks at once and rented ones when they are returned.
+/// </summary>
 internal sealed unsafe class BlockPool : IDisposable
 {
     public const int BlockBytes = 256 << 10;

@@ -2,23 +2,23 @@ using ClipTrain.DataPipeline.Corpus.Parquet;
 
 namespace ClipTrain.DataPipeline.Corpus;
 
-/// <summary>What a column can be used as.</summary>
+/// <summary>The contents of a column as far as images and captions are concerned.</summary>
 internal enum ColumnKind
 {
-    /// <summary>All values are null: its writer knew no other. It fits whatever the other files have.</summary>
+    /// <summary>Null only: its writer saw no other value. Compatible with any type in other files.</summary>
     Null,
     Bytes,
 
-    /// <summary>A struct with the bytes in a field, as Hugging Face's image feature.</summary>
+    /// <summary>A struct with a bytes field, as in Hugging Face's image feature.</summary>
     BytesInStruct,
     Text,
     Texts,
 }
 
-/// <summary>A column that was found for a role.</summary>
-/// <param name="Address">Its name, or that of a field of a struct as in <c>json.caption</c>.</param>
-/// <param name="Kind">What it holds.</param>
-/// <param name="Passed">Others that would have fitted.</param>
+/// <summary>A column found for a role.</summary>
+/// <param name="Address">Its name, or the path of a struct field such as <c>json.caption</c>.</param>
+/// <param name="Kind">Its contents.</param>
+/// <param name="Passed">Other columns that would have fitted.</param>
 internal sealed record FoundColumn(string Address, ColumnKind Kind, IReadOnlyList<string> Passed);
 
 /// <summary>Finds the image and caption columns of a corpus among the columns of a file.</summary>
@@ -27,11 +27,11 @@ internal static class ColumnResolver
     private static readonly string[] ImageNames = ["image", "img", "jpg", "png", "webp", "jpeg"];
     private static readonly string[] CaptionNames = ["text", "caption", "captions", "title"];
 
-    /// <summary>The column with image bytes: the one asked for, or the first with a usual name and a usable type.</summary>
+    /// <summary>The image column: the requested one, or the first with a usual name and a suitable type.</summary>
     public static FoundColumn Image(IReadOnlyList<ParquetField> fields, string? requested, string path)
     {
         if (!string.IsNullOrEmpty(requested))
-            return Requested(fields, requested, ImageKind, path, "image", "bytes (BLOB) or a struct with a `bytes` field");
+            return Requested(fields, requested, ImageKind, path, "image", "bytes (BLOB) or a struct with a bytes field");
         if (Usual(fields, ImageNames, ImageKind, path) is { } found)
             return found;
         if (
@@ -41,12 +41,12 @@ internal static class ColumnResolver
             throw new CorpusException(ListOfImages(list, path));
         throw new CorpusException(
             MissingImages.Explain(fields, path)
-                ?? $"{path} has no column of image bytes under a usual name ({string.Join(", ", ImageNames)}). Name it with "
+                ?? $"{path} has no image column with a usual name ({string.Join(", ", ImageNames)}). Name it with "
                     + $"data.image_column; its columns: {List(fields)}"
         );
     }
 
-    /// <summary>The caption columns: those asked for, or the first with a usual name and a usable type.</summary>
+    /// <summary>The caption columns: the requested ones, or the first with a usual name and a suitable type.</summary>
     public static IReadOnlyList<FoundColumn> Captions(IReadOnlyList<ParquetField> fields, IReadOnlyList<string> requested, string path) =>
         requested.Count > 0
             ? [.. requested.Select(name => Requested(fields, name, CaptionKind, path, "caption", "text or a list of texts"))]
@@ -54,17 +54,17 @@ internal static class ColumnResolver
             [
                 Usual(fields, CaptionNames, CaptionKind, path)
                     ?? throw new CorpusException(
-                        $"{path} has no caption column under a usual name ({string.Join(", ", CaptionNames)}). "
-                            + $"Name it with data.caption_column, a field of a struct as in json.caption; its columns: {List(fields)}"
+                        $"{path} has no caption column with a usual name ({string.Join(", ", CaptionNames)}). "
+                            + $"Name it with data.caption_column (a struct field as in json.caption); its columns: {List(fields)}"
                     ),
             ];
 
-    /// <summary>Whether there is a caption column under a usual name, of a type that says that it is text.</summary>
+    /// <summary>True if a column has a usual caption name and a text type.</summary>
     public static bool HasCaption(IReadOnlyList<ParquetField> fields, string path) =>
         Usual(fields, CaptionNames, field => field.Type is ParquetTypes.Text or ParquetTypes.Texts ? CaptionKind(field) : null, path)
             is not null;
 
-    /// <summary>Where the image is.</summary>
+    /// <summary>The source of the images.</summary>
     public static CorpusSource ImageSource(FoundColumn image) =>
         new(
             image.Address,
@@ -72,23 +72,19 @@ internal static class ColumnResolver
             [image.Address]
         );
 
-    /// <summary>A pair's caption: the first of its caption columns' texts, in their order, that is not blank.</summary>
+    /// <summary>A pair's caption: the first text that is not blank, in the order of the columns.</summary>
     public static CorpusSource FirstCaption(IReadOnlyList<FoundColumn> captions)
     {
         string[] addresses = [.. captions.Select(c => c.Address)];
         return captions is [{ Kind: not ColumnKind.Texts } only]
             ? new CorpusSource(only.Address, Quoted(only.Address), addresses)
-            : new CorpusSource(
-                string.Join(", ", addresses),
-                $"coalesce({string.Join(", ", captions.Select(c => $"list_filter({CaptionList(c)}, lambda t: regexp_matches(t, '\\S'))[1]"))})",
-                addresses
-            );
+            : new CorpusSource(string.Join(", ", addresses), $"coalesce({string.Join(", ", captions.Select(FirstNotBlank))})", addresses);
     }
 
     /// <summary>All texts of a caption column, as a list.</summary>
     public static CorpusSource AllCaptions(FoundColumn caption) => new(caption.Address, CaptionList(caption), [caption.Address]);
 
-    /// <summary>The field at an address; null where there is none.</summary>
+    /// <summary>The field at an address; null if there is none.</summary>
     /// <exception cref="CorpusException">Several columns have that name.</exception>
     public static ParquetField? Find(IReadOnlyList<ParquetField> fields, string address, string path)
     {
@@ -107,10 +103,10 @@ internal static class ColumnResolver
         return null;
     }
 
-    /// <summary>The field of a struct that holds an image's bytes, or the column itself.</summary>
+    /// <summary>The struct field that holds an image's bytes, or the column itself.</summary>
     public static ParquetField? ImageBytes(ParquetField field) => field.Leaf is not null ? field : Inner(field, "bytes");
 
-    /// <summary>A field of a struct.</summary>
+    /// <summary>A field of a struct; null if there is none.</summary>
     public static ParquetField? Inner(ParquetField field, string name) =>
         field.Fields.FirstOrDefault(inner => inner.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
 
@@ -137,11 +133,11 @@ internal static class ColumnResolver
         throw new CorpusException(
             IsListOfImages(found) && role == "image"
                 ? ListOfImages(found, path)
-                : $"column {found} of {path} cannot be the {role} column: {expected} is needed; its columns: {List(fields)}"
+                : $"column {found} of {path} cannot be the {role} column, which must be {expected}; its columns: {List(fields)}"
         );
     }
 
-    /// <summary>The first usual name of which the type fits; types that say what they hold before those that may be anything.</summary>
+    /// <summary>The first usual name with a suitable type; explicit types come before ambiguous ones.</summary>
     private static FoundColumn? Usual(
         IReadOnlyList<ParquetField> fields,
         string[] usualNames,
@@ -180,8 +176,8 @@ internal static class ColumnResolver
         ParquetField[] similar = [.. fields.Where(f => f.Name.Equals(name, StringComparison.OrdinalIgnoreCase))];
         return similar.Length > 1
             ? throw new CorpusException(
-                $"{path} has columns {List([.. similar.Select(f => f.Name)])}, none of which is {name} to the letter; name the one that "
-                    + "is meant"
+                $"{path} has columns {List([.. similar.Select(f => f.Name)])}, none of which is exactly {name}; use the exact "
+                    + "name of one of them"
             )
             : similar.FirstOrDefault();
     }
@@ -190,8 +186,7 @@ internal static class ColumnResolver
     {
         if (fields.Count(f => f.Name == name) > 1)
             throw new CorpusException(
-                $"{path} has two columns of one name, {name}; rename or drop one, so that it is clear which is meant. Its columns: "
-                    + $"{List(fields)}"
+                $"{path} has two columns named {name}; rename or drop one of them. Its columns: " + $"{List(fields)}"
             );
     }
 
@@ -209,7 +204,7 @@ internal static class ColumnResolver
             _ => null,
         };
 
-    /// <summary>Writers that leave out the mark of UTF-8 make bytes of text; whether it is text shows in the values.</summary>
+    /// <summary>Writers that omit the UTF-8 annotation store text as bytes; only the values show whether it is text.</summary>
     private static ColumnKind? CaptionKind(ParquetField field) =>
         field.Type switch
         {
@@ -224,12 +219,36 @@ internal static class ColumnResolver
         || (field.Type.EndsWith(")[]", StringComparison.Ordinal) && Inner(field, "bytes")?.Type == ParquetTypes.Bytes);
 
     private static string ListOfImages(ParquetField list, string path) =>
-        $"column {list} of {path} is a list of images, and a sample has one. Make a row of each, for example in DuckDB: "
+        $"column {list} of {path} is a list of images, but a sample has one image. Write one row per image, for example in DuckDB: "
         + $"COPY (SELECT unnest({Quoted(list.Name)}) AS {Quoted(list.Name)}, * EXCLUDE ({Quoted(list.Name)}) FROM 'in.parquet') TO "
-        + $"'out.parquet' (ROW_GROUP_SIZE 2048); in pandas it is explode('{list.Name}')";
+        + $"'out.parquet' (ROW_GROUP_SIZE 2048); in pandas: explode('{list.Name}')";
+
+    private static string FirstNotBlank(FoundColumn column) => $"list_filter({CaptionList(column)}, lambda t: regexp_matches(t, '\\S'))[1]";
 
     private static string CaptionList(FoundColumn column) =>
         column.Kind == ColumnKind.Texts ? Quoted(column.Address) : $"[{Quoted(column.Address)}]";
 
     private static string Quoted(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+}
+
+/// <summary>Reasons why a file has no image bytes, with instructions for obtaining the images.</summary>
+internal static class MissingImages
+{
+    /// <returns>The reason, or null if it is unknown.</returns>
+    public static string? Explain(IReadOnlyList<ParquetField> fields, string path)
+    {
+        if (fields.FirstOrDefault(f => f.Name.Equals("url", StringComparison.OrdinalIgnoreCase)) is not { } url)
+            return null;
+        // img2dataset writes a table beside each of its tars.
+        if (File.Exists(Path.ChangeExtension(path, ".tar")))
+        {
+            return $"{path} has no image bytes: the images are in the tar beside it "
+                + $"({Path.GetFileName(Path.ChangeExtension(path, ".tar"))}). "
+                + $"Import the tars: cliptrain data import tar {Path.GetDirectoryName(path)} -o FOLDER, and train on that folder";
+        }
+
+        return $"{path} has URLs (column {url.Name}) but no image bytes. Download the images first, "
+            + "for example with img2dataset and output_format parquet, and train on its output. Its columns: "
+            + $"{ColumnResolver.List(fields)}";
+    }
 }

@@ -1,62 +1,45 @@
 namespace ClipTrain.DataPipeline.Corpus;
 
-/// <summary>The captions of a corpus alone: no image is read.</summary>
+/// <summary>The captions of a corpus, read without its images.</summary>
 public static class CorpusCaptions
 {
-    /// <summary>All captions of each sample that are not blank, by its number.</summary>
+    /// <summary>All captions of each sample that are not blank, with the sample's number.</summary>
     /// <param name="manifest">A corpus with <see cref="CorpusManifest.CaptionChoices"/>.</param>
-    /// <param name="keyColumn">A column to read with them, such as one by which rows belong together; null for none.</param>
+    /// <param name="keyColumn">A column to read along, such as one that groups rows; null for none.</param>
     /// <exception cref="CorpusException">A file cannot be read, or there is no such column.</exception>
     public static IEnumerable<(long Index, IReadOnlyList<string> Captions, string? Key)> Every(CorpusManifest manifest, string? keyColumn)
     {
-        using var reader = new CorpusReader(manifest, keyColumn, CorpusContent.Captions);
-        for (var number = 0; number < manifest.GroupRows.Count; number++)
+        long index = 0;
+        foreach (var row in CorpusScan.Rows(manifest, CorpusContent.Captions, manifest.IsSelected, keyColumn))
         {
-            using var rows = reader.Read(number);
-            var group = manifest.Groups[number];
-            for (var index = group.FirstIndex; index < group.FirstIndex + group.Samples; index++)
-            {
-                var row = manifest.Place(index).Row;
-                yield return (
-                    index,
-                    [
-                        .. rows.CaptionChoices(row)!
-                            .SelectMany(texts => texts)
-                            .OfType<string>()
-                            .Where(text => !string.IsNullOrWhiteSpace(text)),
-                    ],
-                    rows.Label(row)
-                );
-            }
+            string[] captions =
+            [
+                .. row
+                    .Group.CaptionChoices(row.RowInGroup)!
+                    .SelectMany(texts => texts)
+                    .OfType<string>()
+                    .Where(text => !string.IsNullOrWhiteSpace(text)),
+            ];
+            yield return (index++, captions, row.Group.Label(row.RowInGroup));
         }
     }
 
-    /// <summary>The captions of all samples that are not null, in the corpus' order.</summary>
+    /// <summary>The caption of each sample that has one, in corpus order.</summary>
     /// <param name="manifest">The corpus.</param>
-    /// <param name="onBad">Gets the key of each sample whose caption cannot be read as text, and why.</param>
+    /// <param name="onBad">Called with the key of each sample whose caption is not text, and the reason.</param>
     /// <exception cref="CorpusException">The corpus has no caption column, or a file cannot be read.</exception>
     public static IEnumerable<string> Read(CorpusManifest manifest, Action<string, string>? onBad = null)
     {
         if (manifest.Parts.Any(part => part.Caption is null))
-            throw new CorpusException($"{manifest.Files[0].Path} has no caption column.");
-        using var reader = new CorpusReader(manifest, labelColumn: null, CorpusContent.Captions);
-        for (var number = 0; number < manifest.GroupRows.Count; number++)
+            throw new CorpusException($"{manifest.Files[0].Path} has no caption column; name one with data.caption_column");
+        long index = 0;
+        foreach (var row in CorpusScan.Rows(manifest, CorpusContent.Captions, manifest.IsSelected))
         {
-            var (rows, firstRow) = (reader.Read(number), manifest.Groups[number].FirstCorpusRow);
-            using (rows)
-            {
-                var index = manifest.Groups[number].FirstIndex;
-                for (var row = 0; row < rows.Rows; row++)
-                {
-                    if (!manifest.IsSelected(firstRow + row))
-                        continue;
-                    if (rows.CaptionProblem(row) is { } problem)
-                        onBad?.Invoke(manifest.Key(index), problem);
-                    else if (rows.Caption(row) is { } text)
-                        yield return text;
-                    index++;
-                }
-            }
+            if (row.Group.CaptionProblem(row.RowInGroup) is { } problem)
+                onBad?.Invoke(manifest.Key(index), problem);
+            else if (row.Caption is { } text)
+                yield return text;
+            index++;
         }
     }
 }

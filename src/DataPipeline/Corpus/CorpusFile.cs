@@ -9,24 +9,24 @@ namespace ClipTrain.DataPipeline.Corpus;
 /// <param name="RowGroups">Rows of each row group, in the file's order.</param>
 public sealed record CorpusFile(string Path, long Bytes, long Rows, IReadOnlyList<int> RowGroups)
 {
-    /// <summary>What its bytes were when it was looked at; null in manifests of versions that did not look.</summary>
+    /// <summary>Stamp of its contents when the manifest was made; null in manifests of older versions.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public FileStamp? Stamp { get; init; }
 }
 
-/// <summary>A column that every file of a corpus has.</summary>
+/// <summary>A column present in every file of a corpus.</summary>
 /// <param name="Name">Its name as the first file spells it.</param>
-/// <param name="Type">Its type in the first file, as DuckDB names it.</param>
+/// <param name="Type">Its type in the first file, as a DuckDB type name.</param>
 public sealed record CorpusColumn(string Name, string Type)
 {
     public override string ToString() => $"{Name} ({Type})";
 }
 
-/// <summary>Where a sample's image or caption comes from.</summary>
-/// <param name="Name">The column, or several in the order of their priority, as reports name them.</param>
-/// <param name="Expression">What is read of them, as SQL says it: the manifest's hash depends on it.</param>
-/// <param name="Columns">The columns, a field of a struct as in <c>json.caption</c>; a manifest of earlier versions has them in the
-/// name alone.</param>
+/// <summary>The source of a sample's image or caption.</summary>
+/// <param name="Name">Name in reports: the column, or several in order of priority.</param>
+/// <param name="Expression">The value read, as a SQL expression. The manifest's hash depends on it.</param>
+/// <param name="Columns">The columns, or struct fields such as <c>json.caption</c>; null in manifests of older versions, which have them
+/// in the name only.</param>
 public sealed record CorpusSource(string Name, string Expression, IReadOnlyList<string>? Columns = null)
 {
     internal IReadOnlyList<string> Addresses => Columns ?? Name.Split(", ");
@@ -34,10 +34,11 @@ public sealed record CorpusSource(string Name, string Expression, IReadOnlyList<
 
 /// <summary>A corpus of a mixture.</summary>
 /// <param name="Name">Its name in reports.</param>
-/// <param name="Files">How many of the manifest's files are its; they follow those of the parts before it.</param>
-/// <param name="Image">Where the image bytes are in them.</param>
-/// <param name="Caption">Where the caption is; null if the corpus was opened without.</param>
-/// <param name="CaptionChoices">All captions of a pair, a list of texts a column; empty where <paramref name="Caption"/> is it.</param>
+/// <param name="Files">Number of its files; they follow those of the parts before it in the manifest.</param>
+/// <param name="Image">Source of the image bytes.</param>
+/// <param name="Caption">Source of the caption; null if the corpus was opened without captions.</param>
+/// <param name="CaptionChoices">All captions of a pair, a list of texts per column; empty if only <paramref name="Caption"/> is
+/// read.</param>
 public sealed record CorpusPart(
     string Name,
     int Files,

@@ -4,14 +4,12 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using ClipTrain.DataPipeline.Corpus.Parquet;
-using ClipTrain.DataPipeline.Selection;
 
 namespace ClipTrain.DataPipeline.Corpus;
 
 /// <summary>
-/// A corpus, or a mixture of several: its files in order, where image and caption are found in them, and which rows are
-/// samples. Samples are numbered through all files; the number depends on files and selection only, so it is the same on
-/// every worker.
+/// A corpus, or a mixture of several: its files in order, the sources of image and caption, and the rows that are samples. Samples are
+/// numbered through all files; numbers depend only on files and selection, and so are the same on every worker.
 /// </summary>
 public sealed class CorpusManifest
 {
@@ -56,24 +54,24 @@ public sealed class CorpusManifest
         GroupRows = Array.ConvertAll(_groups, g => g.Samples);
     }
 
-    /// <summary>The corpora of a mixture in their order; one without a name otherwise.</summary>
+    /// <summary>The corpora of a mixture, in order; a single part without a name otherwise.</summary>
     public IReadOnlyList<CorpusPart> Parts { get; }
 
-    /// <summary>The files, in the order of the parts and of their full paths.</summary>
+    /// <summary>The files, ordered by part and full path.</summary>
     public IReadOnlyList<CorpusFile> Files { get; }
 
-    /// <summary>The columns that all files have.</summary>
+    /// <summary>The columns present in all files.</summary>
     public IReadOnlyList<CorpusColumn> Columns { get; }
 
-    /// <summary>Where the image bytes are, in a mixture those of the first part.</summary>
+    /// <summary>Source of the image bytes; in a mixture, that of the first part.</summary>
     public CorpusSource Image { get; }
 
-    /// <summary>Where the caption is, in a mixture that of the first part; null if the corpus was opened without.</summary>
+    /// <summary>Source of the caption; in a mixture, that of the first part. Null if the corpus was opened without captions.</summary>
     public CorpusSource? Caption { get; }
 
     /// <summary>
-    /// All captions of a pair, a list of texts a column, for one to be chosen in each epoch, in a mixture those of the first part; empty
-    /// where <see cref="Caption"/> is it.
+    /// All captions of a pair, a list of texts per column, from which one is chosen in each epoch; in a mixture, those of the first part.
+    /// Empty if only <see cref="Caption"/> is read.
     /// </summary>
     public IReadOnlyList<CorpusSource> CaptionChoices { get; }
 
@@ -81,17 +79,17 @@ public sealed class CorpusManifest
     public CorpusSelection? Selection { get; }
 
     /// <summary>
-    /// SHA-256 (hexadecimal) of the chosen columns, and of each file's name without folder, size, row count and Parquet
-    /// metadata; of a mixture, of its corpora's hashes and names. A resumed run and a worker compare it to refuse another corpus.
+    /// SHA-256 (hexadecimal) of the chosen columns and of each file's name without folder, size, row count and Parquet metadata; for a
+    /// mixture, of its corpora's hashes and names. Resumed runs and workers compare it to detect another corpus.
     /// </summary>
     public string FilesHash { get; }
 
-    /// <summary>SHA-256 (hexadecimal) of what the samples and their order depend on: the files and which rows are selected.</summary>
+    /// <summary>SHA-256 (hexadecimal) of everything that samples and their order depend on: the files and the selected rows.</summary>
     [JsonIgnore]
     public string Hash { get; }
 
     /// <summary>
-    /// Which columns image and caption are taken from, in words, where others would have fitted; null where there was no choice.
+    /// A description of the image and caption columns where other columns would have fitted too; null without a choice.
     /// </summary>
     [JsonIgnore]
     public string? ColumnsTaken { get; internal init; }
@@ -100,27 +98,27 @@ public sealed class CorpusManifest
     [JsonIgnore]
     public long RowCount { get; }
 
-    /// <summary>Rows that are samples.</summary>
+    /// <summary>Selected rows.</summary>
     [JsonIgnore]
     public long SampleCount { get; }
 
     /// <summary>
-    /// Samples of each group that is read and shuffled as a whole: the row groups, those of more than 2,048 rows cut in parts.
+    /// Samples of each group that is read and shuffled as a unit: the row groups, those with more than 2,048 rows split.
     /// </summary>
     [JsonIgnore]
     public IReadOnlyList<int> GroupRows { get; }
 
     internal ReadOnlySpan<ReadGroup> Groups => _groups;
 
-    /// <summary>The part that a file is of.</summary>
+    /// <summary>The part of a file.</summary>
     internal CorpusPart PartOf(int file) => Parts[_partOfFile[file]];
 
-    /// <summary>Looks at every file's metadata; reads no images.</summary>
+    /// <summary>Builds a manifest from the files' metadata; reads no images.</summary>
     /// <param name="pathsFoldersOrGlobs">Parquet files, folders of them, or globs.</param>
     /// <param name="imageColumn">The image column, or null to find it by its usual names.</param>
     /// <param name="captionColumn">The caption column, or null to find it by its usual names.</param>
     /// <param name="captionRequired">False for a corpus that may have no captions, such as a labelled one.</param>
-    /// <exception cref="CorpusException">Something is missing, damaged or unclear; the message says what to do.</exception>
+    /// <exception cref="CorpusException">A file or column is missing, damaged or ambiguous; the message says what to do.</exception>
     public static CorpusManifest Create(
         IReadOnlyList<string> pathsFoldersOrGlobs,
         string? imageColumn = null,
@@ -140,13 +138,13 @@ public sealed class CorpusManifest
     }
 
     /// <inheritdoc cref="Create(IReadOnlyList{string}, string?, string?, bool)"/>
-    /// <param name="columns">The columns that are used.</param>
+    /// <param name="columns">The columns to use.</param>
     public static CorpusManifest Create(IReadOnlyList<string> pathsFoldersOrGlobs, CorpusColumns columns)
     {
         return new ManifestBuilder(columns).Build(CorpusPaths.Expand(pathsFoldersOrGlobs).Select(ParquetInspector.Describe));
     }
 
-    /// <summary>The columns of the first file, whatever they hold.</summary>
+    /// <summary>All columns of the first file.</summary>
     /// <exception cref="CorpusException">There is no such file, or it cannot be read.</exception>
     public static IReadOnlyList<CorpusColumn> ColumnsOf(IReadOnlyList<string> pathsFoldersOrGlobs) =>
         [
@@ -155,15 +153,11 @@ public sealed class CorpusManifest
                 .Fields.Select(field => new CorpusColumn(field.Name, field.Type)),
         ];
 
-    /// <summary>
-    /// The names of a column's classes in the order of their numbers, where the files' metadata has them; none otherwise.
-    /// </summary>
+    /// <summary>The class names of a column, in order of their numbers, from the files' metadata; empty if it has none.</summary>
     /// <exception cref="CorpusException">A file cannot be read, or two files name classes differently.</exception>
     public IReadOnlyList<string> ClassNames(string column) => HuggingFaceFeatures.ClassNames(Files, column);
 
-    /// <summary>
-    /// One manifest for a mixture: the corpora's samples are numbered one corpus after the other, each with its own selection.
-    /// </summary>
+    /// <summary>One manifest for a mixture: samples are numbered one corpus after the other, each with its own selection.</summary>
     /// <param name="corpora">The corpora with their names.</param>
     public static CorpusManifest Mix(IReadOnlyList<(string Name, CorpusManifest Corpus)> corpora)
     {
@@ -203,7 +197,7 @@ public sealed class CorpusManifest
         };
     }
 
-    /// <summary>Samples of the groups of each part, which together are <see cref="GroupRows"/>.</summary>
+    /// <summary>Samples of the groups of each part; concatenated, these are <see cref="GroupRows"/>.</summary>
     public IReadOnlyList<IReadOnlyList<int>> GroupRowsByPart()
     {
         var rows = Parts.Select(_ => new List<int>()).ToArray();
@@ -213,7 +207,7 @@ public sealed class CorpusManifest
     }
 
     /// <summary>
-    /// Where each group of <see cref="GroupRows"/> lies: its file, numbered as in <see cref="Files"/>, and its number there.
+    /// The location of each group of <see cref="GroupRows"/>: its file, an index into <see cref="Files"/>, and its number in that file.
     /// </summary>
     public IEnumerable<(int File, int Group)> GroupLocations()
     {
@@ -240,42 +234,14 @@ public sealed class CorpusManifest
         return $"{file}:{row}";
     }
 
-    /// <summary>The corpus of these files with the samples that another manifest of the same files selects.</summary>
+    /// <summary>The same files with another selection.</summary>
     public CorpusManifest With(CorpusSelection? selection) =>
         new(Files, Columns, Image, Caption, FilesHash, CaptionChoices, selection, Parts) { ColumnsTaken = ColumnsTaken };
 
-    /// <summary>
-    /// What makes the files of another manifest others than those of this one, in words; null when both are of the same. Their
-    /// contents are compared in samples.
-    /// </summary>
-    public string? DifferenceTo(CorpusManifest other)
-    {
-        if (FilesHash == other.FilesHash)
-            return Stamped(other).FirstOrDefault(pair => pair.Mine.Sample != pair.Its.Sample) is { File: { } changed }
-                ? $"{changed.Path} has as many bytes as before, and they are others"
-                : null;
-        foreach (var (mine, its) in Files.Zip(other.Files))
-        {
-            if (Path.GetFileName(mine.Path) != Path.GetFileName(its.Path) || mine.Rows != its.Rows || mine.Bytes != its.Bytes)
-                return $"{its.Path} has {its.Rows} rows in {its.Bytes} bytes, where {mine.Path} with {mine.Rows} rows in {mine.Bytes} "
-                    + "bytes is expected";
-        }
-
-        return Files.Count != other.Files.Count
-            ? $"it has {other.Files.Count} files, not {Files.Count}"
-            : "a file's contents, the chosen columns, or the names of a mixture's corpora differ";
-    }
-
-    /// <summary>
-    /// In words, the files of another manifest of the same files that have been written at another time than those of this one.
-    /// </summary>
-    public IEnumerable<string> TouchedIn(CorpusManifest other) =>
-        Stamped(other)
-            .Where(pair => pair.Mine.Modified != pair.Its.Modified)
-            .Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.File.Path} was written at {pair.Its.Modified:u}"));
-
+    /// <summary>Writes the manifest as JSON.</summary>
     public void Save(string path) => File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(this, Json));
 
+    /// <summary>Reads a manifest from a JSON file.</summary>
     /// <exception cref="CorpusException">The file is not a manifest.</exception>
     public static CorpusManifest Load(string path)
     {
@@ -289,7 +255,8 @@ public sealed class CorpusManifest
         }
     }
 
-    /// <exception cref="CorpusException">The text is not a manifest's.</exception>
+    /// <summary>Reads a manifest from JSON.</summary>
+    /// <exception cref="CorpusException">The text is not a manifest.</exception>
     public static CorpusManifest Parse(ReadOnlySpan<byte> json)
     {
         try
@@ -302,7 +269,7 @@ public sealed class CorpusManifest
         }
     }
 
-    /// <summary>The group that a sample lies in, and its row in that group.</summary>
+    /// <summary>The group that contains a sample, and the sample's row in it.</summary>
     internal (int Group, int Row) Place(long index)
     {
         var number = GroupOf(index);
@@ -311,7 +278,7 @@ public sealed class CorpusManifest
         return (number, _selected is null ? nth : (int)(_selected.Find(group.FirstCorpusRow, nth) - group.FirstCorpusRow));
     }
 
-    /// <summary>Whether a row, counted through all files, is a sample.</summary>
+    /// <summary>True if a row, counted through all files, is a sample.</summary>
     internal bool IsSelected(long corpusRow) => _selected?[corpusRow] ?? true;
 
     internal int GroupOf(long index)
@@ -331,12 +298,6 @@ public sealed class CorpusManifest
 
         return low;
     }
-
-    private IEnumerable<(CorpusFile File, FileStamp Mine, FileStamp Its)> Stamped(CorpusManifest other) =>
-        Files
-            .Zip(other.Files)
-            .Where(pair => pair.First.Stamp is not null && pair.Second.Stamp is not null)
-            .Select(pair => (pair.Second, pair.First.Stamp!, pair.Second.Stamp!));
 
     private static CorpusSelection? JoinSelections(IReadOnlyList<(string Name, CorpusManifest Corpus)> corpora) =>
         corpora.All(c => c.Corpus.Selection is null)

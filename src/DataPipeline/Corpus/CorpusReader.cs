@@ -2,7 +2,7 @@ using ClipTrain.DataPipeline.Corpus.Parquet;
 
 namespace ClipTrain.DataPipeline.Corpus;
 
-/// <summary>Reads the samples of a corpus. Not thread-safe: each thread that reads opens its own.</summary>
+/// <summary>Reads the samples of a corpus. Not thread-safe: each reading thread opens its own.</summary>
 public sealed class CorpusReader : IDisposable
 {
     private readonly CorpusManifest _manifest;
@@ -20,7 +20,7 @@ public sealed class CorpusReader : IDisposable
 
     /// <param name="manifest">The corpus.</param>
     /// <param name="labelColumn">A column to read as label, or null.</param>
-    /// <param name="content">What is read; the rest is empty.</param>
+    /// <param name="content">The columns to read; the others are empty.</param>
     internal CorpusReader(CorpusManifest manifest, string? labelColumn, CorpusContent content)
     {
         (_manifest, _label, _content) = (manifest, labelColumn, content);
@@ -29,13 +29,13 @@ public sealed class CorpusReader : IDisposable
             throw NoLabel(manifest.Files[0].Path);
     }
 
-    /// <summary>Reads one group of rows, those that are not selected too; the caller disposes it.</summary>
+    /// <summary>Reads one group of rows, including rows that are not selected; the caller disposes it.</summary>
     /// <param name="groupIndex">Index into <see cref="CorpusManifest.GroupRows"/>.</param>
-    /// <exception cref="CorpusException">The file is damaged, or is not what it was when the manifest was made.</exception>
+    /// <exception cref="CorpusException">The file is damaged, or has changed since the manifest was made.</exception>
     public RowGroup Read(int groupIndex) => Read(groupIndex, wanted: default);
 
     /// <summary>Reads a range of samples in order.</summary>
-    /// <exception cref="CorpusException">A file is damaged, or is not what it was when the manifest was made.</exception>
+    /// <exception cref="CorpusException">A file is damaged, or has changed since the manifest was made.</exception>
     public IEnumerable<Sample> ReadRows(long start, int count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(start);
@@ -50,7 +50,7 @@ public sealed class CorpusReader : IDisposable
         _pool.Dispose();
     }
 
-    /// <summary>Reads one group of rows, keeping only those that are wanted; an empty mask wants all.</summary>
+    /// <summary>Reads the wanted rows of one group; an empty mask means all.</summary>
     internal RowGroup Read(int groupIndex, ReadOnlySpan<bool> wanted)
     {
         var group = _manifest.Groups[groupIndex];
@@ -75,7 +75,7 @@ public sealed class CorpusReader : IDisposable
     {
         var file = _files.Get(path);
         if (group.RowGroup >= file.GroupCount || file.Rows(group.RowGroup) < group.Offset + group.Rows)
-            throw Changed(path, $"row group {group.RowGroup} is not there or has other rows");
+            throw Changed(path, $"row group {group.RowGroup} is missing or has a different row count");
         var columns = new GroupColumns(file, group, path, wanted);
         var part = _manifest.PartOf(group.File);
         if (_content.HasFlag(CorpusContent.Images))
@@ -90,7 +90,8 @@ public sealed class CorpusReader : IDisposable
 
     private IEnumerable<Sample> Samples(long start, long end)
     {
-        for (var index = start; index < end; )
+        var index = start;
+        while (index < end)
         {
             var number = _manifest.GroupOf(index);
             using var group = Read(number);
@@ -105,7 +106,7 @@ public sealed class CorpusReader : IDisposable
             return;
         var file = _manifest.Files[fileIndex];
         if (!File.Exists(file.Path))
-            throw new CorpusException($"{file.Path} is gone since the run began; put it back");
+            throw new CorpusException($"{file.Path} has been removed since the run began; restore it");
         if (FileLength.Of(file.Path) is var bytes && bytes != file.Bytes)
             throw Changed(file.Path, $"it has {bytes} bytes, not {file.Bytes}");
         _checked[fileIndex] = true;
@@ -115,10 +116,10 @@ public sealed class CorpusReader : IDisposable
         new($"{path} has no column {_label}; its columns: {ColumnResolver.List(_manifest.Columns)}");
 
     private static CorpusException Changed(string path, string how) =>
-        new($"{path} is not the file that the manifest describes ({how}); put the original back or start a new run");
+        new($"{path} differs from the manifest ({how}); restore the original file or start a new run");
 }
 
-/// <summary>What is read of a corpus.</summary>
+/// <summary>Columns to read from a corpus.</summary>
 [Flags]
 internal enum CorpusContent
 {
@@ -126,3 +127,13 @@ internal enum CorpusContent
     Images = 1,
     Captions = 2,
 }
+
+/// <summary>One row of a corpus.</summary>
+/// <param name="Index">Its number in the corpus; <see cref="CorpusManifest.Locate"/> gives file and row.</param>
+/// <param name="Image">The image file's bytes; empty where the corpus has none.</param>
+/// <param name="Caption">The caption; null where the corpus has none.</param>
+/// <param name="Label">The label; null where the corpus has none or no label column was named.</param>
+public sealed record Sample(long Index, ReadOnlyMemory<byte> Image, string? Caption, string? Label);
+
+/// <summary>A corpus that cannot be used. The message names the file and the remedy.</summary>
+public sealed class CorpusException(string message, Exception? inner = null) : Exception(message, inner);

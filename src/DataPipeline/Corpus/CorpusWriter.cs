@@ -3,23 +3,23 @@ using ClipTrain.DataPipeline.Corpus.Parquet;
 namespace ClipTrain.DataPipeline.Corpus;
 
 /// <summary>
-/// Writes one Parquet file of a corpus. The file appears under its name only when <see cref="Complete"/> has written and
-/// synced all of it; disposing the writer before that leaves nothing behind.
+/// Writes one Parquet file of a corpus. The file appears under its name only after <see cref="Complete"/> has written and synced all of
+/// it; disposing the writer earlier leaves nothing behind.
 /// </summary>
 public sealed class CorpusWriter : IDisposable
 {
-    /// <summary>A row group ends before its row count is reached when one column holds this many bytes.</summary>
+    /// <summary>Bytes of one column that end a row group before its row count is reached.</summary>
     private const int MaxColumnBytes = 256 << 20;
 
     private readonly int _rowGroupRows;
     private readonly int _columns;
     private readonly ParquetFileWriter _file;
 
-    /// <param name="path">The file to write; one that exists is replaced.</param>
-    /// <param name="rowGroupRows">Rows of a row group: 100 to 500 suit images.</param>
-    /// <param name="imageColumn">Name of the column of encoded images.</param>
-    /// <param name="captionColumn">Name of the column of captions.</param>
-    /// <param name="extraColumns">Names of further text columns, such as a label.</param>
+    /// <param name="path">The file to write; an existing one is replaced.</param>
+    /// <param name="rowGroupRows">Rows per row group: 100 to 500 suit images.</param>
+    /// <param name="imageColumn">Name of the image column.</param>
+    /// <param name="captionColumn">Name of the caption column.</param>
+    /// <param name="extraColumns">Names of additional text columns, such as a label.</param>
     public CorpusWriter(
         string path,
         int rowGroupRows = 250,
@@ -41,9 +41,9 @@ public sealed class CorpusWriter : IDisposable
     public long Rows { get; private set; }
 
     /// <summary>Adds a row.</summary>
-    /// <param name="image">The image file's bytes; empty for a row without.</param>
+    /// <param name="image">The image file's bytes; empty for a row without an image.</param>
     /// <param name="caption">The caption, or null.</param>
-    /// <param name="extra">The values of the extra columns, in their order.</param>
+    /// <param name="extra">Values of the additional columns, in order.</param>
     public void Add(ReadOnlySpan<byte> image, string? caption, ReadOnlySpan<string?> extra = default)
     {
         if (extra.Length != _columns - 2)
@@ -61,7 +61,7 @@ public sealed class CorpusWriter : IDisposable
             _file.Flush();
     }
 
-    /// <summary>Writes what is left, syncs the file to disk and gives it its name.</summary>
+    /// <summary>Writes pending rows, syncs the file to disk and renames it to its final name.</summary>
     public void Complete() => _file.Complete();
 
     public void Dispose() => _file.Dispose();

@@ -4,13 +4,13 @@ using Parquet.Schema;
 namespace ClipTrain.DataPipeline.Corpus;
 
 /// <summary>
-/// Writes one Parquet file of embeddings: <c>file</c> and <c>row</c> say of which row of the corpus, <c>image_embedding</c> and
-/// <c>text_embedding</c> are lists of fp32 numbers. The file appears under its name only when <see cref="Complete"/> has
-/// written and synced all of it; disposing the writer before that leaves nothing behind.
+/// Writes one Parquet file of embeddings: <c>file</c> and <c>row</c> identify the row of the corpus, <c>image_embedding</c> and
+/// <c>text_embedding</c> are lists of fp32 numbers. The file appears under its name only after <see cref="Complete"/> has written and
+/// synced all of it; disposing the writer earlier leaves nothing behind.
 /// </summary>
 public sealed class EmbeddingWriter : IDisposable
 {
-    /// <summary>A row group ends when one column holds this many bytes.</summary>
+    /// <summary>Bytes of one column that end a row group.</summary>
     private const int MaxColumnBytes = 64 << 20;
 
     private static readonly ParquetOptions Options = new() { CompressionMethod = CompressionMethod.None, DictionaryEncodingThreshold = 0 };
@@ -26,10 +26,10 @@ public sealed class EmbeddingWriter : IDisposable
     private readonly List<float>?[] _vectors;
     private bool _isEmpty = true;
 
-    /// <param name="path">The file to write; one that exists is replaced.</param>
-    /// <param name="dimensions">Numbers of an embedding.</param>
-    /// <param name="images">Whether there are images' embeddings.</param>
-    /// <param name="texts">Whether there are captions' embeddings.</param>
+    /// <param name="path">The file to write; an existing one is replaced.</param>
+    /// <param name="dimensions">Size of an embedding.</param>
+    /// <param name="images">True to write image embeddings.</param>
+    /// <param name="texts">True to write text embeddings.</param>
     public EmbeddingWriter(string path, int dimensions, bool images, bool texts)
     {
         _path = Path.GetFullPath(path);
@@ -49,10 +49,11 @@ public sealed class EmbeddingWriter : IDisposable
         _writer = ParquetWriter.CreateAsync(_schema, _output, Options).GetAwaiter().GetResult();
     }
 
-    /// <param name="file">The corpus' file.</param>
+    /// <summary>Adds a row.</summary>
+    /// <param name="file">File of the corpus.</param>
     /// <param name="row">The row in it, from 0.</param>
-    /// <param name="image">The image's embedding, where there are any.</param>
-    /// <param name="text">The caption's, where there are any.</param>
+    /// <param name="image">The image's embedding, [dimensions]; ignored without image embeddings.</param>
+    /// <param name="text">The caption's embedding, [dimensions]; ignored without text embeddings.</param>
     public void Add(string file, long row, ReadOnlySpan<float> image, ReadOnlySpan<float> text)
     {
         Add(_vectors[0], image, nameof(image));
@@ -63,7 +64,7 @@ public sealed class EmbeddingWriter : IDisposable
             Flush();
     }
 
-    /// <summary>Writes what is left, syncs the file to disk and gives it its name.</summary>
+    /// <summary>Writes pending rows, syncs the file to disk and renames it to its final name.</summary>
     public void Complete()
     {
         if (_rows.Count > 0 || _isEmpty)
@@ -103,7 +104,7 @@ public sealed class EmbeddingWriter : IDisposable
         _isEmpty = false;
     }
 
-    /// <summary>Every number is there; repetition level 0 begins a row's list, 1 goes on with it.</summary>
+    /// <summary>Writes a column of vectors. No value is null; repetition level 0 starts a row's list, 1 continues it.</summary>
     private void WriteVectors(ParquetRowGroupWriter group, DataField field, List<float> vectors)
     {
         int[] definition = new int[vectors.Count],

@@ -4,15 +4,15 @@ using System.Text.RegularExpressions;
 namespace ClipTrain.DataPipeline.Corpus;
 
 /// <summary>
-/// Files that match a pattern: <c>*</c> and <c>?</c> within a name, <c>[abc]</c> and <c>[!a-c]</c> for a character, <c>**</c>
-/// for any folders. A name that is there to the letter is meant to the letter, whatever signs it holds.
+/// Files that match a pattern: <c>*</c> and <c>?</c> within a name, <c>[abc]</c> and <c>[!a-c]</c> for a character, <c>**</c> for any
+/// folders. A name that exists literally is taken literally, even if it contains pattern characters.
 /// </summary>
 internal static class FileGlob
 {
     public static bool IsPattern(string path) => path.AsSpan().IndexOfAny("*?[") >= 0;
 
-    /// <summary>Full paths of the files that match.</summary>
-    /// <param name="pattern">A full path with signs in any of its parts.</param>
+    /// <summary>Full paths of the matching files.</summary>
+    /// <param name="pattern">A full path with pattern characters in any of its parts.</param>
     /// <exception cref="CorpusException">A folder cannot be listed.</exception>
     public static IReadOnlyList<string> Match(string pattern)
     {

@@ -4,9 +4,7 @@ using ClipTrain.DataPipeline.Corpus.Parquet;
 
 namespace ClipTrain.DataPipeline.Corpus;
 
-/// <summary>
-/// Reads the columns of one group of rows into a <see cref="RowGroup"/>: only the rows that are wanted, all where there is no mask.
-/// </summary>
+/// <summary>Reads the columns of one group of rows into a <see cref="RowGroup"/>: only the wanted rows, or all without a mask.</summary>
 internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string path, bool[]? wanted)
 {
     public void ReadImages(RowGroup rows, CorpusSource source)
@@ -14,7 +12,7 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
         var column = Find(source.Addresses[0]);
         if (Values(ColumnResolver.ImageBytes(column)) is { } bytes)
             Visit(bytes, rows.SetImage);
-        // Rows without bytes may at least say which file they mean.
+        // Rows without bytes may still have the path of their image, which makes the error clearer.
         if (ColumnResolver.Inner(column, "path") is { Leaf: { } paths } && Wanted().Any(row => rows.Image(row).IsEmpty))
         {
             Visit(
@@ -24,8 +22,8 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
                     if (rows.Image(row).IsEmpty)
                         rows.SetImageProblem(
                             row,
-                            $"the image's bytes are null and only its path is there ({Encoding.UTF8.GetString(name)}); write the image "
-                                + "files into the corpus, for example with cliptrain data import"
+                            $"the image's bytes are null, only its path is set ({Encoding.UTF8.GetString(name)}); store the image "
+                                + "files in the corpus, for example with cliptrain data import"
                         );
                 }
             );
@@ -33,8 +31,7 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
     }
 
     /// <summary>
-    /// For each row the first text, by the order of the columns, that is not blank. Where there is one column of texts, blank ones are
-    /// kept.
+    /// Reads each row's first text that is not blank, in the order of the columns. With a single text column, blank texts are kept.
     /// </summary>
     public void ReadCaptions(RowGroup rows, CorpusSource source)
     {
@@ -55,7 +52,7 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
         }
     }
 
-    /// <summary>All texts of each row, column by column.</summary>
+    /// <summary>Reads all texts of each row, column by column.</summary>
     public void ReadChoices(RowGroup rows, IReadOnlyList<CorpusSource> sources)
     {
         var texts = new List<string?>?[group.Rows, sources.Count];
@@ -70,10 +67,10 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
             rows.SetChoices(row, [.. Enumerable.Range(0, sources.Count).Select(column => texts[row, column]?.ToArray() ?? [])]);
     }
 
-    /// <summary>The values of a column of any type, as text.</summary>
+    /// <summary>Reads the values of a column of any type, as text.</summary>
     public void ReadLabels(RowGroup rows, ParquetField field)
     {
-        var leaf = field.Leaf ?? throw new CorpusException($"column {field} of {path} cannot be a label: text or a number is needed");
+        var leaf = field.Leaf ?? throw new CorpusException($"column {field} of {path} cannot be a label, which must be text or a number");
         var values = file.ReadAny(group.RowGroup, leaf, group.Offset, group.Rows);
         for (var row = 0; row < values.Length; row++)
             rows.SetLabel(row, ParquetText.Of(values[row]));
@@ -97,13 +94,15 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
     private ParquetField Find(string address) =>
         ColumnResolver.Find(file.Fields, address, path)
         ?? throw new CorpusException(
-            $"{path} is not the file that the manifest describes (it has no column {address}); put the original back or start a new run"
+            $"{path} differs from the manifest (it has no column {address}); restore the original file or start a new run"
         );
 
-    /// <summary>Null where every value is null.</summary>
+    /// <summary>The leaf with a field's values; null if every value is null.</summary>
     private static ParquetLeaf? Values(ParquetField? field) => field is { Type: not ParquetTypes.Null } ? field.Leaf : null;
 
-    /// <summary>Null, with a reason, for what is not UTF-8: replacing it would train on something that nobody wrote.</summary>
+    /// <summary>
+    /// The text; null, with a recorded reason, if the bytes are not UTF-8, since replacing them would train on text that nobody wrote.
+    /// </summary>
     private static string? Text(RowGroup rows, int row, ReadOnlySpan<byte> utf8, string column)
     {
         if (Utf8.IsValid(utf8))

@@ -4,12 +4,12 @@ using ClipTrain.DataPipeline.Corpus.Parquet;
 
 namespace ClipTrain.DataPipeline.Corpus;
 
-/// <summary>What Hugging Face's datasets say of a file's columns in its metadata.</summary>
+/// <summary>Column features that Hugging Face's datasets library writes to a file's metadata.</summary>
 internal static class HuggingFaceFeatures
 {
     private const string Key = "huggingface";
 
-    /// <summary>The names of a ClassLabel column; none where there is no such.</summary>
+    /// <summary>Class names of a ClassLabel column; empty if the column is not one.</summary>
     /// <exception cref="CorpusException">A file cannot be read, or two files name classes differently.</exception>
     public static IReadOnlyList<string> ClassNames(IReadOnlyList<CorpusFile> files, string column)
     {
@@ -19,8 +19,8 @@ internal static class HuggingFaceFeatures
             var here = Names(file.Path, column);
             if (names is not null && !here.SequenceEqual(names, StringComparer.Ordinal))
                 throw new CorpusException(
-                    $"{files[0].Path} and {file.Path} name the classes of column {column} differently in their metadata; write them "
-                        + "again with one list, or name the classes in the run file"
+                    $"{files[0].Path} and {file.Path} name the classes of column {column} differently in their metadata; rewrite them "
+                        + "with one list, or name the classes in the run file"
                 );
             names = here;
         }
@@ -40,7 +40,7 @@ internal static class HuggingFaceFeatures
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or NullReferenceException)
         {
-            // Metadata of other makers under the same name.
+            // Another writer's metadata under the same key.
             return [];
         }
         catch (Exception e) when (ParquetFailure.Is(e))

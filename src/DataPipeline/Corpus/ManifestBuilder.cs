@@ -5,7 +5,7 @@ using ClipTrain.DataPipeline.Corpus.Parquet;
 
 namespace ClipTrain.DataPipeline.Corpus;
 
-/// <summary>Puts the descriptions of files together to a manifest and checks that they fit each other. No I/O.</summary>
+/// <summary>Combines the descriptions of files into a manifest and checks that they are compatible. No I/O.</summary>
 internal sealed class ManifestBuilder(CorpusColumns wanted)
 {
     private readonly List<CorpusFile> _files = [];
@@ -28,12 +28,12 @@ internal sealed class ManifestBuilder(CorpusColumns wanted)
 
         if (_files.Sum(f => f.Rows) == 0)
             throw new CorpusException(
-                $"the corpus has no rows ({_files.Count} files, the first is {_files[0].Path}); name files that hold samples"
+                $"the corpus has no rows ({_files.Count} files, the first is {_files[0].Path}); name files with samples"
             );
         if (_captions.Append(_image!).FirstOrDefault(c => c.Kind == ColumnKind.Null) is { } empty)
             throw new CorpusException(
-                $"column {empty.Address} has no value in any file ({_files[0].Path}); name another (data.image_column, "
-                    + $"data.caption_column), or write it again with its values. The columns are {ColumnResolver.List(_columns)}"
+                $"column {empty.Address} has no values in any file ({_files[0].Path}); name another column (data.image_column, "
+                    + $"data.caption_column), or rewrite the files with values. The columns are {ColumnResolver.List(_columns)}"
             );
         var image = ColumnResolver.ImageSource(_image!);
         var caption = _captions.Length == 0 ? null : ColumnResolver.FirstCaption(_captions);
@@ -88,7 +88,7 @@ internal sealed class ManifestBuilder(CorpusColumns wanted)
         _files.Add(description.File);
     }
 
-    /// <summary>The column as the files before have it, or as this file has it where they have only nulls.</summary>
+    /// <summary>The column as found in earlier files, or as in this file where the earlier ones have only nulls.</summary>
     private FoundColumn Same(FoundColumn before, ParquetDescription other, Func<string, FoundColumn> find)
     {
         string difference;
@@ -99,7 +99,7 @@ internal sealed class ManifestBuilder(CorpusColumns wanted)
                 return before;
             if (before.Kind == ColumnKind.Null)
                 return before with { Kind = found.Kind };
-            difference = $"column {before.Address} has another type";
+            difference = $"column {before.Address} has different types";
         }
         catch (CorpusException e)
         {
@@ -108,8 +108,8 @@ internal sealed class ManifestBuilder(CorpusColumns wanted)
 
         throw new CorpusException(
             $"{_files[0].Path} and {other.File.Path} differ in their columns: {difference}. "
-                + $"The first has {ColumnResolver.List(_columns)}, the second {ColumnResolver.List(other.Fields)}. Train on files of one "
-                + "kind"
+                + $"The first has {ColumnResolver.List(_columns)}, the second {ColumnResolver.List(other.Fields)}. Train on files with "
+                + "the same columns"
         );
     }
 
@@ -126,4 +126,20 @@ internal sealed class ManifestBuilder(CorpusColumns wanted)
         BinaryPrimitives.WriteInt64LittleEndian(bytes, number);
         hash.AppendData(bytes);
     }
+}
+
+/// <summary>The columns to use from a corpus.</summary>
+public sealed record CorpusColumns
+{
+    /// <summary>The image column; null to find it by its usual names.</summary>
+    public string? Image { get; init; }
+
+    /// <summary>The caption columns, in order of priority; empty to find one by its usual names.</summary>
+    public IReadOnlyList<string> Captions { get; init; } = [];
+
+    /// <summary>False for a corpus that may have no captions, such as a labelled one.</summary>
+    public bool CaptionRequired { get; init; } = true;
+
+    /// <summary>True to read all captions of a pair, from which one is chosen in each epoch.</summary>
+    public bool EveryCaption { get; init; }
 }

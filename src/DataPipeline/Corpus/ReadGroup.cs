@@ -1,18 +1,14 @@
-using ClipTrain.DataPipeline.Selection;
-
 namespace ClipTrain.DataPipeline.Corpus;
 
-/// <summary>
-/// The rows that are read and shuffled together: a row group, or a part of one with too many rows to hold at once.
-/// </summary>
+/// <summary>Rows that are read and shuffled as a unit: a row group, or a part of one that is too large.</summary>
 /// <param name="File">Index of the file in the manifest.</param>
 /// <param name="RowGroup">Index of the row group in the file.</param>
 /// <param name="Offset">First row within the row group.</param>
-/// <param name="FirstRow">The same row counted through the file.</param>
-/// <param name="FirstCorpusRow">The same row counted through all files.</param>
+/// <param name="FirstRow">First row within the file.</param>
+/// <param name="FirstCorpusRow">First row counted through all files.</param>
 /// <param name="Rows">Number of rows.</param>
-/// <param name="FirstIndex">First sample index within the corpus.</param>
-/// <param name="Samples">Number of rows that are selected.</param>
+/// <param name="FirstIndex">First sample's number in the corpus.</param>
+/// <param name="Samples">Number of selected rows.</param>
 internal readonly record struct ReadGroup(
     int File,
     int RowGroup,
@@ -24,12 +20,11 @@ internal readonly record struct ReadGroup(
     int Samples
 )
 {
-    /// <summary>
-    /// A row group with more rows is read in parts: larger ones cost memory and random access.
-    /// </summary>
+    /// <summary>Row groups with more rows are split: larger ones cost memory and random access.</summary>
     public const int MaxRows = 2048;
 
-    /// <param name="files">The corpus' files.</param>
+    /// <summary>The groups of a corpus.</summary>
+    /// <param name="files">Files of the corpus.</param>
     /// <param name="selected">The rows that are samples; null for all.</param>
     public static ReadGroup[] Cut(IReadOnlyList<CorpusFile> files, RowMask? selected)
     {
@@ -45,7 +40,7 @@ internal readonly record struct ReadGroup(
                 var parts = (rows + MaxRows - 1) / MaxRows;
                 for (var part = 0; part < parts; part++)
                 {
-                    // Parts as equal as can be.
+                    // Parts as equal as possible.
                     var offset = (int)((long)part * rows / parts);
                     var count = (int)((part + 1L) * rows / parts) - offset;
                     var samples = selected?.CountIn(corpusRow, count) ?? count;

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace ClipTrain.DataPipeline.Corpus;
 
-/// <summary>Tells files from pipes and devices, which a reader of files would wait for, or read, for ever.</summary>
+/// <summary>Rejects pipes and devices, which a file reader would wait for, or read, for ever.</summary>
 public static unsafe partial class RegularFile
 {
     private const int CurrentDirectory = -100,
@@ -16,8 +16,8 @@ public static unsafe partial class RegularFile
         BlockDevice = 0x6000,
         Socket = 0xC000;
 
-    /// <summary>Lets files through, and what is not there or cannot be looked at: whoever opens it will say so.</summary>
-    /// <exception cref="IOException">The path is that of a pipe, a socket or a device.</exception>
+    /// <summary>Accepts files, and paths that do not exist or cannot be examined: opening them reports the problem.</summary>
+    /// <exception cref="IOException">The path is a pipe, a socket or a device.</exception>
     public static void Require(string path)
     {
         var result = stackalloc byte[ResultBytes];
@@ -38,7 +38,7 @@ public static unsafe partial class RegularFile
                 or BlockDevice
                 or Socket
         )
-            throw new IOException($"{path} is a pipe, a socket or a device, and no file.");
+            throw new IOException($"{path} is a pipe, a socket or a device, not a file.");
     }
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

@@ -1,8 +1,8 @@
 namespace ClipTrain.DataPipeline.Corpus;
 
 /// <summary>
-/// The encoded images and captions of one group of rows, in native memory until it is disposed. Rows that were not asked
-/// for are empty. Reading is thread-safe.
+/// The encoded images and captions of one group of rows, in native memory until disposed. Rows that were not wanted are empty. Reading is
+/// thread-safe.
 /// </summary>
 public sealed unsafe class RowGroup : IDisposable
 {
@@ -28,7 +28,7 @@ public sealed unsafe class RowGroup : IDisposable
     /// <summary>Number of rows.</summary>
     public int Rows { get; }
 
-    /// <summary>The image file's bytes; empty where the corpus has none. Good until the group is disposed.</summary>
+    /// <summary>The image file's bytes; empty if null. Valid until the group is disposed.</summary>
     public ReadOnlySpan<byte> Image(int row)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -36,19 +36,19 @@ public sealed unsafe class RowGroup : IDisposable
         return new ReadOnlySpan<byte>((void*)address, length);
     }
 
-    /// <summary>The caption; null where the corpus has none.</summary>
+    /// <summary>The caption; null if there is none.</summary>
     public string? Caption(int row) => _captions[row];
 
-    /// <summary>All captions, column by column; null where the manifest has no <see cref="CorpusManifest.CaptionChoices"/>.</summary>
+    /// <summary>All captions, column by column; null without <see cref="CorpusManifest.CaptionChoices"/>.</summary>
     public IReadOnlyList<IReadOnlyList<string?>>? CaptionChoices(int row) => _choices[row];
 
-    /// <summary>The label; null where the corpus has none or no label column was named.</summary>
+    /// <summary>The label; null if there is none or no label column is read.</summary>
     public string? Label(int row) => _labels[row];
 
-    /// <summary>Why the image cannot be used, where that shows without decoding it; null otherwise.</summary>
-    public string? ImageProblem(int row) => _images[row].Length > 0 ? null : _imageProblems.GetValueOrDefault(row, "there is no image");
+    /// <summary>The reason why the image cannot be used, as far as known without decoding it; null otherwise.</summary>
+    public string? ImageProblem(int row) => _images[row].Length > 0 ? null : _imageProblems.GetValueOrDefault(row, "the image is missing");
 
-    /// <summary>Why the caption cannot be used; null where it can, or is null or blank and nothing more is known.</summary>
+    /// <summary>The reason why the caption is not text; null if it is, or is null or blank.</summary>
     public string? CaptionProblem(int row) => _captionProblems.GetValueOrDefault(row);
 
     internal void SetImage(int row, ReadOnlySpan<byte> image) =>

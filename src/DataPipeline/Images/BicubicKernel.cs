@@ -4,14 +4,14 @@ using System.Runtime.Intrinsics;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// Weights of one axis of a resampling: output pixel i is the sum over t of weight (i, t) times input pixel Start[i] + t,
-/// divided by 2^<see cref="FractionBits"/>. They are Pillow's to the last bit.
+/// Weights of one axis of a resampling: output pixel i is the sum over t of weight (i, t) times input pixel Start[i] + t, divided by
+/// 2^<see cref="FractionBits"/>. Bit-identical to Pillow's weights.
 /// </summary>
 /// <remarks>
-/// Keys' cubic convolution with a = −1/2, stretched by the scale when shrinking so that it also averages (antialiasing).
-/// SIMD multiplies 16 bits and adds neighbours, so a weight is kept as high · 2^<see cref="LowBits"/> + low, and weights lie
-/// in groups of four: high 0 to 3, low 0 to 3. Starts are even, so that rows can be taken in fixed pairs; weights before
-/// and after an output pixel's own are zero. Start[i] + 4·Groups is at most five past the end of the input.
+/// Keys' cubic convolution with a = −1/2 (R. Keys, IEEE Trans. ASSP 29, 1981), stretched by the scale when shrinking (antialiasing).
+/// SIMD multiplies 16-bit values and adds neighbours, so a weight is stored as high · 2^<see cref="LowBits"/> + low, in groups of four:
+/// high 0 to 3, low 0 to 3. Starts are even, so that rows can be processed in fixed pairs; weights before and after an output pixel's
+/// own are zero. Start[i] + 4·Groups is at most five past the end of the input.
 /// </remarks>
 internal sealed class BicubicKernel
 {
@@ -26,18 +26,19 @@ internal sealed class BicubicKernel
 
     private double[] _exact = [];
 
-    /// <summary>First input pixel of each output pixel, even.</summary>
+    /// <summary>First input pixel of each output pixel; even.</summary>
     public int[] Start { get; private set; } = [];
 
+    /// <summary>[outputs, Groups, 8]: per group four high parts, then four low parts.</summary>
     public short[] Weights { get; private set; } = [];
 
-    /// <summary>Groups of four weights that every output pixel has.</summary>
+    /// <summary>Groups of four weights per output pixel.</summary>
     public int Groups { get; private set; }
 
-    /// <summary>First input pixel that is used; even.</summary>
+    /// <summary>First input pixel used; even.</summary>
     public int First => Start[0];
 
-    /// <summary>One past the last input pixel whose weight is not zero.</summary>
+    /// <summary>One past the last input pixel with a nonzero weight.</summary>
     public int End { get; private set; }
 
     /// <summary>The weight of input pixel Start[i] + t in output pixel i.</summary>
@@ -47,7 +48,7 @@ internal sealed class BicubicKernel
         return (Weights[at] << LowBits) + Weights[at + GroupTaps];
     }
 
-    /// <summary>Computes the weights of output pixels [from, from + length) when inputSize pixels become outputSize.</summary>
+    /// <summary>Computes the weights of output pixels [from, from + length) for a resampling of inputSize pixels to outputSize.</summary>
     public void Compute(int inputSize, int outputSize, int from, int length)
     {
         var scale = (double)inputSize / outputSize;
@@ -65,7 +66,7 @@ internal sealed class BicubicKernel
         var lastStart = Math.Max(0, inputSize - (Groups * GroupTaps) + 1);
         for (var i = 0; i < length; i++)
         {
-            // All groups are read for every output pixel: those at the end begin earlier rather than read on past the input.
+            // Every output pixel reads all groups: the last ones start earlier so as not to read past the input.
             var (start, end) = Window(from + i);
             Start[i] = Math.Min(start, lastStart) & ~1;
             var centre = (from + i + 0.5) * scale;
@@ -92,7 +93,7 @@ internal sealed class BicubicKernel
             _exact = new double[Groups * GroupTaps];
     }
 
-    /// <summary>The kernel at input pixels from start, zero from end on; returns the sum.</summary>
+    /// <summary>The kernel at input pixels from start on, zero from end on; returns the sum.</summary>
     private double Evaluate(int start, int end, double centre, double shrink)
     {
         var groups = MemoryMarshal.Cast<double, Vector256<double>>(_exact.AsSpan(0, Groups * GroupTaps));
@@ -108,7 +109,7 @@ internal sealed class BicubicKernel
             );
         }
 
-        // One after the other, as Pillow adds them.
+        // Sequential, as Pillow adds them.
         var sum = 0.0;
         foreach (var weight in _exact.AsSpan(0, Groups * GroupTaps))
             sum += weight;
@@ -122,7 +123,7 @@ internal sealed class BicubicKernel
         var signBit = Vector256.Create(-0.0);
         for (var g = 0; g < exact.Length; g++)
         {
-            // Half away from zero: add a half of the same sign, then truncate.
+            // Round half away from zero: add a half of the same sign, then truncate.
             var scaled = exact[g] / sum * (1 << FractionBits);
             var rounded = Vector256.ConvertToInt64(scaled + (Vector256.Create(0.5) | (scaled & signBit)));
             var weight = Vector128.Narrow(rounded.GetLower(), rounded.GetUpper());

@@ -6,12 +6,12 @@ using System.Runtime.Intrinsics.X86;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// Bicubic resampling of RGBX with Pillow's result in every bit: horizontally, rounded to 8 bits, then vertically. Only
-/// rows and columns that the result needs are computed, and a row is used while it is in cache. For one thread at a time.
+/// Bicubic resampling of RGBX, bit-identical to Pillow: horizontally, rounded to 8 bits, then vertically. Computes only the rows and
+/// columns that the result needs, and uses each row while it is in cache. Not thread-safe.
 /// </summary>
 internal sealed unsafe class BicubicResampler : IDisposable
 {
-    /// <summary>Rows are written in blocks of four pixels, so up to this much past the end of the last one.</summary>
+    /// <summary>Rows are written in blocks of four pixels, so up to this many bytes past the end of the last one.</summary>
     public const int RowSlack = 16;
 
     private const int Block = 4;
@@ -20,7 +20,7 @@ internal sealed unsafe class BicubicResampler : IDisposable
         _vertical = new();
     private readonly bool _vectorised;
 
-    /// <summary>Row pairs that have been through the horizontal pass: pair p is in slot p mod _slots, a power of two.</summary>
+    /// <summary>Row pairs after the horizontal pass: pair p is in slot p mod _slots, a power of two.</summary>
     private short* _ring;
     private long _capacity;
     private int _slots,
@@ -29,12 +29,12 @@ internal sealed unsafe class BicubicResampler : IDisposable
     public BicubicResampler()
         : this(Avx2.IsSupported) { }
 
-    /// <summary>For tests: the portable path gives the same bytes.</summary>
+    /// <summary>For tests: the portable path produces the same bytes.</summary>
     internal BicubicResampler(bool vectorised) => _vectorised = vectorised;
 
     /// <summary>
-    /// Resamples the box of the image to scaledWidth × scaledHeight and writes the window of that result: window.Height
-    /// rows of window.Width RGBX pixels without gaps, in a block with <see cref="RowSlack"/> bytes to spare.
+    /// Resamples the box of the image to scaledWidth × scaledHeight and writes the window of that result: window.Height rows of
+    /// window.Width RGBX pixels without padding, in a block with <see cref="RowSlack"/> bytes to spare.
     /// </summary>
     public void Resample(PixelBuffer image, PixelBox box, int scaledWidth, int scaledHeight, PixelBox window, byte* result)
     {
@@ -56,7 +56,7 @@ internal sealed unsafe class BicubicResampler : IDisposable
                 for (var p = 0; p < needed; p++)
                     pairs[p] = (nint)Slot(first + p);
 
-                // Ascending order: what a row writes past its end, the next one overwrites.
+                // Ascending order: each row overwrites the slack of the row before.
                 var row = result + ((long)y * window.Width * PixelBuffer.BytesPerPixel);
                 if (_vectorised)
                     ResampleRow.VerticalAvx2(_vertical, y, (short**)pairs, window.Width, row);
@@ -75,7 +75,9 @@ internal sealed unsafe class BicubicResampler : IDisposable
         _capacity = 0;
     }
 
-    /// <summary>Makes the row pairs pair and pair + 1; rows past the end of the box repeat its last one, with weight zero later.</summary>
+    /// <summary>
+    /// Computes the row pairs pair and pair + 1; rows past the end of the box repeat its last row and later get weight zero.
+    /// </summary>
     private void HorizontalPass(PixelBuffer image, PixelBox box, int pair, int width)
     {
         byte* Row(int y) => image.Row(box.Y + Math.Min(y, box.Height - 1)) + ((long)box.X * PixelBuffer.BytesPerPixel);
@@ -91,7 +93,7 @@ internal sealed unsafe class BicubicResampler : IDisposable
 
     private void Reserve(int pairs, int width)
     {
-        // Pairs are made two at a time, so one more than an output row needs may be held.
+        // Pairs are computed two at a time, so one more than an output row needs may be held.
         _slots = (int)BitOperations.RoundUpToPowerOf2((uint)pairs + 1);
         _pairShorts = (width + Block - 1) / Block * Block * ResampleRow.PairShorts;
         var bytes = (long)_slots * _pairShorts * sizeof(short);

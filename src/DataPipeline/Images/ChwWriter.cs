@@ -1,10 +1,10 @@
 using System.Runtime.Intrinsics;
-using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// 8-bit RGBX to planes of the output's type: the levels themselves, or (value / 255 − mean) / std as one multiply and one add.
+/// Converts 8-bit RGBX to planes of the output type: the levels themselves, or (value / 255 − mean) / std as one multiplication and one
+/// addition.
 /// </summary>
 internal sealed unsafe class ChwWriter
 {
@@ -87,7 +87,7 @@ internal sealed unsafe class ChwWriter
         return (Vector256.ConvertToSingle(values) * Vector256.Create(factor)) + Vector256.Create(offset);
     }
 
-    /// <summary>The upper half of each value, rounded to nearest even; values are finite.</summary>
+    /// <summary>The upper half of each value, rounded to nearest even; values must be finite.</summary>
     private static Vector256<uint> Rounded(Vector256<float> values)
     {
         var bits = values.AsUInt32();

@@ -1,17 +1,15 @@
 using System.Runtime.InteropServices;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// Encoded image to model input, as open_clip prepares it: in training a random resized crop and what other augmentation
-/// the options name; in evaluation the short side resized and the centre cut out; bicubic, then normalised. For one
-/// thread at a time.
+/// Encoded image to model input, as open_clip prepares it. Training: a random resized crop and the configured augmentation. Evaluation:
+/// resize of the short side and centre crop. Bicubic, then normalised. Not thread-safe.
 /// </summary>
 public sealed unsafe class ClipImageTransform : IImageTransform
 {
-    /// <summary>What writers in whole blocks may write past a square.</summary>
+    /// <summary>Bytes that block-wise writers may write past a square.</summary>
     private const int Slack = 64;
 
     private readonly ImageTransformOptions _options;
@@ -21,13 +19,14 @@ public sealed unsafe class ClipImageTransform : IImageTransform
     private readonly PixelBuffer _image = new();
     private readonly BicubicResampler _resampler = new();
 
-    /// <summary>The square as it is stored, and turned as it is shown.</summary>
+    /// <summary>The square as stored, and as displayed.</summary>
     private byte* _square,
         _shown;
 
-    /// <summary>Which of the two is the view that was made last.</summary>
+    /// <summary>The latest view: one of the two.</summary>
     private byte* _view;
 
+    /// <summary>A transform with its own decoder and buffers.</summary>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public ClipImageTransform(ImageTransformOptions options)
     {
@@ -44,8 +43,8 @@ public sealed unsafe class ClipImageTransform : IImageTransform
 
     public ImageType Type => _options.Type;
 
-    /// <summary>A random crop of the image, resized, augmented and normalised.</summary>
-    /// <exception cref="ImageDecodeException">The bytes are no image that can be decoded.</exception>
+    /// <summary>Random crop of the image, resized and augmented.</summary>
+    /// <exception cref="ImageDecodeException">The bytes are not a usable image.</exception>
     public void Train(ReadOnlySpan<byte> encoded, ref CounterRandom random)
     {
         ObjectDisposedException.ThrowIf(_square is null, this);
@@ -56,15 +55,13 @@ public sealed unsafe class ClipImageTransform : IImageTransform
         Augmentation.Apply(Show(orientation), _options, ref random);
     }
 
-    /// <summary>
-    /// The middle square of the image, resized and normalised. Sizes are rounded as torchvision's Resize and CenterCrop round them.
-    /// </summary>
-    /// <exception cref="ImageDecodeException">The bytes are no image that can be decoded.</exception>
+    /// <summary>Centre square of the image, resized. Sizes are rounded as in torchvision's Resize and CenterCrop.</summary>
+    /// <exception cref="ImageDecodeException">The bytes are not a usable image.</exception>
     public void Evaluate(ReadOnlySpan<byte> encoded)
     {
         ObjectDisposedException.ThrowIf(_square is null, this);
         _decoder.Decode(encoded, _image);
-        var orientation = Asked(_image.Orientation);
+        var orientation = Requested(_image.Orientation);
         var (width, height) = orientation.Turn(_image.Width, _image.Height);
         var longSide = LongSide(width, height);
         var (shownWidth, shownHeight) = width <= height ? (Size, longSide) : (longSide, Size);
@@ -79,14 +76,15 @@ public sealed unsafe class ClipImageTransform : IImageTransform
         _ = Show(orientation);
     }
 
-    /// <exception cref="ArgumentException">The span has another length than a view.</exception>
+    /// <summary>Writes the latest view, normalised: [3, Size, Size].</summary>
+    /// <exception cref="ArgumentException">The span does not have the length of a view.</exception>
     public void Write(Span<byte> chw)
     {
         ObjectDisposedException.ThrowIf(_square is null, this);
         var bytes = ((IImageTransform)this).OutputBytes;
         if (chw.Length != bytes)
             throw new ArgumentException(
-                $"the span has {chw.Length} bytes, an image of 3 × {Size} × {Size} {Type} has {bytes}",
+                $"the span has {chw.Length} bytes; an image of 3 × {Size} × {Size} {Type} has {bytes}",
                 nameof(chw)
             );
         _writer.Write(_view, Size * Size, chw);
@@ -115,23 +113,23 @@ public sealed unsafe class ClipImageTransform : IImageTransform
     private Orientation ReadExact(ReadOnlySpan<byte> encoded, ref CounterRandom random)
     {
         _decoder.Decode(encoded, _image);
-        var orientation = Asked(_image.Orientation);
+        var orientation = Requested(_image.Orientation);
         var box = DrawBox(orientation, _image.Width, _image.Height, ref random);
         _resampler.Resample(_image, box, Size, Size, new PixelBox(0, 0, Size, Size), _square);
         _image.Trim();
         return orientation;
     }
 
-    private Orientation Asked(Orientation orientation) => _options.Orient ? orientation : Orientation.Upright;
+    private Orientation Requested(Orientation orientation) => _options.Orient ? orientation : Orientation.Upright;
 
-    /// <summary>Draws a crop of the picture as shown; returns where it is stored.</summary>
+    /// <summary>Draws a crop of the displayed picture; returns its location in the stored one.</summary>
     private PixelBox DrawBox(Orientation orientation, int width, int height, ref CounterRandom random)
     {
         var (shownWidth, shownHeight) = orientation.Turn(width, height);
         return orientation.Stored(RandomResizedCrop.Draw(shownWidth, shownHeight, _options, ref random), width, height);
     }
 
-    /// <summary>Turns the square as it is shown; returns its pixels, which are the view from now on.</summary>
+    /// <summary>Makes the square, turned to its displayed orientation, the current view; returns its pixels.</summary>
     private Span<uint> Show(Orientation orientation)
     {
         var upright = orientation == Orientation.Upright;
@@ -142,13 +140,15 @@ public sealed unsafe class ClipImageTransform : IImageTransform
         return view;
     }
 
-    /// <summary>torchvision's int(size · long / short).</summary>
+    /// <summary>int(size · long / short), as in torchvision.</summary>
     private int LongSide(int width, int height)
     {
         var scaled = (double)Size * Math.Max(width, height) / Math.Min(width, height);
         return scaled < int.MaxValue
             ? (int)scaled
-            : throw new ImageDecodeException($"the image is {width} × {height} pixels, too narrow to be resized to a short side of {Size}");
+            : throw new ImageDecodeException(
+                $"the image of {width} × {height} pixels is too narrow to be resized to a short side of {Size}"
+            );
     }
 
     private int CentreOffset(int scaled) => (int)Math.Round((scaled - Size) / 2.0);

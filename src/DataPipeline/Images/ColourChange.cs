@@ -1,14 +1,12 @@
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>
-/// Changes of a picture's colours, in place, with Pillow's result in every bit (ImageEnhance, convert("L"), convert("HSV")).
-/// </summary>
+/// <summary>Colour changes in place, bit-identical to Pillow (ImageEnhance, convert("L"), convert("HSV")).</summary>
 internal static class ColourChange
 {
-    /// <summary>Towards black for factors below 1.</summary>
+    /// <summary>Blends with black: factors below 1 darken.</summary>
     public static void Brightness(Span<uint> rgbx, float factor) => BlendFrom(rgbx, 0, factor);
 
-    /// <summary>Towards the picture's mean grey for factors below 1.</summary>
+    /// <summary>Blends with the picture's mean grey: factors below 1 lower the contrast.</summary>
     public static void Contrast(Span<uint> rgbx, float factor)
     {
         var sum = 0L;
@@ -17,7 +15,7 @@ internal static class ColourChange
         BlendFrom(rgbx, (int)(((double)sum / rgbx.Length) + 0.5), factor);
     }
 
-    /// <summary>Towards each pixel's grey for factors below 1.</summary>
+    /// <summary>Blends with each pixel's grey: factors below 1 desaturate.</summary>
     public static void Saturation(Span<uint> rgbx, float factor)
     {
         foreach (ref var pixel in rgbx)
@@ -27,7 +25,7 @@ internal static class ColourChange
         }
     }
 
-    /// <summary>Turns hues by a share of the colour circle.</summary>
+    /// <summary>Rotates hues by a share of the colour circle.</summary>
     public static void Hue(Span<uint> rgbx, double turn)
     {
         var shift = (int)(turn * 255);
@@ -38,6 +36,7 @@ internal static class ColourChange
         }
     }
 
+    /// <summary>Replaces colours by their luma.</summary>
     public static void Greyscale(Span<uint> rgbx)
     {
         foreach (ref var pixel in rgbx)
@@ -47,7 +46,7 @@ internal static class ColourChange
     /// <summary>ITU-R 601 in 1/65,536.</summary>
     private static int Luma(uint pixel) => ((Red(pixel) * 19595) + (Green(pixel) * 38470) + (Blue(pixel) * 7471) + 0x8000) >> 16;
 
-    /// <summary>A channel of 8 bits has 256 outcomes.</summary>
+    /// <summary>Blends with a constant by a table, since an 8-bit channel has only 256 results.</summary>
     private static void BlendFrom(Span<uint> rgbx, int from, float factor)
     {
         Span<byte> outcomes = stackalloc byte[256];

@@ -1,11 +1,10 @@
-using ClipTrain.DataPipeline.Loading;
 using SixLabors.ImageSharp.Formats.Tga;
 
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// Decodes an encoded image by what its first bytes say: JPEG through libjpeg-turbo, or SkiaSharp where that is not; PNG, BMP
-/// and TGA through ImageSharp; PNM by hand; everything else through libvips. Of an animation the first frame.
+/// Decodes an image by its first bytes: JPEG with libjpeg-turbo, or SkiaSharp where that is missing; PNG, BMP and TGA with ImageSharp;
+/// PNM with our own decoder; everything else with libvips. Animations yield their first frame.
 /// </summary>
 internal sealed class ImageDecoder(ImageLimits limits) : IDisposable
 {
@@ -15,7 +14,7 @@ internal sealed class ImageDecoder(ImageLimits limits) : IDisposable
         : this(new ImageLimits()) { }
 
     /// <summary>Decodes to RGBX.</summary>
-    /// <exception cref="ImageDecodeException">Nothing that can be decoded, damaged, truncated, or larger than the limits.</exception>
+    /// <exception cref="ImageDecodeException">The format is unknown, or the image is damaged, truncated or too large.</exception>
     public void Decode(ReadOnlySpan<byte> encoded, PixelBuffer image)
     {
         limits.CheckLength(encoded.Length);
@@ -46,7 +45,8 @@ internal sealed class ImageDecoder(ImageLimits limits) : IDisposable
     }
 
     /// <summary>
-    /// The header if the image is a JPEG that <see cref="Decode(ReadOnlySpan{byte}, JpegHeader, int, JpegPlanes)"/> takes.
+    /// The header if the image is a JPEG that <see cref="Decode(ReadOnlySpan{byte}, JpegHeader, int, JpegPlanes)"/> supports; null
+    /// otherwise.
     /// </summary>
     /// <exception cref="ImageDecodeException">The image is empty or larger than the limits.</exception>
     public JpegHeader? ReadPlanarHeader(ReadOnlySpan<byte> encoded)
@@ -55,10 +55,30 @@ internal sealed class ImageDecoder(ImageLimits limits) : IDisposable
         return encoded is [0xFF, 0xD8, ..] && _jpeg?.ReadHeader(encoded, limits) is { ChromaFactors: not null } header ? header : null;
     }
 
-    /// <summary>Decodes a JPEG to its planes, its sides divided by divisor.</summary>
+    /// <summary>Decodes a JPEG to its planes, with its sides divided by divisor.</summary>
     /// <exception cref="ImageDecodeException">The image is damaged or truncated.</exception>
     public void Decode(ReadOnlySpan<byte> encoded, JpegHeader header, int divisor, JpegPlanes planes) =>
         _jpeg!.Decode(encoded, header, divisor, planes);
 
     public void Dispose() => _jpeg?.Dispose();
+}
+
+/// <summary>The native image libraries, for diagnostics.</summary>
+public static class ImageLibraries
+{
+    /// <summary>True if libjpeg-turbo decodes JPEGs; SkiaSharp does otherwise.</summary>
+    public static bool HasTurboJpeg
+    {
+        get
+        {
+            if (NativeTurboJpeg.IsAvailable)
+                new JpegDecoder().Dispose();
+            return NativeTurboJpeg.IsAvailable;
+        }
+    }
+
+    /// <summary>libvips's version.</summary>
+    /// <exception cref="DllNotFoundException">It is missing.</exception>
+    public static string VipsVersion() =>
+        string.Join('.', NativeVips.vips_version(0), NativeVips.vips_version(1), NativeVips.vips_version(2));
 }

@@ -1,20 +1,18 @@
-using ClipTrain.DataPipeline.Loading;
-
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// How images become a model's input. The defaults are CLIP's normalisation and open_clip's training crop, and no other augmentation.
+/// Preparation of images for a model. The defaults are CLIP's normalisation and open_clip's training crop without other augmentation.
 /// </summary>
 /// <param name="Size">Side of the square result in pixels.</param>
 public sealed record ImageTransformOptions(int Size)
 {
-    /// <summary>Type of the result.</summary>
+    /// <summary>Type of the result's values.</summary>
     public ImageType Type { get; init; } = ImageType.Fp32;
 
-    /// <summary>Smallest share of the image's area that a training crop keeps.</summary>
+    /// <summary>Smallest share of the image's area kept by a training crop.</summary>
     public double MinScale { get; init; } = 0.9;
 
-    /// <summary>Largest share of the image's area that a training crop keeps.</summary>
+    /// <summary>Largest share of the image's area kept by a training crop.</summary>
     public double MaxScale { get; init; } = 1;
 
     /// <summary>Smallest aspect ratio, width over height, of a training crop.</summary>
@@ -23,31 +21,32 @@ public sealed record ImageTransformOptions(int Size)
     /// <summary>Largest aspect ratio, width over height, of a training crop.</summary>
     public double MaxRatio { get; init; } = 4.0 / 3;
 
-    /// <summary>Share of the training samples that are mirrored.</summary>
+    /// <summary>Share of training samples that are mirrored.</summary>
     public double FlipProbability { get; init; }
 
-    /// <summary>Changes of the training samples' colours.</summary>
+    /// <summary>Colour changes of training samples.</summary>
     public ColourJitter Jitter { get; init; } = ColourJitter.None;
 
-    /// <summary>Share of the training samples that lose their colours.</summary>
+    /// <summary>Share of training samples turned to greyscale.</summary>
     public double GreyscaleProbability { get; init; }
 
-    /// <summary>How training decodes JPEGs.</summary>
+    /// <summary>JPEG decoding in training.</summary>
     public JpegDecode Jpeg { get; init; } = JpegDecode.Fast;
 
-    /// <summary>Whether pictures are turned as EXIF says.</summary>
+    /// <summary>True to apply EXIF orientation.</summary>
     public bool Orient { get; init; }
 
-    /// <summary>What an image may cost.</summary>
+    /// <summary>Limits on the cost of an image.</summary>
     public ImageLimits Limits { get; init; } = new();
 
+    /// <summary>Means and deviations of the output.</summary>
     public ImageNormalization Normalization { get; init; } = ImageNormalization.Clip;
 
     internal static void Validate(ImageTransformOptions options)
     {
         var (minScale, maxScale, minRatio, maxRatio) = (options.MinScale, options.MaxScale, options.MinRatio, options.MaxRatio);
         if (options.Size is < 1 or > 8192)
-            throw new ArgumentException($"{nameof(Size)} is {options.Size}; it must be 1 to 8192 pixels", nameof(options));
+            throw new ArgumentException($"{nameof(Size)} is {options.Size}; it must be between 1 and 8192 pixels", nameof(options));
         if (!(minScale > 0 && minScale <= maxScale && maxScale <= 1))
             throw new ArgumentException(
                 $"{nameof(MinScale)} {minScale} and {nameof(MaxScale)} {maxScale} must be 0 < {nameof(MinScale)} ≤ {nameof(MaxScale)} ≤ 1",
@@ -61,4 +60,32 @@ public sealed record ImageTransformOptions(int Size)
         if (options.Normalization is not { Mean.Count: 3, Std.Count: 3 } normalization || normalization.Std.Any(s => !(s > 0)))
             throw new ArgumentException($"{nameof(Normalization)} needs three means and three deviations above 0", nameof(options));
     }
+}
+
+/// <summary>JPEG decoding in training; evaluation is always exact. docs/results.md gives the differences.</summary>
+public enum JpegDecode
+{
+    /// <summary>Converts to RGB after resizing, for the remaining pixels only: exact up to rounding and chroma interpolation.</summary>
+    Fast,
+
+    /// <summary>Bit-identical to Pillow: chroma interpolated and converted at full size, then resized.</summary>
+    Exact,
+
+    /// <summary>
+    /// Like Fast, but decodes at 1/2, 1/4 or 1/8 of the size (the smallest not below the crop's target) by dropping high frequencies.
+    /// </summary>
+    Scaled,
+}
+
+/// <summary>Normalisation of levels 0 to 255: (level / 255 − mean) / std, computed as level · factor + offset.</summary>
+/// <param name="Mean">Means of red, green and blue, for channels scaled to [0, 1].</param>
+/// <param name="Std">Standard deviations of the same.</param>
+public sealed record ImageNormalization(IReadOnlyList<float> Mean, IReadOnlyList<float> Std)
+{
+    /// <summary>Constants of OpenAI's CLIP.</summary>
+    public static ImageNormalization Clip { get; } = new([0.48145466f, 0.4578275f, 0.40821073f], [0.26862954f, 0.26130258f, 0.27577711f]);
+
+    public float Factor(int channel) => (float)(1 / (255.0 * Std[channel]));
+
+    public float Offset(int channel) => (float)(-(double)Mean[channel] / Std[channel]);
 }

@@ -1,11 +1,10 @@
 using System.Runtime.InteropServices;
-using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// JPEG by libjpeg-turbo, with the accurate DCT and smooth chroma upsampling that Pillow uses, so that pixels are equal to Pillow's.
-/// One handle, for one thread at a time.
+/// JPEG decoding by libjpeg-turbo with Pillow's settings (accurate DCT, smooth chroma upsampling), so that pixels equal Pillow's. Not
+/// thread-safe.
 /// </summary>
 internal sealed unsafe class JpegDecoder : IDisposable
 {
@@ -13,7 +12,7 @@ internal sealed unsafe class JpegDecoder : IDisposable
 
     public JpegDecoder() => Open();
 
-    /// <summary>The header; null when it is none that TurboJPEG reads: damage, or sampling factors that it does not know.</summary>
+    /// <summary>The header; null if TurboJPEG cannot read it, because of damage or unknown sampling factors.</summary>
     /// <exception cref="ImageDecodeException">The image is larger than the limits allow.</exception>
     public JpegHeader? ReadHeader(ReadOnlySpan<byte> encoded, ImageLimits limits)
     {
@@ -32,7 +31,7 @@ internal sealed unsafe class JpegDecoder : IDisposable
                 && !JpegWarning.IsHarmless(_handle, encoded)
             )
             {
-                // A header that breaks off leaves the handle within it, and the next image would be taken for the rest.
+                // After a truncated header the handle would take the next image for its continuation.
                 Dispose();
                 Open();
                 return null;
@@ -44,7 +43,7 @@ internal sealed unsafe class JpegDecoder : IDisposable
         }
     }
 
-    /// <summary>Decodes an image whose header has been read to RGBX.</summary>
+    /// <summary>Decodes to RGBX an image whose header has been read.</summary>
     /// <exception cref="ImageDecodeException">The image is damaged or truncated.</exception>
     public void Decode(ReadOnlySpan<byte> encoded, JpegHeader header, PixelBuffer image)
     {
@@ -75,7 +74,7 @@ internal sealed unsafe class JpegDecoder : IDisposable
     }
 
     /// <summary>
-    /// Decodes an image that has <see cref="JpegHeader.ChromaFactors"/> to its planes, sides divided by 1, 2, 4 or 8 and rounded up.
+    /// Decodes to its planes an image with <see cref="JpegHeader.ChromaFactors"/>, sides divided by 1, 2, 4 or 8 and rounded up.
     /// </summary>
     /// <exception cref="ImageDecodeException">The image is damaged or truncated.</exception>
     public void Decode(ReadOnlySpan<byte> encoded, JpegHeader header, int divisor, JpegPlanes planes)
@@ -88,7 +87,7 @@ internal sealed unsafe class JpegDecoder : IDisposable
             chromaHeight = DivideUp(height, factorY);
         planes.HasColour = header.Colourspace == NativeTurboJpeg.ColourspaceYCbCr && header.Subsampling != NativeTurboJpeg.SubsamplingGray;
 
-        // Luma is written up to whole multiples of the chroma's pixels.
+        // Luma is written up to whole multiples of the chroma block.
         planes.Luma.Resize(width, height, chromaWidth * factorX, chromaHeight * factorY);
         if (planes.HasColour)
         {
@@ -126,8 +125,8 @@ internal sealed unsafe class JpegDecoder : IDisposable
     }
 
     /// <summary>
-    /// A truncated file is only a warning to libjpeg, with the rest of the picture grey: −1 is an error but for warnings that
-    /// are known to be harmless. Of several, libjpeg-turbo keeps the last; stopped at the first, it paints the same rows again.
+    /// libjpeg reports a truncated file as a mere warning and leaves the rest of the picture grey: so every warning is an error unless it
+    /// is known to be harmless. libjpeg-turbo keeps only the last of several warnings; the second run stops at the first one.
     /// </summary>
     private void Check(ReadOnlySpan<byte> encoded, Func<int, int> decode)
     {
@@ -153,13 +152,10 @@ internal sealed unsafe class JpegDecoder : IDisposable
     {
         _handle = NativeTurboJpeg.tjInitDecompress();
         if (_handle == 0)
-            throw new InvalidOperationException("libturbojpeg cannot start a decoder: " + NativeTurboJpeg.LastError(0));
+            throw new InvalidOperationException("libturbojpeg failed to create a decoder: " + NativeTurboJpeg.LastError(0));
     }
 
-    /// <summary>
-    /// CMYK JPEGs store ink inverted (Adobe's convention), so that a byte is the share of light that passes. Pillow's formula, without
-    /// colour profiles.
-    /// </summary>
+    /// <summary>CMYK JPEGs store inverted ink (Adobe's convention). Pillow's formula, without colour profiles.</summary>
     private static void InvertedCmykToRgbx(PixelBuffer image)
     {
         var pixels = new Span<byte>(image.Pixels, checked((int)(image.Stride * image.Height)));
@@ -175,5 +171,63 @@ internal sealed unsafe class JpegDecoder : IDisposable
     {
         var product = (a * b) + 128;
         return ((product >> 8) + product) >> 8;
+    }
+}
+
+/// <summary>A JPEG's header.</summary>
+/// <param name="Width">Stored width in pixels.</param>
+/// <param name="Height">Stored height in pixels.</param>
+/// <param name="Subsampling">TurboJPEG's constant for the chroma subsampling.</param>
+/// <param name="Colourspace">TurboJPEG's constant for the colour space.</param>
+internal readonly record struct JpegHeader(int Width, int Height, int Subsampling, int Colourspace)
+{
+    /// <summary>Size of luma relative to chroma on each axis; null for images without such planes.</summary>
+    public (int X, int Y)? ChromaFactors =>
+        Subsampling switch
+        {
+            _ when Colourspace is not (NativeTurboJpeg.ColourspaceYCbCr or NativeTurboJpeg.ColourspaceGray) => null,
+            NativeTurboJpeg.Subsampling444 or NativeTurboJpeg.SubsamplingGray => (1, 1),
+            NativeTurboJpeg.Subsampling422 => (2, 1),
+            NativeTurboJpeg.Subsampling420 => (2, 2),
+            NativeTurboJpeg.Subsampling440 => (1, 2),
+            NativeTurboJpeg.Subsampling411 => (4, 1),
+            _ => null,
+        };
+
+    public bool IsCmyk => Colourspace is NativeTurboJpeg.ColourspaceCmyk or NativeTurboJpeg.ColourspaceYcck;
+
+    /// <summary>The largest divisor (1, 2, 4 or 8, for which libjpeg-turbo has SIMD) that leaves the box at least side × side.</summary>
+    public static int Divisor(PixelBox box, int side)
+    {
+        var divisor = 1;
+        while (divisor < 8 && Math.Min(box.Width, box.Height) >= 2L * divisor * side)
+            divisor *= 2;
+        return divisor;
+    }
+}
+
+/// <summary>A JPEG as stored: luma, and for colour images two planes of chroma, which may be smaller (JFIF's YCbCr).</summary>
+internal sealed class JpegPlanes : IDisposable
+{
+    public PlaneBuffer Luma { get; } = new();
+
+    public PlaneBuffer Blue { get; } = new();
+
+    public PlaneBuffer Red { get; } = new();
+
+    public bool HasColour { get; set; }
+
+    public void Trim()
+    {
+        Luma.Trim();
+        Blue.Trim();
+        Red.Trim();
+    }
+
+    public void Dispose()
+    {
+        Luma.Dispose();
+        Blue.Dispose();
+        Red.Dispose();
     }
 }

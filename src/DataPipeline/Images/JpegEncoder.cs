@@ -2,9 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>JPEG by libjpeg-turbo, or SkiaSharp where that is not, without chroma subsampling.</summary>
+/// <summary>JPEG encoding by libjpeg-turbo, or SkiaSharp where that is missing, without chroma subsampling.</summary>
 internal static unsafe class JpegEncoder
 {
+    /// <summary>Encodes a picture as JPEG.</summary>
     /// <param name="image">The picture.</param>
     /// <param name="quality">1 to 100.</param>
     public static byte[] Encode(PixelBuffer image, int quality)
@@ -13,7 +14,7 @@ internal static unsafe class JpegEncoder
             return SkiaJpeg.Encode(image, quality);
         var handle = NativeTurboJpeg.tjInitCompress();
         if (handle == 0)
-            throw new InvalidOperationException("libturbojpeg cannot start an encoder: " + NativeTurboJpeg.LastError(0));
+            throw new InvalidOperationException("libturbojpeg failed to create an encoder: " + NativeTurboJpeg.LastError(0));
         try
         {
             var length = NativeTurboJpeg.tjBufSize(image.Width, image.Height, NativeTurboJpeg.Subsampling444);
@@ -36,7 +37,7 @@ internal static unsafe class JpegEncoder
                         NativeTurboJpeg.FlagNoReallocate
                     ) != 0
                 )
-                    throw new InvalidOperationException("libturbojpeg cannot encode: " + NativeTurboJpeg.LastError(handle));
+                    throw new InvalidOperationException("libturbojpeg failed to encode: " + NativeTurboJpeg.LastError(handle));
             }
 
             return jpeg[..(int)length.Value];

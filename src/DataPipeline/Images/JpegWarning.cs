@@ -4,25 +4,26 @@ using System.Text.RegularExpressions;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// libjpeg-turbo's warnings. Most mean that the picture is damaged; some only that its writer was careless, and every pixel
-/// is there, equal to Pillow's.
+/// libjpeg-turbo's warnings. Most mean that the picture is damaged; a few only that its writer was careless, with every pixel present and
+/// equal to Pillow's.
 /// </summary>
 internal static partial class JpegWarning
 {
     /// <summary>
-    /// Padding after the last pixel is a few bytes, or any number of one value; what a damaged scan leaves over is long and of all
-    /// values.
+    /// Harmless padding after the last pixel is a few bytes, or any number of one value; the remains of a damaged scan are long and
+    /// mixed.
     /// </summary>
     private const int MaxPadding = 64;
 
-    /// <summary>Whether the call that has just failed found a whole picture.</summary>
+    /// <summary>True if the call that has just failed decoded a whole picture.</summary>
     /// <param name="handle">The decoder.</param>
-    /// <param name="jpeg">What it read.</param>
+    /// <param name="jpeg">The encoded image.</param>
     public static bool IsHarmless(nint handle, ReadOnlySpan<byte> jpeg) =>
         NativeTurboJpeg.tjGetErrorCode(handle) == NativeTurboJpeg.ErrorWarning && IsHarmless(NativeTurboJpeg.LastError(handle), jpeg);
 
-    /// <param name="message">libjpeg-turbo's words.</param>
-    /// <param name="jpeg">What it read.</param>
+    /// <summary>True if a warning leaves the picture intact.</summary>
+    /// <param name="message">libjpeg-turbo's message.</param>
+    /// <param name="jpeg">The encoded image.</param>
     public static bool IsHarmless(string message, ReadOnlySpan<byte> jpeg)
     {
         if (Careless().IsMatch(message))
@@ -32,7 +33,7 @@ internal static partial class JpegWarning
         var count = int.Parse(match.Groups["count"].ValueSpan, CultureInfo.InvariantCulture);
         return int.Parse(match.Groups["marker"].ValueSpan, NumberStyles.HexNumber, CultureInfo.InvariantCulture) switch
         {
-            // Between the parts of a scan: pixels are missing or wrong.
+            // Restart markers: pixels are missing or wrong.
             >= 0xD0 and <= 0xD7 => false,
             0xD9 => count <= MaxPadding || IsOfOneValue(jpeg, count),
             _ => true,

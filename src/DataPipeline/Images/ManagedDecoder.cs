@@ -1,4 +1,3 @@
-using ClipTrain.DataPipeline.Loading;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.Formats;
 using SixLabors.ImageSharp.Formats.Bmp;
@@ -10,9 +9,7 @@ using SixLabors.ImageSharp.PixelFormats;
 
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>
-/// PNG, BMP and TGA by ImageSharp. Alpha is dropped, not blended, as Pillow's convert("RGB") does. Any number of threads.
-/// </summary>
+/// <summary>PNG, BMP and TGA decoding by ImageSharp. Alpha is dropped, not blended, as in Pillow's convert("RGB"). Thread-safe.</summary>
 internal static unsafe class ManagedDecoder
 {
     private static readonly Configuration Configuration = new(
@@ -26,7 +23,7 @@ internal static unsafe class ManagedDecoder
     };
 
     /// <summary>
-    /// The decoder of a format by its first bytes; null for other formats. TGA has no such bytes: see <see
+    /// The decoder for a format, by its first bytes; null for other formats. TGA has no magic number: see <see
     /// cref="PixelLength.LooksLikeTga"/>.
     /// </summary>
     public static IImageDecoder? Of(ReadOnlySpan<byte> encoded) =>
@@ -37,6 +34,7 @@ internal static unsafe class ManagedDecoder
             _ => null,
         };
 
+    /// <summary>Decodes to RGBX.</summary>
     /// <exception cref="ImageDecodeException">The image is damaged, truncated or larger than the limits.</exception>
     public static void Decode(ReadOnlySpan<byte> encoded, IImageDecoder decoder, PixelBuffer image, ImageLimits limits)
     {
@@ -48,7 +46,7 @@ internal static unsafe class ManagedDecoder
                 using var stream = new UnmanagedMemoryStream(bytes, encoded.Length);
                 var info =
                     ((IImageInfoDetector)decoder).Identify(Configuration, stream, CancellationToken.None)
-                    ?? throw new ImageDecodeException($"{name}: its header cannot be read");
+                    ?? throw new ImageDecodeException($"{name}: the header cannot be read");
                 limits.CheckSize(info.Width, info.Height);
                 if (PixelLength.Missing(encoded, info.Width, info.Height) is { } missing)
                     throw new ImageDecodeException($"{name}: {missing}");
@@ -59,7 +57,7 @@ internal static unsafe class ManagedDecoder
         }
         catch (Exception e) when (e is not (ImageDecodeException or OutOfMemoryException))
         {
-            // Damage shows as exceptions of any kind.
+            // ImageSharp throws exceptions of any type on damaged input.
             throw new ImageDecodeException($"{name}: {e.Message.ReplaceLineEndings(" ")}");
         }
     }

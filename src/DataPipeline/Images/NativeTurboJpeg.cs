@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>The TurboJPEG 2.x C API (turbojpeg.h), of which libturbojpeg.so.0 is the binary interface.</summary>
+/// <summary>The C API of TurboJPEG 2.x (turbojpeg.h, binary interface libturbojpeg.so.0).</summary>
 internal static unsafe partial class NativeTurboJpeg
 {
     public const int PixelFormatRgbx = 2,
@@ -18,15 +18,15 @@ internal static unsafe partial class NativeTurboJpeg
         Subsampling440 = 4,
         Subsampling411 = 5;
 
-    /// <summary>Refuses progressive images of more than 500 scans, which cost minutes to decode.</summary>
+    /// <summary>Rejects progressive images with more than 500 scans, which take minutes to decode.</summary>
     public const int FlagLimitScans = 32768;
 
     public const int FlagNoReallocate = 1024;
 
-    /// <summary>Ends at the first warning, whose message then is the error's.</summary>
+    /// <summary>Stops at the first warning, whose message becomes the error's.</summary>
     public const int FlagStopOnWarning = 8192;
 
-    /// <summary>Of tjGetErrorCode: the picture is there, but something was odd.</summary>
+    /// <summary>Result of tjGetErrorCode for a warning: the picture was decoded.</summary>
     public const int ErrorWarning = 0;
 
     private const string Library = "libturbojpeg.so.0";
@@ -36,7 +36,7 @@ internal static unsafe partial class NativeTurboJpeg
     );
 
     /// <summary>
-    /// The copy that scripts/setup unpacked where nobody may install packages, beside the program; otherwise the system's.
+    /// Prefers the copy beside the program, unpacked by scripts/setup where packages cannot be installed, to the system's.
     /// </summary>
     static NativeTurboJpeg() =>
         NativeLibrary.SetDllImportResolver(
@@ -47,7 +47,7 @@ internal static unsafe partial class NativeTurboJpeg
                     : 0
         );
 
-    /// <summary>Whether the library is here.</summary>
+    /// <summary>True if the library is installed.</summary>
     public static bool IsAvailable => Found.Value;
 
     [LibraryImport(Library)]

@@ -3,12 +3,12 @@ using System.Runtime.InteropServices;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// The part of libvips' C API that is free of variadic functions, which cannot be called safely from here: operations are
-/// built by name and their arguments set as GObject properties, as libvips' own language bindings do.
+/// The part of libvips's C API without variadic functions, which cannot be called safely from here: operations are built by name and
+/// their arguments set as GObject properties, as in libvips's language bindings.
 /// </summary>
 internal static unsafe partial class NativeVips
 {
-    /// <summary>Of the package NetVips.Native, which has libvips with all that it needs in one file.</summary>
+    /// <summary>From the package NetVips.Native, which has libvips and its dependencies in one file.</summary>
     private const string Library = "libvips.so.42";
 
     /// <summary>GLib's GValue: a type and two words of payload.</summary>
@@ -29,7 +29,7 @@ internal static unsafe partial class NativeVips
     [LibraryImport(Library)]
     public static partial int vips_version(int part);
 
-    /// <summary>EXIF's orientation, 1 where the file says none.</summary>
+    /// <summary>EXIF orientation; 1 if the file has none.</summary>
     [LibraryImport(Library)]
     public static partial int vips_image_get_orientation(nint image);
 

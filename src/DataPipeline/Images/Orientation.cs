@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// How a stored picture is turned to be looked at: EXIF's orientation 1 to 8 (Exif 2.32, tag 0x0112). The pixel that is
-/// shown at (x, y) is stored at (x, y), swapped to (y, x) from 5 on, then counted from the right or from the bottom.
+/// EXIF orientation of a stored picture, 1 to 8 (Exif 2.32, tag 0x0112). The pixel displayed at (x, y) is stored at (x, y), swapped to
+/// (y, x) from 5 on, then counted from the right or from the bottom.
 /// </summary>
 internal readonly record struct Orientation(int Value)
 {
@@ -18,17 +18,17 @@ internal readonly record struct Orientation(int Value)
 
     private bool FromBottom => Value is 3 or 4 or 6 or 7;
 
-    /// <summary>Width and height as shown, or the stored ones of shown ones.</summary>
+    /// <summary>Displayed width and height from stored ones, or the reverse.</summary>
     public (int Width, int Height) Turn(int width, int height) => Swaps ? (height, width) : (width, height);
 
-    /// <summary>Where the box, seen in the picture as shown, lies in the stored picture of this size.</summary>
+    /// <summary>The location of a displayed box in a stored picture of this size.</summary>
     public PixelBox Stored(PixelBox shown, int width, int height)
     {
         var box = Swaps ? new PixelBox(shown.Y, shown.X, shown.Height, shown.Width) : shown;
         return box with { X = FromRight ? width - box.X - box.Width : box.X, Y = FromBottom ? height - box.Y - box.Height : box.Y };
     }
 
-    /// <summary>Turns a square of pixels from as stored to as shown.</summary>
+    /// <summary>Turns a square of pixels from stored to displayed orientation.</summary>
     public void Show(ReadOnlySpan<uint> stored, Span<uint> shown, int side)
     {
         for (var y = 0; y < side; y++)
@@ -41,11 +41,12 @@ internal readonly record struct Orientation(int Value)
         }
     }
 
-    /// <summary>A JPEG's orientation; upright when it says none, or nonsense.</summary>
+    /// <summary>A JPEG's orientation; upright if it has none, or an invalid one.</summary>
     public static Orientation OfJpeg(ReadOnlySpan<byte> jpeg)
     {
-        // Segments are FF, marker, length; the first entropy-coded data (DA) ends what can hold metadata.
-        for (var rest = jpeg[2..]; rest is [0xFF, not 0xDA, _, _, ..]; )
+        // Segments are FF, marker, length; metadata ends at the first entropy-coded data (DA).
+        var rest = jpeg[2..];
+        while (rest is [0xFF, not 0xDA, _, _, ..])
         {
             var end = 2 + BinaryPrimitives.ReadUInt16BigEndian(rest[2..]);
             if (end < 4 || end > rest.Length)

@@ -3,22 +3,20 @@ using System.Runtime.InteropServices;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// A decoded image: rows of RGBX, 8 bits a channel, the X byte undefined. Reused from image to image; native memory, so that the
-/// collector never moves or scans it.
+/// A decoded image: rows of RGBX, 8 bits per channel, X undefined. Reused from image to image; native memory, which the garbage collector
+/// neither moves nor scans.
 /// </summary>
 internal sealed unsafe class PixelBuffer : IDisposable
 {
     public const int BytesPerPixel = 4;
 
-    /// <summary>
-    /// Larger images than this pixel count are refused unless the limit is raised: above it Pillow warns of a "decompression bomb".
-    /// </summary>
+    /// <summary>Default limit of an image's pixels: above it Pillow warns of a "decompression bomb".</summary>
     public const long MaxPixels = 89_478_485;
 
-    /// <summary>SIMD may read, but not use, this much past the last pixel.</summary>
+    /// <summary>Bytes that SIMD may read, but not use, past the last pixel.</summary>
     private const int Slack = 32;
 
-    /// <summary>A rare huge image must not keep its memory for the rest of the run.</summary>
+    /// <summary>Largest block that is kept: a rare huge image must not hold its memory for the rest of the run.</summary>
     private const long KeptBytes = 64L << 20;
 
     private byte* _pixels;
@@ -28,7 +26,7 @@ internal sealed unsafe class PixelBuffer : IDisposable
 
     public int Height { get; private set; }
 
-    /// <summary>How the picture is to be turned to be shown, as the file says it.</summary>
+    /// <summary>EXIF orientation of the image.</summary>
     public Orientation Orientation { get; set; } = Orientation.Upright;
 
     public long Stride => (long)Width * BytesPerPixel;
@@ -37,7 +35,7 @@ internal sealed unsafe class PixelBuffer : IDisposable
 
     public byte* Row(int y) => _pixels + (y * Stride);
 
-    /// <summary>Makes room for an image of this size. What was held is lost.</summary>
+    /// <summary>Makes room for an image of this size. Discards the contents.</summary>
     public void Resize(int width, int height)
     {
         var bytes = checked((long)width * height * BytesPerPixel);
@@ -51,7 +49,7 @@ internal sealed unsafe class PixelBuffer : IDisposable
         (Width, Height) = (width, height);
     }
 
-    /// <summary>Gives an unusually large block back to the system.</summary>
+    /// <summary>Returns an unusually large block to the system.</summary>
     public void Trim()
     {
         if (_capacity > KeptBytes)
@@ -67,3 +65,6 @@ internal sealed unsafe class PixelBuffer : IDisposable
         (_capacity, Width, Height) = (0, 0, 0);
     }
 }
+
+/// <summary>A rectangle of whole pixels.</summary>
+internal readonly record struct PixelBox(int X, int Y, int Width, int Height);

@@ -3,18 +3,18 @@ using System.Buffers.Binary;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// Whether all pixels of an image can be in its bytes. ImageSharp paints black what a BMP or TGA lacks at its end, and
-/// takes memory for a picture before it finds that there is none.
+/// Checks whether an image's bytes can hold all of its pixels. ImageSharp fills the missing end of a BMP or TGA with black, and allocates
+/// a picture before it finds that there is none.
 /// </summary>
 internal static class PixelLength
 {
-    /// <summary>Deflate makes 1,032 bytes at most of one.</summary>
+    /// <summary>Largest compression ratio of Deflate.</summary>
     private const long MaxInflation = 1032;
 
     private const int BmpHeader = 54,
         TgaHeader = 18;
 
-    /// <summary>What is missing, in words; null if nothing is known to be.</summary>
+    /// <summary>A description of what is missing; null if nothing is known to be.</summary>
     public static string? Missing(ReadOnlySpan<byte> encoded, int width, int height)
     {
         var (needed, there) = encoded switch
@@ -27,11 +27,11 @@ internal static class PixelLength
             _ => Tga(encoded, width, height),
         };
         return there < needed
-            ? $"it ends too early: {needed} bytes or pixels of a picture of {width} × {height} pixels are needed, {there} are there"
+            ? $"the file is truncated: a picture of {width} × {height} pixels needs {needed} bytes or pixels, {there} are present"
             : null;
     }
 
-    /// <summary>Whether bytes without a magic number may be a TGA: a footer says so, or every field of the header is possible.</summary>
+    /// <summary>True if bytes without a magic number may be a TGA: by its footer, or because every header field is plausible.</summary>
     public static bool LooksLikeTga(ReadOnlySpan<byte> encoded)
     {
         if (encoded.Length < TgaHeader + 1)
@@ -48,7 +48,7 @@ internal static class PixelLength
 
     private static long Rows(long width, long height, long bits) => height * ((width * bits) + 7) / 8;
 
-    /// <summary>Where the last chunk ends, by the lengths that the chunks say; more than there is where one breaks off.</summary>
+    /// <summary>End of the last chunk according to the chunk lengths; beyond the file if a chunk is truncated.</summary>
     private static long PngEnd(ReadOnlySpan<byte> encoded)
     {
         long at = 8;
@@ -97,9 +97,10 @@ internal static class PixelLength
         var pixels = (long)width * height;
         if (encoded[2] < 9)
             return (start + (pixels * bytes), encoded.Length);
-        // Packets: one value so many times, or so many values.
+        // Packets: a repeated value, or a number of literal values.
         long there = 0;
-        for (long at = start; at < encoded.Length && there < pixels; )
+        long at = start;
+        while (at < encoded.Length && there < pixels)
         {
             var count = (encoded[(int)at] & 0x7F) + 1;
             at += 1 + (encoded[(int)at] >= 0x80 ? bytes : count * bytes);

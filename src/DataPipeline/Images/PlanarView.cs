@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics.X86;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// A JPEG's box as a square of RGBX, with colour made for the square's pixels alone: chroma is resampled from the size that
-/// it is stored in, and only what is left of the picture is converted to RGB. For one thread at a time.
+/// A crop of a JPEG as a square of RGBX, converted to RGB only after resizing: chroma is resampled from its stored size, and only the
+/// remaining pixels are converted. Not thread-safe.
 /// </summary>
 internal sealed unsafe class PlanarView : IDisposable
 {
@@ -21,7 +21,7 @@ internal sealed unsafe class PlanarView : IDisposable
     public PlanarView(ImageDecoder decoder, int side)
         : this(decoder, side, Avx2.IsSupported) { }
 
-    /// <summary>For tests: the portable path gives the same bytes.</summary>
+    /// <summary>For tests: the portable path produces the same bytes.</summary>
     internal PlanarView(ImageDecoder decoder, int side, bool vectorised)
     {
         (_decoder, _side, _vectorised) = (decoder, side, vectorised);
@@ -32,8 +32,8 @@ internal sealed unsafe class PlanarView : IDisposable
         _red = _blue + length;
     }
 
-    /// <summary>Decodes with sides divided by divisor and writes side × side pixels, in a block with 64 bytes to spare.</summary>
-    /// <exception cref="Loading.ImageDecodeException">The image is damaged or truncated.</exception>
+    /// <summary>Decodes with sides divided by divisor and writes side × side pixels, to a block with 64 bytes to spare.</summary>
+    /// <exception cref="ImageDecodeException">The image is damaged or truncated.</exception>
     public void Read(ReadOnlySpan<byte> jpeg, JpegHeader header, int divisor, PixelBox box, byte* rgbx)
     {
         _decoder.Decode(jpeg, header, divisor, _planes);

@@ -2,10 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>One 8-bit channel of a decoded picture. Reused from image to image, as <see cref="PixelBuffer"/> is.</summary>
+/// <summary>One 8-bit channel of a decoded picture. Reused from image to image, like <see cref="PixelBuffer"/>.</summary>
 internal sealed unsafe class PlaneBuffer : IDisposable
 {
-    /// <summary>SIMD may read, but not use, this much past the last pixel.</summary>
+    /// <summary>Bytes that SIMD may read, but not use, past the last pixel.</summary>
     private const int Slack = 64;
 
     private const long KeptBytes = 64L << 20;
@@ -16,14 +16,14 @@ internal sealed unsafe class PlaneBuffer : IDisposable
 
     public int Height { get; private set; }
 
-    /// <summary>Bytes from a row to the next: the width, and what the decoder writes past it.</summary>
+    /// <summary>Bytes from one row to the next: the width, and padding written by the decoder.</summary>
     public int Stride { get; private set; }
 
     public byte* Pixels { get; private set; }
 
     public byte* Row(int y) => Pixels + ((long)y * Stride);
 
-    /// <summary>Makes room for rows of stride bytes, of which width × height are the picture. What was held is lost.</summary>
+    /// <summary>Makes room for rows of stride bytes, of which width × height are the picture. Discards the contents.</summary>
     public void Resize(int width, int height, int stride, int rows)
     {
         var bytes = (long)stride * rows;
@@ -37,7 +37,7 @@ internal sealed unsafe class PlaneBuffer : IDisposable
         (Width, Height, Stride) = (width, height, stride);
     }
 
-    /// <summary>Gives an unusually large block back to the system.</summary>
+    /// <summary>Returns an unusually large block to the system.</summary>
     public void Trim()
     {
         if (_capacity > KeptBytes)

@@ -4,15 +4,15 @@ using System.Runtime.Intrinsics;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// Weights of one axis of a resampling of 8-bit planes, for training: <see cref="BicubicKernel"/>'s cubic over a part of the
-/// axis that may begin and end between pixels, in 16 bits of which <see cref="FractionBits"/> are fraction.
+/// Weights of one axis of a resampling of 8-bit planes, for training: <see cref="BicubicKernel"/>'s cubic over a part of the axis with
+/// fractional ends, in 16 bits with <see cref="FractionBits"/> fractional bits.
 /// </summary>
-/// <param name="evenStarts">Whether output pixels begin at even input pixels, so that input can be taken in fixed pairs.</param>
+/// <param name="evenStarts">True to start output pixels at even input pixels, so that input can be processed in fixed pairs.</param>
 internal sealed class PlaneKernel(bool evenStarts)
 {
     public const int FractionBits = 14;
 
-    /// <summary>Output pixels are computed in fours; those past the end have weight zero.</summary>
+    /// <summary>Output pixels are computed in groups of four; those past the end have weight zero.</summary>
     private const int Block = 4;
 
     private const float A = -0.5f;
@@ -26,19 +26,19 @@ internal sealed class PlaneKernel(bool evenStarts)
     /// <summary>[outputs, Stride].</summary>
     public short[] Weights { get; private set; } = [];
 
-    /// <summary>Weights of an output pixel; whole vectors of eight.</summary>
+    /// <summary>Weights per output pixel; a multiple of eight.</summary>
     public int Stride { get; private set; }
 
-    /// <summary>How many of them may be other than zero, rounded up to an even number.</summary>
+    /// <summary>Weights per output pixel that may be nonzero, rounded up to an even number.</summary>
     public int Taps { get; private set; }
 
-    /// <summary>First input pixel that is used.</summary>
+    /// <summary>First input pixel used.</summary>
     public int First => Start[0];
 
-    /// <summary>One past the last input pixel that is used.</summary>
+    /// <summary>One past the last input pixel used.</summary>
     public int End { get; private set; }
 
-    /// <summary>The part [start, start + length) of inputSize pixels becomes outputSize pixels.</summary>
+    /// <summary>Computes the weights that resample the part [start, start + length) of inputSize pixels to outputSize pixels.</summary>
     public void Compute(double start, double length, int inputSize, int outputSize)
     {
         var scale = length / outputSize;
@@ -62,7 +62,7 @@ internal sealed class PlaneKernel(bool evenStarts)
             End = end;
         }
 
-        // What pads the last block has weight zero and looks where the last output does.
+        // Padding outputs have weight zero and read from the same place as the last output.
         Start.AsSpan(outputSize).Fill(Start[outputSize - 1]);
 
         (int First, int End, double Centre) Window(int pixel)
@@ -88,7 +88,7 @@ internal sealed class PlaneKernel(bool evenStarts)
         Weights.AsSpan(outputs * Stride).Clear();
     }
 
-    /// <summary>Weights of taps at offset, offset + 1 … from the centre; those from count on are zero.</summary>
+    /// <summary>Weights of taps at offset, offset + 1 … from the centre; zero from count on.</summary>
     private void Fill(float offset, float shrink, int count, Span<short> weights)
     {
         var exact = MemoryMarshal.Cast<float, Vector256<float>>(_exact.AsSpan(0, Stride));
@@ -99,7 +99,7 @@ internal sealed class PlaneKernel(bool evenStarts)
             exact[g] = Vector256.ConditionalSelect(Vector256.LessThan(tap, Vector256.Create((float)count)), weight, Vector256<float>.Zero);
         }
 
-        // One after the other: the order of a vector's own sum is the processor's.
+        // Sequential, for a result that does not depend on the processor's vector width.
         var sum = 0f;
         foreach (var weight in _exact.AsSpan(0, count))
             sum += weight;

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// Bicubic resampling of a plane to a square, for training: vertically first, so that both passes are SIMD over what lies
-/// side by side. Differs from Pillow in rounding alone. For one thread at a time.
+/// Bicubic resampling of a plane to a square, for training: vertically first, so that SIMD in both passes runs over adjacent values.
+/// Differs from Pillow only in rounding. Not thread-safe.
 /// </summary>
 internal sealed unsafe class PlaneResampler(int side, bool vectorised) : IDisposable
 {
@@ -15,19 +15,19 @@ internal sealed unsafe class PlaneResampler(int side, bool vectorised) : IDispos
     private int _first,
         _columns;
 
-    /// <summary>The rows between the passes, then a ring of pairs of input rows: pair p is in slot p mod _slots, a power of two.</summary>
+    /// <summary>Rows between the passes, then a ring of pairs of input rows: pair p is in slot p mod _slots, a power of two.</summary>
     private short* _memory;
     private long _capacity;
     private int _line,
         _slots;
 
-    /// <summary>Values from a row of the result to the next.</summary>
+    /// <summary>Values from one row of the result to the next.</summary>
     public static int ResultStride(int side) => WholeBlocks(side);
 
-    /// <summary>Values that a result needs room for: rows are made in fours.</summary>
+    /// <summary>Values that a result needs room for: rows are computed four at a time.</summary>
     public static int ResultLength(int side) => (side + PlaneRow.Rows - 1) * ResultStride(side);
 
-    /// <summary>Sets what part of planes of this size becomes the square.</summary>
+    /// <summary>Sets the part of planes of this size that becomes the square.</summary>
     public void Aim(int width, int height, double x, double y, double boxWidth, double boxHeight)
     {
         _horizontal.Compute(x, boxWidth, width, side);
@@ -36,7 +36,7 @@ internal sealed unsafe class PlaneResampler(int side, bool vectorised) : IDispos
         Reserve();
     }
 
-    /// <summary>The part of the plane, as levels with <see cref="PlaneRow.LevelBits"/> bits of fraction.</summary>
+    /// <summary>Resamples the part of the plane to levels with <see cref="PlaneRow.LevelBits"/> fractional bits.</summary>
     public void Resample(PlaneBuffer plane, short* result)
     {
         var stride = ResultStride(side);
@@ -59,7 +59,7 @@ internal sealed unsafe class PlaneResampler(int side, bool vectorised) : IDispos
         _capacity = 0;
     }
 
-    /// <summary>One row of the result's height; ready is the first pair that has not been made.</summary>
+    /// <summary>Computes one row of the result's height; ready is the first pair not yet made.</summary>
     private void VerticalPass(PlaneBuffer plane, int y, ref int ready, short* line)
     {
         int first = _vertical.Start[y] / 2,
@@ -95,7 +95,7 @@ internal sealed unsafe class PlaneResampler(int side, bool vectorised) : IDispos
 
     private void Reserve()
     {
-        // Weights reach past the last column.
+        // Weights extend past the last column.
         _line = WholeBlocks(_columns + _horizontal.Stride);
         var count = _vertical.Taps / 2;
         _slots = (int)BitOperations.RoundUpToPowerOf2((uint)count);

@@ -5,23 +5,23 @@ using System.Runtime.Intrinsics.X86;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// The two passes of a plane's resampling; the AVX2 and the portable form of each give the same values. Between the passes and after
-/// them a value is a level of 255 with <see cref="LevelBits"/> bits of fraction, in 16 bits.
+/// The two passes of a plane's resampling; the AVX2 and the portable form of each give the same values. Between the passes and after them
+/// a value is a level of 255 with <see cref="LevelBits"/> fractional bits, in 16 bits.
 /// </summary>
 internal static unsafe class PlaneRow
 {
     public const int LevelBits = 6;
 
-    /// <summary>The vertical pass writes whole blocks of so many columns.</summary>
+    /// <summary>The vertical pass writes whole blocks of this many columns.</summary>
     public const int Block = 16;
 
-    /// <summary>Rows that the horizontal pass takes at once.</summary>
+    /// <summary>Rows processed at once by the horizontal pass.</summary>
     public const int Rows = 4;
 
     private const int VerticalShift = PlaneKernel.FractionBits - LevelBits,
         HorizontalShift = PlaneKernel.FractionBits;
 
-    /// <summary>Two rows value by value, in 16 bits, so that one multiply-add takes both; whole blocks.</summary>
+    /// <summary>Interleaves two rows in 16 bits, so that one multiply-add processes both; whole blocks.</summary>
     public static void PairAvx2(byte* upper, byte* lower, int columns, short* pair)
     {
         for (var x = 0; x < columns; x += Block)
@@ -40,9 +40,9 @@ internal static unsafe class PlaneRow
     }
 
     /// <summary>One row of sums over pairs of rows.</summary>
-    /// <param name="weights">Of the output row, two a pair.</param>
-    /// <param name="pairs">Where the pairs of rows are.</param>
-    /// <param name="count">How many.</param>
+    /// <param name="weights">Weights of the output row, two per pair.</param>
+    /// <param name="pairs">Addresses of the row pairs.</param>
+    /// <param name="count">Number of pairs.</param>
     /// <param name="columns">Columns to sum.</param>
     /// <param name="result">Receives the sums, whole blocks.</param>
     public static void VerticalAvx2(int* weights, short** pairs, int count, int columns, short* result)
@@ -78,16 +78,16 @@ internal static unsafe class PlaneRow
     }
 
     /// <summary>
-    /// <see cref="Rows"/> rows and four columns at once, so that places and weights are loaded once for all; up to three columns past
-    /// outputs are written.
+    /// Processes <see cref="Rows"/> rows and four columns at once, so that positions and weights are loaded once for all rows; writes up
+    /// to three columns past outputs.
     /// </summary>
-    /// <param name="kernel">Columns' weights.</param>
-    /// <param name="lines">Rows of the vertical pass, from the kernel's first column on; what is read past their ends has weight
+    /// <param name="kernel">Weights of the columns.</param>
+    /// <param name="lines">Rows of the vertical pass, from the kernel's first column on; values read past their ends have weight
     /// zero.</param>
-    /// <param name="line">Values from one of them to the next.</param>
-    /// <param name="outputs">Output columns.</param>
+    /// <param name="line">Values from one row to the next.</param>
+    /// <param name="outputs">Number of output columns.</param>
     /// <param name="result">Receives the rows.</param>
-    /// <param name="resultLine">Values from one of them to the next.</param>
+    /// <param name="resultLine">Values from one result row to the next.</param>
     public static void HorizontalAvx2(PlaneKernel kernel, short* lines, int line, int outputs, short* result, int resultLine)
     {
         var half = Vector256.Create(1 << (HorizontalShift - 1));
@@ -128,7 +128,7 @@ internal static unsafe class PlaneRow
         }
     }
 
-    /// <summary>In the halves of upper and lower, four parts of each row's sum of values times weights.</summary>
+    /// <summary>Four partial sums of values times weights for each row, in the halves of upper and lower.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Dot(short* values, int line, short* weights, int count, out Vector256<int> upper, out Vector256<int> lower)
     {

@@ -1,10 +1,8 @@
-using ClipTrain.DataPipeline.Loading;
-
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// PBM, PGM and PPM, as text or binary (netpbm's P1 to P6). By hand, as ImageSharp takes a first pixel whose byte is that of a
-/// blank for one, and moves all others.
+/// PBM, PGM and PPM, as text or binary (netpbm's P1 to P6). Our own decoder because ImageSharp takes a first pixel whose byte is a blank
+/// for header whitespace and shifts all others.
 /// </summary>
 internal static class PnmDecoder
 {
@@ -22,14 +20,14 @@ internal static class PnmDecoder
         var largest = kind is 1 or 4 ? 1 : reader.Number(MaxValue);
         limits.CheckSize(width, height);
         if (largest < 1)
-            throw new ImageDecodeException("PNM: it says that its largest value is 0");
+            throw new ImageDecodeException("PNM: the header's maximum value is 0");
         var channels = kind is 3 or 6 ? 3 : 1;
-        // Each value takes a byte, a bit in packed bitmaps.
+        // A value takes at least a byte, in packed bitmaps a bit.
         var least = kind == 4 ? (width + 7L) / 8 * height : (long)width * height * channels * (kind > 4 && largest > byte.MaxValue ? 2 : 1);
         if (kind > 3)
             reader.EndHeader();
         if (reader.Left < least)
-            throw new ImageDecodeException($"PNM: it ends too early: {least} bytes of pixels are needed, {reader.Left} are there");
+            throw new ImageDecodeException($"PNM: the file is truncated: {least} bytes of pixels are needed, {reader.Left} are present");
         image.Resize(width, height);
         for (var y = 0; y < height; y++)
         {
@@ -72,7 +70,7 @@ internal static class PnmDecoder
 
         public readonly int Left => _bytes.Length - _at;
 
-        /// <summary>The next number, behind blanks and comments.</summary>
+        /// <summary>The next number, after whitespace and comments.</summary>
         public int Number(int largest)
         {
             SkipBlanks();
@@ -83,20 +81,20 @@ internal static class PnmDecoder
             return _at > start && value <= largest
                 ? (int)value
                 : throw new ImageDecodeException(
-                    $"PNM: a number is missing or too large at byte {start}; it is damaged, or ends too early"
+                    $"PNM: a number is missing or too large at byte {start}; the file is damaged or truncated"
                 );
         }
 
-        /// <summary>A value of a bitmap as text, where no blank is needed.</summary>
+        /// <summary>A value of a text bitmap, where no whitespace is needed.</summary>
         public int Digit()
         {
             SkipBlanks();
             return _at < _bytes.Length && _bytes[_at] is (byte)'0' or (byte)'1'
                 ? _bytes[_at++] - '0'
-                : throw new ImageDecodeException($"PNM: neither 0 nor 1 at byte {_at}; it is damaged, or ends too early");
+                : throw new ImageDecodeException($"PNM: expected 0 or 1 at byte {_at}; the file is damaged or truncated");
         }
 
-        /// <summary>One blank ends the header; whatever comes then is a pixel.</summary>
+        /// <summary>Skips the single whitespace byte that ends the header; pixels follow.</summary>
         public void EndHeader() => _at++;
 
         public int Byte() => _bytes[_at++];

@@ -3,16 +3,16 @@ using ClipTrain.DataPipeline.Ordering;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// Where a training crop lies: the algorithm of torchvision's RandomResizedCrop (Szegedy et al. 2015), with draws from the sample's
-/// own generator.
+/// Location of a training crop: the algorithm of torchvision's RandomResizedCrop (Szegedy et al. 2015), with draws from the sample's own
+/// generator.
 /// </summary>
 internal static class RandomResizedCrop
 {
     private const int Tries = 10;
 
     /// <summary>
-    /// Draws a box whose share of the area is uniform in the scale range and whose log aspect ratio is uniform in the ratio range; the
-    /// largest centred box of an allowed ratio when ten tries do not fit.
+    /// Draws a box with a share of the area uniform in the scale range and a log aspect ratio uniform in the ratio range; after ten tries
+    /// that do not fit, the largest centred box of an allowed ratio.
     /// </summary>
     public static PixelBox Draw(int width, int height, ImageTransformOptions options, ref CounterRandom random)
     {

@@ -5,18 +5,19 @@ using System.Runtime.Intrinsics.X86;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// The two passes of a resampling, in integers: the AVX2 and the portable form of each give the same bytes. Between the
-/// passes two rows lie together, value by value (r r' g g' b b' x x', 16 bits each), so that one multiply-add instruction
-/// of the vertical pass takes two rows.
+/// The two passes of a resampling, in integers; the AVX2 and the portable form of each give the same bytes. Between the passes two rows
+/// are interleaved value by value (r r' g g' b b' x x', 16 bits each), so that one multiply-add of the vertical pass processes both.
 /// </summary>
 internal static unsafe class ResampleRow
 {
-    /// <summary>Values a pixel of a row pair has.</summary>
+    /// <summary>Values per pixel of a row pair.</summary>
     public const int PairShorts = 8;
 
     private const int Half = 1 << (BicubicKernel.FractionBits - 1);
 
-    /// <summary>In each half, the first two of four RGBX pixels as 16-bit neighbours r₀r₁ g₀g₁ b₀b₁ x₀x₁. 0x80 writes zero.</summary>
+    /// <summary>
+    /// Shuffle of the first two of four RGBX pixels, in each half, to 16-bit neighbours r₀r₁ g₀g₁ b₀b₁ x₀x₁; 0x80 writes zero.
+    /// </summary>
     private static readonly Vector256<byte> FirstTwo = Twice(
         Vector128.Create((byte)0, 0x80, 4, 0x80, 1, 0x80, 5, 0x80, 2, 0x80, 6, 0x80, 3, 0x80, 7, 0x80)
     );
@@ -25,13 +26,13 @@ internal static unsafe class ResampleRow
         Vector128.Create((byte)8, 0x80, 12, 0x80, 9, 0x80, 13, 0x80, 10, 0x80, 14, 0x80, 11, 0x80, 15, 0x80)
     );
 
-    /// <summary>Two RGBX pixels of 16 bits a channel, value by value.</summary>
+    /// <summary>Shuffle that interleaves two RGBX pixels of 16 bits per channel.</summary>
     private static readonly Vector128<byte> Interleave = Vector128.Create((byte)0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
 
-    /// <summary>Four rows at once, so that weights are loaded once for all.</summary>
-    /// <param name="kernel">Columns' weights.</param>
+    /// <summary>Processes four rows at once, so that weights are loaded once for all.</summary>
+    /// <param name="kernel">Weights of the columns.</param>
     /// <param name="rows">Four rows of the source box, RGBX; up to five pixels past the end of a row are read, with weight zero.</param>
-    /// <param name="width">Output pixels.</param>
+    /// <param name="width">Number of output pixels.</param>
     /// <param name="upper">The resampled pair of the first two rows.</param>
     /// <param name="lower">The resampled pair of the last two rows.</param>
     public static void HorizontalAvx2(BicubicKernel kernel, in SourceRows rows, int width, short* upper, short* lower)
@@ -84,10 +85,11 @@ internal static unsafe class ResampleRow
         PairPortable(kernel, rows.Row2, rows.Row3, width, lower);
     }
 
-    /// <param name="kernel">Rows' weights.</param>
-    /// <param name="y">Output row.</param>
-    /// <param name="pairs">The row pairs that are summed, two a group of weights.</param>
-    /// <param name="width">Output pixels.</param>
+    /// <summary>Computes one output row.</summary>
+    /// <param name="kernel">Weights of the rows.</param>
+    /// <param name="y">Index of the output row.</param>
+    /// <param name="pairs">The row pairs to sum, two per group of weights.</param>
+    /// <param name="width">Number of output pixels.</param>
     /// <param name="row">The result, RGBX; up to <see cref="BicubicResampler.RowSlack"/> bytes past its end are written too.</param>
     public static void VerticalAvx2(BicubicKernel kernel, int y, short** pairs, int width, byte* row)
     {
@@ -184,7 +186,7 @@ internal static unsafe class ResampleRow
 
     private static Vector256<byte> Twice(Vector128<byte> half) => Vector256.Create(half, half);
 
-    /// <summary>Where four neighbouring rows of the source box begin.</summary>
+    /// <summary>Addresses of four adjacent rows of the source box.</summary>
     public readonly struct SourceRows(byte* row0, byte* row1, byte* row2, byte* row3)
     {
         public byte* Row0 { get; } = row0;

@@ -1,4 +1,3 @@
-using ClipTrain.DataPipeline.Loading;
 using SkiaSharp;
 
 namespace ClipTrain.DataPipeline.Images;
@@ -6,13 +5,14 @@ namespace ClipTrain.DataPipeline.Images;
 /// <summary>JPEG by SkiaSharp, for machines without libjpeg-turbo: the same pixels at half the speed.</summary>
 internal static unsafe class SkiaJpeg
 {
+    /// <summary>Decodes to RGBX.</summary>
     /// <exception cref="ImageDecodeException">The image is damaged, truncated or larger than the limits.</exception>
     public static void Decode(ReadOnlySpan<byte> encoded, PixelBuffer image, ImageLimits limits)
     {
         fixed (byte* bytes = encoded)
         {
             using var data = SKData.Create((nint)bytes, encoded.Length);
-            using var codec = SKCodec.Create(data) ?? throw new ImageDecodeException("JPEG: its header cannot be read");
+            using var codec = SKCodec.Create(data) ?? throw new ImageDecodeException("JPEG: the header cannot be read");
             limits.CheckSize(codec.Info.Width, codec.Info.Height);
             limits.CheckScans(encoded, codec.Info.Width, codec.Info.Height);
             image.Resize(codec.Info.Width, codec.Info.Height);
@@ -24,7 +24,7 @@ internal static unsafe class SkiaJpeg
             );
             if (result != SKCodecResult.Success)
                 throw new ImageDecodeException(
-                    $"JPEG: {(result == SKCodecResult.IncompleteInput ? "it is damaged, or ends too early" : result.ToString())}"
+                    $"JPEG: {(result == SKCodecResult.IncompleteInput ? "the file is damaged or truncated" : result.ToString())}"
                 );
         }
 
@@ -41,7 +41,7 @@ internal static unsafe class SkiaJpeg
         );
         using var jpeg =
             pixels.Encode(new SKJpegEncoderOptions(quality, SKJpegEncoderDownsample.Downsample444, SKJpegEncoderAlphaOption.Ignore))
-            ?? throw new InvalidOperationException("SkiaSharp cannot encode a JPEG");
+            ?? throw new InvalidOperationException("SkiaSharp failed to encode a JPEG");
         return jpeg.ToArray();
     }
 }

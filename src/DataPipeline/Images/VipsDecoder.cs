@@ -1,20 +1,19 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// GIF, WebP, TIFF, AVIF and, where it is asked for, SVG through libvips, in the calling thread. The first frame only; colours become sRGB
-/// of 8 bits; alpha is dropped, not blended, as Pillow's convert("RGB") does. Any number of threads.
+/// GIF, WebP, TIFF, AVIF and, on request, SVG decoding by libvips, on the calling thread. First frame only; colours become 8-bit sRGB;
+/// alpha is dropped, not blended, as in Pillow's convert("RGB"). Thread-safe.
 /// </summary>
 internal static unsafe class VipsDecoder
 {
     private const int UnsignedChar = 0;
 
     /// <summary>
-    /// What is asked for at once, at most: libvips takes time quadratic in rows, as it lists the lines of a request by appending, and
-    /// memory of some 30 bytes a pixel.
+    /// Largest request: libvips's time is quadratic in rows, since it builds the list of a request's lines by appending, and it uses about
+    /// 30 bytes of memory per pixel.
     /// </summary>
     private const int StripRows = 64,
         StripPixels = 1 << 20;
@@ -25,7 +24,8 @@ internal static unsafe class VipsDecoder
 
     private static readonly TimeSpan TurnPatience = TimeSpan.FromSeconds(1);
 
-    /// <exception cref="ImageDecodeException">No loader knows the format, or the image is damaged, truncated or too large.</exception>
+    /// <summary>Decodes to RGBX.</summary>
+    /// <exception cref="ImageDecodeException">The format is unknown, or the image is damaged, truncated or too large.</exception>
     public static void Decode(ReadOnlySpan<byte> encoded, PixelBuffer image, ImageLimits limits)
     {
         _ = Started.Value;
@@ -37,14 +37,15 @@ internal static unsafe class VipsDecoder
         }
         catch (ImageDecodeException)
         {
-            // libvips' error text is one for all threads. Decoded again while no other image is, the reason is this image's own.
+            // libvips's error buffer is shared by all threads. Decoding again while no other image is decoded yields this image's own
+            // reason.
         }
         finally
         {
             Turns.ExitReadLock();
         }
 
-        // A decode that was given up may be among the others, and never end: then only the reason is less exact.
+        // An abandoned decode may hold a turn for ever; then only the reason is less exact.
         if (!Turns.TryEnterWriteLock(TurnPatience))
             throw new ImageDecodeException("libvips cannot decode the image");
         try
@@ -70,11 +71,11 @@ internal static unsafe class VipsDecoder
         }
     }
 
-    /// <summary>Whether libvips knows the format.</summary>
+    /// <summary>True if libvips knows the format.</summary>
     public static bool Knows(ReadOnlySpan<byte> encoded)
     {
         _ = Started.Value;
-        // A "no" adds to libvips' error text, which another thread may be reading.
+        // A negative answer appends to libvips's error buffer, which another thread may be reading.
         Turns.EnterReadLock();
         try
         {
@@ -92,7 +93,7 @@ internal static unsafe class VipsDecoder
         var loader = Marshal.PtrToStringUTF8(NativeVips.vips_foreign_find_load_buffer(data, (nuint)length)) ?? throw VipsOperation.Error();
         if (!limits.Svg && loader.Contains("Svg", StringComparison.OrdinalIgnoreCase))
             throw new ImageDecodeException(
-                "SVG is drawn only in runs with data.allow_svg, since a few bytes of it can compute for ever; convert it to PNG"
+                "SVG is only decoded with data.allow_svg, since a small SVG can compute for ever; convert it to PNG"
             );
         using var load = new VipsOperation(loader);
         load.SetBuffer("buffer", data, length);
@@ -115,7 +116,7 @@ internal static unsafe class VipsDecoder
         return operation.Run();
     }
 
-    /// <summary>Pulls the pixels strip by strip, so that beside the result only a strip is held.</summary>
+    /// <summary>Pulls the pixels strip by strip, so that only one strip is held besides the result.</summary>
     private static void CopyPixels(nint rgb, PixelBuffer image, TimeSpan limit)
     {
         var clock = ThreadClock.OfThisThread();
@@ -123,7 +124,7 @@ internal static unsafe class VipsDecoder
         int width = NativeVips.vips_image_get_width(rgb),
             height = NativeVips.vips_image_get_height(rgb);
         if (NativeVips.vips_image_get_bands(rgb) != 3 || NativeVips.vips_image_get_format(rgb) != UnsignedChar)
-            throw new ImageDecodeException("the image has no colours that can be shown as RGB");
+            throw new ImageDecodeException("the image's colours cannot be converted to RGB");
 
         image.Resize(width, height);
         using var region = new VipsReference(NativeVips.vips_region_new(rgb));
@@ -132,7 +133,7 @@ internal static unsafe class VipsDecoder
         {
             if (clock.Used - started > limit)
                 throw new ImageDecodeException(
-                    $"its {width} × {height} pixels take longer than data.max_image_seconds, {limit.TotalSeconds:0.###} s, to decode"
+                    $"its {width} × {height} pixels take longer to decode than data.max_image_seconds, {limit.TotalSeconds:0.###} s"
                 );
             var count = Math.Min(rows, height - top);
             nuint length;
@@ -156,28 +157,25 @@ internal static unsafe class VipsDecoder
         {
             NativeVips.g_log_set_default_handler(&Discard, 0);
             if (NativeVips.vips_init("cliptrain") != 0)
-                throw new InvalidOperationException("libvips does not start: " + VipsOperation.Error().Message);
+                throw new InvalidOperationException("libvips failed to start: " + VipsOperation.Error().Message);
         }
         catch (DllNotFoundException e)
         {
-            throw new InvalidOperationException(
-                "libvips is missing: build ClipTrain again, which fetches it from NuGet for this platform",
-                e
-            );
+            throw new InvalidOperationException("libvips is missing; rebuild ClipTrain, which restores it from NuGet for this platform", e);
         }
 
-        // Images are decoded on as many threads as the caller has; results are never asked for twice.
+        // The caller decodes on several threads already, and never decodes the same image twice.
         NativeVips.vips_concurrency_set(1);
         NativeVips.vips_cache_set_max(0);
 
-        // Loaders that libvips itself calls unfit for untrusted input are off, but for SVG, which has no scripts and no files here and is
-        // drawn where ImageLimits.Svg asks for it.
+        // Loaders that libvips marks as unfit for untrusted input are off, except SVG: it has no access to scripts or files here and is
+        // only drawn with ImageLimits.Svg.
         NativeVips.vips_block_untrusted_set(1);
         NativeVips.vips_operation_block_set("VipsForeignLoadSvg", 0);
         return true;
     }
 
-    /// <summary>Damaged images are reported as exceptions; libvips' warnings about them would only fill the terminal.</summary>
+    /// <summary>Drops libvips's warnings: damaged images are reported as exceptions.</summary>
     [UnmanagedCallersOnly]
     private static void Discard(nint domain, int level, nint message, nint data) { }
 }

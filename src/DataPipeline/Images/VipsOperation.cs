@@ -1,9 +1,8 @@
 using System.Runtime.InteropServices;
-using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>A reference to a GObject of libvips (image or region), given back on dispose.</summary>
+/// <summary>An owned reference to a GObject of libvips (image or region), released on disposal.</summary>
 internal readonly struct VipsReference(nint pointer) : IDisposable
 {
     public nint Pointer { get; } = pointer;
@@ -39,7 +38,7 @@ internal sealed unsafe class VipsOperation : IDisposable
         NativeVips.g_value_unset(&value);
     }
 
-    /// <summary>Sets bytes that the caller keeps in place until the last image made from them is gone.</summary>
+    /// <summary>Sets bytes, which must stay in place until the last image made from them is released.</summary>
     public void SetBuffer(string name, byte* data, int length)
     {
         NativeVips.GValue value = default;
@@ -50,7 +49,7 @@ internal sealed unsafe class VipsOperation : IDisposable
     }
 
     /// <summary>Builds the operation and returns its image "out".</summary>
-    /// <exception cref="ImageDecodeException">libvips refuses; the message is its own.</exception>
+    /// <exception cref="ImageDecodeException">libvips failed; the message is its own.</exception>
     public VipsReference Run()
     {
         var operation = _operation;
@@ -76,8 +75,8 @@ internal sealed unsafe class VipsOperation : IDisposable
     }
 
     /// <summary>
-    /// What libvips has to say since it was last asked. Its error text is one for all threads, so a line of another thread's image may be
-    /// in it.
+    /// libvips's error messages since the last call. The error buffer is shared by all threads, so it may contain a line about another
+    /// thread's image.
     /// </summary>
     public static ImageDecodeException Error()
     {

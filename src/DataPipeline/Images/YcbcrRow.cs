@@ -4,19 +4,19 @@ using System.Runtime.Intrinsics.X86;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// JFIF's YCbCr to RGBX: R = Y + 1.402 Cr, G = Y − 0.344136 Cb − 0.714136 Cr, B = Y + 1.772 Cb, chroma counted from 128.
-/// The inputs have <see cref="PlaneRow.LevelBits"/> bits of fraction; rounded and clamped once, at the end. The AVX2 and
-/// the portable form give the same bytes.
+/// JFIF's YCbCr to RGBX: R = Y + 1.402 Cr, G = Y − 0.344136 Cb − 0.714136 Cr, B = Y + 1.772 Cb, with chroma relative to 128. Inputs have
+/// <see cref="PlaneRow.LevelBits"/> fractional bits; rounded and clamped once, at the end. The AVX2 and the portable form give the same
+/// bytes.
 /// </summary>
 internal static unsafe class YcbcrRow
 {
-    /// <summary>The AVX2 form writes whole blocks of so many pixels.</summary>
+    /// <summary>The AVX2 form writes whole blocks of this many pixels.</summary>
     public const int Block = 16;
 
     private const short Centre = 128 << PlaneRow.LevelBits,
         Half = 1 << (PlaneRow.LevelBits - 1);
 
-    /// <summary>Factors in 1/32,768; what is above one half is a sum: 1.402 = 1 + 0.402, 1.772 = 2 − 0.228.</summary>
+    /// <summary>Factors in 1/32,768; larger ones are split: 1.402 = 1 + 0.402, 1.772 = 2 − 0.228.</summary>
     private const short RedOfRed = 13173,
         GreenOfBlue = 11277,
         GreenOfRed = 23401,
@@ -58,7 +58,7 @@ internal static unsafe class YcbcrRow
         }
     }
 
-    /// <summary>A picture without colour.</summary>
+    /// <summary>Converts a picture without colour.</summary>
     public static void ConvertGrey(short* luma, int pixels, byte* rgbx)
     {
         for (var i = 0; i < pixels; i++)

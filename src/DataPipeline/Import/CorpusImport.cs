@@ -2,35 +2,34 @@ using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Import;
 
-/// <summary>How far an import is.</summary>
+/// <summary>Progress of an import.</summary>
 /// <param name="Rows">Rows written.</param>
 /// <param name="Failures">Pairs that could not be used.</param>
-/// <param name="Share">Share of the inputs that is behind, 0 to 1.</param>
-/// <param name="Shards">Files finished.</param>
+/// <param name="Share">Share of the inputs read, 0 to 1.</param>
+/// <param name="Shards">Shards finished.</param>
 public readonly record struct ImportProgress(long Rows, long Failures, double Share, int Shards);
 
 /// <summary>
-/// Brings pairs from a source into a corpus: Parquet files of a fixed number of rows, their bytes a function of source and
-/// options alone. An import that was cut off goes on behind its last finished file when it is started again.
+/// Imports pairs from a source into a corpus: Parquet files (shards) with a fixed number of rows, whose bytes are a function of source
+/// and options. An interrupted import continues after its last finished shard when started again.
 /// </summary>
 /// <remarks>
-/// Memory does not grow with the corpus. Held are a row group (128 MiB of images at most, usually 32), 16 MiB or 64 rows
-/// of each of four inputs that are read ahead, and two rows a core under way; an image has at most
-/// <see cref="SampleFiles.MaxImageBytes"/>. The process measured 115 MB with images of 23 KB and 460 MB with images of
-/// 1.3 MB on two cores, most of the latter garbage that the collector had not come to.
+/// Memory does not grow with the corpus: a row group (at most 128 MiB of images, usually 32), 16 MiB or 64 rows of each of four
+/// prefetched inputs, and two rows per core in progress; an image has at most <see cref="SampleFiles.MaxImageBytes"/>. Measured on two
+/// cores: 115 MB with images of 23 KB, 460 MB with images of 1.3 MB, most of the latter uncollected garbage.
 /// </remarks>
-/// <param name="source">Where rows come from.</param>
-/// <param name="options">What is written.</param>
+/// <param name="source">The source of the rows.</param>
+/// <param name="options">Output and limits.</param>
 public sealed class CorpusImport(ImportSource source, ImportOptions options)
 {
     private const int UnderWayPerCore = 2;
 
-    /// <summary>Imports what is not imported yet.</summary>
-    /// <param name="progress">Told after every row, on the thread that calls.</param>
-    /// <param name="cancellation">Ends the import; what is finished stays.</param>
-    /// <returns>The state at the end. It has no rows if nothing could be imported.</returns>
-    /// <exception cref="ImportRefusedException">The folder holds something else than the beginning of this import.</exception>
-    /// <exception cref="CorpusException">An input cannot be read, or there were too many failures.</exception>
+    /// <summary>Imports the remaining rows.</summary>
+    /// <param name="progress">Called after every row, on the calling thread.</param>
+    /// <param name="cancellation">Ends the import; finished shards are kept.</param>
+    /// <returns>The final state; without rows if nothing could be imported.</returns>
+    /// <exception cref="ImportRefusedException">The folder contains something other than the beginning of this import.</exception>
+    /// <exception cref="CorpusException">An input cannot be read, or too many pairs failed.</exception>
     public ImportState Run(IProgress<ImportProgress>? progress = null, CancellationToken cancellation = default)
     {
         var state = Begin();
@@ -60,7 +59,7 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
 
         if (Directory.EnumerateFiles(directory, "*.parquet").FirstOrDefault() is { } file)
             throw new ImportRefusedException(
-                $"{file} is in the way: the folder holds a corpus that no import of this kind began; name another folder"
+                $"{file} is in the way: the folder already contains a corpus from elsewhere; choose another folder"
             );
         var fresh = new ImportState
         {
@@ -133,12 +132,12 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
         {
             var row = pending.Make();
             if (row.Captions.All(string.IsNullOrWhiteSpace) && !options.AllowNoCaption)
-                throw new ImportRowException("no caption", "there is none, or it is blank");
+                throw new ImportRowException("no caption", "the caption is missing or blank");
             if (row.Captions.Count > 1 && !lists)
                 throw new ImportRowException(
                     "several captions",
-                    $"there are {row.Captions.Count}, where the first rows have one each, so that the column is text; name inputs with "
-                        + "several first"
+                    $"there are {row.Captions.Count}, but the caption column is text because the first rows have one each; name "
+                        + "inputs with several first"
                 );
             check.Check(row.Image);
             return (row, null);
@@ -156,14 +155,16 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
             return;
         ImportReport.Write(state, options.OutputDirectory);
         throw new CorpusException(
-            $"more than {options.MaxFailures} pairs could not be imported, the last of them {failure.Place}: {failure.Reason}, "
+            $"more than {options.MaxFailures} pairs could not be imported, the last one {failure.Place}: {failure.Reason}, "
                 + $"{failure.Detail}. "
-                + $"{Path.Combine(options.OutputDirectory, ImportReport.FileName)} names the first {ImportTally.NamedFailures}; raise "
-                + "--max-failures to go on"
+                + $"{Path.Combine(options.OutputDirectory, ImportReport.FileName)} lists the first {ImportTally.NamedFailures}; raise "
+                + "--max-failures to continue"
         );
     }
 
-    /// <summary>Puts the shard in place, then says so: cut off in between, it is written again with the same bytes.</summary>
+    /// <summary>
+    /// Renames the finished shard, then records it: after an interruption in between, it is written again with the same bytes.
+    /// </summary>
     private void Finish(ImportState state, ref ShardWriter? shard)
     {
         if (shard is not null)
@@ -178,3 +179,38 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
         state.Save(options.OutputDirectory);
     }
 }
+
+/// <summary>Thoroughness of image verification during an import.</summary>
+public enum ImageVerification
+{
+    /// <summary>Header and end of JPEG, PNG, WebP and GIF; other formats, and suspicious files, are decoded.</summary>
+    Header,
+
+    /// <summary>Every image is decoded.</summary>
+    Decode,
+}
+
+/// <summary>Output of an import, and limits on its input.</summary>
+public sealed record ImportOptions
+{
+    /// <summary>Folder of the corpus; created if it does not exist.</summary>
+    public required string OutputDirectory { get; init; }
+
+    /// <summary>
+    /// Rows per shard, except the last: large enough to avoid thousands of files, small enough that little work is lost when an import is
+    /// killed.
+    /// </summary>
+    public int ShardRows { get; init; } = 10_000;
+
+    /// <summary>Verification of images.</summary>
+    public ImageVerification Verify { get; init; } = ImageVerification.Header;
+
+    /// <summary>True to accept pairs without a caption, as in a labelled set for evaluation.</summary>
+    public bool AllowNoCaption { get; init; }
+
+    /// <summary>Largest number of failures before the import ends with an error.</summary>
+    public long MaxFailures { get; init; } = long.MaxValue;
+}
+
+/// <summary>Arguments that do not fit the contents of the output folder. The message names the conflict and the remedy.</summary>
+public sealed class ImportRefusedException(string message) : Exception(message);

@@ -5,14 +5,13 @@ using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Import;
 
-/// <summary>How far <see cref="DemoCorpus.Build"/> is.</summary>
+/// <summary>Progress of <see cref="DemoCorpus.Build"/>.</summary>
 public readonly record struct DemoProgress(int ImagesDone, int Images);
 
 /// <summary>
-/// Makes a small corpus of emoji, drawn by six vendors and captioned by their names, on which a small model learns in
-/// minutes. Written into one folder: three Parquet files with the columns image, text, vendor and label (the
-/// emoji's category), a vocabulary learned from the training captions, and whose drawings they are. The same bytes each
-/// time.
+/// A small corpus of emoji, drawn by six vendors and captioned with their names, on which a small model learns in minutes. Written to one
+/// folder: three Parquet files with the columns image, text, vendor and label (the emoji's category), a vocabulary learned from the
+/// training captions, and the drawings' licences. Reproducible byte for byte.
 /// </summary>
 public static class DemoCorpus
 {
@@ -20,7 +19,7 @@ public static class DemoCorpus
         HeldOutVendorFile = "heldout-vendor.parquet",
         HeldOutConceptsFile = "heldout-concepts.parquet";
 
-    /// <summary>Folder with the training drawings once more, a file a vendor: to leave one out and choose a recipe on it.</summary>
+    /// <summary>Folder with the training drawings again, one file per vendor, for leave-one-vendor-out validation.</summary>
     public const string VendorsFolder = "vendors";
 
     public const string MergesFile = "emoji-merges.txt",
@@ -31,15 +30,16 @@ public static class DemoCorpus
         Merges = 2000,
         RowGroupRows = 200;
 
-    /// <summary>White around a drawing, as a share of its longer side.</summary>
+    /// <summary>White margin around a drawing, as a share of its longer side.</summary>
     private const double Margin = 1.0 / 22;
     private const string HeldOutVendor = "fluent-emoji";
     private static readonly string[] NamingVendors = ["noto", "twemoji"];
     private static readonly string[] TrainVendors = [.. NamingVendors, "openmoji", "emojione", "fxemoji"];
 
-    /// <param name="iconsRoot">The folder with the packages of @iconify-json, as npm installs them from scripts/npm-demo.</param>
-    /// <param name="outputDirectory">Made if it does not exist; files of an earlier build are replaced.</param>
-    /// <param name="progress">Told after every image.</param>
+    /// <summary>Builds the corpus.</summary>
+    /// <param name="iconsRoot">Folder with the @iconify-json packages that npm installs from scripts/npm-demo.</param>
+    /// <param name="outputDirectory">Created if it does not exist; files of an earlier build are replaced.</param>
+    /// <param name="progress">Called after every image.</param>
     /// <exception cref="InvalidDataException">A package is missing or damaged; the message names the file.</exception>
     public static void Build(string iconsRoot, string outputDirectory, IProgress<DemoProgress>? progress = null)
     {
@@ -98,7 +98,7 @@ public static class DemoCorpus
         return text.ToString();
     }
 
-    /// <summary>Draws the rows of a split, several at once, and writes them in order.</summary>
+    /// <summary>Draws the rows of a split in parallel, and writes them in order.</summary>
     private sealed class SplitWriter(
         Dictionary<string, EmojiSet> sets,
         EmojiConcepts concepts,
@@ -109,7 +109,7 @@ public static class DemoCorpus
     {
         private int _done;
 
-        /// <summary>Draws a split and writes it; returns its drawings.</summary>
+        /// <summary>Draws and writes a split; returns its drawings as JPEGs.</summary>
         public IReadOnlyList<byte[]> Write(string file, IReadOnlyList<DemoRow> rows)
         {
             var jpegs = new byte[rows.Count][];
@@ -137,7 +137,7 @@ public static class DemoCorpus
             corpus.Complete();
         }
 
-        /// <summary>The concept's category, as the first naming set that has the concept files it.</summary>
+        /// <summary>The concept's category, from the first naming set that contains the concept.</summary>
         private string? Label(string concept) =>
             NamingVendors
                 .Select(v => concepts.Drawing(concept, v) is { } name ? sets[v].Category(name) : null)
@@ -148,7 +148,7 @@ public static class DemoCorpus
             var (set, name) = (sets[row.Vendor], concepts.Drawing(row.Concept, row.Vendor)!);
             var frame = set.Frame(name);
             Rasterize(frame);
-            // Sets leave different margins, which would tell the vendor and hide the concept: every drawing gets the same.
+            // Vendors use different margins, which would reveal the vendor and distract from the concept: unify them.
             Rasterize(frame.Around(image, Margin));
             return JpegEncoder.Encode(image, Quality);
 

@@ -5,7 +5,7 @@ namespace ClipTrain.DataPipeline.Import;
 /// <summary>One row of the demo corpus: a vendor's drawing of a concept.</summary>
 internal readonly record struct DemoRow(string Concept, string Vendor);
 
-/// <summary>Which drawings are trained on and which are held out: a whole vendor, and concepts that no training row has.</summary>
+/// <summary>Division of the drawings into training and held-out splits: a whole vendor, and concepts that no training row has.</summary>
 internal sealed record DemoSplits(
     IReadOnlyList<DemoRow> Train,
     IReadOnlyList<DemoRow> HeldOutVendor,
@@ -16,14 +16,14 @@ internal sealed record DemoSplits(
     private const int VendorsOfHeldOutConcept = 3;
 
     /// <summary>
-    /// Chooses at random, the same each time: 200 concepts that at least three vendors have drawn are held out with all
-    /// their drawings. Of the others the held-out vendor's drawings make one split and the rest, mixed, the training split.
+    /// Chooses at random, reproducibly: 200 concepts drawn by at least three vendors are held out with all their drawings. Of the others,
+    /// the held-out vendor's drawings form one split and the rest, shuffled, the training split.
     /// </summary>
     public static DemoSplits Choose(EmojiConcepts concepts, IReadOnlyList<string> trainVendors, string heldOutVendor)
     {
         var random = new CounterRandom(0, 0, 0);
         var candidates = concepts.Names.Where(n => concepts.Vendors(n) >= VendorsOfHeldOutConcept).ToArray();
-        Shuffle(candidates, ref random);
+        random.Shuffle(candidates.AsSpan());
         var heldOut = candidates.Take(HeldOutConceptCount).ToHashSet(StringComparer.Ordinal);
 
         IEnumerable<DemoRow> Rows(IEnumerable<string> names, IEnumerable<string> vendors) =>
@@ -33,22 +33,12 @@ internal sealed record DemoSplits(
             select new DemoRow(name, vendor);
 
         var train = Rows(concepts.Names.Where(n => !heldOut.Contains(n)), trainVendors).ToArray();
-        Shuffle(train, ref random);
+        random.Shuffle(train.AsSpan());
         var trained = train.Select(r => r.Concept).ToHashSet(StringComparer.Ordinal);
         return new DemoSplits(
             train,
             [.. Rows(concepts.Names.Where(trained.Contains), [heldOutVendor])],
             [.. Rows(concepts.Names.Where(heldOut.Contains), [.. trainVendors, heldOutVendor])]
         );
-    }
-
-    /// <summary>Fisher–Yates.</summary>
-    private static void Shuffle<T>(T[] items, ref CounterRandom random)
-    {
-        for (var i = items.Length - 1; i > 0; i--)
-        {
-            var j = random.NextInt64(i + 1);
-            (items[i], items[j]) = (items[j], items[i]);
-        }
     }
 }

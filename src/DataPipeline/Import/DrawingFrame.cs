@@ -5,12 +5,12 @@ namespace ClipTrain.DataPipeline.Import;
 /// <summary>A square part of a drawing, in the drawing's units.</summary>
 internal readonly record struct DrawingFrame(double Left, double Top, double Side)
 {
-    /// <summary>A channel below this is not white; JPEG-free rasters have clean grounds.</summary>
+    /// <summary>A channel below this is not white.</summary>
     private const byte White = 250;
 
-    /// <summary>The frame that centres what is not white in a raster of this frame, with a margin around its longer side.</summary>
-    /// <param name="raster">A square raster of what this frame shows.</param>
-    /// <param name="margin">White on each side, as a share of the longer side.</param>
+    /// <summary>The frame that centres the raster's non-white pixels, with a margin around the longer side.</summary>
+    /// <param name="raster">A square raster of this frame.</param>
+    /// <param name="margin">White margin on each side, as a share of the longer side.</param>
     public unsafe DrawingFrame Around(PixelBuffer raster, double margin)
     {
         int left = raster.Width,
@@ -30,7 +30,7 @@ internal readonly record struct DrawingFrame(double Left, double Top, double Sid
             }
         }
 
-        // A drawing that is all white stays as it was.
+        // An all-white drawing stays as it is.
         if (right < 0)
             return this;
         var unit = Side / raster.Width;

@@ -3,12 +3,12 @@ using System.Text.RegularExpressions;
 namespace ClipTrain.DataPipeline.Import;
 
 /// <summary>
-/// What the drawings of several vendors have in common. A concept is a name that Noto or Twemoji uses, which are Unicode's
-/// names; other vendors' drawings belong to it by that name, by an alias, or by the same letters without hyphens.
+/// Concepts drawn by several vendors. A concept is a name used by Noto or Twemoji, that is, Unicode's name; other vendors' drawings
+/// belong to it by that name, by an alias, or by the same letters without hyphens.
 /// </summary>
 /// <remarks>
-/// Left out, because their pictures hardly differ from one another: skin tones, families by their members, and people who
-/// face right. Left out as well: drawings that match no concept (brands and other extras), and concepts with one drawing.
+/// Excluded because their pictures hardly differ: skin tones, families by member, and people facing right. Also excluded: drawings that
+/// match no concept (brands and other extras), and concepts with a single drawing.
 /// </remarks>
 internal sealed partial class EmojiConcepts
 {
@@ -17,8 +17,8 @@ internal sealed partial class EmojiConcepts
     /// <summary>Concept → vendor → that vendor's name for it.</summary>
     private readonly SortedDictionary<string, Dictionary<string, string>> _drawings = new(StringComparer.Ordinal);
 
-    /// <param name="naming">The sets whose names are the concepts' names.</param>
-    /// <param name="sets">All sets, the naming ones among them.</param>
+    /// <param name="naming">The sets whose names define the concepts.</param>
+    /// <param name="sets">All sets, including the naming ones.</param>
     public EmojiConcepts(IReadOnlyList<EmojiSet> naming, IReadOnlyList<EmojiSet> sets)
     {
         foreach (var name in naming.SelectMany(s => s.Names).Where(n => !LeftOut().IsMatch(n)))
@@ -27,7 +27,7 @@ internal sealed partial class EmojiConcepts
         var squashed = Squashed(aliases);
         foreach (var set in sets)
         {
-            // A name of its own first, so that it wins over a drawing that fits less exactly.
+            // Exact names first, so that they win over looser matches.
             Assign(set, name => name);
             Assign(set, name => name.StartsWith(FlagFor, StringComparison.Ordinal) ? "flag-" + name[FlagFor.Length..] : null);
             Assign(set, name => aliases.GetValueOrDefault(name));
@@ -43,16 +43,16 @@ internal sealed partial class EmojiConcepts
             _drawings.Remove(name);
     }
 
-    /// <summary>The concepts in ordinal order.</summary>
+    /// <summary>The concepts, in ordinal order.</summary>
     public IReadOnlyCollection<string> Names => _drawings.Keys;
 
-    /// <summary>The vendor's name of its drawing of the concept.</summary>
+    /// <summary>The vendor's name for its drawing of the concept; null if it has none.</summary>
     public string? Drawing(string concept, string vendor) => _drawings[concept].GetValueOrDefault(vendor);
 
-    /// <summary>How many vendors have drawn the concept.</summary>
+    /// <summary>Number of vendors that have drawn the concept.</summary>
     public int Vendors(string concept) => _drawings[concept].Count;
 
-    /// <summary>The concept's name in words.</summary>
+    /// <summary>The concept's name as words.</summary>
     public static string Caption(string concept) => concept.Replace('-', ' ');
 
     [GeneratedRegex(

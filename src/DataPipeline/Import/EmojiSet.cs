@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace ClipTrain.DataPipeline.Import;
@@ -47,13 +48,14 @@ internal sealed class EmojiSet : IDisposable
 
     public string Vendor { get; }
 
-    /// <summary>Names of the drawings, in ordinal order; withdrawn ones are left out.</summary>
+    /// <summary>Names of the drawings, in ordinal order, without withdrawn ones.</summary>
     public IReadOnlyList<string> Names { get; }
 
-    /// <summary>Further names of drawings.</summary>
+    /// <summary>Alternative names of drawings.</summary>
     public IReadOnlyList<(string Name, string Drawing)> Aliases { get; } = [];
 
-    /// <exception cref="InvalidDataException">A file of the package is missing or is no JSON; the message names it.</exception>
+    /// <summary>Loads a vendor's set.</summary>
+    /// <exception cref="InvalidDataException">A file of the package is missing or is not JSON; the message names it.</exception>
     public static EmojiSet Load(string iconsRoot, string vendor)
     {
         JsonDocument Read(string file)
@@ -72,10 +74,10 @@ internal sealed class EmojiSet : IDisposable
         return new EmojiSet(vendor, Read("icons.json"), Read("info.json"), Read("metadata.json"), Read("package.json"));
     }
 
-    /// <summary>The category that the set files the name under, if any.</summary>
+    /// <summary>The category of a name in the set, if any.</summary>
     public string? Category(string name) => _categories.GetValueOrDefault(name);
 
-    /// <summary>The square, in the drawing's own units, that the set shows it in.</summary>
+    /// <summary>The square, in the drawing's own units, in which the set displays it.</summary>
     public DrawingFrame Frame(string name)
     {
         var icon = _icons.RootElement.GetProperty("icons").GetProperty(name);
@@ -87,16 +89,17 @@ internal sealed class EmojiSet : IDisposable
         return new DrawingFrame(left + ((width - side) / 2), top + ((height - side) / 2), side);
     }
 
-    /// <summary>What a frame shows of the drawing, as SVG of size × size pixels on white.</summary>
+    /// <summary>The part of the drawing inside a frame, as SVG of size × size pixels on white.</summary>
     public string Svg(string name, DrawingFrame frame, int size)
     {
         var body = _icons.RootElement.GetProperty("icons").GetProperty(name).GetProperty("body").GetString();
-        return FormattableString.Invariant(
-            $"""<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{size}" height="{size}" viewBox="{frame.Left} {frame.Top} {frame.Side} {frame.Side}"><rect x="{frame.Left}" y="{frame.Top}" width="{frame.Side}" height="{frame.Side}" fill="#fff"/>{body}</svg>"""
-        );
+        var (left, top, side) = (Invariant(frame.Left), Invariant(frame.Top), Invariant(frame.Side));
+        return $"""<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{size}" height="{size}" """
+            + $"""viewBox="{left} {top} {side} {side}"><rect x="{left}" y="{top}" width="{side}" height="{side}" fill="#fff"/>"""
+            + $"""{body}</svg>""";
     }
 
-    /// <summary>A line of Markdown: whose work it is and under which licence.</summary>
+    /// <summary>A Markdown table row with author and licence.</summary>
     public string Attribution()
     {
         var info = _info.RootElement;
@@ -116,7 +119,9 @@ internal sealed class EmojiSet : IDisposable
         _package.Dispose();
     }
 
-    /// <summary>An alias may also turn or mirror the drawing; then it is another picture.</summary>
+    private static string Invariant(double value) => value.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>True for an alias that does not rotate or mirror the drawing, which would make another picture.</summary>
     private static bool IsOnlyAName(JsonProperty alias) => alias.Value.EnumerateObject().All(p => p.NameEquals("parent"));
 
     private static double Number(JsonElement element, string name, double otherwise) =>

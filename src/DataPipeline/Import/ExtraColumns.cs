@@ -1,19 +1,19 @@
 namespace ClipTrain.DataPipeline.Import;
 
 /// <summary>
-/// The extra columns of a corpus, and where a row's extra values go. Parquet readers do not tell upper from lower case, so
-/// names that differ in it alone share a column; a name that would be taken for the image or the caption gets a prefix.
+/// Additional columns of a corpus, and the assignment of a row's values to them. Parquet readers ignore case, so names that differ only
+/// in case share a column; a name that would be taken for the image or the caption gets a prefix.
 /// </summary>
 internal sealed class ExtraColumns
 {
     private const string Prefix = "source_";
 
-    /// <summary>Columns that a reader looks for images and captions in.</summary>
+    /// <summary>Usual names of image and caption columns.</summary>
     private static readonly string[] Reserved = ["image", "caption", "text"];
 
     private readonly Dictionary<string, int> _index = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <param name="sourceNames">The names that the source uses, in order.</param>
+    /// <param name="sourceNames">Names used by the source, in order.</param>
     public ExtraColumns(IEnumerable<string> sourceNames)
     {
         foreach (var name in sourceNames.Select(NameOf).Where(n => n.Length > 0))
@@ -24,7 +24,7 @@ internal sealed class ExtraColumns
     /// <summary>The columns, in order.</summary>
     public IReadOnlyList<string> Names { get; }
 
-    /// <summary>The row's values by column; the names of values that have none are counted.</summary>
+    /// <summary>The row's values by column; values without a column are counted by name.</summary>
     public string?[] Place(ImportRow row, ImportTally tally)
     {
         var values = new string?[Names.Count];

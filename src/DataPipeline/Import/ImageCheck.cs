@@ -1,15 +1,15 @@
 using System.Collections.Concurrent;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Import;
 
-/// <summary>Verifies images with the decoders that training uses. Any number of threads.</summary>
+/// <summary>Verifies images with the decoders used in training. Thread-safe.</summary>
 internal sealed class ImageCheck(ImageVerification verification) : IDisposable
 {
     private readonly ConcurrentBag<(ImageDecoder Decoder, PixelBuffer Pixels)> _idle = [];
 
-    /// <exception cref="ImportRowException">Training could not use the image.</exception>
+    /// <summary>Accepts an image that training can use.</summary>
+    /// <exception cref="ImportRowException">Training cannot use the image.</exception>
     public void Check(ReadOnlySpan<byte> image)
     {
         if (verification == ImageVerification.Header && ImageHeader.LooksWhole(image))

@@ -1,23 +1,22 @@
 using System.Text.Json;
-using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Import;
 
-/// <summary>The row that an import goes on with.</summary>
+/// <summary>The next row of an import.</summary>
 /// <param name="Input">Index of the input.</param>
-/// <param name="Row">Rows of it that are behind, failed ones included.</param>
+/// <param name="Row">Rows of it already processed, including failed ones.</param>
 public readonly record struct ImportCursor(int Input, long Row);
 
-/// <summary>A file of the corpus that is finished.</summary>
+/// <summary>A finished file of the corpus.</summary>
 public sealed record ImportShard(string File, long Bytes);
 
 /// <summary>
-/// How far an import is: the content of <c>import.json</c>, written after every shard. All that decides the rows is in it,
-/// so that an import goes on only as what it began as.
+/// Progress of an import: the contents of <c>import.json</c>, written after every shard. Contains everything that determines the rows, so
+/// that an import can only be continued with the same inputs and options.
 /// </summary>
 public sealed class ImportState
 {
-    /// <summary>Its name in the corpus' folder.</summary>
+    /// <summary>Name of the state file in the corpus's folder.</summary>
     public const string FileName = "import.json";
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
@@ -28,26 +27,32 @@ public sealed class ImportState
         RespectRequiredConstructorParameters = true,
     };
 
+    /// <summary>Options of the source and the import.</summary>
     public required IReadOnlyDictionary<string, string> Arguments { get; init; }
 
+    /// <summary>The inputs.</summary>
     public required IReadOnlyList<ImportInput> Inputs { get; init; }
 
-    /// <summary>Names of extra values in the source; the columns' names come of them.</summary>
+    /// <summary>Names of additional values in the source, from which the column names derive.</summary>
     public required IReadOnlyList<string> ExtraNames { get; init; }
 
-    /// <summary>Whether the caption's column is a list of texts.</summary>
+    /// <summary>True if the caption column is a list of texts.</summary>
     public bool CaptionLists { get; init; }
 
+    /// <summary>The finished shards.</summary>
     public IList<ImportShard> Shards { get; init; } = [];
 
+    /// <summary>The next row.</summary>
     public ImportCursor Next { get; set; }
 
+    /// <summary>Counts so far.</summary>
     public ImportTally Tally { get; init; } = new();
 
+    /// <summary>True once all rows have been imported.</summary>
     public bool Complete { get; set; }
 
-    /// <summary>The state in a folder, or null where no import has written one.</summary>
-    /// <exception cref="ImportRefusedException">The file is there but cannot be read.</exception>
+    /// <summary>The state in a folder; null if no import has written one.</summary>
+    /// <exception cref="ImportRefusedException">The file exists but cannot be read.</exception>
     public static ImportState? Load(string directory)
     {
         var path = Path.Combine(directory, FileName);
@@ -60,38 +65,38 @@ public sealed class ImportState
         catch (JsonException e)
         {
             throw new ImportRefusedException(
-                $"{path} cannot be read as the state of an import ({e.Message}); remove the folder {directory} and import again"
+                $"{path} cannot be read as an import's state ({e.Message}); remove the folder {directory} and import again"
             );
         }
     }
 
-    /// <summary>Writes the file aside and puts it in place whole.</summary>
+    /// <summary>Writes the state atomically.</summary>
     public void Save(string directory) => WriteAside(Path.Combine(directory, FileName), JsonSerializer.SerializeToUtf8Bytes(this, Json));
 
-    /// <summary>Checks that an import with these arguments and inputs may go on from here.</summary>
-    /// <exception cref="ImportRefusedException">It may not.</exception>
+    /// <summary>Checks that an import with these arguments and inputs can continue from here.</summary>
+    /// <exception cref="ImportRefusedException">It cannot.</exception>
     public void RequireSame(IReadOnlyDictionary<string, string> arguments, IReadOnlyList<ImportInput> inputs, string directory)
     {
-        var advice = $"give the same arguments to go on, or another folder than {directory}";
+        var advice = $"use the same arguments to continue, or another folder than {directory}";
         foreach (var name in Arguments.Keys.Union(arguments.Keys, StringComparer.Ordinal).Order(StringComparer.Ordinal))
         {
             string? before = Arguments.GetValueOrDefault(name),
                 now = arguments.GetValueOrDefault(name);
             if (before != now)
                 throw new ImportRefusedException(
-                    $"{directory} holds an import with {name} {before ?? "not set"}, and it is now {now ?? "not set"}; {advice}"
+                    $"{directory} contains an import with {name} {before ?? "not set"}, but {name} is now {now ?? "not set"}; {advice}"
                 );
         }
 
         if (Inputs.Count != inputs.Count)
             throw new ImportRefusedException(
-                $"{directory} holds an import of {Inputs.Count} inputs, and there are now {inputs.Count}; {advice}"
+                $"{directory} contains an import of {Inputs.Count} inputs, but there are now {inputs.Count}; {advice}"
             );
         foreach (var (before, now) in Inputs.Zip(inputs))
         {
             if (before.Path != now.Path)
                 throw new ImportRefusedException(
-                    $"{directory} holds an import of {before.Path}, in the place of which there is now {now.Path}; {advice}"
+                    $"{directory} contains an import of {before.Path}, but the input is now {now.Path}; {advice}"
                 );
             if (before != now)
                 throw new ImportRefusedException(
@@ -105,7 +110,7 @@ public sealed class ImportState
             )
         )
             throw new ImportRefusedException(
-                $"{Path.Combine(directory, shard.File)} is gone or is not what the import wrote; remove the folder {directory} and "
+                $"{Path.Combine(directory, shard.File)} is missing or has changed since it was imported; remove the folder {directory} and "
                     + "import again"
             );
     }

@@ -1,6 +1,6 @@
 namespace ClipTrain.DataPipeline.Import;
 
-/// <summary>Reads one input on a thread of its own, so far ahead of its consumer as rows and bytes allow.</summary>
+/// <summary>Reads one input on its own thread, ahead of its consumer within limits of rows and bytes.</summary>
 internal sealed class InputReader : IDisposable
 {
     private const int RowsAhead = 64;
@@ -15,7 +15,7 @@ internal sealed class InputReader : IDisposable
 
     /// <param name="source">The source.</param>
     /// <param name="input">Index of the input.</param>
-    /// <param name="skip">Rows at the beginning to pass over.</param>
+    /// <param name="skip">Rows to skip at the beginning.</param>
     public InputReader(ImportSource source, int input, long skip) =>
         _reading = Task.Factory.StartNew(
             () => Fill(source.Read(input), skip),
@@ -24,7 +24,7 @@ internal sealed class InputReader : IDisposable
             TaskScheduler.Default
         );
 
-    /// <summary>The rows, in order; to be enumerated once.</summary>
+    /// <summary>The rows, in order; enumerate once.</summary>
     public IEnumerable<PendingRow> Rows()
     {
         while (Take() is { } row)
@@ -40,7 +40,7 @@ internal sealed class InputReader : IDisposable
             Monitor.PulseAll(_lock);
         }
 
-        // A failure has been thrown by Rows, or nobody came to it.
+        // A failure has already been thrown by Rows, or was never reached.
         _reading.ContinueWith(_ => { }, TaskScheduler.Default).Wait();
     }
 
@@ -91,4 +91,24 @@ internal sealed class InputReader : IDisposable
             return row;
         }
     }
+}
+
+/// <summary>Converts a position in one input to a share of all inputs.</summary>
+internal sealed class InputMeter
+{
+    private readonly long[] _before;
+    private readonly long _total;
+
+    public InputMeter(IReadOnlyList<ImportInput> inputs)
+    {
+        _before = new long[inputs.Count];
+        for (var i = 0; i < inputs.Count; i++)
+        {
+            _before[i] = _total;
+            _total += inputs[i].Size;
+        }
+    }
+
+    /// <summary>Share of all inputs read, 0 to 1.</summary>
+    public double Share(int input, long position) => _total == 0 ? 1 : Math.Min(1, (double)(_before[input] + position) / _total);
 }

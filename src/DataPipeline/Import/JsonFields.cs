@@ -4,27 +4,27 @@ namespace ClipTrain.DataPipeline.Import;
 
 /// <summary>A field of a JSON object.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="Text">Strings as they are, null as null, anything else as it is written.</param>
-/// <param name="List">The texts, where it is a list of texts.</param>
-/// <param name="IsObject">Whether it has fields of its own, or is a list of anything but texts.</param>
+/// <param name="Text">Strings unquoted, null as null, everything else as JSON.</param>
+/// <param name="List">The texts of a list of texts; null otherwise.</param>
+/// <param name="IsObject">True for an object, and for a list of anything but texts.</param>
 internal sealed record JsonField(string Name, string? Text, IReadOnlyList<string>? List, bool IsObject);
 
 /// <summary>Reads the fields of a JSON object.</summary>
 internal static class JsonFields
 {
-    /// <exception cref="ImportRowException">It is no JSON object.</exception>
+    /// <exception cref="ImportRowException">The bytes are not a JSON object.</exception>
     public static List<JsonField> Read(byte[] json)
     {
         try
         {
             using var document = JsonDocument.Parse(WithoutMark(json));
             if (document.RootElement.ValueKind != JsonValueKind.Object)
-                throw new ImportRowException("JSON is damaged", $"it is no object but {document.RootElement.ValueKind}");
+                throw new ImportRowException("JSON is damaged", $"expected an object, found {document.RootElement.ValueKind}");
             return [.. document.RootElement.EnumerateObject().Select(field => Field(field.Name, field.Value))];
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            // InvalidOperationException: a string that is not UTF-8, or half of a surrogate pair.
+            // InvalidOperationException: a string is not UTF-8 or contains an unpaired surrogate.
             throw new ImportRowException("JSON is damaged", e.Message, e);
         }
     }
@@ -47,6 +47,6 @@ internal static class JsonFields
         );
     }
 
-    /// <summary>The byte order mark that some editors write is no JSON.</summary>
+    /// <summary>JSON without the byte order mark that some editors write.</summary>
     private static ReadOnlyMemory<byte> WithoutMark(byte[] json) => json is [0xEF, 0xBB, 0xBF, ..] ? json.AsMemory(3) : json;
 }

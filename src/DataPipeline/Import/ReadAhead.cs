@@ -1,15 +1,13 @@
 namespace ClipTrain.DataPipeline.Import;
 
-/// <summary>
-/// Reading and making rows on several threads with an order that does not depend on them. No more is held than is stated.
-/// </summary>
+/// <summary>Parallel reading and making of rows, in an order that does not depend on the threads.</summary>
 internal static class ReadAhead
 {
-    /// <summary>Inputs that are read at once.</summary>
+    /// <summary>Inputs read concurrently.</summary>
     private const int InputsAtOnce = 4;
 
     /// <summary>
-    /// The rows of the inputs in order, from a cursor on, each with the cursor behind it. The next inputs are read while one is consumed.
+    /// The rows of the inputs in order, from a cursor on, each with the cursor after it. The next inputs are prefetched.
     /// </summary>
     public static IEnumerable<(ImportCursor Behind, PendingRow Row)> Of(ImportSource source, ImportCursor from)
     {
@@ -34,7 +32,8 @@ internal static class ReadAhead
     }
 
     /// <summary>
-    /// Applies a function to items on several threads; the results come in the order of the items. So many are under way at most.
+    /// Applies a function to items on several threads, with at most <paramref name="underWay"/> items in progress; results keep the order
+    /// of the items.
     /// </summary>
     public static IEnumerable<TResult> Select<T, TResult>(IEnumerable<T> items, Func<T, TResult> function, int underWay)
     {
@@ -53,7 +52,7 @@ internal static class ReadAhead
         }
         finally
         {
-            // What the function uses must not be disposed under it.
+            // The caller may dispose what the function uses: wait for calls in progress.
             Task.WhenAll(pending).ContinueWith(_ => { }, TaskScheduler.Default).Wait();
         }
     }

@@ -1,24 +1,25 @@
 using System.Text;
+using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Import;
 
 /// <summary>A file of a sample.</summary>
-/// <param name="Extension">Lower case, without the dot in front, with those inside: <c>jpg</c>, <c>input.jpg</c>.</param>
-/// <param name="Content">Its bytes; null if there are more than are accepted.</param>
+/// <param name="Extension">Lower case, without the leading dot but with inner dots: <c>jpg</c>, <c>input.jpg</c>.</param>
+/// <param name="Content">Its bytes; null if it is too large.</param>
 internal readonly record struct SampleFile(string Extension, byte[]? Content);
 
 /// <summary>
-/// The files that make up a sample, of one name and several extensions, and what row they make: an image, a text or a
-/// field of a JSON object as caption, <c>cls</c> as label, the JSON's other fields and further texts as extra values.
+/// The files of a sample, with one name and several extensions, and the row they form: an image, a text or a JSON field as caption,
+/// <c>cls</c> as label, and the JSON's other fields and further texts as additional values.
 /// </summary>
 internal static class SampleFiles
 {
-    /// <summary>Larger images are refused: one must fit into memory many times over.</summary>
+    /// <summary>Largest accepted image file: several must fit into memory.</summary>
     public const int MaxImageBytes = 64 << 20;
 
     private const int MaxTextBytes = 4 << 20;
 
-    /// <summary>Those that a decoder reads.</summary>
+    /// <summary>Extensions of decodable images.</summary>
     private static readonly string[] ImageExtensions =
     [
         "jpg",
@@ -41,9 +42,10 @@ internal static class SampleFiles
     private static readonly string[] CaptionFields = ["caption", "text", "captions"];
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
+    /// <summary>True for the extension of an image.</summary>
     public static bool IsImage(string extension) => ImageExtensions.Contains(extension, StringComparer.Ordinal);
 
-    /// <summary>How many bytes of a file with this extension are accepted; 0 where the file has no part in a row.</summary>
+    /// <summary>Largest accepted size of a file with this extension; 0 if the file is not part of a row.</summary>
     public static int Accepted(string extension, string? caption)
     {
         if (IsImage(extension))
@@ -51,16 +53,16 @@ internal static class SampleFiles
         return extension is "json" or "cls" || extension == caption || IsText(extension) ? MaxTextBytes : 0;
     }
 
+    /// <summary>The row that the files form.</summary>
     /// <param name="key">The sample's name: a path without extension.</param>
     /// <param name="files">Its files.</param>
-    /// <param name="caption">Where the caption is: an extension or a field of the JSON; null for <c>txt</c>, else the field caption or
-    /// text.</param>
-    /// <param name="isLineEach">Whether each line of a text is a caption.</param>
-    /// <exception cref="ImportRowException">There is no image, the caption is no text, or a file is damaged.</exception>
+    /// <param name="caption">Extension or JSON field that holds the caption; null for <c>txt</c>, else the field caption or text.</param>
+    /// <param name="isLineEach">True if each line of a text is a caption.</param>
+    /// <exception cref="ImportRowException">The image is missing, the caption is not text, or a file is damaged.</exception>
     public static ImportRow ToRow(string key, IReadOnlyList<SampleFile> files, string? caption, bool isLineEach)
     {
         if (files.GroupBy(f => f.Extension, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
-            throw new ImportRowException("a file twice", $"{key}.{twice.Key}");
+            throw new ImportRowException("duplicate file", $"{key}.{twice.Key}");
         if (files.FirstOrDefault(f => f.Content is null) is { Extension: { } large })
             throw new ImportRowException("file too large", $"{key}.{large} has more than {Accepted(large, caption) >> 20} MiB");
         var image = files.FirstOrDefault(f => IsImage(f.Extension));
@@ -92,7 +94,7 @@ internal static class SampleFiles
         );
     }
 
-    /// <summary>A list of several says more than a text; else the first text by the order of the names.</summary>
+    /// <summary>The captions: a list of several takes precedence; otherwise the first text in the order of the names.</summary>
     private static IReadOnlyList<string> Captions(
         string key,
         string[] names,
@@ -116,8 +118,8 @@ internal static class SampleFiles
                 return [only];
             if (fields.Any(f => f.Name == name && f.IsObject))
                 throw new ImportRowException(
-                    "caption is no text",
-                    $"{name} in {key}.json is an object or a list of other things than texts; name another field with --caption"
+                    "caption is not text",
+                    $"{name} in {key}.json is an object or a list of something other than texts; name another field with --caption"
                 );
             return isLineEach ? Trimmed(text.Split('\n')) : [text];
         }
@@ -127,7 +129,7 @@ internal static class SampleFiles
 
     private static string[] Trimmed(IEnumerable<string> texts) => [.. texts.Select(text => text.Trim()).Where(text => text.Length > 0)];
 
-    /// <summary>Whether a value has become the caption or would only repeat it.</summary>
+    /// <summary>True if a value has become the caption or would only repeat it.</summary>
     private static bool IsSaid(KeyValuePair<string, string?> value, string[] captionNames, string? caption) =>
         captionNames.Contains(value.Key, StringComparer.Ordinal)
         && (string.IsNullOrWhiteSpace(value.Value) || value.Value.Trim() == caption);
@@ -143,6 +145,35 @@ internal static class SampleFiles
         catch (DecoderFallbackException e)
         {
             throw new ImportRowException("text is not UTF-8", $"{key}.{file.Extension}", e);
+        }
+    }
+}
+
+/// <summary>Reads files of a sample from disk.</summary>
+internal static class ImageFile
+{
+    /// <summary>The file's bytes.</summary>
+    /// <exception cref="ImportRowException">The file is missing, cannot be read, is empty or is too large.</exception>
+    public static byte[] Read(string path)
+    {
+        try
+        {
+            if (ImportInput.Resolved(path) is { Exists: true, Length: > SampleFiles.MaxImageBytes and var length })
+                throw new ImportRowException(
+                    "file too large",
+                    $"{path} has {length} bytes, more than the limit of {SampleFiles.MaxImageBytes >> 20} MiB"
+                );
+            RegularFile.Require(path);
+            var bytes = File.ReadAllBytes(path);
+            return bytes.Length > 0 ? bytes : throw new ImportRowException("file is empty", path);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new ImportRowException("file is missing", path, e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new ImportRowException("file cannot be read", $"{path}: {e.Message}", e);
         }
     }
 }

@@ -6,12 +6,12 @@ using ClipTrain.DataPipeline.Corpus.Parquet;
 namespace ClipTrain.DataPipeline.Import;
 
 /// <summary>
-/// Writes one file of an imported corpus as Hugging Face's datasets lay out images: <c>image</c> a struct of <c>bytes</c>
-/// and <c>path</c>, <c>caption</c> and the extra columns text, and the features in the file's metadata.
+/// Writes one file of an imported corpus in the layout of Hugging Face's datasets: <c>image</c>, a struct of <c>bytes</c> and
+/// <c>path</c>; <c>caption</c> and the additional columns as text; and the features in the file's metadata.
 /// </summary>
 internal sealed class ShardWriter : IDisposable
 {
-    /// <summary>A row group ends with 500 rows, with 100 rows or more once they have 32 MiB, and in any case with 128 MiB.</summary>
+    /// <summary>A row group ends at 500 rows, at 100 or more rows once they have 32 MiB, and at 128 MiB in any case.</summary>
     private const int MinRows = 100,
         MaxRows = 500,
         FullBytes = 32 << 20,
@@ -27,8 +27,8 @@ internal sealed class ShardWriter : IDisposable
     private readonly bool _lists;
 
     /// <param name="path">The file to write.</param>
-    /// <param name="extraColumns">Names of the columns beside image and caption.</param>
-    /// <param name="lists">Whether the caption's column is a list of texts.</param>
+    /// <param name="extraColumns">Names of the additional columns.</param>
+    /// <param name="lists">True if the caption column is a list of texts.</param>
     public ShardWriter(string path, IReadOnlyList<string> extraColumns, bool lists) =>
         (_lists, _file) = (
             lists,
@@ -47,11 +47,12 @@ internal sealed class ShardWriter : IDisposable
     /// <summary>Rows added so far.</summary>
     public int Rows { get; private set; }
 
-    /// <summary>The name of the file with this number: ordinal order is the order of the rows.</summary>
+    /// <summary>The name of a shard: ordinal order is row order.</summary>
     public static string FileName(int shard) => shard.ToString("D6", CultureInfo.InvariantCulture) + ".parquet";
 
+    /// <summary>Adds a row.</summary>
     /// <param name="row">The row.</param>
-    /// <param name="extra">The values of the extra columns, in their order.</param>
+    /// <param name="extra">Values of the additional columns, in order.</param>
     public void Add(ImportRow row, ReadOnlySpan<string?> extra)
     {
         _file.Add(Bytes, row.Image);
@@ -72,7 +73,7 @@ internal sealed class ShardWriter : IDisposable
             _file.Flush();
     }
 
-    /// <summary>Writes what is left, syncs the file to disk and gives it its name.</summary>
+    /// <summary>Writes pending rows, syncs the file to disk and renames it to its final name.</summary>
     public void Complete() => _file.Complete();
 
     public void Dispose() => _file.Dispose();

@@ -1,26 +1,25 @@
 using System.Text.RegularExpressions;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Inspection;
 
-/// <summary>Rows that training could not use.</summary>
-/// <param name="Place">The row, <c>file:row</c>; of rows that cannot be read the first.</param>
-/// <param name="Rows">How many they are.</param>
-/// <param name="Reason">What is wrong.</param>
+/// <summary>Rows that training cannot use.</summary>
+/// <param name="Place">The row, <c>file:row</c>; the first one of several unreadable rows.</param>
+/// <param name="Rows">Number of rows.</param>
+/// <param name="Reason">The problem.</param>
 public sealed record BrokenRows(string Place, long Rows, string Reason)
 {
     public override string ToString() => Rows == 1 ? $"{Place} {Reason}" : $"{Place} and the {Rows - 1} rows after it: {Reason}";
 }
 
-/// <summary>Decodes rows with the decoders that training uses.</summary>
+/// <summary>Verifies rows with the decoders used in training.</summary>
 public static partial class CorpusVerification
 {
     /// <summary>
-    /// All rows that are broken, in the corpus' order; a part of a file that cannot be read is one entry and does not end the search.
+    /// All broken rows, in corpus order. A part of a file that cannot be read is one entry and does not end the verification.
     /// </summary>
-    /// <param name="progress">Told how many rows are done, and how many of them are broken.</param>
+    /// <param name="progress">Called with the numbers of rows done and of broken rows among them.</param>
     public static IEnumerable<BrokenRows> Run(
         CorpusManifest manifest,
         RowChoice choice,
@@ -29,7 +28,7 @@ public static partial class CorpusVerification
     )
     {
         var captioned = manifest.Caption is not null;
-        var scan = new CorpusScan<Decoder, (long Index, string? Reason)>(
+        var scan = new ParallelScan<Decoder, (long Index, string? Reason)>(
             () => new Decoder(),
             (decoder, rows, row) =>
                 (
@@ -60,7 +59,7 @@ public static partial class CorpusVerification
         }
     }
 
-    /// <summary>A reason without its numbers and paths, so that like ones are counted together.</summary>
+    /// <summary>A reason without its numbers and paths, so that similar ones are counted together.</summary>
     public static string Kind(string reason) => Particulars().Replace(reason, "…");
 
     private static string? CaptionProblem(RowGroup rows, int row) =>

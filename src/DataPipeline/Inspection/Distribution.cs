@@ -1,24 +1,25 @@
 namespace ClipTrain.DataPipeline.Inspection;
 
 /// <summary>
-/// How often values occur. Values are kept to four significant digits, so that memory does not grow with the corpus and
-/// whole numbers up to 9,999 are exact.
+/// Frequencies of values. Values are rounded to four significant digits, so that memory does not grow with the corpus; integers up to
+/// 9,999 are exact.
 /// </summary>
 public sealed class Distribution
 {
     private readonly SortedDictionary<double, long> _counts = [];
     private double _sum;
 
-    /// <summary>Values added.</summary>
+    /// <summary>Number of values.</summary>
     public long Count { get; private set; }
 
-    /// <summary>Values with their counts, rising.</summary>
+    /// <summary>Values and their counts, ascending.</summary>
     public IEnumerable<KeyValuePair<double, long>> Values => _counts;
 
-    /// <summary>0 without values.</summary>
+    /// <summary>Mean of the values; 0 without values.</summary>
     public double Mean => Count == 0 ? 0 : _sum / Count;
 
-    /// <param name="value">0 or more.</param>
+    /// <summary>Adds a value.</summary>
+    /// <param name="value">A value of at least 0.</param>
     public void Add(double value)
     {
         var kept = Round(value);
@@ -27,8 +28,8 @@ public sealed class Distribution
         _sum += value;
     }
 
-    /// <summary>The smallest value that at least this share of all does not exceed; 0 without values.</summary>
-    /// <param name="share">0 for the least, 1 for the greatest.</param>
+    /// <summary>The smallest value that at least this share of all values does not exceed; 0 without values.</summary>
+    /// <param name="share">0 for the minimum, 1 for the maximum.</param>
     public double Quantile(double share)
     {
         long seen = 0;
@@ -42,7 +43,7 @@ public sealed class Distribution
         return 0;
     }
 
-    /// <summary>The share of values under a bound.</summary>
+    /// <summary>The share of values below a bound.</summary>
     public double ShareBelow(double bound) =>
         Count == 0 ? 0 : (double)_counts.TakeWhile(value => value.Key < bound).Sum(value => value.Value) / Count;
 

@@ -5,13 +5,13 @@ using ClipTrain.DataPipeline.Corpus;
 namespace ClipTrain.DataPipeline.Inspection;
 
 /// <summary>
-/// SHA-256 of all bytes of a corpus' files, in a file as sha256sum writes and checks it, with paths relative to its folder.
+/// SHA-256 of all bytes of a corpus's files, in sha256sum's file format with paths relative to the checksum file's folder.
 /// </summary>
 public static class FileChecksums
 {
     private const string Separator = "  ";
 
-    /// <summary>Writes the checksums of the files as they are now.</summary>
+    /// <summary>Writes the current checksums of the files.</summary>
     /// <exception cref="IOException">A file cannot be read, or the checksums cannot be written.</exception>
     public static void Write(string path, CorpusManifest manifest, CancellationToken cancellation)
     {
@@ -21,8 +21,8 @@ public static class FileChecksums
         File.WriteAllText(path, lines.ToString());
     }
 
-    /// <summary>Compares every byte of the files with their checksums; what differs, in words.</summary>
-    /// <exception cref="CorpusException">The file of checksums cannot be read.</exception>
+    /// <summary>Compares every byte of the files with their checksums; yields a sentence for each difference.</summary>
+    /// <exception cref="CorpusException">The checksum file cannot be read.</exception>
     public static IEnumerable<string> Differences(string path, CorpusManifest manifest, CancellationToken cancellation)
     {
         var known = Read(path);
@@ -31,7 +31,7 @@ public static class FileChecksums
             if (!known.TryGetValue(NameOf(path, file.Path), out var expected))
                 yield return $"{file.Path} has no checksum in {path}";
             else if (!expected.Equals(Of(file.Path, cancellation), StringComparison.OrdinalIgnoreCase))
-                yield return $"{file.Path} is not what it was: its checksum differs from that in {path}";
+                yield return $"{file.Path} has changed: its checksum differs from the one in {path}";
         }
     }
 
@@ -42,7 +42,7 @@ public static class FileChecksums
         foreach (var (number, line) in File.ReadLines(path).Index())
         {
             if (line.Split(Separator, 2) is not [{ Length: 64 } hash, { Length: > 0 } name])
-                throw new CorpusException($"{path}:{number + 1}: this is no line of checksums as sha256sum writes them");
+                throw new CorpusException($"{path}:{number + 1}: this is not a checksum line in sha256sum's format");
             known[name] = hash;
         }
 
@@ -57,7 +57,8 @@ public static class FileChecksums
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var block = new byte[1 << 20];
-        for (int read; (read = file.Read(block)) > 0; )
+        int read;
+        while ((read = file.Read(block)) > 0)
         {
             cancellation.ThrowIfCancellationRequested();
             hash.AppendData(block, 0, read);

@@ -1,13 +1,12 @@
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Inspection;
 
-/// <summary>Makes JPEGs of images to look at. For one thread at a time.</summary>
+/// <summary>Makes JPEGs of images for display. Not thread-safe.</summary>
 internal sealed unsafe class PictureMaker(ImageTransformOptions augmentation) : IDisposable
 {
-    /// <summary>The longer side of a shown original.</summary>
+    /// <summary>Longer side of a displayed original.</summary>
     private const int LongSide = 320;
 
     private const int Quality = 88;
@@ -19,8 +18,8 @@ internal sealed unsafe class PictureMaker(ImageTransformOptions augmentation) : 
     private readonly ClipImageTransform _transform = new(augmentation with { Type = ImageType.UInt8 });
     private readonly byte[] _chw = new byte[3 * augmentation.Size * augmentation.Size];
 
-    /// <summary>The image, smaller if it is large, with its own size in pixels.</summary>
-    /// <exception cref="ImageDecodeException">It is no image.</exception>
+    /// <summary>The image, shrunk if it is large, with its own size in pixels.</summary>
+    /// <exception cref="ImageDecodeException">The bytes are not a usable image.</exception>
     public (int Width, int Height, byte[] Jpeg) Original(ReadOnlySpan<byte> encoded)
     {
         _decoder.Decode(encoded, _image);
@@ -36,7 +35,7 @@ internal sealed unsafe class PictureMaker(ImageTransformOptions augmentation) : 
     }
 
     /// <summary>The training view of the image.</summary>
-    /// <exception cref="ImageDecodeException">It is no image.</exception>
+    /// <exception cref="ImageDecodeException">The bytes are not a usable image.</exception>
     public byte[] Augmented(ReadOnlySpan<byte> encoded, CounterRandom random)
     {
         _transform.Train(encoded, ref random, _chw);

@@ -3,27 +3,25 @@ using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Inspection;
 
-/// <summary>Which rows of a corpus are looked at: all, or some drawn by chance.</summary>
+/// <summary>The rows of a corpus to examine: all, or a random sample.</summary>
 public sealed class RowChoice
 {
-    /// <summary>A row group is read whole whatever is wanted of it, so that a sample comes from this many at most.</summary>
+    /// <summary>Largest number of row groups in a sample: each is read whole, however few of its rows are wanted.</summary>
     public const int MaxSampledGroups = 256;
 
     private RowChoice(IReadOnlyList<(int Group, bool[]? Rows)> groups, long count) => (Groups, Count) = (groups, count);
 
-    /// <summary>Rows chosen.</summary>
+    /// <summary>Number of rows chosen.</summary>
     public long Count { get; }
 
-    /// <summary>The groups to read in their order, each with its wanted samples; null wants all.</summary>
+    /// <summary>The groups to read, in order, each with a mask of its samples; null for all.</summary>
     internal IReadOnlyList<(int Group, bool[]? Rows)> Groups { get; }
 
-    /// <summary>Every row.</summary>
+    /// <summary>All rows.</summary>
     public static RowChoice All(CorpusManifest manifest) =>
         new([.. Enumerable.Range(0, manifest.GroupRows.Count).Select(group => (group, (bool[]?)null))], manifest.SampleCount);
 
-    /// <summary>
-    /// Rows drawn without replacement, uniformly over groups of rows that are drawn before; every row when there are no more.
-    /// </summary>
+    /// <summary>Rows drawn without replacement, uniformly over randomly drawn row groups; all rows if there are no more.</summary>
     public static RowChoice Sample(CorpusManifest manifest, long count, ulong seed)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
@@ -49,7 +47,7 @@ public sealed class RowChoice
         return new RowChoice(chosen, Math.Min(count, rows));
     }
 
-    /// <summary>So many different numbers below a bound, rising (Floyd's algorithm; Bentley 1987).</summary>
+    /// <summary>A number of distinct integers below a bound, ascending (Floyd's algorithm; Bentley 1987).</summary>
     private static SortedSet<long> Distinct(long count, long bound, ref CounterRandom random)
     {
         var drawn = new SortedSet<long>();

@@ -2,31 +2,30 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Import;
-using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Inspection;
 
-/// <summary>What is counted of an image.</summary>
-/// <param name="Bytes">Size of its file.</param>
-/// <param name="Hash">Of its bytes.</param>
-/// <param name="Format">Null when it is no image.</param>
+/// <summary>Properties of an image.</summary>
+/// <param name="Bytes">Size of the image file.</param>
+/// <param name="Hash">Hash of its bytes.</param>
+/// <param name="Format">Its format; null if the bytes are not an image.</param>
 /// <param name="Width">Pixels.</param>
 /// <param name="Height">Pixels.</param>
 public readonly record struct ImageFacts(int Bytes, ulong Hash, ImageFormat? Format, int Width, int Height);
 
-/// <summary>What is counted of a caption.</summary>
-/// <param name="Hash">Of its text.</param>
-/// <param name="Characters">Unicode code points.</param>
-/// <param name="Tokens">Without start and end.</param>
-/// <param name="Truncated">Whether these are more than fit.</param>
-/// <param name="Script">See <see cref="UnicodeScript"/>.</param>
+/// <summary>Properties of a caption.</summary>
+/// <param name="Hash">Hash of its text.</param>
+/// <param name="Characters">Length in Unicode code points.</param>
+/// <param name="Tokens">Length in tokens, without start and end.</param>
+/// <param name="Truncated">True if it has more tokens than the context.</param>
+/// <param name="Script">Its script, see <see cref="UnicodeScript"/>.</param>
 public readonly record struct CaptionFacts(ulong Hash, int Characters, int Tokens, bool Truncated, string Script);
 
-/// <summary>What is counted of a sample; null for what is missing, or blank.</summary>
+/// <summary>Properties of a sample; null for a missing image and a missing or blank caption.</summary>
 public readonly record struct RowFacts(ImageFacts? Image, CaptionFacts? Caption);
 
-/// <summary>Finds the facts of samples, one at a time.</summary>
+/// <summary>Determines the properties of samples, one at a time.</summary>
 internal sealed class RowExaminer(ITokenizer tokenizer) : IDisposable
 {
     private readonly ImageDecoder _decoder = new();

@@ -1,18 +1,17 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Inspection;
 
-/// <summary>A sample as people and as training see it.</summary>
+/// <summary>A sample as stored and as seen in training.</summary>
 /// <param name="Key"><c>file:row</c>.</param>
-/// <param name="Caption">Null where there is none.</param>
-/// <param name="Tokens">The caption's tokens that fit, as text, without start and end.</param>
-/// <param name="CutTokens">How many do not fit.</param>
-/// <param name="Pictures">Null when the image cannot be used.</param>
-/// <param name="Problem">Why it cannot be used.</param>
+/// <param name="Caption">The caption, or null.</param>
+/// <param name="Tokens">The caption's tokens that fit the context, as text, without start and end.</param>
+/// <param name="CutTokens">Number of tokens that do not fit.</param>
+/// <param name="Pictures">Its pictures; null if the image cannot be used.</param>
+/// <param name="Problem">The reason why it cannot be used.</param>
 public sealed record SampleView(
     string Key,
     string? Caption,
@@ -22,26 +21,26 @@ public sealed record SampleView(
     string? Problem
 );
 
-/// <summary>A sample's image.</summary>
-/// <param name="Width">Pixels of the original.</param>
-/// <param name="Height">Pixels of the original.</param>
-/// <param name="Original">JPEG of the whole, made smaller.</param>
-/// <param name="Augmented">JPEGs of what the first epochs train on.</param>
+/// <summary>Pictures of a sample.</summary>
+/// <param name="Width">Width of the original in pixels.</param>
+/// <param name="Height">Height of the original in pixels.</param>
+/// <param name="Original">JPEG of the whole image, shrunk.</param>
+/// <param name="Augmented">JPEGs of the training views of the first epochs.</param>
 public sealed record SamplePictures(int Width, int Height, byte[] Original, IReadOnlyList<byte[]> Augmented);
 
-/// <summary>Draws samples with what training makes of them.</summary>
-/// <param name="tokenizer">The model's.</param>
-/// <param name="decoder">Of the same vocabulary.</param>
-/// <param name="augmentation">How training draws crops.</param>
-/// <param name="seed">The run's seed: crop e is what epoch e of that run trains on.</param>
-/// <param name="epochs">Crops of each.</param>
+/// <summary>Draws samples together with their training views.</summary>
+/// <param name="tokenizer">The model's tokenizer.</param>
+/// <param name="decoder">Decoder of the same vocabulary.</param>
+/// <param name="augmentation">The run's image transform.</param>
+/// <param name="seed">The run's seed: view e is what epoch e of that run trains on.</param>
+/// <param name="epochs">Number of training views per sample.</param>
 public sealed class SampleViewer(ITokenizer tokenizer, TokenDecoder decoder, ImageTransformOptions augmentation, ulong seed, int epochs)
 {
-    /// <summary>The chosen samples, in the corpus' order.</summary>
+    /// <summary>The chosen samples, in corpus order.</summary>
     /// <exception cref="CorpusException">A file cannot be read.</exception>
     public IEnumerable<SampleView> Draw(CorpusManifest manifest, RowChoice choice, CancellationToken cancellation)
     {
-        var scan = new CorpusScan<PictureMaker, SampleView>(
+        var scan = new ParallelScan<PictureMaker, SampleView>(
             () => new PictureMaker(augmentation),
             (maker, rows, row) => View(maker, manifest.Key(row.Index), row.Index, rows.Image(row.Row), rows.Caption(row.Row))
         );

@@ -3,8 +3,8 @@ using System.Text;
 namespace ClipTrain.DataPipeline.Inspection;
 
 /// <summary>
-/// The script of a text: that of most of its letters. Letters are told apart by Unicode's blocks, which is right but for a few that
-/// scripts share.
+/// The script of most letters in a text. Letters are classified by Unicode block, which is exact except for a few letters that scripts
+/// share.
 /// </summary>
 public static class UnicodeScript
 {

@@ -3,76 +3,114 @@ using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Loading;
 
-/// <summary>
-/// One worker's part of a global batch, in native memory aligned to 64 bytes. Disposing it gives the memory back to the
-/// loader, which uses it again: copy what must live longer.
-/// </summary>
-public sealed class Batch : IDisposable
+/// <summary>A sample that could not be used and was skipped.</summary>
+/// <param name="File">Path of its file.</param>
+/// <param name="Row">Its row in the file, from 0.</param>
+/// <param name="Reason">The problem, in words.</param>
+public sealed record BadSample(string File, long Row, string Reason)
 {
-    private readonly DecodedBatch _decoded;
-    private readonly DecodePipeline _pipeline;
-    private readonly CorpusManifest _manifest;
-    private bool _disposed;
-
-    internal Batch(DecodedBatch decoded, DecodePipeline pipeline, CorpusManifest manifest, TimeSpan wait)
+    internal static BadSample Of(CorpusManifest manifest, SampleRef sample, string reason)
     {
-        (_decoded, _pipeline, _manifest, Wait) = (decoded, pipeline, manifest, wait);
-        Samples = decoded.Samples;
+        var (file, row) = manifest.Locate(sample.Index);
+        return new BadSample(file, row, reason);
     }
 
-    /// <summary>The global step.</summary>
-    public long Step => _decoded.Number;
+    public override string ToString() => $"{File}:{Row}: {Reason}";
+}
 
-    /// <summary>Samples in the batch: this worker's slice without the bad ones; may be 0.</summary>
-    public int Count => _decoded.Count;
+/// <summary>
+/// Decoded samples in native memory aligned to 64 bytes. Disposing the batch returns the memory to its loader, which reuses it:
+/// copy whatever must live longer.
+/// </summary>
+public abstract class SampleBatch : IDisposable
+{
+    private readonly DecodePipeline _pipeline;
+    private bool _disposed;
 
-    /// <summary>[Count, 3, size, size] of the transform's type.</summary>
-    public nint Images => Address(_decoded.Buffers.Images);
+    private protected SampleBatch(DecodedBatch decoded, DecodePipeline pipeline, CorpusManifest manifest) =>
+        (Decoded, _pipeline, Manifest) = (decoded, pipeline, manifest);
 
-    /// <summary>int64 [Count, context length].</summary>
-    public nint Tokens => Address(_decoded.Buffers.Tokens);
+    /// <summary>Usable samples; bad ones and those left out are not counted. May be 0.</summary>
+    public int Count => Decoded.Count;
 
-    /// <summary>int64 [Count]: the position of each caption's end-of-text token.</summary>
-    public nint EndPositions => Address(_decoded.Buffers.EndPositions);
+    /// <summary>Address of the images: [Count, 3, size, size] of the transform's type.</summary>
+    /// <exception cref="ObjectDisposedException">The batch has been disposed.</exception>
+    public nint Images => Address(Decoded.Buffers.Images);
 
-    /// <summary>
-    /// int64 [Count]: the images' classes; means nothing without <see cref="TrainingLoaderOptions.Labels"/>, with which tokens and ends
-    /// mean nothing.
-    /// </summary>
-    public nint Labels => Address(_decoded.Buffers.Labels);
+    /// <summary>Names of the samples in reports, <c>file:row</c>.</summary>
+    public IReadOnlyList<string> Keys => field ??= [.. Decoded.Samples.Select(s => Manifest.Key(s.Index))];
 
-    /// <summary>The samples, in the order of the stream.</summary>
-    public IReadOnlyList<SampleRef> Samples { get; }
+    /// <summary>Number of skipped samples.</summary>
+    public int BadSamples => Decoded.Bad.Count;
 
-    /// <summary>The samples' names, <c>file:row</c>.</summary>
-    public IReadOnlyList<string> Keys => field ??= [.. Samples.Select(s => _manifest.Key(s.Index))];
+    private protected DecodedBatch Decoded { get; }
 
-    /// <summary>Samples of the slice that were skipped.</summary>
-    public int BadSamples => _decoded.Bad.Count;
-
-    /// <summary>The first of these; null if there is none.</summary>
-    public BadSample? FirstBad => _decoded.Bad.Count == 0 ? null : BadSample.Of(_manifest, _decoded.Bad[0].Sample, _decoded.Bad[0].Reason);
-
-    /// <summary>Samples of the batch whose caption is longer than the context, so that a part of it was left out.</summary>
-    public int TruncatedCaptions => _decoded.Truncated;
-
-    /// <summary>Digest of the whole slice, the bad samples included.</summary>
-    public ulong Digest => _decoded.Digest;
-
-    /// <summary>How long <see cref="TrainingLoader.Take"/> waited for it.</summary>
-    public TimeSpan Wait { get; }
+    private protected CorpusManifest Manifest { get; }
 
     public void Dispose()
     {
         if (_disposed)
             return;
         _disposed = true;
-        _pipeline.Return(_decoded.Buffers);
+        _pipeline.Return(Decoded.Buffers);
     }
 
-    private nint Address(nint address)
+    private protected nint Address(nint address)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         return address;
     }
+}
+
+/// <summary>One worker's part of a global batch.</summary>
+public sealed class Batch : SampleBatch
+{
+    internal Batch(DecodedBatch decoded, DecodePipeline pipeline, CorpusManifest manifest, TimeSpan wait)
+        : base(decoded, pipeline, manifest) => Wait = wait;
+
+    /// <summary>The global step, from 0.</summary>
+    public long Step => Decoded.Number;
+
+    /// <summary>Address of the tokens: int64 [Count, context length].</summary>
+    public nint Tokens => Address(Decoded.Buffers.Tokens);
+
+    /// <summary>Address of each caption's end-of-text position: int64 [Count].</summary>
+    public nint EndPositions => Address(Decoded.Buffers.EndPositions);
+
+    /// <summary>
+    /// Address of the images' classes: int64 [Count]. Undefined without <see cref="TrainingLoaderOptions.Labels"/>; with it, tokens and
+    /// end positions are undefined.
+    /// </summary>
+    public nint Labels => Address(Decoded.Buffers.Labels);
+
+    /// <summary>The samples, in stream order.</summary>
+    public IReadOnlyList<SampleRef> Samples => Decoded.Samples;
+
+    /// <summary>The first skipped sample; null if none was skipped.</summary>
+    public BadSample? FirstBad => Decoded.Bad.Count == 0 ? null : BadSample.Of(Manifest, Decoded.Bad[0].Sample, Decoded.Bad[0].Reason);
+
+    /// <summary>Number of captions longer than the context, of which only a part is used.</summary>
+    public int TruncatedCaptions => Decoded.Truncated;
+
+    /// <summary>Digest of the worker's whole slice, bad samples included; see <see cref="SampleDigest"/>.</summary>
+    public ulong Digest => Decoded.Digest;
+
+    /// <summary>Time that <see cref="TrainingLoader.Take"/> waited for this batch.</summary>
+    public TimeSpan Wait { get; }
+}
+
+/// <summary>Consecutive samples of an evaluation corpus.</summary>
+public sealed class EvaluationBatch : SampleBatch
+{
+    internal EvaluationBatch(DecodedBatch decoded, DecodePipeline pipeline, CorpusManifest manifest)
+        : base(decoded, pipeline, manifest) => Indices = [.. decoded.Samples.Select(s => s.Index)];
+
+    /// <summary>Sample numbers in the corpus, ascending.</summary>
+    public IReadOnlyList<long> Indices { get; }
+
+    /// <summary>Captions; null only where captions are optional.</summary>
+    public IReadOnlyList<string?> Captions => Decoded.Captions;
+
+    /// <summary>Labels as text; null if no label column is read.</summary>
+    public IReadOnlyList<string?> Labels => Decoded.Labels;
 }

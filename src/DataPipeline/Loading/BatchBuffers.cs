@@ -59,7 +59,7 @@ internal sealed unsafe class BatchBuffers : IDisposable
     private static nint Allocate(nuint bytes) => (nint)NativeMemory.AlignedAlloc(bytes, Alignment);
 }
 
-/// <summary>Batch buffers for reuse. Thread-safe; disposing it frees what is not rented, and later returns at once.</summary>
+/// <summary>Pool of batch buffers. Thread-safe. Disposal frees the idle buffers at once and rented ones when they are returned.</summary>
 internal sealed class BatchBufferPool(int capacity, int imageBytes, int context) : IDisposable
 {
     private readonly Lock _lock = new();

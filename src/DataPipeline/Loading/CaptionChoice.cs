@@ -3,18 +3,19 @@ using ClipTrain.DataPipeline.Ordering;
 namespace ClipTrain.DataPipeline.Loading;
 
 /// <summary>
-/// Chooses the caption that an epoch sees of a pair: a function of seed, epoch and sample. Blank captions are never chosen.
-/// <para>By chance: a column by its weight among those that have a caption for the pair, then one of its captions, each as
-/// likely. All: in turn from a place that differs from pair to pair, so that as many epochs as a pair has captions use each
-/// once. They are not samples of their own: two of the same image in one batch would count as each other's negatives.</para>
+/// Chooses a pair's caption for an epoch: a function of seed, epoch and sample. Blank captions are never chosen.
+/// <para>Random: a column by its weight among those with a caption for the pair, then one of that column's captions uniformly. All: each
+/// caption in turn, starting at a place that differs between pairs, so that in as many epochs as a pair has captions each is used once.
+/// Captions of one pair are not separate samples: two of them in one batch would be each other's negatives.</para>
 /// </summary>
-/// <param name="mode">Not <see cref="CaptionMode.First"/>, which reads no choices.</param>
-/// <param name="weights">A weight for each column; none weighs all alike.</param>
+/// <param name="mode">Random or All; <see cref="CaptionMode.First"/> reads no choices.</param>
+/// <param name="weights">A weight for each column; empty for equal weights.</param>
 /// <param name="seed">The run's seed.</param>
 internal sealed class CaptionChoice(CaptionMode mode, IReadOnlyList<double> weights, ulong seed)
 {
-    /// <param name="columns">The captions of a pair, column by column.</param>
-    /// <param name="sample">The pair and the epoch.</param>
+    /// <summary>The caption of a pair in an epoch.</summary>
+    /// <param name="columns">The pair's captions, column by column.</param>
+    /// <param name="sample">Pair and epoch.</param>
     /// <returns>The caption; null if all are blank.</returns>
     public string? Of(IReadOnlyList<IReadOnlyList<string?>> columns, SampleRef sample)
     {
@@ -52,4 +53,17 @@ internal sealed class CaptionChoice(CaptionMode mode, IReadOnlyList<double> weig
         captions[column].Length == 0 ? 0
         : weights.Count == 0 ? 1
         : weights[column];
+}
+
+/// <summary>The choice among several captions of a pair.</summary>
+public enum CaptionMode
+{
+    /// <summary>The first that is not blank.</summary>
+    First,
+
+    /// <summary>A random one, drawn anew in each epoch.</summary>
+    Random,
+
+    /// <summary>Each in turn, one per epoch.</summary>
+    All,
 }

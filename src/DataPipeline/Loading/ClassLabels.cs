@@ -2,24 +2,25 @@ using System.Globalization;
 
 namespace ClipTrain.DataPipeline.Loading;
 
-/// <summary>How a column tells the class of an image: as a number from 0, or as one of some names.</summary>
+/// <summary>Image classes in a column: numbers from 0, or names from a list.</summary>
 public sealed class ClassLabels
 {
     private readonly int _classes;
     private readonly Dictionary<string, long> _numbers;
 
-    /// <param name="column">The column.</param>
+    /// <param name="column">Name of the column.</param>
     /// <param name="classes">Number of classes.</param>
-    /// <param name="names">Their names in the order of their numbers; none where the column holds numbers.</param>
+    /// <param name="names">Class names in order of their numbers; empty if the column holds numbers.</param>
     public ClassLabels(string column, int classes, IReadOnlyList<string> names)
     {
         (Column, _classes) = (column, classes);
         _numbers = names.Index().ToDictionary(name => name.Item, name => (long)name.Index, StringComparer.Ordinal);
     }
 
+    /// <summary>Name of the column.</summary>
     public string Column { get; }
 
-    /// <summary>The class that a value of the column tells; null when it tells none.</summary>
+    /// <summary>The class number of a column value; null if the value is not a class.</summary>
     public long? Parse(string? value)
     {
         if (value is null)
@@ -34,9 +35,9 @@ public sealed class ClassLabels
             : null;
     }
 
-    /// <summary>Why a value tells no class.</summary>
+    /// <summary>The reason why a value is not a class.</summary>
     public string Refuse(string? value) =>
         value is null ? $"the label, column {Column}, is null"
-        : _numbers.Count > 0 ? $"the label, column {Column}, is '{value}', none of the {_classes} names of data.label_names"
+        : _numbers.Count > 0 ? $"the label, column {Column}, is '{value}', which is not one of the {_classes} names in data.label_names"
         : $"the label, column {Column}, is '{value}', not a number from 0 to {_classes - 1}";
 }

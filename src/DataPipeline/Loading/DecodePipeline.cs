@@ -1,23 +1,21 @@
 using System.Runtime.ExceptionServices;
 using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Images;
 
 namespace ClipTrain.DataPipeline.Loading;
 
-/// <summary>Decodes a sample, and writes it to its slot once <see cref="DecodeJob.TryFinish"/> allows it.</summary>
-internal delegate Outcome DecodeSample(DecodeJob job, IImageTransform transform, ThreadMeter meter);
-
 /// <summary>
-/// Threads that decode the batches of a stream ahead of their consumer. They share the samples of the earliest unfinished
-/// batch, so that the next one is ready as soon as can be; batches come out in order whatever the number of threads. A sample
-/// that takes too long to decode becomes a bad one, and another thread takes the place of its own.
+/// Decodes the batches of a stream ahead of their consumer. All threads work on the earliest unfinished batch, so that the next batch is
+/// ready as early as possible; batches come out in order for any number of threads. A sample that takes too long is marked bad and its
+/// thread is replaced.
 /// </summary>
 internal sealed class DecodePipeline : IDisposable
 {
-    /// <summary>Decodes that were given up and still run: each holds a core and memory.</summary>
+    /// <summary>Abandoned decodes that may still be running: each holds a core and memory.</summary>
     private const int MostGivenUp = 16;
 
     /// <summary>
-    /// How long disposal waits for threads inside native code or a file system; they free what they hold whenever they come back.
+    /// Time that disposal waits for threads inside native code or a file system; they free their memory when they return.
     /// </summary>
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(5);
 
@@ -25,7 +23,7 @@ internal sealed class DecodePipeline : IDisposable
     private readonly ISampleStream _stream;
     private readonly DecodeOptions _options;
     private readonly Func<IImageTransform> _createTransform;
-    private readonly DecodeSample _decode;
+    private readonly SampleDecoder _decoder;
     private readonly WorkGate _gate = new();
     private readonly List<DecodeThread> _threads = [];
     private readonly Queue<DecodedBatch> _batches = new();
@@ -48,12 +46,12 @@ internal sealed class DecodePipeline : IDisposable
         ISampleStream stream,
         DecodeOptions options,
         Func<IImageTransform> createTransform,
-        DecodeSample decode
+        SampleDecoder decoder
     )
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.Threads, nameof(options));
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.Prefetch, nameof(options));
-        (_manifest, _stream, _options, _createTransform, _decode) = (manifest, stream, options, createTransform, decode);
+        (_manifest, _stream, _options, _createTransform, _decoder) = (manifest, stream, options, createTransform, decoder);
         _nextBatch = _taken = stream.FirstBatch;
         _meter = new LoaderMeter(options.Threads);
         (_consumer, _watcher) = (_meter.AddThread(), _meter.AddThread());
@@ -76,10 +74,10 @@ internal sealed class DecodePipeline : IDisposable
         _watch = new DecodeWatch(options.ImageTime, Look);
     }
 
-    /// <summary>Whether all batches have been taken.</summary>
+    /// <summary>True once all batches have been taken.</summary>
     public bool AtEnd => _taken >= _stream.LastBatch;
 
-    /// <summary>What has been done up to now.</summary>
+    /// <summary>Counters up to now.</summary>
     public LoaderFigures Figures
     {
         get
@@ -90,7 +88,7 @@ internal sealed class DecodePipeline : IDisposable
         }
     }
 
-    /// <summary>Waits for the next batch for a while; false when it is not ready then. True if <see cref="Take"/> would not wait.</summary>
+    /// <summary>Waits up to <paramref name="patience"/> for the next batch. True if <see cref="Take"/> would not block.</summary>
     public bool Wait(TimeSpan patience, CancellationToken cancellation)
     {
         Volatile.Write(ref _awaited, _taken);
@@ -98,7 +96,7 @@ internal sealed class DecodePipeline : IDisposable
         return _gate.Wait(() => _batches.TryPeek(out var first) && first.Ready, patience, cancellation);
     }
 
-    /// <summary>Waits for the next batch. A failure of any thread is thrown here.</summary>
+    /// <summary>Waits for the next batch. Rethrows a failure of any thread.</summary>
     public DecodedBatch Take(CancellationToken cancellation)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -111,7 +109,7 @@ internal sealed class DecodePipeline : IDisposable
         return batch;
     }
 
-    /// <summary>Gives a batch's buffers back; also after the pipeline has been disposed.</summary>
+    /// <summary>Returns a batch's buffers, also after the pipeline has been disposed.</summary>
     public void Return(BatchBuffers buffers) => _pool.Return(buffers);
 
     public void Dispose()
@@ -161,7 +159,7 @@ internal sealed class DecodePipeline : IDisposable
         return _reader.Get(slot.Position);
     }
 
-    /// <summary>Decodes a sample; false when it was given up meanwhile, and the thread has been replaced.</summary>
+    /// <summary>Decodes a sample. False if the job was given up meanwhile and this thread has been replaced.</summary>
     private bool Fill(DecodeThread thread, SlotToFill slot, EncodedSample sample)
     {
         var job = thread.Begin(slot, sample);
@@ -169,7 +167,7 @@ internal sealed class DecodePipeline : IDisposable
         Exception? failure = null;
         try
         {
-            outcome = _decode(job, thread.Transform, thread.Meter);
+            outcome = _decoder.Decode(job, thread.Transform, thread.Meter);
         }
         catch (Exception e)
         {
@@ -193,7 +191,7 @@ internal sealed class DecodePipeline : IDisposable
 
     private void Finish(SlotToFill slot, EncodedSample sample, Outcome outcome, ThreadMeter meter)
     {
-        // Counted before it is handed over: whoever holds the batch finds all of it counted.
+        // Counted before the batch is handed over, so that its consumer sees all of it counted.
         meter.Count(LoaderWork.Assemble);
         bool complete;
         using (meter.Time(LoaderWork.Assemble, items: 0))
@@ -214,9 +212,7 @@ internal sealed class DecodePipeline : IDisposable
 
             var awaited = Volatile.Read(ref _awaited);
             if (watch.TimeToTell(awaited == Volatile.Read(ref _taken) ? awaited : null) is { } wait)
-                _options.OnLongWait?.Invoke(
-                    $"The batch of step {awaited + 1} has been awaited for {wait.TotalSeconds:0} s{WhatFor(awaited)}"
-                );
+                _options.OnLongWait?.Invoke($"Waiting {wait.TotalSeconds:0} s for the batch of step {awaited + 1}{Reason(awaited)}");
         }
         catch (Exception e)
         {
@@ -229,9 +225,9 @@ internal sealed class DecodePipeline : IDisposable
         if (Interlocked.Increment(ref _givenUp) > MostGivenUp)
         {
             throw new CorpusException(
-                $"{MostGivenUp} images are being decoded for longer than data.max_image_seconds, {_options.ImageTime.TotalSeconds:0.###} "
-                    + $"s, the last {_manifest.Key(job.Sample.Sample.Index)}. "
-                    + "Leave them out with data.filter, or convert them"
+                $"{MostGivenUp} images have been decoding for longer than data.max_image_seconds, {_options.ImageTime.TotalSeconds:0.###} "
+                    + $"s; the last one is {_manifest.Key(job.Sample.Sample.Index)}. "
+                    + "Exclude them with data.filter, or convert them"
             );
         }
 
@@ -239,21 +235,21 @@ internal sealed class DecodePipeline : IDisposable
         Finish(
             job.Slot,
             job.Sample,
-            Outcome.Bad($"the image takes longer than data.max_image_seconds, {_options.ImageTime.TotalSeconds:0.###} s, to decode"),
+            Outcome.Bad($"the image takes longer to decode than data.max_image_seconds, {_options.ImageTime.TotalSeconds:0.###} s"),
             _watcher
         );
         _threads[i] = NewThread(_createTransform());
         _threads[i].Start();
     }
 
-    /// <summary>What a batch waits for, as far as can be seen.</summary>
-    private string WhatFor(long batch)
+    /// <summary>The cause of a batch's delay, as far as known.</summary>
+    private string Reason(long batch)
     {
         var job = _threads.Select(t => t.Job).Where(j => j is not null && j.Slot.Batch.Number == batch).MaxBy(j => j!.Used);
         if (job is not null)
             return $": {_manifest.Key(job.Sample.Sample.Index)} is being decoded";
         return _reader.Reading is { } group
-            ? $": a group of rows that begins with {_manifest.Key(_manifest.Groups[group].FirstIndex)} is being read"
+            ? $": the row group that begins with {_manifest.Key(_manifest.Groups[group].FirstIndex)} is being read"
             : "";
     }
 
@@ -268,9 +264,25 @@ internal sealed class DecodePipeline : IDisposable
             var (start, count) = _stream.Slice(_nextBatch);
             var batch = _filling = new DecodedBatch(_nextBatch++, start, count, _pool.Rent());
             _batches.Enqueue(batch);
-            // No thread will finish a batch without samples.
+            // An empty batch is ready at once: no thread will finish it.
             if (count == 0)
                 _gate.Change(() => batch.Ready = true);
         }
     }
+}
+
+/// <summary>Reading and decoding options of a pipeline.</summary>
+/// <param name="Threads">Decoding threads.</param>
+/// <param name="Prefetch">Batches prepared ahead of the one being taken.</param>
+/// <param name="Context">Tokens per caption.</param>
+/// <param name="LabelColumn">Column to read as label, or null.</param>
+internal sealed record DecodeOptions(int Threads, int Prefetch, int Context, string? LabelColumn)
+{
+    /// <summary>Processor time that one image may take.</summary>
+    public TimeSpan ImageTime { get; init; } = DefaultImageTime;
+
+    /// <summary>Called on a pool thread with a message when the consumer has waited long for a batch.</summary>
+    public Action<string>? OnLongWait { get; init; }
+
+    public static TimeSpan DefaultImageTime { get; } = TimeSpan.FromSeconds(60);
 }

@@ -1,8 +1,10 @@
+using ClipTrain.DataPipeline.Images;
+
 namespace ClipTrain.DataPipeline.Loading;
 
 /// <summary>
-/// A thread that decodes samples with a transform of its own. Native code cannot be interrupted: a thread whose decode was
-/// given up is left alone, and frees its transform if it ever comes back.
+/// A decoding thread with its own transform. Native code cannot be interrupted: a thread whose decode was given up is abandoned, and
+/// frees its transform if it ever returns.
 /// </summary>
 internal sealed class DecodeThread
 {
@@ -10,10 +12,10 @@ internal sealed class DecodeThread
     private ThreadClock _clock;
     private DecodeJob? _job;
 
-    /// <param name="number">Part of the thread's name.</param>
+    /// <param name="number">Number in the thread's name.</param>
     /// <param name="transform">Disposed by the thread when it ends.</param>
-    /// <param name="meter">Counts what it does.</param>
-    /// <param name="run">Its work from start to end, which throws nothing.</param>
+    /// <param name="meter">The thread's counters.</param>
+    /// <param name="run">The thread's body; must not throw.</param>
     public DecodeThread(int number, IImageTransform transform, ThreadMeter meter, Action<DecodeThread> run)
     {
         (Transform, Meter) = (transform, meter);
@@ -33,14 +35,14 @@ internal sealed class DecodeThread
 
     public ThreadMeter Meter { get; }
 
-    /// <summary>The job in hand; null between two.</summary>
+    /// <summary>The current job; null between jobs.</summary>
     public DecodeJob? Job => Volatile.Read(ref _job);
 
     public void Start() => _thread.Start();
 
     public void Join() => _thread.Join();
 
-    /// <summary>Takes on a sample. Called by the thread itself.</summary>
+    /// <summary>Starts a job. Called by the thread itself.</summary>
     public DecodeJob Begin(SlotToFill slot, EncodedSample sample)
     {
         var job = new DecodeJob(slot, sample, _clock);
@@ -48,12 +50,12 @@ internal sealed class DecodeThread
         return job;
     }
 
-    /// <summary>The job is done. Called by the thread itself.</summary>
+    /// <summary>Ends the current job. Called by the thread itself.</summary>
     public void End() => Volatile.Write(ref _job, null);
 }
 
 /// <summary>
-/// One sample on its way into a slot of a batch. Its thread finishes it, or the watch gives it up: whichever comes first.
+/// The decoding of one sample into a batch slot. Either its thread finishes it or the watch gives it up, whichever comes first.
 /// </summary>
 internal sealed class DecodeJob(SlotToFill slot, EncodedSample sample, ThreadClock clock)
 {
@@ -70,15 +72,15 @@ internal sealed class DecodeJob(SlotToFill slot, EncodedSample sample, ThreadClo
 
     public BatchBuffers Buffers => slot.Batch.Buffers;
 
-    /// <summary>Processor time that it has taken.</summary>
+    /// <summary>Processor time used so far.</summary>
     public TimeSpan Used => clock.Used - _started;
 
-    /// <summary>So many times has the watch seen it. Belongs to the watch.</summary>
+    /// <summary>Number of times that the watch has checked the job. Owned by the watch.</summary>
     public int Looks { get; set; }
 
-    /// <summary>True from now on if the thread may write to the slot; false if the job was given up.</summary>
+    /// <summary>True, from now on, if the thread may write to the slot; false if the job was given up.</summary>
     public bool TryFinish() => Interlocked.CompareExchange(ref _state, Finished, Open) != GivenUp;
 
-    /// <summary>True if the thread must write no more: the slot is the caller's.</summary>
+    /// <summary>True if the caller now owns the slot and the thread will not write to it.</summary>
     public bool TryGiveUp() => Interlocked.CompareExchange(ref _state, GivenUp, Open) == Open;
 }

@@ -1,12 +1,14 @@
 namespace ClipTrain.DataPipeline.Loading;
 
 /// <summary>
-/// Looks at a pipeline once a second: gives up decodes that take too long, and tells when a batch lets its consumer wait. It
-/// counts its own looks in place of the time, so a process that was stopped for a while has lost none.
+/// Checks a pipeline once a second: gives up decodes that take too long, and reports when the consumer waits for a batch. It counts its
+/// own checks instead of wall-clock time, so a process that was suspended loses no time.
 /// </summary>
 internal sealed class DecodeWatch : IDisposable
 {
-    /// <summary>So many times its processor time may a decode take by the looks, as one that waits for ever uses none.</summary>
+    /// <summary>
+    /// Wall-clock limit of a decode as a multiple of its processor-time limit: a decode that blocks for ever uses no processor time.
+    /// </summary>
     private const int Patience = 10;
 
     private static readonly TimeSpan Often = TimeSpan.FromSeconds(1),
@@ -24,7 +26,7 @@ internal sealed class DecodeWatch : IDisposable
     private bool _disposed;
 
     /// <param name="limit">Processor time that one image may take.</param>
-    /// <param name="look">Called at each look, never twice at once and not after disposal.</param>
+    /// <param name="look">Called at each check, never concurrently and not after disposal.</param>
     public DecodeWatch(TimeSpan limit, Action<DecodeWatch> look)
     {
         (_limit, _look) = (limit, look);
@@ -33,13 +35,13 @@ internal sealed class DecodeWatch : IDisposable
         _timer = new Timer(_ => Look(), state: null, _interval, _interval);
     }
 
-    /// <summary>Whether a job has taken too long. To be asked once a look.</summary>
+    /// <summary>True if a job has taken too long. Call once per check.</summary>
     public bool IsOverdue(DecodeJob job) => ++job.Looks * _interval > Patience * _limit || job.Used > _limit;
 
     /// <summary>
-    /// For how long a batch has been awaited, when it is time to tell: at first after half a minute, then each time that has doubled.
+    /// The waiting time of a batch when it is due to be reported: after half a minute, then each time it has doubled. Null otherwise.
     /// </summary>
-    /// <param name="awaited">The batch that the consumer waits for; null when it waits for none.</param>
+    /// <param name="awaited">The batch that the consumer waits for; null if it is not waiting.</param>
     public TimeSpan? TimeToTell(long? awaited)
     {
         if (awaited is null || awaited != _awaited)
@@ -50,7 +52,7 @@ internal sealed class DecodeWatch : IDisposable
         return _looks * _interval;
     }
 
-    /// <summary>Ends the watch; a look under way ends first.</summary>
+    /// <summary>Ends the watch after a check in progress.</summary>
     public void Dispose()
     {
         _timer.Dispose();
@@ -60,7 +62,7 @@ internal sealed class DecodeWatch : IDisposable
 
     private void Look()
     {
-        // Looks that come while one is under way are left out.
+        // Skipped while another check is in progress.
         if (!_lock.TryEnter())
             return;
         try

@@ -1,22 +1,23 @@
+using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Loading;
 
-/// <summary>What became of a sample.</summary>
+/// <summary>Result of decoding a sample.</summary>
 internal readonly record struct Outcome(bool Used, string? BadReason, bool IsTruncated = false)
 {
     public static Outcome Good => new(Used: true, BadReason: null);
 
-    /// <summary>Good, but for a caption that was too long.</summary>
+    /// <summary>Good, with a caption longer than the context.</summary>
     public static Outcome Truncated => new(Used: true, BadReason: null, IsTruncated: true);
 
-    /// <summary>Not wanted, and nothing is wrong with it.</summary>
+    /// <summary>Excluded without being bad.</summary>
     public static Outcome LeftOut => default;
 
     public static Outcome Bad(string reason) => new(Used: false, reason);
 }
 
-/// <summary>A batch in the making: threads fill its slots in any order, then what could not be used is closed up.</summary>
+/// <summary>A batch under construction: threads fill its slots in any order, then gaps left by unusable samples are closed.</summary>
 internal sealed class DecodedBatch(long number, long start, int slots, BatchBuffers buffers)
 {
     private readonly SampleRef[] _samples = new SampleRef[slots];
@@ -30,16 +31,16 @@ internal sealed class DecodedBatch(long number, long start, int slots, BatchBuff
 
     public BatchBuffers Buffers => buffers;
 
-    /// <summary>All slots are done and closed up. Guarded by the loader's gate.</summary>
+    /// <summary>True once all slots are filled and gaps are closed. Guarded by the loader's gate.</summary>
     public bool Ready { get; set; }
 
-    /// <summary>Samples that were read.</summary>
+    /// <summary>Samples read.</summary>
     public int Read => slots;
 
-    /// <summary>Samples that can be used; they are the first of the batch.</summary>
+    /// <summary>Usable samples; they occupy the first slots.</summary>
     public int Count { get; private set; }
 
-    /// <summary>How many of these had a caption that was too long.</summary>
+    /// <summary>Usable samples whose caption is longer than the context.</summary>
     public int Truncated { get; private set; }
 
     public ArraySegment<SampleRef> Samples => new(_samples, 0, Count);
@@ -48,16 +49,16 @@ internal sealed class DecodedBatch(long number, long start, int slots, BatchBuff
 
     public ArraySegment<string?> Labels => new(_labels, 0, Count);
 
-    /// <summary>Digest of all samples that were read, the bad ones included.</summary>
+    /// <summary>Digest of all samples read, bad ones included.</summary>
     public ulong Digest { get; private set; } = SampleDigest.Of([]);
 
-    /// <summary>The bad samples with their reasons, in the order of the stream.</summary>
+    /// <summary>Bad samples with their reasons, in stream order.</summary>
     public IReadOnlyList<(SampleRef Sample, string Reason)> Bad { get; private set; } = [];
 
-    /// <summary>The next slot to fill and its position in the stream; null when all are claimed. Guarded by the loader's gate.</summary>
+    /// <summary>The next slot to fill; null when all are claimed. Guarded by the loader's gate.</summary>
     public SlotToFill? Claim() => _claimed < slots ? new SlotToFill(this, _claimed, start + _claimed++) : null;
 
-    /// <summary>Notes a slot's outcome; the last one closes the batch up and gives true.</summary>
+    /// <summary>Records a slot's outcome. True for the last slot, after which the batch is compact.</summary>
     public bool Finish(int slot, EncodedSample sample, Outcome outcome)
     {
         (_samples[slot], _captions[slot], _labels[slot], _outcomes[slot]) = (sample.Sample, sample.Caption, sample.Label, outcome);
@@ -92,5 +93,5 @@ internal sealed class DecodedBatch(long number, long start, int slots, BatchBuff
     }
 }
 
-/// <summary>One slot of a batch that a thread has taken on.</summary>
+/// <summary>A batch slot claimed by a thread, with its position in the stream.</summary>
 internal sealed record SlotToFill(DecodedBatch Batch, int Slot, long Position);

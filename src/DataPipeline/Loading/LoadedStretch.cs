@@ -15,7 +15,7 @@ internal sealed class LoadedStretch : IDisposable
     private bool _over;
 
     /// <param name="stretch">The stretch.</param>
-    /// <param name="held">The ranges of its places that are needed.</param>
+    /// <param name="held">Ranges of places that are needed.</param>
     /// <param name="manifest">The corpus.</param>
     public LoadedStretch(Stretch stretch, IEnumerable<(long From, long To)> held, CorpusManifest manifest)
     {
@@ -31,39 +31,39 @@ internal sealed class LoadedStretch : IDisposable
     /// <summary>The row group to read.</summary>
     public int Group => _stretch.Group;
 
-    /// <summary>Its rows that this worker needs.</summary>
+    /// <summary>Mask of the row group's rows that this worker needs.</summary>
     public ReadOnlySpan<bool> Wanted => _wanted;
 
-    /// <summary>Samples that are still to be used.</summary>
+    /// <summary>Samples not yet released.</summary>
     public int Remaining => _remaining;
 
-    /// <summary>Whether it holds a place of a partition's stream.</summary>
+    /// <summary>True if it contains a place of a partition's stream.</summary>
     public bool Holds(int partition, long place) => _stretch.Holds(partition, place);
 
-    /// <summary>Takes what was read of the row group.</summary>
+    /// <summary>Takes the rows that were read.</summary>
     public void Fill(RowGroup rows) => _rows = rows;
 
-    /// <summary>The sample at a place of its partition's stream, or null while the row group is not read yet.</summary>
+    /// <summary>The sample at a place of its partition's stream; null until the row group has been read.</summary>
     public EncodedSample? Find(long place) => _rows is null ? null : new EncodedSample(this, SampleAt(place), _rows, RowOf(place));
 
-    /// <summary>Notes that one sample is no longer needed.</summary>
+    /// <summary>Records that one sample is no longer needed.</summary>
     public void Release() => _remaining--;
 
-    /// <summary>Notes that one sample is no longer needed, though a thread still reads its bytes.</summary>
+    /// <summary>Records that one sample is no longer needed, although a thread still reads its bytes.</summary>
     public void GiveUp()
     {
         _remaining--;
         _givenUp++;
     }
 
-    /// <summary>The thread has come back.</summary>
+    /// <summary>Records that the thread of a given-up sample has returned.</summary>
     public void Return()
     {
         if (--_givenUp == 0 && _over)
             _rows!.Dispose();
     }
 
-    /// <summary>Frees the rows, as soon as no thread reads them.</summary>
+    /// <summary>Frees the rows once no thread reads them.</summary>
     public void Dispose()
     {
         _over = true;
@@ -76,7 +76,7 @@ internal sealed class LoadedStretch : IDisposable
     private SampleRef SampleAt(long place) => new(_stretch.Epoch, _stretch.Samples[place - _stretch.Start]);
 }
 
-/// <summary>A sample that lies in memory, encoded, until it is released.</summary>
+/// <summary>An encoded sample in memory, valid until it is released.</summary>
 internal sealed record EncodedSample(LoadedStretch Stretch, SampleRef Sample, RowGroup Rows, int Row)
 {
     public ReadOnlySpan<byte> Image => Rows.Image(Row);
@@ -86,7 +86,7 @@ internal sealed record EncodedSample(LoadedStretch Stretch, SampleRef Sample, Ro
 
     public string? Caption => Rows.Caption(Row);
 
-    /// <summary>Why there is no caption that can be used; null where there is one.</summary>
+    /// <summary>The reason why a caption cannot be used; null if it can.</summary>
     public string? CaptionProblemOf(string? caption) =>
         Rows.CaptionProblem(Row) ?? (string.IsNullOrWhiteSpace(caption) ? "the caption is empty" : null);
 

@@ -1,10 +1,10 @@
 namespace ClipTrain.DataPipeline.Loading;
 
-/// <summary>What a stage of a loader has done, over all its threads.</summary>
-/// <param name="Items">Samples that have gone through it.</param>
-/// <param name="Busy">Time at work.</param>
-/// <param name="Starved">Time waited for the stage before.</param>
-/// <param name="Blocked">Time waited for room behind.</param>
+/// <summary>Counters of one loader stage, summed over all its threads.</summary>
+/// <param name="Items">Samples that passed the stage.</param>
+/// <param name="Busy">Working time.</param>
+/// <param name="Starved">Time waiting for the stage before.</param>
+/// <param name="Blocked">Time waiting for room in the stage after.</param>
 public readonly record struct StageFigures(long Items, TimeSpan Busy, TimeSpan Starved, TimeSpan Blocked)
 {
     public static StageFigures operator -(StageFigures later, StageFigures earlier) =>
@@ -12,8 +12,8 @@ public readonly record struct StageFigures(long Items, TimeSpan Busy, TimeSpan S
 }
 
 /// <summary>
-/// What a loader has done since it began, or between two looks at it. One thread reads; decoding, tokenizing and assembling
-/// share the decoding threads, whose waits are decoding's.
+/// Counters of a loader since it began, or between two snapshots. One thread reads; decoding, tokenizing and assembling share the
+/// decoding threads, whose waiting time is counted as decoding's.
 /// </summary>
 public sealed record LoaderFigures
 {
@@ -23,7 +23,7 @@ public sealed record LoaderFigures
     /// <summary>Decoding threads.</summary>
     public required int Threads { get; init; }
 
-    /// <summary>Reading row groups. Storage and decompression are its work, so that it is never starved.</summary>
+    /// <summary>Reading row groups, including storage and decompression; never starved.</summary>
     public required StageFigures Read { get; init; }
 
     /// <summary>Decoding and augmenting images.</summary>
@@ -32,19 +32,19 @@ public sealed record LoaderFigures
     /// <summary>Tokenizing captions.</summary>
     public required StageFigures Tokenize { get; init; }
 
-    /// <summary>Noting outcomes and closing batches up.</summary>
+    /// <summary>Recording outcomes and compacting batches.</summary>
     public required StageFigures Assemble { get; init; }
 
     /// <summary>Time that the consumer waited for batches.</summary>
     public required TimeSpan Waited { get; init; }
 
-    /// <summary>Encoded samples in memory that no thread has finished, now.</summary>
+    /// <summary>Encoded samples in memory that are not finished, at the time of the snapshot.</summary>
     public required long QueuedSamples { get; init; }
 
-    /// <summary>Batches that are ready to be taken, now.</summary>
+    /// <summary>Finished batches not yet taken, at the time of the snapshot.</summary>
     public required int QueuedBatches { get; init; }
 
-    /// <summary>What was done between two looks; depths are the later one's.</summary>
+    /// <summary>The difference of two snapshots; queue lengths are the later one's.</summary>
     public static LoaderFigures operator -(LoaderFigures later, LoaderFigures earlier) =>
         later with
         {

@@ -3,7 +3,7 @@ using System.Diagnostics;
 
 namespace ClipTrain.DataPipeline.Loading;
 
-/// <summary>What a loader's thread spends its time on.</summary>
+/// <summary>Activities of a loader's threads.</summary>
 internal enum LoaderWork
 {
     Read,
@@ -16,13 +16,13 @@ internal enum LoaderWork
     AwaitBatch,
 }
 
-/// <summary>Counts what a loader's threads do. Each thread writes counters of its own, so that an image costs no lock.</summary>
+/// <summary>Counts the activities of a loader's threads. Each thread writes its own counters, so that counting takes no lock.</summary>
 internal sealed class LoaderMeter(int decodeThreads)
 {
     private readonly long _started = Stopwatch.GetTimestamp();
     private ImmutableList<ThreadMeter> _threads = [];
 
-    /// <summary>The meter of a thread that is about to start.</summary>
+    /// <summary>Counters for a thread that is about to start.</summary>
     public ThreadMeter AddThread()
     {
         var meter = new ThreadMeter();
@@ -30,7 +30,7 @@ internal sealed class LoaderMeter(int decodeThreads)
         return meter;
     }
 
-    /// <summary>The sums up to now; any thread may ask.</summary>
+    /// <summary>A snapshot of the sums. Thread-safe.</summary>
     public LoaderFigures Look(int queuedBatches)
     {
         var (read, finished) = (Stage(LoaderWork.Read, blocked: LoaderWork.AwaitWindow), Stage(LoaderWork.Assemble));
@@ -43,7 +43,7 @@ internal sealed class LoaderMeter(int decodeThreads)
             Tokenize = Stage(LoaderWork.Tokenize),
             Assemble = finished,
             Waited = Time(LoaderWork.AwaitBatch),
-            // Threads go on between the two sums.
+            // The two sums are not taken at the same instant.
             QueuedSamples = Math.Max(0, read.Items - finished.Items),
             QueuedBatches = queuedBatches,
         };
@@ -56,7 +56,7 @@ internal sealed class LoaderMeter(int decodeThreads)
         work is { } one ? Stopwatch.GetElapsedTime(0, _threads.Sum(t => t.Ticks(one))) : TimeSpan.Zero;
 }
 
-/// <summary>The counters of one thread: it alone writes them, any may read.</summary>
+/// <summary>Counters of one thread, which alone writes them; any thread may read.</summary>
 internal sealed class ThreadMeter
 {
     private static readonly int Kinds = Enum.GetValues<LoaderWork>().Length;
@@ -68,10 +68,10 @@ internal sealed class ThreadMeter
 
     public long Ticks(LoaderWork work) => Volatile.Read(ref _ticks[(int)work]);
 
-    /// <summary>Counts the time until it is disposed, and so many samples.</summary>
+    /// <summary>Adds the time until disposal, and a number of samples.</summary>
     public Timing Time(LoaderWork work, int items = 1) => new(this, work, items);
 
-    /// <summary>Counts a sample.</summary>
+    /// <summary>Adds a sample.</summary>
     public void Count(LoaderWork work) => Add(work, ticks: 0, items: 1);
 
     private void Add(LoaderWork work, long ticks, int items)

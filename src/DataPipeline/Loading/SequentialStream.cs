@@ -3,9 +3,7 @@ using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Loading;
 
-/// <summary>
-/// One worker's contiguous part of a corpus, in the corpus's order: a single partition, whose stretches are the groups of rows.
-/// </summary>
+/// <summary>One worker's contiguous part of a corpus, in corpus order: a single partition whose stretches are the row groups.</summary>
 internal sealed class SequentialStream : ISampleStream
 {
     private readonly CorpusManifest _manifest;
@@ -42,7 +40,8 @@ internal sealed class SequentialStream : ISampleStream
 
     public IEnumerable<(long Position, Stretch Stretch)> Stretches(int partition)
     {
-        for (var position = _start; position < _end; )
+        var position = _start;
+        while (position < _end)
         {
             var number = _manifest.GroupOf(position);
             var group = _manifest.Groups[number];

@@ -1,11 +1,11 @@
 using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Loading;
 
 /// <summary>
-/// A thread that reads the row groups of this worker's partitions in the order in which the stream comes to them, and keeps of
-/// them only what this worker needs. In memory are at most two stretches a partition. A stretch goes when its last sample is
-/// released.
+/// Reads the row groups of this worker's partitions on its own thread, in the order in which the stream needs them, keeping only this
+/// worker's rows. At most two stretches per partition are in memory; a stretch is freed with its last sample.
 /// </summary>
 internal sealed class StretchReader : IDisposable
 {
@@ -26,7 +26,7 @@ internal sealed class StretchReader : IDisposable
         _thread.Start();
     }
 
-    /// <summary>The group of rows that is being read; null when none is.</summary>
+    /// <summary>The row group being read; null if none is.</summary>
     public int? Reading => Volatile.Read(ref _reading) is >= 0 and var group ? group : null;
 
     /// <summary>Waits for the sample at a position; null once the work has failed or stopped.</summary>
@@ -36,7 +36,7 @@ internal sealed class StretchReader : IDisposable
         return _gate.When(() => _stretches.Find(s => s.Holds(partition, place))?.Find(place));
     }
 
-    /// <summary>Gives a sample back: its bytes are not used any more.</summary>
+    /// <summary>Releases a sample whose bytes are no longer used.</summary>
     public void Release(EncodedSample sample) =>
         _gate.ChangeIf(() =>
         {
@@ -44,7 +44,7 @@ internal sealed class StretchReader : IDisposable
             return RemoveIfDone(sample.Stretch);
         });
 
-    /// <summary>Gives a sample back whose bytes a thread still reads.</summary>
+    /// <summary>Releases a sample whose bytes a thread still reads.</summary>
     public void GiveUp(EncodedSample sample) =>
         _gate.ChangeIf(() =>
         {
@@ -52,10 +52,10 @@ internal sealed class StretchReader : IDisposable
             return RemoveIfDone(sample.Stretch);
         });
 
-    /// <summary>The thread of a sample that was given up has come back; also after disposal.</summary>
+    /// <summary>Records that the thread of a given-up sample has returned; valid after disposal.</summary>
     public void Return(EncodedSample sample) => _gate.Look(sample.Stretch.Return);
 
-    /// <summary>Waits for the thread, which ends with the gate, and frees all.</summary>
+    /// <summary>Waits for the thread, which ends when the gate stops, and frees all memory.</summary>
     public void Dispose()
     {
         _thread.Join();
@@ -109,16 +109,16 @@ internal sealed class StretchReader : IDisposable
 
     private LoadedStretch? Open(LoadedStretch stretch)
     {
-        // A position's stretch is never kept from opening: stretches open in the order of their first positions, and of those
-        // before it each partition has at most one whose samples are not all taken already. The second is for reading ahead:
-        // partitions may come to the end of their row groups all at once.
+        // No deadlock: stretches open in the order of their first positions, and among the stretches before the one that a position
+        // needs, each partition has at most one with samples still to be taken. The second stretch is for reading ahead: partitions
+        // may reach the end of their row groups all at once.
         if (_stretches.Count >= 2 * _stream.Partitions.Count)
             return null;
         _stretches.Add(stretch);
         return stretch;
     }
 
-    /// <summary>The stretches with samples of this worker, in the order of their first positions in the stream.</summary>
+    /// <summary>The stretches with samples for this worker, in the order of their first stream positions.</summary>
     private IEnumerable<LoadedStretch> Plan()
     {
         var partitions = _stream.Partitions.Select(partition => _stream.Stretches(partition).GetEnumerator()).ToList();

@@ -1,36 +1,35 @@
 using System.Diagnostics;
 using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Ordering;
+using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Loading;
 
 /// <summary>
-/// One worker's batches, decoded ahead of training. What a step holds is a function of the corpus, the order and the seed
-/// alone: neither threads, nor the number of workers, nor where the run was resumed change it.
-/// <para>Memory: the encoded samples that this worker needs of two row groups for each of its partitions (the one in use and
-/// the next: about 2 × window × bytes of a row group ÷ workers, for a mixture as for one corpus, whose window its corpora share), and
-/// <see cref="TrainingLoaderOptions.Prefetch"/> + 1 decoded batches of 3 × size² values (1, 2 or 4 bytes each) and
-/// 8 × context bytes a sample.</para>
+/// One worker's batches, decoded ahead of training. The contents of a step depend only on the corpus, the order and the seed, not on
+/// the number of threads or workers or on where the run was resumed.
+/// <para>Memory: this worker's encoded samples in two row groups per partition (about 2 × window × bytes of a row group ÷ workers; the
+/// corpora of a mixture share the window), and <see cref="TrainingLoaderOptions.Prefetch"/> + 1 decoded batches of 3 × size² values (1,
+/// 2 or 4 bytes each) and 8 × context bytes per sample.</para>
 /// </summary>
 public sealed class TrainingLoader : IDisposable
 {
-    /// <summary>The share of bad samples is not judged before so many samples have been read.</summary>
+    /// <summary>Samples read before the share of bad samples is checked.</summary>
     public const int MinSamplesToJudge = 200;
 
     private readonly CorpusManifest _manifest;
-    private readonly ITokenizer _tokenizer;
     private readonly TrainingLoaderOptions _options;
     private readonly Action<BadSample>? _onBad;
-    private readonly CaptionChoice _choice;
     private readonly DecodePipeline _pipeline;
     private long? _askedAt;
 
     /// <param name="manifest">The corpus.</param>
-    /// <param name="order">The order of its samples, made from the manifest's <see cref="CorpusManifest.GroupRows"/>.</param>
-    /// <param name="tokenizer">Used by all threads.</param>
-    /// <param name="createTransform">Called once for each thread.</param>
-    /// <param name="options">What this worker reads and how.</param>
-    /// <param name="onBad">Called by <see cref="Take"/> for each sample that was skipped, in the order of the stream.</param>
+    /// <param name="order">Order of its samples, made from the manifest's <see cref="CorpusManifest.GroupRows"/>.</param>
+    /// <param name="tokenizer">Shared by all threads.</param>
+    /// <param name="createTransform">Called once per thread.</param>
+    /// <param name="options">This worker's slice and reading options.</param>
+    /// <param name="onBad">Called by <see cref="Take"/> for each skipped sample, in stream order.</param>
     public TrainingLoader(
         CorpusManifest manifest,
         SampleOrder order,
@@ -42,15 +41,14 @@ public sealed class TrainingLoader : IDisposable
     {
         if (order.SampleCount != manifest.SampleCount)
             throw new ArgumentException(
-                $"the order is of {order.SampleCount} samples, the corpus has {manifest.SampleCount}",
+                $"the order has {order.SampleCount} samples but the corpus has {manifest.SampleCount}",
                 nameof(order)
             );
         if (options.Labels is null && manifest.Parts.Any(part => part.Caption is null))
-            throw new CorpusException($"{manifest.Files[0].Path} has no caption column to train on; name it with data.caption_column");
+            throw new CorpusException($"{manifest.Files[0].Path} has no caption column to train on; name one with data.caption_column");
         if (options.CaptionMode != CaptionMode.First && manifest.Parts.Any(part => part.CaptionChoices.Count == 0))
             throw new ArgumentException("the manifest has no caption choices", nameof(manifest));
-        _choice = new CaptionChoice(options.CaptionMode, options.CaptionWeights, options.Seed);
-        (_manifest, _tokenizer, _options, _onBad) = (manifest, tokenizer, options, onBad);
+        (_manifest, _options, _onBad) = (manifest, options, onBad);
         _pipeline = new DecodePipeline(
             manifest,
             new TrainingStream(order, options),
@@ -60,27 +58,27 @@ public sealed class TrainingLoader : IDisposable
                 OnLongWait = options.OnLongWait,
             },
             createTransform,
-            Decode
+            new TrainingDecoder(tokenizer, options)
         );
     }
 
-    /// <summary>Samples read so far, the bad ones included.</summary>
+    /// <summary>Samples read so far, bad ones included.</summary>
     public long SamplesRead { get; private set; }
 
-    /// <summary>What its stages have done up to now; any thread may ask.</summary>
+    /// <summary>Counters of its stages up to now. Thread-safe.</summary>
     public LoaderFigures Figures => _pipeline.Figures;
 
     /// <summary>Samples skipped so far.</summary>
     public long BadSamples { get; private set; }
 
-    /// <summary>Waits for the next step's slice for a while; false when it is not ready then.</summary>
+    /// <summary>Waits up to <paramref name="patience"/> for the next step's slice; true when it is ready.</summary>
     public bool Wait(TimeSpan patience, CancellationToken cancellation = default)
     {
         _askedAt ??= Stopwatch.GetTimestamp();
         return _pipeline.Wait(patience, cancellation);
     }
 
-    /// <summary>The next step's slice; waits until it is decoded. Steps come in order, each once.</summary>
+    /// <summary>The next step's slice; blocks until it is decoded. Each step is returned once, in order.</summary>
     /// <exception cref="CorpusException">A file cannot be read, or too many samples are bad.</exception>
     public Batch Take(CancellationToken cancellation = default)
     {
@@ -113,60 +111,4 @@ public sealed class TrainingLoader : IDisposable
     public void Dispose() => _pipeline.Dispose();
 
     private BadSample Describe(SampleRef sample, string reason) => BadSample.Of(_manifest, sample, reason);
-
-    private Outcome Decode(DecodeJob job, IImageTransform transform, ThreadMeter meter)
-    {
-        var sample = job.Sample;
-        var caption =
-            _options.Labels is not null ? null
-            : _options.CaptionMode == CaptionMode.First ? sample.Caption
-            : _choice.Of(sample.CaptionChoices!, sample.Sample);
-        long? label = null;
-        if (_options.Labels is { } labels)
-        {
-            if (labels.Parse(sample.Label) is not { } known)
-                return Outcome.Bad(labels.Refuse(sample.Label));
-            label = known;
-        }
-        else if (sample.CaptionProblemOf(caption) is { } problem)
-        {
-            return Outcome.Bad(problem);
-        }
-
-        if (sample.ImageProblem is { } missing)
-            return Outcome.Bad(missing);
-        try
-        {
-            using var _ = meter.Time(LoaderWork.Decode);
-            var random = RandomStreams.Of(RandomPurpose.Augmentation, _options.Seed, sample.Sample.Epoch, sample.Sample.Index);
-            transform.Train(sample.Image, ref random);
-            if (!job.TryFinish())
-                return Outcome.LeftOut;
-            transform.Write(job.Buffers.Image(job.Slot.Slot));
-        }
-        catch (ImageDecodeException e)
-        {
-            return Outcome.Bad(e.Message);
-        }
-
-        if (label is { } number)
-            job.Buffers.Label(job.Slot.Slot) = number;
-        if (caption is null)
-            return Outcome.Good;
-        using (meter.Time(LoaderWork.Tokenize))
-        {
-            var encoded = Encode(caption, sample.Sample, job.Buffers.TokensOf(job.Slot.Slot));
-            job.Buffers.EndPosition(job.Slot.Slot) = encoded.End;
-            return encoded.Excess > 0 ? Outcome.Truncated : Outcome.Good;
-        }
-    }
-
-    private EncodedCaption Encode(string text, SampleRef sample, Span<long> tokens)
-    {
-        var caption = _tokenizer.Encode(text, tokens, first: 0);
-        if (caption.Excess == 0 || _options.LongCaptions == LongCaptions.Cut)
-            return caption;
-        var random = RandomStreams.Of(RandomPurpose.CaptionWindow, _options.Seed, sample.Epoch, sample.Index);
-        return _tokenizer.Encode(text, tokens, first: (int)random.NextInt64(caption.Excess + 1));
-    }
 }

@@ -1,52 +1,54 @@
+using ClipTrain.DataPipeline.Corpus;
+
 namespace ClipTrain.DataPipeline.Loading;
 
-/// <summary>What one worker reads and how.</summary>
+/// <summary>One worker's slice of the stream and its reading options.</summary>
 public sealed record TrainingLoaderOptions
 {
-    /// <summary>This worker, from 0.</summary>
+    /// <summary>This worker's rank, from 0.</summary>
     public int Rank { get; init; }
 
     /// <summary>Number of workers.</summary>
     public int WorldSize { get; init; } = 1;
 
-    /// <summary>The run's seed; augmentation is keyed by it, the epoch and the sample.</summary>
+    /// <summary>The run's seed; random choices are keyed by seed, epoch and sample.</summary>
     public required ulong Seed { get; init; }
 
-    /// <summary>What of captions is used that are too long.</summary>
+    /// <summary>Handling of captions longer than the context.</summary>
     public LongCaptions LongCaptions { get; init; }
 
     /// <summary>
-    /// Which of a pair's captions is used; other than the first needs a manifest with <see cref="Corpus.CorpusManifest.CaptionChoices"/>.
+    /// Choice among a pair's captions; modes other than First need a manifest with <see cref="Corpus.CorpusManifest.CaptionChoices"/>.
     /// </summary>
     public CaptionMode CaptionMode { get; init; }
 
-    /// <summary>With <see cref="CaptionMode.Random"/>, a weight for each caption column; none weighs all alike.</summary>
+    /// <summary>For <see cref="CaptionMode.Random"/>, a weight for each caption column; empty for equal weights.</summary>
     public IReadOnlyList<double> CaptionWeights { get; init; } = [];
 
-    /// <summary>The classes of the images, which are read in place of captions; null to read captions.</summary>
+    /// <summary>Image classes to read instead of captions; null to read captions.</summary>
     public ClassLabels? Labels { get; init; }
 
     /// <summary>Decoding threads.</summary>
     public int Threads { get; init; } = 1;
 
-    /// <summary>Batches prepared ahead of the one that is taken.</summary>
+    /// <summary>Batches prepared ahead of the one being taken.</summary>
     public int Prefetch { get; init; } = 2;
 
-    /// <summary>Processor time that one image may take to decode; one that takes more is bad.</summary>
+    /// <summary>Processor time limit for decoding one image; an image that exceeds it is bad.</summary>
     public TimeSpan ImageTime { get; init; } = DecodeOptions.DefaultImageTime;
 
-    /// <summary>Told on any thread when a batch lets its consumer wait for long, and for what.</summary>
+    /// <summary>Called on any thread with a message when the consumer has waited long for a batch.</summary>
     public Action<string>? OnLongWait { get; init; }
 
     /// <summary>
-    /// <see cref="TrainingLoader.Take"/> throws when more than this share of the samples read so far was bad; looked at from
+    /// Largest accepted share of bad samples among those read so far; above it <see cref="TrainingLoader.Take"/> throws. Checked from
     /// <see cref="TrainingLoader.MinSamplesToJudge"/> samples on, or from one pass over a smaller corpus.
     /// </summary>
     public double MaxBadShare { get; init; } = 0.05;
 
     /// <summary>
-    /// Called on the reading thread before a row group is read, with the number of its corpus, the epoch of that, and its own number
-    /// through all corpora. It throws where this worker has no business.
+    /// Called on the reading thread before a row group is read, with the index of its corpus, that corpus's epoch, and the row group's
+    /// number through all corpora. Throws if this worker must not read it.
     /// </summary>
     public Action<int, long, int>? BeforeRead { get; init; }
 
@@ -55,4 +57,14 @@ public sealed record TrainingLoaderOptions
 
     /// <summary>The step after the last.</summary>
     public long LastStep { get; init; } = long.MaxValue;
+}
+
+/// <summary>Handling of captions with more tokens than the context.</summary>
+public enum LongCaptions
+{
+    /// <summary>Keeps the beginning.</summary>
+    Cut,
+
+    /// <summary>Keeps a contiguous window at a random place, a function of seed, epoch and sample.</summary>
+    Window,
 }

@@ -4,7 +4,7 @@ using System.Runtime.ExceptionServices;
 namespace ClipTrain.DataPipeline.Loading;
 
 /// <summary>
-/// The one lock of a loader: its threads wait here for each other's progress, and here a failure or the end stops them all.
+/// The single lock of a loader: its threads wait here for each other's progress, and a failure or a stop ends them all.
 /// </summary>
 internal sealed class WorkGate
 {
@@ -12,7 +12,7 @@ internal sealed class WorkGate
     private ExceptionDispatchInfo? _failure;
     private bool _stopped;
 
-    /// <summary>Whether the work has failed or stopped.</summary>
+    /// <summary>True once the work has failed or stopped.</summary>
     public bool IsOver
     {
         get
@@ -23,8 +23,8 @@ internal sealed class WorkGate
     }
 
     /// <summary>
-    /// Waits until <paramref name="attempt"/> gives something; null once the work has failed or stopped. Wakes nobody: what an
-    /// attempt takes is nothing that others wait for.
+    /// Waits until <paramref name="attempt"/> returns a result; null once the work has failed or stopped. Wakes no other thread, so an
+    /// attempt must not change anything that others wait for.
     /// </summary>
     public T? When<T>(Func<T?> attempt)
         where T : class
@@ -42,7 +42,9 @@ internal sealed class WorkGate
         }
     }
 
-    /// <summary>The same for the consumer, who makes room: takes what is there even after a failure, then throws that failure.</summary>
+    /// <summary>
+    /// The same for the consumer, which frees room for others. Returns a result even after a failure; without one, throws the failure.
+    /// </summary>
     public T WhenOrThrow<T>(Func<T?> attempt, CancellationToken cancellation)
         where T : class
     {
@@ -66,7 +68,7 @@ internal sealed class WorkGate
     }
 
     /// <summary>
-    /// Waits until a condition holds, or the work has failed or stopped; false when that took longer than <paramref name="patience"/>.
+    /// Waits until a condition holds or the work has failed or stopped; false if that takes longer than <paramref name="patience"/>.
     /// </summary>
     public bool Wait(Func<bool> condition, TimeSpan patience, CancellationToken cancellation)
     {
@@ -87,7 +89,7 @@ internal sealed class WorkGate
         }
     }
 
-    /// <summary>Changes what others wait for.</summary>
+    /// <summary>Changes state that others wait for, and wakes them.</summary>
     public void Change(Action change)
     {
         lock (_lock)
@@ -97,14 +99,14 @@ internal sealed class WorkGate
         }
     }
 
-    /// <summary>Looks at what others change; nobody is woken.</summary>
+    /// <summary>Reads shared state without waking other threads.</summary>
     public void Look(Action look)
     {
         lock (_lock)
             look();
     }
 
-    /// <summary>Changes what others wait for only when <paramref name="change"/> gives true.</summary>
+    /// <summary>Runs a change and wakes the others only if it returns true.</summary>
     public void ChangeIf(Func<bool> change)
     {
         lock (_lock)
@@ -114,7 +116,7 @@ internal sealed class WorkGate
         }
     }
 
-    /// <summary>Ends all work; the first failure is the one that the consumer sees.</summary>
+    /// <summary>Ends all work; the consumer sees the first failure.</summary>
     public void Fail(Exception exception) => Change(() => _failure ??= ExceptionDispatchInfo.Capture(exception));
 
     /// <summary>Ends all work.</summary>

@@ -1,10 +1,10 @@
 namespace ClipTrain.DataPipeline.Ordering;
 
 /// <summary>
-/// The endless streams of one corpus's partitions: a pure function of its row groups, the seed and the schedule. In each
-/// epoch, which holds every sample exactly once, the row groups are shuffled and laid out one behind the other, and each
-/// partition takes a contiguous part of them, of as many samples as the schedule has positions for it in the epoch. It takes
-/// its row groups one after the other, the samples of each shuffled. Any place is reached at once. Thread-safe.
+/// The endless sample streams of one corpus's partitions: a pure function of its row groups, the seed and the schedule. An epoch holds
+/// every sample exactly once: its row groups are shuffled and laid end to end, and each partition takes a contiguous part with as many
+/// samples as the schedule gives it positions in the epoch. A partition reads its row groups in order, the samples of each shuffled.
+/// Random access. Thread-safe.
 /// </summary>
 internal sealed class CorpusOrder
 {
@@ -15,14 +15,14 @@ internal sealed class CorpusOrder
     private readonly int _corpus,
         _firstPartition;
 
-    // The last ones computed: steps are mostly read in sequence, and partitions pass from an epoch to the next nearly together.
+    // The latest results: steps are mostly read in sequence, and all partitions enter the next epoch at nearly the same step.
     private readonly EpochOrder?[] _epochs = new EpochOrder?[2];
     private readonly Stretch?[] _stretches;
 
     /// <param name="rowGroupRows">Rows of each row group of the corpus, in order.</param>
     /// <param name="seed">The run's seed.</param>
-    /// <param name="schedule">What positions of the stream the corpus's partitions have.</param>
-    /// <param name="corpus">Number of the corpus in the schedule.</param>
+    /// <param name="schedule">Assignment of stream positions to the corpus's partitions.</param>
+    /// <param name="corpus">Index of the corpus in the schedule.</param>
     public CorpusOrder(IReadOnlyList<int> rowGroupRows, ulong seed, PartitionSchedule schedule, int corpus)
     {
         (_rowGroupRows, _seed, _schedule, _corpus) = (rowGroupRows, seed, schedule, corpus);
@@ -33,10 +33,10 @@ internal sealed class CorpusOrder
         _stretches = new Stretch?[partitions.End.Value - _firstPartition];
     }
 
-    /// <summary>Samples of an epoch.</summary>
+    /// <summary>Number of samples in an epoch.</summary>
     public long SampleCount { get; }
 
-    /// <summary>The row group that a sample lies in.</summary>
+    /// <summary>The row group that contains a sample.</summary>
     public int RowGroupOf(long index)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
@@ -44,7 +44,7 @@ internal sealed class CorpusOrder
         return LastNotAbove(_groupStarts, index);
     }
 
-    /// <summary>The stretch that holds a place of a partition's stream.</summary>
+    /// <summary>The stretch that contains a place of a partition's stream.</summary>
     public Stretch At(int partition, long place)
     {
         ref var cached = ref _stretches[partition - _firstPartition];
@@ -54,7 +54,7 @@ internal sealed class CorpusOrder
         return stretch;
     }
 
-    /// <summary>The row groups that a partition takes samples of in an epoch.</summary>
+    /// <summary>The row groups that a partition reads in an epoch.</summary>
     public ReadOnlySpan<int> RowGroupsOf(int partition, long epoch)
     {
         var order = Epoch(epoch);
@@ -77,8 +77,8 @@ internal sealed class CorpusOrder
         var samples = new long[_rowGroupRows[group]];
         for (var row = 0; row < samples.Length; row++)
             samples[row] = _groupStarts[group] + row;
-        // All of a row group is shuffled before partitions share it, so that no sample prefers one of them.
-        Shuffle(samples, RandomStreams.Of(RandomPurpose.RowGroupOrder, _seed, epoch.Number, group));
+        // The whole row group is shuffled before partitions divide it, so that no sample is tied to a partition.
+        RandomStreams.Of(RandomPurpose.RowGroupOrder, _seed, epoch.Number, group).Shuffle(samples.AsSpan());
         var held = samples[(int)(from - epoch.GroupStarts[turn])..(int)(to - epoch.GroupStarts[turn])];
         return new Stretch(partition, epoch.Number, part.FirstPlace + (from - part.Start), group, held);
     }
@@ -97,7 +97,7 @@ internal sealed class CorpusOrder
         var groups = new int[_rowGroupRows.Count];
         for (var i = 0; i < groups.Length; i++)
             groups[i] = i;
-        Shuffle(groups, RandomStreams.Of(RandomPurpose.EpochOrder, _seed, number));
+        RandomStreams.Of(RandomPurpose.EpochOrder, _seed, number).Shuffle(groups.AsSpan());
         var (begin, end) = (
             _schedule.PositionOfCorpus(_corpus, number * SampleCount),
             _schedule.PositionOfCorpus(_corpus, (number + 1) * SampleCount)
@@ -115,16 +115,6 @@ internal sealed class CorpusOrder
         return new EpochOrder(number, groups, Starts(groups.Length, turn => _rowGroupRows[groups[turn]]), parts);
     }
 
-    /// <summary>Fisher and Yates's shuffle (Durstenfeld's form).</summary>
-    private static void Shuffle<T>(T[] items, CounterRandom random)
-    {
-        for (var i = items.Length - 1; i > 0; i--)
-        {
-            var j = random.NextInt64(i + 1);
-            (items[i], items[j]) = (items[j], items[i]);
-        }
-    }
-
     private static long[] Starts(int count, Func<int, int> rows)
     {
         var starts = new long[count + 1];
@@ -133,7 +123,7 @@ internal sealed class CorpusOrder
         return starts;
     }
 
-    // Of equal starts, those of empty groups, the last one holds the value.
+    // Empty groups share the start of the group after them; the last of equal starts contains the value.
     private static int LastNotAbove(long[] starts, long value)
     {
         int low = 0,
@@ -150,15 +140,31 @@ internal sealed class CorpusOrder
         return low;
     }
 
-    /// <summary>What a partition has of an epoch.</summary>
-    /// <param name="FirstPlace">The first place in the partition's stream.</param>
-    /// <param name="Start">Where its part of the laid out row groups begins, in samples.</param>
-    /// <param name="End">Where that ends.</param>
+    /// <summary>A partition's part of an epoch.</summary>
+    /// <param name="FirstPlace">First place in the partition's stream.</param>
+    /// <param name="Start">Start of its part of the shuffled row groups, in samples.</param>
+    /// <param name="End">End of that part, exclusive.</param>
     private readonly record struct EpochPart(long FirstPlace, long Start, long End);
 
-    /// <param name="Number">From 0.</param>
-    /// <param name="Groups">The row groups as they are laid out.</param>
-    /// <param name="GroupStarts">Where each of these begins, in samples.</param>
-    /// <param name="Parts">What the partitions have of them.</param>
+    /// <summary>One epoch's row groups and their division among partitions.</summary>
+    /// <param name="Number">Epoch number, from 0.</param>
+    /// <param name="Groups">Row groups in shuffled order.</param>
+    /// <param name="GroupStarts">Start of each shuffled row group, in samples; one entry more than groups.</param>
+    /// <param name="Parts">Each partition's part.</param>
     private sealed record EpochOrder(long Number, int[] Groups, long[] GroupStarts, EpochPart[] Parts);
+}
+
+/// <summary>The part of a partition's sample stream that lies in one row group. Shared between callers; do not modify.</summary>
+/// <param name="Partition">The partition.</param>
+/// <param name="Epoch">Its epoch.</param>
+/// <param name="Start">Place of its first sample in the partition's stream.</param>
+/// <param name="Group">The row group.</param>
+/// <param name="Samples">Its samples, in stream order.</param>
+internal sealed record Stretch(int Partition, long Epoch, long Start, int Group, long[] Samples)
+{
+    /// <summary>The place after its last sample.</summary>
+    public long End => Start + Samples.Length;
+
+    /// <summary>True if it contains a place of a partition's stream.</summary>
+    public bool Holds(int partition, long place) => partition == Partition && place >= Start && place < End;
 }

@@ -3,8 +3,8 @@ using System.Numerics;
 namespace ClipTrain.DataPipeline.Ordering;
 
 /// <summary>
-/// A counter-based generator: the n-th number is a pure function of its key, so that what it decides for a sample is
-/// the same on any worker, in any order and after any resume. Philox-4x32-10 (Salmon et al., SC 2011).
+/// A counter-based generator: the n-th number is a pure function of its key, so random choices for a sample are the same on any worker,
+/// in any order and after any resume. Philox-4x32-10 (Salmon et al., SC 2011).
 /// </summary>
 public struct CounterRandom
 {
@@ -21,7 +21,7 @@ public struct CounterRandom
     private UInt128 _block;
     private int _left;
 
-    /// <summary>A generator for one purpose: a run's seed and the two numbers that name the purpose (epoch and sample).</summary>
+    /// <summary>A generator keyed by a run's seed and two numbers (usually epoch and sample).</summary>
     public CounterRandom(ulong seed, ulong epoch, ulong sample)
     {
         _key0 = (uint)seed;
@@ -71,7 +71,17 @@ public struct CounterRandom
         }
     }
 
-    /// <summary>The bijection of counter x under a key; the first number is the lowest 32 bits.</summary>
+    /// <summary>Shuffles the items in place (Fisher–Yates in Durstenfeld's form).</summary>
+    public void Shuffle<T>(Span<T> items)
+    {
+        for (var i = items.Length - 1; i > 0; i--)
+        {
+            var j = (int)NextInt64(i + 1);
+            (items[i], items[j]) = (items[j], items[i]);
+        }
+    }
+
+    /// <summary>Philox's bijection of the counter x under a key; the first output is the lowest 32 bits.</summary>
     internal static UInt128 Philox(uint x0, uint x1, uint x2, uint x3, uint key0, uint key1)
     {
         for (var round = 0; round < 10; round++)

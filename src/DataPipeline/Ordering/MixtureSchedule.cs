@@ -3,24 +3,24 @@ using System.Numerics;
 namespace ClipTrain.DataPipeline.Ordering;
 
 /// <summary>
-/// Deals the positions of a stream out to corpora in fixed shares, as evenly as can be: a pure function of the position, at
-/// once computed, so that a run resumes at any step without reading what is before it.
-/// <para>The first corpus takes ⌊n·w/W⌋ of the first n positions, w its weight and W the sum of all; what it leaves is dealt
-/// to the others in the same way. Of the first n positions a corpus so has n·w/W up to less than the number of corpora, and
-/// exactly n·w/W when n is a multiple of the weights' sum.</para>
+/// Assigns the positions of a stream to corpora in fixed shares, as evenly as possible. A pure function of the position in constant
+/// time, so a run resumes at any step without replaying earlier ones.
+/// <para>The first corpus takes ⌊n·w/W⌋ of the first n positions, where w is its weight and W the sum of all weights; the remaining
+/// positions go to the other corpora in the same way. A corpus's count in the first n positions therefore differs from n·w/W by less
+/// than the number of corpora, and equals it when n is a multiple of the weights' sum.</para>
 /// </summary>
 public sealed class MixtureSchedule
 {
-    // Corpus c takes _weights[c] of every _rests[c] positions that the corpora before it leave.
+    // Corpus c takes _weights[c] of every _rests[c] positions left by the corpora before it.
     private readonly ulong[] _weights,
         _rests;
 
-    /// <param name="weights">A positive finite weight for each corpus. Whole numbers are kept as they are, others to 52 bits of the
+    /// <param name="weights">A positive, finite weight for each corpus. Integers are kept exactly, other values to 52 bits of the
     /// largest.</param>
     public MixtureSchedule(ReadOnlySpan<double> weights)
     {
         if (weights.IsEmpty)
-            throw new ArgumentException("there is no corpus", nameof(weights));
+            throw new ArgumentException("the mixture has no corpus", nameof(weights));
         foreach (var weight in weights)
         {
             if (!double.IsFinite(weight) || weight <= 0)
@@ -42,7 +42,7 @@ public sealed class MixtureSchedule
     /// <summary>Number of corpora.</summary>
     public int Corpora => _weights.Length;
 
-    /// <summary>The corpus that a position is dealt to, and how many positions that corpus has before it.</summary>
+    /// <summary>The corpus assigned to a position, and the number of earlier positions of that corpus.</summary>
     public (int Corpus, long Position) At(long position)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(position);
@@ -58,7 +58,7 @@ public sealed class MixtureSchedule
         return (Corpora - 1, left);
     }
 
-    /// <summary>How many of the first <paramref name="positions"/> positions are a corpus's.</summary>
+    /// <summary>The number of a corpus's positions among the first <paramref name="positions"/>.</summary>
     public long CountOf(int corpus, long positions)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(positions);
@@ -68,10 +68,10 @@ public sealed class MixtureSchedule
         return Scale(left, _weights[corpus], _rests[corpus]);
     }
 
-    /// <summary>⌊n · numerator / denominator⌋, where the numerator is not the larger.</summary>
+    /// <summary>⌊n · numerator / denominator⌋, for numerator ≤ denominator.</summary>
     private static long Scale(long n, ulong numerator, ulong denominator) => (long)((UInt128)(ulong)n * numerator / denominator);
 
-    /// <summary>Scaling by a power of two keeps the ratios of whole numbers.</summary>
+    /// <summary>Integer weights. Scaling by a power of two keeps the ratios of integers exact.</summary>
     private static ulong[] Whole(ReadOnlySpan<double> weights)
     {
         var largest = 0.0;

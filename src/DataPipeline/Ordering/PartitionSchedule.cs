@@ -1,10 +1,10 @@
 namespace ClipTrain.DataPipeline.Ordering;
 
 /// <summary>
-/// Deals the positions of the stream out to partitions of the corpora. A global batch is cut into lanes; each lane deals its
-/// positions out to the corpora by a <see cref="MixtureSchedule"/>; a partition is what a few neighbouring lanes deal to one
-/// corpus. So a worker, which takes a contiguous part of every batch, needs the partitions of its lanes alone, and the stream
-/// is the same for any number of workers. A pure function of the position, at once computed.
+/// Assigns the positions of the stream to partitions of the corpora. A global batch is cut into lanes; each lane assigns its positions to
+/// corpora by a <see cref="MixtureSchedule"/>; a partition receives the positions of one corpus in a few neighbouring lanes. A worker
+/// takes a contiguous part of every batch and so needs only the partitions of its lanes, and the stream is the same for any number of
+/// workers. A pure function of the position.
 /// </summary>
 public sealed class PartitionSchedule
 {
@@ -14,13 +14,13 @@ public sealed class PartitionSchedule
     private readonly Partition[] _partitions;
     private readonly int[] _firstPartitions;
 
-    // By corpus and lane: it is asked for every sample.
+    // Partition by corpus and lane, precomputed because it is looked up for every sample.
     private readonly int[,] _partitionOf;
 
     /// <param name="weights">The corpora's shares of the stream.</param>
-    /// <param name="partitions">Into how many partitions each corpus is dealt, at most as many as there are lanes.</param>
-    /// <param name="globalBatch">Samples of a global batch.</param>
-    /// <param name="lanes">Lanes of a global batch.</param>
+    /// <param name="partitions">Number of partitions of each corpus, at most the number of lanes.</param>
+    /// <param name="globalBatch">Samples in a global batch.</param>
+    /// <param name="lanes">Lanes in a global batch.</param>
     public PartitionSchedule(ReadOnlySpan<double> weights, ReadOnlySpan<int> partitions, int globalBatch, int lanes)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(lanes);
@@ -46,19 +46,19 @@ public sealed class PartitionSchedule
         _partitions = [.. all];
     }
 
-    /// <summary>Samples of a global batch.</summary>
+    /// <summary>Samples in a global batch.</summary>
     public int GlobalBatch => _lanes.GlobalBatch;
 
     /// <summary>Number of corpora.</summary>
     public int Corpora => _mixture.Corpora;
 
-    /// <summary>Lanes of a global batch. Of more workers than this several read the same row groups.</summary>
+    /// <summary>Lanes in a global batch. With more workers than lanes, several workers read the same row groups.</summary>
     public int LaneCount => _lanes.Count;
 
     /// <summary>A corpus's partitions.</summary>
     public Range PartitionsOf(int corpus) => _firstPartitions[corpus].._firstPartitions[corpus + 1];
 
-    /// <summary>The corpus that a partition is of.</summary>
+    /// <summary>The corpus of a partition.</summary>
     public int CorpusOf(int partition) => _partitions[partition].Corpus;
 
     /// <summary>The partitions with positions in a part of every global batch.</summary>
@@ -66,7 +66,7 @@ public sealed class PartitionSchedule
     {
         if (count == 0)
             return [];
-        var (first, last) = (_lanes.Of(start), _lanes.Of(start + count - 1));
+        var (first, last) = (_lanes.LaneOf(start), _lanes.LaneOf(start + count - 1));
         return Enumerable.Range(0, _partitions.Length).Where(p => _partitions[p].FirstLane <= last && _partitions[p].EndLane > first);
     }
 
@@ -75,21 +75,21 @@ public sealed class PartitionSchedule
     {
         if (count == 0)
             return (0, 0);
-        var first = _lanes.Of(start);
-        return (first, _lanes.Of(start + count - 1) - first + 1);
+        var first = _lanes.LaneOf(start);
+        return (first, _lanes.LaneOf(start + count - 1) - first + 1);
     }
 
-    /// <summary>The partition that a position is dealt to, and how many positions that partition has before it.</summary>
+    /// <summary>The partition assigned to a position, and the number of earlier positions of that partition.</summary>
     public (int Partition, long Place) At(long position)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(position);
-        var lane = _lanes.Of(position);
+        var lane = _lanes.LaneOf(position);
         var (corpus, _) = _mixture.At(_phases[lane] + _lanes.CountOf(lane, position));
         var partition = _partitionOf[corpus, lane];
         return (partition, CountOf(partition, position));
     }
 
-    /// <summary>How many of the first <paramref name="positions"/> positions are a partition's.</summary>
+    /// <summary>The number of a partition's positions among the first <paramref name="positions"/>.</summary>
     public long CountOf(int partition, long positions)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(positions);
@@ -100,7 +100,7 @@ public sealed class PartitionSchedule
         return count;
     }
 
-    /// <summary>How many of the first <paramref name="positions"/> positions are a corpus's.</summary>
+    /// <summary>The number of a corpus's positions among the first <paramref name="positions"/>.</summary>
     public long CountOfCorpus(int corpus, long positions)
     {
         if (Corpora == 1)
@@ -111,14 +111,14 @@ public sealed class PartitionSchedule
         return count;
     }
 
-    /// <summary>The position of a partition's n-th, from 0; <see cref="long.MaxValue"/> if it lies too far out.</summary>
+    /// <summary>The stream position of a partition's n-th sample, from 0; <see cref="long.MaxValue"/> if out of range.</summary>
     public long PositionOf(int partition, long n) => First(positions => CountOf(partition, positions) > n, n);
 
-    /// <summary>The position of a corpus's n-th, from 0; <see cref="long.MaxValue"/> if it lies too far out.</summary>
+    /// <summary>The stream position of a corpus's n-th sample, from 0; <see cref="long.MaxValue"/> if out of range.</summary>
     public long PositionOfCorpus(int corpus, long n) => Corpora == 1 ? n : First(positions => CountOfCorpus(corpus, positions) > n, n);
 
     /// <summary>
-    /// The position behind which a condition on the number of positions first holds, which fails for the first <paramref name="fails"/>.
+    /// The smallest n such that the monotone condition holds for n + 1 positions. The condition must fail for <paramref name="fails"/>.
     /// </summary>
     private static long First(Func<long, bool> holds, long fails)
     {
@@ -142,9 +142,39 @@ public sealed class PartitionSchedule
     }
 
     /// <summary>
-    /// Where in the mixture's schedule a lane begins: without order, so that corpora do not take turns in all lanes at once.
+    /// A lane's offset into the mixture's schedule: random, so that the lanes do not all switch corpus at the same positions.
     /// </summary>
     private static long Phase(int lane) => lane == 0 ? 0 : new CounterRandom(0, 0, (ulong)lane).NextInt64(1L << 40);
 
     private readonly record struct Partition(int Corpus, int FirstLane, int EndLane);
+}
+
+/// <summary>
+/// Global batches cut into lanes: contiguous parts as equal as possible, the same in every batch. Positions are also numbered within
+/// their lane. If the number of workers divides the number of lanes, each worker takes whole lanes.
+/// </summary>
+/// <param name="GlobalBatch">B, samples in a batch.</param>
+/// <param name="Count">Number of lanes, at most B.</param>
+internal readonly record struct Lanes(int GlobalBatch, int Count)
+{
+    /// <summary>Start of a part of a batch cut into equal parts: ⌊part · B / parts⌋.</summary>
+    public static int Cut(int globalBatch, int part, int parts) => (int)((long)part * globalBatch / parts);
+
+    /// <summary>The lane of a stream position.</summary>
+    public int LaneOf(long position) => (int)(((((position % GlobalBatch) + 1) * Count) - 1) / GlobalBatch);
+
+    /// <summary>The number of a lane's positions among the first <paramref name="positions"/>.</summary>
+    public long CountOf(int lane, long positions)
+    {
+        var (first, width) = PositionsOf(lane);
+        var (batches, rest) = Math.DivRem(positions, GlobalBatch);
+        return (batches * width) + Math.Clamp(rest - first, 0, width);
+    }
+
+    /// <summary>A lane's positions in each batch.</summary>
+    private (int First, int Width) PositionsOf(int lane)
+    {
+        var first = Cut(GlobalBatch, lane, Count);
+        return (first, Cut(GlobalBatch, lane + 1, Count) - first);
+    }
 }

@@ -1,50 +1,48 @@
 namespace ClipTrain.DataPipeline.Ordering;
 
-/// <summary>
-/// What a run draws random numbers for. Each has streams of its own under one seed; whoever draws for something new adds it here.
-/// </summary>
+/// <summary>Uses of random numbers in a run. Each draws from its own streams under the run's seed; a new use gets a new member.</summary>
 public enum RandomPurpose
 {
-    /// <summary>A sample's crop and colours in an epoch.</summary>
+    /// <summary>Crop and colours of a sample in an epoch.</summary>
     Augmentation,
 
-    /// <summary>Which of a sample's captions an epoch sees.</summary>
+    /// <summary>Choice among a sample's captions in an epoch.</summary>
     CaptionChoice,
 
-    /// <summary>Which part of a long caption an epoch sees.</summary>
+    /// <summary>Window of a long caption in an epoch.</summary>
     CaptionWindow,
 
-    /// <summary>Which patches of a sample's image an epoch sees.</summary>
+    /// <summary>Patches of a sample's image kept in an epoch.</summary>
     PatchDropout,
 
-    /// <summary>The order of row groups in an epoch.</summary>
+    /// <summary>Order of row groups in an epoch.</summary>
     EpochOrder,
 
-    /// <summary>The order of a row group's samples in an epoch.</summary>
+    /// <summary>Order of a row group's samples in an epoch.</summary>
     RowGroupOrder,
 
-    /// <summary>The stochastic rounding of a step's weights.</summary>
+    /// <summary>Stochastic rounding of a step's weights.</summary>
     WeightRounding,
 
-    /// <summary>Which rows of a corpus are looked at.</summary>
+    /// <summary>Rows drawn for an inspection of a corpus.</summary>
     Inspection,
 
-    /// <summary>The stochastic rounding of a step's moments.</summary>
+    /// <summary>Stochastic rounding of a step's moments.</summary>
     MomentRounding,
 }
 
-/// <summary>The streams of a run's random numbers.</summary>
+/// <summary>The random-number streams of a run.</summary>
 public static class RandomStreams
 {
-    /// <summary>Samples and row groups have smaller numbers; the bits above tell purposes apart.</summary>
+    /// <summary>Bits that separate purposes: the numbers of samples and row groups are smaller.</summary>
     private const ulong PatchDropoutBit = 1UL << 62,
         RowGroupBit = 1UL << 63;
 
-    /// <summary>The stream of a purpose: a pure function of the seed and what it is drawn for.</summary>
-    /// <param name="purpose">What the numbers are for.</param>
-    /// <param name="seed">The run's.</param>
-    /// <param name="time">An epoch; of roundings, a step.</param>
-    /// <param name="number">A sample or a row group; 0 where a purpose has one stream at a time.</param>
+    /// <summary>The stream for a purpose: a pure function of seed, purpose, time and number.</summary>
+    /// <param name="purpose">Use of the numbers.</param>
+    /// <param name="seed">The run's seed.</param>
+    /// <param name="time">The epoch; for rounding, the step.</param>
+    /// <param name="number">The sample or row group; 0 for purposes with one stream at a time.</param>
     public static CounterRandom Of(RandomPurpose purpose, ulong seed, long time, long number = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(time);
@@ -52,7 +50,7 @@ public static class RandomStreams
         var (when, what) = ((ulong)time, (ulong)number);
         return purpose switch
         {
-            // Words in ASCII: choice, captions, inspect.
+            // The constants are words in ASCII: choice, captions, inspect.
             RandomPurpose.Augmentation => new CounterRandom(seed, when, what),
             RandomPurpose.CaptionChoice => new CounterRandom(seed ^ 0x63686F696365, when, what),
             RandomPurpose.CaptionWindow => new CounterRandom(seed ^ 0x63617074696F6E73, when, what),
@@ -62,7 +60,7 @@ public static class RandomStreams
             RandomPurpose.WeightRounding => new CounterRandom(seed, when, ulong.MaxValue - 1),
             RandomPurpose.MomentRounding => new CounterRandom(seed, when, ulong.MaxValue - 2),
             RandomPurpose.Inspection => new CounterRandom(seed, 0x696E7370656374, what),
-            _ => throw new ArgumentOutOfRangeException(nameof(purpose), purpose, "It has no stream."),
+            _ => throw new ArgumentOutOfRangeException(nameof(purpose), purpose, "This purpose has no stream."),
         };
     }
 }

@@ -1,15 +1,15 @@
 namespace ClipTrain.DataPipeline.Ordering;
 
 /// <summary>
-/// The endless stream of samples that training reads: a pure function of the row groups of one or several corpora, their
-/// weights, the seed, the window and the batch size. A schedule deals its positions out to partitions of the corpora; in
-/// every epoch of a corpus its partitions together hold each of its samples exactly once. Global batch s is positions
-/// [s·B, (s+1)·B); a batch may straddle epochs. Any position is reached at once. Samples are numbered through all corpora. Thread-safe.
+/// The endless stream of training samples: a pure function of the row groups of one or several corpora, their weights, the seed, the
+/// window and the batch size. A schedule assigns its positions to partitions of the corpora; in every epoch of a corpus its partitions
+/// together hold each sample exactly once. Global batch s is positions [s·B, (s+1)·B); a batch may straddle epochs. Samples are numbered
+/// through all corpora. Random access. Thread-safe.
 /// </summary>
 /// <remarks>
-/// The partitions are what MosaicML Streaming calls canonical nodes: their number is a property of the order, not of the
-/// workers that happen to read it. A batch has its share of as many row groups as there are partitions, and a worker reads
-/// the row groups of its own part of the batches alone.
+/// Partitions correspond to MosaicML Streaming's canonical nodes: their number is a property of the order, not of the workers that read
+/// it. A batch draws from as many row groups as there are partitions, and a worker reads only the row groups of its own part of the
+/// batches.
 /// </remarks>
 public sealed class SampleOrder
 {
@@ -21,24 +21,23 @@ public sealed class SampleOrder
     /// <param name="rowGroupRows">Rows of each row group of the corpus, in order.</param>
     /// <param name="seed">The run's seed.</param>
     /// <param name="windowGroups">Row groups that a batch is mixed from.</param>
-    /// <param name="globalBatch">Samples of a global batch.</param>
+    /// <param name="globalBatch">Samples in a global batch.</param>
     public SampleOrder(IReadOnlyList<int> rowGroupRows, ulong seed, int windowGroups, int globalBatch)
         : this([new CorpusShare(rowGroupRows, 1)], seed, windowGroups, globalBatch) { }
 
     /// <summary>The order of a mixture.</summary>
     /// <param name="corpora">The corpora, in the order in which their samples are numbered.</param>
     /// <param name="seed">The run's seed.</param>
-    /// <param name="windowGroups">
-    /// Row groups that a batch is mixed from. Each corpus has its share of them, at least one: of a corpus with a tenth of the
-    /// stream a batch holds a tenth, so that neighbours meet as rarely as with one corpus, and memory is that of one.
-    /// </param>
-    /// <param name="globalBatch">Samples of a global batch.</param>
+    /// <param name="windowGroups">Row groups that a batch is mixed from, divided among the corpora by their shares, at least one each. A
+    /// corpus with a tenth of the stream supplies a tenth of each batch from a tenth of the row groups, so neighbours meet as rarely as
+    /// with a single corpus and memory stays that of one.</param>
+    /// <param name="globalBatch">Samples in a global batch.</param>
     public SampleOrder(IReadOnlyList<CorpusShare> corpora, ulong seed, int windowGroups, int globalBatch)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(windowGroups);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(globalBatch);
         if (corpora.Any(corpus => corpus.RowGroupRows.All(rows => rows == 0)))
-            throw new ArgumentException("there are no samples to order", nameof(corpora));
+            throw new ArgumentException("a corpus has no samples", nameof(corpora));
         var lanes = Math.Min(windowGroups, globalBatch);
         var total = corpora.Sum(c => c.Weight);
         Schedule = new PartitionSchedule([.. corpora.Select(c => c.Weight)], [.. corpora.Select(Partitions)], globalBatch, lanes);
@@ -50,13 +49,13 @@ public sealed class SampleOrder
         {
             var rows = corpora[corpus].RowGroupRows;
             (_firstSamples[corpus], _firstGroups[corpus]) = (SampleCount, groups);
-            // Corpora of one shape must not be shuffled alike.
+            // Corpora with equal row groups must not be shuffled the same way.
             _corpora[corpus] = new CorpusOrder(rows, seed ^ ((ulong)corpus << 32), Schedule, corpus);
             SampleCount += _corpora[corpus].SampleCount;
             groups += rows.Count;
         }
 
-        // More partitions than row groups would read each of these several times.
+        // More partitions than row groups would read each row group several times.
         int Partitions(CorpusShare corpus) =>
             Math.Clamp(
                 (int)Math.Round(windowGroups * corpus.Weight / total),
@@ -65,10 +64,10 @@ public sealed class SampleOrder
             );
     }
 
-    /// <summary>Which partition of which corpus each position of the stream is dealt to.</summary>
+    /// <summary>Assignment of stream positions to partitions of the corpora.</summary>
     public PartitionSchedule Schedule { get; }
 
-    /// <summary>Samples of all corpora.</summary>
+    /// <summary>Samples in all corpora.</summary>
     public long SampleCount { get; }
 
     /// <summary>The contiguous part of a global batch that one worker takes.</summary>
@@ -78,7 +77,7 @@ public sealed class SampleOrder
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(worldSize);
         ArgumentOutOfRangeException.ThrowIfNegative(rank);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rank, worldSize);
-        // Cut like lanes, so that a worker's part is whole lanes wherever that can be.
+        // Cut like lanes, so that a worker's part is whole lanes where possible.
         var start = Lanes.Cut(globalBatch, rank, worldSize);
         return (start, Lanes.Cut(globalBatch, rank + 1, worldSize) - start);
     }
@@ -101,10 +100,10 @@ public sealed class SampleOrder
         return batch;
     }
 
-    /// <summary>The number of a corpus's first sample, and how many it has.</summary>
+    /// <summary>The number of a corpus's first sample, and its sample count.</summary>
     public (long First, long Count) SamplesOf(int corpus) => (_firstSamples[corpus], _corpora[corpus].SampleCount);
 
-    /// <summary>The corpus that a sample is of.</summary>
+    /// <summary>The corpus of a sample.</summary>
     public int CorpusOf(long index)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
@@ -113,7 +112,7 @@ public sealed class SampleOrder
         return corpus >= 0 ? corpus : ~corpus - 1;
     }
 
-    /// <summary>The row group that a sample lies in, numbered through all corpora.</summary>
+    /// <summary>The row group that contains a sample, numbered through all corpora.</summary>
     public int RowGroupOf(long index)
     {
         var corpus = CorpusOf(index);
@@ -123,10 +122,10 @@ public sealed class SampleOrder
     /// <summary>
     /// The row groups, numbered through all corpora, that a worker reads in an epoch of a corpus for its part of every global batch.
     /// </summary>
-    /// <param name="start">Where the part begins, in samples.</param>
-    /// <param name="count">Samples of the part.</param>
-    /// <param name="corpus">Number of the corpus.</param>
-    /// <param name="epoch">Of that corpus, from 0.</param>
+    /// <param name="start">Start of the part, in samples.</param>
+    /// <param name="count">Samples in the part.</param>
+    /// <param name="corpus">Index of the corpus.</param>
+    /// <param name="epoch">Epoch of that corpus, from 0.</param>
     public IReadOnlyCollection<int> RowGroupsOf(int start, int count, int corpus, long epoch)
     {
         var groups = new HashSet<int>();
@@ -139,12 +138,14 @@ public sealed class SampleOrder
         return groups;
     }
 
-    /// <summary>The epoch of a corpus that a global batch begins in.</summary>
+    /// <summary>The epoch of a corpus at the beginning of a global batch.</summary>
     /// <param name="step">The global step, from 0.</param>
     public long EpochOf(int corpus, long step) =>
         Schedule.CountOfCorpus(corpus, checked(step * Schedule.GlobalBatch)) / _corpora[corpus].SampleCount;
 
-    /// <summary>The stretch that holds a place of a partition's stream, with group and samples numbered through all corpora.</summary>
+    /// <summary>
+    /// The stretch that contains a place of a partition's stream, with row group and samples numbered through all corpora.
+    /// </summary>
     internal Stretch At(int partition, long place)
     {
         var corpus = Schedule.CorpusOf(partition);
@@ -158,3 +159,8 @@ public sealed class SampleOrder
             };
     }
 }
+
+/// <summary>A sample in one pass over its corpus.</summary>
+/// <param name="Epoch">The pass, from 0.</param>
+/// <param name="Index">The sample's number in the corpus.</param>
+public readonly record struct SampleRef(long Epoch, long Index);

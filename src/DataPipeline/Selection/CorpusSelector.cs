@@ -3,16 +3,16 @@ using ClipTrain.DataPipeline.Corpus;
 namespace ClipTrain.DataPipeline.Selection;
 
 /// <summary>
-/// Decides which rows of a corpus are samples. The subset comes last, so that whatever the other rules select, a smaller
-/// fraction of it lies in a larger one.
+/// Selects the rows of a corpus that are samples. The subset comes last, so that a smaller fraction of any selection is contained in a
+/// larger one.
 /// </summary>
 public static class CorpusSelector
 {
-    /// <summary>The same corpus with the rows that the options select; a corpus of which all are selected is returned as it is.</summary>
-    /// <param name="manifest">A corpus without a selection; those of a mixture are selected before they are mixed.</param>
+    /// <summary>The same corpus with the rows that the options select; returned unchanged if all are.</summary>
+    /// <param name="manifest">A corpus without a selection; corpora of a mixture are selected before they are mixed.</param>
     /// <param name="options">The rules.</param>
-    /// <param name="onRule">Gets the name of each rule before it is applied; some read every image.</param>
-    /// <exception cref="CorpusException">A rule does not fit the corpus, or nothing is left.</exception>
+    /// <param name="onRule">Called with the name of each rule before it is applied; some rules read every image.</param>
+    /// <exception cref="CorpusException">A rule does not apply to the corpus, or no row is left.</exception>
     public static CorpusManifest Select(CorpusManifest manifest, SelectionOptions options, Action<string>? onRule = null)
     {
         var rows = new RowMask(manifest.RowCount);
@@ -46,4 +46,49 @@ public static class CorpusSelector
         if (options.Subset < 1)
             yield return new SubsetRule(options.Subset, options.Seed);
     }
+}
+
+/// <summary>Choice among pairs with the same image.</summary>
+public enum Deduplication
+{
+    /// <summary>Keeps all.</summary>
+    None,
+
+    /// <summary>Keeps the first of pairs with identical image files.</summary>
+    Exact,
+
+    /// <summary>Keeps the first of pairs whose images look the same; see <see cref="PerceptualHash"/>.</summary>
+    Perceptual,
+}
+
+/// <summary>Rules that select the rows of a corpus. The defaults select all rows whose download did not fail.</summary>
+public sealed record SelectionOptions
+{
+    /// <summary>A SQL condition over the columns, or null.</summary>
+    public string? Filter { get; init; }
+
+    public Deduplication Deduplicate { get; init; }
+
+    /// <summary>Queries to balance over; empty for no balancing.</summary>
+    public IReadOnlyList<string> Queries { get; init; } = [];
+
+    /// <summary>Average number of pairs kept per query, see <see cref="QueryBalance"/>.</summary>
+    public int QueryCap { get; init; } = 20_000;
+
+    /// <summary>Share of the remaining rows to keep, in (0, 1].</summary>
+    public double Subset { get; init; } = 1;
+
+    /// <summary>Seed of random draws.</summary>
+    public ulong Seed { get; init; }
+}
+
+/// <summary>One rule of a selection.</summary>
+internal interface ISelectionRule
+{
+    /// <summary>Description of the rule in reports.</summary>
+    string Name { get; }
+
+    /// <summary>Removes rows from the set. Depends only on the corpus and the set.</summary>
+    /// <exception cref="CorpusException">The rule does not apply to the corpus, or a file cannot be read.</exception>
+    void Apply(CorpusManifest manifest, RowMask rows);
 }

@@ -5,8 +5,8 @@ using ClipTrain.DataPipeline.Corpus;
 namespace ClipTrain.DataPipeline.Selection;
 
 /// <summary>
-/// Keeps the first of the rows whose image files are the same in every byte, told by 128 bits of SHA-256; memory is about 40
-/// bytes a row. A row without an image is kept: the loader names it.
+/// Keeps the first of the rows with identical image files, compared by 128 bits of SHA-256; memory is about 40 bytes per row. Rows
+/// without an image are kept: the loader reports them.
 /// </summary>
 internal sealed class ExactDuplicates : ISelectionRule
 {
@@ -15,15 +15,11 @@ internal sealed class ExactDuplicates : ISelectionRule
     public void Apply(CorpusManifest manifest, RowMask rows)
     {
         var seen = new HashSet<UInt128>();
-        CorpusScan.Images(
-            manifest,
-            rows,
-            (row, image) =>
-            {
-                if (!image.IsEmpty && !seen.Add(Digest(image)))
-                    rows.Remove(row.CorpusRow);
-            }
-        );
+        foreach (var row in CorpusScan.Rows(manifest, CorpusContent.Images, row => rows[row]))
+        {
+            if (!row.Image.IsEmpty && !seen.Add(Digest(row.Image)))
+                rows.Remove(row.CorpusRow);
+        }
     }
 
     private static UInt128 Digest(ReadOnlySpan<byte> image)

@@ -1,16 +1,17 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Corpus.Parquet;
+using ClipTrain.DataPipeline.Text.Normalization;
 using DuckDB.NET.Data;
 
 namespace ClipTrain.DataPipeline.Selection;
 
 /// <summary>
-/// Keeps the rows for which a SQL condition holds. It sees every column that all files have, but the image; DuckDB skips
-/// row groups whose statistics rule it out. It runs where no other file can be opened.
+/// Keeps the rows that satisfy a SQL condition over the columns present in all files, except the image. DuckDB skips row groups whose
+/// statistics rule the condition out. No other file can be opened.
 /// </summary>
-/// <param name="Name">The rule in reports.</param>
+/// <param name="Name">Description of the rule in reports.</param>
 /// <param name="Condition">The condition.</param>
-/// <param name="Key">What to name in errors.</param>
+/// <param name="Key">Option named in errors.</param>
 internal sealed record FilterRule(string Name, string Condition, string Key) : ISelectionRule
 {
     private const string Row = "cliptrain row",
@@ -25,7 +26,7 @@ internal sealed record FilterRule(string Name, string Condition, string Key) : I
             .. manifest.Files.Select(file => ParquetInspector.Describe(file.Path).Fields.Select(field => field.Name).ToArray()),
         ];
         CorpusColumn[] all = [.. manifest.Columns.Where(c => c.Name != manifest.Image.Name)];
-        // SQL's names have no case, so that it cannot tell some columns apart.
+        // SQL names ignore case, so some columns are ambiguous.
         CorpusColumn[] columns =
         [
             .. all.Where(c =>
@@ -64,7 +65,7 @@ internal sealed record FilterRule(string Name, string Condition, string Key) : I
             rows.Remove(next);
     }
 
-    /// <summary>Reads nothing: says what is wrong with the condition before a file is scanned.</summary>
+    /// <summary>Checks the condition before any file is scanned.</summary>
     private void RequireCondition(SqlSession session, string table, CorpusColumn[] columns, CorpusColumn[] hidden)
     {
         try
@@ -76,26 +77,44 @@ internal sealed record FilterRule(string Name, string Condition, string Key) : I
             )
             {
                 if (type != "BOOLEAN")
-                    throw new CorpusException($"{Key} '{Condition}' is a {type}, not a condition; compare it with something");
+                    throw new CorpusException($"{Key} '{Condition}' has type {type}, not BOOLEAN; write a comparison, as in width > 200");
             }
         }
         catch (DuckDBException e)
         {
             throw new CorpusException(
                 $"{Key} '{Condition}' cannot be used: {e.Message} The columns are {ColumnResolver.List(columns)}"
-                    + (hidden.Length == 0 ? "" : $". SQL does not tell {ColumnResolver.List(hidden)} from others; rename them to use them"),
+                    + (
+                        hidden.Length == 0
+                            ? ""
+                            : $". SQL ignores case and cannot distinguish {ColumnResolver.List(hidden)} from other columns; rename them "
+                                + "to use them"
+                    ),
                 e
             );
         }
     }
 
     /// <summary>
-    /// The columns with the number of the row, which DuckDB gives under a name that a column may have itself: then rows are counted as
-    /// they come, which on one thread is in their order.
+    /// The columns with the row number, which DuckDB provides under a name that a column may already have. In that case rows are counted
+    /// as they come, which on one thread is file order.
     /// </summary>
     private static string Table(string path, string[] inFile, CorpusColumn[] columns)
     {
         var number = inFile.Contains(FileRow, StringComparer.OrdinalIgnoreCase) ? "row_number() OVER () - 1" : FileRow;
-        return $"(SELECT {string.Join(", ", [$"{number} AS {Sql.Identifier(Row)}", .. columns.Select(c => Sql.Identifier(c.Name))])} FROM {Sql.ReadParquet(path)})";
+        string[] selected = [$"{number} AS {Sql.Identifier(Row)}", .. columns.Select(c => Sql.Identifier(c.Name))];
+        return $"(SELECT {string.Join(", ", selected)} FROM {Sql.ReadParquet(path)})";
     }
+}
+
+/// <summary>img2dataset's download status: it writes a row for each URL, without an image where the download failed.</summary>
+internal static class DownloadStatus
+{
+    private const string Status = "status";
+
+    /// <summary>The rule that excludes failed downloads; null for a corpus that img2dataset did not write.</summary>
+    public static FilterRule? Of(CorpusManifest manifest) =>
+        manifest.Columns.Any(c => c is { Name: Status, Type: "VARCHAR" }) && manifest.Columns.Any(c => c.Name == "error_message")
+            ? new FilterRule("downloaded", $"{Status} = 'success'", Status)
+            : null;
 }

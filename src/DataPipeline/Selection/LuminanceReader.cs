@@ -1,12 +1,9 @@
 using System.Runtime.InteropServices;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Selection;
 
-/// <summary>
-/// Decodes an image and squeezes it to the luminance image that its perceptual hash is taken of. For one thread at a time.
-/// </summary>
+/// <summary>Decodes an image and shrinks it to the luminance image for its perceptual hash. Not thread-safe.</summary>
 internal sealed unsafe class LuminanceReader : IDisposable
 {
     private const int Side = PerceptualHash.Side;
@@ -16,7 +13,7 @@ internal sealed unsafe class LuminanceReader : IDisposable
     private readonly BicubicResampler _resampler = new();
     private byte* _small = (byte*)NativeMemory.AlignedAlloc((Side * Side * PixelBuffer.BytesPerPixel) + BicubicResampler.RowSlack, 64);
 
-    /// <summary>Writes Side × Side values; false if the bytes are no image.</summary>
+    /// <summary>Writes Side × Side values; false if the bytes are not an image.</summary>
     public bool TryRead(ReadOnlySpan<byte> encoded, Span<float> luminance)
     {
         try

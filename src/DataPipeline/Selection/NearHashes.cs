@@ -3,14 +3,14 @@ using System.Numerics;
 namespace ClipTrain.DataPipeline.Selection;
 
 /// <summary>
-/// A growing set of 64-bit hashes that finds those near another. Two hashes that differ in at most <see cref="Radius"/>
-/// bits agree in one of Radius + 1 bands of bits, so only hashes with a band in common are compared (Manku et al., WWW 2007).
+/// A growing set of 64-bit hashes with a search for near ones. Two hashes that differ in at most <see cref="Radius"/> bits agree in one
+/// of Radius + 1 bands of bits, so only hashes that share a band are compared (Manku et al., WWW 2007).
 /// </summary>
 public sealed class NearHashes
 {
     /// <summary>
-    /// Hashes that differ in so many bits or fewer are near. Half of a <see cref="PerceptualHash"/>'s bits are set, so
-    /// distances are even; those of one picture in two sizes and qualities are mostly 0 to 4, of two pictures about 32.
+    /// Largest Hamming distance of near hashes. Half of a <see cref="PerceptualHash"/>'s bits are set, so distances are even; for one
+    /// picture in two sizes and qualities they are mostly 0 to 4, for two pictures about 32.
     /// </summary>
     public const int Radius = 4;
 
@@ -21,7 +21,7 @@ public sealed class NearHashes
         .. Enumerable.Range(0, Bands).Select(_ => new Dictionary<ulong, List<ulong>>()),
     ];
 
-    /// <summary>Adds a hash unless one near it is there; false if so.</summary>
+    /// <summary>Adds a hash unless a near one is present; returns false in that case.</summary>
     public bool Add(ulong hash)
     {
         for (var band = 0; band < Bands; band++)

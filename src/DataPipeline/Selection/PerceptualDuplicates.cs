@@ -3,9 +3,9 @@ using ClipTrain.DataPipeline.Corpus;
 namespace ClipTrain.DataPipeline.Selection;
 
 /// <summary>
-/// Keeps the first of the rows whose images look the same: whose perceptual hashes are near that of one kept before. Images
-/// are decoded on all cores, a block of rows at a time; which row stays does not depend on the cores. A row whose image
-/// cannot be decoded is kept: the loader names it.
+/// Keeps the first of the rows whose images look the same, that is, whose perceptual hash is near that of a kept row. Images are decoded
+/// on all cores, a block of rows at a time; the result does not depend on the number of cores. Rows whose image cannot be decoded are
+/// kept: the loader reports them.
 /// </summary>
 internal sealed class PerceptualDuplicates : ISelectionRule
 {
@@ -18,16 +18,13 @@ internal sealed class PerceptualDuplicates : ISelectionRule
         var kept = new NearHashes();
         var block = new List<(long Row, byte[] Image)>(BlockRows);
         using var readers = new ThreadLocal<LuminanceReader>(() => new LuminanceReader(), trackAllValues: true);
-        CorpusScan.Images(
-            manifest,
-            rows,
-            (row, image) =>
-            {
-                block.Add((row.CorpusRow, image.ToArray()));
-                if (block.Count == BlockRows)
-                    Judge();
-            }
-        );
+        foreach (var row in CorpusScan.Rows(manifest, CorpusContent.Images, row => rows[row]))
+        {
+            block.Add((row.CorpusRow, row.Image.ToArray()));
+            if (block.Count == BlockRows)
+                Judge();
+        }
+
         Judge();
         foreach (var reader in readers.Values)
             reader.Dispose();

@@ -1,19 +1,19 @@
 namespace ClipTrain.DataPipeline.Selection;
 
 /// <summary>
-/// 64 bits that stay nearly the same when an image is scaled, encoded again or changed a little in brightness: the signs,
-/// against their median, of the lowest 8 × 8 frequencies of its luminance at 32 × 32, the constant one left out (pHash,
-/// Zauner 2010).
+/// A 64-bit hash that changes little when an image is rescaled, re-encoded or slightly brightened: the signs, relative to their median,
+/// of the lowest 8 × 8 frequencies of its luminance at 32 × 32, without the constant one (pHash, Zauner 2010).
 /// </summary>
 public static class PerceptualHash
 {
-    /// <summary>Side of the luminance image that the hash is taken of.</summary>
+    /// <summary>Side of the luminance image.</summary>
     public const int Side = 32;
 
     private const int Frequencies = 8;
 
     private static readonly float[] s_cosines = Cosines();
 
+    /// <summary>The hash of an image.</summary>
     /// <param name="luminance">Side × Side values, row by row.</param>
     public static ulong Of(ReadOnlySpan<float> luminance)
     {
@@ -31,7 +31,7 @@ public static class PerceptualHash
                 spectrum[(v * Frequencies) + u] = Project(rows.Slice(u * Side, Side), v);
         }
 
-        // The constant says how bright the image is.
+        // The constant frequency is the image's brightness.
         spectrum[0] = 0;
         Span<float> sorted = stackalloc float[spectrum.Length];
         spectrum.CopyTo(sorted);
@@ -51,7 +51,7 @@ public static class PerceptualHash
         return sum;
     }
 
-    /// <summary>The discrete cosine transform's (type II) basis.</summary>
+    /// <summary>Basis of the discrete cosine transform (type II).</summary>
     private static float[] Cosines()
     {
         var cosines = new float[Frequencies * Side];

@@ -1,8 +1,8 @@
 namespace ClipTrain.DataPipeline.Selection;
 
 /// <summary>
-/// Finds which of many queries occur in a caption, as whole words and without regard to case; what is neither letter nor
-/// digit separates words. A trie over words: the time for a caption does not grow with the number of queries. Thread-safe.
+/// Finds the queries that occur in a caption, as whole words and ignoring case; characters that are neither letters nor digits separate
+/// words. A trie over words: the time per caption does not grow with the number of queries. Thread-safe.
 /// </summary>
 public sealed class QueryMatcher
 {
@@ -17,8 +17,8 @@ public sealed class QueryMatcher
 
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
 
-    /// <param name="queries">A query may have several words; of queries with the same words the first counts, and one without words
-    /// none.</param>
+    /// <param name="queries">Queries of one or several words. Of queries with the same words the first matches; a query without words
+    /// never does.</param>
     public QueryMatcher(IReadOnlyList<string> queries)
     {
         _lookup = _words.GetAlternateLookup<ReadOnlySpan<char>>();
@@ -41,7 +41,7 @@ public sealed class QueryMatcher
         }
     }
 
-    /// <summary>Writes the numbers of the queries that occur in a caption, each once, in rising order.</summary>
+    /// <summary>Writes the indices of the queries that occur in a caption, each once, ascending.</summary>
     public void Match(ReadOnlySpan<char> caption, List<int> queries)
     {
         queries.Clear();
@@ -81,7 +81,8 @@ public sealed class QueryMatcher
     {
         Span<char> lower = text.Length <= 512 ? stackalloc char[text.Length] : new char[text.Length];
         text.ToLowerInvariant(lower);
-        for (var i = 0; i < lower.Length; )
+        var i = 0;
+        while (i < lower.Length)
         {
             var end = i;
             while (end < lower.Length && char.IsLetterOrDigit(lower[end]))

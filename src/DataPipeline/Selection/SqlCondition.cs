@@ -2,10 +2,12 @@ using System.Text.RegularExpressions;
 
 namespace ClipTrain.DataPipeline.Selection;
 
-/// <summary>Tells a single SQL expression from more than that.</summary>
+/// <summary>Checks that a text is a single SQL condition.</summary>
 internal static partial class SqlCondition
 {
-    /// <summary>Functions that make large values out of small ones: what they take is not in the database's memory limit.</summary>
+    /// <summary>
+    /// Functions whose result can be much larger than their arguments, which the database's memory limit does not cover.
+    /// </summary>
     private static readonly HashSet<string> Growing = new(StringComparer.OrdinalIgnoreCase)
     {
         "range",
@@ -22,7 +24,9 @@ internal static partial class SqlCondition
         "bitstring",
     };
 
-    /// <summary>Why a text is no single condition, going on from the text; null when it may be one. The database checks the rest.</summary>
+    /// <summary>
+    /// The reason why a text is not a single condition, to be appended to the text; null if it may be one. The database checks the rest.
+    /// </summary>
     public static string? ErrorIn(string text)
     {
         var depth = 0;
@@ -35,30 +39,30 @@ internal static partial class SqlCondition
             switch (part)
             {
                 case ";" or "--" or "/*" or "$":
-                    return $"holds {part}; it must be one condition, as in clip_score > 0.28 and width >= 200";
+                    return $"contains {part}; write a single condition, as in clip_score > 0.28 and width >= 200";
                 case "(" when Growing.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(before.Trim('"'), out var function):
-                    return $"calls {function}, which makes values as large as a number says; only functions whose result is as large as "
-                        + "what they are given are possible";
+                    return $"calls {function}, which can build arbitrarily large values; only functions whose result is no larger than "
+                        + "their arguments are allowed";
                 case "(":
                     depth++;
                     break;
                 case ")" when --depth < 0:
-                    return "closes a parenthesis that it does not open";
+                    return "closes a parenthesis that is not open";
                 case "'" or "\"":
-                    return $"opens a quotation with {part} that it does not close";
+                    return $"has an unclosed quotation mark {part}";
                 case var word when word.Equals("select", StringComparison.OrdinalIgnoreCase):
-                    return "holds a query: only conditions over the corpus' own columns are possible";
+                    return "contains a query; only conditions on the corpus's own columns are allowed";
             }
 
             before = part;
         }
 
         return empty ? "is empty"
-            : depth > 0 ? "opens a parenthesis that it does not close"
+            : depth > 0 ? "has an unclosed parenthesis"
             : null;
     }
 
-    // Quotations and words whole.
+    // Quotations and words as whole tokens.
     [GeneratedRegex(
         """'(?:[^']|'')*'|"(?:[^"]|"")*"|\w+|--|/\*|\S""",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,

@@ -3,8 +3,8 @@ using DuckDB.NET.Data;
 namespace ClipTrain.DataPipeline.Selection;
 
 /// <summary>
-/// An in-memory DuckDB that reads the files it is given and no others: it runs on the thread that calls, writes nothing, loads
-/// no extensions, and no statement can change that.
+/// An in-memory DuckDB that can read only the given files. It runs on the calling thread, writes nothing, loads no extensions, and no
+/// statement can change that.
 /// </summary>
 internal sealed class SqlSession : IDisposable
 {
@@ -18,11 +18,11 @@ internal sealed class SqlSession : IDisposable
 
     private readonly DuckDBConnection _connection = new("DataSource=:memory:");
 
-    /// <param name="files">Full paths of the files that may be read.</param>
+    /// <param name="files">Full paths of the readable files.</param>
     public SqlSession(IEnumerable<string> files)
     {
         _connection.Open();
-        // A path with signs of a pattern is looked up as it is and as the pattern that stands for it.
+        // DuckDB checks a path with pattern characters both literally and as the escaped pattern.
         var allowed = files
             .SelectMany(path => new[] { path, Sql.EscapePattern(path) })
             .Distinct(StringComparer.Ordinal)
@@ -33,11 +33,11 @@ internal sealed class SqlSession : IDisposable
         );
     }
 
-    /// <summary>DuckDB's version, as it tells itself.</summary>
+    /// <summary>DuckDB's version.</summary>
     public string Version => _connection.ServerVersion;
 
-    /// <summary>The rows of a query, as they come. The caller disposes the reader.</summary>
-    /// <exception cref="DuckDBException">DuckDB refuses the statement, or fails while it runs.</exception>
+    /// <summary>Streams the rows of a query.</summary>
+    /// <exception cref="DuckDBException">DuckDB rejects the statement or fails while running it.</exception>
     public IEnumerable<DuckDBDataReader> Rows(string sql)
     {
         using var command = _connection.CreateCommand();
@@ -58,7 +58,7 @@ internal sealed class SqlSession : IDisposable
     }
 }
 
-/// <summary>The database that runs the rules, for those who report on it.</summary>
+/// <summary>The database behind the selection rules, for diagnostics.</summary>
 public static class SqlLibrary
 {
     /// <summary>DuckDB's version.</summary>
@@ -68,4 +68,23 @@ public static class SqlLibrary
         using var session = new SqlSession([]);
         return session.Version;
     }
+}
+
+/// <summary>Quoting of names and paths for DuckDB.</summary>
+internal static class Sql
+{
+    public static string Literal(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
+
+    public static string Identifier(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+
+    /// <summary>A scan of exactly this file: its name is not treated as a pattern and its folders are not columns.</summary>
+    public static string ReadParquet(string path) => $"read_parquet({Literal(EscapePattern(path))}, hive_partitioning = false)";
+
+    /// <summary>A pattern that matches only this path.</summary>
+    public static string EscapePattern(string path) =>
+        path.AsSpan().IndexOfAny("*?[") < 0
+            ? path
+            : path.Replace("[", "[[]", StringComparison.Ordinal)
+                .Replace("*", "[*]", StringComparison.Ordinal)
+                .Replace("?", "[?]", StringComparison.Ordinal);
 }

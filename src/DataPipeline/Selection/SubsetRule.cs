@@ -1,11 +1,12 @@
 using System.Globalization;
 using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Selection;
 
 /// <summary>
-/// Keeps a random share of the rows. A row's number is drawn from the seed, its file's name and its place in that file, and
-/// the row is kept when that number is below the share: the 10 % are among the 30 %, also when files are added.
+/// Keeps a random share of the rows. Each row draws a number from the seed, its file's name and its row in that file, and is kept if the
+/// number is below the share: a subset of 10 % is contained in one of 30 %, also when files are added.
 /// </summary>
 internal sealed record SubsetRule(double Share, ulong Seed) : ISelectionRule
 {
@@ -29,4 +30,15 @@ internal sealed record SubsetRule(double Share, ulong Seed) : ISelectionRule
             first += file.Rows;
         }
     }
+}
+
+/// <summary>A row's key for random draws; independent of the corpus's folder and of its other files.</summary>
+internal static class RowKey
+{
+    /// <summary>The key of a row.</summary>
+    /// <param name="seed">Seed of the draws.</param>
+    /// <param name="file">The row's file.</param>
+    /// <param name="row">The row in the file.</param>
+    public static ulong Of(ulong seed, CorpusFile file, long row) =>
+        StableHash.Combine(StableHash.Combine(seed, StableHash.Of(Path.GetFileName(file.Path.AsSpan()))), (ulong)row);
 }

@@ -1,12 +1,9 @@
 using System.Runtime.CompilerServices;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text.Normalization;
 
 namespace ClipTrain.DataPipeline.Text;
 
-/// <summary>
-/// CLIP's tokenizer: byte-pair encoding with marks at the ends of words, between a start and an end token. Any number of threads.
-/// </summary>
+/// <summary>CLIP's tokenizer: byte-pair encoding with end-of-word marks, between a start and an end token. Thread-safe.</summary>
 public sealed class BpeTokenizer : ITokenizer
 {
     private const int MaxOnStack = 2048;
@@ -17,7 +14,7 @@ public sealed class BpeTokenizer : ITokenizer
         _endOfText;
 
     /// <param name="merges">The vocabulary.</param>
-    /// <param name="contextLength">Tokens of an encoded caption, start and end included.</param>
+    /// <param name="contextLength">Sequence length in tokens, including start and end.</param>
     public BpeTokenizer(MergeList merges, int contextLength)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(contextLength, 2);
@@ -27,36 +24,39 @@ public sealed class BpeTokenizer : ITokenizer
         (_startOfText, _endOfText) = ([StartOfText], [EndOfText]);
     }
 
+    /// <summary>The vocabulary.</summary>
     public MergeList Merges { get; }
 
     public int VocabularySize => Merges.VocabularySize;
 
     public int ContextLength { get; }
 
+    /// <summary>Id of the start token.</summary>
     public int StartOfText => VocabularySize - 2;
 
+    /// <summary>Id of the end token.</summary>
     public int EndOfText => VocabularySize - 1;
 
-    /// <summary>The vocabulary of OpenAI's CLIP, 49,408 tokens; its context length is 77.</summary>
+    /// <summary>A tokenizer with the vocabulary of OpenAI's CLIP, 49,408 tokens; its context length is 77.</summary>
     public static BpeTokenizer OpenAi(int contextLength) => new(MergeList.OpenAi(), contextLength);
 
-    /// <summary>The vocabulary of a merge list or of Hugging Face's files, see <see cref="MergeList.Named"/>.</summary>
-    /// <exception cref="InvalidDataException">It is none of CLIP's kind; the message names file and place.</exception>
+    /// <summary>A tokenizer with a merge list or Hugging Face's files, see <see cref="MergeList.Named"/>.</summary>
+    /// <exception cref="InvalidDataException">The vocabulary is not of CLIP's kind; the message names file and place.</exception>
     public static BpeTokenizer FromMerges(string name, int contextLength) => new(MergeList.Named(name), contextLength);
 
     /// <summary>
-    /// Writes start, the caption's tokens from number <paramref name="first"/> on, end, and zeros up to
-    /// <see cref="ContextLength"/>. What does not fit is left out, with the end token in the last place.
+    /// Writes the start token, the caption's tokens from <paramref name="first"/> on, the end token, and zeros up to
+    /// <see cref="ContextLength"/>. If the caption does not fit, it is cut and the end token is last.
     /// </summary>
     /// <remarks>
-    /// <see cref="EncodedCaption.End"/> is inside the caption when that holds the literal "&lt;|endoftext|&gt;", as in the
-    /// reference.
+    /// Special tokens written in a caption are encoded as such, in CLIP's spelling and in open_clip's. With an end-of-text token
+    /// inside the caption, <see cref="EncodedCaption.End"/> is that token's position, as in CLIP.
     /// </remarks>
     [SkipLocalsInit]
     public EncodedCaption Encode(string text, Span<long> tokens, int first)
     {
         if (tokens.Length != ContextLength)
-            throw new ArgumentException($"the span has {tokens.Length} places, a caption takes {ContextLength}", nameof(tokens));
+            throw new ArgumentException($"the span has {tokens.Length} elements; a caption needs {ContextLength}", nameof(tokens));
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         tokens[0] = StartOfText;
         int at = 1,
@@ -86,8 +86,8 @@ public sealed class BpeTokenizer : ITokenizer
         if (_cache.Find(piece, hash) is { } known)
             return known;
         var tokens =
-            piece.SequenceEqual(PieceScanner.StartOfText) ? _startOfText
-            : piece.SequenceEqual(PieceScanner.EndOfText) ? _endOfText
+            PieceScanner.IsStartOfText(piece) ? _startOfText
+            : PieceScanner.IsEndOfText(piece) ? _endOfText
             : Merge(piece);
         _cache.Add(piece, hash, tokens);
         return tokens;

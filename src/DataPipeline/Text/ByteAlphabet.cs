@@ -1,9 +1,8 @@
 namespace ClipTrain.DataPipeline.Text;
 
 /// <summary>
-/// GPT-2's reversible map of bytes to printable characters, in which merges are written: printable Latin-1 stands for
-/// itself, the other bytes for U+0100 onwards. A byte's token is its place in that order; the same byte at the end of a
-/// word has the token 256 later.
+/// GPT-2's reversible map of bytes to printable characters, in which merges are written: printable Latin-1 maps to itself, the other
+/// bytes to U+0100 onwards. A byte's token is its place in that order; the same byte at the end of a word has a token 256 higher.
 /// </summary>
 internal static class ByteAlphabet
 {
@@ -32,9 +31,9 @@ internal static class ByteAlphabet
         }
     }
 
-    /// <summary>The token of a byte that is not the last of its word.</summary>
+    /// <summary>The token of a byte that does not end its word.</summary>
     public static int Token(byte value) => Tokens[value];
 
-    /// <summary>How the 512 tokens of bytes are written, in the order of the tokens.</summary>
+    /// <summary>Spelling of the 512 byte tokens, in token order.</summary>
     public static IEnumerable<string> Symbols => Characters.Concat(Characters.Select(c => c + EndOfWord));
 }

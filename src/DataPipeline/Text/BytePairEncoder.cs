@@ -3,7 +3,7 @@ namespace ClipTrain.DataPipeline.Text;
 /// <summary>Turns a piece of text into tokens by applying merges, earliest in the list first and from left to right.</summary>
 internal sealed class BytePairEncoder(MergeList list)
 {
-    /// <summary>Up to here searching all pairs again and again is faster than keeping them in order.</summary>
+    /// <summary>Up to this length, repeated search of all pairs is faster than a queue.</summary>
     private const int ShortPiece = 64;
 
     private readonly MergeTable _merged = new(list);
@@ -16,17 +16,17 @@ internal sealed class BytePairEncoder(MergeList list)
         tokens[piece.Length - 1] += ByteAlphabet.Size;
     }
 
-    /// <summary>The tokens of a piece that is not empty.</summary>
+    /// <summary>The tokens of a nonempty piece.</summary>
     /// <param name="piece">UTF-8.</param>
-    /// <param name="tokens">As long as the piece, or longer.</param>
-    /// <returns>How many tokens there are.</returns>
+    /// <param name="tokens">Receives the tokens; at least as long as the piece.</param>
+    /// <returns>The number of tokens.</returns>
     public int Encode(ReadOnlySpan<byte> piece, Span<int> tokens)
     {
         Bytes(piece, tokens);
         return piece.Length <= ShortPiece ? MergeShort(tokens[..piece.Length]) : MergeLong(tokens[..piece.Length]);
     }
 
-    /// <summary>Takes n² time for n bytes, without memory of its own.</summary>
+    /// <summary>Merges in O(n²) time without allocation.</summary>
     internal int MergeShort(Span<int> tokens)
     {
         Span<int> merged = stackalloc int[tokens.Length];
@@ -35,7 +35,7 @@ internal sealed class BytePairEncoder(MergeList list)
         var count = tokens.Length;
         while (count > 1)
         {
-            // A merge's token grows with its place in the list: the smallest token is the earliest merge.
+            // Tokens are numbered in merge order: the smallest token is the earliest merge.
             var at = 0;
             for (var i = 1; i + 1 < count; i++)
             {
@@ -58,7 +58,7 @@ internal sealed class BytePairEncoder(MergeList list)
         return count;
     }
 
-    /// <summary>The same in n log n time, so that a long word does no harm.</summary>
+    /// <summary>The same in O(n log n) time, so that a long word does no harm.</summary>
     internal int MergeLong(Span<int> tokens)
     {
         var next = new int[tokens.Length];
@@ -72,7 +72,7 @@ internal sealed class BytePairEncoder(MergeList list)
 
         while (candidates.TryDequeue(out var pair, out var priority))
         {
-            // The place may have been merged otherwise since.
+            // Stale if one of the two tokens has been merged since.
             var (at, other) = (pair.At, next[pair.At]);
             if (tokens[at] != pair.Left || other >= tokens.Length || tokens[other] != pair.Right)
                 continue;

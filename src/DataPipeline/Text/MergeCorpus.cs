@@ -5,8 +5,8 @@ using System.Text;
 namespace ClipTrain.DataPipeline.Text;
 
 /// <summary>
-/// Words with their counts, in which the most frequent pair of tokens is merged again and again. A merge looks only at the
-/// words that hold its pair; counts of pairs change by what it changes there.
+/// Words with counts, in which the most frequent pair of tokens is merged repeatedly. A merge visits only the words that contain its pair
+/// and updates the counts of the pairs around it.
 /// </summary>
 internal sealed class MergeCorpus
 {
@@ -32,12 +32,12 @@ internal sealed class MergeCorpus
         Enqueue();
     }
 
-    /// <summary>Merges the most frequent pair wherever it is; null when none occurs twice.</summary>
+    /// <summary>Merges the most frequent pair everywhere; null if none occurs twice.</summary>
     public Merge? MergeNext()
     {
         while (_queue.TryDequeue(out var pair, out var priority))
         {
-            // After it was queued a pair's count can only have fallen: a merge makes pairs with the new token alone.
+            // A queued pair's count can only have decreased: a merge creates only pairs with the new token.
             var count = _pairs[pair].Count;
             if (count != -priority.MinusCount)
             {
@@ -65,7 +65,7 @@ internal sealed class MergeCorpus
         Enqueue();
     }
 
-    /// <summary>Replaces a pair in one word from left to right, and recounts the pairs around it.</summary>
+    /// <summary>Replaces a pair in one word from left to right, and updates the counts of its neighbours.</summary>
     private void Merge((int Left, int Right) pair, int token, int place)
     {
         ref var word = ref CollectionsMarshal.AsSpan(_words)[place];
@@ -108,12 +108,12 @@ internal sealed class MergeCorpus
         }
 
         pair.Count += count;
-        // All of a pair's words are noted in one pass over the corpus, from its newer token's merge: the same word twice in a row at most.
+        // A pair's words are recorded in a single pass, during its newer token's merge, so duplicates of a word are adjacent.
         if (pair.Words is not [.., var last] || last != place)
             pair.Words.Add(place);
     }
 
-    /// <summary>The pair that is being merged is not counted any more.</summary>
+    /// <summary>Lowers a pair's count; the pair being merged is no longer counted.</summary>
     private void Subtract((int Left, int Right) pair, long count)
     {
         ref var counted = ref CollectionsMarshal.GetValueRefOrNullRef(_pairs, pair);

@@ -5,37 +5,38 @@ using ClipTrain.DataPipeline.Text.HuggingFace;
 
 namespace ClipTrain.DataPipeline.Text;
 
-/// <summary>Two symbols that become one.</summary>
+/// <summary>Two symbols that are merged into one.</summary>
 public readonly record struct Merge(string Left, string Right);
 
 /// <summary>
-/// The merges of a byte-pair vocabulary, in order. As a file: UTF-8 text, perhaps compressed by gzip, with an optional
-/// first line that has "#version" in it, then "left right" on each line.
+/// The merges of a byte-pair vocabulary, in order. File format: UTF-8 text, optionally gzip, with an optional first line that contains
+/// "#version", then "left right" on each line.
 /// </summary>
 public sealed class MergeList
 {
-    /// <summary>What a vocabulary has besides its merges.</summary>
+    /// <summary>Tokens of a vocabulary without its merges.</summary>
     public const int TokensWithoutMerges = (2 * ByteAlphabet.Size) + 2;
 
     internal const string StartOfText = "<|startoftext|>",
         EndOfText = "<|endoftext|>";
 
-    /// <summary>A list of a million merges has some 20 MB; what unpacks to more is none.</summary>
+    /// <summary>Size limit of an unpacked list: a list of a million merges has about 20 MB.</summary>
     private const int MaxBytes = 64 << 20;
 
     private const string Version = "#version: 0.2";
 
     private MergeList(IReadOnlyList<Merge> merges) => Merges = merges;
 
+    /// <summary>The merges, in order.</summary>
     public IReadOnlyList<Merge> Merges { get; }
 
     /// <summary>
-    /// Tokens of the vocabulary: 256 bytes, 256 bytes at the end of a word, the merges, start and end of text. OpenAI's has
-    /// 49,408; the paper's 49,152 counts each byte once.
+    /// Number of tokens: 256 bytes, 256 bytes at the end of a word, the merges, start and end of text. OpenAI's vocabulary has 49,408;
+    /// the paper's 49,152 counts each byte once.
     /// </summary>
     public int VocabularySize => TokensWithoutMerges + Merges.Count;
 
-    /// <summary>The tokens in the order of their ids, as Hugging Face's files write them.</summary>
+    /// <summary>The tokens in order of their ids, as written in Hugging Face's files.</summary>
     public IEnumerable<string> Symbols => [.. ByteAlphabet.Symbols, .. Merges.Select(m => m.Left + m.Right), StartOfText, EndOfText];
 
     /// <summary>The 48,894 merges of OpenAI's CLIP.</summary>
@@ -46,10 +47,10 @@ public sealed class MergeList
     }
 
     /// <summary>
-    /// The vocabulary that a run names: <c>openai</c>, a merge list, Hugging Face's tokenizer.json (a name that ends in
-    /// .json) or a folder of Hugging Face's files.
+    /// The vocabulary named in a run file: <c>openai</c>, a merge list, a Hugging Face tokenizer.json (a name that ends in .json) or a
+    /// folder of Hugging Face's files.
     /// </summary>
-    /// <exception cref="InvalidDataException">It is none of CLIP's kind; the message names file and place.</exception>
+    /// <exception cref="InvalidDataException">The vocabulary is not of CLIP's kind; the message names file and place.</exception>
     public static MergeList Named(string name) =>
         name switch
         {
@@ -59,8 +60,8 @@ public sealed class MergeList
             _ => Load(name),
         };
 
-    /// <summary>A merge list alone.</summary>
-    /// <exception cref="InvalidDataException">A line is no merge of known symbols; the message names file and line.</exception>
+    /// <summary>Reads a merge list.</summary>
+    /// <exception cref="InvalidDataException">A line is not a merge of known symbols; the message names file and line.</exception>
     public static MergeList Load(string path)
     {
         RegularFile.Require(path);
@@ -70,7 +71,7 @@ public sealed class MergeList
 
     internal static MergeList Of(IReadOnlyList<Merge> merges) => new(merges);
 
-    /// <summary>Writes the list as plain text, in the form that <see cref="Load"/> reads.</summary>
+    /// <summary>Writes the list as plain text, in the format that <see cref="Load"/> reads.</summary>
     public void Save(string path)
     {
         var text = new StringBuilder(Version).Append('\n');
@@ -94,7 +95,7 @@ public sealed class MergeList
                 || (e is InvalidDataException && compressed && !e.Message.StartsWith(name, StringComparison.Ordinal))
             )
         {
-            throw new InvalidDataException($"{name}: no list of merges; it is neither UTF-8 text nor gzip of that", e);
+            throw new InvalidDataException($"{name}: not a merge list; it is neither UTF-8 text nor gzipped UTF-8 text", e);
         }
     }
 
@@ -102,10 +103,11 @@ public sealed class MergeList
     {
         var text = new MemoryStream();
         var block = new byte[1 << 16];
-        for (int read; (read = stream.Read(block)) > 0; )
+        int read;
+        while ((read = stream.Read(block)) > 0)
         {
             if (text.Length + read > MaxBytes)
-                throw new InvalidDataException($"{name}: holds more than {MaxBytes >> 20} MiB of text, which no list of merges does");
+                throw new InvalidDataException($"{name}: contains more than {MaxBytes >> 20} MiB of text, too much for a merge list");
             text.Write(block, 0, read);
         }
 
@@ -124,4 +126,34 @@ public sealed class MergeList
 
         return merges.Build();
     }
+}
+
+/// <summary>Collects merges and checks each: its symbols must exist, its result must not.</summary>
+/// <param name="name">Name of the file, for messages.</param>
+internal sealed class MergeListBuilder(string name)
+{
+    private readonly List<Merge> _merges = [];
+    private readonly HashSet<string> _known = new(ByteAlphabet.Symbols, StringComparer.Ordinal);
+
+    /// <summary>Adds a merge.</summary>
+    /// <param name="place">The merge's place in the file.</param>
+    /// <param name="parts">The two symbols.</param>
+    /// <exception cref="InvalidDataException">It is not a valid merge; the message names file and place.</exception>
+    public void Add(string place, string[] parts)
+    {
+        var text = string.Join(' ', parts);
+        if (parts is not [{ Length: > 0 } left, { Length: > 0 } right])
+            throw Bad(place, $"\"{Shorten(text)}\" is not two symbols separated by a space");
+        if (parts.FirstOrDefault(symbol => !_known.Contains(symbol)) is { } unknown)
+            throw Bad(place, $"\"{Shorten(unknown)}\" is neither a byte nor the result of an earlier merge");
+        if (left.EndsWith(ByteAlphabet.EndOfWord, StringComparison.Ordinal) || !_known.Add(left + right))
+            throw Bad(place, $"\"{Shorten(text)}\" cannot be merged: the result already exists or continues past the end of a word");
+        _merges.Add(new Merge(left, right));
+    }
+
+    public MergeList Build() => MergeList.Of(_merges);
+
+    private InvalidDataException Bad(string place, string reason) => new($"{name}, {place}: {reason}");
+
+    private static string Shorten(string text) => text.Length <= 60 ? text : text[..60] + "…";
 }

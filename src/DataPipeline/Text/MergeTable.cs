@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace ClipTrain.DataPipeline.Text;
 
-/// <summary>The token that two adjacent tokens merge into: a flat hash table with linear probing, at most half full.</summary>
+/// <summary>Lookup of the token that two adjacent tokens merge into: a flat hash table with linear probing, at most half full.</summary>
 internal sealed class MergeTable
 {
     private const ulong Empty = ulong.MaxValue;
@@ -30,7 +30,7 @@ internal sealed class MergeTable
     }
 
     /// <summary>
-    /// The merged token, which grows with the merge's place in the list; <see cref="int.MaxValue"/> when the two do not merge.
+    /// The merged token, which grows with the merge's place in the list; <see cref="int.MaxValue"/> if the two do not merge.
     /// </summary>
     public int Find(int left, int right)
     {
@@ -55,7 +55,7 @@ internal sealed class MergeTable
 
     private static ulong Pair(int left, int right) => ((ulong)(uint)left << 32) | (uint)right;
 
-    /// <summary>Multiplicative hashing (Knuth, volume 3, 6.4): the golden ratio's bits spread neighbouring pairs.</summary>
+    /// <summary>Multiplicative hashing (Knuth, volume 3, 6.4) by the golden ratio, which spreads neighbouring pairs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private int Home(ulong pair) => (int)((pair * 0x9E3779B97F4A7C15) >> _shift);
 

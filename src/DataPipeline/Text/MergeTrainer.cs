@@ -1,14 +1,13 @@
 namespace ClipTrain.DataPipeline.Text;
 
-/// <summary>How far the learning of a vocabulary is.</summary>
-/// <param name="Captions">Captions counted.</param>
-/// <param name="Pieces">Different pieces among them.</param>
+/// <summary>Progress of learning a vocabulary.</summary>
+/// <param name="Captions">Captions counted so far.</param>
+/// <param name="Pieces">Distinct pieces among them.</param>
 /// <param name="Merges">Merges learned; 0 while captions are counted.</param>
 public readonly record struct MergeProgress(long Captions, int Pieces, int Merges);
 
 /// <summary>
-/// Learns a vocabulary from captions: byte-pair encoding by frequency (Sennrich et al. 2016) over the pieces that the
-/// tokenizer will see.
+/// Learns a vocabulary from captions: byte-pair encoding by frequency (Sennrich et al. 2016) over the pieces that the tokenizer will see.
 /// </summary>
 public static class MergeTrainer
 {
@@ -16,13 +15,13 @@ public static class MergeTrainer
         MergesPerReport = 100;
 
     /// <summary>
-    /// Learns up to <paramref name="merges"/> merges; fewer when no pair of symbols occurs twice any more. Each merge is the
-    /// most frequent pair that does not make a symbol which exists; of equally frequent ones it is the pair whose left token
-    /// has the smaller number, then whose right token has. The same captions in any order give the same list.
+    /// Learns up to <paramref name="merges"/> merges; fewer once no pair of symbols occurs twice. Each merge is the most frequent pair
+    /// whose result does not exist yet; ties go to the smaller left token, then the smaller right token. The result does not depend on
+    /// the order of the captions.
     /// </summary>
-    /// <param name="captions">Read once.</param>
-    /// <param name="merges">Merges to learn; the vocabulary has 514 tokens more.</param>
-    /// <param name="progress">Told now and then, and at the end.</param>
+    /// <param name="captions">Captions; enumerated once.</param>
+    /// <param name="merges">Number of merges; the vocabulary has 514 tokens more.</param>
+    /// <param name="progress">Reported from time to time, and at the end.</param>
     public static MergeList Learn(IEnumerable<string> captions, int merges, IProgress<MergeProgress>? progress = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(merges);

@@ -5,10 +5,9 @@ using ClipTrain.DataPipeline.Text.Normalization;
 namespace ClipTrain.DataPipeline.Text;
 
 /// <summary>
-/// Counts the pieces of captions that stream by. The memory is bounded: when more than <paramref name="maxPieces"/>
-/// different ones are known, the rarest are forgotten (those seen once, then twice, until half are left; Manku and Motwani
-/// 2002), which a corpus of a few million captions never reaches. Pieces over <see cref="MaxLength"/> bytes are no words
-/// and are left out.
+/// Counts the pieces of a stream of captions in bounded memory: beyond <paramref name="maxPieces"/> distinct pieces, the rarest are
+/// dropped (those seen once, then twice, until half remain; Manku and Motwani 2002), which a corpus of a few million captions never
+/// reaches. Pieces over <see cref="MaxLength"/> bytes are not words and are ignored.
 /// </summary>
 internal sealed class PieceCounter(int maxPieces = 1 << 23)
 {
@@ -25,7 +24,7 @@ internal sealed class PieceCounter(int maxPieces = 1 << 23)
         var lookup = _counts.GetAlternateLookup<ReadOnlySpan<char>>();
         foreach (var piece in new PieceScanner(CaptionNormalizer.Normalize(caption, buffer)))
         {
-            if (piece.Length > MaxLength || piece.SequenceEqual(PieceScanner.StartOfText) || piece.SequenceEqual(PieceScanner.EndOfText))
+            if (piece.Length > MaxLength || PieceScanner.IsStartOfText(piece) || PieceScanner.IsEndOfText(piece))
                 continue;
             var length = Encoding.UTF8.GetChars(piece, characters);
             CollectionsMarshal.GetValueRefOrAddDefault(lookup, characters[..length], out _)++;

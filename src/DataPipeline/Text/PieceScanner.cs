@@ -5,22 +5,40 @@ using System.Text;
 namespace ClipTrain.DataPipeline.Text;
 
 /// <summary>
-/// Cuts a normalised caption, UTF-8, into the pieces that are encoded one by one. The same as matching, from left to right,
-/// the reference's pattern: the two special tokens | 's | 't | 're | 've | 'm | 'll | 'd | letters | one digit | anything
-/// else that is not white space.
+/// Splits a normalised caption, UTF-8, into the pieces that are encoded one by one. Equivalent to matching CLIP's pattern from left
+/// to right: the special tokens | 's | 't | 're | 've | 'm | 'll | 'd | letters | one digit | a run of anything else that is not
+/// white space.
 /// </summary>
+/// <remarks>
+/// CLIP writes the special tokens <c>&lt;|startoftext|&gt;</c> and <c>&lt;|endoftext|&gt;</c>, open_clip <c>&lt;start_of_text&gt;</c>
+/// and <c>&lt;end_of_text&gt;</c>; each library reads its own spelling in a caption as the token, and the other's as text. Here both
+/// spellings are the token, so that ids equal CLIP's for captions with its spelling and open_clip's for captions with the other.
+/// </remarks>
 internal ref struct PieceScanner(ReadOnlySpan<byte> text)
 {
-    /// <summary>The kinds of characters below U+10000.</summary>
+    /// <summary>Kinds of the characters below U+10000.</summary>
     private static readonly Kind[] Kinds =
     [
         .. Enumerable.Range(0, char.MaxValue + 1).Select(c => KindOf(Rune.IsValid(c) ? new Rune(c) : Rune.ReplacementChar)),
     ];
 
-    private static readonly byte[][] Whole =
+    private static readonly byte[][] StartOfText =
     [
-        [.. StartOfText],
-        [.. EndOfText],
+        [.. "<|startoftext|>"u8],
+        [.. "<start_of_text>"u8],
+    ];
+
+    private static readonly byte[][] EndOfText =
+    [
+        [.. "<|endoftext|>"u8],
+        [.. "<end_of_text>"u8],
+    ];
+
+    /// <summary>Alternatives of the pattern that are fixed strings, in the order in which they are tried.</summary>
+    private static readonly byte[][] FixedPieces =
+    [
+        .. StartOfText,
+        .. EndOfText,
         [.. "'s"u8],
         [.. "'t"u8],
         [.. "'re"u8],
@@ -41,11 +59,13 @@ internal ref struct PieceScanner(ReadOnlySpan<byte> text)
         Other,
     }
 
-    public static ReadOnlySpan<byte> StartOfText => "<|startoftext|>"u8;
-
-    public static ReadOnlySpan<byte> EndOfText => "<|endoftext|>"u8;
-
     public ReadOnlySpan<byte> Current { get; private set; }
+
+    /// <summary>True for the start token in either spelling.</summary>
+    public static bool IsStartOfText(ReadOnlySpan<byte> piece) => IsOneOf(StartOfText, piece);
+
+    /// <summary>True for the end token in either spelling.</summary>
+    public static bool IsEndOfText(ReadOnlySpan<byte> piece) => IsOneOf(EndOfText, piece);
 
     public readonly PieceScanner GetEnumerator() => this;
 
@@ -63,8 +83,8 @@ internal ref struct PieceScanner(ReadOnlySpan<byte> text)
         }
 
         var end = at + length;
-        if (_text[at] is (byte)'\'' or (byte)'<' && WholeAt(_text[at..]) is var whole and > 0)
-            end = at + whole;
+        if (_text[at] is (byte)'\'' or (byte)'<' && FixedPieceAt(_text[at..]) is var fixedLength and > 0)
+            end = at + fixedLength;
         else if (kind != Kind.Number)
             end = RunEnd(end, kind);
         Current = _text[at..end];
@@ -79,18 +99,52 @@ internal ref struct PieceScanner(ReadOnlySpan<byte> text)
         return at;
     }
 
-    private static int WholeAt(ReadOnlySpan<byte> text)
+    private static int FixedPieceAt(ReadOnlySpan<byte> text)
     {
-        foreach (var whole in Whole)
+        foreach (var piece in FixedPieces)
         {
-            if (text.StartsWith(whole))
-                return whole.Length;
+            if (MatchLength(text, piece) is var length and > 0)
+                return length;
         }
 
         return 0;
     }
 
-    /// <summary>The kind of a character and its length in bytes. The text is valid UTF-8, so the first byte tells the rest.</summary>
+    /// <summary>
+    /// Bytes at the beginning of the text that match a fixed piece; 0 without a match. CLIP's pattern ignores case, and the text is in
+    /// lower case: what remains of that is the long s (U+017F), which matches an s.
+    /// </summary>
+    private static int MatchLength(ReadOnlySpan<byte> text, ReadOnlySpan<byte> piece)
+    {
+        var at = 0;
+        foreach (var expected in piece)
+        {
+            var rest = text[at..];
+            if (!rest.IsEmpty && rest[0] == expected)
+                at++;
+            else if (expected == (byte)'s' && rest.StartsWith("ſ"u8))
+                at += "ſ"u8.Length;
+            else
+                return 0;
+        }
+
+        return at;
+    }
+
+    private static bool IsOneOf(byte[][] spellings, ReadOnlySpan<byte> piece)
+    {
+        foreach (var spelling in spellings)
+        {
+            if (piece.SequenceEqual(spelling))
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>
+    /// The kind of a character and its length in bytes. The text is valid UTF-8, so the first byte determines the length.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly Kind Next(int at, out int length)
     {

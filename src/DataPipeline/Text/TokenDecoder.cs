@@ -2,9 +2,9 @@ using System.Text;
 
 namespace ClipTrain.DataPipeline.Text;
 
-/// <summary>A token as text, to show it to people.</summary>
-/// <param name="Text">The characters that end in it: empty where it is the beginning of one.</param>
-/// <param name="EndsWord">Whether a word ends with it.</param>
+/// <summary>A token as text for display.</summary>
+/// <param name="Text">The characters that end in it: empty for the beginning of a character.</param>
+/// <param name="EndsWord">True if it ends a word.</param>
 public readonly record struct TokenText(string Text, bool EndsWord);
 
 /// <summary>Turns tokens back into text.</summary>
@@ -13,6 +13,7 @@ public sealed class TokenDecoder
     private readonly string[] _symbols;
     private readonly Dictionary<char, byte> _bytes = [];
 
+    /// <summary>A decoder for a vocabulary.</summary>
     public TokenDecoder(MergeList merges)
     {
         _symbols = [.. merges.Symbols];
@@ -21,7 +22,7 @@ public sealed class TokenDecoder
     }
 
     /// <summary>
-    /// The texts of tokens that follow each other; start and end of text as they are written, U+FFFD for bytes that are no character.
+    /// The texts of a sequence of tokens; start and end of text in CLIP's spelling, U+FFFD for bytes that are not a character.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The vocabulary has no such token.</exception>
     public IReadOnlyList<TokenText> Decode(ReadOnlySpan<long> tokens)

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ClipTrain.DataPipeline.Text;
 
 /// <summary>
-/// The tokens of words that were encoded before: captions repeat few words. Readers take no lock, and a word is published
-/// whole or not at all. The memory is bounded: a word whose few places are taken is encoded each time.
+/// Tokens of words encoded before: captions repeat few words. Lock-free for readers; words are published atomically. Memory is bounded: a
+/// word whose few slots are taken is encoded each time.
 /// </summary>
 internal sealed class WordCache
 {
@@ -14,7 +14,7 @@ internal sealed class WordCache
 
     private readonly Word?[] _words = new Word?[Slots];
 
-    /// <summary>64 bits of a word, eight bytes at a time.</summary>
+    /// <summary>A 64-bit hash of a word, computed eight bytes at a time.</summary>
     public static ulong Hash(ReadOnlySpan<byte> word)
     {
         const ulong multiplier = 0x9E3779B97F4A7C15;
@@ -33,7 +33,7 @@ internal sealed class WordCache
         }
     }
 
-    /// <summary>The tokens of a word, or null.</summary>
+    /// <summary>The tokens of a word; null if it is not cached.</summary>
     public int[]? Find(ReadOnlySpan<byte> word, ulong hash)
     {
         for (var i = 0; i < Places && Volatile.Read(ref Place(hash, i)) is { } known; i++)

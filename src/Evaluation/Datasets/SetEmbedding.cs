@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Selection;
 using ClipTrain.Torch.Operators;
 using TorchSharp;

@@ -1,6 +1,5 @@
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Inspection;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Evaluation.Datasets;
 
 namespace ClipTrain.Evaluation.Suites;

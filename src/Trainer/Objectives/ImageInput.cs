@@ -1,5 +1,4 @@
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Weights.Tensors;

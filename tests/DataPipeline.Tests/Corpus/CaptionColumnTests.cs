@@ -2,7 +2,7 @@ using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Tests.Corpus;
 
-/// <summary>Corpora as they come: every layout of the image with every layout of the captions.</summary>
+/// <summary>Every layout of the image column combined with every layout of the captions.</summary>
 public sealed class CaptionColumnTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

@@ -7,7 +7,7 @@ using ClipTrain.DataPipeline.Tests.Import;
 
 namespace ClipTrain.DataPipeline.Tests.Corpus;
 
-/// <summary>The files of tests/Cases, written by the tools that people use, each with what is right for it.</summary>
+/// <summary>The files in tests/Cases, written by common tools, each with its expected result.</summary>
 public sealed class CaseFilesTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -40,7 +40,7 @@ public sealed class CaseFilesTests : IDisposable
         using var rows = new CorpusReader(Open("05-path-only")).Read(0);
         Assert.All(
             Enumerable.Range(0, 24),
-            row => Assert.Contains($"only its path is there (/data/img/{row}.jpg)", rows.ImageProblem(row), StringComparison.Ordinal)
+            row => Assert.Contains($"only its path is set (/data/img/{row}.jpg)", rows.ImageProblem(row), StringComparison.Ordinal)
         );
     }
 
@@ -51,7 +51,7 @@ public sealed class CaseFilesTests : IDisposable
         Assert.Equal(72, rows.Count);
         Assert.Equal(24, rows.Count(row => row.Image.IsEmpty));
         Assert.Equal(24, rows.Count(row => row.Caption is null));
-        Refused("06-null-typed-shard/e0.parquet", "column image has no value in any file");
+        Refused("06-null-typed-shard/e0.parquet", "column image has no values in any file");
     }
 
     [Fact]
@@ -120,7 +120,7 @@ public sealed class CaseFilesTests : IDisposable
     public void A_folder_of_BMP_images_is_imported_and_told_from_a_corpus()
     {
         Assert.Equal(4, Import(new FolderSource([PathOf("32-bmp-folder")])).Count);
-        Refused("32-bmp-folder", "holds no .parquet file", "data import folder");
+        Refused("32-bmp-folder", "contains no .parquet file", "data import folder");
     }
 
     [Fact]

@@ -2,7 +2,7 @@ using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Tests.Corpus;
 
-/// <summary>What a user who brings something unusable is told.</summary>
+/// <summary>Error messages for unusable corpora.</summary>
 public sealed class CorpusErrorTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -14,9 +14,9 @@ public sealed class CorpusErrorTests : IDisposable
     {
         AssertError([_folder.File("gone.parquet")], _folder.File("gone.parquet"), "does not exist");
         AssertError([_folder.File("*.parquet")], _folder.File("*.parquet"), "no file matches");
-        AssertError([_folder.Path], _folder.Path, "holds no .parquet file", "**");
-        AssertError([], "no corpus is named");
-        AssertError([" "], "an empty path");
+        AssertError([_folder.Path], _folder.Path, "contains no .parquet file", "**");
+        AssertError([], "no corpus is given");
+        AssertError([" "], "path is empty");
     }
 
     [Fact]
@@ -70,7 +70,7 @@ public sealed class CorpusErrorTests : IDisposable
         var path = TestCorpus.WriteSql(_folder, "a.parquet", "SELECT 'x'::BLOB AS image, 'a' AS alt, 7 AS n");
         AssertError([path], path, "no caption column", "data.caption_column", "image (BLOB), alt (VARCHAR), n (INTEGER)");
         var none = TestCorpus.WriteSql(_folder, "b.parquet", "SELECT 'x'::BLOB AS photo, 'a' AS text");
-        AssertError([none], none, "no column of image bytes", "data.image_column", "photo (BLOB), text (VARCHAR)");
+        AssertError([none], none, "no image column", "data.image_column", "photo (BLOB), text (VARCHAR)");
 
         Assert.Contains(
             "no column foo (data.caption_column)",

@@ -196,7 +196,8 @@ public sealed class CorpusManifestTests : IDisposable
         File.WriteAllBytes(path, bytes);
         File.SetLastWriteTimeUtc(path, begun.Files[0].Stamp!.Modified);
 
-        Assert.Contains($"{path} has as many bytes as before", begun.DifferenceTo(CorpusManifest.Create([path])), StringComparison.Ordinal);
+        var difference = begun.DifferenceTo(CorpusManifest.Create([path]));
+        Assert.Contains($"{path} has the expected size but different contents", difference, StringComparison.Ordinal);
     }
 
     [Fact]

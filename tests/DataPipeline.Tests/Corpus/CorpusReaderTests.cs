@@ -70,7 +70,8 @@ public sealed class CorpusReaderTests : IDisposable
         var path = TestCorpus.WriteSql(
             _folder,
             "a.parquet",
-            "SELECT CASE i WHEN 0 THEN NULL WHEN 1 THEN {'bytes': NULL::BLOB, 'path': 'p'} ELSE {'bytes': 'x'::BLOB, 'path': NULL} END AS image, "
+            "SELECT CASE i WHEN 0 THEN NULL WHEN 1 THEN {'bytes': NULL::BLOB, 'path': 'p'} "
+                + "ELSE {'bytes': 'x'::BLOB, 'path': NULL} END AS image, "
                 + "CASE i WHEN 2 THEN NULL WHEN 3 THEN []::VARCHAR[] WHEN 4 THEN [NULL]::VARCHAR[] ELSE ['a', 'b'] END AS text FROM "
                 + "range(6) t(i)"
         );
@@ -118,12 +119,12 @@ public sealed class CorpusReaderTests : IDisposable
 
         reader.Read(0).Dispose();
         Assert.Contains(
-            "not the file that the manifest describes",
+            "differs from the manifest",
             Assert.Throws<CorpusException>(() => reader.Read(3)).Message,
             StringComparison.Ordinal
         );
         Assert.Contains(
-            $"{manifest.Files[2].Path} is gone",
+            $"{manifest.Files[2].Path} has been removed",
             Assert.Throws<CorpusException>(() => reader.Read(5)).Message,
             StringComparison.Ordinal
         );

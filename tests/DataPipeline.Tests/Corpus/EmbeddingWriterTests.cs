@@ -27,7 +27,7 @@ public sealed class EmbeddingWriterTests : IDisposable
             ],
             TestCorpus.Query($"DESCRIBE SELECT * FROM {Sql.ReadParquet(path)}", 2)
         );
-        // Each number says its row and place; halves are exact.
+        // Each number encodes its row and place; halves are exact.
         Assert.Equal(
             [
                 [$"{rows}", $"{rows}", $"{rows}"],
@@ -35,7 +35,8 @@ public sealed class EmbeddingWriterTests : IDisposable
             TestCorpus.Query(
                 $"""
                 SELECT count(*)::VARCHAR,
-                  count(*) FILTER (image_embedding = list_transform(range({dimensions}), i -> ("row" * 2 + i)::FLOAT) AND text_embedding = list_transform(range({dimensions}), i -> ("row" - i * 0.5)::FLOAT))::VARCHAR,
+                  count(*) FILTER (image_embedding = list_transform(range({dimensions}), i -> ("row" * 2 + i)::FLOAT)
+                    AND text_embedding = list_transform(range({dimensions}), i -> ("row" - i * 0.5)::FLOAT))::VARCHAR,
                   count(*) FILTER (file = 'f' || ("row" % 3)::VARCHAR AND "row" = file_row_number)::VARCHAR
                 FROM read_parquet('{path}', file_row_number = true)
                 """,

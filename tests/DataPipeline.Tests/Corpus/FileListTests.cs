@@ -33,8 +33,8 @@ public sealed class FileListTests : IDisposable
     [Theory]
     [InlineData("list.txt", "# nothing\n", "lists no files")]
     [InlineData("list.txt", "gone.parquet\n", "gone.parquet does not exist")]
-    [InlineData("list.json", "{\"files\": 1}", "is no list of files")]
-    [InlineData("list.json", "[\"other.txt\"]", "is a list itself")]
+    [InlineData("list.json", "{\"files\": 1}", "is not a list of files")]
+    [InlineData("list.json", "[\"other.txt\"]", "is itself a list")]
     public void What_is_wrong_with_a_list_is_told_with_its_name(string name, string text, string reason)
     {
         File.WriteAllText(_folder.File(name), text);

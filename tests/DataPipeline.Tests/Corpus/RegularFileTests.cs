@@ -8,7 +8,7 @@ using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Tests.Corpus;
 
-/// <summary>What is no file, or unpacks to far more than it should, is refused before it is read.</summary>
+/// <summary>Devices, and files that decompress to far more than expected, are rejected before they are read.</summary>
 public sealed class RegularFileTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

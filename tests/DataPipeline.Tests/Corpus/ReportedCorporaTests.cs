@@ -8,7 +8,7 @@ using ClipTrain.DataPipeline.Tests.Import;
 
 namespace ClipTrain.DataPipeline.Tests.Corpus;
 
-/// <summary>Kinds of corpora that people have reported trouble with, each as a small sample of its kind.</summary>
+/// <summary>Kinds of corpora with reported problems, each as a small example.</summary>
 public sealed class ReportedCorporaTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -98,7 +98,7 @@ public sealed class ReportedCorporaTests : IDisposable
             ),
         ]);
         using var rows = new CorpusReader(manifest).Read(0);
-        Assert.Contains("only its path is there (img/7.jpg)", rows.ImageProblem(2), StringComparison.Ordinal);
+        Assert.Contains("only its path is set (img/7.jpg)", rows.ImageProblem(2), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -115,7 +115,7 @@ public sealed class ReportedCorporaTests : IDisposable
 
         using var reader = new CorpusReader(manifest);
         Assert.Equal([(0, "a"), (1, "b"), (1, null)], reader.ReadRows(0, 3).Select(s => (s.Image.Length, s.Caption)));
-        Refused([files[0]], "column image has no value in any file");
+        Refused([files[0]], "column image has no values in any file");
     }
 
     [Fact]
@@ -132,7 +132,7 @@ public sealed class ReportedCorporaTests : IDisposable
             StringComparison.Ordinal
         );
         Assert.Contains(
-            "SQL does not tell TEXT (VARCHAR), text (VARCHAR) from others",
+            "cannot distinguish TEXT (VARCHAR), text (VARCHAR) from other columns",
             Assert
                 .Throws<CorpusException>(() => CorpusSelector.Select(manifest, new SelectionOptions { Filter = "text = 'value of text'" }))
                 .Message,
@@ -142,7 +142,7 @@ public sealed class ReportedCorporaTests : IDisposable
 
     [Fact]
     public void Two_columns_of_one_name_are_refused_where_that_name_is_meant() =>
-        Refused([WriteTexts("a.parquet", "text", "text")], "two columns of one name, text");
+        Refused([WriteTexts("a.parquet", "text", "text")], "two columns named text");
 
     [Fact]
     public void A_choice_between_usual_names_is_told()
@@ -199,7 +199,7 @@ public sealed class ReportedCorporaTests : IDisposable
     [InlineData("hf://datasets/a/b", "hf download")]
     [InlineData("https://x.org/a.parquet", "curl")]
     public void Addresses_are_refused_with_the_way(string address, string way) =>
-        Refused([address], address, "only files of this machine are read", way);
+        Refused([address], address, "only local files are read", way);
 
     [Fact]
     public void Tars_and_tables_beside_tars_are_pointed_to_the_import()
@@ -209,7 +209,7 @@ public sealed class ReportedCorporaTests : IDisposable
         Refused([_folder.Path], "data import tar");
         Refused(
             [TestCorpus.WriteSql(_folder, "00000.parquet", "SELECT 'http://x' AS url, 'a' AS caption, 'success' AS status")],
-            "the images are in the tars beside it",
+            "the images are in the tar beside it",
             "data import tar"
         );
     }

@@ -5,10 +5,10 @@ using DuckDB.NET.Data;
 
 namespace ClipTrain.DataPipeline.Tests.Corpus;
 
-/// <summary>Small corpora whose image bytes and captions tell which sample they are.</summary>
+/// <summary>Small corpora whose image bytes and captions identify the sample.</summary>
 internal static class TestCorpus
 {
-    /// <summary>Sample i's image: its number and some filling whose length depends on it.</summary>
+    /// <summary>Sample i's image: its number and padding whose length depends on it.</summary>
     public static byte[] Image(long i)
     {
         var image = new byte[8 + (i % 37)];
@@ -19,7 +19,7 @@ internal static class TestCorpus
 
     public static string Caption(long i) => $"caption {i}";
 
-    /// <summary>Writes files of the given sizes; samples are numbered through.</summary>
+    /// <summary>Writes files of the given sizes; samples are numbered across files.</summary>
     public static IReadOnlyList<string> Write(TemporaryFolder folder, int rowGroupRows, params ReadOnlySpan<int> fileRows)
     {
         var paths = new List<string>();
@@ -49,7 +49,7 @@ internal static class TestCorpus
         return path;
     }
 
-    /// <summary>All values of a query as text, a list a row.</summary>
+    /// <summary>All values of a query as text, one list per row.</summary>
     public static List<string?[]> Query(string sql, int columns)
     {
         using var connection = new DuckDBConnection("DataSource=:memory:");

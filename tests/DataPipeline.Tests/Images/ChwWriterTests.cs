@@ -1,12 +1,11 @@
 using System.Runtime.InteropServices;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Tests.Images;
 
 public sealed class ChwWriterTests
 {
-    /// <summary>All levels, and a count that is no multiple of a vector.</summary>
+    /// <summary>All levels, in a count that is not a multiple of the vector size.</summary>
     private const int Count = 293;
 
     [Fact]

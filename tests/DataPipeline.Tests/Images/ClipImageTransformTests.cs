@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Tests.Images;
@@ -8,7 +7,7 @@ namespace ClipTrain.DataPipeline.Tests.Images;
 [Collection(PillowGroup.Name)]
 public sealed class ClipImageTransformTests(PillowReference reference)
 {
-    /// <summary>Far below one level of 255: the bytes are the same, the normalisation is rounded in another order.</summary>
+    /// <summary>Far below one level of 255: the bytes are equal, but the normalisation rounds in another order.</summary>
     private const float Rounding = 2e-6f;
 
     [Fact]

@@ -1,5 +1,4 @@
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Tests.Import;
 
 namespace ClipTrain.DataPipeline.Tests.Images;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Tests.Images;
@@ -40,7 +39,7 @@ public sealed class ImageDecoderTests(PillowReference reference)
     [Fact]
     public void A_vector_drawing_in_a_corpus_is_refused_before_it_is_drawn()
     {
-        // Twelve levels of a pattern in a pattern: 3 KB that would be drawn for days.
+        // Twelve nested patterns: 3 KB that would take days to draw.
         var svg = new System.Text.StringBuilder(
             "<svg xmlns='http://www.w3.org/2000/svg' width='64' height='64'><defs><g id='a0'><rect width='1' height='1'/></g>"
         );
@@ -52,7 +51,7 @@ public sealed class ImageDecoderTests(PillowReference reference)
 
         var error = Assert.Throws<ImageDecodeException>(() => decoder.Decode(System.Text.Encoding.UTF8.GetBytes(svg.ToString()), image));
 
-        Assert.Contains("SVG is drawn only in runs with data.allow_svg", error.Message, StringComparison.Ordinal);
+        Assert.Contains("SVG is only decoded with data.allow_svg", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -73,10 +72,11 @@ public sealed class ImageDecoderTests(PillowReference reference)
     {
         // 16 × 16 pixels of one colour, lossless, written by libvips.
         var avif = Convert.FromBase64String(
-            "AAAAHGZ0eXBhdmlmAAAAAG1pZjFhdmlmbWlhZgAAAOptZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAAA5waXRtAAAAAAABAAAAImlsb2MAAAAA"
-                + "REAAAQABAAAAAAEOAAEAAAAAAAAAIgAAACNpaW5mAAAAAAABAAAAFWluZmUCAAAAAAEAAGF2MDEAAAAAamlwcnAAAABLaXBjbwAAAAxhdjFDgSACAAAAABNjb2xybmNseAAB"
-                + "AA0AAIAAAAAUaXNwZQAAAAAAAAAQAAAAEAAAABBwaXhpAAAAAAMICAgAAAAXaXBtYQAAAAAAAAABAAEEgQIDBAAAACptZGF0EgAKCDgM/9hAQ0AIMhQQAAAAFLm9tA4DEh2t"
-                + "Sk3a9a+ZMA=="
+            "AAAAHGZ0eXBhdmlmAAAAAG1pZjFhdmlmbWlhZgAAAOptZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAA"
+                + "AA5waXRtAAAAAAABAAAAImlsb2MAAAAAREAAAQABAAAAAAEOAAEAAAAAAAAAIgAAACNpaW5mAAAAAAABAAAAFWluZmUCAAAAAAEA"
+                + "AGF2MDEAAAAAamlwcnAAAABLaXBjbwAAAAxhdjFDgSACAAAAABNjb2xybmNseAABAA0AAIAAAAAUaXNwZQAAAAAAAAAQAAAAEAAA"
+                + "ABBwaXhpAAAAAAMICAgAAAAXaXBtYQAAAAAAAAABAAEEgQIDBAAAACptZGF0EgAKCDgM/9hAQ0AIMhQQAAAAFLm9tA4DEh2tSk3a"
+                + "9a+ZMA=="
         );
         using var decoder = new ImageDecoder();
         using var image = new PixelBuffer();
@@ -96,7 +96,7 @@ public sealed class ImageDecoderTests(PillowReference reference)
             foreach (var share in new[] { 0.05, 0.3, 0.7 })
             {
                 var cut = encoded.AsMemory(0, (int)(encoded.Length * share));
-                // The first frame of an animation may be whole.
+                // The first frame of a truncated animation may be complete.
                 if (name is "animated.gif" && share > 0.3)
                     continue;
                 var error = Record.Exception(() => decoder.Decode(cut.Span, image));
@@ -110,7 +110,7 @@ public sealed class ImageDecoderTests(PillowReference reference)
     {
         using var decoder = new ImageDecoder();
         using var image = new PixelBuffer();
-        Assert.Contains("no bytes", Assert.Throws<ImageDecodeException>(() => decoder.Decode([], image)).Message, StringComparison.Ordinal);
+        Assert.Contains("empty", Assert.Throws<ImageDecodeException>(() => decoder.Decode([], image)).Message, StringComparison.Ordinal);
         Assert.Contains(
             "format",
             Assert.Throws<ImageDecodeException>(() => decoder.Decode("<html>404 Not Found</html>"u8, image)).Message,

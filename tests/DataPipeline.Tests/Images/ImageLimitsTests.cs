@@ -1,5 +1,4 @@
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Tests.Images;
 

@@ -1,5 +1,4 @@
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Tests.Images;
@@ -20,7 +19,7 @@ public sealed class OrientationTests(PillowReference reference)
                 actual = Interleaved(chw);
             var (largest, mean) = (Pixels.LargestDifference(expected, actual), expected.Zip(actual, (a, b) => Math.Abs(a - b)).Average());
 
-            // Where a picture is laid on its side (5 to 8) columns are resized before rows and not after, and both passes clamp.
+            // For orientations 5 to 8, columns are resized before rows instead of after, and both passes clamp.
             var aside = name["oriented-".Length] >= '5';
             Assert.True(largest <= (aside ? 20 : 2) && mean < 0.5, $"{name}: {largest}, {mean}");
         }
@@ -41,7 +40,7 @@ public sealed class OrientationTests(PillowReference reference)
     [Fact]
     public void A_crop_is_the_same_part_of_the_picture_as_shown_whichever_way_it_is_stored()
     {
-        // The eight files hold the same stored pixels; turned back by hand, the crops of training must show the same square.
+        // The eight files have the same stored pixels; turned back by hand, the training crops must show the same square.
         foreach (var jpeg in new[] { JpegDecode.Exact, JpegDecode.Fast })
         {
             using var transform = new ClipImageTransform(

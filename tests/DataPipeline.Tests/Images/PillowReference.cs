@@ -6,7 +6,7 @@ using ClipTrain.DataPipeline.Images;
 namespace ClipTrain.DataPipeline.Tests.Images;
 
 /// <summary>
-/// Images and what Pillow and torchvision make of them, written once by pillow_reference.py for all tests of the collection.
+/// Images with Pillow's and torchvision's results, written once by pillow_reference.py for all tests of the collection.
 /// </summary>
 public sealed class PillowReference : IDisposable
 {

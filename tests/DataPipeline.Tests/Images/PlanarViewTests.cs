@@ -90,7 +90,7 @@ public sealed unsafe class PlanarViewTests(PillowReference reference)
         return Pixels.Resample(resampler, image, Box(image.Width, image.Height), side, side, new PixelBox(0, 0, side, side));
     }
 
-    /// <summary>A box that begins at odd pixels where there is room.</summary>
+    /// <summary>A box that begins at odd pixels if there is room.</summary>
     private static PixelBox Box(int width, int height)
     {
         int x = width > 20 ? 3 : 0,

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace ClipTrain.DataPipeline.Tests.Images;
 
-/// <summary>Runs a script that lies beside the tests with Debian's Python, which has the packages that results are compared with.</summary>
+/// <summary>Runs a script beside the tests with Debian's Python, which has the packages to compare with.</summary>
 internal static class PythonPeer
 {
     public static void Run(string script, params string[] arguments)

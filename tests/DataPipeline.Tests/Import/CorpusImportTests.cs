@@ -15,7 +15,7 @@ public sealed class CorpusImportTests : IDisposable
 
     public CorpusImportTests()
     {
-        // Failures at the beginning, in the middle and behind the last row, and inputs whose ends are no ends of files.
+        // Failures at the beginning, in the middle and after the last row, and inputs that end inside a shard.
         TarFile.Write(
             _folder.File("a.tar"),
             [("bad.txt", "x"u8.ToArray()), .. TarFile.Samples(0, 10), ("worse.txt", "x"u8.ToArray()), .. TarFile.Samples(10, 6)]
@@ -56,7 +56,7 @@ public sealed class CorpusImportTests : IDisposable
             var output = _folder.File($"cut{cut}");
             Assert.Throws<TimeoutException>(() => Imported.Run(Source(), output, ShardRows, progress: new CutAfter(cut)));
             var finished = Directory.GetFiles(output, "*.parquet").ToDictionary(f => f, File.GetLastWriteTimeUtc, StringComparer.Ordinal);
-            // What a killed process leaves beside: a file that it was writing.
+            // A killed process leaves a partially written file.
             File.WriteAllText(Path.Combine(output, "000001.parquet.0123.tmp"), "half");
 
             var rows = new List<long>();
@@ -117,7 +117,7 @@ public sealed class CorpusImportTests : IDisposable
         AssertRefused("4 inputs, and there are now 3", () => Imported.Run(new TarSource(Inputs()[..3]), output, ShardRows));
         AssertRefused("a.tar", () => Imported.Run(new TarSource([.. Inputs().Reverse()]), output, ShardRows));
         File.Delete(Path.Combine(output, "000000.parquet"));
-        AssertRefused("000000.parquet is gone", () => Imported.Run(Source(), output, ShardRows));
+        AssertRefused("000000.parquet is missing", () => Imported.Run(Source(), output, ShardRows));
         File.AppendAllText(_folder.File("d.tar"), "x");
         AssertRefused("d.tar has changed", () => Imported.Run(Source(), output, ShardRows));
         File.WriteAllText(Path.Combine(output, ImportState.FileName), "{");
@@ -154,7 +154,7 @@ public sealed class CorpusImportTests : IDisposable
             StringComparison.Ordinal
         );
         Assert.Contains("a.tar:bad", File.ReadAllText(Path.Combine(_folder.File("out"), ImportReport.FileName)), StringComparison.Ordinal);
-        // With more allowed it goes on.
+        // With a higher limit it continues.
         Assert.Equal(28, Imported.Run(Source(), _folder.File("out")).Tally.Rows);
     }
 
@@ -225,7 +225,7 @@ public sealed class CorpusImportTests : IDisposable
     [Fact]
     public void Decoding_finds_what_a_header_does_not_tell()
     {
-        // A PNG with its data's checksum changed.
+        // A PNG with a wrong data checksum.
         var damaged = Convert.FromBase64String(ImageHeaderTests.Png);
         damaged[50] ^= 1;
         TarFile.Write(_folder.File("e.tar"), [("1.png", damaged), ("1.txt", "x"u8.ToArray()), .. TarFile.Samples(2, 1)]);
@@ -251,7 +251,7 @@ public sealed class CorpusImportTests : IDisposable
 
     private TarSource Source() => new(Inputs());
 
-    /// <summary>Ends an import as a signal would, at a row that the test chooses.</summary>
+    /// <summary>Interrupts an import as a signal would, at a row chosen by the test.</summary>
     private sealed class CutAfter(int outcomes) : IProgress<ImportProgress>
     {
         private int _left = outcomes;

@@ -167,7 +167,7 @@ public sealed class CsvImportTests : IDisposable
     [InlineData("image,caption\nimages/0.jpg,a\nimages/1.jpg,\"b\"c\n", ":3:", "followed by text")]
     [InlineData("image,words\nimages/0.jpg,a\n", ":1:", "no caption column", "image, words", "--caption-column")]
     [InlineData("image\tcaption\nimages/0.jpg\ta\n", ":1:", "no image column", "--delimiter")]
-    [InlineData("image,caption,IMAGE\n", ":1:", "names image twice", "--no-header")]
+    [InlineData("image,caption,IMAGE\n", ":1:", "two columns named image", "--no-header")]
     [InlineData("", "is empty")]
     [InlineData("\n\n", "is empty")]
     public void Bad_files_are_one_error_that_names_file_and_line(string text, params string[] parts)

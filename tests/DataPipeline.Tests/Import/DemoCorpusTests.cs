@@ -1,7 +1,6 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Import;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Selection;
 using ClipTrain.DataPipeline.Tests.Corpus;
 using ClipTrain.DataPipeline.Tests.Images;

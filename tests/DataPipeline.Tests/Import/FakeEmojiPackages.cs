@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace ClipTrain.DataPipeline.Tests.Import;
 
-/// <summary>Small Iconify packages in a folder of their own.</summary>
+/// <summary>Small Iconify packages in a temporary folder.</summary>
 internal sealed class FakeEmojiPackages : IDisposable
 {
     public static readonly string[] Vendors = ["noto", "twemoji", "openmoji", "emojione", "fxemoji", "fluent-emoji"];

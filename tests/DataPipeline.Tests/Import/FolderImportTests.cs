@@ -102,7 +102,7 @@ public sealed class FolderImportTests : IDisposable
             ],
             Imported.Rows(Output, "image.path", "caption", "label")
         );
-        Assert.Equal("image is in no class' folder", Assert.Single(state.Tally.First).Reason);
+        Assert.Equal("image is not in a class folder", Assert.Single(state.Tally.First).Reason);
         using var reader = new CorpusReader(CorpusManifest.Create([Output]), "label");
         Assert.Equal("dog", reader.ReadRows(0, 1).Single().Label);
     }

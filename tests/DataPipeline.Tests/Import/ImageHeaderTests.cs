@@ -1,5 +1,4 @@
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Import;
 
 namespace ClipTrain.DataPipeline.Tests.Import;
 

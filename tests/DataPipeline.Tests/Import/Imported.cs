@@ -4,7 +4,7 @@ using ClipTrain.DataPipeline.Tests.Corpus;
 
 namespace ClipTrain.DataPipeline.Tests.Import;
 
-/// <summary>Runs imports into a folder of a test and looks at what they leave.</summary>
+/// <summary>Runs imports into a test folder and reads their output.</summary>
 internal static class Imported
 {
     public static ImportState Run(
@@ -28,7 +28,7 @@ internal static class Imported
 
     public static ImportOptions Options(string output, int shardRows) => new() { OutputDirectory = output, ShardRows = shardRows };
 
-    /// <summary>The values of columns or expressions, row by row, in the corpus' order.</summary>
+    /// <summary>The values of columns or expressions, row by row, in corpus order.</summary>
     public static List<string?[]> Rows(string output, params string[] columns) =>
         [
             .. Directory
@@ -39,7 +39,7 @@ internal static class Imported
 
     public static List<string?> Column(string output, string column) => [.. Rows(output, column).Select(r => r[0])];
 
-    /// <summary>All files but the state, which names its inputs.</summary>
+    /// <summary>All files except the state, which names its inputs.</summary>
     public static Dictionary<string, string> Bytes(string output) =>
         Directory
             .GetFiles(output)

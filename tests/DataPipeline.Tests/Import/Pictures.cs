@@ -2,7 +2,7 @@ using ClipTrain.DataPipeline.Images;
 
 namespace ClipTrain.DataPipeline.Tests.Import;
 
-/// <summary>Small JPEGs, each of its own content.</summary>
+/// <summary>Small JPEGs with distinct contents.</summary>
 internal static class Pictures
 {
     public static byte[] Jpeg(int i)

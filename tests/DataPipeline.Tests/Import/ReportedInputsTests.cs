@@ -9,7 +9,7 @@ using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Tests.Import;
 
-/// <summary>Kinds of images, shards and folders that people have reported trouble with.</summary>
+/// <summary>Kinds of images, shards and folders with reported problems.</summary>
 public sealed class ReportedInputsTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -34,7 +34,7 @@ public sealed class ReportedInputsTests : IDisposable
         );
         var state = Imported.Run(new TarSource([_folder.File("a.tar")]), Output);
 
-        Assert.Equal(["caption is no text"], state.Tally.Reasons.Keys, StringComparer.Ordinal);
+        Assert.Equal(["caption is not text"], state.Tally.Reasons.Keys, StringComparer.Ordinal);
         Assert.Equal(
             [
                 ["first", "second"],
@@ -96,7 +96,7 @@ public sealed class ReportedInputsTests : IDisposable
         decoder.Decode(image, pixels);
         Assert.Equal((2, 2), (pixels.Width, pixels.Height));
         Assert.Equal(extension == "pgm" ? [10, 10, 10] : new byte[] { 10, 20, 30 }, Pixels.ToRgb(pixels)[..3]);
-        Assert.Throws<DataPipeline.Loading.ImageDecodeException>(() => decoder.Decode(image.AsSpan(0, image.Length - 3), pixels));
+        Assert.Throws<ImageDecodeException>(() => decoder.Decode(image.AsSpan(0, image.Length - 3), pixels));
     }
 
     [Fact]
@@ -119,7 +119,7 @@ public sealed class ReportedInputsTests : IDisposable
             Assert.Equal(expected, Pixels.ToRgb(pixels));
         }
 
-        Assert.Throws<DataPipeline.Loading.ImageDecodeException>(() => decoder.Decode([.. jpeg[..(afterScan + 8)], 0xFF, 0xD9], pixels));
+        Assert.Throws<ImageDecodeException>(() => decoder.Decode([.. jpeg[..(afterScan + 8)], 0xFF, 0xD9], pixels));
     }
 
     [Fact]
@@ -132,7 +132,7 @@ public sealed class ReportedInputsTests : IDisposable
         decoder.Decode(jpeg, turbo);
         SkiaJpeg.Decode(jpeg, skia, new ImageLimits());
         Assert.Equal(Pixels.ToRgb(turbo), Pixels.ToRgb(skia));
-        Assert.Throws<DataPipeline.Loading.ImageDecodeException>(() =>
+        Assert.Throws<ImageDecodeException>(() =>
             SkiaJpeg.Decode(jpeg.AsSpan(0, jpeg.Length / 2), skia, new ImageLimits())
         );
         SkiaJpeg.Decode(SkiaJpeg.Encode(turbo, 95), skia, new ImageLimits());

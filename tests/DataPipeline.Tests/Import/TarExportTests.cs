@@ -50,7 +50,8 @@ public sealed class TarExportTests : IDisposable
             _folder,
             "a.parquet",
             """
-            SELECT {'bytes': 'x'::BLOB, 'path': 'a/b.c.png'} AS image, 'été' AS text, 5 AS width, true AS safe, 0.25 AS score, NULL::INTEGER AS gone, ['q'] AS tags
+            SELECT {'bytes': 'x'::BLOB, 'path': 'a/b.c.png'} AS image, 'été' AS text, 5 AS width, true AS safe,
+              0.25 AS score, NULL::INTEGER AS gone, ['q'] AS tags
             """
         );
 

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace ClipTrain.DataPipeline.Tests.Import;
 
-/// <summary>Archives made by the platform's writer, to read with ours.</summary>
+/// <summary>Archives written by the platform's writer, for our reader.</summary>
 internal static class TarFile
 {
     public static void Write(string path, IEnumerable<(string Name, byte[] Content)> files, TarEntryFormat format = TarEntryFormat.Ustar)
@@ -27,7 +27,7 @@ internal static class TarFile
         }
     }
 
-    /// <summary>Samples of a JPEG, a caption and a JSON object each.</summary>
+    /// <summary>Samples with a JPEG, a caption and a JSON object each.</summary>
     public static IEnumerable<(string Name, byte[] Content)> Samples(int first, int count, string folder = "")
     {
         for (var i = first; i < first + count; i++)
@@ -41,7 +41,7 @@ internal static class TarFile
         }
     }
 
-    /// <summary>Names and contents, read by the platform's reader.</summary>
+    /// <summary>Names and contents, read with the platform's reader.</summary>
     public static List<(string Name, byte[] Content)> Read(string path)
     {
         var files = new List<(string, byte[])>();

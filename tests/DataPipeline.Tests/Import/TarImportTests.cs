@@ -160,7 +160,7 @@ public sealed class TarImportTests : IDisposable
                 "json JSON is damaged",
                 "list JSON is damaged",
                 "latin text is not UTF-8",
-                "twice a file twice",
+                "twice duplicate file",
             ],
             state.Tally.First.Select(f => $"{f.Place[(f.Place.LastIndexOf(':') + 1)..]} {f.Reason}"),
             StringComparer.Ordinal
@@ -191,7 +191,7 @@ public sealed class TarImportTests : IDisposable
         TarFile.Write(_folder.File("b.tar"), TarFile.Samples(9, 1));
         var bytes = File.ReadAllBytes(_folder.File(name));
         var isGzip = name.EndsWith("gz", StringComparison.Ordinal);
-        // Where each sample's caption and its last file end: header and content in blocks of 512 bytes.
+        // Ends of each sample's caption and of its last file: header and contents in blocks of 512 bytes.
         var ends = new List<(long Text, long Json)>();
         long end = 0;
         foreach (var sample in TarFile.Samples(0, 4).Chunk(3))
@@ -200,7 +200,7 @@ public sealed class TarImportTests : IDisposable
             ends.Add((end + sizes[0] + 512 + sample[1].Content.Length, end += sizes.Sum()));
         }
 
-        // A gzip file without its last bytes still has all its content.
+        // A gzip file without its last bytes still has all of its contents.
         for (var length = 0; length < bytes.Length - (isGzip ? 64 : 1536); length += 211)
         {
             File.WriteAllBytes(_folder.File(name), bytes[..length]);
@@ -253,7 +253,7 @@ public sealed class TarImportTests : IDisposable
                 );
         }
 
-        // Both happen often, or the mutations would be too weak or too strong to tell anything.
+        // Both must happen often; otherwise the mutations are too weak or too strong.
         Assert.InRange(rows, 100, 1400);
         Assert.InRange(failures, 100, 1400);
     }
@@ -295,7 +295,7 @@ public sealed class TarImportTests : IDisposable
         var bytes = (byte[])original.Clone();
         for (var n = random.Next(1, 4); n > 0; n--)
         {
-            // Most of an archive is padding: a mutation of what is zero already would often change nothing.
+            // Most of an archive is padding: zeroing a random byte would often change nothing.
             int at;
             do at = random.Next(bytes.Length);
             while (bytes[at] == 0 && random.Next(8) != 0);

@@ -1,5 +1,5 @@
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.DataPipeline.Import;
+using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Inspection;
 using ClipTrain.DataPipeline.Tests.Corpus;
 using ClipTrain.DataPipeline.Text;
@@ -23,7 +23,7 @@ public sealed class CorpusStatisticsTests : IDisposable
         var statistics = Of(RowChoice.All(_manifest));
 
         Assert.Equal(InspectedCorpus.Rows, statistics.Rows);
-        // A header says the size of a JPEG that is cut off behind it.
+        // The header has the size of a JPEG that is truncated after it.
         Assert.Equal((1, 1, 2), (statistics.MissingImages, statistics.UnreadableImages, statistics.MissingCaptions));
         Assert.Equal([(ImageFormat.Jpeg, 63L), (ImageFormat.Png, 3L)], statistics.Formats.Select(f => (f.Key, f.Value)));
         Assert.Equal([("Han", 1L), ("Latin", 65L)], statistics.Scripts.Select(s => (s.Key, s.Value)));
@@ -38,7 +38,7 @@ public sealed class CorpusStatisticsTests : IDisposable
     {
         var statistics = Of(RowChoice.All(_manifest));
 
-        // The three PNGs are one; rows 2 and 3 come again at the end.
+        // The three PNGs are identical; rows 2 and 3 are repeated at the end.
         var (images, most) = statistics.Images.Count();
         Assert.Equal((4, new Repeat(60, 3)), (images, most[0]));
         Assert.Equal([new Repeat(2, 2), new Repeat(3, 2)], most.Skip(1));

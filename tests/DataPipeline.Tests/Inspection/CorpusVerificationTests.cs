@@ -23,11 +23,11 @@ public sealed class CorpusVerificationTests : IDisposable
         Assert.Equal([63, 64, 65, 66, 67], broken.Select(b => int.Parse(b.Place[(path.Length + 1)..])));
         Assert.Contains("JPEG", broken[1].Reason, StringComparison.Ordinal);
         Assert.Equal(
-            ["there is no image", "the caption is empty", "the caption is empty"],
+            ["the image is missing", "the caption is empty", "the caption is empty"],
             broken.Skip(2).Select(b => b.Reason),
             StringComparer.Ordinal
         );
-        Assert.Equal($"{path}:65 there is no image", broken[2].ToString());
+        Assert.Equal($"{path}:65 the image is missing", broken[2].ToString());
         Assert.Equal((InspectedCorpus.Rows, 5), reports[^1]);
     }
 
@@ -64,9 +64,9 @@ public sealed class CorpusVerificationTests : IDisposable
     }
 
     [Theory]
-    [InlineData("the image says it is 70000 × 70000 pixels", "the image says it is … × … pixels")]
+    [InlineData("the image's header says 70000 × 70000 pixels", "the image's header says … × … pixels")]
     [InlineData("/a/b.parquet, rows 0 to 24: cannot be read", "… rows … to …: cannot be read")]
-    [InlineData("there is no image", "there is no image")]
+    [InlineData("the image is missing", "the image is missing")]
     public void Reasons_that_differ_in_numbers_and_paths_are_of_one_kind(string reason, string kind) =>
         Assert.Equal(kind, CorpusVerification.Kind(reason));
 

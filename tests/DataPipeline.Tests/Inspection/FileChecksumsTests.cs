@@ -24,7 +24,7 @@ public sealed class FileChecksumsTests : IDisposable
         bytes[40] ^= 1;
         File.WriteAllBytes(changed, bytes);
 
-        Assert.StartsWith($"{changed} is not what it was", Assert.Single(Differences(manifest)), StringComparison.Ordinal);
+        Assert.StartsWith($"{changed} has changed", Assert.Single(Differences(manifest)), StringComparison.Ordinal);
     }
 
     [Fact]

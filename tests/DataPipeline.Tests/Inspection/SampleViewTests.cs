@@ -1,7 +1,6 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Inspection;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Tests.Corpus;
 using ClipTrain.DataPipeline.Tests.Import;
@@ -58,7 +57,7 @@ public sealed class SampleViewTests : IDisposable
             }
         }
 
-        // What JPEG loses of an image that is nearly noise.
+        // JPEG's loss on an image that is nearly noise.
         Assert.InRange(errors[2], 0, 7);
         Assert.All(errors[..2], error => Assert.True(error > 2 * errors[2], $"{error} {errors[2]}"));
     }

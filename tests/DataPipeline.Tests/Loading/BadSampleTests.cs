@@ -111,7 +111,7 @@ public sealed class BadSampleTests : IDisposable
                 sample.Reason
                 == (
                     named
-                        ? "the label, column label, is 'cow', none of the 3 names of data.label_names"
+                        ? "the label, column label, is 'cow', which is not one of the 3 names in data.label_names"
                         : "the label, column label, is '3', not a number from 0 to 2"
                 )
         );
@@ -177,7 +177,7 @@ public sealed class BadSampleTests : IDisposable
     private static string Reason(long index) =>
         (index % 10) switch
         {
-            1 => "there is no image",
+            1 => "the image is missing",
             3 => "3 bytes are no image",
             _ => "the caption is empty",
         };

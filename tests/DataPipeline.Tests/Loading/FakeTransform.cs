@@ -1,7 +1,8 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using ClipTrain.DataPipeline.Loading;
+using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Ordering;
+using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Tests.Loading;
 

@@ -32,7 +32,7 @@ internal sealed record LoadedBatch(
 
     public static LoadedBatch[] Take(TrainingLoader loader, int steps) => [.. Enumerable.Range(0, steps).Select(_ => Take(loader))];
 
-    /// <summary>The workers' slices of one step put together.</summary>
+    /// <summary>The workers' slices of one step, concatenated.</summary>
     public static LoadedBatch Concat(IReadOnlyList<LoadedBatch> slices) =>
         new(
             slices.Select(s => s.Step).Distinct().Single(),

@@ -21,7 +21,7 @@ public sealed class LoaderFiguresTests : IDisposable
 
         var figures = loader.Figures;
 
-        // The stream ends here, so that all has been done.
+        // The stream ends here, so all work is done.
         Assert.Equal((60, 60, 60, 60), (figures.Read.Items, figures.Decode.Items, figures.Tokenize.Items, figures.Assemble.Items));
         Assert.Equal((threads, 0L, 0), (figures.Threads, figures.QueuedSamples, figures.QueuedBatches));
         Assert.All(
@@ -51,7 +51,7 @@ public sealed class LoaderFiguresTests : IDisposable
     public void Batches_that_nobody_takes_block_the_threads()
     {
         using var loader = Loader(threads: 1);
-        // The third of three batches ahead is ready: the thread has nothing left to do.
+        // The last of three prefetched batches is ready: the thread is idle.
         SpinWait.SpinUntil(() => loader.Figures.QueuedBatches == 3, TimeSpan.FromSeconds(30));
 
         Assert.Equal((3, 30), (loader.Figures.QueuedBatches, loader.Figures.Assemble.Items));

@@ -118,7 +118,7 @@ public sealed class LongCaptionTests : IDisposable
         return LoadedBatch.Take(loader, steps);
     }
 
-    /// <summary>Where in the caption the tokens between start and end stand.</summary>
+    /// <summary>Place in the caption of the tokens between start and end.</summary>
     private int WindowOf(string tokens)
     {
         Assert.Equal((Context, (char)Tokenizer.StartOfText, (char)Tokenizer.EndOfText), (tokens.Length, tokens[0], tokens[^1]));

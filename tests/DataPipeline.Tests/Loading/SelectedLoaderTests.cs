@@ -6,7 +6,7 @@ using ClipTrain.DataPipeline.Tests.Corpus;
 
 namespace ClipTrain.DataPipeline.Tests.Loading;
 
-/// <summary>Loading where not all rows are samples and pairs have several captions.</summary>
+/// <summary>Loading of corpora with unselected rows and several captions per pair.</summary>
 public sealed class SelectedLoaderTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -17,7 +17,7 @@ public sealed class SelectedLoaderTests : IDisposable
         var files = TestCorpus.Write(_folder, 7, 35, 3, 60);
         _manifest = CorpusSelector.Select(
             CorpusManifest.Create(files, new CorpusColumns { Captions = ["text", "label"], EveryCaption = true }),
-            // Whole row groups go too.
+            // Whole row groups are deselected too.
             new SelectionOptions
             {
                 Filter =

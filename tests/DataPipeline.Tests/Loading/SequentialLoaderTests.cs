@@ -101,7 +101,7 @@ public sealed class SequentialLoaderTests : IDisposable
         Assert.Equal([0, 5], batch.Indices);
         Assert.Equal(["cat", "dog"], batch.Labels, StringComparer.Ordinal);
         Assert.Equal(2, batch.BadSamples);
-        Assert.Equal([new BadSample(path, 2, "2 bytes are no image"), new BadSample(path, 3, "there is no image")], bad);
+        Assert.Equal([new BadSample(path, 2, "2 bytes are no image"), new BadSample(path, 3, "the image is missing")], bad);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Tests.Corpus;
@@ -37,12 +38,12 @@ public sealed class SlowImageTests : IDisposable
                 batches.SelectMany(b => b.Images).Select(image => image[0])
             );
             Assert.Equal(
-                new BadSample(manifest.Files[0].Path, slow, "the image takes longer than data.max_image_seconds, 1 s, to decode"),
+                new BadSample(manifest.Files[0].Path, slow, "the image takes longer to decode than data.max_image_seconds, 1 s"),
                 Assert.Single(bad)
             );
         }
 
-        // The abandoned decode comes back after all is over, and frees what it held.
+        // The abandoned decode returns after disposal, and frees its memory.
         Assert.Equal(1, Volatile.Read(ref alive));
         _release.Set();
         Assert.True(ended.Wait(TimeSpan.FromMinutes(1)));
@@ -73,7 +74,7 @@ public sealed class SlowImageTests : IDisposable
         var order = new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 10);
         var slow = order.GlobalBatch(0)[3].Index;
         string? told = null;
-        // Half of the time that an image may take is long; one that uses no processor may take ten times its time.
+        // A wait of half the limit is reported; a decode that uses no processor time may take ten times the limit.
         using var loader = Loader(
             manifest,
             order,
@@ -94,7 +95,7 @@ public sealed class SlowImageTests : IDisposable
 
         Assert.Equal(10, LoadedBatch.Take(loader).Samples.Length);
 
-        Assert.Contains("The batch of step 1 has been awaited for 2 s", told, StringComparison.Ordinal);
+        Assert.Contains("Waiting 2 s for the batch of step 1", told, StringComparison.Ordinal);
         Assert.EndsWith($": {manifest.Key(slow)} is being decoded", told, StringComparison.Ordinal);
     }
 
@@ -126,7 +127,7 @@ public sealed class SlowImageTests : IDisposable
         var error = Assert.Throws<CorpusException>(() => loader.Take());
 
         Assert.StartsWith(
-            $"16 images are being decoded for longer than data.max_image_seconds, 0.01 s, the last {manifest.Files[0].Path}:",
+            $"16 images have been decoding for longer than data.max_image_seconds, 0.01 s; the last one is {manifest.Files[0].Path}:",
             error.Message,
             StringComparison.Ordinal
         );
@@ -158,7 +159,7 @@ public sealed class SlowImageTests : IDisposable
             onBad
         );
 
-    /// <summary>A fake that does something before it decodes a sample.</summary>
+    /// <summary>A fake that runs a callback before it decodes a sample.</summary>
     private sealed class HookedTransform(Action<long> decoding, Action? disposed = null) : IImageTransform
     {
         private readonly FakeTransform _inner = new();

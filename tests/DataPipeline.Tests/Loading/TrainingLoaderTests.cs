@@ -1,4 +1,5 @@
 using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Tests.Corpus;
@@ -294,7 +295,7 @@ public sealed class TrainingLoaderTests : IDisposable
         File.Delete(missing);
         using var loader = Loader(manifest, order, prefetch: 1);
 
-        // The row group of step 6 is read once that of step 4 is done with, which is not before step 3 was taken.
+        // The row group of step 6 is read once that of step 4 is released, which happens only after step 3 has been taken.
         Assert.Equal([0, 1, 2, 3], LoadedBatch.Take(loader, 4).Select(b => b.Step));
         var error = Assert.Throws<CorpusException>(() => LoadedBatch.Take(loader, 3));
         Assert.Contains(missing, error.Message, StringComparison.Ordinal);

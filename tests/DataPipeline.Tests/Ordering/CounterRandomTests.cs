@@ -5,7 +5,7 @@ namespace ClipTrain.DataPipeline.Tests.Ordering;
 
 public class CounterRandomTests
 {
-    // Known answers of Random123's kat_vectors for philox4x32, 10 rounds: counter, key, result.
+    // Known answers from Random123's kat_vectors for philox4x32, 10 rounds: counter, key, result.
     [Theory]
     [InlineData("00000000 00000000 00000000 00000000", "00000000 00000000", "6627e8d5 e169c58d bc57ac4c 9b00dbd8")]
     [InlineData("ffffffff ffffffff ffffffff ffffffff", "ffffffff ffffffff", "408f276d 41c83b0e a20bc7c6 6d5451fd")]

@@ -38,7 +38,7 @@ public sealed class RandomStreamsTests
         );
     }
 
-    /// <summary>Epochs (or steps) and samples (or row groups) that a purpose draws for.</summary>
+    /// <summary>Epochs (or steps) and samples (or row groups) of a purpose.</summary>
     private static IEnumerable<(long Time, long Number)> Places(RandomPurpose purpose)
     {
         long[] times = purpose == RandomPurpose.Inspection ? [0] : [0, 1, 2, 3, 1000, uint.MaxValue, 1L << 40];

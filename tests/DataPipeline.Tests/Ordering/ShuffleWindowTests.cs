@@ -1,4 +1,4 @@
-using ClipTrain.DataPipeline.Ordering;
+using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.DataPipeline.Tests.Ordering;
 

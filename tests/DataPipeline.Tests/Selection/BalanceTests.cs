@@ -1,4 +1,5 @@
 using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Selection;
 using ClipTrain.DataPipeline.Tests.Corpus;
 

@@ -74,7 +74,7 @@ public sealed unsafe class DuplicateTests : IDisposable
         return path;
     }
 
-    /// <summary>A few soft blobs of light whose places come from the seed.</summary>
+    /// <summary>A few soft blobs of light at places drawn from the seed.</summary>
     private static byte[] Picture(int seed, int width, int height, int quality)
     {
         var random = new Random(seed);

@@ -82,8 +82,8 @@ public sealed class FilterTests : IDisposable
     [InlineData("clip_scor > 0.28", "clip_scor", "number (BIGINT)", "clip_score (")]
     [InlineData("number >", "cannot be used", "number (BIGINT)", "data.filter")]
     [InlineData("length(image) > 3", "image", "cannot be used", "text (VARCHAR)")]
-    [InlineData("number + 1", "is a BIGINT, not a condition", "data.filter", "number + 1")]
-    [InlineData("number > 1; copy (select 1) to 'x'", "holds ;", "data.filter", "one condition")]
+    [InlineData("number + 1", "has type BIGINT, not BOOLEAN", "data.filter", "number + 1")]
+    [InlineData("number > 1; copy (select 1) to 'x'", "contains ;", "data.filter", "single condition")]
     [InlineData("number > 9999", "no row of the corpus is left", "5505 rows", "filter number > 9999: 0 left")]
     public void A_condition_that_does_not_fit_is_answered_with_what_is_there(string condition, params string[] parts)
     {

@@ -1,4 +1,4 @@
-using ClipTrain.DataPipeline.Selection;
+using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Tests.Selection;
 

@@ -4,7 +4,7 @@ using ClipTrain.DataPipeline.Tests.Corpus;
 
 namespace ClipTrain.DataPipeline.Tests.Selection;
 
-/// <summary>Corpora of numbered rows and what a selection leaves of them.</summary>
+/// <summary>Corpora of numbered rows, and the rows left by a selection.</summary>
 internal static class SelectedCorpus
 {
     /// <summary>
@@ -16,7 +16,8 @@ internal static class SelectedCorpus
             folder,
             name,
             $$"""
-            SELECT ('\x' || printf('%02x', i % 256) || 'image' || i)::BLOB AS image, 'caption ' || i AS text, i AS number, i / 1000.0 AS clip_score,
+            SELECT ('\x' || printf('%02x', i % 256) || 'image' || i)::BLOB AS image, 'caption ' || i AS text, i AS number,
+            i / 1000.0 AS clip_score,
             CASE WHEN i % 3 = 0 THEN NULL ELSE 200 + i END AS width, ['a', 'b' || i % 2] AS tags FROM range({{first}}, {{first
                 + rows}}) t(i)
             """

@@ -7,7 +7,7 @@ using ClipTrain.DataPipeline.Tests.Loading;
 
 namespace ClipTrain.DataPipeline.Tests.Selection;
 
-/// <summary>Mixtures of corpora that are selected from, one of whose columns have other names.</summary>
+/// <summary>Mixtures of selected corpora, one with other column names.</summary>
 public sealed class SelectedMixtureTests : IDisposable
 {
     private const int Large = 300,

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Tests.Images;
 using ClipTrain.DataPipeline.Text;
 using FsCheck.Fluent;
@@ -7,7 +6,7 @@ using FsCheck.Fluent;
 namespace ClipTrain.DataPipeline.Tests.Text;
 
 /// <summary>
-/// Compared with clip_reference.py, which does the same in the plainest way; one Python process for all captions of a test.
+/// Comparison with clip_reference.py, a plain implementation in Python; one process for all captions of a test.
 /// </summary>
 public sealed class BpeReferenceTests
 {
@@ -34,6 +33,9 @@ public sealed class BpeReferenceTests
         "!!!??? ... --- ***",
         "a!'s b'll'll",
         "<|startoftext|>cat<|endoftext|> <|endoftext|",
+        "<start_of_text>cat<end_of_text> <end_of_text",
+        "it'ſ Mr'ﬅ 'ſ",
+        "\u001B[1;31mred\u001B[0m \u001B［31ｍ wide \u001B[2x",
         "\t\r\n",
         "",
         "x",

@@ -1,5 +1,4 @@
 using System.Text;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text;
 using FsCheck;
 using FsCheck.Fluent;
@@ -132,6 +131,35 @@ public sealed class BpeTokenizerTests
         var tokens = new long[77];
         Assert.Equal(2, OpenAi.Encode("cat<|endoftext|>dog", tokens));
         Assert.Equal(49407, tokens[4]);
+    }
+
+    [Theory]
+    [InlineData("<|startoftext|>cat<|endoftext|>dog")]
+    [InlineData("<start_of_text>cat<end_of_text>dog")]
+    [InlineData("<START_OF_TEXT> CAT <|endoftext|> dog")]
+    public void Special_tokens_are_read_in_the_spellings_of_CLIP_and_of_open_clip(string caption)
+    {
+        var tokens = new long[8];
+        Assert.Equal(3, BpeTokenizer.OpenAi(8).Encode(caption, tokens));
+        Assert.Equal([49406, 49406, 2368, 49407, 1929, 49407, 0, 0], tokens);
+    }
+
+    [Fact]
+    public void A_special_token_behind_another_sign_is_text_as_in_the_reference()
+    {
+        var tokens = new long[77];
+        OpenAi.Encode(".<end_of_text>", tokens);
+        Assert.Equal(1, tokens.Count(token => token == 49407));
+    }
+
+    [Fact]
+    public void A_long_s_after_an_apostrophe_is_one_piece_with_it()
+    {
+        var scanner = new PieceScanner("it'ſ 'ſt 'st"u8);
+        var pieces = new List<string>();
+        foreach (var piece in scanner)
+            pieces.Add(Encoding.UTF8.GetString(piece));
+        Assert.Equal(["it", "'ſ", "'ſ", "t", "'s", "t"], pieces);
     }
 
     [Fact]

@@ -20,6 +20,16 @@ public sealed class CaptionNormalizerTests
     public void Characters_are_written_in_one_way(string caption, string expected) => Assert.Equal(expected, Normalize(caption));
 
     [Theory]
+    [InlineData("\u001B[1;31mred\u001B[0m cat", "red cat")]
+    [InlineData("\u001B[Ka\u001B[12;40Hb", "ab")]
+    [InlineData("\u001B［31ｍwide", "wide")]
+    [InlineData("\u001B[?25l \u001B]0;title\u0007 \u001B(B", "[?25l ]0;title (b")]
+    [InlineData("\u001B[3\u00071m", "[31m")]
+    [InlineData("a\u001B", "a")]
+    public void Terminal_escape_sequences_are_removed_as_by_ftfy(string caption, string expected) =>
+        Assert.Equal(expected, Normalize(caption));
+
+    [Theory]
     [InlineData("it&#146;s &eacute;t&EACUTE; &#x1F600; &hearts;&nbsp;&rarr;", "it's été 😀 ♥\u00A0→")]
     [InlineData("&amp;lt;b&amp;gt; &amp;amp;amp;", "<b> &")]
     [InlineData("AT&T R&D a&b;c &; &# &#x; &zzz; 1 & 2", "at&t r&d a&b;c &; &# &#x; &zzz; 1 & 2")]

@@ -1,6 +1,5 @@
 using System.IO.Compression;
 using System.Text;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Tests.Text;
@@ -43,7 +42,7 @@ public sealed class MergeListTests : IDisposable
     [InlineData("c a\nca\n", "line 2", "two symbols")]
     [InlineData("#version: 0.2\nc a\nca  t\n", "line 3", "two symbols")]
     [InlineData("ca t\n", "line 1", "\"ca\"")]
-    [InlineData("c a\nc a\n", "line 2", "exists already")]
+    [InlineData("c a\nc a\n", "line 2", "already exists")]
     [InlineData("c</w> a\n", "line 1", "end of a word")]
     public void A_bad_line_is_named(string text, string line, string reason)
     {

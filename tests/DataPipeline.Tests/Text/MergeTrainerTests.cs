@@ -1,5 +1,4 @@
 using System.Text;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text;
 using FsCheck;
 using FsCheck.Fluent;
@@ -71,7 +70,7 @@ public sealed class MergeTrainerTests
         Assert.Equal(new MergeProgress(10_000, 2, 0), reports[0]);
     }
 
-    /// <summary>Counts all pairs before each merge; the rule for equal counts and for symbols that exist as documented.</summary>
+    /// <summary>Counts all pairs before each merge, with the documented rules for ties and for existing symbols.</summary>
     private static List<Merge> LearnNaively(IEnumerable<string> captions, int merges)
     {
         var symbols = ByteAlphabet.Symbols.ToList();

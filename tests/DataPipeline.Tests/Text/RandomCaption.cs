@@ -5,10 +5,10 @@ using FsCheck.Fluent;
 
 namespace ClipTrain.DataPipeline.Tests.Text;
 
-/// <summary>Captions of many scripts with everything that is repaired, unescaped or cut in a particular way.</summary>
+/// <summary>Captions in many scripts, with everything that is repaired, unescaped or split in a particular way.</summary>
 internal static class RandomCaption
 {
-    /// <summary>Characters that every Unicode version of .NET's and Python's has.</summary>
+    /// <summary>Characters in the Unicode versions of both .NET and Python.</summary>
     private static readonly (int First, int Last)[] Scripts =
     [
         ('a', 'z'),
@@ -142,6 +142,14 @@ internal static class RandomCaption
         "<|endoftext|>",
         "<|startoftext|>",
         "<|END",
+        "<start_of_text>",
+        "<End_of_text>",
+        "'ſ",
+        "<ſtart_of_text>",
+        "\u001B",
+        "\u001B[31m",
+        "\u001B[0;1;4m",
+        "\u001B[\u0007m",
     ];
 
     public static Gen<string> Any { get; } =
@@ -151,7 +159,7 @@ internal static class RandomCaption
     private static Gen<string> Script() =>
         Gen.Elements(Scripts).SelectMany(s => Texts(Gen.Choose(s.First, s.Last).Select(c => new Rune(c).ToString())));
 
-    /// <summary>Some of a script as UTF-8 that was read as Windows-1252, or as Latin-1.</summary>
+    /// <summary>Some characters of a script as UTF-8 decoded as Windows-1252 or Latin-1.</summary>
     private static Gen<string> Misread() =>
         Gen.Elements(true, false)
             .SelectMany(windows =>

@@ -1,4 +1,3 @@
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.DataPipeline.Tests.Text;

@@ -13,6 +13,9 @@ QUOTES = dict.fromkeys("\u02bc\u2018\u2019\u201a\u201b", "'") | dict.fromkeys("\
 LETTERS = {c: unicodedata.normalize("NFKC", c) for c in "ĲĳǇǈǉǊǋǌǱǲǳﬀﬁﬂﬃﬄﬆ"} | {"ŉ": "'n", "ﬅ": "ſt", "Ǆ": "DŽ", "ǅ": "Dž", "ǆ": "dž"}
 WIDTHS = {chr(c): unicodedata.normalize("NFKC", chr(c)) for c in [0x3000, *range(0xFF01, 0xFF5F), *range(0xFF61, 0xFFA0), *range(0xFFE0, 0xFFE7)]}
 CONTROLS = dict.fromkeys(map(chr, [*range(9), 0xB, *range(0xE, 0x20), 0x7F, 0xFEFF, *range(0x206A, 0x2070), *range(0xFFF9, 0xFFFD)]), "")
+ESCAPES = re.compile("\x1b\\[((?:\\d|;)*)([a-zA-Z])")
+STARTS, ENDS = ("<|startoftext|>", "<start_of_text>"), ("<|endoftext|>", "<end_of_text>")
+FIXED_PIECES = re.compile("|".join([*map(re.escape, STARTS + ENDS), "'s|'t|'re|'ve|'m|'ll|'d"]), re.IGNORECASE)
 FOLLOWS_WORDS = set("\xa0…‘’“”–—»›™®©°²³¹·†‡•")
 
 
@@ -36,8 +39,10 @@ def repair(text):
         if "<" not in text:
             text = re.sub("&#?[0-9A-Za-z]{1,24};", unescape_terminated, text)
         text = repair_mojibake(text)
-        for table in ({chr(b): windows_1252(b) for b in range(0x80, 0xA0)}, LETTERS, WIDTHS, QUOTES, CONTROLS):
+        for table in ({chr(b): windows_1252(b) for b in range(0x80, 0xA0)}, LETTERS, WIDTHS, QUOTES):
             text = "".join(table.get(c, c) for c in text)
+        text = ESCAPES.sub("", text)
+        text = "".join(CONTROLS.get(c, c) for c in text)
         text = unicodedata.normalize("NFC", text)
     return text
 
@@ -103,10 +108,9 @@ def repair_mojibake(text):
 def pieces(text):
     i = 0
     while i < len(text):
-        special = next((s for s in ("<|startoftext|>", "<|endoftext|>", "'s", "'t", "'re", "'ve", "'m", "'ll", "'d") if text.startswith(s, i)), None)
-        if special:
-            yield special
-            i += len(special)
+        if fixed := FIXED_PIECES.match(text, i):
+            yield fixed[0]
+            i = fixed.end()
             continue
         kind = kind_of(text[i])
         end = i + 1
@@ -146,7 +150,7 @@ def encode_piece(piece, ranks):
 def encode(caption, ranks, ids, context):
     text = " ".join(html.unescape(html.unescape(repair(caption))).split()).lower()
     start, end = len(ids), len(ids) + 1
-    special = {"<|startoftext|>": start, "<|endoftext|>": end}
+    special = dict.fromkeys(STARTS, start) | dict.fromkeys(ENDS, end)
     tokens = [start]
     for piece in pieces(text):
         tokens += [special[piece]] if piece in special else [ids[s] for s in encode_piece(piece, ranks)]

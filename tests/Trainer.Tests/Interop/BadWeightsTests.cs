@@ -85,7 +85,7 @@ public sealed class BadWeightsTests : IDisposable
 
     [Fact]
     public void A_device_is_no_file_of_weights() =>
-        Assert.Contains("and no file", Refusal(() => WeightsFile.Open("/dev/zero")), StringComparison.Ordinal);
+        Assert.Contains("not a file", Refusal(() => WeightsFile.Open("/dev/zero")), StringComparison.Ordinal);
 
     [Fact]
     public void Modules_that_hold_themselves_end()

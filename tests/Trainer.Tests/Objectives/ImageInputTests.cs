@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;

@@ -2,12 +2,14 @@ using ParquetSharp;
 
 namespace ClipTrain.DataPipeline.Corpus.Parquet;
 
-/// <summary>Gets the value of a row; the bytes are good until it returns. Nulls are not visited; a list's values come one by one.</summary>
+/// <summary>
+/// Receives the value of a row; the bytes are valid until it returns. Nulls are skipped; list elements come one by one.
+/// </summary>
 internal delegate void VisitValue(int row, ReadOnlySpan<byte> value);
 
 /// <summary>
-/// An open Parquet file. Reads a page at a time, so that memory does not grow with a row group. Not thread-safe.
-/// Whatever a damaged file makes the library throw is for <see cref="ParquetFailure"/> to tell.
+/// An open Parquet file, read page by page so that memory does not grow with the row group. Not thread-safe. Exceptions that damaged
+/// files cause in the library are translated by <see cref="ParquetFailure"/>.
 /// </summary>
 internal sealed unsafe class ParquetFile : IDisposable
 {
@@ -43,7 +45,7 @@ internal sealed unsafe class ParquetFile : IDisposable
     /// <summary>The columns, in order.</summary>
     public IReadOnlyList<ParquetField> Fields { get; }
 
-    /// <summary>What writers add, such as Hugging Face's features.</summary>
+    /// <summary>Key-value metadata, such as Hugging Face's features.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <summary>Number of row groups.</summary>
@@ -58,7 +60,7 @@ internal sealed unsafe class ParquetFile : IDisposable
 
     /// <summary>
     /// Visits the values of rows <paramref name="first"/> to <paramref name="first"/> + <paramref name="rows"/> − 1 of a row group,
-    /// counted from <paramref name="first"/>.
+    /// numbered from <paramref name="first"/>.
     /// </summary>
     /// <param name="group">The row group.</param>
     /// <param name="leaf">A column of bytes or text, or of lists of these.</param>
@@ -78,7 +80,7 @@ internal sealed unsafe class ParquetFile : IDisposable
         }
     }
 
-    /// <summary>The values of rows of a row group, of any type: lists are arrays, what is null is null.</summary>
+    /// <summary>The values of rows in a row group, of any type: lists become arrays.</summary>
     public object?[] ReadAny(int group, ParquetLeaf leaf, int first, int rows)
     {
         using var reader = _file.RowGroup(group);
@@ -106,7 +108,8 @@ internal sealed unsafe class ParquetFile : IDisposable
         var skipped = cursor.Column.Skip(first - cursor.Next);
         if (skipped != first - cursor.Next)
             throw new InvalidDataException($"a column of row group {group} ends before row {first}");
-        for (cursor.Next = first; cursor.Next < first + rows; )
+        cursor.Next = first;
+        while (cursor.Next < first + rows)
         {
             var levels = (int)
                 cursor.Column.ReadBatch(Math.Min(Batch, first + rows - cursor.Next), _definition, _repetition, _values, out var values);
@@ -123,7 +126,7 @@ internal sealed unsafe class ParquetFile : IDisposable
         }
     }
 
-    /// <summary>Values cannot be skipped by rows here: a row has any number of them.</summary>
+    /// <summary>Reads from the start of the column: a row has any number of values, so rows cannot be skipped.</summary>
     private void ReadLists(int group, ParquetLeaf leaf, int first, int rows, VisitValue visit)
     {
         Enter(group);
@@ -154,9 +157,9 @@ internal sealed unsafe class ParquetFile : IDisposable
     private ReadOnlySpan<byte> Bytes(int value, long count) =>
         value < count
             ? new ReadOnlySpan<byte>((void*)_values[value].Pointer, _values[value].Length)
-            : throw new InvalidDataException("the levels of a column do not fit its values");
+            : throw new InvalidDataException("the levels of a column do not match its values");
 
-    /// <summary>Columns of one row group stay open, so that rows that follow each other are not searched for again.</summary>
+    /// <summary>Opens a row group. Its columns stay open, so that sequential reads continue where the last one ended.</summary>
     private void Enter(int group)
     {
         if (_group is not null && _groupNumber == group)
@@ -178,7 +181,7 @@ internal sealed unsafe class ParquetFile : IDisposable
     {
         public ColumnReader<ByteArray> Column => column;
 
-        /// <summary>The row that is read next.</summary>
+        /// <summary>The next row to read.</summary>
         public int Next { get; set; }
     }
 
@@ -189,7 +192,8 @@ internal sealed unsafe class ParquetFile : IDisposable
             if (first > 0)
                 columnReader.Skip(first);
             var values = new TValue[rows];
-            for (var done = 0; done < rows; )
+            var done = 0;
+            while (done < rows)
             {
                 var got = columnReader.ReadBatch(values.AsSpan(done));
                 done += got > 0 ? got : throw new InvalidDataException($"a column ends after {first + done} rows");
@@ -197,5 +201,43 @@ internal sealed unsafe class ParquetFile : IDisposable
 
             return Array.ConvertAll(values, value => (object?)value);
         }
+    }
+}
+
+/// <summary>The most recently used files, kept open because opening one reads its whole footer.</summary>
+internal sealed class OpenParquetFiles : IDisposable
+{
+    /// <summary>Well below a process's limit of open files, and enough for the files of most shuffle windows.</summary>
+    private const int MaxOpen = 64;
+
+    private readonly LinkedList<(string Path, ParquetFile File)> _open = new();
+
+    public ParquetFile Get(string path)
+    {
+        for (var node = _open.First; node is not null; node = node.Next)
+        {
+            if (node.Value.Path != path)
+                continue;
+            _open.Remove(node);
+            _open.AddFirst(node);
+            return node.Value.File;
+        }
+
+        var file = new ParquetFile(path);
+        _open.AddFirst((path, file));
+        if (_open.Count > MaxOpen)
+        {
+            _open.Last!.Value.File.Dispose();
+            _open.RemoveLast();
+        }
+
+        return file;
+    }
+
+    public void Dispose()
+    {
+        foreach (var (_, file) in _open)
+            file.Dispose();
+        _open.Clear();
     }
 }

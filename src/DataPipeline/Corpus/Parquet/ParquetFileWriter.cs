@@ -7,19 +7,18 @@ namespace ClipTrain.DataPipeline.Corpus.Parquet;
 
 /// <summary>A column to write.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="IsText">UTF-8 text, or plain bytes.</param>
-/// <param name="Group">The struct that it is a field of, or null; fields of one struct follow each other.</param>
-/// <param name="IsList">Whether a row has a list of values.</param>
+/// <param name="IsText">True for UTF-8 text, false for bytes.</param>
+/// <param name="Group">The struct that contains it, or null; fields of one struct are adjacent.</param>
+/// <param name="IsList">True if a row has a list of values.</param>
 internal sealed record OutputColumn(string Name, bool IsText, string? Group = null, bool IsList = false);
 
 /// <summary>
-/// Writes bytes and texts as a Parquet file with row groups of exactly the rows asked for, uncompressed. It is written beside its
-/// name and appears under it only when <see cref="Complete"/> has written and synced all of it; disposing the writer before that
-/// leaves nothing behind.
+/// Writes bytes and texts as an uncompressed Parquet file with exactly the requested row groups. The file appears under its name only
+/// after <see cref="Complete"/> has written and synced all of it; disposing the writer earlier leaves nothing behind.
 /// </summary>
 internal sealed unsafe class ParquetFileWriter : IDisposable
 {
-    /// <summary>Longer values have no minimum and maximum in the footer: two captions of a megabyte would make a footer of four.</summary>
+    /// <summary>Longer values get no minimum and maximum in the footer: two captions of a megabyte would make a footer of four.</summary>
     private const int MaxStatisticsBytes = 64;
 
     private readonly string _path,
@@ -30,9 +29,9 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
     private RowGroupWriter? _group;
     private ColumnWriter<ByteArray>[] _open = [];
 
-    /// <param name="path">The file to write; one that exists is replaced.</param>
+    /// <param name="path">The file to write; an existing one is replaced.</param>
     /// <param name="columns">The columns, in order.</param>
-    /// <param name="metadata">Further metadata of the file, such as Hugging Face's features.</param>
+    /// <param name="metadata">Key-value metadata, such as Hugging Face's features.</param>
     public ParquetFileWriter(string path, IReadOnlyList<OutputColumn> columns, params IReadOnlyList<KeyValuePair<string, string>> metadata)
     {
         _path = Path.GetFullPath(path);
@@ -52,12 +51,13 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
         );
     }
 
-    /// <summary>Rows that were added and not yet written as a row group.</summary>
+    /// <summary>Rows added but not yet written as a row group.</summary>
     public int Pending { get; private set; }
 
-    /// <summary>Bytes of a column's values in them.</summary>
+    /// <summary>Bytes of a column's pending values.</summary>
     public long PendingBytes(int column) => _bytes[column];
 
+    /// <summary>Adds a null.</summary>
     public void AddNull(int column) => Write(column, level: 0, default);
 
     /// <summary>Adds a value to a column without lists.</summary>
@@ -81,7 +81,7 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
             Write(column, level: 3, Encoding.UTF8.GetBytes(texts[i]), isFirst: i == 0);
     }
 
-    /// <summary>Counts a row whose values have been added.</summary>
+    /// <summary>Ends a row after its values have been added.</summary>
     public void EndRow() => Pending++;
 
     /// <summary>Writes the pending rows as a row group.</summary>
@@ -93,7 +93,7 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
         Array.Clear(_bytes);
     }
 
-    /// <summary>Writes what is left, syncs the file to disk and gives it its name.</summary>
+    /// <summary>Writes pending rows, syncs the file to disk and renames it to its final name.</summary>
     public void Complete()
     {
         Flush();
@@ -153,7 +153,7 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
             return true;
         });
 
-    /// <summary>What the library throws is about the disk.</summary>
+    /// <summary>Translates the library's exceptions, which on writing come from the disk.</summary>
     private T Written<T>(Func<T> write)
     {
         try
@@ -169,7 +169,8 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
     private static GroupNode Schema(IReadOnlyList<OutputColumn> columns)
     {
         var nodes = new List<Node>();
-        for (var i = 0; i < columns.Count; )
+        var i = 0;
+        while (i < columns.Count)
         {
             var column = columns[i];
             OutputColumn[] fields = column.Group is null ? [column] : [.. columns.Skip(i).TakeWhile(other => other.Group == column.Group)];

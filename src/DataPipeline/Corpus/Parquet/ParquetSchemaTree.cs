@@ -4,12 +4,12 @@ using ParquetSharp.Schema;
 namespace ClipTrain.DataPipeline.Corpus.Parquet;
 
 /// <summary>
-/// Makes fields of a file's schema. Lists come in several forms; the rules are those of
+/// Builds fields from a file's schema. Lists come in several forms; the rules are those of
 /// https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#lists.
 /// </summary>
 internal sealed class ParquetSchemaTree
 {
-    /// <summary>No real schema is deeper; a damaged one must not exhaust the stack.</summary>
+    /// <summary>Deeper than any real schema, so that a damaged one cannot exhaust the stack.</summary>
     private const int MaxDepth = 64;
 
     private readonly SchemaDescriptor _schema;
@@ -70,7 +70,7 @@ internal sealed class ParquetSchemaTree
         return new ParquetField(group.Name, StructType(fields), Leaf: null, fields);
     }
 
-    /// <summary>The element of a list from its repeated field, which <see cref="Field"/> has made a list of by itself.</summary>
+    /// <summary>The element of a list from its repeated field, which <see cref="Field"/> has turned into a list.</summary>
     private static ParquetField Element(string list, ParquetField repeated)
     {
         var isWrapper = repeated.Leaf is null && repeated.Fields.Count == 1 && repeated.Name != "array" && repeated.Name != list + "_tuple";

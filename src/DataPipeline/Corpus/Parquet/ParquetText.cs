@@ -6,12 +6,12 @@ using Encoding = System.Text.Encoding;
 
 namespace ClipTrain.DataPipeline.Corpus.Parquet;
 
-/// <summary>Values of any type as text and as JSON.</summary>
+/// <summary>Values of any type as text or JSON.</summary>
 internal static class ParquetText
 {
     private static readonly JsonWriterOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>A value as people write it; lists as JSON.</summary>
+    /// <summary>A value as text; lists as JSON.</summary>
     public static string? Of(object? value) =>
         value switch
         {
@@ -26,7 +26,7 @@ internal static class ParquetText
             _ => value.ToString(),
         };
 
-    /// <summary>Writes numbers, truth values and lists as such, all else as text.</summary>
+    /// <summary>Writes numbers, booleans and lists as such, everything else as text.</summary>
     public static void Write(Utf8JsonWriter json, object? value)
     {
         switch (value)
@@ -55,7 +55,7 @@ internal static class ParquetText
         }
     }
 
-    /// <summary>What a writer is made with, so that text stays readable.</summary>
+    /// <summary>A writer that leaves non-ASCII text readable.</summary>
     public static Utf8JsonWriter Writer(Stream output) => new(output, Json);
 
     private static string JsonOf(Array list)

@@ -5,15 +5,15 @@ using CsvHelper;
 namespace ClipTrain.DataPipeline.Import.Csv;
 
 /// <summary>
-/// Records of delimited text (RFC 4180) from CsvHelper, with errors that name file and line. Blank lines are no records;
-/// UTF-16 is read where a byte order mark says so, else UTF-8.
+/// Records of delimited text (RFC 4180), read with CsvHelper, with errors that name file and line. Blank lines are skipped; UTF-16 is
+/// read if there is a byte order mark, UTF-8 otherwise.
 /// </summary>
 internal sealed class CsvRecords : IDisposable
 {
-    /// <summary>A record beyond this is a quote that nobody closed.</summary>
+    /// <summary>Longer records indicate an unclosed quote.</summary>
     private const int MaxRecordBytes = 4 << 20;
 
-    private const string Advice = "close it, or say --no-quotes if quotes have no meaning here";
+    private const string Advice = "close it, or use --no-quotes if quotes have no special meaning";
 
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -22,16 +22,16 @@ internal sealed class CsvRecords : IDisposable
     private CsvMalformedRecord? _malformed;
 
     /// <param name="bytes">The text; closed with this object.</param>
-    /// <param name="delimiter">What separates fields.</param>
-    /// <param name="quotes">False where a quote is a character as any other.</param>
+    /// <param name="delimiter">Field separator.</param>
+    /// <param name="quotes">False if quotes have no special meaning.</param>
     /// <param name="file">The file's name, for errors.</param>
-    /// <exception cref="CorpusException">The delimiter cannot be one.</exception>
+    /// <exception cref="CorpusException">The delimiter is not usable.</exception>
     public CsvRecords(Stream bytes, char delimiter, bool quotes, string file)
     {
         _file = file;
         if (!char.IsAscii(delimiter) || delimiter is '"' or '\r' or '\n' or '\0')
             throw new CorpusException(
-                $"{file}: {delimiter} cannot separate fields (--delimiter); use an ASCII character that is no quote and no line break"
+                $"{file}: {delimiter} cannot be a delimiter (--delimiter); use an ASCII character other than a quote or a line break"
             );
         _reader = CsvReader.Create(
             bytes,
@@ -42,16 +42,16 @@ internal sealed class CsvRecords : IDisposable
                 Mode = quotes ? CsvMode.Rfc4180 : CsvMode.NoEscape,
                 MaxRecordSize = MaxRecordBytes,
                 TrackLineNumbers = true,
-                // A quote within a field that does not begin with one is text.
+                // A quote inside an unquoted field is text.
                 OnMalformedRecord = record => _malformed = record.Reason == CsvMalformedReason.StrayQuote ? null : record,
             }
         );
     }
 
-    /// <summary>The line that the last record began on, from 1.</summary>
+    /// <summary>Line on which the last record began, from 1.</summary>
     public long Line { get; private set; }
 
-    /// <summary>True if the last record is UTF-8; what is not reads as U+FFFD.</summary>
+    /// <summary>True if the last record is UTF-8; invalid bytes are read as U+FFFD.</summary>
     public bool IsUtf8 { get; private set; }
 
     /// <summary>The next record's fields; null at the end.</summary>
@@ -66,13 +66,14 @@ internal sealed class CsvRecords : IDisposable
         catch (CsvFormatException e)
         {
             throw new CorpusException(
-                $"{_file}:{e.LineNumber}: a record has more than {MaxRecordBytes >> 20} MiB; a quote that is not closed? If so, {Advice}",
+                $"{_file}:{e.LineNumber}: a record has more than {MaxRecordBytes >> 20} MiB, probably because of an "
+                    + $"unclosed quote; {Advice}",
                 e
             );
         }
         catch (IOException e)
         {
-            throw new CorpusException($"{_file} cannot be read behind line {Line}: {e.Message}", e);
+            throw new CorpusException($"{_file} cannot be read after line {Line}: {e.Message}", e);
         }
 
         Line = _reader.LineNumber;
@@ -83,8 +84,8 @@ internal sealed class CsvRecords : IDisposable
                     + (
                         malformed.Reason == CsvMalformedReason.UnterminatedQuote
                             ? $"a quote is opened and never closed; {Advice}"
-                            : "a closing quote is followed by text; write a quote within a quoted field twice, or say --no-quotes if "
-                                + "quotes have no meaning here"
+                            : "a closing quote is followed by text; double a quote inside a quoted field, or use --no-quotes if "
+                                + "quotes have no special meaning"
                     )
             );
         }

@@ -9,8 +9,8 @@ public sealed class CsvSource : ImportSource
     private readonly CsvColumns[] _columns;
 
     /// <param name="paths">Files, or folders of them.</param>
-    /// <param name="options">How they are read.</param>
-    /// <exception cref="CorpusException">A file is missing, is empty or has no such columns.</exception>
+    /// <param name="options">Reading options.</param>
+    /// <exception cref="CorpusException">A file is missing or empty, or lacks a column.</exception>
     public CsvSource(IReadOnlyList<string> paths, CsvOptions options)
     {
         _options = options;
@@ -65,7 +65,7 @@ public sealed class CsvSource : ImportSource
     private static ImportRow ToRow(string[] fields, CsvColumns columns, string root)
     {
         if (fields.Length != columns.Names.Count)
-            throw new ImportRowException("wrong number of fields", $"{fields.Length} in place of {columns.Names.Count}");
+            throw new ImportRowException("wrong number of fields", $"{fields.Length} instead of {columns.Names.Count}");
         var name = fields[columns.Image].Trim();
         if (name.Length == 0)
             throw new ImportRowException("no image", "the path is blank");
@@ -82,7 +82,7 @@ public sealed class CsvSource : ImportSource
     private CsvColumns FindColumns(string path)
     {
         using var records = Records(Open(path), path);
-        return CsvColumns.Find(records.Next() ?? throw new CorpusException($"{path} is empty; name files that hold rows"), _options, path);
+        return CsvColumns.Find(records.Next() ?? throw new CorpusException($"{path} is empty; name files with rows"), _options, path);
     }
 
     private CsvRecords Records(Stream bytes, string path) => new(bytes, _options.DelimiterOf(path), _options.Quotes, path);
@@ -99,4 +99,34 @@ public sealed class CsvSource : ImportSource
             throw new CorpusException($"{path} cannot be read: {e.Message}", e);
         }
     }
+}
+
+/// <summary>Reading options for delimited text.</summary>
+public sealed record CsvOptions
+{
+    /// <summary>Header name, or number from 1, of the column of image paths; null to find it by its usual names.</summary>
+    public string? ImageColumn { get; init; }
+
+    /// <summary>Header name, or number from 1, of the column of captions; null to find it by its usual names.</summary>
+    public string? CaptionColumn { get; init; }
+
+    /// <summary>Field separator; null for a tab in files that end in .tsv or .tab, otherwise a comma.</summary>
+    public char? Delimiter { get; init; }
+
+    /// <summary>True if the first line has the columns' names.</summary>
+    public bool Header { get; init; } = true;
+
+    /// <summary>True if fields may be quoted.</summary>
+    public bool Quotes { get; init; } = true;
+
+    /// <summary>Folder that paths are relative to; null for the file's folder.</summary>
+    public string? Root { get; init; }
+
+    internal char DelimiterOf(string file) =>
+        Delimiter
+        ?? (
+            file.EndsWith(".tsv", StringComparison.OrdinalIgnoreCase) || file.EndsWith(".tab", StringComparison.OrdinalIgnoreCase)
+                ? '\t'
+                : ','
+        );
 }

@@ -4,21 +4,22 @@ using ClipTrain.DataPipeline.Corpus.Parquet;
 
 namespace ClipTrain.DataPipeline.Import.Export;
 
-/// <summary>One row of a corpus with all that it says.</summary>
-/// <param name="Path">The image file's name, where the corpus has it.</param>
-/// <param name="Image">Its bytes; empty where there are none, or the caption is not UTF-8.</param>
+/// <summary>One row of a corpus with all its columns.</summary>
+/// <param name="Path">The image file's name, if the corpus has it.</param>
+/// <param name="Image">Its bytes; empty if there are none, or if the caption is not UTF-8.</param>
 /// <param name="Captions">The captions that are not blank.</param>
-/// <param name="Json">The other columns as a JSON object, nulls included, with lists and structs as such; where there are several
-/// captions, these too.</param>
+/// <param name="Json">The other columns as a JSON object, including nulls, with nested lists and structs; several captions are included
+/// too.</param>
 internal sealed record ExportRow(string? Path, byte[] Image, IReadOnlyList<string> Captions, byte[] Json);
 
-/// <summary>Reads all columns of a corpus but further ones of bytes, in order, a group of rows at a time.</summary>
-/// <param name="manifest">A corpus; one without <see cref="CorpusManifest.CaptionChoices"/> has one caption a row.</param>
+/// <summary>Reads all columns of a corpus except additional binary ones, in order, a group of rows at a time.</summary>
+/// <param name="manifest">A corpus; without <see cref="CorpusManifest.CaptionChoices"/>, one caption per row.</param>
 internal sealed class ExportReader(CorpusManifest manifest) : IDisposable
 {
     private readonly CorpusReader _reader = new(manifest);
     private readonly OpenParquetFiles _files = new();
 
+    /// <summary>All rows, in corpus order.</summary>
     /// <exception cref="CorpusException">A file is damaged.</exception>
     public IEnumerable<ExportRow> Rows()
     {
@@ -91,7 +92,7 @@ internal sealed class ExportReader(CorpusManifest manifest) : IDisposable
             ),
         ];
 
-    /// <summary>The values of the other columns of a group of rows.</summary>
+    /// <summary>Values of the other columns in a group of rows.</summary>
     private sealed class ExtraValues(ParquetFile file, ReadGroup group, IReadOnlyList<ParquetField> fields)
     {
         private readonly Dictionary<int, object?[]> _values = Leaves(fields)

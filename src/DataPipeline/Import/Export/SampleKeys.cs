@@ -3,15 +3,16 @@ using System.Globalization;
 namespace ClipTrain.DataPipeline.Import.Export;
 
 /// <summary>
-/// Names of samples in one archive, made of the images' paths. A reader of shards cuts a base name at its first dot and
-/// joins neighbours of one name, so that a name has no dot and comes once.
+/// Names of the samples in one archive, derived from the images' paths. Readers of shards cut a base name at its first dot and join
+/// neighbours with equal names, so names have no dot and are unique.
 /// </summary>
 internal sealed class SampleKeys
 {
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
 
+    /// <summary>The name of a sample, and the extension of its image.</summary>
     /// <param name="row">The sample.</param>
-    /// <param name="index">Its number, which names it where it has no path.</param>
+    /// <param name="index">Its number, which names it if it has no path.</param>
     public (string Key, string Extension) Next(ExportRow row, long index)
     {
         var path = string.Join(
@@ -25,7 +26,7 @@ internal sealed class SampleKeys
         key = key[..name] + key[name..].Replace('.', '_');
         if (key.Length == name)
             key += index.ToString("D9", CultureInfo.InvariantCulture);
-        // Readers pass over names that begin so.
+        // Readers skip names with this prefix.
         if (key.AsSpan(name).StartsWith("__", StringComparison.Ordinal))
             key = key.Insert(name, "x");
         var unique = key;

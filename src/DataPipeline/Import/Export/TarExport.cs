@@ -5,30 +5,33 @@ using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Import.Export;
 
-/// <summary>How far an export is.</summary>
-/// <param name="Rows">Rows behind, of <see cref="CorpusManifest.SampleCount"/>.</param>
+/// <summary>Progress of an export.</summary>
+/// <param name="Rows">Rows processed, of <see cref="CorpusManifest.SampleCount"/>.</param>
 /// <param name="Written">Samples written.</param>
 /// <param name="Shards">Archives finished.</param>
 public readonly record struct ExportProgress(long Rows, long Written, int Shards);
 
 /// <summary>
-/// Writes a corpus as webdataset shards: an image, <c>.txt</c> with the caption, or several a line each, and <c>.json</c> with all
-/// other columns and the list of several captions a sample, the same bytes each time. An archive appears under its name when all of
-/// it is on disk.
+/// Writes a corpus as webdataset shards. Each sample has an image, a <c>.txt</c> with the captions, one per line, and a <c>.json</c>
+/// with all other columns and, if there are several, the captions. Reproducible byte for byte. An archive appears under its name only
+/// when all of it is on disk.
 /// </summary>
 /// <param name="manifest">The corpus.</param>
-/// <param name="directory">Folder of the archives; made if it does not exist.</param>
-/// <param name="shardRows">Samples of each archive but the last.</param>
+/// <param name="directory">Folder of the archives; created if it does not exist.</param>
+/// <param name="shardRows">Samples per archive, except the last.</param>
 public sealed class TarExport(CorpusManifest manifest, string directory, int shardRows)
 {
-    /// <returns>The counts at the end; rows without an image, or with a caption that is not UTF-8, are left out.</returns>
-    /// <exception cref="ImportRefusedException">The folder holds tar files already.</exception>
+    /// <summary>Exports all samples.</summary>
+    /// <returns>The final counts; rows without an image, or with a caption that is not UTF-8, are skipped.</returns>
+    /// <exception cref="ImportRefusedException">The folder already contains tar files.</exception>
     /// <exception cref="CorpusException">The corpus cannot be read.</exception>
     public ExportProgress Run(IProgress<ExportProgress>? progress = null, CancellationToken cancellation = default)
     {
         Directory.CreateDirectory(directory);
         if (Directory.EnumerateFiles(directory, "*.tar").FirstOrDefault() is { } file)
-            throw new ImportRefusedException($"{file} is in the way: the folder holds shards already; remove them or name another folder");
+            throw new ImportRefusedException(
+                $"{file} is in the way: the folder already contains shards; remove them or choose another folder"
+            );
         var done = default(ExportProgress);
         using var reader = new ExportReader(manifest);
         Shard? shard = null;
@@ -65,7 +68,7 @@ public sealed class TarExport(CorpusManifest manifest, string directory, int sha
         return done with { Shards = done.Shards + 1 };
     }
 
-    /// <summary>One archive, written beside its name.</summary>
+    /// <summary>One archive, written under a temporary name.</summary>
     private sealed class Shard : IDisposable
     {
         private readonly string _path,
@@ -113,7 +116,7 @@ public sealed class TarExport(CorpusManifest manifest, string directory, int sha
             File.Delete(_temporary);
         }
 
-        // Time, owner and rights are fixed, so that the bytes depend on the corpus alone.
+        // Time, owner and permissions are fixed, so that the bytes depend only on the corpus.
         private void Add(string name, byte[] content) =>
             _tar.WriteEntry(
                 new GnuTarEntry(TarEntryType.RegularFile, name)

@@ -1,16 +1,20 @@
+using ClipTrain.DataPipeline.Corpus;
+
 namespace ClipTrain.DataPipeline.Import.Folders;
 
-/// <summary>A folder with a folder of images a class: the class' name becomes the label, and a template makes the caption of it.</summary>
+/// <summary>
+/// A folder with one subfolder of images per class: the class name becomes the label, and a template turns it into the caption.
+/// </summary>
 public sealed class ClassSource : ImportSource
 {
-    /// <summary>What stands for the class' name in a template.</summary>
+    /// <summary>Stands for the class name in a template.</summary>
     public const string Placeholder = "{}";
 
     private readonly string _template;
 
-    /// <param name="folder">The folder of the classes' folders.</param>
-    /// <param name="template">The caption, with <see cref="Placeholder"/> where the name goes.</param>
-    /// <exception cref="Corpus.CorpusException">The folder is missing or holds no image.</exception>
+    /// <param name="folder">The folder of the class folders.</param>
+    /// <param name="template">The caption, with <see cref="Placeholder"/> in place of the class name.</param>
+    /// <exception cref="Corpus.CorpusException">The folder is missing or contains no image.</exception>
     public ClassSource(string folder, string template)
     {
         _template = template;
@@ -30,7 +34,7 @@ public sealed class ClassSource : ImportSource
     {
         var end = image.IndexOf('/');
         if (end < 0)
-            throw new ImportRowException("image is in no class' folder", image);
+            throw new ImportRowException("image is not in a class folder", image);
         var name = image[..end].Replace('_', ' ').Trim();
         return new ImportRow(
             image,

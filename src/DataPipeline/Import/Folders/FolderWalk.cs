@@ -1,19 +1,21 @@
+using System.Security.Cryptography;
+using System.Text;
 using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Import.Folders;
 
-/// <summary>The image files in a folder and those below, in an order that depends on their names alone.</summary>
+/// <summary>The image files in a folder and its subfolders, in an order that depends only on their names.</summary>
 internal static class FolderWalk
 {
     /// <summary>
-    /// Paths relative to the root: a folder's own files in ordinal order, then its folders. Hidden files and folders are passed over.
+    /// Paths relative to the root: a folder's own files in ordinal order, then its subfolders. Hidden files and folders are skipped.
     /// </summary>
     /// <exception cref="CorpusException">A folder cannot be listed.</exception>
     public static IEnumerable<string> Images(string root) => In(root, "", []);
 
     /// <summary>The rows that a function makes of the images, each with its number from 1.</summary>
     /// <param name="root">The folder.</param>
-    /// <param name="toRow">Makes a row of the root and an image's path below it.</param>
+    /// <param name="toRow">Makes a row from the root and an image's path relative to it.</param>
     public static IEnumerable<PendingRow> Rows(string root, Func<string, string, ImportRow> toRow)
     {
         long position = 0;
@@ -24,7 +26,7 @@ internal static class FolderWalk
     private static IEnumerable<string> In(string root, string folder, HashSet<string> around)
     {
         var path = Path.TrimEndingDirectorySeparator(Path.Combine(root, folder));
-        // A link to a folder that it lies in would be followed for ever.
+        // A link to an enclosing folder would be followed for ever.
         var real = new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
         if (!around.Add(real))
             yield break;
@@ -51,5 +53,34 @@ internal static class FolderWalk
         {
             throw new CorpusException($"the folder {folder} cannot be listed: {e.Message}", e);
         }
+    }
+}
+
+/// <summary>A folder of images as input, identified by the names and sizes of its images.</summary>
+internal static class FolderInput
+{
+    /// <summary>The input.</summary>
+    /// <exception cref="CorpusException">The folder is missing or contains no image.</exception>
+    public static ImportInput Describe(string folder)
+    {
+        RemotePath.Refuse(folder);
+        var root = Path.GetFullPath(folder);
+        if (!Directory.Exists(root))
+            throw new CorpusException(
+                File.Exists(root) ? $"{root} is a file; name a folder" : $"the folder {root} does not exist; correct the path"
+            );
+        long images = 0;
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var image in FolderWalk.Images(root))
+        {
+            // A broken link is reported as a failure of its row.
+            var bytes = ImportInput.Resolved(Path.Combine(root, image)) is { Exists: true } file ? file.Length : -1;
+            hash.AppendData(Encoding.UTF8.GetBytes($"{image}\0{bytes}\n"));
+            images++;
+        }
+
+        return images > 0
+            ? new ImportInput(root, images, Convert.ToHexStringLower(hash.GetHashAndReset()))
+            : throw new CorpusException($"the folder {root} and its subfolders contain no image file");
     }
 }

@@ -1,5 +1,3 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Import.Labelled;
@@ -9,10 +7,10 @@ internal sealed class DebianPackage(string workFolder)
 {
     private bool _updated;
 
-    /// <summary>A file of a package: where it is installed, or else unpacked from the downloaded package.</summary>
+    /// <summary>Path of a package's file: where the package is installed, otherwise unpacked from a download.</summary>
     /// <param name="package">The package's name.</param>
-    /// <param name="file">The file's path under /.</param>
-    /// <exception cref="CorpusException">apt-get is missing or failed.</exception>
+    /// <param name="file">The file's path below /.</param>
+    /// <exception cref="CorpusException">apt-get is not installed or failed, or the package has no such file.</exception>
     public string Get(string package, string file)
     {
         if (File.Exists($"/{file}"))
@@ -20,22 +18,28 @@ internal sealed class DebianPackage(string workFolder)
         var root = Path.Combine(workFolder, package);
         var path = Path.Combine(root, file);
         if (!File.Exists(path))
-        {
-            Directory.CreateDirectory(Path.Combine(workFolder, "lists", "partial"));
-            Directory.CreateDirectory(Path.Combine(workFolder, "archives", "partial"));
-            if (!_updated)
-                Run(package, "apt-get", workFolder, [.. Apt(), "update"]);
-            _updated = true;
-            Run(package, "apt-get", workFolder, [.. Apt(), "download", package]);
-            Run(package, "dpkg-deb", workFolder, ["-x", Directory.GetFiles(workFolder, $"{package}_*.deb").Single(), root]);
-        }
-
+            Download(package, root);
         return File.Exists(path)
             ? path
-            : throw new CorpusException($"Debian's package {package} holds no {file}; this version of it is laid out otherwise.");
+            : throw new CorpusException($"Debian's package {package} has no file {file}: this version has another layout");
     }
 
-    /// <summary>Lists of its own, as the system's are root's.</summary>
+    private void Download(string package, string root)
+    {
+        var tool = new PackageTool(
+            $"Debian's package {package} could not be downloaded: check the network and apt's sources",
+            $"This demo set comes from Debian's package {package}, which can only be downloaded on Debian and its derivatives"
+        );
+        Directory.CreateDirectory(Path.Combine(workFolder, "lists", "partial"));
+        Directory.CreateDirectory(Path.Combine(workFolder, "archives", "partial"));
+        if (!_updated)
+            tool.Run("apt-get", workFolder, [.. Apt(), "update"]);
+        _updated = true;
+        tool.Run("apt-get", workFolder, [.. Apt(), "download", package]);
+        tool.Run("dpkg-deb", workFolder, ["-x", Directory.GetFiles(workFolder, $"{package}_*.deb").Single(), root]);
+    }
+
+    /// <summary>Options that keep apt's lists and cache in the work folder, since the system's belong to root.</summary>
     private string[] Apt() =>
         [
             "-q",
@@ -46,37 +50,4 @@ internal sealed class DebianPackage(string workFolder)
             "-o",
             "Debug::NoLocking=1",
         ];
-
-    private static void Run(string package, string program, string folder, IReadOnlyList<string> arguments)
-    {
-        try
-        {
-            using var process = Process.Start(
-                new ProcessStartInfo(program, arguments)
-                {
-                    WorkingDirectory = folder,
-                    RedirectStandardOutput = true,
-                    RedirectStandardError = true,
-                    UseShellExecute = false,
-                }
-            )!;
-            var output = process.StandardOutput.ReadToEndAsync();
-            var errors = process.StandardError.ReadToEnd();
-            process.WaitForExit();
-            output.GetAwaiter().GetResult();
-            if (process.ExitCode != 0)
-                throw new CorpusException(
-                    $"{program} could not fetch Debian's package {package}; check the network and the sources of apt. It "
-                        + $"said:\n{errors.Trim()}"
-                );
-        }
-        catch (Win32Exception error)
-        {
-            throw new CorpusException(
-                $"{program} cannot be started ({error.Message}): this demo set comes from Debian's package {package}, which only Debian "
-                    + "and its like can fetch.",
-                error
-            );
-        }
-    }
 }

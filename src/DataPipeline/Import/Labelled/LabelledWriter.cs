@@ -6,8 +6,8 @@ using SixLabors.ImageSharp.PixelFormats;
 namespace ClipTrain.DataPipeline.Import.Labelled;
 
 /// <summary>
-/// A labelled Parquet file with the columns image, text and label, whose metadata names the classes as Hugging Face's ClassLabel
-/// does. It appears under its name when it is complete.
+/// Writes a labelled Parquet file with the columns image, text and label, and the class names in its metadata as Hugging Face's
+/// ClassLabel. The file appears under its name only when it is complete.
 /// </summary>
 internal sealed class LabelledWriter : IDisposable
 {
@@ -42,7 +42,7 @@ internal sealed class LabelledWriter : IDisposable
             _file.Flush();
     }
 
-    /// <summary>Adds a grey square as PNG, captioned with its class' name.</summary>
+    /// <summary>Adds a grey square as PNG, captioned with its class name.</summary>
     public void Add(ReadOnlySpan<byte> grey, int side, int label)
     {
         using var image = Image.LoadPixelData<L8>(grey, side, side);

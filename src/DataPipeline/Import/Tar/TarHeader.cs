@@ -2,9 +2,9 @@ using System.Text;
 
 namespace ClipTrain.DataPipeline.Import.Tar;
 
-/// <summary>The 512 bytes in front of a member of a tar archive (POSIX.1-1988 ustar, GNU and the older V7 format).</summary>
+/// <summary>The 512-byte header of a member of a tar archive (POSIX.1-1988 ustar, GNU and the older V7 format).</summary>
 /// <param name="Name">The member's path.</param>
-/// <param name="Size">Bytes of its content.</param>
+/// <param name="Size">Size of its contents in bytes.</param>
 /// <param name="Type">The type flag.</param>
 internal readonly record struct TarHeader(string Name, long Size, char Type)
 {
@@ -15,7 +15,7 @@ internal readonly record struct TarHeader(string Name, long Size, char Type)
 
     public bool IsFile => Type is '0' or '\0' or '7';
 
-    /// <summary>Reads a block that is not all zeros; null if it is no header.</summary>
+    /// <summary>Parses a block that is not all zeros; null if it is not a header.</summary>
     public static TarHeader? Parse(ReadOnlySpan<byte> block)
     {
         if (
@@ -36,7 +36,9 @@ internal readonly record struct TarHeader(string Name, long Size, char Type)
         return Encoding.UTF8.GetString(end < 0 ? bytes : bytes[..end]);
     }
 
-    /// <summary>Octal digits, or GNU's big-endian binary, marked by the highest bit; null for anything else and what is negative.</summary>
+    /// <summary>
+    /// Octal digits, or GNU's big-endian binary, marked by the highest bit; null for anything else and for negative numbers.
+    /// </summary>
     private static long? Number(ReadOnlySpan<byte> field)
     {
         long value = 0;
@@ -62,7 +64,7 @@ internal readonly record struct TarHeader(string Name, long Size, char Type)
         return value;
     }
 
-    /// <summary>The sum of the block's bytes, those of the checksum itself counted as spaces.</summary>
+    /// <summary>The sum of the block's bytes, with those of the checksum itself counted as spaces.</summary>
     private static long Sum(ReadOnlySpan<byte> block)
     {
         long sum = ChecksumBytes * ' ';

@@ -5,8 +5,8 @@ using ClipTrain.DataPipeline.Corpus;
 namespace ClipTrain.DataPipeline.Import.Tar;
 
 /// <summary>
-/// Reads the members of a tar archive, plain or gzip, from front to back: ustar, GNU long names, pax. Unlike the platform's
-/// reader it says at which byte an archive is damaged and never holds more than is asked for, whatever a header claims.
+/// Reads the members of a tar archive, plain or gzip, sequentially: ustar, GNU long names, pax. Unlike the platform's reader it reports
+/// at which byte an archive is damaged and never allocates more than is requested, whatever a header claims.
 /// </summary>
 internal sealed class TarReader : IDisposable
 {
@@ -34,7 +34,7 @@ internal sealed class TarReader : IDisposable
     public long Position => _file.Position;
 
     /// <summary>Moves to the next regular file; null at the end of the archive.</summary>
-    /// <exception cref="ImportRowException">The archive is damaged or ends too early.</exception>
+    /// <exception cref="ImportRowException">The archive is damaged or truncated.</exception>
     public TarHeader? Next()
     {
         string? name = null;
@@ -45,7 +45,9 @@ internal sealed class TarReader : IDisposable
             var start = _position;
             var got = ReadUpTo(_block);
             if (got < _block.Length)
-                throw Truncated(got == 0 ? "it ends without the two empty blocks that end an archive" : "it ends within a header");
+                throw Truncated(
+                    got == 0 ? "the two empty blocks at the end of an archive are missing" : "the archive ends inside a header"
+                );
             if (!_block.AsSpan().ContainsAnyExcept((byte)0))
             {
                 if (!SkipZeros())
@@ -54,8 +56,8 @@ internal sealed class TarReader : IDisposable
             }
 
             if (TarHeader.Parse(_block) is not { } header)
-                throw new ImportRowException("damaged shard", $"there is no tar header at byte {start}; what follows cannot be read");
-            // Content fills whole blocks.
+                throw new ImportRowException("damaged shard", $"no valid tar header at byte {start}; the rest cannot be read");
+            // Contents are padded to whole blocks.
             var unread = size is { } real && header.IsFile ? real : header.Size;
             _unread = unread + (-unread & (TarHeader.Bytes - 1));
             switch (header.Type)
@@ -78,13 +80,13 @@ internal sealed class TarReader : IDisposable
         }
     }
 
-    /// <summary>The content of the file that <see cref="Next"/> has moved to.</summary>
-    /// <exception cref="ImportRowException">The archive ends before it.</exception>
+    /// <summary>The contents of the current file.</summary>
+    /// <exception cref="ImportRowException">The archive ends inside the file.</exception>
     public byte[] Read(TarHeader header)
     {
         var content = new byte[header.Size];
         if (ReadUpTo(content) < content.Length)
-            throw Truncated($"it ends within {header.Name}");
+            throw Truncated($"the archive ends inside {header.Name}");
         _unread -= content.Length;
         return content;
     }
@@ -101,11 +103,13 @@ internal sealed class TarReader : IDisposable
             : throw new ImportRowException("damaged shard", $"a header before byte {_position} claims {header.Size} bytes of text");
 
     /// <summary>
-    /// Records "LENGTH KEY=VALUE\n", the length that of the whole record (POSIX.1-2001, pax). Only path and size matter here.
+    /// Records of the form "LENGTH KEY=VALUE\n", where LENGTH is that of the whole record (POSIX.1-2001, pax). Only path and size are
+    /// used.
     /// </summary>
     private static IEnumerable<(string Key, string Value)> PaxRecords(byte[] text, long start)
     {
-        for (var rest = text.AsMemory(); rest.Length > 0; )
+        var rest = text.AsMemory();
+        while (rest.Length > 0)
         {
             var space = rest.Span.IndexOf((byte)' ');
             if (
@@ -114,7 +118,7 @@ internal sealed class TarReader : IDisposable
                 || length <= space + 1
                 || length > rest.Length
             )
-                throw new ImportRowException("damaged shard", $"the pax header at byte {start} is none");
+                throw new ImportRowException("damaged shard", $"the pax header at byte {start} is invalid");
             var record = Encoding.UTF8.GetString(rest.Span[(space + 1)..(length - 1)]);
             rest = rest[length..];
             if (record.StartsWith("path=", StringComparison.Ordinal) || record.StartsWith("size=", StringComparison.Ordinal))
@@ -125,11 +129,11 @@ internal sealed class TarReader : IDisposable
     private static long PaxSize(string value, long start) =>
         long.TryParse(value, System.Globalization.NumberStyles.None, provider: null, out var size) && size < 1L << 60
             ? size
-            : throw new ImportRowException("damaged shard", $"the pax header at byte {start} says a size of {value}");
+            : throw new ImportRowException("damaged shard", $"the pax header at byte {start} has the size {value}");
 
     /// <summary>
-    /// Zeros end an archive, or lie between archives that were written one behind the other, which GNU tar reads with
-    /// --ignore-zeros. True when a block that is not of zeros has been read.
+    /// Skips zero blocks, which end an archive or separate concatenated archives (as GNU tar reads with --ignore-zeros). True if a nonzero
+    /// block has been read.
     /// </summary>
     private bool SkipZeros()
     {
@@ -141,7 +145,7 @@ internal sealed class TarReader : IDisposable
                 ? true
                 : throw new ImportRowException(
                     "damaged shard",
-                    $"{got} bytes behind its end, at byte {_position - got}, are no tar archive"
+                    $"{got} bytes after its end, at byte {_position - got}, are not a tar archive"
                 );
         }
 
@@ -150,11 +154,12 @@ internal sealed class TarReader : IDisposable
 
     private void Skip(long bytes)
     {
-        for (var left = bytes; left > 0; )
+        var left = bytes;
+        while (left > 0)
         {
             var part = (int)Math.Min(left, _scratch.Length);
             if (ReadUpTo(_scratch.AsSpan(0, part)) < part)
-                throw Truncated("it ends within a file");
+                throw Truncated("the archive ends inside a file");
             left -= part;
         }
 
@@ -173,7 +178,7 @@ internal sealed class TarReader : IDisposable
         {
             throw new ImportRowException(
                 "damaged shard",
-                $"its gzip data are damaged behind byte {_position} of the archive ({e.Message})",
+                $"its gzip data is damaged after byte {_position} of the archive ({e.Message})",
                 e
             );
         }

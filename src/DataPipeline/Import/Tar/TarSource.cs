@@ -3,37 +3,19 @@ using ClipTrain.DataPipeline.Corpus;
 namespace ClipTrain.DataPipeline.Import.Tar;
 
 /// <summary>
-/// Webdataset shards, as img2dataset writes them: files that follow each other and have the same path up to the first dot
-/// of their base name are one sample. Read as a stream; nothing is unpacked to disk.
+/// Webdataset shards, as written by img2dataset: consecutive files with the same path up to the first dot of their base name form one
+/// sample. Read as a stream; nothing is unpacked to disk.
 /// </summary>
-public sealed class TarSource : ImportSource
+public sealed class TarSource : SampleFileSource
 {
-    private readonly string? _caption;
-    private readonly bool _isLineEach;
-
     /// <param name="paths">Tar files, plain or gzip, or folders of them.</param>
-    /// <param name="caption">Where the caption is: an extension or a field of the JSON; null for the usual ones.</param>
-    /// <param name="isLineEach">Whether each line of a text is a caption.</param>
+    /// <param name="caption">Extension or JSON field that holds the caption; null for the usual ones.</param>
+    /// <param name="isLineEach">True if each line of a text is a caption.</param>
     /// <exception cref="CorpusException">A file is missing.</exception>
     public TarSource(IReadOnlyList<string> paths, string? caption = null, bool isLineEach = false)
-    {
-        (_caption, _isLineEach) = (caption, isLineEach);
-        Inputs = InputFiles.Expand(paths, ".tar", ".tar.gz", ".tgz");
-        Arguments = new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["import"] = "tar",
-            ["--caption"] = caption ?? "",
-            ["--caption-lines"] = isLineEach ? "true" : "false",
-        };
-    }
-
-    public override IReadOnlyDictionary<string, string> Arguments { get; }
+        : base("tar", caption, isLineEach) => Inputs = InputFiles.Expand(paths, ".tar", ".tar.gz", ".tgz");
 
     public override IReadOnlyList<ImportInput> Inputs { get; }
-
-    internal override IReadOnlyList<string> ExtraNames() => NamesOfFirstRows();
-
-    internal override bool HasSeveralCaptions() => FirstRows().Any(row => row.Captions.Count > 1);
 
     internal override IEnumerable<PendingRow> Read(int input)
     {
@@ -46,7 +28,7 @@ public sealed class TarSource : ImportSource
             var (next, damage) = Attempt(reader.Next);
             if (damage is not null)
             {
-                // The files before it are whole: they may make a row.
+                // The files before the damage are complete and may form a row.
                 if (key is not null)
                     yield return Sample(path, reader.Position, key, files);
                 yield return Failure(path, reader.Position, damage);
@@ -65,7 +47,7 @@ public sealed class TarSource : ImportSource
             if (name is not { } member)
                 continue;
             key = member.Key;
-            var accepted = SampleFiles.Accepted(member.Extension, _caption);
+            var accepted = SampleFiles.Accepted(member.Extension, Caption);
             if (accepted == 0)
                 continue;
             if (next.Value.Size > accepted)
@@ -110,13 +92,25 @@ public sealed class TarSource : ImportSource
     }
 
     private PendingRow Sample(string path, long position, string key, List<SampleFile> files) =>
-        new(
-            $"{path}:{key}",
-            position,
-            files.Sum(f => f.Content?.LongLength ?? 0),
-            () => SampleFiles.ToRow(key, files, _caption, _isLineEach)
-        );
+        new($"{path}:{key}", position, files.Sum(f => f.Content?.LongLength ?? 0), () => ToRow(key, files));
 
     private static PendingRow Failure(string path, long position, ImportRowException damage) =>
         new(path, position, Bytes: 0, () => throw damage);
+}
+
+/// <summary>
+/// Split of a member's path as in webdataset: <c>a/0001.input.JPG</c> is the key <c>a/0001</c> and the extension <c>input.jpg</c>.
+/// </summary>
+internal readonly record struct SampleName(string Key, string Extension)
+{
+    /// <summary>Null for what webdataset passes over: no extension, nothing before the dot, names such as <c>__meta__</c>.</summary>
+    public static SampleName? Parse(string path)
+    {
+        path = path.StartsWith("./", StringComparison.Ordinal) ? path[2..] : path;
+        var name = path.LastIndexOf('/') + 1;
+        var dot = path.IndexOf('.', name);
+        if (dot <= name || path.AsSpan(name).StartsWith("__", StringComparison.Ordinal))
+            return null;
+        return new SampleName(path[..dot], path[(dot + 1)..].ToLowerInvariant());
+    }
 }

@@ -4,17 +4,18 @@ using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.DataPipeline.Text.HuggingFace;
 
-/// <summary>JSON files whose errors name the file and the place.</summary>
+/// <summary>JSON files with errors that name file and place.</summary>
 internal static class JsonFile
 {
     private const long MaxBytes = 256L << 20;
 
-    /// <exception cref="InvalidDataException">The file is no JSON object, or too large to be a tokenizer's.</exception>
+    /// <summary>Reads a JSON object.</summary>
+    /// <exception cref="InvalidDataException">The file is not a JSON object, or too large for a tokenizer.</exception>
     public static JsonDocument Read(string path)
     {
         RegularFile.Require(path);
         if (new FileInfo(path) is { Exists: true, Length: > MaxBytes and var length })
-            throw new InvalidDataException($"{path}: has {length} bytes; a tokenizer's file has {MaxBytes >> 20} MiB at most");
+            throw new InvalidDataException($"{path}: has {length} bytes; tokenizer files have at most {MaxBytes >> 20} MiB");
         try
         {
             var document = JsonDocument.Parse(File.ReadAllBytes(path));
@@ -28,6 +29,7 @@ internal static class JsonFile
         }
     }
 
+    /// <summary>Writes an indented JSON object.</summary>
     public static void Write(string path, Action<Utf8JsonWriter> write)
     {
         using var stream = File.Create(path);

@@ -2,15 +2,15 @@ using System.Text.Json;
 
 namespace ClipTrain.DataPipeline.Text.HuggingFace;
 
-/// <summary>The files in which Hugging Face keeps a CLIP tokenizer: vocab.json, merges.txt, tokenizer.json and two of settings.</summary>
+/// <summary>Hugging Face's files of a CLIP tokenizer: vocab.json, merges.txt, tokenizer.json and two with settings.</summary>
 public static class TokenizerFolder
 {
     private const string Vocabulary = "vocab.json",
         MergesFile = "merges.txt",
         Whole = "tokenizer.json";
 
-    /// <summary>Reads vocab.json with merges.txt or, where these are not both there, tokenizer.json.</summary>
-    /// <exception cref="InvalidDataException">No files, or not of CLIP's kind; the message names file and place.</exception>
+    /// <summary>Reads vocab.json with merges.txt or, unless both exist, tokenizer.json.</summary>
+    /// <exception cref="InvalidDataException">Files are missing or not of CLIP's kind; the message names file and place.</exception>
     public static MergeList Read(string folder)
     {
         string vocabulary = Path.Combine(folder, Vocabulary),
@@ -30,9 +30,9 @@ public static class TokenizerFolder
     }
 
     /// <summary>Writes all five files.</summary>
-    /// <param name="folder">Made if it does not exist.</param>
+    /// <param name="folder">Created if it does not exist.</param>
     /// <param name="merges">The vocabulary.</param>
-    /// <param name="contextLength">The model's, start and end included.</param>
+    /// <param name="contextLength">The model's context length, including start and end.</param>
     public static void Write(string folder, MergeList merges, int contextLength)
     {
         Directory.CreateDirectory(folder);

@@ -3,14 +3,14 @@ using System.Text.Json;
 namespace ClipTrain.DataPipeline.Text.HuggingFace;
 
 /// <summary>
-/// Hugging Face's tokenizer.json, of CLIP's kind: byte-level BPE with marks at the ends of words, lower case, CLIP's pieces.
+/// Hugging Face's tokenizer.json for CLIP's kind of tokenizer: byte-level BPE with end-of-word marks, lower case, CLIP's pieces.
 /// </summary>
 internal static class TokenizerJson
 {
     private const string Pieces = @"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
-    /// <exception cref="InvalidDataException">The file describes no tokenizer of CLIP's kind; the message names file, place and
-    /// reason.</exception>
+    /// <summary>Reads the merges.</summary>
+    /// <exception cref="InvalidDataException">The tokenizer is not of CLIP's kind; the message names file, place and reason.</exception>
     public static MergeList Read(string path)
     {
         using var document = JsonFile.Read(path);
@@ -46,7 +46,8 @@ internal static class TokenizerJson
                 Raw(
                     json,
                     "normalizer",
-                    """{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Replace","pattern":{"Regex":"\\s+"},"content":" "},{"type":"Lowercase"}]}"""
+                    """{"type":"Sequence","normalizers":[{"type":"NFC"},"""
+                        + """{"type":"Replace","pattern":{"Regex":"\\s+"},"content":" "},{"type":"Lowercase"}]}"""
                 );
                 Raw(
                     json,
@@ -61,7 +62,8 @@ internal static class TokenizerJson
                 Raw(
                     json,
                     "post_processor",
-                    $$"""{"type":"RobertaProcessing","sep":["{{MergeList.EndOfText}}",{{end}}],"cls":["{{MergeList.StartOfText}}",{{start}}],"trim_offsets":false,"add_prefix_space":false}"""
+                    $$"""{"type":"RobertaProcessing","sep":["{{MergeList.EndOfText}}",{{end}}],"cls":"""
+                        + $$"""["{{MergeList.StartOfText}}",{{start}}],"trim_offsets":false,"add_prefix_space":false}"""
                 );
                 Raw(json, "decoder", """{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true}""");
                 json.WriteStartObject("model");
@@ -103,7 +105,7 @@ internal static class TokenizerJson
         Require(
             cuts.Any(step => Text(step, "type") == "ByteLevel" && Property(step, "add_prefix_space").ValueKind == JsonValueKind.False),
             "pre_tokenizer",
-            "has no ByteLevel without a leading blank"
+            "has no ByteLevel step with add_prefix_space off"
         );
         Require(
             cuts.Any(step =>
@@ -117,11 +119,11 @@ internal static class TokenizerJson
         void Require(bool condition, string place, string otherwise)
         {
             if (!condition)
-                throw new InvalidDataException($"{path}, {place}: {otherwise}; only tokenizers of CLIP's kind can be read");
+                throw new InvalidDataException($"{path}, {place}: {otherwise}; only tokenizers of CLIP's kind are supported");
         }
     }
 
-    /// <summary>A step, or those of a sequence.</summary>
+    /// <summary>A single step, or the steps of a sequence.</summary>
     private static IEnumerable<JsonElement> Steps(JsonElement step)
     {
         var list =
@@ -131,7 +133,7 @@ internal static class TokenizerJson
         return list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : [step];
     }
 
-    /// <summary>A merge is written "left right", or, since tokenizers 0.20, as a list of two.</summary>
+    /// <summary>The two symbols of a merge, written "left right" or, since tokenizers 0.20, as a list of two.</summary>
     private static string[] Parts(JsonElement merge) =>
         merge.ValueKind switch
         {

@@ -2,17 +2,18 @@ using System.Text.Json;
 
 namespace ClipTrain.DataPipeline.Text.HuggingFace;
 
-/// <summary>The map from tokens to ids. CLIP's follows from its merges, so that reading one means to compare it.</summary>
+/// <summary>The map from tokens to ids. For CLIP it follows from the merges, so reading it means checking it.</summary>
 internal static class VocabularyJson
 {
+    /// <summary>Checks that a map has the ids that follow from the merges.</summary>
     /// <param name="vocabulary">The object that maps tokens to ids.</param>
     /// <param name="merges">The merges that belong to it.</param>
     /// <param name="place">File and place of the object, for messages.</param>
-    /// <exception cref="InvalidDataException">An id is not what the merges make it.</exception>
+    /// <exception cref="InvalidDataException">An id does not follow from the merges.</exception>
     public static void Check(JsonElement vocabulary, MergeList merges, string place)
     {
         if (vocabulary.ValueKind != JsonValueKind.Object)
-            throw new InvalidDataException($"{place}: is not an object of tokens and ids");
+            throw new InvalidDataException($"{place}: is not an object that maps tokens to ids");
         var ids = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
         foreach (var entry in vocabulary.EnumerateObject())
         {

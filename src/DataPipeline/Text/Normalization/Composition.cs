@@ -5,8 +5,8 @@ using System.Text;
 namespace ClipTrain.DataPipeline.Text.Normalization;
 
 /// <summary>
-/// Unicode's normalisation form C (UAX #15, Unicode 14.0): letters and their marks become one character where there is one.
-/// .NET has none without ICU.
+/// Unicode's normalisation form C (UAX #15, Unicode 14.0): letters and their marks are composed where a composed character exists. .NET
+/// has no implementation without ICU.
 /// </summary>
 internal static class Composition
 {
@@ -56,12 +56,13 @@ internal static class Composition
         );
     }
 
-    /// <summary>Whether a character may be changed, or join the one before it.</summary>
+    /// <summary>True if a character may change, or combine with the one before it.</summary>
     public static bool MayChange(int codePoint) => codePoint >= 0x300 && Unsettled.Contains(codePoint);
 
-    /// <summary>Whether a character is a mark that only its order among other marks can be changed of.</summary>
+    /// <summary>True for marks that can only change their order among other marks.</summary>
     public static bool IsMark(int codePoint) => ClassOf(codePoint) > 0 && !Unsettled.Contains(codePoint);
 
+    /// <summary>The text in normalisation form C.</summary>
     public static string Compose(string text)
     {
         var settled = true;
@@ -80,7 +81,7 @@ internal static class Composition
         return result.ToString();
     }
 
-    /// <summary>Appends a character's parts, each mark behind those of the same or a lower class.</summary>
+    /// <summary>Appends a character's parts, each mark after those of the same or a lower class.</summary>
     private static void Decompose(int code, List<int> result)
     {
         if (code - Syllables is var syllable and >= 0 and < LeadCount * VowelCount * TailCount)
@@ -106,7 +107,7 @@ internal static class Composition
     }
 
     /// <summary>
-    /// Joins each character to the last one of class 0 before it, unless one between them is of its own or a higher class.
+    /// Combines each character with the last one of class 0 before it, unless a character between them has the same or a higher class.
     /// </summary>
     private static void Compose(List<int> runes)
     {

@@ -3,12 +3,12 @@ using System.Text;
 
 namespace ClipTrain.DataPipeline.Text.Normalization;
 
-/// <summary>Character references of HTML, read as the HTML 5 standard tells a parser to (which Python's html.unescape follows).</summary>
+/// <summary>HTML character references, parsed as in the HTML 5 standard (which Python's html.unescape follows).</summary>
 internal static class HtmlEntities
 {
     private const int MaxNameLength = 32;
 
-    /// <summary>Names without their ampersand, most with a semicolon; table of the standard.</summary>
+    /// <summary>Names without their ampersand, most with a semicolon; the standard's table.</summary>
     private static readonly Dictionary<string, string> Names = Table
         .Read("html5-entities.txt")
         .ToDictionary(
@@ -18,21 +18,22 @@ internal static class HtmlEntities
         );
 
     /// <summary>
-    /// Replaces every reference: numbers, names, and the old names that need no semicolon, also at the beginning of a longer word.
+    /// Replaces all references: numbers, names, and the legacy names that need no semicolon, even at the beginning of a longer word.
     /// </summary>
     public static string Unescape(string text) => Replace(text, Any);
 
     /// <summary>
-    /// Replaces only what can be nothing else: numbers and names that end with a semicolon, names also in capitals (&amp;EACUTE; as é).
+    /// Replaces only unambiguous references: numbers and names that end with a semicolon, including names in capitals (&amp;EACUTE; as
+    /// é).
     /// </summary>
-    /// <remarks>What an ampersand that comes out makes with the text behind it is replaced as well: <c>&amp;amp;amp;lt;</c> is one
-    /// reference, however often it was escaped.</remarks>
+    /// <remarks>An ampersand that results is parsed again with the text after it: <c>&amp;amp;amp;lt;</c> is one reference, however often
+    /// it was escaped.</remarks>
     public static string UnescapeTerminated(string text) => Replace(text, Escaped);
 
     private static (string? Text, int Length) Escaped(string text, int at)
     {
         var (replacement, length) = Terminated(text, at);
-        // The reference's last character stands where the ampersand would.
+        // The reference's last character takes the ampersand's place.
         while (replacement == "&" && Terminated(text, at + length - 1) is ({ } inner, var more))
             (replacement, length) = (inner, length + more - 1);
         return (replacement, length);
@@ -94,7 +95,7 @@ internal static class HtmlEntities
         return (known ? characters : null, end + 1 - at);
     }
 
-    /// <summary>A reference by number; length 0 if there is none.</summary>
+    /// <summary>A numeric reference; length 0 if there is none.</summary>
     private static (string Text, int Length) Number(string text, int at)
     {
         var digits = at + 2;
@@ -115,7 +116,7 @@ internal static class HtmlEntities
     }
 
     /// <summary>
-    /// What a number stands for: Windows-1252 at 0x80 to 0x9F, nothing for the other control characters and non-characters.
+    /// The character of a numeric reference: Windows-1252 at 0x80 to 0x9F, nothing for other control characters and non-characters.
     /// </summary>
     private static string Character(long value) =>
         value switch

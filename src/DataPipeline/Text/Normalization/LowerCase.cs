@@ -3,9 +3,7 @@ using System.Text;
 
 namespace ClipTrain.DataPipeline.Text.Normalization;
 
-/// <summary>
-/// Unicode's full mapping to lower case: the simple one, and İ and the Σ at the end of a word (The Unicode Standard, 3.13).
-/// </summary>
+/// <summary>Unicode's full mapping to lower case: the simple one, plus İ and the final Σ (The Unicode Standard, 3.13).</summary>
 internal static class LowerCase
 {
     public static string Of(string text)
@@ -28,12 +26,13 @@ internal static class LowerCase
         return result.ToString();
     }
 
-    /// <summary>Whether a cased letter stands before and none after, characters without case of their own left aside.</summary>
+    /// <summary>True if a cased letter precedes and none follows, ignoring characters without case of their own.</summary>
     private static bool EndsWord(string text, int at)
     {
         var runes = new List<Rune>();
         var place = 0;
-        for (var i = 0; i < text.Length; )
+        var i = 0;
+        while (i < text.Length)
         {
             if (i == at)
                 place = runes.Count;

@@ -4,31 +4,31 @@ using System.Text;
 namespace ClipTrain.DataPipeline.Text.Normalization;
 
 /// <summary>
-/// Repairs UTF-8 that was read as Latin-1 or Windows-1252 ("Ã©" for "é", "â€™" for "’"), once; what was misread twice is
-/// repaired by repairing again.
+/// Repairs UTF-8 that was decoded as Latin-1 or Windows-1252 ("Ã©" for "é", "â€™" for "’"), one level; repeated repair handles text
+/// misread several times.
 /// </summary>
 /// <remarks>
-/// Text is looked at as runs of adjacent sequences, each the misread bytes of one valid UTF-8 character of 2, 3 or (from
-/// byte F0) 4 bytes. A run of two or more is repaired always. A single sequence may be meant as it stands ("MARQUÉ…",
-/// "liberté »"); it is repaired where text does not look so:
+/// Text is scanned for runs of adjacent sequences, each the misread bytes of one valid UTF-8 character of 2, 3 or (from byte F0) 4
+/// bytes. A run of two or more is always repaired. A single sequence may be intended ("MARQUÉ…", "liberté »"); it is repaired where
+/// that is unlikely:
 /// <list type="bullet">
 /// <item>Â with a character from U+00A0, or Ã: unless it ends a word in capitals (a capital before it, no letter after it);</item>
-/// <item>another capital: behind a small letter, or before a character that does not follow words;</item>
+/// <item>another capital: after a lower-case letter, or before a character that does not follow words;</item>
 /// <item>three bytes: when they begin with â€, or one of the last two is a character that does not follow words, and no
 /// no-break space is in the middle;</item>
 /// <item>four bytes: always.</item>
 /// </list>
-/// Â and Ã before a plain blank, which a no-break space has become, are repaired when no letter is before them.
+/// Â and Ã before a plain space, which may have been a no-break space, are repaired if no letter precedes them.
 /// </remarks>
 internal static class Mojibake
 {
-    /// <summary>Of the characters that misread continuation bytes give, those that may stand right behind a word.</summary>
+    /// <summary>Characters of misread continuation bytes that may directly follow a word.</summary>
     private static readonly SearchValues<char> FollowsWords = SearchValues.Create("\u00A0…‘’“”–—»›™®©°²³¹·†‡•");
 
     private const char FirstLead = 'Â',
         LastLead = 'ô';
 
-    /// <summary>Whether there can be something to repair at a place, by the character there and the next one.</summary>
+    /// <summary>True if a repairable sequence may begin at a place, judged by the character there and the next one.</summary>
     public static bool MayBegin(ReadOnlySpan<char> text, int at) =>
         IsLead(text[at])
         && at + 1 < text.Length
@@ -78,7 +78,7 @@ internal static class Mojibake
         return result.ToString();
     }
 
-    /// <summary>The length of the misread character at a place, 0 if there is none.</summary>
+    /// <summary>The length of the misread character at a place; 0 if there is none.</summary>
     private static int Sequence(string text, int at, out Rune character)
     {
         character = default;
@@ -126,7 +126,7 @@ internal static class Mojibake
         }
     }
 
-    /// <summary>The character before a place; at the beginning one that is no letter.</summary>
+    /// <summary>The character before a place; at the beginning, one that is not a letter.</summary>
     private static Rune Before(ReadOnlySpan<char> text, int at)
     {
         _ = Rune.DecodeLastFromUtf16(text[..at], out var rune, out _);

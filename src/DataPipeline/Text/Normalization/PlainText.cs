@@ -2,7 +2,7 @@ using System.Text;
 
 namespace ClipTrain.DataPipeline.Text.Normalization;
 
-/// <summary>Lower-cases text of any script in one pass when it needs no repair, which is nearly always.</summary>
+/// <summary>One-pass lower-casing of text of any script that needs no repair, which is nearly all text.</summary>
 internal static class PlainText
 {
     private static readonly Kind[] Kinds = [.. Enumerable.Range(0, char.MaxValue + 1).Select(c => KindOf((char)c))];
@@ -15,20 +15,20 @@ internal static class PlainText
         /// <summary>Becomes another letter.</summary>
         Capital,
 
-        /// <summary>A letter that makes mojibake with some that follow it.</summary>
+        /// <summary>A letter that may begin mojibake.</summary>
         Lead,
 
         /// <summary>A curly quote.</summary>
         Quote,
 
-        /// <summary>A combining mark that joins no letter; alone behind one it stays.</summary>
+        /// <summary>A combining mark that composes with no letter; a single one stays.</summary>
         Mark,
 
-        /// <summary>May have to be repaired, alone or with its neighbours.</summary>
+        /// <summary>May need repair, alone or with its neighbours.</summary>
         Special,
     }
 
-    /// <summary>Writes the text in lower case, UTF-8; false if it needs more than that or the buffer is too short.</summary>
+    /// <summary>Writes the text in lower case as UTF-8; false if it needs repair or the buffer is too short.</summary>
     public static bool TryLower(ReadOnlySpan<char> text, Span<byte> buffer, out int written)
     {
         written = 0;
@@ -68,7 +68,7 @@ internal static class PlainText
         return true;
     }
 
-    /// <summary>A pair of the blocks from U+1F000, where nothing has a case or is composed.</summary>
+    /// <summary>True for a surrogate pair in the blocks from U+1F000, where no character has case or composes.</summary>
     private static bool IsEmoji(ReadOnlySpan<char> text, int at) =>
         text[at] is '\uD83C' or '\uD83D' or '\uD83E' && at + 1 < text.Length && char.IsLowSurrogate(text[at + 1]);
 

@@ -1,14 +1,17 @@
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace ClipTrain.DataPipeline.Text.Normalization;
 
 /// <summary>
-/// Writes characters that only look different in one way: curly quotes straight, Latin ligatures and digraphs as letters,
-/// full-width forms of ASCII and half-width katakana at their usual width, Windows-1252 in place of the control characters
-/// that it was read as; characters that control and show nothing are left out.
+/// Unifies characters that differ only in appearance: curly quotes become straight, Latin ligatures and digraphs letters, full-width
+/// ASCII and half-width katakana their normal width, C1 controls the Windows-1252 characters they were misread from; invisible control
+/// characters and terminal escape sequences are removed.
 /// </summary>
-internal static class Typography
+internal static partial class Typography
 {
+    private const char Escape = '\x1B';
+
     /// <summary>U+FF61 to U+FF9F. The voicing marks at the end become combining ones.</summary>
     private const string Katakana =
         "。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン\u3099\u309A";
@@ -16,7 +19,13 @@ internal static class Typography
     /// <summary>U+FFE0 to U+FFE6.</summary>
     private const string Signs = "¢£¬\u0304¦¥₩";
 
-    public static string Straighten(string text)
+    public static string Straighten(string text) =>
+        text.Contains(Escape, StringComparison.Ordinal)
+            ? Replace(EscapeSequence().Replace(Replace(text, keepControls: true), ""), keepControls: false)
+            : Replace(text, keepControls: false);
+
+    /// <summary>Replaces characters; control characters stay on request, since they break an escape sequence as ftfy reads it.</summary>
+    private static string Replace(string text, bool keepControls)
     {
         var at = 0;
         while (at < text.Length && Replacement(text[at]) is null)
@@ -26,7 +35,7 @@ internal static class Typography
         var result = new StringBuilder(text.Length).Append(text, 0, at);
         for (; at < text.Length; at++)
         {
-            if (Replacement(text[at]) is { } replacement)
+            if (Replacement(text[at]) is { } replacement && !(keepControls && replacement.Length == 0))
                 result.Append(replacement);
             else
                 result.Append(text[at]);
@@ -35,7 +44,7 @@ internal static class Typography
         return result.ToString();
     }
 
-    /// <summary>What is written for a character; null for itself.</summary>
+    /// <summary>The replacement of a character; null if it stays.</summary>
     public static string? Replacement(char character) =>
         character switch
         {
@@ -53,6 +62,14 @@ internal static class Typography
             '\u3000' => " ",
             _ => Ligature(character),
         };
+
+    /// <summary>The sequences that ftfy's remove_terminal_escapes removes.</summary>
+    [GeneratedRegex(
+        @"\x1B\[(?:\d|;)*[a-zA-Z]",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
+    private static partial Regex EscapeSequence();
 
     private static string? Ligature(char character) =>
         character switch

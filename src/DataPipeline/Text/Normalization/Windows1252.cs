@@ -1,8 +1,7 @@
 namespace ClipTrain.DataPipeline.Text.Normalization;
 
 /// <summary>
-/// Windows' code page 1252, which differs from Latin-1 at 0x80 to 0x9F only. The five bytes that it leaves undefined are taken as
-/// Latin-1's.
+/// Windows code page 1252, which differs from Latin-1 only at 0x80 to 0x9F. Its five undefined bytes map as in Latin-1.
 /// </summary>
 internal static class Windows1252
 {
@@ -11,7 +10,7 @@ internal static class Windows1252
     /// <summary>The character of a byte.</summary>
     public static char Character(byte value) => value is >= 0x80 and <= 0x9F ? HighControls[value - 0x80] : (char)value;
 
-    /// <summary>The byte of a character in this code page or in Latin-1; -1 where it is in neither.</summary>
+    /// <summary>The byte of a character in this code page or in Latin-1; -1 if it is in neither.</summary>
     public static int Byte(char character) =>
         character switch
         {

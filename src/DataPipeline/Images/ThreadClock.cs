@@ -1,15 +1,15 @@
 using System.Runtime.InteropServices;
 
-namespace ClipTrain.DataPipeline.Loading;
+namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// The processor time of one thread, which any thread may read. Unlike a clock on the wall it stands still while the process
-/// is stopped or waits for a core, so a limit on it means nearly the same on a busy machine.
+/// Processor time of one thread, readable from any thread. Unlike wall-clock time it does not advance while the process is suspended or
+/// waits for a core, so a limit on it means nearly the same on a busy machine.
 /// </summary>
 internal readonly partial struct ThreadClock
 {
     /// <summary>
-    /// Linux makes the clock of a thread out of its number: the complement shifted by three, with the bits for "one thread" and
+    /// Linux encodes a thread's clock id from its thread id: the complement shifted left by three, with bits for "one thread" and
     /// "scheduled time".
     /// </summary>
     private const int OneThread = 4,
@@ -19,10 +19,10 @@ internal readonly partial struct ThreadClock
 
     private ThreadClock(int thread) => _id = (~thread << 3) | OneThread | Scheduled;
 
-    /// <summary>The clock of the thread that asks.</summary>
+    /// <summary>The clock of the calling thread.</summary>
     public static ThreadClock OfThisThread() => new(ThreadNumber());
 
-    /// <summary>Processor time used since the thread began; zero when it has ended.</summary>
+    /// <summary>Processor time used since the thread began; zero once it has ended.</summary>
     public TimeSpan Used =>
         Read(_id, out var time) == 0
             ? TimeSpan.FromSeconds(time.Seconds) + TimeSpan.FromMicroseconds(time.Nanoseconds / 1000)

@@ -1,14 +1,14 @@
 using ClipTrain.DataPipeline.Corpus;
 
-namespace ClipTrain.DataPipeline.Ordering;
+namespace ClipTrain.DataPipeline.Loading;
 
-/// <summary>How many row groups a batch is mixed from where a run does not say.</summary>
+/// <summary>The default number of row groups that a batch is mixed from.</summary>
 public static class ShuffleWindow
 {
-    /// <summary>What a window holds. Of the two that a worker holds half a gibibyte is left for the rest of its data.</summary>
+    /// <summary>Bytes of a window. A worker holds up to two windows divided by the number of workers.</summary>
     private const double Bytes = 256 << 20;
 
-    /// <summary>The window of a corpus, from the size of its files and the share of their rows that is selected.</summary>
+    /// <summary>The default window of a corpus, from the size of its files and the share of rows selected.</summary>
     public static int Of(CorpusManifest manifest) =>
         Of(manifest.Files.Sum(file => file.Bytes) * ((double)manifest.SampleCount / manifest.RowCount), manifest.GroupRows.Count);
 

@@ -4,23 +4,23 @@ using ClipTrain.DataPipeline.Import;
 
 namespace ClipTrain.DataPipeline.Inspection;
 
-/// <summary>A sample: its row in the group that was read, and its number in the corpus.</summary>
-internal readonly record struct ScannedRow(int Row, long Index);
+/// <summary>A sample: its row in the group read with it, and its number in the corpus.</summary>
+internal readonly record struct SampleRow(int Row, long Index);
 
-/// <summary>What came of some adjacent rows.</summary>
-/// <param name="FirstIndex">The first one's number in the corpus.</param>
-/// <param name="Rows">How many there are.</param>
-/// <param name="Results">A result for each; none after a failure.</param>
-/// <param name="Failure">Why they could not be read, or null.</param>
-internal sealed record ScannedRows<T>(long FirstIndex, int Rows, IReadOnlyList<T> Results, CorpusException? Failure);
+/// <summary>Results for a chunk of adjacent samples.</summary>
+/// <param name="FirstIndex">Number of the first sample in the corpus.</param>
+/// <param name="Rows">Number of samples.</param>
+/// <param name="Results">One result per sample; empty after a failure.</param>
+/// <param name="Failure">The reason why they could not be read, or null.</param>
+internal sealed record ScannedChunk<T>(long FirstIndex, int Rows, IReadOnlyList<T> Results, CorpusException? Failure);
 
 /// <summary>
-/// Looks at rows of a corpus on all cores, with results in the corpus' order whatever the number of cores. Memory: two or
-/// three groups of rows, encoded.
+/// Examines rows of a corpus on all cores, with results in corpus order for any number of cores. Memory: two or three groups of rows,
+/// encoded.
 /// </summary>
-/// <param name="createTools">What a thread needs to look at rows; used by one thread at a time.</param>
-/// <param name="look">Looks at a row.</param>
-internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func<TTools, RowGroup, ScannedRow, TResult> look)
+/// <param name="createTools">Creates the tools that a thread needs; used by one thread at a time.</param>
+/// <param name="look">Examines a row.</param>
+internal sealed class ParallelScan<TTools, TResult>(Func<TTools> createTools, Func<TTools, RowGroup, SampleRow, TResult> look)
     where TTools : IDisposable
 {
     private const int ChunkRows = 32,
@@ -28,7 +28,7 @@ internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func
 
     private readonly ConcurrentBag<TTools> _idle = [];
 
-    public IEnumerable<ScannedRows<TResult>> Run(CorpusManifest manifest, RowChoice choice, CancellationToken cancellation)
+    public IEnumerable<ScannedChunk<TResult>> Run(CorpusManifest manifest, RowChoice choice, CancellationToken cancellation)
     {
         using var reader = new CorpusReader(manifest);
         try
@@ -51,13 +51,13 @@ internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func
         foreach (var (number, wanted) in choice.Groups)
         {
             var group = manifest.Groups[number];
-            ScannedRow[] samples =
+            SampleRow[] samples =
             [
                 .. Enumerable
                     .Range(0, group.Samples)
                     .Where(nth => wanted is null || wanted[nth])
                     .Select(nth => group.FirstIndex + nth)
-                    .Select(index => new ScannedRow(manifest.Place(index).Row, index)),
+                    .Select(index => new SampleRow(manifest.Place(index).Row, index)),
             ];
             var mask = new bool[group.Rows];
             foreach (var sample in samples)
@@ -79,22 +79,22 @@ internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func
                 continue;
             }
 
-            // The group goes with its last chunk, or with this method when that is left early.
+            // The group is freed with its last chunk, or with this iterator if it is abandoned.
             using var hold = shared;
             foreach (var chunk in samples.Chunk(ChunkRows))
                 yield return new Chunk(shared.Share(), chunk, chunk[0].Index, chunk.Length, Failure: null);
         }
     }
 
-    private ScannedRows<TResult> Look(Chunk chunk)
+    private ScannedChunk<TResult> Look(Chunk chunk)
     {
         if (chunk.Failure is not null)
-            return new ScannedRows<TResult>(chunk.FirstIndex, chunk.Count, [], chunk.Failure);
+            return new ScannedChunk<TResult>(chunk.FirstIndex, chunk.Count, [], chunk.Failure);
         using var shared = chunk.Shared;
         var tools = _idle.TryTake(out var idle) ? idle : createTools();
         try
         {
-            return new ScannedRows<TResult>(
+            return new ScannedChunk<TResult>(
                 chunk.FirstIndex,
                 chunk.Count,
                 Array.ConvertAll(chunk.Rows, row => look(tools, shared.Rows, row)),
@@ -107,9 +107,9 @@ internal sealed class CorpusScan<TTools, TResult>(Func<TTools> createTools, Func
         }
     }
 
-    private sealed record Chunk(SharedRows Shared, ScannedRow[] Rows, long FirstIndex, int Count, CorpusException? Failure);
+    private sealed record Chunk(SharedRows Shared, SampleRow[] Rows, long FirstIndex, int Count, CorpusException? Failure);
 
-    /// <summary>A group of rows that is freed when all who share it have disposed it.</summary>
+    /// <summary>A group of rows that is freed once all holders have disposed it.</summary>
     private sealed class SharedRows(RowGroup? rows) : IDisposable
     {
         private int _holders = 1;

@@ -1,12 +1,11 @@
 using System.Buffers.Binary;
-using ClipTrain.DataPipeline.Images;
 
-namespace ClipTrain.DataPipeline.Import;
+namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>An image file's format, by its first bytes.</summary>
+/// <summary>Format of an image file, by its first bytes.</summary>
 public enum ImageFormat
 {
-    /// <summary>One that only a decoder knows.</summary>
+    /// <summary>Any other; only a decoder can tell.</summary>
     Other,
     Jpeg,
     Png,
@@ -14,22 +13,22 @@ public enum ImageFormat
     Gif,
 }
 
-/// <summary>What an image says of itself.</summary>
+/// <summary>Format and size from an image's header.</summary>
 /// <param name="Width">Pixels.</param>
 /// <param name="Height">Pixels.</param>
 internal readonly record struct HeaderFacts(ImageFormat Format, uint Width, uint Height)
 {
-    /// <summary>Whether training takes images of this size.</summary>
+    /// <summary>True if training accepts images of this size.</summary>
     public bool IsAccepted => Width > 0 && Height > 0 && (ulong)Width * Height <= PixelBuffer.MaxPixels;
 }
 
-/// <summary>Reads what can be known of an image without decoding it. "No" means only that a decoder has to say.</summary>
+/// <summary>Reads format and size of an image without decoding it. A negative answer only means that a decoder has to decide.</summary>
 internal static class ImageHeader
 {
     private const byte Fill = 0xFF,
         StartOfScan = 0xDA;
 
-    /// <summary>Whether an image says a size that is accepted, and ends as its format does.</summary>
+    /// <summary>True if an image has an accepted size and ends as its format requires.</summary>
     public static bool LooksWhole(ReadOnlySpan<byte> image) =>
         Read(image) is { IsAccepted: true } facts
         && facts.Format switch
@@ -40,7 +39,7 @@ internal static class ImageHeader
             _ => image is [.., 0x3B] && image.Length > 13,
         };
 
-    /// <summary>Format and size; null where the header does not say.</summary>
+    /// <summary>Format and size; null if the header does not tell.</summary>
     public static HeaderFacts? Read(ReadOnlySpan<byte> image) =>
         image switch
         {
@@ -58,7 +57,8 @@ internal static class ImageHeader
     /// <summary>The frame header (SOF0 to SOF2: baseline, extended, progressive) before the first scan; ITU T.81, annex B.</summary>
     private static HeaderFacts? Jpeg(ReadOnlySpan<byte> image)
     {
-        for (var i = 2; i + 9 <= image.Length; )
+        var i = 2;
+        while (i + 9 <= image.Length)
         {
             if (image[i] != Fill)
                 return null;
@@ -93,7 +93,7 @@ internal static class ImageHeader
             )
             : null;
 
-    /// <summary>Sizes as RFC 9649 has them in the three kinds of first chunk.</summary>
+    /// <summary>The size is in the first chunk, of which there are three kinds (RFC 9649).</summary>
     private static HeaderFacts? WebP(ReadOnlySpan<byte> image)
     {
         if (image.Length < 30)
