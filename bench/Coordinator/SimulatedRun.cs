@@ -85,7 +85,7 @@ internal sealed class SimulatedRun
             _step++;
             for (var first = 0; first < _members; first += batch)
             {
-                Handle(new RunMessage.Beats([.. Enumerable.Range(first, Math.Min(batch, _members - first)).Select(Heartbeat)]));
+                Handle(new RunMessage.Heartbeats([.. Enumerable.Range(first, Math.Min(batch, _members - first)).Select(Heartbeat)]));
             }
         }
     }

@@ -93,7 +93,10 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
             ConnectAsync(cluster.First.Seed, new ClusterSecurity("guess"))
         );
 
-        Assert.Equal($"127.0.0.1:{cluster.First.Endpoint.GatewayPort} refuses this token: it is not that of its cluster.", error.Message);
+        Assert.Equal(
+            $"127.0.0.1:{cluster.First.Endpoint.GatewayPort} rejects this token, which is not the one of its cluster.",
+            error.Message
+        );
         Assert.DoesNotContain("guess", error.ToString(), StringComparison.Ordinal);
     }
 
@@ -224,7 +227,7 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
         );
 
         Assert.Contains("does not let this one in", error.Message, StringComparison.Ordinal);
-        Assert.Contains("refuses this token", error.Message, StringComparison.Ordinal);
+        Assert.Contains("rejects this token", error.Message, StringComparison.Ordinal);
     }
 
     private static Task<ConnectedClient> ConnectAsync(SeedGateways seed, ClusterSecurity security) =>

@@ -146,7 +146,7 @@ public sealed class TakeoverTests : IDisposable
         stopped.Signal("CONT");
 
         var line = Assert.Single((await stopped.EndAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries));
-        Assert.StartsWith("This coordinator process was declared dead by the others", line, StringComparison.Ordinal);
+        Assert.StartsWith("The other coordinator processes declared this one dead", line, StringComparison.Ordinal);
         Assert.Equal(DeclaredDead.ExitCode, stopped.ExitCode);
     }
 

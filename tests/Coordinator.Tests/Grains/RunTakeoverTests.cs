@@ -112,7 +112,7 @@ public sealed class RunTakeoverTests
         await cluster.KillHostOfAsync(cluster.Run);
         await cluster.BeatAsync(RunCluster.Beat(0, 0));
         await cluster.PassUntilAsync(() =>
-            cluster.Observer.Warnings.Any(text => text.StartsWith("node a was not heard of", StringComparison.Ordinal))
+            cluster.Observer.Warnings.Any(text => text.StartsWith("node a was silent", StringComparison.Ordinal))
         );
         Assert.Empty((await cluster.StateAsync()).Nodes);
     }

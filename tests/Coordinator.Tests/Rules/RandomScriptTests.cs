@@ -225,7 +225,7 @@ public sealed class RandomScriptTests
                     Device = random.Next(10) == 0 ? "gpu" : null,
                 }
             ),
-            < 15 => new RunMessage.Beats([
+            < 15 => new RunMessage.Heartbeats([
                 new Heartbeat(
                     worker,
                     incarnation,

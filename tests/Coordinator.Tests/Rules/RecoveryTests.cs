@@ -304,8 +304,8 @@ public sealed class RecoveryTests
         Assert.Equal(Directive.Rejoin, run.DirectiveOf(0, 5, generation: 2));
         run.Join(0, 5, 2);
         run.Written(0, 5);
-        Assert.StartsWith("worker-1 ended 3 times in a row before it was given a place: ", run.Outcome!.Message, StringComparison.Ordinal);
-        Assert.Contains("worker-1 exited with code 3 before it was given a place", run.Outcome.Message, StringComparison.Ordinal);
+        Assert.StartsWith("worker-1 ended 3 times in a row before it had a rank: ", run.Outcome!.Message, StringComparison.Ordinal);
+        Assert.Contains("worker-1 exited with code 3 before it had a rank", run.Outcome.Message, StringComparison.Ordinal);
     }
 
     [Fact]

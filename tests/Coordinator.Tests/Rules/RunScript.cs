@@ -178,7 +178,7 @@ internal sealed class RunScript
         );
 
     public RunReply Send(Heartbeat heartbeat) =>
-        Assert.Single(Assert.IsType<RunReply.HeartbeatReplies>(Send(new RunMessage.Beats([heartbeat]))).Replies);
+        Assert.Single(Assert.IsType<RunReply.HeartbeatReplies>(Send(new RunMessage.Heartbeats([heartbeat]))).Replies);
 
     public Directive DirectiveOf(int slot, long step = 0, int? generation = null) =>
         Assert.IsType<RunReply.HeartbeatReply>(Beat(slot, step, generation)).Answer.Directive;

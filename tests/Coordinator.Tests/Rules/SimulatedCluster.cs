@@ -165,7 +165,7 @@ internal sealed class SimulatedCluster
 
         if (
             process.IsAlive
-            && Send(new RunMessage.Beats([process.Heartbeat]))
+            && Send(new RunMessage.Heartbeats([process.Heartbeat]))
                 is RunReply.HeartbeatReplies { Replies: [RunReply.HeartbeatReply { Answer: var answer }] }
         )
         {
