@@ -32,7 +32,7 @@ public sealed class ResultsFileTests : IDisposable
     public void A_missing_file_is_named()
     {
         var error = Assert.Throws<ExperimentException>(() => ResultsFile.Read("nowhere.csv", new ResultColumns("compute", "error")));
-        Assert.Equal("nowhere.csv: there is no such file.", error.Message);
+        Assert.Equal("nowhere.csv: the file does not exist.", error.Message);
     }
 
     [Fact]
@@ -50,7 +50,7 @@ public sealed class ResultsFileTests : IDisposable
         File.WriteAllText(_path, "compute,error\n1,2\n2,1.5\n3,1.2\n");
         var rows = ResultsFile.Read(_path, new ResultColumns("compute", "error"));
         var floor = Assert.Throws<ExperimentException>(() => LawFitter.Fit(rows, ["power_floor"]));
-        Assert.Equal("power_floor cannot be fitted: 3 points cannot tell its 3 parameters: it needs 4 at least.", floor.Message);
+        Assert.Equal("power_floor cannot be fitted: 3 points cannot determine its 3 parameters: it needs at least 4.", floor.Message);
         var model = Assert.Throws<ExperimentException>(() => LawFitter.Fit(rows, ["parametric"]));
         Assert.Contains("--params and --data", model.Message, StringComparison.Ordinal);
     }

@@ -72,7 +72,7 @@ public sealed class SweepRunnerTests : IDisposable
         await runner.BeganAsync();
         runner.EndFirst(new TrialEnd.Failed("killed"));
         await runner.BeganAsync();
-        Assert.Contains(_told, line => line.Contains("failed and is tried again (width: 8): killed", StringComparison.Ordinal));
+        Assert.Contains(_told, line => line.Contains("failed and will be retried (width: 8): killed", StringComparison.Ordinal));
         runner.EndFirst(Done(0.5));
         Assert.True(await run);
         Assert.Equal(2, runner.Started.Count);
@@ -116,7 +116,7 @@ public sealed class SweepRunnerTests : IDisposable
         const string wrong = "axes: [{ width: [8] }]\nmetric: acuracy\n";
         await RunAsync(wrong, new FakeRunner { Answer = Done(0.75) }, cores: 1);
         var error = Assert.Throws<ExperimentException>(() => SweepResults.Write(_text.Read(wrong), _text.Folder, _text.Plan(wrong)));
-        Assert.Contains("metric is acuracy, which is none of the figures", error.Message, StringComparison.Ordinal);
+        Assert.Contains("metric is acuracy, which is not one of the figures", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

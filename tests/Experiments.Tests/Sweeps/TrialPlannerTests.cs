@@ -97,7 +97,7 @@ public sealed class TrialPlannerTests : IDisposable
 
     [Theory]
     [InlineData("axes: [{ widht: [8] }]\n", "widht is no key")]
-    [InlineData("axes: [{ width: [8, 8] }]\n", "two trials are the same: (width: 8) and (width: 8)")]
+    [InlineData("axes: [{ width: [8, 8] }]\n", "two trials are equal: (width: 8) and (width: 8)")]
     [InlineData("axes: [{ width: [8, 16], seed: [1] }]\n", "seed has 1 values and width has 2")]
     [InlineData("axes: [{ width: [] }]\n", "width needs a list of values")]
     [InlineData("axes: [{ width: [8] }]\nbudget: { flops: [100] }\n", "cannot meet its budget")]
