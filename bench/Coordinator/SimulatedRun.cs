@@ -5,7 +5,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Bench.Coordinator;
 
-/// <summary>What one run of a number of members cost. Times are CPU microseconds.</summary>
+/// <summary>Cost of one run with a number of members. Times are CPU microseconds.</summary>
 internal sealed record Figures(
     double JoinMicroseconds,
     double FormMicroseconds,

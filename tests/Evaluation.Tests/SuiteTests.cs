@@ -96,7 +96,9 @@ public sealed class SuiteTests : IDisposable
         Assert.Equal(180, model.Embedded);
         Assert.Equal(first.Rows, again.Rows);
         foreach (var (task, metric) in new[] { ("zero_shot", "top1"), ("probe", "top1"), ("knn", "top1"), ("few_shot", "top1_16_shot") })
+        {
             Assert.Equal(1, Figure(first, task, metric).Value);
+        }
     }
 
     [Theory]

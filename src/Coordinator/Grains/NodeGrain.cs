@@ -72,8 +72,7 @@ public sealed class NodeGrain(TimeProvider time) : Grain, INodeGrain
     {
         if (_incarnation is { } incarnation && time.GetElapsedTime(_lastHeard) is var silence && silence > _lease)
         {
-            await Run()
-                .NodeLeftAsync(NodeId(), incarnation, FormattableString.Invariant($"was silent for {silence.TotalSeconds:0} s"));
+            await Run().NodeLeftAsync(NodeId(), incarnation, FormattableString.Invariant($"was silent for {silence.TotalSeconds:0} s"));
             End();
         }
     }

@@ -89,10 +89,7 @@ public sealed record SetOptions
     [Description("File with the names: one per line, or a JSON list.")]
     public string? ClassesFile { get; init; }
 
-    [Description(
-        "Subset of the classes to use, such as a shift's; all by default. Images of other classes are "
-            + "skipped."
-    )]
+    [Description("Subset of the classes to use, such as a shift's; all by default. Images of other classes are " + "skipped.")]
     public IReadOnlyList<string> Subset { get; init; } = [];
 
     [Description("Prompt templates; {} stands for the class name. Their embeddings are averaged.")]

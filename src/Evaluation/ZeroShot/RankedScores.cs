@@ -44,7 +44,8 @@ public sealed class RankedScores
         best.Clear();
         long found = 0,
             seen = 0;
-        for (var place = 0; place < _order.Length; )
+        var place = 0;
+        while (place < _order.Length)
         {
             // Images with equal scores enter together.
             var score = _scores[_order[place]];
@@ -88,7 +89,8 @@ public sealed class RankedScores
         long positives = 0,
             negatives = 0;
         var twiceWon = 0.0;
-        for (var place = _order.Length - 1; place >= 0; )
+        var place = _order.Length - 1;
+        while (place >= 0)
         {
             var score = _scores[_order[place]];
             long tiedPositives = 0,

@@ -73,8 +73,8 @@ internal static class Doubts
 
         if (fit.Law == "m4" && fit.Parameters["alpha"] is { Low: { } least, High: { } largest } && largest > 100 * least)
         {
-            yield return "m4: the points do not show how the law levels off at chance: its parameters are uncertain, though its values within "
-                + "the data are not.";
+            yield return "m4: the points do not show how the law levels off at chance: its parameters are uncertain, though its "
+                + "values within the data are not.";
         }
 
         if (
@@ -91,8 +91,8 @@ internal static class Doubts
 
         if (fit.Law.StartsWith("frontier", StringComparison.Ordinal) && !sample.HasSeeds)
         {
-            yield return $"{fit.Law}: without several seeds per trial, luck cannot be separated from progress; the interval only reflects how "
-                + "far the frontier is from a line. Run several seeds, and name their column with --seed.";
+            yield return $"{fit.Law}: without several seeds per trial, luck cannot be separated from progress; the interval only reflects "
+                + "how far the frontier is from a line. Run several seeds, and name their column with --seed.";
         }
 
         if (fit.Law == "isoflop" && fit.Parameters["a"].Value is null)

@@ -31,7 +31,8 @@ public readonly unsafe record struct StochasticRounding(ulong Key, long First)
     internal void Round(float* values, long begin, long n)
     {
         // Pieces end where the upper half of the element index changes.
-        for (long done = 0; done < n; )
+        long done = 0;
+        while (done < n)
         {
             var element = (ulong)(First + begin + done);
             var count = Math.Min(n - done, (1L << 32) - (uint)element);

@@ -129,7 +129,7 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
 
         var error = await Assert.ThrowsAsync<CoordinatorRefusedException>(() => ConnectAsync(Seed(listener), TestSiloOptions.Token));
 
-        Assert.Contains("is no ClipTrain coordinator", error.Message, StringComparison.Ordinal);
+        Assert.Contains("is not a ClipTrain coordinator", error.Message, StringComparison.Ordinal);
         (await serving).Dispose();
     }
 

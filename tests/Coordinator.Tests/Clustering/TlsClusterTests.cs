@@ -5,7 +5,7 @@ using ClipTrain.Coordinator.Tests.Security;
 
 namespace ClipTrain.Coordinator.Tests.Clustering;
 
-/// <summary>Two silos that demand TLS, for all tests of the class.</summary>
+/// <summary>Two silos that require TLS, for all tests of the class.</summary>
 public sealed class TlsCluster : IAsyncLifetime
 {
     private readonly TemporaryDirectory _directory = new();

@@ -10,7 +10,7 @@ public sealed class GrainCallsTests
 
     private readonly ManualTimeProvider _time = new();
 
-    /// <summary>The ways in which Orleans says that no silo has answered.</summary>
+    /// <summary>The errors with which Orleans reports that no silo has answered.</summary>
     public static TheoryData<Exception> Silences() =>
         [
             new TimeoutException("No reply."),

@@ -200,7 +200,7 @@ public sealed class CoordinatorClientTests
         return answer;
     }
 
-    /// <summary>The client pauses for these seconds between its tries.</summary>
+    /// <summary>Pauses of the client between attempts, in seconds.</summary>
     private async Task PassAsync(params double[] pauses)
     {
         foreach (var pause in pauses)

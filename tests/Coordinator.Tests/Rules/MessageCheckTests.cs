@@ -4,7 +4,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Tests.Rules;
 
-/// <summary>What cannot be true of the run is refused with a reason, warned of once, and changes nothing.</summary>
+/// <summary>Messages that contradict the run's state are refused with a reason, cause one warning, and change nothing.</summary>
 public sealed class MessageCheckTests
 {
     private const string Long = "0123456789012345678901234567890123456789";
@@ -88,8 +88,8 @@ public sealed class MessageCheckTests
             { "step 101 is beyond the run's last step, 100", beat => beat with { CommittedStep = 101 } },
             { "it has 513 records", beat => beat with { Records = [.. Enumerable.Repeat(Good, 513)] } },
             { "the record of step 1 does not follow that of step 1", beat => beat with { Records = [Good, Good] } },
-            { "not complete", beat => beat with { Records = null! } },
-            { "not complete", beat => beat with { Warnings = null! } },
+            { "incomplete", beat => beat with { Records = null! } },
+            { "incomplete", beat => beat with { Warnings = null! } },
         };
 
     [Theory]
@@ -252,7 +252,7 @@ public sealed class MessageCheckTests
         Assert.Equal((MemberStatus.Lost, RunPhase.Forming), (run.Member(0).Status, run.State.Phase));
         run.Join(1, 5, 1, "reset");
         Assert.Equal(RunPhase.Running, run.State.Phase);
-        Assert.Single(run.Warnings, warning => warning.Contains("is refused", StringComparison.Ordinal));
+        Assert.Single(run.Warnings, warning => warning.Contains("refused a message", StringComparison.Ordinal));
     }
 
     [Fact]

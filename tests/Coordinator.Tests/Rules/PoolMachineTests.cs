@@ -117,7 +117,7 @@ public sealed class PoolMachineTests
         Assert.Equal(6, Assert.Single(_pool.Send(PoolScript.Offer("b", 4)).Told).Devices.Count);
 
         _pool.Send(new PoolMessage.Withdraw("b", 1));
-        Assert.Equal("waits for 8 devices; the pool has 4 at present", _pool.Acquire("e/2", 8).Waiting);
+        Assert.Equal("waits for 8 devices; the pool currently has 4", _pool.Acquire("e/2", 8).Waiting);
     }
 
     [Fact]
@@ -289,7 +289,7 @@ public sealed class PoolMachineTests
         }
     }
 
-    /// <summary>Releases whoever holds the one device until nobody wants it.</summary>
+    /// <summary>Releases the only device until nobody wants it.</summary>
     private List<string> ServeAll()
     {
         var served = new List<string>();

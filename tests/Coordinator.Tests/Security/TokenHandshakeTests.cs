@@ -113,7 +113,7 @@ public sealed class TokenHandshakeTests
     }
 
     [Theory]
-    [InlineData("HTTP/1.1 400 Bad Request", "is no ClipTrain coordinator")]
+    [InlineData("HTTP/1.1 400 Bad Request", "is not a ClipTrain coordinator")]
     [InlineData("ClipTrn\u0002", "belongs to another build of ClipTrain (handshake version 2, here 1)")]
     [InlineData("ClipTrn\u0001", null)]
     public async Task A_greeting_tells_what_the_other_end_is(string theirs, string? objection)

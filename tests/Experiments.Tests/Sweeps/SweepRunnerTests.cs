@@ -20,7 +20,10 @@ public sealed class SweepRunnerTests : IDisposable
         for (var ended = 0; ended < 6; ended++)
         {
             if (ended < 5)
+            {
                 await runner.BeganAsync();
+            }
+
             Assert.Equal(Math.Min(2, 6 - ended), runner.Running.Count);
             Assert.Equal(runner.Running.Count, runner.Running.SelectMany(running => running.Cores).Distinct().Count());
             runner.EndFirst(Done(0.5));
@@ -151,7 +154,7 @@ public sealed class SweepRunnerTests : IDisposable
     private static TrialEnd Done(double accuracy) =>
         new TrialEnd.Done(new Dictionary<string, double>(StringComparer.Ordinal) { ["accuracy"] = accuracy });
 
-    /// <summary>Runs trials that end when they are told to, or at once with an answer.</summary>
+    /// <summary>Runs trials that end on demand, or at once with a given result.</summary>
     private sealed class FakeRunner : ITrialRunner
     {
         private readonly SemaphoreSlim _began = new(0);
@@ -166,7 +169,9 @@ public sealed class SweepRunnerTests : IDisposable
         {
             Started.Add(trial.Id);
             if (Answer is not null)
+            {
                 return Task.FromResult(Answer);
+            }
 
             var end = new TaskCompletionSource<TrialEnd>();
             Running.Add((cores, end));
@@ -174,7 +179,7 @@ public sealed class SweepRunnerTests : IDisposable
             return end.Task;
         }
 
-        /// <summary>Completes when one trial more has begun.</summary>
+        /// <summary>Completes when another trial has started.</summary>
         public Task BeganAsync() => _began.WaitAsync();
 
         public void EndFirst(TrialEnd end)
