@@ -226,7 +226,7 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
             TestSilo.StartAsync(new TestSiloOptions(cluster.Identity) { Name = "third", Security = new ClusterSecurity("guess") })
         );
 
-        Assert.Contains("does not let this one in", error.Message, StringComparison.Ordinal);
+        Assert.Contains("rejects this one", error.Message, StringComparison.Ordinal);
         Assert.Contains("rejects this token", error.Message, StringComparison.Ordinal);
     }
 

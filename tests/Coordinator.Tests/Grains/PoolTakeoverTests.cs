@@ -29,7 +29,7 @@ public sealed class PoolTakeoverTests
 
         var error = await Assert.ThrowsAsync<ArgumentException>(() => cluster.SubmitAsync(Trial("1"), Trial("1")));
 
-        Assert.StartsWith("Experiment e names trial 1 twice", error.Message);
+        Assert.StartsWith("Experiment e lists trial 1 twice", error.Message);
         Assert.Empty((await cluster.Experiment.StateAsync()).Trials);
     }
 

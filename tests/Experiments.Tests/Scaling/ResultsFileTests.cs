@@ -13,12 +13,12 @@ public sealed class ResultsFileTests : IDisposable
     [InlineData("flops,error\n1,2\n", "has no column 'compute' (--x); its columns: flops, error")]
     [InlineData("compute,error\n", "has no rows")]
     [InlineData("compute,error\n1,2\n", "has one point")]
-    [InlineData("compute,error\n1,2\n2,3\n", "has two points, through which a line always goes")]
-    [InlineData("compute,error\n1,2\n1,3\n1,4\n", "every compute is 1; a law needs two different ones")]
-    [InlineData("compute,error\n1,2\n2,0\n3,4\n", ":3: error is 0; laws are of logarithms")]
-    [InlineData("compute,error\n1,2\n-2,3\n3,4\n", ":3: compute is -2; laws are of logarithms")]
-    [InlineData("compute,error\n1,2\n2,NaN\n3,4\n", ":3: error is NaN; laws are of logarithms")]
-    [InlineData("compute,error\n1,2\n2,much\n3,4\n", ":3: error is 'much', which is no number")]
+    [InlineData("compute,error\n1,2\n2,3\n", "has two points, which always lie on a line")]
+    [InlineData("compute,error\n1,2\n1,3\n1,4\n", "every compute is 1; a law needs at least two different ones")]
+    [InlineData("compute,error\n1,2\n2,0\n3,4\n", ":3: error is 0; laws use logarithms")]
+    [InlineData("compute,error\n1,2\n-2,3\n3,4\n", ":3: compute is -2; laws use logarithms")]
+    [InlineData("compute,error\n1,2\n2,NaN\n3,4\n", ":3: error is NaN; laws use logarithms")]
+    [InlineData("compute,error\n1,2\n2,much\n3,4\n", ":3: error is 'much', which is not a number")]
     [InlineData("compute,error\n1,2\n2\n3,4\n", ":3: the line has 1 fields")]
     public void What_no_law_can_be_fitted_to_is_refused_with_its_place(string text, string reason)
     {

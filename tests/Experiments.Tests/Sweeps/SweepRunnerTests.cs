@@ -98,7 +98,7 @@ public sealed class SweepRunnerTests : IDisposable
         var error = await Assert.ThrowsAsync<ExperimentException>(() =>
             RunAsync("axes: [{ width: [8] }]\ncores: 3\n", new FakeRunner(), cores: 2)
         );
-        Assert.Contains("a trial has 3 cores, the pool 2", error.Message, StringComparison.Ordinal);
+        Assert.Contains("a trial needs 3 cores, but the pool has 2", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -139,7 +139,7 @@ public sealed class SweepRunnerTests : IDisposable
         var file = folder.PredictionFiles().Single();
         File.WriteAllText(file, File.ReadAllText(file).Replace("\"value\": 0.", "\"value\": 0.1", StringComparison.Ordinal));
         var error = Assert.Throws<ExperimentException>(() => SweepPredictions.ReadAll(folder));
-        Assert.Contains("is not as it was written", error.Message, StringComparison.Ordinal);
+        Assert.Contains("was changed after it was written", error.Message, StringComparison.Ordinal);
     }
 
     private Task<bool> RunAsync(string body, ITrialRunner runner, int cores, CancellationToken stop = default)
