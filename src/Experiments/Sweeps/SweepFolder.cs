@@ -3,26 +3,26 @@ using System.Text.Json.Serialization;
 
 namespace ClipTrain.Experiments.Sweeps;
 
-/// <summary>How far a trial is.</summary>
+/// <summary>State of a trial.</summary>
 public enum TrialState
 {
-    /// <summary>Not begun.</summary>
+    /// <summary>Not started.</summary>
     Missing,
 
-    /// <summary>Begun, and not ended: running, or interrupted where nobody runs it.</summary>
+    /// <summary>Started but not ended: running or interrupted.</summary>
     Begun,
 
     /// <summary>Ended with results.</summary>
     Done,
 
-    /// <summary>Its loss was not finite any more: a result too.</summary>
+    /// <summary>Ended with a non-finite loss, which is a result too.</summary>
     Diverged,
 
-    /// <summary>Ended without results as often as it may be tried.</summary>
+    /// <summary>Failed, with no retries left.</summary>
     Failed,
 }
 
-/// <summary>What a sweep keeps of a trial, beside the trial's own run folder.</summary>
+/// <summary>A sweep's record of a trial, in addition to the trial's run folder.</summary>
 public sealed record TrialRecord
 {
     public required string Id { get; init; }
@@ -31,17 +31,17 @@ public sealed record TrialRecord
 
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary>How often a process was started for it.</summary>
+    /// <summary>Number of started processes.</summary>
     public int Attempts { get; init; }
 
-    /// <summary>Cores times seconds that it held.</summary>
+    /// <summary>Core seconds used.</summary>
     public double CoreSeconds { get; init; }
 
     public DateTimeOffset? Started { get; init; }
 
     public DateTimeOffset? Ended { get; init; }
 
-    /// <summary>Why it diverged or failed.</summary>
+    /// <summary>Reason why it diverged or failed.</summary>
     public string? Reason { get; init; }
 
     /// <summary>Figures by name: loss, seconds, and those of each evaluation split.</summary>
@@ -51,7 +51,7 @@ public sealed record TrialRecord
     public bool IsSettled => State is TrialState.Done or TrialState.Diverged;
 }
 
-/// <summary>The files of a sweep: a record a trial, each replaced whole, so that no crash leaves half of one.</summary>
+/// <summary>The files of a sweep: one record per trial, each replaced atomically.</summary>
 public sealed class SweepFolder(string path)
 {
     private static readonly JsonSerializerOptions Json = new()
@@ -68,27 +68,27 @@ public sealed class SweepFolder(string path)
     /// <summary>Folder of the trials' runs.</summary>
     public string Trials => System.IO.Path.Combine(path, "trials");
 
-    /// <summary>Configuration of a trial that is to begin.</summary>
+    /// <summary>Configuration file of a trial.</summary>
     public string Config(string id) => System.IO.Path.Combine(path, "configs", $"{id}.yaml");
 
-    /// <summary>What a trial's processes printed.</summary>
+    /// <summary>Log file with the output of a trial's processes.</summary>
     public string Log(string id) => System.IO.Path.Combine(path, "logs", $"{id}.log");
 
     public string Results => System.IO.Path.Combine(path, "results.csv");
 
-    /// <summary>Files of predictions: predictions.json, predictions-2.json and so on, one each time that trials were predicted.</summary>
+    /// <summary>Files of predictions: predictions.json, predictions-2.json and so on.</summary>
     public IReadOnlyList<string> PredictionFiles() => Directory.Exists(path) ? Directory.GetFiles(path, "predictions*.json") : [];
 
     public string NextPredictions() =>
         System.IO.Path.Combine(path, PredictionFiles().Count == 0 ? "predictions.json" : $"predictions-{PredictionFiles().Count + 1}.json");
 
-    /// <summary>Names the sweep's file, for commands that get the sweep's name alone.</summary>
+    /// <summary>File with the path of the sweep file, for commands that take the sweep's name.</summary>
     public string Source => System.IO.Path.Combine(path, "sweep");
 
-    /// <summary>Held by the process that runs the sweep.</summary>
+    /// <summary>Lock file of the process that runs the sweep.</summary>
     public string Lock => System.IO.Path.Combine(path, "sweep.lock");
 
-    /// <summary>The record of a trial; one that says missing where there is none, or none that can be read.</summary>
+    /// <summary>Reads the record of a trial; Missing if there is no readable record.</summary>
     public TrialRecord Read(string id)
     {
         try
@@ -103,7 +103,7 @@ public sealed class SweepFolder(string path)
 
     public void Write(TrialRecord record) => WriteWhole(Record(record.Id), JsonSerializer.Serialize(record, Json) + "\n");
 
-    /// <summary>Writes a file aside and puts it in its place.</summary>
+    /// <summary>Writes a file atomically.</summary>
     public static void WriteWhole(string file, string text)
     {
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(file)!);
