@@ -1,6 +1,6 @@
 using ClipTrain.DataPipeline.Images;
 
-namespace ClipTrain.DataPipeline.Tests.Import;
+namespace ClipTrain.DataPipeline.Tests.Images;
 
 public sealed class ImageHeaderTests
 {
