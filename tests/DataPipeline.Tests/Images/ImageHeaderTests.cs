@@ -1,4 +1,5 @@
 using ClipTrain.DataPipeline.Images;
+using ClipTrain.DataPipeline.Tests.Import;
 
 namespace ClipTrain.DataPipeline.Tests.Images;
 

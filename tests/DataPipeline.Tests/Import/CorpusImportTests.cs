@@ -4,6 +4,7 @@ using ClipTrain.DataPipeline.Import;
 using ClipTrain.DataPipeline.Import.Tar;
 using ClipTrain.DataPipeline.Selection;
 using ClipTrain.DataPipeline.Tests.Corpus;
+using ClipTrain.DataPipeline.Tests.Images;
 
 namespace ClipTrain.DataPipeline.Tests.Import;
 
