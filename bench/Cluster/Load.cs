@@ -48,7 +48,9 @@ internal static class Load
                     {
                         Interlocked.Increment(ref beats);
                         for (var before = Volatile.Read(ref slowest); took > before; before = Volatile.Read(ref slowest))
+                        {
                             Interlocked.CompareExchange(ref slowest, took, before);
+                        }
                     },
                     end.Token
                 )
@@ -70,7 +72,7 @@ internal static class Load
         await EndAsync(clients);
     }
 
-    /// <summary>What one connection with two heartbeats a second costs the process that has it.</summary>
+    /// <summary>Cost of one connection with two heartbeats per second for its process.</summary>
     public static async Task ConnectAsync(TextWriter output)
     {
         await using var cluster = await Coordinator.StartAsync(members: 1);
@@ -152,7 +154,10 @@ internal static class Load
         {
             var start = Stopwatch.GetTimestamp();
             if (await TryAsync(() => run.BeatAsync(new Heartbeat(Name(worker), Name(worker), 1, step, [], []))) is not null)
+            {
                 onAnswer(Stopwatch.GetElapsedTime(start).Ticks);
+            }
+
             await timer.WaitForNextTickAsync(CancellationToken.None);
         }
     }
@@ -174,7 +179,9 @@ internal static class Load
     private static async Task EndAsync(ConnectedClient[] clients)
     {
         foreach (var client in clients)
+        {
             await client.DisposeAsync();
+        }
     }
 
     /// <summary>The coordinator's process and its folder.</summary>

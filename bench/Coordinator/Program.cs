@@ -17,10 +17,19 @@ foreach (var members in sizes)
     );
     var (kibibytes, tick, state) = (Median(f => f.BeatBytes) / 1024, Median(f => f.TickMicroseconds), Median(f => f.StateBytes) / 1024);
     var cores = ((2 * members * batched) + tick) / 1e6;
-    Console.WriteLine(
-        $"{members, 7}  {join, 7:0.0}  {form / 1000, 7:0.0}  {single, 12:0.00}  {batched, 16:0.00}  {kibibytes, 8:0.0}  {tick, 7:0}  "
-            + $"{state, 9:0}  {cores, 12:0.000}"
-    );
+    (double Value, string Format, int Width)[] columns =
+    [
+        (members, "0", 7),
+        (join, "0.0", 7),
+        (form / 1000, "0.0", 7),
+        (single, "0.00", 12),
+        (batched, "0.00", 16),
+        (kibibytes, "0.0", 8),
+        (tick, "0", 7),
+        (state, "0", 9),
+        (cores, "0.000", 12),
+    ];
+    Console.WriteLine(string.Join("  ", columns.Select(column => column.Value.ToString(column.Format).PadLeft(column.Width))));
 
     double Median(Func<Figures, double> of) => repeats.Select(of).Order().ElementAt(repeats.Length / 2);
 }

@@ -5,7 +5,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Bench.Coordinator;
 
-/// <summary>What one run of a number of members cost. Times are CPU microseconds.</summary>
+/// <summary>Cost of one run with a number of members. Times are CPU microseconds.</summary>
 internal sealed record Figures(
     double JoinMicroseconds,
     double FormMicroseconds,
@@ -85,7 +85,7 @@ internal sealed class SimulatedRun
             _step++;
             for (var first = 0; first < _members; first += batch)
             {
-                Handle(new RunMessage.Beats([.. Enumerable.Range(first, Math.Min(batch, _members - first)).Select(Heartbeat)]));
+                Handle(new RunMessage.Heartbeats([.. Enumerable.Range(first, Math.Min(batch, _members - first)).Select(Heartbeat)]));
             }
         }
     }

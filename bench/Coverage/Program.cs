@@ -57,6 +57,7 @@ foreach (var (law, beyond, make) in studies.Where(study => only is null or "all"
         StringComparer.Ordinal
     );
     if (law == "repeated")
+    {
         wanted = new Dictionary<string, double>(StringComparer.Ordinal)
         {
             ["A"] = 400,
@@ -66,32 +67,50 @@ foreach (var (law, beyond, make) in studies.Where(study => only is null or "all"
             ["beta"] = 0.28,
             ["Rstar"] = 15.39,
         };
+    }
+
     var (hits, predicted, made) = (wanted.Keys.ToDictionary(name => name, _ => 0, StringComparer.Ordinal), 0, 0);
     for (var simulation = 1; simulation <= simulations; simulation++)
     {
         if (LawFitter.FitOne(law, "", Sample.Of(make(0.01, simulation)), Draws) is not { } fit)
+        {
             continue;
+        }
+
         foreach (var (name, value) in wanted)
+        {
             hits[name] += fit.Parameters[name] is { Low: { } low, High: { } high } && low <= value && value <= high ? 1 : 0;
+        }
+
         if (Prediction.At(truth, beyond) is { Value: var value1 } && Prediction.At(fit, beyond) is { Law: { } range })
+        {
             (predicted, made) = (predicted + (range.Low <= value1 && value1 <= range.High ? 1 : 0), made + 1);
+        }
     }
 
     foreach (var (name, value) in wanted)
+    {
         Console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{law, -14} {name, -8} {value, 10:G4}      {100.0 * hits[name] / simulations, 5:F1}%"
+                $"{law.PadRight(14)} {name.PadRight(8)} {Column(value, "G4", 10)}      {Column(100.0 * hits[name] / simulations, "F1", 5)}%"
             )
         );
+    }
+
     if (made > 0)
+    {
         Console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{law, -14} at {beyond:G2}   {Prediction.At(truth, beyond)!.Value, 10:G4}      {100.0 * predicted / simulations, 5:F1}%"
+                $"{law.PadRight(14)} at {beyond:G2}   {Column(Prediction.At(truth, beyond)!.Value, "G4", 10)}      "
+                    + $"{Column(100.0 * predicted / simulations, "F1", 5)}%"
             )
         );
+    }
 }
+
+static string Column(double value, string format, int width) => value.ToString(format, CultureInfo.InvariantCulture).PadLeft(width);
 
 static List<Observation> Budgets(double noise, int seed)
 {

@@ -15,7 +15,9 @@ try
     using (var writer = new StreamWriter(metrics))
     {
         for (var step = 1; step <= steps; step++)
+        {
             writer.Write(Line(step));
+        }
     }
 
     Console.WriteLine($"{steps:N0} steps, {new FileInfo(metrics).Length / 1e6:F0} MB");
@@ -48,7 +50,10 @@ try
         watch.Restart();
         long bytes = 0;
         foreach (var path in opening)
+        {
             bytes += (await client.GetByteArrayAsync(path)).Length;
+        }
+
         var whole = watch.Elapsed;
         watch.Restart();
         var middle = (
@@ -97,5 +102,14 @@ finally
 static string Line(int step) =>
     string.Create(
         CultureInfo.InvariantCulture,
-        $$"""{"step":{{step}},"samples":{{512L * step}},"epoch":{{step / 1000.0}},"loss":{{6 * Math.Pow(1 + step, -0.1)}},"logit_scale":{{14 + (step * 1e-6)}},"gradient_norm":{{1 + Math.Sin(step)}},"learning_rate":{{1e-3 / (1 + (step * 1e-6))}},"step_seconds":0.1,"images_per_second":5120.5,"data_wait_share":0.01,"bad_samples":0,"truncated_captions":0,"loader":{"read":{"rate":285.8,"busy":0.0073,"starved":0,"blocked":0.4},"decode":{"rate":89.3,"busy":0.0085,"starved":0.0007,"blocked":0.6},"tokenize":{"rate":89.3,"busy":0.001,"starved":0,"blocked":0},"assemble":{"rate":89.3,"busy":0.001,"starved":0,"blocked":0},"queued_samples":12,"queued_batches":2},"objective":"contrastive","logit_bias":null,"corpus_epochs":null}"""
+        $$"""{"step":{{step}},"samples":{{512L * step}},"epoch":{{step / 1000.0}},"loss":{{6 * Math.Pow(1 + step, -0.1)}}"""
+            + $$""","logit_scale":{{14 + (step * 1e-6)}}"""
+            + $$""","gradient_norm":{{1 + Math.Sin(step)}},"learning_rate":{{1e-3 / (1 + (step * 1e-6))}}"""
+            + $$""","step_seconds":0.1,"images_per_second":5120.5,"data_wait_share":0.01,"bad_samples":0,"truncated_captions":0"""
+            + $$""","loader":{"read":{"rate":285.8,"busy":0.0073,"starved":0,"blocked":0.4}"""
+            + $$""","decode":{"rate":89.3,"busy":0.0085,"starved":0.0007,"blocked":0.6}"""
+            + $$""","tokenize":{"rate":89.3,"busy":0.001,"starved":0,"blocked":0}"""
+            + $$""","assemble":{"rate":89.3,"busy":0.001,"starved":0,"blocked":0}"""
+            + $$""","queued_samples":12,"queued_batches":2}"""
+            + $$""","objective":"contrastive","logit_bias":null,"corpus_epochs":null}"""
     ) + "\n";

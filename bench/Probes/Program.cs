@@ -66,11 +66,14 @@ static int Fashion(string folder, string? peers)
             using var predicted = scores.argmax(1);
             var right = 0;
             for (var i = 0; i < testLabels.Length; i++)
+            {
                 right += predicted.AsSpan<long>()[i] == testLabels[i] ? 1 : 0;
+            }
+
             Console.WriteLine(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{c, -8} {fitted.Objective:0.######} / {peer.Objective:0.######} "
+                    $"{c.ToString(CultureInfo.InvariantCulture).PadRight(8)} {fitted.Objective:0.######} / {peer.Objective:0.######} "
                         + $"({(fitted.Objective / peer.Objective) - 1:+0.0e+0;-0.0e+0})   {right / (double)testLabels.Length:0.0000} / "
                         + $"{peer.Accuracy:0.0000}   {seconds:0.0} / {peer.Seconds:0.0} ({seconds / peer.Seconds:0.00})   "
                         + $"{fitted.Evaluations} / {peer.Iterations}"
@@ -94,7 +97,9 @@ static (Matrix Features, int[] Labels) Pixels(string file, string work, string p
     {
         using var image = Image.Load<L8>(rows[i].Image);
         for (var p = 0; p < 784; p++)
+        {
             features.Row(i)[p] = image[p % 28, p / 28].PackedValue / 255f;
+        }
     }
 
     int[] labels = [.. rows.Select(row => Number(row.Label!))];
@@ -109,7 +114,10 @@ static int Search(int images, int width, int classes)
     var random = new Random(1);
     var centres = new Matrix(classes, width);
     foreach (ref var value in centres.Values)
+    {
         value = (float)((random.NextDouble() - 0.5) * 0.35);
+    }
+
     (Matrix Features, int[] Labels) Draw(int count)
     {
         var (features, labels) = (new Matrix(count, width), new int[count]);
@@ -117,7 +125,9 @@ static int Search(int images, int width, int classes)
         {
             labels[i] = i % classes;
             for (var j = 0; j < width; j++)
+            {
                 features.Row(i)[j] = centres.Row(labels[i])[j] + (float)(random.NextDouble() - 0.5);
+            }
         }
 
         return (features, labels);
@@ -142,6 +152,9 @@ static int Search(int images, int width, int classes)
         )
     );
     foreach (var tried in result.Tried)
+    {
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  C {tried.C:0.###e0}  {tried.Accuracy:0.0000}"));
+    }
+
     return 0;
 }

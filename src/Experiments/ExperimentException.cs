@@ -1,4 +1,4 @@
 namespace ClipTrain.Experiments;
 
-/// <summary>A sweep file, a results file or an argument that cannot be used. The message names it and says what to do.</summary>
+/// <summary>Thrown for an invalid sweep file, results file or argument. The message names it and says what to do.</summary>
 public sealed class ExperimentException(string message) : Exception(message);

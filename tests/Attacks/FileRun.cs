@@ -3,12 +3,12 @@ using System.Globalization;
 
 namespace ClipTrain.Attacks;
 
-/// <summary>Gives the program one hostile file after the other and looks at what it says, takes and holds.</summary>
+/// <summary>Passes hostile files to the program and checks its output, time and memory.</summary>
 internal static class FileRun
 {
     private const long MemoryLimit = 2L << 30;
 
-    /// <summary>Of the kernel's clock ticks a second.</summary>
+    /// <summary>The kernel's clock ticks per second.</summary>
     private const double TicksPerSecond = 100;
 
     private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(10),
@@ -44,11 +44,20 @@ internal static class FileRun
     private static string? FaultOf(HostileFile file, Ending end)
     {
         if (end.ExitCode is null)
+        {
             return $"no end after {Hang.TotalSeconds:0} s";
+        }
+
         if (end.Output.Contains("   at ", StringComparison.Ordinal) || end.ExitCode is 1 or > 128)
+        {
             return $"a defect: {end.Output}";
+        }
+
         if (end.Time > TimeLimit || end.Memory > MemoryLimit)
+        {
             return "too slow or too large";
+        }
+
         return Line(end.Output, file.Says) is null ? $"\"{file.Says}\" is not told: {end.Output}" : null;
     }
 

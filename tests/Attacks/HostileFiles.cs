@@ -5,10 +5,10 @@ using ClipTrain.EndToEnd.Tests;
 
 namespace ClipTrain.Attacks;
 
-/// <summary>A file, or an option, that means harm.</summary>
-/// <param name="Name">What it is.</param>
-/// <param name="Says">What the program must say of it.</param>
-/// <param name="Arguments">The command that meets it.</param>
+/// <summary>A hostile file or option.</summary>
+/// <param name="Name">Name of the attack.</param>
+/// <param name="Says">Text that the program must print.</param>
+/// <param name="Arguments">Command line.</param>
 internal sealed record HostileFile(string Name, string Says, params string[] Arguments);
 
 /// <summary>Makes hostile files of every kind that the program reads, in a folder with a corpus and a run file.</summary>
@@ -121,7 +121,10 @@ internal sealed class HostileFiles(TinyCorpus corpus)
             "<svg xmlns='http://www.w3.org/2000/svg' width='64' height='64'><defs><g id='a0'><rect width='1' height='1'/></g>"
         );
         for (var level = 1; level <= 12; level++)
+        {
             svg.Append($"<g id='a{level}'>").Insert(svg.Length, $"<use href='#a{level - 1}'/>", 10).Append("</g>");
+        }
+
         yield return Image("svg", Encoding.UTF8.GetBytes(svg.Append("</defs><use href='#a12'/></svg>").ToString()));
         yield return Image("png-claims", Png(int.MaxValue, int.MaxValue, []));
         yield return Image("png-zeros", Png(9_500, 9_500, Deflate(stream => Fill(stream, 9_500L * 28_501))));
@@ -258,7 +261,10 @@ internal sealed class HostileFiles(TinyCorpus corpus)
                 .CreateEntry("archive/data.pkl", compressed ? CompressionLevel.Fastest : CompressionLevel.NoCompression)
                 .Open()
         )
+        {
             entry.Write(pickle);
+        }
+
         return bytes.ToArray();
     }
 
@@ -266,7 +272,10 @@ internal sealed class HostileFiles(TinyCorpus corpus)
     {
         using var bytes = new MemoryStream();
         using (var zip = new GZipStream(bytes, CompressionLevel.Fastest, leaveOpen: true))
+        {
             write(zip);
+        }
+
         return bytes.ToArray();
     }
 
@@ -274,7 +283,10 @@ internal sealed class HostileFiles(TinyCorpus corpus)
     {
         using var bytes = new MemoryStream();
         using (var zip = new ZLibStream(bytes, CompressionLevel.Fastest, leaveOpen: true))
+        {
             write(zip);
+        }
+
         return bytes.ToArray();
     }
 
@@ -282,7 +294,9 @@ internal sealed class HostileFiles(TinyCorpus corpus)
     {
         var block = new byte[Megabyte];
         for (; zeros > 0; zeros -= block.Length)
+        {
             stream.Write(block, 0, (int)Math.Min(block.Length, zeros));
+        }
     }
 
     /// <summary>A PNG of RGB with right checksums.</summary>

@@ -42,7 +42,9 @@ internal static class KillRun
             }
 
             if (!killed)
+            {
                 late++;
+            }
         }
 
         output.WriteLine(
@@ -51,7 +53,7 @@ internal static class KillRun
         return wrong == 0 ? 0 : 1;
     }
 
-    /// <summary>Kills one victim; returns what is wrong with what it left.</summary>
+    /// <summary>Kills one victim and returns the problems with the files it left.</summary>
     private static string? Try(Deed deed, SystemCall call, out bool killed)
     {
         var folder = Directory.CreateTempSubdirectory("cliptrain-kill-").FullName;
@@ -105,9 +107,15 @@ internal static class KillRun
         victim.StandardInput.WriteLine();
         var last = 0L;
         while (victim.StandardOutput.ReadLine() is { } line)
+        {
             last = long.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture);
+        }
+
         if (!victim.WaitForExit(Limit) || !strace.WaitForExit(Limit))
+        {
             throw new TimeoutException("A victim or its strace does not end.");
+        }
+
         return (last, victim.ExitCode != 0);
     }
 
@@ -115,11 +123,20 @@ internal static class KillRun
     {
         var files = new RunFiles(run);
         if (done > 0 && !Directory.Exists(run))
+        {
             return "the run was made and is not there";
+        }
+
         if (Directory.Exists(run) && !(File.Exists(files.Config) && File.Exists(files.Manifest)))
+        {
             return "the run's folder is there and not whole";
+        }
+
         if (!Directory.Exists(run))
+        {
             Victim.Make(run);
+        }
+
         // Another run beside it takes nothing away.
         Victim.Make(Path.Combine(Path.GetDirectoryName(run)!, "other"));
         return new FileInfo(files.Config).Length > 0 && new FileInfo(files.Manifest).Length == 10_000
@@ -134,12 +151,18 @@ internal static class KillRun
         using var log = new LoggerConfiguration().WriteTo.Sink(new Warnings(damaged)).CreateLogger();
         var from = new RunHistory(files, log).GoOnFrom(wanted: null);
         if (from is null || damaged.Count > 0)
+        {
             return $"goes on from {from?.Step.ToString(CultureInfo.InvariantCulture) ?? "nothing"}: {string.Join("; ", damaged)}";
+        }
+
         var checkpoints = new CheckpointDirectory(files.Checkpoints);
         var state = checkpoints.Verify(from.Step);
         var reached = deed == Deed.Write ? state.Step : state.Samples;
         if (reached < Math.Max(done, deed == Deed.Write ? 2 : 1))
+        {
             return $"goes on from {reached}, though {done} was done";
+        }
+
         // The next writer goes on, and what was left torn goes.
         Victim.Write(run, from.Step + 1, samples: 9);
         checkpoints.RemoveLeftovers();
@@ -166,7 +189,7 @@ internal static class KillRun
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "strace")));
 
     /// <param name="Name">Its name.</param>
-    /// <param name="Number">So many of that name there have been, from 1.</param>
+    /// <param name="Number">Number among the calls of that name, from 1.</param>
     private sealed record SystemCall(string Name, int Number);
 
     /// <summary>Collects what is worse than information.</summary>
@@ -175,7 +198,9 @@ internal static class KillRun
         public void Emit(Serilog.Events.LogEvent logEvent)
         {
             if (logEvent.Level > Serilog.Events.LogEventLevel.Information)
+            {
                 lines.Add(logEvent.RenderMessage(CultureInfo.InvariantCulture));
+            }
         }
     }
 }

@@ -2,7 +2,9 @@ using System.CommandLine;
 using ClipTrain.Attacks;
 
 if (args is ["victim", var kind, var folder])
+{
     return Victim.Run(Enum.Parse<Deed>(kind), folder);
+}
 
 var count = new Option<int>("--count") { Description = "Kills", DefaultValueFactory = _ => 200 };
 var seed = new Option<int>("--seed") { Description = "At which system calls: the same seed draws the same", DefaultValueFactory = _ => 1 };

@@ -6,7 +6,7 @@ using ClipTrain.Weights.Safetensors;
 
 namespace ClipTrain.Attacks;
 
-/// <summary>What a process is killed at.</summary>
+/// <summary>Operation at which a process is killed.</summary>
 internal enum Deed
 {
     /// <summary>Two checkpoints are written, which push out two older ones.</summary>
@@ -40,12 +40,15 @@ internal static unsafe class Victim
         return 0;
     }
 
-    /// <summary>What is there before the deed: two checkpoints, or a folder for runs.</summary>
+    /// <summary>Prepares the folder: two checkpoints, or a folder for runs.</summary>
     public static void Begin(string run, Deed deed)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(run)!);
         if (deed == Deed.Create)
+        {
             return;
+        }
+
         Make(run);
         Write(run, step: 1, samples: 1);
         Write(run, step: 2, samples: 1);

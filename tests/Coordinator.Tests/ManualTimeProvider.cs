@@ -1,6 +1,6 @@
 namespace ClipTrain.Coordinator.Tests;
 
-/// <summary>A clock that moves when a test says so, and tells when somebody has begun to wait on it.</summary>
+/// <summary>A manual clock that reports when a wait on it has started.</summary>
 internal sealed class ManualTimeProvider : TimeProvider
 {
     private readonly Lock _lock = new();
@@ -43,7 +43,7 @@ internal sealed class ManualTimeProvider : TimeProvider
         }
     }
 
-    /// <summary>Moves the clock and fires what falls due, in order.</summary>
+    /// <summary>Advances the clock and fires due timers in order.</summary>
     public void Advance(TimeSpan time)
     {
         var end = GetUtcNow() + time;

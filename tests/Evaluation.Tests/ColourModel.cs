@@ -27,7 +27,10 @@ internal sealed class ColourModel : IEvaluatedModel
         Embedded += (int)images_b3SS.size(0);
         var means_b3 = images_b3SS.mean([2, 3]) + torch.tensor([1.7923f, 1.7521f, 1.4802f]);
         if (GivesNaN)
+        {
             means_b3 = means_b3 * float.NaN;
+        }
+
         return (torch.nn.functional.normalize(means_b3 + 1e-6f, 2, -1), means_b3.clone());
     }
 
@@ -38,7 +41,9 @@ internal sealed class ColourModel : IEvaluatedModel
         for (var i = 0; i < texts.Count; i++)
         {
             foreach (var (channel, name) in new[] { "red", "green", "blue" }.Index().Select(entry => (entry.Index, entry.Item)))
+            {
                 values[(i * 3) + channel] += texts[i].Contains(name, StringComparison.Ordinal) ? 1 : 0;
+            }
         }
 
         return torch.nn.functional.normalize(rows, 2, -1);

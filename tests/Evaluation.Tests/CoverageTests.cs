@@ -4,7 +4,7 @@ using ClipTrain.Evaluation.ZeroShot;
 
 namespace ClipTrain.Evaluation.Tests;
 
-/// <summary>Simulations with known truths: 95% intervals hold it in 93 to 97 of 100 samples.</summary>
+/// <summary>Simulations with known values: 95% intervals cover them in 93 to 97 of 100 samples.</summary>
 public class CoverageTests
 {
     private const int Simulations = 600;
@@ -76,7 +76,7 @@ public class CoverageTests
         );
     }
 
-    /// <summary>Exact intervals are never too narrow: discreteness makes them hold more.</summary>
+    /// <summary>Exact intervals are conservative because of discreteness.</summary>
     [Fact]
     public void Of_an_exact_interval_is_never_below_95_of_100()
     {

@@ -41,7 +41,10 @@ public class LogisticRegressionTests
     {
         var (features, labels) = Data();
         for (var i = 0; i < labels.Length; i++)
+        {
             features.Row(i)[labels[i]] += 4;
+        }
+
         using var regression = new LogisticRegression(features, labels, 3);
         using var scores = LogisticRegression.Scores(regression.Fit(1e-6, 1000, 1e-3), features, 3);
         using var predicted = scores.argmax(1);
@@ -81,7 +84,10 @@ public class LogisticRegressionTests
         var features = new Matrix(40, 3);
         var numbers = Sequence.Of(120, 11);
         for (var i = 0; i < numbers.Length; i++)
+        {
             features.Values[i] = (float)((numbers[i] / 65536 % 200 / 100.0) - 1);
+        }
+
         return (features, Array.ConvertAll(Sequence.Of(40, 12), x => (int)(x / 65536 % 3)));
     }
 }

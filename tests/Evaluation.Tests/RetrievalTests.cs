@@ -160,7 +160,10 @@ public class RetrievalTests
     {
         var identity = zeros([size, size]);
         for (var i = 0; i < size; i++)
+        {
             identity.AsSpan<float>()[(i * size) + i] = 1;
+        }
+
         return identity;
     }
 }

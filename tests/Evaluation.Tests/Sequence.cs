@@ -7,7 +7,10 @@ internal static class Sequence
     {
         var numbers = new long[count];
         for (var i = 0; i < count; i++)
+        {
             numbers[i] = seed = ((1103515245 * seed) + 12345) % 2147483648;
+        }
+
         return numbers;
     }
 }

@@ -66,7 +66,9 @@ internal sealed class SetFolder : IDisposable
         {
             Directory.CreateDirectory(System.IO.Path.Combine(Place(name), folder));
             for (var i = 0; i < 4; i++)
+            {
                 File.WriteAllBytes(System.IO.Path.Combine(Place(name), folder, $"{i}.png"), Png(colour, i));
+            }
         }
 
         return Place(name);
@@ -75,7 +77,10 @@ internal sealed class SetFolder : IDisposable
     public string Csv(string name, string text)
     {
         for (var colour = 0; colour < 3; colour++)
+        {
             File.WriteAllBytes(Place($"{Colours[colour]}.png"), Png(colour));
+        }
+
         File.WriteAllText(Place(name), text);
         return Place(name);
     }

@@ -96,7 +96,9 @@ public sealed class SuiteTests : IDisposable
         Assert.Equal(180, model.Embedded);
         Assert.Equal(first.Rows, again.Rows);
         foreach (var (task, metric) in new[] { ("zero_shot", "top1"), ("probe", "top1"), ("knn", "top1"), ("few_shot", "top1_16_shot") })
+        {
             Assert.Equal(1, Figure(first, task, metric).Value);
+        }
     }
 
     [Theory]
@@ -300,7 +302,7 @@ public sealed class SuiteTests : IDisposable
             LabelSets = [new() { Name = "plain", Categories = [new() { Name = "warm", Labels = ["red", "green"] }] }],
         };
         Assert.Contains(
-            "one value only, 'same'",
+            "only one value, 'same'",
             Assert
                 .Throws<CorpusException>(() =>
                     Run(
@@ -323,7 +325,7 @@ public sealed class SuiteTests : IDisposable
     {
         Refused(Set(_folder.Place("nowhere.parquet")), "nowhere.parquet");
         Refused(Set(_folder.Parquet("a.parquet", 3, i => SetFolder.Colours[i])) with { GroupColumn = "region" }, "no column 'region'");
-        Refused(Set(_folder.Parquet("a.parquet", 3, i => SetFolder.Colours[i])) with { Tasks = ["zeroshot"] }, "tasks names 'zeroshot'");
+        Refused(Set(_folder.Parquet("a.parquet", 3, i => SetFolder.Colours[i])) with { Tasks = ["zeroshot"] }, "tasks contains 'zeroshot'");
     }
 
     private static SetOptions Set(string path) =>

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace ClipTrain.Fuzz;
 
 /// <summary>
-/// The process that is allowed to die. Says on standard output what it begins (<c>begin N</c>), what came of it
-/// (<c>end N REASON…</c>, separated by tabs), and how much memory it holds (<c>memory BYTES</c>) after each hundred.
+/// The process that is allowed to die. Reports on standard output each start (<c>begin N</c>), each end (<c>end N REASON…</c>, separated
+/// by tabs), and its memory (<c>memory BYTES</c>) after each hundred.
 /// </summary>
 internal static class Child
 {
@@ -24,7 +24,9 @@ internal static class Child
                 var reasons = trial.Reasons(bytes, isParquet, i).Select(reason => reason.ReplaceLineEndings(" ").Replace('\t', ' '));
                 Say(string.Join('\t', [$"end {i}", .. reasons]));
                 if ((i - first) % MemoryEvery == MemoryEvery - 1)
+                {
                     Say($"memory {Held()}");
+                }
             }
         }
         finally

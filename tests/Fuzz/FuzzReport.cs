@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace ClipTrain.Fuzz;
 
-/// <summary>What became of the damaged files.</summary>
+/// <summary>Results of the damaged files.</summary>
 public sealed partial class FuzzReport
 {
     private const int LongestReason = 70;
@@ -25,9 +25,14 @@ public sealed partial class FuzzReport
     {
         Mutated++;
         if (reasons.Count == 0)
+        {
             Accepted++;
+        }
+
         foreach (var kind in reasons.Select(Kind).Distinct(StringComparer.Ordinal))
+        {
             _reasons[kind] = _reasons.GetValueOrDefault(kind) + 1;
+        }
     }
 
     /// <summary>A file that brought the process down, or held it up.</summary>
@@ -42,9 +47,15 @@ public sealed partial class FuzzReport
         foreach (
             var (reason, count) in _reasons.OrderByDescending(reason => reason.Value).ThenBy(reason => reason.Key, StringComparer.Ordinal)
         )
-            output.WriteLine($"{count, 8}  {reason}");
+        {
+            output.WriteLine($"{count.ToString(System.Globalization.CultureInfo.InvariantCulture).PadLeft(8)}  {reason}");
+        }
+
         foreach (var violation in Violations)
+        {
             output.WriteLine($"VIOLATION  {violation}");
+        }
+
         output.WriteLine(
             $"{Mutated} mutated, {Accepted} accepted, {Mutated - Accepted - Violations.Count} failures of {_reasons.Count} named kinds, "
                 + $"{Violations.Count} crashes, hangs or leaks"

@@ -22,7 +22,7 @@ public static class FuzzRun
 
     private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(20);
 
-    /// <summary>Tries files [0, mutations) of a seed on so many processes at once.</summary>
+    /// <summary>Tries files [0, mutations) of a seed on several processes at once.</summary>
     public static FuzzReport Run(long mutations, ulong seed, int jobs)
     {
         var report = new FuzzReport();
@@ -33,8 +33,11 @@ public static class FuzzRun
             first =>
             {
                 var end = Math.Min(mutations, first + ChildFiles);
-                for (var next = first; next < end; )
+                var next = first;
+                while (next < end)
+                {
                     next = RunChild(report, seed, next, end);
+                }
             }
         );
         return report;
@@ -50,7 +53,10 @@ public static class FuzzRun
             UseShellExecute = false,
         };
         foreach (var argument in new[] { typeof(FuzzRun).Assembly.Location, "child", Text((long)seed), Text(first), Text(end) })
+        {
             start.ArgumentList.Add(argument);
+        }
+
         using var child = Process.Start(start)!;
         var errors = child.StandardError.ReadToEndAsync();
         var current = first - 1;
@@ -62,20 +68,32 @@ public static class FuzzRun
             {
                 child.Kill();
                 lock (report)
+                {
                     report.AddViolation($"file {current} of seed {seed}: {problem}");
+                }
+
                 return Math.Max(current, first) + 1;
             }
 
             if (line is null)
+            {
                 break;
+            }
+
             var words = line.Split('\t');
             var (kind, number) = (words[0].Split(' ')[0], long.Parse(words[0].Split(' ')[1], CultureInfo.InvariantCulture));
             if (kind == "begin")
+            {
                 current = number;
+            }
             else if (kind == "memory")
+            {
                 memory.Add(number);
+            }
             else
+            {
                 Add(report, words[1..]);
+            }
         }
 
         child.WaitForExit();
@@ -88,7 +106,9 @@ public static class FuzzRun
             }
 
             if (memory.Count > WarmUpReports && memory[^1] - memory[WarmUpReports] > LeakLimit)
+            {
                 report.Violations.Add($"files {first} to {end} of seed {seed}: {(memory[^1] - memory[WarmUpReports]) >> 20} MiB stayed");
+            }
         }
 
         return end;
@@ -97,7 +117,9 @@ public static class FuzzRun
     private static void Add(FuzzReport report, IReadOnlyList<string> reasons)
     {
         lock (report)
+        {
             report.Add(reasons);
+        }
     }
 
     /// <summary>The child's next line, null at its end; while it is awaited, time and memory are watched.</summary>
@@ -110,11 +132,18 @@ public static class FuzzRun
         {
             child.Refresh();
             if (!child.HasExited && child.WorkingSet64 > MemoryLimit)
+            {
                 problem = $"more than {MemoryLimit >> 20} MiB";
+            }
             else if (Stopwatch.GetElapsedTime(started) > TimeLimit)
+            {
                 problem = $"no answer within {TimeLimit.TotalSeconds:0} s";
+            }
+
             if (problem is not null)
+            {
                 return null;
+            }
         }
 
         return reading.Result;

@@ -23,7 +23,10 @@ internal static class Mutation
         var bytes = (byte[])file.Clone();
         var changes = 1 + random.NextInt64(MaxChanges);
         for (var i = 0; i < changes && bytes.Length > 0; i++)
+        {
             bytes = Change(bytes, other, ref random);
+        }
+
         return bytes;
     }
 
@@ -46,7 +49,10 @@ internal static class Mutation
                 return bytes;
             case 4:
                 for (var i = at; i < at + length; i++)
+                {
                     bytes[i] = (byte)random.NextUInt32();
+                }
+
                 return bytes;
             case 5:
                 return bytes[..at];
@@ -67,7 +73,10 @@ internal static class Mutation
         var value = Extremes[random.NextInt64(Extremes.Length)];
         var (width, bigEndian) = ((int)(1 << (int)random.NextInt64(3)), random.NextInt64(2) == 0);
         for (var i = 0; i < width && at + i < bytes.Length; i++)
+        {
             bytes[at + i] = (byte)(value >> (8 * (bigEndian ? width - 1 - i : i)));
+        }
+
         return bytes;
     }
 }

@@ -5,10 +5,10 @@ using DuckDB.NET.Data;
 
 namespace ClipTrain.Fuzz;
 
-/// <summary>The whole files that damaged ones are made of: pictures of every format, and Parquet by two writers.</summary>
+/// <summary>The intact files from which damaged ones are made: images in every format, and Parquet from two writers.</summary>
 internal sealed class Seeds
 {
-    /// <summary>One in so many mutations is a Parquet file.</summary>
+    /// <summary>Interval of Parquet files among the mutations.</summary>
     private const int ParquetEvery = 5;
 
     private readonly ulong _seed;
@@ -26,7 +26,10 @@ internal sealed class Seeds
         using (var writer = new CorpusWriter(path, rowGroupRows: 4))
         {
             for (var i = 0; i < 10; i++)
+            {
                 writer.Add(_images[i % _images.Length], $"caption {i}");
+            }
+
             writer.Complete();
         }
 

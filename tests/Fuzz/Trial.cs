@@ -5,7 +5,7 @@ using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.Fuzz;
 
-/// <summary>Gives damaged files to what training and evaluation give theirs to.</summary>
+/// <summary>Passes damaged files to the readers of training and evaluation.</summary>
 internal sealed class Trial(string folder) : IDisposable
 {
     private const int Side = 32;
@@ -33,7 +33,9 @@ internal sealed class Trial(string folder) : IDisposable
     public void Dispose()
     {
         foreach (var transform in _transforms)
+        {
             transform.Dispose();
+        }
     }
 
     private IReadOnlyList<string> OfImage(byte[] bytes, long number)
@@ -69,7 +71,9 @@ internal sealed class Trial(string folder) : IDisposable
                 bad => reasons.Add(bad.Reason)
             );
             foreach (var batch in loader.Read())
+            {
                 batch.Dispose();
+            }
         }
         catch (CorpusException e)
         {

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace ClipTrain.Monitoring.Tests;
 
-/// <summary>A run's directory with metrics of a known course: loss 10 / step, two seconds a step.</summary>
+/// <summary>A run's directory with known metrics: loss 10 / step, two seconds per step.</summary>
 internal sealed class RunFolder : IDisposable
 {
     private readonly DirectoryInfo _parent = System.IO.Directory.CreateTempSubdirectory("cliptrain-monitoring-");
@@ -23,14 +23,18 @@ internal sealed class RunFolder : IDisposable
     public static string Line(long step, string? loss = null) =>
         string.Create(
             CultureInfo.InvariantCulture,
-            $"{{\"step\":{step},\"samples\":{8 * step},\"loss\":{loss ?? Loss(step).ToString("R", CultureInfo.InvariantCulture)},\"step_seconds\":2,\"objective\":\"contrastive\",\"loader\":{{\"read\":{{\"busy\":0.5}}}}}}\n"
+            $"{{\"step\":{step},\"samples\":{8 * step},\"loss\":{loss ?? Loss(step).ToString("R", CultureInfo.InvariantCulture)},"
+                + $"\"step_seconds\":2,\"objective\":\"contrastive\",\"loader\":{{\"read\":{{\"busy\":0.5}}}}}}\n"
         );
 
     public void Append(long from, long to)
     {
         var text = new StringBuilder();
         for (var step = from; step <= to; step++)
+        {
             text.Append(Line(step));
+        }
+
         File.AppendAllText(Metrics, text.ToString());
     }
 

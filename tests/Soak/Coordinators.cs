@@ -101,13 +101,17 @@ internal sealed class Coordinators(TinyRun run, string name, Func<ProcessStartIn
         _isStopping = true;
         await KillAllAsync();
         foreach (var process in _started)
+        {
             await process.DisposeAsync();
+        }
     }
 
     private void Ended(string label, int exit)
     {
         if (exit != Killed && exit != DeclaredDead.ExitCode && !(_isStopping && exit == Terminated))
+        {
             violations.Add($"{label} ended by itself with exit code {exit}");
+        }
     }
 
     private async Task UntilAsync(Func<bool> condition, TimeSpan limit)
@@ -116,7 +120,9 @@ internal sealed class Coordinators(TinyRun run, string name, Func<ProcessStartIn
         {
             violations.Found.ThrowIfCancellationRequested();
             if (limit != Timeout.InfiniteTimeSpan && time.GetElapsedTime(start) > limit)
+            {
                 throw new TimeoutException($"the coordinators of {name} did not come to what was expected within {limit.TotalSeconds} s");
+            }
         }
     }
 

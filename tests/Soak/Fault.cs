@@ -7,7 +7,7 @@ namespace ClipTrain.Soak;
 /// <param name="Length">How long it lasts; in a recovery, the time between first and second.</param>
 public sealed record Fault(FaultKind Kind, TimeSpan Pause, IReadOnlyList<int> Victims, TimeSpan Length)
 {
-    /// <summary>Whether a worker is hit so that its generation is over.</summary>
+    /// <summary>True if a worker is hit and its generation ends.</summary>
     public bool BreaksGeneration =>
         Kind
             is FaultKind.KillWorker
@@ -17,10 +17,10 @@ public sealed record Fault(FaultKind Kind, TimeSpan Pause, IReadOnlyList<int> Vi
                 or FaultKind.KillInRecovery
         || IsBeyondLease;
 
-    /// <summary>Whether workers that need not wait for the victim can go on while the fault lasts.</summary>
+    /// <summary>True if workers that do not wait for the victim can continue during the fault.</summary>
     public bool IsBeyondLease => Kind is FaultKind.FreezeWorkerBeyondLease or FaultKind.CutWorkerBeyondLease;
 
-    /// <summary>Whether the coordinator alone is hit, so that its workers train on and no generation may end.</summary>
+    /// <summary>True if only the coordinator is hit, so its workers keep training and no generation may end.</summary>
     public bool SparesGeneration =>
         Kind
             is FaultKind.KillCoordinator
@@ -29,7 +29,7 @@ public sealed record Fault(FaultKind Kind, TimeSpan Pause, IReadOnlyList<int> Vi
                 or FaultKind.FreezeCoordinatorBeyondTakeover
                 or FaultKind.RestartStore;
 
-    /// <summary>Whether the coordinator is killed or replaced and the run needs its standby.</summary>
+    /// <summary>True if the coordinator is killed or replaced, so the run needs its standby.</summary>
     public bool NeedsStandby =>
         Kind is FaultKind.KillCoordinator or FaultKind.KillCoordinatorAndWorker or FaultKind.FreezeCoordinatorBeyondTakeover
         || (Kind == FaultKind.KillInRecovery && Victims.Count == 1);

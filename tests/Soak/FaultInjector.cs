@@ -1,16 +1,16 @@
 namespace ClipTrain.Soak;
 
-/// <summary>What became of a fault.</summary>
+/// <summary>Outcome of a fault.</summary>
 /// <param name="Recovery">From the fault, or the end of one that lasts, to the next committed step; from the start where others could
 /// go on.</param>
-/// <param name="Redone">Steps that were committed, lost and done again.</param>
+/// <param name="Redone">Steps that were committed, lost and repeated.</param>
 internal sealed record FaultOutcome(FaultKind Kind, TimeSpan Recovery, long Redone);
 
-/// <summary>Does faults to a run and waits until it has recovered.</summary>
+/// <summary>Injects faults into a run and waits for its recovery.</summary>
 /// <param name="fleet">The run's processes.</param>
 /// <param name="store">The server that keeps the cluster's members; null without.</param>
 /// <param name="ledger">Tells how far the run is.</param>
-/// <param name="violations">Get what a fault did to a run that it must not do.</param>
+/// <param name="violations">Receives violations caused by a fault.</param>
 internal sealed class FaultInjector(
     Fleet fleet,
     StoreServer? store,
@@ -27,14 +27,20 @@ internal sealed class FaultInjector(
     public async Task<FaultOutcome> InjectAsync(Fault fault)
     {
         if (fault.SparesGeneration)
+        {
             await ledger.Until(
                 history =>
                     history.Generation!.Workers.Count == options.Workers && history.CommittedGeneration == history.Generation.Generation,
                 options.RecoveryLimit
             );
+        }
+
         await Task.Delay(fault.Pause, time);
         if (fault.NeedsStandby)
+        {
             await fleet.Coordinators.WithStandbyAsync(options.RecoveryLimit);
+        }
+
         var (generation, undone) = ledger.Drain(history => (history.Generation!.Generation, history.UndoneSteps));
         var start = time.GetTimestamp();
         // Workers that need not wait for the victim go on while it is away.
@@ -47,9 +53,15 @@ internal sealed class FaultInjector(
         await ledger.Until(history => history.Entries > entries, options.RecoveryLimit);
         var recovered = time.GetTimestamp();
         if (fault.BreaksGeneration)
+        {
             recovered = await AfterGeneration(generation);
+        }
+
         if (fault.SparesGeneration && ledger.Drain(history => history.Generation!.Generation) is var now && now != generation)
+        {
             violations.Add($"generation {now} has formed, though generation {generation} was hit in its coordinator alone");
+        }
+
         var recovery =
             fault.IsBeyondLease && options.IsElastic ? time.GetElapsedTime(start, await withoutIt) : time.GetElapsedTime(end, recovered);
         return new FaultOutcome(fault.Kind, recovery, ledger.Drain(history => history.UndoneSteps) - undone);
@@ -136,7 +148,8 @@ internal sealed class FaultInjector(
 
     private async Task SlowAsync(int worker, TimeSpan length)
     {
-        for (var start = time.GetTimestamp(); time.GetElapsedTime(start) < length; )
+        var start = time.GetTimestamp();
+        while (time.GetElapsedTime(start) < length)
         {
             fleet.Freeze(worker);
             await Task.Delay(StoppedTime, time);

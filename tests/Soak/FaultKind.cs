@@ -1,6 +1,6 @@
 namespace ClipTrain.Soak;
 
-/// <summary>What can be done to a run. The lease is the time of silence after which the coordinator gives a worker up.</summary>
+/// <summary>Faults of a run. The lease is the time of silence after which the coordinator gives up on a worker.</summary>
 public enum FaultKind
 {
     /// <summary>kill -9.</summary>

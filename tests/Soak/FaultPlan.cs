@@ -20,7 +20,10 @@ public static class FaultPlan
         for (var i = 0; i < count; i++)
         {
             if (i % pack.Length == 0)
+            {
                 random.Shuffle(pack);
+            }
+
             var kind = pack[i % pack.Length];
             yield return new Fault(kind, random.NextDouble() * LongestPause, Victims(kind, random, workers), Length(kind, random, lease));
         }

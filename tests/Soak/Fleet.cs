@@ -15,7 +15,7 @@ internal sealed class Fleet : IAsyncDisposable
     private const int StandbyOffset = 2;
     private static readonly TimeSpan EndLimit = TimeSpan.FromMinutes(2);
 
-    /// <summary>What a worker may end with on its own: its coordinator or its place was gone, and its supervisor starts it again.</summary>
+    /// <summary>Exit codes of a worker that lost its coordinator or rank and is restarted by its supervisor.</summary>
     private const int WorkerLost = 6;
 
     private readonly IHosts _hosts;
@@ -70,7 +70,7 @@ internal sealed class Fleet : IAsyncDisposable
 
     public Touches Touches { get; }
 
-    /// <summary>How often a worker ended because it was refused or had lost its coordinator.</summary>
+    /// <summary>Number of workers that ended because they were refused or lost their coordinator.</summary>
     public int Refusals { get; private set; }
 
     /// <summary>All that were started from here.</summary>
@@ -80,7 +80,9 @@ internal sealed class Fleet : IAsyncDisposable
     {
         Coordinators.Start();
         foreach (var worker in Workers)
+        {
             worker.Start();
+        }
     }
 
     public async Task KillAsync(IEnumerable<int> workers)
@@ -112,21 +114,32 @@ internal sealed class Fleet : IAsyncDisposable
     {
         _isStopping = true;
         foreach (var worker in Workers)
+        {
             worker.Retire();
+        }
+
         await EndsAsync("the run's coordinators", Coordinators.StopAsync(EndLimit));
         foreach (var worker in Workers)
+        {
             await EndsAsync(worker.Name, worker.EndAsync(EndLimit));
+        }
+
         for (var offset = 0; offset < Ports; offset++)
         {
             if (!IsFree(offset))
+            {
                 _violations.Add($"{Endpoint(offset)} is still in use");
+            }
         }
     }
 
     public async ValueTask DisposeAsync()
     {
         foreach (var worker in Workers)
+        {
             await worker.DisposeAsync();
+        }
+
         await Coordinators.DisposeAsync();
     }
 
@@ -155,7 +168,9 @@ internal sealed class Fleet : IAsyncDisposable
         {
             var port = Random.Shared.Next(20_000, 32_000);
             if (Enumerable.Range(port, Ports).All(it => CanListen(IPAddress.Loopback, it)))
+            {
                 return port;
+            }
         }
     }
 
@@ -185,8 +200,12 @@ internal sealed class Fleet : IAsyncDisposable
     {
         Touches.Add(WorkerName(worker));
         if (exit == WorkerLost)
+        {
             Refusals++;
+        }
         else if (exit != 0 || !_isStopping)
+        {
             _violations.Add($"{WorkerName(worker)} ended by itself with exit code {exit}");
+        }
     }
 }

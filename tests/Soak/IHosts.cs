@@ -5,7 +5,7 @@ internal interface IHosts : IDisposable
 {
     string Address(int host);
 
-    /// <summary>What stands before a command so that it runs on a host.</summary>
+    /// <summary>Command prefix that runs a command on a host.</summary>
     IReadOnlyList<string> Prefix(int host);
 
     /// <summary>Packets from and to a host vanish, until it returns.</summary>

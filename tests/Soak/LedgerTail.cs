@@ -53,7 +53,10 @@ internal sealed class LedgerTail : IDisposable
         {
             Read();
             foreach (var (_, met) in _waiters.Where(waiter => waiter.Condition(_history)))
+            {
                 met.TrySetResult();
+            }
+
             _waiters.RemoveAll(waiter => waiter.Met.Task.IsCompleted);
             return value(_history);
         }
@@ -66,7 +69,10 @@ internal sealed class LedgerTail : IDisposable
     {
         var met = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lock)
+        {
             _waiters.Add((condition, met));
+        }
+
         Drain();
         return met.Task.WaitAsync(limit, _violations.Found);
     }
@@ -88,17 +94,28 @@ internal sealed class LedgerTail : IDisposable
             }
 
             if (newer.LastOrDefault(epoch => SealOf(epoch) is not null) is not (> 0 and var next))
+            {
                 return;
+            }
+
             while (SealOf(next)!.Epoch > _epoch)
+            {
                 next = SealOf(next)!.Epoch;
+            }
+
             var seal = SealOf(next)!;
             if (seal.Epoch != _epoch || seal.Bytes < _read)
+            {
                 _violations.Add(
                     $"segment {next} goes on from byte {seal.Bytes} of segment {seal.Epoch}, though {_read} bytes of segment {_epoch} "
                         + "counted"
                 );
+            }
             else
+            {
                 Take(text.AsSpan(0, (int)Math.Min(text.Length, seal.Bytes - _read)));
+            }
+
             (_epoch, _read) = (next, 0);
         }
     }
@@ -110,7 +127,9 @@ internal sealed class LedgerTail : IDisposable
         {
             _read += end + 1;
             foreach (var wrong in _history.Add(JsonSerializer.Deserialize<LedgerEntry>(rest[..end], Json)!))
+            {
                 _violations.Add(wrong);
+            }
         }
     }
 
@@ -118,7 +137,10 @@ internal sealed class LedgerTail : IDisposable
     {
         using var stream = new FileStream(PathOf(_epoch), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         if (stream.Length < _read)
+        {
             _violations.Add($"{PathOf(_epoch)} has lost whole lines: it had {_read} bytes of them and has {stream.Length} bytes");
+        }
+
         var bytes = new byte[Math.Max(0, stream.Length - _read)];
         stream.Position = _read;
         return bytes[..stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)];
@@ -134,7 +156,7 @@ internal sealed class LedgerTail : IDisposable
                 .Where(epoch => epoch > _epoch)
                 .Order();
 
-    /// <summary>What a segment begins with; null while it has no whole line.</summary>
+    /// <summary>The first line of a segment; null while it is incomplete.</summary>
     private LedgerSeal? SealOf(long epoch) => LedgerFile.Read(PathOf(epoch)).FirstOrDefault()?.After;
 
     private string PathOf(long epoch) => Path.Combine(_folder, epoch.ToString("D6", CultureInfo.InvariantCulture) + ".jsonl");

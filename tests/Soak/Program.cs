@@ -49,7 +49,10 @@ command.SetAction(async parsed =>
 {
     var missing = parsed.GetValue(clustering) == ClusteringKind.File ? NetworkHosts.Missing : "the server is on this host";
     if (missing is not null)
+    {
         Console.WriteLine($"No network is cut: {missing}");
+    }
+
     var options = new SoakOptions
     {
         Faults = parsed.GetValue(faults),

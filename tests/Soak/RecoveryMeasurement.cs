@@ -14,7 +14,10 @@ public static class RecoveryMeasurement
     {
         var violations = 0;
         foreach (var isElastic in new[] { false, true })
+        {
             violations += await MeasureAsync(kills, options with { IsElastic = isElastic }, output, time);
+        }
+
         return violations;
     }
 
@@ -64,7 +67,10 @@ public static class RecoveryMeasurement
             )
         );
         foreach (var text in violations.Texts)
+        {
             output.WriteLine($"violation: {text}");
+        }
+
         return violations.Texts.Count;
     }
 }

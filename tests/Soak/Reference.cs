@@ -31,9 +31,13 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
             .DefaultIfEmpty(-1)
             .Max();
         if (common < 0)
+        {
             violations.Add("the two runs have no checkpoint of the same step");
+        }
         else
+        {
             CompareCheckpoints(common);
+        }
     }
 
     private async Task TrainAsync(StepHistory history, long steps)
@@ -51,7 +55,8 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
         );
         process.Start();
         process.Retire();
-        for (long reached = 0; reached < steps; )
+        long reached = 0;
+        while (reached < steps)
         {
             reached = Math.Min(steps, reached + Stretch);
             var next = reached;
@@ -61,7 +66,10 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
         process.Signal(Posix.Terminate);
         await process.EndAsync(EndLimit);
         if (exit != 143)
+        {
             violations.Add($"the undisturbed run ended with exit code {exit}, not 143");
+        }
+
         ledger.Drain(_ => true);
     }
 
@@ -74,9 +82,14 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
         {
             var (one, other) = (PathOf(Fleet.RunName, step, file), PathOf(RunName, step, file));
             if (!options.IsElastic && !File.ReadAllBytes(one).AsSpan().SequenceEqual(File.ReadAllBytes(other)))
+            {
                 violations.Add($"{file} of step {step} is not that of the undisturbed run");
+            }
+
             if (options.IsElastic && file == "model.safetensors" && RelativeDistance(one, other) is var distance and > Tolerance)
+            {
                 violations.Add($"{file} of step {step} is {distance:G3} of its length away from that of the undisturbed run");
+            }
         }
     }
 

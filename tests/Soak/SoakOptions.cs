@@ -2,7 +2,7 @@ using ClipTrain.Coordinator.Clustering;
 
 namespace ClipTrain.Soak;
 
-/// <summary>What to do to a run, and with how many workers.</summary>
+/// <summary>Options of a soak test.</summary>
 public sealed record SoakOptions
 {
     public int Faults { get; init; } = 50;
@@ -12,18 +12,18 @@ public sealed record SoakOptions
     public int Workers { get; init; } = 3;
 
     /// <summary>
-    /// Whether one worker is enough to go on; otherwise the run waits until all are back, and must be bit-identical to an undisturbed
+    /// True if one worker is enough to continue; otherwise the run waits until all are back, and must be bit-identical to an undisturbed
     /// one.
     /// </summary>
     public bool IsElastic { get; init; }
 
-    /// <summary>Where the cluster's members are kept; for Redis and PostgreSQL a server is started.</summary>
+    /// <summary>Store of the membership table; for Redis and PostgreSQL a server is started.</summary>
     public ClusteringKind Clustering { get; init; }
 
-    /// <summary>Whether each worker has a network of its own that can be cut; needs root and iproute2.</summary>
+    /// <summary>True if each worker has its own network that can be cut; requires root and iproute2.</summary>
     public bool HasNetwork { get; init; }
 
-    /// <summary>Whether the run's folder stays. It does anyway after a violation.</summary>
+    /// <summary>True to keep the run's folder, which is always kept after a violation.</summary>
     public bool Keep { get; init; }
 
     /// <summary>The time of silence after which a worker counts as lost.</summary>

@@ -8,7 +8,7 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Soak;
 
-/// <summary>Trains a tiny model under faults, and compares what came of it with an undisturbed run.</summary>
+/// <summary>Trains a tiny model under faults and compares the result with an undisturbed run.</summary>
 public static class SoakRun
 {
     private const int LogLines = 60;
@@ -19,8 +19,8 @@ public static class SoakRun
     private static readonly TimeSpan TellTime = TimeSpan.FromSeconds(2);
 
     /// <summary>Returns the number of violations.</summary>
-    /// <param name="options">What to do.</param>
-    /// <param name="output">Gets what happens, line by line, and the report.</param>
+    /// <param name="options">Options of the test.</param>
+    /// <param name="output">Receives events, line by line, and the report.</param>
     /// <param name="time">The clock of pauses and measurements.</param>
     public static async Task<int> RunAsync(SoakOptions options, TextWriter output, TimeProvider time)
     {
@@ -62,7 +62,10 @@ public static class SoakRun
         }
 
         if (violations.Texts.Count == 0)
+        {
             await CheckAsync(run, history, new Reference(run, options, violations, time), violations);
+        }
+
         SoakReport.Write(output, outcomes);
         output.WriteLine(
             $"{history.Step} steps in {history.Generation?.Generation ?? 0} generations under {history.Segments} hosts; {fleet.Refusals} "
@@ -118,19 +121,30 @@ public static class SoakRun
     {
         violations.Fault = 0;
         foreach (var leftover in run.Leftovers())
+        {
             violations.Add(leftover);
+        }
+
         using var audit = Process.Start(run.Program([], "data", "audit", Fleet.RunName))!;
         var text = await audit.StandardOutput.ReadToEndAsync();
         await audit.WaitForExitAsync();
         foreach (var wrong in WrongMetrics(run.Files(Fleet.RunName), history))
+        {
             violations.Add(wrong);
+        }
+
         if (audit.ExitCode != 0)
+        {
             violations.Add(
                 $"the audit ended with exit code {audit.ExitCode}: "
                     + $"{string.Join("; ", text.Split('\n').Where(line => line.StartsWith("fault:", StringComparison.Ordinal)))}"
             );
+        }
+
         if (violations.Texts.Count == 0)
+        {
             await reference.CompareAsync(history);
+        }
     }
 
     /// <summary>
@@ -149,9 +163,14 @@ public static class SoakRun
         }
 
         if (last != history.Step)
+        {
             yield return $"{files.Metrics} ends with step {last}, the ledger with step {history.Step}";
+        }
+
         if (File.Exists(files.Summary))
+        {
             yield return $"{files.Summary} is there, though the run was stopped";
+        }
     }
 
     private static void Explain(SoakOptions options, string log, Fleet fleet, Violations violations, TextWriter output)
@@ -160,15 +179,23 @@ public static class SoakRun
         {
             output.WriteLine($"---- the last lines of {process.Name}");
             foreach (var line in process.LastLines)
+            {
                 output.WriteLine(line);
+            }
         }
 
         output.WriteLine("---- the last lines of the run's log");
         foreach (var line in File.ReadLines(log).Where(line => !line.Contains(" INF step ", StringComparison.Ordinal)).TakeLast(LogLines))
+        {
             output.WriteLine(line);
+        }
+
         output.WriteLine("----");
         foreach (var text in violations.Texts)
+        {
             output.WriteLine($"violation: {text}");
+        }
+
         output.WriteLine(
             $"again with: scripts/soak --faults {options.Faults} --seed {options.Seed} --workers {options.Workers} --mode "
                 + $"{(options.IsElastic ? "elastic" : "fixed")} --clustering {options.Clustering.ToString().ToLowerInvariant()}"

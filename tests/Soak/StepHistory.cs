@@ -4,11 +4,11 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Soak;
 
-/// <summary>What a history's run has to keep to.</summary>
+/// <summary>Rules for the run of a history.</summary>
 /// <param name="GlobalBatch">Samples of each step.</param>
-/// <param name="IsBitwise">Whether a step that is done again must have the loss that it had.</param>
-/// <param name="MayGoBack">Whether the replicas that a generation had left by the time of another may all be gone.</param>
-/// <param name="LeastCheckpoint">The step of a checkpoint that was whole well before a run went back.</param>
+/// <param name="IsBitwise">True if repeated steps must have the same loss.</param>
+/// <param name="MayGoBack">Decides whether all replicas of a generation may be lost by the time of the next.</param>
+/// <param name="LeastCheckpoint">The step of a checkpoint that was complete well before a run went back.</param>
 public sealed record HistoryRules(
     int GlobalBatch,
     bool IsBitwise,
@@ -38,7 +38,7 @@ public sealed class StepHistory(HistoryRules rules)
 
     public long UndoneSteps { get; private set; }
 
-    /// <summary>How many processes have hosted the run and recorded something.</summary>
+    /// <summary>Number of processes that have hosted the run and recorded entries.</summary>
     public int Segments { get; private set; }
 
     /// <summary>The times that the committed steps took, as the workers measured them.</summary>
@@ -48,7 +48,7 @@ public sealed class StepHistory(HistoryRules rules)
     public double Loss(long step) => _losses[(int)step - 1];
 
     /// <summary>Takes in an entry.</summary>
-    /// <returns>What is wrong with it.</returns>
+    /// <returns>The problems found.</returns>
     public IEnumerable<string> Add(LedgerEntry entry)
     {
         if (entry.After is not null)
@@ -63,15 +63,26 @@ public sealed class StepHistory(HistoryRules rules)
     private IEnumerable<string> AddGeneration(GenerationRecord generation)
     {
         if (generation.Generation <= (Generation?.Generation ?? 0))
+        {
             yield return $"generation {generation.Generation} was recorded after generation {Generation!.Generation}";
+        }
+
         // It may start from a step whose record is still on its way: the steps that follow tell whether it came.
         if (generation.StartStep < Step)
         {
             var source = _records[_generations[(int)Step - 1]];
+            var start = $"generation {generation.Generation} starts from step {generation.StartStep}";
             if (!rules.MayGoBack(source))
-                yield return $"generation {generation.Generation} starts from step {generation.StartStep}, though step {Step} is committed and not all of {string.Join(", ", source.Workers)} have been touched since";
+            {
+                var workers = string.Join(", ", source.Workers);
+                yield return $"{start}, though step {Step} is committed and not all of {workers} have been hit since";
+            }
+
             if (rules.LeastCheckpoint(Step) is var least && generation.StartStep < least)
-                yield return $"generation {generation.Generation} starts from step {generation.StartStep}, though there is a checkpoint of step {least}";
+            {
+                yield return $"{start}, though there is a checkpoint of step {least}";
+            }
+
             UndoneSteps += Step - generation.StartStep;
             Step = generation.StartStep;
         }
@@ -85,20 +96,34 @@ public sealed class StepHistory(HistoryRules rules)
         var step = record.Metrics.Step;
         Entries++;
         if (step != Step + 1)
+        {
             yield return $"step {step} was recorded after step {Step}";
+        }
+
         if (!_records.TryGetValue(record.Generation, out var generation))
+        {
             yield return $"step {step} is of generation {record.Generation}, which is not recorded";
+        }
         else if (record.Shares.Count != generation.Workers.Count)
+        {
             yield return $"step {step} has shares of {record.Shares.Count} ranks, its generation has {generation.Workers.Count}";
+        }
+
         if (record.Shares.Sum(share => share.Samples) is var samples && samples != rules.GlobalBatch)
+        {
             yield return $"step {step} has {samples} samples, not {rules.GlobalBatch}";
+        }
+
         if (Keep((int)step, record) is { } before && rules.IsBitwise && !before.Equals(record.Metrics.Loss))
+        {
             yield return $"step {step} was done again and has loss {record.Metrics.Loss:R}; it had {before:R}";
+        }
+
         Step = step;
         CommittedGeneration = Math.Max(CommittedGeneration, record.Generation);
     }
 
-    /// <summary>Keeps a step's loss; returns the one that it had before it was undone.</summary>
+    /// <summary>Records a step's loss and returns the one from before it was undone.</summary>
     private double? Keep(int step, StepRecord record)
     {
         if (step == _losses.Count + 1)
@@ -110,7 +135,10 @@ public sealed class StepHistory(HistoryRules rules)
         }
 
         if (step < 1 || step > _losses.Count)
+        {
             return null;
+        }
+
         var before = _losses[step - 1];
         _losses[step - 1] = record.Metrics.Loss;
         _seconds[step - 1] = record.Metrics.StepSeconds;

@@ -61,12 +61,18 @@ internal sealed class StoreServer : IAsyncDisposable
     public static async Task<StoreServer?> StartAsync(ClusteringKind kind)
     {
         if (kind == ClusteringKind.File)
+        {
             return null;
+        }
+
         var server = new StoreServer(kind);
         if (kind == ClusteringKind.Postgres)
         {
             if (server.AsUser.Length > 0)
+            {
                 await FinishAsync("chown", "postgres", server._folder);
+            }
+
             await FinishAsync([
                 .. server.AsUser,
                 PostgresProgram("initdb"),
@@ -106,7 +112,9 @@ internal sealed class StoreServer : IAsyncDisposable
                     || text.Contains("ready to accept connections", StringComparison.Ordinal)
                 )
             )
+            {
                 ready.TrySetResult();
+            }
         }
     }
 
@@ -138,7 +146,9 @@ internal sealed class StoreServer : IAsyncDisposable
         var errors = await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
         if (process.ExitCode != 0)
+        {
             throw new InvalidOperationException($"{string.Join(' ', command)}: {await output}{errors}");
+        }
     }
 
     private static Process Start(string[] command) =>

@@ -36,7 +36,9 @@ internal sealed class Supervised : IAsyncDisposable
         get
         {
             lock (_lock)
+            {
                 return [.. _lines];
+            }
         }
     }
 
@@ -49,7 +51,10 @@ internal sealed class Supervised : IAsyncDisposable
         lock (_lock)
         {
             if (_process is not { HasExited: false } process)
+            {
                 return;
+            }
+
             _isKilled = true;
             ended = process.WaitForExitAsync();
             Posix.Send(process.Id, Posix.Kill);
@@ -64,7 +69,9 @@ internal sealed class Supervised : IAsyncDisposable
         lock (_lock)
         {
             if (_process is { HasExited: false } process)
+            {
                 Posix.Send(process.Id, signal);
+            }
         }
     }
 
@@ -72,7 +79,9 @@ internal sealed class Supervised : IAsyncDisposable
     public void Retire()
     {
         lock (_lock)
+        {
             _isRetired = true;
+        }
     }
 
     /// <summary>Returns when the retired process has ended.</summary>
@@ -106,25 +115,39 @@ internal sealed class Supervised : IAsyncDisposable
             await process.WaitForExitAsync();
             Print(_isKilled ? "== killed" : $"== exit code {process.ExitCode}");
             if (!_isKilled)
+            {
                 _ended(process.ExitCode);
+            }
+
             lock (_lock)
+            {
                 _process = null;
+            }
+
             process.Dispose();
             if (!_isRetired)
+            {
                 await Task.Delay(Pause, _time);
+            }
         } while (!_isRetired);
     }
 
     private void Print(string? line)
     {
         if (line is null)
+        {
             return;
+        }
+
         lock (_lock)
         {
             var stamped = $"{_time.GetUtcNow():HH:mm:ss.fff} {line}";
             _lines.Enqueue(stamped);
             if (_lines.Count > KeptLines)
+            {
                 _lines.Dequeue();
+            }
+
             _log.WriteLine(stamped);
         }
     }

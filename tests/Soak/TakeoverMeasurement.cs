@@ -57,13 +57,21 @@ public static class TakeoverMeasurement
             trained.Add(during.Length);
             longest = Math.Max(longest, during.Max());
             if (during.Max() > StoppedShare * away && during.Max() > StoppedSteps * SoakReport.Median(all))
+            {
                 violations.Add($"a step took {during.Max():F2} s while the coordinator was away for {away:F2} s: the workers had stopped");
+            }
+
             if (ledger.Drain(seen => seen.Generation!.Generation) is var now && now != generation)
+            {
                 violations.Add($"generation {now} has formed, though only coordinators were killed");
+            }
         }
 
         if (violations.Texts.Count == 0)
+        {
             await coordinators.StopAsync(Limit);
+        }
+
         output.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
@@ -76,7 +84,10 @@ public static class TakeoverMeasurement
             )
         );
         foreach (var text in violations.Texts)
+        {
             output.WriteLine($"violation: {text}");
+        }
+
         return violations.Texts.Count;
     }
 }

@@ -6,7 +6,7 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Soak;
 
-/// <summary>A folder with a tiny corpus, and how to start the program on it so that every process of it can be found.</summary>
+/// <summary>A folder with a tiny corpus, and commands that start the program on it with traceable processes.</summary>
 internal sealed class TinyRun : IDisposable
 {
     public const int GlobalBatch = 12;
@@ -24,7 +24,7 @@ internal sealed class TinyRun : IDisposable
 
     public string Folder => _corpus.Folder;
 
-    /// <summary>Whether the folder stays.</summary>
+    /// <summary>True to keep the folder.</summary>
     public bool Keep { get; set; }
 
     /// <summary>Finds every process that is started, and those that they start.</summary>
@@ -62,7 +62,10 @@ internal sealed class TinyRun : IDisposable
         };
         Mark.Put(start);
         if (StoreConnection is not null)
+        {
             start.Environment["CLIPTRAIN_CLUSTERING_CONNECTION"] = StoreConnection;
+        }
+
         start.Environment["CLIPTRAIN_TOKEN"] = _token;
         start.Environment["TMPDIR"] = Temporary;
         start.Environment["OMP_WAIT_POLICY"] = "passive";
@@ -102,30 +105,45 @@ internal sealed class TinyRun : IDisposable
         foreach (var line in Mark.Processes.SelectMany(process => ProcessMark.ReadOrEmpty($"/proc/{process}/maps").Split('\n')))
         {
             if (line.IndexOf("/dev/shm/", StringComparison.Ordinal) is >= 0 and var path)
+            {
                 _sharedMemory.Add(line[path..]);
+            }
         }
     }
 
-    /// <summary>What the processes of the runs have left behind, in words.</summary>
+    /// <summary>Describes what the runs' processes have left behind.</summary>
     public IEnumerable<string> Leftovers()
     {
         foreach (var process in Mark.Processes)
+        {
             yield return $"process {process} still lives: {string.Join(' ', ProcessMark.ArgumentsOf(process))}";
+        }
+
         foreach (var file in Directory.EnumerateFileSystemEntries(Temporary).Concat(_sharedMemory.Where(File.Exists)))
+        {
             yield return $"{file} is left";
+        }
+
         foreach (
             var file in Directory.EnumerateFileSystemEntries(_corpus.PathOf("runs"), "*", SearchOption.AllDirectories).Where(IsTemporary)
         )
+        {
             yield return $"{file} is left";
+        }
     }
 
     public void Dispose()
     {
         // Workers outlive their coordinator and write in the folder: those that start others may start some meanwhile.
         while (Mark.Processes.ToList() is { Count: > 0 } left)
+        {
             left.ForEach(process => Posix.Send(process, Posix.Kill));
+        }
+
         if (!Keep)
+        {
             _corpus.Dispose();
+        }
     }
 
     private static bool IsTemporary(string path) =>

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace ClipTrain.Soak;
 
-/// <summary>What the run did that it must never do, and after which fault.</summary>
+/// <summary>Violations by the run, and the faults before them.</summary>
 internal sealed class Violations : IDisposable
 {
     private readonly ConcurrentQueue<string> _texts = [];
@@ -11,7 +11,7 @@ internal sealed class Violations : IDisposable
     /// <summary>Number of the last fault, from 1; 0 before the first.</summary>
     public int Fault { get; set; }
 
-    /// <summary>Cancelled by the first: nothing is worth waiting for any more.</summary>
+    /// <summary>Cancelled by the first violation, which ends all waits.</summary>
     public CancellationToken Found => _found.Token;
 
     public IReadOnlyCollection<string> Texts => _texts;

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
 
-/// <summary>What would end the process when called through TorchSharp, or is missing there.</summary>
+/// <summary>Operators that would end the process when called through TorchSharp, or are missing there.</summary>
 public sealed class DispatcherTests
 {
     [Fact]

@@ -94,7 +94,10 @@ public sealed unsafe class EncodedMomentsTests
         buffers.SecondMoment.Store(ones([N]), default);
         // A thousandth is lost by rounding to the nearest, in either type.
         for (int step = 1; step <= Steps; step++)
+        {
             AdamWKernel.Apply(buffers, new AdamWStep(step, 0, 0.9, 0.999, 1e-6, 0, 1), Rounding(step));
+        }
+
         Assert.Equal(Math.Pow(0.999, Steps), buffers.SecondMoment.ToFloat().mean().item<float>(), 0.02);
     }
 
@@ -108,9 +111,15 @@ public sealed unsafe class EncodedMomentsTests
         for (int step = 1; step <= 3; step++)
         {
             using (new ThreadCount(1))
+            {
                 AdamWKernel.Apply(one, Numbers(step), Rounding(step));
+            }
+
             using (new ThreadCount(2))
+            {
                 AdamWKernel.Apply(two, Numbers(step), Rounding(step));
+            }
+
             AdamWKernel.Apply(slices.Slice(0, Cut), Numbers(step), Rounding(step));
             AdamWKernel.Apply(slices.Slice(Cut, N - Cut), Numbers(step), Rounding(step).From(Cut));
         }
@@ -119,7 +128,9 @@ public sealed unsafe class EncodedMomentsTests
         {
             Assert.Equal(one.Parameters.AsSpan<ushort>(), other.Parameters.AsSpan<ushort>());
             foreach (var (expected, actual) in All(one).Zip(All(other)))
+            {
                 Assert.True(expected.IsSame(actual));
+            }
         }
     }
 

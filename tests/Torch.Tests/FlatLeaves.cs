@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
 
-/// <summary>Leaves of several dtypes with places in a flat buffer, and backward passes whose gradients are known.</summary>
+/// <summary>Leaves of several dtypes with offsets in a flat buffer, and backward passes with known gradients.</summary>
 internal sealed class FlatLeaves
 {
     /// <summary>
@@ -24,7 +24,7 @@ internal sealed class FlatLeaves
         zeros([4, 4], requires_grad: true),
     ];
 
-    /// <summary>What lies in the buffer before the first gradient comes.</summary>
+    /// <summary>Content of the buffer before the first gradient.</summary>
     public Tensor Flat { get; } = full([Length], 5.0);
 
     public GradientReducer Reducer(ProcessGroup? group, params IReadOnlyList<GradientBucket> buckets) =>

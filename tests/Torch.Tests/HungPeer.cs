@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace ClipTrain.Torch.Tests;
 
 /// <summary>
-/// A group whose last rank joins and then enters no collective until the others have done what they wanted. Its time-out
-/// is long: only an abort ends a wait.
+/// A group whose last rank joins and then enters no collective until the others are done. Its timeout is long, so only an abort ends a
+/// wait.
 /// </summary>
 internal static class HungPeer
 {

@@ -23,7 +23,9 @@ internal sealed class MemoryStore : IStoreBackend
             while (!_values.ContainsKey(key))
             {
                 if (!Monitor.Wait(_values, timeout))
+                {
                     throw new TimeoutException($"key '{key}' timed out after {timeout.TotalMilliseconds:0} ms");
+                }
             }
 
             return _values[key];

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace ClipTrain.Torch.Tests;
 
-/// <summary>What the process has allocated with malloc.</summary>
+/// <summary>Memory that the process has allocated with malloc.</summary>
 internal static partial class NativeHeap
 {
     /// <summary>Bytes in use, in arenas and in separately mapped blocks.</summary>

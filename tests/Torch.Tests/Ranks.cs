@@ -5,10 +5,10 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
 
-/// <summary>The ranks of a group as threads of this process, each with a group of its own over the same keys.</summary>
+/// <summary>The ranks of a group as threads of this process, each with its own group over the same store.</summary>
 internal static class Ranks
 {
-    /// <summary>Far more than joining or a collective takes on the busiest machine: when it has passed, something hangs.</summary>
+    /// <summary>A timeout that only a hang exceeds, even on the busiest machine.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     public const string Loopback = "127.0.0.1";

@@ -163,7 +163,7 @@ public sealed class StochasticRoundingTests
         Assert.InRange(moved.Average(), (Steps * Update) - (5 * sigma), (Steps * Update) + (5 * sigma));
     }
 
-    /// <summary>An optimizer's step without gradient or decay changes nothing but by rounding.</summary>
+    /// <summary>An optimizer step without gradient or decay, which only rounds.</summary>
     private static float[] Rounded(Tensor values, ulong key, long first)
     {
         using DisposeScope scope = NewDisposeScope();

@@ -59,11 +59,7 @@ public static class BenchCommand
         var (workers, cores) = (options.Cluster.Workers, RunPlan.CoresOfLocalWorker(options.Cluster));
         LoaderBenchResult result;
         using (
-            var loader = new RunLoader(Shard: null, Rank: 0, workers, cores, FirstStep: 0, LastStep: long.MaxValue).Open(
-                options,
-                manifest,
-                onBad: null
-            )
+            var loader = RunPlan.OpenLoader(options, manifest, new LoaderShare(0, workers, cores, FirstStep: 0, LastStep: long.MaxValue))
         )
         {
             result = ImportView.Show(

@@ -1,6 +1,7 @@
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.Evaluation.Datasets;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Objectives;
@@ -61,6 +62,23 @@ public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
         using var scope = NewDisposeScope();
         var (pooled_bF, projected_bD) = _model.EncodeImageFeatures(images_b3SS);
         return (nn.functional.normalize(projected_bD, 2, -1).MoveToOuterDisposeScope(), pooled_bF.MoveToOuterDisposeScope());
+    }
+
+    /// <summary>Unit embeddings bD of encoded images, such as the bytes of JPEG files, in their order.</summary>
+    /// <exception cref="ImageDecodeException">A file is no image that can be decoded.</exception>
+    public torch.Tensor EncodeFiles(IReadOnlyList<byte[]> files)
+    {
+        using var scope = NewDisposeScope();
+        using var transform = new ClipImageTransform(Transform);
+        var images_b3SS = empty([files.Count, 3, Transform.Size, Transform.Size], float32);
+        var bytes = images_b3SS.Bytes();
+        var size = bytes.Length / files.Count;
+        for (var i = 0; i < files.Count; i++)
+        {
+            transform.Evaluate(files[i], bytes.Slice(i * size, size));
+        }
+
+        return EncodeImages(images_b3SS).Embeddings_bD.MoveToOuterDisposeScope();
     }
 
     public torch.Tensor EncodeTexts(IReadOnlyList<string> texts) =>

@@ -12,12 +12,12 @@ using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Clustering;
 
-/// <summary>How a client connects.</summary>
-/// <param name="Security">Token, and TLS where the coordinator demands it.</param>
-/// <param name="Patience">How long to try while nobody answers.</param>
+/// <summary>Options of a client's connection.</summary>
+/// <param name="Security">Token, and TLS if the coordinator requires it.</param>
+/// <param name="Patience">Maximum time to retry while nobody answers.</param>
 public sealed record ClusterClientOptions(ClusterSecurity Security, TimeSpan Patience)
 {
-    /// <summary>Where Orleans' own messages go; nowhere by default.</summary>
+    /// <summary>Configures Orleans' own logging; off by default.</summary>
     public Action<ILoggingBuilder>? Logging { get; init; }
 
     /// <summary>Further configuration of the client.</summary>
@@ -26,13 +26,13 @@ public sealed record ClusterClientOptions(ClusterSecurity Security, TimeSpan Pat
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }
 
-/// <summary>Connects a process that is no member of the cluster: a worker, or a command such as status.</summary>
+/// <summary>Connects a process that is not a member of the cluster: a worker, or a command such as status.</summary>
 public static class ClusterClient
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Connects through the cluster's membership store, as a process that sees the run directory.</summary>
-    /// <exception cref="CoordinatorRefusedException">A coordinator answers and does not let this process in.</exception>
+    /// <summary>Connects through the cluster's membership store, for a process with access to the run directory.</summary>
+    /// <exception cref="CoordinatorRefusedException">A coordinator answers but rejects this process.</exception>
     /// <exception cref="CoordinatorLostException">No coordinator could be reached.</exception>
     public static async Task<ConnectedClient> ConnectAsync(
         ClusterIdentity identity,
@@ -63,8 +63,8 @@ public static class ClusterClient
         }
     }
 
-    /// <summary>Connects through the addresses given, and learns further gateways from the cluster as long as the client lives.</summary>
-    /// <exception cref="CoordinatorRefusedException">A coordinator answers and does not let this process in.</exception>
+    /// <summary>Connects through given addresses, and learns further gateways from the cluster while connected.</summary>
+    /// <exception cref="CoordinatorRefusedException">A coordinator answers but rejects this process.</exception>
     /// <exception cref="CoordinatorLostException">No coordinator could be reached.</exception>
     public static async Task<ConnectedClient> ConnectAsync(
         SeedGateways gateways,
@@ -106,8 +106,8 @@ public static class ClusterClient
         return builder.Build();
     }
 
-    /// <summary>Tries the gateways in turn until one lets this process in.</summary>
-    /// <returns>The identity of its cluster.</returns>
+    /// <summary>Tries the gateways in turn until one accepts this process.</summary>
+    /// <returns>The id of its cluster.</returns>
     private static async Task<string> FindAsync(
         IGatewayListProvider gateways,
         string where,
@@ -191,4 +191,37 @@ public static class ClusterClient
 
     private static CoordinatorLostException Lost(string where, ClusterClientOptions options, string reason) =>
         new($"No coordinator of {where} could be reached for {options.Patience.TotalSeconds:0} s: {reason}.");
+}
+
+/// <summary>A connection to the cluster. It survives the loss of coordinator processes as long as a known one remains.</summary>
+public sealed class ConnectedClient : IAsyncDisposable
+{
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(3);
+
+    private readonly IHost _host;
+    private readonly CancellationTokenSource _end = new();
+    private readonly Task _learning;
+
+    internal ConnectedClient(IHost host, Func<IGrainFactory, CancellationToken, Task>? learning)
+    {
+        _host = host;
+        Grains = host.Services.GetRequiredService<IClusterClient>();
+        _learning = learning?.Invoke(Grains, _end.Token) ?? Task.CompletedTask;
+    }
+
+    public IClusterClient Grains { get; }
+
+    /// <summary>Disconnects, without waiting for a cluster that does not answer.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _end.CancelAsync();
+        await _learning.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        using (var limit = new CancellationTokenSource(StopLimit))
+        {
+            await _host.StopAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        _host.Dispose();
+        _end.Dispose();
+    }
 }

@@ -20,18 +20,18 @@ using StackExchange.Redis;
 
 namespace ClipTrain.Coordinator.Clustering;
 
-/// <summary>Makes a silo or a client a member of a run's cluster: identity, membership, ports, security, storage, serialization.</summary>
+/// <summary>Configures a silo or client for a run's cluster: identity, membership, ports, security, storage, serialization.</summary>
 public static class ClusterHosting
 {
     private const string ServiceId = "cliptrain";
 
     /// <param name="silo">To configure.</param>
     /// <param name="identity">The cluster.</param>
-    /// <param name="endpoint">Name and ports; none of them 0 (<see cref="ClusterSilo.StartAsync"/> finds free ones).</param>
-    /// <param name="security">What others have to prove.</param>
-    /// <param name="isOneMachine">True if all silos are processes of this machine: the death watch sees each that dies, and probes are
+    /// <param name="endpoint">Name and ports, none of which is 0 (<see cref="ClusterSilo.StartAsync"/> finds free ones).</param>
+    /// <param name="security">Credentials that others must prove.</param>
+    /// <param name="isOneMachine">True if all silos run on this machine: the death watch detects each that dies, and probes are
     /// patient.</param>
-    /// <exception cref="CoordinatorStartException">The connection string cannot be read.</exception>
+    /// <exception cref="CoordinatorStartException">The connection string is invalid.</exception>
     public static ISiloBuilder UseClipTrainCluster(
         this ISiloBuilder silo,
         ClusterIdentity identity,
@@ -56,8 +56,8 @@ public static class ClusterHosting
         {
             options.ResponseTimeout = TimeSpan.FromSeconds(10);
 
-            // How long a gateway keeps answers for a client that has gone, in case it comes back. A client that has moved to
-            // another gateway, as while this process was stopped, gets none of this process's answers until then.
+            // A gateway keeps answers for a disconnected client for this long. Until then, a client that has moved to another gateway,
+            // for example while this process was suspended, gets no answers from this process.
             options.ClientDropTimeout = TimeSpan.FromSeconds(1);
         });
         silo.Services.AddSingleton<IFatalErrorHandler>(new DeclaredDead(Console.Error, Environment.Exit));
@@ -73,8 +73,8 @@ public static class ClusterHosting
         return silo;
     }
 
-    /// <summary>A client that reads the cluster's gateways where its members are kept.</summary>
-    /// <exception cref="CoordinatorStartException">The connection string cannot be read.</exception>
+    /// <summary>Configures a client that reads the gateways from the membership store.</summary>
+    /// <exception cref="CoordinatorStartException">The connection string is invalid.</exception>
     public static IClientBuilder UseClipTrainCluster(this IClientBuilder client, ClusterIdentity identity, ClusterSecurity security)
     {
         switch (identity.Kind)
@@ -96,11 +96,11 @@ public static class ClusterHosting
         return Configure(client, identity.ClusterId, security);
     }
 
-    /// <summary>A client that was given addresses and learns further gateways from the cluster.</summary>
+    /// <summary>Configures a client that starts from given addresses and learns further gateways from the cluster.</summary>
     /// <param name="client">To configure.</param>
     /// <param name="gateways">The addresses.</param>
-    /// <param name="clusterId">Identity of the cluster behind them, as a coordinator tells after the handshake.</param>
-    /// <param name="security">What both ends have to prove.</param>
+    /// <param name="clusterId">Id of their cluster, which a coordinator reports after the handshake.</param>
+    /// <param name="security">Credentials that both ends must prove.</param>
     public static IClientBuilder UseClipTrainCluster(
         this IClientBuilder client,
         SeedGateways gateways,
@@ -118,17 +118,17 @@ public static class ClusterHosting
     }
 
     /// <summary>
-    /// The directory in which every entry outlives the silo that held it. Orleans' older one deactivates each grain whose entry
-    /// was with a silo that has left: the end of a standby started the run's grain again every second time.
+    /// Uses the grain directory whose entries outlive their silo. Orleans' older directory deactivates each grain whose entry was on a
+    /// silo that left: half of the time, the end of a standby reactivated the run's grain.
     /// </summary>
     private static void UseGrainDirectory(ISiloBuilder silo)
     {
-#pragma warning disable ORLEANSEXP003 // An experiment by its mark alone: there is no other directory that does not lose entries.
+#pragma warning disable ORLEANSEXP003 // Marked as experimental, but the only directory that does not lose entries.
         silo.AddDistributedGrainDirectory();
 #pragma warning restore ORLEANSEXP003
 
-        // It would wait before it lets a grain of a dead silo start elsewhere, in case that silo still acts. A run's epochs
-        // fence off whoever was taken for dead, so there is nothing to wait for.
+        // The directory would delay the restart of a dead silo's grains in case the silo is still active. A run's epochs fence off such
+        // a silo, so there is no need to wait.
         silo.Configure<GrainDirectoryOptions>(options => options.RangeLeaseDuration = TimeSpan.Zero);
     }
 
@@ -144,7 +144,7 @@ public static class ClusterHosting
     private static void AddCommon(IServiceCollection services, string clusterId)
     {
         services.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (clusterId, ServiceId));
-        // A host that has lost its power answers nothing: the next gateway's turn.
+        // A host without power does not answer: try the next gateway.
         services.Configure<ConnectionOptions>(options => options.OpenConnectionTimeout = TimeSpan.FromSeconds(3));
         services.AddSerializer(serializer =>
             serializer.AddJsonSerializer(
@@ -156,25 +156,25 @@ public static class ClusterHosting
 
     private static void Configure(ClusterMembershipOptions options, bool isOneMachine)
     {
-        // On one machine the death watch sees the dead; probes are there for a process that hangs, and wait out busy cores.
+        // On one machine the death watch detects dead processes; probes only detect hangs, and must tolerate busy cores.
         options.ProbeTimeout = TimeSpan.FromSeconds(isOneMachine ? 5 : 1);
-        // Orleans gives others the more time the worse this silo has been doing itself, as after a stop: too much would leave
-        // the run without a host for as long as its workers wait for each other.
+        // Orleans extends probe timeouts the worse this silo's own health is, as after a suspension. Too long a timeout would leave the
+        // run without a host.
         options.MaxProbeTimeout = TimeSpan.FromSeconds(isOneMachine ? 10 : 2);
         options.NumMissedProbesLimit = 3;
-        // A machine's end takes a coordinator and its standby along and may leave a single silo, which cannot give two votes: it
-        // would wait until the dead count as stale. A silo that is declared dead wrongly is fenced off and starts again.
+        // The loss of a machine with a coordinator and its standby may leave a single silo, which cannot give two votes and would wait
+        // until the dead count as stale. A silo that is wrongly declared dead is fenced off and restarts.
         options.NumVotesForDeathDeclaration = 1;
         options.TableRefreshTimeout = TimeSpan.FromSeconds(isOneMachine ? 5 : 10);
-        // A joining silo waits for an answer from every other but those that have missed three of these signs of life.
+        // A joining silo waits for an answer from all silos except those that missed three of these updates.
         options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(2);
         options.DefunctSiloExpiration = TimeSpan.FromMinutes(10);
         options.DefunctSiloCleanupPeriod = TimeSpan.FromMinutes(1);
     }
 
     /// <summary>
-    /// Replaces Orleans' listeners, which share a port with any other process of the same user that listens on it (SO_REUSEPORT),
-    /// by Kestrel's, which do not: a port in use is an error and not a coordinator that gets every second connection.
+    /// Replaces Orleans' listeners, which share a port with other processes of the same user (SO_REUSEPORT), with Kestrel's, which do
+    /// not: a port in use is then an error rather than a coordinator that gets every second connection.
     /// </summary>
     private static void UseExclusivePorts(IServiceCollection services)
     {
@@ -208,12 +208,8 @@ public static class ClusterHosting
             case ClusteringKind.Redis:
                 var options = RedisOptions(identity);
                 silo.UseRedisClustering(redis => redis.ConfigurationOptions = options);
-                Name(
-                    silo.Services,
-                    $"Redis at {string.Join(", ", options.EndPoints.Select(server => server is DnsEndPoint named ? $"{named.Host}:{named.Port}" : $"{server}"))}",
-                    security,
-                    prepare: null
-                );
+                var servers = options.EndPoints.Select(server => server is DnsEndPoint named ? $"{named.Host}:{named.Port}" : $"{server}");
+                Name(silo.Services, $"Redis at {string.Join(", ", servers)}", security, prepare: null);
                 break;
             case ClusteringKind.Postgres:
                 var connection = PostgresConnection(identity);
@@ -231,7 +227,7 @@ public static class ClusterHosting
         silo.Services.AddSingleton<IMembershipTable>(services => services.GetRequiredService<MembershipStore>());
     }
 
-    /// <summary>Puts <see cref="MembershipStore"/> before the table that a provider has registered.</summary>
+    /// <summary>Wraps the table that a provider has registered in a <see cref="MembershipStore"/>.</summary>
     private static void Name(IServiceCollection services, string name, ClusterSecurity security, Func<Task>? prepare)
     {
         var provider = services.Last(service => service.ServiceType == typeof(IMembershipTable));

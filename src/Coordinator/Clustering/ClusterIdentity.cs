@@ -4,10 +4,10 @@ using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.Coordinator.Clustering;
 
-/// <summary>Where the processes of a cluster keep the table of their members.</summary>
+/// <summary>Location of a cluster's membership table.</summary>
 public enum ClusteringKind
 {
-    /// <summary>In files of the run directory: on one machine, or on a file system that all machines share.</summary>
+    /// <summary>Files in the run directory, on one machine or on a file system that all machines share.</summary>
     File,
 
     Redis,
@@ -16,17 +16,17 @@ public enum ClusteringKind
 }
 
 /// <summary>The cluster of one run.</summary>
-/// <param name="ClusterId">Tells the runs apart that share one Redis or PostgreSQL server.</param>
-/// <param name="Directory">Folder <c>cluster/</c> of the run directory: members, signs of life, grain state.</param>
-/// <param name="Kind">Where the members are kept.</param>
-/// <param name="ConnectionString">Of Redis or PostgreSQL, in the form that StackExchange.Redis and Npgsql read.</param>
+/// <param name="ClusterId">Distinguishes runs that share a Redis or PostgreSQL server.</param>
+/// <param name="Directory">Folder <c>cluster/</c> of the run directory: members, heartbeats, grain state.</param>
+/// <param name="Kind">Location of the membership table.</param>
+/// <param name="ConnectionString">Connection string for StackExchange.Redis or Npgsql; null for files.</param>
 public sealed record ClusterIdentity(string ClusterId, string Directory, ClusteringKind Kind, string? ConnectionString)
 {
     /// <summary>
-    /// Opens the cluster of a run. The first to do so gives it a random identity, kept in the run directory: the directory
-    /// may be moved or be mounted elsewhere, and every process still finds the same cluster.
+    /// Opens the cluster of a run. The first process stores a random id in the run directory, so every process finds the same cluster
+    /// even if the directory is moved or mounted elsewhere.
     /// </summary>
-    /// <exception cref="CoordinatorStartException">The connection string is missing, or the folder cannot be used.</exception>
+    /// <exception cref="CoordinatorStartException">The connection string is missing, or the folder is not accessible.</exception>
     public static ClusterIdentity Open(string runDirectory, ClusteringKind kind = ClusteringKind.File, string? connectionString = null)
     {
         if (kind != ClusteringKind.File && string.IsNullOrWhiteSpace(connectionString))
@@ -40,7 +40,7 @@ public sealed record ClusterIdentity(string ClusterId, string Directory, Cluster
         {
             if (VersionedFiles.Newest(identities) == 0)
             {
-                // Losing a race to another process is fine: both read the identity that won.
+                // Losing a race to another process is fine: both read the winning id.
                 _ = VersionedFiles.TryAdd(identities, version: 1, Encoding.ASCII.GetBytes($"cliptrain-{Guid.NewGuid():n}"));
             }
 

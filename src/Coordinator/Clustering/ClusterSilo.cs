@@ -6,19 +6,20 @@ using Microsoft.Extensions.Hosting;
 
 namespace ClipTrain.Coordinator.Clustering;
 
-/// <summary>Starts a silo with free ports and clear errors.</summary>
+/// <summary>Starts silos with free ports and clear errors.</summary>
 public static class ClusterSilo
 {
     private const int Attempts = 5;
 
-    /// <summary>Builds and starts a host. Where a port is 0 it finds a free one, and another if that is taken in the meantime.</summary>
+    /// <summary>Builds and starts a host. For a port of 0 it finds a free one, and another if that is taken meanwhile.</summary>
     /// <param name="endpoint">Name and addresses.</param>
-    /// <param name="build">Makes the host for an endpoint whose ports are known, with <see
+    /// <param name="build">Builds the host for an endpoint with known ports, with <see
     /// cref="ClusterHosting.UseClipTrainCluster(Orleans.Hosting.ISiloBuilder, ClusterIdentity, SiloEndpoint, Security.ClusterSecurity,
     /// bool)"/>.</param>
-    /// <param name="cancellationToken">Ends the start.</param>
+    /// <param name="cancellationToken">Cancels the start.</param>
     /// <returns>The running host and its endpoint. The caller disposes the host.</returns>
-    /// <exception cref="CoordinatorStartException">A port is in use, or the membership store is down. The message names it.</exception>
+    /// <exception cref="CoordinatorStartException">A port is in use, or the membership store is not available. The message names
+    /// it.</exception>
     public static async Task<(IHost Host, SiloEndpoint Endpoint)> StartAsync(
         SiloEndpoint endpoint,
         Func<SiloEndpoint, IHost> build,
@@ -31,7 +32,7 @@ public static class ClusterSilo
             var host = build(actual);
             try
             {
-                // What can go wrong goes wrong before Orleans starts: a silo that fails half-way keeps a core busy for ever.
+                // Fail before Orleans starts: a silo that fails halfway keeps a core busy forever.
                 await host.Services.GetRequiredService<MembershipStore>().OpenAsync();
                 await host.StartAsync(cancellationToken);
                 return (host, actual);

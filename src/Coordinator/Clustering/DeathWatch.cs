@@ -5,9 +5,9 @@ using Orleans.Runtime;
 namespace ClipTrain.Coordinator.Clustering;
 
 /// <summary>
-/// Finds dead silos of this machine, those with its address, within a fraction of a second. Each silo holds the kernel's lock
-/// on a file of its own, which ends with its process in whatever way that ends. Whoever finds the lock of another free knows
-/// for certain that it is dead. No probe has to time out, so probes can be patient enough for a machine whose cores are all busy.
+/// Detects dead silos on this machine within a fraction of a second. Each silo locks its own file, and the kernel releases the lock
+/// however the process ends, so a free lock proves that its silo is dead. No probe has to time out, so probes can be patient enough for
+/// a machine with busy cores.
 /// </summary>
 internal sealed partial class DeathWatch(
     ClusterIdentity identity,
@@ -26,7 +26,7 @@ internal sealed partial class DeathWatch(
 
     public void Participate(ISiloLifecycle lifecycle)
     {
-        // Before the silo's row is in the table: a row whose lock is free is that of a dead silo.
+        // Lock before the silo's row is in the table: a row whose lock is free belongs to a dead silo.
         lifecycle.Subscribe(nameof(DeathWatch), ServiceLifecycleStage.First, Lock, Release);
         lifecycle.Subscribe(nameof(DeathWatch), ServiceLifecycleStage.RuntimeServices, Start, Stop);
     }
@@ -55,7 +55,7 @@ internal sealed partial class DeathWatch(
     {
         if (store.IsKnownDead is null)
         {
-            // A file system without locks, as some that are mounted over a network.
+            // A file system without locks, such as some network file systems.
             LogWithoutLocks(_locks);
             return Task.CompletedTask;
         }
@@ -104,17 +104,17 @@ internal sealed partial class DeathWatch(
         }
         catch (Exception error)
         {
-            // The table cannot be written now, or another has written first: seen again at the next look.
+            // The table cannot be written now, or another silo wrote first. The next look retries.
             LogNotDeclared(member.Name, error.Message);
         }
     }
 
     private string PathOf(SiloAddress silo) => Path.Combine(_locks, SiloFileName.Of(silo.ToParsableString()));
 
-    /// <summary>Of silos on other machines a shared folder proves nothing: some file systems keep locks to each machine.</summary>
+    /// <summary>True only for silos with this machine's address, since some shared file systems keep locks local to a machine.</summary>
     private bool IsKnownDead(SiloAddress silo) => silo.Endpoint.Address.Equals(self.SiloAddress.Endpoint.Address) && IsFree(PathOf(silo));
 
-    /// <summary>False if the lock is held, or if there is no such file.</summary>
+    /// <summary>False if the lock is held or the file does not exist.</summary>
     private static bool IsFree(string path)
     {
         try
@@ -128,23 +128,21 @@ internal sealed partial class DeathWatch(
         }
     }
 
-    [LoggerMessage(
-        Level = LogLevel.Warning,
-        Message = "The coordinator process {Name} ({Silo}) has ended without a word; the others take over."
-    )]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The coordinator process {Name} ({Silo}) ended unexpectedly; the others take over.")]
     private partial void LogDead(string name, SiloAddress silo);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "The coordinator process {Name} has ended and is not declared dead yet: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Debug, Message = "The coordinator process {Name} has ended but is not declared dead yet: {Reason}")]
     private partial void LogNotDeclared(string name, string reason);
 
     [LoggerMessage(
         Level = LogLevel.Warning,
-        Message = "{Folder} is on a file system without locks: a coordinator process that was killed is found by missed probes, which takes longer."
+        Message = "{Folder} is on a file system without locks: killed coordinator processes are detected by missed probes, which "
+            + "takes longer."
     )]
     private partial void LogWithoutLocks(string folder);
 }
 
-/// <summary>Name of a file that stands for a silo.</summary>
+/// <summary>File names for silos.</summary>
 internal static class SiloFileName
 {
     public static string Of(string silo) => silo.Replace('@', '_').Replace(':', '_');

@@ -3,15 +3,14 @@ using Orleans.Runtime;
 namespace ClipTrain.Coordinator.Clustering;
 
 /// <summary>
-/// Ends the process when the cluster has gone on without it: another silo has declared it dead, usually because it was
-/// stopped or cut off for too long. Orleans' own handler would dump core (exit code 134); nothing is broken here, and
-/// whoever started the process starts it again.
+/// Ends the process after another silo has declared it dead, usually because it was suspended or disconnected for too long. Orleans' own
+/// handler would dump core (exit code 134), but nothing is broken: the parent process restarts it.
 /// </summary>
-/// <param name="report">Where the one line goes.</param>
-/// <param name="exit">Ends the process with the code given.</param>
+/// <param name="report">Receives one line.</param>
+/// <param name="exit">Ends the process with a code.</param>
 public sealed class DeclaredDead(TextWriter report, Action<int> exit) : IFatalErrorHandler
 {
-    /// <summary>EX_TEMPFAIL of sysexits.h: start it again.</summary>
+    /// <summary>EX_TEMPFAIL of sysexits.h: restart the process.</summary>
     public const int ExitCode = 75;
 
     private int _once;
@@ -27,7 +26,7 @@ public sealed class DeclaredDead(TextWriter report, Action<int> exit) : IFatalEr
 
         var reason = (context ?? exception?.Message ?? "no reason is given").Split('\n')[0].TrimEnd();
         report.WriteLine(
-            $"This coordinator process was declared dead by the others, which go on without it; it ends with code {ExitCode}. ({reason})"
+            $"The other coordinator processes declared this one dead and continue without it; it exits with code {ExitCode}. ({reason})"
         );
         report.Flush();
         exit(ExitCode);

@@ -1,14 +1,16 @@
 using System.Globalization;
+using System.Net;
 using ClipTrain.Coordinator.Storage;
 using Orleans;
+using Orleans.Messaging;
 using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Clustering;
 
 /// <summary>
-/// The cluster's members in files of the run directory. The table is one value with versions (<see cref="VersionedFiles"/>),
-/// which is the compare-and-swap that Orleans asks of a membership table. Signs of life are a file a silo: its time of
-/// modification, so that they need no new version.
+/// The membership table in files of the run directory. The table is one versioned value (<see cref="VersionedFiles"/>), which provides
+/// the compare-and-swap that Orleans requires. Each silo's last sign of life is the modification time of its own file, so it needs no
+/// new version.
 /// </summary>
 /// <param name="identity">Names the folder.</param>
 public sealed class FileMembershipTable(ClusterIdentity identity) : IMembershipTable
@@ -16,7 +18,7 @@ public sealed class FileMembershipTable(ClusterIdentity identity) : IMembershipT
     private readonly string _members = MembersOf(identity);
     private readonly string _alive = Path.Combine(identity.Directory, "alive");
 
-    /// <exception cref="IOException">The folder cannot be written.</exception>
+    /// <exception cref="IOException">The folder is not writable.</exception>
     public Task InitializeMembershipTable(bool tryInitTableVersion)
     {
         try
@@ -91,7 +93,7 @@ public sealed class FileMembershipTable(ClusterIdentity identity) : IMembershipT
         var path = AlivePath(entry.SiloAddress.ToParsableString());
         using (new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
         {
-            // Made if it is missing.
+            // Create the file if it is missing.
         }
 
         File.SetLastWriteTimeUtc(path, entry.IAmAliveTime);
@@ -119,7 +121,7 @@ public sealed class FileMembershipTable(ClusterIdentity identity) : IMembershipT
     private MembershipTableData Data(MembershipRows table, IEnumerable<MembershipRow> rows) =>
         new([.. rows.Select(row => row.ToEntry(AliveAt(row)))], new TableVersion((int)table.Version, Text(table.Version)));
 
-    /// <summary>Year 1601 without a file, which is before any start.</summary>
+    /// <summary>Without a file the time is in the year 1601, before any start.</summary>
     private DateTime AliveAt(MembershipRow row)
     {
         var said = File.GetLastWriteTimeUtc(AlivePath(row.Silo));
@@ -129,4 +131,27 @@ public sealed class FileMembershipTable(ClusterIdentity identity) : IMembershipT
     private string AlivePath(string silo) => Path.Combine(_alive, SiloFileName.Of(silo));
 
     private static string Text(long version) => version.ToString(CultureInfo.InvariantCulture);
+}
+
+/// <summary>Lists the gateways from <see cref="FileMembershipTable"/>, for clients with access to the run directory.</summary>
+/// <param name="identity">Names the folder.</param>
+public sealed class FileGatewayListProvider(ClusterIdentity identity) : IGatewayListProvider
+{
+    public TimeSpan MaxStaleness => TimeSpan.FromSeconds(1);
+
+#pragma warning disable CS0618 // Obsolete, and part of the interface.
+    public bool IsUpdatable => true;
+#pragma warning restore CS0618
+
+    public Task InitializeGatewayListProvider() => Task.CompletedTask;
+
+    /// <exception cref="InvalidDataException">The membership table is damaged.</exception>
+    public Task<IList<Uri>> GetGateways() =>
+        Task.FromResult<IList<Uri>>([
+            .. FileMembershipTable
+                .Read(FileMembershipTable.MembersOf(identity))
+                .Rows.Where(row => row.Status == nameof(SiloStatus.Active) && row.GatewayPort > 0)
+                .Select(row => (SiloAddress.FromParsableString(row.Silo).Endpoint.Address, row.GatewayPort))
+                .Select(gateway => SiloAddress.New(new IPEndPoint(gateway.Address, gateway.GatewayPort), 0).ToGatewayUri()),
+        ]);
 }

@@ -5,18 +5,18 @@ using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Clustering;
 
-/// <summary>Tells clients the gateways of the cluster.</summary>
+/// <summary>Lists the gateways of the cluster for clients.</summary>
 public interface IGatewaysGrain : IGrainWithIntegerKey
 {
-    /// <summary>Answers when the gateways are others than the caller knows, or after <see cref="GatewaysGrain.HoldFor"/>.</summary>
-    /// <param name="known">Addresses in the form IP:PORT, as answered before; none at first.</param>
+    /// <summary>Returns the gateways once they differ from those the caller knows, or after <see cref="GatewaysGrain.HoldFor"/>.</summary>
+    /// <param name="known">Addresses (IP:PORT) of the previous answer; empty at first.</param>
     [ResponseTimeout("00:00:30")]
     Task<IReadOnlyList<string>> ListAsync(IReadOnlyList<string> known);
 }
 
 /// <summary>
-/// Answers from what this silo has read of the membership table anyway. Orleans' management grain would read the table for
-/// every question, of which thousands of workers have many, and knows nothing while the store is down.
+/// Answers from the silo's cached copy of the membership table. Orleans' management grain would read the table for every call, of which
+/// thousands of workers make many, and fails while the store is down.
 /// </summary>
 [StatelessWorker, Reentrant]
 internal sealed class GatewaysGrain(MembershipStore store, IClusterMembershipService members, TimeProvider time) : Grain, IGatewaysGrain

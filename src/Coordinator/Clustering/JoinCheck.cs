@@ -7,15 +7,15 @@ using Orleans.Runtime;
 namespace ClipTrain.Coordinator.Clustering;
 
 /// <summary>
-/// Asks the members of a cluster, before a silo joins, whether they would let it in. Orleans would retry for minutes without
-/// a word, and then take those who refuse it for dead.
+/// Checks that the members of a cluster accept this process before its silo joins. Orleans would silently retry for minutes, and then
+/// declare the members that reject it dead.
 /// </summary>
 internal static class JoinCheck
 {
-    /// <summary>A member that has been silent for longer may be gone, and its port another's.</summary>
+    /// <summary>A member that has been silent for longer may be gone, and its port reused.</summary>
     private static readonly TimeSpan Recent = TimeSpan.FromSeconds(15);
 
-    /// <exception cref="CoordinatorStartException">A member refuses this process; the message says why.</exception>
+    /// <exception cref="CoordinatorStartException">A member rejects this process; the message says why.</exception>
     public static async Task RunAsync(MembershipTableData table, ClusterSecurity security, TimeProvider time)
     {
         var since = (time.GetUtcNow() - Recent).UtcDateTime;
@@ -36,13 +36,13 @@ internal static class JoinCheck
         catch (HandshakeException refusal) when (refusal.IsFinal)
         {
             throw new CoordinatorStartException(
-                $"The coordinator process {member.SiloName} of this run does not let this one in: {refusal.Message}",
+                $"The coordinator process {member.SiloName} of this run rejects this one: {refusal.Message}",
                 refusal
             );
         }
         catch (Exception error) when (error is HandshakeException or SocketException or IOException or OperationCanceledException)
         {
-            // One that does not answer is Orleans' business.
+            // Orleans handles members that do not answer.
         }
     }
 }

@@ -5,7 +5,7 @@ using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Clustering;
 
-/// <summary>One silo in the table of members, as written in JSON.</summary>
+/// <summary>One silo's row in the membership table, in JSON.</summary>
 internal sealed record MembershipRow(
     string Silo,
     string Status,
@@ -29,7 +29,7 @@ internal sealed record MembershipRow(
             etag
         );
 
-    /// <param name="aliveAt">When the silo last said that it is alive.</param>
+    /// <param name="aliveAt">Time of the silo's last sign of life.</param>
     public Tuple<MembershipEntry, string> ToEntry(DateTime aliveAt) =>
         new(
             new MembershipEntry
@@ -53,10 +53,10 @@ internal sealed record MembershipRow(
         );
 }
 
-/// <summary>A silo that suspects another to be dead, and since when.</summary>
+/// <summary>A silo that suspects another to be dead, and the time of the suspicion.</summary>
 internal sealed record Suspicion(string By, DateTime At);
 
-/// <summary>All members at one version of the table.</summary>
+/// <summary>The rows of one version of the membership table.</summary>
 internal sealed record MembershipRows(long Version, IReadOnlyList<MembershipRow> Rows)
 {
     public static MembershipRows Parse(string path, long version, byte[] content)
@@ -69,7 +69,7 @@ internal sealed record MembershipRows(long Version, IReadOnlyList<MembershipRow>
         }
         catch (JsonException error)
         {
-            throw new InvalidDataException($"{path} is no table of a cluster's members: {error.Message}", error);
+            throw new InvalidDataException($"{path} is not a membership table: {error.Message}", error);
         }
     }
 

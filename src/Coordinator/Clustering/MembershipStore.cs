@@ -7,14 +7,14 @@ using Orleans.Runtime;
 namespace ClipTrain.Coordinator.Clustering;
 
 /// <summary>
-/// The membership table of Orleans' provider, with words for a store that is down: one clear error at the start, and while
+/// Wraps the membership table of an Orleans provider with clear errors: one error if the store is not available at the start, and while
 /// the cluster runs one line when it is lost and one when it answers again.
 /// </summary>
 /// <param name="inner">The provider's table.</param>
-/// <param name="name">Names the store, without its password.</param>
-/// <param name="security">What members will have to prove.</param>
-/// <param name="prepare">Makes what the provider expects in the store; null if it needs nothing.</param>
-/// <param name="logger">Gets the lines.</param>
+/// <param name="name">Name of the store, without a password.</param>
+/// <param name="security">Credentials of the cluster.</param>
+/// <param name="prepare">Creates the schema that the provider expects; null if it needs none.</param>
+/// <param name="logger">Receives the lines.</param>
 internal sealed partial class MembershipStore(
     IMembershipTable inner,
     string name,
@@ -26,19 +26,19 @@ internal sealed partial class MembershipStore(
     private int _isLost;
     private IReadOnlyList<MembershipEntry> _lastRead = [];
 
-    /// <summary>The members as this process has read them last, which it does every few seconds.</summary>
+    /// <summary>The members at this process's last read, at most a few seconds ago.</summary>
     public IReadOnlyList<MembershipEntry> LastRead => Volatile.Read(ref _lastRead);
 
     /// <summary>
-    /// Tells of a member for certain that it is dead; null where nobody can. A silo that joins asks all members that its table
-    /// says are alive, and waits long for those that are not.
+    /// Returns true if a member is certainly dead; null if this cannot be determined. A joining silo waits long for members that the
+    /// table wrongly lists as alive.
     /// </summary>
     public Func<SiloAddress, bool>? IsKnownDead { get; set; }
 
     /// <summary>
-    /// Opens the store and asks its members whether they let this process in, before a silo starts: Orleans cannot take one back.
+    /// Opens the store and checks that its members accept this process, before a silo starts: a started silo cannot be undone.
     /// </summary>
-    /// <exception cref="CoordinatorStartException">The store cannot be used, or a member refuses this process.</exception>
+    /// <exception cref="CoordinatorStartException">The store is not available, or a member rejects this process.</exception>
     public Task OpenAsync() =>
         GuardAsync(async () =>
         {
@@ -51,8 +51,8 @@ internal sealed partial class MembershipStore(
             await JoinCheck.RunAsync(await inner.ReadAllAsync(CancellationToken.None), security, TimeProvider.System);
         });
 
-    /// <summary>The silo starts with a store that is open.</summary>
-    /// <exception cref="CoordinatorStartException">The store has gone since.</exception>
+    /// <summary>Marks known dead members; the store is already open.</summary>
+    /// <exception cref="CoordinatorStartException">The store is no longer available.</exception>
     public Task InitializeMembershipTable(bool tryInitTableVersion) => GuardAsync(() => BuryAsync(IsKnownDead ?? (_ => false)));
 
     public Task DeleteMembershipTableEntries(string clusterId) =>
@@ -107,7 +107,7 @@ internal sealed partial class MembershipStore(
         }
     }
 
-    /// <summary>Marks as dead who is known to be. What another process changes meanwhile is left to it.</summary>
+    /// <summary>Marks known dead members as dead, and skips rows that another process changes meanwhile.</summary>
     private async Task BuryAsync(Func<SiloAddress, bool> isDead)
     {
         var table = await inner.ReadAllAsync(CancellationToken.None);
@@ -147,11 +147,12 @@ internal sealed partial class MembershipStore(
 
     [LoggerMessage(
         Level = LogLevel.Warning,
-        Message = "The cluster's membership store {Store} does not answer. The run goes on; until it answers, no coordinator process can join, and none that dies is replaced. ({Reason})"
+        Message = "The cluster's membership store {Store} does not answer. The run continues, but until the store answers, coordinator "
+            + "processes can neither join nor replace ones that die. ({Reason})"
     )]
     private partial void LogLost(string store, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The coordinator process {Name} ({Silo}) has ended without a word.")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The coordinator process {Name} ({Silo}) ended unexpectedly.")]
     private partial void LogBuried(string name, SiloAddress silo);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The cluster's membership store {Store} answers again.")]

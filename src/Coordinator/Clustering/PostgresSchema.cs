@@ -3,16 +3,16 @@ using Npgsql;
 
 namespace ClipTrain.Coordinator.Clustering;
 
-/// <summary>The tables and queries that Orleans' provider expects in PostgreSQL, in a schema of their own that all runs share.</summary>
+/// <summary>The tables and queries that Orleans' provider expects in PostgreSQL, in a schema that all runs share.</summary>
 internal static class PostgresSchema
 {
-    /// <summary>Name that Orleans' provider finds Npgsql by.</summary>
+    /// <summary>Name of Npgsql for Orleans' provider.</summary>
     public const string Invariant = "Npgsql";
 
     private const string Name = "cliptrain";
     private const string Script = "ClipTrain.Coordinator.Clustering.PostgresSchema.sql";
 
-    /// <summary>The connection string with the schema first in the search path, and with limits fit for a membership table.</summary>
+    /// <summary>The connection string with the schema first in the search path, and with timeouts suited to a membership table.</summary>
     /// <exception cref="ArgumentException">Npgsql cannot read it.</exception>
     public static string ConnectionString(string given)
     {
@@ -24,8 +24,8 @@ internal static class PostgresSchema
         return builder.ConnectionString;
     }
 
-    /// <summary>Makes what is missing. Processes that start at the same time wait for each other; later ones find all there.</summary>
-    /// <exception cref="NpgsqlException">The server is down, or its user may not create the schema.</exception>
+    /// <summary>Creates the schema if it is missing. Processes that start at the same time wait for each other.</summary>
+    /// <exception cref="NpgsqlException">The server is not available, or the user may not create the schema.</exception>
     public static async Task EnsureAsync(string connectionString)
     {
         await using var source = NpgsqlDataSource.Create(connectionString);

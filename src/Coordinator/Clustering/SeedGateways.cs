@@ -9,16 +9,16 @@ using Orleans.Runtime;
 namespace ClipTrain.Coordinator.Clustering;
 
 /// <summary>
-/// Tells a client the coordinator processes that it was given, by address, and those that it has learned from the cluster
-/// since. It needs no access to the membership store, and finds whichever process is left when the first one has died. One that
-/// has fallen silent with its connections open, as when its machine has lost its power, is left out while another answers.
+/// Lists the given addresses and the gateways learned from the cluster since. Needs no access to the membership store, and finds the
+/// remaining processes when the first one has died. A gateway that is silent with its connections open, as after a power loss, is
+/// omitted while another answers.
 /// </summary>
-/// <param name="seeds">Addresses as given; names are looked up anew each time.</param>
+/// <param name="seeds">The given addresses. Host names are resolved each time.</param>
 public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayListProvider
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    /// <summary>Longer than it takes Orleans to ask for the gateways again.</summary>
+    /// <summary>Longer than Orleans' refresh period for gateways.</summary>
     private static readonly TimeSpan Leaving = TimeSpan.FromSeconds(1.5);
 
     private IReadOnlyList<Uri> _learned = [];
@@ -26,7 +26,7 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
     private int _isProbing;
     private TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Completes when this client has left a gateway that has fallen silent after this was read.</summary>
+    /// <summary>Completes when this client has left a gateway that fell silent after this property was read.</summary>
     internal Task Left => Volatile.Read(ref _left).Task;
 
     public TimeSpan MaxStaleness => TimeSpan.FromSeconds(1);
@@ -35,8 +35,8 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
     public bool IsUpdatable => true;
 #pragma warning restore CS0618
 
-    /// <summary>Reads <c>HOST:PORT</c>, several separated by commas.</summary>
-    /// <exception cref="CoordinatorStartException">The text is something else.</exception>
+    /// <summary>Parses <c>HOST:PORT</c>, or several separated by commas.</summary>
+    /// <exception cref="CoordinatorStartException">The text is not an address.</exception>
     public static SeedGateways Parse(string text)
     {
         var seeds = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(ParseOne).ToList();
@@ -54,10 +54,10 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
 
     public override string ToString() => string.Join(", ", seeds.Select(seed => $"{seed.Host}:{seed.Port}"));
 
-    /// <summary>A call waits: finds out which gateways are silent, and again until none is.</summary>
-    /// <param name="answers">Whether a gateway answers now.</param>
-    /// <param name="time">For the pause between two looks.</param>
-    /// <param name="cancellationToken">The client ends.</param>
+    /// <summary>Determines which gateways are silent, and repeats this until none is. Started when a call waits.</summary>
+    /// <param name="answers">Returns true if a gateway answers.</param>
+    /// <param name="time">For the pauses between probes.</param>
+    /// <param name="cancellationToken">Cancelled when the client ends.</param>
     internal async Task ProbeAsync(Func<IPEndPoint, Task<bool>> answers, TimeProvider time, CancellationToken cancellationToken)
     {
         if (Interlocked.Exchange(ref _isProbing, 1) == 1)
@@ -100,7 +100,7 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
         return [.. gateways.Distinct()];
     }
 
-    /// <summary>Keeps learning the cluster's gateways: the cluster answers as soon as they change.</summary>
+    /// <summary>Keeps learning the cluster's gateways, which the cluster reports as soon as they change.</summary>
     internal async Task LearnAsync(IGrainFactory grains, TimeProvider time, CancellationToken cancellationToken)
     {
         IReadOnlyList<string> known = [];
@@ -113,7 +113,7 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
             }
             catch (Exception) when (!cancellationToken.IsCancellationRequested)
             {
-                // What is known stays.
+                // Keep the known gateways.
                 await Task.Delay(Pause, time, cancellationToken);
             }
         }
@@ -133,7 +133,7 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
     }
 
     private static CoordinatorStartException NotAnAddress(string text) =>
-        new($"The coordinator's address is HOST:PORT, such as node1:7700, and not \"{text}\".");
+        new($"\"{text}\" is not the address of a coordinator. Give HOST:PORT, such as node1:7700.");
 
     private static async Task<IEnumerable<Uri>> ResolveAsync(DnsEndPoint seed)
     {
@@ -144,7 +144,7 @@ public sealed class SeedGateways(IReadOnlyList<DnsEndPoint> seeds) : IGatewayLis
         }
         catch (SocketException)
         {
-            // A name that nobody knows now may be known later.
+            // The name may be resolvable later.
             return [];
         }
     }

@@ -7,9 +7,9 @@ using Orleans.Runtime;
 namespace ClipTrain.Coordinator.Clustering;
 
 /// <summary>
-/// Watches a client's calls: when one waits, looks which of the gateways still answer. Orleans' client leaves a gateway when its
-/// connection breaks, and the connection to a machine without power does not. When the client has left a silent gateway the
-/// calls that still wait fail, and their callers make them again.
+/// Watches a client's calls and, when one waits, probes which gateways still answer. Orleans' client leaves a gateway when its
+/// connection breaks, which does not happen when a machine loses power. Once the client has left a silent gateway, waiting calls fail
+/// and their callers repeat them.
 /// </summary>
 internal sealed class SilenceFilter(SeedGateways gateways, ClusterSecurity security, TimeProvider time)
     : IOutgoingGrainCallFilter,
@@ -27,7 +27,7 @@ internal sealed class SilenceFilter(SeedGateways gateways, ClusterSecurity secur
         await call.WaitAsync(Wait, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (!call.IsCompleted)
         {
-            // Some calls are held for long: this proves nothing yet.
+            // Some calls are held for long, so this proves nothing yet.
             _ = gateways.ProbeAsync(AnswersAsync, time, _end.Token);
             await Task.WhenAny(call, left);
         }
@@ -38,7 +38,7 @@ internal sealed class SilenceFilter(SeedGateways gateways, ClusterSecurity secur
                 late => late.Exception,
                 TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously
             );
-            throw new TimeoutException("A coordinator process has fallen silent; the call is made again to another.");
+            throw new TimeoutException("A coordinator process does not answer; the call is repeated with another one.");
         }
 
         await call;
@@ -46,7 +46,7 @@ internal sealed class SilenceFilter(SeedGateways gateways, ClusterSecurity secur
 
     public void Dispose() => _end.Cancel();
 
-    /// <summary>The kernel accepts connections for a process that is stopped: only the handshake shows that it lives.</summary>
+    /// <summary>Completes a handshake, since the kernel accepts connections even for a suspended process.</summary>
     private async Task<bool> AnswersAsync(IPEndPoint gateway)
     {
         try

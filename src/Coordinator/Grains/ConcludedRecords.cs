@@ -5,10 +5,9 @@ using ClipTrain.Coordinator.Storage;
 namespace ClipTrain.Coordinator.Grains;
 
 /// <summary>
-/// The records of a run that is evaluated and summed up: nothing is added to them or shown any more. Late workers are still
-/// told that the run has ended.
+/// The records of a concluded run, which accept and publish nothing more. Late workers still learn that the run has ended.
 /// </summary>
-/// <param name="state">The state that the run has ended in.</param>
+/// <param name="state">The final state of the run.</param>
 internal sealed class ConcludedRecords(RunState state) : IRunRecords, IRunLedger, IRunObserver
 {
     public IRunLedger Ledger => this;

@@ -6,8 +6,43 @@ using Orleans.Concurrency;
 
 namespace ClipTrain.Coordinator.Grains;
 
-/// <summary>Feeds <see cref="ExperimentMachine"/> one message at a time and carries out its effects.</summary>
-/// <remarks>Reentrant, since a run may tell its end while its start or stop is still being waited for.</remarks>
+/// <summary>An experiment: many runs on one pool. Its key is the experiment's name. Every call may be repeated without harm.</summary>
+public interface IExperimentGrain : IGrainWithStringKey
+{
+    /// <summary>Adds the trials that are new. They are stored when this returns.</summary>
+    /// <exception cref="ArgumentException">The submission is inconsistent, or contradicts an earlier one.</exception>
+    Task SubmitAsync(ExperimentSpec spec);
+
+    /// <summary>Stops all unfinished trials.</summary>
+    /// <param name="by">The requester, for messages.</param>
+    Task CancelAsync(string by);
+
+    Task<ExperimentState> StateAsync();
+
+    /// <summary>Announces leases that the pool granted or revoked. The pool repeats a lost call.</summary>
+    [OneWay]
+    Task LeasesChangedAsync(Lease[] leases);
+
+    /// <summary>Announces the end of a run. The caller repeats it until it returns.</summary>
+    Task RunEndedAsync(TrialEnd end);
+}
+
+/// <summary>Starts and stops the runs of experiments. Failed calls are repeated, and calls may arrive out of order.</summary>
+public interface IRunLauncher
+{
+    /// <summary>
+    /// Starts an attempt, once however often it is called, and never after its stop or a later attempt. Reports the run's end with <see
+    /// cref="IExperimentGrain.RunEndedAsync"/>, also if the run could not start because its file is invalid.
+    /// </summary>
+    Task StartAsync(TrialStart start);
+
+    /// <summary>Stops an attempt. When this returns, none of its processes is left on any reachable node.</summary>
+    /// <returns>How it ended, which may have been on its own just before: a completed run must not run again.</returns>
+    Task<TrialEnd> StopAsync(RunAttempt attempt);
+}
+
+/// <summary>Passes messages to <see cref="ExperimentMachine"/> one at a time and carries out the effects.</summary>
+/// <remarks>Reentrant, since a run may report its end while its start or stop is still in progress.</remarks>
 [Reentrant]
 public sealed class ExperimentGrain(
     [PersistentState("experiment")] IPersistentState<ExperimentState> storage,
@@ -57,7 +92,7 @@ public sealed class ExperimentGrain(
         });
         KeepTicking();
 
-        // Requests to the pool go together; whatever is still under way from an earlier turn is not done twice at once.
+        // Requests to the pool are sent together. An effect that is still in progress from an earlier turn is not started twice.
         foreach (var group in effects.Where(_underway.Add).ToLookup(effect => IsForPool(effect) ? (object)effect.GetType() : effect))
         {
             _ = CarryOutAsync([.. group]);
@@ -65,7 +100,7 @@ public sealed class ExperimentGrain(
     }
 
     /// <summary>
-    /// Does what the machine asked for, outside of the turn, and tells the machine of it. A later tick repeats what fails.
+    /// Carries out effects outside of the turn and passes the result to the machine. A later tick repeats those that fail.
     /// </summary>
     private async Task CarryOutAsync(ExperimentEffect[] effects)
     {
@@ -75,7 +110,12 @@ public sealed class ExperimentGrain(
         }
         catch (Exception error)
         {
-            logger.LogWarning(error, "Experiment {Experiment} could not {Effect}; it tries again.", this.GetPrimaryKeyString(), effects[0]);
+            logger.LogWarning(
+                error,
+                "Experiment {Experiment} could not carry out {Effect} and will try again.",
+                this.GetPrimaryKeyString(),
+                effects[0]
+            );
         }
     }
 
@@ -84,7 +124,7 @@ public sealed class ExperimentGrain(
         var pool = GrainFactory.GetGrain<IPoolGrain>(_state.Value.Spec!.Pool);
         if (IsForPool(effects[0]))
         {
-            // Calls that are sent together may arrive in another order; requests are served in the order of their arrival.
+            // Concurrent calls may arrive in another order, and requests are served in the order of arrival.
             await _poolTurn.WaitAsync();
         }
 
@@ -121,7 +161,7 @@ public sealed class ExperimentGrain(
 
     private static bool IsForPool(ExperimentEffect effect) => effect is ExperimentEffect.Acquire or ExperimentEffect.Release;
 
-    /// <summary>An experiment with something to do keeps itself in memory; one without may leave it.</summary>
+    /// <summary>Keeps the grain in memory while the experiment has something to do.</summary>
     private void KeepTicking()
     {
         if (_state.Value.IsSettled)

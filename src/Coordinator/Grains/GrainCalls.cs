@@ -3,23 +3,23 @@ using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Grains;
 
-/// <summary>Calls to a grain whose host may die, or may have died without the cluster knowing yet.</summary>
+/// <summary>Calls to a grain whose host may die, or may have died unnoticed.</summary>
 public static class GrainCalls
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
     /// <summary>
-    /// True when a call has failed because nobody answered it. Orleans says so in three ways: no reply in time, no silo that
-    /// takes the message, and, where the grain had still to be placed, a cancellation that nobody asked for.
+    /// True if a call failed because nobody answered it. Orleans reports this in three ways: no reply in time, no silo that accepts the
+    /// message, or, while the grain is being placed, an unrequested cancellation.
     /// </summary>
     public static bool WasUnanswered(Exception error) => error is TimeoutException or OrleansException or OperationCanceledException;
 
-    /// <summary>Repeats a call until somebody answers it. It must be one that does no harm when it is carried out twice.</summary>
+    /// <summary>Repeats an idempotent call until somebody answers it.</summary>
     /// <param name="call">Makes the call.</param>
-    /// <param name="patience">How long to repeat it.</param>
+    /// <param name="patience">Maximum time to repeat it.</param>
     /// <param name="time">For the pauses.</param>
-    /// <param name="cancellationToken">Ends the repetition, not the call under way.</param>
-    /// <exception cref="CoordinatorLostException">Nobody has answered for so long.</exception>
+    /// <param name="cancellationToken">Ends the repetition, but not the call in progress.</param>
+    /// <exception cref="CoordinatorLostException">Nobody answered within the patience.</exception>
     public static async Task<T> RepeatAsync<T>(
         Func<Task<T>> call,
         TimeSpan patience,
@@ -38,7 +38,7 @@ public static class GrainCalls
                 if (time.GetElapsedTime(start) >= patience)
                 {
                     throw new CoordinatorLostException(
-                        $"No coordinator has answered for {patience.TotalSeconds:0.#} s: {error.Message}",
+                        $"No coordinator answered for {patience.TotalSeconds:0.#} s: {error.Message}",
                         error
                     );
                 }

@@ -2,15 +2,15 @@ using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.Grains;
 
-/// <summary>Calls of workers whose answer comes with a later turn. One activation uses it, on its own scheduler.</summary>
+/// <summary>Calls of workers that wait for a later turn. One activation uses it, on its own scheduler.</summary>
 internal sealed class HeldCalls(TimeProvider time)
 {
-    /// <summary>A call is held this long and then asked again, so that neither side waits on a connection that is gone.</summary>
+    /// <summary>Maximum time to hold a call before the worker asks again, so that neither side waits on a dead connection.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<(string WorkerId, HeldCall Call), TaskCompletionSource<RunReply>> _pending = [];
 
-    /// <summary>The answer, or Held when it is not known within the limit. The same call twice has the same answer.</summary>
+    /// <summary>The answer, or Held if there is none within the limit. Repeated calls share one answer.</summary>
     public async Task<RunReply> WaitAsync(string workerId, HeldCall call)
     {
         if (!_pending.TryGetValue((workerId, call), out var pending))
@@ -29,7 +29,7 @@ internal sealed class HeldCalls(TimeProvider time)
         }
     }
 
-    /// <summary>Nothing to do when none is pending: the worker asks again.</summary>
+    /// <summary>Answers a held call. If none is pending, the worker will ask again.</summary>
     public void Answer(string workerId, HeldCall call, RunReply reply)
     {
         if (_pending.Remove((workerId, call), out var pending))
@@ -38,7 +38,7 @@ internal sealed class HeldCalls(TimeProvider time)
         }
     }
 
-    /// <summary>The activation ends: whoever waits asks the next one.</summary>
+    /// <summary>Answers all calls with Held when the activation ends: the workers ask the next one.</summary>
     public void Release()
     {
         foreach (var pending in _pending.Values)

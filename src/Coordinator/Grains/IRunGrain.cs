@@ -4,20 +4,20 @@ using ClipTrain.Coordinator.State;
 namespace ClipTrain.Coordinator.Grains;
 
 /// <summary>
-/// One run; its key is the run's name. Calls of workers may be repeated without harm. A call that is answered with
-/// <see cref="RunReply.Held"/> is not decided yet: ask again.
+/// A run. Its key is the run's name. Calls of workers may be repeated without harm. A call that is answered with <see
+/// cref="RunReply.Held"/> is not decided yet: ask again.
 /// </summary>
 public interface IRunGrain : IGrainWithStringKey
 {
-    /// <summary>Begins the run, or goes on with one that this cluster left unfinished.</summary>
+    /// <summary>Starts the run, or continues one that this cluster left unfinished.</summary>
     [ResponseTimeout("00:01:00")]
     Task StartAsync(RunStart start);
 
-    /// <summary>Asks for an assignment in the next generation. Held for five seconds at most.</summary>
+    /// <summary>Asks for an assignment in the next generation. Held for at most five seconds.</summary>
     [ResponseTimeout("00:00:08")]
     Task<Answered> JoinAsync(JoinRequest request);
 
-    /// <summary>Tells how a worker's loop ended. Held for five seconds at most.</summary>
+    /// <summary>Reports the end of a worker's loop. Held for at most five seconds.</summary>
     [ResponseTimeout("00:00:08")]
     Task<Answered> ReportAsync(WorkerReport report);
 
@@ -27,43 +27,43 @@ public interface IRunGrain : IGrainWithStringKey
     [ResponseTimeout("00:00:08")]
     Task<Answered> CheckpointWrittenAsync(CheckpointWritten checkpoint);
 
-    /// <summary>What a worker of the generation in progress reads; null when it has no assignment.</summary>
+    /// <summary>The shard of a worker in the running generation; null if it has no assignment.</summary>
     [ResponseTimeout("00:00:08")]
     Task<WorkerShard?> ShardAsync(string workerId);
 
-    /// <summary>A process that a node had started has ended.</summary>
+    /// <summary>Reports the end of a process that a node started.</summary>
     [ResponseTimeout("00:00:08")]
     Task WorkerExitedAsync(WorkerExit exit);
 
-    /// <summary>What a node reports, and its orders; held for five seconds at most while there are none.</summary>
+    /// <summary>Exchanges a node's report for its orders. Held for at most five seconds while there are none.</summary>
     [ResponseTimeout("00:00:08")]
     Task<NodeOrders> NodeAsync(NodeReport report);
 
-    /// <summary>A node has left, or is lost for a reason; its workers are gone.</summary>
+    /// <summary>Reports that a node left, or was lost for a reason, together with its workers.</summary>
     [ResponseTimeout("00:00:08")]
     Task NodeLeftAsync(string nodeId, string incarnation, string? reason);
 
-    /// <summary>Asks for a stop at a checkpoint, or at once and without one.</summary>
+    /// <summary>Requests a stop at a checkpoint, or at once without one.</summary>
     [ResponseTimeout("00:00:08")]
     Task StopAsync(string by, bool atOnce);
 
-    /// <summary>Asks for a checkpoint now.</summary>
+    /// <summary>Requests a checkpoint.</summary>
     [ResponseTimeout("00:00:08")]
     Task<Answered> CheckpointAsync();
 
     [ResponseTimeout("00:00:08")]
     Task<RunStatus> StatusAsync();
 
-    /// <summary>The run's resolved configuration and the manifest of its corpus, as their files are.</summary>
+    /// <summary>Content of the run's resolved configuration file and corpus manifest.</summary>
     [ResponseTimeout("00:00:30")]
     Task<RunFilesOffer> FilesAsync();
 }
 
-/// <summary>How a run begins.</summary>
-/// <param name="ResumedFrom">The checkpoint to start from; null for a fresh start.</param>
+/// <summary>Parameters of a run's start.</summary>
+/// <param name="ResumedFrom">The checkpoint to resume from; null for a fresh start.</param>
 /// <param name="Continues">
-/// True to go on with the state that an earlier coordinator left, if it left one of this build unfinished: its workers may
-/// train on. False when none of them can be alive.
+/// True to continue from the state of an earlier coordinator of the same build if the run is unfinished, since its workers may still be
+/// training. False if no worker can be alive.
 /// </param>
 [GenerateSerializer, Immutable]
 public sealed record RunStart(
@@ -73,14 +73,14 @@ public sealed record RunStart(
 );
 
 /// <summary>
-/// An answer, with the epoch of the activation that gave it. A worker ignores one of an epoch older than the newest it has seen.
+/// An answer with the epoch of the activation that gave it. Workers ignore answers of epochs older than the newest they have seen.
 /// </summary>
 [GenerateSerializer, Immutable]
 public sealed record Answered([property: Id(0)] long Epoch, [property: Id(1)] RunReply Reply);
 
 /// <summary>A run as <c>cliptrain status</c> shows it.</summary>
-/// <param name="State">Null before the run has begun.</param>
-/// <param name="Host">The process that hosts it, as in "4711 on node1".</param>
+/// <param name="State">Null before the run has started.</param>
+/// <param name="Host">The process that hosts it, such as "4711 on node1".</param>
 [GenerateSerializer, Immutable]
 public sealed record RunStatus(
     [property: Id(0)] long Epoch,

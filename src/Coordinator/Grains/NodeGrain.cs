@@ -8,22 +8,22 @@ namespace ClipTrain.Coordinator.Grains;
 public interface INodeGrain : IGrainWithStringKey
 {
     /// <summary>
-    /// Called by the node's process again and again: what it offers and what it has carried out. Answered when there are new
-    /// orders, after five seconds at most. A node that does not call for the run's lease is lost, and its workers with it.
+    /// Called by the node's process repeatedly, with its slots and the orders it has carried out. Answered when there are new orders,
+    /// after at most five seconds. A node that does not call within the run's lease is lost together with its workers.
     /// </summary>
     [ResponseTimeout("00:00:08")]
     Task<NodeOrders> ExchangeAsync(NodeReport report);
 
-    /// <summary>Called by a run that was taken over: the node must call within its lease.</summary>
+    /// <summary>Called by a run after a takeover: the node must call within its lease.</summary>
     [ResponseTimeout("00:00:08")]
     Task WatchAsync(string incarnation, TimeSpan lease);
 
-    /// <summary>The node's workers have ended and it leaves.</summary>
+    /// <summary>Called by a node that leaves after its workers have ended.</summary>
     [ResponseTimeout("00:00:08")]
     Task LeaveAsync(string incarnation);
 }
 
-/// <summary>Passes reports to the run and orders back, and notices when the node falls silent.</summary>
+/// <summary>Passes reports to the run and orders back, and detects a silent node.</summary>
 [Reentrant, PreferLocalPlacement]
 public sealed class NodeGrain(TimeProvider time) : Grain, INodeGrain
 {
@@ -41,7 +41,7 @@ public sealed class NodeGrain(TimeProvider time) : Grain, INodeGrain
         (_incarnation, _lastHeard) = (report.Incarnation, time.GetTimestamp());
         var orders = await Run().NodeAsync(report);
 
-        // An earlier process of the node, which may have been held until now, is not watched any more.
+        // An earlier process of the node, whose call may have been held until now, is no longer watched.
         if (_incarnation == report.Incarnation)
         {
             await WatchAsync(report.Incarnation, orders.Lease);
@@ -61,7 +61,7 @@ public sealed class NodeGrain(TimeProvider time) : Grain, INodeGrain
     {
         await Run().NodeLeftAsync(NodeId(), incarnation, reason: null);
 
-        // A later process of the node stays watched.
+        // A later process of the node remains watched.
         if (_incarnation == incarnation)
         {
             End();
@@ -72,8 +72,7 @@ public sealed class NodeGrain(TimeProvider time) : Grain, INodeGrain
     {
         if (_incarnation is { } incarnation && time.GetElapsedTime(_lastHeard) is var silence && silence > _lease)
         {
-            await Run()
-                .NodeLeftAsync(NodeId(), incarnation, FormattableString.Invariant($"was not heard of for {silence.TotalSeconds:0} s"));
+            await Run().NodeLeftAsync(NodeId(), incarnation, FormattableString.Invariant($"was silent for {silence.TotalSeconds:0} s"));
             End();
         }
     }

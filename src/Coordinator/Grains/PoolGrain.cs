@@ -4,7 +4,33 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Grains;
 
-/// <summary>Feeds <see cref="PoolMachine"/> one message at a time and tells experiments of their leases.</summary>
+/// <summary>A pool of devices of one kind that runs share. Its key is its name. Every call may be repeated without harm.</summary>
+public interface IPoolGrain : IGrainWithStringKey
+{
+    /// <summary>Offers a node's devices. Nodes repeat this well within <see cref="Rules.PoolMachine.Patience"/>.</summary>
+    [ResponseTimeout("00:00:03")]
+    Task OfferAsync(NodeOffer offer);
+
+    /// <summary>Removes a node. Harmless if a later incarnation has arrived since.</summary>
+    [ResponseTimeout("00:00:03")]
+    Task WithdrawAsync(string node, long incarnation);
+
+    /// <summary>
+    /// Requests devices, for each request all or none. A request that cannot be granted now waits in the queue, and its experiment is
+    /// notified later. Leases of earlier attempts of the same runs are released.
+    /// </summary>
+    /// <returns>The answer to each request, in order.</returns>
+    [ResponseTimeout("00:00:08")]
+    Task<LeaseAnswer[]> AcquireAsync(LeaseRequest[] requests);
+
+    /// <summary>Releases the devices and queue entries of attempts that no longer run.</summary>
+    [ResponseTimeout("00:00:08")]
+    Task ReleaseAsync(RunAttempt[] attempts);
+
+    Task<PoolState> StateAsync();
+}
+
+/// <summary>Passes messages to <see cref="PoolMachine"/> one at a time and announces leases to experiments.</summary>
 public sealed class PoolGrain([PersistentState("pool")] IPersistentState<PoolState> storage, TimeProvider time) : Grain, IPoolGrain
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromSeconds(5);

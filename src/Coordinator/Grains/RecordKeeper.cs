@@ -6,10 +6,10 @@ using ClipTrain.Coordinator.Storage;
 namespace ClipTrain.Coordinator.Grains;
 
 /// <summary>
-/// Brings committed steps to the ledger and their metrics to the observer. What cannot be written, as on a full disk, is kept
-/// and tried again, and is not acknowledged meanwhile: its worker keeps it too. One thread calls.
+/// Writes committed steps to the ledger and passes their metrics to the observer. Entries that cannot be written, as on a full disk, are
+/// kept and retried, and not acknowledged meanwhile, so that workers keep them too. Not thread-safe.
 /// </summary>
-/// <param name="publishedStep">Metrics up to this step have been published: a step that is done again is not told of again.</param>
+/// <param name="publishedStep">Metrics up to this step are already published, and repeated steps are not published again.</param>
 internal sealed class RecordKeeper(IRunLedger ledger, IRunObserver observer, long publishedStep)
 {
     private readonly List<LedgerEntry> _pending = [];
@@ -26,7 +26,7 @@ internal sealed class RecordKeeper(IRunLedger ledger, IRunObserver observer, lon
     {
         _pending.AddRange(steps.Select(step => new LedgerEntry(Step: step)));
 
-        // The ledger first: it knows every step that was ever told of.
+        // The ledger first: it must know every published step.
         await FlushAsync().ConfigureAwait(false);
         var news = steps.Where(step => step.Metrics.Step > _publishedStep).ToList();
         if (news.Count > 0)
@@ -36,7 +36,7 @@ internal sealed class RecordKeeper(IRunLedger ledger, IRunObserver observer, lon
         }
     }
 
-    /// <summary>Writes what could not be written before.</summary>
+    /// <summary>Retries entries that could not be written.</summary>
     public async Task FlushAsync()
     {
         if (_pending.Count == 0)
@@ -54,14 +54,16 @@ internal sealed class RecordKeeper(IRunLedger ledger, IRunObserver observer, lon
         {
             if (!_isFailing)
             {
-                observer.OnWarning($"the run's ledger could not be written: {error.Message} Workers keep their records until it can be.");
+                observer.OnWarning(
+                    $"the run's ledger could not be written: {error.Message} Workers keep their records until it can be written."
+                );
             }
 
             _isFailing = true;
         }
     }
 
-    /// <summary>The part of the steps that were taken which is safe.</summary>
-    public long Safe(long recordedStep) =>
+    /// <summary>The last step that is on disk, given the last step that was taken.</summary>
+    public long SafeStep(long recordedStep) =>
         _pending.Select(entry => entry.Generation?.StartStep ?? entry.Step!.Metrics.Step - 1).Append(recordedStep).Min();
 }

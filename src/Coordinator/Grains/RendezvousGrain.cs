@@ -4,28 +4,27 @@ using Orleans.Placement;
 
 namespace ClipTrain.Coordinator.Grains;
 
-/// <summary>The key-value store through which the ranks of one generation build their process group. Its key is RUN/GENERATION.</summary>
+/// <summary>The key-value store with which the ranks of one generation build their process group. Its key is RUN/GENERATION.</summary>
 public interface IRendezvousGrain : IGrainWithStringKey
 {
-    /// <summary>Called by the run when the generation has formed: from now on its keys are served.</summary>
+    /// <summary>Called by the run when the generation has formed. Serves its keys from then on.</summary>
     [ResponseTimeout("00:00:08")]
     Task OpenAsync();
 
-    /// <summary>Called by the run when the generation is over: whoever waits for a key is refused.</summary>
+    /// <summary>Called by the run when the generation is over. Refuses waiting calls.</summary>
     [ResponseTimeout("00:00:08")]
     Task CloseAsync();
 
-    /// <summary>One operation. A Get is held for five seconds at most.</summary>
-    /// <returns>Null when the key is still missing: ask again.</returns>
-    /// <exception cref="CoordinatorRefusedException">The generation is over, or its keys were lost with the process that held
-    /// them.</exception>
+    /// <summary>Carries out one operation. A Get is held for at most five seconds.</summary>
+    /// <returns>Null if the key is still missing: ask again.</returns>
+    /// <exception cref="CoordinatorRefusedException">The generation is over, or its keys were lost with their process.</exception>
     [ResponseTimeout("00:00:08")]
     Task<StoreAnswer?> AskAsync(StoreRequest request);
 }
 
 /// <summary>
-/// Keeps a generation's keys in memory alone: when they are lost with their process, the ranks that are still meeting are
-/// refused and join again.
+/// Keeps a generation's keys only in memory. If they are lost with their process, ranks that are still connecting are refused and join
+/// again.
 /// </summary>
 [Reentrant, PreferLocalPlacement]
 public sealed class RendezvousGrain(TimeProvider time) : Grain, IRendezvousGrain

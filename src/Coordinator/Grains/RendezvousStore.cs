@@ -2,7 +2,7 @@ using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.Grains;
 
-/// <summary>The keys through which the ranks of one generation meet.</summary>
+/// <summary>The keys and values of one generation.</summary>
 internal sealed class RendezvousStore
 {
     private readonly Lock _lock = new();
@@ -10,7 +10,7 @@ internal sealed class RendezvousStore
     private readonly Dictionary<string, TaskCompletionSource> _arrivals = new(StringComparer.Ordinal);
     private bool _isOpen;
 
-    /// <summary>The generation has formed. Opening twice loses nothing.</summary>
+    /// <summary>Opens the store. Opening it twice keeps its keys.</summary>
     public void Open()
     {
         lock (_lock)
@@ -19,7 +19,7 @@ internal sealed class RendezvousStore
         }
     }
 
-    /// <summary>The generation is over: whoever waits for a key is refused.</summary>
+    /// <summary>Closes the store and refuses waiting calls.</summary>
     public void Close()
     {
         lock (_lock)
@@ -27,7 +27,7 @@ internal sealed class RendezvousStore
             _isOpen = false;
             _values.Clear();
 
-            // A waiting call looks again and finds the generation gone.
+            // Waiting calls look again and find the store closed.
             foreach (var arrival in _arrivals.Values)
             {
                 arrival.SetResult();
@@ -37,8 +37,8 @@ internal sealed class RendezvousStore
         }
     }
 
-    /// <summary>Ends when the operation is done, which for Get is when the key is there.</summary>
-    /// <exception cref="CoordinatorRefusedException">The generation is not open, or ended meanwhile.</exception>
+    /// <summary>Carries out an operation. A Get completes when the key exists.</summary>
+    /// <exception cref="CoordinatorRefusedException">The store is not open, or closes meanwhile.</exception>
     public async Task<StoreAnswer> AskAsync(StoreRequest request)
     {
         while (true)
@@ -66,7 +66,7 @@ internal sealed class RendezvousStore
         }
     }
 
-    /// <summary>Null when the key is missing that the request needs.</summary>
+    /// <summary>Null if the key that Get asks for is missing.</summary>
     private StoreAnswer? Answer(StoreRequest request) =>
         request.Op == StoreOp.Set ? Set(request.Key, request.Value ?? [])
         : _values.TryGetValue(request.Key, out var value) ? new StoreAnswer(value)

@@ -4,25 +4,23 @@ using Orleans.Placement;
 
 namespace ClipTrain.Coordinator.Grains;
 
-/// <summary>
-/// One worker's position in a run: what it is assigned, what it reads, and the way to its process. Its key is RUN/WORKER.
-/// </summary>
+/// <summary>A worker of a run: its assignment, its shard, and the connection to its process. Its key is RUN/WORKER.</summary>
 public interface IWorkerGrain : IGrainWithStringKey
 {
     /// <summary>Called by the run when a generation has formed.</summary>
     [ResponseTimeout("00:00:08")]
     Task AssignAsync(long epoch, WorkerShard shard);
 
-    /// <summary>The shard of a generation; null when the worker has no assignment in it.</summary>
+    /// <summary>The shard of a generation; null if the worker has no assignment in it.</summary>
     [ResponseTimeout("00:00:08")]
     Task<WorkerShard?> ShardAsync(int generation);
 
-    /// <summary>Called by the worker's process: where it can be reached.</summary>
+    /// <summary>Called by the worker's process to register itself.</summary>
     [ResponseTimeout("00:00:08")]
     Task AttachAsync(IWorkerObserver process);
 
     /// <summary>
-    /// Called by the run when a generation is over: the process should send a heartbeat at once. Losing it costs only time.
+    /// Called by the run when a generation is over: asks the process for a heartbeat at once. A lost call only costs time.
     /// </summary>
     [OneWay]
     Task BeatNowAsync();
@@ -31,25 +29,25 @@ public interface IWorkerGrain : IGrainWithStringKey
     Task<WorkerStatus> StatusAsync();
 }
 
-/// <summary>The worker's process, as its grain reaches it.</summary>
+/// <summary>The worker's process, as seen by its grain.</summary>
 public interface IWorkerObserver : IGrainObserver
 {
-    /// <summary>Something has changed that the answer to a heartbeat tells.</summary>
+    /// <summary>Asks for a heartbeat at once, because its answer has changed.</summary>
     [OneWay]
     Task BeatNowAsync();
 }
 
-/// <summary>A worker's assignment in a generation, and the samples that it reads there.</summary>
+/// <summary>A worker's assignment and shard in a generation.</summary>
 [GenerateSerializer, Immutable]
 public sealed record WorkerShard([property: Id(0)] Assignment Assignment, [property: Id(1)] Shard Shard);
 
-/// <summary>A worker as its grain knows it.</summary>
-/// <param name="Shard">Its last assignment; null when the grain has seen none.</param>
+/// <summary>Status of a worker according to its grain.</summary>
+/// <param name="Shard">Its last assignment; null if the grain has seen none.</param>
 /// <param name="IsAttached">True once its process can be reached.</param>
 [GenerateSerializer, Immutable]
 public sealed record WorkerStatus([property: Id(0)] WorkerShard? Shard, [property: Id(1)] bool IsAttached);
 
-/// <summary>Keeps nothing that the run does not know: one that is lost with its silo asks the run.</summary>
+/// <summary>Keeps only what the run knows too: after the loss of its silo the grain asks the run.</summary>
 [Reentrant, PreferLocalPlacement]
 public sealed class WorkerGrain : Grain, IWorkerGrain
 {

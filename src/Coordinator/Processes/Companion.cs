@@ -3,13 +3,12 @@ using ClipTrain.Coordinator.Protocol;
 namespace ClipTrain.Coordinator.Processes;
 
 /// <summary>
-/// A process of this machine that is started again when it ends before its time: a run's standby, or its node. It outlives
-/// this one.
+/// Keeps a helper process of this machine running: a run's standby or its node. The helper survives the end of this process.
 /// </summary>
-/// <param name="name">What its lines are prefixed with.</param>
-/// <param name="launch">How it is started.</param>
-/// <param name="isWanted">False when the process' lock shows that an earlier one lives, or when it has nothing left to do.</param>
-/// <param name="onLine">Gets every line that it prints.</param>
+/// <param name="name">Prefix of its output lines.</param>
+/// <param name="launch">Command line.</param>
+/// <param name="isWanted">Returns false if an earlier process still holds its lock, or there is nothing left to do.</param>
+/// <param name="onLine">Receives every line that it prints.</param>
 public sealed class Companion(string name, WorkerLaunch launch, Func<bool> isWanted, Action<WorkerLine> onLine, TimeProvider time)
     : IAsyncDisposable
 {
@@ -23,9 +22,7 @@ public sealed class Companion(string name, WorkerLaunch launch, Func<bool> isWan
 
     public void Start() => _loop = RunAsync();
 
-    /// <summary>
-    /// Starts no other process, and waits until the one that runs has ended by itself within the grace time or was ended.
-    /// </summary>
+    /// <summary>Starts no further process, and ends the running one unless it exits within the grace period.</summary>
     public async Task EndAsync(TimeSpan grace)
     {
         await _closing.CancelAsync();
@@ -59,7 +56,7 @@ public sealed class Companion(string name, WorkerLaunch launch, Func<bool> isWan
             _process = LocalWorker.Start(launch, name, onLine, time);
             await _process.Exit.WaitAsync(_closing.Token);
 
-            // One that cannot start, as when its ports are taken, must not keep a core busy trying.
+            // A process that cannot start, for example because its ports are taken, must not keep a core busy.
             pause = time.GetElapsedTime(started) > LongestPause ? FirstPause : pause;
             await Task.Delay(pause, time, _closing.Token);
             pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;

@@ -4,18 +4,18 @@ using ClipTrain.Coordinator.Protocol;
 namespace ClipTrain.Coordinator.Processes;
 
 /// <summary>
-/// A worker's or node's side of the control plane. A call is repeated while no coordinator answers, for at most
-/// <see cref="RetryFor"/>, so that another process can take the run over; a refusal is final. Safe for use by several threads.
+/// A worker's or node's connection to the control plane. Calls are repeated for at most <see cref="RetryFor"/> while no coordinator
+/// answers, so that another process can take over the run; a refusal is final. Thread-safe.
 /// </summary>
 /// <param name="grains">The connection to the cluster.</param>
 /// <param name="run">The run's name.</param>
-/// <param name="workerId">The worker's name in the run; empty for a process that is none.</param>
+/// <param name="workerId">The worker's name in the run; empty if the process is not a worker.</param>
 public sealed class CoordinatorClient(IGrainFactory grains, string run, string workerId, TimeProvider time)
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100),
         LongestPause = TimeSpan.FromSeconds(2);
 
-    /// <summary>A name is free again within this time after its process has died.</summary>
+    /// <summary>Time within which the name of a dead process becomes free.</summary>
     private static readonly TimeSpan NameFreeWithin = TimeSpan.FromSeconds(6);
 
     private readonly IRunGrain _run = grains.GetGrain<IRunGrain>(run);
@@ -26,18 +26,18 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
 
     public string WorkerId { get; } = workerId;
 
-    /// <summary>How long a coordinator that does not answer is tried again.</summary>
+    /// <summary>Maximum time to retry while no coordinator answers.</summary>
     public TimeSpan RetryFor { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>The newest activation of the run that has answered; 0 before the first answer.</summary>
+    /// <summary>Epoch of the newest activation that has answered; 0 before the first answer.</summary>
     internal long Epoch => Interlocked.Read(ref _epoch);
 
     internal int CheckpointsConfirmed => Volatile.Read(ref _checkpointsConfirmed);
 
     internal TimeProvider Time => time;
 
-    /// <summary>Asks for an assignment in the next generation; ends when it has formed, or the run ends.</summary>
-    /// <exception cref="CoordinatorRefusedException">The worker does not fit the run, or the run has ended.</exception>
+    /// <summary>Asks for an assignment in the next generation. Completes when it has formed, or the run ends.</summary>
+    /// <exception cref="CoordinatorRefusedException">The worker does not match the run, or the run has ended.</exception>
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     public async Task<JoinAnswer> JoinAsync(JoinRequest request, CancellationToken cancellationToken = default) =>
         await AskAsync(() => _run.JoinAsync(request), RetryFor, cancellationToken) switch
@@ -47,14 +47,14 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
             var reply => throw Unexpected(reply),
         };
 
-    /// <summary>The samples that the worker reads in a generation; null when that generation is over.</summary>
+    /// <summary>The worker's shard in a generation; null if that generation is over.</summary>
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     public async Task<Shard?> ShardAsync(int generation, CancellationToken cancellationToken = default) =>
         (await RetryAsync(() => Worker.ShardAsync(generation), RetryFor, cancellationToken))?.Shard;
 
     /// <summary>
-    /// Reports how training ended. After Completed and Stopped the answer comes when all ranks have reported (Continue), or
-    /// the generation broke (Rejoin).
+    /// Reports the end of training. After Completed and Stopped the answer comes when all ranks have reported (Continue), or the
+    /// generation broke (Rejoin).
     /// </summary>
     /// <exception cref="CoordinatorRefusedException">The run does not know the worker.</exception>
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
@@ -63,8 +63,8 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
             ? directed.Directive
             : Directive.Continue;
 
-    /// <summary>Tells of a checkpoint that is whole on disk. It counts when this call has ended.</summary>
-    /// <exception cref="CoordinatorRefusedException">The run does not know the worker, or does not believe the checkpoint.</exception>
+    /// <summary>Reports a complete checkpoint on disk. It counts when this call completes.</summary>
+    /// <exception cref="CoordinatorRefusedException">The run does not know the worker, or rejects the checkpoint.</exception>
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     public async Task CheckpointWrittenAsync(string incarnation, long step, string directory, CancellationToken cancellationToken = default)
     {
@@ -76,7 +76,7 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
         Interlocked.Increment(ref _checkpointsConfirmed);
     }
 
-    /// <summary>Asks the key-value store of a generation; Get and Wait end when the key is there.</summary>
+    /// <summary>Carries out an operation on the key-value store of a generation. Get completes when the key exists.</summary>
     /// <exception cref="CoordinatorRefusedException">The generation is over.</exception>
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     public async Task<StoreAnswer> StoreAsync(StoreRequest request, CancellationToken cancellationToken = default)
@@ -91,7 +91,7 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
         }
     }
 
-    /// <summary>The run's resolved configuration and the manifest of its corpus, as their files are.</summary>
+    /// <summary>Content of the run's resolved configuration file and corpus manifest.</summary>
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     public Task<RunFilesOffer> FilesAsync(CancellationToken cancellationToken = default) =>
         RetryAsync(_run.FilesAsync, RetryFor, cancellationToken);
@@ -101,7 +101,7 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
             ? reply.Answer
             : throw Unexpected(heartbeat);
 
-    /// <summary>Lets the coordinator ask this process for a heartbeat ahead of time. Losing this loses only time.</summary>
+    /// <summary>Lets the coordinator ask this process for an early heartbeat. A failure only costs time.</summary>
     internal async Task TryAttachAsync(IWorkerObserver process)
     {
         try
@@ -110,7 +110,7 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
-            // The next activation is told again.
+            // Repeated for the next activation.
         }
     }
 
@@ -143,9 +143,9 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
 
     private INodeGrain Node(string nodeId) => grains.GetGrain<INodeGrain>(NodeGrain.KeyOf(run, nodeId));
 
-    private static InvalidOperationException Unexpected(object reply) => new($"The coordinator answered with {reply}.");
+    private static InvalidOperationException Unexpected(object reply) => new($"Unexpected answer of the coordinator: {reply}.");
 
-    /// <summary>Repeats a call until it is decided, by an activation that no newer one has replaced.</summary>
+    /// <summary>Repeats a call until the current activation has decided it.</summary>
     private async Task<RunReply> AskAsync(Func<Task<Answered>> call, TimeSpan retryFor, CancellationToken cancellationToken)
     {
         long? takenSince = null;
@@ -154,7 +154,7 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
             var answered = await RetryAsync(call, retryFor, cancellationToken);
             if (!IsCurrent(answered.Epoch))
             {
-                // A zombie answers at once until Orleans has found it out.
+                // A replaced activation answers at once until Orleans notices it.
                 await Task.Delay(FirstPause, time, cancellationToken);
                 continue;
             }
@@ -175,9 +175,7 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
         }
     }
 
-    /// <summary>
-    /// Repeats a call until somebody answers it. A call that a takeover has left behind is given up at once: no answer will come.
-    /// </summary>
+    /// <summary>Repeats a call until it is answered. A takeover abandons the call in progress at once, since no answer will come.</summary>
     private async Task<T> RetryAsync<T>(Func<Task<T>> call, TimeSpan retryFor, CancellationToken cancellationToken)
     {
         long? failingSince = null;
@@ -222,9 +220,7 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
         }
     }
 
-    /// <summary>
-    /// False for the answer of an activation that was replaced. A newer one is noted, and calls that wait for an older one are given up.
-    /// </summary>
+    /// <summary>False for an answer from a replaced activation. Notes a newer one, and abandons calls that wait for an older one.</summary>
     private bool IsCurrent(long epoch)
     {
         CancellationTokenSource? ended = null;

@@ -10,18 +10,18 @@ using Microsoft.Extensions.Logging;
 
 namespace ClipTrain.Coordinator.Processes;
 
-/// <summary>What a silo of a run needs.</summary>
-/// <param name="IsOneMachine">True when every process of the cluster is on this machine.</param>
+/// <summary>Options of a run's silo.</summary>
+/// <param name="IsOneMachine">True if every process of the cluster runs on this machine.</param>
 public sealed record CoordinatorSiloOptions(ClusterIdentity Cluster, SiloEndpoint Endpoint, ClusterSecurity Security, bool IsOneMachine)
 {
-    /// <summary>Null for no HTTP.</summary>
+    /// <summary>Options of the HTTP endpoint; null for none.</summary>
     public HttpOptions? Http { get; init; }
 }
 
-/// <summary>A coordinator process' part in the cluster: a silo that hosts the run, or stands by to take it over.</summary>
+/// <summary>A coordinator process's silo, which hosts the run or stands by to take it over.</summary>
 public sealed class CoordinatorSilo : IAsyncDisposable
 {
-    /// <summary>What reports every message that a dead silo has not taken, with a stack trace. Callers hear of it by exception.</summary>
+    /// <summary>Categories that log every undelivered message to a dead silo with a stack trace. Callers get an exception anyway.</summary>
     private static readonly string[] TalkOfLostSilos =
     [
         "Orleans.Messaging",
@@ -41,13 +41,13 @@ public sealed class CoordinatorSilo : IAsyncDisposable
         Run = host.Services.GetRequiredService<IGrainFactory>().GetGrain<IRunGrain>(run);
     }
 
-    /// <summary>Where it listens.</summary>
+    /// <summary>The silo's name and addresses.</summary>
     public SiloEndpoint Endpoint { get; }
 
-    /// <summary>The run, wherever it is hosted.</summary>
+    /// <summary>The run's grain, wherever it is hosted.</summary>
     public IRunGrain Run { get; }
 
-    /// <exception cref="CoordinatorStartException">The silo cannot listen, reach its cluster or keep its files.</exception>
+    /// <exception cref="CoordinatorStartException">The silo cannot listen, reach its cluster or store its files.</exception>
     public static async Task<CoordinatorSilo> StartAsync(
         CoordinatorSiloOptions options,
         IRunHosting hosting,
@@ -75,13 +75,12 @@ public sealed class CoordinatorSilo : IAsyncDisposable
         _host.Dispose();
     }
 
-    /// <summary>The web server's own error would be taken for one of the silo's ports.</summary>
+    /// <summary>Checks the HTTP port first, since the web server's own error would be mistaken for one of the silo's ports.</summary>
     private static void RequireFree(IPEndPoint endpoint)
     {
         try
         {
-            using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-            socket.Bind(endpoint);
+            using var socket = SiloEndpoint.Bind(endpoint);
         }
         catch (SocketException error)
         {
@@ -113,7 +112,7 @@ public sealed class CoordinatorSilo : IAsyncDisposable
     {
         builder.Logging.AddProvider(new ForwardingLoggerProvider(loggers)).SetMinimumLevel(LogLevel.Warning);
 
-        // What Orleans warns of (a reset connection, a silo that is gone) a run tells in its own words.
+        // The run has its own messages for what Orleans warns about (a reset connection, a lost silo).
         builder.Logging.AddFilter("Orleans", LogLevel.Error).AddFilter("Microsoft", LogLevel.Error);
         foreach (var category in TalkOfLostSilos)
         {
@@ -122,7 +121,7 @@ public sealed class CoordinatorSilo : IAsyncDisposable
 
         builder.Services.AddSingleton(hosting).AddSingleton(time);
 
-        // The program that hosts the silo handles signals; the default lifetime would end it under the run's feet.
+        // The program that hosts the silo handles signals; the default lifetime would end the host while the run needs it.
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.UseOrleans(silo => silo.UseClipTrainCluster(options.Cluster, options.Endpoint, options.Security, options.IsOneMachine));
     }

@@ -4,14 +4,13 @@ using ClipTrain.Coordinator.Protocol;
 namespace ClipTrain.Coordinator.Processes;
 
 /// <summary>
-/// What a heartbeat carries. Records are the oldest that the coordinator has not acknowledged: sent again until it has.
-/// Warnings are those since the last call: the loop keeps them until they are delivered.
+/// The content of a heartbeat. Records are the oldest unacknowledged ones, sent until the coordinator acknowledges them. Warnings are
+/// those since the last call; the loop keeps them until they are delivered.
 /// </summary>
 public sealed record WorkerProgress(long CommittedStep, RecordBatch Records, IReadOnlyList<string> Warnings);
 
 /// <summary>
-/// Sends heartbeats in the background, from a worker's start to its end and through all generations, and holds the
-/// coordinator's latest directive for the generation that the worker is in.
+/// Sends heartbeats in the background throughout a worker's life, and holds the coordinator's latest directive for the worker's generation.
 /// </summary>
 public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
 {
@@ -55,21 +54,20 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
     }
 
     /// <summary>
-    /// Cancelled when the coordinator refuses this worker or has not been reached for a bounded time. Nobody will tell this
-    /// worker to end any more: it must stop by itself.
+    /// Cancelled when the coordinator refuses this worker or cannot be reached for too long. The worker must then stop on its own.
     /// </summary>
     public CancellationToken CoordinatorLost { get; }
 
-    /// <summary>Why the coordinator counts as lost; null while it does not.</summary>
+    /// <summary>The reason why the coordinator counts as lost; null while it does not.</summary>
     public Exception? LossReason { get; private set; }
 
-    /// <summary>Sends the first heartbeat at once, as of a worker in no generation, and then one every interval.</summary>
+    /// <summary>Starts the loop: sends a heartbeat without a generation at once, and then one every interval.</summary>
     /// <param name="client">The connection.</param>
-    /// <param name="incarnation">That of the worker's joins.</param>
-    /// <param name="interval">A small part of the lease, such as a tenth.</param>
-    /// <param name="progress">Called for each heartbeat, never by two threads at once.</param>
-    /// <param name="acknowledge">Gets the last step whose record is safe, and which need not be told again.</param>
-    /// <param name="loseAfter">How long the coordinator may be out of reach; by default the client's <see
+    /// <param name="incarnation">The worker's incarnation, as in its joins.</param>
+    /// <param name="interval">A small fraction of the lease, such as a tenth.</param>
+    /// <param name="progress">Called for each heartbeat, by one thread at a time.</param>
+    /// <param name="acknowledge">Receives the last step whose record is stored and need not be sent again.</param>
+    /// <param name="loseAfter">Maximum time without contact to the coordinator; by default the client's <see
     /// cref="CoordinatorClient.RetryFor"/>.</param>
     public static HeartbeatLoop Start(
         CoordinatorClient client,
@@ -81,10 +79,10 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
     ) => new(client, incarnation, interval, progress, acknowledge, loseAfter ?? client.RetryFor);
 
     /// <summary>
-    /// The worker has a place in a generation. Answers to heartbeats of an earlier one mean nothing from now on. Progress must be that of
-    /// the new generation already.
+    /// Enters a generation, after which answers to heartbeats of earlier ones are ignored. The progress callback must already reflect
+    /// the new generation.
     /// </summary>
-    /// <returns>Cancelled when the generation is over for this worker, which then must give up the collective under way and join
+    /// <returns>Cancelled when the generation is over for this worker, which must then abandon the collective in progress and join
     /// again.</returns>
     public CancellationToken Enter(int generation)
     {
@@ -99,8 +97,8 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
     }
 
     /// <summary>
-    /// What to do now: the answer to the last heartbeat of the generation. Only a Checkpoint is handed out once a request,
-    /// though the coordinator repeats it until the checkpoint is written.
+    /// The directive in the last answer of the generation. Checkpoint is returned once per request, although the coordinator repeats it
+    /// until the checkpoint is written.
     /// </summary>
     public Directive TakeDirective()
     {
@@ -121,9 +119,9 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
         }
     }
 
-    /// <summary>Delivers what is pending now, such as the record of the last step before the final report.</summary>
-    /// <exception cref="CoordinatorLostException">It could not be delivered.</exception>
-    /// <exception cref="CoordinatorRefusedException">The coordinator does not take it.</exception>
+    /// <summary>Delivers pending records now, such as that of the last step before the final report.</summary>
+    /// <exception cref="CoordinatorLostException">The coordinator could not be reached.</exception>
+    /// <exception cref="CoordinatorRefusedException">The coordinator refuses the heartbeat.</exception>
     public async Task FlushAsync(CancellationToken cancellationToken = default)
     {
         while (await SendAsync(_client.RetryFor, cancellationToken)) { }
@@ -138,7 +136,7 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
         _sending.Dispose();
     }
 
-    /// <summary>The coordinator has news: the next heartbeat goes out at once.</summary>
+    /// <summary>Sends the next heartbeat at once, because the coordinator has news.</summary>
     Task IWorkerObserver.BeatNowAsync()
     {
         Volatile.Read(ref _hint).TrySetResult();
@@ -170,13 +168,11 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
         }
         catch (OperationCanceledException) when (_closing.IsCancellationRequested)
         {
-            // The worker has ended its part.
+            // The loop is being disposed.
         }
     }
 
-    /// <summary>
-    /// Each activation of the run has to be told anew where this process can be reached. A hint that is lost costs an interval.
-    /// </summary>
+    /// <summary>Registers this process with each new activation of the run. A lost registration costs one interval.</summary>
     private void Attach()
     {
         if (_client.Epoch != _attachedTo)
@@ -186,7 +182,7 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
         }
     }
 
-    /// <summary>True if the coordinator has taken all records of a full heartbeat, and more are waiting.</summary>
+    /// <summary>Sends a heartbeat. True if the coordinator accepted all of its records and more are waiting.</summary>
     private async Task<bool> TrySendAsync()
     {
         try
@@ -223,7 +219,7 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
         await _sending.WaitAsync(cancellationToken);
         try
         {
-            // The generation first: one that is newer than the progress would be told of steps that it has not done.
+            // Read the generation before the progress: a newer generation must not be credited with steps of the previous one.
             var generation = Volatile.Read(ref _generation);
             var progress = _progress();
             _warnings.AddRange(progress.Warnings);
@@ -262,7 +258,7 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
 
             _latest = answer.Directive;
 
-            // A request that outlives a written checkpoint is a new one.
+            // A request that persists after a checkpoint was written is a new one.
             if (answer.Directive != Directive.Checkpoint || confirmed > _takenAt)
             {
                 _takenAt = null;
@@ -272,7 +268,7 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
             broken = _broken;
         }
 
-        // Whatever a worker of a generation that is over is told, it is told when it joins again.
+        // The worker receives any other directive when it joins again.
         return answer.Directive >= Directive.Rejoin ? broken.CancelAsync() : Task.CompletedTask;
     }
 }

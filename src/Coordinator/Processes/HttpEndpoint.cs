@@ -12,18 +12,18 @@ using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Processes;
 
-/// <summary>The HTTP of a coordinator's process, for probes, monitoring and browsers; nothing of the run goes through it.</summary>
+/// <summary>Options of a coordinator's HTTP endpoint for probes, monitoring and browsers. The run itself does not use it.</summary>
 /// <param name="Listen">Address and port.</param>
 /// <param name="HasDashboard">True to serve the Orleans Dashboard under <c>/dashboard</c>.</param>
 public sealed record HttpOptions(IPEndPoint Listen, bool HasDashboard);
 
 /// <summary>
-/// Serves <c>/health</c> to anybody, and <c>/metrics</c> in Prometheus' text format and the dashboard to whoever gives the
-/// run's token: as bearer, or as the password of any user, which is what a browser asks for.
+/// Serves <c>/health</c> to anybody, and <c>/metrics</c> in Prometheus' text format and the dashboard to requests with the run's token:
+/// as a bearer token, or as the password of any user, which browsers can prompt for.
 /// </summary>
 internal static class HttpEndpoint
 {
-    /// <summary>A builder whose host is also a web server.</summary>
+    /// <summary>A builder of a host with a web server.</summary>
     public static WebApplicationBuilder CreateBuilder(HttpOptions options)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -68,9 +68,9 @@ internal static class HttpEndpoint
         }
         catch (Exception error) when (error is OrleansException or TimeoutException or InvalidOperationException)
         {
-            // Between a coordinator's death and the takeover there is nobody to ask.
+            // Between a coordinator's death and the takeover, no process hosts the run.
             context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
-            await context.Response.WriteAsync($"Nobody hosts {hosting.RunId} at the moment.\n");
+            await context.Response.WriteAsync($"No coordinator process hosts {hosting.RunId} at the moment.\n");
         }
     }
 }

@@ -4,16 +4,30 @@ using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.Coordinator.Processes;
 
-/// <summary>How a worker process ended.</summary>
+/// <summary>Command line and environment of a process.</summary>
+/// <param name="FileName">The program.</param>
+/// <param name="Arguments">Its arguments. They must not contain secrets, since every user of the machine can read them.</param>
+public sealed record WorkerLaunch(string FileName, IReadOnlyList<string> Arguments)
+{
+    public const string TokenVariable = "CLIPTRAIN_TOKEN",
+        WorkerVariable = "CLIPTRAIN_WORKER",
+        StartVariable = "CLIPTRAIN_START";
+
+    /// <summary>Variables that are set in addition to this process's own.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+}
+
+/// <summary>Exit of a worker process.</summary>
 public sealed record ProcessExit(int Code, IReadOnlyList<string> LastLines);
 
-/// <summary>One worker process of this machine.</summary>
+/// <summary>A worker process on this machine.</summary>
 internal sealed class LocalWorker : IDisposable
 {
     private const int KeptLines = 40;
 
     /// <summary>
-    /// How libtorch begins the lines of a native stack: there are more of them than lines are kept, and its message comes before.
+    /// Prefix of libtorch's native stack frames, which are skipped: there may be more than the kept lines, and the message comes before
+    /// them.
     /// </summary>
     private const string NativeFrame = "frame #";
 
@@ -42,7 +56,7 @@ internal sealed class LocalWorker : IDisposable
         Exit = WaitAsync(Task.WhenAll(output, errors));
     }
 
-    /// <summary>Ends when the process has ended and its last lines are read.</summary>
+    /// <summary>Completes when the process has exited and its output is read.</summary>
     public Task<ProcessExit> Exit { get; }
 
     /// <exception cref="System.ComponentModel.Win32Exception">The program cannot be started.</exception>
@@ -53,7 +67,7 @@ internal sealed class LocalWorker : IDisposable
             UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            // Never written to: its end tells the worker that this process has gone (ParentWatch).
+            // Never written to: its end tells the worker that this process is gone (ParentWatch).
             RedirectStandardInput = true,
         };
         foreach (var (name, value) in launch.Environment)
@@ -72,13 +86,13 @@ internal sealed class LocalWorker : IDisposable
         }
         catch (AggregateException)
         {
-            // A descendant with other rights stays; the worker itself is ended.
+            // A descendant with other permissions stays; the worker itself is ended.
         }
     }
 
     /// <summary>
-    /// Lets the process end by itself for the grace time, then asks (its input ends, SIGTERM), then ends it (SIGKILL). A
-    /// second call joins the first.
+    /// Waits for the process to exit within the grace period, then closes its input and sends SIGTERM, then SIGKILL. A second call joins
+    /// the first.
     /// </summary>
     public Task DismissAsync(TimeSpan grace, TimeSpan termGrace)
     {
@@ -116,7 +130,7 @@ internal sealed class LocalWorker : IDisposable
     private async Task<ProcessExit> WaitAsync(Task reading)
     {
         await _process.WaitForExitAsync();
-        // A grandchild may hold the pipes open for ever.
+        // A grandchild may hold the pipes open forever.
         await Task.WhenAny(reading, Task.Delay(DrainTime, _time));
         return new ProcessExit(_process.ExitCode, _errors.Snapshot());
     }
@@ -131,6 +145,34 @@ internal sealed class LocalWorker : IDisposable
         catch (TimeoutException)
         {
             return false;
+        }
+    }
+}
+
+/// <summary>The last lines of a process's output. One thread adds lines.</summary>
+internal sealed class LastLines(int most)
+{
+    private readonly Queue<string> _lines = new();
+    private readonly Lock _lock = new();
+
+    public void Add(string line)
+    {
+        lock (_lock)
+        {
+            if (_lines.Count == most)
+            {
+                _lines.Dequeue();
+            }
+
+            _lines.Enqueue(line);
+        }
+    }
+
+    public IReadOnlyList<string> Snapshot()
+    {
+        lock (_lock)
+        {
+            return [.. _lines];
         }
     }
 }

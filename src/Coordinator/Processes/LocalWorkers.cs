@@ -3,12 +3,14 @@ using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.Processes;
 
-/// <summary>The worker processes of this machine. None outlives this object, nor, by <see cref="ParentWatch"/>, this process.</summary>
-/// <param name="launchOf">How a worker is started: its id, and which process of the worker it is.</param>
-/// <param name="onLine">Gets every line that a worker prints, from several threads.</param>
-/// <param name="onExit">Gets every exit, in full, after the last line: the worker, which process of it, and its end.</param>
-/// <param name="grace">How long a worker that should end may take to do so by itself.</param>
-/// <param name="time">Measures the grace time.</param>
+/// <summary>
+/// The worker processes on this machine. None outlives this object or, thanks to <see cref="ParentWatch"/>, this process.
+/// </summary>
+/// <param name="launchOf">Command line of a worker, given its id and process number.</param>
+/// <param name="onLine">Receives every line that a worker prints, from several threads.</param>
+/// <param name="onExit">Receives every exit after the last line: the worker, its process number, and its exit.</param>
+/// <param name="grace">Time for a worker to exit on its own.</param>
+/// <param name="time">Measures the grace period.</param>
 public sealed class LocalWorkers(
     Func<string, int, WorkerLaunch> launchOf,
     Action<WorkerLine> onLine,
@@ -24,17 +26,17 @@ public sealed class LocalWorkers(
     private readonly Dictionary<string, LocalWorker> _workers = new(StringComparer.Ordinal);
     private readonly List<Task> _exits = [];
 
-    /// <summary>The start of each worker that waits for its earlier process to end.</summary>
+    /// <summary>Process numbers of workers that wait for their earlier process to end.</summary>
     private readonly Dictionary<string, int> _waiting = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
     private bool _closed;
 
     /// <summary>
-    /// Starts a worker's process. An earlier one that still runs is ended first: whoever orders the next has given it up. One
-    /// that cannot be started shows as one that exited with code 127, the reason as its last line.
+    /// Starts a worker's process. An earlier one that still runs is ended first. A process that cannot start is reported as exited with
+    /// code 127, with the reason as its last line.
     /// </summary>
     /// <param name="workerId">The worker.</param>
-    /// <param name="start">Which process of the worker this is.</param>
+    /// <param name="start">Number of the worker's process.</param>
     public void Start(string workerId, int start)
     {
         lock (_lock)
@@ -84,15 +86,15 @@ public sealed class LocalWorkers(
         }
     }
 
-    /// <summary>Dismisses all workers; ends when all have ended and their exits are told.</summary>
-    /// <param name="within">How long they may take to end by themselves; by default the grace time.</param>
+    /// <summary>Dismisses all workers. Completes when all have exited and their exits are reported.</summary>
+    /// <param name="within">Time for them to exit on their own; by default the grace period.</param>
     public async Task DismissAllAsync(TimeSpan? within = null)
     {
         await Task.WhenAll(Close().Select(worker => worker.DismissAsync(within ?? grace, TermGrace)));
         await Task.WhenAll(_exits);
     }
 
-    /// <summary>Ends at once what still runs.</summary>
+    /// <summary>Ends all running workers at once.</summary>
     public async ValueTask DisposeAsync()
     {
         foreach (var worker in Close())
@@ -118,7 +120,7 @@ public sealed class LocalWorkers(
         }
     }
 
-    /// <summary>The worker's process, which is to end. One that has yet to start does not start any more.</summary>
+    /// <summary>The worker's process, which is to end. A pending start is cancelled.</summary>
     private LocalWorker? Take(string workerId)
     {
         lock (_lock)
@@ -143,7 +145,7 @@ public sealed class LocalWorkers(
         }
         else
         {
-            await onExit(workerId, start, new ProcessExit(Killed, ["It was ended before it had begun."]));
+            await onExit(workerId, start, new ProcessExit(Killed, ["The process was ended before it started."]));
         }
     }
 

@@ -5,22 +5,21 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Processes;
 
-/// <summary>What a node is to a run.</summary>
+/// <summary>Options of a node.</summary>
 /// <param name="NodeId">Its name in the run.</param>
-/// <param name="Slots">How many workers it can run at once.</param>
-/// <param name="LaunchOf">How a worker is started: its id, and which process of the worker it is.</param>
-/// <param name="Grace">How long a worker may take to end by itself before it gets SIGTERM and then SIGKILL.</param>
+/// <param name="Slots">Number of workers that it can run at once.</param>
+/// <param name="LaunchOf">Command line of a worker, given its id and process number.</param>
+/// <param name="Grace">Time for a worker to exit on its own before it gets SIGTERM and then SIGKILL.</param>
 public sealed record NodeOptions(string NodeId, int Slots, Func<string, int, WorkerLaunch> LaunchOf, TimeSpan Grace);
 
 /// <summary>
-/// A machine's part in a run: asks the run for orders and carries them out on processes of this machine, which do not
-/// outlive this object.
+/// Represents this machine in a run: asks the run for orders and carries them out on worker processes, which do not outlive this object.
 /// </summary>
 public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, TimeProvider time)
 {
     private const int MostLines = 1000;
 
-    /// <summary>How long a node that leaves tries to say so.</summary>
+    /// <summary>Maximum time for a leaving node to report that it leaves.</summary>
     private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(5);
 
     private readonly string _incarnation = Guid.NewGuid().ToString("N");
@@ -29,11 +28,11 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
     private long _epoch;
     private long _carriedOut;
 
-    /// <summary>Serves the run until it has ended and its workers have. Returns the run's outcome.</summary>
-    /// <param name="cancellationToken">The node leaves: its workers are ended at once.</param>
-    /// <exception cref="CoordinatorLostException">The coordinator could not be reached for longer than the patience. The workers are
-    /// dismissed: each stops at a checkpoint.</exception>
-    /// <exception cref="CoordinatorRefusedException">The run does not take this node.</exception>
+    /// <summary>Serves the run until it and its workers have ended. Returns the run's outcome.</summary>
+    /// <param name="cancellationToken">Cancelled to leave the run: workers are ended at once.</param>
+    /// <exception cref="CoordinatorLostException">The coordinator could not be reached within the client's patience. The workers are
+    /// dismissed, and each stops at a checkpoint.</exception>
+    /// <exception cref="CoordinatorRefusedException">The run rejects this node.</exception>
     public async Task<RunOutcome> RunAsync(CancellationToken cancellationToken)
     {
         using var telling = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
@@ -62,7 +61,7 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
         }
         catch (CoordinatorLostException)
         {
-            // Nobody is there to be told.
+            // There is nobody to report to.
             await telling.CancelAsync();
             await workers.DismissAllAsync();
             throw;
@@ -83,7 +82,7 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
                 _lines.TryDequeue(out var _);
             }
 
-            // A host of the run that was replaced knows nothing of what the next one has ordered.
+            // A replaced host of the run does not know the orders of its successor.
             if (orders.Epoch >= _epoch)
             {
                 CarryOut(workers, orders, telling);
@@ -121,7 +120,7 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
         }
     }
 
-    /// <summary>A run that was taken over orders again what it cannot know to be done.</summary>
+    /// <summary>Starts a worker. After a takeover the run repeats orders that may already be carried out.</summary>
     private void Start(LocalWorkers workers, NodeOrder order, CancellationToken telling)
     {
         var last = _starts.GetValueOrDefault(order.WorkerId);
@@ -138,7 +137,7 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
 
     private void KeepLine(WorkerLine line)
     {
-        // A worker that floods its output must not fill this process's memory while the coordinator is away.
+        // A worker that floods its output must not fill this process's memory while the coordinator is unreachable.
         if (_lines.Count < MostLines)
         {
             _lines.Enqueue(line);
@@ -147,7 +146,7 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
 
     private Task TellExitAsync(string workerId, int start, ProcessExit exit, CancellationToken telling)
     {
-        // A later one may have been ordered meanwhile.
+        // A later process may have been ordered meanwhile.
         _starts.TryUpdate(workerId, (start, exit), (start, null));
         return TellAsync(workerId, start, exit, telling);
     }
@@ -155,7 +154,7 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
     private Task TellAsync(string workerId, int start, ProcessExit exit, CancellationToken telling) =>
         TryTellAsync(client.WorkerExitedAsync(new WorkerExit(workerId, start, exit.Code, exit.LastLines), telling));
 
-    /// <summary>What a node that leaves cannot tell in time, the run finds out when the node's lease has run out.</summary>
+    /// <summary>Tries to report. If a leaving node fails to report in time, its lease expires instead.</summary>
     private static async Task TryTellAsync(Task telling)
     {
         try

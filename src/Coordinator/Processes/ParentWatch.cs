@@ -1,14 +1,15 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 
 namespace ClipTrain.Coordinator.Processes;
 
 /// <summary>
-/// Keeps a worker from outliving its node. The node holds the other end of the worker's standard input and never writes to
-/// it; when the node ends, in whatever way, the input ends and so does the worker. Signals are ignored meanwhile.
+/// Keeps a worker from outliving its node. The node holds the other end of the worker's standard input and never writes to it; however
+/// the node ends, the input ends and the worker exits. Signals are ignored meanwhile.
 /// </summary>
 public sealed class ParentWatch : IDisposable
 {
-    /// <summary>Exit code of a worker whose node has gone.</summary>
+    /// <summary>Exit code of a worker whose node is gone.</summary>
     public const int ExitCode = 4;
 
     private static readonly TimeSpan ExitGrace = TimeSpan.FromSeconds(10);
@@ -16,7 +17,7 @@ public sealed class ParentWatch : IDisposable
 
     private ParentWatch() { }
 
-    /// <summary>Watches this process's standard input and exits when it ends. To be called first in a worker's Main.</summary>
+    /// <summary>Watches this process's standard input and exits when it ends. Call this first in a worker's Main.</summary>
     public static ParentWatch Start() => Start(Console.OpenStandardInput(), Exit);
 
     internal static ParentWatch Start(Stream input, Action onEnd)
@@ -38,21 +39,18 @@ public sealed class ParentWatch : IDisposable
         {
             while (input.Read(ignored) > 0)
             {
-                // Nothing is ever said on this stream.
+                // Nothing is ever sent on this stream.
             }
         }
         catch (IOException)
         {
-            // A broken input is an ended one.
+            // A broken input has ended too.
         }
 
         onEnd();
     }
 
-    /// <summary>
-    /// An orderly exit waits for exit handlers, which a thread stuck in a collective may hold up; then the process is ended from outside
-    /// them.
-    /// </summary>
+    /// <summary>Exits in order, and kills the process if its exit handlers hang because a thread is stuck in a collective.</summary>
     private static void Exit()
     {
         new Thread(() =>
@@ -64,7 +62,23 @@ public sealed class ParentWatch : IDisposable
             IsBackground = true,
             Name = "last resort",
         }.Start();
-        Console.Error.WriteLine("The node that started this worker has gone or wants no more of it: the worker exits.");
+        Console.Error.WriteLine("The node of this worker has ended or dismissed it: the worker exits.");
         Environment.Exit(ExitCode);
     }
+}
+
+/// <summary>
+/// Ignores SIGINT, SIGTERM and SIGHUP. A terminal's Ctrl-C or hang-up and a batch system's notice reach every process of a run, and
+/// workers must survive them to write the checkpoint that the coordinator requests.
+/// </summary>
+public sealed class IgnoredSignals : IDisposable
+{
+    private readonly PosixSignalRegistration[] _registrations =
+    [
+        .. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(signal =>
+            PosixSignalRegistration.Create(signal, context => context.Cancel = true)
+        ),
+    ];
+
+    public void Dispose() => Array.ForEach(_registrations, registration => registration.Dispose());
 }

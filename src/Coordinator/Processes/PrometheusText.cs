@@ -5,12 +5,12 @@ using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.Processes;
 
-/// <summary>A run's state and its newest step in Prometheus' text format: base units in names, <c>_total</c> for what only grows.</summary>
+/// <summary>Formats a run's state and newest step in Prometheus' text format: base units in names, <c>_total</c> for counters.</summary>
 internal static class PrometheusText
 {
-    /// <param name="run">The run's name, which becomes a label.</param>
-    /// <param name="status">Where the run is.</param>
-    /// <param name="step">Its newest step; null where that is not known.</param>
+    /// <param name="run">The run's name, used as a label.</param>
+    /// <param name="status">Status of the run.</param>
+    /// <param name="step">Its newest step; null if unknown.</param>
     public static string Of(string run, RunStatus status, StepMetrics? step)
     {
         var label = run.Replace("\\", "\\\\", StringComparison.Ordinal)

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace ClipTrain.Coordinator.Protocol;
 
-/// <summary>The n-th try of a run, from 1. A later number fences an earlier one: what still arrives of that is ignored.</summary>
+/// <summary>An attempt at a run, numbered from 1. A later attempt fences off an earlier one, whose late messages are ignored.</summary>
 public sealed record RunAttempt(string Run, int Number);
 
 /// <summary>A device as its node names it: "cuda:0", or "cpu:0" for a slot of CPU cores.</summary>
@@ -11,26 +11,26 @@ public sealed record PoolDevice(string Node, string Name)
     public override string ToString() => $"{Node}/{Name}";
 }
 
-/// <summary>All devices that a node has for the pool at present. A node repeats its offer every few seconds.</summary>
+/// <summary>All devices that a node currently offers to the pool. A node repeats its offer every few seconds.</summary>
 /// <param name="Node">Name of the node, unique in the pool.</param>
 /// <param name="Host">Where the node runs.</param>
-/// <param name="Incarnation">Grows with every process of this name, as its start time does. None of a predecessor's workers is
+/// <param name="Incarnation">Increases with each process of this name, as its start time does. No worker of an earlier process is
 /// left.</param>
-/// <param name="Devices">Names of the devices, each once.</param>
+/// <param name="Devices">Device names, without duplicates.</param>
 public sealed record NodeOffer(string Node, string Host, long Incarnation, IReadOnlyList<string> Devices);
 
-/// <summary>A run's wish for devices, all of them or none.</summary>
-/// <param name="Experiment">Who is told of the lease.</param>
+/// <summary>A run's request for devices, granted in full or not at all.</summary>
+/// <param name="Experiment">The experiment to notify.</param>
 public sealed record LeaseRequest(RunAttempt Attempt, string Experiment, int Devices);
 
-/// <summary>Devices that one attempt of a run has to itself.</summary>
+/// <summary>Devices reserved for one attempt of a run.</summary>
 /// <param name="Epoch">
-/// Grows with every lease of the pool. A node that is asked to start a worker on a device ends what an earlier epoch left there.
+/// Increases with every lease of the pool. A node that starts a worker on a device first ends what an earlier epoch left there.
 /// </param>
 public sealed record Lease(long Epoch, LeaseRequest Request, IReadOnlyList<PoolDevice> Devices)
 {
     /// <summary>
-    /// Why the lease is void; null while it is good. A void one keeps the devices that are left until the run gives it back.
+    /// Reason why the lease is void; null while it is valid. A void lease keeps its remaining devices until the run returns it.
     /// </summary>
     public string? Revoked { get; init; }
 
@@ -38,5 +38,30 @@ public sealed record Lease(long Epoch, LeaseRequest Request, IReadOnlyList<PoolD
     public RunAttempt Attempt => Request.Attempt;
 }
 
-/// <summary>What a request has come to: a lease or, while there is none, the reason in words.</summary>
+/// <summary>The result of a request: a lease, or the reason for waiting.</summary>
 public sealed record LeaseAnswer(RunAttempt Attempt, Lease? Lease, string? Waiting);
+
+/// <summary>Request to start one attempt of a trial's run on leased devices.</summary>
+/// <param name="Experiment">The experiment to notify when the run ends.</param>
+public sealed record TrialStart(RunAttempt Attempt, string Experiment, string RunFile, Lease Lease);
+
+/// <summary>The end of an attempt, none of whose processes is left.</summary>
+/// <param name="Text">The reason, unless it completed.</param>
+public sealed record TrialEnd(RunAttempt Attempt, TrialEndKind Kind, string? Text = null);
+
+public enum TrialEndKind
+{
+    Completed,
+
+    /// <summary>The run itself failed.</summary>
+    Failed,
+
+    /// <summary>The loss or a gradient was not finite.</summary>
+    Diverged,
+
+    /// <summary>The run was stopped on request.</summary>
+    Stopped,
+
+    /// <summary>Too many of its workers disappeared, which does not count as a failure of the run.</summary>
+    DevicesLost,
+}

@@ -1,25 +1,23 @@
-using ClipTrain.Coordinator.State;
-
 namespace ClipTrain.Coordinator.Protocol;
 
-/// <summary>What a node tells with every exchange.</summary>
-/// <param name="NodeId">Its name in the run: the machine's name unless the user chose another.</param>
-/// <param name="Incarnation">Random, a new one for each process: the workers of the process before have died with it.</param>
-/// <param name="Slots">How many workers it can run at once.</param>
-/// <param name="Epoch">The activation of the run that gave the last orders; 0 before the first.</param>
-/// <param name="CarriedOut">The last order of that epoch that has been carried out; 0 when none has.</param>
-/// <param name="Lines">What its workers have printed since the last exchange that was answered.</param>
+/// <summary>A node's part of an exchange with the run.</summary>
+/// <param name="NodeId">Its name in the run; the machine's name by default.</param>
+/// <param name="Incarnation">Random and new for each process. The workers of an earlier process died with it.</param>
+/// <param name="Slots">Number of workers that it can run at once.</param>
+/// <param name="Epoch">Epoch of the activation that gave the last orders; 0 before the first.</param>
+/// <param name="CarriedOut">The last order of that epoch that was carried out; 0 if none.</param>
+/// <param name="Lines">Output of its workers since the last answered exchange.</param>
 public sealed record NodeReport(string NodeId, string Incarnation, int Slots, long Epoch, long CarriedOut, IReadOnlyList<WorkerLine> Lines);
 
-/// <summary>What a node is to do, in order.</summary>
-/// <param name="Lease">The node is lost when it does not call again within this time.</param>
-/// <param name="Outcome">That of a run that has ended: end all workers within the grace time, then leave. Null while it goes on.</param>
-/// <param name="Orders">Those that the node has not reported as carried out; it carries each out once, by its number.</param>
+/// <summary>Orders for a node, to be carried out in sequence.</summary>
+/// <param name="Lease">The node counts as lost if it does not call again within this time.</param>
+/// <param name="Outcome">Outcome of a run that has ended: end all workers within the grace period, then leave. Null while the run
+/// continues.</param>
+/// <param name="Orders">Orders that the node has not yet reported as carried out. It carries out each number once.</param>
 public sealed record NodeOrders(long Epoch, TimeSpan Lease, RunOutcome? Outcome, IReadOnlyList<NodeOrder> Orders);
 
-/// <param name="Number">Counts up within an epoch of the run.</param>
-/// <param name="Start">To start: which process of the worker it is, from 1. One that the node has started already is not started
-/// again.</param>
+/// <param name="Number">Sequence number within an epoch.</param>
+/// <param name="Start">For Start: the number of the worker's process, from 1. The node starts each number once.</param>
 public sealed record NodeOrder(long Number, NodeAction Action, string WorkerId, int Start);
 
 public enum NodeAction
@@ -30,19 +28,30 @@ public enum NodeAction
     /// <summary>End it at once.</summary>
     Kill,
 
-    /// <summary>Let it end by itself for the grace time, then end it.</summary>
+    /// <summary>Let it exit within the grace period, then end it.</summary>
     Dismiss,
 }
 
-/// <summary>A process that a node had started has ended.</summary>
-/// <param name="Start">Which process of the worker it was, from 1.</param>
+/// <summary>The end of a process that a node started.</summary>
+/// <param name="Start">Number of the worker's process, from 1.</param>
 /// <param name="ExitCode">128 + n after signal n.</param>
 /// <param name="LastLines">The end of its standard error.</param>
 public sealed record WorkerExit(string WorkerId, int Start, int ExitCode, IReadOnlyList<string> LastLines);
 
-/// <summary>A line that a worker's process printed; as text it is prefixed with the worker, "[worker-1] …".</summary>
-/// <param name="Text">The line without its end.</param>
+/// <summary>A line that a worker's process printed. <see cref="ToString"/> prefixes the worker: "[worker-1] …".</summary>
+/// <param name="Text">The line without its line break.</param>
 public sealed record WorkerLine(string WorkerId, bool IsError, string Text)
 {
     public override string ToString() => $"[{WorkerId}] {Text}";
 }
+
+public enum OutcomeKind
+{
+    Completed,
+    Stopped,
+    Failed,
+}
+
+/// <summary>Outcome of a run. The message says why it ended and, unless it completed, the step it can resume from.</summary>
+/// <param name="ExitCode">After a failure: the exit code reported by the worker that caused it.</param>
+public sealed record RunOutcome(OutcomeKind Kind, string Message, CheckpointMark? LastCheckpoint, int? ExitCode = null);

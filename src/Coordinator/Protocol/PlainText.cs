@@ -2,30 +2,30 @@ using System.Text;
 
 namespace ClipTrain.Coordinator.Protocol;
 
-/// <summary>Text of another process made safe for logs and terminals: bounded, and without control characters.</summary>
+/// <summary>Makes text from other processes safe for logs and terminals: limited in length and without control characters.</summary>
 public static class PlainText
 {
-    /// <summary>Bound of a name: a worker, a machine, a device, a hash.</summary>
+    /// <summary>Maximum length of a name: a worker, machine, device or hash.</summary>
     public const int NameLength = 200;
 
-    /// <summary>Bound of a sentence or of a line of output.</summary>
+    /// <summary>Maximum length of a sentence or a line of output.</summary>
     public const int LineLength = 2_000;
 
-    /// <summary>Bound of a message of several lines.</summary>
+    /// <summary>Maximum length of a message of several lines.</summary>
     public const int BlockLength = 8_000;
 
-    /// <summary>True if a name is neither empty nor too long and can be shown as it is.</summary>
+    /// <summary>True if a name is neither empty nor too long and has no control characters.</summary>
     public static bool IsName(string? name, int most = NameLength) =>
         name is { Length: > 0 } && name.Length <= most && !name.Any(IsControl);
 
-    /// <summary>One line: line breaks and tabs become spaces, other control characters �, and what is too long is cut off.</summary>
+    /// <summary>One line of text: line breaks and tabs become spaces, other control characters �, and excess length is cut off.</summary>
     public static string Line(string? text, int most = LineLength) => Clean(text, most, keepsLines: false);
 
-    /// <summary>Several lines, which stay.</summary>
+    /// <summary>Text of several lines; line breaks are kept.</summary>
     public static string Block(string? text) => Clean(text, BlockLength, keepsLines: true);
 
     /// <summary>
-    /// True for what a terminal obeys in place of showing it: control characters, line separators, and what turns the direction of text.
+    /// True for characters that a terminal acts on instead of showing: control characters, line separators and direction marks.
     /// </summary>
     public static bool IsControl(char c) =>
         char.IsControl(c) || c is '\u2028' or '\u2029' or (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');

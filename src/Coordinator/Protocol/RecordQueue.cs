@@ -1,32 +1,32 @@
 namespace ClipTrain.Coordinator.Protocol;
 
 /// <summary>The records that one heartbeat carries.</summary>
-/// <param name="HasMore">True if others follow that did not fit.</param>
+/// <param name="HasMore">True if more records follow that did not fit.</param>
 public sealed record RecordBatch(IReadOnlyList<StepRecord> Records, bool HasMore);
 
 /// <summary>
-/// The committed steps of a worker that the coordinator has not acknowledged, oldest first. None is dropped to make room:
-/// when <see cref="HasRoom"/> is false, the worker waits before its next step until records are acknowledged or it gives its
-/// coordinator up. Not thread-safe.
+/// The committed steps of a worker that the coordinator has not acknowledged, oldest first. Nothing is dropped to make room: when <see
+/// cref="HasRoom"/> is false, the worker waits before its next step until records are acknowledged or it gives up on the coordinator.
+/// Not thread-safe.
 /// </summary>
 /// <remarks>
-/// The bound: a worker adds one record a step and takes a step only while there is room, so that the queue holds less than
-/// <see cref="MaxBytes"/> plus one record. Out of contact for its coordinator timeout T, a worker gives up and adds only the few
-/// steps until all ranks have stopped; before that it has added T / (seconds a step) records at most, so most runs never come
-/// near the bound. While the coordinator answers, each round trip takes one batch off the queue.
+/// Upper bound: a worker adds one record per step and steps only while there is room, so the queue holds less than
+/// <see cref="MaxBytes"/> plus one record. Out of contact for its coordinator timeout T, a worker gives up and adds only the few steps
+/// until all ranks have stopped; before that it has added at most T / (seconds per step) records, so most runs stay far below the limit.
+/// While the coordinator answers, each round trip removes one batch.
 /// </remarks>
 public sealed class RecordQueue
 {
-    /// <summary>A heartbeat carries at most this number of records.</summary>
+    /// <summary>Maximum number of records in a heartbeat.</summary>
     public const int BatchRecords = 512;
 
-    /// <summary>A heartbeat carries at most this number of shares in all its records, but always one record.</summary>
+    /// <summary>Maximum number of shares in all records of a heartbeat; one record is always allowed.</summary>
     public const int BatchShares = 16_384;
 
-    /// <summary>At this size the worker stops stepping.</summary>
+    /// <summary>Size in bytes at which the worker stops stepping.</summary>
     public const long MaxBytes = 64L << 20;
 
-    /// <summary>No worker is farther ahead of what is recorded: so many records fill the queue.</summary>
+    /// <summary>Number of records that fill the queue, and thus the farthest a worker can be ahead of the ledger.</summary>
     public const long MaxRecords = MaxBytes / RecordBytes;
 
     private const long RecordBytes = 1024;
@@ -35,25 +35,25 @@ public sealed class RecordQueue
 
     public int Count => _records.Count;
 
-    /// <summary>An upper estimate of the memory of the records.</summary>
+    /// <summary>Upper estimate of the memory used by the records.</summary>
     public long Bytes { get; private set; }
 
     /// <summary>False if the worker must wait for an acknowledgement before it takes another step.</summary>
     public bool HasRoom => Bytes < MaxBytes;
 
-    /// <summary>An upper estimate of a record's memory: its objects, the loader's figures among them, and 24 bytes a rank.</summary>
+    /// <summary>Upper estimate of a record's memory: its objects, including the loader's figures, and 24 bytes per rank.</summary>
     public static long BytesOf(StepRecord record) =>
         RecordBytes + (24L * record.Shares.Count) + (64L * (record.Metrics.CorpusEpochs?.Count ?? 0));
 
-    /// <summary>Adds the record of the step that was just committed.</summary>
+    /// <summary>Adds the record of a step that was just committed.</summary>
     public void Add(StepRecord record)
     {
         _records.Enqueue(record);
         Bytes += BytesOf(record);
     }
 
-    /// <summary>The oldest records, as many as one heartbeat may carry.</summary>
-    /// <param name="upToStep">Later steps are left out: another rank sends them.</param>
+    /// <summary>The oldest records that fit into one heartbeat.</summary>
+    /// <param name="upToStep">Excludes later steps, which another rank sends.</param>
     public RecordBatch Batch(long upToStep = long.MaxValue)
     {
         var batch = new List<StepRecord>();
@@ -77,10 +77,10 @@ public sealed class RecordQueue
         return new RecordBatch(batch, HasMore: false);
     }
 
-    /// <summary>All records up to a step: a checkpoint of that step must not lack one.</summary>
+    /// <summary>All records up to a step, which a checkpoint of that step must contain.</summary>
     public IReadOnlyList<StepRecord> UpTo(long step) => [.. _records.TakeWhile(record => record.Metrics.Step <= step)];
 
-    /// <summary>Records up to this step are safe with the coordinator.</summary>
+    /// <summary>Removes the records up to this step, which the coordinator has stored.</summary>
     public void Acknowledge(long recordedStep)
     {
         while (_records.TryPeek(out var first) && first.Metrics.Step <= recordedStep)
@@ -89,7 +89,7 @@ public sealed class RecordQueue
         }
     }
 
-    /// <summary>A new generation starts from this step: later ones are undone, and will be taken and added again.</summary>
+    /// <summary>Removes the records after the start step of a new generation, which will repeat those steps.</summary>
     public void DropAfter(long startStep)
     {
         var kept = UpTo(startStep);

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace ClipTrain.Coordinator.Protocol;
 
-/// <summary>The answer to a message.</summary>
+/// <summary>Reply to a message of a worker, node or command.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
 [JsonDerivedType(typeof(Accepted), "accepted")]
 [JsonDerivedType(typeof(Held), "held")]
@@ -17,7 +17,7 @@ public abstract record RunReply
 
     public sealed record Accepted : RunReply;
 
-    /// <summary>The answer comes with a later <see cref="RunEffect.Answer"/>. Sending the same message again is harmless.</summary>
+    /// <summary>The reply comes with a later effect. Sending the same message again is harmless.</summary>
     public sealed record Held : RunReply;
 
     public sealed record Assigned(Assignment Assignment) : RunReply;
@@ -40,7 +40,7 @@ public enum RefusalKind
     /// <summary>The worker runs other code, another configuration or another corpus.</summary>
     Mismatch,
 
-    /// <summary>Another process has this worker's name.</summary>
+    /// <summary>Another process uses this worker's name.</summary>
     NameTaken,
 
     /// <summary>Another worker uses this worker's device.</summary>
@@ -48,14 +48,14 @@ public enum RefusalKind
 
     StaleGeneration,
 
-    /// <summary>The run is not in a phase in which this can be asked.</summary>
+    /// <summary>The request is not valid in the run's current phase.</summary>
     WrongPhase,
 
-    /// <summary>The message cannot be true of this run, or is not well formed.</summary>
+    /// <summary>The message contradicts the run's state or is malformed.</summary>
     Invalid,
 }
 
-/// <summary>The two calls of a worker that can be held.</summary>
+/// <summary>The calls of a worker that can be held.</summary>
 public enum HeldCall
 {
     Join,

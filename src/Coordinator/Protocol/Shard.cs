@@ -1,23 +1,23 @@
 namespace ClipTrain.Coordinator.Protocol;
 
 /// <summary>
-/// One rank's part of the data in a generation: all that the worker reads, and nothing else. A global batch is cut into lanes,
-/// a rank takes a contiguous part of every batch, and its lanes determine which row groups of each epoch it reads.
+/// One rank's part of the data in a generation. A global batch is divided into lanes, a rank takes a contiguous part of every batch, and
+/// its lanes determine which row groups of each epoch it reads.
 /// </summary>
 /// <remarks>
-/// The order of samples is a pure function that every worker can compute, so a shard does not repeat it: it names the row
-/// groups as a set. Sorted ranges are compact at both ends, one range a file for a single worker and about
-/// rowGroups / worldSize entries for many, and their digest does not depend on who computed them in which order. Slices and
-/// lanes hold for the whole generation; row groups hold for an epoch of a corpus, and the epochs in hand are listed.
+/// Every worker can compute the order of samples, so a shard only names the row groups as a set. Sorted ranges are compact in both
+/// extremes: one range per file for a single worker, about rowGroups / worldSize entries for many. Their digest does not depend on the
+/// order of computation. Slices and lanes apply to the whole generation, row groups to one epoch of a corpus; the current epochs are
+/// listed.
 /// </remarks>
-/// <param name="FirstLane">The first lane that has samples of the rank.</param>
-/// <param name="Lanes">Number of lanes; with more ranks than lanes several ranks share one.</param>
-/// <param name="BatchStart">Where the rank's part of a global batch begins, in samples.</param>
-/// <param name="BatchCount">Samples of a global batch that are the rank's.</param>
+/// <param name="FirstLane">The rank's first lane.</param>
+/// <param name="Lanes">Number of lanes. With more ranks than lanes, ranks share lanes.</param>
+/// <param name="BatchStart">Start of the rank's part of a global batch, in samples.</param>
+/// <param name="BatchCount">Size of the rank's part of a global batch, in samples.</param>
 /// <param name="Epochs">The row groups to read, by corpus and epoch.</param>
 public sealed record Shard(int FirstLane, int Lanes, int BatchStart, int BatchCount, IReadOnlyList<ShardEpoch> Epochs)
 {
-    /// <summary>64 bits that stand for the shard in the ledger. Equal shards have equal digests in every version.</summary>
+    /// <summary>64-bit digest that identifies the shard in the ledger. Equal shards have equal digests in every version.</summary>
     public ulong Digest()
     {
         var digest = Mix(Mix(Mix(Mix(0, FirstLane), Lanes), BatchStart), BatchCount);
@@ -33,7 +33,7 @@ public sealed record Shard(int FirstLane, int Lanes, int BatchStart, int BatchCo
         return digest;
     }
 
-    /// <summary>The finaliser of SplitMix64 (Steele et al., OOPSLA 2014) over the digest so far and one more number.</summary>
+    /// <summary>The finaliser of SplitMix64 (Steele et al., OOPSLA 2014) applied to the digest so far and the next number.</summary>
     private static ulong Mix(ulong digest, long value)
     {
         var x = (digest * 31) + (ulong)value + 0x9E3779B97F4A7C15;
@@ -75,8 +75,8 @@ public sealed record ShardEpoch(int Corpus, long Epoch, IReadOnlyList<RowGroupRa
 /// <param name="First">The first row group, from 0.</param>
 public readonly record struct RowGroupRange(int File, int First, int Count)
 {
-    /// <summary>The ranges of a set of row groups: the one way to write it.</summary>
-    /// <param name="rowGroups">In any order; repeated ones count once.</param>
+    /// <summary>The ranges of a set of row groups, in their canonical form.</summary>
+    /// <param name="rowGroups">In any order; duplicates count once.</param>
     public static IReadOnlyList<RowGroupRange> Merge(IEnumerable<(int File, int RowGroup)> rowGroups)
     {
         var ranges = new List<RowGroupRange>();

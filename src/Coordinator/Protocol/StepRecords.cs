@@ -2,18 +2,18 @@ using System.Text.Json.Serialization;
 
 namespace ClipTrain.Coordinator.Protocol;
 
-/// <summary>One committed step: what it measured, and what each rank contributed, by rank.</summary>
+/// <summary>One committed step: its metrics, and each rank's contribution, by rank.</summary>
 public sealed record StepRecord(int Generation, StepMetrics Metrics, IReadOnlyList<StepShare> Shares);
 
 /// <summary>One rank's part of a global batch.</summary>
-/// <param name="Samples">Samples of its slice, those that could not be used included.</param>
-/// <param name="BadSamples">How many could not be used.</param>
-/// <param name="Digest">Digest of which samples they were, in order.</param>
-/// <param name="BusySeconds">Time of the step before that the rank spent on its own work, not waiting for others; 0 when unknown.</param>
+/// <param name="Samples">Samples of its slice, including unusable ones.</param>
+/// <param name="BadSamples">Number of unusable samples.</param>
+/// <param name="Digest">Digest of the sample identities, in order.</param>
+/// <param name="BusySeconds">Seconds of the previous step that the rank worked rather than waited for others; 0 if unknown.</param>
 [method: JsonConstructor]
 public readonly record struct StepShare(int Samples, int BadSamples, ulong Digest, double BusySeconds);
 
-/// <summary>One membership of the run, and the step that it started from.</summary>
+/// <summary>The workers of one generation, and the step that it started from.</summary>
 /// <param name="Workers">Worker ids by rank.</param>
 public sealed record GenerationRecord(int Generation, long StartStep, IReadOnlyList<string> Workers, DateTimeOffset Time)
 {
@@ -22,10 +22,10 @@ public sealed record GenerationRecord(int Generation, long StartStep, IReadOnlyL
     public IReadOnlyList<ulong>? Shards { get; init; }
 }
 
-/// <summary>One optimizer step, the same on every rank but for times. Seconds are wall seconds; rates are over all workers.</summary>
+/// <summary>Metrics of one optimizer step; only times differ between ranks. Seconds are wall-clock time; rates count all workers.</summary>
 public sealed record StepMetrics
 {
-    /// <summary>Its number, from 1.</summary>
+    /// <summary>Step number, from 1.</summary>
     public required long Step { get; init; }
 
     /// <summary>Samples of the run so far.</summary>
@@ -35,61 +35,61 @@ public sealed record StepMetrics
 
     public required double Loss { get; init; }
 
-    /// <summary>Factor on the cosine similarities; null where the objective compares none.</summary>
+    /// <summary>Factor on the cosine similarities; null if the objective has none.</summary>
     public required double? LogitScale { get; init; }
 
-    /// <summary>Before clipping; 0 of a step that changed no weight.</summary>
+    /// <summary>Gradient norm before clipping; 0 for a step that changed no weight.</summary>
     public required double GradientNorm { get; init; }
 
-    /// <summary>0 of a step that changed no weight.</summary>
+    /// <summary>Learning rate; 0 for a step that changed no weight.</summary>
     public required double LearningRate { get; init; }
 
     public required double StepSeconds { get; init; }
 
     public required double ImagesPerSecond { get; init; }
 
-    /// <summary>Share of the step's time that was spent waiting for data.</summary>
+    /// <summary>Fraction of the step's time spent waiting for data.</summary>
     public required double DataWaitShare { get; init; }
 
-    /// <summary>Samples of the run so far that could not be used.</summary>
+    /// <summary>Unusable samples of the run so far.</summary>
     public required long BadSamples { get; init; }
 
     /// <summary>Captions of this step that are longer than the context, over all workers.</summary>
     public long TruncatedCaptions { get; init; }
 
-    /// <summary>How the data loader does; null in files of versions that did not tell.</summary>
+    /// <summary>State of the data loader; null in files of older versions.</summary>
     public LoaderMetrics? Loader { get; init; }
 
-    /// <summary>What the loss is of, as training.objective names it; null in files of versions that had one.</summary>
+    /// <summary>Value of training.objective; null in files of versions with a single objective.</summary>
     public string? Objective { get; init; }
 
-    /// <summary>Added to the logits; null where the objective learns none.</summary>
+    /// <summary>Bias added to the logits; null if the objective learns none.</summary>
     public double? LogitBias { get; init; }
 
-    /// <summary>Epochs of each corpus of a mixture, by its name; null where there is one corpus.</summary>
+    /// <summary>Epochs of each corpus of a mixture, by name; null for a single corpus.</summary>
     public IReadOnlyDictionary<string, double>? CorpusEpochs { get; init; }
 
-    /// <summary>Factor that the loss had in fp16; null in other types.</summary>
+    /// <summary>Loss scale in fp16; null for other types.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? LossScale { get; init; }
 
-    /// <summary>Steps of the run so far whose gradients overflowed in fp16, so that they changed no weight; null in other types.</summary>
+    /// <summary>Steps of the run so far that changed no weight because gradients overflowed in fp16; null for other types.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? SkippedSteps { get; init; }
 }
 
-/// <summary>What a stage of the data loader did lately.</summary>
-/// <param name="Rate">Samples a second.</param>
-/// <param name="Busy">Share of its threads' time at work.</param>
-/// <param name="Starved">Share waited for the stage before.</param>
-/// <param name="Blocked">Share waited for room behind.</param>
+/// <summary>Recent activity of one stage of the data loader.</summary>
+/// <param name="Rate">Samples per second.</param>
+/// <param name="Busy">Fraction of its threads' time spent working.</param>
+/// <param name="Starved">Fraction spent waiting for the previous stage.</param>
+/// <param name="Blocked">Fraction spent waiting for room in the next stage.</param>
 public sealed record StageMetrics(double Rate, double Busy, double Starved, double Blocked);
 
 /// <summary>
-/// The data loader of rank 0 over the last seconds. The waits of the threads that decode, tokenize and assemble are told of decoding.
+/// The data loader of rank 0 over the last seconds. One set of threads decodes, tokenizes and assembles; its waits count as decoding.
 /// </summary>
 /// <param name="QueuedSamples">Encoded samples in memory.</param>
-/// <param name="QueuedBatches">Batches ready for the step.</param>
+/// <param name="QueuedBatches">Batches that are ready.</param>
 public sealed record LoaderMetrics(
     StageMetrics Read,
     StageMetrics Decode,
@@ -99,15 +99,15 @@ public sealed record LoaderMetrics(
     int QueuedBatches
 );
 
-/// <summary>A line of the ledger: one of the three.</summary>
-/// <param name="After">The first line of every segment.</param>
+/// <summary>A line of the ledger; exactly one property is set.</summary>
+/// <param name="After">Set in the first line of every segment.</param>
 public sealed record LedgerEntry(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] GenerationRecord? Generation = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] StepRecord? Step = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LedgerSeal? After = null
 );
 
-/// <summary>How much of a ledger's segment counts.</summary>
-/// <param name="Epoch">The segment's name; 0 when the new one is the first.</param>
-/// <param name="Bytes">Its length when the next one began.</param>
+/// <summary>The valid length of a ledger segment.</summary>
+/// <param name="Epoch">The segment's name; 0 if the new segment is the first.</param>
+/// <param name="Bytes">Its length when the next segment began.</param>
 public sealed record LedgerSeal(long Epoch, long Bytes);

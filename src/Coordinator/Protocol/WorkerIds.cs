@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace ClipTrain.Coordinator.Protocol;
 
-/// <summary>Names of workers. Those that nodes start are "worker-0", "worker-1", …; others choose their own.</summary>
+/// <summary>Worker names. Nodes start "worker-0", "worker-1", …; other workers choose their own names.</summary>
 public static class WorkerIds
 {
     private const string Prefix = "worker-";
@@ -17,7 +17,7 @@ public static class WorkerIds
         return string.Create(CultureInfo.InvariantCulture, $"{Prefix}{slot}");
     }
 
-    /// <summary>The number of a managed worker's id.</summary>
+    /// <summary>The slot number in a managed worker's id.</summary>
     public static int SlotOf(string workerId) => int.Parse(workerId.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture);
 
     /// <summary>
@@ -42,7 +42,7 @@ public static class WorkerIds
         return rest != 0 ? rest : string.CompareOrdinal(left, right);
     }
 
-    /// <summary>Digits without leading zeros: the longer number is the larger one, however long both are.</summary>
+    /// <summary>Compares digits without leading zeros: the longer number is larger.</summary>
     private static int CompareNumbers(ReadOnlySpan<char> left, ReadOnlySpan<char> right) =>
         left.Length != right.Length ? left.Length.CompareTo(right.Length) : left.SequenceCompareTo(right);
 

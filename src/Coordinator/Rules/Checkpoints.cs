@@ -3,7 +3,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>Checkpoints that are written, found on disk, or asked for.</summary>
+/// <summary>Rules for checkpoints that are written, found on disk, or requested.</summary>
 internal static class Checkpoints
 {
     public static RunReply Written(TurnContext turn, CheckpointWritten written)
@@ -14,7 +14,7 @@ internal static class Checkpoints
             return Refusals.UnknownWorker(state, written.WorkerId);
         }
 
-        // The others may have gone on from an earlier step without a worker that was lost on the way or replaced.
+        // The others may have continued from an earlier step without a worker that was lost or replaced meanwhile.
         if (member.Status == MemberStatus.Lost || !string.Equals(member.Incarnation, written.Incarnation, StringComparison.Ordinal))
         {
             return new RunReply.Accepted();
@@ -36,7 +36,7 @@ internal static class Checkpoints
             turn.Change(turn.State with { CheckpointWantedFrom = null });
         }
 
-        // A periodic checkpoint may still have been on its way to disk when the worker was asked to save a newer state.
+        // The worker may still have been writing a periodic checkpoint when it was asked to save a newer state.
         if (member.Status == MemberStatus.Saving && written.Step >= member.HeldStep)
         {
             turn.Change(member with { Status = MemberStatus.Saved, LastHeard = turn.Now });
@@ -46,7 +46,9 @@ internal static class Checkpoints
         return new RunReply.Accepted();
     }
 
-    /// <summary>A step that is not recorded may be one that the other ranks have not committed: it does not count.</summary>
+    /// <summary>
+    /// Takes over a checkpoint found on disk, unless its step is not recorded: other ranks may not have committed that step.
+    /// </summary>
     public static RunReply Found(TurnContext turn, CheckpointMark found)
     {
         var state = turn.State;

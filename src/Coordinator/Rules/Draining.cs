@@ -4,15 +4,15 @@ using ClipTrain.Coordinator.State;
 namespace ClipTrain.Coordinator.Rules;
 
 /// <summary>
-/// The run is ending without all of its workers: when every worker is accounted for, the one that joined with the newest
-/// state saves it and the others exit.
-/// <para>One rule covers every cause: a worker that joins again vouches for the state that it holds, so it may save; one that
-/// reports Failed vouches for nothing. All ranks see a loss that is not finite and report Failed, so the last checkpoint counts.
-/// Nobody saves a step of which a checkpoint exists.</para>
+/// Ends a run without all of its workers: once every worker is accounted for, the one that joined with the newest state saves it and the
+/// others exit.
+/// <para>One rule covers every cause: a worker that joins again vouches for its state, so it may save; one that reports Failed does not.
+/// All ranks see a non-finite loss and report Failed, so the last checkpoint counts. No worker saves a step that already has a
+/// checkpoint.</para>
 /// </summary>
 internal static class Draining
 {
-    /// <summary>Starts to end the run with this outcome. A failure outweighs a stop.</summary>
+    /// <summary>Starts to end the run with this outcome. A failure overrides a stop.</summary>
     public static void Begin(TurnContext turn, OutcomeKind kind)
     {
         if (turn.State.Phase == RunPhase.Draining)

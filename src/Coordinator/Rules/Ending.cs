@@ -3,10 +3,10 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>The three ends of a run.</summary>
+/// <summary>Ends a run as completed, stopped or failed.</summary>
 internal static class Ending
 {
-    /// <summary>The outcome of a run that has ended.</summary>
+    /// <summary>Outcome of an ended run.</summary>
     public static RunOutcome OutcomeOf(RunState state) =>
         state.Phase switch
         {
@@ -40,7 +40,7 @@ internal static class Ending
         return new RunReply.Accepted();
     }
 
-    /// <summary>Ends the run when all of the generation have reported.</summary>
+    /// <summary>Ends the run once the whole generation has reported.</summary>
     public static void FinishIfDone(TurnContext turn)
     {
         if (turn.State.Members.CountOf(MemberStatus.Training) == 0)
@@ -50,8 +50,8 @@ internal static class Ending
     }
 
     /// <summary>
-    /// Ends the run, after a worker of the generation was lost or left, when others have reported already and the checkpoint of
-    /// the step that they reported is written: nothing is left to do.
+    /// Ends the run after a worker of the generation was lost or left, if others have already reported and the checkpoint of their step
+    /// is written.
     /// </summary>
     /// <returns>True if the run has ended.</returns>
     public static bool CompleteWithout(TurnContext turn)
@@ -63,10 +63,8 @@ internal static class Ending
             return false;
         }
 
-        turn.Warn(
-            $"the run ends without "
-                + $"{string.Join(", ", inGeneration.Where(member => member.Status != MemberStatus.Finished).OrderBy(member => member.Rank).Select(member => member.Label))}: its last checkpoint is written"
-        );
+        var missing = inGeneration.Where(member => member.Status != MemberStatus.Finished).OrderBy(member => member.Rank);
+        turn.Warn($"the run ends without {string.Join(", ", missing.Select(member => member.Label))}: its last checkpoint is written");
         Finish(turn);
         return true;
     }

@@ -4,22 +4,22 @@ using ClipTrain.Coordinator.State;
 namespace ClipTrain.Coordinator.Rules;
 
 /// <summary>
-/// Many runs on one pool of devices as a pure function: (state, message, time) to (next state, effects).
+/// An experiment as a pure function: (state, message, time) to (next state, effects).
 /// <para>A trial is Queued → Starting → Running → Completed, Failed, Diverged or Stopped. It goes back to Queued when its
-/// devices are lost, which is no failure of its own, or when it failed by itself and may be tried again. Each return begins
-/// another attempt, and only when nothing of the one before runs any more.</para>
-/// <para>What is to be done for a trial follows from its state alone (<see cref="ExperimentTurn"/>). So whoever takes the
-/// experiment over goes on from the state that was written, and an effect whose answer got lost is repeated.</para>
+/// devices are lost, which does not count as its failure, or when it failed and has attempts left. Each return starts another attempt,
+/// and only once no process of the previous one is left.</para>
+/// <para>The next effect for a trial follows from its state alone (<see cref="ExperimentTurn"/>). After a takeover the stored state is
+/// therefore sufficient, and an effect whose answer was lost is repeated.</para>
 /// </summary>
 public static class ExperimentMachine
 {
     /// <summary>
-    /// A run may notice a lost node before the pool does. Its devices are asked for again when the pool knows, or it would be
-    /// given the lost ones.
+    /// A run may notice a lost node before the pool does. It requests devices again only after the pool knows, or it would receive the
+    /// lost ones.
     /// </summary>
     private static readonly TimeSpan RetryDelay = PoolMachine.Patience + TimeSpan.FromSeconds(5);
 
-    /// <exception cref="ArgumentException">A submission contradicts itself or what was submitted before.</exception>
+    /// <exception cref="ArgumentException">A submission is inconsistent, or contradicts an earlier one.</exception>
     public static ExperimentResult Handle(ExperimentState state, ExperimentMessage message, DateTimeOffset now)
     {
         var turn = new ExperimentTurn(state, now);
@@ -78,7 +78,7 @@ public static class ExperimentMachine
         var trial = turn.Find(answer.Attempt);
         if (trial is null or { IsOver: true })
         {
-            // Granted or queued when nobody wanted it any more.
+            // Granted or queued after the trial ended.
             turn.Do(new ExperimentEffect.Release(answer.Attempt));
         }
         else if (answer.Lease is not { } lease)
@@ -121,7 +121,7 @@ public static class ExperimentMachine
                 Leave(turn, trial, TrialStatus.Diverged, end.Text);
                 break;
 
-            // A run that is being stopped may end in any way, and one that lost devices may call that a failure.
+            // A run that is being stopped may end in any way, and one that lost devices may report a failure.
             case var _ when trial.StopsTo is { } next:
                 Leave(turn, trial, next, trial.Text);
                 break;
@@ -132,12 +132,12 @@ public static class ExperimentMachine
                 DevicesLost(turn, trial with { NotBefore = turn.Now + RetryDelay }, end.Text ?? "lost devices");
                 break;
             default:
-                Failed(turn, trial, end.Text ?? "failed without a reason");
+                Failed(turn, trial, end.Text ?? "failed without giving a reason");
                 break;
         }
     }
 
-    /// <summary>Nothing of the attempt runs any more: the trial becomes what it was to become.</summary>
+    /// <summary>Moves a trial whose attempt has ended to its next status.</summary>
     private static void Leave(ExperimentTurn turn, TrialState trial, TrialStatus next, string? text)
     {
         trial = trial with { StopsTo = null, Lease = null };
@@ -189,7 +189,7 @@ public static class ExperimentMachine
         }
     }
 
-    /// <summary>Ends the experiment: what waits is stopped at once, what runs as soon as the launcher has done so.</summary>
+    /// <summary>Ends the experiment: waiting trials stop at once, running ones when the launcher has stopped them.</summary>
     private static void End(ExperimentTurn turn, string why)
     {
         turn.End(why);

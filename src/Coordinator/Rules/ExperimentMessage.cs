@@ -3,42 +3,42 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>All that can happen to an experiment. Every message may be repeated or late without harm.</summary>
+/// <summary>Messages to an experiment. Each may be repeated or late without harm.</summary>
 public abstract record ExperimentMessage
 {
     private ExperimentMessage() { }
 
-    /// <summary>Somebody wants these trials. Those that are known already stay as they are.</summary>
+    /// <summary>Adds trials. Those that are already known stay unchanged.</summary>
     public sealed record Submit(ExperimentSpec Spec) : ExperimentMessage;
 
-    /// <summary>Somebody wants the experiment to end.</summary>
+    /// <summary>Ends the experiment.</summary>
     public sealed record Cancel(string By) : ExperimentMessage;
 
-    /// <summary>The pool has granted or revoked leases, or said why requests wait.</summary>
+    /// <summary>The pool granted or revoked leases, or gave reasons for waiting.</summary>
     public sealed record PoolAnswered(IReadOnlyList<LeaseAnswer> Answers) : ExperimentMessage;
 
-    /// <summary>The pool holds nothing for these attempts any more.</summary>
+    /// <summary>The pool holds nothing more for these attempts.</summary>
     public sealed record Released(IReadOnlyList<RunAttempt> Attempts) : ExperimentMessage;
 
-    /// <summary>The launcher has taken this attempt on.</summary>
+    /// <summary>The launcher has accepted this attempt.</summary>
     public sealed record Started(RunAttempt Attempt) : ExperimentMessage;
 
-    /// <summary>An attempt is over, by itself or because it was stopped: nothing of it runs, and nothing of it will start.</summary>
+    /// <summary>An attempt ended or was stopped: none of its processes runs or will start.</summary>
     public sealed record Ended(TrialEnd End) : ExperimentMessage;
 
-    /// <summary>Time has passed, or the experiment was taken over: whatever is still to be done is to be done again.</summary>
+    /// <summary>Time has passed, or the experiment was taken over: pending effects are repeated.</summary>
     public sealed record Tick : ExperimentMessage;
 }
 
-/// <summary>What the host must do after the state is on disk, in any order. A later tick repeats what had no answer.</summary>
+/// <summary>Effects to carry out after the state is on disk, in any order. A later tick repeats those without an answer.</summary>
 public abstract record ExperimentEffect
 {
     private ExperimentEffect() { }
 
-    /// <summary>Ask the pool for devices; it answers with <see cref="ExperimentMessage.PoolAnswered"/>.</summary>
+    /// <summary>Request devices from the pool, which answers with <see cref="ExperimentMessage.PoolAnswered"/>.</summary>
     public sealed record Acquire(LeaseRequest Request) : ExperimentEffect;
 
-    /// <summary>Give back what the pool holds for the attempt; then <see cref="ExperimentMessage.Released"/>.</summary>
+    /// <summary>Release the attempt's devices and queue entry; then <see cref="ExperimentMessage.Released"/>.</summary>
     public sealed record Release(RunAttempt Attempt) : ExperimentEffect;
 
     /// <summary>Start the attempt; then <see cref="ExperimentMessage.Started"/>.</summary>
@@ -48,6 +48,6 @@ public abstract record ExperimentEffect
     public sealed record Stop(RunAttempt Attempt) : ExperimentEffect;
 }
 
-/// <summary>The outcome of one message.</summary>
-/// <param name="MustPersist">True if the new state must be on disk before anybody learns of it.</param>
+/// <summary>Result of one message.</summary>
+/// <param name="MustPersist">True if the new state must be on disk before it becomes visible.</param>
 public sealed record ExperimentResult(ExperimentState State, bool MustPersist, IReadOnlyList<ExperimentEffect> Effects);

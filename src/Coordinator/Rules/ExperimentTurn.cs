@@ -3,7 +3,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>The state of an experiment and its effects while a turn is being worked out.</summary>
+/// <summary>The state and effects of an experiment during a turn.</summary>
 internal sealed class ExperimentTurn(ExperimentState state, DateTimeOffset now)
 {
     private readonly List<TrialState> _trials = [.. state.Trials];
@@ -23,7 +23,7 @@ internal sealed class ExperimentTurn(ExperimentState state, DateTimeOffset now)
 
     public TrialState? Find(string run) => _places.TryGetValue(run, out var place) ? _trials[place] : null;
 
-    /// <summary>The trial that is in this attempt; null when it has begun another or is unknown.</summary>
+    /// <summary>The trial that is in this attempt; null if it is unknown or in another attempt.</summary>
     public TrialState? Find(RunAttempt attempt) => Find(attempt.Run) is { } trial && trial.Attempt == attempt.Number ? trial : null;
 
     public void Begin(ExperimentSpec spec, IEnumerable<TrialState> added)
@@ -38,14 +38,14 @@ internal sealed class ExperimentTurn(ExperimentState state, DateTimeOffset now)
         }
     }
 
-    /// <summary>The first reason stands.</summary>
+    /// <summary>Notes the reason for the end. The first reason stands.</summary>
     public void End(string why)
     {
         _changed |= State.EndedBecause is null;
         State = State with { EndedBecause = State.EndedBecause ?? why };
     }
 
-    /// <summary>A change that must outlive the host, and from which something is to be done.</summary>
+    /// <summary>Makes a change that must be stored and may require an effect.</summary>
     public void Change(TrialState next)
     {
         Refresh(next);
@@ -53,12 +53,12 @@ internal sealed class ExperimentTurn(ExperimentState state, DateTimeOffset now)
         _changed = true;
     }
 
-    /// <summary>A change that is not worth a write to disk.</summary>
+    /// <summary>Makes a change that need not be stored.</summary>
     public void Refresh(TrialState next) => _trials[_places[next.Run]] = next;
 
     public void Do(ExperimentEffect effect) => _effects.Add(effect);
 
-    /// <summary>Whatever is still to be done for any trial is to be done again.</summary>
+    /// <summary>Repeats the pending effects of all trials.</summary>
     public void RepeatAll() => _repeats = true;
 
     public ExperimentResult Finish()
@@ -74,7 +74,7 @@ internal sealed class ExperimentTurn(ExperimentState state, DateTimeOffset now)
         return new ExperimentResult(State with { Trials = _trials }, _changed, _effects);
     }
 
-    /// <summary>What is to be done for a trial as it is now.</summary>
+    /// <summary>The pending effect for a trial in its current state.</summary>
     private ExperimentEffect? Next(TrialState trial)
     {
         var attempt = new RunAttempt(trial.Run, trial.Attempt);

@@ -5,14 +5,14 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>The message for a run that has ended early.</summary>
+/// <summary>Messages about a run that ended early.</summary>
 internal static class FailureText
 {
     private const int MostFurtherCauses = 3;
 
     /// <summary>
-    /// The root failure, a short list of the others, and the last lines of the worker at the root. Failed collectives are
-    /// consequences and are left out.
+    /// The root failure, a short list of others, and the last output lines of the worker at the root. Failed collectives are
+    /// consequences and omitted.
     /// </summary>
     public static string Cause(RunState state)
     {
@@ -45,7 +45,7 @@ internal static class FailureText
     }
 
     /// <summary>
-    /// The report of a worker that could not go on, which alone ends a run; else the first failure that is no consequence of another.
+    /// The report of a worker that could not continue, which ends a run by itself; otherwise the first failure that is not a consequence.
     /// </summary>
     public static WorkerFailure Root(RunState state) =>
         state.Failures.FirstOrDefault(failure => failure.Kind == FailureKind.Reported)
@@ -62,7 +62,7 @@ internal static class FailureText
             ? $"{failure.Label}: {failure.Text}"
             : $"{failure.Label} {failure.Text}";
 
-    /// <summary>The reason why failures that a run usually survives ended this one; empty after a report.</summary>
+    /// <summary>The reason why failures that a run usually survives ended this run; empty after a report.</summary>
     private static string Repetition(RunState state)
     {
         if (state.Failures.Any(failure => failure.Kind == FailureKind.Reported))
@@ -72,11 +72,30 @@ internal static class FailureText
 
         if (state.Members.FirstOrDefault(member => member.FruitlessStarts >= WorkerLoss.MaxFruitlessStarts) is { } stuck)
         {
-            return $"{stuck.WorkerId} ended {stuck.FruitlessStarts} times in a row before it was given a place: ";
+            return $"{stuck.WorkerId} ended {stuck.FruitlessStarts} times in a row before it had a rank: ";
         }
 
         return state.FruitlessGenerations >= state.Spec.MaxFruitlessGenerations
             ? $"{state.FruitlessGenerations} generations in a row broke without a new step: "
             : "";
     }
+}
+
+/// <summary>Descriptions of exit codes. A process ended by signal n has exit code 128 + n.</summary>
+public static class ExitDescription
+{
+    public static string Of(int exitCode) =>
+        exitCode switch
+        {
+            0 => "exited without reporting an outcome (exit code 0)",
+            128 + 4 => "crashed (SIGILL); was it built for another processor?",
+            128 + 6 => "aborted (SIGABRT)",
+            128 + 7 => "crashed (SIGBUS); is a disk or /dev/shm full?",
+            128 + 8 => "crashed (SIGFPE)",
+            128 + 9 => "was killed (SIGKILL); out of memory?",
+            128 + 11 => "crashed (SIGSEGV, a segmentation fault)",
+            128 + 15 => "was terminated (SIGTERM)",
+            > 128 and <= 128 + 64 => $"was ended by signal {exitCode - 128}",
+            _ => $"exited with code {exitCode}",
+        };
 }

@@ -3,12 +3,12 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>Turns workers that wait into a generation in which each has a rank.</summary>
+/// <summary>Forms waiting workers into a generation in which each has a rank.</summary>
 internal static class Formation
 {
     /// <summary>
-    /// Forms a generation when it can be formed. The first waits for all workers until its time is over, then for the
-    /// minimum; a later one waits for those that are leaving the generation before, then for the minimum.
+    /// Forms a generation if possible. The first waits for all workers until its deadline, then for the minimum; a later one waits for
+    /// the members that are leaving the previous generation, then for the minimum.
     /// </summary>
     public static void TryForm(TurnContext turn)
     {
@@ -39,7 +39,7 @@ internal static class Formation
         }
     }
 
-    /// <summary>Says once of a worker that waits beside a full generation that it does.</summary>
+    /// <summary>Announces a worker that waits beside a full generation, once.</summary>
     public static void NameSpare(TurnContext turn, Member member)
     {
         var most = turn.State.Spec.MaxWorkers;
@@ -54,7 +54,7 @@ internal static class Formation
         }
     }
 
-    /// <summary>The assignment of a member of the generation that runs.</summary>
+    /// <summary>The assignment of a member of the running generation.</summary>
     public static Assignment AssignmentOf(RunState state, Member member) => state.Assignment! with { Rank = member.Rank!.Value };
 
     private static void Form(TurnContext turn, IReadOnlyList<Member> taken, Assignment assignment)
@@ -69,7 +69,7 @@ internal static class Formation
                         Generation = assignment.Generation,
                         CommittedStep = assignment.StartStep,
                         Outcome = null,
-                        HasBeaten = false,
+                        HasSentHeartbeat = false,
                         OldestRecord = null,
                         IsSuspected = false,
                         IsSpare = false,
@@ -91,7 +91,7 @@ internal static class Formation
                 RecordedStep = Math.Min(turn.State.RecordedStep, assignment.StartStep),
                 Stragglers = new StragglerWatch(),
 
-                // Workers that left for good are forgotten: ever new names may come and go for weeks.
+                // Forget workers that left for good: new names may come and go for weeks.
                 Members = MemberSet.Of(turn.State.Members.Where(member => member.IsManaged || member.IsLiving)),
             }
         );
@@ -113,7 +113,7 @@ internal static class Formation
         }
     }
 
-    /// <summary>The generation that runs, for the ledger.</summary>
+    /// <summary>Ledger record of the running generation.</summary>
     public static GenerationRecord Record(TurnContext turn)
     {
         var workers = turn

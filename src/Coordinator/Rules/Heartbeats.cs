@@ -3,10 +3,10 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>Heartbeats renew leases and bring steps, records and warnings. They are the one message that is frequent.</summary>
+/// <summary>Handles heartbeats, which renew leases and carry steps, records and warnings. They are the only frequent message.</summary>
 internal static class Heartbeats
 {
-    /// <summary>More warnings of one heartbeat are counted and not shown.</summary>
+    /// <summary>Further warnings of one heartbeat are only counted.</summary>
     private const int MaxWarnings = 64;
 
     public static RunReply.HeartbeatReplies Receive(TurnContext turn, IReadOnlyList<Heartbeat> heartbeats)
@@ -24,7 +24,7 @@ internal static class Heartbeats
     {
         if (heartbeat is not { WorkerId: not null, Records: not null, Warnings: not null })
         {
-            return Refusals.Invalid(turn, heartbeat?.WorkerId, "the heartbeat is not complete");
+            return Refusals.Invalid(turn, heartbeat?.WorkerId, "the heartbeat is incomplete");
         }
 
         var sender = turn.State.Find(heartbeat.WorkerId);
@@ -54,9 +54,9 @@ internal static class Heartbeats
             member with
             {
                 LastHeard = turn.Now,
-                Heartbeats = member.Heartbeats.Beat(turn.Now),
+                Heartbeats = member.Heartbeats.RecordHeartbeat(turn.Now),
                 IsSuspected = false,
-                HasBeaten = isOfGeneration || member.HasBeaten,
+                HasSentHeartbeat = isOfGeneration || member.HasSentHeartbeat,
                 CommittedStep = isOfGeneration ? Math.Max(member.CommittedStep, heartbeat.CommittedStep) : member.CommittedStep,
             }
         );

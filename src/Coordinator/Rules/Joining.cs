@@ -3,12 +3,10 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>A worker asks for a rank, for the first time or again.</summary>
+/// <summary>Handles workers that ask for a rank, for the first time or again.</summary>
 internal static class Joining
 {
-    /// <summary>
-    /// A worker that was heard of within this time lives; one that was silent for longer may be replaced by another process.
-    /// </summary>
+    /// <summary>A worker that was silent for longer than this may be replaced by another process of its name.</summary>
     private static readonly TimeSpan FreshlyHeard = TimeSpan.FromSeconds(3);
 
     public static RunReply Join(TurnContext turn, JoinRequest request)
@@ -18,7 +16,7 @@ internal static class Joining
             return Refusals.Invalid(turn, request.WorkerId, wrong);
         }
 
-        // A directive of the ending run stands.
+        // The directive that the ending run gave still applies.
         if (
             turn.State.Find(request.WorkerId) is { Status: MemberStatus.Saving or MemberStatus.Saved or MemberStatus.Aborted } asked
             && IsSameProcess(asked, request)
@@ -40,7 +38,7 @@ internal static class Joining
 
         if (MayJoin(member))
         {
-            // Whoever leaves the generation that runs ends it for all.
+            // A worker that leaves the running generation ends it for all.
             var leaves = member.IsAssigned && request.LeftGeneration >= member.Generation;
             if (leaves)
             {
@@ -67,7 +65,9 @@ internal static class Joining
             _ => true,
         };
 
-    /// <summary>All ranks have agreed on a join without a reason; one with a reason means that a collective failed.</summary>
+    /// <summary>
+    /// Ends the generation of a worker that joins again. Without a reason all ranks have agreed; with one, a collective failed.
+    /// </summary>
     private static void Leave(TurnContext turn, Member member, JoinRequest request)
     {
         if (request.Reason is { } reason)
@@ -104,18 +104,18 @@ internal static class Joining
             HeldStep = StateSource.Usable(turn.State, request),
             LastHeard = turn.Now,
 
-            // The silence of a lost worker is no interval between heartbeats.
+            // The silence of a lost worker is not an interval between heartbeats.
             Heartbeats = member.Status == MemberStatus.Leaving ? member.Heartbeats : new PhiAccrualDetector(),
             IsSuspected = false,
             Outcome = null,
         };
 
-        // Not stored: a worker asks again until it has an answer, whichever coordinator it reaches.
+        // Not stored: a worker asks again until it gets an answer, whichever coordinator it reaches.
         turn.Show(joined);
         Formation.NameSpare(turn, joined);
     }
 
-    /// <summary>Lets another process take the name of a worker that is gone or silent.</summary>
+    /// <summary>Gives the name of a worker that is gone or silent to another process.</summary>
     private static Member Replace(TurnContext turn, Member old, JoinRequest request)
     {
         if (old.IsLiving)
@@ -138,7 +138,7 @@ internal static class Joining
         if (Difference(state.Spec, request) is { } difference)
         {
             var reason =
-                $"{request.WorkerId} on {request.Host} does not fit run {state.Spec.RunId}: {difference}. Start every worker with the "
+                $"{request.WorkerId} on {request.Host} does not match run {state.Spec.RunId}: {difference}. Start every worker with the "
                 + "same build, configuration and corpus.";
             Refusals.WarnOnce(turn, request.WorkerId, reason);
             return new RunReply.Refused(RefusalKind.Mismatch, reason);
@@ -160,7 +160,7 @@ internal static class Joining
 
         if (state.Find(request.WorkerId) is { IsManaged: true } managed && request.Start is { } start && start != managed.Start)
         {
-            return new RunReply.Refused(RefusalKind.NameTaken, $"{request.WorkerId} has been started again since this process of it was.");
+            return new RunReply.Refused(RefusalKind.NameTaken, $"a newer process of {request.WorkerId} has been started since.");
         }
 
         if (
@@ -171,7 +171,7 @@ internal static class Joining
         {
             return new RunReply.Refused(
                 RefusalKind.DeviceTaken,
-                $"{request.WorkerId} cannot use {device}: {user} uses it. Give each worker a device of its own."
+                $"{request.WorkerId} cannot use {device}: {user} uses it. Give each worker its own device."
             );
         }
 
@@ -181,7 +181,9 @@ internal static class Joining
     private static bool IsSameProcess(Member member, JoinRequest request) =>
         string.Equals(member.Incarnation, request.Incarnation, StringComparison.Ordinal);
 
-    /// <summary>A managed worker's name is free when its exit is reported; another's when it is not certain to live.</summary>
+    /// <summary>
+    /// True while a name is taken: a managed worker's until its exit is reported, another's while it is known to be alive.
+    /// </summary>
     private static bool KeepsName(TurnContext turn, Member member) =>
         member.IsManaged || (member.IsLiving && turn.Now - member.LastHeard < FreshlyHeard);
 

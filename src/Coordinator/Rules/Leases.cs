@@ -3,12 +3,12 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>Leases and deadlines, checked at every tick.</summary>
+/// <summary>Checks leases and deadlines at every tick.</summary>
 internal static class Leases
 {
     private const double SuspiciousPhi = 8;
 
-    /// <summary>A shorter silence is no evidence, however regular the worker was: any process can be held up this long.</summary>
+    /// <summary>A shorter silence is not suspicious however regular the worker was: any process can be delayed this long.</summary>
     private static readonly TimeSpan LeastSilence = TimeSpan.FromSeconds(3);
 
     public static RunReply Tick(TurnContext turn)
@@ -18,7 +18,7 @@ internal static class Leases
         var members = turn.State.Members;
         foreach (var member in members)
         {
-            // One loss may have changed all others, or ended the run.
+            // One loss may have changed the others, or ended the run.
             var now = ReferenceEquals(members, turn.State.Members) ? member : turn.State.Find(member.WorkerId);
             if (!turn.State.HasEnded && now is { IsLiving: true })
             {
@@ -36,8 +36,8 @@ internal static class Leases
     }
 
     /// <summary>
-    /// While a generation runs, a silent worker has its whole lease: replacing it costs more than waiting. Once the generation
-    /// is over the others wait for it, and suspicion is enough.
+    /// Declares silent workers lost. In a running generation a worker has its whole lease, since replacing it costs more than waiting.
+    /// Once the generation is over, the others wait for it and suspicion suffices.
     /// </summary>
     private static void Watch(TurnContext turn, Member member)
     {
@@ -45,7 +45,7 @@ internal static class Leases
         var lease = turn.State.Spec.Timeouts.Heartbeat;
         if (silence >= lease)
         {
-            WorkerLoss.Unheard(turn, member, $"was not heard of for {lease.TotalSeconds:0.#} s");
+            WorkerLoss.Unheard(turn, member, $"sent no heartbeat for {lease.TotalSeconds:0.#} s");
         }
         else if (silence >= LeastSilence && member.Heartbeats.Phi(turn.Now) > SuspiciousPhi)
         {
@@ -61,7 +61,7 @@ internal static class Leases
         }
     }
 
-    /// <summary>Gives up workers that have neither joined again nor saved by the deadline.</summary>
+    /// <summary>Gives up on workers that have neither joined again nor saved by the deadline.</summary>
     private static void Expire(TurnContext turn)
     {
         var timeouts = turn.State.Spec.Timeouts;
@@ -79,8 +79,7 @@ internal static class Leases
     }
 
     /// <summary>
-    /// A coordinator that was itself suspended (Ctrl-Z, a stalled machine) has missed heartbeats that were sent, so time
-    /// without ticks counts against nobody.
+    /// Extends leases by the time for which the coordinator itself was suspended (Ctrl-Z, a stalled machine) and missed heartbeats.
     /// </summary>
     private static void SkipOwnAbsence(TurnContext turn)
     {

@@ -6,8 +6,8 @@ namespace ClipTrain.Coordinator.Rules;
 /// <summary>Ends a generation without ending the run.</summary>
 internal static class Membership
 {
-    /// <summary>Ends the generation that runs: its members leave it and join again.</summary>
-    /// <param name="isPlanned">True if all ranks agreed to leave at a step, so that none has to be torn out of a collective.</param>
+    /// <summary>Ends the running generation: its members leave it and join again.</summary>
+    /// <param name="isPlanned">True if all ranks agreed to leave at a step, so that none has to abandon a collective.</param>
     public static void End(TurnContext turn, bool isPlanned)
     {
         if (Ending.CompleteWithout(turn))
@@ -34,7 +34,9 @@ internal static class Membership
         );
     }
 
-    /// <summary>Something went wrong during a planned regroup: members still inside have to be torn out after all.</summary>
+    /// <summary>
+    /// Turns a planned regroup into an unplanned one after a failure: remaining members have to abandon their collective.
+    /// </summary>
     public static void Break(TurnContext turn)
     {
         if (turn.State.IsPlannedRegroup)
@@ -43,7 +45,7 @@ internal static class Membership
         }
     }
 
-    /// <summary>Marks the members of the generation that runs, if one does, as leaving it.</summary>
+    /// <summary>Marks the members of the running generation, if any, as leaving.</summary>
     public static void Disband(TurnContext turn)
     {
         if (turn.State.Phase != RunPhase.Running)
@@ -63,7 +65,7 @@ internal static class Membership
         turn.Change(turn.State with { Generation = turn.State.Generation + 1 });
     }
 
-    /// <summary>Takes the steps that follow from the state as it is now.</summary>
+    /// <summary>Takes the transitions that the current state allows.</summary>
     public static void Settle(TurnContext turn)
     {
         switch (turn.State.Phase)

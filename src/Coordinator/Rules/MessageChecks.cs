@@ -4,9 +4,9 @@ using ClipTrain.Coordinator.State;
 namespace ClipTrain.Coordinator.Rules;
 
 /// <summary>
-/// Finds messages that cannot be true of the run, whoever sends them: a defect, another version, somebody who guesses. Each
-/// check returns what is wrong, or null. Generations that the run does not know are no error: a worker may have been in an
-/// earlier life of the run, and what it says of that is not used.
+/// Detects messages that contradict the run's state, whether sent by a defective worker, another version or an attacker. Each check
+/// returns the problem, or null. An unknown generation is not an error: a worker may come from an earlier start of the run, and what it
+/// reports of that is ignored.
 /// </summary>
 internal static class MessageChecks
 {
@@ -14,10 +14,10 @@ internal static class MessageChecks
     private const int MaxSlots = 1 << 16;
     private const int PathLength = 4_096;
 
-    /// <summary>No model is so small, and no machine so fast, that it takes more steps a second.</summary>
+    /// <summary>An upper bound for any model on any machine.</summary>
     private const double MaxStepsPerSecond = 10_000;
 
-    /// <summary>Clocks of coordinators may differ by this, and a run that was taken over must not refuse its own workers.</summary>
+    /// <summary>Tolerated clock difference between coordinators, so that a run does not refuse its own workers after a takeover.</summary>
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromHours(1);
 
     public static string? Of(TurnContext turn, JoinRequest request) =>
@@ -45,7 +45,7 @@ internal static class MessageChecks
     public static string? Of(TurnContext turn, WorkerReport report) =>
         report.Generation < 0 ? $"the generation {report.Generation} is negative"
         : !Enum.IsDefined(report.Outcome) ? $"the outcome {(int)report.Outcome} is unknown"
-        : report.ExitCode is < 0 or > MaxExitCode ? $"{report.ExitCode} is no exit code"
+        : report.ExitCode is < 0 or > MaxExitCode ? $"{report.ExitCode} is not an exit code"
         : report.Outcome == WorkerOutcome.Completed && report.CommittedStep < turn.State.Spec.TotalSteps
             ? $"it has completed the run at step {report.CommittedStep} of {turn.State.Spec.TotalSteps}"
         : Step(turn, report.CommittedStep);
@@ -62,7 +62,7 @@ internal static class MessageChecks
         : node.Slots is < 0 or > MaxSlots ? $"a node cannot have {node.Slots} slots"
         : null;
 
-    /// <summary>Checks a step against the run's end, and against what a generation can have reached since it was formed.</summary>
+    /// <summary>Checks a step against the end of the run, and against the steps that are possible since the generation formed.</summary>
     public static string? Step(TurnContext turn, long step)
     {
         var state = turn.State;
@@ -71,22 +71,20 @@ internal static class MessageChecks
             return $"the step {step} is negative";
         }
 
-        // A run may be resumed from a checkpoint beyond a total that was lowered since.
+        // A run may resume from a checkpoint beyond a total that was lowered since.
         var reached = Math.Max(state.FurthestStep, state.LastCheckpoint?.Step ?? 0);
         if (step > reached && step > state.Spec.TotalSteps)
         {
-            return $"step {step} is beyond the run's last, {state.Spec.TotalSteps}";
+            return $"step {step} is beyond the run's last step, {state.Spec.TotalSteps}";
         }
 
         var elapsed = state.FormedAt is { } formed && turn.Now > formed ? turn.Now - formed : TimeSpan.Zero;
         return step - reached > (elapsed + ClockTolerance).TotalSeconds * MaxStepsPerSecond
-            ? $"step {step} cannot be reached yet: the run was at step {reached} lately"
+            ? $"step {step} is not reachable yet: the run was at step {reached} recently"
             : null;
     }
 
-    /// <summary>
-    /// A worker that holds too many records that the ledger lacks takes no step, so it has no checkpoint from farther on.
-    /// </summary>
+    /// <summary>A worker with a full queue of unrecorded steps stops stepping, so no checkpoint can be farther ahead.</summary>
     private static string? Unrecorded(RunState state, long step) =>
         Math.Max(state.RecordedStep, state.LastCheckpoint?.Step ?? 0) is var known && step - known > RecordQueue.MaxRecords
             ? $"step {step} is more than {RecordQueue.MaxRecords} steps beyond what is recorded, {known}"

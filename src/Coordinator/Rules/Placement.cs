@@ -4,8 +4,8 @@ using ClipTrain.Coordinator.State;
 namespace ClipTrain.Coordinator.Rules;
 
 /// <summary>
-/// Managed workers on nodes. A worker holds a slot of its node from its start until its exit is reported or the node is
-/// lost. Workers that have no node are placed in natural order, each on the node with the most free slots.
+/// Assigns managed workers to nodes. A worker occupies a slot of its node from its start until its exit is reported or the node is lost.
+/// Workers without a node are placed in natural order, each on the node with the most free slots.
 /// </summary>
 internal static class Placement
 {
@@ -61,7 +61,7 @@ internal static class Placement
         return new RunReply.Accepted();
     }
 
-    /// <summary>A managed worker whose process has ended is to be started again, where there is room.</summary>
+    /// <summary>Restarts a managed worker whose process has ended, on a node with room.</summary>
     public static void StartAgain(TurnContext turn, Member ended, int fruitlessStarts)
     {
         turn.Change(
@@ -75,7 +75,7 @@ internal static class Placement
         Fill(turn);
     }
 
-    /// <summary>Gives workers without a node the slots that are free.</summary>
+    /// <summary>Assigns free slots to workers without a node.</summary>
     private static void Fill(TurnContext turn)
     {
         if (turn.State.Phase is not (RunPhase.Forming or RunPhase.Running) || turn.State.Members.Unplaced.IsEmpty)
@@ -128,7 +128,7 @@ internal static class Placement
 
             if (turn.State.Phase is RunPhase.Forming or RunPhase.Running)
             {
-                // The node may only be cut off: its processes must not be taken for the next ones.
+                // The node may only be disconnected: its processes must not be mistaken for the next ones.
                 var lost = turn.State.Find(workerId)!;
                 turn.Change(new Member(workerId, IsManaged: true) { Start = lost.Start + 1, FruitlessStarts = lost.FruitlessStarts });
             }

@@ -4,22 +4,21 @@ using ClipTrain.Coordinator.State;
 namespace ClipTrain.Coordinator.Rules;
 
 /// <summary>
-/// A pool of devices as a pure function: (state, message, time) to (next state, leases to tell of).
-/// <para>Order: requests are served by rounds, in which each experiment that waits has one turn, and first come first served
-/// within a round and within an experiment; a run that comes back to the queue joins the round that is being served, as it
-/// has work to lose.</para>
+/// A pool of devices as a pure function: (state, message, time) to (next state, leases to announce).
+/// <para>Order: requests are served in rounds, in which each waiting experiment has one turn, and first come, first served within a
+/// round and an experiment. A run that returns to the queue joins the current round, since it has work to lose.</para>
 /// <para>The head of the queue is never overtaken, however many devices it wants. Backfill, small requests that pass a large
-/// one while it waits, would keep more devices busy, but a run's length is unknown here: a stream of small runs could then
-/// keep a large one waiting for ever.</para>
-/// <para>When a device of a lease dies, the lease is void as a whole. Its other devices are free once its experiment has
-/// stopped the run and given the lease back, since until then the run's workers may still be on them.</para>
+/// one while it waits, would keep more devices busy, but since the length of runs is unknown, a stream of small runs could delay a large
+/// one forever.</para>
+/// <para>When a device of a lease is lost, the whole lease is void. Its other devices become free once the experiment has stopped the
+/// run and returned the lease, since the run's workers may still use them until then.</para>
 /// </summary>
 public static class PoolMachine
 {
-    /// <summary>A node that has not repeated its offer for this long is lost.</summary>
+    /// <summary>A node that does not repeat its offer for this long is lost.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    /// <exception cref="ArgumentException">An offer or a request makes no sense.</exception>
+    /// <exception cref="ArgumentException">An offer or a request is invalid.</exception>
     public static PoolResult Handle(PoolState state, PoolMessage message, DateTimeOffset now)
     {
         var next = message switch
@@ -36,17 +35,17 @@ public static class PoolMachine
         };
         next = Grant(next);
 
-        // Leases, requests and offers that did not change are the same objects. When a node was last heard is not worth a write.
+        // Unchanged leases, requests and offers are the same objects. The time of a node's last offer is not worth a write.
         var mustPersist =
             !next.Leases.SequenceEqual(state.Leases)
             || !next.Queue.SequenceEqual(state.Queue)
             || !next.Nodes.Select(node => node.Offer).SequenceEqual(state.Nodes.Select(node => node.Offer));
 
-        // A tick tells of all again: word may have been lost, and an experiment whose host died is woken by it.
+        // A tick announces every lease again: a message may have been lost, and it activates an experiment whose host died.
         return new PoolResult(next, mustPersist, [.. message is PoolMessage.Tick ? next.Leases : next.Leases.Except(state.Leases)]);
     }
 
-    /// <summary>What a request has come to in this state.</summary>
+    /// <summary>The answer to a request in this state.</summary>
     public static LeaseAnswer Answer(PoolState state, LeaseRequest request)
     {
         var lease = state.Leases.FirstOrDefault(lease => lease.Attempt == request.Attempt);
@@ -65,11 +64,11 @@ public static class PoolMachine
         var why =
             request.Devices > state.MostDevices
                 ? $"the pool has never had more than {state.MostDevices}: add nodes, or cancel it and ask for fewer"
-            : request.Devices > has ? $"the pool has {has} at present"
+            : request.Devices > has ? $"the pool currently has {has}"
             : $"{state.FreeDevices().Sum(node => node.Count)} of {has} are free";
         var front = state.Queue[0].Request;
         return $"waits for {Count(request)}; {why}"
-            + (place == 0 ? "" : $"; {place} in front of it, first {front.Attempt.Run}, which waits for {Count(front)}");
+            + (place == 0 ? "" : $"; {place} ahead of it, first {front.Attempt.Run}, which waits for {Count(front)}");
 
         static string Count(LeaseRequest request) => request.Devices == 1 ? "1 device" : $"{request.Devices} devices";
     }
@@ -79,7 +78,7 @@ public static class PoolMachine
         if (offer.Devices.Distinct(StringComparer.Ordinal).Count() != offer.Devices.Count)
         {
             throw new ArgumentException(
-                $"Node {offer.Node} offers the devices [{string.Join(", ", offer.Devices)}]: each needs a name of its own.",
+                $"Node {offer.Node} offers the devices [{string.Join(", ", offer.Devices)}]: each needs a unique name.",
                 nameof(offer)
             );
         }
@@ -112,7 +111,7 @@ public static class PoolMachine
     private static PoolState Remove(PoolState state, Func<PoolNode, bool> isGone) =>
         Revoke(state with { Nodes = [.. state.Nodes.Where(node => !isGone(node))] });
 
-    /// <summary>Nodes that fell silent are lost. Time during which the pool itself did not tick counts against nobody.</summary>
+    /// <summary>Removes silent nodes. Time in which the pool itself did not tick does not count.</summary>
     private static PoolState Tick(PoolState state, DateTimeOffset now)
     {
         var absence = now - state.LastTick;
@@ -135,7 +134,7 @@ public static class PoolMachine
         return Remove(state with { LastTick = now }, node => now - node.LastHeard >= Patience);
     }
 
-    /// <summary>Voids the leases whose devices are not all there any more.</summary>
+    /// <summary>Voids the leases that have lost a device.</summary>
     private static PoolState Revoke(PoolState state)
     {
         var there = state.Nodes.SelectMany(node => node.Devices).ToHashSet();
@@ -194,10 +193,10 @@ public static class PoolMachine
         bool IsOver(LeaseRequest request) => request.Attempt.Run == attempt.Run && request.Attempt.Number <= attempt.Number;
     }
 
-    /// <summary>Serves the queue from its head until one does not fit.</summary>
+    /// <summary>Grants requests from the head of the queue until one does not fit.</summary>
     private static PoolState Grant(PoolState state)
     {
-        while (state.Queue.Count > 0 && Place(state.FreeDevices(), state.Queue[0].Request.Devices) is { } devices)
+        while (state.Queue.Count > 0 && Allocate(state.FreeDevices(), state.Queue[0].Request.Devices) is { } devices)
         {
             var epoch = state.LastLease + 1;
             state = state with
@@ -212,13 +211,13 @@ public static class PoolMachine
     }
 
     /// <summary>
-    /// Chooses devices on as few nodes as possible: the nodes with most free devices, whole, and for the rest the node that
-    /// it fills best, so that large gaps stay for others.
+    /// Allocates devices on as few nodes as possible: whole nodes with the most free devices, and for the remainder the node that it
+    /// fills best, so that large gaps remain for others.
     /// </summary>
     /// <param name="free">Free devices by node.</param>
     /// <param name="wanted">Number of devices.</param>
-    /// <returns>The devices, or null if there are not enough.</returns>
-    internal static IReadOnlyList<PoolDevice>? Place(IReadOnlyList<IReadOnlyList<PoolDevice>> free, int wanted)
+    /// <returns>The devices; null if there are not enough.</returns>
+    internal static IReadOnlyList<PoolDevice>? Allocate(IReadOnlyList<IReadOnlyList<PoolDevice>> free, int wanted)
     {
         var nodes = free.ToList();
         var chosen = new List<PoolDevice>();

@@ -3,10 +3,10 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>Tells a run that makes progress in spite of failures from one that only fails.</summary>
+/// <summary>Distinguishes a run that makes progress despite failures from one that only fails.</summary>
 internal static class Progress
 {
-    /// <summary>Notes the step that the run has reached. If it is farther than ever, earlier failures are overcome.</summary>
+    /// <summary>Notes the step that the run has reached. New progress clears earlier failures.</summary>
     public static void Note(TurnContext turn, long step)
     {
         if (step <= turn.State.FurthestStep)
@@ -22,7 +22,7 @@ internal static class Progress
         }
     }
 
-    /// <summary>Resets the count of fruitless generations: after progress, or a checkpoint that later losses cannot undo.</summary>
+    /// <summary>Resets the count of fruitless generations, after progress or a checkpoint that later losses cannot undo.</summary>
     public static void Forgive(TurnContext turn)
     {
         if (turn.State.FruitlessGenerations > 0 && turn.State.Phase != RunPhase.Draining)
@@ -31,7 +31,7 @@ internal static class Progress
         }
     }
 
-    /// <summary>Updates the step that all of the generation have committed.</summary>
+    /// <summary>Updates the step that the whole generation has committed.</summary>
     public static void Measure(TurnContext turn)
     {
         var state = turn.State;

@@ -3,7 +3,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>Finds step records that cannot be true. What passes goes to the ledger, where it stays.</summary>
+/// <summary>Detects impossible step records. Records that pass go to the ledger for good.</summary>
 internal static class RecordChecks
 {
     private const int MaxCorpora = 1_024;
@@ -12,7 +12,7 @@ internal static class RecordChecks
     {
         if (records.Count > RecordQueue.BatchRecords)
         {
-            return $"it has {records.Count} records, and a heartbeat may have {RecordQueue.BatchRecords}";
+            return $"it has {records.Count} records, and a heartbeat may have at most {RecordQueue.BatchRecords}";
         }
 
         var shares = 0L;
@@ -39,7 +39,7 @@ internal static class RecordChecks
         }
 
         return shares > RecordQueue.BatchShares && records.Count > 1
-            ? $"its records have {shares} shares, and those of a heartbeat may have {RecordQueue.BatchShares}"
+            ? $"its records have {shares} shares, and those of a heartbeat may have at most {RecordQueue.BatchShares}"
             : null;
     }
 
@@ -48,7 +48,7 @@ internal static class RecordChecks
             ? $"there is no generation {record.Generation}"
             : MessageChecks.Step(turn, record.Metrics.Step) ?? Metrics(record.Metrics) ?? Shares(turn.State, record);
 
-    /// <summary>A loss or gradient that is not finite ends a worker before the update, so no committed step has one.</summary>
+    /// <summary>A non-finite loss or gradient ends a worker before the update, so no committed step has one.</summary>
     private static string? Metrics(StepMetrics metrics)
     {
         return NotFinite("loss", metrics.Loss)

@@ -4,11 +4,11 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>Committed steps on their way from workers to the ledger, each once and in order.</summary>
+/// <summary>Passes committed steps from workers to the ledger, each once and in order.</summary>
 internal static class Records
 {
-    /// <summary>Takes what follows on the steps that are recorded; the rest was recorded already, or was undone.</summary>
-    /// <param name="turn">The turn; the sender's lease is renewed already.</param>
+    /// <summary>Takes the records that follow the last recorded step. Others were already recorded, or undone.</summary>
+    /// <param name="turn">The turn, in which the sender's lease is already renewed.</param>
     /// <param name="heartbeat">A heartbeat of a living member.</param>
     public static void Take(TurnContext turn, Heartbeat heartbeat)
     {
@@ -36,7 +36,7 @@ internal static class Records
             if (step > next)
             {
                 turn.Warn(
-                    $"the records of steps {next} to {step - 1} were lost with the workers that held them; the ledger goes on at step "
+                    $"the records of steps {next} to {step - 1} were lost with the workers that held them; the ledger continues at step "
                         + $"{step}"
                 );
             }
@@ -53,12 +53,12 @@ internal static class Records
             WatchForStragglers(turn, taken);
         }
 
-        // What did not fit into a batch may be the next step.
+        // Records that did not fit into the batch may include the next step.
         turn.Refresh(turn.State.Find(heartbeat.WorkerId)! with { OldestRecord = oldest ?? (heartbeat.HasMoreRecords ? next : null) });
     }
 
     /// <summary>
-    /// A step of the last generation, or one that it was built on: not one of a worker that was away while the others went on.
+    /// True for a step of the last generation or its history; false for steps of a worker that was away while the others continued.
     /// </summary>
     private static bool IsOfThisRun(Assignment assignment, StepRecord record) =>
         record.Generation == assignment.Generation
@@ -66,14 +66,14 @@ internal static class Records
             : record.Generation < assignment.Generation && record.Metrics.Step <= assignment.StartStep;
 
     /// <summary>
-    /// True if the records before this step are lost: they are of steps before the generation, all of its workers have sent
-    /// the oldest that they hold, and none is older than this one. Whoever held them died before they were sent, and the
-    /// state lives on in a checkpoint or in another's memory.
+    /// True if the records before this step are lost: they belong to earlier generations, every worker has sent its oldest record, and
+    /// none is older than this step. Their holders died before sending them, while the state survives in a checkpoint or in another
+    /// worker's memory.
     /// </summary>
     private static bool IsBeyondRecovery(RunState state, string workerId, long step) =>
         state.Phase == RunPhase.Running
         && step <= state.Assignment!.StartStep + 1
-        && state.Members.AllHaveBeaten
+        && state.Members.AllHaveReported
         && state.Members.All(member =>
             !member.IsAssigned
             || member.OldestRecord is null
@@ -108,7 +108,7 @@ internal static class Records
                     string.Create(
                         CultureInfo.InvariantCulture,
                         $"{member.Label} is slow: {watch.Ratio(rank):0.0} times the others' time over the last {StragglerWatch.Window} "
-                            + $"steps; it is kept"
+                            + $"steps; it stays in the run"
                     )
                 );
             }

@@ -3,23 +3,23 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>Messages that are not taken. The sender gets the reason each time; the run's log gets it once a sender.</summary>
+/// <summary>Refuses messages. The sender gets the reason each time; the run's log once per sender.</summary>
 internal static class Refusals
 {
-    /// <summary>Nobody reads more, and a sender that makes up names must not fill the log.</summary>
+    /// <summary>Limit that keeps a sender with invented names from filling the log.</summary>
     private const int MostSenders = 64;
 
     public static RunReply.Refused UnknownWorker(RunState state, string? workerId) =>
         new(RefusalKind.UnknownWorker, $"Run {state.Spec.RunId} has no {PlainText.Line(workerId, PlainText.NameLength)}.");
 
-    /// <summary>The message cannot be true of this run.</summary>
+    /// <summary>Refuses a message that contradicts the run's state.</summary>
     /// <param name="turn">The turn, in which nothing else changes.</param>
-    /// <param name="sender">The worker or node that it is from.</param>
-    /// <param name="reason">What is wrong with it.</param>
+    /// <param name="sender">The worker or node that sent it.</param>
+    /// <param name="reason">The problem.</param>
     public static RunReply.Refused Invalid(TurnContext turn, string? sender, string reason)
     {
         var name = PlainText.Line(sender, PlainText.NameLength);
-        var text = $"a message of {name} is refused: {reason}";
+        var text = $"refused a message from {name}: {reason}";
         WarnOnce(turn, name, text);
         return new RunReply.Refused(RefusalKind.Invalid, text);
     }

@@ -4,7 +4,7 @@ using ClipTrain.Coordinator.State;
 namespace ClipTrain.Coordinator.Rules;
 
 /// <summary>
-/// A worker's loop has ended. Completed and Stopped are held until all of the generation have reported; Failed is answered at once.
+/// Handles the end of a worker's loop. Completed and Stopped are held until the whole generation has reported; Failed is answered at once.
 /// </summary>
 internal static class Reports
 {

@@ -4,14 +4,14 @@ using ClipTrain.Coordinator.State;
 namespace ClipTrain.Coordinator.Rules;
 
 /// <summary>
-/// The life of a run as a pure function: (state, message, time) to (next state, effects, reply). No clock, socket, disk
-/// or process is touched, so that any host with one turn at a time can run it.
-/// <para>Forming: workers join until a generation can be formed, in which each has a rank (<see cref="Formation"/>). Running:
-/// they train. When one is lost, or one waits to be taken in, the generation is over, its members join again, and the next
-/// one starts from the newest state among them (<see cref="Membership"/>, <see cref="StateSource"/>). Draining: the run is
-/// ending without all of its workers, and one of them saves (<see cref="Draining"/>). Then Completed, Stopped or Failed.</para>
-/// <para>Every message of a worker may be repeated without harm: an answer can get lost on its way. A message that cannot be
-/// true of the run is refused and changes nothing (see <see cref="RefusalKind.Invalid"/>).</para>
+/// A run as a pure function: (state, message, time) to (next state, effects, reply). It uses no clock, socket, disk or process, so any
+/// host that takes one turn at a time can run it.
+/// <para>Forming: workers join until they can form a generation, in which each has a rank (<see cref="Formation"/>). Running: they
+/// train. When a worker is lost, or another waits to join, the generation is over, its members join again, and the next one starts from
+/// the newest state among them (<see cref="Membership"/>, <see cref="StateSource"/>). Draining: the run ends without all of its workers,
+/// and one of them saves (<see cref="Draining"/>). Finally Completed, Stopped or Failed.</para>
+/// <para>Every message of a worker may be repeated without harm, since its answer may be lost. A message that contradicts the run's
+/// state is refused and changes nothing (see <see cref="RefusalKind.Invalid"/>).</para>
 /// </summary>
 public static class RunMachine
 {
@@ -20,7 +20,7 @@ public static class RunMachine
         var turn = new TurnContext(state, now);
         var reply = message switch
         {
-            RunMessage.Beats beats => Heartbeats.Receive(turn, beats.Heartbeats),
+            RunMessage.Heartbeats heartbeats => Heartbeats.Receive(turn, heartbeats.All),
             RunMessage.Join join => Joining.Join(turn, join.Request),
             RunMessage.Report report => Reports.Receive(turn, report.Outcome),
             RunMessage.Checkpointed written => Checkpoints.Written(turn, written.Checkpoint),

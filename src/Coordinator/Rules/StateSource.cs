@@ -7,9 +7,8 @@ namespace ClipTrain.Coordinator.Rules;
 internal static class StateSource
 {
     /// <summary>
-    /// The step of the state that a joining worker holds, if that state is part of the run's history: of the last generation, or
-    /// no later than its start. A worker that was away may hold steps that the others have undone since; their records are no
-    /// longer in the ledger.
+    /// The step of a joining worker's state, if that state is part of the run's history: from the last generation, or no later than its
+    /// start. A worker that was away may hold steps that the others have undone since.
     /// </summary>
     public static long? Usable(RunState state, JoinRequest request) =>
         request.HeldStep is { } held
@@ -18,7 +17,7 @@ internal static class StateSource
             ? held
             : null;
 
-    /// <summary>The workers of the next generation, by rank. When there are too many, holders of the newest state come first.</summary>
+    /// <summary>The workers of the next generation, by rank. If there are too many, holders of the newest state take precedence.</summary>
     public static IReadOnlyList<Member> Take(IEnumerable<Member> members, int most)
     {
         var joined = members.ToList();
@@ -26,9 +25,7 @@ internal static class StateSource
         return [.. joined.OrderBy(member => newest is null || member.HeldStep != newest).Take(most).Order(ByWorkerId)];
     }
 
-    /// <summary>
-    /// Rank 0's assignment in a generation of these workers. At the same step, memory is preferred to a checkpoint: it is nearer.
-    /// </summary>
+    /// <summary>Rank 0's assignment in a generation of these workers. At the same step, memory is preferred to a checkpoint.</summary>
     /// <param name="taken">By rank.</param>
     public static Assignment Assign(RunState state, IReadOnlyList<Member> taken)
     {

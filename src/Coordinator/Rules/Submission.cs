@@ -2,7 +2,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>Trials that are submitted to an experiment. The same trials again change nothing.</summary>
+/// <summary>Adds submitted trials to an experiment. Repeated submissions change nothing.</summary>
 internal static class Submission
 {
     public static void Submit(ExperimentTurn turn, ExperimentSpec spec)
@@ -61,7 +61,7 @@ internal static class Submission
         if (spec.Trials.GroupBy(trial => trial.Id, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
         {
             throw new ArgumentException(
-                $"Experiment {spec.Name} names trial {twice.Key} twice: give each trial an id of its own.",
+                $"Experiment {spec.Name} lists trial {twice.Key} twice: give each trial a unique id.",
                 nameof(spec)
             );
         }

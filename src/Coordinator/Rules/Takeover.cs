@@ -4,8 +4,8 @@ using ClipTrain.Coordinator.State;
 namespace ClipTrain.Coordinator.Rules;
 
 /// <summary>
-/// Another coordinator process goes on from the stored state. Workers and nodes have gone on, or wait for it, so nothing is
-/// forgotten; what the last process stored but may not have done any more is asked for again.
+/// Continues a run from the stored state in another coordinator process. Workers and nodes are still alive, so nothing is forgotten;
+/// effects that the last process stored but may not have carried out are repeated.
 /// </summary>
 internal static class Takeover
 {
@@ -28,7 +28,7 @@ internal static class Takeover
         );
         if (state.Phase == RunPhase.Running && taken.RecordedGeneration < state.Generation)
         {
-            // The state was stored and the ledger was not: the generation is known, but steps that it undid still stand.
+            // The state was stored but the ledger was not: the generation is known, but the steps that it undid are still recorded.
             turn.Change(turn.State with { RecordedStep = Math.Min(taken.RecordedStep, state.Assignment!.StartStep) });
             turn.Do(new RunEffect.RecordGeneration(Formation.Record(turn)));
         }
@@ -61,14 +61,16 @@ internal static class Takeover
     private static TimeSpan TimeLeft(RunState state) =>
         state.Deadline > state.LastTick ? state.Deadline.Value - state.LastTick : TimeSpan.Zero;
 
-    /// <summary>Its silence was the coordinator's. What records it holds is not in storage: it has to say so again.</summary>
+    /// <summary>
+    /// Renews a member's lease, since its silence was the coordinator's. It must report its records again: they are not stored.
+    /// </summary>
     private static Member Heard(TurnContext turn, Member member) =>
         member.IsLiving
             ? member with
             {
                 LastHeard = turn.Now,
                 Heartbeats = member.Heartbeats with { Last = member.Heartbeats.Last is null ? null : turn.Now },
-                HasBeaten = false,
+                HasSentHeartbeat = false,
                 OldestRecord = null,
             }
             : member;

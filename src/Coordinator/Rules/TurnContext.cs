@@ -3,13 +3,12 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>The outcome of one message: the next state, what to do, and what to tell the sender.</summary>
+/// <summary>Result of one message: the next state, the effects, and the reply to the sender.</summary>
 public sealed record TurnResult(RunState State, IReadOnlyList<RunEffect> Effects, RunReply Reply);
 
 /// <summary>
-/// The state and effects of a turn while it is being worked out. A change is one of three kinds: <c>Change</c> must outlive
-/// the coordinator, <c>Show</c> is only worth telling observers, since the worker will say it again, and <c>Refresh</c> is
-/// worth neither: a lease, a step counter.
+/// The state and effects during a turn. Changes are of three kinds: <c>Change</c> must be stored; <c>Show</c> is only published, since
+/// the worker will repeat it; <c>Refresh</c> is neither stored nor published, such as a lease or a step counter.
 /// </summary>
 internal sealed class TurnContext(RunState state, DateTimeOffset now)
 {
@@ -41,7 +40,7 @@ internal sealed class TurnContext(RunState state, DateTimeOffset now)
 
     public void Refresh(RunState next) => State = next;
 
-    /// <summary>Replaces the member of that id, or adds one.</summary>
+    /// <summary>Replaces the member with this id, or adds it.</summary>
     public void Refresh(Member next) => State = State with { Members = State.Members.With(next) };
 
     public void Do(RunEffect effect) => _effects.Add(effect);
@@ -57,7 +56,7 @@ internal sealed class TurnContext(RunState state, DateTimeOffset now)
             _effects.Insert(0, new RunEffect.PublishStatus());
         }
 
-        // The state is in storage before anybody acts on it.
+        // The state is stored before anybody acts on it.
         if (_persists)
         {
             _effects.Insert(0, new RunEffect.PersistState());

@@ -3,17 +3,15 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 
-/// <summary>Workers that leave without having completed or stopped.</summary>
+/// <summary>Handles workers that leave without having completed or stopped.</summary>
 internal static class WorkerLoss
 {
-    /// <summary>
-    /// A managed worker whose processes end this often in a row before they are assigned a rank will not do better the next time.
-    /// </summary>
+    /// <summary>Number of consecutive processes of a managed worker that may end before they have a rank; then the run fails.</summary>
     public const int MaxFruitlessStarts = 3;
 
     private const int MaxLines = 100;
 
-    /// <summary>More than anybody reads. The first ones are kept: the cause is among them.</summary>
+    /// <summary>The first failures are kept, since the cause is among them.</summary>
     private const int MaxFailures = 64;
 
     public static RunReply Exited(TurnContext turn, RunMessage.WorkerExited exited)
@@ -68,7 +66,7 @@ internal static class WorkerLoss
             turn,
             heard,
             FailureKind.Reported,
-            report.Message is null ? "failed without saying why" : PlainText.Block(report.Message),
+            report.Message is null ? "failed without giving a reason" : PlainText.Block(report.Message),
             [],
             report.ExitCode
         );
@@ -83,15 +81,15 @@ internal static class WorkerLoss
         }
     }
 
-    /// <summary>Ends a silent worker: its process may hang inside a collective, and its peers wait there until it is gone.</summary>
+    /// <summary>Ends a silent worker: its process may hang in a collective in which its peers wait until it is gone.</summary>
     public static void Unheard(TurnContext turn, Member member, string text)
     {
         turn.Do(new RunEffect.KillWorker(member.WorkerId, member.NodeId));
         Lose(turn, member with { Status = MemberStatus.Lost }, FailureKind.Unheard, text, []);
     }
 
-    /// <summary>Records the loss of a worker. If it was in the generation that runs, that generation is over.</summary>
-    /// <param name="gone">The member as it is now.</param>
+    /// <summary>Records the loss of a worker. If it was in the running generation, that generation is over.</summary>
+    /// <param name="gone">The member after the change.</param>
     public static void Lose(TurnContext turn, Member gone, FailureKind kind, string text, IReadOnlyList<string> lastLines)
     {
         var before = turn.State.Find(gone.WorkerId)!;
@@ -99,7 +97,7 @@ internal static class WorkerLoss
         turn.Change(gone);
         if (turn.State.IsFirstForming && kind == FailureKind.Exited && gone.IsManaged)
         {
-            // A wrong setup would end the next process the same way.
+            // A faulty setup would end the next process the same way.
             Ending.Fail(turn);
             return;
         }
@@ -152,5 +150,5 @@ internal static class WorkerLoss
     private static string When(RunState state, Member member) =>
         member.Generation > 0 ? ""
         : state.IsFirstForming ? " before the run was formed"
-        : " before it was given a place";
+        : " before it had a rank";
 }

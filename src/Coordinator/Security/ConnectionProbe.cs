@@ -8,16 +8,16 @@ using System.Security.Cryptography.X509Certificates;
 namespace ClipTrain.Coordinator.Security;
 
 /// <summary>
-/// Connects to a coordinator once, as Orleans will, to learn in plain words whether it would be let in. Orleans' own client
-/// reports a refusal nowhere and retries.
+/// Connects to a coordinator once, as Orleans will, to find out whether it accepts this process and why not. Orleans' own client retries
+/// without reporting a rejection.
 /// </summary>
 internal static class ConnectionProbe
 {
-    /// <summary>Asks, and waits for an answer for a limited time.</summary>
-    /// <returns>The identity of the cluster behind the address.</returns>
-    /// <exception cref="HandshakeException">Refused, or cut off.</exception>
-    /// <exception cref="SocketException">Nothing listens there.</exception>
-    /// <exception cref="OperationCanceledException">No answer in time.</exception>
+    /// <summary>Performs a handshake within a time limit.</summary>
+    /// <returns>The id of the cluster at the address.</returns>
+    /// <exception cref="HandshakeException">The coordinator rejects this process or closes the connection.</exception>
+    /// <exception cref="SocketException">Nothing listens at the address.</exception>
+    /// <exception cref="OperationCanceledException">There is no answer in time.</exception>
     public static async Task<string> RunAsync(
         IPEndPoint endpoint,
         ClusterSecurity security,
@@ -50,7 +50,7 @@ internal static class ConnectionProbe
         }
         catch (HandshakeException error) when (!error.IsFinal)
         {
-            // With TLS 1.3 the caller learns by the closed connection alone that its certificate was refused.
+            // With TLS 1.3 a closed connection is the only sign that the certificate was rejected.
             throw new HandshakeException(
                 $"{peer} closed the encrypted connection: it does not trust this process's certificate. Both must be signed by the same "
                     + "authority.",
@@ -93,14 +93,14 @@ internal static class ConnectionProbe
             throw distrust is null
                 ? new HandshakeException($"{peer}: TLS cannot be set up: {error.Message}", isFinal: error is AuthenticationException, error)
                 : new HandshakeException(
-                    $"{peer} shows a certificate that the authority given by --ca has not signed: {distrust}.",
+                    $"{peer} presents a certificate that is not signed by the authority in --ca: {distrust}.",
                     isFinal: true,
                     error
                 );
         }
     }
 
-    /// <summary>A stream as the pipes that the handshake reads and writes. Disposing the stream ends both.</summary>
+    /// <summary>Adapts a stream to the pipes that the handshake uses. Disposing the stream ends both.</summary>
     private sealed class StreamPipe(Stream stream) : IDuplexPipe
     {
         public PipeReader Input { get; } = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true));

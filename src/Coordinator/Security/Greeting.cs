@@ -3,8 +3,8 @@ using System.IO.Pipelines;
 namespace ClipTrain.Coordinator.Security;
 
 /// <summary>
-/// The first eight bytes that each end of a connection sends, in clear and at once: a magic word, the version of the
-/// handshake, and whether TLS follows. They protect nothing; they turn a mix-up into one clear message.
+/// The first eight bytes that each end of a connection sends, unencrypted: a magic word, the version of the handshake, and a flag for
+/// TLS. They protect nothing, but turn a mismatch into a clear message.
 /// </summary>
 internal static class Greeting
 {
@@ -14,14 +14,14 @@ internal static class Greeting
 
     private static ReadOnlySpan<byte> Magic => "ClipTrn"u8;
 
-    /// <exception cref="HandshakeException">The other end is something else, another version, or differs in TLS.</exception>
+    /// <exception cref="HandshakeException">The other end is not ClipTrain, has another version, or differs in TLS.</exception>
     public static async Task ExchangeAsync(IDuplexPipe transport, bool isTls, string peer, CancellationToken cancellationToken)
     {
         await transport.Output.WriteAsync(Mine(isTls), cancellationToken);
         var theirs =
             await HandshakeReader.ReadAsync(transport.Input, Length, cancellationToken)
             ?? throw new HandshakeException(
-                $"{peer} closes the connection at once: it is ending, or no ClipTrain coordinator.",
+                $"{peer} closed the connection at once: it is shutting down, or is not a ClipTrain coordinator.",
                 isFinal: false
             );
         if (Objection(theirs, isTls) is { } objection)
@@ -36,7 +36,7 @@ internal static class Greeting
     {
         if (!theirs.AsSpan(0, Magic.Length).SequenceEqual(Magic))
         {
-            return "is no ClipTrain coordinator: it answers in another protocol. Check the address and port.";
+            return "is not a ClipTrain coordinator: it uses another protocol. Check the address and port.";
         }
 
         var version = theirs[^1] & ~TlsFollows;
@@ -47,7 +47,7 @@ internal static class Greeting
 
         return ((theirs[^1] & TlsFollows) != 0, isTls) switch
         {
-            (true, false) => "demands TLS. Give --certificate, --key and --ca.",
+            (true, false) => "requires TLS. Set --certificate, --key and --ca.",
             (false, true) => "runs without TLS. Start it with --certificate, --key and --ca, or connect without them.",
             _ => null,
         };

@@ -3,10 +3,10 @@ using System.IO.Pipelines;
 
 namespace ClipTrain.Coordinator.Security;
 
-/// <summary>Reads what a handshake needs of a connection.</summary>
+/// <summary>Reads from a connection during a handshake.</summary>
 internal static class HandshakeReader
 {
-    /// <summary>Reads exactly so many bytes and leaves the rest for whoever reads next.</summary>
+    /// <summary>Reads exactly <paramref name="length"/> bytes and leaves the rest for the next reader.</summary>
     /// <returns>The bytes; null if the other end closed the connection first.</returns>
     public static async Task<byte[]?> ReadAsync(PipeReader input, int length, CancellationToken cancellationToken)
     {
@@ -29,7 +29,7 @@ internal static class HandshakeReader
         }
     }
 
-    /// <summary>Discards what comes until the other end closes.</summary>
+    /// <summary>Discards input until the other end closes.</summary>
     public static async Task DrainAsync(PipeReader input, CancellationToken cancellationToken)
     {
         try
@@ -46,4 +46,14 @@ internal static class HandshakeReader
             // Closed by a reset.
         }
     }
+}
+
+/// <summary>Thrown if the handshake with the other end of a connection fails. The message names the other end and the reason.</summary>
+/// <param name="message">One sentence for the user.</param>
+/// <param name="isFinal">True if a retry would fail the same way.</param>
+/// <param name="innerException">The underlying error, if any.</param>
+internal sealed class HandshakeException(string message, bool isFinal, Exception? innerException = null)
+    : Exception(message, innerException)
+{
+    public bool IsFinal { get; } = isFinal;
 }

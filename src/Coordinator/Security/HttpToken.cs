@@ -5,10 +5,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace ClipTrain.Coordinator.Security;
 
-/// <summary>The token in HTTP requests: as bearer, or as the password of any user, which is what a browser asks for.</summary>
+/// <summary>Checks the token of HTTP requests: a bearer token, or the password of any user, which browsers can prompt for.</summary>
 public static class HttpToken
 {
-    /// <summary>True if a request gives the token. Compared in a time that does not depend on where the two differ.</summary>
+    /// <summary>True if a request has the token. The comparison takes constant time.</summary>
     public static bool IsGiven(HttpRequest request, string token)
     {
         if (!AuthenticationHeaderValue.TryParse(request.Headers.Authorization, out var given) || given.Parameter is null)
@@ -28,12 +28,12 @@ public static class HttpToken
         );
     }
 
-    /// <summary>Answers a request that lacks it.</summary>
+    /// <summary>Answers a request without the token.</summary>
     public static Task RefuseAsync(HttpResponse response)
     {
         response.StatusCode = StatusCodes.Status401Unauthorized;
         response.Headers.WWWAuthenticate = "Basic realm=\"the run's token as password\"";
-        return response.WriteAsync("The run's token is needed: as bearer token, or as the password of any user.");
+        return response.WriteAsync("This page requires the run's token, as a bearer token or as the password of any user.");
     }
 
     private static string Password(string parameter)

@@ -5,15 +5,25 @@ using Orleans.Hosting;
 
 namespace ClipTrain.Coordinator.Security;
 
+/// <summary>Credentials that the processes of a cluster prove to each other before they exchange messages.</summary>
+/// <param name="Token">Shared secret of all processes.</param>
+/// <param name="Tls">Certificate of this process and the trusted authority; null for unencrypted connections.</param>
+public sealed record ClusterSecurity(string Token, TlsIdentity? Tls = null)
+{
+    public string Token { get; } =
+        string.IsNullOrWhiteSpace(Token) ? throw new ArgumentException("A cluster needs a token.", nameof(Token)) : Token;
+
+    // The token must not end up in a log.
+    public override string ToString() => Tls is null ? "token" : "token and TLS";
+}
+
 /// <summary>
-/// What every connection between processes of a cluster passes before Orleans reads a byte of it: the greeting, TLS where
-/// it is used, the proof of the token. Orleans itself lets in whoever reaches its ports.
+/// Secures connections between processes of a cluster: before Orleans reads a byte, both ends exchange the greeting, set up TLS if used,
+/// and prove the token. Orleans itself accepts anybody who reaches its ports.
 /// </summary>
 internal static class SecuredConnections
 {
-    /// <summary>
-    /// How long an end may take for its part. A connection that stays silent costs a socket for so long and nothing else.
-    /// </summary>
+    /// <summary>Time limit of the handshake. Until then a silent connection only occupies a socket.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
 
     public static void Require(ISiloBuilder silo, ClusterSecurity security, string clusterId)
@@ -111,7 +121,7 @@ internal static class SecuredConnections
         {
             if (isInbound)
             {
-                // Closing now could reset the connection before the caller has read why. It closes first.
+                // Closing now could reset the connection before the caller reads the reason, so let it close first.
                 await HandshakeReader.DrainAsync(connection.Transport.Input, limit);
             }
 

@@ -5,9 +5,9 @@ using ClipTrain.Coordinator.Protocol;
 namespace ClipTrain.Coordinator.Security;
 
 /// <summary>
-/// Certificate of this process, and the authority whose certificates it trusts. Both ends of a connection show one. Names
-/// in certificates do not count, because processes meet at addresses that nobody knows beforehand: whoever the authority
-/// has signed is a member of the cluster.
+/// Certificate of this process and the authority that it trusts. Both ends of a connection present one. Names in certificates are
+/// ignored, because the addresses of processes are not known in advance: every certificate signed by the authority is a member of the
+/// cluster.
 /// </summary>
 public sealed class TlsIdentity
 {
@@ -16,16 +16,16 @@ public sealed class TlsIdentity
     private TlsIdentity(X509Certificate2 certificate, X509Certificate2Collection authorities) =>
         (Certificate, _authorities) = (certificate, authorities);
 
-    /// <summary>With its private key.</summary>
+    /// <summary>The certificate with its private key.</summary>
     public X509Certificate2 Certificate { get; }
 
     /// <summary>Reads PEM files.</summary>
     /// <param name="certificateFile">Certificate of this process.</param>
-    /// <param name="keyFile">Its private key, not encrypted.</param>
-    /// <param name="authorityFile">Certificates of the authorities to trust.</param>
-    /// <param name="time">Tells whether the certificate is valid now.</param>
-    /// <exception cref="CoordinatorStartException">A file cannot be read, they do not fit each other, or the certificate is not valid
-    /// now.</exception>
+    /// <param name="keyFile">Its unencrypted private key.</param>
+    /// <param name="authorityFile">Certificates of the trusted authorities.</param>
+    /// <param name="time">Clock to check the certificate's validity.</param>
+    /// <exception cref="CoordinatorStartException">A file cannot be read, the files do not match, or the certificate is not currently
+    /// valid.</exception>
     public static TlsIdentity Load(string certificateFile, string keyFile, string authorityFile, TimeProvider time)
     {
         var authorities = Authorities(authorityFile);
@@ -36,29 +36,29 @@ public sealed class TlsIdentity
         {
             throw new CoordinatorStartException(
                 $"The certificate {certificateFile} is valid from {certificate.NotBefore.ToUniversalTime():yyyy-MM-dd HH:mm} to "
-                    + $"{certificate.NotAfter.ToUniversalTime():yyyy-MM-dd HH:mm} UTC only. Make a new one, or set this machine's "
+                    + $"{certificate.NotAfter.ToUniversalTime():yyyy-MM-dd HH:mm} UTC only. Create a new one, or correct this machine's "
                     + "clock."
             );
         }
 
         return identity.Distrust(certificate) is { } reason
             ? throw new CoordinatorStartException(
-                $"The certificate {certificateFile} is not one that the authority {authorityFile} has signed: {reason}"
+                $"The certificate {certificateFile} is not signed by the authority {authorityFile}: {reason}"
             )
             : identity;
     }
 
-    /// <summary>Why the other end's certificate is not to be trusted; null if it is.</summary>
+    /// <summary>The reason to distrust the other end's certificate; null if it is trusted.</summary>
     internal string? Distrust(X509Certificate2? remote)
     {
         if (remote is null)
         {
-            return "it shows no certificate";
+            return "it presents no certificate";
         }
 
         using var chain = new X509Chain
         {
-            // A certificate made for one cluster has nobody who would list it as revoked.
+            // Certificates made for one cluster have no revocation list.
             ChainPolicy = { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck },
         };
         chain.ChainPolicy.CustomTrustStore.AddRange(_authorities);

@@ -5,14 +5,13 @@ using System.Text;
 namespace ClipTrain.Coordinator.Security;
 
 /// <summary>
-/// Both ends of a connection prove that they hold the cluster's token without sending it: each answers the other's random
-/// challenge by an HMAC-SHA256. Challenges are fresh, so a recorded exchange is worth nothing, and the proof names its
-/// role, so that it cannot be sent back. The caller proves first and learns whether it was let in.
+/// Proves that both ends of a connection hold the cluster's token without sending it: each answers the other's random challenge with an
+/// HMAC-SHA256. Challenges are fresh, which prevents replay, and the proof contains its role, which prevents reflection. The caller
+/// proves first and learns whether it was accepted.
 /// </summary>
 /// <remarks>
 /// Caller: challenge (32 bytes). Coordinator: challenge (32). Caller: proof (32). Coordinator: verdict (1), its proof (32),
-/// length of the cluster's identity (1), identity. The proof of the coordinator covers the identity. After a refusal the
-/// rest is zero.
+/// length of the cluster's id (1), id. The coordinator's proof covers the id. After a rejection the rest is zero.
 /// </remarks>
 internal sealed class TokenHandshake
 {
@@ -25,9 +24,9 @@ internal sealed class TokenHandshake
 
     /// <summary>The coordinator's side.</summary>
     /// <param name="transport">The connection.</param>
-    /// <param name="clusterId">Told to the caller once it has proved that it holds the token.</param>
-    /// <param name="peer">Names the caller in errors.</param>
-    /// <param name="cancellationToken">Ends the exchange.</param>
+    /// <param name="clusterId">Sent to the caller after its proof.</param>
+    /// <param name="peer">Name of the caller in errors.</param>
+    /// <param name="cancellationToken">Cancels the exchange.</param>
     /// <exception cref="HandshakeException">The caller does not hold the token.</exception>
     public async Task AcceptAsync(IDuplexPipe transport, string clusterId, string peer, CancellationToken cancellationToken)
     {
@@ -49,8 +48,8 @@ internal sealed class TokenHandshake
     }
 
     /// <summary>The caller's side.</summary>
-    /// <returns>The identity of the cluster.</returns>
-    /// <exception cref="HandshakeException">The coordinator refused the token, or does not hold it itself.</exception>
+    /// <returns>The id of the cluster.</returns>
+    /// <exception cref="HandshakeException">The coordinator rejected the token, or does not hold it itself.</exception>
     public async Task<string> RequestAsync(IDuplexPipe transport, string peer, CancellationToken cancellationToken)
     {
         var mine = RandomNumberGenerator.GetBytes(Size);
@@ -60,7 +59,7 @@ internal sealed class TokenHandshake
         var verdict = await ReadAsync(transport, 1 + Size + 1, peer, cancellationToken);
         if (verdict[0] != Accepted)
         {
-            throw new HandshakeException($"{peer} refuses this token: it is not that of its cluster.", isFinal: true);
+            throw new HandshakeException($"{peer} rejects this token, which is not the one of its cluster.", isFinal: true);
         }
 
         var identity = await ReadAsync(transport, verdict[^1], peer, cancellationToken);

@@ -4,7 +4,7 @@ using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.State;
 
-/// <summary>JSON of states and messages, on the wire and on disk. Numbers that are not finite are written by name.</summary>
+/// <summary>JSON format of states and messages, on the wire and on disk. Non-finite numbers are written by name.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     UseStringEnumConverter = true,

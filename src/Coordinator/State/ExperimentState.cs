@@ -3,12 +3,37 @@ using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.State;
 
+/// <summary>A set of runs that share a pool of devices.</summary>
+/// <param name="Name">Name of the experiment. Its runs are NAME/TRIAL.</param>
+/// <param name="Pool">Name of the pool.</param>
+/// <param name="Trials">In starting order.</param>
+public sealed record ExperimentSpec(string Name, string Pool, IReadOnlyList<TrialSpec> Trials)
+{
+    /// <summary>
+    /// True to end the experiment at the first trial that fails for good. A diverged trial does not count: it is a result.
+    /// </summary>
+    public bool FailFast { get; init; }
+}
+
+/// <summary>One run of an experiment.</summary>
+/// <param name="Id">Name of the trial, unique in its experiment.</param>
+/// <param name="RunFile">The run's YAML file, on a file system that all nodes share.</param>
+/// <param name="Devices">Number of devices that the run needs at the same time.</param>
+public sealed record TrialSpec(string Id, string RunFile, int Devices)
+{
+    /// <summary>Number of own failures after which the trial has failed.</summary>
+    public int MaxAttempts { get; init; } = 1;
+
+    /// <summary>Number of times that a trial is restarted after losing its devices. After more losses it is probably the cause.</summary>
+    public int MaxDeviceLosses { get; init; } = 10;
+}
+
 public enum TrialStatus
 {
     /// <summary>Waits for devices.</summary>
     Queued,
 
-    /// <summary>Has devices; it is not known yet whether its run was started.</summary>
+    /// <summary>Has devices; its run may or may not have started.</summary>
     Starting,
 
     Running,
@@ -18,54 +43,54 @@ public enum TrialStatus
     Stopped,
 }
 
-/// <summary>Everything known of an experiment. Changed by <see cref="Rules.ExperimentMachine"/> alone.</summary>
+/// <summary>Complete state of an experiment. Only <see cref="Rules.ExperimentMachine"/> changes it.</summary>
 public sealed record ExperimentState
 {
-    /// <summary>How often the experiment has been taken over.</summary>
+    /// <summary>Number of takeovers of the experiment.</summary>
     public long Epoch { get; init; }
 
-    /// <summary>The experiment as it was submitted first, without its trials; null before.</summary>
+    /// <summary>The experiment as first submitted, without its trials; null before.</summary>
     public ExperimentSpec? Spec { get; init; }
 
-    /// <summary>In the order in which they were submitted.</summary>
+    /// <summary>In order of submission.</summary>
     public IReadOnlyList<TrialState> Trials { get; init; } = [];
 
-    /// <summary>Why the experiment was ended early; null while it was not.</summary>
+    /// <summary>Reason why the experiment ended early; null if it did not.</summary>
     public string? EndedBecause { get; init; }
 
-    /// <summary>True when every trial is over and nothing is left to do.</summary>
+    /// <summary>True if every trial is over and nothing is left to do.</summary>
     [JsonIgnore]
     public bool IsSettled => Trials.All(trial => trial is { IsOver: true, HasClaim: false });
 }
 
 /// <summary>One trial.</summary>
-/// <param name="Run">Name of its run, the same in every attempt: a later attempt resumes the checkpoints of the one before.</param>
+/// <param name="Run">Name of its run, the same in every attempt: each attempt resumes from the checkpoints of the previous one.</param>
 public sealed record TrialState(TrialSpec Spec, string Run)
 {
     public TrialStatus Status { get; init; }
 
-    /// <summary>Number of the attempt, from 1. Every return to the queue begins another.</summary>
+    /// <summary>Attempt number, from 1. Each return to the queue starts another attempt.</summary>
     public int Attempt { get; init; } = 1;
 
-    /// <summary>How often the run failed by itself.</summary>
+    /// <summary>Number of the run's own failures.</summary>
     public int Failures { get; init; }
 
-    /// <summary>How often its devices were lost.</summary>
+    /// <summary>Number of times its devices were lost.</summary>
     public int DeviceLosses { get; init; }
 
-    /// <summary>The devices that it is starting or running on.</summary>
+    /// <summary>The devices that it starts or runs on.</summary>
     public Lease? Lease { get; init; }
 
-    /// <summary>Set while the run is being stopped: what the trial will be then, Queued or Stopped.</summary>
+    /// <summary>Set while the run is being stopped: the status that follows, Queued or Stopped.</summary>
     public TrialStatus? StopsTo { get; init; }
 
-    /// <summary>True while the pool may hold devices or a place in the queue for this trial.</summary>
+    /// <summary>True while the pool may hold devices or a queue entry for this trial.</summary>
     public bool HasClaim { get; init; } = true;
 
-    /// <summary>Asks for devices from this time on; null for at once.</summary>
+    /// <summary>Earliest time to request devices; null for now.</summary>
     public DateTimeOffset? NotBefore { get; init; }
 
-    /// <summary>Why it waits or how it ended, in words.</summary>
+    /// <summary>Why it waits, or how it ended.</summary>
     public string? Text { get; init; }
 
     [JsonIgnore]

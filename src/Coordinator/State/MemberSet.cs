@@ -7,8 +7,8 @@ using ClipTrain.Coordinator.Protocol;
 namespace ClipTrain.Coordinator.State;
 
 /// <summary>
-/// The workers of a run by id, in natural order. Immutable: replacing one costs O(log n), and the aggregates that every
-/// heartbeat needs are kept up to date instead of being counted. JSON is a plain array.
+/// The workers of a run by id, in natural order. Immutable; replacing a worker takes O(log n) and updates the aggregates that every
+/// heartbeat needs. Serialized as a plain JSON array.
 /// </summary>
 [JsonConverter(typeof(MemberSetConverter))]
 public sealed class MemberSet : IReadOnlyCollection<Member>
@@ -25,16 +25,16 @@ public sealed class MemberSet : IReadOnlyCollection<Member>
 
     public int Count => _members.Count;
 
-    /// <summary>Number of workers in the generation that runs.</summary>
+    /// <summary>Number of workers in the running generation.</summary>
     public int AssignedCount => CountOf(MemberStatus.Training) + CountOf(MemberStatus.Finished);
 
-    /// <summary>The smallest committed step of the workers in the generation that runs; null while none runs.</summary>
+    /// <summary>The smallest committed step in the running generation; null if none runs.</summary>
     public long? LeastCommittedStep => _tally.LeastCommittedStep;
 
-    /// <summary>True once every worker of the generation has sent a heartbeat in it or has finished it.</summary>
-    public bool AllHaveBeaten => _tally.Silent == 0;
+    /// <summary>True once every worker of the generation has sent a heartbeat in it or finished it.</summary>
+    public bool AllHaveReported => _tally.Silent == 0;
 
-    /// <summary>Managed workers that wait for a node with a free slot, in natural order.</summary>
+    /// <summary>Managed workers that wait for a free slot, in natural order.</summary>
     public ImmutableSortedSet<string> Unplaced => _tally.Unplaced;
 
     /// <exception cref="ArgumentException">Two members have the same id.</exception>
@@ -55,10 +55,10 @@ public sealed class MemberSet : IReadOnlyCollection<Member>
 
     public int CountOf(MemberStatus status) => _tally.Statuses[(int)status];
 
-    /// <summary>Number of managed workers that hold a slot of this node.</summary>
+    /// <summary>Number of managed workers that occupy a slot of this node.</summary>
     public int CountOn(string nodeId) => _tally.Nodes.GetValueOrDefault(nodeId);
 
-    /// <summary>The living worker that uses a device; null when it is free.</summary>
+    /// <summary>The living worker that uses a device; null if it is free.</summary>
     public string? UserOf(string device) => _tally.Devices.GetValueOrDefault(device);
 
     /// <summary>Adds a member, or replaces the one with its id.</summary>

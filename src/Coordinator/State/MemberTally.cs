@@ -3,7 +3,7 @@ using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.State;
 
-/// <summary>Counts over the members of a run, updated with each change of one member.</summary>
+/// <summary>Aggregates over a run's members, updated incrementally.</summary>
 internal sealed record MemberTally
 {
     public static readonly MemberTally Empty = new();
@@ -11,10 +11,10 @@ internal sealed record MemberTally
     /// <summary>Number of members by <see cref="MemberStatus"/>.</summary>
     public ImmutableArray<int> Statuses { get; private init; } = [.. new int[Enum.GetValues<MemberStatus>().Length]];
 
-    /// <summary>Members in training that have not sent a heartbeat in their generation.</summary>
+    /// <summary>Number of training members that have not sent a heartbeat in their generation.</summary>
     public int Silent { get; private init; }
 
-    /// <summary>Managed workers by the node whose slot they hold.</summary>
+    /// <summary>Number of managed workers by the node whose slots they occupy.</summary>
     public ImmutableDictionary<string, int> Nodes { get; private init; } = ImmutableDictionary.Create<string, int>(StringComparer.Ordinal);
 
     public ImmutableSortedSet<string> Unplaced { get; private init; } = ImmutableSortedSet.Create<string>(WorkerIds.NaturalOrder);
@@ -23,7 +23,7 @@ internal sealed record MemberTally
     public ImmutableDictionary<string, string> Devices { get; private init; } =
         ImmutableDictionary.Create<string, string>(StringComparer.Ordinal);
 
-    /// <summary>How many members of the generation that runs have committed each step. Ranks advance together: there are few.</summary>
+    /// <summary>Number of running members by committed step. Ranks advance together, so there are few entries.</summary>
     private ImmutableSortedDictionary<long, int> Steps { get; init; } = ImmutableSortedDictionary<long, int>.Empty;
 
     public long? LeastCommittedStep
@@ -39,11 +39,11 @@ internal sealed record MemberTally
         }
     }
 
-    /// <param name="before">The member as it was; null when it is new.</param>
-    /// <param name="after">The member as it is now.</param>
+    /// <param name="before">The member before the change; null if it is new.</param>
+    /// <param name="after">The member after the change.</param>
     public MemberTally Replace(Member? before, Member after)
     {
-        // A heartbeat changes none of the rarer properties.
+        // A heartbeat leaves these properties unchanged.
         var isHeartbeat =
             before is not null && before.Status == after.Status && before.NodeId == after.NodeId && before.Device == after.Device;
         var next = isHeartbeat ? this : WithPlace(before, after);
@@ -57,7 +57,7 @@ internal sealed record MemberTally
         return stepBefore == stepAfter ? next : next with { Steps = Add(Add(Steps, stepAfter, 1), stepBefore, -1) };
     }
 
-    private static bool IsSilent(Member member) => member is { Status: MemberStatus.Training, HasBeaten: false };
+    private static bool IsSilent(Member member) => member is { Status: MemberStatus.Training, HasSentHeartbeat: false };
 
     private static long? StepOf(Member? member) => member is { IsAssigned: true } ? member.CommittedStep : null;
 

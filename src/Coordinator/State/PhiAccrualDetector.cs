@@ -3,19 +3,19 @@ using ClipTrain.Coordinator.Protocol;
 namespace ClipTrain.Coordinator.State;
 
 /// <summary>
-/// Suspicion of a worker's silence, given how regular its heartbeats were: the φ accrual failure detector of Hayashibara,
-/// Défago, Yared and Katayama (2004). φ = −log10 of the probability that a heartbeat still comes after a silence of this
-/// length; at φ = 8 one silence in 10⁸ is suspected wrongly. Intervals are taken as normal; the tail of the normal
-/// distribution is the logistic approximation of Bowling et al. (2009), which has no underflow at long silences.
+/// Failure detector for one worker: the φ accrual failure detector of Hayashibara, Défago, Yared and Katayama (2004). φ = −log10 of the
+/// probability that a heartbeat still arrives after a silence of this length, so φ = 8 suspects one silence in 10⁸ wrongly. Intervals
+/// are assumed to be normally distributed; the tail uses the logistic approximation of Bowling et al. (2009), which does not underflow
+/// at long silences.
 /// </summary>
 public sealed record PhiAccrualDetector
 {
     public const int Window = 20;
 
-    /// <summary>The interval assumed of a worker until it has sent two heartbeats.</summary>
+    /// <summary>Assumed interval until a worker has sent two heartbeats.</summary>
     private const double FirstIntervalSeconds = 1;
 
-    /// <summary>Intervals may be regular by chance: a spread smaller than this is taken as this.</summary>
+    /// <summary>Lower bound of the standard deviation, since intervals may be regular by chance.</summary>
     private const double LeastDeviationSeconds = 0.2;
 
     /// <summary>Arrival of the last heartbeat; null before the first.</summary>
@@ -24,8 +24,8 @@ public sealed record PhiAccrualDetector
     /// <summary>Seconds between the last heartbeats, oldest first.</summary>
     public IReadOnlyList<double> Intervals { get; init; } = [];
 
-    /// <summary>The detector after a heartbeat. One that arrives twice at the same time is one.</summary>
-    public PhiAccrualDetector Beat(DateTimeOffset now) =>
+    /// <summary>The detector after a heartbeat. Heartbeats at the same time count once.</summary>
+    public PhiAccrualDetector RecordHeartbeat(DateTimeOffset now) =>
         Last switch
         {
             null => this with { Last = now },
@@ -42,7 +42,7 @@ public sealed record PhiAccrualDetector
             next[i] = Intervals[Intervals.Count - kept + i];
         }
 
-        // A millisecond is exact enough, and short in JSON.
+        // Milliseconds are precise enough, and short in JSON.
         next[kept] = Math.Round(interval, 3);
         return next;
     }

@@ -2,34 +2,34 @@ using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.State;
 
-/// <summary>A pool of devices of one kind, which runs share. Changed by <see cref="Rules.PoolMachine"/> alone.</summary>
+/// <summary>State of a pool of devices of one kind that runs share. Only <see cref="Rules.PoolMachine"/> changes it.</summary>
 public sealed record PoolState
 {
-    /// <summary>How often the pool has been taken over.</summary>
+    /// <summary>Number of takeovers of the pool.</summary>
     public long Epoch { get; init; }
 
     /// <summary>In natural order of their names.</summary>
     public IReadOnlyList<PoolNode> Nodes { get; init; } = [];
 
-    /// <summary>In the order in which they were granted.</summary>
+    /// <summary>In the order of granting.</summary>
     public IReadOnlyList<Lease> Leases { get; init; } = [];
 
-    /// <summary>Requests that wait, in the order in which they will be served.</summary>
+    /// <summary>Waiting requests, in the order of service.</summary>
     public IReadOnlyList<QueuedRequest> Queue { get; init; } = [];
 
     /// <summary>Epoch of the newest lease.</summary>
     public long LastLease { get; init; }
 
-    /// <summary>The largest number of devices that the pool ever had at once.</summary>
+    /// <summary>The largest number of devices that the pool has had at once.</summary>
     public int MostDevices { get; init; }
 
-    /// <summary>When the pool last looked at its clock of its own accord.</summary>
+    /// <summary>Time of the last tick.</summary>
     public DateTimeOffset LastTick { get; init; }
 
     /// <summary>Number of devices, leased and free.</summary>
     public int CountDevices() => Nodes.Sum(node => node.Offer.Devices.Count);
 
-    /// <summary>Free devices by node, in the order of the offers. Nodes without one are left out.</summary>
+    /// <summary>Free devices by node, in the order of the offers. Nodes without free devices are omitted.</summary>
     public IReadOnlyList<IReadOnlyList<PoolDevice>> FreeDevices()
     {
         var leased = Leases.SelectMany(lease => lease.Devices).ToHashSet();
@@ -44,6 +44,6 @@ public sealed record PoolNode(NodeOffer Offer, DateTimeOffset LastHeard)
     internal IEnumerable<PoolDevice> Devices => Offer.Devices.Select(name => new PoolDevice(Offer.Node, name));
 }
 
-/// <summary>A request that waits.</summary>
-/// <param name="Round">Requests are served by rounds, in which each experiment has its turn.</param>
+/// <summary>A waiting request.</summary>
+/// <param name="Round">Requests are served in rounds, in which each experiment has one turn.</param>
 public sealed record QueuedRequest(LeaseRequest Request, long Round);

@@ -5,13 +5,13 @@ namespace ClipTrain.Coordinator.State;
 
 public enum RunPhase
 {
-    /// <summary>Workers are joining; a generation, the first or a later one, is yet to form.</summary>
+    /// <summary>Workers are joining; the first or the next generation has yet to form.</summary>
     Forming,
 
-    /// <summary>A generation trains.</summary>
+    /// <summary>A generation is training.</summary>
     Running,
 
-    /// <summary>The run is ending without all of its workers: who holds the newest state saves it.</summary>
+    /// <summary>The run is ending without all of its workers; one that holds the newest state saves it.</summary>
     Draining,
 
     Completed,
@@ -19,14 +19,14 @@ public enum RunPhase
     Failed,
 }
 
-/// <summary>Everything that the coordinator knows of a run. Immutable and serialisable; the rules alone compute the next one.</summary>
+/// <summary>Complete state of a run. Immutable and serializable; only the rules compute the next state.</summary>
 public sealed record RunState
 {
     public required RunSpec Spec { get; init; }
 
     public RunPhase Phase { get; init; } = RunPhase.Forming;
 
-    /// <summary>The generation that runs or, while there is none, the one that comes next. The first is 1.</summary>
+    /// <summary>The running generation or, if there is none, the next one. The first is 1.</summary>
     public int Generation { get; init; } = 1;
 
     /// <summary>All workers, in natural order of their ids.</summary>
@@ -35,60 +35,58 @@ public sealed record RunState
     /// <summary>The nodes that run managed workers, in natural order of their ids.</summary>
     public IReadOnlyList<Node> Nodes { get; init; } = [];
 
-    /// <summary>
-    /// Rank 0's assignment in the last generation that was formed; null before the first. The others' differ in the rank alone.
-    /// </summary>
+    /// <summary>Rank 0's assignment in the last generation; null before the first. The others differ only in the rank.</summary>
     public Assignment? Assignment { get; init; }
 
-    /// <summary>When the last generation was formed; null before the first.</summary>
+    /// <summary>Time at which the last generation formed; null before the first.</summary>
     public DateTimeOffset? FormedAt { get; init; }
 
-    /// <summary>Whether the last generation was left because workers waited to be taken in, and nothing has gone wrong since.</summary>
+    /// <summary>True if the last generation ended to let waiting workers join, and nothing has gone wrong since.</summary>
     public bool IsPlannedRegroup { get; init; }
 
-    /// <summary>The patience of the phase ends here: with workers that are missing, that are leaving or that save.</summary>
+    /// <summary>Deadline for workers that the current phase waits for: missing, leaving or saving ones.</summary>
     public DateTimeOffset? Deadline { get; init; }
 
-    /// <summary>When it is to be said again that the run waits for workers; null when it was not said yet.</summary>
+    /// <summary>Time of the next notice that the run waits for workers; null before the first notice.</summary>
     public DateTimeOffset? NextNotice { get; init; }
 
-    /// <summary>When the coordinator last looked at its clock of its own accord.</summary>
+    /// <summary>Time of the last tick.</summary>
     public required DateTimeOffset LastTick { get; init; }
 
     public CheckpointMark? LastCheckpoint { get; init; }
 
-    /// <summary>Set while a requested checkpoint is not written yet: one of this step or a later one answers the request.</summary>
+    /// <summary>Set while a requested checkpoint is not written yet: a checkpoint of this step or later fulfils the request.</summary>
     public long? CheckpointWantedFrom { get; init; }
 
     /// <summary>
-    /// The smallest step that all workers of the generation have told of. Goes back only when nobody is left who holds it.
+    /// The step that every worker of the generation has reported as committed. It decreases only if no worker that holds the state is left.
     /// </summary>
     public long CommittedStep { get; init; }
 
     /// <summary>Records up to this step are in the ledger.</summary>
     public long RecordedStep { get; init; }
 
-    /// <summary>The largest step that the run ever got to. Steps that are done again are no progress.</summary>
+    /// <summary>The largest step that the run has reached. Repeated steps are not progress.</summary>
     public long FurthestStep { get; init; }
 
-    /// <summary>How many generations in a row broke without progress.</summary>
+    /// <summary>Number of consecutive generations that broke without progress.</summary>
     public int FruitlessGenerations { get; init; }
 
     public StragglerWatch Stragglers { get; init; } = new();
 
-    /// <summary>Who asked for a stop, as in "stopped by Ctrl-C"; null when nobody did.</summary>
+    /// <summary>The requester of a stop, as in "stopped by Ctrl-C"; null if none was requested.</summary>
     public string? StopRequestedBy { get; init; }
 
-    /// <summary>How the run will have ended when it has drained; null before.</summary>
+    /// <summary>Outcome of the run once it has drained; null unless it is draining.</summary>
     public OutcomeKind? DrainsTo { get; init; }
 
-    /// <summary>What went wrong since the run last made progress, in order of arrival.</summary>
+    /// <summary>Failures since the run last made progress, in order of arrival.</summary>
     public IReadOnlyList<WorkerFailure> Failures { get; init; } = [];
 
-    /// <summary>Senders of messages that were refused and of which a warning has told.</summary>
+    /// <summary>Senders of refused messages for whom a warning has been issued.</summary>
     public IReadOnlyList<string> RefusedSenders { get; init; } = [];
 
-    /// <summary>How the run ended, in words; null while it has not.</summary>
+    /// <summary>Message about the end of the run; null while it runs.</summary>
     public string? EndText { get; init; }
 
     [JsonIgnore]
@@ -97,11 +95,11 @@ public sealed record RunState
     [JsonIgnore]
     public bool IsFirstForming => Phase == RunPhase.Forming && Assignment is null;
 
-    /// <summary>A run that waits for its workers.</summary>
-    /// <param name="spec">What is fixed for the run.</param>
+    /// <summary>Creates the state of a run that waits for its workers.</summary>
+    /// <param name="spec">The fixed parameters.</param>
     /// <param name="resumedFrom">The checkpoint that the run starts from, if any.</param>
     /// <param name="now">Time of creation.</param>
-    /// <exception cref="ArgumentException">The numbers of workers contradict each other.</exception>
+    /// <exception cref="ArgumentException">The numbers of workers are inconsistent.</exception>
     public static RunState Create(RunSpec spec, CheckpointMark? resumedFrom, DateTimeOffset now)
     {
         if (
@@ -137,3 +135,30 @@ public sealed record RunState
 
     public Member? Find(string workerId) => Members.Find(workerId);
 }
+
+public enum FailureKind
+{
+    /// <summary>A collective failed, usually as a consequence of another failure.</summary>
+    CollectiveFailed,
+
+    /// <summary>The worker reported why it cannot continue.</summary>
+    Reported,
+
+    /// <summary>The process ended without a report.</summary>
+    Exited,
+
+    /// <summary>The worker fell silent, missed a deadline, or was replaced.</summary>
+    Unheard,
+}
+
+/// <summary>One failure of one worker.</summary>
+/// <param name="Label">The worker's name in messages at that time. Its rank may be another worker's by now.</param>
+/// <param name="ExitCode">Exit code for the run's program, if the worker gave one.</param>
+public sealed record WorkerFailure(
+    string WorkerId,
+    string Label,
+    FailureKind Kind,
+    string Text,
+    IReadOnlyList<string> LastLines,
+    int? ExitCode = null
+);

@@ -1,8 +1,8 @@
 namespace ClipTrain.Coordinator.State;
 
 /// <summary>
-/// Finds ranks that hold the others up: those whose median busy time over the last steps is well above the median of the
-/// others' medians. Medians, so that a pause or two of any rank change nothing.
+/// Detects slow ranks: those whose median busy time over the last steps is well above the median of the others' medians. Medians make
+/// the result robust to occasional pauses.
 /// </summary>
 public sealed record StragglerWatch
 {
@@ -10,14 +10,14 @@ public sealed record StragglerWatch
     private const double SlowRatio = 1.5;
     private const double LeastSeconds = 0.020;
 
-    /// <summary>Busy seconds by rank of the last steps of this generation, oldest first, to a tenth of a millisecond.</summary>
+    /// <summary>Busy seconds of the last steps by rank, oldest first, rounded to 0.1 ms.</summary>
     public IReadOnlyList<IReadOnlyList<double>> Steps { get; init; } = [];
 
-    /// <summary>The ranks that are slow, in order.</summary>
+    /// <summary>The slow ranks, in ascending order.</summary>
     public IReadOnlyList<int> Slow { get; init; } = [];
 
-    /// <summary>The watch after another step. A step with an unknown time of some rank tells nothing.</summary>
-    /// <param name="busySeconds">By rank; 0 is unknown.</param>
+    /// <summary>The watch after another step. A step in which some rank's time is unknown is ignored.</summary>
+    /// <param name="busySeconds">By rank; 0 if unknown.</param>
     public StragglerWatch Observe(IReadOnlyList<double> busySeconds)
     {
         if (busySeconds.Any(seconds => !(seconds > 0)))
@@ -29,7 +29,7 @@ public sealed record StragglerWatch
         return next.Steps.Count < Window ? next : next with { Slow = [.. next.FindSlow()] };
     }
 
-    /// <summary>A rank's busy time as a multiple of the others'.</summary>
+    /// <summary>A rank's busy time relative to the others'.</summary>
     public double Ratio(int rank)
     {
         var typical = Typical();
@@ -69,7 +69,7 @@ public sealed record StragglerWatch
         return typical;
     }
 
-    /// <summary>The median of all values but one, which is among them.</summary>
+    /// <summary>The median of all values except one of them.</summary>
     private static double MedianOfOthers(double[] sorted, double one)
     {
         var left = Array.BinarySearch(sorted, one);

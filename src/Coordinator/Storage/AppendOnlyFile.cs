@@ -1,8 +1,8 @@
 namespace ClipTrain.Coordinator.Storage;
 
 /// <summary>
-/// A file of lines that only grows. A line counts when its end is on disk: one that a crash or a full disk has cut short is
-/// removed before the next is written.
+/// A file to which lines are appended. A line without its line break, cut short by a crash or a full disk, is removed before the next
+/// one is written.
 /// </summary>
 internal sealed class AppendOnlyFile : IDisposable
 {
@@ -11,15 +11,15 @@ internal sealed class AppendOnlyFile : IDisposable
 
     private AppendOnlyFile(FileStream file) => _file = file;
 
-    /// <summary>Bytes of all whole lines.</summary>
+    /// <summary>Size of all complete lines, in bytes.</summary>
     public long Length { get; private set; }
 
-    /// <summary>Opens the file, or makes it, and removes a last line without an end.</summary>
+    /// <summary>Opens or creates the file, and removes an incomplete last line.</summary>
     public static AppendOnlyFile Open(string path)
     {
         var isNew = !File.Exists(path);
 
-        // Without a buffer: what a full disk refuses fails where it is written, and not again where the file is closed.
+        // Unbuffered, so that a full disk fails the write and not the close.
         var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
         try
         {
@@ -39,7 +39,7 @@ internal sealed class AppendOnlyFile : IDisposable
         }
     }
 
-    /// <summary>Appends whole lines; they are on disk when this returns, and none of them is when it throws.</summary>
+    /// <summary>Appends complete lines. All are on disk when this returns; none is if it throws.</summary>
     public void Append(ReadOnlySpan<byte> lines)
     {
         CutBack();
@@ -49,7 +49,7 @@ internal sealed class AppendOnlyFile : IDisposable
         Length += lines.Length;
     }
 
-    /// <summary>Forgets what comes after the first bytes.</summary>
+    /// <summary>Truncates the file.</summary>
     public void Truncate(long length)
     {
         Length = length;

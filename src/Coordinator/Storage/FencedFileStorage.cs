@@ -8,11 +8,11 @@ using Orleans.Storage;
 namespace ClipTrain.Coordinator.Storage;
 
 /// <summary>
-/// Grain state in files, <c>DIRECTORY/STATE NAME/GRAIN/VERSION</c>. Each write adds the version after the one that the
-/// activation read or wrote last. An activation that another has replaced, such as one in a process that was stopped and
-/// wakes up, fails to add it and gets <see cref="InconsistentStateException"/>.
+/// Stores grain state in files, <c>DIRECTORY/STATE NAME/GRAIN/VERSION</c>. Each write adds the version after the one that the activation
+/// last read or wrote. An activation that was replaced, for example in a process that was suspended, cannot add it and gets <see
+/// cref="InconsistentStateException"/>.
 /// </summary>
-/// <param name="directory">The folder that all processes of the cluster share; made on the first write.</param>
+/// <param name="directory">The folder that all processes of the cluster share; created by the first write.</param>
 public sealed class FencedFileStorage(string directory) : IGrainStorage
 {
     /// <summary>Name of this storage for <c>[PersistentState(…, FencedFileStorage.ProviderName)]</c>.</summary>
@@ -34,8 +34,8 @@ public sealed class FencedFileStorage(string directory) : IGrainStorage
         return Task.CompletedTask;
     }
 
-    /// <exception cref="InconsistentStateException">Another activation has written since this one read or wrote.</exception>
-    /// <exception cref="IOException">The folder cannot be written. Nothing has changed.</exception>
+    /// <exception cref="InconsistentStateException">Another activation has written since this one last read or wrote.</exception>
+    /// <exception cref="IOException">The folder is not writable. Nothing has changed.</exception>
     public Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
         Add(stateName, grainId, grainState, JsonSerializer.SerializeToUtf8Bytes(grainState.State, Json));
@@ -43,7 +43,7 @@ public sealed class FencedFileStorage(string directory) : IGrainStorage
         return Task.CompletedTask;
     }
 
-    /// <summary>Adds an empty version. The numbers go on, so that a replaced activation stays fenced off.</summary>
+    /// <summary>Adds an empty version. Numbering continues, so that a replaced activation stays fenced off.</summary>
     public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
         Add(stateName, grainId, grainState, []);

@@ -1,17 +1,26 @@
 using System.Globalization;
-using System.Text.Json;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Storage;
 
+/// <summary>The permanent record of a run: its generations and every committed step, in order.</summary>
+public interface IRunLedger
+{
+    /// <summary>The last recorded step that no later generation has undone; 0 if there is none.</summary>
+    long RecordedStep { get; }
+
+    /// <summary>The last recorded generation; null if there is none.</summary>
+    GenerationRecord? LastGeneration { get; }
+
+    /// <summary>Appends entries. All are on disk when the task completes; none is if it fails.</summary>
+    Task AppendAsync(IReadOnlyList<LedgerEntry> entries);
+}
+
 /// <summary>
-/// The proof of what a run has done: its generations and every committed step, in order, kept for good. A folder of segments
-/// <c>000001.jsonl</c>, <c>000002.jsonl</c> …, one for each activation of the run that wrote, named after its epoch. Each
-/// begins with the name and length of the one before it, so that whatever an activation that was taken for dead appends to its
-/// own segment later on counts for nothing.
-/// <para>Lines are synced with every batch. A last line that a crash has cut short does not count: its steps were not
-/// acknowledged and come again.</para>
+/// The permanent record of a run: its generations and every committed step, in order. A folder of segments <c>000001.jsonl</c>,
+/// <c>000002.jsonl</c> …, one per activation that wrote, named after its epoch. Each starts with the name and length of the previous
+/// one, so that anything a replaced activation still appends to its own segment is ignored.
+/// <para>Every batch is flushed to disk. An incomplete last line is ignored: its steps were not acknowledged and are sent again.</para>
 /// </summary>
 public sealed class FileRunLedger : IRunLedger, IDisposable
 {
@@ -30,15 +39,16 @@ public sealed class FileRunLedger : IRunLedger, IDisposable
 
     public GenerationRecord? LastGeneration { get; private set; }
 
-    /// <summary>Begins the segment of an epoch. Whoever wrote before is fenced off from here on.</summary>
-    /// <param name="directory">The ledger's folder, usually <c>ledger/</c> in the run directory; made if it does not exist.</param>
-    /// <param name="epoch">That of the activation; greater than any that has written.</param>
-    /// <exception cref="InvalidDataException">A line before the last of a segment is no entry.</exception>
+    /// <summary>Starts the segment of an epoch and fences off earlier writers.</summary>
+    /// <param name="directory">The ledger's folder, usually <c>ledger/</c> in the run directory; created if missing.</param>
+    /// <param name="epoch">Epoch of the activation, greater than that of any writer before.</param>
+    /// <exception cref="InvalidDataException">A line before the last of a segment is not an entry.</exception>
     public static FileRunLedger Open(string directory, long epoch)
     {
         Directory.CreateDirectory(directory);
 
-        // The file exists before the length of the one before is read: its writer looks for a newer segment after every sync.
+        // The file must exist before the length of the previous segment is read: that segment's writer looks for a newer one after every
+        // flush.
         var ledger = new FileRunLedger(directory, epoch);
         try
         {
@@ -60,13 +70,11 @@ public sealed class FileRunLedger : IRunLedger, IDisposable
         }
     }
 
-    /// <summary>
-    /// Generations and steps of a ledger, in order; also while a coordinator appends to it. Empty when there is no ledger.
-    /// </summary>
-    /// <exception cref="InvalidDataException">A line before the last of a segment is no entry.</exception>
+    /// <summary>Generations and steps of a ledger, in order, even while a coordinator appends to it. Empty if there is no ledger.</summary>
+    /// <exception cref="InvalidDataException">A line before the last of a segment is not an entry.</exception>
     public static IEnumerable<LedgerEntry> Read(string directory)
     {
-        // A segment's end is known from the one behind it, so the chain is followed from the newest back.
+        // The next segment holds a segment's valid length, so follow the chain back from the newest.
         var chain = new Stack<(string Path, long Length)>();
         for (
             var seal = new LedgerSeal(LastBegun(directory, long.MaxValue), long.MaxValue);
@@ -83,7 +91,7 @@ public sealed class FileRunLedger : IRunLedger, IDisposable
             .Where(entry => entry.After is null);
     }
 
-    /// <exception cref="LedgerFencedException">Another activation has taken the run over. The entries do not count.</exception>
+    /// <exception cref="LedgerFencedException">Another activation has taken over the run. The entries are ignored.</exception>
     public Task AppendAsync(IReadOnlyList<LedgerEntry> entries)
     {
         Write(entries);
@@ -113,9 +121,7 @@ public sealed class FileRunLedger : IRunLedger, IDisposable
                 .Where(epoch => epoch > 0)
                 .Order();
 
-    /// <summary>
-    /// The newest segment up to an epoch whose first line is whole; 0 when there is none. One that was not begun holds nothing.
-    /// </summary>
+    /// <summary>The newest segment up to an epoch with a complete first line; 0 if there is none.</summary>
     private static long LastBegun(string directory, long upTo) =>
         Segments(directory).LastOrDefault(segment => segment <= upTo && SealOf(directory, segment) is not null);
 
@@ -147,63 +153,5 @@ public sealed class FileRunLedger : IRunLedger, IDisposable
     }
 }
 
-/// <summary>The activation of an epoch is not the run's newest and may record nothing any more.</summary>
+/// <summary>Thrown if the activation of an epoch is not the run's newest and may no longer write.</summary>
 public sealed class LedgerFencedException(long epoch) : Exception($"The run was taken over: epoch {epoch} may write no more.");
-
-/// <summary>Entries as lines <c>{"generation":{…}}</c> and <c>{"step":{…}}</c> of a file.</summary>
-public static class LedgerFile
-{
-    /// <summary>Whole entries of a file, in order.</summary>
-    /// <exception cref="InvalidDataException">A line before the last is no entry.</exception>
-    public static IEnumerable<LedgerEntry> Read(string path) => Scan(path).Select(line => line.Entry);
-
-    public static void Write(Stream stream, IEnumerable<LedgerEntry> entries)
-    {
-        foreach (var entry in entries)
-        {
-            JsonSerializer.Serialize(stream, entry, CoordinatorJson.Default.LedgerEntry);
-            stream.WriteByte((byte)'\n');
-        }
-    }
-
-    /// <summary>Whole entries, each with the offset of its line's end. A torn line is the last one: nothing comes after it.</summary>
-    internal static IEnumerable<(LedgerEntry Entry, long End)> Scan(string path)
-    {
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        var number = 0;
-        InvalidDataException? torn = null;
-        foreach (var (line, end) in LineReader.Read(file))
-        {
-            if (torn is not null)
-            {
-                throw torn;
-            }
-
-            number++;
-            if (Parse(line.Span) is { } entry)
-            {
-                yield return (entry, end);
-            }
-            else
-            {
-                torn = new InvalidDataException($"{path}, line {number}: is no entry of a ledger.");
-            }
-        }
-    }
-
-    private static LedgerEntry? Parse(ReadOnlySpan<byte> line)
-    {
-        try
-        {
-            return
-                JsonSerializer.Deserialize(line, CoordinatorJson.Default.LedgerEntry) is { } entry
-                && entry is not { Generation: null, Step: null, After: null }
-                ? entry
-                : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
-}

@@ -5,8 +5,7 @@ using ClipTrain.Coordinator.Protocol;
 namespace ClipTrain.Coordinator.Storage;
 
 /// <summary>
-/// Holds a run for one coordinator. The lock is the kernel's, so that it ends with the process in whatever way that ends;
-/// the file stays and names its last owner.
+/// Locks a run for one coordinator. The kernel releases the lock however the process ends; the file remains and names its last owner.
 /// </summary>
 public sealed class RunLock : IDisposable
 {
@@ -16,8 +15,8 @@ public sealed class RunLock : IDisposable
 
     private RunLock(FileStream file) => _file = file;
 
-    /// <param name="path">The file, usually coordinator.lock in the run directory, which must exist.</param>
-    /// <param name="time">Says since when.</param>
+    /// <param name="path">The lock file, usually coordinator.lock in the run directory. Its folder must exist.</param>
+    /// <param name="time">Clock for the time in the file.</param>
     /// <exception cref="CoordinatorStartException">Another coordinator holds the run; the message names it.</exception>
     public static RunLock Acquire(string path, TimeProvider time)
     {
@@ -49,7 +48,7 @@ public sealed class RunLock : IDisposable
     }
 
     /// <summary>True while another process holds the lock.</summary>
-    /// <exception cref="CoordinatorStartException">The lock is no file that this user may open.</exception>
+    /// <exception cref="CoordinatorStartException">The lock file cannot be opened by this user.</exception>
     public static bool IsHeld(string path)
     {
         try
@@ -71,11 +70,11 @@ public sealed class RunLock : IDisposable
         }
     }
 
-    /// <summary>Acquires the lock as soon as its owner, which may be stopped or dying, lets go of it.</summary>
+    /// <summary>Acquires the lock as soon as its owner, which may be suspended or dying, releases it.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="time">Says since when.</param>
-    /// <param name="until">Gives up when this has completed.</param>
-    /// <returns>Null when given up.</returns>
+    /// <param name="time">Clock for the time in the file.</param>
+    /// <param name="until">Completes to give up.</param>
+    /// <returns>Null after giving up.</returns>
     public static async Task<RunLock?> WaitAsync(string path, TimeProvider time, Task until)
     {
         while (!until.IsCompleted)
@@ -98,8 +97,8 @@ public sealed class RunLock : IDisposable
     private static CoordinatorStartException Unusable(string path, Exception error) =>
         new(
             Directory.Exists(path)
-                ? $"{path} is a folder, where a file is to tell who hosts the run. Remove it."
-                : $"{path}, which tells who hosts the run, cannot be opened: {error.Message}",
+                ? $"{path} is a folder, but must be the lock file of the run. Remove the folder."
+                : $"{path}, the lock file of the run, cannot be opened: {error.Message}",
             error
         );
 

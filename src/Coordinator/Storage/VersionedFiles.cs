@@ -1,37 +1,35 @@
 using System.Globalization;
 using System.Numerics;
-using System.Runtime.InteropServices;
 using System.Text;
-using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.Storage;
 
 /// <summary>
-/// The versions of one value as files of a directory: version n is file n. A version is written aside, synced, and then
-/// linked to its name, so that of two writers of version n exactly one succeeds, on local disks as on NFS. There is no lock
-/// that a stopped process could hold.
+/// Stores the versions of one value as files of a directory: version n is file n. A version is written to a temporary file, flushed, and
+/// linked to its name, so that of two writers of version n exactly one succeeds, on local disks as on NFS. There is no lock that a
+/// suspended process could hold.
 /// </summary>
 /// <remarks>
-/// A file starts with a line <c>CRC-32C WRITER</c>. What is linked was synced before, so the newest file is whole unless the
-/// disk has damaged it. Falling back to the version before would then undo a write that was acknowledged, and reuse its
-/// number: damage is an error.
+/// A file starts with a line <c>CRC-32C WRITER</c>. Files are flushed before they are linked, so the newest file is complete unless the
+/// disk has damaged it. Falling back to the previous version would undo an acknowledged write and reuse its number, so damage is an
+/// error.
 /// </remarks>
-internal static partial class VersionedFiles
+internal static class VersionedFiles
 {
-    /// <summary>Number of newest versions that are kept: a reader has that many writes of time between listing and opening.</summary>
+    /// <summary>Number of versions to keep. A reader must open a file within this many writes after listing the directory.</summary>
     public const int Kept = 8;
 
     private const int DigitsOfName = 12;
     private const int HeaderLength = 8 + 1 + 32 + 1;
     private const int ReadAttempts = 20;
 
-    /// <summary>Newest version in the directory; 0 if there is none.</summary>
+    /// <summary>The newest version in the directory; 0 if there is none.</summary>
     public static long Newest(string directory) => Versions(directory).DefaultIfEmpty(0).Max();
 
     public static string PathOf(string directory, long version) =>
         Path.Combine(directory, version.ToString($"d{DigitsOfName}", CultureInfo.InvariantCulture));
 
-    /// <summary>The newest version and its content; version 0 and no content if there is none.</summary>
+    /// <summary>Reads the newest version and its content; version 0 and no content if there is none.</summary>
     /// <exception cref="InvalidDataException">The newest file is damaged.</exception>
     public static (long Version, byte[] Content) Read(string directory)
     {
@@ -50,7 +48,7 @@ internal static partial class VersionedFiles
             }
             catch (FileNotFoundException) when (attempt < ReadAttempts)
             {
-                // Newer versions have replaced it since the directory was listed.
+                // Newer versions have replaced it since the listing.
             }
             catch (UnauthorizedAccessException error)
             {
@@ -59,8 +57,8 @@ internal static partial class VersionedFiles
         }
     }
 
-    /// <summary>Adds a version; false if another writer has added it, or a newer one, first.</summary>
-    /// <exception cref="IOException">The directory cannot be written.</exception>
+    /// <summary>Adds a version. Returns false if another writer added it, or a newer one, first.</summary>
+    /// <exception cref="IOException">The directory is not writable.</exception>
     public static bool TryAdd(string directory, long version, ReadOnlySpan<byte> content)
     {
         var writer = Encoding.ASCII.GetBytes(Guid.NewGuid().ToString("n"));
@@ -69,15 +67,15 @@ internal static partial class VersionedFiles
         {
             Directory.CreateDirectory(directory);
             WriteAside(aside, writer, content);
-            if (!Link(aside, PathOf(directory, version), writer))
+            if (!TryLink(aside, PathOf(directory, version), writer))
             {
                 return false;
             }
 
             DirectorySync.Sync(directory);
 
-            // A writer that slept through many versions finds its number free again, because old versions are deleted. What it
-            // has written there is not the newest and goes with the other old ones.
+            // A writer that was suspended for many versions finds its number free again, because old versions are deleted. Its file is
+            // not the newest and is deleted with the other old ones.
             var newest = Newest(directory);
             DeleteBefore(directory, newest - Kept + 1);
             return newest < version + Kept;
@@ -120,8 +118,8 @@ internal static partial class VersionedFiles
         )
         {
             throw new InvalidDataException(
-                $"{path} is damaged: its check sum does not match. Restore it from a backup, or delete it to go back to the version "
-                    + "before it, which loses what was recorded since."
+                $"{path} is damaged: its checksum does not match. Restore it from a backup, or delete it to return to the previous "
+                    + "version, which loses everything recorded since."
             );
         }
 
@@ -140,23 +138,9 @@ internal static partial class VersionedFiles
     }
 
     /// <summary>Links the file to its name; false if another writer has the name.</summary>
-    private static bool Link(string aside, string path, byte[] writer)
-    {
-        const int Exists = 17;
-        if (Link(aside, path) == 0)
-        {
-            return true;
-        }
-
-        var errno = Marshal.GetLastPInvokeError();
-        if (errno != Exists)
-        {
-            throw new IOException($"{path} cannot be linked: {Marshal.GetPInvokeErrorMessage(errno)}");
-        }
-
-        // NFS repeats a request whose answer got lost: the link that is in the way may be this one.
-        return IsOf(path, writer);
-    }
+    private static bool TryLink(string aside, string path, byte[] writer) =>
+        // NFS repeats a request whose reply was lost, so an existing link may be this writer's.
+        Posix.TryLink(aside, path) || IsOf(path, writer);
 
     private static bool IsOf(string path, byte[] writer)
     {
@@ -187,10 +171,7 @@ internal static partial class VersionedFiles
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // What is not needed any more may stay.
+            // A file that is no longer needed may stay.
         }
     }
-
-    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Link(string from, string to);
 }

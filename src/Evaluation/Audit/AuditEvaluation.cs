@@ -7,23 +7,23 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Evaluation.Audit;
 
-/// <summary>How often a group of images gets a label of a category.</summary>
+/// <summary>Rate at which a group of images gets a label of a category.</summary>
 /// <param name="Design">The label set's name.</param>
 /// <param name="Category">The category.</param>
-/// <param name="Attribute">The attribute by which images are grouped.</param>
-/// <param name="Group">Its value.</param>
-/// <param name="Threshold">The probability that counts as given; null for the most probable label.</param>
-/// <param name="Count">Images that get a label of the category.</param>
-/// <param name="Images">Images of the group.</param>
+/// <param name="Attribute">The attribute that defines the groups.</param>
+/// <param name="Group">Value of the attribute.</param>
+/// <param name="Threshold">Probability above which a label counts; null for the most probable label only.</param>
+/// <param name="Count">Number of images that get a label of the category.</param>
+/// <param name="Images">Number of images in the group.</param>
 public sealed record GroupRate(string Design, string Category, string Attribute, string Group, double? Threshold, int Count, int Images)
 {
     public double Rate => Count / (double)Images;
 
-    /// <summary>Exact, as rates near zero are the point.</summary>
+    /// <summary>Exact interval, since rates near zero matter.</summary>
     public Interval Interval => BinomialTest.ClopperPearson(Count, Images);
 }
 
-/// <summary>What an audit gave.</summary>
+/// <summary>Result of an audit.</summary>
 /// <param name="Audit">The audit.</param>
 /// <param name="Rates">All rates.</param>
 public sealed record AuditResult(AuditOptions Audit, IReadOnlyList<GroupRate> Rates)
@@ -45,8 +45,8 @@ public sealed record AuditResult(AuditOptions Audit, IReadOnlyList<GroupRate> Ra
 }
 
 /// <summary>
-/// Rates of label categories by group (Radford et al. 2021, section 7.1), for several label sets side by side: what a class that
-/// is added, such as 'child', does to the others' rates.
+/// Rates of label categories by group (Radford et al. 2021, section 7.1), for several label sets side by side, which shows how an added
+/// class, such as 'child', changes the other rates.
 /// </summary>
 public static class AuditEvaluation
 {
@@ -55,9 +55,15 @@ public static class AuditEvaluation
     public static AuditResult Run(IEvaluatedModel model, AuditOptions audit, SetOptions set, EmbeddedSet embedded)
     {
         if (set.Attributes.Count == 0)
-            throw SetError.Of(set.Name, "an audit needs groups; set attributes to the columns that hold them.");
+        {
+            throw SetError.Of(set.Name, "an audit needs groups; set attributes to the columns that contain them.");
+        }
+
         if (audit.LabelSets.Count == 0)
-            throw SetError.Of(set.Name, "the audit names no label_sets; give one at least, with categories and labels.");
+        {
+            throw SetError.Of(set.Name, "the audit has no label_sets; add at least one, with categories and labels.");
+        }
+
         foreach (var (attribute, column) in set.Attributes.Index().Select(entry => (entry.Item, entry.Index)))
         {
             var values = embedded
@@ -66,10 +72,10 @@ public static class AuditEvaluation
                 .Distinct(StringComparer.Ordinal)
                 .ToList();
             if (values.Count < 2)
-                throw SetError.Of(
-                    set.Name,
-                    $"the attribute '{attribute}' has {(values.Count == 0 ? "no value" : $"one value only, '{values[0]}'")}: there are no groups to compare."
-                );
+            {
+                var found = values.Count == 0 ? "no value" : $"only one value, '{values[0]}'";
+                throw SetError.Of(set.Name, $"the attribute '{attribute}' has {found}: there are no groups to compare.");
+            }
         }
 
         return new AuditResult(audit, [.. audit.LabelSets.SelectMany(design => Rates(model, audit, design, set, embedded))]);
@@ -87,7 +93,10 @@ public static class AuditEvaluation
             .Categories.SelectMany(category => category.Labels.Select(label => (Category: category.Name, Label: label)))
             .ToList();
         if (labels.Count < 2)
-            throw SetError.Of(set.Name, $"the label set '{design.Name}' has {labels.Count} labels; two are needed to choose between.");
+        {
+            throw SetError.Of(set.Name, $"the label set '{design.Name}' has {labels.Count} labels; it needs at least two.");
+        }
+
         var probabilities = Probabilities(model, embedded, [.. labels.Select(label => label.Label)], audit.Templates);
         double?[] thresholds = audit.Thresholds.Count == 0 ? [null] : [.. audit.Thresholds.Cast<double?>()];
         var rates = new List<GroupRate>();
@@ -128,11 +137,16 @@ public static class AuditEvaluation
     private static bool Given(ReadOnlySpan<float> probabilities, HashSet<int> labels, double? threshold)
     {
         if (threshold is null)
+        {
             return labels.Contains(System.Numerics.Tensors.TensorPrimitives.IndexOfMax(probabilities));
+        }
+
         foreach (var label in labels)
         {
             if (probabilities[label] > threshold)
+            {
                 return true;
+            }
         }
 
         return false;

@@ -5,23 +5,23 @@ namespace ClipTrain.Evaluation.Audit;
 [Description("An audit of a set with attribute columns.")]
 public sealed record AuditOptions
 {
-    [Description("The set; its attributes are the groups.")]
+    [Description("The set; its attributes define the groups.")]
     public required string Set { get; init; }
 
-    [Description("The label sets that are tried side by side, to see what adding or rewording classes does.")]
+    [Description("Label sets to compare, to see the effect of adding or rewording classes.")]
     public IReadOnlyList<LabelSetOptions> LabelSets { get; init; } = [];
 
-    [Description("Probabilities above which a label counts as given; when empty the most probable label counts.")]
+    [Description("Probabilities above which a label counts; by default only the most probable label counts.")]
     public IReadOnlyList<double> Thresholds { get; init; } = [];
 
     [Description("Prompt templates; {} stands for the label.")]
     public IReadOnlyList<string> Templates { get; init; } = ["a photo of a {}."];
 }
 
-[Description("Labels among which a model chooses.")]
+[Description("Labels for a model to choose from.")]
 public sealed record LabelSetOptions
 {
-    [Description("Name of the design in reports.")]
+    [Description("Name of the label set in reports.")]
     public required string Name { get; init; }
 
     [Description("Labels by category.")]
@@ -37,6 +37,6 @@ public sealed record LabelCategoryOptions
     [Description("Its labels.")]
     public required IReadOnlyList<string> Labels { get; init; }
 
-    [Description("Whether its rate is reported.")]
+    [Description("True to report its rate.")]
     public bool Report { get; init; } = true;
 }

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace ClipTrain.Evaluation.Datasets;
 
-/// <summary>The classes of a set and the way from what its label column holds to them.</summary>
+/// <summary>The classes of a set, and the mapping from its label column to them.</summary>
 public sealed class ClassList
 {
     private const int Unknown = -1;
@@ -17,24 +17,30 @@ public sealed class ClassList
     {
         (_set, _all, _folders) = (set, all, folders);
         foreach (var name in set.Subset.Where(name => !all.Contains(name, StringComparer.Ordinal)))
-            throw SetError.Of(set.Name, $"subset names '{name}', which is none of its classes: {Some(all)}.");
+        {
+            throw SetError.Of(set.Name, $"subset names '{name}', which is not one of its classes: {Some(all)}.");
+        }
+
         Names = set.Subset.Count > 0 ? set.Subset : all;
         if (Names.Count < 2)
+        {
             throw SetError.Of(
                 set.Name,
-                $"it has one class, '{Names.FirstOrDefault()}': there is nothing to tell apart. Name all of its classes with classes or "
+                $"it has one class, '{Names.FirstOrDefault()}': there is nothing to classify. List all classes under classes or in "
                     + "classes_file."
             );
+        }
+
         _numbers = Names.Index().ToDictionary(name => name.Item, name => name.Index, StringComparer.Ordinal);
     }
 
-    /// <summary>Names in the order of the class numbers.</summary>
+    /// <summary>Class names, by class number.</summary>
     public IReadOnlyList<string> Names { get; }
 
     public int Count => Names.Count;
 
-    /// <summary>Names by the suite file, else by a file, else by the set itself, else the labels where they are names.</summary>
-    /// <exception cref="DataPipeline.Corpus.CorpusException">Labels are numbers that nothing names, or there is one class only.</exception>
+    /// <summary>Finds the class names: from the suite file, a file, the set itself, or the labels if they are names.</summary>
+    /// <exception cref="DataPipeline.Corpus.CorpusException">Labels are numbers without names, or there is only one class.</exception>
     public static ClassList Of(SetOptions set, IImageSet images, IReadOnlyList<SetImage> rows)
     {
         IReadOnlyList<string> named =
@@ -42,54 +48,78 @@ public sealed class ClassList
             : set.ClassesFile is { } file ? ReadNames(set, file)
             : images.ClassNames;
         if (named.GroupBy(name => name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            throw SetError.Of(set.Name, $"the class '{twice.Key}' is named twice; give each class a name of its own.");
+        {
+            throw SetError.Of(set.Name, $"the class '{twice.Key}' is listed twice; give each class a unique name.");
+        }
+
         if (named.Count > 0)
+        {
             return new ClassList(set, named, images.ClassNames);
+        }
+
         var labels = rows.SelectMany(row => Parts(set, row.Label)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
         if (labels.Count == 0)
+        {
             throw SetError.Of(set.Name, $"no image has a label in column {set.LabelColumn}. Set label_column.");
+        }
+
         if (labels.Find(IsNumber) is { } number)
+        {
             throw SetError.Of(
                 set.Name,
-                $"column {set.LabelColumn} holds numbers (for example {number}) and nothing names them; prompts need names. Set classes "
-                    + "to the names in the order of their numbers, or classes_file to a file with one a line."
+                $"column {set.LabelColumn} holds numbers (for example {number}) and has no names for them; prompts need names. Set "
+                    + "classes to the names in the order of the numbers, or classes_file to a file with one per line."
             );
+        }
+
         return new ClassList(set, labels, []);
     }
 
-    /// <summary>The class of each image; −1 for images without one, of an unknown one, or outside the subset.</summary>
-    /// <exception cref="DataPipeline.Corpus.CorpusException">A label is none of the classes; the message names the row.</exception>
+    /// <summary>The class of each image; −1 for images without a class, of unknown class, or outside the subset.</summary>
+    /// <exception cref="DataPipeline.Corpus.CorpusException">A label is not one of the classes. The message names the row.</exception>
     public int[] Of(IReadOnlyList<SetImage> rows) => [.. rows.Select(row => row.Label is null ? Unknown : Number(row, row.Label))];
 
-    /// <summary>The classes of each image, where one can have several.</summary>
+    /// <summary>The classes of each image, for sets with several classes per image.</summary>
     public int[][] SeveralOf(IReadOnlyList<SetImage> rows) =>
         [.. rows.Select(row => Parts(_set, row.Label).Select(part => Number(row, part)).Where(number => number >= 0).ToArray())];
 
     private int Number(SetImage row, string label)
     {
         if (_numbers.TryGetValue(label, out var number))
+        {
             return number;
+        }
+
         if (_all.Contains(label, StringComparer.Ordinal))
+        {
             return Unknown;
+        }
+
         if (long.TryParse(label, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var index))
         {
             if (index == -1)
+            {
                 return Unknown;
+            }
+
             return index >= 0 && index < _all.Count
                 ? _numbers.GetValueOrDefault(_all[(int)index], Unknown)
                 : throw SetError.Of(
                     _set.Name,
-                    $"{row.Key} has the label {index}, and there are {_all.Count} names of classes, from 0 on. Add the missing names, or "
-                        + "correct the label."
+                    $"{row.Key} has the label {index}, but there are only {_all.Count} class names, numbered from 0. Add the missing "
+                        + "names, or correct the label."
                 );
         }
 
-        // Folders named by codes, such as WordNet's: the names are given in the folders' order.
+        // Folders may be named by codes, such as WordNet's; names are then given in folder order.
         if (_folders.Count == _all.Count && _folders.Index().FirstOrDefault(folder => folder.Item == label) is { Item: not null } place)
+        {
             return _numbers.GetValueOrDefault(_all[place.Index], Unknown);
+        }
+
         throw SetError.Of(
             _set.Name,
-            $"{row.Key} has the label '{label}', which is none of the {_all.Count} classes: {Some(_all)}. Add it to classes, or correct "
+            $"{row.Key} has the label '{label}', which is not one of the {_all.Count} classes: {Some(_all)}. Add it to classes, or correct "
                 + "the label."
         );
     }
@@ -109,7 +139,10 @@ public sealed class ClassList
         try
         {
             if (Path.GetExtension(file) != ".json")
+            {
                 return [.. File.ReadAllLines(file).Select(line => line.Trim()).Where(line => line.Length > 0)];
+            }
+
             return JsonSerializer.Deserialize<string[]>(File.ReadAllText(file)) ?? [];
         }
         catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)

@@ -24,7 +24,10 @@ internal sealed class CsvSet : IImageSet
     {
         _path = path;
         if (!File.Exists(path))
+        {
             throw SetError.Of(set.Name, $"{path} does not exist; correct the path in the suite file.");
+        }
+
         using var records = new CsvRecords(File.OpenRead(path), Path.GetExtension(path) == ".tsv" ? '\t' : ',', quotes: true, path);
         _header = records.Next() ?? throw SetError.Of(set.Name, $"{path} is empty; its first line must name the columns.");
         _image = Find(set.ImageColumn, s_imageNames) ?? throw Missing(set.ImageColumn ?? "image", "image_column");
@@ -44,10 +47,13 @@ internal sealed class CsvSet : IImageSet
         while (records.Next() is { } fields)
         {
             if (fields.Length != _header.Length)
+            {
                 throw SetError.Of(
                     set.Name,
-                    $"{path}:{records.Line} has {fields.Length} fields where the header names {_header.Length} columns."
+                    $"{path}:{records.Line} has {fields.Length} fields but the header has {_header.Length} columns."
                 );
+            }
+
             _records.Add((records.Line, fields));
         }
 

@@ -3,13 +3,13 @@ using YamlDotNet.RepresentationModel;
 
 namespace ClipTrain.Evaluation.Datasets;
 
-/// <summary>Names of classes in a Hugging Face data set's README.md, for Parquet files whose metadata has none.</summary>
+/// <summary>Reads class names from the README.md of a Hugging Face data set, for Parquet files without them in their metadata.</summary>
 internal static class DatasetCard
 {
     private const string Marker = "---";
 
     /// <summary>
-    /// The names of a ClassLabel column by a README.md beside a file, or one or two folders above; none where there is no such.
+    /// The names of a ClassLabel column from a README.md beside a file, or up to two folders above; empty if there are none.
     /// </summary>
     public static IReadOnlyList<string> ClassNames(string file, string column)
     {
@@ -18,7 +18,9 @@ internal static class DatasetCard
         {
             var card = Path.Combine(folder, "README.md");
             if (File.Exists(card) && FrontMatter(card) is { } root && Search(root, column) is { Count: > 0 } names)
+            {
                 return names;
+            }
         }
 
         return [];
@@ -28,7 +30,10 @@ internal static class DatasetCard
     {
         var lines = File.ReadAllLines(card);
         if (lines is not [Marker, ..] || Array.IndexOf(lines, Marker, 1) is var end && end < 0)
+        {
             return null;
+        }
+
         try
         {
             var yaml = new YamlStream();
@@ -37,13 +42,14 @@ internal static class DatasetCard
         }
         catch (YamlException)
         {
-            // Somebody else's README: without names the set is refused with what to do.
+            // Ignore a README in another format: without names, the set is rejected with instructions.
             return null;
         }
     }
 
     /// <summary>
-    /// Looks for <c>{name: COLUMN, dtype: {class_label: {names: {'0': …}}}}</c> at any depth: cards with several configurations nest it.
+    /// Searches for <c>{name: COLUMN, dtype: {class_label: {names: {'0': …}}}}</c> at any depth, since cards with several configurations
+    /// nest it.
     /// </summary>
     private static List<string>? Search(YamlNode node, string column) =>
         node switch

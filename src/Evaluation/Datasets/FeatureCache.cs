@@ -8,23 +8,27 @@ using System.Text.Json;
 namespace ClipTrain.Evaluation.Datasets;
 
 /// <summary>
-/// Embedded sets as files of a folder, by model weights, transform, and the set with its files' names, sizes and times. Format:
-/// a version byte, the header's length (little-endian), a JSON header with the images, the embeddings, the features (fp32).
+/// A cache of embedded sets in a folder. The key covers the model's weights, the transform, and the set with the names, sizes and times
+/// of its files. Format: a version byte, the header's length (little-endian), a JSON header with the images, the embeddings, the
+/// features (fp32).
 /// </summary>
-/// <param name="folder">Where the files are; null keeps nothing on disk.</param>
+/// <param name="folder">The folder; null to cache in memory only.</param>
 public sealed class FeatureCache(string? folder)
 {
     private const byte Version = 1;
 
     private readonly Dictionary<string, EmbeddedSet> _held = new(StringComparer.Ordinal);
 
-    /// <summary>The embedded set from memory or disk, or else computed and kept.</summary>
+    /// <summary>Returns the embedded set from memory or disk, or computes and caches it.</summary>
     /// <exception cref="DataPipeline.Corpus.CorpusException">The set cannot be embedded.</exception>
     public EmbeddedSet Get(IEvaluatedModel model, SetOptions options, IImageSet set, int batch, IEmbeddingObserver observer)
     {
         var key = Key(model, options, set);
         if (_held.TryGetValue(key, out var held))
+        {
             return held;
+        }
+
         var path = folder is null ? null : Path.Combine(folder, $"{key}.features");
         if (path is not null && Read(path) is { } stored)
         {
@@ -34,11 +38,14 @@ public sealed class FeatureCache(string? folder)
 
         var embedded = SetEmbedding.Embed(model, options.Name, set, batch, observer);
         if (path is not null)
+        {
             Write(path, embedded);
+        }
+
         return _held[key] = embedded;
     }
 
-    /// <summary>Forgets what is held in memory, so that the next set has room.</summary>
+    /// <summary>Clears the memory cache, to make room for the next set.</summary>
     public void Release() => _held.Clear();
 
     private static string Key(IEvaluatedModel model, SetOptions options, IImageSet set)
@@ -71,7 +78,7 @@ public sealed class FeatureCache(string? folder)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         var header = JsonSerializer.SerializeToUtf8Bytes(new Header(set.Images, set.Embeddings.Columns, set.Features.Columns, set.LeftOut));
-        // Two commands may write the same set at once: each writes aside, and either's file is whole.
+        // Two commands may write the same set at once, so each writes a temporary file.
         var aside = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {
@@ -94,7 +101,7 @@ public sealed class FeatureCache(string? folder)
         }
     }
 
-    /// <summary>Null for a file that is not there, or not whole: it is then written again.</summary>
+    /// <summary>Reads a file; null if it is missing or incomplete, in which case it is written again.</summary>
     private static EmbeddedSet? Read(string path)
     {
         try
@@ -103,16 +110,25 @@ public sealed class FeatureCache(string? folder)
             Span<byte> start = stackalloc byte[1 + sizeof(int)];
             file.ReadExactly(start);
             if (start[0] != Version)
+            {
                 return null;
+            }
+
             var length = BinaryPrimitives.ReadInt32LittleEndian(start[1..]);
             if (length < 0 || length > file.Length)
+            {
                 return null;
+            }
+
             var bytes = new byte[length];
             file.ReadExactly(bytes);
             var header = JsonSerializer.Deserialize<Header>(bytes)!;
             var expected = start.Length + length + ((long)sizeof(float) * header.Images.Count * (header.Embeddings + header.Features));
             if (header.Embeddings < 1 || header.Features < 1 || file.Length != expected)
+            {
                 return null;
+            }
+
             var (embeddings, features) = (
                 new Matrix(header.Images.Count, header.Embeddings),
                 new Matrix(header.Images.Count, header.Features)

@@ -2,10 +2,7 @@ using ClipTrain.DataPipeline.Import.Folders;
 
 namespace ClipTrain.Evaluation.Datasets;
 
-/// <summary>
-/// Folders of images, one a class, named after it (torchvision's ImageFolder). A metadata.csv in the root makes it a CSV with paths
-/// instead.
-/// </summary>
+/// <summary>Folders of images, one per class and named after it (torchvision's ImageFolder).</summary>
 internal sealed class FolderSet : IImageSet
 {
     private readonly string _root;
@@ -15,16 +12,24 @@ internal sealed class FolderSet : IImageSet
     {
         _root = root;
         if (!Directory.Exists(root))
+        {
             throw SetError.Of(set.Name, $"the folder {root} does not exist; correct the path in the suite file.");
+        }
+
         _images = [.. FolderWalk.Images(root).Where(image => image.Contains('/', StringComparison.Ordinal))];
         if (_images.Length == 0)
-            throw SetError.Of(set.Name, $"{root} holds no images in folders that are named after classes.");
+        {
+            throw SetError.Of(set.Name, $"{root} has no images in folders named after classes.");
+        }
+
         ClassNames = [.. _images.Select(Class).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
         if (set.Attributes.Count > 0 || set.GroupColumn is not null)
+        {
             throw SetError.Of(
                 set.Name,
                 "folders have no columns for attributes or group_column; list the images in a CSV file with a path column instead."
             );
+        }
     }
 
     public IReadOnlyList<string> ClassNames { get; }

@@ -3,25 +3,25 @@ using TorchSharp;
 
 namespace ClipTrain.Evaluation.Datasets;
 
-/// <summary>A model as evaluation sees it. Its tensors are in host memory; it is used on one thread.</summary>
+/// <summary>A model to evaluate. Its tensors are in host memory. Used by one thread.</summary>
 public interface IEvaluatedModel
 {
-    /// <summary>What reports call it.</summary>
+    /// <summary>Name in reports.</summary>
     string Name { get; }
 
-    /// <summary>Equal for equal weights: what is cached is cached by it.</summary>
+    /// <summary>Hash of the weights, used as a cache key.</summary>
     string WeightsHash { get; }
 
-    /// <summary>How its images are made.</summary>
+    /// <summary>Transform of its input images.</summary>
     ImageTransformOptions Transform { get; }
 
-    /// <summary>Factor of the cosines in the softmax over classes.</summary>
+    /// <summary>Factor on the cosines in the softmax over classes.</summary>
     double LogitScale { get; }
 
-    /// <summary>True if texts have embeddings beside those of the images.</summary>
+    /// <summary>True if the model embeds texts.</summary>
     bool HasTexts { get; }
 
-    /// <summary>Images b3SS → unit embeddings bD, and features bF as they are before the projection.</summary>
+    /// <summary>Images b3SS → unit embeddings bD, and features bF before the projection.</summary>
     (torch.Tensor Embeddings_bD, torch.Tensor Features_bF) EncodeImages(torch.Tensor images_b3SS);
 
     /// <summary>Unit embeddings nD of texts.</summary>

@@ -1,12 +1,12 @@
 namespace ClipTrain.Evaluation.Datasets;
 
 /// <summary>One image of a set.</summary>
-/// <param name="Key">Where it lies, for messages: file and row, or path.</param>
-/// <param name="Image">The image file's bytes.</param>
-/// <param name="Label">Its class as the set writes it; null where it has none.</param>
+/// <param name="Key">Location for messages: file and row, or path.</param>
+/// <param name="Image">Content of the image file.</param>
+/// <param name="Label">Its class label in the set; null if it has none.</param>
 /// <param name="Captions">Its captions.</param>
-/// <param name="Group">The value of the column by which rows belong to one image; null for an image of its own.</param>
-/// <param name="Attributes">The values of the columns that were asked for, in their order.</param>
+/// <param name="Group">Value of the column that groups rows of the same image; null if the row stands alone.</param>
+/// <param name="Attributes">Values of the requested columns, in order.</param>
 public sealed record SetRow(
     string Key,
     byte[] Image,
@@ -16,19 +16,19 @@ public sealed record SetRow(
     IReadOnlyList<string?> Attributes
 );
 
-/// <summary>A set of images as it lies on disk.</summary>
+/// <summary>A set of images on disk.</summary>
 public interface IImageSet
 {
-    /// <summary>Names of the classes in the order of their numbers, where the layout has them; else none.</summary>
+    /// <summary>Class names by class number; empty if the layout has none.</summary>
     IReadOnlyList<string> ClassNames { get; }
 
-    /// <summary>Prompt templates that lie with the set; else none.</summary>
+    /// <summary>Prompt templates that come with the set; empty if there are none.</summary>
     IReadOnlyList<string> Templates { get; }
 
-    /// <summary>The files that the set consists of, for telling whether it has changed.</summary>
+    /// <summary>The files of the set, to detect changes.</summary>
     IEnumerable<string> Files { get; }
 
-    /// <summary>Number of rows; null where only reading tells.</summary>
+    /// <summary>Number of rows; null if unknown before reading.</summary>
     long? Count { get; }
 
     /// <summary>True if rows can have captions.</summary>
@@ -37,7 +37,7 @@ public interface IImageSet
     /// <summary>True if rows can have labels.</summary>
     bool HasLabels { get; }
 
-    /// <summary>All rows, the same order each time.</summary>
+    /// <summary>All rows, always in the same order.</summary>
     /// <exception cref="DataPipeline.Corpus.CorpusException">A file cannot be read.</exception>
     IEnumerable<SetRow> Rows();
 }

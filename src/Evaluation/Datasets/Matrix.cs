@@ -4,7 +4,7 @@ using TorchSharp;
 
 namespace ClipTrain.Evaluation.Datasets;
 
-/// <summary>Rows of fp32 numbers at a fixed address, so that a tensor can stand for them without a copy.</summary>
+/// <summary>A pinned fp32 matrix, which a tensor can view without a copy.</summary>
 public sealed class Matrix(int rows, int columns)
 {
     private readonly float[] _values = GC.AllocateUninitializedArray<float>(checked(rows * columns), pinned: true);
@@ -17,19 +17,22 @@ public sealed class Matrix(int rows, int columns)
 
     public Span<float> Row(int row) => _values.AsSpan(row * columns, columns);
 
-    /// <summary>The numbers as a tensor over the same memory; keep the matrix as long as the tensor.</summary>
+    /// <summary>A tensor over the same memory. Keep the matrix alive as long as the tensor.</summary>
     public unsafe torch.Tensor View() => TensorMemory.FromBlob((nint)Unsafe(), [rows, columns], torch.float32);
 
-    /// <summary>The rows of some numbers, in their order.</summary>
+    /// <summary>Copies the rows with the given indices, in order.</summary>
     public Matrix Select(IReadOnlyList<int> chosen)
     {
         var selected = new Matrix(chosen.Count, columns);
         for (var i = 0; i < chosen.Count; i++)
+        {
             Row(chosen[i]).CopyTo(selected.Row(i));
+        }
+
         return selected;
     }
 
-    /// <summary>The rows of two matrices, one below the other.</summary>
+    /// <summary>Concatenates the rows of two matrices.</summary>
     public Matrix Above(Matrix below)
     {
         var both = new Matrix(rows + below.Rows, columns);

@@ -3,7 +3,7 @@ using ClipTrain.DataPipeline.Selection;
 
 namespace ClipTrain.Evaluation.Datasets;
 
-/// <summary>A set in Parquet files: Hugging Face's, or a corpus of ours.</summary>
+/// <summary>A set in Parquet files, in Hugging Face's format or that of a corpus.</summary>
 internal sealed class ParquetSet : IImageSet
 {
     private readonly SetOptions _set;
@@ -39,7 +39,10 @@ internal sealed class ParquetSet : IImageSet
                 .Select(name => Column(name) ?? throw Missing(name, "attributes or group_column")),
         ];
         if (set.GroupBy is { } key && Column(key) is null)
+        {
             throw Missing(key, "group_by");
+        }
+
         ClassNames =
             _label is null ? []
             : _corpus.ClassNames(_label) is { Count: > 0 } names ? names

@@ -2,14 +2,14 @@ using System.Text.Json;
 
 namespace ClipTrain.Evaluation.Datasets;
 
-/// <summary>The prompts of a set's classes.</summary>
+/// <summary>Prompts of a set's classes.</summary>
 public static class Prompts
 {
     private const string Default = "a photo of a {}.";
 
-    /// <summary>For each class its prompts, of every class as many unless a file lists them class by class.</summary>
-    /// <exception cref="DataPipeline.Corpus.CorpusException">The file cannot be read, lacks a class, or a template has no place for the
-    /// name.</exception>
+    /// <summary>The prompts of each class. All classes have the same number unless a file lists prompts by class.</summary>
+    /// <exception cref="DataPipeline.Corpus.CorpusException">The file cannot be read, lacks a class, or a template has no placeholder
+    /// for the name.</exception>
     public static IReadOnlyList<IReadOnlyList<string>> Of(SetOptions set, IImageSet images, ClassList classes)
     {
         var templates = set.Templates.Count > 0 ? set.Templates : images.Templates;
@@ -17,7 +17,10 @@ public static class Prompts
         {
             var text = Read(set, file);
             if (Path.GetExtension(file) == ".json" && text.TrimStart().StartsWith('{'))
+            {
                 return PerClass(set, file, text, classes);
+            }
+
             templates =
                 Path.GetExtension(file) == ".json"
                     ? Parse<string[]>(set, file, text)
@@ -25,16 +28,22 @@ public static class Prompts
         }
 
         if (templates.Count == 0)
+        {
             templates = [Default];
+        }
+
         if (templates.FirstOrDefault(template => !HasPlace(template)) is { } without)
+        {
             throw SetError.Of(set.Name, $"the template '{without}' has no {{}} for the class name.");
+        }
+
         return [.. classes.Names.Select(name => templates.Select(template => Fill(template, name)).ToList())];
     }
 
     private static bool HasPlace(string template) =>
         template.Contains("{}", StringComparison.Ordinal) || template.Contains("{c}", StringComparison.Ordinal);
 
-    /// <summary>{} is open_clip's and the paper's, {c} CLIP_benchmark's.</summary>
+    /// <summary>Fills in a class name. The placeholder is {} in open_clip and the paper, {c} in CLIP_benchmark.</summary>
     private static string Fill(string template, string name) =>
         template.Replace("{}", name, StringComparison.Ordinal).Replace("{c}", name, StringComparison.Ordinal);
 
@@ -67,13 +76,13 @@ public static class Prompts
     {
         try
         {
-            return JsonSerializer.Deserialize<T>(text) ?? throw new JsonException("it is null");
+            return JsonSerializer.Deserialize<T>(text) ?? throw new JsonException("the file is null");
         }
         catch (JsonException e)
         {
             throw SetError.Of(
                 set.Name,
-                $"templates_file {file} is neither a JSON list of templates nor an object with a list a class: {e.Message}"
+                $"templates_file {file} is neither a JSON list of templates nor an object with a list per class: {e.Message}"
             );
         }
     }

@@ -7,18 +7,41 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Evaluation.Datasets;
 
-/// <summary>Told of progress in embedding and of images that cannot be used.</summary>
+/// <summary>An image of an embedded set, without its pixels.</summary>
+/// <param name="Key">Location of the image.</param>
+/// <param name="Row">Index of its row in the set.</param>
+/// <param name="Label">Its class label in the set.</param>
+/// <param name="Captions">Its captions, including those of later rows of the same group.</param>
+/// <param name="Attributes">The values of the set's attribute columns, followed by the group column.</param>
+/// <param name="Hash">Its perceptual hash.</param>
+public sealed record SetImage(
+    string Key,
+    long Row,
+    string? Label,
+    IReadOnlyList<string> Captions,
+    IReadOnlyList<string?> Attributes,
+    ulong Hash
+);
+
+/// <summary>The images of a set with a model's embeddings.</summary>
+/// <param name="Images">The usable images.</param>
+/// <param name="Embeddings">Unit embeddings, one row per image.</param>
+/// <param name="Features">Features before the projection, one row per image.</param>
+/// <param name="LeftOut">Number of images that could not be decoded.</param>
+public sealed record EmbeddedSet(IReadOnlyList<SetImage> Images, Matrix Embeddings, Matrix Features, int LeftOut);
+
+/// <summary>Receives the progress of embedding and the images that cannot be used.</summary>
 public interface IEmbeddingObserver
 {
     /// <param name="set">The set's name.</param>
-    /// <param name="done">Images done.</param>
-    /// <param name="total">Images in all; null where only the end tells.</param>
+    /// <param name="done">Number of finished images.</param>
+    /// <param name="total">Total number of images; null if unknown before the end.</param>
     void Embedded(string set, long done, long? total);
 
     /// <summary>A set's features were found in the cache.</summary>
     void Cached(string set, int images);
 
-    /// <summary>An image was left out.</summary>
+    /// <summary>An image was skipped.</summary>
     void LeftOut(string set, string key, string reason);
 }
 
@@ -28,8 +51,8 @@ public static class SetEmbedding
     /// <param name="model">The model.</param>
     /// <param name="name">The set's name.</param>
     /// <param name="set">The set.</param>
-    /// <param name="batch">Images embedded at once.</param>
-    /// <param name="observer">Told of progress.</param>
+    /// <param name="batch">Number of images to embed at once.</param>
+    /// <param name="observer">Receives progress.</param>
     /// <exception cref="DataPipeline.Corpus.CorpusException">No image can be used, or an embedding is not finite.</exception>
     public static EmbeddedSet Embed(IEvaluatedModel model, string name, IImageSet set, int batch, IEmbeddingObserver observer)
     {
@@ -58,23 +81,29 @@ public static class SetEmbedding
                 }
 
                 if (good.Count < i)
+                {
                     pixels.Row(i).CopyTo(pixels.Row(good.Count));
+                }
+
                 good.Add(i);
                 images.Add(new SetImage(row.Key, number, row.Label, captions, row.Attributes, hashes[i]));
             }
 
             if (good.Count > 0)
+            {
                 Encode(model, name, pixels, images.GetRange(images.Count - good.Count, good.Count), embeddings, features);
+            }
+
             done += chunk.Length;
             observer.Embedded(name, done, set.Count);
         }
 
         return images.Count > 0
             ? new EmbeddedSet(images, Join(embeddings), Join(features), leftOut)
-            : throw SetError.Of(name, leftOut > 0 ? $"none of its {leftOut} images can be decoded." : "it holds no images.");
+            : throw SetError.Of(name, leftOut > 0 ? $"none of its {leftOut} images can be decoded." : "it has no images.");
     }
 
-    /// <summary>The rows that stand for their images, numbered; captions of later rows of a group are added to the first.</summary>
+    /// <summary>The first row of each image, with its index; captions of later rows of a group are added to the first.</summary>
     private static IEnumerable<(SetRow Row, long Number, List<string> Captions)> Numbered(
         IImageSet set,
         Dictionary<string, List<string>> groups
@@ -92,7 +121,10 @@ public static class SetEmbedding
 
             captions = [.. row.Captions.Distinct(StringComparer.Ordinal)];
             if (row.Group is not null)
+            {
                 groups.Add(row.Group, captions);
+            }
+
             yield return (row, number, captions);
         }
     }
@@ -116,11 +148,13 @@ public static class SetEmbedding
             if (
                 Array.Exists(embeddings[^1], value => !float.IsFinite(value)) || Array.Exists(features[^1], value => !float.IsFinite(value))
             )
+            {
                 throw SetError.Of(
                     name,
-                    $"{model.Name} gives an embedding that is not finite for {images[i].Key}. The weights are damaged or training has "
+                    $"{model.Name} produces a non-finite embedding for {images[i].Key}. The weights are damaged or training has "
                         + "diverged: evaluate another checkpoint."
                 );
+            }
         }
     }
 
@@ -134,21 +168,27 @@ public static class SetEmbedding
     {
         var joined = new Matrix(rows.Count, rows[0].Length);
         for (var i = 0; i < rows.Count; i++)
+        {
             rows[i].CopyTo(joined.Row(i));
+        }
+
         return joined;
     }
 
-    /// <summary>A decoder for each thread that decodes.</summary>
+    /// <summary>A pool of decoders, one per decoding thread.</summary>
     private sealed class Decoders(ImageTransformOptions options) : IDisposable
     {
         private readonly ConcurrentBag<(ClipImageTransform Transform, LuminanceReader Luminance)> _free = [];
 
-        /// <summary>Writes an image as row of a matrix; returns what is wrong with it, or null.</summary>
+        /// <summary>Decodes an image into a row of a matrix. Returns null, or the problem with the image.</summary>
         public string? Decode(byte[] encoded, Matrix pixels, int row, out ulong hash)
         {
             hash = 0;
             if (!_free.TryTake(out var decoder))
+            {
                 decoder = (new ClipImageTransform(options), new LuminanceReader());
+            }
+
             try
             {
                 decoder.Transform.Evaluate(encoded, System.Runtime.InteropServices.MemoryMarshal.AsBytes(pixels.Row(row)));

@@ -1,8 +1,9 @@
 using System.ComponentModel;
+using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.Evaluation.Datasets;
 
-/// <summary>How the images of a set lie on disk.</summary>
+/// <summary>Layout of a set on disk.</summary>
 public enum SetLayout
 {
     Auto,
@@ -12,7 +13,7 @@ public enum SetLayout
     Csv,
 }
 
-/// <summary>A figure that can stand for a set.</summary>
+/// <summary>A figure that can represent a set.</summary>
 public enum MainMetric
 {
     Top1,
@@ -25,7 +26,7 @@ public enum MainMetric
     MeanRecallAt1,
 }
 
-/// <summary>What is measured on a set.</summary>
+/// <summary>A measurement on a set.</summary>
 public enum SetTask
 {
     ZeroShot,
@@ -49,60 +50,63 @@ public sealed record SetOptions
     [Description("Training images of probes, few-shot and k-NN, laid out like data.")]
     public IReadOnlyList<string> Train { get; init; } = [];
 
-    [Description("Validation images of the search for the regularisation; when empty a tenth of train, the same each time.")]
+    [Description("Validation images for choosing the regularization; by default a fixed tenth of train.")]
     public IReadOnlyList<string> Validation { get; init; } = [];
 
-    [Description("How the images lie on disk: parquet, folders, webdataset (CLIP_benchmark's) or csv; found by looking when auto.")]
+    [Description("Layout of the images: parquet, folders, webdataset (CLIP_benchmark's), csv, or auto to detect it.")]
     public SetLayout Layout { get; init; }
 
     [Description("Name of the split's folder in a CLIP_benchmark folder.")]
     public string Split { get; init; } = "test";
 
     [Description(
-        "What is measured. When empty: zero_shot with a label column or labelled folders, retrieval with captions, and probe, few_shot "
-            + "and knn where train is given."
+        "Tasks to measure. By default zero_shot with a label column or labelled folders, retrieval with captions, and probe, few_shot "
+            + "and knn if train is given."
     )]
     public IReadOnlyList<string> Tasks { get; init; } = [];
 
-    [Description("The figure that stands for the set in comparisons.")]
+    [Description("The figure that represents the set in comparisons.")]
     public MainMetric Metric { get; init; }
 
-    [Description("Column with the image bytes, or in a CSV with the path; the run's, or found by its usual names, when empty.")]
+    [Description("Column with the image bytes, or with the path in a CSV; by default the run's, or a column with a usual name.")]
     public string? ImageColumn { get; init; }
 
-    [Description("Column with the caption or a list of captions; the run's, or found by its usual names, when empty.")]
+    [Description("Column with the caption or a list of captions; by default the run's, or a column with a usual name.")]
     public string? CaptionColumn { get; init; }
 
-    [Description("Column by which rows belong to one image, where each row has one of its captions.")]
+    [Description("Column that groups the rows of an image, if each row has one of its captions.")]
     public string? GroupBy { get; init; }
 
     [Description("Column with the class: its name, or its number in the list of classes.")]
     public string LabelColumn { get; init; } = "label";
 
-    [Description("What separates several classes of one image in the label column; an image has one class when empty.")]
+    [Description("Separator of several classes in the label column; by default an image has one class.")]
     public string? LabelSeparator { get; init; }
 
     [Description("Names of the classes in the order of their numbers.")]
     public IReadOnlyList<string> Classes { get; init; } = [];
 
-    [Description("File with the names: one a line, or a JSON list.")]
+    [Description("File with the names: one per line, or a JSON list.")]
     public string? ClassesFile { get; init; }
 
-    [Description(
-        "The classes that are used, of those that the set has, such as a shift's subset; all when empty. Images of other classes are "
-            + "left out."
-    )]
+    [Description("Subset of the classes to use, such as a shift's; all by default. Images of other classes are " + "skipped.")]
     public IReadOnlyList<string> Subset { get; init; } = [];
 
-    [Description("Prompt templates; {} stands for the class name. The embeddings of all are averaged.")]
+    [Description("Prompt templates; {} stands for the class name. Their embeddings are averaged.")]
     public IReadOnlyList<string> Templates { get; init; } = [];
 
-    [Description("File with templates: one a line, a JSON list, or a JSON object with a list of prompts a class.")]
+    [Description("File with templates: one per line, a JSON list, or a JSON object with a list of prompts per class.")]
     public string? TemplatesFile { get; init; }
 
-    [Description("Column whose values are groups; the accuracy of the worst is reported.")]
+    [Description("Column that defines groups; the accuracy of the worst group is reported.")]
     public string? GroupColumn { get; init; }
 
     [Description("Columns with attributes, such as age or gender, for an audit.")]
     public IReadOnlyList<string> Attributes { get; init; } = [];
+}
+
+/// <summary>Creates errors that name the set.</summary>
+internal static class SetError
+{
+    public static CorpusException Of(string set, string message) => new($"Evaluation set '{set}': {message}");
 }

@@ -7,8 +7,8 @@ using ClipTrain.DataPipeline.Import.Tar;
 namespace ClipTrain.Evaluation.Datasets;
 
 /// <summary>
-/// CLIP_benchmark's layout: a folder a split with numbered tar archives of images with .cls (class number) or .txt (captions,
-/// one a line), and beside the splits classnames.txt and zeroshot_classification_templates.txt.
+/// CLIP_benchmark's layout: one folder per split with numbered tar archives of images with .cls (class number) or .txt (captions, one
+/// per line), and classnames.txt and zeroshot_classification_templates.txt beside the splits.
 /// </summary>
 internal sealed class WebdatasetSet : IImageSet
 {
@@ -17,10 +17,16 @@ internal sealed class WebdatasetSet : IImageSet
     public WebdatasetSet(SetOptions set, string root)
     {
         if (set.Attributes.Count > 0 || set.GroupColumn is not null || set.GroupBy is not null)
+        {
             throw SetError.Of(set.Name, "tar archives have no columns for attributes, group_column or group_by.");
+        }
+
         _shards = Shards(root, set.Split);
         if (_shards.Count == 0)
-            throw SetError.Of(set.Name, $"{root} holds no {set.Split}/*.tar; set split to one of its folders.");
+        {
+            throw SetError.Of(set.Name, $"{root} has no {set.Split}/*.tar; set split to one of its folders.");
+        }
+
         var top = File.Exists(Path.Combine(root, "classnames.txt")) ? root : Path.GetDirectoryName(Path.GetFullPath(root)) ?? root;
         ClassNames = Lines(Path.Combine(top, "classnames.txt"));
         Templates = Lines(Path.Combine(top, "zeroshot_classification_templates.txt"));
@@ -42,7 +48,7 @@ internal sealed class WebdatasetSet : IImageSet
 
     public bool HasLabels => !HasCaptions;
 
-    /// <summary>The archives of a split, in the order of their numbers; the folder itself may be the split.</summary>
+    /// <summary>The archives of a split, in numeric order. The folder itself may be the split.</summary>
     public static IReadOnlyList<string> Shards(string root, string split)
     {
         var inner = Path.Combine(root, split);
@@ -74,15 +80,23 @@ internal sealed class WebdatasetSet : IImageSet
                 var dot = member.Name.LastIndexOf('/') is var slash ? member.Name.IndexOf('.', slash + 1) : -1;
                 var stem = dot < 0 ? member.Name : member.Name[..dot];
                 if (name is not null && stem != name && Row(shard, name, files) is { } row)
+                {
                     yield return row;
+                }
+
                 if (stem != name)
+                {
                     files.Clear();
+                }
+
                 name = stem;
                 files[dot < 0 ? "" : member.Name[(dot + 1)..]] = member.Content;
             }
 
             if (name is not null && Row(shard, name, files) is { } last)
+            {
                 yield return last;
+            }
         }
     }
 
@@ -102,7 +116,10 @@ internal sealed class WebdatasetSet : IImageSet
     {
         var image = files.FirstOrDefault(file => SampleFiles.IsImage(file.Key.Split('.')[^1].ToLowerInvariant())).Value;
         if (image is null)
+        {
             return null;
+        }
+
         string? Text(string extension) => files.TryGetValue(extension, out var bytes) ? Encoding.UTF8.GetString(bytes).Trim() : null;
         return new SetRow(
             $"{shard}:{name}",

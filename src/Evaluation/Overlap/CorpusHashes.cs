@@ -3,17 +3,17 @@ using ClipTrain.DataPipeline.Selection;
 
 namespace ClipTrain.Evaluation.Overlap;
 
-/// <summary>Perceptual hashes of the images of a training corpus; images that cannot be decoded have none.</summary>
+/// <summary>Perceptual hashes of the decodable images of a training corpus.</summary>
 /// <param name="Hashes">The hashes.</param>
-/// <param name="Samples">The sample of each.</param>
+/// <param name="Samples">Sample index of each hash.</param>
 /// <param name="Corpus">The corpus.</param>
 public sealed record CorpusHashes(IReadOnlyList<ulong> Hashes, IReadOnlyList<long> Samples, CorpusManifest Corpus)
 {
     private const int Batch = 512;
 
     /// <param name="files">Parquet files, folders of them or globs.</param>
-    /// <param name="progress">Told of samples done and of all.</param>
-    /// <exception cref="CorpusException">The corpus cannot be read, or holds no image.</exception>
+    /// <param name="progress">Receives the number of finished samples and the total.</param>
+    /// <exception cref="CorpusException">The corpus cannot be read, or has no images.</exception>
     public static CorpusHashes Of(IReadOnlyList<string> files, Action<long, long> progress)
     {
         var corpus = CorpusManifest.Create(files, captionRequired: false);
@@ -30,7 +30,9 @@ public sealed record CorpusHashes(IReadOnlyList<ulong> Hashes, IReadOnlyList<lon
                 {
                     Span<float> luminance = stackalloc float[PerceptualHash.Side * PerceptualHash.Side];
                     if (readers.Value!.TryRead(batch[i].Image.Span, luminance))
+                    {
                         found[i] = PerceptualHash.Of(luminance);
+                    }
                 }
             );
             foreach (var (sample, hash) in batch.Zip(found).Where(pair => pair.Second is not null))
@@ -43,9 +45,12 @@ public sealed record CorpusHashes(IReadOnlyList<ulong> Hashes, IReadOnlyList<lon
         }
 
         foreach (var luminance in readers.Values)
+        {
             luminance.Dispose();
+        }
+
         return hashes.Count > 0
             ? new CorpusHashes(hashes, samples, corpus)
-            : throw new CorpusException($"{files[0]}: the training corpus holds no image that can be decoded.");
+            : throw new CorpusException($"{files[0]}: the training corpus has no decodable images.");
     }
 }

@@ -1,36 +1,50 @@
+using System.ComponentModel;
 using System.Numerics;
 using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Evaluation.Statistics;
 
 namespace ClipTrain.Evaluation.Overlap;
 
+[Description("A search for test images in a training corpus.")]
+public sealed record OverlapOptions
+{
+    [Description("The set whose images to search for.")]
+    public required string Set { get; init; }
+
+    [Description("The training corpus: Parquet files, folders of them or globs.")]
+    public required IReadOnlyList<string> Corpus { get; init; }
+
+    [Description("Maximum number of differing bits (of 64) of the perceptual hashes of near-duplicates.")]
+    public int Threshold { get; init; } = 6;
+}
+
 /// <summary>A test image and the nearest image of the training corpus.</summary>
-/// <param name="Image">Number of the test image.</param>
-/// <param name="Corpus">Number of the nearest corpus image, as <see cref="CorpusHashes"/> counts them.</param>
-/// <param name="Distance">Bits of 64 in which their perceptual hashes differ.</param>
+/// <param name="Image">Index of the test image.</param>
+/// <param name="Corpus">Index of the nearest corpus image in <see cref="CorpusHashes"/>.</param>
+/// <param name="Distance">Number of differing bits (of 64) of their perceptual hashes.</param>
 public sealed record NearestImage(int Image, int Corpus, int Distance);
 
-/// <summary>What a search for overlap gave.</summary>
+/// <summary>Result of a search for overlap.</summary>
 /// <param name="Options">The search.</param>
-/// <param name="Nearest">For each test image the nearest one of the corpus.</param>
+/// <param name="Nearest">The nearest corpus image of each test image.</param>
 /// <param name="Rows">The figures.</param>
-/// <param name="P">One-tailed p value of the overlap's accuracy under the clean images' one; null without zero-shot.</param>
+/// <param name="P">One-tailed p-value of the accuracy on the overlap, given that on the clean images; null without zero-shot.</param>
 public sealed record OverlapResult(OverlapOptions Options, IReadOnlyList<NearestImage> Nearest, IReadOnlyList<ResultRow> Rows, double? P)
 {
-    /// <summary>The p value with Bonferroni's correction for all sets that were searched.</summary>
+    /// <summary>The p-value with Bonferroni's correction for all sets.</summary>
     public double? BonferroniP { get; init; }
 
-    /// <summary>The 99.5% interval of the overlap's accuracy.</summary>
+    /// <summary>The 99.5% interval of the accuracy on the overlap.</summary>
     public Interval PaperInterval { get; init; }
 
-    /// <summary>JPEGs of the pairs around the threshold, test image and corpus image.</summary>
+    /// <summary>JPEGs of test and corpus images of the pairs around the threshold.</summary>
     public IReadOnlyList<(NearestImage Pair, byte[]? Test, byte[]? Corpus)> Sheet { get; init; } = [];
 }
 
 /// <summary>
-/// The CLIP paper's analysis of overlap (section 5, appendix C): test images with a near-duplicate in the training corpus are the
-/// Overlap, the others Clean. Reported are both accuracies, what the overlap adds to that of all, the one-tailed binomial test of
-/// the overlap with the clean accuracy as its null, and the 99.5% Clopper-Pearson interval.
+/// The CLIP paper's overlap analysis (section 5, appendix C). Test images with a near-duplicate in the training corpus form the overlap,
+/// the others are clean. Reports both accuracies, the difference between all and clean images, the one-tailed binomial test of the
+/// overlap against the clean accuracy, and the 99.5% Clopper-Pearson interval.
 /// </summary>
 public static class OverlapEvaluation
 {
@@ -39,7 +53,7 @@ public static class OverlapEvaluation
     /// <param name="options">The search.</param>
     /// <param name="test">The test images' hashes.</param>
     /// <param name="corpus">The corpus images' hashes.</param>
-    /// <param name="right">For each test image whether zero-shot classifies it rightly; null for one without a label. Null without
+    /// <param name="right">True for each test image that zero-shot classifies correctly; null for an image without a label. Null without
     /// zero-shot.</param>
     public static OverlapResult Run(
         OverlapOptions options,
@@ -67,7 +81,10 @@ public static class OverlapEvaluation
             );
             rows.Add(Row("accuracy_all", Share(all), BinomialTest.ClopperPearson(all.Right, all.Of), all.Of));
             if (clean.Of > 0)
+            {
                 rows.Add(Row("accuracy_clean", Share(clean), BinomialTest.ClopperPearson(clean.Right, clean.Of), clean.Of));
+            }
+
             if (inOverlap.Of > 0 && clean.Of > 0)
             {
                 p = BinomialTest.AtLeast(inOverlap.Right, inOverlap.Of, Share(clean));
@@ -94,7 +111,7 @@ public static class OverlapEvaluation
         return new OverlapResult(options, nearest, rows, p) { PaperInterval = paper };
     }
 
-    /// <summary>The nearest corpus image of each test image, by brute force: a comparison is one instruction.</summary>
+    /// <summary>Finds the nearest corpus image of each test image by brute force.</summary>
     public static IReadOnlyList<NearestImage> Nearest(IReadOnlyList<ulong> test, IReadOnlyList<ulong> corpus)
     {
         var nearest = new NearestImage[test.Count];
@@ -109,7 +126,9 @@ public static class OverlapEvaluation
                 {
                     var bits = BitOperations.PopCount(test[i] ^ hashes[j]);
                     if (bits < distance)
+                    {
                         (best, distance) = (j, bits);
+                    }
                 }
 
                 nearest[i] = new NearestImage(i, best, distance);

@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace ClipTrain.Evaluation.Probes;
 
 /// <summary>
-/// CLIP_benchmark's linear probe: a linear layer on unit embeddings, trained by AdamW for ten epochs of batches of 256 at a
-/// rate of 0.1 that falls by a cosine, with the weight decay that the search finds, then again on all images.
+/// CLIP_benchmark's linear probe: a linear layer on unit embeddings, trained with AdamW for ten epochs in batches of 256 with a learning
+/// rate of 0.1 and cosine decay. The weight decay is chosen on validation images; the probe is then trained again on all images.
 /// </summary>
 internal static class AdamWProbe
 {
@@ -50,7 +50,7 @@ internal static class AdamWProbe
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var (n, d) = (features.Rows, features.Columns);
-        // The intercept is one more feature, of value 1.
+        // The intercept is the weight of a constant feature.
         var features_nd1 = cat([features.View(), ones([n, 1])], 1);
         var labels_n = tensor(Array.ConvertAll(labels, label => (long)label));
         var weights_cd1 = zeros([data.Classes, d + 1]);
@@ -75,7 +75,7 @@ internal static class AdamWProbe
                 first.mul_(Beta1).add_(gradient, 1 - Beta1);
                 second.mul_(Beta2).addcmul_(gradient, gradient, 1 - Beta2);
                 var size = rate / (1 - Math.Pow(Beta1, step));
-                // Decoupled decay beyond 1 / rate would turn the weights' sign.
+                // Decoupled decay above 1 / rate would flip the sign of the weights.
                 weights_cd1.mul_(Math.Max(0, 1 - (rate * decay)));
                 weights_cd1.addcdiv_(first, second.sqrt().div_(Math.Sqrt(1 - Math.Pow(Beta2, step))).add_(Epsilon), -size);
             }

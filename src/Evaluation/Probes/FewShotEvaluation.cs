@@ -1,19 +1,30 @@
+using System.ComponentModel;
 using ClipTrain.Evaluation.Statistics;
 using MathNet.Numerics.Distributions;
 
 namespace ClipTrain.Evaluation.Probes;
 
-/// <summary>Mean accuracy over draws of so many images a class.</summary>
-/// <param name="Shots">Images a class.</param>
+[Description("Training of few-shot probes.")]
+public sealed record FewShotOptions
+{
+    [Description("Numbers of images per class.")]
+    public IReadOnlyList<int> Shots { get; init; } = [1, 2, 4, 8, 16];
+
+    [Description("Number of draws of the images; figures are means over the draws.")]
+    public int Seeds { get; init; } = 3;
+}
+
+/// <summary>Mean accuracy over several draws of a number of images per class.</summary>
+/// <param name="Shots">Images per class.</param>
 /// <param name="Accuracy">Mean over the draws.</param>
-/// <param name="Interval">Of that mean, over draws and test images.</param>
+/// <param name="Interval">Interval of the mean, over draws and test images.</param>
 public sealed record FewShotPoint(int Shots, double Accuracy, Interval Interval);
 
-/// <summary>What few-shot probes gave.</summary>
+/// <summary>Result of few-shot probes.</summary>
 /// <param name="Rows">The figures.</param>
-/// <param name="Points">Logistic regression, by shots.</param>
-/// <param name="ZeroShot">Zero-shot accuracy on the same images; null where it was not measured.</param>
-/// <param name="LabelsToMatch">Labels a class at which the probe is as good as zero-shot; null where it never is or zero-shot was not
+/// <param name="Points">Accuracy of logistic regression, by shots.</param>
+/// <param name="ZeroShot">Zero-shot accuracy on the same images; null if not measured.</param>
+/// <param name="LabelsToMatch">Labels per class at which the probe matches zero-shot; null if it never does or zero-shot was not
 /// measured.</param>
 public sealed record FewShotResult(
     IReadOnlyList<ResultRow> Rows,
@@ -23,8 +34,8 @@ public sealed record FewShotResult(
 );
 
 /// <summary>
-/// Linear probes on few images a class, drawn several times. The penalty is found by the paper's search on min(shots, 4)
-/// further images a class (CoOp's protocol, Zhou et al. 2022, arXiv 2109.01134). Beside them the closed form of <see cref="RidgeProbe"/>.
+/// Linear probes on a few images per class, over several draws. The penalty is chosen with the paper's search on min(shots, 4) further
+/// images per class (CoOp's protocol, Zhou et al. 2022, arXiv 2109.01134). Also reports the closed form of <see cref="RidgeProbe"/>.
 /// </summary>
 public static class FewShotEvaluation
 {
@@ -70,6 +81,7 @@ public static class FewShotEvaluation
 
         var labels = zeroShot is { } target ? LabelsToMatch(points, target) : null;
         if (labels is { } matched)
+        {
             rows.Add(
                 new ResultRow(
                     set,
@@ -82,27 +94,31 @@ public static class FewShotEvaluation
                     data.Seed
                 )
             );
+        }
+
         return new FewShotResult(rows, points, zeroShot, labels);
     }
 
     /// <summary>
-    /// Labels a class at which the curve meets an accuracy, linear in the logarithm of the labels between two points (Radford et
-    /// al. 2021, section 3.1.5). Null where no two neighbouring points lie around it.
+    /// Labels per class at which the curve reaches an accuracy, interpolated linearly in the logarithm of the labels (Radford et al.
+    /// 2021, section 3.1.5). Null if no two neighbouring points enclose it.
     /// </summary>
     public static double? LabelsToMatch(IReadOnlyList<FewShotPoint> points, double accuracy)
     {
         foreach (var (below, above) in points.Zip(points.Skip(1)))
         {
             if (below.Accuracy <= accuracy && accuracy <= above.Accuracy && below.Accuracy < above.Accuracy)
+            {
                 return below.Shots
                     * Math.Pow((double)above.Shots / below.Shots, (accuracy - below.Accuracy) / (above.Accuracy - below.Accuracy));
+            }
         }
 
         return null;
     }
 
     /// <summary>
-    /// 95% interval of the mean over draws: Student's for the draws, and the test images' own variance, which all draws share.
+    /// 95% interval of the mean over draws, from Student's t for the draws and the variance of the test images, which all draws share.
     /// </summary>
     internal static Interval Over(double[] accuracies, int images)
     {

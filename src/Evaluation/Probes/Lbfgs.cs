@@ -1,14 +1,15 @@
 namespace ClipTrain.Evaluation.Probes;
 
-/// <summary>What L-BFGS ended with.</summary>
-/// <param name="Value">The objective.</param>
-/// <param name="Iterations">Steps taken.</param>
-/// <param name="Evaluations">Evaluations of objective and gradient.</param>
+/// <summary>Result of a minimization.</summary>
+/// <param name="Value">Value of the objective.</param>
+/// <param name="Iterations">Number of steps.</param>
+/// <param name="Evaluations">Number of evaluations of the objective and its gradient.</param>
 public readonly record struct LbfgsEnd(double Value, int Iterations, int Evaluations);
 
 /// <summary>
-/// L-BFGS (Nocedal and Wright 2006, algorithm 7.5) with backtracking, for smooth convex objectives. The first matrix of each
-/// step is a multiple of a given inverse, such as that of a bound on the Hessian: badly scaled features then cost no steps.
+/// L-BFGS (Nocedal and Wright 2006, algorithm 7.5) with backtracking, for smooth convex objectives. The initial inverse Hessian of each
+/// step is a multiple of a given preconditioner, such as the inverse of a bound on the Hessian, which makes badly scaled features
+/// harmless.
 /// </summary>
 /// <param name="objective">Writes the gradient at a point and returns the value.</param>
 /// <param name="precondition">Multiplies a vector in place by an approximate inverse of the Hessian.</param>
@@ -18,11 +19,11 @@ public sealed class Lbfgs(Func<double[], double[], double> objective, Action<dou
     private const double SufficientDecrease = 1e-4,
         LeastStep = 1e-10;
 
-    /// <summary>Minimises from a point, which becomes the minimum.</summary>
-    /// <param name="x">Start, and end.</param>
-    /// <param name="maxIterations">Steps at most.</param>
-    /// <param name="tolerance">Ends when half of the slope along the step, which estimates how far the value lies above the minimum,
-    /// falls below this share of the value.</param>
+    /// <summary>Minimizes the objective in place.</summary>
+    /// <param name="x">The starting point, replaced by the minimum.</param>
+    /// <param name="maxIterations">Maximum number of steps.</param>
+    /// <param name="tolerance">Stops when half of the slope along the step, an estimate of the distance to the minimal value, falls
+    /// below this fraction of the value.</param>
     public LbfgsEnd Minimize(double[] x, int maxIterations, double tolerance)
     {
         var n = x.Length;
@@ -35,35 +36,51 @@ public sealed class Lbfgs(Func<double[], double[], double> objective, Action<dou
         {
             var direction = Direction(gradient, pairs);
             var slope = -Dot(gradient, direction);
-            // One step at least: from zeros every class scores alike, and a strong penalty leaves little to gain.
+            // Take at least one step: from zeros all classes score alike, and with a strong penalty there is little to gain.
             if (slope == 0 || (iteration > 0 && -slope / 2 <= tolerance * Math.Abs(value)))
+            {
                 return new LbfgsEnd(value, iteration, evaluations);
+            }
+
             var step = 1.0;
             double reached;
             while (true)
             {
                 for (var i = 0; i < n; i++)
+                {
                     candidate[i] = x[i] - (step * direction[i]);
+                }
+
                 reached = objective(candidate, next);
                 evaluations++;
-                // fp32 products leave the value uncertain in its eighth digit.
+                // fp32 products limit the value's precision to eight digits.
                 if (reached <= value + (SufficientDecrease * step * slope) + (1e-8 * Math.Abs(value)))
+                {
                     break;
-                // The minimum of the parabola through both values and the slope, within a tenth and a half.
+                }
+
+                // Step to the minimum of the parabola through both values and the slope, between a tenth and half of the step.
                 var parabola = -slope * step * step / (2 * (reached - value - (slope * step)));
                 step = Math.Clamp(double.IsFinite(parabola) ? parabola : 0, step / 10, step / 2);
                 if (step < LeastStep)
+                {
                     return new LbfgsEnd(value, iteration, evaluations);
+                }
             }
 
             var (s, y) = (new double[n], new double[n]);
             for (var i = 0; i < n; i++)
+            {
                 (s[i], y[i]) = (candidate[i] - x[i], next[i] - gradient[i]);
+            }
+
             if (Dot(s, y) is var curvature && curvature > 0)
             {
                 pairs.AddLast((s, y, 1 / curvature));
                 if (pairs.Count > Memory)
+                {
                     pairs.RemoveFirst();
+                }
             }
 
             candidate.CopyTo(x, 0);
@@ -94,11 +111,16 @@ public sealed class Lbfgs(Func<double[], double[], double> objective, Action<dou
             precondition(scaled);
             var gamma = 1 / (last.Rho * Dot(last.Y, scaled));
             for (var i = 0; i < q.Length; i++)
+            {
                 q[i] *= gamma;
+            }
         }
 
         foreach (var (s, y, rho) in pairs)
+        {
             Add(q, s, alphas.Pop() - (rho * Dot(y, q)));
+        }
+
         return q;
     }
 

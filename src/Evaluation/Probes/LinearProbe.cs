@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Evaluation.Statistics;
 using ClipTrain.Evaluation.ZeroShot;
@@ -5,11 +6,29 @@ using TorchSharp;
 
 namespace ClipTrain.Evaluation.Probes;
 
-/// <summary>What a linear probe gave.</summary>
+/// <summary>A published protocol for linear probes.</summary>
+public enum ProbeProtocol
+{
+    Paper,
+    Readme,
+    ClipBenchmark,
+}
+
+[Description("Training of linear probes.")]
+public sealed record ProbeOptions
+{
+    [Description(
+        "paper: features before the projection, strength searched on validation images, refit on both; readme: embeddings, C = 0.316; "
+            + "clip_benchmark: unit embeddings, AdamW, weight decay searched."
+    )]
+    public ProbeProtocol Protocol { get; init; }
+}
+
+/// <summary>Result of a linear probe.</summary>
 /// <param name="Rows">The figures.</param>
-/// <param name="C">Inverse strength of the penalty, or weight decay of clip_benchmark.</param>
-/// <param name="Tried">The strengths that were tried.</param>
-/// <param name="Predictions">What each test image is taken for.</param>
+/// <param name="C">Inverse strength of the penalty, or the weight decay of clip_benchmark.</param>
+/// <param name="Tried">The tried strengths.</param>
+/// <param name="Predictions">Prediction of each test image.</param>
 public sealed record ProbeResult(
     IReadOnlyList<ResultRow> Rows,
     double C,
@@ -17,16 +36,16 @@ public sealed record ProbeResult(
     IReadOnlyList<Prediction> Predictions
 );
 
-/// <summary>Linear probes by a published protocol.</summary>
+/// <summary>Linear probes with published protocols.</summary>
 public static class LinearProbe
 {
-    /// <summary>The paper's, as is that of the README.</summary>
+    /// <summary>The paper's value, also used in the README.</summary>
     public const int MaxIterations = 1000;
 
     /// <summary>C of the example in openai/CLIP's README.</summary>
     private const double ReadmeC = 0.316;
 
-    /// <summary>In the search accuracy alone counts, which moves far less than the objective.</summary>
+    /// <summary>The search only needs the accuracy, which varies far less than the objective.</summary>
     private const double SearchTolerance = 1e-3,
         FinalTolerance = 1e-6;
 
@@ -38,7 +57,7 @@ public static class LinearProbe
             _ => Paper(set, data),
         };
 
-    /// <summary>The C that the paper's search finds on validation images, for given features.</summary>
+    /// <summary>Chooses C with the paper's search on validation images.</summary>
     internal static (double Best, IReadOnlyList<TriedStrength> Tried) Search(
         Matrix train,
         int[] labels,
@@ -48,7 +67,7 @@ public static class LinearProbe
     )
     {
         using var regression = new LogisticRegression(train, labels, classes);
-        // Each fit starts from the nearest stronger penalty's: its weights are closer than zeros.
+        // Start each fit from the weights of the nearest stronger penalty, which are closer than zeros.
         var fitted = new SortedList<double, double[]>();
         return StrengthSearch.Run(c =>
         {

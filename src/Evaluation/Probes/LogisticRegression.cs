@@ -6,24 +6,24 @@ using static TorchSharp.torch;
 namespace ClipTrain.Evaluation.Probes;
 
 /// <summary>A fitted linear classifier.</summary>
-/// <param name="Weights">A class a row: its weights and, last, its intercept.</param>
-/// <param name="Objective">½‖w‖² + C · Σ loss at the end.</param>
-/// <param name="Iterations">Steps of L-BFGS.</param>
-/// <param name="Evaluations">Passes over the data.</param>
+/// <param name="Weights">One row per class: its weights followed by its intercept.</param>
+/// <param name="Objective">Final value of ½‖w‖² + C · Σ loss.</param>
+/// <param name="Iterations">Number of L-BFGS steps.</param>
+/// <param name="Evaluations">Number of passes over the data.</param>
 public sealed record LinearClassifier(double[] Weights, double Objective, int Iterations, int Evaluations);
 
 /// <summary>
 /// Multinomial logistic regression with an L2 penalty on all but the intercepts, scikit-learn's objective
-/// ½‖W‖² + C · Σᵢ −log softmax(W xᵢ + b)[yᵢ], by L-BFGS. Products are in fp32, a tile of rows at a time; sums and steps are in
-/// fp64. Memory beside the features: a tile, and twenty copies of the weights. n images, d features, c classes.
+/// ½‖W‖² + C · Σᵢ −log softmax(W xᵢ + b)[yᵢ], minimized with L-BFGS. Products use fp32, one tile of rows at a time; sums and steps use
+/// fp64. Needs memory for a tile and twenty copies of the weights in addition to the features. n images, d features, c classes.
 /// </summary>
 /// <remarks>
-/// Steps are scaled by the inverse of the Hessian's bound in the features, A = C κ XᵀX + I (Böhning 1992), with κ the mean of
-/// p (1 − p) of a guess by chance. XᵀX is computed once for all C.
+/// Steps are preconditioned with the inverse of a bound on the Hessian, A = C κ XᵀX + I (Böhning 1992), where κ is the mean of p (1 − p)
+/// at chance level. XᵀX is computed once for all C.
 /// </remarks>
 public sealed class LogisticRegression : IDisposable
 {
-    /// <summary>A tile of features stays in the processor's cache between the two products.</summary>
+    /// <summary>Size of a tile, which stays in the cache between the two products.</summary>
     private const int TileBytes = 2 << 20,
         LeastTileRows = 256;
 
@@ -34,7 +34,7 @@ public sealed class LogisticRegression : IDisposable
         _tile;
 
     /// <param name="features">nd.</param>
-    /// <param name="labels">A class number a row.</param>
+    /// <param name="labels">Class number of each row.</param>
     /// <param name="classes">Number of classes.</param>
     public LogisticRegression(Matrix features, int[] labels, int classes)
     {
@@ -48,9 +48,9 @@ public sealed class LogisticRegression : IDisposable
 
     /// <summary>Fits the classifier.</summary>
     /// <param name="c">Inverse strength of the penalty.</param>
-    /// <param name="maxIterations">Steps at most.</param>
-    /// <param name="tolerance">Share of the objective that may be missing to the minimum.</param>
-    /// <param name="start">Weights to start from; zeros when null.</param>
+    /// <param name="maxIterations">Maximum number of steps.</param>
+    /// <param name="tolerance">Tolerated relative distance to the minimum.</param>
+    /// <param name="start">Initial weights; null for zeros.</param>
     public LinearClassifier Fit(double c, int maxIterations, double tolerance, double[]? start = null)
     {
         using var guard = no_grad();
@@ -65,7 +65,7 @@ public sealed class LogisticRegression : IDisposable
         return new LinearClassifier(weights, end.Value, end.Iterations, end.Evaluations);
     }
 
-    /// <summary>Scores nc of a classifier.</summary>
+    /// <summary>Scores [n, c] of a classifier.</summary>
     public static Tensor Scores(LinearClassifier classifier, Matrix features, int classes)
     {
         using var guard = no_grad();
@@ -78,7 +78,7 @@ public sealed class LogisticRegression : IDisposable
             .MoveToOuterDisposeScope();
     }
 
-    /// <summary>The objective at weights, and its gradient.</summary>
+    /// <summary>Computes the objective and its gradient.</summary>
     public double Evaluate(double c, double[] weights, double[] gradient)
     {
         using var guard = no_grad();
@@ -130,7 +130,7 @@ public sealed class LogisticRegression : IDisposable
         _gram.Dispose();
     }
 
-    /// <summary>X̃ᵀX̃ with a column of ones behind the features, fp64.</summary>
+    /// <summary>X̃ᵀX̃ in fp64, where X̃ is X with an additional column of ones.</summary>
     private Tensor Gram()
     {
         using var scope = NewDisposeScope();
@@ -153,8 +153,8 @@ public sealed class LogisticRegression : IDisposable
     }
 
     /// <summary>
-    /// The Cholesky factor of C κ X̃ᵀX̃ + I. Products in fp32 leave eigenvalues wrong by a ten-millionth of the trace: a
-    /// millionth is added, so that few images in many dimensions have a factor as well.
+    /// The Cholesky factor of C κ X̃ᵀX̃ + I. fp32 products have eigenvalue errors of 1e-7 of the trace, so 1e-6 is added to make the
+    /// matrix positive definite even for few images in many dimensions.
     /// </summary>
     private Tensor Factor(double c)
     {

@@ -6,13 +6,13 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Evaluation.Probes;
 
-/// <summary>What nearest neighbours gave.</summary>
+/// <summary>Result of nearest neighbours.</summary>
 /// <param name="Rows">The figures.</param>
-/// <param name="Predictions">What each test image is taken for.</param>
+/// <param name="Predictions">Prediction of each test image.</param>
 public sealed record KnnResult(IReadOnlyList<ResultRow> Rows, IReadOnlyList<Prediction> Predictions);
 
 /// <summary>
-/// Classification by the 20 nearest training images in the cosine of features before the projection, each voting with
+/// k-NN classification with the 20 training images whose features before the projection have the highest cosine, each voting with weight
 /// exp(cosine / 0.07) (Wu et al. 2018, arXiv 1805.01978, section 3.4).
 /// </summary>
 public static class NearestNeighbours
@@ -38,9 +38,11 @@ public static class NearestNeighbours
             var near = cosines.contiguous().AsSpan<float>();
             var numbers = places.contiguous().AsSpan<long>();
             for (var row = 0; row < rows; row++)
+            {
                 predictions.Add(
                     Vote(near.Slice(row * k, k), numbers.Slice(row * k, k), all.Labels, data.Classes, data.Test.Labels[(int)start + row])
                 );
+            }
         }
 
         return new KnnResult(LinearProbe.Rows(set, "knn", predictions, data.Classes, seed: null), predictions);
@@ -50,7 +52,10 @@ public static class NearestNeighbours
     {
         var votes = new double[classes];
         for (var i = 0; i < cosines.Length; i++)
+        {
             votes[labels[places[i]]] += Math.Exp((cosines[i] - cosines[0]) / Temperature);
+        }
+
         var predicted = Array.IndexOf(votes, votes.Max());
         var before = votes.Index().Count(vote => vote.Index != label && vote.Item >= votes[label]);
         return new Prediction(

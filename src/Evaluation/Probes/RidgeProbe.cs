@@ -6,15 +6,15 @@ using static TorchSharp.torch;
 namespace ClipTrain.Evaluation.Probes;
 
 /// <summary>
-/// big_vision's few-shot probe in closed form (evaluators/fewshot_lsr.py): features whitened by the training images' mean and
-/// deviation, a bias feature of 100, ridge regression of strength 2^10 to targets of ±1.
+/// big_vision's few-shot probe in closed form (evaluators/fewshot_lsr.py): features standardized with the mean and deviation of the
+/// training images, a bias feature of 100, and ridge regression of strength 2^10 to targets of ±1.
 /// </summary>
 internal static class RidgeProbe
 {
     private const double Strength = 1024,
         BiasFeature = 100;
 
-    /// <summary>Share of test images that are right.</summary>
+    /// <summary>Fraction of correct test images.</summary>
     public static double Accuracy(ProbeImages train, ProbeImages test, int classes)
     {
         using var guard = no_grad();
@@ -32,7 +32,7 @@ internal static class RidgeProbe
             ones([train.Labels.Length, 1], float64)
         );
         var (n, f) = (train_nf.size(0), train_nf.size(1));
-        // Of the two equal forms the one with the smaller matrix.
+        // Use the equivalent form with the smaller matrix.
         var weights_fc =
             f <= n
                 ? Solve(train_nf.t().mm(train_nf), train_nf.t().mm(targets_nc))
@@ -40,7 +40,10 @@ internal static class RidgeProbe
         var predicted = Whiten(test.Features.View()).mm(weights_fc).argmax(1).AsSpan<long>();
         var right = 0;
         for (var i = 0; i < predicted.Length; i++)
+        {
             right += predicted[i] == test.Labels[i] ? 1 : 0;
+        }
+
         return right / (double)predicted.Length;
     }
 

@@ -8,7 +8,7 @@ using ClipTrain.Evaluation.Suites;
 
 namespace ClipTrain.Evaluation.Report;
 
-/// <summary>The parts of a report that show more than one set, or one by groups.</summary>
+/// <summary>Report sections about several sets, or about groups of one set.</summary>
 internal static class AnalysisSections
 {
     private const int HardestClasses = 8;
@@ -31,7 +31,7 @@ internal static class AnalysisSections
             : [HtmlPage.Of("section", "set", new XElement("h2", new XAttribute("class", "set"), title), HtmlPage.Of("div", "grid", drawn))];
     }
 
-    /// <summary>Accuracy on both sets on logit axes, where the baseline line is straight.</summary>
+    /// <summary>Plots the accuracy on both sets on logit axes, on which the baseline is a straight line.</summary>
     private static XElement Shift(ShiftResult shift)
     {
         static double Logit(double share) => Math.Log(share / (1 - share));
@@ -63,7 +63,7 @@ internal static class AnalysisSections
         if (shift.Line is { } line)
         {
             double At(double logit) => (line.Slope * logit) + line.Intercept;
-            // Cut where it leaves the plot: points outside are drawn on its edge.
+            // Clip the line to the plot, since points outside are drawn on its edge.
             var ends = Enumerable
                 .Range(0, 101)
                 .Select(i => horizontal.From + ((horizontal.To - horizontal.From) * i / 100))
@@ -104,11 +104,12 @@ internal static class AnalysisSections
                 IsLine: false
             )
         );
+        var source = shift.Line is { Models.Count: > 0 } fitted ? $"from {fitted.Models.Count} models" : "as published";
         var note = shift.Line is null
-            ? "No baselines are named: there is no line to compare with."
+            ? "No baselines are given, so there is no line to compare with."
             : string.Create(
                 CultureInfo.InvariantCulture,
-                $"Line on logits: slope {shift.Line.Slope:0.000}, intercept {shift.Line.Intercept:0.000}{(shift.Line.Models.Count > 0 ? $", from {shift.Line.Models.Count} models" : ", as published")}."
+                $"Line in logit space: slope {shift.Line.Slope:0.000}, intercept {shift.Line.Intercept:0.000}, {source}."
             );
         return HtmlPage.Of(
             "div",
@@ -121,7 +122,7 @@ internal static class AnalysisSections
         );
     }
 
-    /// <summary>A table an attribute and category: a row a group, a column a label set.</summary>
+    /// <summary>One table per attribute and category, with a row per group and a column per label set.</summary>
     private static IEnumerable<XElement> Audits(AuditResult audit) =>
         audit
             .Rates.GroupBy(rate => (rate.Attribute, rate.Category, rate.Threshold))

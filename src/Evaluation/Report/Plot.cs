@@ -4,10 +4,10 @@ using System.Xml.Linq;
 namespace ClipTrain.Evaluation.Report;
 
 /// <summary>A series of a plot.</summary>
-/// <param name="Name">Its name in the key; empty for none.</param>
-/// <param name="Points">Its points, with the ends of an interval of y where there is one.</param>
-/// <param name="Style">A CSS class: accent, warn, or soft.</param>
-/// <param name="IsLine">Whether the points are joined by a line, or marked one by one.</param>
+/// <param name="Name">Name in the legend; empty to omit it.</param>
+/// <param name="Points">Points, with an optional interval of y.</param>
+/// <param name="Style">CSS class: accent, warn or soft.</param>
+/// <param name="IsLine">True to connect the points with a line; false to mark them.</param>
 internal sealed record Series(
     string Name,
     IReadOnlyList<(double X, double Y, double? Low, double? High)> Points,
@@ -18,10 +18,10 @@ internal sealed record Series(
 /// <summary>A tick of an axis.</summary>
 internal readonly record struct Tick(double At, string Text);
 
-/// <summary>An axis: from where to where, what it says, and its ticks.</summary>
+/// <summary>An axis with its title, range and ticks.</summary>
 internal sealed record Axis(string Title, double From, double To, IReadOnlyList<Tick> Ticks)
 {
-    /// <summary>Shares in percent.</summary>
+    /// <summary>An axis of fractions, labelled in percent.</summary>
     public static Axis OfShares(string title, double from = 0, double to = 1)
     {
         var step = (to - from) switch
@@ -46,7 +46,7 @@ internal sealed record Axis(string Title, double From, double To, IReadOnlyList<
     }
 }
 
-/// <summary>A plot as SVG in the page's own colours, light or dark.</summary>
+/// <summary>Draws plots as SVG in the page's colours.</summary>
 internal static class Plot
 {
     private const double Width = 420,
@@ -67,12 +67,18 @@ internal static class Plot
         double X(double value) => Left + ((Width - Left - Right) * Math.Clamp((value - x.From) / (x.To - x.From), 0, 1));
         double Y(double value) => Height - Bottom - ((Height - Top - Bottom) * Math.Clamp((value - y.From) / (y.To - y.From), 0, 1));
         foreach (var tick in x.Ticks)
+        {
             svg.Add(
                 Line("axis", X(tick.At), Top, X(tick.At), Height - Bottom),
                 Text(X(tick.At), Height - Bottom + 15, "middle", tick.Text)
             );
+        }
+
         foreach (var tick in y.Ticks)
+        {
             svg.Add(Line("axis", Left, Y(tick.At), Width - Right, Y(tick.At)), Text(Left - 6, Y(tick.At) + 4, "end", tick.Text));
+        }
+
         svg.Add(Text((Left + Width - Right) / 2, Height - 8, "middle", x.Title));
         var title = Text(0, 0, "middle", y.Title);
         title.SetAttributeValue("transform", $"translate(11 {N((Height - Bottom + Top) / 2)}) rotate(-90)");
@@ -80,6 +86,7 @@ internal static class Plot
         foreach (var one in series)
         {
             if (one.IsLine)
+            {
                 svg.Add(
                     new XElement(
                         "polyline",
@@ -87,11 +94,17 @@ internal static class Plot
                         new XAttribute("points", string.Join(' ', one.Points.Select(point => $"{N(X(point.X))},{N(Y(point.Y))}")))
                     )
                 );
+            }
+
             foreach (var (px, py, low, high) in one.Points)
             {
                 if (low is { } from && high is { } to)
+                {
                     svg.Add(Line(one.Style, X(px), Y(from), X(px), Y(to)));
+                }
+
                 if (!one.IsLine || low is not null)
+                {
                     svg.Add(
                         new XElement(
                             "circle",
@@ -102,13 +115,14 @@ internal static class Plot
                             new XElement("title", string.Create(CultureInfo.InvariantCulture, $"{one.Name} {py:0.####}"))
                         )
                     );
+                }
             }
         }
 
         return svg;
     }
 
-    /// <summary>The names of the series in their colours.</summary>
+    /// <summary>A legend with the names of the series in their colours.</summary>
     public static XElement Key(IEnumerable<Series> series) =>
         HtmlPage.Of(
             "div",

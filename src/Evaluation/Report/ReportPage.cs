@@ -5,7 +5,7 @@ using ClipTrain.Evaluation.Suites;
 
 namespace ClipTrain.Evaluation.Report;
 
-/// <summary>A suite's results as one page that needs no network.</summary>
+/// <summary>Writes a suite's results as a self-contained page.</summary>
 public static class ReportPage
 {
     private static readonly string[] s_main = ["top1", "map_11", "roc_auc", "mean_recall_at_1", "r1"];
@@ -24,7 +24,7 @@ public static class ReportPage
 
     private static string Count(int n, string thing) => $"{n} {thing}{(n == 1 ? "" : "s")}";
 
-    /// <summary>A row a set and task: its main figure with a bar and a whisker.</summary>
+    /// <summary>A table with one row per set and task: its main figure with a bar and an interval.</summary>
     private static XElement Overview(SuiteResult result)
     {
         var rows = result.Sets.SelectMany(set =>
@@ -41,7 +41,7 @@ public static class ReportPage
             "div",
             "card",
             new XElement("h2", "Sets"),
-            HtmlPage.Soft("The line marks the interval that holds the true figure in 95 of 100 samples of as many images."),
+            HtmlPage.Soft("The line marks the 95% confidence interval."),
             new XElement(
                 "table",
                 new XElement(
@@ -66,7 +66,7 @@ public static class ReportPage
         );
     }
 
-    /// <summary>The name among the figures of a set's main one.</summary>
+    /// <summary>The metric name of a set's main figure.</summary>
     private static string Main(MainMetric metric) =>
         metric switch
         {
@@ -83,7 +83,10 @@ public static class ReportPage
     private static XElement? Bar(ResultRow row)
     {
         if (!Words.IsShare(row.Metric) || double.IsNaN(row.Value))
+        {
             return null;
+        }
+
         XElement Rect(string style, double from, double to, double y, double height) =>
             new(
                 "rect",
@@ -108,7 +111,7 @@ public static class ReportPage
         );
     }
 
-    /// <summary>Every figure, folded.</summary>
+    /// <summary>A collapsed table of all figures.</summary>
     private static XElement All(IReadOnlyList<ResultRow> rows) =>
         HtmlPage.Of("div", "card", new XElement("details", new XElement("summary", $"All {rows.Count} figures"), Table(rows)));
 

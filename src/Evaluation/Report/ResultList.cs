@@ -5,7 +5,7 @@ using CsvHelper;
 
 namespace ClipTrain.Evaluation.Report;
 
-/// <summary>Figures as lists for other programs: results.json and results.csv.</summary>
+/// <summary>Writes figures for other programs: results.json and results.csv.</summary>
 public static class ResultList
 {
     private static readonly JsonSerializerOptions s_json = new()
@@ -24,12 +24,17 @@ public static class ResultList
         using var csv = CsvWriter.ToFile(Path.Combine(folder, "results.csv"), new CsvWriterOptions { NewLine = "\n" });
         Write(["set", "task", "metric", "value", "low", "high", "n", "seed"]);
         foreach (var row in rows)
+        {
             Write([row.Set, row.Task, row.Metric, Text(row.Value), Text(row.Low), Text(row.High), Text(row.N), Text(row.Seed)]);
+        }
 
         void Write(IEnumerable<string> fields)
         {
             foreach (var field in fields)
+            {
                 csv.WriteField(field);
+            }
+
             csv.EndRecord();
         }
 

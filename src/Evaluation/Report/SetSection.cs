@@ -8,7 +8,7 @@ using ClipTrain.Evaluation.ZeroShot;
 
 namespace ClipTrain.Evaluation.Report;
 
-/// <summary>The part of a report that shows one set.</summary>
+/// <summary>The report section of one set.</summary>
 internal static class SetSection
 {
     private const int Classes = 12,
@@ -18,15 +18,27 @@ internal static class SetSection
     {
         var cards = new List<object?>();
         if (result.ZeroShot is { Predictions.Count: > 0 } zeroShot)
+        {
             cards.AddRange([Calibration(zeroShot.Predictions), WorstClasses(zeroShot), Confused(result, zeroShot)]);
+        }
+
         if (result.Retrieval is { } retrieval)
+        {
             cards.Add(Retrieved(result, retrieval));
+        }
+
         if (result.Probe is { Tried.Count: > 1 } probe)
+        {
             cards.Add(Search(probe));
+        }
+
         if (result.FewShot is { Points.Count: > 0 } fewShot)
+        {
             cards.Add(Curve(fewShot));
-        var note =
-            $"{Words.Count(result.Images.Count)} images{(result.LeftOut > 0 ? $", {Words.Count(result.LeftOut)} left out that could not be decoded" : "")}";
+        }
+
+        var leftOut = result.LeftOut > 0 ? $", {Words.Count(result.LeftOut)} skipped that could not be decoded" : "";
+        var note = $"{Words.Count(result.Images.Count)} images{leftOut}";
         return HtmlPage.Of(
             "section",
             "set",
@@ -58,8 +70,8 @@ internal static class SetSection
             "card",
             new XElement("h2", "Calibration"),
             HtmlPage.Soft(
-                $"Expected calibration error {Words.Percent(reliability.Error)} over 15 bins. Below the line the model is too sure of "
-                    + "itself."
+                $"Expected calibration error {Words.Percent(reliability.Error)} over 15 bins. Below the line the model is "
+                    + "overconfident."
             ),
             Plot.Draw("calibration", Axis.OfShares("confidence"), Axis.OfShares("accuracy"), series)
         );
@@ -128,7 +140,7 @@ internal static class SetSection
             "div",
             "card wide",
             new XElement("h2", "Retrieval examples"),
-            HtmlPage.Soft("From the best found to the worst: an image, its caption and the caption that came first."),
+            HtmlPage.Soft("From best to worst: an image, its caption and the first-ranked caption."),
             new XElement(
                 "table",
                 outcome.Examples.Select(example => new XElement(
@@ -139,7 +151,7 @@ internal static class SetSection
                         "td",
                         example.Rank == 1
                             ? "found first"
-                            : $"rank {(example.Rank == long.MaxValue ? "∞" : Words.Count(example.Rank))}; first came “{example.Found}”"
+                            : $"rank {(example.Rank == long.MaxValue ? "∞" : Words.Count(example.Rank))}; first was “{example.Found}”"
                     )
                 ))
             )
@@ -177,11 +189,14 @@ internal static class SetSection
         var (first, last) = (Math.Log2(result.Points[0].Shots) - 0.3, Math.Log2(result.Points[^1].Shots) + 0.3);
         List<Series> series = [new("linear probe", points, "accent", IsLine: true)];
         if (result.ZeroShot is { } zeroShot)
+        {
             series.Add(new Series("zero-shot", [(first, zeroShot, null, null), (last, zeroShot, null, null)], "warn", IsLine: true));
+        }
+
         var note =
-            result.LabelsToMatch is { } labels ? $"{Words.Number(labels)} labels a class are worth zero-shot."
+            result.LabelsToMatch is { } labels ? $"{Words.Number(labels)} labels per class match zero-shot."
             : result.ZeroShot is null ? ""
-            : "No number of labels that was tried meets zero-shot.";
+            : "No tried number of labels matches zero-shot.";
         return HtmlPage.Of(
             "div",
             "card",
@@ -190,7 +205,7 @@ internal static class SetSection
             Plot.Draw(
                 "few-shot",
                 new Axis(
-                    "labels a class",
+                    "labels per class",
                     first,
                     last,
                     [.. result.Points.Select(point => new Tick(Math.Log2(point.Shots), point.Shots.ToString(CultureInfo.InvariantCulture)))]

@@ -3,7 +3,7 @@ using ClipTrain.Evaluation.Statistics;
 
 namespace ClipTrain.Evaluation.Report;
 
-/// <summary>Figures as the report writes them.</summary>
+/// <summary>Formats figures for the report.</summary>
 internal static class Words
 {
     private static readonly Dictionary<string, string> s_names = new(StringComparer.Ordinal)
@@ -15,7 +15,7 @@ internal static class Words
         ["worst_class"] = "worst class",
         ["worst_group"] = "worst group",
         ["calibration_error"] = "calibration error",
-        ["ensemble_gain"] = "gain of the prompts' ensemble",
+        ["ensemble_gain"] = "prompt ensemble gain",
         ["map_11"] = "11-point mAP",
         ["roc_auc"] = "ROC AUC",
         ["r1"] = "R@1",
@@ -23,7 +23,7 @@ internal static class Words
         ["r10"] = "R@10",
         ["median_rank"] = "median rank",
         ["mean_recall_at_1"] = "mean R@1",
-        ["labels_to_match_zero_shot"] = "labels a class to match zero-shot",
+        ["labels_to_match_zero_shot"] = "labels per class to match zero-shot",
         ["effective_robustness"] = "effective robustness",
         ["relative_robustness"] = "relative robustness",
     };
@@ -36,7 +36,7 @@ internal static class Words
             .Replace("zero shot", "zero-shot", StringComparison.Ordinal)
             .Replace("knn", "k-NN", StringComparison.Ordinal);
 
-    /// <summary>True if the figure is a share of 0 to 1, or a difference of shares.</summary>
+    /// <summary>True if the figure is a fraction, or a difference of fractions.</summary>
     public static bool IsShare(string metric) => metric is not ("median_rank" or "labels_to_match_zero_shot");
 
     public static string Value(ResultRow row) => IsShare(row.Metric) ? Percent(row.Value) : Number(row.Value);

@@ -7,12 +7,12 @@ using static TorchSharp.torch;
 namespace ClipTrain.Evaluation.Retrieval;
 
 /// <summary>
-/// Recall at 1, 5 and 10, the share of queries with a right answer among the first k, and the median rank, with 95% intervals.
+/// Recall at 1, 5 and 10 (the fraction of queries with a correct answer among the first k) and the median rank, with 95% intervals.
 /// </summary>
 /// <param name="R1">Recall at 1.</param>
 /// <param name="R5">Recall at 5.</param>
 /// <param name="R10">Recall at 10.</param>
-/// <param name="MedianRank">Of the best right answer, counted from 1; infinite where most queries find none.</param>
+/// <param name="MedianRank">Median rank of the best correct answer, from 1; infinite if most queries find none.</param>
 /// <param name="Queries">Number of queries.</param>
 public sealed record Recall(double R1, double R5, double R10, double MedianRank, long Queries)
 {
@@ -24,13 +24,13 @@ public sealed record Recall(double R1, double R5, double R10, double MedianRank,
 
     public Interval MedianRankInterval { get; private init; }
 
-    /// <summary>Each query's rank, as <see cref="FromRanks"/> got it.</summary>
+    /// <summary>The rank of each query, as passed to <see cref="FromRanks"/>.</summary>
     [JsonIgnore]
     public IReadOnlyList<long> Ranks { get; private init; } = [];
 
     /// <summary>
-    /// From each query's rank, counted from 0, of its best right answer; <see cref="long.MaxValue"/> where none is found. One query at
-    /// least.
+    /// Computes recall from the rank of each query's best correct answer, from 0; <see cref="long.MaxValue"/> if none is found. Requires
+    /// at least one query.
     /// </summary>
     public static Recall FromRanks(IReadOnlyList<long> ranks)
     {
@@ -51,14 +51,15 @@ public sealed record Recall(double R1, double R5, double R10, double MedianRank,
     }
 }
 
-/// <summary>Recall in both directions over a split of <paramref name="Images"/> images and <paramref name="Concepts"/> captions.</summary>
+/// <summary>
+/// Recall in both directions over a split of <paramref name="Images"/> images and <paramref name="Concepts"/> distinct captions.
+/// </summary>
 public sealed record RetrievalResult(Recall ImageToText, Recall TextToImage, long Images, long Concepts);
 
 /// <summary>
-/// Retrieval over a whole split. Each of an image's captions is a query of its own and a right answer to the image. Equal captions
-/// are one concept: each of their images is a right answer to it, so an image is never wrong for a caption that it carries. Wrong
-/// answers that score exactly as a right one, or no number, count before it; a query whose right answers all score no number finds
-/// none.
+/// Retrieval over a whole split. Each caption of an image is a query and a correct answer for the image. Equal captions are one concept,
+/// for which each of their images is correct. Wrong answers with an equal or NaN score rank before a correct one; a query whose correct
+/// answers all score NaN finds none.
 /// </summary>
 public static class RetrievalRanking
 {
@@ -66,7 +67,7 @@ public static class RetrievalRanking
 
     /// <param name="images_nD">Unit image embeddings.</param>
     /// <param name="texts_mD">Unit embeddings of the distinct captions.</param>
-    /// <param name="conceptsOfImage">For each image its captions' rows in <paramref name="texts_mD"/>.</param>
+    /// <param name="conceptsOfImage">For each image, the rows of its captions in <paramref name="texts_mD"/>.</param>
     public static RetrievalResult Measure(torch.Tensor images_nD, torch.Tensor texts_mD, IReadOnlyList<IReadOnlyList<long>> conceptsOfImage)
     {
         var concepts = texts_mD.size(0);
@@ -91,7 +92,9 @@ public static class RetrievalRanking
             var scores = scores_rc.AsSpan<float>();
             var width = (int)candidates_cD.size(0);
             for (var row = 0; row < rows; row++)
+            {
                 ranks.Add(Rank(scores.Slice(row * width, width), [.. rightAnswers((int)start + row)]));
+            }
         }
 
         return ranks;
@@ -103,16 +106,23 @@ public static class RetrievalRanking
         foreach (var answer in right)
         {
             if (!float.IsNaN(scores[answer]) && !(scores[answer] <= best))
+            {
                 best = scores[answer];
+            }
         }
 
         if (best is not { } score)
+        {
             return long.MaxValue;
+        }
+
         long before = 0;
         for (var i = 0; i < scores.Length; i++)
         {
             if (!(scores[i] < score) && !right.Contains(i))
+            {
                 before++;
+            }
         }
 
         return before;

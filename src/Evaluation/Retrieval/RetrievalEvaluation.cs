@@ -4,18 +4,18 @@ using TorchSharp;
 
 namespace ClipTrain.Evaluation.Retrieval;
 
-/// <summary>A query and what was found first.</summary>
-/// <param name="Image">Number of the image.</param>
+/// <summary>A query and its first result.</summary>
+/// <param name="Image">Index of the image.</param>
 /// <param name="Caption">Its first caption.</param>
 /// <param name="Rank">Rank of the image's best caption, from 1.</param>
-/// <param name="Found">The caption that came first.</param>
+/// <param name="Found">The first-ranked caption.</param>
 public sealed record RetrievalExample(int Image, string Caption, long Rank, string Found);
 
-/// <summary>What retrieval over a set gave.</summary>
+/// <summary>Result of retrieval over a set.</summary>
 /// <param name="Set">The set's name.</param>
 /// <param name="Rows">The figures.</param>
-/// <param name="Ranks">Recall in both directions, with each query's rank.</param>
-/// <param name="Examples">A few queries.</param>
+/// <param name="Ranks">Recall in both directions, with the rank of each query.</param>
+/// <param name="Examples">Example queries.</param>
 public sealed record RetrievalOutcome(
     string Set,
     IReadOnlyList<ResultRow> Rows,
@@ -23,24 +23,30 @@ public sealed record RetrievalOutcome(
     IReadOnlyList<RetrievalExample> Examples
 );
 
-/// <summary>Retrieval in both directions over the images of a set that have captions.</summary>
+/// <summary>Measures retrieval in both directions over the captioned images of a set.</summary>
 public static class RetrievalEvaluation
 {
     private const int Examples = 8;
 
-    /// <exception cref="DataPipeline.Corpus.CorpusException">Nothing has a caption, or the model embeds no texts.</exception>
+    /// <exception cref="DataPipeline.Corpus.CorpusException">The set has too few captions, or the model embeds no texts.</exception>
     public static RetrievalOutcome Run(IEvaluatedModel model, SetOptions set, EmbeddedSet embedded)
     {
         if (!model.HasTexts)
+        {
             throw SetError.Of(set.Name, $"{model.Name} embeds no texts, and retrieval needs them.");
+        }
+
         using var guard = torch.no_grad();
         using var scope = torch.NewDisposeScope();
         int[] used = [.. Enumerable.Range(0, embedded.Images.Count).Where(i => embedded.Images[i].Captions.Count > 0)];
         if (used.Length < 2)
+        {
             throw SetError.Of(
                 set.Name,
-                $"{(used.Length == 0 ? "no image has" : "one image only has")} a caption; retrieval needs two at least. Set caption_column."
+                $"{(used.Length == 0 ? "no image has" : "only one image has")} a caption; retrieval needs at least two. Set caption_column."
             );
+        }
+
         var captions = Array.ConvertAll(used, i => embedded.Images[i].Captions);
         string[] concepts = [.. captions.SelectMany(own => own).Distinct(StringComparer.Ordinal)];
         var places = concepts.Index().ToDictionary(text => text.Item, text => (long)text.Index, StringComparer.Ordinal);
@@ -73,7 +79,7 @@ public static class RetrievalEvaluation
         yield return Row("median_rank", recall.MedianRank, recall.MedianRankInterval);
     }
 
-    /// <summary>DataComp's figure of a retrieval set: the mean of both directions' R@1. The interval takes them for independent.</summary>
+    /// <summary>DataComp's retrieval figure: the mean R@1 of both directions. The interval assumes independence.</summary>
     private static ResultRow Mean(string set, RetrievalResult result)
     {
         var (a, b) = (result.ImageToText, result.TextToImage);
@@ -92,7 +98,7 @@ public static class RetrievalEvaluation
         static double Square(double x) => x * x;
     }
 
-    /// <summary>Images spread evenly over the ranks of their captions, from the best to the worst.</summary>
+    /// <summary>Selects images spread evenly over the ranks of their captions, from best to worst.</summary>
     private static List<RetrievalExample> Show(
         int[] used,
         IReadOnlyList<string>[] captions,

@@ -5,8 +5,8 @@ using TorchSharp;
 
 namespace ClipTrain.Evaluation.Robustness;
 
-/// <summary>A baseline without weights: the pixels of a small version of the image are its features.</summary>
-/// <param name="side">Side of the small version.</param>
+/// <summary>A baseline without weights, whose features are the pixels of a downscaled image.</summary>
+/// <param name="side">Side length of the downscaled image.</param>
 public sealed class PixelModel(int side) : IEvaluatedModel
 {
     public string Name => string.Create(CultureInfo.InvariantCulture, $"pixels {side}×{side}");

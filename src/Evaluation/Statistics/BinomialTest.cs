@@ -5,10 +5,10 @@ namespace ClipTrain.Evaluation.Statistics;
 /// <summary>Exact intervals and tests of proportions.</summary>
 public static class BinomialTest
 {
-    /// <summary>The exact interval of a proportion (Clopper and Pearson 1934): quantiles of beta distributions.</summary>
+    /// <summary>The exact interval of a proportion (Clopper and Pearson 1934), from quantiles of the beta distribution.</summary>
     /// <param name="successes">Number of successes.</param>
-    /// <param name="trials">Number of trials; with none, everything is possible.</param>
-    /// <param name="confidence">0.95, or 0.995 as the CLIP paper has it for overlaps.</param>
+    /// <param name="trials">Number of trials. With none, the interval is [0, 1].</param>
+    /// <param name="confidence">Confidence level: 0.95, or 0.995 as in the CLIP paper's overlap analysis.</param>
     public static Interval ClopperPearson(long successes, long trials, double confidence = 0.95)
     {
         var tail = (1 - confidence) / 2;
@@ -18,7 +18,7 @@ public static class BinomialTest
         );
     }
 
-    /// <summary>P(X ≥ successes) of so many trials that each succeed with a probability: the one-tailed test.</summary>
+    /// <summary>P(X ≥ successes) for a binomial X: the p-value of the one-tailed test.</summary>
     public static double AtLeast(long successes, long trials, double probability) =>
         successes switch
         {
@@ -28,7 +28,7 @@ public static class BinomialTest
             _ => MathNet.Numerics.SpecialFunctions.BetaRegularized(successes, trials - successes + 1, probability),
         };
 
-    /// <summary>p values of tests made together, each times their number.</summary>
+    /// <summary>Bonferroni's correction: p-values multiplied by their number.</summary>
     public static IReadOnlyList<double> Bonferroni(IReadOnlyList<double> values) =>
         [.. values.Select(value => Math.Min(1, value * values.Count))];
 }

@@ -1,18 +1,17 @@
 namespace ClipTrain.Evaluation.Statistics;
 
-/// <summary>Percentile bootstrap (Efron 1979): figures of many samples drawn with replacement from the one that there is.</summary>
+/// <summary>Percentile bootstrap (Efron 1979): intervals of figures over samples drawn with replacement.</summary>
 public static class Bootstrap
 {
-    /// <summary>Enough for two digits of a 95% interval's ends.</summary>
+    /// <summary>Sufficient for two digits of the bounds of a 95% interval.</summary>
     public const int Resamples = 1000;
 
-    /// <summary>The same draws each time: a figure's interval is a function of the figure's data.</summary>
+    /// <summary>Fixed seed, so that an interval is a function of its data.</summary>
     public const int Seed = 1;
 
-    /// <summary>Intervals of several figures of the same units.</summary>
+    /// <summary>Intervals of several figures over the same units.</summary>
     /// <param name="units">Number of units, such as images.</param>
-    /// <param name="figures">For how often each unit is drawn, the figures, always as many. What is no number is left out of a figure's
-    /// interval.</param>
+    /// <param name="figures">Computes the figures from the number of times that each unit is drawn. Non-finite values are ignored.</param>
     public static IReadOnlyList<Interval> Intervals(int units, Func<int[], double[]> figures)
     {
         var random = new Random(Seed);
@@ -22,7 +21,10 @@ public static class Bootstrap
         {
             Array.Clear(drawn);
             for (var draw = 0; draw < units; draw++)
+            {
                 drawn[random.Next(units)]++;
+            }
+
             resampled[i] = figures(drawn);
         }
 
@@ -34,9 +36,9 @@ public static class Bootstrap
         ];
     }
 
-    /// <summary>Interval of a function of two shares of different units, each drawn as a binomial share.</summary>
+    /// <summary>Interval of a function of two proportions of independent units, which are resampled binomially.</summary>
     /// <param name="first">Successes and trials.</param>
-    /// <param name="second">Successes and trials of others.</param>
+    /// <param name="second">Successes and trials of the second.</param>
     /// <param name="function">The figure.</param>
     public static Interval OfTwoShares((int Right, int Of) first, (int Right, int Of) second, Func<double, double, double> function)
     {
@@ -49,8 +51,8 @@ public static class Bootstrap
     private static Interval Between(IReadOnlyList<double> sorted) =>
         sorted.Count == 0 ? new Interval(double.NaN, double.NaN) : new Interval(Quantile(sorted, 0.025), Quantile(sorted, 0.975));
 
-    /// <summary>With linear interpolation between order statistics.</summary>
-    private static double Quantile(IReadOnlyList<double> sorted, double share)
+    /// <summary>Quantile with linear interpolation between order statistics.</summary>
+    public static double Quantile(IReadOnlyList<double> sorted, double share)
     {
         var place = share * (sorted.Count - 1);
         var below = (int)place;

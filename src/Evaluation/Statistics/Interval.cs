@@ -3,36 +3,41 @@ using System.Text.Json.Serialization;
 
 namespace ClipTrain.Evaluation.Statistics;
 
-/// <summary>Bounds that hold the true value in 95 of 100 samples. In JSON the array [low, high].</summary>
+/// <summary>A 95% confidence interval. Serialized in JSON as [low, high].</summary>
 [JsonConverter(typeof(IntervalJson))]
 public readonly record struct Interval(double Low, double High)
 {
     /// <summary>The standard normal quantile of 0.975.</summary>
     private const double Z = 1.959963984540054;
 
-    /// <summary>Wilson's score interval of a proportion (Wilson 1927). It stays within 0 and 1, and has a width at both.</summary>
-    /// <param name="share">Share of successes.</param>
-    /// <param name="trials">Number of trials; with none, everything is possible.</param>
+    /// <summary>
+    /// Wilson's score interval of a proportion (Wilson 1927). It lies within [0, 1] and has a positive width even at the bounds.
+    /// </summary>
+    /// <param name="share">Fraction of successes.</param>
+    /// <param name="trials">Number of trials. With none, the interval is [0, 1].</param>
     public static Interval OfProportion(double share, long trials)
     {
         if (trials == 0)
+        {
             return new Interval(0, 1);
+        }
+
         const double z2 = Z * Z;
         var centre = (share + (z2 / (2 * trials))) / (1 + (z2 / trials));
         var half = Z / (1 + (z2 / trials)) * Math.Sqrt((share * (1 - share) / trials) + (z2 / (4.0 * trials * trials)));
 
-        // Rounding must not leave the ends a hair beside the share itself.
+        // Rounding must not exclude the fraction itself.
         return new Interval(share == 0 ? 0 : centre - half, share == 1 ? 1 : centre + half);
     }
 
     /// <summary>
-    /// Interval of a difference of two shares of the same trials (Agresti and Min 2005: half a trial more in each cell). It has a width
-    /// even where the two never differ.
+    /// Interval of the difference of two proportions of the same trials (Agresti and Min 2005: half a trial more in each cell). It has a
+    /// positive width even if the two never differ.
     /// </summary>
-    /// <param name="firstOnly">Trials that succeed for the first alone.</param>
-    /// <param name="secondOnly">Trials that succeed for the second alone.</param>
+    /// <param name="firstOnly">Trials that succeed only for the first.</param>
+    /// <param name="secondOnly">Trials that succeed only for the second.</param>
     /// <param name="trials">All trials.</param>
-    /// <returns>Of the second's share less the first's.</returns>
+    /// <returns>Interval of the second proportion minus the first.</returns>
     public static Interval OfDifference(int firstOnly, int secondOnly, long trials)
     {
         var (n, sum, difference) = (trials + 2.0, firstOnly + secondOnly + 1.0, (double)(secondOnly - firstOnly));
@@ -41,20 +46,27 @@ public readonly record struct Interval(double Low, double High)
     }
 
     /// <summary>
-    /// The distribution-free interval of a median: two order statistics whose ranks are the binomial's 2.5% bounds (Conover 1999, section
-    /// 3.2).
+    /// The distribution-free interval of a median: order statistics at the 2.5% bounds of the binomial distribution (Conover 1999,
+    /// section 3.2).
     /// </summary>
-    /// <param name="sorted">The values in ascending order, one at least.</param>
+    /// <param name="sorted">The values in ascending order; at least one.</param>
     public static Interval OfMedian(IReadOnlyList<double> sorted)
     {
         // Ranks l and n + 1 - l (from 1) hold the median unless fewer than l values lie on one side: P(Binomial(n, 1/2) < l) <= 2.5%.
         var n = sorted.Count;
         var (below, term) = (0, Math.Pow(2, -n));
         if (term == 0)
+        {
             below = Math.Max(0, (int)Math.Floor((n / 2.0) - (Z * Math.Sqrt(n) / 2)));
+        }
         else
+        {
             for (var sum = term; sum <= 0.025 && below < n / 2; sum += term *= (n - below + 1.0) / below)
+            {
                 below++;
+            }
+        }
+
         var lowest = Math.Max(below - 1, 0);
         return new Interval(sorted[lowest], sorted[n - 1 - lowest]);
     }

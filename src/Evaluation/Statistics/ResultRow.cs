@@ -2,13 +2,13 @@ namespace ClipTrain.Evaluation.Statistics;
 
 /// <summary>One figure of an evaluation, as a row of results.json and results.csv.</summary>
 /// <param name="Set">The set.</param>
-/// <param name="Task">What was done: zero_shot, probe, or retrieval with its direction.</param>
+/// <param name="Task">The task: zero_shot, probe, or retrieval with its direction.</param>
 /// <param name="Metric">The figure's name.</param>
 /// <param name="Value">The figure.</param>
-/// <param name="Low">Lower end of its 95% interval; null for a figure without one.</param>
-/// <param name="High">Upper end.</param>
-/// <param name="N">How many images or queries it is of.</param>
-/// <param name="Seed">Seed of the bootstrap or of the drawn samples; null where nothing is random.</param>
+/// <param name="Low">Lower bound of the 95% interval; null if there is none.</param>
+/// <param name="High">Upper bound.</param>
+/// <param name="N">Number of images or queries.</param>
+/// <param name="Seed">Seed of the bootstrap or of random draws; null if nothing is random.</param>
 public sealed record ResultRow(string Set, string Task, string Metric, double Value, double? Low, double? High, long N, long? Seed)
 {
     /// <summary>A figure with an interval.</summary>

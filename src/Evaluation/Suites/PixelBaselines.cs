@@ -4,13 +4,13 @@ using ClipTrain.Evaluation.Robustness;
 
 namespace ClipTrain.Evaluation.Suites;
 
-/// <summary>Baseline models of our own: logistic regression and nearest neighbours on the pixels of small versions of the images.</summary>
+/// <summary>Built-in baseline models: logistic regression and nearest neighbours on the pixels of downscaled images.</summary>
 internal static class PixelBaselines
 {
     private static readonly int[] s_sides = [3, 4, 6, 8, 12, 16];
 
-    /// <param name="data">Training, validation and test images of a set by its name, as a model sees them.</param>
-    /// <param name="shift">The shift; both sets are trained on the reference's training images.</param>
+    /// <param name="data">Returns the training, validation and test images of a set for a model.</param>
+    /// <param name="shift">The shift. Both sets use the training images of the reference.</param>
     public static IReadOnlyList<BaselineModel> Of(Func<IEvaluatedModel, string, ProbeData> data, ShiftOptions shift)
     {
         var models = new List<BaselineModel>();

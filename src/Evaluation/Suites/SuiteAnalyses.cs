@@ -8,10 +8,10 @@ using ClipTrain.Evaluation.ZeroShot;
 
 namespace ClipTrain.Evaluation.Suites;
 
-/// <summary>Analyses of what was measured on sets before.</summary>
+/// <summary>Analyses of earlier measurements on sets.</summary>
 internal static class SuiteAnalyses
 {
-    /// <summary>Pairs in a contact sheet, half on either side of the threshold.</summary>
+    /// <summary>Number of pairs in a contact sheet, half on each side of the threshold.</summary>
     private const int SheetPairs = 24;
 
     public static ShiftResult Shift(
@@ -38,13 +38,13 @@ internal static class SuiteAnalyses
     public static HumanResult Humans(HumanOptions options, IReadOnlyList<SetResult> sets) =>
         sets.FirstOrDefault(set => set.Set.Name == options.Set)?.ZeroShot is { Predictions.Count: > 0 } zeroShot
             ? HumanComparison.Run(options, zeroShot)
-            : throw SetError.Of(options.Set, "people are compared with zero-shot, which was not measured; add it to tasks.");
+            : throw SetError.Of(options.Set, "humans are compared with zero-shot, which was not measured; add zero_shot to tasks.");
 
     /// <param name="options">The search.</param>
     /// <param name="set">The set's images.</param>
     /// <param name="images">Their hashes, labels and rows.</param>
-    /// <param name="zeroShot">Zero-shot on the set; null where it was not measured.</param>
-    /// <param name="progress">Told of corpus images done and of all.</param>
+    /// <param name="zeroShot">Zero-shot result of the set; null if not measured.</param>
+    /// <param name="progress">Receives the number of finished corpus images and the total.</param>
     public static OverlapResult Overlap(
         OverlapOptions options,
         IImageSet set,
@@ -59,14 +59,16 @@ internal static class SuiteAnalyses
         {
             right = new bool?[images.Count];
             foreach (var (place, image) in zeroShot.Images.Index().Select(entry => (entry.Index, entry.Item)))
+            {
                 right[image] = zeroShot.Predictions[place].Before == 0;
+            }
         }
 
         var result = OverlapEvaluation.Run(options, [.. images.Select(image => image.Hash)], corpus.Hashes, right);
         return result with { Sheet = Sheet(result, set, images, corpus) };
     }
 
-    /// <summary>The pairs nearest to the threshold from both sides, for a look.</summary>
+    /// <summary>The pairs nearest to the threshold on both sides, for inspection.</summary>
     private static List<(NearestImage Pair, byte[]? Test, byte[]? Corpus)> Sheet(
         OverlapResult result,
         IImageSet set,

@@ -4,21 +4,24 @@ using ClipTrain.Evaluation.ZeroShot;
 
 namespace ClipTrain.Evaluation.Suites;
 
-/// <summary>Compares two models' results of one suite: each set and task, and each class of a set.</summary>
+/// <summary>Compares two models' results on a suite, by set and task, and by class.</summary>
 public static class SuiteComparison
 {
-    /// <returns>The comparisons of whole sets, and those by class.</returns>
-    /// <exception cref="CorpusException">A set had other images or classes for one than for the other.</exception>
+    /// <returns>The comparisons of whole sets, and by class.</returns>
+    /// <exception cref="CorpusException">A set's images or classes differ between the models.</exception>
     public static (IReadOnlyList<Comparison> Sets, IReadOnlyList<Comparison> Classes) Of(SuiteResult first, SuiteResult second)
     {
         var (sets, classes) = (new List<Comparison>(), new List<Comparison>());
         foreach (var (a, b) in first.Sets.Zip(second.Sets))
         {
             if (!(a.ZeroShot?.Classes ?? []).SequenceEqual(b.ZeroShot?.Classes ?? [], StringComparer.Ordinal))
+            {
                 throw new CorpusException(
-                    $"Evaluation set '{a.Set.Name}': the models were measured with other classes ({a.ZeroShot?.Classes.Count ?? 0} and "
-                        + $"{b.ZeroShot?.Classes.Count ?? 0}); they can be compared on the same classes alone."
+                    $"Evaluation set '{a.Set.Name}': the models were measured with different classes ({a.ZeroShot?.Classes.Count ?? 0} and "
+                        + $"{b.ZeroShot?.Classes.Count ?? 0}); they can only be compared on the same classes."
                 );
+            }
+
             sets.AddRange(All(a).Zip(All(b), Comparison.Of));
             classes.AddRange(ByClass(a).Zip(ByClass(b), Comparison.Of));
         }
@@ -29,7 +32,10 @@ public static class SuiteComparison
     private static IEnumerable<Answers> All(SetResult set)
     {
         foreach (var (task, predictions) in Predicted(set))
+        {
             yield return new Answers(set.Set.Name, task, "top1", Class: null, Right(predictions));
+        }
+
         if (set.Retrieval is { } retrieval)
         {
             yield return new Answers(

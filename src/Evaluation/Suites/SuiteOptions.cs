@@ -8,31 +8,31 @@ using ClipTrain.Evaluation.Robustness;
 
 namespace ClipTrain.Evaluation.Suites;
 
-[Description("What a model is evaluated on.")]
+[Description("An evaluation suite.")]
 public sealed record SuiteOptions
 {
-    [Description("The suite's name, the report's title.")]
+    [Description("Name of the suite and title of the report.")]
     public string Name { get; init; } = "evaluation";
 
     [Description("The sets.")]
     public IReadOnlyList<SetOptions> Sets { get; init; } = [];
 
-    [Description("Images embedded at once.")]
+    [Description("Number of images to embed at once.")]
     public int Batch { get; init; } = 256;
 
-    [Description("Seed of what is drawn: few-shot's images and the split of a validation set.")]
+    [Description("Seed of random draws: few-shot images and validation splits.")]
     public long Seed { get; init; }
 
-    [Description("Folder that keeps features by weights, set and transform; none are kept when empty.")]
+    [Description("Folder that caches features by weights, set and transform; null to disable the cache.")]
     public string? Cache { get; init; } = "features";
 
-    [Description("How linear probes are trained.")]
+    [Description("Training of linear probes.")]
     public ProbeOptions Probe { get; init; } = new();
 
-    [Description("How few-shot probes are trained.")]
+    [Description("Training of few-shot probes.")]
     public FewShotOptions FewShot { get; init; } = new();
 
-    [Description("Accuracy on a shifted set against that in distribution.")]
+    [Description("Comparisons of accuracy on shifted sets and in distribution.")]
     public IReadOnlyList<ShiftOptions> Robustness { get; init; } = [];
 
     [Description("Rates of labels by group.")]

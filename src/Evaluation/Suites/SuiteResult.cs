@@ -10,10 +10,10 @@ using ClipTrain.Evaluation.ZeroShot;
 
 namespace ClipTrain.Evaluation.Suites;
 
-/// <summary>What was measured on one set.</summary>
-/// <param name="Set">Its description.</param>
+/// <summary>Measurements on one set.</summary>
+/// <param name="Set">Options of the set.</param>
 /// <param name="Images">Its images.</param>
-/// <param name="LeftOut">Images that could not be decoded.</param>
+/// <param name="LeftOut">Number of images that could not be decoded.</param>
 public sealed record SetResult(SetOptions Set, IReadOnlyList<SetImage> Images, int LeftOut)
 {
     public ZeroShotResult? ZeroShot { get; init; }
@@ -26,14 +26,14 @@ public sealed record SetResult(SetOptions Set, IReadOnlyList<SetImage> Images, i
 
     public KnnResult? Knn { get; init; }
 
-    /// <summary>JPEGs of images that the report shows, by their number.</summary>
+    /// <summary>JPEGs of the images in the report, by index.</summary>
     public IReadOnlyDictionary<int, byte[]> Pictures { get; init; } = new Dictionary<int, byte[]>();
 
     public IEnumerable<ResultRow> Rows =>
         [.. ZeroShot?.Rows ?? [], .. Retrieval?.Rows ?? [], .. Probe?.Rows ?? [], .. FewShot?.Rows ?? [], .. Knn?.Rows ?? []];
 }
 
-/// <summary>What a suite gave.</summary>
+/// <summary>Result of a suite.</summary>
 /// <param name="Suite">The suite.</param>
 /// <param name="Model">The model's name.</param>
 /// <param name="Sets">Its sets, in order.</param>

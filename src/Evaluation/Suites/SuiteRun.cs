@@ -9,25 +9,25 @@ using ClipTrain.Evaluation.ZeroShot;
 
 namespace ClipTrain.Evaluation.Suites;
 
-/// <summary>Told of a suite's progress.</summary>
+/// <summary>Receives a suite's progress.</summary>
 public interface ISuiteObserver : IEmbeddingObserver
 {
-    /// <summary>A task begins.</summary>
+    /// <summary>A task starts.</summary>
     void Begins(string set, SetTask task);
 }
 
-/// <summary>Measures a model on the sets of a suite: each set is decoded and embedded once for all of its tasks.</summary>
+/// <summary>Measures a model on the sets of a suite. Each set is decoded and embedded once for all its tasks.</summary>
 /// <param name="model">The model.</param>
 /// <param name="suite">The suite.</param>
-/// <param name="columns">Columns of sets that name none.</param>
-/// <param name="cache">Keeps features.</param>
-/// <param name="observer">Told of progress.</param>
+/// <param name="columns">Columns of sets that do not name their own.</param>
+/// <param name="cache">Cache of features.</param>
+/// <param name="observer">Receives progress.</param>
 public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultColumns columns, FeatureCache cache, ISuiteObserver observer)
 {
     private const int ConfusedPairs = 5;
 
-    /// <summary>Opens every set, so that a wrong path is told before the first is measured.</summary>
-    /// <exception cref="DataPipeline.Corpus.CorpusException">Something is missing or wrong.</exception>
+    /// <summary>Opens every set, so that a wrong path is reported before the first measurement.</summary>
+    /// <exception cref="DataPipeline.Corpus.CorpusException">A set is missing or invalid.</exception>
     public static void Check(SuiteOptions suite, DefaultColumns columns)
     {
         SuiteCheck.Check(suite);
@@ -35,12 +35,14 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
         {
             SuiteCheck.Tasks(set, ImageSets.Open(set, set.Data, columns));
             if (set.Train.Count > 0)
+            {
                 ImageSets.Open(set, set.Train, columns);
+            }
         }
     }
 
-    /// <param name="scope">What of the suite is done.</param>
-    /// <exception cref="DataPipeline.Corpus.CorpusException">A set cannot be measured; the message names it.</exception>
+    /// <param name="scope">Parts of the suite to run.</param>
+    /// <exception cref="DataPipeline.Corpus.CorpusException">A set cannot be measured. The message names it.</exception>
     public SuiteResult Run(SuiteScope scope)
     {
         var sets = suite.Sets.Where(set => scope.Includes(set.Name)).Select(set => Run(set, scope)).OfType<SetResult>().ToList();
@@ -78,7 +80,7 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
         );
     }
 
-    /// <summary>Baseline models on pixels; both sets are trained on the training images of the reference.</summary>
+    /// <summary>Baseline models on pixels. Both sets use the training images of the reference.</summary>
     private IReadOnlyList<BaselineModel> PixelModels(ShiftOptions shift)
     {
         var reference = Named(shift.Reference);
@@ -99,7 +101,10 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
         var images = ImageSets.Open(set, set.Data, columns);
         var tasks = SuiteCheck.Tasks(set, images).Where(scope.Includes).ToList();
         if (tasks.Count == 0)
+        {
             return null;
+        }
+
         var embedded = cache.Get(model, set, images, suite.Batch, observer);
         var result = new SetResult(set, embedded.Images, embedded.LeftOut);
         var classes = tasks.Exists(task => task != SetTask.Retrieval) ? ClassList.Of(set, images, embedded.Images) : null;
@@ -155,11 +160,14 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
                 .SelectMany(pair => pair.Examples)
                 .Select(example => result.Images[example]);
 
-    /// <summary>Training, validation and test images of a set, of the same classes.</summary>
+    /// <summary>Training, validation and test images of a set with the same classes.</summary>
     private ProbeData Data(IEvaluatedModel embedder, SetOptions set, EmbeddedSet test, ClassList classes)
     {
         if (set.Train.Count == 0)
+        {
             throw SetError.Of(set.Name, "probe, few_shot and knn need training images; set train.");
+        }
+
         return ProbeData.Of(set, suite.Seed, Embed(set.Train), set.Validation.Count > 0 ? Embed(set.Validation) : null, test, classes);
 
         EmbeddedSet Embed(IReadOnlyList<string> data) =>

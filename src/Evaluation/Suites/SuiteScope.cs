@@ -2,7 +2,7 @@ using ClipTrain.Evaluation.Datasets;
 
 namespace ClipTrain.Evaluation.Suites;
 
-/// <summary>What of a suite is done.</summary>
+/// <summary>Selects the parts of a suite to run.</summary>
 public sealed record SuiteScope
 {
     /// <summary>Everything.</summary>
@@ -15,7 +15,7 @@ public sealed record SuiteScope
             Humans = true,
         };
 
-    /// <summary>The tasks of sets; null for all that each has.</summary>
+    /// <summary>The tasks to run; null for all.</summary>
     public IReadOnlyList<SetTask>? Tasks { get; init; }
 
     /// <summary>Names of the sets; null for all.</summary>
@@ -33,10 +33,10 @@ public sealed record SuiteScope
 
     public bool Includes(SetTask task) => Tasks is null || Tasks.Contains(task);
 
-    /// <summary>A task alone.</summary>
+    /// <summary>Only one task.</summary>
     public static SuiteScope Of(SetTask task) => new() { Tasks = [task] };
 
-    /// <summary>The shifts, with the tasks of their sets that classify.</summary>
+    /// <summary>Only the shifts, with the classification tasks of their sets.</summary>
     public static SuiteScope RobustnessOf(SuiteOptions suite) =>
         new()
         {
@@ -45,10 +45,10 @@ public sealed record SuiteScope
             Sets = suite.Robustness.SelectMany(shift => new[] { shift.Reference, shift.Shifted }).ToHashSet(StringComparer.Ordinal),
         };
 
-    /// <summary>The audits alone.</summary>
+    /// <summary>Only the audits.</summary>
     public static SuiteScope AuditOf() => new() { Audit = true, Sets = new HashSet<string>(StringComparer.Ordinal) };
 
-    /// <summary>The searches for overlap, with zero-shot on their sets.</summary>
+    /// <summary>Only the searches for overlap, with zero-shot on their sets.</summary>
     public static SuiteScope OverlapOf(SuiteOptions suite) =>
         new()
         {
@@ -57,7 +57,7 @@ public sealed record SuiteScope
             Sets = suite.Overlaps.Select(overlap => overlap.Set).ToHashSet(StringComparer.Ordinal),
         };
 
-    /// <summary>People's accuracies, with zero-shot on their sets.</summary>
+    /// <summary>Only the comparisons with humans, with zero-shot on their sets.</summary>
     public static SuiteScope HumansOf(SuiteOptions suite) =>
         new()
         {

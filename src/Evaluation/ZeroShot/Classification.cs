@@ -3,22 +3,22 @@ using ClipTrain.Evaluation.Statistics;
 
 namespace ClipTrain.Evaluation.ZeroShot;
 
-/// <summary>What a classifier says of one image.</summary>
+/// <summary>A classifier's prediction for one image.</summary>
 /// <param name="Label">The image's class.</param>
 /// <param name="Predicted">The class with the highest score.</param>
-/// <param name="Before">How many classes score as high as the right one or higher.</param>
-/// <param name="Confidence">Probability of the predicted class, NaN where no score is a number.</param>
+/// <param name="Before">Number of other classes with at least the score of the correct one.</param>
+/// <param name="Confidence">Probability of the predicted class; NaN if all scores are NaN.</param>
 public readonly record struct Prediction(int Label, int Predicted, int Before, double Confidence);
 
 /// <summary>
-/// Accuracy of a classifier over images and over classes, with 95% intervals: Wilson's for shares of images, by bootstrap over images
+/// Accuracy of a classifier over images and over classes, with 95% intervals: Wilson's for fractions of images, bootstrap over images
 /// for figures over classes.
 /// </summary>
-/// <param name="Top1">Share of images whose class has the highest score.</param>
-/// <param name="Top5">Share of images whose class is among the five highest.</param>
-/// <param name="MeanPerClass">Mean over classes of the share of their images that is right.</param>
-/// <param name="MacroF1">Mean over the classes that images have or were given of 2 TP / (2 TP + FP + FN).</param>
-/// <param name="WorstClass">Smallest share of right images of a class.</param>
+/// <param name="Top1">Fraction of images whose class has the highest score.</param>
+/// <param name="Top5">Fraction of images whose class is among the five highest.</param>
+/// <param name="MeanPerClass">Mean over classes of the fraction of correct images.</param>
+/// <param name="MacroF1">Mean of 2 TP / (2 TP + FP + FN) over the classes that occur as labels or predictions.</param>
+/// <param name="WorstClass">Smallest fraction of correct images of a class.</param>
 /// <param name="CalibrationError">Expected calibration error over 15 equal bins (Guo et al. 2017): mean distance between confidence
 /// and accuracy.</param>
 /// <param name="Images">Number of images.</param>
@@ -42,16 +42,16 @@ public sealed record Classification(
 
     public Interval MacroF1Interval { get; private init; }
 
-    /// <summary>Of the accuracy of the class that is the worst here.</summary>
+    /// <summary>Interval of the accuracy of the worst class.</summary>
     public Interval WorstClassInterval { get; private init; }
 
     public Interval CalibrationErrorInterval { get; private init; }
 
-    /// <summary>What is said of each image.</summary>
+    /// <summary>The prediction of each image.</summary>
     [JsonIgnore]
     public IReadOnlyList<Prediction> Predictions { get; private init; } = [];
 
-    /// <param name="predictions">One an image, one at least.</param>
+    /// <param name="predictions">One per image; at least one.</param>
     /// <param name="classes">Number of classes.</param>
     public static Classification Of(IReadOnlyList<Prediction> predictions, int classes)
     {
@@ -110,11 +110,15 @@ public sealed record Classification(
                 var recall = right[c] / (double)images[c];
                 recalls.Add(recall);
                 if (recall < worst)
+                {
                     (worst, worstImages) = (recall, images[c]);
+                }
             }
 
             if (images[c] + given[c] > 0)
+            {
                 scores.Add(2.0 * right[c] / (images[c] + given[c]));
+            }
         }
 
         return (recalls.Value, scores.Value, worst, worstImages);

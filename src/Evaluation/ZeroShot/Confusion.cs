@@ -1,14 +1,14 @@
 namespace ClipTrain.Evaluation.ZeroShot;
 
-/// <summary>Images of one class that are taken for another.</summary>
+/// <summary>Images of one class that are predicted as another.</summary>
 /// <param name="Label">Their class.</param>
-/// <param name="Predicted">The other.</param>
-/// <param name="Count">How many.</param>
-/// <param name="Examples">Numbers of a few of them.</param>
+/// <param name="Predicted">The predicted class.</param>
+/// <param name="Count">Number of images.</param>
+/// <param name="Examples">Indices of example images.</param>
 public sealed record ConfusedPair(int Label, int Predicted, int Count, IReadOnlyList<int> Examples);
 
-/// <summary>Counts of predictions by class.</summary>
-/// <param name="Counts">A row a true class, a column a predicted one.</param>
+/// <summary>Confusion matrix.</summary>
+/// <param name="Counts">Counts by true class (row) and predicted class (column).</param>
 public sealed record Confusion(int[][] Counts)
 {
     private const int ExamplesOfPair = 5;
@@ -17,11 +17,14 @@ public sealed record Confusion(int[][] Counts)
     {
         var counts = Enumerable.Range(0, classes).Select(_ => new int[classes]).ToArray();
         foreach (var prediction in predictions)
+        {
             counts[prediction.Label][prediction.Predicted]++;
+        }
+
         return new Confusion(counts);
     }
 
-    /// <summary>The pairs that are confused most often, relative to the size of the true class.</summary>
+    /// <summary>The most confused pairs, relative to the size of the true class.</summary>
     public IReadOnlyList<ConfusedPair> Worst(IReadOnlyList<Prediction> predictions, int count) =>
         [
             .. Counts

@@ -3,15 +3,15 @@ using ClipTrain.Evaluation.Statistics;
 namespace ClipTrain.Evaluation.ZeroShot;
 
 /// <summary>Images whose confidence lies in one bin.</summary>
-/// <param name="Images">Their number.</param>
+/// <param name="Images">Number of images.</param>
 /// <param name="Confidence">Mean probability of the predicted class.</param>
-/// <param name="Right">How many are right.</param>
+/// <param name="Right">Number of correct images.</param>
 public sealed record ReliabilityBin(long Images, double Confidence, long Right);
 
 /// <summary>
 /// Confidence against accuracy in 15 equal bins, the k-th of (k/15, (k+1)/15] (Guo et al. 2017, arXiv 1706.04599, section 2).
 /// </summary>
-/// <param name="Bins">All bins, the empty ones too.</param>
+/// <param name="Bins">All bins, including empty ones.</param>
 /// <param name="Error">Expected calibration error: mean distance between confidence and accuracy over images.</param>
 public sealed record Reliability(IReadOnlyList<ReliabilityBin> Bins, double Error)
 {
@@ -25,7 +25,10 @@ public sealed record Reliability(IReadOnlyList<ReliabilityBin> Bins, double Erro
         foreach (var prediction in predictions)
         {
             if (double.IsNaN(prediction.Confidence))
+            {
                 return new Reliability([], double.NaN);
+            }
+
             var bin = Bin(prediction);
             images[bin]++;
             sums[bin] += prediction.Confidence;
@@ -43,13 +46,16 @@ public sealed record Reliability(IReadOnlyList<ReliabilityBin> Bins, double Erro
     }
 
     /// <summary>
-    /// 95% interval by bootstrap over images. Absolute values make the error of a sample too large on average, and that of a
-    /// sample of the sample larger again by about as much: the interval is reflected (Davison and Hinkley 1997, section 5.2).
+    /// 95% interval by bootstrap over images. Absolute values bias the error of a sample upwards, and that of a resample by about as
+    /// much again, so the interval is reflected (Davison and Hinkley 1997, section 5.2).
     /// </summary>
     public Interval ErrorInterval()
     {
         if (Bins.Count == 0)
+        {
             return new Interval(double.NaN, double.NaN);
+        }
+
         int[] bins = [.. Predictions.Select(Bin)];
         double[] gaps = [.. Predictions.Select(prediction => prediction.Confidence - (prediction.Before == 0 ? 1 : 0))];
         var drawn = Bootstrap.Intervals(
@@ -59,10 +65,16 @@ public sealed record Reliability(IReadOnlyList<ReliabilityBin> Bins, double Erro
                 Span<double> sums = stackalloc double[BinCount];
                 sums.Clear();
                 for (var i = 0; i < times.Length; i++)
+                {
                     sums[bins[i]] += times[i] * gaps[i];
+                }
+
                 var sum = 0.0;
                 foreach (var gap in sums)
+                {
                     sum += Math.Abs(gap);
+                }
+
                 return [sum / times.Length];
             }
         )[0];

@@ -10,9 +10,9 @@ internal sealed class Axis
         _from,
         _to;
 
-    /// <param name="values">What must fit.</param>
-    /// <param name="from">Where the least value is drawn.</param>
-    /// <param name="to">Where the largest value is drawn.</param>
+    /// <param name="values">Values that must fit on the axis.</param>
+    /// <param name="from">Coordinate of the smallest value.</param>
+    /// <param name="to">Coordinate of the largest value.</param>
     public Axis(IEnumerable<double> values, double from, double to)
     {
         double[] logs = [.. values.Where(value => value > 0 && double.IsFinite(value)).Select(Math.Log10)];
@@ -26,18 +26,20 @@ internal sealed class Axis
 
     public double Place(double value) => _from + ((Math.Log10(value) - _low) / (_high - _low) * (_to - _from));
 
-    /// <summary>Places of evenly spread values, for curves.</summary>
+    /// <summary>Evenly spaced values on the axis, for curves.</summary>
     public IEnumerable<double> Spread(int count) =>
         Enumerable.Range(0, count).Select(i => Math.Pow(10, _low + ((_high - _low) * i / (count - 1))));
 
-    /// <summary>Round values: powers of ten, or 1, 2 and 5 of each, or steps of a round size where the axis is short.</summary>
+    /// <summary>Round values: powers of ten, or multiples such as 1, 2 and 5, or steps of a round size if the axis is short.</summary>
     public IReadOnlyList<double> Ticks()
     {
         foreach (var mantissas in new double[][] { [1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 5, 7] })
         {
             var ticks = Decades().SelectMany(decade => mantissas.Select(mantissa => mantissa * Math.Pow(10, decade))).Where(Fits).ToList();
             if (ticks.Count >= FewestTicks)
+            {
                 return ticks.Count <= 9 ? ticks : [.. ticks.Where((_, i) => i % ((ticks.Count / 9) + 1) == 0)];
+            }
         }
 
         var step = Math.Pow(10, Math.Floor(Math.Log10((High - Low) / FewestTicks)));

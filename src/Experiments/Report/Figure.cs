@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace ClipTrain.Experiments.Report;
 
-/// <summary>Numbers as a report shows them.</summary>
+/// <summary>Formats numbers for a report.</summary>
 internal static class Figure
 {
     private static readonly (double Size, string Unit)[] Units = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
@@ -11,7 +11,10 @@ internal static class Figure
     public static string Short(double value)
     {
         if (Math.Abs(value) is >= 1e15 or > 0 and < 1e-3)
+        {
             return value.ToString("0.###e0", CultureInfo.InvariantCulture);
+        }
+
         var (size, unit) = Units.FirstOrDefault(unit => Math.Abs(value) >= 0.9995 * unit.Size, (1, ""));
         return (value / size).ToString(
                 Math.Abs(value / size) >= 100 ? "0.#"
@@ -26,6 +29,6 @@ internal static class Figure
 
     public static string Percent(double share) => (100 * share).ToString("0.#", CultureInfo.InvariantCulture) + "%";
 
-    /// <summary>A coordinate of a drawing.</summary>
+    /// <summary>Formats a coordinate of a drawing.</summary>
     public static string Place(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
 }

@@ -3,10 +3,10 @@ using System.Xml.Linq;
 namespace ClipTrain.Experiments.Report;
 
 /// <summary>A mark of a chart.</summary>
-/// <param name="Shape">Number of its shape, from 0.</param>
+/// <param name="Shape">Index of its shape.</param>
 internal sealed record Mark(double X, double Y, string Color, int Shape, string Tip, bool Ringed = false);
 
-/// <summary>A curve of a chart, with the interval about it where it has one. It is dashed beyond the last measurement.</summary>
+/// <summary>A curve of a chart with an optional interval. It is dashed beyond the last measurement.</summary>
 internal sealed record Curve(
     string Name,
     string Color,
@@ -36,7 +36,7 @@ internal static class LogLogChart
         IReadOnlyList<(string Text, string Color, int Shape)> legend
     )
     {
-        // What laws say beyond the data is shown as far as the axis stays readable.
+        // Show predictions beyond the data as long as the axis stays readable.
         var least = marks.Min(mark => mark.Y) / MostBelow;
         var y = new Axis(
             marks
@@ -57,15 +57,21 @@ internal static class LogLogChart
             new XAttribute("aria-label", $"{yName} by {xName}")
         );
         foreach (var tick in x.Ticks())
+        {
             svg.Add(
                 Line(x.Place(tick), Top, x.Place(tick), Height - Bottom, "gridline"),
                 Text(x.Place(tick), Height - Bottom + 17, "middle", "", Figure.Short(tick))
             );
+        }
+
         foreach (var tick in y.Ticks())
+        {
             svg.Add(
                 Line(Left, y.Place(tick), Width - Right, y.Place(tick), "gridline"),
                 Text(Left - 7, y.Place(tick) + 4, "end", "", Figure.Short(tick))
             );
+        }
+
         svg.Add(
             Element(
                 "path",
@@ -86,6 +92,7 @@ internal static class LogLogChart
         foreach (var curve in curves)
         {
             if (curve.Band.Count > 0)
+            {
                 svg.Add(
                     Element(
                         "path",
@@ -102,7 +109,10 @@ internal static class LogLogChart
                         )
                     )
                 );
+            }
+
             foreach (var (part, style) in Parts(curve))
+            {
                 svg.Add(
                     Element(
                         "path",
@@ -111,11 +121,13 @@ internal static class LogLogChart
                         ("d", Path(part.Where(p => p.Y >= y.Low && p.Y <= y.High).Select(p => (x.Place(p.X), y.Place(p.Y))), closed: false))
                     )
                 );
+            }
         }
 
         foreach (var mark in marks)
         {
             if (mark.Ringed)
+            {
                 svg.Add(
                     Element(
                         "circle",
@@ -125,6 +137,8 @@ internal static class LogLogChart
                         ("class", "axis")
                     )
                 );
+            }
+
             svg.Add(Shape(x.Place(mark.X), y.Place(mark.Y), mark.Shape, mark.Color, mark.Tip));
         }
 
@@ -147,7 +161,7 @@ internal static class LogLogChart
 
     private static double Clamp(Axis y, double value) => y.Place(Math.Clamp(value, y.Low, y.High));
 
-    /// <summary>A curve cut where measurements end.</summary>
+    /// <summary>Splits a curve where the measurements end.</summary>
     private static IEnumerable<(IEnumerable<(double X, double Y)> Part, string Style)> Parts(Curve curve)
     {
         var inside = curve.Line.Count(p => p.X <= curve.MeasuredTo);

@@ -2,7 +2,7 @@ using ClipTrain.Experiments.Scaling;
 
 namespace ClipTrain.Experiments.Report;
 
-/// <summary>How results are marked: the model's size by colour, the samples seen by shape.</summary>
+/// <summary>Marks of results: the colour shows the model size, the shape the samples seen.</summary>
 internal sealed class MarkStyle
 {
     private readonly List<double> _sizes,
@@ -22,20 +22,51 @@ internal sealed class MarkStyle
 
     private bool HasShapes => _samples.Count is > 1 and <= LogLogChart.Shapes;
 
-    public Mark Of(Observation row, double x, double y, bool ringed = false) =>
-        new(
+    public Mark Of(Observation row, double x, double y, bool ringed = false)
+    {
+        var model = row.Params is { } parameters ? $", {Figure.Short(parameters)} parameters" : "";
+        var samples = row.Data is { } seen ? $", {Figure.Short(seen)} samples" : "";
+        return new(
             x,
             y,
             row.Params is { } size ? ColorOf(size) : "#5b7fa6",
             HasShapes && row.Data is { } data ? _samples.IndexOf(data) : 0,
-            $"{Figure.Short(row.X)}: {Figure.Short(row.Y)}{(row.Params is { } n ? $", {Figure.Short(n)} parameters" : "")}{(row.Data is { } d ? $", {Figure.Short(d)} samples" : "")}",
+            $"{Figure.Short(row.X)}: {Figure.Short(row.Y)}{model}{samples}",
             ringed
         );
+    }
 
     private string ColorOf(double size) =>
         Palette.OfSize(_sizes.Count < 2 ? 0.25 : Math.Log(size / _sizes[0]) / Math.Log(_sizes[^1] / _sizes[0]));
 
-    /// <summary>The legend names six sizes at most.</summary>
+    /// <summary>Limits the legend to six sizes.</summary>
     private static IEnumerable<double> Thinned(List<double> sizes) =>
         sizes.Where((_, i) => sizes.Count <= 6 || i % ((sizes.Count + 5) / 6) == 0 || i == sizes.Count - 1);
+}
+
+/// <summary>Colours of laws, and of model sizes from small to large.</summary>
+internal static class Palette
+{
+    private static readonly (int R, int G, int B)[] Sizes = [(72, 40, 120), (49, 104, 142), (31, 158, 137), (109, 205, 89), (224, 190, 30)];
+
+    public static string OfLaw(string law) =>
+        law switch
+        {
+            "power" or "frontier_bins" => "#2f6db3",
+            "power_floor" or "frontier_hull" => "#c2553a",
+            "bnsl" => "#2c9467",
+            "m4" => "#8a5fc0",
+            _ => "#b0842a",
+        };
+
+    /// <param name="share">0 for the smallest model, 1 for the largest.</param>
+    public static string OfSize(double share)
+    {
+        var place = Math.Clamp(share, 0, 1) * (Sizes.Length - 1);
+        var below = Math.Min((int)place, Sizes.Length - 2);
+        var (from, to, part) = (Sizes[below], Sizes[below + 1], place - below);
+        return $"#{Mix(from.R, to.R):x2}{Mix(from.G, to.G):x2}{Mix(from.B, to.B):x2}";
+
+        int Mix(int a, int b) => (int)Math.Round(a + (part * (b - a)));
+    }
 }

@@ -3,19 +3,23 @@ using ClipTrain.Evaluation.Report;
 
 namespace ClipTrain.Experiments.Report;
 
-/// <summary>The look of pages of laws, and their cards and tables.</summary>
+/// <summary>Style, cards and tables of pages about laws.</summary>
 internal static class Page
 {
     private const string Style = """
-        :root { color-scheme: light dark; --ground: #f7f7f5; --card: #ffffff; --ink: #1c2126; --soft: #667079; --line: #e3e5e7; --accent: #2f6db3; --warn: #a4531f; --grid: #eef0f2; }
-        @media (prefers-color-scheme: dark) { :root { --ground: #14171a; --card: #1c2024; --ink: #e6e8ea; --soft: #98a2ab; --line: #2e343a; --accent: #6aa5e8; --warn: #e5a06f; --grid: #262b30; } }
+        :root { color-scheme: light dark; --ground: #f7f7f5; --card: #ffffff; --ink: #1c2126; --soft: #667079; --line: #e3e5e7;
+          --accent: #2f6db3; --warn: #a4531f; --grid: #eef0f2; }
+        @media (prefers-color-scheme: dark) { :root { --ground: #14171a; --card: #1c2024; --ink: #e6e8ea; --soft: #98a2ab;
+          --line: #2e343a; --accent: #6aa5e8; --warn: #e5a06f; --grid: #262b30; } }
         * { box-sizing: border-box; }
-        body { margin: 0 auto; padding: 2.5rem 1.5rem 4rem; max-width: 78rem; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
+        body { margin: 0 auto; padding: 2.5rem 1.5rem 4rem; max-width: 78rem; background: var(--ground); color: var(--ink);
+          font: 15px/1.5 system-ui, sans-serif; }
         h1 { margin: 0; font-size: 1.6rem; font-weight: 650; letter-spacing: -0.01em; }
         h2 { margin: 0 0 .1rem; font-size: 1.05rem; font-weight: 600; }
         .soft { color: var(--soft); font-size: .86rem; }
         header { margin-bottom: 1.75rem; }
-        .card { min-width: 0; margin-bottom: 1rem; padding: 1rem 1.15rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow-x: auto; }
+        .card { min-width: 0; margin-bottom: 1rem; padding: 1rem 1.15rem; background: var(--card); border: 1px solid var(--line);
+          border-radius: 10px; overflow-x: auto; }
         .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(30rem, 1fr)); gap: 0 1rem; }
         ul { margin: .4rem 0 0; padding-left: 1.2rem; }
         li { margin-bottom: .2rem; }
@@ -34,14 +38,14 @@ internal static class Page
         """;
 
     /// <summary>Writes a page.</summary>
-    /// <param name="path">Written over when it is there.</param>
+    /// <param name="path">The file to create or replace.</param>
     public static void Write(string path, string title, string subtitle, params IEnumerable<XElement?> body) =>
         HtmlPage.WriteStyled(path, new PageHead(title, subtitle, Style), body);
 
     public static XElement Card(string title, string note, params object?[] content) =>
         new("section", new XAttribute("class", "card"), new XElement("h2", title), HtmlPage.Soft(note), content);
 
-    /// <summary>A card with a list; null where the list is empty.</summary>
+    /// <summary>A card with a list; null if the list is empty.</summary>
     public static XElement? List(string title, IReadOnlyList<string> lines) =>
         lines.Count == 0
             ? null

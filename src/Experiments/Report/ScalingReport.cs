@@ -3,8 +3,8 @@ using ClipTrain.Experiments.Scaling;
 
 namespace ClipTrain.Experiments.Report;
 
-/// <summary>What a report is about.</summary>
-/// <param name="Source">Where the results are from.</param>
+/// <summary>Subject of a report.</summary>
+/// <param name="Source">Source of the results.</param>
 /// <param name="X">Name of x.</param>
 /// <param name="Y">Name of y.</param>
 public sealed record ReportTitle(string Source, string X, string Y);
@@ -12,12 +12,12 @@ public sealed record ReportTitle(string Source, string X, string Y);
 /// <summary>A table of a report.</summary>
 public sealed record ReportTable(string Title, string Note, IReadOnlyList<string> Columns, IReadOnlyList<IReadOnlyList<string>> Rows);
 
-/// <summary>The report of a fit, as one HTML file.</summary>
+/// <summary>Writes the report of a fit as one HTML file.</summary>
 public static class ScalingReport
 {
     private const int CurvePoints = 60;
 
-    /// <summary>Laws are drawn this factor beyond the data.</summary>
+    /// <summary>Factor by which laws are drawn beyond the data.</summary>
     private const double Beyond = 10;
 
     /// <exception cref="IOException">The file cannot be written.</exception>
@@ -30,10 +30,11 @@ public static class ScalingReport
     )
     {
         var groups = observations.GroupBy(row => row.Group, StringComparer.Ordinal).ToList();
+        var inGroups = groups.Count > 1 ? $" in {groups.Count} groups" : "";
         Page.Write(
             path,
             $"Scaling laws of {title.Y} by {title.X}",
-            $"{title.Source} · {observations.Count} results{(groups.Count > 1 ? $" in {groups.Count} groups" : "")} · both axes of each chart are logarithmic; shades are 95% intervals, dashes lie beyond the data",
+            $"{title.Source} · {observations.Count} results{inGroups} · logarithmic axes; shaded: 95% intervals, dashed: beyond the data",
             [
                 Page.List("What these results cannot tell", result.Warnings),
                 .. groups.SelectMany(group => OfGroup(title, group.Key, [.. group], [.. result.Laws.Where(fit => fit.Group == group.Key)])),
@@ -62,7 +63,7 @@ public static class ScalingReport
                 ? null
                 : Page.Card(
                     $"{of}the compute frontier",
-                    "the least error that each amount of compute has reached; points of the frontiers are ringed",
+                    "the lowest error at each amount of compute; points on the frontiers are ringed",
                     Draw(title, rows, marks, frontiers, shadedFirst: false)
                 ),
             fits.Find(fit => fit.Law == "parametric") is { } parametric ? Fitted(of, title, rows, marks, parametric) : null,
@@ -114,7 +115,7 @@ public static class ScalingReport
         var (least, most) = (marks.Min(mark => Math.Min(mark.X, mark.Y)), marks.Max(mark => Math.Max(mark.X, mark.Y)));
         return Page.Card(
             $"{of}fitted against measured",
-            "the parametric law of model and data; on the line the two agree",
+            "the parametric law of model size and samples; on the line both agree",
             LogLogChart.Draw(
                 $"{title.Y} by E + A/N^alpha + B/D^beta",
                 $"{title.Y} measured",
@@ -164,7 +165,7 @@ public static class ScalingReport
 
         return Page.Card(
             $"{of}curves of equal {title.X}",
-            "a parabola for each budget; its lowest point is the best model",
+            "one parabola per budget; its minimum is the best model",
             LogLogChart.Draw("parameters", title.Y, marks, curves, [])
         );
     }
@@ -200,8 +201,8 @@ public static class ScalingReport
     private static XElement Parameters(IReadOnlyList<LawFit> fits) =>
         Page.Card(
             "Parameters",
-            "with 95% intervals; AIC and BIC compare laws of the same points, less is better; held out is the error on the largest "
-                + "fifth after a fit to the rest",
+            "with 95% intervals; AIC and BIC compare laws of the same points, lower is better; held out is the error on the "
+                + "largest fifth after a fit to the rest",
             Page.Table(
                 ["law", "group", "parameters", "AIC", "BIC", "held out", "points"],
                 fits.Select(fit =>

@@ -3,19 +3,19 @@ using MathNet.Numerics.Distributions;
 namespace ClipTrain.Experiments.Scaling;
 
 /// <summary>
-/// Coordinates of a law as other samples would have given them. The trials stay; their deviations from the law are dealt out
-/// anew, those of a trial's seeds together and with a sign by chance, so that small designs do not fall apart as they do when
-/// trials are drawn with replacement. Deviations are scaled for the coordinates that were fitted, and by sqrt(df/χ²) for how
-/// little a few of them tell about their size, which gives t intervals in place of normal ones (Davison and Hinkley 1997).
+/// Residual bootstrap of a law's coordinates. The trials are kept and their deviations from the law are redistributed, those of a
+/// trial's seeds together and with a random sign, because small designs degenerate when trials are drawn with replacement. Deviations
+/// are scaled for the fitted coordinates, and by sqrt(df/χ²) for the uncertainty of their size, which gives t intervals rather than
+/// normal ones (Davison and Hinkley 1997).
 /// </summary>
 internal static class Bootstrap
 {
     /// <param name="law">The law.</param>
-    /// <param name="whole">All observations, which a frontier is chosen from.</param>
-    /// <param name="selected">Those that the law was fitted to.</param>
+    /// <param name="whole">All observations, from which a frontier is selected.</param>
+    /// <param name="selected">The fitted observations.</param>
     /// <param name="at">The fit.</param>
     /// <param name="count">Number of draws.</param>
-    /// <returns>Empty where there are no degrees of freedom left.</returns>
+    /// <returns>The coordinates of each draw; empty if no degrees of freedom are left.</returns>
     public static double[][] Draws(Law law, Sample whole, Sample selected, double[] at, int count)
     {
         Func<Random, double[]?> draw;
@@ -28,7 +28,10 @@ internal static class Bootstrap
         {
             var (deviations, df) = Deviations(law, selected, at);
             if (df <= 0)
+            {
                 return [];
+            }
+
             double[] fitted = [.. Enumerable.Range(0, selected.Count).Select(row => law.LogAt(selected, row, at))];
             draw = random => Redrawn(law, selected.WithLogY(Dealt(selected, fitted, deviations, Spread(random, df), random)), at);
         }
@@ -36,7 +39,7 @@ internal static class Bootstrap
         return [.. ParallelEnumerable.Range(0, count).AsOrdered().Select(i => draw(new Random(i))).OfType<double[]>()];
     }
 
-    /// <summary>Deviations of the trials, scaled for the coordinates that were fitted, and the degrees of freedom.</summary>
+    /// <summary>Deviations of the trials, scaled for the fitted coordinates, and the degrees of freedom.</summary>
     public static (double[][] OfTrials, int Df) Deviations(Law law, Sample sample, double[] at)
     {
         var df = sample.TrialCount - law.Coordinates;
@@ -64,7 +67,10 @@ internal static class Bootstrap
         double[] logY = [.. fitted];
         var (sources, signs, used) = (new double[sample.TrialCount][], new double[sample.TrialCount], new int[sample.TrialCount]);
         for (var trial = 0; trial < sources.Length; trial++)
+        {
             (sources[trial], signs[trial]) = (deviations[random.Next(deviations.Length)], random.Next(2) == 0 ? -spread : spread);
+        }
+
         for (var row = 0; row < logY.Length; row++)
         {
             var trial = sample.Trials[row];
@@ -74,7 +80,7 @@ internal static class Bootstrap
         return logY;
     }
 
-    /// <summary>Means of the trials, and the deviations of all seeds from these.</summary>
+    /// <summary>Means of the trials, and the deviations of all seeds from them.</summary>
     private static (double[] Means, double[] Noise, int Df) Noise(Sample whole)
     {
         var trials = Enumerable.Range(0, whole.Count).GroupBy(row => whole.Trials[row]).OrderBy(rows => rows.Key).ToList();

@@ -17,7 +17,7 @@ public sealed class BrokenLaw : CurveLaw
 
     public override double[] Named(double[] at) => [Math.Exp(at[0]), Math.Exp(at[1]), at[2], at[3], Math.Exp(at[4]), Math.Exp(at[5])];
 
-    /// <summary>A break at each quarter of the range, sharp or gradual, with the slopes to its left and right.</summary>
+    /// <summary>Starts with a sharp or gradual break at each quarter of the range, and the slopes on both sides.</summary>
     protected override IEnumerable<double[]> Starts(Sample sample)
     {
         var (first, last, lowest) = (sample.LogX[0], sample.LogX[^1], sample.LogY.Min());
@@ -26,10 +26,14 @@ public sealed class BrokenLaw : CurveLaw
             var split = first + (place * (last - first));
             var (left, right) = (Slope(x => x <= split), Slope(x => x > split));
             if (left is null || right is null)
+            {
                 continue;
+            }
+
             foreach (var share in new[] { 1e-3, 0.5 })
             {
                 foreach (var sharpness in new[] { -1.2, 0.3 })
+                {
                     yield return
                     [
                         lowest + Math.Log(share),
@@ -39,6 +43,7 @@ public sealed class BrokenLaw : CurveLaw
                         split,
                         sharpness,
                     ];
+                }
             }
         }
 

@@ -1,8 +1,8 @@
 namespace ClipTrain.Experiments.Scaling;
 
-/// <summary>A power law through the compute frontier: the least error that each amount of compute has reached.</summary>
+/// <summary>A power law through the compute frontier: the lowest error at each amount of compute.</summary>
 /// <param name="name">Its name.</param>
-/// <param name="choose">The rows on the frontier, and the logarithm of x that each stands at.</param>
+/// <param name="choose">Selects the rows on the frontier, and the logarithm of x at which each is placed.</param>
 public sealed class FrontierLaw(string name, Func<Sample, IReadOnlyList<(int Row, double LogX)>> choose) : PowerLaw
 {
     private const int BinCount = 5;
@@ -10,8 +10,8 @@ public sealed class FrontierLaw(string name, Func<Sample, IReadOnlyList<(int Row
     public override string Name => name;
 
     /// <summary>
-    /// As published for CLIP (Cherti et al. 2022): log10 x over [least, most + 0.1] in five equal bins; the least error in
-    /// each stands at the bin's centre.
+    /// The frontier published for CLIP (Cherti et al. 2022): log10 x over [least, most + 0.1] in five equal bins, with the lowest error
+    /// of each at the bin's centre.
     /// </summary>
     public static FrontierLaw Bins() =>
         new(
@@ -30,7 +30,7 @@ public sealed class FrontierLaw(string name, Func<Sample, IReadOnlyList<(int Row
             }
         );
 
-    /// <summary>The lower left part of the convex hull on log-log axes, from the least compute to the least error.</summary>
+    /// <summary>The lower left part of the convex hull on log-log axes, from the lowest compute to the lowest error.</summary>
     public static FrontierLaw Hull() =>
         new(
             "frontier_hull",
@@ -47,7 +47,10 @@ public sealed class FrontierLaw(string name, Func<Sample, IReadOnlyList<(int Row
                 )
                 {
                     while (hull.Count > 1 && Turns(sample, hull[^2], hull[^1], row) <= 0)
+                    {
                         hull.RemoveAt(hull.Count - 1);
+                    }
+
                     hull.Add(row);
                 }
 
@@ -56,8 +59,8 @@ public sealed class FrontierLaw(string name, Func<Sample, IReadOnlyList<(int Row
         );
 
     /// <summary>
-    /// Frontier points, each at the place where it stands for the fit. Lucky seeds are no frontier: the seeds of a trial are averaged
-    /// first.
+    /// Selects the frontier points, at their positions for the fit. The seeds of a trial are averaged first, since a lucky seed is not a
+    /// frontier.
     /// </summary>
     public override Sample Select(Sample sample)
     {

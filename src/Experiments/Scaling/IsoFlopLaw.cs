@@ -1,12 +1,12 @@
 namespace ClipTrain.Experiments.Scaling;
 
 /// <summary>
-/// Iso-FLOP parabolas (Hoffmann et al. 2022, approach 2): for each compute budget the error is a parabola in log N; the lowest
-/// points give the best model, N = GN·x^a, and the best number of samples, D = GD·x^b, for a budget.
+/// Iso-FLOP parabolas (Hoffmann et al. 2022, approach 2): for each compute budget the error is a parabola in log N, whose minimum gives
+/// the best model, N = GN·x^a, and the best number of samples, D = GD·x^b.
 /// </summary>
 public sealed class IsoFlopLaw : Law
 {
-    /// <summary>Budgets within this factor are one: what a model cannot meet exactly is rounded.</summary>
+    /// <summary>Budgets within this factor count as equal, since models cannot meet a budget exactly.</summary>
     private const double SameBudget = 1.15;
 
     private const int Coefficients = 3;
@@ -14,7 +14,7 @@ public sealed class IsoFlopLaw : Law
     private readonly List<(double LogX, int[] Rows)> _budgets = [];
     private readonly Sample _sample;
 
-    /// <param name="sample">Has model sizes and samples seen.</param>
+    /// <param name="sample">A sample with model sizes and samples seen.</param>
     public IsoFlopLaw(Sample sample)
     {
         _sample = sample;
@@ -24,7 +24,10 @@ public sealed class IsoFlopLaw : Law
 
             int[] rows = [.. Enumerable.Range(first, next - first)];
             if (rows.Select(row => sample.LogParams![row]).Distinct().Count() <= Coefficients - 1)
+            {
                 continue;
+            }
+
             _budgets.Add((rows.Average(row => sample.LogX[row]), rows));
         }
     }
@@ -37,10 +40,10 @@ public sealed class IsoFlopLaw : Law
 
     public override int Coordinates => Math.Max(1, Coefficients * _budgets.Count);
 
-    /// <summary>Mean compute of each budget that has three model sizes at least, as logarithms.</summary>
+    /// <summary>Logarithm of the mean compute of each budget with at least three model sizes.</summary>
     public IReadOnlyList<double> Budgets => [.. _budgets.Select(budget => budget.LogX)];
 
-    /// <summary>Those of a budget.</summary>
+    /// <summary>Selects the observations that belong to a budget.</summary>
     public override Sample Select(Sample sample) => sample.Take([.. _budgets.SelectMany(budget => budget.Rows)]);
 
     public override double[]? Fit(Sample sample, double[]? start)
@@ -58,14 +61,19 @@ public sealed class IsoFlopLaw : Law
                 {
                     right[p] += terms[p] * sample.LogY[row];
                     for (var q = 0; q < Coefficients; q++)
+                    {
                         normal[p, q] += terms[p] * terms[q];
+                    }
                 }
 
                 row++;
             }
 
             if (LeastSquares.Solve(normal, right) is not { } parabola)
+            {
                 return null;
+            }
+
             parabola.CopyTo(at, budget * Coefficients);
         }
 
@@ -85,7 +93,7 @@ public sealed class IsoFlopLaw : Law
         return Enumerable.Range(0, Coefficients).Sum(p => terms[p] * at[(budget * Coefficients) + p]);
     }
 
-    /// <summary>Logarithm of the best model at a budget; null where the parabola has no lowest point.</summary>
+    /// <summary>Logarithm of the best model at a budget; null if the parabola has no minimum.</summary>
     public double? Lowest(int budget, double[] at) =>
         at[(budget * Coefficients) + 2] > 0
             ? Centre(budget) - (at[(budget * Coefficients) + 1] / (2 * at[(budget * Coefficients) + 2]))
@@ -98,14 +106,17 @@ public sealed class IsoFlopLaw : Law
             .Where(point => point.LogParams is not null)
             .ToList();
         if (lowest.Count < 2)
+        {
             return [double.NaN, double.NaN, double.NaN, double.NaN];
+        }
+
         double[] x = [.. lowest.Select(point => point.LogX)];
         var (a, logN) = LeastSquares.Line(x, [.. lowest.Select(point => point.LogParams!.Value)]);
         var (b, logD) = LeastSquares.Line(x, [.. lowest.Select(point => DataOf(point.Rows, point.LogParams!.Value))]);
         return [a, b, Math.Exp(logN), Math.Exp(logD)];
     }
 
-    /// <summary>How many samples a budget leaves a model, by the line through the trials' own.</summary>
+    /// <summary>Logarithm of the samples that a budget leaves for a model, interpolated from the trials.</summary>
     private double DataOf(int[] rows, double logParams)
     {
         var (slope, intercept) = LeastSquares.Line(

@@ -1,46 +1,46 @@
 namespace ClipTrain.Experiments.Scaling;
 
 /// <summary>
-/// A family of functions, fitted to one sample. Inside it has coordinates that may take any value (logarithms of what must be
-/// positive); outside, named parameters.
+/// A family of functions that is fitted to one sample. Internally it has unconstrained coordinates (logarithms of positive values),
+/// externally named parameters.
 /// </summary>
 public abstract class Law
 {
-    /// <summary>Its name in commands and files.</summary>
+    /// <summary>Name in commands and files.</summary>
     public abstract string Name { get; }
 
-    /// <summary>The formula, for people.</summary>
+    /// <summary>The formula, for display.</summary>
     public abstract string Formula { get; }
 
     /// <summary>Names of the parameters, in the order of <see cref="Named"/>.</summary>
     public abstract IReadOnlyList<string> Parameters { get; }
 
-    /// <summary>Number of coordinates that are fitted.</summary>
+    /// <summary>Number of fitted coordinates.</summary>
     public abstract int Coordinates { get; }
 
-    /// <summary>The observations that the law is fitted to: all, or a frontier.</summary>
+    /// <summary>Selects the observations to fit: all, or a frontier.</summary>
     public virtual Sample Select(Sample sample) => sample;
 
-    /// <summary>Coordinates of the best fit; null where there is none.</summary>
+    /// <summary>Coordinates of the best fit; null if there is none.</summary>
     /// <param name="sample">As <see cref="Select"/> returns it.</param>
-    /// <param name="start">Where to begin; null to search from every start.</param>
+    /// <param name="start">The initial coordinates; null to search from all starts.</param>
     public abstract double[]? Fit(Sample sample, double[]? start);
 
-    /// <summary>Logarithm of what the law gives for an observation of a sample.</summary>
+    /// <summary>Logarithm of the law's value for an observation of a sample.</summary>
     public abstract double LogAt(Sample sample, int row, double[] at);
 
-    /// <summary>Logarithm of what the law gives at a value of x; NaN for a law that needs more than x.</summary>
+    /// <summary>Logarithm of the law's value at x; NaN for a law that needs more than x.</summary>
     public virtual double LogAt(double logX, double[] at) => double.NaN;
 
-    /// <summary>The parameters at coordinates.</summary>
+    /// <summary>Converts coordinates to parameters.</summary>
     public abstract double[] Named(double[] at);
 
-    /// <summary>Differences of the logarithms of a sample from the law.</summary>
+    /// <summary>Differences between the logarithms of a sample and the law.</summary>
     public double[] Residuals(Sample sample, double[] at) =>
         [.. Enumerable.Range(0, sample.Count).Select(row => sample.LogY[row] - LogAt(sample, row, at))];
 }
 
-/// <summary>A law of x alone, fitted by least squares of logarithms.</summary>
+/// <summary>A function of x alone, fitted by least squares of logarithms.</summary>
 public abstract class CurveLaw : Law
 {
     public override int Coordinates => Parameters.Count;
@@ -54,13 +54,17 @@ public abstract class CurveLaw : Law
                 (at, residuals) =>
                 {
                     for (var i = 0; i < residuals.Length; i++)
+                    {
                         residuals[i] = LogAt(sample.LogX[i], at) - sample.LogY[i];
+                    }
                 },
                 from,
                 sample.Count
             );
             if (found.Cost < best.Cost)
+            {
                 best = found;
+            }
         }
 
         return double.IsFinite(best.Cost) ? best.At : null;
@@ -68,7 +72,7 @@ public abstract class CurveLaw : Law
 
     public override double LogAt(Sample sample, int row, double[] at) => LogAt(sample.LogX[row], at);
 
-    /// <summary>Coordinates to begin from.</summary>
+    /// <summary>Initial coordinates of the search.</summary>
     protected abstract IEnumerable<double[]> Starts(Sample sample);
 
     /// <summary>ln(e^a + e^b).</summary>

@@ -1,23 +1,23 @@
 namespace ClipTrain.Experiments.Scaling;
 
-/// <summary>What came of fitting laws.</summary>
-/// <param name="Laws">The fits, in the order of the groups and of the laws.</param>
-/// <param name="Warnings">What the points cannot tell, in words.</param>
+/// <summary>Result of fitting laws.</summary>
+/// <param name="Laws">The fits, ordered by group and law.</param>
+/// <param name="Warnings">Warnings about what the points do not show.</param>
 public sealed record FitResult(IReadOnlyList<LawFit> Laws, IReadOnlyList<string> Warnings);
 
 /// <summary>Fits laws to observations.</summary>
 public static class LawFitter
 {
-    /// <summary>Enough for two digits of a 95% interval's ends.</summary>
+    /// <summary>Sufficient for two digits of the bounds of a 95% interval.</summary>
     public const int DefaultDraws = 1000;
 
     private const double HeldOutShare = 0.2;
 
     /// <summary>Fits laws to each group.</summary>
     /// <param name="observations">As <see cref="ResultsFile"/> reads them.</param>
-    /// <param name="laws">Names of laws; null for every law that the points can tell.</param>
+    /// <param name="laws">Names of laws; null for every law that the points can determine.</param>
     /// <param name="draws">Number of bootstrap draws.</param>
-    /// <exception cref="ExperimentException">A named law, or any at all, cannot be told.</exception>
+    /// <exception cref="ExperimentException">The points cannot determine a named law, or any law at all.</exception>
     public static FitResult Fit(IReadOnlyList<Observation> observations, IReadOnlyList<string>? laws, int draws = DefaultDraws)
     {
         var (fits, warnings) = (new List<LawFit>(), new List<string>());
@@ -27,15 +27,21 @@ public static class LawFitter
             foreach (var name in laws ?? Laws.Names)
             {
                 if (Laws.Refuse(name, sample) is { } reason)
+                {
                     warnings.Add(
                         laws is null || group.Key.Length > 0
                             ? $"{of}{name} is not fitted: {reason}."
                             : throw new ExperimentException($"{name} cannot be fitted: {reason}.")
                     );
+                }
                 else if (FitOne(name, group.Key, sample, draws) is { } fit)
+                {
                     fits.Add(fit);
+                }
                 else
-                    warnings.Add($"{of}{name} is not fitted: no start of the search leads to a fit.");
+                {
+                    warnings.Add($"{of}{name} is not fitted: no start of the search converges.");
+                }
             }
 
             warnings.AddRange(Doubts.Of(sample, fits.FindAll(fit => fit.Group == group.Key)).Select(doubt => of + doubt));
@@ -44,13 +50,16 @@ public static class LawFitter
         return fits.Count > 0 ? new FitResult(fits, warnings) : throw new ExperimentException(string.Join('\n', warnings));
     }
 
-    /// <summary>Fits a law to a sample that can tell it; null where no start leads to a fit.</summary>
+    /// <summary>Fits a law to a sample that can determine it; null if no start of the search converges.</summary>
     public static LawFit? FitOne(string name, string group, Sample sample, int draws)
     {
         var law = Laws.Create(name, sample);
         var selected = law.Select(sample);
         if (law.Fit(selected, start: null) is not { } at)
+        {
             return null;
+        }
+
         var drawn = Bootstrap.Draws(law, sample, selected, at, draws);
         double[][] named = [.. drawn.Select(law.Named)];
         var residuals = law.Residuals(selected, at);
@@ -82,23 +91,15 @@ public static class LawFitter
         };
     }
 
-    /// <summary>An estimate from a value and what other samples would have given.</summary>
+    /// <summary>An estimate from a value and its bootstrap draws.</summary>
     internal static Estimate Estimate(double value, double[] draws)
     {
         double[] sorted = [.. draws.Where(double.IsFinite).Order()];
         return new Estimate(
             Finite(value),
-            sorted.Length == 0 ? null : Quantile(sorted, 0.025),
-            sorted.Length == 0 ? null : Quantile(sorted, 0.975)
+            sorted.Length == 0 ? null : Evaluation.Statistics.Bootstrap.Quantile(sorted, 0.025),
+            sorted.Length == 0 ? null : Evaluation.Statistics.Bootstrap.Quantile(sorted, 0.975)
         );
-    }
-
-    /// <summary>With linear interpolation between order statistics.</summary>
-    internal static double Quantile(IReadOnlyList<double> sorted, double share)
-    {
-        var place = share * (sorted.Count - 1);
-        var below = (int)place;
-        return sorted[below] + ((place - below) * (sorted[Math.Min(below + 1, sorted.Count - 1)] - sorted[below]));
     }
 
     private static double? Finite(double value) => double.IsFinite(value) ? value : null;
@@ -110,14 +111,17 @@ public static class LawFitter
             .. Enumerable.Range(0, sample.Count).Select(row => sample.LogX[row] - sample.LogParams![row] - sample.LogData![row]),
         ];
 
-        // Where x is something else than compute, such as samples, it spreads with the model's size.
+        // If x is not compute but, say, samples, the cost varies with the model size.
         return costs.Max() - costs.Min() < Math.Log(4) ? costs.Average() : null;
     }
 
     private static double? HeldOutError(Law law, Sample sample)
     {
         if (law is IsoFlopLaw)
+        {
             return null;
+        }
+
         var heldOut = (int)Math.Ceiling(HeldOutShare * sample.TrialCount);
         var trials = Enumerable
             .Range(0, sample.Count)
@@ -127,7 +131,10 @@ public static class LawFitter
         int[] kept = [.. trials.SkipLast(heldOut).SelectMany(rows => rows).Order()],
             left = [.. trials.TakeLast(heldOut).SelectMany(rows => rows)];
         if (trials.Count - heldOut <= law.Coordinates || law.Fit(sample.Take(kept), start: null) is not { } at)
+        {
             return null;
+        }
+
         return Finite(Math.Sqrt(left.Average(row => Math.Pow(sample.LogY[row] - law.LogAt(sample, row, at), 2))));
     }
 }

@@ -6,8 +6,8 @@ using CsvHelper;
 namespace ClipTrain.Experiments.Scaling;
 
 /// <summary>
-/// The folder of a fit: laws.json, the laws of error for other programs; allocation.json, those of the best model and of repeated
-/// samples, in the same form; laws.csv, all of them as a table; fit.json, from which predictions are made.
+/// The folder of a fit: laws.json with the laws of error, for other programs; allocation.json with those of the best model and of
+/// repeated samples, in the same format; laws.csv with all of them as a table; fit.json for predictions.
 /// </summary>
 public static class LawFolder
 {
@@ -37,6 +37,7 @@ public static class LawFolder
         foreach (var fit in fits)
         {
             foreach (var (name, estimate) in fit.Parameters)
+            {
                 WriteRow(
                     fit.Law,
                     fit.Group,
@@ -49,6 +50,7 @@ public static class LawFolder
                     Text(fit.HeldoutError),
                     Text(fit.Points)
                 );
+            }
         }
 
         void WriteList(string file, IEnumerable<LawFit> laws) =>
@@ -76,28 +78,34 @@ public static class LawFolder
         void WriteRow(params string[] fields)
         {
             foreach (var field in fields)
+            {
                 csv.WriteField(field);
+            }
+
             csv.EndRecord();
         }
 
         static string Text(IFormattable? number) => number?.ToString(format: null, CultureInfo.InvariantCulture) ?? "";
     }
 
-    /// <summary>The fits of a folder.</summary>
-    /// <exception cref="ExperimentException">It has none.</exception>
+    /// <summary>Reads the fits of a folder.</summary>
+    /// <exception cref="ExperimentException">The folder has no valid fit.</exception>
     public static IReadOnlyList<LawFit> Read(string folder)
     {
         var path = Path.Combine(folder, FitFile);
         if (!File.Exists(path))
-            throw new ExperimentException($"{folder} has no {FitFile}: make it with `cliptrain scaling fit … -o {folder}`.");
+        {
+            throw new ExperimentException($"{folder} has no {FitFile}: create it with `cliptrain scaling fit … -o {folder}`.");
+        }
+
         try
         {
             return JsonSerializer.Deserialize<List<LawFit>>(File.ReadAllText(path), OneLine)
-                ?? throw new JsonException("null is no list of laws");
+                ?? throw new JsonException("null is not a list of laws");
         }
         catch (JsonException e)
         {
-            throw new ExperimentException($"{path}: this is no fit: {e.Message}");
+            throw new ExperimentException($"{path}: this is not a fit: {e.Message}");
         }
     }
 }

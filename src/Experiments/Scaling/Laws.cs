@@ -1,16 +1,16 @@
 namespace ClipTrain.Experiments.Scaling;
 
-/// <summary>The laws by name, and what each needs of a sample.</summary>
+/// <summary>The laws by name, and their requirements on a sample.</summary>
 public static class Laws
 {
-    /// <summary>All of them.</summary>
+    /// <summary>All law names.</summary>
     public static IReadOnlyList<string> Names { get; } =
     ["power", "power_floor", "bnsl", "m4", "parametric", "frontier_bins", "frontier_hull", "isoflop", "repeated"];
 
-    /// <summary>Laws of all points, which AIC compares.</summary>
+    /// <summary>Laws of all points, which AIC can compare.</summary>
     public static IReadOnlyList<string> Comparable { get; } = ["power", "power_floor", "bnsl", "m4", "parametric", "repeated"];
 
-    /// <summary>The law of a name for a sample.</summary>
+    /// <summary>Creates a law by name for a sample.</summary>
     public static Law Create(string name, Sample sample) =>
         name switch
         {
@@ -19,7 +19,7 @@ public static class Laws
             _ => Create(name, (0, 0)),
         };
 
-    /// <summary>The law of a saved fit; not for isoflop, which is of its sample.</summary>
+    /// <summary>Creates the law of a saved fit. Not for isoflop, which depends on its sample.</summary>
     public static Law Create(string name, (double LogParams, double LogData) centre) =>
         name switch
         {
@@ -30,42 +30,60 @@ public static class Laws
             "frontier_bins" => FrontierLaw.Bins(),
             "frontier_hull" => FrontierLaw.Hull(),
             "parametric" or "repeated" => new ParametricLaw(centre.LogParams, centre.LogData, name == "repeated"),
-            _ => throw new ArgumentException($"{name} is no law.", nameof(name)),
+            _ => throw new ArgumentException($"{name} is not a law.", nameof(name)),
         };
 
-    /// <summary>Why a sample cannot tell a law; null where it can.</summary>
+    /// <summary>The reason why a sample cannot determine a law; null if it can.</summary>
     public static string? Refuse(string name, Sample sample)
     {
         if (name is "parametric" or "isoflop" or "repeated" && (sample.LogParams is null || sample.LogData is null))
+        {
             return "it needs the model's size and the samples seen: name their columns with --params and --data";
+        }
+
         if (name == "repeated" && sample.LogUnique is null)
+        {
             return "it needs the number of distinct samples: name its column with --unique";
+        }
+
         if (name is "parametric" or "repeated")
         {
             foreach (var (column, values) in new[] { ("model sizes", sample.LogParams!), ("numbers of samples", sample.LogData!) })
             {
                 if (Distinct(values) < 3)
-                    return $"{Count(Distinct(values), column)} cannot tell an exponent from a floor: it needs 3 {column} at least";
+                {
+                    return $"{Count(Distinct(values), column)} cannot separate an exponent from a floor: it needs at least 3 {column}";
+                }
             }
 
             if (name == "repeated" && Enumerable.Range(0, sample.Count).All(row => sample.LogData![row] <= sample.LogUnique![row] + 1e-9))
+            {
                 return "no trial repeats its samples";
+            }
         }
 
         if (name == "isoflop")
+        {
             return new IsoFlopLaw(sample).Budgets.Count < 2
-                ? "it needs two amounts of compute at least, each with three model sizes"
+                ? "it needs at least two amounts of compute, each with three model sizes"
                 : null;
+        }
 
         var law = Create(name, sample);
         var selected = law.Select(sample);
         if (law is FrontierLaw && selected.Count <= law.Coordinates)
-            return $"its frontier has {Count(selected.Count, "points")}, and through two a line always goes";
+        {
+            return $"its frontier has {Count(selected.Count, "points")}, but any two points lie on a line";
+        }
+
         var needed = law.Coordinates + 1;
         if (selected.TrialCount < needed)
-            return $"{Count(selected.TrialCount, "points")} cannot tell its {law.Coordinates} parameters: it needs {needed} at least";
+        {
+            return $"{Count(selected.TrialCount, "points")} cannot determine its {law.Coordinates} parameters: it needs at least {needed}";
+        }
+
         return law is CurveLaw && Distinct(selected.LogX) < Math.Max(2, law.Coordinates)
-            ? $"{Count(Distinct(selected.LogX), "different x")} cannot tell its {law.Coordinates} parameters"
+            ? $"{Count(Distinct(selected.LogX), "different x")} cannot determine its {law.Coordinates} parameters"
             : null;
     }
 

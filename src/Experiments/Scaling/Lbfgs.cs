@@ -3,7 +3,7 @@ using MathNet.Numerics.Optimization;
 
 namespace ClipTrain.Experiments.Scaling;
 
-/// <summary>MathNet's limited-memory BFGS, for functions that may have no value at some points.</summary>
+/// <summary>MathNet's limited-memory BFGS, for functions that may be undefined at some points.</summary>
 internal static class Lbfgs
 {
     private const int Memory = 10;
@@ -11,13 +11,13 @@ internal static class Lbfgs
     private const double GradientTolerance = 1e-9,
         ProgressTolerance = 1e-12;
 
-    /// <summary>Value of the function at a point; fills the second array with its gradient.</summary>
+    /// <summary>Computes the value at a point and writes the gradient to the second array.</summary>
     public delegate double Function(double[] at, double[] gradient);
 
     /// <param name="function">The function.</param>
-    /// <param name="start">Where to begin.</param>
-    /// <param name="iterations">Number of iterations at most.</param>
-    /// <returns>The best point that was seen, and the value there: infinite where the start has none.</returns>
+    /// <param name="start">The starting point.</param>
+    /// <param name="iterations">Maximum number of iterations.</param>
+    /// <returns>The best point found and its value; infinity if the function is undefined at the start.</returns>
     public static (double[] At, double Value) Minimize(Function function, double[] start, int iterations = 1000)
     {
         (double[] At, double Value) best = (start, double.PositiveInfinity);
@@ -26,7 +26,10 @@ internal static class Lbfgs
             var (point, gradient) = (at.ToArray(), new double[start.Length]);
             var value = function(point, gradient);
             if (value < best.Value)
+            {
                 best = (point, value);
+            }
+
             return (value, Vector<double>.Build.Dense(gradient));
         });
         try
@@ -38,7 +41,7 @@ internal static class Lbfgs
         }
         catch (OptimizationException)
         {
-            // The search ends where it can go no further or may not; the best point is what it has found.
+            // The search stops when it makes no progress or reaches its limit; return the best point.
         }
 
         return best;

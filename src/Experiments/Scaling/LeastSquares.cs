@@ -1,16 +1,16 @@
 namespace ClipTrain.Experiments.Scaling;
 
-/// <summary>Least squares in a handful of parameters.</summary>
+/// <summary>Least squares with few parameters.</summary>
 internal static class LeastSquares
 {
     private const int MaxIterations = 300;
 
     /// <summary>
-    /// A parameter moves at most this far in an iteration: they are logarithms and exponents, and a flat direction would carry them off.
+    /// Maximum change of a parameter in an iteration. Parameters are logarithms and exponents, which could diverge along a flat direction.
     /// </summary>
     private const double MaxMove = 2;
 
-    /// <summary>Slope and intercept of a line.</summary>
+    /// <summary>Fits a line.</summary>
     public static (double Slope, double Intercept) Line(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
     {
         double n = x.Length,
@@ -19,18 +19,24 @@ internal static class LeastSquares
             xx = 0,
             xy = 0;
         for (var i = 0; i < x.Length; i++)
+        {
             (meanX, meanY) = (meanX + (x[i] / n), meanY + (y[i] / n));
+        }
+
         for (var i = 0; i < x.Length; i++)
+        {
             (xx, xy) = (xx + ((x[i] - meanX) * (x[i] - meanX)), xy + ((x[i] - meanX) * (y[i] - meanY)));
+        }
+
         var slope = xx > 0 ? xy / xx : 0;
         return (slope, meanY - (slope * meanX));
     }
 
-    /// <summary>Minimises a sum of squares by Levenberg and Marquardt's method, with derivatives by differences.</summary>
-    /// <param name="residuals">Fills the second array with the residuals at the parameters of the first.</param>
-    /// <param name="start">Where to begin.</param>
+    /// <summary>Minimizes a sum of squares with the Levenberg-Marquardt method and finite differences.</summary>
+    /// <param name="residuals">Writes the residuals at the first array's parameters to the second array.</param>
+    /// <param name="start">The starting point.</param>
     /// <param name="count">Number of residuals.</param>
-    /// <returns>The parameters, and the sum of squares there: infinite where no start works.</returns>
+    /// <returns>The parameters and their sum of squares; infinity if the start is invalid.</returns>
     public static (double[] At, double Cost) Minimize(Action<double[], double[]> residuals, double[] start, int count)
     {
         var k = start.Length;
@@ -40,11 +46,17 @@ internal static class LeastSquares
             moved = new double[count];
         var jacobian = new double[k][];
         for (var p = 0; p < k; p++)
+        {
             jacobian[p] = new double[count];
+        }
+
         residuals(at, r);
         var cost = Square(r);
         if (!double.IsFinite(cost))
+        {
             return (at, double.PositiveInfinity);
+        }
+
         var damping = 1e-3;
         for (var iteration = 0; iteration < MaxIterations; iteration++)
         {
@@ -55,16 +67,24 @@ internal static class LeastSquares
                 residuals(at, moved);
                 at[p] = was;
                 for (var i = 0; i < count; i++)
+                {
                     jacobian[p][i] = (moved[i] - r[i]) / step;
+                }
             }
 
             var before = cost;
             for (; damping < 1e12; damping *= 4)
             {
                 if (Step(jacobian, r, damping) is not { } move)
+                {
                     continue;
+                }
+
                 for (var p = 0; p < k; p++)
+                {
                     next[p] = at[p] + Math.Clamp(move[p], -MaxMove, MaxMove);
+                }
+
                 residuals(next, moved);
                 if (Square(moved) is var lower && lower < cost)
                 {
@@ -75,13 +95,15 @@ internal static class LeastSquares
             }
 
             if (before - cost <= 1e-12 * before)
+            {
                 break;
+            }
         }
 
         return (at, cost);
     }
 
-    /// <summary>Solves a symmetric positive definite system, by Cholesky; null where it is singular.</summary>
+    /// <summary>Solves a symmetric positive definite system with a Cholesky factorization; null if it is singular.</summary>
     public static double[]? Solve(double[,] matrix, double[] right)
     {
         var k = right.Length;
@@ -92,9 +114,15 @@ internal static class LeastSquares
             {
                 var sum = matrix[i, j];
                 for (var m = 0; m < j; m++)
+                {
                     sum -= lower[i, m] * lower[j, m];
+                }
+
                 if (i == j && !(sum > 0))
+                {
                     return null;
+                }
+
                 lower[i, j] = i == j ? Math.Sqrt(sum) : sum / lower[j, j];
             }
         }
@@ -103,14 +131,20 @@ internal static class LeastSquares
         for (var i = 0; i < k; i++)
         {
             for (var m = 0; m < i; m++)
+            {
                 x[i] -= lower[i, m] * x[m];
+            }
+
             x[i] /= lower[i, i];
         }
 
         for (var i = k - 1; i >= 0; i--)
         {
             for (var m = i + 1; m < k; m++)
+            {
                 x[i] -= lower[m, i] * x[m];
+            }
+
             x[i] /= lower[i, i];
         }
 
@@ -125,12 +159,18 @@ internal static class LeastSquares
         for (var p = 0; p < k; p++)
         {
             for (var q = 0; q <= p; q++)
+            {
                 normal[p, q] = normal[q, p] = Dot(jacobian[p], jacobian[q]);
+            }
+
             gradient[p] = -Dot(jacobian[p], residuals);
         }
 
         for (var p = 0; p < k; p++)
+        {
             normal[p, p] += damping * Math.Max(normal[p, p], 1e-12);
+        }
+
         return Solve(normal, gradient);
     }
 
@@ -140,7 +180,10 @@ internal static class LeastSquares
     {
         var sum = 0.0;
         for (var i = 0; i < a.Length; i++)
+        {
             sum += a[i] * b[i];
+        }
+
         return sum;
     }
 }

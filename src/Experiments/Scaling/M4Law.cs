@@ -1,7 +1,7 @@
 namespace ClipTrain.Experiments.Scaling;
 
 /// <summary>
-/// M4 (Alabdulmohsin et al. 2022), a power law with a floor that also levels off at chance: (error − floor)/(eps0 − error)^alpha =
+/// M4 (Alabdulmohsin et al. 2022): a power law with a floor that also levels off at chance, (error − floor)/(eps0 − error)^alpha =
 /// beta·x^c.
 /// </summary>
 public sealed class M4Law : CurveLaw
@@ -13,8 +13,8 @@ public sealed class M4Law : CurveLaw
     public override IReadOnlyList<string> Parameters { get; } = ["beta", "c", "alpha", "floor", "eps0"];
 
     /// <summary>
-    /// With the share s of the range between floor and eps0 at which the error lies, ln s − α·ln(1−s) = ln β + c·ln x − (1−α)·ln(range).
-    /// The left side rises with s and is convex or concave in ln(s/(1−s)), so that Newton's method converges from anywhere.
+    /// Solves for the relative position s of the error between floor and eps0: ln s − α·ln(1−s) = ln β + c·ln x − (1−α)·ln(range). The
+    /// left side increases with s and is convex or concave in ln(s/(1−s)), so Newton's method converges from any start.
     /// </summary>
     public override double LogAt(double logX, double[] at)
     {
@@ -27,7 +27,9 @@ public sealed class M4Law : CurveLaw
             var move = ((alpha * SoftPlus(t)) - SoftPlus(-t) - wanted) / (1 - share + (alpha * share));
             t -= move;
             if (Math.Abs(move) < 1e-12 * (1 + Math.Abs(t)))
+            {
                 break;
+            }
         }
 
         return LogSum(at[3], range - SoftPlus(-t));

@@ -1,18 +1,18 @@
 namespace ClipTrain.Experiments.Scaling;
 
 /// <summary>
-/// L(N, D) = E + A/N^α + B/D^β (Hoffmann et al. 2022, approach 3): Huber's loss of the logarithms, summed, minimised by L-BFGS
-/// from every point of their grid. With distinct samples U the data are worth D' = U + U·R*·(1 − e^(−R/R*)), R = D/U − 1
+/// L(N, D) = E + A/N^α + B/D^β (Hoffmann et al. 2022, approach 3): the sum of Huber losses of the logarithms, minimized with L-BFGS from
+/// every point of the published grid. With U distinct samples the data are worth D' = U + U·R*·(1 − e^(−R/R*)) for R = D/U − 1
 /// repetitions (Muennighoff et al. 2023), and R* is fitted too.
 /// </summary>
 public sealed class ParametricLaw : Law
 {
     /// <summary>
-    /// Huber's threshold. The loss is summed: averaged it is so small that optimisers stop early (Besiroglu et al. 2024).
+    /// Huber's threshold. The loss is summed, because optimizers stop too early on the small averages (Besiroglu et al. 2024).
     /// </summary>
     private const double Delta = 1e-3;
 
-    /// <summary>Every start goes on for so many iterations, and then the best of them to the end.</summary>
+    /// <summary>Every start runs for the first iterations, and then the finalists run to the end.</summary>
     private const int FirstIterations = 30,
         Finalists = 30;
 
@@ -26,10 +26,10 @@ public sealed class ParametricLaw : Law
     private readonly double _logParams,
         _logData;
 
-    /// <param name="logParams">Logarithm of the model size that the coordinates are centred at: around the middle of the data the terms'
-    /// sizes and exponents are told apart best.</param>
-    /// <param name="logData">The same of the samples seen.</param>
-    /// <param name="repeats">True to fit the worth of repeated samples.</param>
+    /// <param name="logParams">Logarithm of the model size at the centre of the coordinates. Centring decorrelates the terms' sizes and
+    /// exponents.</param>
+    /// <param name="logData">Logarithm of the samples seen at the centre.</param>
+    /// <param name="repeats">True to fit the value of repeated samples.</param>
     public ParametricLaw(double logParams, double logData, bool repeats) =>
         (_logParams, _logData, _repeats) = (logParams, logData, repeats);
 
@@ -46,7 +46,10 @@ public sealed class ParametricLaw : Law
     public override double[]? Fit(Sample sample, double[]? start)
     {
         if (start is not null)
+        {
             return Refine(sample, start);
+        }
+
         var effective = _repeats ? Effective(sample, Math.Log(PublishedRepeats)) : sample.LogData!;
         var begun = Grid()
             .AsParallel()
@@ -63,7 +66,7 @@ public sealed class ParametricLaw : Law
     public override double LogAt(Sample sample, int row, double[] at) =>
         LogAt(sample.LogParams![row], _repeats ? EffectiveAt(sample, row, at[5]) : sample.LogData![row], at);
 
-    /// <summary>Logarithm of the loss of a model of so many parameters after so many fresh samples.</summary>
+    /// <summary>Logarithm of the loss of a model after a number of distinct samples.</summary>
     public double LogAt(double logParams, double logData, double[] at)
     {
         double a = at[0] - (at[3] * (logParams - _logParams)),
@@ -80,7 +83,7 @@ public sealed class ParametricLaw : Law
     }
 
     /// <summary>
-    /// Logarithms of the model and the samples that give the least loss where N·D is given: N = G·(N·D)^(β/(α+β)), G = (αA/βB)^(1/(α+β)).
+    /// Logarithms of the model size and samples with the lowest loss for a given N·D: N = G·(N·D)^(β/(α+β)), G = (αA/βB)^(1/(α+β)).
     /// </summary>
     public (double LogParams, double LogData) Optimum(double logProduct, double[] at)
     {
@@ -90,7 +93,7 @@ public sealed class ParametricLaw : Law
         return (logParams, logProduct - logParams);
     }
 
-    /// <summary>The published starts.</summary>
+    /// <summary>The published grid of starts.</summary>
     private IEnumerable<double[]> Grid() =>
         from alpha in Exponents
         from beta in Exponents
@@ -102,15 +105,18 @@ public sealed class ParametricLaw : Law
     private double[]? Refine(Sample sample, double[] start)
     {
         if (!_repeats)
+        {
             return
                 Lbfgs.Minimize((at, gradient) => Huber(sample, sample.LogData!, at, gradient), start) is var (found, value)
                 && double.IsFinite(value)
                 ? found
                 : null;
+        }
+
         var (at6, value6) = Lbfgs.Minimize(
             (at, gradient) =>
             {
-                // The sixth derivative by central differences; the others are exact at each R*.
+                // Central differences for the sixth derivative; the others are exact at each R*.
                 var lost = Huber(sample, Effective(sample, at[5]), at, gradient);
                 var unused = new double[6];
                 gradient[5] =
@@ -125,7 +131,7 @@ public sealed class ParametricLaw : Law
         return double.IsFinite(value6) ? at6 : null;
     }
 
-    /// <summary>Huber's loss, summed, and its gradient.</summary>
+    /// <summary>The sum of Huber losses and its gradient.</summary>
     private double Huber(Sample sample, double[] logData, double[] at, double[] gradient)
     {
         var sum = 0.0;

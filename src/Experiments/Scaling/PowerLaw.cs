@@ -1,6 +1,6 @@
 namespace ClipTrain.Experiments.Scaling;
 
-/// <summary>error = β·x^α, the line of least squares on log-log axes.</summary>
+/// <summary>error = β·x^α, fitted by least squares on log-log axes.</summary>
 public class PowerLaw : CurveLaw
 {
     public override string Name => "power";
@@ -22,7 +22,7 @@ public class PowerLaw : CurveLaw
     protected override IEnumerable<double[]> Starts(Sample sample) => [Fit(sample, start: null)!];
 }
 
-/// <summary>A power law above a floor, the error that no compute removes: error = floor + β·x^α.</summary>
+/// <summary>A power law above a floor of irreducible error: error = floor + β·x^α.</summary>
 public sealed class FlooredPowerLaw : CurveLaw
 {
     private static readonly double[] Floors = [1e-3, 0.3, 0.6, 0.8, 0.95];
@@ -39,7 +39,7 @@ public sealed class FlooredPowerLaw : CurveLaw
 
     protected override IEnumerable<double[]> Starts(Sample sample) => From(sample);
 
-    /// <summary>For each of several floors, the line through what is above it.</summary>
+    /// <summary>For each of several floors, the line through the values above it.</summary>
     internal static IEnumerable<double[]> From(Sample sample)
     {
         var lowest = sample.LogY.Min();

@@ -1,39 +1,49 @@
 namespace ClipTrain.Experiments.Scaling;
 
-/// <summary>What a law says of a trial that was not run.</summary>
+/// <summary>A law's prediction for a trial.</summary>
 /// <param name="Value">The law's value.</param>
-/// <param name="Law">95% interval of that value.</param>
-/// <param name="Trial">90% interval of what one trial gives, its own noise included.</param>
+/// <param name="Law">95% interval of the value.</param>
+/// <param name="Trial">90% interval of a single trial, including its noise.</param>
 public sealed record Prediction(double Value, (double Low, double High)? Law, (double Low, double High)? Trial)
 {
-    /// <summary>A law's value at some x.</summary>
-    /// <returns>Null for a law that does not follow from x alone.</returns>
+    /// <summary>Predicts a law's value at x.</summary>
+    /// <returns>Null for a law that needs more than x.</returns>
     public static Prediction? At(LawFit fit, double x)
     {
         if (fit.Law == "isoflop")
+        {
             return null;
+        }
+
         var law = Laws.Create(fit.Law, fit.Centre);
         return law is not ParametricLaw parametric ? Of(fit, at => law.LogAt(Math.Log(x), at))
             : fit.LogCost is not { } cost ? null
             : Of(fit, at => parametric.Optimum(Math.Log(x) - cost, at) is var (n, d) ? parametric.LogAt(n, d, at) : double.NaN);
     }
 
-    /// <summary>A parametric law's value for a model and fresh samples; null for other laws.</summary>
+    /// <summary>Predicts a parametric law's value for a model and a number of distinct samples; null for other laws.</summary>
     public static Prediction? At(LawFit fit, double parameters, double data) =>
         fit.Law is "parametric" or "repeated" && Laws.Create(fit.Law, fit.Centre) is ParametricLaw law
             ? Of(fit, at => law.LogAt(Math.Log(parameters), Math.Log(data), at))
             : null;
 
-    /// <summary>The best model and number of samples for an amount of compute, where a law tells them.</summary>
+    /// <summary>The best model and number of samples for an amount of compute; null if the law does not determine them.</summary>
     public static (Estimate Params, Estimate Data)? Allocation(LawFit fit, double compute)
     {
         Func<double[], (double LogParams, double LogData)> optimum;
         if (fit.Law == "isoflop")
+        {
             optimum = named => (Math.Log(named[2]) + (named[0] * Math.Log(compute)), Math.Log(named[3]) + (named[1] * Math.Log(compute)));
+        }
         else if (fit is { Law: "parametric" or "repeated", LogCost: { } cost } && Laws.Create(fit.Law, fit.Centre) is ParametricLaw law)
+        {
             optimum = at => law.Optimum(Math.Log(compute) - cost, at);
+        }
         else
+        {
             return null;
+        }
+
         double[] best =
             fit.Law == "isoflop" ? [.. new[] { "a", "b", "GN", "GD" }.Select(name => fit.Parameters[name].Value ?? double.NaN)] : fit.At;
         var draws = Array.ConvertAll(fit.Draws, at => optimum(at));
@@ -47,7 +57,10 @@ public sealed record Prediction(double Value, (double Low, double High)? Law, (d
     {
         double[] drawn = [.. fit.Draws.Select(log).Where(double.IsFinite)];
         if (drawn.Length == 0)
+        {
             return new Prediction(Math.Exp(log(fit.At)), null, null);
+        }
+
         var random = new Random(1);
         double[] trials = [.. drawn.Select(value => value + fit.Deviations[random.Next(fit.Deviations.Length)]).Order()];
         Array.Sort(drawn);
@@ -55,5 +68,8 @@ public sealed record Prediction(double Value, (double Low, double High)? Law, (d
     }
 
     private static (double Low, double High) Between(double[] sorted, double share) =>
-        (Math.Exp(LawFitter.Quantile(sorted, share)), Math.Exp(LawFitter.Quantile(sorted, 1 - share)));
+        (
+            Math.Exp(Evaluation.Statistics.Bootstrap.Quantile(sorted, share)),
+            Math.Exp(Evaluation.Statistics.Bootstrap.Quantile(sorted, 1 - share))
+        );
 }

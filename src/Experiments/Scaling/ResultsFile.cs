@@ -3,41 +3,47 @@ using CsvHelper;
 
 namespace ClipTrain.Experiments.Scaling;
 
-/// <summary>Which columns of a table of results mean what.</summary>
-/// <param name="X">What the laws are functions of, such as compute.</param>
+/// <summary>Column names of a results table.</summary>
+/// <param name="X">The independent variable, such as compute.</param>
 /// <param name="Y">Error or loss.</param>
 public sealed record ResultColumns(string X, string Y)
 {
-    /// <summary>Model size; null where there is none.</summary>
+    /// <summary>Model size; null if there is none.</summary>
     public string? Params { get; init; }
 
-    /// <summary>Samples seen; null where there are none.</summary>
+    /// <summary>Samples seen; null if there is none.</summary>
     public string? Data { get; init; }
 
-    /// <summary>Distinct samples; null where all are.</summary>
+    /// <summary>Distinct samples; null if all are distinct.</summary>
     public string? Unique { get; init; }
 
-    /// <summary>Laws are fitted to each value of it by itself; null for one fit to all.</summary>
+    /// <summary>Column by whose values laws are fitted separately; null for one fit.</summary>
     public string? Group { get; init; }
 
-    /// <summary>Rows that differ in it alone are one trial; null where each row is one.</summary>
+    /// <summary>Column of seeds: rows that differ only in it are one trial; null if each row is a trial.</summary>
     public string? Seed { get; init; }
 }
 
-/// <summary>Reads a table of results: CSV whose first line names the columns.</summary>
+/// <summary>Reads a results table: CSV with a header.</summary>
 public static class ResultsFile
 {
     private const int FewestPoints = 3;
 
-    /// <exception cref="ExperimentException">A column is missing, a value is no positive number, or there are too few points for any
+    /// <exception cref="ExperimentException">A column is missing, a value is not a positive number, or there are too few points for any
     /// law.</exception>
     public static IReadOnlyList<Observation> Read(string path, ResultColumns columns)
     {
         if (!File.Exists(path))
-            throw new ExperimentException($"{path}: there is no such file.");
+        {
+            throw new ExperimentException($"{path}: the file does not exist.");
+        }
+
         using var reader = CsvReader.Create(File.OpenRead(path), new CsvReaderOptions { HasHeader = false, TrackLineNumbers = true });
         if (!reader.Read())
+        {
             throw new ExperimentException($"{path}: the file is empty; its first line must name the columns.");
+        }
+
         var header = Enumerable.Range(0, reader.FieldCount).Select(i => Field(reader, i).TrimStart('\uFEFF')).ToList();
         var places = Options(columns)
             .Where(option => option.Column is not null)
@@ -46,12 +52,18 @@ public static class ResultsFile
         while (reader.Read())
         {
             if (reader.FieldCount == 1 && Field(reader, 0).Length == 0)
+            {
                 continue;
+            }
+
             var line = reader.LineNumber;
             if (reader.FieldCount <= places.Values.Max())
+            {
                 throw new ExperimentException(
-                    $"{path}:{line}: the line has {reader.FieldCount} fields, the first line names {header.Count} columns."
+                    $"{path}:{line}: the line has {reader.FieldCount} fields, but the header has {header.Count} columns."
                 );
+            }
+
             rows.Add(
                 new Observation(Number("--x")!.Value, Number("--y")!.Value)
                 {
@@ -91,12 +103,15 @@ public static class ResultsFile
     private static double Positive(string path, long line, string column, string text)
     {
         if (!double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value))
-            throw new ExperimentException($"{path}:{line}: {column} is '{text}', which is no number.");
+        {
+            throw new ExperimentException($"{path}:{line}: {column} is '{text}', which is not a number.");
+        }
+
         return double.IsFinite(value) && value > 0
             ? value
             : throw new ExperimentException(
-                $"{path}:{line}: {column} is {text}; laws are of logarithms, so every value must be a number above zero. Leave the row "
-                    + "out, or correct it."
+                $"{path}:{line}: {column} is {text}; laws use logarithms, so every value must be a number above zero. Remove "
+                    + "the row, or correct it."
             );
     }
 
@@ -107,15 +122,17 @@ public static class ResultsFile
         if (most < FewestPoints)
         {
             throw new ExperimentException(
-                $"{path}: has {most switch { 0 => "no rows", 1 => "one point", _ => "two points, through which a line always goes" }}"
-                    + $"{(columns.Group is null || most == 0 ? "" : $" for each {columns.Group}")}; a law needs three at least."
+                $"{path}: has {most switch { 0 => "no rows", 1 => "one point", _ => "two points, which always lie on a line" }}"
+                    + $"{(columns.Group is null || most == 0 ? "" : $" for each {columns.Group}")}; a law needs at least three."
             );
         }
 
         if (points.TrueForAll(sample => sample.LogX[0] == sample.LogX[^1]))
+        {
             throw new ExperimentException(
-                $"{path}: every {columns.X} is {rows[0].X.ToString(CultureInfo.InvariantCulture)}; a law needs two different ones at least."
+                $"{path}: every {columns.X} is {rows[0].X.ToString(CultureInfo.InvariantCulture)}; a law needs at least two different ones."
             );
+        }
     }
 
     private static string Field(CsvReader reader, int place) => System.Text.Encoding.UTF8.GetString(reader.GetSpan(place)).Trim();

@@ -1,27 +1,27 @@
 namespace ClipTrain.Experiments.Scaling;
 
 /// <summary>One measured result.</summary>
-/// <param name="X">Compute, samples, or whatever the law is a function of; positive.</param>
+/// <param name="X">Compute, samples, or another positive independent variable.</param>
 /// <param name="Y">Error or loss; positive.</param>
 public sealed record Observation(double X, double Y)
 {
-    /// <summary>Model size N; null where the table has none.</summary>
+    /// <summary>Model size N; null if the table has none.</summary>
     public double? Params { get; init; }
 
-    /// <summary>Samples seen D; null where the table has none.</summary>
+    /// <summary>Samples seen D; null if the table has none.</summary>
     public double? Data { get; init; }
 
-    /// <summary>Distinct samples among <see cref="Data"/>; null where the table has none.</summary>
+    /// <summary>Distinct samples among <see cref="Data"/>; null if the table has none.</summary>
     public double? Unique { get; init; }
 
-    /// <summary>Laws are fitted to each group by itself.</summary>
+    /// <summary>Group; laws are fitted to each group separately.</summary>
     public string Group { get; init; } = "";
 
-    /// <summary>The seed, as the table writes it. Rows that differ in it alone are one trial.</summary>
+    /// <summary>Seed as in the table. Rows that differ only in it are one trial.</summary>
     public string? Seed { get; init; }
 }
 
-/// <summary>Observations of one group as arrays of natural logarithms, in the order of x.</summary>
+/// <summary>Observations of one group as arrays of natural logarithms, ordered by x.</summary>
 public sealed class Sample
 {
     private Sample(double[] logX, double[] logY, int[] trials) =>
@@ -42,7 +42,7 @@ public sealed class Sample
     /// <summary>Null unless every observation has one.</summary>
     public double[]? LogUnique { get; private init; }
 
-    /// <summary>For each observation the number of its trial, from 0. The seeds of a configuration are one trial.</summary>
+    /// <summary>Trial index of each observation. The seeds of a configuration are one trial.</summary>
     public int[] Trials { get; }
 
     public int TrialCount { get; }
@@ -68,12 +68,15 @@ public sealed class Sample
         int NumberOf((double, double?, double?, double?, int) trial)
         {
             if (!trials.TryGetValue(trial, out var number))
+            {
                 trials.Add(trial, number = trials.Count);
+            }
+
             return number;
         }
     }
 
-    /// <summary>The same trials with other results.</summary>
+    /// <summary>The same trials with different results.</summary>
     public Sample WithLogY(double[] logY) =>
         new(LogX, logY, Trials)
         {
@@ -82,7 +85,7 @@ public sealed class Sample
             LogUnique = LogUnique,
         };
 
-    /// <summary>Some of the observations.</summary>
+    /// <summary>Selects observations by row.</summary>
     public Sample Take(IReadOnlyList<int> rows)
     {
         var numbers = new Dictionary<int, int>();
@@ -100,11 +103,14 @@ public sealed class Sample
         double[]? Pick(double[]? values) => values is null ? null : [.. rows.Select(row => values[row])];
     }
 
-    /// <summary>One observation a trial: the mean over its seeds of the logarithm.</summary>
+    /// <summary>One observation per trial: the mean logarithm over its seeds.</summary>
     public Sample MeanOverSeeds()
     {
         if (!HasSeeds)
+        {
             return this;
+        }
+
         var first = Enumerable.Range(0, TrialCount).Select(trial => Array.IndexOf(Trials, trial)).ToArray();
         var means = Enumerable
             .Range(0, Count)

@@ -3,20 +3,20 @@ using System.Globalization;
 namespace ClipTrain.Experiments.Sweeps;
 
 /// <summary>A trial before its configuration is resolved.</summary>
-/// <param name="Labels">Its choice of each axis that it has.</param>
-/// <param name="Values">Keys of the run file that it changes.</param>
-/// <param name="Amount">Its part of the budget; null without one.</param>
+/// <param name="Labels">Its choice on each of its axes.</param>
+/// <param name="Values">Run file keys that it changes.</param>
+/// <param name="Amount">Its budget; null if there is none.</param>
 public sealed record Combination(
     IReadOnlyList<KeyValuePair<string, string>> Labels,
     IReadOnlyList<KeyValuePair<string, string>> Values,
     double? Amount
 )
 {
-    /// <summary>True if the trial has all of some choices: by axis or by key.</summary>
+    /// <summary>True if the trial has all the given choices, by axis or by key.</summary>
     public bool Matches(IEnumerable<KeyValuePair<string, string>> choices) =>
         choices.All(choice => Labels.Concat(Values).Any(has => has.Key == choice.Key && IsSame(has.Value, choice.Value)));
 
-    /// <summary>1e3 is 1000.</summary>
+    /// <summary>Compares as text or as numbers: 1e3 equals 1000.</summary>
     private static bool IsSame(string a, string b) =>
         a == b
         || (
@@ -32,12 +32,15 @@ public static class Expansion
     /// <summary>Name of the budget's column in tables.</summary>
     public const string BudgetColumn = "budget";
 
-    /// <exception cref="ExperimentException">A condition or an exclusion is never met.</exception>
+    /// <exception cref="ExperimentException">A condition or exclusion matches no trial.</exception>
     public static IReadOnlyList<Combination> Of(Sweep sweep)
     {
         IEnumerable<Combination> all = [new Combination([], sweep.Set, null)];
         foreach (var axis in sweep.Axes)
+        {
             all = all.SelectMany(trial => With(trial, axis));
+        }
+
         if (sweep.Budget is { } budget)
         {
             all = all.SelectMany(trial =>
@@ -53,11 +56,17 @@ public static class Expansion
 
         var trials = all.ToList();
         foreach (var condition in sweep.Axes.Where(axis => axis.When.Count > 0 && !trials.Exists(trial => trial.Matches(axis.When))))
+        {
             throw new ExperimentException(
                 $"{sweep.Path}: the condition of axis {condition.Name} ({Text(condition.When)}) is never met by an axis before it."
             );
+        }
+
         foreach (var exclusion in sweep.Exclude.Where(exclusion => !trials.Exists(trial => trial.Matches(exclusion))))
+        {
             throw new ExperimentException($"{sweep.Path}: exclude {Text(exclusion)} matches no trial.");
+        }
+
         return trials.FindAll(trial => !sweep.Exclude.Any(trial.Matches));
     }
 

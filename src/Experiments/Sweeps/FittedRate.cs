@@ -3,7 +3,7 @@ using ClipTrain.Experiments.Scaling;
 namespace ClipTrain.Experiments.Sweeps;
 
 /// <summary>
-/// The learning rate as a power law of the number of parameters, through the best rate of each size in a sweep's results.
+/// The learning rate as a power law of the number of parameters, fitted to the best rate of each size in a sweep's results.
 /// </summary>
 public sealed record FittedRate(double LogFactor, double Exponent)
 {
@@ -11,10 +11,10 @@ public sealed record FittedRate(double LogFactor, double Exponent)
 
     public double At(double parameters) => Math.Exp(LogFactor + (Exponent * Math.Log(parameters)));
 
-    /// <exception cref="ExperimentException">The table has no rates, or of fewer than two sizes.</exception>
+    /// <exception cref="ExperimentException">The table has no rates, or fewer than two model sizes.</exception>
     public static FittedRate Read(string results)
     {
-        // The rates are x, the errors y: the same columns that laws are fitted to.
+        // Read rates as x and errors as y, as for laws.
         var rows = ResultsFile.Read(results, new ResultColumns(Rate, "error") { Params = "params" });
         var best = rows.GroupBy(row => row.Params!.Value)
             .Select(size =>
@@ -25,7 +25,10 @@ public sealed record FittedRate(double LogFactor, double Exponent)
             )
             .ToList();
         if (best.Count < 2)
-            throw new ExperimentException($"{results}: has one model size; a rate that follows the size needs two at least.");
+        {
+            throw new ExperimentException($"{results}: has one model size; a fitted rate needs at least two.");
+        }
+
         var (slope, intercept) = LeastSquares.Line([.. best.Select(size => size.LogSize)], [.. best.Select(size => size.LogRate)]);
         return new FittedRate(intercept, slope);
     }

@@ -1,11 +1,11 @@
 namespace ClipTrain.Experiments.Sweeps;
 
-/// <summary>What trials cost together.</summary>
-/// <param name="Trials">How many.</param>
+/// <summary>Total cost of trials.</summary>
+/// <param name="Trials">Number of trials.</param>
 /// <param name="Samples">Samples seen.</param>
 /// <param name="Flops">Floating-point operations of training.</param>
-/// <param name="CoreSeconds">Cores times seconds, from the rate of trials that are done; null before there is one.</param>
-/// <param name="DiskBytes">Bytes of checkpoints.</param>
+/// <param name="CoreSeconds">Core seconds, estimated from finished trials; null if there are none.</param>
+/// <param name="DiskBytes">Size of the checkpoints, in bytes.</param>
 public sealed record SweepCost(int Trials, double Samples, double Flops, double? CoreSeconds, double DiskBytes)
 {
     /// <summary>The cost of some trials of a sweep.</summary>

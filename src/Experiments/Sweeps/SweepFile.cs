@@ -26,11 +26,14 @@ public static class SweepFile
         "predict",
     ];
 
-    /// <exception cref="ExperimentException">The file cannot be used; the message names the line and what to do.</exception>
+    /// <exception cref="ExperimentException">The file is invalid. The message names the line and the remedy.</exception>
     public static Sweep Read(string path)
     {
         if (!File.Exists(path))
-            throw new ExperimentException($"{path}: there is no such file.");
+        {
+            throw new ExperimentException($"{path}: the file does not exist.");
+        }
+
         try
         {
             return Read(path, File.ReadAllText(path));
@@ -49,22 +52,34 @@ public static class SweepFile
             path,
             yaml.Documents.Count == 1
                 ? yaml.Documents[0].RootNode
-                : throw new ExperimentException($"{path}: the file must hold the keys of one sweep, as in 'name: my-sweep'.")
+                : throw new ExperimentException($"{path}: the file must contain the keys of one sweep, as in 'name: my-sweep'.")
         );
         root.Allow(Keys);
         var name = root.Text("name");
         if (name.Length == 0 || name[0] == '.' || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
-            throw root.Error("name", "must be of letters, digits, '-', '_' and '.', as a folder is called so");
+        {
+            throw root.Error("name", "must consist of letters, digits, '-', '_' and '.', since it names a folder");
+        }
+
         var axes = root.Sections("axes").Select(SweepAxisOf).ToList();
         if (root.Node("seeds") is not null)
+        {
             axes.Add(
                 new SweepAxis("seed", [.. root.Values("seeds").Select(seed => new Choice(seed, [KeyValuePair.Create("seed", seed)]))], [])
             );
+        }
+
         var budget = root.Node("budget") is null ? null : BudgetOf(root.Inner("budget"));
         if (axes.Count == 0 && budget is null)
+        {
             throw new ExperimentException($"{path}: a sweep needs axes, or a budget of several amounts.");
+        }
+
         if (axes.GroupBy(axis => axis.Name, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { } twice)
-            throw root.Error("axes", $"two axes are called {twice.Key}; give one of them another name");
+        {
+            throw root.Error("axes", $"two axes are named {twice.Key}; rename one of them");
+        }
+
         return new Sweep
         {
             Path = path,
@@ -88,19 +103,24 @@ public static class SweepFile
     {
         var keys = axis.Names.Where(key => key is not ("name" or "labels" or "when")).ToList();
         if (keys.Count == 0)
+        {
             throw axis.Error(
                 null,
                 "an axis needs a key of the run file with a list of values, as in 'training.learning_rate: [0.001, 0.002]'"
             );
+        }
+
         var values = keys.ConvertAll(axis.Values);
         var labels = axis.Node("labels") is null ? null : axis.Values("labels").Select(label => label.Trim('"')).ToList();
         foreach (var (key, list) in keys.Zip(values).Append(("labels", labels ?? values[0])))
         {
             if (list.Count != values[0].Count)
+            {
                 throw axis.Error(
                     key,
-                    $"has {list.Count} values and {keys[0]} has {values[0].Count}; what stands in one axis goes together, value by value"
+                    $"has {list.Count} values and {keys[0]} has {values[0].Count}; the keys of one axis vary together, value by value"
                 );
+            }
         }
 
         return new SweepAxis(
@@ -120,13 +140,13 @@ public static class SweepFile
         budget.Allow(["samples", "steps", "epochs", "flops", "warmup"]);
         var unit = budget.Names.Where(key => key != "warmup").ToList() is [var one]
             ? one
-            : throw budget.Error(null, "a budget is in one of samples, steps, epochs and flops");
+            : throw budget.Error(null, "a budget must be in one of samples, steps, epochs and flops");
         return new Budget(
             Enum.Parse<BudgetUnit>(unit, ignoreCase: true),
             [.. budget.Values(unit).Select(value => budget.Positive(unit, value))],
             budget.Node("warmup") is null ? null
                 : budget.Positive("warmup", budget.Text("warmup")) is var share && share < 1 ? share
-                : throw budget.Error("warmup", "is a share of the steps, below 1")
+                : throw budget.Error("warmup", "must be a fraction of the steps, below 1")
         );
     }
 
@@ -144,7 +164,7 @@ public static class SweepFile
             "fitted" => new RateRule.Fitted(rate.Text("results")),
             _ => throw rate.Error(
                 "rule",
-                "is none, width (rate · at / width) or fitted (a power law through the best rates of a sweep's results)"
+                "must be none, width (rate · at / width) or fitted (a power law through the best rates of a sweep's results)"
             ),
         };
     }
@@ -158,7 +178,7 @@ public static class SweepFile
             : throw predict.Error("law", $"must be one of {string.Join(", ", Laws.Names.Where(name => name != "isoflop"))}");
     }
 
-    /// <summary>A mapping of the file, whose errors name the line.</summary>
+    /// <summary>A mapping in the file. Its errors name the line.</summary>
     private sealed class Section
     {
         private readonly string _path;
@@ -175,7 +195,9 @@ public static class SweepFile
         public void Allow(string[] keys)
         {
             if (Names.FirstOrDefault(key => !keys.Contains(key, StringComparer.Ordinal)) is { } unknown)
-                throw Error(unknown, $"is no key here; there are {string.Join(", ", keys)}");
+            {
+                throw Error(unknown, $"is not a key here; valid keys: {string.Join(", ", keys)}");
+            }
         }
 
         public YamlNode? Node(string key) => _node.Children.TryGetValue(new YamlScalarNode(key), out var node) ? node : null;
@@ -200,10 +222,10 @@ public static class SweepFile
             {
                 null => [],
                 YamlSequenceNode list => list.Select(item => new Section(_path, item)),
-                _ => throw Error(key, "must be a list, an item a line with '- '"),
+                _ => throw Error(key, "must be a list, with one item per line after '- '"),
             };
 
-        /// <summary>A list, or {log: [FROM, TO], points: N}, as YAML on one line each.</summary>
+        /// <summary>The values of a list or of {log: [FROM, TO], points: N}, as single-line YAML.</summary>
         public IReadOnlyList<string> Values(string key) =>
             Node(key) switch
             {
@@ -218,20 +240,23 @@ public static class SweepFile
         public double Positive(string key, string text) =>
             double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value > 0 && double.IsFinite(value)
                 ? value
-                : throw Error(key, $"is {text}, and must be a number above zero");
+                : throw Error(key, $"is {text}, but must be a number above zero");
 
         public int Whole(string key, int usual, int least) =>
             Node(key) is null ? usual
             : int.TryParse(Text(key), NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= least ? value
             : throw Error(key, $"must be a whole number from {least}");
 
-        public bool Flag(string key) => bool.TryParse(Text(key), out var flag) ? flag : throw Error(key, "is true or false");
+        public bool Flag(string key) => bool.TryParse(Text(key), out var flag) ? flag : throw Error(key, "must be true or false");
 
         private static string[] LogRange(string key, Section range)
         {
             range.Allow(["log", "points"]);
             if (range.Node("log") is not YamlSequenceNode { Children: [var low, var high] })
-                throw range.Error(null, $"{key}: log is the two ends of the range, as in [1e-4, 1e-2]");
+            {
+                throw range.Error(null, $"{key}: log must be the two ends of the range, as in [1e-4, 1e-2]");
+            }
+
             double from = range.Positive("log", FlowYaml.Write(low)),
                 to = range.Positive("log", FlowYaml.Write(high));
             var points = range.Whole("points", 5, least: 2);

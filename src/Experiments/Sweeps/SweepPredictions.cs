@@ -4,16 +4,16 @@ using ClipTrain.Experiments.Scaling;
 
 namespace ClipTrain.Experiments.Sweeps;
 
-/// <summary>What a law says of a held-out trial before it is started.</summary>
-/// <param name="Low">Lower end of the 90% interval of one trial.</param>
-/// <param name="High">Upper end.</param>
+/// <summary>A law's prediction for a held-out trial.</summary>
+/// <param name="Low">Lower bound of the 90% interval of a single trial.</param>
+/// <param name="High">Upper bound.</param>
 public sealed record TrialPrediction(string Trial, string Law, double Compute, double Value, double Low, double High);
 
-/// <summary>The predictions of a sweep, as predictions.json keeps them.</summary>
-/// <param name="Made">When they were made.</param>
-/// <param name="Results">SHA-256 of the results that they were made from.</param>
-/// <param name="Hash">SHA-256 of the time, the results' hash and the predictions: written down elsewhere it proves that nothing was
-/// changed later.</param>
+/// <summary>The predictions of a sweep, stored in predictions.json.</summary>
+/// <param name="Made">Time of the predictions.</param>
+/// <param name="Results">SHA-256 of the results that they are based on.</param>
+/// <param name="Hash">SHA-256 of the time, the hash of the results and the predictions. A copy elsewhere proves that nothing was changed
+/// later.</param>
 public sealed record SweepPredictions(DateTimeOffset Made, string Results, IReadOnlyList<TrialPrediction> Predictions, string Hash)
 {
     private static readonly JsonSerializerOptions Json = new()
@@ -23,15 +23,17 @@ public sealed record SweepPredictions(DateTimeOffset Made, string Results, IRead
         NewLine = "\n",
     };
 
-    /// <summary>What a sweep has predicted, each trial by its first prediction.</summary>
-    /// <exception cref="ExperimentException">A file of predictions is not what was written.</exception>
+    /// <summary>Reads the first prediction of each trial of a sweep.</summary>
+    /// <exception cref="ExperimentException">A file of predictions was changed or is damaged.</exception>
     public static IReadOnlyDictionary<string, (TrialPrediction Said, SweepPredictions In)> ReadAll(SweepFolder folder)
     {
         var said = new Dictionary<string, (TrialPrediction, SweepPredictions)>(StringComparer.Ordinal);
         foreach (var made in folder.PredictionFiles().Select(Read).OrderBy(made => made.Made))
         {
             foreach (var prediction in made.Predictions)
+            {
                 said.TryAdd(prediction.Trial, (prediction, made));
+            }
         }
 
         return said;
@@ -44,21 +46,21 @@ public sealed record SweepPredictions(DateTimeOffset Made, string Results, IRead
             var read = JsonSerializer.Deserialize<SweepPredictions>(File.ReadAllText(file), Json);
             return read is not null && read.Hash == HashOf(read.Made, read.Results, read.Predictions)
                 ? read
-                : throw new JsonException("its hash is not that of its predictions");
+                : throw new JsonException("its hash does not match its predictions");
         }
         catch (JsonException e)
         {
-            throw new ExperimentException($"{file} is not as it was written: {e.Message}.");
+            throw new ExperimentException($"{file} was changed after it was written: {e.Message}.");
         }
     }
 
-    /// <summary>Fits the sweep's law to the trials that are not held out, and writes what it says of others.</summary>
+    /// <summary>Fits the sweep's law to the trials that are not held out, and writes predictions for others.</summary>
     /// <param name="sweep">The sweep.</param>
     /// <param name="folder">Its folder.</param>
     /// <param name="trials">All its trials.</param>
-    /// <param name="wanted">Those to predict.</param>
-    /// <param name="time">Says when.</param>
-    /// <exception cref="ExperimentException">The results cannot tell the law.</exception>
+    /// <param name="wanted">The trials to predict.</param>
+    /// <param name="time">Clock for the time of the predictions.</param>
+    /// <exception cref="ExperimentException">The results cannot determine the law.</exception>
     public static SweepPredictions Make(
         Sweep sweep,
         SweepFolder folder,
@@ -71,14 +73,17 @@ public sealed record SweepPredictions(DateTimeOffset Made, string Results, IRead
         var observations = SweepResults.Observations(sweep, folder, trials, isHeldOut: false);
         var sample = Sample.Of(observations);
         if (sample.Count == 0 || Laws.Refuse(sweep.Predict!.Law, sample) is not null)
+        {
             throw new ExperimentException(
                 $"{sweep.Path}: {sweep.Predict!.Law} cannot predict: "
                     + $"{(sample.Count == 0 ? "no trial has a result" : Laws.Refuse(sweep.Predict.Law, sample))}. Name another law "
                     + "under predict, or add trials."
             );
+        }
+
         var fit =
             LawFitter.FitOne(sweep.Predict.Law, "", sample, LawFitter.DefaultDraws)
-            ?? throw new ExperimentException($"{sweep.Path}: no start of the search leads to a fit of {sweep.Predict.Law}.");
+            ?? throw new ExperimentException($"{sweep.Path}: no start of the search converges for {sweep.Predict.Law}.");
         List<TrialPrediction> predictions =
         [
             .. from trial in wanted

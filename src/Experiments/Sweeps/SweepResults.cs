@@ -5,13 +5,13 @@ using CsvHelper;
 namespace ClipTrain.Experiments.Sweeps;
 
 /// <summary>
-/// The results of a sweep as a table: a trial a row, its axes, its cost and its figures. Laws are fitted to it as to any other.
+/// Results of a sweep as a table: one row per trial with its axes, cost and figures. Laws can be fitted to it like to any other table.
 /// </summary>
 public static class SweepResults
 {
     private static readonly string[] Fixed = ["trial", "state", "params", "data", "unique", "compute", "error", "core_seconds"];
 
-    /// <summary>Writes results.csv with the trials that have ended with a result; trials that diverged have no error.</summary>
+    /// <summary>Writes results.csv with the trials that ended with a result. Diverged trials have no error.</summary>
     public static void Write(Sweep sweep, SweepFolder folder, IReadOnlyList<Trial> trials)
     {
         var ended = trials.Select(trial => (Trial: trial, Record: folder.Read(trial.Id))).Where(row => row.Record.IsSettled).ToList();
@@ -51,7 +51,10 @@ public static class SweepResults
             void Row(IEnumerable<string> fields)
             {
                 foreach (var field in fields)
+                {
                     csv.WriteField(field);
+                }
+
                 csv.EndRecord();
             }
         }
@@ -59,8 +62,8 @@ public static class SweepResults
         File.Move(aside, folder.Results, overwrite: true);
     }
 
-    /// <summary>The results that laws can be fitted to.</summary>
-    /// <param name="isHeldOut">False for those that predictions are made from.</param>
+    /// <summary>The results to which laws can be fitted.</summary>
+    /// <param name="isHeldOut">False for the trials that predictions are based on.</param>
     public static IReadOnlyList<Observation> Observations(Sweep sweep, SweepFolder folder, IEnumerable<Trial> trials, bool isHeldOut) =>
         [
             .. from trial in trials
@@ -76,18 +79,21 @@ public static class SweepResults
             },
         ];
 
-    /// <summary>A trial's error; null where it has none.</summary>
-    /// <exception cref="ExperimentException">The sweep's metric is none of the figures.</exception>
+    /// <summary>A trial's error; null if it has none.</summary>
+    /// <exception cref="ExperimentException">The sweep's metric is not one of the figures.</exception>
     public static double? Error(Sweep sweep, TrialRecord record)
     {
         if (record.State != TrialState.Done)
+        {
             return null;
+        }
+
         return record.Figures.TryGetValue(sweep.Metric, out var value)
             ? sweep.Metric == "loss"
                 ? value
                 : 1 - value
             : throw new ExperimentException(
-                $"{sweep.Path}: metric is {sweep.Metric}, which is none of the figures of trial {record.Id}: "
+                $"{sweep.Path}: metric is {sweep.Metric}, which is not one of the figures of trial {record.Id}: "
                     + $"{string.Join(", ", record.Figures.Keys)}."
             );
     }

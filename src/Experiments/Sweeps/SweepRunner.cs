@@ -1,32 +1,63 @@
 namespace ClipTrain.Experiments.Sweeps;
 
-/// <summary>Where trials run, and what is told of them.</summary>
-/// <param name="Cores">Cores of the pool.</param>
-/// <param name="Tell">Gets a line for what happens.</param>
+/// <summary>Runs a trial, or resumes an interrupted one.</summary>
+public interface ITrialRunner
+{
+    /// <param name="trial">The trial.</param>
+    /// <param name="cores">Indices of the cores it may use.</param>
+    /// <param name="stop">Cancelled to stop the trial at a checkpoint.</param>
+    Task<TrialEnd> RunAsync(Trial trial, IReadOnlyList<int> cores, CancellationToken stop);
+}
+
+/// <summary>Outcome of an attempt at a trial.</summary>
+public abstract record TrialEnd
+{
+    /// <summary>Ended with results: figures by name.</summary>
+    public sealed record Done(IReadOnlyDictionary<string, double> Figures) : TrialEnd;
+
+    /// <summary>Ended with a non-finite loss.</summary>
+    public sealed record Diverged(string Reason) : TrialEnd;
+
+    /// <summary>Ended without results.</summary>
+    public sealed record Failed(string Reason) : TrialEnd;
+
+    /// <summary>Stopped at a checkpoint on request.</summary>
+    public sealed record Stopped : TrialEnd;
+}
+
+/// <summary>Resources of a sweep.</summary>
+/// <param name="Cores">Number of cores.</param>
+/// <param name="Tell">Receives a line per event.</param>
 public sealed record SweepPool(int Cores, Action<string> Tell);
 
-/// <summary>Runs the trials of a sweep that have no results yet, side by side, each once.</summary>
+/// <summary>Runs the trials of a sweep that have no results yet, in parallel.</summary>
 public sealed class SweepRunner(Sweep sweep, SweepFolder folder, ITrialRunner runner, SweepPool pool, TimeProvider time)
 {
     private readonly SortedSet<int> _free = [.. Enumerable.Range(0, pool.Cores)];
     private readonly List<(Task<TrialEnd> Task, Trial Trial, int[] Cores, DateTimeOffset Began)> _running = [];
 
-    /// <summary>Runs trials; returns true if all of them have ended with a result.</summary>
-    /// <param name="trials">Those to run, as many of them as are not settled.</param>
-    /// <param name="stop">Ctrl-C: running trials stop at a checkpoint, no others begin.</param>
+    /// <summary>Runs trials. Returns true if all of them ended with a result.</summary>
+    /// <param name="trials">The trials to run; settled ones are skipped.</param>
+    /// <param name="stop">Cancelled by Ctrl-C: running trials stop at a checkpoint, and no others start.</param>
     public async Task<bool> RunAsync(IEnumerable<Trial> trials, CancellationToken stop)
     {
         if (sweep.Cores > pool.Cores)
+        {
             throw new ExperimentException(
-                $"{sweep.Path}: a trial has {sweep.Cores} cores, the pool {pool.Cores}. Lower cores, or raise --cores."
+                $"{sweep.Path}: a trial needs {sweep.Cores} cores, but the pool has {pool.Cores}. Lower cores, or raise --cores."
             );
+        }
+
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var waiting = new Queue<Trial>(trials.Where(trial => !folder.Read(trial.Id).IsSettled));
         var (attempts, isWhole) = (new Dictionary<string, int>(StringComparer.Ordinal), true);
         while (_running.Count > 0 || (waiting.Count > 0 && !ending.IsCancellationRequested))
         {
             while (waiting.Count > 0 && _free.Count >= sweep.Cores && !ending.IsCancellationRequested)
+            {
                 Begin(waiting.Dequeue(), ending.Token);
+            }
+
             await Task.WhenAny(_running.Select(one => one.Task));
             foreach (var ended in _running.FindAll(one => one.Task.IsCompleted))
             {
@@ -37,7 +68,7 @@ public sealed class SweepRunner(Sweep sweep, SweepFolder folder, ITrialRunner ru
                     case TrialEnd.Failed failed
                         when (attempts[ended.Trial.Id] = attempts.GetValueOrDefault(ended.Trial.Id) + 1) <= sweep.Retries:
                         Settle(ended, TrialState.Begun, failed.Reason);
-                        pool.Tell($"{ended.Trial.Id} failed and is tried again ({ended.Trial.Describe()}): {failed.Reason}");
+                        pool.Tell($"{ended.Trial.Id} failed and will be retried ({ended.Trial.Describe()}): {failed.Reason}");
                         waiting.Enqueue(ended.Trial);
                         break;
                     case TrialEnd.Failed failed:
@@ -47,7 +78,10 @@ public sealed class SweepRunner(Sweep sweep, SweepFolder folder, ITrialRunner ru
                             $"{ended.Trial.Id} failed ({ended.Trial.Describe()}): {failed.Reason} Its log: {folder.Log(ended.Trial.Id)}"
                         );
                         if (sweep.FailFast)
+                        {
                             await ending.CancelAsync();
+                        }
+
                         break;
                     case TrialEnd.Diverged diverged:
                         Settle(ended, TrialState.Diverged, diverged.Reason);
@@ -83,7 +117,7 @@ public sealed class SweepRunner(Sweep sweep, SweepFolder folder, ITrialRunner ru
             }
         );
         pool.Tell(
-            $"{trial.Id} {(was.State == TrialState.Missing ? "begins" : "goes on")} on core {string.Join(", ", cores)} ({trial.Describe()})"
+            $"{trial.Id} {(was.State == TrialState.Missing ? "starts" : "resumes")} on core {string.Join(", ", cores)} ({trial.Describe()})"
         );
         _running.Add((runner.RunAsync(trial, cores, stop), trial, cores, now));
     }

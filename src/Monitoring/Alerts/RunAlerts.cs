@@ -3,32 +3,32 @@ using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Monitoring.Alerts;
 
-/// <summary>Something about a run that somebody should look at.</summary>
-/// <param name="Step">The step at which it was noticed.</param>
-/// <param name="Kind">Name of the rule, as in "loss-spike".</param>
-/// <param name="Text">What is wrong, with its figures, and what to try.</param>
+/// <summary>A problem in a run that needs attention.</summary>
+/// <param name="Step">The step at which it was detected.</param>
+/// <param name="Kind">Name of the rule, such as "loss-spike".</param>
+/// <param name="Text">The problem with its figures, and what to try.</param>
 public sealed record Alert(long Step, string Kind, string Text);
 
-/// <summary>What the rules need to know of a run.</summary>
-/// <param name="GlobalBatch">Pairs in a step.</param>
-/// <param name="PeakLearningRate">The schedule's largest rate.</param>
-/// <param name="MaxLogitScale">Bound of the logit scale.</param>
-/// <param name="IsContrastive">True where a model that knows nothing has a loss of log(global batch).</param>
+/// <summary>Properties of a run that the rules need.</summary>
+/// <param name="GlobalBatch">Pairs per step.</param>
+/// <param name="PeakLearningRate">The largest learning rate of the schedule.</param>
+/// <param name="MaxLogitScale">Upper bound of the logit scale.</param>
+/// <param name="IsContrastive">True if an untrained model has a loss of log(global batch).</param>
 public sealed record AlertContext(int GlobalBatch, double PeakLearningRate, double MaxLogitScale, bool IsContrastive);
 
 /// <summary>
-/// Watches a run's steps. A rule that has spoken is silent until its cause has gone for <see cref="Quiet"/> steps, so that a
-/// lasting fault is one alert. Pure: no clock, no disk.
+/// Watches a run's steps. After an alert a rule stays silent until its cause has been absent for <see cref="Quiet"/> steps, so a lasting
+/// problem causes one alert. Pure: no clock, no disk.
 /// </summary>
 public sealed class RunAlerts(AlertContext context)
 {
-    /// <summary>Steps that a figure is averaged over, and that a rule waits for before it judges.</summary>
+    /// <summary>Number of steps over which figures are averaged; rules apply after this many steps.</summary>
     private const int Window = 50;
 
-    /// <summary>Steps without a cause before the same rule may speak again.</summary>
+    /// <summary>Number of steps without a cause before a rule may raise an alert again.</summary>
     private const int Quiet = 200;
 
-    /// <summary>Steps in which training counts as having begun, in units of the full learning rate: warm-up counts for less.</summary>
+    /// <summary>Steps after which a model should have learned something, in units of the full learning rate: warm-up counts less.</summary>
     private const double LearningSteps = 100;
 
     private readonly Queue<StepRecord> _steps = new();
@@ -36,19 +36,25 @@ public sealed class RunAlerts(AlertContext context)
     private double _lowestLoss = double.PositiveInfinity,
         _learned;
 
-    /// <summary>Takes a step; returns what it gives cause for.</summary>
+    /// <summary>Processes a step and returns new alerts.</summary>
     public IReadOnlyList<Alert> Observe(StepRecord record)
     {
         _steps.Enqueue(record);
         if (_steps.Count > 2 * Window)
+        {
             _steps.Dequeue();
+        }
+
         _learned += context.PeakLearningRate > 0 ? record.Metrics.LearningRate / context.PeakLearningRate : 0;
         var step = record.Metrics.Step;
         var alerts = new List<Alert>();
         foreach (var (kind, text) in Causes())
         {
             if (!_lastSeen.TryGetValue(kind, out var seen) || step - seen > Quiet)
+            {
                 alerts.Add(new Alert(step, kind, text));
+            }
+
             _lastSeen[kind] = step;
         }
 
@@ -58,7 +64,10 @@ public sealed class RunAlerts(AlertContext context)
     private IEnumerable<(string Kind, string Text)> Causes()
     {
         if (_steps.Count < Window)
+        {
             return [];
+        }
+
         StepRecord[] recent = [.. _steps.TakeLast(Window)];
         (string, string)?[] causes =
         [
@@ -75,8 +84,8 @@ public sealed class RunAlerts(AlertContext context)
     }
 
     /// <summary>
-    /// The loss of the last ten steps against the lowest that any ten steps had: a fifth of it, and more than noise explains. The
-    /// noise is that of the older half of the window, which a sudden rise has not reached.
+    /// Detects a loss over the last ten steps that exceeds the lowest ten-step mean by a fifth, and by more than noise explains. The
+    /// noise is estimated from the older half of the window, which a sudden rise has not reached.
     /// </summary>
     private (string, string)? Loss(StepRecord[] recent)
     {
@@ -102,18 +111,21 @@ public sealed class RunAlerts(AlertContext context)
         return context.IsContrastive && _learned > LearningSteps && now > 0.98 * chance
             ? (
                 "not-learning",
-                $"The loss of {Of(now)} is that of chance ({Of(chance)} for {context.GlobalBatch} pairs): look whether captions belong "
-                    + "to their images (cliptrain data view), whether a tower is frozen, and at the learning rate."
+                $"The loss of {Of(now)} is at chance level ({Of(chance)} for {context.GlobalBatch} pairs): check that captions match "
+                    + "their images (cliptrain data view), that no tower is frozen by mistake, and the learning rate."
             )
             : null;
     }
 
-    /// <summary>Three steps in a row above ten times the median.</summary>
+    /// <summary>Detects three consecutive steps with a norm above ten times the median.</summary>
     private (string, string)? Gradient()
     {
         double[] norms = [.. _steps.Select(step => step.Metrics.GradientNorm).Where(norm => norm > 0)];
         if (norms.Length < Window)
+        {
             return null;
+        }
+
         var median = norms.Order().ElementAt(norms.Length / 2);
         return norms.TakeLast(3).All(norm => norm > 10 * median)
             ? (
@@ -129,7 +141,7 @@ public sealed class RunAlerts(AlertContext context)
             ? (
                 "logit-scale-bound",
                 $"The logit scale has reached its bound of {Of(context.MaxLogitScale)}, as the paper's runs do late; early in a run it "
-                    + "means that the loss is lowered by confidence alone."
+                    + "means that only confidence lowers the loss."
             )
             : null;
 
@@ -140,7 +152,7 @@ public sealed class RunAlerts(AlertContext context)
             ? (
                 "data-wait",
                 $"Steps wait for data {share.ToString("P0", CultureInfo.InvariantCulture)} of their time: cliptrain bench loader names "
-                    + "the stage that is slow and what to change."
+                    + "the slow stage and the remedy."
             )
             : null;
     }
@@ -155,7 +167,10 @@ public sealed class RunAlerts(AlertContext context)
             ),
         ];
         if (steps.Length < Window / 2)
+        {
             return null;
+        }
+
         double[] busy =
         [
             .. Enumerable.Range(0, steps[^1].Shares.Count).Select(rank => steps.Average(step => step.Shares[rank].BusySeconds)),
@@ -165,7 +180,7 @@ public sealed class RunAlerts(AlertContext context)
         return busy[slowest] > 1.5 * others
             ? (
                 "straggler",
-                $"Rank {slowest} works {Of(busy[slowest])} s a step, the others {Of(others)} s, and all wait for it: look at its machine "
+                $"Rank {slowest} works {Of(busy[slowest])} s per step, the others {Of(others)} s, and all wait for it: check its machine "
                     + "(other programs, heat, storage)."
             )
             : null;
@@ -177,7 +192,7 @@ public sealed class RunAlerts(AlertContext context)
         return share > 0.25 && context.GlobalBatch > 1
             ? (
                 "captions-cut",
-                $"{share.ToString("P0", CultureInfo.InvariantCulture)} of the captions are longer than the text context and are cut: "
+                $"{share.ToString("P0", CultureInfo.InvariantCulture)} of the captions exceed the text context and are truncated: "
                     + "raise model.text.context, or shorten the captions."
             )
             : null;

@@ -6,7 +6,7 @@ using ClipTrain.Monitoring.Series;
 
 namespace ClipTrain.Monitoring.Page;
 
-/// <summary>What the page gets as JSON: camelCase names, numbers of six digits, null for those that are not finite.</summary>
+/// <summary>JSON for the page: camelCase names, numbers with six digits, null for non-finite ones.</summary>
 internal static class PageJson
 {
     private static readonly JsonSerializerOptions s_options = new()
@@ -35,7 +35,7 @@ internal static class PageJson
             run.Figures,
         };
 
-    /// <summary>All that the page shows of one run beside its series.</summary>
+    /// <summary>The page's data of a run, except its series.</summary>
     public static object Details(WatchedRun run) =>
         new
         {
@@ -57,9 +57,7 @@ internal static class PageJson
             slice.Series,
         };
 
-    /// <summary>
-    /// Six digits are more than a curve of a thousand pixels shows; whole numbers stay whole, because steps and samples must be exact.
-    /// </summary>
+    /// <summary>Writes six digits, which exceed a chart's resolution, but whole numbers exactly, as steps and samples require.</summary>
     private sealed class ShortNumbers : JsonConverter<double>
     {
         public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetDouble();
@@ -67,11 +65,17 @@ internal static class PageJson
         public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options)
         {
             if (!double.IsFinite(value))
+            {
                 writer.WriteNullValue();
+            }
             else if (value == Math.Floor(value) && Math.Abs(value) < 1e15)
+            {
                 writer.WriteNumberValue((long)value);
+            }
             else
+            {
                 writer.WriteRawValue(value.ToString("G6", CultureInfo.InvariantCulture));
+            }
         }
     }
 }

@@ -23,21 +23,24 @@ public sealed class PageServer : IAsyncDisposable
 
     private PageServer(WebApplication app, RunBoard board) => (_app, _board) = (app, board);
 
-    /// <summary>Where the page is.</summary>
+    /// <summary>Address of the page.</summary>
     public Uri Address { get; private init; } = new("http://localhost");
 
-    /// <param name="listen">Address and port; port 0 takes a free one.</param>
-    /// <param name="token">Asked of everybody; none on loopback alone.</param>
+    /// <param name="listen">Address and port; port 0 chooses a free one.</param>
+    /// <param name="token">Token that requests must have; null is only allowed on loopback.</param>
     /// <param name="board">The runs. The server disposes it.</param>
-    /// <exception cref="ArgumentException">The address is not loopback and there is no token.</exception>
+    /// <exception cref="ArgumentException">The address is not loopback, and there is no token.</exception>
     /// <exception cref="IOException">The port is in use.</exception>
     public static async Task<PageServer> StartAsync(IPEndPoint listen, string? token, RunBoard board)
     {
         if (token is null && !IPAddress.IsLoopback(listen.Address))
+        {
             throw new ArgumentException(
-                $"The page shows captions and configurations: {listen.Address} is reached by others, so give a token.",
+                $"The page shows captions and configurations, and {listen.Address} is reachable from other machines: set a token.",
                 nameof(token)
             );
+        }
+
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(listen));
         builder.Services.AddRouting();
@@ -58,8 +61,7 @@ public sealed class PageServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Refuses strangers. Without a token only this machine's own names are answered: another site's name that leads here must not read
-    /// the page.
+    /// Rejects unauthorized requests. Without a token only this machine's own host names are accepted, which prevents DNS rebinding.
     /// </summary>
     private static Task AnswerAsync(HttpContext context, RequestDelegate next, string? token)
     {
@@ -67,7 +69,10 @@ public sealed class PageServer : IAsyncDisposable
             ? context.Request.Host.Host is "localhost" or "127.0.0.1" or "[::1]"
             : HttpToken.IsGiven(context.Request, token);
         if (!isAllowed)
+        {
             return HttpToken.RefuseAsync(context.Response);
+        }
+
         context.Response.Headers.ContentSecurityPolicy = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'";
         context.Response.Headers.XContentTypeOptions = "nosniff";
         context.Response.Headers.CacheControl = "no-store";
@@ -142,7 +147,7 @@ public sealed class PageServer : IAsyncDisposable
         return context.Response.WriteAsync("There is no such run.", context.RequestAborted);
     }
 
-    /// <summary>Signals are for whoever serves the page: ASP.NET's own handler would take them and only stop the server.</summary>
+    /// <summary>Leaves signals to the host program: ASP.NET's own handler would only stop the server.</summary>
     private sealed class NoSignals : IHostLifetime
     {
         public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

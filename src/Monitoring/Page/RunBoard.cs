@@ -4,9 +4,8 @@ using ClipTrain.Monitoring.Runs;
 namespace ClipTrain.Monitoring.Page;
 
 /// <summary>
-/// The runs that a page shows, read again every second while a page follows them, and else when somebody asks. What is new is put
-/// into words once and sent to all pages; a page that does not keep up loses messages, sees that by their numbers, and loads the
-/// series again.
+/// The runs that pages show, read every second while a page follows them, and otherwise on request. News is serialized once and sent to
+/// all pages. A page that does not keep up loses messages, detects that by their numbers, and reloads the series.
 /// </summary>
 public sealed class RunBoard : IAsyncDisposable
 {
@@ -22,8 +21,8 @@ public sealed class RunBoard : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _reading;
 
-    /// <param name="directories">The runs' directories, asked for at each look: runs come and go.</param>
-    /// <param name="time">Sets the pace.</param>
+    /// <param name="directories">Returns the runs' directories; called at each read, since runs come and go.</param>
+    /// <param name="time">Clock for the interval.</param>
     public RunBoard(Func<IReadOnlyList<string>> directories, TimeProvider time)
     {
         (_directories, _time) = (directories, time);
@@ -31,7 +30,7 @@ public sealed class RunBoard : IAsyncDisposable
         _reading = Task.Run(ReadOnAsync);
     }
 
-    /// <summary>Reads the runs and returns what a function makes of them.</summary>
+    /// <summary>Reads the runs and applies a function to them.</summary>
     public T Look<T>(Func<IReadOnlyDictionary<string, WatchedRun>, T> look)
     {
         lock (_lock)
@@ -41,7 +40,7 @@ public sealed class RunBoard : IAsyncDisposable
         }
     }
 
-    /// <summary>Returns what a function makes of a run; the default when there is no such run.</summary>
+    /// <summary>Applies a function to a run; returns the default if there is no such run.</summary>
     public T? Look<T>(string run, Func<WatchedRun, T> look)
     {
         lock (_lock)
@@ -51,7 +50,7 @@ public sealed class RunBoard : IAsyncDisposable
         }
     }
 
-    /// <summary>Follows the runs: messages for a page until it goes.</summary>
+    /// <summary>Follows the runs: messages for a page until it disconnects.</summary>
     public async IAsyncEnumerable<string> FollowAsync(
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation
     )
@@ -60,7 +59,10 @@ public sealed class RunBoard : IAsyncDisposable
             new BoundedChannelOptions(PendingMessages) { FullMode = BoundedChannelFullMode.DropOldest }
         );
         lock (_lock)
+        {
             _pages.Add(messages);
+        }
+
         try
         {
             await foreach (var message in messages.Reader.ReadAllAsync(cancellation))
@@ -69,11 +71,13 @@ public sealed class RunBoard : IAsyncDisposable
         finally
         {
             lock (_lock)
+            {
                 _pages.Remove(messages);
+            }
         }
     }
 
-    /// <summary>Reads what the runs' files have gained and sends it to the pages.</summary>
+    /// <summary>Reads new data from the runs' files and sends it to the pages.</summary>
     public void Read()
     {
         lock (_lock)
@@ -81,16 +85,21 @@ public sealed class RunBoard : IAsyncDisposable
             foreach (var directory in _directories().Where(_known.Add))
             {
                 var run = new WatchedRun(directory, _time);
-                // Two runs of one name in different folders go by their folders.
+                // Runs of the same name in different folders are identified by their folders.
                 _runs.Add(_runs.ContainsKey(run.Name) ? directory : run.Name, run);
             }
 
             RunNews[] news = [.. _runs.Select(run => run.Value.Read() with { Run = run.Key }).Where(news => !news.IsEmpty)];
             if (news.Length == 0 || _pages.Count == 0)
+            {
                 return;
+            }
+
             var message = PageJson.Of(news);
             foreach (var page in _pages)
+            {
                 page.Writer.TryWrite(message);
+            }
         }
     }
 
@@ -102,15 +111,19 @@ public sealed class RunBoard : IAsyncDisposable
         lock (_lock)
         {
             foreach (var page in _pages)
+            {
                 page.Writer.TryComplete();
+            }
         }
     }
 
-    /// <summary>While no page follows nobody reads the runs on: who asks then is the first to see what is new.</summary>
+    /// <summary>Reads the runs on request while no page follows them.</summary>
     private void ReadIfAlone()
     {
         if (_pages.Count == 0)
+        {
             Read();
+        }
     }
 
     private async Task ReadOnAsync()
@@ -121,7 +134,9 @@ public sealed class RunBoard : IAsyncDisposable
             lock (_lock)
             {
                 if (_pages.Count > 0)
+                {
                     Read();
+                }
             }
         }
     }

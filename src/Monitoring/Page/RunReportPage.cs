@@ -1,11 +1,11 @@
 namespace ClipTrain.Monitoring.Page;
 
-/// <summary>The live page's contents as one file that needs neither server nor network.</summary>
+/// <summary>Writes the live page as a self-contained file.</summary>
 public static class RunReportPage
 {
     private const int Points = 2000;
 
-    /// <summary>Writes the page of runs as they are now.</summary>
+    /// <summary>Writes the page with the current state of runs.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static async Task WriteAsync(string path, IReadOnlyList<string> directories, TimeProvider time)
     {
@@ -27,7 +27,10 @@ public static class RunReportPage
                 )
             );
             if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder)
+            {
                 Directory.CreateDirectory(folder);
+            }
+
             await File.WriteAllTextAsync(path, PageAssets.Report(data));
         }
     }

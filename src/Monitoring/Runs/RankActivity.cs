@@ -6,16 +6,16 @@ using ClipTrain.Monitoring.Verdict;
 
 namespace ClipTrain.Monitoring.Runs;
 
-/// <summary>How a rank spent the last steps.</summary>
-/// <param name="Rank">Its number.</param>
-/// <param name="Worker">The worker's name; null when it is not known.</param>
-/// <param name="Samples">Samples a step.</param>
-/// <param name="BusySeconds">Seconds a step at its own work.</param>
-/// <param name="WaitingSeconds">Seconds a step that it waited for other ranks.</param>
+/// <summary>Activity of a rank over the last steps.</summary>
+/// <param name="Rank">The rank.</param>
+/// <param name="Worker">The worker's name; null if unknown.</param>
+/// <param name="Samples">Samples per step.</param>
+/// <param name="BusySeconds">Seconds per step of its own work.</param>
+/// <param name="WaitingSeconds">Seconds per step that it waits for other ranks.</param>
 /// <param name="BadSamples">Unusable samples in the last steps.</param>
 public sealed record RankShare(int Rank, string? Worker, double Samples, double BusySeconds, double WaitingSeconds, long BadSamples);
 
-/// <summary>The ranks of a run over its last steps, from the end of its ledger.</summary>
+/// <summary>The activity of a run's ranks over its last steps, from the end of its ledger.</summary>
 internal sealed class RankActivity(string folder)
 {
     private const long TailBytes = 256 * 1024;
@@ -25,11 +25,14 @@ internal sealed class RankActivity(string folder)
     private (string Path, TailedFile File)? _segment;
     private long _recent;
 
-    /// <summary>Reads what the ledger has gained.</summary>
+    /// <summary>Reads new lines of the ledger.</summary>
     public void Read()
     {
         if (!Directory.Exists(folder) || Directory.EnumerateFiles(folder, "*.jsonl").Max(StringComparer.Ordinal) is not { } newest)
+        {
             return;
+        }
+
         if (_segment?.Path != newest)
         {
             _segment = (newest, new TailedFile(newest));
@@ -45,12 +48,12 @@ internal sealed class RankActivity(string folder)
         return steps.Count == 0 ? [] : [.. Enumerable.Range(0, steps[^1].Shares.Count).Select(rank => Of(rank, steps))];
     }
 
-    /// <summary>What bounds the run; null when there are too few steps.</summary>
+    /// <summary>The bottleneck of the run; null if there are too few steps.</summary>
     public StepVerdict? Verdict => _steps.Verdict;
 
     private RankShare Of(int rank, IReadOnlyList<StepRecord> steps)
     {
-        // A rank tells the time of the step before.
+        // A rank reports the time of the previous step.
         var timed = steps.Zip(steps.Skip(1)).Where(pair => pair.Second.Shares[rank].BusySeconds > 0).ToArray();
         var busy = timed.Select(pair => pair.Second.Shares[rank].BusySeconds).DefaultIfEmpty(double.NaN).Average();
         var whole = timed.Select(pair => pair.First.Metrics.StepSeconds).DefaultIfEmpty(double.NaN).Average();
@@ -64,22 +67,33 @@ internal sealed class RankActivity(string folder)
         );
     }
 
-    /// <summary>Of old lines only those that name workers are read: a long run's ledger has hundreds of megabytes.</summary>
+    /// <summary>
+    /// Parses a line. Of old lines only those with worker names are parsed, since the ledger of a long run has hundreds of
+    /// megabytes.
+    /// </summary>
     private void Take(ReadOnlySpan<byte> line, long offset)
     {
         if (offset < _recent && !line.StartsWith("{\"generation\""u8))
+        {
             return;
+        }
+
         try
         {
             var entry = JsonSerializer.Deserialize(line, CoordinatorJson.Default.LedgerEntry);
             if (entry?.Generation is { } generation)
+            {
                 _workers = generation.Workers;
+            }
+
             if (entry?.Step is { } step)
+            {
                 _steps.Add(step);
+            }
         }
         catch (JsonException)
         {
-            // A damaged line is for the audit to tell.
+            // The audit reports damaged lines.
         }
     }
 }

@@ -5,10 +5,10 @@ using YamlDotNet.RepresentationModel;
 
 namespace ClipTrain.Monitoring.Runs;
 
-/// <summary>A run's configuration and final figures as flat lists of dotted keys and texts, to compare runs by.</summary>
+/// <summary>A run's configuration and final figures as flat lists with dotted keys, for comparing runs.</summary>
 internal static class RunConfiguration
 {
-    /// <summary>The scalars of a YAML file; empty when it cannot be read.</summary>
+    /// <summary>The scalars of a YAML file; only an error entry if it cannot be read.</summary>
     public static IReadOnlyDictionary<string, string> Read(string path)
     {
         var flat = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -18,7 +18,9 @@ internal static class RunConfiguration
             var yaml = new YamlStream();
             yaml.Load(reader);
             foreach (var document in yaml.Documents)
+            {
                 Flatten("", document.RootNode, flat);
+            }
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or YamlException)
         {
@@ -28,7 +30,7 @@ internal static class RunConfiguration
         return flat;
     }
 
-    /// <summary>The numbers of a JSON file by their dotted keys, in the file's order; empty when there is none.</summary>
+    /// <summary>The numbers of a JSON file with dotted keys, in the order of the file; empty if it cannot be read.</summary>
     public static IReadOnlyList<KeyValuePair<string, double>> Figures(string path)
     {
         try
@@ -48,11 +50,17 @@ internal static class RunConfiguration
         {
             case YamlMappingNode map:
                 foreach (var (name, value) in map.Children)
+                {
                     Flatten(key.Length == 0 ? $"{name}" : $"{key}.{name}", value, flat);
+                }
+
                 break;
             case YamlSequenceNode list:
                 foreach (var (i, item) in list.Children.Index())
+                {
                     Flatten(string.Create(CultureInfo.InvariantCulture, $"{key}[{i}]"), item, flat);
+                }
+
                 break;
             default:
                 flat[key] = node.ToString();

@@ -6,14 +6,14 @@ using ClipTrain.Monitoring.Series;
 
 namespace ClipTrain.Monitoring.Runs;
 
-/// <summary>What happened to a run, by its log.</summary>
-/// <param name="Time">As the log says it.</param>
+/// <summary>An event in a run's log.</summary>
+/// <param name="Time">Time in the log.</param>
 /// <param name="Kind">"generation", "checkpoint", "takeover", "evaluation", "alert", "warning", "error" or "note".</param>
-/// <param name="Step">The step that the run was at; null before the first.</param>
+/// <param name="Step">The step that the run had reached; null before the first.</param>
 /// <param name="Text">The line.</param>
 public sealed record RunEvent(DateTimeOffset Time, string Kind, long? Step, string Text);
 
-/// <summary>The events of a run's log, which may be one that is being written: the newest <see cref="Most"/>.</summary>
+/// <summary>The newest events of a run's log, even while it is being written.</summary>
 internal sealed partial class RunEvents(string path)
 {
     private const int Most = 500;
@@ -24,7 +24,7 @@ internal sealed partial class RunEvents(string path)
 
     public IReadOnlyCollection<RunEvent> All => _events;
 
-    /// <summary>Reads what the log has gained; returns the new events.</summary>
+    /// <summary>Reads new lines of the log and returns the new events.</summary>
     public IReadOnlyList<RunEvent> Read()
     {
         var news = new List<RunEvent>();
@@ -33,13 +33,18 @@ internal sealed partial class RunEvents(string path)
             (line, _) =>
             {
                 if (Parse(Encoding.UTF8.GetString(line.Span)) is { } found)
+                {
                     news.Add(found);
+                }
             }
         );
         foreach (var found in news)
         {
             if (_events.Count == Most)
+            {
                 _events.Dequeue();
+            }
+
             _events.Enqueue(found);
         }
 
@@ -58,7 +63,10 @@ internal sealed partial class RunEvents(string path)
                 out var time
             )
         )
+        {
             return null;
+        }
+
         var text = match.Groups["text"].Value;
         if (StepLine().Match(text) is { Success: true } progress)
         {

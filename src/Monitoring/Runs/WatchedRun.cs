@@ -3,22 +3,22 @@ using ClipTrain.Monitoring.Verdict;
 
 namespace ClipTrain.Monitoring.Runs;
 
-/// <summary>What has become of a run.</summary>
+/// <summary>Phase of a run on disk.</summary>
 public enum RunPhaseOnDisk
 {
-    /// <summary>No coordinator is alive and there is no summary.</summary>
+    /// <summary>No coordinator is alive, and there is no summary.</summary>
     Stopped,
 
     /// <summary>A coordinator is alive.</summary>
     Live,
 
-    /// <summary>It has trained all its steps and was summed up.</summary>
+    /// <summary>All steps are trained, and the summary is written.</summary>
     Completed,
 }
 
-/// <summary>A run on disk, live or ended: its series, events, ranks, configuration and figures. Not thread-safe.</summary>
+/// <summary>A run on disk, live or ended, with its series, events, ranks, configuration and figures. Not thread-safe.</summary>
 /// <param name="directory">The run's directory.</param>
-/// <param name="time">Tells how old a coordinator's last sign of life is.</param>
+/// <param name="time">Clock for the age of a coordinator's last sign of life.</param>
 public sealed class WatchedRun(string directory, TimeProvider time)
 {
     private static readonly TimeSpan SignOfLife = TimeSpan.FromSeconds(30);
@@ -31,18 +31,18 @@ public sealed class WatchedRun(string directory, TimeProvider time)
     /// <summary>The run's series by step.</summary>
     public MetricsSeries Metrics { get; } = new(Path.Combine(directory, "metrics.jsonl"));
 
-    /// <summary>The newest events, the oldest first.</summary>
+    /// <summary>The newest events, oldest first.</summary>
     public IReadOnlyCollection<RunEvent> Events => _events.All;
 
-    /// <summary>How the ranks spent the last steps.</summary>
+    /// <summary>Activity of the ranks over the last steps.</summary>
     public IReadOnlyList<RankShare> Ranks => _ranks.Shares();
 
-    /// <summary>What bounds the run, by its last steps; null when there are too few.</summary>
+    /// <summary>The bottleneck of the run over its last steps; null if there are too few.</summary>
     public StepVerdict? Verdict => _ranks.Verdict;
 
     public IReadOnlyDictionary<string, string> Configuration { get; } = RunConfiguration.Read(Path.Combine(directory, "config.yaml"));
 
-    /// <summary>The numbers of summary.json; empty before the run's end.</summary>
+    /// <summary>The numbers of summary.json; empty before the run ends.</summary>
     public IReadOnlyList<KeyValuePair<string, double>> Figures => RunConfiguration.Figures(SummaryPath);
 
     public RunPhaseOnDisk Phase =>
@@ -52,15 +52,14 @@ public sealed class WatchedRun(string directory, TimeProvider time)
 
     private string SummaryPath => Path.Combine(directory, "summary.json");
 
-    /// <summary>
-    /// A summary is of the run's end only if no step was recorded after it: a completed run can be continued with more steps.
-    /// </summary>
+    /// <summary>True if there is a summary and no step was recorded after it: a completed run can be continued with more steps.</summary>
     private bool HasSummary =>
         File.Exists(SummaryPath)
         && File.GetLastWriteTimeUtc(SummaryPath) >= File.GetLastWriteTimeUtc(Path.Combine(directory, "metrics.jsonl"));
 
     /// <summary>
-    /// Coordinators touch their file of the cluster every few seconds; where members are kept in a database, metrics are the only sign.
+    /// True if a coordinator is alive. Coordinators touch a file every few seconds; if the membership table is in a database, new
+    /// metrics are the only sign.
     /// </summary>
     private bool IsAlive
     {
@@ -75,7 +74,7 @@ public sealed class WatchedRun(string directory, TimeProvider time)
         }
     }
 
-    /// <summary>Reads what the run's files have gained.</summary>
+    /// <summary>Reads new data from the run's files.</summary>
     public RunNews Read()
     {
         var steps = Metrics.Read();
@@ -84,10 +83,10 @@ public sealed class WatchedRun(string directory, TimeProvider time)
     }
 }
 
-/// <summary>What a run's files have gained since the last look.</summary>
+/// <summary>New data of a run since the last read.</summary>
 /// <param name="Run">The run's name.</param>
-/// <param name="Version">Another one than before says that the series begin anew.</param>
-/// <param name="Steps">Values of each new metrics line by name.</param>
+/// <param name="Version">Changes if the series start anew.</param>
+/// <param name="Steps">Values of each new metrics line, by name.</param>
 /// <param name="Events">New events.</param>
 public sealed record RunNews(
     string Run,

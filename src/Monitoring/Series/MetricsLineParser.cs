@@ -4,9 +4,8 @@ using System.Text.Json;
 namespace ClipTrain.Monitoring.Series;
 
 /// <summary>
-/// The numbers of a metrics line by the names of their keys, those of nested objects joined by dots: whatever a run measures
-/// becomes a series without being known here. Lines of one file have the same keys in the same order, so each key is first
-/// compared with the one at its place in the line before.
+/// Parses the numbers of a metrics line by key, with dotted keys for nested objects, so any metric becomes a series. Lines of a file
+/// have the same keys in the same order, so each key is first compared with the one at its position in the previous line.
 /// </summary>
 internal sealed class MetricsLineParser
 {
@@ -14,20 +13,23 @@ internal sealed class MetricsLineParser
     private readonly Dictionary<string, int> _columns = new(StringComparer.Ordinal);
     private readonly string[] _parents = new string[64];
 
-    /// <summary>Names of the columns, in the order of their first appearance.</summary>
+    /// <summary>Column names, in the order of first appearance.</summary>
     public List<string> Names { get; } = [];
 
-    /// <summary>A column by its name; -1 when no line had it yet.</summary>
+    /// <summary>Index of a column; -1 if no line had it yet.</summary>
     public int ColumnOf(string name) => _columns.GetValueOrDefault(name, -1);
 
     /// <summary>Reads a line.</summary>
     /// <param name="line">One JSON object in UTF-8.</param>
-    /// <param name="values">Gets a value a column, NaN for keys that the line lacks; grows with new columns.</param>
-    /// <returns>False when the line is no JSON object.</returns>
+    /// <param name="values">Receives one value per column, NaN for missing keys; grows with new columns.</param>
+    /// <returns>False if the line is not a JSON object.</returns>
     public bool TryRead(ReadOnlySpan<byte> line, List<double> values)
     {
         for (var i = 0; i < values.Count; i++)
+        {
             values[i] = double.NaN;
+        }
+
         try
         {
             Read(line, values);
@@ -43,7 +45,10 @@ internal sealed class MetricsLineParser
     {
         var reader = new Utf8JsonReader(line, new JsonReaderOptions { MaxDepth = _parents.Length });
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+        {
             throw new JsonException("A metrics line is one JSON object.");
+        }
+
         var place = 0;
         string path = "";
         while (reader.Read())
@@ -70,11 +75,17 @@ internal sealed class MetricsLineParser
     private string PathOf(ref Utf8JsonReader reader, int place)
     {
         if (place < _layout.Count && reader.ValueTextEquals(_layout[place].Utf8) && _layout[place].Depth == reader.CurrentDepth)
+        {
             return _layout[place].Path;
+        }
+
         var name = reader.GetString()!;
         var path = reader.CurrentDepth > 1 ? $"{_parents[reader.CurrentDepth - 1]}.{name}" : name;
         if (place < _layout.Count)
+        {
             _layout.RemoveRange(place, _layout.Count - place);
+        }
+
         _layout.Add(new Key(Encoding.UTF8.GetBytes(name), path, reader.CurrentDepth));
         return path;
     }
@@ -89,7 +100,10 @@ internal sealed class MetricsLineParser
         }
 
         while (values.Count <= column)
+        {
             values.Add(double.NaN);
+        }
+
         values[column] = value;
     }
 

@@ -1,22 +1,22 @@
 namespace ClipTrain.Monitoring.Series;
 
 /// <summary>
-/// The series of a run's metrics.jsonl, which may be one that is being written. Memory is bounded: all steps are held in
-/// buckets, and a stretch that wants more detail is read from the file again. Not thread-safe.
+/// The series of a run's metrics.jsonl, even while it is being written. Memory is bounded: steps are aggregated in buckets, and ranges
+/// that need more detail are read from the file again. Not thread-safe.
 /// </summary>
-/// <param name="path">The file, which need not be there yet.</param>
+/// <param name="path">The file, which need not exist yet.</param>
 public sealed class MetricsSeries(string path)
 {
-    /// <summary>Buckets over the whole run: at least half of them are in use once there are that many lines.</summary>
+    /// <summary>Number of buckets for the whole run. At least half of them are in use once there are enough lines.</summary>
     private const int Buckets = 4096;
 
-    /// <summary>Lines between two offsets that are remembered.</summary>
+    /// <summary>Number of lines between remembered offsets.</summary>
     private const int IndexSpacing = 512;
 
-    /// <summary>New lines kept for whoever follows the run; more in one look are told as one gap.</summary>
+    /// <summary>Maximum number of new lines per read for followers; further lines become a gap.</summary>
     private const int MaxNews = 200;
 
-    /// <summary>Seconds of training, summed over the steps.</summary>
+    /// <summary>Name of the series of cumulative training seconds.</summary>
     public const string Seconds = "seconds";
 
     private readonly TailedFile _file = new(path);
@@ -32,36 +32,45 @@ public sealed class MetricsSeries(string path)
     /// <summary>Names of all series.</summary>
     public IReadOnlyList<string> Names => [.. _parser.Names.Where(name => name != "step"), Seconds];
 
-    /// <summary>The last step; 0 when there is none.</summary>
+    /// <summary>The last step; 0 if there is none.</summary>
     public long LastStep => (long)_step;
 
-    /// <summary>Counts up whenever the file was replaced, as a run does that goes on from an earlier step.</summary>
+    /// <summary>Incremented whenever the file is replaced, for example when a run returns to an earlier step.</summary>
     public int Version { get; private set; }
 
-    /// <summary>The last value of a series; NaN when it has none.</summary>
+    /// <summary>The last value of a series; NaN if it has none.</summary>
     public double Last(string name) =>
         name == Seconds ? _seconds
         : _parser.ColumnOf(name) is >= 0 and var column && column < _values.Count ? _values[column]
         : double.NaN;
 
-    /// <summary>Reads what the file has gained; returns the new lines' values by name, at most the newest <see cref="MaxNews"/>.</summary>
+    /// <summary>Reads new lines and returns their values by name, at most the newest <see cref="MaxNews"/>.</summary>
     public IReadOnlyList<IReadOnlyDictionary<string, double>> Read()
     {
-        // Rows are put into words once it is known which are the newest.
+        // Convert only the newest rows to dictionaries.
         var news = new Queue<double[]>();
         var isNew = _file.Read(
             Restart,
             (line, offset) =>
             {
                 if (!_parser.TryRead(line.Span, _values))
+                {
                     return;
+                }
+
                 if (_lines % IndexSpacing == 0)
+                {
                     _index.Add(offset);
+                }
+
                 _lines++;
                 Take(_overview);
                 var row = news.Count == MaxNews ? news.Dequeue() : [];
                 if (row.Length != _row.Count)
+                {
                     row = new double[_row.Count];
+                }
+
                 _row.CopyTo(row);
                 news.Enqueue(row);
             }
@@ -69,14 +78,17 @@ public sealed class MetricsSeries(string path)
         return isNew ? [.. news.Select(ByName)] : [];
     }
 
-    /// <summary>The series between two steps, both included.</summary>
-    /// <param name="points">The most points; a tenth is the fewest while the file has that many lines.</param>
-    /// <param name="wanted">The series that are wanted; null for all.</param>
+    /// <summary>The series between two steps, inclusive.</summary>
+    /// <param name="points">Maximum number of points. At least a tenth is returned if the file has enough lines.</param>
+    /// <param name="wanted">Selects series by name; null for all.</param>
     public SeriesSlice Slice(double from, double to, int points, Func<string, bool>? wanted = null)
     {
         var (first, last) = BucketsOf(from, to);
         if (_overview.Width > 1 && last - first < points / 2)
+        {
             return Detail(from, to, points, wanted) ?? Of(_overview, (first, last), points, wanted);
+        }
+
         return Of(_overview, (first, last), points, wanted);
     }
 
@@ -88,14 +100,14 @@ public sealed class MetricsSeries(string path)
         Version++;
     }
 
-    /// <summary>Takes the line that was parsed, with the seconds of training as its last column.</summary>
+    /// <summary>Adds the parsed line, with the training seconds as its first column.</summary>
     private void Take(SeriesOverview overview)
     {
         var step = Column("step");
-        // Where not every step is logged, those between took as long.
+        // If not every step is logged, assume that the others took equally long.
         _seconds += Math.Max(0, step - _step) * (Column("step_seconds") is var taken && double.IsFinite(taken) ? taken : 0);
         _step = step;
-        // The seconds come first, because other columns are found as the file is read.
+        // The seconds come first, because other columns are discovered while reading.
         _row.Clear();
         _row.Add(_seconds);
         _row.AddRange(_values);
@@ -111,7 +123,9 @@ public sealed class MetricsSeries(string path)
         for (var i = 1; i < row.Length; i++)
         {
             if (!double.IsNaN(row[i]))
+            {
                 line[_parser.Names[i - 1]] = row[i];
+            }
         }
 
         return line;
@@ -123,13 +137,19 @@ public sealed class MetricsSeries(string path)
         int first = 0,
             last = _overview.Count;
         while (first < last && _overview[step, first].Largest < from)
+        {
             first++;
+        }
+
         while (last > first && _overview[step, last - 1].Least > to)
+        {
             last--;
+        }
+
         return (first, last);
     }
 
-    /// <summary>Reads the lines of a stretch again; null when the file has gone or was replaced.</summary>
+    /// <summary>Reads the lines of a range again; null if the file is gone or was replaced.</summary>
     private SeriesSlice? Detail(double from, double to, int points, Func<string, bool>? wanted)
     {
         var (lines, seconds, step, values) = (_lines, _seconds, _step, _values);
@@ -141,7 +161,7 @@ public sealed class MetricsSeries(string path)
         var number = (long)entry * IndexSpacing;
         try
         {
-            // The seconds before the stretch are those of the bucket in which it begins.
+            // Take the seconds before the range from its first bucket.
             _seconds = _overview[0, first].Least;
             (_step, _values) = (double.NaN, []);
             _file.ReadAgain(
@@ -149,11 +169,17 @@ public sealed class MetricsSeries(string path)
                 (line, _) =>
                 {
                     if (number >= lastLine)
+                    {
                         return false;
+                    }
+
                     if (_parser.TryRead(line.Span, _values) && number++ >= firstLine && Column("step") >= from && Column("step") <= to)
                     {
                         if (double.IsNaN(_step))
+                        {
                             _step = Column("step");
+                        }
+
                         Take(detail);
                     }
 
@@ -189,8 +215,20 @@ public sealed class MetricsSeries(string path)
         {
             var (means, least, largest) = (new double[count], new double[count], new double[count]);
             for (var i = 0; i < count; i++)
+            {
                 (means[i], least[i], largest[i]) = overview.Of(column, first + (i * share), Math.Min(last, first + ((i + 1) * share)));
+            }
+
             return new SeriesValues(means, least, largest);
         }
     }
 }
+
+/// <summary>A range of a run's series, with at most the requested number of points. Missing values are NaN.</summary>
+/// <param name="Width">Number of metrics lines per point.</param>
+/// <param name="Step">Largest step of each point.</param>
+/// <param name="Series">Mean, smallest and largest value of each point, by series name.</param>
+public sealed record SeriesSlice(int Width, double[] Step, IReadOnlyDictionary<string, SeriesValues> Series);
+
+/// <summary>One series of a slice, with one value per point.</summary>
+public sealed record SeriesValues(double[] Mean, double[] Least, double[] Largest);

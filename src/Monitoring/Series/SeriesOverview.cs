@@ -1,49 +1,61 @@
 namespace ClipTrain.Monitoring.Series;
 
 /// <summary>
-/// All lines of a run in buckets of equal numbers of lines, with each column's least, largest and mean value. When the buckets
-/// are used up each two become one, so that memory does not grow with the run.
+/// All lines of a run in equal-sized buckets, with the mean, smallest and largest value of each column. When all buckets are used, pairs
+/// are merged, so memory does not grow with the run.
 /// </summary>
 internal sealed class SeriesOverview(int capacity)
 {
     private readonly List<Column> _columns = [];
     private int _lines;
 
-    /// <summary>Lines in each bucket but the last.</summary>
+    /// <summary>Number of lines in each bucket except the last.</summary>
     public int Width { get; private set; } = 1;
 
-    /// <summary>Buckets in use.</summary>
+    /// <summary>Number of used buckets.</summary>
     public int Count { get; private set; }
 
-    /// <param name="values">A value a column; NaN where the line has none.</param>
+    /// <param name="values">One value per column; NaN if the line has none.</param>
     public void Add(IReadOnlyList<double> values)
     {
         if (_lines == 0)
         {
             if (Count == capacity)
+            {
                 Halve();
+            }
+
             Count++;
         }
 
         while (_columns.Count < values.Count)
+        {
             _columns.Add(new Column(capacity));
+        }
+
         for (var i = 0; i < values.Count; i++)
+        {
             _columns[i].Add(Count - 1, values[i]);
+        }
+
         _lines = (_lines + 1) % Width;
     }
 
-    /// <summary>A column's value in a bucket; NaN where no line of it has one.</summary>
+    /// <summary>A column's values in a bucket; NaN if no line has one.</summary>
     public (double Mean, double Least, double Largest) this[int column, int bucket] =>
         column < _columns.Count ? _columns[column].Of(bucket, bucket + 1) : (double.NaN, double.NaN, double.NaN);
 
-    /// <summary>A column over buckets <paramref name="from"/> to <paramref name="to"/>, which is not included.</summary>
+    /// <summary>A column over buckets <paramref name="from"/> (inclusive) to <paramref name="to"/> (exclusive).</summary>
     public (double Mean, double Least, double Largest) Of(int column, int from, int to) =>
         column < _columns.Count ? _columns[column].Of(from, to) : (double.NaN, double.NaN, double.NaN);
 
     private void Halve()
     {
         foreach (var column in _columns)
+        {
             column.Halve(capacity);
+        }
+
         Count = capacity / 2;
         Width *= 2;
     }
@@ -58,7 +70,10 @@ internal sealed class SeriesOverview(int capacity)
         public void Add(int bucket, double value)
         {
             if (!double.IsFinite(value))
+            {
                 return;
+            }
+
             _least[bucket] = _counts[bucket] == 0 ? value : Math.Min(_least[bucket], value);
             _largest[bucket] = _counts[bucket] == 0 ? value : Math.Max(_largest[bucket], value);
             _sums[bucket] += value;
@@ -74,7 +89,10 @@ internal sealed class SeriesOverview(int capacity)
             for (var bucket = from; bucket < to; bucket++)
             {
                 if (_counts[bucket] == 0)
+                {
                     continue;
+                }
+
                 sum += _sums[bucket];
                 count += _counts[bucket];
                 least = Math.Min(least, _least[bucket]);

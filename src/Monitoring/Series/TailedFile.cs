@@ -1,18 +1,18 @@
 namespace ClipTrain.Monitoring.Series;
 
-/// <summary>A file of lines that another process appends to, or replaces by another of the same name.</summary>
+/// <summary>A text file that another process appends to or replaces.</summary>
 internal sealed class TailedFile(string path)
 {
-    /// <summary>The last bytes read, which tell whether the file is still the same.</summary>
+    /// <summary>Number of last bytes that identify the file.</summary>
     private const int MarkLength = 256;
 
     private byte[] _mark = [];
     private long _end;
 
-    /// <summary>Reads the whole lines that are new.</summary>
-    /// <param name="onReplaced">Called before the first line of a file that is another than before.</param>
-    /// <param name="onLine">Gets each line without its end, and its offset.</param>
-    /// <returns>True when there was a line.</returns>
+    /// <summary>Reads new complete lines.</summary>
+    /// <param name="onReplaced">Called before the first line if the file was replaced.</param>
+    /// <param name="onLine">Receives each line without its line break, and its offset.</param>
+    /// <returns>True if there was a new line.</returns>
     public bool Read(Action onReplaced, Action<ReadOnlyMemory<byte>, long> onLine)
     {
         try
@@ -33,7 +33,10 @@ internal sealed class TailedFile(string path)
             }
 
             if (_end > start)
+            {
                 Mark(stream);
+            }
+
             return _end > start;
         }
         catch (IOException)
@@ -46,25 +49,33 @@ internal sealed class TailedFile(string path)
         }
     }
 
-    /// <summary>Reads lines from an offset on, until the function says false.</summary>
-    /// <exception cref="IOException">The file has gone or is another one.</exception>
+    /// <summary>Reads lines from an offset until the function returns false.</summary>
+    /// <exception cref="IOException">The file is gone or was replaced.</exception>
     public void ReadAgain(long offset, Func<ReadOnlyMemory<byte>, long, bool> onLine)
     {
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         if (!IsSame(stream))
+        {
             throw new IOException($"{path} was replaced.");
+        }
+
         stream.Position = offset;
         foreach (var (line, end) in Lines(stream, offset))
         {
             if (end > _end || !onLine(line, end - line.Length - 1))
+            {
                 return;
+            }
         }
     }
 
     private bool IsSame(FileStream stream)
     {
         if (stream.Length < _end)
+        {
             return false;
+        }
+
         var now = new byte[_mark.Length];
         stream.Position = _end - now.Length;
         stream.ReadExactly(now);
@@ -81,6 +92,8 @@ internal sealed class TailedFile(string path)
     private static IEnumerable<(ReadOnlyMemory<byte> Line, long End)> Lines(FileStream stream, long start)
     {
         foreach (var (line, end) in Coordinator.Storage.LineReader.Read(stream))
+        {
             yield return (line, start + end);
+        }
     }
 }

@@ -3,13 +3,40 @@ using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Monitoring.Verdict;
 
-/// <summary>What bounds a run's rate.</summary>
+/// <summary>A run's last steps. Only those of the last generation are analysed, since ranks differ between generations.</summary>
+public sealed class RecentSteps
+{
+    private const int Most = 100;
+
+    private readonly Queue<StepRecord> _steps = new();
+
+    /// <summary>The newest steps of the last generation, in order.</summary>
+    public IReadOnlyList<StepRecord> OfLastGeneration =>
+        _steps.LastOrDefault() is { } last ? [.. _steps.Where(step => step.Generation == last.Generation)] : [];
+
+    /// <summary>The bottleneck of the run over these steps; null if there are too few.</summary>
+    public StepVerdict? Verdict => StepVerdict.Of(OfLastGeneration);
+
+    public void Add(StepRecord step)
+    {
+        if (_steps.Count == Most)
+        {
+            _steps.Dequeue();
+        }
+
+        _steps.Enqueue(step);
+    }
+
+    public void Clear() => _steps.Clear();
+}
+
+/// <summary>Bottleneck of a run.</summary>
 public enum Bound
 {
     /// <summary>Reading row groups.</summary>
     Reading,
 
-    /// <summary>Decoding images and cutting out their crops.</summary>
+    /// <summary>Decoding and cropping images.</summary>
     Decoding,
 
     /// <summary>Tokenizing captions.</summary>
@@ -21,38 +48,44 @@ public enum Bound
     /// <summary>The exchange between ranks.</summary>
     Exchange,
 
-    /// <summary>The model's own arithmetic.</summary>
+    /// <summary>The model's arithmetic.</summary>
     Compute,
 }
 
-/// <summary>What bounds a run, by its last steps, and the change that would help most.</summary>
-/// <param name="Bound">The cause.</param>
-/// <param name="DataWait">Share of a step that waits for data.</param>
-/// <param name="RankWait">Share of a step that the average rank waits for others.</param>
-/// <param name="Gain">Steps a second if the cause were gone, against now.</param>
-/// <param name="Text">Cause and change in a sentence.</param>
+/// <summary>The bottleneck of a run over its last steps, and the most helpful change.</summary>
+/// <param name="Bound">The bottleneck.</param>
+/// <param name="DataWait">Fraction of a step spent waiting for data.</param>
+/// <param name="RankWait">Fraction of a step that the average rank waits for others.</param>
+/// <param name="Gain">Speed-up if the bottleneck were removed.</param>
+/// <param name="Text">Bottleneck and remedy in a sentence.</param>
 public sealed record StepVerdict(Bound Bound, double DataWait, double RankWait, double Gain, string Text)
 {
-    /// <summary>A wait of less than this share of a step is not worth a change.</summary>
+    /// <summary>Smallest fraction of a step that is worth a change.</summary>
     private const double Worth = 0.08;
 
-    /// <summary>The verdict over steps of one generation; null when there are fewer than two.</summary>
-    /// <param name="steps">In order; the first ones of a run, which fill caches, should be left out.</param>
+    /// <summary>The verdict over steps of one generation; null if there are fewer than two.</summary>
+    /// <param name="steps">Steps in order, without the first ones of a run, which fill caches.</param>
     public static StepVerdict? Of(IReadOnlyList<StepRecord> steps)
     {
         if (steps.Count < 2)
+        {
             return null;
+        }
+
         var seconds = steps.Average(step => step.Metrics.StepSeconds);
         var dataWait = steps.Average(step => step.Metrics.DataWaitShare * step.Metrics.StepSeconds) / seconds;
         double[] busy = Busy(steps);
         double most = busy.Length > 0 ? busy.Max() : seconds,
             mean = busy.Length > 0 ? busy.Average() : seconds;
         var rankWait = Math.Clamp(1 - (mean / seconds), 0, 1);
-        // What even the busiest rank waits is the exchange itself; what the others wait beyond that is its fault.
+        // The busiest rank's wait is the exchange itself; the additional wait of the others is due to that rank.
         double exchange = Math.Clamp(1 - (most / seconds), 0, 1),
             straggling = (most - mean) / seconds;
         if (dataWait >= Worth && dataWait >= Math.Max(exchange, straggling))
+        {
             return OfData(steps, dataWait, rankWait);
+        }
+
         if (straggling >= Worth && straggling >= exchange)
         {
             return new StepVerdict(
@@ -60,8 +93,8 @@ public sealed record StepVerdict(Bound Bound, double DataWait, double RankWait, 
                 dataWait,
                 rankWait,
                 most / mean,
-                $"Rank {Array.IndexOf(busy, most)} bounds the run: it works {Seconds(most)} a step, the average rank {Seconds(mean)}. "
-                    + $"Free its machine, or leave it out: an even pace would be {Times(most / mean)} as fast."
+                $"Rank {Array.IndexOf(busy, most)} limits the run: it works {Seconds(most)} per step, the average rank {Seconds(mean)}. "
+                    + $"Free its machine, or remove it: an even pace would be {Times(most / mean)} as fast."
             );
         }
 
@@ -79,7 +112,7 @@ public sealed record StepVerdict(Bound Bound, double DataWait, double RankWait, 
                 dataWait,
                 rankWait,
                 1,
-                $"The model's arithmetic bounds the run: {Percent(1 - dataWait - exchange)} of a step. training.precision: bf16, a "
+                $"The model's arithmetic limits the run: {Percent(1 - dataWait - exchange)} of a step. training.precision: bf16, a "
                     + "larger batch or another device would help; cliptrain bench step shows where the time goes."
             );
     }
@@ -100,32 +133,35 @@ public sealed record StepVerdict(Bound Bound, double DataWait, double RankWait, 
         var begin = $"Steps wait for data {Percent(wait)} of their time";
         var end = $"without the wait the run would be {Times(gain)} as fast.";
         if (starved || read > Math.Max(decode, tokenize))
+        {
             return new StepVerdict(
                 Bound.Reading,
                 wait,
                 rankWait,
                 gain,
-                $"{begin}, and reading is what they wait for: put the corpus on faster storage, or write smaller row groups; {end}"
+                $"{begin}, which is limited by reading: put the corpus on faster storage, or write smaller row groups; {end}"
             );
+        }
+
         return tokenize > decode
             ? new StepVerdict(
                 Bound.Tokenizing,
                 wait,
                 rankWait,
                 gain,
-                $"{begin}, and tokenizing long captions is what they wait for: raise data.threads or shorten the captions; {end}"
+                $"{begin}, which is limited by tokenizing long captions: raise data.threads or shorten the captions; {end}"
             )
             : new StepVerdict(
                 Bound.Decoding,
                 wait,
                 rankWait,
                 gain,
-                $"{begin}, and decoding images is what they wait for: raise data.threads, set data.jpeg: scaled, or store smaller "
+                $"{begin}, which is limited by decoding images: raise data.threads, set data.jpeg: scaled, or store smaller "
                     + $"images; {end}"
             );
     }
 
-    /// <summary>Seconds that each rank works a step; empty where they were not told. A record tells those of the step before.</summary>
+    /// <summary>Busy seconds per step of each rank; empty if unknown. A record contains those of the previous step.</summary>
     private static double[] Busy(IReadOnlyList<StepRecord> steps)
     {
         StepRecord[] told =

@@ -5,8 +5,8 @@ using ClipTrain.Torch.Operators;
 namespace ClipTrain.Torch.Collectives;
 
 /// <summary>
-/// A CUDA stream beside those that compute, through the driver's own interface, whose name no version of CUDA changes. It waits
-/// for what another stream had been given at a mark, and the host waits for it.
+/// A CUDA stream for communication, beside the computing ones. It uses the driver API, whose library has the same name in every version
+/// of CUDA. The stream can wait for a mark on another stream, and the host for the stream.
 /// </summary>
 internal sealed unsafe partial class CudaStream : IDisposable
 {
@@ -18,7 +18,7 @@ internal sealed unsafe partial class CudaStream : IDisposable
     private readonly nint _context;
 
     /// <param name="device">Number of the GPU.</param>
-    /// <param name="timeout">How long the host waits for what is on the stream.</param>
+    /// <param name="timeout">Maximum time for the host to wait for the stream.</param>
     /// <exception cref="DllNotFoundException">There is no NVIDIA driver.</exception>
     public CudaStream(int device, TimeSpan timeout)
     {
@@ -37,7 +37,7 @@ internal sealed unsafe partial class CudaStream : IDisposable
 
     public nint Handle { get; }
 
-    /// <summary>Marks what the calling thread's computing stream has been given so far.</summary>
+    /// <summary>Marks the current end of the calling thread's computing stream.</summary>
     public nint Mark()
     {
         nint computing,
@@ -49,7 +49,7 @@ internal sealed unsafe partial class CudaStream : IDisposable
     }
 
     /// <summary>
-    /// What comes next on this stream waits for a mark, which is used up. On the thread that does so the GPU becomes the current one.
+    /// Makes further work on this stream wait for a mark, which is consumed. Makes the GPU current on the calling thread.
     /// </summary>
     public void Await(nint mark)
     {
@@ -58,19 +58,24 @@ internal sealed unsafe partial class CudaStream : IDisposable
         Check(Native.cuEventDestroy(mark));
     }
 
-    /// <summary>Waits until all on the stream is done.</summary>
-    /// <param name="check">Throws when it cannot be.</param>
-    /// <exception cref="DistributedException">It took too long.</exception>
+    /// <summary>Waits until the stream has finished all work.</summary>
+    /// <param name="check">Throws if the work has failed.</param>
+    /// <exception cref="DistributedException">The timeout passed.</exception>
     public void Finish(Action check)
     {
         var started = Stopwatch.GetTimestamp();
         for (int state; (state = Native.cuStreamQuery(Handle)) != 0; Thread.Yield())
         {
             if (state != NotReady)
+            {
                 Check(state);
+            }
+
             check();
             if (Stopwatch.GetElapsedTime(started) > _timeout)
+            {
                 throw new DistributedException($"a collective on GPU {Device} took longer than {_timeout.TotalSeconds:0.###} s");
+            }
         }
     }
 
@@ -83,7 +88,9 @@ internal sealed unsafe partial class CudaStream : IDisposable
     private static void Check(int result)
     {
         if (result != 0)
-            throw new DistributedException($"CUDA's driver gave error {result}");
+        {
+            throw new DistributedException($"CUDA driver error {result}");
+        }
     }
 
     private static partial class Native

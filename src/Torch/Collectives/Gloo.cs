@@ -13,10 +13,10 @@ internal sealed unsafe partial class Gloo : ICollectives
     private nint _context;
     private uint _tag;
 
-    /// <summary>Meets the other ranks through the store.</summary>
-    /// <param name="host">The address of this machine's interface to listen at.</param>
-    /// <param name="timeout">How long joining, and any one collective, may take.</param>
-    /// <exception cref="DistributedException">Not all ranks joined in time, or the address is not this machine's.</exception>
+    /// <summary>Connects to the other ranks through the store.</summary>
+    /// <param name="host">Address of this machine's interface to listen on.</param>
+    /// <param name="timeout">Maximum time to join, and for each collective.</param>
+    /// <exception cref="DistributedException">Not all ranks joined in time, or the address is not one of this machine's.</exception>
     public Gloo(IStoreBackend store, int rank, int worldSize, string host, TimeSpan timeout)
     {
         (_rank, _worldSize) = (rank, worldSize);
@@ -37,10 +37,12 @@ internal sealed unsafe partial class Gloo : ICollectives
         }
 
         if (_context == 0)
+        {
             throw new DistributedException($"Gloo group, rank {rank} of {worldSize}: {ErrorText()}");
+        }
     }
 
-    /// <summary>What is computed on a CPU is there when the call returns.</summary>
+    /// <summary>Returns nothing: CPU results are complete when the call returns.</summary>
     public nint Mark() => 0;
 
     public void Await(nint mark) { }
@@ -51,7 +53,7 @@ internal sealed unsafe partial class Gloo : ICollectives
     public void AllGather(Tensor output, Tensor input) =>
         Check(Native.ct_gloo_all_gather(_context, input.DataPointer(), output.DataPointer(), Bytes(input), ++_tag));
 
-    /// <summary>Reduces the whole: the sums are bitwise those of <see cref="AllReduce"/>.</summary>
+    /// <summary>Reduces the whole input, so the sums equal those of <see cref="AllReduce"/> bit for bit.</summary>
     public void ReduceScatter(Tensor output, Tensor input)
     {
         AllReduce(input);
@@ -67,7 +69,10 @@ internal sealed unsafe partial class Gloo : ICollectives
     public void Dispose()
     {
         if (_context != 0)
+        {
             Native.ct_gloo_close(_context);
+        }
+
         _context = 0;
     }
 
@@ -78,7 +83,9 @@ internal sealed unsafe partial class Gloo : ICollectives
     private static void Check(int result)
     {
         if (result != 0)
+        {
             throw new DistributedException(ErrorText());
+        }
     }
 
     private static string ErrorText() => Marshal.PtrToStringUTF8((nint)Native.ct_gloo_error()) ?? "unknown error";
@@ -105,7 +112,7 @@ internal sealed unsafe partial class Gloo : ICollectives
         value.CopyTo(new Span<byte>(into, value.Length));
     }
 
-    /// <summary>No exception may pass through C++: its text does.</summary>
+    /// <summary>Calls the store. Exceptions must not pass through C++, so only their text does.</summary>
     private static int Call(nint self, Func<Keys, int> call)
     {
         try
@@ -121,7 +128,7 @@ internal sealed unsafe partial class Gloo : ICollectives
 
     private static string Text(byte* utf8) => Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(utf8));
 
-    /// <summary>The store, and the value that was read last.</summary>
+    /// <summary>The store and the value that was last read.</summary>
     private sealed class Keys(IStoreBackend store)
     {
         public IStoreBackend Store => store;

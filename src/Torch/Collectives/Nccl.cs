@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Collectives;
 
-/// <summary>NCCL, for tensors on one GPU a rank, on a stream of its own beside the one that computes.</summary>
+/// <summary>NCCL, for tensors on one GPU per rank. Uses a separate stream.</summary>
 internal sealed unsafe partial class Nccl : ICollectives
 {
     private const string IdKey = "nccl-id";
@@ -17,11 +17,11 @@ internal sealed unsafe partial class Nccl : ICollectives
         _worldSize;
     private nint _communicator;
 
-    /// <summary>Meets the other ranks: rank 0 draws the group's id and leaves it in the store.</summary>
+    /// <summary>Connects to the other ranks: rank 0 creates the group's id and puts it into the store.</summary>
     /// <param name="device">Number of the GPU.</param>
-    /// <param name="timeout">How long one collective may take.</param>
-    /// <exception cref="DistributedException">The ranks did not meet.</exception>
-    /// <exception cref="DllNotFoundException">There is no NCCL, or no driver.</exception>
+    /// <param name="timeout">Maximum time for one collective.</param>
+    /// <exception cref="DistributedException">The ranks could not connect.</exception>
+    /// <exception cref="DllNotFoundException">NCCL or the NVIDIA driver is missing.</exception>
     public Nccl(IStoreBackend store, int rank, int worldSize, int device, TimeSpan timeout)
     {
         (_rank, _worldSize) = (rank, worldSize);
@@ -50,7 +50,7 @@ internal sealed unsafe partial class Nccl : ICollectives
         }
     }
 
-    /// <summary>The library's version, as in 22304 for 2.23.4.</summary>
+    /// <summary>Version of the library, such as 22304 for 2.23.4.</summary>
     public static int Version
     {
         get
@@ -109,14 +109,17 @@ internal sealed unsafe partial class Nccl : ICollectives
     public void Dispose()
     {
         if (_communicator != 0)
+        {
             _ = Native.ncclCommAbort(_communicator);
+        }
+
         _communicator = 0;
         _stream.Dispose();
     }
 
     public override string ToString() => $"NCCL, rank {_rank} of {_worldSize}";
 
-    /// <summary>Waits for a collective that was put on the stream.</summary>
+    /// <summary>Waits for a collective on the stream.</summary>
     private void Run(int started)
     {
         Check(started);
@@ -131,19 +134,21 @@ internal sealed unsafe partial class Nccl : ICollectives
     private static void Check(int result)
     {
         if (result != 0)
+        {
             throw new DistributedException($"NCCL: {Marshal.PtrToStringUTF8(Native.ncclGetErrorString(result))}");
+        }
     }
 
     private static long ByteCount(Tensor tensor) => tensor.numel() * tensor.ElementSize;
 
-    /// <summary>NCCL's number of a type that it adds.</summary>
+    /// <summary>NCCL's code of a summable type.</summary>
     private static int TypeOf(Tensor tensor) =>
         tensor.dtype switch
         {
             ScalarType.Int64 => 4,
             ScalarType.Float32 => 7,
             ScalarType.Float64 => 8,
-            var other => throw new ArgumentException($"NCCL adds int64, float and double here, not {other}.", nameof(tensor)),
+            var other => throw new ArgumentException($"NCCL sums int64, float32 and float64 here, not {other}.", nameof(tensor)),
         };
 
     private struct UniqueId

@@ -6,9 +6,9 @@ using static TorchSharp.torch;
 namespace ClipTrain.Torch.Collectives;
 
 /// <summary>
-/// The ranks of one generation of a run. Every rank must start the same collectives in the same order; a thread of the group
-/// carries them out, one after the other. After a <see cref="DistributedException"/> the group is broken: <see cref="Abandon"/>
-/// it and make another over a new prefix.
+/// The ranks of one generation of a run. Every rank must start the same collectives in the same order; a thread of the group executes
+/// them sequentially. After a <see cref="DistributedException"/> the group is broken: <see cref="Abandon"/> it and create another one
+/// with a new prefix.
 /// </summary>
 public sealed class ProcessGroup : IDisposable
 {
@@ -25,20 +25,20 @@ public sealed class ProcessGroup : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Where the tensors must be.</summary>
+    /// <summary>Device that the tensors must be on.</summary>
     public Device Device { get; }
 
     public int Rank { get; }
 
     public int WorldSize { get; }
 
-    /// <summary>A group for CPU tensors. Returns when all ranks have joined.</summary>
-    /// <param name="store">The keys through which they meet, needed only until then.</param>
-    /// <param name="rank">This process's place.</param>
-    /// <param name="worldSize">How many there are.</param>
-    /// <param name="host">The address of this machine's interface to use.</param>
-    /// <param name="timeout">How long joining, and any one collective, may take.</param>
-    /// <exception cref="DistributedException">Not all ranks joined in time, or the address is not this machine's.</exception>
+    /// <summary>Creates a group for CPU tensors. Returns when all ranks have joined.</summary>
+    /// <param name="store">Store through which the ranks connect, needed only until then.</param>
+    /// <param name="rank">This process's rank.</param>
+    /// <param name="worldSize">Number of ranks.</param>
+    /// <param name="host">Address of this machine's interface to use.</param>
+    /// <param name="timeout">Maximum time to join, and for each collective.</param>
+    /// <exception cref="DistributedException">Not all ranks joined in time, or the address is not one of this machine's.</exception>
     public static ProcessGroup Gloo(IStoreBackend store, int rank, int worldSize, string host, TimeSpan timeout)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(worldSize, 1);
@@ -47,19 +47,17 @@ public sealed class ProcessGroup : IDisposable
         return new ProcessGroup(new Gloo(store, rank, worldSize, host, timeout), CPU, rank, worldSize, timeout);
     }
 
-    /// <summary>A group for tensors on one GPU a rank. Returns when all ranks have joined.</summary>
+    /// <summary>Creates a group for tensors on one GPU per rank. Returns when all ranks have joined.</summary>
     /// <param name="gpu">Number of this rank's GPU on its machine.</param>
     /// <inheritdoc cref="Gloo"/>
-    /// <exception cref="DllNotFoundException">There is no NVIDIA driver, or no NCCL.</exception>
+    /// <exception cref="DllNotFoundException">The NVIDIA driver or NCCL is missing.</exception>
     public static ProcessGroup Nccl(IStoreBackend store, int rank, int worldSize, int gpu, TimeSpan timeout)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(worldSize, 1);
         return new ProcessGroup(new Nccl(store, rank, worldSize, gpu, timeout), new Device(DeviceType.CUDA, gpu), rank, worldSize, timeout);
     }
 
-    /// <summary>
-    /// Sums the ranks' tensors, in place on each. bfloat16 and float16 are added in float32, so that the sum is rounded once.
-    /// </summary>
+    /// <summary>Sums the ranks' tensors in place. bfloat16 and float16 are summed in float32, so that the sum is rounded once.</summary>
     /// <exception cref="ArgumentException">The tensor is not contiguous.</exception>
     public Work AllReduce(Tensor tensor)
     {
@@ -73,10 +71,10 @@ public sealed class ProcessGroup : IDisposable
         );
     }
 
-    /// <summary>Joins the ranks' inputs on every rank: rank r's becomes the r-th part of the output.</summary>
-    /// <param name="output">world_size times the input's elements, of its type.</param>
-    /// <param name="input">This rank's.</param>
-    /// <exception cref="ArgumentException">A tensor is not contiguous, or the sizes or types do not fit together.</exception>
+    /// <summary>Concatenates the ranks' inputs on every rank: rank r's becomes the r-th part of the output.</summary>
+    /// <param name="output">Tensor of world_size times the input's elements, of the same type.</param>
+    /// <param name="input">This rank's input.</param>
+    /// <exception cref="ArgumentException">A tensor is not contiguous, or the sizes or types do not match.</exception>
     public Work AllGather(Tensor output, Tensor input)
     {
         CheckShare(input, output, nameof(output));
@@ -88,10 +86,10 @@ public sealed class ProcessGroup : IDisposable
     /// cref="AllReduce"/>.
     /// </summary>
     /// <param name="output">This rank's share.</param>
-    /// <param name="input">world_size times the output's elements, of its type; not changed.</param>
-    /// <remarks>With NCCL the sums are not bitwise those of <see cref="AllReduce"/> where three ranks or more are added in another
-    /// order.</remarks>
-    /// <exception cref="ArgumentException">A tensor is not contiguous, or the sizes or types do not fit together.</exception>
+    /// <param name="input">Tensor of world_size times the output's elements, of the same type; not modified.</param>
+    /// <remarks>With NCCL and three or more ranks the sums may differ from <see cref="AllReduce"/>, since the order of addition
+    /// differs.</remarks>
+    /// <exception cref="ArgumentException">A tensor is not contiguous, or the sizes or types do not match.</exception>
     public Work ReduceScatter(Tensor output, Tensor input)
     {
         CheckShare(output, input, nameof(input));
@@ -106,7 +104,9 @@ public sealed class ProcessGroup : IDisposable
             {
                 copy.Dispose();
                 if (!ReferenceEquals(share, output))
+                {
                     CopyAndDispose(output, share);
+                }
             }
         );
     }
@@ -122,7 +122,7 @@ public sealed class ProcessGroup : IDisposable
     /// <summary>Completes when every rank has called it.</summary>
     public Work Barrier() => Start(nameof(Barrier), (collectives, _) => collectives.Barrier(), []);
 
-    /// <summary>Leaves the group. Waits for the collectives that were started, at most the group's time-out each.</summary>
+    /// <summary>Leaves the group. Waits for started collectives, each for at most the group's timeout.</summary>
     public void Dispose()
     {
         _queue.CompleteAdding();
@@ -130,9 +130,9 @@ public sealed class ProcessGroup : IDisposable
     }
 
     /// <summary>
-    /// Leaves a broken or hung group without waiting: it ends in the background, when the collective under way has failed or
-    /// its time-out has passed. Until then this may still write to its tensors, whose memory the group keeps, and the peers'
-    /// connections to this rank stay open. Another group may be made at once.
+    /// Leaves a broken or hung group without waiting. The group ends in the background when the collective in progress has failed or
+    /// timed out. Until then the collective may write to its tensors, whose memory the group keeps alive, and the peers' connections to
+    /// this rank stay open. Another group may be created at once.
     /// </summary>
     public void Abandon()
     {
@@ -143,10 +143,13 @@ public sealed class ProcessGroup : IDisposable
     private Work Start(string collective, Action<ICollectives, Tensor[]> run, ReadOnlySpan<Tensor> tensors, Action? finish = null)
     {
         ObjectDisposedException.ThrowIf(_queue.IsAddingCompleted, this);
-        // Handles of the group's own keep the memory whatever the caller disposes of.
+        // The group's own handles keep the memory alive whatever the caller disposes.
         var held = new Tensor[tensors.Length];
         for (var i = 0; i < held.Length; i++)
+        {
             held[i] = tensors[i].alias().DetachFromDisposeScope();
+        }
+
         var work = new Work($"{collective} on rank {Rank} of {WorldSize}", _timeout, finish);
         _queue.Add((work, run, held, _collectives.Mark()));
         return work;
@@ -179,7 +182,10 @@ public sealed class ProcessGroup : IDisposable
     private static Tensor? Widened(Tensor tensor)
     {
         if (tensor.dtype is not (ScalarType.BFloat16 or ScalarType.Float16))
+        {
             return null;
+        }
+
         using var guard = no_grad();
         return tensor.to(float32).DetachFromDisposeScope();
     }
@@ -196,19 +202,70 @@ public sealed class ProcessGroup : IDisposable
         CheckContiguous(share);
         CheckContiguous(whole);
         if (whole.numel() != WorldSize * share.numel() || whole.dtype != share.dtype)
+        {
             throw new ArgumentException(
-                $"{TensorMemory.Describe(whole)} is not {WorldSize} times {TensorMemory.Describe(share)}, one share a rank.",
+                $"{TensorMemory.Describe(whole)} is not {WorldSize} times {TensorMemory.Describe(share)}, one share per rank.",
                 name
             );
+        }
     }
 
-    // Memory is read and written from a tensor's first element on, whatever its strides.
+    // Collectives access memory linearly from a tensor's first element, ignoring strides.
     private static void CheckContiguous(Tensor tensor)
     {
         if (!tensor.is_contiguous())
+        {
             throw new ArgumentException(
                 $"A collective needs contiguous tensors, not a strided {TensorMemory.Describe(tensor)}.",
                 nameof(tensor)
             );
+        }
     }
+}
+
+/// <summary>Blocking collectives of a library, called by all ranks in the same order. Tensors are contiguous.</summary>
+internal interface ICollectives : IDisposable
+{
+    /// <summary>
+    /// Marks the pending computation of a collective's tensors. Called on the computing thread before the collective is queued.
+    /// </summary>
+    nint Mark();
+
+    /// <summary>Waits for a collective's mark. Called on the communicating thread before the collective.</summary>
+    void Await(nint mark);
+
+    /// <summary>Sums in place.</summary>
+    void AllReduce(Tensor tensor);
+
+    /// <summary>Copies rank r's input to the r-th of world_size equal parts of the output.</summary>
+    void AllGather(Tensor output, Tensor input);
+
+    /// <summary>Sums the inputs and returns this rank's of world_size equal parts. May overwrite the input.</summary>
+    void ReduceScatter(Tensor output, Tensor input);
+
+    void Broadcast(Tensor tensor, int root);
+
+    void Barrier();
+}
+
+/// <summary>
+/// A key-value store through which the ranks of a group find each other, shared by all ranks. Its exceptions reach the creator of the
+/// group as the text of a <see cref="DistributedException"/>.
+/// </summary>
+public interface IStoreBackend
+{
+    /// <summary>Writes a value. The implementation must copy the span.</summary>
+    void Set(string key, ReadOnlySpan<byte> value);
+
+    /// <summary>Waits for a key and returns its value.</summary>
+    /// <exception cref="TimeoutException">The key does not exist in time.</exception>
+    byte[] Get(string key, TimeSpan timeout);
+}
+
+/// <summary>A store that prefixes all keys, for one of several groups over the same store.</summary>
+public sealed class PrefixStore(string prefix, IStoreBackend store) : IStoreBackend
+{
+    public void Set(string key, ReadOnlySpan<byte> value) => store.Set($"{prefix}/{key}", value);
+
+    public byte[] Get(string key, TimeSpan timeout) => store.Get($"{prefix}/{key}", timeout);
 }

@@ -3,9 +3,9 @@ using System.Runtime.ExceptionServices;
 namespace ClipTrain.Torch.Collectives;
 
 /// <summary>
-/// A collective under way. Its tensors must not be touched until it was waited for. When waiting threw, the collective may
-/// still be under way and write to them until its group's time-out has passed: the group keeps their memory until then, but
-/// what it holds is no longer the caller's. To go on, take other tensors.
+/// A collective in progress. Do not use its tensors before waiting for it. If the wait throws, the collective may still write to them
+/// until its group's timeout has passed; the group keeps their memory alive until then, but the content is undefined. To continue, use
+/// other tensors.
 /// </summary>
 public sealed class Work
 {
@@ -15,30 +15,32 @@ public sealed class Work
     private Action? _finish;
     private Exception? _error;
 
-    /// <param name="what">For messages.</param>
-    /// <param name="timeout">What waiting takes at most by default.</param>
-    /// <param name="finish">Done on the waiting thread once the collective is over; null for nothing.</param>
+    /// <param name="what">Name of the collective, for messages.</param>
+    /// <param name="timeout">Default limit of the wait.</param>
+    /// <param name="finish">Called on the waiting thread after the collective; may be null.</param>
     internal Work(string what, TimeSpan timeout, Action? finish) => (_what, _timeout, _finish) = (what, timeout, finish);
 
-    /// <summary>Whether waiting would return, or throw, at once.</summary>
+    /// <summary>True if a wait would return or throw immediately.</summary>
     public bool IsCompleted => _done.IsSet;
 
-    /// <summary>Waits for the collective, at most the group's time-out.</summary>
-    /// <param name="abort">Ends the wait early when it is cancelled.</param>
+    /// <summary>Waits for the collective, for at most the group's timeout.</summary>
+    /// <param name="abort">Aborts the wait.</param>
     /// <exception cref="DistributedException">
-    /// It failed or took too long, or the wait was aborted (<see cref="DistributedException.Aborted"/>). The group is broken:
-    /// abandon it and make a new one.
+    /// The collective failed or timed out, or the wait was aborted (<see cref="DistributedException.Aborted"/>). The group is broken:
+    /// abandon it and create a new one.
     /// </exception>
     public void Wait(CancellationToken abort = default) => Wait(_timeout, abort);
 
-    /// <summary>Waits for the collective, at most <paramref name="timeout"/>. May be called again when that has passed.</summary>
+    /// <summary>Waits for the collective, for at most <paramref name="timeout"/>. May be called again after a timeout.</summary>
     /// <inheritdoc cref="Wait(CancellationToken)"/>
     public void Wait(TimeSpan timeout, CancellationToken abort = default)
     {
         try
         {
             if (!_done.IsSet && !_done.Wait(timeout, abort))
+            {
                 throw new DistributedException($"{_what}: timed out after {timeout.TotalSeconds:0.###} s");
+            }
         }
         catch (OperationCanceledException error)
         {
@@ -46,7 +48,10 @@ public sealed class Work
         }
 
         if (_error is not null)
+        {
             ExceptionDispatchInfo.Throw(_error);
+        }
+
         Interlocked.Exchange(ref _finish, null)?.Invoke();
     }
 
@@ -55,4 +60,20 @@ public sealed class Work
         _error = error is null ? null : new DistributedException($"{_what}: {error.Message}", error);
         _done.Set();
     }
+}
+
+/// <summary>
+/// Thrown if a group could not be created or a collective failed: a peer left, a connection broke, the timeout passed, or the wait was
+/// aborted. The group stays broken: abandon it and create a new one over a <see cref="PrefixStore"/> with a new prefix.
+/// </summary>
+public sealed class DistributedException : Exception
+{
+    public DistributedException(string message)
+        : base(message) { }
+
+    public DistributedException(string message, Exception innerException)
+        : base(message, innerException) { }
+
+    /// <summary>True if the caller's token ended the wait rather than a failure of the collective.</summary>
+    public bool Aborted { get; init; }
 }

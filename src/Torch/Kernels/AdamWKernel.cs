@@ -6,9 +6,9 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Kernels;
 
-/// <summary>The numbers of one AdamW step.</summary>
-/// <param name="Step">Which it is, counted from 1.</param>
-/// <param name="GradientScale">A factor on the gradients, as from clipping.</param>
+/// <summary>Parameters of one AdamW step.</summary>
+/// <param name="Step">Step number, from 1.</param>
+/// <param name="GradientScale">Factor on the gradients, for example from clipping.</param>
 public readonly record struct AdamWStep(
     long Step,
     double LearningRate,
@@ -19,16 +19,15 @@ public readonly record struct AdamWStep(
     double GradientScale
 );
 
-/// <summary>Flat buffers of one length that a step reads and writes.</summary>
-/// <param name="Parameters">fp32, or bf16, to which they are rounded stochastically.</param>
-/// <param name="Gradients">fp32; not changed.</param>
+/// <summary>Flat buffers of equal length that a step reads and writes.</summary>
+/// <param name="Parameters">fp32, or bf16 with stochastic rounding.</param>
+/// <param name="Gradients">fp32; not modified.</param>
 /// <param name="FirstMoment">Running mean of the gradient.</param>
-/// <param name="SecondMoment">Running mean of its square.</param>
-/// <param name="Compute">bf16 or fp16; receives the new parameters rounded to the nearest, ties to even. Null where there is no
-/// copy.</param>
+/// <param name="SecondMoment">Running mean of the squared gradient.</param>
+/// <param name="Compute">bf16 or fp16 copy that receives the new parameters, rounded to nearest even; null if there is none.</param>
 public sealed record AdamWBuffers(Tensor Parameters, Tensor Gradients, MomentBuffer FirstMoment, MomentBuffer SecondMoment, Tensor? Compute)
 {
-    /// <summary>A view of a part, in the current dispose scope.</summary>
+    /// <summary>A view of a range, in the current dispose scope.</summary>
     public AdamWBuffers Slice(long offset, long length) =>
         new(
             Parameters.narrow(0, offset, length),
@@ -39,9 +38,9 @@ public sealed record AdamWBuffers(Tensor Parameters, Tensor Gradients, MomentBuf
         );
 }
 
-/// <summary>How a step rounds what its buffers do not hold exactly. The first element's number is the same for both.</summary>
-/// <param name="Weights">When given, the new parameters are rounded so, to values of bf16.</param>
-/// <param name="Moments">For moments that are not fp32; the second's has the other bits of the key.</param>
+/// <summary>Rounding of values that a buffer's type cannot represent. Both parts have the same first element.</summary>
+/// <param name="Weights">Rounding of the new parameters to bf16; null for none.</param>
+/// <param name="Moments">Rounding of moments that are not fp32; the second moment uses the inverted key.</param>
 public readonly record struct AdamWRounding(StochasticRounding? Weights, StochasticRounding Moments)
 {
     internal StochasticRounding SecondMoments => Moments with { Key = ~Moments.Key };
@@ -62,25 +61,28 @@ public readonly record struct AdamWRounding(StochasticRounding? Weights, Stochas
 /// p −= lr/(1−β1^step) · m / (√v/√(1−β2^step) + ε).
 /// </summary>
 /// <remarks>
-/// On the CPU it is one pass over memory, without fused multiply-add, whose bits depend neither on the number of threads nor on
-/// the processor: the workers of a run must agree on the weights.
+/// On the CPU this is one pass over memory without fused multiply-add. Its result depends neither on the number of threads nor on the
+/// processor, because the workers of a run must agree on the weights.
 /// </remarks>
 public static unsafe class AdamWKernel
 {
-    /// <summary>Elements that are decoded at once: what they take stays in the first cache.</summary>
+    /// <summary>Number of elements to decode at once, which fit into the L1 cache.</summary>
     private const int Piece = 2048;
 
-    /// <summary>Elements that the separate operators take at once, which bounds what they need beside the buffers.</summary>
+    /// <summary>Number of elements that the separate operators process at once, which limits their temporary memory.</summary>
     private const long ChunkElements = 1 << 22;
 
-    /// <param name="buffers">What is updated.</param>
-    /// <param name="step">By what numbers.</param>
-    /// <param name="rounding">How; needed where parameters or moments are not fp32.</param>
-    /// <exception cref="ArgumentException">A buffer is of another type, shape or length.</exception>
+    /// <param name="buffers">Buffers to update.</param>
+    /// <param name="step">Parameters of the step.</param>
+    /// <param name="rounding">Rounding; required if parameters or moments are not fp32.</param>
+    /// <exception cref="ArgumentException">A buffer has the wrong type, shape or length.</exception>
     public static void Apply(AdamWBuffers buffers, in AdamWStep step, AdamWRounding rounding = default)
     {
         if (step.Step < 1)
+        {
             throw new ArgumentOutOfRangeException(nameof(step), step.Step, "Steps are counted from 1.");
+        }
+
         Check(buffers, rounding);
         if (buffers.Parameters.device_type != DeviceType.CPU)
         {
@@ -110,7 +112,7 @@ public static unsafe class AdamWKernel
         }
     }
 
-    /// <summary>The same step from separate operators, for devices that the fused pass does not serve.</summary>
+    /// <summary>The same step with separate operators, for devices without the fused pass.</summary>
     internal static void ApplyOperators(AdamWBuffers buffers, in AdamWStep step, AdamWRounding rounding = default)
     {
         using var guard = no_grad();
@@ -153,14 +155,18 @@ public static unsafe class AdamWKernel
         {
             FlatKernel.CheckFlat(moment.Values, name, moment.IsCoded ? [uint8] : [float32, bfloat16], n);
             if (moment.IsCoded && n % MomentBuffer.Alignment != 0)
+            {
                 throw new ArgumentException(
                     $"'{name}' has {n} elements in bytes, which is not a multiple of {MomentBuffer.Alignment}.",
                     name
                 );
+            }
         }
 
         if (buffers.Compute is not null)
+        {
             FlatKernel.CheckFlat(buffers.Compute, nameof(buffers.Compute), [bfloat16, float16], n);
+        }
     }
 
     [UnmanagedCallersOnly]
@@ -170,15 +176,20 @@ public static unsafe class AdamWKernel
         var scratch = stackalloc float[3 * Piece];
         var last = Math.Min(end * FlatKernel.Block, work->Count);
         for (var start = begin * FlatKernel.Block; start < last; start += Piece)
+        {
             UpdatePiece(work, start, (int)Math.Min(Piece, last - start), scratch);
+        }
     }
 
-    /// <summary>Decodes what is not fp32 into the scratch memory, updates, and encodes it again.</summary>
+    /// <summary>Decodes values that are not fp32 into scratch memory, updates them, and encodes them again.</summary>
     private static void UpdatePiece(Work* work, long start, int n, float* scratch)
     {
         var parameters = work->Parameters + start;
         if (work->Narrow is not null)
+        {
             Bf16.Widen(work->Narrow + start, parameters = scratch, n);
+        }
+
         var first = work->First.Load(start, n, scratch + Piece);
         var second = work->Second.Load(start, n, scratch + (2 * Piece));
         Update(parameters, work->Gradients + start, first, second, n, work->Factors);
@@ -186,9 +197,14 @@ public static unsafe class AdamWKernel
         work->Second.Store(second, start, n);
         work->Rounding?.Round(parameters, start, n);
         if (work->Narrow is not null)
+        {
             Bf16.Truncate(parameters, work->Narrow + start, n);
+        }
+
         if (work->Compute is not null)
+        {
             Bf16.Round(parameters, work->Compute + start, n);
+        }
     }
 
     private static void Update(float* p, float* g, float* m, float* v, int n, in Factors c)
@@ -227,7 +243,7 @@ public static unsafe class AdamWKernel
         }
     }
 
-    /// <summary>The step's numbers as the formula uses them, in fp32.</summary>
+    /// <summary>The coefficients of the formula, in fp32.</summary>
     private readonly struct Factors(in AdamWStep step)
     {
         public readonly float Scale = (float)step.GradientScale,

@@ -8,26 +8,36 @@ internal static unsafe class Bf16
     private const ushort NotANumber = 0x7FC0;
     private const uint AlmostHalf = 0x7FFF;
 
-    /// <summary>Rounds to the nearest, ties to even, as libtorch rounds.</summary>
+    /// <summary>Rounds to nearest even, as libtorch does.</summary>
     public static void Round(float* from, ushort* to, int n)
     {
         var i = 0;
         for (; i + Vector512<ushort>.Count <= n; i += Vector512<ushort>.Count)
+        {
             Vector512.Narrow(Upper(Vector512.Load(from + i)), Upper(Vector512.Load(from + i + Vector512<float>.Count))).Store(to + i);
+        }
+
         for (; i < n; i++)
+        {
             to[i] = Round(from[i]);
+        }
     }
 
-    /// <summary>Stores values that bfloat16 holds exactly.</summary>
+    /// <summary>Stores values that bfloat16 represents exactly.</summary>
     public static void Truncate(float* from, ushort* to, int n)
     {
         var i = 0;
         for (; i + Vector512<ushort>.Count <= n; i += Vector512<ushort>.Count)
+        {
             Vector512
                 .Narrow(Vector512.Load((uint*)(from + i)) >>> 16, Vector512.Load((uint*)(from + i) + Vector512<uint>.Count) >>> 16)
                 .Store(to + i);
+        }
+
         for (; i < n; i++)
+        {
             to[i] = (ushort)(BitConverter.SingleToUInt32Bits(from[i]) >> 16);
+        }
     }
 
     public static void Widen(ushort* from, float* to, int n)
@@ -41,7 +51,9 @@ internal static unsafe class Bf16
         }
 
         for (; i < n; i++)
+        {
             to[i] = BitConverter.UInt32BitsToSingle((uint)from[i] << 16);
+        }
     }
 
     private static ushort Round(float value)

@@ -5,24 +5,24 @@ using static TorchSharp.torch;
 namespace ClipTrain.Torch.Kernels;
 
 /// <summary>
-/// A byte an element and a fp32 scale, the largest magnitude, for each block of 256 (Dettmers et al. 2022, "8-bit Optimizers via
-/// Block-wise Quantization", arXiv 2110.02861). With u = |x| / scale in [0, 1], the code is how many steps of a four-bit mantissa
-/// u + δ lies above δ = 2^−octaves: linear below δ, sixteen steps an octave above. It is rounded stochastically, so that a decay
-/// by less than a step is kept on average, where rounding to the nearest would lose it.
+/// Block-wise 8-bit code: a byte per element and a fp32 scale, the largest magnitude, per block of 256 (Dettmers et al. 2022, "8-bit
+/// Optimizers via Block-wise Quantization", arXiv 2110.02861). With u = |x| / scale in [0, 1], the code counts the steps of a four-bit
+/// mantissa by which u + δ lies above δ = 2^−octaves: linear below δ, sixteen steps per octave above. Stochastic rounding keeps decays
+/// of less than a step on average, which rounding to nearest would lose.
 /// </summary>
 /// <remarks>
-/// Signed values have seven octaves and the sign in the upper bit; others, which are squares, have fifteen, and none but zero has
-/// the code of zero: a root of it divides.
+/// Signed values have seven octaves and the sign in the upper bit. Unsigned values, which are squares, have fifteen octaves, and only
+/// zero has the code zero, because the square root is a divisor.
 /// </remarks>
 internal readonly unsafe struct BlockCode(bool signed)
 {
     /// <summary>Elements that share a scale.</summary>
     public const int Block = 256;
 
-    /// <summary>Of the 23 bits of fp32's mantissa, four are kept.</summary>
+    /// <summary>Number of dropped bits of fp32's 23-bit mantissa, of which four are kept.</summary>
     private const int Dropped = 19;
 
-    /// <summary>Random bits are sixteen; the lowest of those dropped are taken for zero.</summary>
+    /// <summary>There are sixteen random bits; the lowest dropped bits count as zero.</summary>
     private const int RandomShift = Dropped - 16;
 
     private const uint Sign = 0x80,
@@ -33,7 +33,7 @@ internal readonly unsafe struct BlockCode(bool signed)
 
     private float Delta => BitConverter.UInt32BitsToSingle(_deltaBits);
 
-    /// <summary>Encodes n values, whole blocks, of which the first is the rounding's element <paramref name="begin"/>.</summary>
+    /// <summary>Encodes n values (whole blocks), the first of which is the rounding's element <paramref name="begin"/>.</summary>
     public void Encode(float* values, byte* codes, float* scales, int n, in StochasticRounding rounding, long begin)
     {
         var codeBuffer = stackalloc uint[Vector512<byte>.Count];
@@ -46,7 +46,10 @@ internal readonly unsafe struct BlockCode(bool signed)
             for (var i = 0; i < Block; i += Vector512<byte>.Count)
             {
                 for (var part = 0; part < Vector512<byte>.Count; part += Vector512<uint>.Count)
+                {
                     Code(Vector512.Load(values + block + i + part), inverse, random.Next((uint)(i + part))).Store(codeBuffer + part);
+                }
+
                 Vector512
                     .Narrow(
                         Vector512.Narrow(Vector512.Load(codeBuffer), Vector512.Load(codeBuffer + 16)),
@@ -57,7 +60,7 @@ internal readonly unsafe struct BlockCode(bool signed)
         }
     }
 
-    /// <summary>Decodes n values, whole blocks.</summary>
+    /// <summary>Decodes n values (whole blocks).</summary>
     public void Decode(byte* codes, float* scales, float* values, int n)
     {
         for (var i = 0; i < n; i += Vector512<byte>.Count)
@@ -73,7 +76,7 @@ internal readonly unsafe struct BlockCode(bool signed)
     }
 
     /// <summary>
-    /// <see cref="Encode(float*, byte*, float*, int, in StochasticRounding, long)"/> by separate operators, to the same bits, on any
+    /// <see cref="Encode(float*, byte*, float*, int, in StochasticRounding, long)"/> with separate operators and the same bits, on any
     /// device.
     /// </summary>
     public void Encode(Tensor values, Tensor codes, Tensor scales, in StochasticRounding rounding)
@@ -91,7 +94,7 @@ internal readonly unsafe struct BlockCode(bool signed)
         codes.copy_(code.flatten());
     }
 
-    /// <summary><see cref="Decode(byte*, float*, float*, int)"/> by separate operators.</summary>
+    /// <summary><see cref="Decode(byte*, float*, float*, int)"/> with separate operators.</summary>
     public Tensor Decode(Tensor codes, Tensor scales)
     {
         var code = codes.to(int32).view([-1, Block]);
@@ -104,10 +107,16 @@ internal readonly unsafe struct BlockCode(bool signed)
     {
         var largest = Vector512<float>.Zero;
         for (var i = 0; i < Block; i += Vector512<float>.Count)
+        {
             largest = Vector512.Max(largest, Vector512.Abs(Vector512.Load(values + i)));
+        }
+
         float result = 0;
         for (var lane = 0; lane < Vector512<float>.Count; lane++)
+        {
             result = Math.Max(result, largest[lane]);
+        }
+
         return result;
     }
 

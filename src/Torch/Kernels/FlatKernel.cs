@@ -3,33 +3,39 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Kernels;
 
-/// <summary>What the kernels over flat buffers share.</summary>
+/// <summary>Common code of kernels over flat buffers.</summary>
 internal static unsafe class FlatKernel
 {
-    /// <summary>Elements that stay in the cache from one pass over them to the next, and whose sums are added up by themselves.</summary>
+    /// <summary>Number of elements in a block: they stay in the cache between passes, and have their own partial sums.</summary>
     public const int Block = 1 << 14;
 
-    /// <summary>Blocks that a thread takes at least.</summary>
+    /// <summary>Minimum number of blocks per thread.</summary>
     private const int GrainBlocks = 4;
 
-    /// <summary>Runs a body over the blocks [begin, end) of n elements, on libtorch's threads where they pay.</summary>
+    /// <summary>Runs a body over the blocks [begin, end) of n elements, on libtorch's threads if there are enough blocks.</summary>
     public static void OverBlocks(long n, delegate* unmanaged<long, long, void*, void> body, void* context)
     {
         var blocks = (n + Block - 1) / Block;
         if (blocks <= GrainBlocks || get_num_threads() == 1)
+        {
             body(0, blocks, context);
+        }
         else
+        {
             _ = Operators.LibTorch.torch_parallel_for(0, blocks, GrainBlocks, body, context);
+        }
     }
 
     /// <exception cref="ArgumentException">The tensor is not flat, or of another type, length or device.</exception>
     public static void CheckFlat(Tensor tensor, string name, ReadOnlySpan<ScalarType> types, long elements)
     {
         if (tensor.dim() != 1 || !tensor.is_contiguous() || !types.Contains(tensor.dtype) || tensor.numel() != elements)
+        {
             throw new ArgumentException(
                 $"'{name}' must be a contiguous tensor of one dimension and {elements} {string.Join(" or ", types.ToArray())} elements, "
                     + $"not {Operators.TensorMemory.Describe(tensor)}.",
                 name
             );
+        }
     }
 }

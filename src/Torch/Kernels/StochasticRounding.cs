@@ -5,17 +5,17 @@ using static TorchSharp.torch;
 namespace ClipTrain.Torch.Kernels;
 
 /// <summary>
-/// Rounds fp32 values to one of their two neighbours in bfloat16, to the upper one with the probability by which they lie
-/// nearer to it, so that updates smaller than half a step of bfloat16 are kept on average. The random bits are a function
-/// of key and element alone, whoever computes it and however the buffer is cut.
+/// Rounds fp32 values to one of their two bfloat16 neighbours with probabilities proportional to proximity, so that updates smaller than
+/// half a step of bfloat16 are kept on average. The random bits depend only on the key and the element, not on how the buffer is
+/// divided.
 /// </summary>
 /// <remarks>
-/// A finite value rounds to no infinity; what bfloat16 holds exactly, infinities and NaN stay. Bits of element i are the
-/// upper half of mix(mix(low(i) ⊕ k₀) + mix(k₁ + high(i)·φ)), mix being Wellons' 32-bit permutation "lowbias32", low and high
-/// the halves of i, k₀ and k₁ those of the key.
+/// A finite value never rounds to infinity; values that bfloat16 represents exactly, infinities and NaN do not change. The random bits
+/// of element i are the upper half of mix(mix(low(i) ⊕ k₀) + mix(k₁ + high(i)·φ)), where mix is Wellons' 32-bit permutation "lowbias32",
+/// low and high are the halves of i, and k₀ and k₁ those of the key.
 /// </remarks>
-/// <param name="Key">Names the event: another one for every step.</param>
-/// <param name="First">Number of the first element.</param>
+/// <param name="Key">Seed, different for every step.</param>
+/// <param name="First">Index of the first element.</param>
 public readonly unsafe record struct StochasticRounding(ulong Key, long First)
 {
     private const uint Exponent = 0x7F80_0000,
@@ -24,14 +24,15 @@ public readonly unsafe record struct StochasticRounding(ulong Key, long First)
         Factor1 = 0x21F0_AAAD,
         Factor2 = 0xD35A_2D97;
 
-    /// <summary>Bounds what the separate operators need beside the buffer.</summary>
+    /// <summary>Limits the temporary memory of the separate operators.</summary>
     private const long ChunkElements = 1 << 22;
 
-    /// <summary>Rounds n values, of which the first is element <see cref="First"/> + <paramref name="begin"/>.</summary>
+    /// <summary>Rounds n values, the first of which is element <see cref="First"/> + <paramref name="begin"/>.</summary>
     internal void Round(float* values, long begin, long n)
     {
-        // Pieces end where the upper half of the element's number changes.
-        for (long done = 0; done < n; )
+        // Pieces end where the upper half of the element index changes.
+        long done = 0;
+        while (done < n)
         {
             var element = (ulong)(First + begin + done);
             var count = Math.Min(n - done, (1L << 32) - (uint)element);
@@ -40,14 +41,14 @@ public readonly unsafe record struct StochasticRounding(ulong Key, long First)
         }
     }
 
-    /// <summary>The upper halves of the random numbers of elements that have one upper half of their number.</summary>
+    /// <summary>The random bits of elements whose indices have the same upper half.</summary>
     internal RandomBits BitsFrom(long begin)
     {
         var element = (ulong)(First + begin);
         return new RandomBits((uint)Key, Mix((uint)(Key >> 32) + ((uint)(element >> 32) * Golden)), (uint)element);
     }
 
-    /// <summary>The same, of n elements, by separate operators: int64.</summary>
+    /// <summary>The same bits for n elements with separate operators, as int64.</summary>
     internal Tensor Bits(long begin, long n, Device device)
     {
         var index = arange(First + begin, First + begin + n, 1, int64, device);
@@ -56,7 +57,7 @@ public readonly unsafe record struct StochasticRounding(ulong Key, long First)
         return Mix((Mix(low) + key).bitwise_and(Number(uint.MaxValue))).bitwise_right_shift(Number(16));
     }
 
-    /// <summary>Rounds a float32 tensor of one dimension by separate operators, to the same bits, on any device.</summary>
+    /// <summary>Rounds a float32 tensor of one dimension with separate operators and the same bits, on any device.</summary>
     internal void Round(Tensor values)
     {
         for (long start = 0; start < values.numel(); start += ChunkElements)
@@ -85,17 +86,22 @@ public readonly unsafe record struct StochasticRounding(ulong Key, long First)
         }
 
         for (; i < n; i++)
+        {
             values[i] = Round(values[i], randomBits.One((uint)i));
+        }
     }
 
     /// <summary>
-    /// Adding 16 random bits carries with the probability that the lower half stands for; a carry into infinity is not taken.
+    /// Adds 16 random bits, which carry with the probability given by the lower half. A carry into infinity is discarded.
     /// </summary>
     private static float Round(float value, uint random)
     {
         var bits = BitConverter.SingleToUInt32Bits(value);
         if ((bits & Exponent) == Exponent)
+        {
             return value;
+        }
+
         var up = (bits + random) & Kept;
         return BitConverter.UInt32BitsToSingle((up & Exponent) == Exponent ? bits & Kept : up);
     }
@@ -118,7 +124,7 @@ public readonly unsafe record struct StochasticRounding(ulong Key, long First)
         return x ^ (x >>> 15);
     }
 
-    /// <summary>The 32-bit permutation, in the lower half of int64.</summary>
+    /// <summary>The 32-bit permutation in the lower half of int64.</summary>
     private static Tensor Mix(Tensor x)
     {
         x = x.bitwise_xor(x.bitwise_right_shift(Number(16)));
@@ -140,14 +146,14 @@ public readonly unsafe record struct StochasticRounding(ulong Key, long First)
         values.copy_(signed.to(int32).ViewAs(float32));
     }
 
-    /// <summary>Sixteen random bits for each of the elements from one on.</summary>
+    /// <summary>Sixteen random bits per element, for consecutive elements.</summary>
     internal readonly struct RandomBits(uint key0, uint key1, uint low)
     {
-        /// <summary>Those of sixteen elements from the i-th on.</summary>
+        /// <summary>Bits of sixteen elements, starting at the i-th.</summary>
         public Vector512<uint> Next(uint i) =>
             Mix(Mix((Vector512.Create(low + i) + Vector512<uint>.Indices) ^ Vector512.Create(key0)) + Vector512.Create(key1)) >>> 16;
 
-        /// <summary>Those of the i-th.</summary>
+        /// <summary>Bits of the i-th element.</summary>
         public uint One(uint i) => Mix(Mix((low + i) ^ key0) + key1) >> 16;
     }
 }

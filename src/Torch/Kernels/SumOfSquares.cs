@@ -7,16 +7,16 @@ using static TorchSharp.torch;
 namespace ClipTrain.Torch.Kernels;
 
 /// <summary>
-/// The sum of the squares of a flat buffer, in double precision. On the CPU its blocks, and the sixteen partial sums of each,
-/// have a fixed order, so that the result depends neither on the number of threads nor on the vectors' width.
+/// The sum of squares of a flat buffer, in double precision. On the CPU the blocks and the sixteen partial sums of each are added in a
+/// fixed order, so the result depends neither on the number of threads nor on the vector width.
 /// </summary>
 public static unsafe class SumOfSquares
 {
     private const int Lanes = 16;
 
     /// <param name="flat">Contiguous float32 of one dimension.</param>
-    /// <returns>Finite exactly when every element is.</returns>
-    /// <exception cref="ArgumentException">The tensor is none such.</exception>
+    /// <returns>The sum; finite if and only if every element is.</returns>
+    /// <exception cref="ArgumentException">The tensor has another type or shape.</exception>
     public static double Of(Tensor flat)
     {
         FlatKernel.CheckFlat(flat, nameof(flat), [float32], flat.numel());
@@ -42,7 +42,10 @@ public static unsafe class SumOfSquares
 
         double total = 0;
         foreach (var sum in sums)
+        {
             total += sum;
+        }
+
         return total;
     }
 
@@ -73,10 +76,16 @@ public static unsafe class SumOfSquares
         low.Store(lanes);
         high.Store(lanes + (Lanes / 2));
         for (var rest = i; rest < n; rest++)
+        {
             lanes[rest - i] += (double)x[rest] * x[rest];
+        }
+
         double sum = 0;
         for (var lane = 0; lane < Lanes; lane++)
+        {
             sum += lanes[lane];
+        }
+
         return sum;
     }
 

@@ -4,8 +4,7 @@ using System.Runtime.CompilerServices;
 namespace ClipTrain.Torch.Loading;
 
 /// <summary>
-/// Compiled into every assembly that uses TorchSharp: whichever of them is first, the native libraries are loaded before TorchSharp
-/// looks for them.
+/// Compiled into every assembly that uses TorchSharp, so that the native libraries are loaded before TorchSharp looks for them.
 /// </summary>
 internal static class LoadTorchFirst
 {

@@ -3,23 +3,23 @@ using System.Runtime.Intrinsics.X86;
 
 namespace ClipTrain.Torch.Loading;
 
-/// <summary>Which of its code paths MKL takes.</summary>
+/// <summary>Code path that MKL takes.</summary>
 public enum MklPath
 {
-    /// <summary>The processor is Intel's: MKL takes the fastest by itself.</summary>
+    /// <summary>An Intel processor, on which MKL chooses the fastest path.</summary>
     Native,
 
-    /// <summary>The processor is another maker's, and MKL was told to go by its instructions alone.</summary>
+    /// <summary>Another vendor's processor, on which MKL was made to choose by instruction set.</summary>
     Switched,
 
-    /// <summary>The processor is another maker's, and MKL does not use all its instructions.</summary>
+    /// <summary>Another vendor's processor, on which MKL does not use all instructions.</summary>
     Reduced,
 }
 
 /// <summary>
-/// MKL asks two of its functions whether the processor is Intel's and leaves AVX-512 unused where they say no: on AMD's EPYC
-/// that halves fp32 products. Both are made to say yes in this process' memory; what the instructions are MKL finds out itself.
-/// The environment variable CLIPTRAIN_MKL=plain leaves MKL alone.
+/// Lets MKL use AVX-512 on processors of other vendors. Two functions of MKL return whether the processor is Intel's; if not, MKL does
+/// not use AVX-512, which halves the speed of fp32 products on AMD's EPYC. Both are patched in this process's memory to return true; MKL
+/// still detects the instruction set itself. CLIPTRAIN_MKL=plain in the environment leaves MKL unchanged.
 /// </summary>
 internal static class MklDispatch
 {
@@ -31,19 +31,27 @@ internal static class MklDispatch
     public static MklPath Apply(nint library)
     {
         if (IsIntel())
+        {
             return MklPath.Native;
+        }
+
         if (string.Equals(Environment.GetEnvironmentVariable("CLIPTRAIN_MKL"), "plain", StringComparison.Ordinal))
+        {
             return MklPath.Reduced;
+        }
+
         foreach (var question in s_questions)
         {
             if (!NativeLibrary.TryGetExport(library, question, out var function) || !CodePatch.Overwrite(function, Yes))
+            {
                 return MklPath.Reduced;
+            }
         }
 
         return MklPath.Switched;
     }
 
-    /// <summary>The maker's name, GenuineIntel, is in the registers EBX, EDX and ECX of the first leaf.</summary>
+    /// <summary>The vendor name, GenuineIntel, is in the registers EBX, EDX and ECX of CPUID leaf 0.</summary>
     private static bool IsIntel()
     {
         var (_, b, c, d) = X86Base.CpuId(0, 0);

@@ -7,16 +7,16 @@ using System.Runtime.Intrinsics.X86;
 namespace ClipTrain.Torch.Loading;
 
 /// <summary>
-/// Loads libtorch and TorchSharp's native half before TorchSharp looks for them itself. They lie in <c>native/torch</c> beside
-/// the program, or libtorch in the folder that the environment variable LIBTORCH names. CLIPTRAIN_TORCHSHARP names a native
-/// half that was built against that libtorch, whose version may then be another.
+/// Loads libtorch and TorchSharp's native library before TorchSharp looks for them. They are in <c>native/torch</c> beside the program;
+/// the environment variable LIBTORCH names another folder of libtorch, and CLIPTRAIN_TORCHSHARP a native library built against a
+/// libtorch of another version.
 /// </summary>
 public static unsafe partial class NativeTorch
 {
-    /// <summary>The only version of libtorch that this TorchSharp's 1,202 imported C++ symbols fit, as libtorch writes it.</summary>
+    /// <summary>The only version of libtorch with the 1,202 C++ symbols that this TorchSharp imports, in libtorch's encoding.</summary>
     private const ulong SupportedVersion = (2UL << 56) | (10UL << 48);
 
-    /// <summary>Name of the library of Gloo's collectives, which scripts/setup compiles.</summary>
+    /// <summary>Name of the Gloo library, which scripts/setup builds.</summary>
     internal const string GlooLibrary = "cliptrain_gloo";
 
     internal const string NcclLibrary = "nccl",
@@ -25,15 +25,16 @@ public static unsafe partial class NativeTorch
     private const string Binding = "LibTorchSharp",
         Library = "torch_cpu",
         CudaLibrary = "torch_cuda";
+    private const string BindingRemedy = "CLIPTRAIN_TORCHSHARP must name TorchSharp's native library; unset it to use the one from NuGet.";
     private static readonly Lazy<LoadedTorch> s_loaded = new(LoadOnce);
 
-    /// <summary>What was loaded and which of the two switches were set; loads it at the first call.</summary>
-    /// <exception cref="DllNotFoundException">It cannot be loaded; the message says what to do.</exception>
+    /// <summary>Loads the libraries at the first call, and returns what was loaded and patched.</summary>
+    /// <exception cref="DllNotFoundException">A library cannot be loaded. The message says what to do.</exception>
     public static LoadedTorch Load() => s_loaded.Value;
 
     /// <summary>
-    /// Loads when TorchSharp's assembly is first used, ahead of its static constructors. Assemblies that use TorchSharp call
-    /// it from their module initializers. A failure is left to <see cref="Load"/> to throw.
+    /// Loads the libraries when TorchSharp's assembly is loaded, before its static constructors run. Assemblies that use TorchSharp call
+    /// this from their module initializers. Failures are thrown by <see cref="Load"/>.
     /// </summary>
     public static void LoadWithTorchSharp()
     {
@@ -55,7 +56,7 @@ public static unsafe partial class NativeTorch
                     GlooLibrary => LoadGloo(),
                     CudaLibrary => LoadAny("libtorch for CUDA", Path.Combine(Load().Folder, "libtorch_cuda.so")),
                     CudaDriver => LoadAny("NVIDIA's driver", "libcuda.so.1"),
-                    // Some builds of libtorch have NCCL inside.
+                    // Some builds of libtorch include NCCL.
                     NcclLibrary => LoadAny(
                         "NCCL, which several workers on GPUs need",
                         Path.Combine(Load().Folder, "libnccl.so.2"),
@@ -70,14 +71,17 @@ public static unsafe partial class NativeTorch
     private static void Prepare(Assembly assembly)
     {
         if (!string.Equals(assembly.GetName().Name, "TorchSharp", StringComparison.Ordinal))
+        {
             return;
+        }
+
         try
         {
             Load();
         }
         catch (DllNotFoundException)
         {
-            // Who needs it calls Load, which throws this again; TorchSharp's own search ends in an error as well.
+            // Callers that need the libraries call Load, which throws this again.
         }
     }
 
@@ -85,28 +89,37 @@ public static unsafe partial class NativeTorch
 
     private static string Shipped => Path.Combine(AppContext.BaseDirectory, "native", "torch");
 
-    /// <summary>Opens the libtorch of a named folder, or else the one beside the program.</summary>
-    /// <exception cref="DllNotFoundException">There is none, or one of another version.</exception>
+    /// <summary>Opens libtorch from a folder, or by default from beside the program.</summary>
+    /// <exception cref="DllNotFoundException">There is no libtorch, or one of another version.</exception>
     internal static (nint Library, string Folder) OpenLibrary(string? named)
     {
         var folder = string.IsNullOrEmpty(named) ? Shipped : LibraryFolder(named);
         var path = Path.Combine(folder, "libtorch_cpu.so");
         if (!File.Exists(path))
+        {
             throw new DllNotFoundException($"There is no libtorch_cpu.so in {folder}. {Remedy(named)}");
+        }
+
         var library = Open(path, named);
         if (NamedBinding is null)
+        {
             CheckVersion(library, folder, named);
+        }
+
         return (library, folder);
     }
 
     private static LoadedTorch LoadOnce()
     {
         if (!Avx2.IsSupported)
+        {
             throw new DllNotFoundException(
                 "This processor has no AVX2, which ClipTrain's kernels and libtorch 2.10 need. Use a machine with an x86-64-v3 processor "
                     + "(2013 or later)."
             );
-        // Threads that spin while they wait take the cores from the threads that decode images. .NET keeps an environment of its own.
+        }
+
+        // Spinning threads would take cores from the threads that decode images. .NET keeps its own copy of the environment.
         _ = SetEnvironment("OMP_WAIT_POLICY", "passive", overwrite: 0);
 
         var named = Environment.GetEnvironmentVariable("LIBTORCH");
@@ -114,14 +127,16 @@ public static unsafe partial class NativeTorch
         DisableNnpack(library);
         var mkl = MklDispatch.Apply(library);
         foreach (var other in new[] { "libtorch_cuda.so", "libtorch.so" }.Select(name => Path.Combine(folder, name)).Where(File.Exists))
+        {
             Open(other, named);
+        }
 
         var bindingPath = NamedBinding ?? Path.Combine(Shipped, "libLibTorchSharp.so");
         if (!File.Exists(bindingPath))
-            throw new DllNotFoundException(
-                $"There is no {bindingPath}. "
-                    + $"{(NamedBinding is null ? Remedy(named: null) : "CLIPTRAIN_TORCHSHARP must name TorchSharp's native library; unset it to use the one from NuGet.")}"
-            );
+        {
+            throw new DllNotFoundException($"There is no {bindingPath}. {(NamedBinding is null ? Remedy(named: null) : BindingRemedy)}");
+        }
+
         var patched = OldLibstdcxx.IsInstalled();
         var binding = patched ? OldLibstdcxx.LoadCopy(bindingPath) : Open(bindingPath, named: null);
         ScalarLifetime.Extend(binding);
@@ -150,7 +165,9 @@ public static unsafe partial class NativeTorch
         foreach (var name in names)
         {
             if (NativeLibrary.TryLoad(name, out var library))
+            {
                 return library;
+            }
         }
 
         throw new DllNotFoundException(
@@ -185,12 +202,12 @@ public static unsafe partial class NativeTorch
         if (version >> 48 != SupportedVersion >> 48)
         {
             var found = version == 0 ? "a version before 2.10" : $"version {version >> 56}.{(version >> 48) & 0xFF}";
-            throw new DllNotFoundException($"{folder} has {found} of libtorch; TorchSharp 0.107 fits 2.10 alone. {Remedy(named)}");
+            throw new DllNotFoundException($"{folder} has {found} of libtorch; TorchSharp 0.107 requires 2.10. {Remedy(named)}");
         }
     }
 
     /// <summary>
-    /// at::globalContext().setUserEnabledNNPACK(false): NNPACK knows no recent processor, and says so at each convolution.
+    /// at::globalContext().setUserEnabledNNPACK(false): NNPACK does not support recent processors, and warns at each convolution.
     /// </summary>
     private static void DisableNnpack(nint library)
     {
@@ -198,18 +215,20 @@ public static unsafe partial class NativeTorch
             NativeLibrary.TryGetExport(library, "_ZN2at13globalContextEv", out var context)
             && NativeLibrary.TryGetExport(library, "_ZN2at7Context20setUserEnabledNNPACKEb", out var set)
         )
+        {
             ((delegate* unmanaged<nint, byte, void>)set)(((delegate* unmanaged<nint>)context)(), 0);
+        }
     }
 
     [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int SetEnvironment(string name, string value, int overwrite);
 }
 
-/// <summary>The native libraries of a process.</summary>
+/// <summary>The native libraries that were loaded.</summary>
 /// <param name="Library">Handle of libtorch_cpu.so.</param>
-/// <param name="Binding">Handle of TorchSharp's native half.</param>
-/// <param name="Folder">Where libtorch lies.</param>
-/// <param name="Mkl">How MKL takes this processor.</param>
-/// <param name="BindingPatched">True where the system's libstdc++ is older than the binding wants, and a copy in memory was loaded
-/// that does without.</param>
+/// <param name="Binding">Handle of TorchSharp's native library.</param>
+/// <param name="Folder">Folder of libtorch.</param>
+/// <param name="Mkl">MKL's code path on this processor.</param>
+/// <param name="BindingPatched">True if the system's libstdc++ is too old for the binding, and a patched copy was loaded from
+/// memory.</param>
 public sealed record LoadedTorch(nint Library, nint Binding, string Folder, MklPath Mkl, bool BindingPatched);

@@ -5,10 +5,10 @@ using System.Text;
 namespace ClipTrain.Torch.Loading;
 
 /// <summary>
-/// TorchSharp's native half was linked with GCC 13 and asks libstdc++ for one symbol that older ones, such as Debian 12's, lack:
-/// a function without effect that stands for "streams are initialised", which libtorch sees to itself. Where it is missing, a
-/// copy of the library is loaded from memory in which the need of that version is weak and the symbol's place has the name of
-/// another function without arguments. No file is written. Layouts are those of the ELF and symbol versioning specifications.
+/// Loads TorchSharp's native library on systems with an older libstdc++, such as Debian 12. The library was linked with GCC 13 and
+/// requires a symbol that older versions lack: a function without effect that marks streams as initialized, which libtorch does anyway.
+/// If it is missing, a copy of the library is loaded from memory in which that version is required weakly and the symbol is replaced
+/// with another function without arguments. No file is written. Layouts follow the ELF and symbol versioning specifications.
 /// </summary>
 internal static unsafe partial class OldLibstdcxx
 {
@@ -23,7 +23,7 @@ internal static unsafe partial class OldLibstdcxx
     private const byte WeakFlag = 2;
     private const ushort Unversioned = 1;
 
-    /// <summary>Whether the system's libstdc++ lacks the symbol.</summary>
+    /// <summary>True if the system's libstdc++ lacks the symbol.</summary>
     public static bool IsInstalled() =>
         NativeLibrary.TryLoad("libstdc++.so.6", out var library) && !NativeLibrary.TryGetExport(library, Symbol, out _);
 
@@ -33,20 +33,26 @@ internal static unsafe partial class OldLibstdcxx
         Patch(image);
         var descriptor = CreateMemoryFile("libLibTorchSharp.so", flags: 0);
         if (descriptor < 0)
+        {
             throw new DllNotFoundException(
-                $"{path} needs a newer libstdc++ than this system's, and a copy that does without cannot be made: memfd_create failed."
+                $"{path} needs a newer libstdc++ than this system's, and no patched copy could be created: memfd_create failed."
             );
+        }
+
         using var file = new Microsoft.Win32.SafeHandles.SafeFileHandle(descriptor, ownsHandle: true);
         RandomAccess.Write(file, image, 0);
         return NativeLibrary.Load($"/proc/self/fd/{descriptor}");
     }
 
-    /// <summary>Makes the need weak and gives the symbol its stand-in.</summary>
+    /// <summary>Makes the required version weak and replaces the symbol.</summary>
     internal static void Patch(Span<byte> image)
     {
         var sections = new Sections(image);
         foreach (var needs in sections.OfType(VersionNeeds))
+        {
             Weaken(image, (int)sections.Offset(needs), (int)sections.Offset(sections.Link(needs)));
+        }
+
         foreach (var symbols in sections.OfType(DynamicSymbols))
         {
             var names = (int)sections.Offset(sections.Link(symbols));
@@ -55,7 +61,10 @@ internal static unsafe partial class OldLibstdcxx
             {
                 var name = names + (int)ReadUInt32(image, (int)sections.Offset(symbols) + (i * SymbolSize));
                 if (!HasText(image, name, Symbol))
+                {
                     continue;
+                }
+
                 Encoding.ASCII.GetBytes(StandIn + "\0").CopyTo(image[name..]);
                 BinaryPrimitives.WriteUInt16LittleEndian(image[(versions + (2 * i))..], Unversioned);
             }
@@ -72,7 +81,9 @@ internal static unsafe partial class OldLibstdcxx
             {
                 step = (int)ReadUInt32(image, version + 12);
                 if (HasText(image, names + (int)ReadUInt32(image, version + 8), Version))
+                {
                     image[version + 4] |= WeakFlag;
+                }
             }
         }
     }

@@ -6,18 +6,18 @@ namespace ClipTrain.Torch.Operators;
 /// <summary>Two-dimensional convolutions without bias.</summary>
 public static class Convolution
 {
-    /// <summary>Channels of an image, whose own gradient nobody asks for.</summary>
+    /// <summary>Channels of an image, whose gradient is never needed.</summary>
     private const long Colours = 3;
 
-    // What oneDNN's blocks hold.
+    // Block sizes of oneDNN.
     private const long InputBlock = 32,
         OutputBlock = 16;
 
-    /// <summary>x_bCHW, weight_DCKK → bDHW, padded so that a stride of 1 keeps the map's size.</summary>
+    /// <summary>Convolves x_bCHW with weight_DCKK to y_bDHW, padded so that a stride of 1 keeps the size.</summary>
     /// <remarks>
-    /// On processors with AVX-512, the oneDNN 3.7 inside libtorch 2.10 gives wrong gradients of the input of a 3×3 convolution
-    /// whose channels do not fill its blocks: a tenth off, or NaN from memory that was never written. Channels of zeros fill
-    /// them. CLIP's RN50 and RN101 have no such convolution.
+    /// On processors with AVX-512, oneDNN 3.7 in libtorch 2.10 computes wrong input gradients of 3×3 convolutions whose channels do not
+    /// fill its blocks: off by a tenth, or NaN from uninitialized memory. Zero channels are added to fill them. CLIP's RN50 and RN101
+    /// have no such convolutions.
     /// </remarks>
     public static Tensor Apply(Tensor x, Tensor weight, long stride = 1)
     {
@@ -26,10 +26,13 @@ public static class Convolution
         long[] strides = [stride, stride],
             padding = [side / 2, side / 2];
         if (side == 1 || inputs == Colours || (moreOutputs == 0 && moreInputs == 0) || x.device_type != DeviceType.CPU)
+        {
             return nn.functional.conv2d(x, weight, strides: strides, padding: padding);
+        }
+
         var filled = nn.functional.pad(weight, [0, 0, 0, 0, 0, moreInputs, 0, moreOutputs]);
         var y = nn.functional.conv2d(nn.functional.pad(x, [0, 0, 0, 0, 0, moreInputs]), filled, strides: strides, padding: padding);
-        // Contiguous, as what follows rounds otherwise for a slice when it is recorded.
+        // Contiguous, because operators round differently on a slice when recording gradients.
         return y.narrow(1, 0, outputs).contiguous();
     }
 

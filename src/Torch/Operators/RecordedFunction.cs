@@ -3,19 +3,19 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Operators;
 
-/// <summary>The way back through a function: from ∂/∂output to ∂/∂input for each input, in their order.</summary>
+/// <summary>The backward pass of a function: from ∂/∂output to ∂/∂input for each input, in order.</summary>
 /// <param name="gradient">∂/∂output.</param>
-/// <param name="saved">What was saved for it.</param>
+/// <param name="saved">The saved tensors.</param>
 public delegate IReadOnlyList<Tensor> BackwardFunction(Tensor gradient, IReadOnlyList<Tensor> saved);
 
-/// <summary>Steps of the autograd graph that are written in C#, and the backward pass that runs them.</summary>
+/// <summary>Autograd functions written in C#, and the backward pass that runs them.</summary>
 public static class Gradients
 {
     [ThreadStatic]
     private static ExceptionDispatchInfo? t_thrown;
 
-    /// <summary>Adds the gradients of an output to those of the leaves that it was computed from.</summary>
-    /// <remarks>On the CPU all of it runs on the calling thread. What a recorded function throws is thrown here.</remarks>
+    /// <summary>Runs the backward pass: adds the gradients of an output to those of its leaves.</summary>
+    /// <remarks>On the CPU everything runs on the calling thread. Exceptions of recorded functions are thrown here.</remarks>
     public static void Run(Tensor output, Tensor gradient)
     {
         t_thrown = null;
@@ -25,10 +25,10 @@ public static class Gradients
         thrown?.Throw();
     }
 
-    /// <summary>Computes an output without history and makes it a function of inputs whose way back is given.</summary>
-    /// <param name="inputs">What the output depends on.</param>
+    /// <summary>Computes an output without recording, and adds it to the graph with a given backward pass.</summary>
+    /// <param name="inputs">Inputs of the output.</param>
     /// <param name="forward">Computes the output.</param>
-    /// <param name="saved">Given to <paramref name="backward"/>; kept until the graph is gone.</param>
+    /// <param name="saved">Tensors for <paramref name="backward"/>, kept as long as the graph.</param>
     /// <param name="backward">Must capture no tensor.</param>
     public static Tensor Record(
         IReadOnlyList<Tensor> inputs,
@@ -41,7 +41,7 @@ public static class Gradients
 
     private sealed record Recorded(BackwardFunction Backward, int Inputs, long[] Shape, ScalarType Type, Device Device);
 
-    /// <summary>TorchSharp keeps one instance of a function: what differs from call to call is its last argument.</summary>
+    /// <summary>TorchSharp keeps one instance of a function, so the state of a call is its last argument.</summary>
     private sealed class Function : autograd.SingleTensorFunction<Function>
     {
         public override string Name => "ClipTrain";
@@ -50,14 +50,14 @@ public static class Gradients
         {
             var call = (Call)vars[^1];
             ctx.save_for_backward([.. call.Saved]);
-            // What TorchSharp keeps to make missing gradients from belongs to a scope that may have ended.
+            // The tensors from which TorchSharp would create missing gradients belong to a scope that may have ended.
             ctx.set_materialize_grads(false);
             var output = call.Forward();
             ctx.save_data(nameof(Call), new Recorded(call.Backward, vars.Length - 1, output.shape, output.dtype, output.device));
             return output;
         }
 
-        // An exception that left this would end the process: it waits, and the gradients are zeros.
+        // An exception here would end the process, so it is deferred and the gradients are zero.
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
         {
             var call = (Recorded)ctx.get_data(nameof(Call));
@@ -66,7 +66,12 @@ public static class Gradients
                 var gradient = grad_output.IsInvalid ? zeros(call.Shape, call.Type, call.Device) : grad_output;
                 var gradients = call.Backward(gradient, ctx.get_saved_variables());
                 if (gradients.Count != call.Inputs)
-                    throw new InvalidOperationException($"A backward function gave {gradients.Count} gradients for {call.Inputs} inputs.");
+                {
+                    throw new InvalidOperationException(
+                        $"A backward function returned {gradients.Count} gradients for {call.Inputs} inputs."
+                    );
+                }
+
                 return [.. gradients, null!];
             }
             catch (Exception error)

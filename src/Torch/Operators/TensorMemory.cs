@@ -3,24 +3,30 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Operators;
 
-/// <summary>Tensors and the memory that they stand for.</summary>
+/// <summary>Access to the memory of tensors.</summary>
 public static unsafe class TensorMemory
 {
-    /// <summary>The elements of a contiguous tensor in host memory, valid as long as the tensor.</summary>
-    /// <exception cref="InvalidOperationException">It is strided, on another device, or has more than 2³¹ elements.</exception>
+    /// <summary>The elements of a contiguous tensor in host memory. Valid as long as the tensor.</summary>
+    /// <exception cref="InvalidOperationException">The tensor is strided, on another device, or has more than 2³¹ elements.</exception>
     public static Span<T> AsSpan<T>(this Tensor tensor)
         where T : unmanaged
     {
         if (!tensor.is_contiguous() || tensor.device_type != DeviceType.CPU)
+        {
             throw new InvalidOperationException($"Only a contiguous tensor in host memory can be read as a span, not {Describe(tensor)}.");
+        }
+
         if (sizeof(T) != tensor.ElementSize)
+        {
             throw new InvalidOperationException($"Elements of {sizeof(T)} bytes were asked for of {Describe(tensor)}.");
+        }
+
         return new Span<T>((void*)tensor.DataPointer(), checked((int)tensor.numel()));
     }
 
-    /// <summary>The bytes of a contiguous tensor in host memory, valid as long as the tensor.</summary>
-    /// <exception cref="InvalidOperationException">It is strided, or on another device.</exception>
-    /// <exception cref="OverflowException">It has 2³¹ bytes or more.</exception>
+    /// <summary>The bytes of a contiguous tensor in host memory. Valid as long as the tensor.</summary>
+    /// <exception cref="InvalidOperationException">The tensor is strided, or on another device.</exception>
+    /// <exception cref="OverflowException">The tensor has 2³¹ bytes or more.</exception>
     public static Span<byte> Bytes(this Tensor tensor) =>
         tensor.is_contiguous() && tensor.device_type == DeviceType.CPU
             ? new Span<byte>((void*)tensor.DataPointer(), checked((int)(tensor.numel() * tensor.ElementSize)))
@@ -29,7 +35,7 @@ public static unsafe class TensorMemory
     /// <summary>The address of the first element.</summary>
     public static nint DataPointer(this Tensor tensor) => LibTorch.THSTensor_data(tensor.Handle);
 
-    /// <summary>A tensor over host memory that the caller keeps longer.</summary>
+    /// <summary>Creates a tensor over host memory, which the caller must keep alive.</summary>
     public static Tensor FromBlob(nint data, ReadOnlySpan<long> shape, ScalarType type)
     {
         var strides = stackalloc long[Math.Max(1, shape.Length)];
@@ -42,17 +48,20 @@ public static unsafe class TensorMemory
 
         nint handle;
         fixed (long* sizes = shape)
+        {
             Dispatcher.Check(
                 LibTorch.aoti_torch_create_tensor_from_blob(data, shape.Length, sizes, strides, 0, (int)type, 0, 0, &handle),
                 "a tensor over memory"
             );
+        }
+
         return Tensor.UnsafeCreateTensor(handle);
     }
 
     /// <summary>Type, shape and device, for messages.</summary>
     public static string Describe(Tensor tensor) => $"{tensor.dtype} [{string.Join(", ", tensor.shape)}] on {tensor.device}";
 
-    /// <summary>The first tensor's bits are the second's, and so are type and shape.</summary>
+    /// <summary>True if both tensors have the same type, shape and elements.</summary>
     public static bool IsSame(this Tensor tensor, Tensor other)
     {
         using var scope = NewDisposeScope();

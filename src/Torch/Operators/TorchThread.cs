@@ -2,29 +2,30 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using ClipTrain.Torch.Loading;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Operators;
 
 /// <summary>
-/// One thread that does all of a worker's torch work. The grad mode, the number of OpenMP threads and the dispose scopes are
-/// a thread's own, so work that moves between threads would lose them.
+/// A thread that runs all of a worker's torch operations. The grad mode, the number of OpenMP threads and the dispose scopes are
+/// thread-local and would be lost if work moved between threads.
 /// </summary>
 public sealed class TorchThread : IDisposable
 {
     private readonly BlockingCollection<Action> _work = [];
     private readonly Thread _thread;
 
-    /// <exception cref="DllNotFoundException">libtorch cannot be loaded; the message says what to do.</exception>
+    /// <exception cref="DllNotFoundException">libtorch cannot be loaded. The message says what to do.</exception>
     public TorchThread(string name = "torch")
     {
-        // TorchSharp's own search would end in an error that names nothing of use.
+        // TorchSharp's own error message would not be helpful.
         NativeTorch.Load();
         _thread = new Thread(Loop) { Name = name, IsBackground = true };
         _thread.Start();
     }
 
     /// <summary>
-    /// Runs <paramref name="action"/> on the thread and waits for it; its exception is thrown here. May be called from the thread itself.
+    /// Runs <paramref name="action"/> on the thread, waits for it, and rethrows its exception. May be called from the thread itself.
     /// </summary>
     /// <exception cref="ObjectDisposedException">The thread has ended.</exception>
     public void Run(Action action)
@@ -77,7 +78,7 @@ public sealed class TorchThread : IDisposable
         return result;
     }
 
-    /// <summary>Ends the thread once it has done what it was given. Not to be called from the thread itself.</summary>
+    /// <summary>Ends the thread after its pending work. Must not be called from the thread itself.</summary>
     public void Dispose()
     {
         if (_work.IsAddingCompleted)
@@ -96,5 +97,18 @@ public sealed class TorchThread : IDisposable
         {
             work();
         }
+    }
+}
+
+/// <summary>Number of threads of an operator.</summary>
+public static class Threads
+{
+    /// <summary>Sets the number for operators on the calling thread.</summary>
+    public static void Set(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+#pragma warning disable RS0030 // This is the only wrapper.
+        set_num_threads(count);
+#pragma warning restore RS0030
     }
 }

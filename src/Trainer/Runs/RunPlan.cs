@@ -1,4 +1,6 @@
+using ClipTrain.Coordinator.Protocol;
 using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Text;
@@ -83,4 +85,55 @@ public static class RunPlan
     /// <summary>Decoding threads of a worker that may use so many cores.</summary>
     public static int DecodeThreads(DataOptions data, ClusterOptions cluster, int cores) =>
         data.Threads > 0 ? data.Threads : Math.Max(1, cores - ComputeThreads(cluster, cores));
+
+    /// <summary>Starts to load a worker's share of the corpus.</summary>
+    /// <param name="onBad">See <see cref="TrainingLoader"/>.</param>
+    /// <param name="onLongWait">See <see cref="TrainingLoaderOptions.OnLongWait"/>.</param>
+    public static TrainingLoader OpenLoader(
+        RunOptions options,
+        CorpusManifest manifest,
+        LoaderShare share,
+        Action<BadSample>? onBad = null,
+        Action<string>? onLongWait = null
+    )
+    {
+        var (order, images) = (Order(manifest, options), Images(options));
+        return new(
+            manifest,
+            order,
+            Tokenizer(options),
+            () => new ClipImageTransform(images.Training),
+            new TrainingLoaderOptions
+            {
+                Rank = share.Rank,
+                WorldSize = share.WorldSize,
+                Seed = options.Seed,
+                Threads = DecodeThreads(options.Data, options.Cluster, share.Cores),
+                Prefetch = options.Data.Prefetch,
+                LongCaptions = options.Data.LongCaptions,
+                CaptionMode = options.Data.CaptionMode,
+                CaptionWeights = options.Data.CaptionWeights,
+                Labels = Labels(options),
+                MaxBadShare = options.Data.MaxBadShare,
+                ImageTime = images.Time,
+                OnLongWait = onLongWait,
+                FirstStep = share.FirstStep,
+                LastStep = share.LastStep,
+                BeforeRead = share.Shard is { } shard ? new ShardPlan(manifest, order).GuardOf(shard) : null,
+            },
+            onBad
+        );
+    }
+}
+
+/// <summary>One worker's share of loading.</summary>
+/// <param name="Rank">This worker, from 0.</param>
+/// <param name="WorldSize">Number of workers.</param>
+/// <param name="Cores">Cores that this worker may use.</param>
+/// <param name="FirstStep">The first step to read.</param>
+/// <param name="LastStep">The step after the last.</param>
+public sealed record LoaderShare(int Rank, int WorldSize, int Cores, long FirstStep, long LastStep)
+{
+    /// <summary>The shard that the coordinator gave this worker; null where there is no coordinator.</summary>
+    public Shard? Shard { get; init; }
 }

@@ -64,4 +64,21 @@ public sealed class ShardPlan
             ? listed.Holds(file, number)
             : _order.RowGroupsOf(shard.BatchStart, shard.BatchCount, corpus, epoch).Contains(group);
     }
+
+    /// <summary>
+    /// A check before each read, given corpus, epoch and row group: a worker reads its shard and nothing else. Anything more is a
+    /// defect, reported before it can spoil an epoch.
+    /// </summary>
+    /// <returns>Throws <see cref="InvalidOperationException"/> for a row group outside the shard.</returns>
+    public Action<int, long, int> GuardOf(Shard shard) =>
+        (corpus, epoch, group) =>
+        {
+            if (!Holds(shard, corpus, epoch, group))
+            {
+                throw new InvalidOperationException(
+                    $"Row group {group}, in epoch {epoch} of corpus {corpus}, is not in this worker's shard: lanes {shard.FirstLane} "
+                        + $"to {shard.FirstLane + shard.Lanes - 1}."
+                );
+            }
+        };
 }

@@ -104,9 +104,10 @@ public sealed class WorkerTraining(
     private LoopEnd Loop(Assignment place, Shard shard, RankGroup group, CancellationToken over)
     {
         var total = RunPlan.TotalSteps(options.Training, manifest.SampleCount);
-        using var loader = new RunLoader(shard, place.Rank, place.WorldSize, identity.Cores, _state!.Step, total).Open(
+        using var loader = RunPlan.OpenLoader(
             options,
             manifest,
+            new LoaderShare(place.Rank, place.WorldSize, identity.Cores, _state!.Step, total) { Shard = shard },
             control.BadSample,
             control.Warn
         );

@@ -19,7 +19,7 @@ public sealed class FailureTests : IDisposable
             { new IOException("No space left on device : '/runs/mine/config.yaml'"), 7 },
             { new UnauthorizedAccessException("Access to the path '/runs' is denied."), 7 },
             { new FileNotFoundException("Could not find file '/a'."), 7 },
-            { new InvalidDataException("ledger/000001.jsonl, line 3: is no entry of a ledger."), 7 },
+            { new InvalidDataException("ledger/000001.jsonl, line 3: is not a ledger entry."), 7 },
             { new AggregateException(new InvalidOperationException("x", new IOException("Read-only file system"))), 7 },
             { new InvalidOperationException("x", new WeightsException("step-1: is damaged")), 7 },
             { new IOException("wrapped", new CoordinatorStartException("taken")), 2 },

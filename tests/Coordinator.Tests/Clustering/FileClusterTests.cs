@@ -93,7 +93,10 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
             ConnectAsync(cluster.First.Seed, new ClusterSecurity("guess"))
         );
 
-        Assert.Equal($"127.0.0.1:{cluster.First.Endpoint.GatewayPort} refuses this token: it is not that of its cluster.", error.Message);
+        Assert.Equal(
+            $"127.0.0.1:{cluster.First.Endpoint.GatewayPort} rejects this token, which is not the one of its cluster.",
+            error.Message
+        );
         Assert.DoesNotContain("guess", error.ToString(), StringComparison.Ordinal);
     }
 
@@ -126,7 +129,7 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
 
         var error = await Assert.ThrowsAsync<CoordinatorRefusedException>(() => ConnectAsync(Seed(listener), TestSiloOptions.Token));
 
-        Assert.Contains("is no ClipTrain coordinator", error.Message, StringComparison.Ordinal);
+        Assert.Contains("is not a ClipTrain coordinator", error.Message, StringComparison.Ordinal);
         (await serving).Dispose();
     }
 
@@ -223,8 +226,8 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
             TestSilo.StartAsync(new TestSiloOptions(cluster.Identity) { Name = "third", Security = new ClusterSecurity("guess") })
         );
 
-        Assert.Contains("does not let this one in", error.Message, StringComparison.Ordinal);
-        Assert.Contains("refuses this token", error.Message, StringComparison.Ordinal);
+        Assert.Contains("rejects this one", error.Message, StringComparison.Ordinal);
+        Assert.Contains("rejects this token", error.Message, StringComparison.Ordinal);
     }
 
     private static Task<ConnectedClient> ConnectAsync(SeedGateways seed, ClusterSecurity security) =>

@@ -6,7 +6,7 @@ using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Tests.Clustering;
 
-/// <summary>What Orleans asks of a membership table, whatever keeps it.</summary>
+/// <summary>Requirements of Orleans on a membership table, for every store.</summary>
 public abstract class MembershipTableTests
 {
     private static readonly DateTime Start = new(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc);

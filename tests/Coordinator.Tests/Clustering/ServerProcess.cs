@@ -54,7 +54,7 @@ internal abstract class ServerProcess : IAsyncDisposable
         await isReady.Task.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
-    /// <summary>Ends the server as an administrator does; its data stay.</summary>
+    /// <summary>Shuts down the server in order and keeps its data.</summary>
     public async Task StopAsync()
     {
         if (_process is { } process)
@@ -74,7 +74,7 @@ internal abstract class ServerProcess : IAsyncDisposable
 
     protected abstract (string Program, string[] Arguments, string Ready) Command();
 
-    /// <summary>Runs a program of the server's to its end, as the server's user.</summary>
+    /// <summary>Runs one of the server's programs as the server's user and waits for it.</summary>
     protected void RunAsUser(string program, params string[] arguments)
     {
         using var process = Launch(program, arguments);

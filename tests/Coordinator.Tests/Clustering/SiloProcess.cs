@@ -5,7 +5,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace ClipTrain.Coordinator.Tests.Clustering;
 
-/// <summary>A silo in a process of its own, which a test can kill or stop: this assembly, started with "silo".</summary>
+/// <summary>A silo in a separate process, which a test can kill or suspend: this assembly, started with "silo".</summary>
 internal sealed class SiloProcess : IDisposable
 {
     private readonly Process _process;
@@ -31,7 +31,7 @@ internal sealed class SiloProcess : IDisposable
         return new SiloProcess(process);
     }
 
-    /// <summary>The process' side.</summary>
+    /// <summary>Main program of the process.</summary>
     public static async Task<int> RunAsync(string runDirectory, string name, bool isOneMachine)
     {
         var options = new TestSiloOptions(ClusterIdentity.Open(runDirectory)) { Name = name, IsOneMachine = isOneMachine };
@@ -53,7 +53,7 @@ internal sealed class SiloProcess : IDisposable
         kill.WaitForExit();
     }
 
-    /// <returns>What the process wrote to its error stream, once it has ended.</returns>
+    /// <returns>The process's error output, once it has ended.</returns>
     public async Task<string> EndAsync()
     {
         var errors = await _process.StandardError.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(90));

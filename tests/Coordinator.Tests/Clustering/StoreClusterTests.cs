@@ -11,13 +11,13 @@ using Orleans.Runtime.MembershipService;
 
 namespace ClipTrain.Coordinator.Tests.Clustering;
 
-/// <summary>A cluster whose members are kept by a server, and what happens when that is away.</summary>
+/// <summary>A cluster with its membership table on a server, and the server's outages.</summary>
 public abstract class StoreClusterTests : IDisposable
 {
     private readonly TemporaryDirectory _directory = new();
     private readonly TemporaryDirectory _another = new();
 
-    /// <summary>The server goes and comes back while a run of two silos and a client goes on; another run shares the server.</summary>
+    /// <summary>Stops and restarts the server while a cluster of two silos and a client continues; another run shares the server.</summary>
     private protected async Task AssertSurvivesARestartAsync(ServerProcess server, ClusteringKind kind, string connectionString)
     {
         await server.StartAsync();
@@ -70,7 +70,7 @@ public abstract class StoreClusterTests : IDisposable
         Assert.Contains("connection string", error.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>Tells when a silo begins to start.</summary>
+    /// <summary>Reports when a silo starts.</summary>
     private sealed class Witness(Action onStart) : ILifecycleParticipant<ISiloLifecycle>
     {
         public void Participate(ISiloLifecycle lifecycle) =>

@@ -6,7 +6,7 @@ using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Tests.Clustering;
 
-/// <summary>Coordinator processes that die or are stopped, and those that go on.</summary>
+/// <summary>Coordinator processes that die or are suspended, and those that continue.</summary>
 public sealed class TakeoverTests : IDisposable
 {
     private readonly TemporaryDirectory _directory = new();
@@ -146,13 +146,13 @@ public sealed class TakeoverTests : IDisposable
         stopped.Signal("CONT");
 
         var line = Assert.Single((await stopped.EndAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries));
-        Assert.StartsWith("This coordinator process was declared dead by the others", line, StringComparison.Ordinal);
+        Assert.StartsWith("The other coordinator processes declared this one dead", line, StringComparison.Ordinal);
         Assert.Equal(DeclaredDead.ExitCode, stopped.ExitCode);
     }
 
     public void Dispose() => _directory.Dispose();
 
-    /// <summary>The death watch alone can find out.</summary>
+    /// <summary>Only the death watch can detect it.</summary>
     private static void WithoutProbes(ISiloBuilder silo) =>
         silo.Configure<ClusterMembershipOptions>(options =>
             (options.ProbeTimeout, options.MaxProbeTimeout, options.EnableConnectionLivenessCheck) = (
@@ -190,7 +190,7 @@ public sealed class TakeoverTests : IDisposable
         return ClusterClient.ConnectAsync(gateways, options, CancellationToken.None);
     }
 
-    /// <summary>Asks again while the call is lost with the dead process.</summary>
+    /// <summary>Repeats a call that is lost with the dead process.</summary>
     private static Task<T> AnswerAsync<T>(Func<Task<T>> call) =>
         GrainCalls.RepeatAsync(() => call().WaitAsync(TimeSpan.FromSeconds(3)), TimeSpan.FromMinutes(1), TimeProvider.System);
 }

@@ -11,12 +11,12 @@ public interface ITestGrain : IGrainWithStringKey
     /// <summary>Name of the silo that hosts the grain.</summary>
     Task<string> WhereAsync();
 
-    /// <summary>Which activation of the grain answers, and the silo that hosts it.</summary>
+    /// <summary>The grain's activation and its silo.</summary>
     Task<(Guid Id, string Silo)> ActivationAsync();
 
     Task<JoinRequest> EchoAsync(JoinRequest request);
 
-    /// <summary>Counts in the cluster's storage.</summary>
+    /// <summary>Counts calls in the cluster's storage.</summary>
     Task<long> CountAsync();
 }
 
@@ -41,7 +41,7 @@ public sealed class TestGrain(
     }
 }
 
-/// <summary>Answers from the gateway that the call came by.</summary>
+/// <summary>Answers from the gateway that received the call.</summary>
 public interface IGatewayTestGrain : IGrainWithIntegerKey
 {
     /// <summary>Name of the silo.</summary>

@@ -12,12 +12,12 @@ using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Tests.Clustering;
 
-/// <summary>What a test changes of a silo.</summary>
+/// <summary>Options of a silo in tests.</summary>
 internal sealed record TestSiloOptions(ClusterIdentity Identity)
 {
     public static readonly ClusterSecurity Token = new("the cluster's token");
 
-    /// <summary>A client that waits out a busy machine. A refusal ends its patience at once.</summary>
+    /// <summary>Connects a client that is patient enough for a busy machine. A refusal still fails at once.</summary>
     public static readonly ClusterClientOptions Client = new(Token, TimeSpan.FromMinutes(2))
     {
         Configure = client => client.Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromMinutes(2)),
@@ -92,7 +92,7 @@ internal sealed class TestSilo : IAsyncDisposable
         return builder.Build();
     }
 
-    /// <summary>Waits until this silo sees the members as told.</summary>
+    /// <summary>Waits until this silo sees the expected members.</summary>
     public async Task UntilAsync(Func<ClusterMembershipSnapshot, bool> condition)
     {
         using var limit = new CancellationTokenSource(Limit);
@@ -114,7 +114,7 @@ internal sealed class TestSilo : IAsyncDisposable
                 .SequenceEqual(names.Order())
         );
 
-    /// <summary>Waits until the silo has warned in these words.</summary>
+    /// <summary>Waits for a warning with this text.</summary>
     public Task UntilWarnedAsync(string words) => _lines.UntilAsync(words).WaitAsync(Limit);
 
     public async ValueTask DisposeAsync()
@@ -123,7 +123,7 @@ internal sealed class TestSilo : IAsyncDisposable
         _host.Dispose();
     }
 
-    /// <summary>Keeps the warnings of the rooms under test.</summary>
+    /// <summary>Collects the warnings of the namespaces under test.</summary>
     private sealed class Lines : ILoggerProvider, ILogger
     {
         private readonly ConcurrentQueue<string> _written = new();

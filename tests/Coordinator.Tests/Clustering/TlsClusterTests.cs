@@ -5,7 +5,7 @@ using ClipTrain.Coordinator.Tests.Security;
 
 namespace ClipTrain.Coordinator.Tests.Clustering;
 
-/// <summary>Two silos that demand TLS, for all tests of the class.</summary>
+/// <summary>Two silos that require TLS, for all tests of the class.</summary>
 public sealed class TlsCluster : IAsyncLifetime
 {
     private readonly TemporaryDirectory _directory = new();
@@ -56,7 +56,7 @@ public sealed class TlsClusterTests(TlsCluster cluster) : IClassFixture<TlsClust
 
     [Fact]
     public async Task Without_a_certificate_the_client_learns_that_TLS_is_demanded() =>
-        await AssertRefusedAsync("demands TLS. Give --certificate, --key and --ca.", TestSiloOptions.Token);
+        await AssertRefusedAsync("requires TLS. Set --certificate, --key and --ca.", TestSiloOptions.Token);
 
     [Fact]
     public async Task With_the_certificate_of_another_authority_the_client_does_not_trust_the_coordinator()
@@ -64,7 +64,7 @@ public sealed class TlsClusterTests(TlsCluster cluster) : IClassFixture<TlsClust
         using var another = new TestAuthority();
 
         await AssertRefusedAsync(
-            "shows a certificate that the authority given by --ca has not signed",
+            "presents a certificate that is not signed by the authority in --ca",
             TestSiloOptions.Token with
             {
                 Tls = another.Identity(),
@@ -93,7 +93,7 @@ public sealed class TlsClusterTests(TlsCluster cluster) : IClassFixture<TlsClust
 
     [Fact]
     public async Task A_good_certificate_does_not_replace_the_token() =>
-        await AssertRefusedAsync("refuses this token", new ClusterSecurity("guess", cluster.Authority.Identity()));
+        await AssertRefusedAsync("rejects this token", new ClusterSecurity("guess", cluster.Authority.Identity()));
 
     private async Task AssertRefusedAsync(string words, ClusterSecurity security)
     {

@@ -8,8 +8,8 @@ using ClipTrain.Coordinator.Protocol;
 namespace ClipTrain.Coordinator.Tests.Grains;
 
 /// <summary>
-/// A process group with one collective: all get the greatest byte. Its ranks meet through the coordinator's store, and when
-/// one goes the others' connections break.
+/// A process group with one collective, the maximum of a byte. Its ranks connect through the coordinator's store, and when one leaves,
+/// the others' connections break.
 /// </summary>
 internal sealed class FakeGroup : IDisposable
 {

@@ -5,7 +5,7 @@ using ClipTrain.Coordinator.Tests.Rules;
 
 namespace ClipTrain.Coordinator.Tests.Grains;
 
-/// <summary>A worker that counts steps, without an end, instead of training. Its checkpoints are names only.</summary>
+/// <summary>A worker that counts steps endlessly instead of training. Its checkpoints are only names.</summary>
 internal sealed class FakeWorker(CoordinatorClient client)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
@@ -16,7 +16,7 @@ internal sealed class FakeWorker(CoordinatorClient client)
     private long _step;
     private Assignment? _assignment;
 
-    /// <summary>Ends when the run has.</summary>
+    /// <summary>Runs until the run ends.</summary>
     /// <returns>The steps that it started from, one for each generation.</returns>
     public async Task<IReadOnlyList<Assignment>> LiveAsync()
     {

@@ -10,7 +10,7 @@ public sealed class GrainCallsTests
 
     private readonly ManualTimeProvider _time = new();
 
-    /// <summary>The ways in which Orleans says that no silo has answered.</summary>
+    /// <summary>The errors with which Orleans reports that no silo has answered.</summary>
     public static TheoryData<Exception> Silences() =>
         [
             new TimeoutException("No reply."),
@@ -41,7 +41,7 @@ public sealed class GrainCallsTests
         await PassAsync();
         await PassAsync();
         Assert.Equal(
-            $"No coordinator has answered for 0.5 s: {silence.Message}",
+            $"No coordinator answered for 0.5 s: {silence.Message}",
             (await Assert.ThrowsAsync<CoordinatorLostException>(() => answer)).Message
         );
     }
@@ -50,7 +50,7 @@ public sealed class GrainCallsTests
     public async Task An_error_of_the_grain_is_an_answer() =>
         await Assert.ThrowsAsync<InvalidOperationException>(() =>
             GrainCalls.RepeatAsync(
-                () => Task.FromException(new InvalidOperationException("The run has not begun yet.")),
+                () => Task.FromException(new InvalidOperationException("The run has not started yet.")),
                 TimeSpan.FromSeconds(1),
                 _time
             )

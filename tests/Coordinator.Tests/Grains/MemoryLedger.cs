@@ -3,7 +3,7 @@ using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.Coordinator.Tests.Grains;
 
-/// <summary>A ledger that outlives activations, fences off the older ones and can be made to fail.</summary>
+/// <summary>A ledger that survives activations, fences off older ones and can fail on demand.</summary>
 internal sealed class MemoryLedger
 {
     private readonly Lock _lock = new();

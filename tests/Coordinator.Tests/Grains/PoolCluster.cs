@@ -9,7 +9,7 @@ using Orleans.TestingHost;
 
 namespace ClipTrain.Coordinator.Tests.Grains;
 
-/// <summary>Three silos with one storage, one launcher and a clock that moves when a test says so.</summary>
+/// <summary>Three silos with shared storage, one launcher and a manual clock.</summary>
 internal sealed class PoolCluster : IAsyncDisposable
 {
     private readonly ManualTimeProvider _time = new();
@@ -80,7 +80,9 @@ internal sealed class PoolCluster : IAsyncDisposable
 
     public Task SubmitAsync(params TrialSpec[] trials) => Experiment.SubmitAsync(new ExperimentSpec("e", "gpus", trials));
 
-    /// <summary>Ends at once the silo that hosts a grain, as if its process were killed. What it was doing goes on as a zombie.</summary>
+    /// <summary>
+    /// Ends the silo that hosts a grain at once, as if its process were killed. Its work in progress continues as a zombie.
+    /// </summary>
     public async Task KillHostOfAsync(IAddressable grain)
     {
         var silo = _cluster.Silos.Single(silo =>
@@ -89,10 +91,11 @@ internal sealed class PoolCluster : IAsyncDisposable
         await _cluster.KillSiloAsync(silo);
     }
 
-    /// <summary>Lets time pass until a condition holds. What fails because the host of a grain has just died is asked again.</summary>
+    /// <summary>Lets time pass until a condition holds. Retries calls that fail because a grain's host has just died.</summary>
     public async Task UntilAsync(Func<Task<bool>> condition)
     {
-        for (var seconds = 0; seconds < 3600; )
+        var seconds = 0;
+        while (seconds < 3600)
         {
             try
             {

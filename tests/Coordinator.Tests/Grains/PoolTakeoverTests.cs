@@ -29,7 +29,7 @@ public sealed class PoolTakeoverTests
 
         var error = await Assert.ThrowsAsync<ArgumentException>(() => cluster.SubmitAsync(Trial("1"), Trial("1")));
 
-        Assert.StartsWith("Experiment e names trial 1 twice", error.Message);
+        Assert.StartsWith("Experiment e lists trial 1 twice", error.Message);
         Assert.Empty((await cluster.Experiment.StateAsync()).Trials);
     }
 
@@ -186,7 +186,7 @@ public sealed class PoolTakeoverTests
     /// <summary>A trial that fills node a.</summary>
     private static TrialSpec Trial(string id) => new(id, $"{id}.yaml", 2);
 
-    /// <summary>Holds up the first write of which this is true: before it is done, or after it and before anybody hears of it.</summary>
+    /// <summary>Blocks the first matching write, before it is done or before it is acknowledged.</summary>
     private static (TaskCompletionSource Reached, TaskCompletionSource Zombie) HoldWrite<T>(
         PoolCluster cluster,
         bool isWritten,
@@ -200,7 +200,7 @@ public sealed class PoolTakeoverTests
         return (reached, zombie);
     }
 
-    /// <summary>Every run that is running completes, until all trials have.</summary>
+    /// <summary>Completes running runs until all trials have completed.</summary>
     private static async Task CompleteAllAsync(PoolCluster cluster)
     {
         var ends = new List<TrialEnd>();

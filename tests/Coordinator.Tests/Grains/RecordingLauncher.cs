@@ -3,7 +3,7 @@ using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.Tests.Grains;
 
-/// <summary>A launcher as every launcher has to be, which remembers what runs and finds fault with what must not be.</summary>
+/// <summary>A launcher that obeys the contract, records what runs, and reports violations.</summary>
 internal sealed class RecordingLauncher : IRunLauncher
 {
     private readonly Lock _lock = new();
@@ -13,10 +13,10 @@ internal sealed class RecordingLauncher : IRunLauncher
     private readonly List<RunAttempt> _started = [];
     private readonly List<string> _faults = [];
 
-    /// <summary>Comes after a start was taken on and before that is answered.</summary>
+    /// <summary>Runs after a start is accepted and before it is answered.</summary>
     public Func<TrialStart, Task> OnStart { get; set; } = _ => Task.CompletedTask;
 
-    /// <summary>Attempts in the order in which they were started, each once.</summary>
+    /// <summary>Attempts in starting order, without duplicates.</summary>
     public IReadOnlyList<RunAttempt> Started
     {
         get

@@ -5,7 +5,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Tests.Grains;
 
-/// <summary>Keeps what it is told and lets a test wait for it.</summary>
+/// <summary>Records events and lets a test wait for them.</summary>
 internal sealed class RecordingObserver : IRunObserver
 {
     private readonly Lock _lock = new();

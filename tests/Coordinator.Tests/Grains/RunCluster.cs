@@ -14,7 +14,7 @@ using Orleans.TestingHost;
 
 namespace ClipTrain.Coordinator.Tests.Grains;
 
-/// <summary>Silos that host one run, with one storage and a clock that moves when a test says so.</summary>
+/// <summary>Silos that host one run, with shared storage and a manual clock.</summary>
 internal sealed class RunCluster : IAsyncDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
@@ -74,10 +74,10 @@ internal sealed class RunCluster : IAsyncDisposable
 
     public RecordingObserver Observer => Hosting.Observer;
 
-    /// <summary>What a call to a grain waits for before it is made.</summary>
+    /// <summary>Awaited before each call to a grain.</summary>
     public Func<IIncomingGrainCallContext, Task> OnCall { get; set; } = _ => Task.CompletedTask;
 
-    /// <summary>Called with the method's name once a call to a grain has run as far as its first wait.</summary>
+    /// <summary>Called with the method's name when a call to a grain has reached its first wait.</summary>
     private Action<string> OnEntered { get; set; } = _ => { };
 
     public IGrainFactory Grains => _cluster.Client;
@@ -91,7 +91,7 @@ internal sealed class RunCluster : IAsyncDisposable
         return cluster;
     }
 
-    /// <summary>A cluster whose run has begun.</summary>
+    /// <summary>Starts a cluster and its run.</summary>
     public static async Task<RunCluster> StartAsync(RunSpec spec, int silos = 1, CheckpointMark? resumedFrom = null)
     {
         var cluster = await DeployAsync(silos);
@@ -99,7 +99,7 @@ internal sealed class RunCluster : IAsyncDisposable
         return cluster;
     }
 
-    /// <summary>Workers that come by themselves have joined, and the first generation runs.</summary>
+    /// <summary>Starts a cluster with unmanaged workers whose first generation runs.</summary>
     public static async Task<RunCluster> FormAsync(int workers, int silos = 1)
     {
         var cluster = await StartAsync(Spec(workers), silos);
@@ -116,14 +116,13 @@ internal sealed class RunCluster : IAsyncDisposable
     public static WorkerReport Report(int slot, WorkerOutcome outcome, long step, string? message = null) =>
         new(WorkerIds.ForSlot(slot), RunScript.JoinRequest(slot).Incarnation, 1, outcome, step) { Message = message };
 
-    /// <summary>A worker's client, on the clock of the world.</summary>
+    /// <summary>A worker's client, with the system clock.</summary>
     public CoordinatorClient Client(int slot) => new(Grains, "demo", WorkerIds.ForSlot(slot), TimeProvider.System);
 
     public async Task<RunState> StateAsync() => (await Run.StatusAsync()).State!;
 
     /// <summary>
-    /// Makes calls and waits until all of them have entered the grain. The order in which messages are sent does not tell in
-    /// which order they arrive.
+    /// Makes calls and waits until all of them have entered the grain. Messages may arrive in another order than they are sent.
     /// </summary>
     public async Task<List<Task<Answered>>> EnterAsync(string method, params IEnumerable<Func<Task<Answered>>> calls)
     {
@@ -142,11 +141,11 @@ internal sealed class RunCluster : IAsyncDisposable
         return tasks;
     }
 
-    /// <summary>Sends a heartbeat until the run answers it, whoever hosts it.</summary>
+    /// <summary>Repeats a heartbeat until the run answers it.</summary>
     public async Task<HeartbeatAnswer> BeatAsync(Heartbeat heartbeat) =>
         await Client(0).HeartbeatAsync(heartbeat, Limit, CancellationToken.None);
 
-    /// <summary>Lets time pass, a part of a second at a time, until a condition holds.</summary>
+    /// <summary>Lets time pass in fractions of a second until a condition holds.</summary>
     public async Task PassUntilAsync(Func<bool> condition)
     {
         using var limit = new CancellationTokenSource(Limit);
@@ -168,7 +167,9 @@ internal sealed class RunCluster : IAsyncDisposable
     public Task UntilAsync(Func<RunState, bool> condition) =>
         Observer.WhenAsync(() => Observer.States.LastOrDefault() is { } state && condition(state)).WaitAsync(Limit);
 
-    /// <summary>Ends at once the silo that hosts a grain, as if its process were killed. What it was doing goes on as a zombie.</summary>
+    /// <summary>
+    /// Ends the silo that hosts a grain at once, as if its process were killed. Its work in progress continues as a zombie.
+    /// </summary>
     public async Task KillHostOfAsync(IAddressable grain)
     {
         var address = HostOf(grain);
@@ -190,7 +191,7 @@ internal sealed class RunCluster : IAsyncDisposable
     }
 }
 
-/// <summary>What all processes of a cluster do for the run.</summary>
+/// <summary>The hosting services of all processes of a cluster.</summary>
 internal sealed class MemoryHosting : IRunHosting
 {
     public string RunId => "demo";
@@ -201,7 +202,7 @@ internal sealed class MemoryHosting : IRunHosting
 
     public bool MayTakeOver { get; set; } = true;
 
-    /// <summary>Which steps' checkpoints are on disk.</summary>
+    /// <summary>Decides whether a step's checkpoint is on disk.</summary>
     public Predicate<long> Sees { get; set; } = _ => true;
 
     public MemoryLedger Ledger { get; } = new();
@@ -215,7 +216,7 @@ internal sealed class MemoryHosting : IRunHosting
 
     public CheckpointMark? Checkpoint { get; set; }
 
-    /// <summary>Thrown at whoever opens the run's records.</summary>
+    /// <summary>Thrown when the run's records are opened.</summary>
     public Exception? Failure { get; set; }
 
     /// <summary>The epochs that have opened the run's records.</summary>

@@ -187,7 +187,7 @@ public sealed class RunGrainTests
             return Task.CompletedTask;
         };
         var error = await Assert.ThrowsAsync<InvalidOperationException>(() => cluster.Run.BeatAsync(RunCluster.Beat(0, 0)));
-        Assert.Equal("Run demo has not begun yet.", error.Message);
+        Assert.Equal("Run demo has not started yet.", error.Message);
         var join = cluster.Client(0).JoinAsync(RunScript.JoinRequest(0));
         await asked.WaitAsync();
         await asked.WaitAsync();
@@ -211,7 +211,7 @@ public sealed class RunGrainTests
 
         Assert.Empty(cluster.Ledger.Steps);
         Assert.Equal(
-            [$"the run's ledger could not be written: {FullDisk.Message} Workers keep their records until it can be."],
+            [$"the run's ledger could not be written: {FullDisk.Message} Workers keep their records until it can be written."],
             cluster.Observer.Warnings
         );
 
@@ -365,7 +365,7 @@ public sealed class RunGrainTests
         Assert.Equal(3, (await cluster.StateAsync()).LastCheckpoint?.Step);
         Assert.Contains(
             cluster.Observer.Warnings,
-            warning => warning.Contains("worker-0 has told of a checkpoint of step 60 that is not on disk", StringComparison.Ordinal)
+            warning => warning.Contains("worker-0 reported a checkpoint of step 60 that is not on disk", StringComparison.Ordinal)
         );
     }
 
@@ -456,7 +456,7 @@ public sealed class RunGrainTests
         Assert.Equal(RunPhase.Running, (await cluster.StateAsync()).Phase);
         await cluster.BeatAsync(RunCluster.Beat(1, 0));
 
-        await cluster.PassUntilAsync(() => cluster.Observer.Warnings.Contains("rank 0 (worker-0 on node0) was not heard of for 30 s"));
+        await cluster.PassUntilAsync(() => cluster.Observer.Warnings.Contains("rank 0 (worker-0 on node0) sent no heartbeat for 30 s"));
 
         Assert.Equal(RunPhase.Forming, (await cluster.StateAsync()).Phase);
         await process.Hinted.Task;

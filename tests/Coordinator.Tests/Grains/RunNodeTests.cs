@@ -68,7 +68,7 @@ public sealed class RunNodeTests
         await cluster.PassAsync(29);
         Assert.Single((await cluster.StateAsync()).Nodes);
         await cluster.PassUntilAsync(() =>
-            cluster.Observer.Warnings.Any(text => text.StartsWith("node a was not heard of for 3", StringComparison.Ordinal))
+            cluster.Observer.Warnings.Any(text => text.StartsWith("node a was silent for 3", StringComparison.Ordinal))
         );
         Assert.Empty((await cluster.StateAsync()).Nodes);
 
@@ -110,7 +110,7 @@ public sealed class RunNodeTests
         await cluster.PassAsync(20);
         var held = Node(cluster).ExchangeAsync(Report(epoch: 1, carriedOut: 1));
         await cluster.PassUntilAsync(() =>
-            cluster.Observer.Warnings.Any(text => text.EndsWith("was not heard of for 30 s", StringComparison.Ordinal))
+            cluster.Observer.Warnings.Any(text => text.EndsWith("sent no heartbeat for 30 s", StringComparison.Ordinal))
         );
         await held;
         Assert.Equal(
@@ -161,7 +161,7 @@ public sealed class RunNodeTests
 
         // The later one is still watched.
         await cluster.PassUntilAsync(() =>
-            cluster.Observer.Warnings.Any(text => text.StartsWith("node a was not heard of", StringComparison.Ordinal))
+            cluster.Observer.Warnings.Any(text => text.StartsWith("node a was silent", StringComparison.Ordinal))
         );
         Assert.Empty((await cluster.StateAsync()).Nodes);
     }

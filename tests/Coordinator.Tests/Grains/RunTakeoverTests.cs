@@ -7,7 +7,7 @@ using ClipTrain.Coordinator.Tests.Rules;
 
 namespace ClipTrain.Coordinator.Tests.Grains;
 
-/// <summary>A run whose host dies, or is taken for dead, at the worst moment.</summary>
+/// <summary>A run whose host dies, or is declared dead, at the worst moment.</summary>
 public sealed class RunTakeoverTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
@@ -112,7 +112,7 @@ public sealed class RunTakeoverTests
         await cluster.KillHostOfAsync(cluster.Run);
         await cluster.BeatAsync(RunCluster.Beat(0, 0));
         await cluster.PassUntilAsync(() =>
-            cluster.Observer.Warnings.Any(text => text.StartsWith("node a was not heard of", StringComparison.Ordinal))
+            cluster.Observer.Warnings.Any(text => text.StartsWith("node a was silent", StringComparison.Ordinal))
         );
         Assert.Empty((await cluster.StateAsync()).Nodes);
     }
@@ -240,7 +240,7 @@ public sealed class RunTakeoverTests
         Assert.Equal((1, 2), ((await cluster.StateAsync()).Generation, (await cluster.StateAsync()).LastCheckpoint!.Step));
     }
 
-    /// <summary>Holds up the first write of which this is true, before it is done.</summary>
+    /// <summary>Blocks the first matching write before it is done.</summary>
     private static (TaskCompletionSource Reached, TaskCompletionSource Zombie) HoldWrite(
         RunCluster cluster,
         Func<RunRecord, bool> condition

@@ -8,7 +8,7 @@ using Orleans.Storage;
 
 namespace ClipTrain.Coordinator.Tests.Grains;
 
-/// <summary>Storage that outlives silos, refuses whoever writes over a version that it has not read, and can hold a write up.</summary>
+/// <summary>Storage that survives silos, rejects writers that have not read the current version, and can block a write.</summary>
 internal sealed class SharedStorage : IGrainStorage
 {
     private static readonly JsonSerializerOptions Json = new(CoordinatorJson.Default.Options)
@@ -20,10 +20,10 @@ internal sealed class SharedStorage : IGrainStorage
     private readonly Lock _lock = new();
     private int _refused;
 
-    /// <summary>Comes before (false) and after (true) every write of a state, whose writer waits for it.</summary>
+    /// <summary>Awaited before (false) and after (true) every write of a state.</summary>
     public Func<object, bool, Task> OnWrite { get; set; } = (_, _) => Task.CompletedTask;
 
-    /// <summary>Number of writes that were refused.</summary>
+    /// <summary>Number of rejected writes.</summary>
     public int Refused => _refused;
 
     public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
@@ -62,7 +62,7 @@ internal sealed class SharedStorage : IGrainStorage
         await OnWrite(grainState.State!, true);
     }
 
-    /// <summary>Another activation has written what it read, so that who has the grain now is a zombie.</summary>
+    /// <summary>Writes as another activation, which makes the current one a zombie.</summary>
     public void TakeOver(string stateName)
     {
         lock (_lock)

@@ -17,7 +17,7 @@ public sealed class CoordinatorClientTests
     public async Task A_call_is_repeated_until_a_coordinator_is_there()
     {
         _coordinator.OnJoin = _ =>
-            ++_calls <= 2 ? Task.FromException<Answered>(new InvalidOperationException("Run demo has not begun yet.")) : Assigned();
+            ++_calls <= 2 ? Task.FromException<Answered>(new InvalidOperationException("Run demo has not started yet.")) : Assigned();
 
         var join = Client().JoinAsync(RunScript.JoinRequest(0));
         await PassAsync(0.1, 0.2);
@@ -200,7 +200,7 @@ public sealed class CoordinatorClientTests
         return answer;
     }
 
-    /// <summary>The client pauses for these seconds between its tries.</summary>
+    /// <summary>Pauses of the client between attempts, in seconds.</summary>
     private async Task PassAsync(params double[] pauses)
     {
         foreach (var pause in pauses)

@@ -6,7 +6,7 @@ using ClipTrain.Coordinator.Tests.Rules;
 
 namespace ClipTrain.Coordinator.Tests.Processes;
 
-/// <summary>The grains of a run as processes reach them, with the answers that a test gives.</summary>
+/// <summary>Fake grains of a run, with answers from the test.</summary>
 internal sealed class FakeCoordinator
 {
     private readonly Lock _lock = new();
@@ -35,10 +35,10 @@ internal sealed class FakeCoordinator
 
     public Func<WorkerExit, Task> OnExit { get; set; } = _ => Unexpected<bool>("exit");
 
-    /// <summary>Gets the process that can be reached from now on.</summary>
+    /// <summary>Receives attached processes.</summary>
     public Func<IWorkerObserver, Task> OnAttach { get; set; } = _ => Task.CompletedTask;
 
-    /// <summary>Heartbeats and checkpoints go to the rules.</summary>
+    /// <summary>Passes heartbeats and checkpoints to the rules.</summary>
     public static FakeCoordinator Of(RunScript script)
     {
         var coordinator = new FakeCoordinator();

@@ -373,7 +373,7 @@ public sealed class HeartbeatLoopTests
         return queue;
     }
 
-    /// <summary>A coordinator that records nothing, and what counts its heartbeats.</summary>
+    /// <summary>A coordinator that records nothing, and a counter of its heartbeats.</summary>
     private static (FakeCoordinator Coordinator, SemaphoreSlim Beats) Counting()
     {
         var (coordinator, beats) = (new FakeCoordinator(), new SemaphoreSlim(0));

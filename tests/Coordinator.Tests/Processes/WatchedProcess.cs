@@ -2,12 +2,12 @@ using ClipTrain.Coordinator.Processes;
 
 namespace ClipTrain.Coordinator.Tests.Processes;
 
-/// <summary>Sides of tests that run in processes of their own: this assembly, started with "worker" or "companion".</summary>
+/// <summary>Programs of tests that run in separate processes: this assembly, started with "worker" or "companion".</summary>
 internal static class WatchedProcess
 {
     public static string[] Arguments(params string[] arguments) => [typeof(WatchedProcess).Assembly.Location, .. arguments];
 
-    /// <summary>A worker that would train for ever.</summary>
+    /// <summary>A worker that would train forever.</summary>
     public static int Run()
     {
         using var watch = ParentWatch.Start();
@@ -16,7 +16,7 @@ internal static class WatchedProcess
         return 0;
     }
 
-    /// <summary>The parent of a companion that is a shell script; ends when it is killed.</summary>
+    /// <summary>The parent of a companion, which is a shell script. Runs until killed.</summary>
     public static async Task<int> RunCompanionAsync(string[] script)
     {
         await using var companion = new Companion(

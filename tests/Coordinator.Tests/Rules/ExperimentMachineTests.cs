@@ -77,7 +77,7 @@ public sealed class ExperimentMachineTests
             "Trial 1 of experiment e was submitted before as TrialSpec { Id = 1, RunFile = 1.yaml, Devices = 1",
             Spec(Trial("2"), Trial("1") with { Devices = 3 })
         );
-        AssertRefused("Experiment e names trial 2 twice", Spec(Trial("2"), Trial("2")));
+        AssertRefused("Experiment e lists trial 2 twice", Spec(Trial("2"), Trial("2")));
         AssertRefused(
             "Trial 2 of experiment e needs devices ≥ 1, attempts ≥ 1 and device losses ≥ 0, not 0, 1 and 10.",
             Spec(Trial("2") with { Devices = 0 })

@@ -148,7 +148,7 @@ public sealed class FormationTests
         run.Join(1);
         run.Wait(10, 0);
 
-        Assert.Equal("worker-1 on node1 was not heard of for 10 s", Assert.Single(run.Warnings));
+        Assert.Equal("worker-1 on node1 sent no heartbeat for 10 s", Assert.Single(run.Warnings));
         run.Wait(30, 0);
         Assert.Equal(1, run.AssignmentOf(0).WorldSize);
     }

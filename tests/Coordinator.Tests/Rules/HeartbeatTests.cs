@@ -27,7 +27,7 @@ public sealed class HeartbeatTests
             Assert.Single(run.Effects.OfType<RunEffect.KillWorker>())
         );
         Assert.Equal(local ? Directive.Abort : Directive.Rejoin, run.DirectiveOf(1, generation: 1));
-        Assert.Equal($"{name} was not heard of for 30 s", run.Warnings.Last());
+        Assert.Equal($"{name} sent no heartbeat for 30 s", run.Warnings.Last());
     }
 
     [Fact]

@@ -20,7 +20,7 @@ public sealed class JoiningTests
 
         Assert.Equal(RefusalKind.Mismatch, refused.Kind);
         Assert.Equal(
-            $"worker-1 on node1 does not fit run demo: {difference}. Start every worker with the same build, configuration and corpus.",
+            $"worker-1 on node1 does not match run demo: {difference}. Start every worker with the same build, configuration and corpus.",
             refused.Reason
         );
         Assert.Equal(MemberStatus.Expected, run.Member(1).Status);
@@ -117,7 +117,7 @@ public sealed class JoiningTests
             run.Send(new RunMessage.Join(RunScript.JoinRequest(2) with { Device = "node0/cuda:0" }))
         );
         Assert.Equal(RefusalKind.DeviceTaken, refused.Kind);
-        Assert.Equal("worker-2 cannot use node0/cuda:0: worker-0 uses it. Give each worker a device of its own.", refused.Reason);
+        Assert.Equal("worker-2 cannot use node0/cuda:0: worker-0 uses it. Give each worker its own device.", refused.Reason);
 
         run.Wait(30, 1);
         Assert.IsType<RunReply.Held>(run.Send(new RunMessage.Join(RunScript.JoinRequest(2) with { Device = "node0/cuda:0" })));

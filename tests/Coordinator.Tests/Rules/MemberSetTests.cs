@@ -23,7 +23,7 @@ public sealed class MemberSetTests
                     Status = status,
                     NodeId = slot < 6 && random.Next(3) > 0 ? $"node-{random.Next(3)}" : null,
                     CommittedStep = random.Next(4),
-                    HasBeaten = random.Next(2) == 0,
+                    HasSentHeartbeat = random.Next(2) == 0,
 
                     // Two living workers never have one device.
                     Device = $"cuda:{slot}",
@@ -54,7 +54,7 @@ public sealed class MemberSetTests
         );
         Assert.Equal(members.Count(member => member.IsAssigned), set.AssignedCount);
         Assert.Equal(members.Where(member => member.IsAssigned).Min(member => (long?)member.CommittedStep), set.LeastCommittedStep);
-        Assert.Equal(members.All(member => member.Status != MemberStatus.Training || member.HasBeaten), set.AllHaveBeaten);
+        Assert.Equal(members.All(member => member.Status != MemberStatus.Training || member.HasSentHeartbeat), set.AllHaveReported);
         Assert.Equal(
             members
                 .Where(member => member is { IsManaged: true, Status: MemberStatus.Expected, NodeId: null })

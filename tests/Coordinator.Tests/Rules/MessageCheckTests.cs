@@ -4,7 +4,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Tests.Rules;
 
-/// <summary>What cannot be true of the run is refused with a reason, warned of once, and changes nothing.</summary>
+/// <summary>Messages that contradict the run's state are refused with a reason, cause one warning, and change nothing.</summary>
 public sealed class MessageCheckTests
 {
     private const string Long = "0123456789012345678901234567890123456789";
@@ -45,7 +45,7 @@ public sealed class MessageCheckTests
             },
             { "does not follow that of step 0", With(metrics => metrics with { Step = 0 }) },
             { "does not follow that of step 0", With(metrics => metrics with { Step = -3 }) },
-            { "is beyond the run's last, 100", With(metrics => metrics with { Step = 101 }) },
+            { "is beyond the run's last step, 100", With(metrics => metrics with { Step = 101 }) },
             { "there is no generation 0", Good with { Generation = 0 } },
             { "it has 1 shares for 2 ranks", Good with { Shares = [new StepShare(16, 0, 1, 0.1)] } },
             { "it has 0 shares for 2 ranks", Good with { Shares = [] } },
@@ -69,7 +69,7 @@ public sealed class MessageCheckTests
     [Theory]
     [MemberData(nameof(WrongRecords))]
     public void A_record_that_cannot_be_true_is_refused_and_named(string reason, StepRecord record) =>
-        AssertRefused(reason, run => new RunMessage.Beats([Beat(run) with { Records = [record] }]));
+        AssertRefused(reason, run => new RunMessage.Heartbeats([Beat(run) with { Records = [record] }]));
 
     [Fact]
     public void What_is_true_is_taken()
@@ -85,17 +85,17 @@ public sealed class MessageCheckTests
         {
             { "the generation -1 is negative", beat => beat with { Generation = -1 } },
             { "the step -1 is negative", beat => beat with { CommittedStep = -1 } },
-            { "step 101 is beyond the run's last, 100", beat => beat with { CommittedStep = 101 } },
+            { "step 101 is beyond the run's last step, 100", beat => beat with { CommittedStep = 101 } },
             { "it has 513 records", beat => beat with { Records = [.. Enumerable.Repeat(Good, 513)] } },
             { "the record of step 1 does not follow that of step 1", beat => beat with { Records = [Good, Good] } },
-            { "not complete", beat => beat with { Records = null! } },
-            { "not complete", beat => beat with { Warnings = null! } },
+            { "incomplete", beat => beat with { Records = null! } },
+            { "incomplete", beat => beat with { Warnings = null! } },
         };
 
     [Theory]
     [MemberData(nameof(WrongHeartbeats))]
     public void A_heartbeat_that_cannot_be_true_renews_no_lease(string reason, Func<Heartbeat, Heartbeat> change) =>
-        AssertRefused(reason, run => new RunMessage.Beats([change(Beat(run))]));
+        AssertRefused(reason, run => new RunMessage.Heartbeats([change(Beat(run))]));
 
     public static TheoryData<string, Func<JoinRequest, JoinRequest>> WrongJoins =>
         new()
@@ -114,7 +114,7 @@ public sealed class MessageCheckTests
             { "the generation -1 is negative", join => join with { LeftGeneration = -1 } },
             { "it holds the state of step 5 but was in no generation", join => join with { HeldStep = 5 } },
             { "the step -5 is negative", join => join with { HeldStep = -5, LeftGeneration = 1 } },
-            { "step 101 is beyond the run's last, 100", join => join with { HeldStep = 101, LeftGeneration = 1 } },
+            { "step 101 is beyond the run's last step, 100", join => join with { HeldStep = 101, LeftGeneration = 1 } },
         };
 
     [Theory]
@@ -127,12 +127,12 @@ public sealed class MessageCheckTests
         {
             { "the generation -1 is negative", report => report with { Generation = -1 } },
             { "the outcome 7 is unknown", report => report with { Outcome = (WorkerOutcome)7 } },
-            { "256 is no exit code", report => report with { ExitCode = 256 } },
+            { "256 is not an exit code", report => report with { ExitCode = 256 } },
             {
                 "it has completed the run at step 99 of 100",
                 report => report with { Outcome = WorkerOutcome.Completed, CommittedStep = 99 }
             },
-            { "step 101 is beyond the run's last, 100", report => report with { CommittedStep = 101 } },
+            { "step 101 is beyond the run's last step, 100", report => report with { CommittedStep = 101 } },
         };
 
     [Theory]
@@ -146,7 +146,7 @@ public sealed class MessageCheckTests
     [Theory]
     [InlineData("a checkpoint of step 0 holds nothing", 0, "d")]
     [InlineData("the step -1 is negative", -1, "d")]
-    [InlineData("step 101 is beyond the run's last, 100", 101, "d")]
+    [InlineData("step 101 is beyond the run's last step, 100", 101, "d")]
     [InlineData("its directory is empty", 5, "")]
     [InlineData("its directory", 5, "a\nb")]
     public void A_checkpoint_that_cannot_be_true_does_not_count(string reason, long step, string directory) =>
@@ -203,7 +203,7 @@ public sealed class MessageCheckTests
         Assert.IsType<RunReply.HeartbeatReply>(run.Beat(0, 36_000_000));
         run = new RunScript(1).Form();
         Assert.Contains(
-            "cannot be reached yet: the run was at step 0 lately",
+            "is not reachable yet: the run was at step 0 recently",
             Assert.IsType<RunReply.Refused>(run.Beat(0, 36_000_001)).Reason,
             StringComparison.Ordinal
         );
@@ -228,7 +228,9 @@ public sealed class MessageCheckTests
         var wrong = Beat(run) with { CommittedStep = -1 };
         var right = new Heartbeat("worker-1", run.Request(1).Incarnation, 1, 4, [], []);
         var replies = Assert
-            .IsType<RunReply.HeartbeatReplies>(run.Send(new RunMessage.Beats([wrong, right, null!, right with { WorkerId = "stranger" }])))
+            .IsType<RunReply.HeartbeatReplies>(
+                run.Send(new RunMessage.Heartbeats([wrong, right, null!, right with { WorkerId = "stranger" }]))
+            )
             .Replies;
         Assert.Equal(
             [typeof(RunReply.Refused), typeof(RunReply.HeartbeatReply), typeof(RunReply.Refused), typeof(RunReply.HeartbeatReply)],
@@ -250,7 +252,7 @@ public sealed class MessageCheckTests
         Assert.Equal((MemberStatus.Lost, RunPhase.Forming), (run.Member(0).Status, run.State.Phase));
         run.Join(1, 5, 1, "reset");
         Assert.Equal(RunPhase.Running, run.State.Phase);
-        Assert.Single(run.Warnings, warning => warning.Contains("is refused", StringComparison.Ordinal));
+        Assert.Single(run.Warnings, warning => warning.Contains("refused a message", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -23,11 +23,11 @@ public sealed class PhiAccrualDetectorTests
     public void The_tail_is_that_of_the_normal_distribution(double deviations, double phi)
     {
         // Ten intervals of 1 s and ten of 3 s: mean 2, deviation 1.
-        var (detector, now) = (new PhiAccrualDetector().Beat(Start), Start);
+        var (detector, now) = (new PhiAccrualDetector().RecordHeartbeat(Start), Start);
         for (var i = 0; i < 20; i++)
         {
             now += TimeSpan.FromSeconds(i % 2 == 0 ? 1 : 3);
-            detector = detector.Beat(now);
+            detector = detector.RecordHeartbeat(now);
         }
 
         Assert.Equal(phi, detector.Phi(now + TimeSpan.FromSeconds(2 + deviations)), 0.02 * phi);
@@ -56,7 +56,10 @@ public sealed class PhiAccrualDetectorTests
     [Fact]
     public void The_same_silence_is_less_suspicious_in_an_irregular_worker()
     {
-        var irregular = new PhiAccrualDetector().Beat(Start).Beat(Start.AddSeconds(1)).Beat(Start.AddSeconds(6));
+        var irregular = new PhiAccrualDetector()
+            .RecordHeartbeat(Start)
+            .RecordHeartbeat(Start.AddSeconds(1))
+            .RecordHeartbeat(Start.AddSeconds(6));
         Assert.True(irregular.Phi(Start.AddSeconds(6 + 5)) < 1);
         Assert.True(Regular(1, 2).Phi(End(1, 2).AddSeconds(5)) > 8);
     }
@@ -69,14 +72,16 @@ public sealed class PhiAccrualDetectorTests
         for (var i = 0; i < PhiAccrualDetector.Window; i++)
         {
             now += TimeSpan.FromSeconds(0.5);
-            detector = detector.Beat(now).Beat(now);
+            detector = detector.RecordHeartbeat(now).RecordHeartbeat(now);
         }
 
         Assert.Equal(Enumerable.Repeat(0.5, 20), detector.Intervals);
     }
 
     private static PhiAccrualDetector Regular(double seconds, int count) =>
-        Enumerable.Range(0, count + 1).Aggregate(new PhiAccrualDetector(), (detector, i) => detector.Beat(Start.AddSeconds(i * seconds)));
+        Enumerable
+            .Range(0, count + 1)
+            .Aggregate(new PhiAccrualDetector(), (detector, i) => detector.RecordHeartbeat(Start.AddSeconds(i * seconds)));
 
     private static DateTimeOffset End(double seconds, int count) => Start.AddSeconds(seconds * count);
 }

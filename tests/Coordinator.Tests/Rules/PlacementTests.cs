@@ -4,7 +4,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Tests.Rules;
 
-/// <summary>Managed workers on nodes: who starts which, and what happens when a node comes, goes or comes back.</summary>
+/// <summary>Managed workers on nodes: their placement, and nodes that join, leave or return.</summary>
 public sealed class PlacementTests
 {
     /// <summary>Workers, slots of up to three nodes (0: no such node), and the node that is lost.</summary>

@@ -22,7 +22,7 @@ public sealed class PoolMachineTests
                 .ToList();
             for (var wanted = 1; wanted <= 17; wanted++)
             {
-                var placed = PoolMachine.Place(free, wanted);
+                var placed = PoolMachine.Allocate(free, wanted);
 
                 if (placed is null)
                 {
@@ -54,7 +54,7 @@ public sealed class PoolMachineTests
         _pool.Acquire("e/1", 2);
         Assert.Equal("waits for 4 devices; 2 of 4 are free", _pool.Acquire("e/large", 4).Waiting);
         Assert.Equal(
-            "waits for 1 device; 2 of 4 are free; 1 in front of it, first e/large, which waits for 4 devices",
+            "waits for 1 device; 2 of 4 are free; 1 ahead of it, first e/large, which waits for 4 devices",
             _pool.Acquire("f/small", 1).Waiting
         );
 
@@ -117,7 +117,7 @@ public sealed class PoolMachineTests
         Assert.Equal(6, Assert.Single(_pool.Send(PoolScript.Offer("b", 4)).Told).Devices.Count);
 
         _pool.Send(new PoolMessage.Withdraw("b", 1));
-        Assert.Equal("waits for 8 devices; the pool has 4 at present", _pool.Acquire("e/2", 8).Waiting);
+        Assert.Equal("waits for 8 devices; the pool currently has 4", _pool.Acquire("e/2", 8).Waiting);
     }
 
     [Fact]
@@ -245,7 +245,7 @@ public sealed class PoolMachineTests
         var twice = new PoolMessage.Offer(new NodeOffer("a", "host", 1, ["cuda:0", "cuda:0"]));
 
         Assert.StartsWith(
-            "Node a offers the devices [cuda:0, cuda:0]: each needs a name of its own.",
+            "Node a offers the devices [cuda:0, cuda:0]: each needs a unique name.",
             Assert.Throws<ArgumentException>(() => _pool.Send(twice)).Message
         );
         Assert.StartsWith(
@@ -289,7 +289,7 @@ public sealed class PoolMachineTests
         }
     }
 
-    /// <summary>Releases whoever holds the one device until nobody wants it.</summary>
+    /// <summary>Releases the only device until nobody wants it.</summary>
     private List<string> ServeAll()
     {
         var served = new List<string>();

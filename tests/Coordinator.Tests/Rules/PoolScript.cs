@@ -4,7 +4,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Tests.Rules;
 
-/// <summary>A pool in the hands of a test, and what must hold after every message.</summary>
+/// <summary>A pool under test, with the invariants after every message.</summary>
 internal sealed class PoolScript
 {
     public static readonly DateTimeOffset Start = new(2030, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -89,7 +89,7 @@ internal sealed class PoolScript
         );
     }
 
-    /// <summary>Nobody gets devices before those in front of it, unless these gave up; nobody passes another in the queue.</summary>
+    /// <summary>Requests are granted in queue order, except for cancelled ones.</summary>
     public static void AssertOrder(PoolState before, PoolState after)
     {
         var waited = before.Queue.Select(queued => queued.Request).ToList();

@@ -7,8 +7,8 @@ using ClipTrain.Coordinator.State;
 namespace ClipTrain.Coordinator.Tests.Rules;
 
 /// <summary>
-/// A pool, two experiments and their runs on nodes that die, in a network that loses, delays and repeats messages, hosted by
-/// processes that die between a write and what was to follow it.
+/// A pool, two experiments and their runs on nodes that die, in a network that loses, delays and repeats messages, hosted by processes
+/// that die between a write and its effects.
 /// </summary>
 internal sealed class PoolSimulation
 {
@@ -90,7 +90,7 @@ internal sealed class PoolSimulation
         AssertWhole();
     }
 
-    /// <summary>No fault happens any more, nodes are there and runs complete: everything must come to its end.</summary>
+    /// <summary>Stops all faults; with nodes available, every run must complete.</summary>
     public void Calm()
     {
         _isCalm = true;
@@ -196,7 +196,7 @@ internal sealed class PoolSimulation
         );
     }
 
-    /// <summary>A node starts, anew if it was there: whatever ran on it is dead.</summary>
+    /// <summary>Starts or restarts a node; everything that ran on it is dead.</summary>
     private void Boot(string node, int devices)
     {
         Kill(node);

@@ -5,7 +5,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Tests.Rules;
 
-/// <summary>What must hold whatever is said in whatever order, sense or nonsense.</summary>
+/// <summary>Invariants under random messages in random order, valid or not.</summary>
 public sealed class RandomScriptTests
 {
     private static readonly RunTimeouts Timeouts = new()
@@ -59,7 +59,7 @@ public sealed class RandomScriptTests
         }
     }
 
-    /// <summary>The state makes sense by itself.</summary>
+    /// <summary>Checks that the state is consistent.</summary>
     private static void AssertWhole(RunState state)
     {
         var placed = state.Members.Where(member => member.IsAssigned).ToList();
@@ -121,7 +121,7 @@ public sealed class RandomScriptTests
         );
     }
 
-    /// <summary>Nothing goes back that must not.</summary>
+    /// <summary>Checks that monotonic values do not decrease.</summary>
     private static void AssertGrows(RunState before, TurnResult result)
     {
         var state = result.State;
@@ -225,7 +225,7 @@ public sealed class RandomScriptTests
                     Device = random.Next(10) == 0 ? "gpu" : null,
                 }
             ),
-            < 15 => new RunMessage.Beats([
+            < 15 => new RunMessage.Heartbeats([
                 new Heartbeat(
                     worker,
                     incarnation,

@@ -79,7 +79,7 @@ public sealed class RecordsTests
         run.Beat(0, 8, records: RunScript.Records(7, 8, 2));
         Assert.Equal([7, 8], run.Recorded);
         Assert.Equal(
-            "the records of steps 4 to 6 were lost with the workers that held them; the ledger goes on at step 7",
+            "the records of steps 4 to 6 were lost with the workers that held them; the ledger continues at step 7",
             Assert.Single(run.Warnings)
         );
     }
@@ -158,7 +158,7 @@ public sealed class RecordsTests
 
         Assert.Equal([.. Enumerable.Range(8, 17).Select(step => (long)step)], run.Recorded);
         Assert.Equal(
-            "the records of steps 4 to 7 were lost with the workers that held them; the ledger goes on at step 8",
+            "the records of steps 4 to 7 were lost with the workers that held them; the ledger continues at step 8",
             Assert.Single(run.Warnings)
         );
     }

@@ -4,7 +4,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Tests.Rules;
 
-/// <summary>A generation breaks, and another one goes on.</summary>
+/// <summary>Broken generations and their successors.</summary>
 public sealed class RecoveryTests
 {
     private static readonly RunTimeouts ThirtySeconds = new()
@@ -14,7 +14,9 @@ public sealed class RecoveryTests
         WaitingNotice = TimeSpan.FromSeconds(45),
     };
 
-    /// <summary>World size, who dies (a bit mask), who had committed the step under way (a bit mask), the last checkpoint.</summary>
+    /// <summary>
+    /// World size, dying workers (bit mask), workers that committed the step in progress (bit mask), the last checkpoint.
+    /// </summary>
     public static TheoryData<int, int, int, long> Deaths
     {
         get
@@ -304,8 +306,8 @@ public sealed class RecoveryTests
         Assert.Equal(Directive.Rejoin, run.DirectiveOf(0, 5, generation: 2));
         run.Join(0, 5, 2);
         run.Written(0, 5);
-        Assert.StartsWith("worker-1 ended 3 times in a row before it was given a place: ", run.Outcome!.Message, StringComparison.Ordinal);
-        Assert.Contains("worker-1 exited with code 3 before it was given a place", run.Outcome.Message, StringComparison.Ordinal);
+        Assert.StartsWith("worker-1 ended 3 times in a row before it had a rank: ", run.Outcome!.Message, StringComparison.Ordinal);
+        Assert.Contains("worker-1 exited with code 3 before it had a rank", run.Outcome.Message, StringComparison.Ordinal);
     }
 
     [Fact]

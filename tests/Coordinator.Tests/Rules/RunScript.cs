@@ -5,18 +5,16 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Tests.Rules;
 
-/// <summary>
-/// Drives the state machine with a hand-set clock and remembers what it asked for. Workers are named by slot: 0 is worker-0.
-/// </summary>
+/// <summary>Drives the state machine with a manual clock and records its effects. Workers are named by slot: 0 is worker-0.</summary>
 internal sealed class RunScript
 {
     public static readonly DateTimeOffset Start = new(2030, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    /// <summary>How often the process of a slot was started again.</summary>
+    /// <summary>Number of restarts of a slot's process.</summary>
     private readonly Dictionary<int, int> _starts = [];
 
-    /// <param name="managed">Number of workers that nodes start; the others come by themselves. All by default.</param>
-    /// <param name="nodes">By default one with a slot for each.</param>
+    /// <param name="managed">Number of managed workers; the others join on their own. All by default.</param>
+    /// <param name="nodes">One node with a slot for each by default.</param>
     public RunScript(
         int workers,
         int? min = null,
@@ -105,7 +103,7 @@ internal sealed class RunScript
     public static StepRecord[] Records(long first, long last, int generation = 1, int world = 0) =>
         [.. Enumerable.Range(0, Math.Max(0, (int)(last - first + 1))).Select(i => Record(first + i, generation, new double[world]))];
 
-    /// <summary>A record that names no shares is one of the last generation.</summary>
+    /// <summary>Completes a record without shares for the last generation.</summary>
     private StepRecord Share(StepRecord record) =>
         record.Shares.Count > 0
             ? record
@@ -147,7 +145,7 @@ internal sealed class RunScript
     public RunReply Join(int slot, long? held = null, int left = 0, string? reason = null) =>
         Send(new RunMessage.Join(Request(slot) with { HeldStep = held, LeftGeneration = left, Reason = reason }));
 
-    /// <summary>All workers of the specification join; in the end the first generation runs.</summary>
+    /// <summary>Joins all workers of the specification, after which the first generation runs.</summary>
     public RunScript Form(int? count = null)
     {
         for (var slot = 0; slot < (count ?? State.Spec.Workers); slot++)
@@ -178,7 +176,7 @@ internal sealed class RunScript
         );
 
     public RunReply Send(Heartbeat heartbeat) =>
-        Assert.Single(Assert.IsType<RunReply.HeartbeatReplies>(Send(new RunMessage.Beats([heartbeat]))).Replies);
+        Assert.Single(Assert.IsType<RunReply.HeartbeatReplies>(Send(new RunMessage.Heartbeats([heartbeat]))).Replies);
 
     public Directive DirectiveOf(int slot, long step = 0, int? generation = null) =>
         Assert.IsType<RunReply.HeartbeatReply>(Beat(slot, step, generation)).Answer.Directive;
@@ -213,8 +211,8 @@ internal sealed class RunScript
 
     public RunReply Stop(bool atOnce = false) => Send(new RunMessage.StopRequested("Ctrl-C", atOnce));
 
-    /// <summary>Lets time pass with a tick every half second, as a host does.</summary>
-    /// <param name="beating">Slots that go on beating, every half second.</param>
+    /// <summary>Lets time pass with a tick every half second, like a host.</summary>
+    /// <param name="beating">Slots that send a heartbeat every half second.</param>
     public void Wait(TimeSpan time, params int[] beating)
     {
         var end = Now + time;
@@ -232,12 +230,12 @@ internal sealed class RunScript
 
     public void Wait(double seconds, params int[] beating) => Wait(TimeSpan.FromSeconds(seconds), beating);
 
-    /// <summary>Time passes and nobody looks at the clock.</summary>
+    /// <summary>Lets time pass without ticks.</summary>
     public void Sleep(TimeSpan time) => Now += time;
 
     public Member Member(int slot) => State.Find(WorkerIds.ForSlot(slot))!;
 
-    /// <summary>What a held call was answered last.</summary>
+    /// <summary>The last answer to a held call.</summary>
     public RunReply? AnswerTo(int slot, HeldCall call = HeldCall.Join) =>
         Effects
             .OfType<RunEffect.Answer>()

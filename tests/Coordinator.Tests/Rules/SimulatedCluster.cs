@@ -6,9 +6,9 @@ using ClipTrain.Coordinator.State;
 namespace ClipTrain.Coordinator.Tests.Rules;
 
 /// <summary>
-/// Workers on nodes and workers that come by themselves, on one fake clock: they join, train in step, keep records until
-/// they are acknowledged, and are killed at random; nodes die or are cut off; the coordinator dies in the middle of a turn
-/// and another one goes on from what it stored. One round of the clock is half a second.
+/// Managed and unmanaged workers on one fake clock: they join, train in step, keep records until
+/// they are acknowledged, and are killed at random; nodes die or are disconnected; the coordinator dies in the middle of a turn and
+/// another one continues from the stored state. One round of the clock is half a second.
 /// </summary>
 internal sealed class SimulatedCluster
 {
@@ -37,12 +37,12 @@ internal sealed class SimulatedCluster
 
     public RunOutcome? Outcome { get; private set; }
 
-    /// <summary>Steps in the ledger; those that a later generation undid are gone.</summary>
+    /// <summary>Steps in the ledger, without those that a later generation undid.</summary>
     public List<long> Ledger { get; } = [];
 
     public int Gaps { get; private set; }
 
-    /// <param name="killing">Whether processes, nodes and the coordinator die in this round with some probability.</param>
+    /// <param name="killing">True if processes, nodes and the coordinator may die in this round.</param>
     public void Round(bool killing)
     {
         _now += TimeSpan.FromSeconds(0.5);
@@ -127,7 +127,7 @@ internal sealed class SimulatedCluster
         }
     }
 
-    /// <summary>A node reports an exit until it gets an answer. A node that has died reports nothing any more.</summary>
+    /// <summary>Reports exits until they are answered. Dead nodes report nothing.</summary>
     private void Deliver()
     {
         for (var count = _reports.Count; count > 0; count--)
@@ -165,7 +165,7 @@ internal sealed class SimulatedCluster
 
         if (
             process.IsAlive
-            && Send(new RunMessage.Beats([process.Heartbeat]))
+            && Send(new RunMessage.Heartbeats([process.Heartbeat]))
                 is RunReply.HeartbeatReplies { Replies: [RunReply.HeartbeatReply { Answer: var answer }] }
         )
         {
@@ -178,7 +178,7 @@ internal sealed class SimulatedCluster
         }
     }
 
-    /// <summary>All ranks of a generation take a step together; when one is missing, others notice sooner or later.</summary>
+    /// <summary>Takes a step with all ranks of a generation. If one is missing, others notice sooner or later.</summary>
     private void Train()
     {
         foreach (

@@ -4,7 +4,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Tests.Rules;
 
-/// <summary>Whoever dies whenever: the run goes on, and in the end every step is in the ledger once and in order.</summary>
+/// <summary>Whichever process dies at any time, the run continues, and every step is in the ledger once and in order.</summary>
 public sealed class SimulatedClusterTests
 {
     private const int LastStep = 100;

@@ -2,7 +2,7 @@ using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.Tests.Rules;
 
-/// <summary>One process of a worker that keeps to its side of the protocol.</summary>
+/// <summary>A worker process that follows the protocol.</summary>
 /// <param name="slot">The number of its worker.</param>
 /// <param name="number">A new one for each process.</param>
 internal sealed class SimulatedProcess(int slot, int number)
@@ -13,15 +13,15 @@ internal sealed class SimulatedProcess(int slot, int number)
 
     public string Incarnation => JoinRequest.Incarnation;
 
-    /// <summary>The node that started it; null when it came by itself.</summary>
+    /// <summary>The node that started it; null for an unmanaged worker.</summary>
     public SimulatedNode? Node { get; init; }
 
-    /// <summary>The number that its node was told.</summary>
+    /// <summary>The start number that its node was given.</summary>
     public int? Start { get; init; }
 
     public bool IsAlive { get; private set; } = true;
 
-    /// <summary>True while it waits for the answer to a call that is held.</summary>
+    /// <summary>True while it waits for a held call.</summary>
     public bool IsHeld { get; set; }
 
     public Assignment? Assignment { get; private set; }
@@ -81,7 +81,7 @@ internal sealed class SimulatedProcess(int slot, int number)
     }
 }
 
-/// <summary>A machine that runs workers. It can die, or be cut off from the coordinator while its workers go on.</summary>
+/// <summary>A machine that runs workers. It can die, or be disconnected from the coordinator while its workers continue.</summary>
 internal sealed class SimulatedNode(string id, int slots)
 {
     private int _number;
@@ -94,7 +94,7 @@ internal sealed class SimulatedNode(string id, int slots)
 
     public bool IsReached => IsUp && !IsCutOff;
 
-    /// <summary>The last start of each worker that it was asked for.</summary>
+    /// <summary>The last ordered start of each worker.</summary>
     public Dictionary<string, int> Starts { get; } = new(StringComparer.Ordinal);
 
     public Coordinator.State.Node Message => new(id, $"node-process-{_number}", slots);

@@ -74,7 +74,7 @@ public sealed class StragglerWatchTests
         }
 
         Assert.Equal(
-            "rank 2 (worker-2 on node2) is slow: 2.3 times the others' time over the last 20 steps; it is kept",
+            "rank 2 (worker-2 on node2) is slow: 2.3 times the others' time over the last 20 steps; it stays in the run",
             Assert.Single(run.Warnings)
         );
         for (var step = 31; step <= 60; step++)

@@ -4,7 +4,7 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Tests.Rules;
 
-/// <summary>The coordinator itself was gone for a while, and another process goes on.</summary>
+/// <summary>Takeovers after the coordinator was gone for a while.</summary>
 public sealed class TakeoverTests
 {
     [Fact]

@@ -4,7 +4,7 @@ using ClipTrain.Coordinator.Security;
 
 namespace ClipTrain.Coordinator.Tests.Security;
 
-/// <summary>An authority of its own, and the certificates that it signs, as PEM files.</summary>
+/// <summary>A test authority and the certificates that it signs, as PEM files.</summary>
 internal sealed class TestAuthority : IDisposable
 {
     private static int _serial;

@@ -39,7 +39,7 @@ public sealed class TokenHandshakeTests
         var refused = await Assert.ThrowsAsync<HandshakeException>(() => RequestAsync(token));
         var seen = await Assert.ThrowsAsync<HandshakeException>(() => accept);
 
-        Assert.Equal("coordinator refuses this token: it is not that of its cluster.", refused.Message);
+        Assert.Equal("coordinator rejects this token, which is not the one of its cluster.", refused.Message);
         Assert.Equal("caller does not hold this cluster's token.", seen.Message);
         Assert.True(refused.IsFinal);
     }
@@ -113,7 +113,7 @@ public sealed class TokenHandshakeTests
     }
 
     [Theory]
-    [InlineData("HTTP/1.1 400 Bad Request", "is no ClipTrain coordinator")]
+    [InlineData("HTTP/1.1 400 Bad Request", "is not a ClipTrain coordinator")]
     [InlineData("ClipTrn\u0002", "belongs to another build of ClipTrain (handshake version 2, here 1)")]
     [InlineData("ClipTrn\u0001", null)]
     public async Task A_greeting_tells_what_the_other_end_is(string theirs, string? objection)
@@ -136,7 +136,7 @@ public sealed class TokenHandshakeTests
 
     [Theory]
     [InlineData(true, "runs without TLS")]
-    [InlineData(false, "demands TLS")]
+    [InlineData(false, "requires TLS")]
     public async Task Ends_that_differ_in_TLS_say_so_instead_of_hanging(bool callerHasTls, string objection)
     {
         var coordinator = Greeting.ExchangeAsync(_pipes.Coordinator, !callerHasTls, "caller", CancellationToken.None);

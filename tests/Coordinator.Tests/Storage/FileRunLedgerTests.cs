@@ -183,7 +183,7 @@ public sealed class FileRunLedgerTests : IDisposable
         await File.WriteAllLinesAsync(Segment(1), [lines[0], line, lines[1]]);
 
         var error = Assert.Throws<InvalidDataException>(() => FileRunLedger.Open(Folder, 2));
-        Assert.Equal($"{Segment(1)}, line 2: is no entry of a ledger.", error.Message);
+        Assert.Equal($"{Segment(1)}, line 2: is not a ledger entry.", error.Message);
     }
 
     [Fact]

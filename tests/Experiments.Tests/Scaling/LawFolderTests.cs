@@ -50,7 +50,10 @@ public sealed class LawFolderTests : IDisposable
 
         var read = LawFolder.Read(_folder);
         foreach (var (was, now) in result.Laws.Zip(read))
+        {
             Assert.Equal(Prediction.At(was, 1e20), Prediction.At(now, 1e20));
+        }
+
         Assert.Equal(Prediction.At(result.Laws[3], 1e8, 1e9), Prediction.At(read[3], 1e8, 1e9));
     }
 

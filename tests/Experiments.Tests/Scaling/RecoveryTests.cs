@@ -2,7 +2,7 @@ using ClipTrain.Experiments.Scaling;
 
 namespace ClipTrain.Experiments.Tests.Scaling;
 
-/// <summary>Every law finds the parameters of results that were made by it.</summary>
+/// <summary>Every law recovers the parameters of its own synthetic results.</summary>
 public sealed class RecoveryTests
 {
     private static readonly double[] Models = [1e6, 3e6, 1e7, 3e7, 1e8],

@@ -13,12 +13,12 @@ public sealed class ResultsFileTests : IDisposable
     [InlineData("flops,error\n1,2\n", "has no column 'compute' (--x); its columns: flops, error")]
     [InlineData("compute,error\n", "has no rows")]
     [InlineData("compute,error\n1,2\n", "has one point")]
-    [InlineData("compute,error\n1,2\n2,3\n", "has two points, through which a line always goes")]
-    [InlineData("compute,error\n1,2\n1,3\n1,4\n", "every compute is 1; a law needs two different ones")]
-    [InlineData("compute,error\n1,2\n2,0\n3,4\n", ":3: error is 0; laws are of logarithms")]
-    [InlineData("compute,error\n1,2\n-2,3\n3,4\n", ":3: compute is -2; laws are of logarithms")]
-    [InlineData("compute,error\n1,2\n2,NaN\n3,4\n", ":3: error is NaN; laws are of logarithms")]
-    [InlineData("compute,error\n1,2\n2,much\n3,4\n", ":3: error is 'much', which is no number")]
+    [InlineData("compute,error\n1,2\n2,3\n", "has two points, which always lie on a line")]
+    [InlineData("compute,error\n1,2\n1,3\n1,4\n", "every compute is 1; a law needs at least two different ones")]
+    [InlineData("compute,error\n1,2\n2,0\n3,4\n", ":3: error is 0; laws use logarithms")]
+    [InlineData("compute,error\n1,2\n-2,3\n3,4\n", ":3: compute is -2; laws use logarithms")]
+    [InlineData("compute,error\n1,2\n2,NaN\n3,4\n", ":3: error is NaN; laws use logarithms")]
+    [InlineData("compute,error\n1,2\n2,much\n3,4\n", ":3: error is 'much', which is not a number")]
     [InlineData("compute,error\n1,2\n2\n3,4\n", ":3: the line has 1 fields")]
     public void What_no_law_can_be_fitted_to_is_refused_with_its_place(string text, string reason)
     {
@@ -32,7 +32,7 @@ public sealed class ResultsFileTests : IDisposable
     public void A_missing_file_is_named()
     {
         var error = Assert.Throws<ExperimentException>(() => ResultsFile.Read("nowhere.csv", new ResultColumns("compute", "error")));
-        Assert.Equal("nowhere.csv: there is no such file.", error.Message);
+        Assert.Equal("nowhere.csv: the file does not exist.", error.Message);
     }
 
     [Fact]
@@ -50,7 +50,7 @@ public sealed class ResultsFileTests : IDisposable
         File.WriteAllText(_path, "compute,error\n1,2\n2,1.5\n3,1.2\n");
         var rows = ResultsFile.Read(_path, new ResultColumns("compute", "error"));
         var floor = Assert.Throws<ExperimentException>(() => LawFitter.Fit(rows, ["power_floor"]));
-        Assert.Equal("power_floor cannot be fitted: 3 points cannot tell its 3 parameters: it needs 4 at least.", floor.Message);
+        Assert.Equal("power_floor cannot be fitted: 3 points cannot determine its 3 parameters: it needs at least 4.", floor.Message);
         var model = Assert.Throws<ExperimentException>(() => LawFitter.Fit(rows, ["parametric"]));
         Assert.Contains("--params and --data", model.Message, StringComparison.Ordinal);
     }

@@ -28,7 +28,10 @@ internal sealed class FakeResolver : ITrialResolver
             ["training.learning_rate"] = "0.1",
         };
         foreach (var (key, value) in values)
+        {
             keys[key] = Known.Contains(key, StringComparer.Ordinal) ? value : throw new ExperimentException($"{key} is no key");
+        }
+
         var width = long.Parse(keys["width"], System.Globalization.CultureInfo.InvariantCulture);
         return new ResolvedTrial(string.Concat(keys.Select(key => $"{key.Key}: {key.Value}\n")))
         {

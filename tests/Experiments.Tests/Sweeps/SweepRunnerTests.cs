@@ -20,7 +20,10 @@ public sealed class SweepRunnerTests : IDisposable
         for (var ended = 0; ended < 6; ended++)
         {
             if (ended < 5)
+            {
                 await runner.BeganAsync();
+            }
+
             Assert.Equal(Math.Min(2, 6 - ended), runner.Running.Count);
             Assert.Equal(runner.Running.Count, runner.Running.SelectMany(running => running.Cores).Distinct().Count());
             runner.EndFirst(Done(0.5));
@@ -72,7 +75,7 @@ public sealed class SweepRunnerTests : IDisposable
         await runner.BeganAsync();
         runner.EndFirst(new TrialEnd.Failed("killed"));
         await runner.BeganAsync();
-        Assert.Contains(_told, line => line.Contains("failed and is tried again (width: 8): killed", StringComparison.Ordinal));
+        Assert.Contains(_told, line => line.Contains("failed and will be retried (width: 8): killed", StringComparison.Ordinal));
         runner.EndFirst(Done(0.5));
         Assert.True(await run);
         Assert.Equal(2, runner.Started.Count);
@@ -95,7 +98,7 @@ public sealed class SweepRunnerTests : IDisposable
         var error = await Assert.ThrowsAsync<ExperimentException>(() =>
             RunAsync("axes: [{ width: [8] }]\ncores: 3\n", new FakeRunner(), cores: 2)
         );
-        Assert.Contains("a trial has 3 cores, the pool 2", error.Message, StringComparison.Ordinal);
+        Assert.Contains("a trial needs 3 cores, but the pool has 2", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -116,7 +119,7 @@ public sealed class SweepRunnerTests : IDisposable
         const string wrong = "axes: [{ width: [8] }]\nmetric: acuracy\n";
         await RunAsync(wrong, new FakeRunner { Answer = Done(0.75) }, cores: 1);
         var error = Assert.Throws<ExperimentException>(() => SweepResults.Write(_text.Read(wrong), _text.Folder, _text.Plan(wrong)));
-        Assert.Contains("metric is acuracy, which is none of the figures", error.Message, StringComparison.Ordinal);
+        Assert.Contains("metric is acuracy, which is not one of the figures", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -136,7 +139,7 @@ public sealed class SweepRunnerTests : IDisposable
         var file = folder.PredictionFiles().Single();
         File.WriteAllText(file, File.ReadAllText(file).Replace("\"value\": 0.", "\"value\": 0.1", StringComparison.Ordinal));
         var error = Assert.Throws<ExperimentException>(() => SweepPredictions.ReadAll(folder));
-        Assert.Contains("is not as it was written", error.Message, StringComparison.Ordinal);
+        Assert.Contains("was changed after it was written", error.Message, StringComparison.Ordinal);
     }
 
     private Task<bool> RunAsync(string body, ITrialRunner runner, int cores, CancellationToken stop = default)
@@ -151,7 +154,7 @@ public sealed class SweepRunnerTests : IDisposable
     private static TrialEnd Done(double accuracy) =>
         new TrialEnd.Done(new Dictionary<string, double>(StringComparer.Ordinal) { ["accuracy"] = accuracy });
 
-    /// <summary>Runs trials that end when they are told to, or at once with an answer.</summary>
+    /// <summary>Runs trials that end on demand, or at once with a given result.</summary>
     private sealed class FakeRunner : ITrialRunner
     {
         private readonly SemaphoreSlim _began = new(0);
@@ -166,7 +169,9 @@ public sealed class SweepRunnerTests : IDisposable
         {
             Started.Add(trial.Id);
             if (Answer is not null)
+            {
                 return Task.FromResult(Answer);
+            }
 
             var end = new TaskCompletionSource<TrialEnd>();
             Running.Add((cores, end));
@@ -174,7 +179,7 @@ public sealed class SweepRunnerTests : IDisposable
             return end.Task;
         }
 
-        /// <summary>Completes when one trial more has begun.</summary>
+        /// <summary>Completes when another trial has started.</summary>
         public Task BeganAsync() => _began.WaitAsync();
 
         public void EndFirst(TrialEnd end)

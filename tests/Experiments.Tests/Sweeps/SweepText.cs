@@ -2,7 +2,7 @@ using ClipTrain.Experiments.Sweeps;
 
 namespace ClipTrain.Experiments.Tests.Sweeps;
 
-/// <summary>Sweeps from the text of a file, in a folder of their own.</summary>
+/// <summary>Sweeps from file content, in a temporary folder.</summary>
 internal sealed class SweepText : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory().FullName;

@@ -97,18 +97,18 @@ public sealed class TrialPlannerTests : IDisposable
 
     [Theory]
     [InlineData("axes: [{ widht: [8] }]\n", "widht is no key")]
-    [InlineData("axes: [{ width: [8, 8] }]\n", "two trials are the same: (width: 8) and (width: 8)")]
+    [InlineData("axes: [{ width: [8, 8] }]\n", "two trials are equal: (width: 8) and (width: 8)")]
     [InlineData("axes: [{ width: [8, 16], seed: [1] }]\n", "seed has 1 values and width has 2")]
     [InlineData("axes: [{ width: [] }]\n", "width needs a list of values")]
     [InlineData("axes: [{ width: [8] }]\nbudget: { flops: [100] }\n", "cannot meet its budget")]
-    [InlineData("axes: [{ width: [8] }]\nbudget: { flops: [1e9], steps: [1] }\n", "a budget is in one of")]
-    [InlineData("axes: [{ width: [8] }]\nbudget: { steps: [-1] }\n", "steps is -1, and must be a number above zero")]
+    [InlineData("axes: [{ width: [8] }]\nbudget: { flops: [1e9], steps: [1] }\n", "a budget must be in one of")]
+    [InlineData("axes: [{ width: [8] }]\nbudget: { steps: [-1] }\n", "steps is -1, but must be a number above zero")]
     [InlineData("axes: [{ width: [8] }]\nexclude: [{ width: 9 }]\n", "exclude width: 9 matches no trial")]
     [InlineData("axes: [{ width: [8] }, { kind: [a], when: { width: 9 } }]\n", "is never met")]
     [InlineData("axes: [{ width: [8] }]\npredict: { trials: [{ width: 9 }] }\n", "predict width: 9 matches no trial")]
     [InlineData("axes: [{ width: [8] }]\npredict: { trials: [{ width: 8 }] }\n", "predict holds out every trial")]
-    [InlineData("axes: [{ width: [8] }]\nretires: 2\n", "retires is no key here")]
-    [InlineData("axes: [{ width: [8] }, { width: [9] }]\n", "two axes are called width")]
+    [InlineData("axes: [{ width: [8] }]\nretires: 2\n", "retires is not a key here")]
+    [InlineData("axes: [{ width: [8] }, { width: [9] }]\n", "two axes are named width")]
     [InlineData("axes: { width: [8]\n", "this is not YAML")]
     public void What_cannot_be_planned_is_refused_in_words(string body, string reason)
     {

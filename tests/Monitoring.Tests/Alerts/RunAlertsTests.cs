@@ -103,7 +103,7 @@ public sealed class RunAlertsTests
         Assert.Equal(["data-wait", "data-wait"], alerts.Select(alert => alert.Kind), StringComparer.Ordinal);
     }
 
-    /// <summary>A course like a real one: from chance downwards as a power law, with noise.</summary>
+    /// <summary>A realistic loss curve: a power law from chance level with noise.</summary>
     private static double Healthy(long step, Random noise) =>
         (s_chance * Math.Pow(1 + (step / 30.0), -0.3)) + (0.1 * (noise.NextDouble() - 0.5));
 

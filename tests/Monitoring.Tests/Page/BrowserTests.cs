@@ -4,7 +4,7 @@ using ClipTrain.Monitoring.Page;
 
 namespace ClipTrain.Monitoring.Tests.Page;
 
-/// <summary>The page in Debian's Chromium, which scripts/setup --peers installs: what a person and a screen reader get.</summary>
+/// <summary>The page in Debian's Chromium, which scripts/setup --peers installs: as seen by people and screen readers.</summary>
 public sealed partial class BrowserTests : IDisposable
 {
     /// <summary>Every rule that axe has; each violation with the elements that it is about.</summary>

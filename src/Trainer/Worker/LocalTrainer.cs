@@ -1,0 +1,110 @@
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
+using ClipTrain.Coordinator.State;
+using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.Torch.Operators;
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Loop;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Runs;
+using ClipTrain.Trainer.State;
+
+namespace ClipTrain.Trainer.Worker;
+
+/// <summary>
+/// Trains a run in this process, without a coordinator: the way to train from C#. The batches and the steps are those of
+/// <c>cliptrain train</c> with one worker, and so is the folder that is left: <c>cliptrain eval</c>, <c>export</c> and
+/// <c>resume</c> open it. Belongs to the thread that makes it.
+/// </summary>
+public sealed class LocalTrainer : IDisposable
+{
+    private readonly RunOptions _options;
+    private readonly CorpusManifest _manifest;
+    private readonly TrainingState _state;
+    private readonly CheckpointDirectory _checkpoints;
+    private readonly int _cores;
+
+    /// <summary>Selects the corpus, creates the run's folder and draws the initial weights.</summary>
+    /// <param name="options">The run, as <see cref="RunConfig.Load"/> reads it; its cluster may have one worker.</param>
+    /// <exception cref="UsageException">The run's folder is not empty, or the run wants more than one worker.</exception>
+    /// <exception cref="CorpusException">The corpus cannot be used.</exception>
+    public LocalTrainer(RunOptions options)
+    {
+        if (options.Cluster.Workers != 1)
+        {
+            throw new UsageException($"cluster.workers is {options.Cluster.Workers}: this process is one worker. Set it to 1.");
+        }
+
+        Files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
+        if (Directory.Exists(Files.Directory) && Directory.EnumerateFileSystemEntries(Files.Directory).Any())
+        {
+            throw new UsageException($"{Files.Directory} exists already. Choose another name.");
+        }
+
+        (_options, _cores) = (options, Environment.ProcessorCount);
+        _manifest = RunCorpus.Select(options);
+        _checkpoints = new CheckpointDirectory(Files.Checkpoints);
+        RunFolder.Create(
+            Files,
+            aside =>
+            {
+                File.WriteAllText(aside.Config, ConfigWriter.Write(options));
+                _manifest.Save(aside.Manifest);
+            }
+        );
+        Threads.Set(RunPlan.ComputeThreads(options.Cluster, _cores));
+        _state = new TrainingState(options, ComputeDevice.Open(options.Cluster.Device));
+        if (options.Training.StartFrom is not null)
+        {
+            StateTransfer.Begin(_state, new RankGroup(), options);
+        }
+    }
+
+    /// <summary>The run's folder.</summary>
+    public RunFiles Files { get; }
+
+    /// <summary>The model, as trained so far.</summary>
+    public ClipModel Model => _state.Model;
+
+    /// <summary>Trains from the current step to the last one and writes the run's checkpoints.</summary>
+    /// <param name="onStep">Called after each step.</param>
+    /// <param name="stop">Stops after the step in hand, at a checkpoint.</param>
+    /// <returns>True if the run has reached its last step.</returns>
+    /// <exception cref="Objectives.NonFiniteException">Loss or gradients are NaN or infinite; nothing was updated.</exception>
+    public bool Train(Action<StepMetrics>? onStep = null, CancellationToken stop = default)
+    {
+        var total = RunPlan.TotalSteps(_options.Training, _manifest.SampleCount);
+        var control = new LocalControl(onStep, stop);
+        using var writer = new CheckpointWriter(_checkpoints, ConfigHash.Of(_options), _manifest.Hash, _options.Checkpoint.Keep, control);
+        using var loader = RunPlan.OpenLoader(_options, _manifest, new LoaderShare(0, 1, _cores, _state.Step, total));
+        using var group = new RankGroup();
+        using var loop = new TrainingLoop(
+            _options,
+            new TrainingPlan(total, _manifest.SampleCount, Generation: 1, MixtureEpochs.Of(_manifest, _options)),
+            _state,
+            group,
+            loader,
+            writer,
+            control,
+            TimeProvider.System
+        );
+        return loop.Run(CancellationToken.None) == LoopEnd.Completed;
+    }
+
+    public void Dispose() => _state.Dispose();
+
+    /// <summary>Passes on the steps and the wish to stop; nobody records anything else.</summary>
+    private sealed class LocalControl(Action<StepMetrics>? onStep, CancellationToken stop) : ITrainingControl
+    {
+        public Directive TakeDirective() => stop.IsCancellationRequested ? Directive.Stop : Directive.Continue;
+
+        public void StepCommitted(StepRecord record) => onStep?.Invoke(record.Metrics);
+
+        public IReadOnlyList<StepRecord> Unrecorded(long upToStep) => [];
+
+        public void CheckpointWritten(long step, string directory) { }
+    }
+}
