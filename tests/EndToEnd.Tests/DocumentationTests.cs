@@ -50,7 +50,10 @@ public sealed partial class DocumentationTests
     private static bool Exists(string page, string target)
     {
         if (Uri.TryCreate(target, UriKind.Absolute, out _))
+        {
             return true;
+        }
+
         var (path, heading) = target.Split('#', 2) is [var file, var anchor] ? (file, anchor) : (target, null);
         var full = path.Length == 0 ? InRepository(page) : Path.Combine(Path.GetDirectoryName(InRepository(page))!, path);
         return Path.Exists(full) && (heading is null || Headings(File.ReadAllText(full)).Contains(heading, StringComparer.Ordinal));
