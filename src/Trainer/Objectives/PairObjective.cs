@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Objectives;
 
-/// <summary>Both towers, and a loss over all ranks' embeddings.</summary>
+/// <summary>Both towers and a pair loss over the embeddings of all ranks.</summary>
 internal sealed class PairObjective(ClipModel model, TrainingOptions options, RankGroup group, IPairLoss loss) : IObjective
 {
     public ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, GradientReducer reducer, double lossScale)
@@ -14,7 +14,7 @@ internal sealed class PairObjective(ClipModel model, TrainingOptions options, Ra
         var (scale, bias) = (model.LogitScaleFactor(options.MaxLogitScale), model.LogitBiasTerm);
         var pass = new EncodingPass(model, batch, options, group.Statistics, counts);
 
-        // The texts travel while the images, the larger part of the work, are computed.
+        // Text embeddings are gathered while the images, the larger part of the work, are computed.
         var texts_bD = pass.EncodeTexts();
         var gathering = group.BeginAllGatherRows(texts_bD, counts);
         var images_bD = pass.EncodeImages();
