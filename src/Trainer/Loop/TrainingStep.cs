@@ -33,9 +33,9 @@ public sealed record StepResult(
 /// running statistics unchanged, halves the loss scale and counts the step as skipped. Samples and learning rate schedule advance;
 /// Adam counts only updates.
 /// </remarks>
-public sealed class TrainingStep(TrainingState state, TrainingOptions options, RankGroup group, LearningRateSchedule schedule) : IDisposable
+public sealed class TrainingStep(TrainingState state, TrainingOptions options, RankGroup group, LearningRateSchedule schedule, StepTimer? timer = null) : IDisposable
 {
-    private readonly IObjective _objective = ObjectiveFactory.Create(state.Model, options, group);
+    private readonly IObjective _objective = ObjectiveFactory.Create(state.Model, options, group, timer);
 
     // Reduce-scatter runs once after backward instead of bucket by bucket.
     private readonly bool _scatters = !state.Optimizer.HoldsAll && group.ScattersSums;
@@ -84,6 +84,7 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
 
     private void Update(torch.Tensor gradients, in OptimizerStep step)
     {
+        using var lap = timer?.Measure(StepPhase.Optimizer);
         if (state.Optimizer.HoldsAll)
             state.Optimizer.Update(step);
         else
@@ -105,6 +106,7 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
     /// <summary>The gradient summed over the ranks, or this rank's slice of it, and the norm of the whole gradient.</summary>
     private (torch.Tensor Gradients, double Norm) FinishGradients()
     {
+        using var lap = timer?.Measure(StepPhase.Reduction);
         var (gradients, trained) = (state.Model.Parameters.Gradients, state.Model.Parameters.Trained);
         group.Finish(_reducer);
         if (state.Optimizer.HoldsAll)

@@ -18,6 +18,7 @@ internal sealed class EncodingPass
 {
     private readonly ClipModel _model;
     private readonly ActivationCheckpointing _checkpointing;
+    private readonly StepTimer? _timer;
     private readonly torch.Device _device;
     private readonly BatchStatistics _statistics;
     private readonly BatchPart[] _microBatches;
@@ -29,15 +30,17 @@ internal sealed class EncodingPass
     /// <param name="options">Micro-batches and activation checkpointing.</param>
     /// <param name="synchronized">Ranks over which BatchNorms are synchronised; null if each rank normalises by itself.</param>
     /// <param name="counts">Number of pairs on each of those ranks.</param>
+    /// <param name="timer">Gets the time of each phase; null in training.</param>
     public EncodingPass(
         ClipModel model,
         TrainingBatch batch,
         TrainingOptions options,
         RankGroup? synchronized = null,
-        ReadOnlySpan<long> counts = default
+        ReadOnlySpan<long> counts = default,
+        StepTimer? timer = null
     )
     {
-        (_model, _checkpointing) = (model, options.ActivationCheckpointing);
+        (_model, _checkpointing, _timer) = (model, options.ActivationCheckpointing, timer);
         _device = model.Parameters.Master.device;
         _statistics = new BatchStatistics(model.Parameters);
         _microBatches = BatchPart.Cut(batch, options, _statistics, _device, synchronized, counts);
@@ -46,6 +49,7 @@ internal sealed class EncodingPass
     /// <summary>Image embeddings bD, detached.</summary>
     public torch.Tensor EncodeImages()
     {
+        using var lap = _timer?.Measure(StepPhase.ImageForward);
         if (_microBatches.Length == 1 && _model.Trains(Tower.Image))
             return (_images = PassImages(_microBatches[0])).Embedding_bD;
         return Encode(part => _model.EncodeImage(part.Images, part.KeptPatches, part.Statistics));
@@ -54,6 +58,7 @@ internal sealed class EncodingPass
     /// <summary>Text embeddings bD, detached.</summary>
     public torch.Tensor EncodeTexts()
     {
+        using var lap = _timer?.Measure(StepPhase.TextForward);
         if (_microBatches.Length == 1 && _model.Trains(Tower.Text))
             return (_texts = PassTexts(_microBatches[0])).Embedding_bD;
         return Encode(part => _model.EncodeText(part.Tokens, part.Ends, part.LongestEnd));
@@ -86,15 +91,22 @@ internal sealed class EncodingPass
     {
         using var scope = NewDisposeScope();
         if (_model.Trains(Tower.Image))
+        {
+            using var lap = _timer?.Measure(StepPhase.ImageBackward);
             (_images ?? PassImages(part)).Backward(
                 gradients.ImageGradient_bD.narrow(0, part.Start, part.Count),
                 segment => reducer.Collect(_model.LeavesOf(Tower.Image, segment))
             );
+        }
+
         if (_model.Trains(Tower.Text))
+        {
+            using var lap = _timer?.Measure(StepPhase.TextBackward);
             (_texts ?? PassTexts(part)).Backward(
                 gradients.TextGradient_bD.narrow(0, part.Start, part.Count),
                 segment => reducer.Collect(_model.LeavesOf(Tower.Text, segment))
             );
+        }
     }
 
     private void BackwardOf(string scalar, double gradient)

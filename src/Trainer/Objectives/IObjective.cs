@@ -53,14 +53,14 @@ public sealed class NonFiniteException(long step, int rank, string what, IReadOn
 /// <summary>Creates the objective that the options select.</summary>
 internal static class ObjectiveFactory
 {
-    public static IObjective Create(ClipModel model, TrainingOptions options, RankGroup group) =>
+    public static IObjective Create(ClipModel model, TrainingOptions options, RankGroup group, StepTimer? timer = null) =>
         model.Objective switch
         {
-            Objective.Contrastive => new PairObjective(model, options, group, new ContrastiveLoss(group, options.LossTileRows)),
-            Objective.Sigmoid => new PairObjective(model, options, group, new SigmoidLoss(group, options.LossTileRows)),
-            Objective.Classification => new SampleObjective(model, options, group, new ClassificationTask(model)),
-            Objective.BagOfWords => new SampleObjective(model, options, group, new BagOfWordsTask(model)),
-            Objective.Captioning => new SampleObjective(model, options, group, new CaptioningTask(model)),
+            Objective.Contrastive => new PairObjective(model, options, group, new ContrastiveLoss(group, options.LossTileRows), timer),
+            Objective.Sigmoid => new PairObjective(model, options, group, new SigmoidLoss(group, options.LossTileRows), timer),
+            Objective.Classification => new SampleObjective(model, options, group, new ClassificationTask(model), timer),
+            Objective.BagOfWords => new SampleObjective(model, options, group, new BagOfWordsTask(model), timer),
+            Objective.Captioning => new SampleObjective(model, options, group, new CaptioningTask(model), timer),
             _ => throw new NotSupportedException($"Unknown objective {model.Objective}."),
         };
 }

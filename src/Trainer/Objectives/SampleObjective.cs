@@ -12,7 +12,7 @@ namespace ClipTrain.Trainer.Objectives;
 /// A loss that is a mean over per-sample predictions, so each micro-batch runs forward and backward before the next one starts. The
 /// ranks exchange only the number of targets, the loss and the gradients.
 /// </summary>
-internal sealed class SampleObjective(ClipModel model, TrainingOptions options, RankGroup group, ISampleTask task) : IObjective
+internal sealed class SampleObjective(ClipModel model, TrainingOptions options, RankGroup group, ISampleTask task, StepTimer? timer) : IObjective
 {
     private readonly LinearCrossEntropy _loss = new(options.LossTileRows, options.LabelSmoothing);
 
@@ -54,7 +54,13 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
     {
         var (weight, bias) = (model.Parameters[task.Head.Weight], task.Head.Bias is { } name ? model.Parameters[name] : null);
         var (classes, sample_n) = task.Targets(part);
-        var pass = new TowerPass(task.Segments(part), part.Images, options.ActivationCheckpointing, model.LockedImageSegments);
+        TowerPass pass;
+        using (timer?.Measure(StepPhase.ImageForward))
+        {
+            pass = new TowerPass(task.Segments(part), part.Images, options.ActivationCheckpointing, model.LockedImageSegments);
+        }
+
+        using var lap = timer?.Measure(StepPhase.Loss);
         var result = _loss.Compute(pass.Embedding_bD, weight, bias, classes, factor);
         using (no_grad())
             losses_b.narrow(0, part.Start, part.Count).index_add_(0, sample_n, result.Losses_n, 1);
@@ -63,9 +69,14 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
         autograd.backward([weight * 1.0], [result.WeightGradient_CW]);
         if (bias is not null)
             autograd.backward([bias * 1.0], [result.BiasGradient_C!]);
-        return model.Trains(Tower.Image)
-            ? () => pass.Backward(result.RowGradient_nW, segment => reducer.Collect(model.LeavesOf(Tower.Image, segment)))
-            : () => { };
+        return () =>
+        {
+            if (model.Trains(Tower.Image))
+            {
+                using var backward = timer?.Measure(StepPhase.ImageBackward);
+                pass.Backward(result.RowGradient_nW, segment => reducer.Collect(model.LeavesOf(Tower.Image, segment)));
+            }
+        };
     }
 }
 
