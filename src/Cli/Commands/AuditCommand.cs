@@ -15,14 +15,14 @@ public static class AuditCommand
 {
     public static Command Create()
     {
-        var run = new Argument<string>("RUN") { Description = "The run's directory, or its name under runs/." };
+        var run = new Argument<string>("RUN") { Description = "Run directory, or its name under runs/." };
         var list = new Option<string?>("--list")
         {
-            Description = "Also write every sample with its step and rank to this file (tab-separated).",
+            Description = "Also list every sample with its step and rank in this tab-separated file.",
         };
         var command = new Command(
             "audit",
-            "Prove from a run's own records that each sample was consumed exactly once in each epoch of its corpus."
+            "Check from a run's ledger that every sample was consumed exactly once per epoch."
         )
         {
             run,
@@ -35,7 +35,7 @@ public static class AuditCommand
     private static int Audit(RunFiles files, string? list)
     {
         if (!Directory.Exists(files.Ledger))
-            throw new UsageException($"{files.Ledger} does not exist: the run has committed no step.");
+            throw new UsageException($"{files.Ledger} does not exist: the run has not committed a step yet.");
         var options = RunConfig.Load(files.Config, []).Options;
         var manifest = CorpusManifest.Load(files.Manifest);
         var order = RunPlan.Order(manifest, options);
@@ -99,8 +99,8 @@ public static class AuditCommand
             Console.WriteLine($"fault: {fault}");
         Console.WriteLine(
             report.Faults.Count == 0
-                ? $"{report.Steps} committed steps; every sample was consumed exactly once. {report.BadSamples} could not be used; "
-                    + $"{report.UndoneSteps} steps were lost and done again."
+                ? $"{report.Steps} committed steps; every sample was consumed exactly once. {report.BadSamples} bad samples; "
+                    + $"{report.UndoneSteps} steps were lost and repeated."
                 : $"{report.Steps} committed steps; the records do NOT prove that every sample was consumed exactly once."
         );
     }

@@ -15,22 +15,22 @@ namespace ClipTrain.Cli.Commands;
 /// <summary><c>cliptrain bench data CONFIG [--seconds S] [--metrics FILE] [--set KEY=VALUE]</c></summary>
 public static class BenchCommand
 {
-    /// <summary>Images whose size is looked at for advice.</summary>
+    /// <summary>Number of images sampled to estimate image sizes for the advice.</summary>
     private const int SizedImages = 500;
 
-    public static Command Create() => new("bench", "Measure parts of training alone.") { Data() };
+    public static Command Create() => new("bench", "Benchmark parts of training in isolation.") { Data() };
 
     private static Command Data()
     {
-        var config = new Argument<string>("CONFIG") { Description = "The run file (YAML)." };
-        var seconds = new Option<double>("--seconds") { Description = "How long to measure.", DefaultValueFactory = _ => 10 };
-        var metrics = new Option<string?>("--metrics") { Description = "A run's metrics.jsonl, to compare with what its step needs." };
+        var config = new Argument<string>("CONFIG") { Description = "Run file (YAML)." };
+        var seconds = new Option<double>("--seconds") { Description = "Measuring time in seconds.", DefaultValueFactory = _ => 10 };
+        var metrics = new Option<string?>("--metrics") { Description = "metrics.jsonl of a run; compares the loader with the rate that its steps need." };
         var sets = new Option<string[]>("--set")
         {
-            Description = "Set a key of the configuration, as in data.threads=4.",
+            Description = "Override a key of the run file, e.g. data.threads=4. Repeatable.",
             DefaultValueFactory = _ => [],
         };
-        var command = new Command("data", "Run the data loader of one worker alone; say which stage is the bottleneck and what to change.")
+        var command = new Command("data", "Benchmark one worker's data loader; report the bottleneck and how to remove it.")
         {
             config,
             seconds,
@@ -103,18 +103,18 @@ public static class BenchCommand
 
     private static string Compare(double loads, double needs) =>
         loads >= needs
-            ? $"The step takes in {Readable.Number(needs)} a second and worker: the loader is {Readable.Number(loads / needs)} times as "
-                + "fast, so data is not what training waits for."
-            : $"The step could take in {Readable.Number(needs)} a second and worker: the loader gives {Readable.Percent(loads / needs)} "
+            ? $"Training needs {Readable.Number(needs)} images a second per worker. The loader is {Readable.Number(loads / needs)} times as "
+                + "fast, so data loading is not the bottleneck."
+            : $"Training could use {Readable.Number(needs)} images a second per worker. The loader delivers {Readable.Percent(loads / needs)} "
                 + "of that, so training waits for data.";
 
-    /// <summary>Images a second over all workers.</summary>
+    /// <summary>Rate that a run's steps could consume, in images a second over all workers.</summary>
     private static double Need(string metrics)
     {
         try
         {
             return StepNeed.ImagesPerSecond(MetricsFile.Read(metrics))
-                ?? throw new UsageException($"{metrics} has no step yet; name the metrics of a run that has trained.");
+                ?? throw new UsageException($"{metrics} has no steps; give the metrics.jsonl of a run that has trained.");
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
@@ -125,5 +125,5 @@ public static class BenchCommand
     private static TimeSpan Positive(double seconds) =>
         seconds is > 0 and <= 86_400
             ? TimeSpan.FromSeconds(seconds)
-            : throw new UsageException($"--seconds is {seconds}; give more than 0, up to a day");
+            : throw new UsageException($"--seconds is {seconds}; it must be positive and at most 86400");
 }

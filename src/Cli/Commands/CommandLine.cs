@@ -6,12 +6,10 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary>The <c>cliptrain</c> command: its verbs, and one place where failures become messages and exit codes.</summary>
+/// <summary>The <c>cliptrain</c> command line: registers the subcommands and maps failures to messages and exit codes.</summary>
 public static class CommandLine
 {
-    /// <summary>
-    /// Wide enough for any line: what reads a pipe or a file wants a line as it is, not one that is broken at 80 columns.
-    /// </summary>
+    /// <summary>Console width for redirected output. Programs that read a pipe or file need unwrapped lines.</summary>
     private const int UnbrokenWidth = 10_000;
 
     public static async Task<int> RunAsync(string[] args)
@@ -19,7 +17,7 @@ public static class CommandLine
         if (Console.IsOutputRedirected)
             AnsiConsole.Profile.Width = UnbrokenWidth;
         PlainOutput.Install();
-        var root = new RootCommand("Pretrains contrastive image-text models (CLIP).")
+        var root = new RootCommand("Pretrain contrastive image-text models (CLIP).")
         {
             QuickstartCommand.Create(),
             TrainCommand.Create(),
@@ -61,7 +59,7 @@ public static class CommandLine
         catch (Exception error)
         {
             await Console.Error.WriteLineAsync(
-                $"cliptrain met a defect of its own. Please report it with this text:{Environment.NewLine}{error}"
+                $"Internal error in cliptrain. Please report it with this stack trace:{Environment.NewLine}{error}"
             );
             return ExitCodes.Defect;
         }

@@ -6,18 +6,15 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary>
-/// <c>cliptrain coordinator CONFIG|RUN [--listen ADDRESS:PORT] …</c>: hosts a run whose workers come by themselves.
-/// <c>cliptrain standby RUN</c> is the process that a coordinator starts beside itself, to take the run over when it dies.
-/// </summary>
+/// <summary><c>cliptrain coordinator CONFIG|RUN [--listen ADDRESS:PORT] …</c>: hosts a run that nodes and workers join over the network. <c>cliptrain standby RUN</c>: takes the run over when its coordinator dies; every coordinator starts one.</summary>
 public static class CoordinatorCommand
 {
     public static Command Create()
     {
-        var run = new Argument<string>("CONFIG|RUN") { Description = "YAML file of the run, or the directory of a run to go on with." };
+        var run = new Argument<string>("CONFIG|RUN") { Description = "Run file (YAML), or the directory of a run to continue." };
         var sets = TrainCommand.SetOption();
         var hosting = new HostingArguments();
-        var command = new Command("coordinator", "Host a run whose workers come by themselves, from this and other machines.")
+        var command = new Command("coordinator", "Host a run that workers join from this and other machines.")
         {
             run,
             sets,
@@ -37,12 +34,12 @@ public static class CoordinatorCommand
 
     public static Command CreateStandby()
     {
-        var run = new Argument<string>("RUN") { Description = "The run's directory." };
-        var startsWorkers = new Option<bool>("--starts-workers") { Description = "This machine's node starts the run's workers." };
+        var run = new Argument<string>("RUN") { Description = "Run directory." };
+        var startsWorkers = new Option<bool>("--starts-workers") { Description = "Start the run's workers on this machine." };
         var hosting = new HostingArguments();
         var command = new Command(
             "standby",
-            "Stand by to take over a run whose coordinator dies. Coordinators start one themselves; one on another machine outlives theirs."
+            "Stand by to take over a run when its coordinator dies. Coordinators start a local standby; one on another machine survives them."
         )
         {
             run,
@@ -63,41 +60,41 @@ public static class CoordinatorCommand
     }
 }
 
-/// <summary>How a coordinator's process listens.</summary>
+/// <summary>Options for listening addresses, the token and TLS, shared by <c>coordinator</c> and <c>standby</c>.</summary>
 internal sealed class HostingArguments
 {
     private readonly Option<string> _listen = new("--listen")
     {
-        Description = "Address and port for workers; the port behind it is for other coordinators. Beyond loopback a token is needed.",
+        Description = "Address and port for workers; the next port serves other coordinators. Addresses other than loopback require a token.",
         DefaultValueFactory = _ => "127.0.0.1:0",
     };
     private readonly Option<int?> _firstPort = new("--first-port")
     {
-        Description = "The port that workers were told, for a standby that listens on another.",
+        Description = "Port that workers know, for a standby that listens on another one.",
         Hidden = true,
     };
     private readonly Option<string?> _advertise = new("--advertise")
     {
-        Description = "Address at which other machines reach this one; by default what --listen names, or this machine's own.",
+        Description = "Address at which other machines reach this one. Default: the address of --listen, or this machine's own.",
     };
     private readonly Option<string?> _token = new("--token")
     {
-        Description = "The run's token. Others see a command line: prefer --token-file, or the variable CLIPTRAIN_TOKEN.",
+        Description = "The run's token. Other users can see command lines: prefer --token-file or CLIPTRAIN_TOKEN.",
     };
-    private readonly Option<string?> _tokenFile = new("--token-file") { Description = "File with the run's token." };
+    private readonly Option<string?> _tokenFile = new("--token-file") { Description = "File that contains the run's token." };
     private readonly Option<string?> _certificate = new("--certificate")
     {
-        Description = "PEM certificate: all connections are then encrypted.",
+        Description = "PEM certificate of this process; enables mutual TLS (with --key and --ca).",
     };
     private readonly Option<string?> _key = new("--key") { Description = "PEM private key of the certificate." };
     private readonly Option<string?> _authority = new("--ca")
     {
-        Description = "PEM certificate of the authority that all processes of the run are held to.",
+        Description = "PEM certificate of the authority that signs the certificates of all processes of the run.",
     };
-    private readonly Option<string?> _http = new("--http") { Description = "Address and port of /health and, with the token, /metrics." };
+    private readonly Option<string?> _http = new("--http") { Description = "Address and port that serve /health and, with the token, /metrics." };
     private readonly Option<bool> _dashboard = new("--dashboard")
     {
-        Description = "Serve the Orleans Dashboard too, under /dashboard of --http.",
+        Description = "Also serve the Orleans Dashboard, at /dashboard of --http.",
     };
 
     public void AddTo(Command command)
@@ -120,7 +117,7 @@ internal sealed class HostingArguments
             command.Add(option);
     }
 
-    /// <summary>True for the standby that a coordinator starts itself.</summary>
+    /// <summary>True for a standby that a coordinator started.</summary>
     public bool IsOfCoordinator(ParseResult parsed) => parsed.GetValue(_firstPort) is not null;
 
     public HostingOptions Of(ParseResult parsed) =>
@@ -132,7 +129,7 @@ internal sealed class HostingArguments
             Advertised =
                 parsed.GetValue(_advertise) is not { } address ? null
                 : IPAddress.TryParse(address, out var advertised) ? advertised
-                : throw new UsageException($"--advertise must be an IP address, as in 10.0.0.1, not '{address}'."),
+                : throw new UsageException($"--advertise must be an IP address such as 10.0.0.1, not '{address}'."),
             Token = AccessToken.Find(parsed.GetValue(_token), parsed.GetValue(_tokenFile)),
             TokenFile = parsed.GetValue(_tokenFile),
             Tls = new TlsFiles(parsed.GetValue(_certificate), parsed.GetValue(_key), parsed.GetValue(_authority)),
@@ -142,12 +139,12 @@ internal sealed class HostingArguments
         (parsed.GetValue(_http), parsed.GetValue(_dashboard)) switch
         {
             ({ } address, var dashboard) => new HttpOptions(Endpoint(_http.Name, address), dashboard),
-            (null, true) => throw new UsageException("--dashboard needs --http, as in --http 127.0.0.1:8080."),
+            (null, true) => throw new UsageException("--dashboard needs --http, e.g. --http 127.0.0.1:8080."),
             _ => null,
         };
 
     private static IPEndPoint Endpoint(string option, string text) =>
         IPEndPoint.TryParse(text, out var endpoint)
             ? endpoint
-            : throw new UsageException($"{option} must be an address and a port, as in 0.0.0.0:7700, not '{text}'.");
+            : throw new UsageException($"{option} must be an address and port such as 0.0.0.0:7700, not '{text}'.");
 }

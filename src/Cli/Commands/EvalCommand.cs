@@ -10,26 +10,23 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary>
-/// <c>cliptrain eval MODEL</c>: measures a run's newest checkpoint again and rewrites its summary. With <c>--suite</c> measures
-/// any model on a suite, with <c>--splits RUN.yaml</c> on the splits of a run file.
-/// </summary>
+/// <summary><c>cliptrain eval MODEL</c>: evaluates a run's newest checkpoint and rewrites its summary. With <c>--suite</c> it evaluates any model on a suite, with <c>--splits RUN.yaml</c> on the evaluation splits of a run file.</summary>
 public static class EvalCommand
 {
     public static Command Create()
     {
         var run = new Argument<string>("MODEL")
         {
-            Description = "A run's directory, or its name under runs/; with --suite or --splits any folder or file that export takes.",
+            Description = "Run directory, or its name under runs/; with --suite or --splits any model that export accepts.",
         };
         var suite = SuiteArguments.Suite();
-        var splits = new Option<string?>("--splits") { Description = "Run file whose evaluation says on what the model is measured." };
+        var splits = new Option<string?>("--splits") { Description = "Run file whose evaluation section names the splits." };
         var model = ModelExportCommand.Model();
         var output = new Option<string?>("--output", "-o")
         {
-            Description = "Folder for the figures as lists, results.json and results.csv, and of a suite report.html.",
+            Description = "Output folder for results.json and results.csv, and with --suite report.html.",
         };
-        var command = new Command("eval", "Evaluate a model and print the figures with 95% intervals.")
+        var command = new Command("eval", "Evaluate a model and print its metrics with 95% intervals.")
         {
             run,
             suite,
@@ -37,17 +34,17 @@ public static class EvalCommand
             model,
             output,
             EvalCompareCommand.Create(),
-            Part("probe", _ => SuiteScope.Of(SetTask.Probe), "Linear probes: the paper's protocol, the README's or CLIP_benchmark's."),
+            Part("probe", _ => SuiteScope.Of(SetTask.Probe), "Linear probes, by the protocol of the CLIP paper, of its README or of CLIP_benchmark."),
             Part(
                 "fewshot",
                 _ => new SuiteScope { Tasks = [SetTask.ZeroShot, SetTask.FewShot] },
-                "Probes on a few images a class, and the labels that zero-shot is worth."
+                "Few-shot probes, and the number of labels that zero-shot accuracy is worth."
             ),
-            Part("knn", _ => SuiteScope.Of(SetTask.Knn), "Classification by the nearest training images."),
-            Part("robustness", SuiteScope.RobustnessOf, "Accuracy under the suite's shifts against the line of baseline models."),
-            Part("audit", _ => SuiteScope.AuditOf(), "Rates of labels by group, for several label sets side by side."),
-            Part("overlap", SuiteScope.OverlapOf, "Test images that the training corpus holds, and what they do to accuracy."),
-            Part("humans", SuiteScope.HumansOf, "Accuracies of people by class beside the model's."),
+            Part("knn", _ => SuiteScope.Of(SetTask.Knn), "k-nearest-neighbour classification."),
+            Part("robustness", SuiteScope.RobustnessOf, "Effective robustness: accuracy under distribution shift against the trend of baseline models."),
+            Part("audit", _ => SuiteScope.AuditOf(), "Predicted label rates by demographic group, for several label sets side by side."),
+            Part("overlap", SuiteScope.OverlapOf, "Overlap of test images with the training corpus, and its effect on accuracy."),
+            Part("humans", SuiteScope.HumansOf, "Human accuracy per class next to the model's."),
         };
         command.SetAction(parsed =>
         {
@@ -66,7 +63,7 @@ public static class EvalCommand
         return command;
     }
 
-    /// <summary>A run on its own splits, and on the suite that its run file names.</summary>
+    /// <summary>Evaluates a run on its own splits and on the suite named in its run file.</summary>
     private static int EvaluateRun(string name, string? output)
     {
         var files = RunFiles.Find(name);
@@ -96,11 +93,11 @@ public static class EvalCommand
 
     private static Command Part(string name, Func<SuiteOptions, SuiteScope> scope, string description)
     {
-        var model = new Argument<string>("MODEL") { Description = "A run, a checkpoint, or any folder or file that export takes." };
+        var model = new Argument<string>("MODEL") { Description = "Run, checkpoint, or any model that export accepts." };
         var suite = SuiteArguments.Suite();
         suite.Required = true;
         var ofFile = ModelExportCommand.Model();
-        var output = new Option<string?>("--output", "-o") { Description = "Folder for results.json, results.csv and report.html." };
+        var output = new Option<string?>("--output", "-o") { Description = "Output folder for results.json, results.csv and report.html." };
         var command = new Command(name, description) { model, suite, ofFile, output };
         command.SetAction(parsed =>
             SuiteArguments.Run(

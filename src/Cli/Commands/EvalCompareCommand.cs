@@ -15,20 +15,20 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary><c>eval compare</c>: models against the first of them, image by image.</summary>
+/// <summary><c>eval compare</c>: paired comparison of models with the first one, image by image.</summary>
 public static class EvalCompareCommand
 {
     public static Command Create()
     {
         var models = new Argument<string[]>("MODEL")
         {
-            Description = "Two models or more, each as eval takes it. All are compared with the first.",
+            Description = "Two or more models, in any form that eval accepts. Each is compared with the first.",
             Arity = new ArgumentArity(2, 100),
         };
-        var splits = new Option<string?>("--splits") { Description = "Run file whose evaluation says on what the models are measured." };
+        var splits = new Option<string?>("--splits") { Description = "Run file whose evaluation section names the splits." };
         var suite = SuiteArguments.Suite();
-        var output = new Option<string?>("--output", "-o") { Description = "File for the differences, of a suite also by class, as JSON." };
-        var command = new Command("compare", "Compare models on the same images: paired differences with 95% intervals, and exact tests.")
+        var output = new Option<string?>("--output", "-o") { Description = "JSON file for the differences; with --suite also by class." };
+        var command = new Command("compare", "Compare models on the same images: paired differences with 95% intervals and exact tests.")
         {
             models,
             suite,
@@ -44,7 +44,7 @@ public static class EvalCompareCommand
                 ({ } file, null) => OnSuite(names, SuiteConfig.Load(file), log),
                 (null, { } file) => OnSplits(names, RunConfig.Load(file, []).Options, log),
                 _ => throw new UsageException(
-                    "Say on what the models are compared: --suite with a suite file, or --splits with a run file."
+                    "Give either --suite FILE or --splits FILE to name the evaluation sets."
                 ),
             };
             var sets = rows.Where(row => row.Row.Class is null).ToList();
@@ -75,7 +75,7 @@ public static class EvalCompareCommand
             .Select(name =>
             {
                 using var opened = ModelFolder.Open(name);
-                log.Information("measuring {Model:l}", name);
+                log.Information("evaluating {Model:l}", name);
                 return RunReport.Measure(opened, options, log);
             })
             .ToList();
@@ -92,7 +92,7 @@ public static class EvalCompareCommand
             .Select(name =>
             {
                 using var opened = ModelFolder.Open(name);
-                log.Information("measuring {Model:l}", name);
+                log.Information("evaluating {Model:l}", name);
                 return SuiteEvaluation.Run(opened, name, suite, scope, log);
             })
             .ToList();
@@ -110,7 +110,7 @@ public static class EvalCompareCommand
         ];
     }
 
-    /// <summary>The classes that differ most.</summary>
+    /// <summary>The classes with the largest differences.</summary>
     private static List<(string Model, Comparison Row)> Most(
         List<(string Model, Comparison Row)> classes,
         IReadOnlyList<double> adjusted,

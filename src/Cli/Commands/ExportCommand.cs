@@ -8,7 +8,7 @@ namespace ClipTrain.Cli.Commands;
 /// <summary><c>cliptrain data export tar CORPUS… -o DIR [--shard-size N]</c></summary>
 public static class ExportCommand
 {
-    public static Command Create() => new("export", "Write a corpus in another form.") { Tar() };
+    public static Command Create() => new("export", "Export a corpus to another format.") { Tar() };
 
     private static Command Tar()
     {
@@ -17,12 +17,12 @@ public static class ExportCommand
             Description = "Parquet files, folders of them, or globs.",
             Arity = ArgumentArity.OneOrMore,
         };
-        var output = new Option<string>("--output", "-o") { Description = "Folder of the shards.", Required = true };
-        var shardSize = new Option<int>("--shard-size") { Description = "Samples of each shard.", DefaultValueFactory = _ => 10_000 };
-        var command = new Command("tar", "Write webdataset shards: image, .txt and .json a sample.") { corpus, output, shardSize };
+        var output = new Option<string>("--output", "-o") { Description = "Output folder.", Required = true };
+        var shardSize = new Option<int>("--shard-size") { Description = "Samples per shard.", DefaultValueFactory = _ => 10_000 };
+        var command = new Command("tar", "Write webdataset shards with an image, a .txt and a .json per sample.") { corpus, output, shardSize };
         command.SetAction(parsed =>
             ImportRunner.Interruptible(
-                "Remove the shards and export again.",
+                "Delete the shards and export again.",
                 cancellation =>
                     Run(
                         parsed.GetRequiredValue(corpus),
@@ -50,7 +50,7 @@ public static class ExportCommand
         );
         Console.WriteLine(
             $"{Readable.Count(done.Written)} samples in {Readable.Count(done.Shards)} shards written to {output}; "
-                + $"{Readable.Count(done.Rows - done.Written)} rows have no image."
+                + $"{Readable.Count(done.Rows - done.Written)} rows without an image skipped."
         );
         return done.Written > 0 ? ExitCodes.Ok : ExitCodes.BadData;
     }

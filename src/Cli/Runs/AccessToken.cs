@@ -43,10 +43,7 @@ public static class AccessToken
         }
     }
 
-    /// <summary>
-    /// The token kept in a file, which is made, readable by this user alone, unless it is there. One that was killed while it made it has
-    /// left none.
-    /// </summary>
+    /// <summary>The token kept in a file, which is made, readable by this user alone, unless it is there. One that was killed while it made it has left none.</summary>
     /// <exception cref="UsageException">It cannot be read.</exception>
     public static string Keep(string file)
     {

@@ -8,11 +8,7 @@ using Serilog.Events;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>
-/// Evaluates checkpoints beside a run, one at a time, each in a process of its own. What is evaluated is held by hard links, so
-/// that the run may prune it. A run that writes checkpoints faster than they are evaluated has some left out; it never waits.
-/// Whatever fails is a message.
-/// </summary>
+/// <summary>Evaluates checkpoints beside a run, one at a time, each in a process of its own. What is evaluated is held by hard links, so that the run may prune it. A run that writes checkpoints faster than they are evaluated has some left out; it never waits. Whatever fails is a message.</summary>
 /// <param name="files">The run's.</param>
 /// <param name="options">Its evaluation.</param>
 /// <param name="evaluate">Evaluates a checkpoint into a folder; returns the exit code and what it said.</param>

@@ -43,10 +43,7 @@ public sealed record HostingOptions
     public bool StartsWorkers { get; init; }
 }
 
-/// <summary>
-/// A coordinator's process: the one that a user starts, or its standby. Whoever hosts the run sees to it that a standby and,
-/// where the run has its workers started, this machine's node are there.
-/// </summary>
+/// <summary>A coordinator's process: the one that a user starts, or its standby. Whoever hosts the run sees to it that a standby and, where the run has its workers started, this machine's node are there.</summary>
 public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, StopSignals signals)
 {
     private static readonly TimeSpan NodeGrace = TimeSpan.FromSeconds(60),
@@ -91,18 +88,12 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         return await ServeAsync(silo, host, node, standby);
     }
 
-    /// <summary>
-    /// Hosts the run, or stands by where another process of this machine hosts it: a supervisor that starts a killed
-    /// coordinator again finds that its standby has taken the run over. Returns the exit code.
-    /// </summary>
+    /// <summary>Hosts the run, or stands by where another process of this machine hosts it: a supervisor that starts a killed coordinator again finds that its standby has taken the run over. Returns the exit code.</summary>
     /// <exception cref="CoordinatorStartException">The run has a host and a standby already, or this process cannot listen.</exception>
     public Task<int> RunOrStandByAsync() => RunLock.IsHeld(run.Files.CoordinatorLock) ? StandByAsync(leavesOnSignal: true) : RunAsync();
 
     /// <summary>Stands by: takes the run over when its host dies, and ends with the run. Returns the exit code.</summary>
-    /// <param name="leavesOnSignal">
-    /// True when a signal means this process. One that a coordinator has started gets the signals of its terminal too, and
-    /// stays until the run has stopped: its coordinator may die on the way.
-    /// </param>
+    /// <param name="leavesOnSignal">True when a signal means this process. One that a coordinator has started gets the signals of its terminal too, and stays until the run has stopped: its coordinator may die on the way.</param>
     public async Task<int> StandByAsync(bool leavesOnSignal)
     {
         // Nobody reads what a standby prints.
@@ -139,10 +130,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     private static Task StopAsync(CoordinatorSilo silo, string by, bool atOnce) =>
         GrainCalls.RepeatAsync(() => silo.Run.StopAsync(by, atOnce), TimeSpan.MaxValue, TimeProvider.System);
 
-    /// <summary>
-    /// Waits while another process hosts the run. The exit code when the run has ended there or a signal has come; null when the run is
-    /// hosted here.
-    /// </summary>
+    /// <summary>Waits while another process hosts the run. The exit code when the run has ended there or a signal has come; null when the run is hosted here.</summary>
     private async Task<int?> EndWithoutTakeoverAsync(CoordinatorSilo silo, RunHost host, bool leavesOnSignal)
     {
         // A coordinator whose run has ended says so by a signal: the status is asked for at once.

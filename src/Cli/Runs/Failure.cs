@@ -11,18 +11,13 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>
-/// Which exceptions are told to the user as one message, and with which exit code. Others are defects and keep their stack trace.
-/// </summary>
+/// <summary>Which exceptions are told to the user as one message, and with which exit code. Others are defects and keep their stack trace.</summary>
 public static class Failure
 {
     private const int NoSpace = 28,
         ReadOnly = 30;
 
-    /// <summary>
-    /// How a command that fails ends: with the message and exit code of the first expected failure among an exception and what
-    /// it wraps. Files that cannot be read, written or understood are expected wherever they are met. Null for a defect.
-    /// </summary>
+    /// <summary>How a command that fails ends: with the message and exit code of the first expected failure among an exception and what it wraps. Files that cannot be read, written or understood are expected wherever they are met. Null for a defect.</summary>
     public static (string Message, int ExitCode)? Of(Exception error)
     {
         for (var cause = error; cause is not null; cause = cause.InnerException)
@@ -49,10 +44,7 @@ public static class Failure
     public static int ExitCodeOf(RunOutcome outcome) =>
         outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : ExitCodes.Ok;
 
-    /// <summary>
-    /// True if a full or read-only disk is behind a failure, whatever failed for it. The runtime's exceptions carry the system's error
-    /// number.
-    /// </summary>
+    /// <summary>True if a full or read-only disk is behind a failure, whatever failed for it. The runtime's exceptions carry the system's error number.</summary>
     private static bool IsOfDisk(Exception error) =>
         error is IOException { HResult: NoSpace or ReadOnly } || (error.InnerException is { } inner && IsOfDisk(inner));
 

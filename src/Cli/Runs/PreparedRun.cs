@@ -102,10 +102,7 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         }
     }
 
-    /// <summary>
-    /// Prepares the run of a run file, or to continue it when its directory is there already, so that a supervisor can give the same
-    /// command again after a crash.
-    /// </summary>
+    /// <summary>Prepares the run of a run file, or to continue it when its directory is there already, so that a supervisor can give the same command again after a crash.</summary>
     /// <param name="configOrRun">A run file or a run's directory.</param>
     /// <param name="sets">Keys set on top of the file.</param>
     /// <exception cref="UsageException">The directory is that of another run.</exception>

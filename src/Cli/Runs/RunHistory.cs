@@ -10,19 +10,14 @@ using Serilog;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>
-/// Where a run goes on. A run has one line of history: what lies after the checkpoint that it goes on from, because the user
-/// chose an earlier one or the newer ones are damaged, moves to <c>set-aside/</c> in the run's folder, by name. The ledger keeps
-/// its entries, which the next generation marks as undone.
-/// </summary>
+/// <summary>Where a run goes on. A run has one line of history: what lies after the checkpoint that it goes on from, because the user chose an earlier one or the newer ones are damaged, moves to <c>set-aside/</c> in the run's folder, by name. The ledger keeps its entries, which the next generation marks as undone.</summary>
 public sealed class RunHistory(RunFiles files, ILogger log)
 {
     private readonly CheckpointDirectory _checkpoints = new(files.Checkpoints);
 
     /// <summary>The checkpoint that the run goes on from; null to begin at its first step.</summary>
     /// <param name="wanted">The step that the user chose; null for the newest checkpoint that is whole.</param>
-    /// <exception cref="WeightsException">There is no such checkpoint, or none is whole, or what lies after it cannot be
-    /// moved.</exception>
+    /// <exception cref="WeightsException">There is no such checkpoint, or none is whole, or what lies after it cannot be moved.</exception>
     public CheckpointMark? GoOnFrom(long? wanted)
     {
         // What a worker that trains on writes from now on is of this line.

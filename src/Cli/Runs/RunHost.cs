@@ -10,10 +10,7 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>
-/// What this process does for the run when it hosts it: keeps its records, shows it, and at the end evaluates the last
-/// checkpoint and writes the summary. A standby does nothing of this until it takes the run over.
-/// </summary>
+/// <summary>What this process does for the run when it hosts it: keeps its records, shows it, and at the end evaluates the last checkpoint and writes the summary. A standby does nothing of this until it takes the run over.</summary>
 /// <param name="run">The run.</param>
 /// <param name="console">Where it is shown.</param>
 /// <param name="log">Its log.</param>

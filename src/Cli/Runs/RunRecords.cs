@@ -118,9 +118,7 @@ public sealed class RunRecords : IRunRecords
         _ledger.Dispose();
     }
 
-    /// <summary>
-    /// Steps that the ledger has and the metrics have not: their coordinator was killed between the two, or never heard of them.
-    /// </summary>
+    /// <summary>Steps that the ledger has and the metrics have not: their coordinator was killed between the two, or never heard of them.</summary>
     private StepMetrics[] Untold() =>
         [
             .. FileRunLedger

@@ -70,9 +70,7 @@ public static class RunReport
         return ExitCodes.Ok;
     }
 
-    /// <summary>
-    /// Measures a model that is of no run on the splits of a run's options, and prints the figures. Returns the exit code.
-    /// </summary>
+    /// <summary>Measures a model that is of no run on the splits of a run's options, and prints the figures. Returns the exit code.</summary>
     /// <exception cref="UsageException">Its images or captions are not made as evaluation makes them.</exception>
     /// <param name="opened">The model.</param>
     /// <param name="options">Whose evaluation names the splits.</param>

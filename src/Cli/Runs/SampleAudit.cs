@@ -18,8 +18,7 @@ public sealed record EpochAudit(int Corpus, long Epoch, long Samples, long Once,
 /// <param name="Steps">Committed steps.</param>
 /// <param name="UndoneSteps">Steps that were committed, lost with every replica, and done again from a checkpoint.</param>
 /// <param name="BadSamples">Samples of committed steps that could not be used.</param>
-/// <param name="Faults">Every contradiction, in words; empty when each sample was consumed exactly once in each epoch of its
-/// corpus.</param>
+/// <param name="Faults">Every contradiction, in words; empty when each sample was consumed exactly once in each epoch of its corpus.</param>
 public sealed record AuditReport(
     long Steps,
     long UndoneSteps,
@@ -33,10 +32,7 @@ public sealed record AuditReport(
 /// <param name="Step">The step, from 1.</param>
 public readonly record struct SampleUse(SampleRef Sample, long Step, int Rank);
 
-/// <summary>
-/// Compares a run's ledger with the order of its samples: which rank says to have read what in each committed step, against
-/// what the order gives it. Ranks tell a digest of what they read, so a match proves the samples and not only their number.
-/// </summary>
+/// <summary>Compares a run's ledger with the order of its samples: which rank says to have read what in each committed step, against what the order gives it. Ranks tell a digest of what they read, so a match proves the samples and not only their number.</summary>
 /// <param name="order">The order of the run's samples.</param>
 /// <param name="shards">How the run's corpus is sharded; null to leave the coordinator's shards unchecked.</param>
 public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)

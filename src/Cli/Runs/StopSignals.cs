@@ -3,11 +3,7 @@ using ClipTrain.Cli.Telemetry;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>
-/// Ctrl-C and SIGTERM as requests to stop at a checkpoint. One that comes before there is a run to stop is kept for it: the
-/// run may have workers already, which would go on without it. The end of the terminal (SIGHUP) asks for a stop where the
-/// user wants that; else the program goes on without one.
-/// </summary>
+/// <summary>Ctrl-C and SIGTERM as requests to stop at a checkpoint. One that comes before there is a run to stop is kept for it: the run may have workers already, which would go on without it. The end of the terminal (SIGHUP) asks for a stop where the user wants that; else the program goes on without one.</summary>
 public sealed class StopSignals : IDisposable
 {
     private readonly Lock _lock = new();

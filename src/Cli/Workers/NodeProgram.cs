@@ -53,10 +53,7 @@ public static class NodeProgram
         return Failure.ExitCodeOf(outcome);
     }
 
-    /// <summary>
-    /// A node that joins a run by its coordinator's address. Ctrl-C and SIGTERM end its workers and make it leave. The exit code is the
-    /// run's.
-    /// </summary>
+    /// <summary>A node that joins a run by its coordinator's address. Ctrl-C and SIGTERM end its workers and make it leave. The exit code is the run's.</summary>
     public static async Task<int> RunRemoteAsync(RemoteNodeOptions node)
     {
         using var leave = new CancellationTokenSource();

@@ -17,10 +17,7 @@ using ClipTrain.Trainer.Worker;
 
 namespace ClipTrain.Cli.Workers;
 
-/// <summary>
-/// One worker process: joins the run, trains its share, and joins again whenever its generation is over, until the run
-/// ends. Everything of torch happens on one thread.
-/// </summary>
+/// <summary>One worker process: joins the run, trains its share, and joins again whenever its generation is over, until the run ends. Everything of torch happens on one thread.</summary>
 public sealed class WorkerProgram(
     RunFiles files,
     RunOptions options,
