@@ -39,7 +39,7 @@ internal static class ImportRunner
             }
         );
 
-    /// <summary>Runs work that Ctrl-C and SIGTERM cancel. Prints import refusals and I/O errors as messages.</summary>
+    /// <summary>Runs work that Ctrl-C and SIGTERM cancel. I/O errors become a message and an exit code.</summary>
     /// <param name="advice">Printed after a cancellation: how to continue.</param>
     /// <param name="work">Returns the exit code.</param>
     public static int Interruptible(string advice, Func<CancellationToken, int> work)
