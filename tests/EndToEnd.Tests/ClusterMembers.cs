@@ -7,9 +7,7 @@ namespace ClipTrain.EndToEnd.Tests;
 /// <summary>The coordinator processes that a run's cluster has, as its files tell.</summary>
 internal static class ClusterMembers
 {
-    /// <summary>
-    /// How many have joined and live. The table counts one that was killed until it is found out; one that joins holds its lock already.
-    /// </summary>
+    /// <summary>How many have joined and live. The table counts one that was killed until it is found out; one that joins holds its lock already.</summary>
     public static int Count(string runDirectory)
     {
         var cluster = Path.Combine(runDirectory, "cluster");

@@ -162,9 +162,7 @@ public sealed class HostilityTests : IDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    /// <summary>
-    /// A corpus whose row 7 is a drawing of half a kilobyte: noise of a thousand octaves, nine times over sixteen million pixels.
-    /// </summary>
+    /// <summary>A corpus whose row 7 is a drawing of half a kilobyte: noise of a thousand octaves, nine times over sixteen million pixels.</summary>
     private void WriteEndlessDrawing()
     {
         var noise = string.Concat(Enumerable.Repeat("<feTurbulence baseFrequency='0.05' numOctaves='1000'/>", 9));

@@ -2,10 +2,7 @@ using System.Diagnostics;
 
 namespace ClipTrain.EndToEnd.Tests;
 
-/// <summary>
-/// A mark in the environment of processes, which those that they start inherit: the processes of a run can be found by it,
-/// though their parents may have ended.
-/// </summary>
+/// <summary>A mark in the environment of processes, which those that they start inherit: the processes of a run can be found by it, though their parents may have ended.</summary>
 internal sealed class ProcessMark
 {
     private readonly string _variable = $"CLIPTRAIN_MARK={Guid.NewGuid():N}";

@@ -54,9 +54,7 @@ internal sealed partial class ProgramRun : IDisposable
     /// <summary>Starts a command that runs the program.</summary>
     public static ProgramRun StartCommand(string folder, params string[] command) => new(folder, command);
 
-    /// <summary>
-    /// Runs to the end; returns exit code and all that was printed, with the code in a line of its own where it is not 0.
-    /// </summary>
+    /// <summary>Runs to the end; returns exit code and all that was printed, with the code in a line of its own where it is not 0.</summary>
     public static (int ExitCode, string Output) Finish(string folder, params string[] arguments)
     {
         using var run = Start(folder, arguments);
@@ -97,9 +95,7 @@ internal sealed partial class ProgramRun : IDisposable
     /// <summary>Ends one of the run's worker processes at once.</summary>
     public void KillWorker() => Kill(_mark.Find("worker")[0]);
 
-    /// <summary>
-    /// Ends one of the run's worker processes as a C++ exception does that nobody catches. .NET takes the first signal for its own.
-    /// </summary>
+    /// <summary>Ends one of the run's worker processes as a C++ exception does that nobody catches. .NET takes the first signal for its own.</summary>
     public async Task AbortWorker()
     {
         for (var worker = _mark.Find("worker")[0]; _mark.Find("worker").Contains(worker); await Task.Delay(Pause))
@@ -115,9 +111,7 @@ internal sealed partial class ProgramRun : IDisposable
             Kill(standby);
     }
 
-    /// <summary>
-    /// Returns when the cluster of a run has so many coordinator processes, the standby among them that each coordinator starts.
-    /// </summary>
+    /// <summary>Returns when the cluster of a run has so many coordinator processes, the standby among them that each coordinator starts.</summary>
     public async Task StandsBy(string runDirectory, int processes = 2)
     {
         for (var start = TimeProvider.System.GetTimestamp(); ClusterMembers.Count(runDirectory) < processes; await Task.Delay(Pause))

@@ -24,7 +24,10 @@ public static class BenchCommand
     {
         var config = new Argument<string>("CONFIG") { Description = "Run file (YAML)." };
         var seconds = new Option<double>("--seconds") { Description = "Measuring time in seconds.", DefaultValueFactory = _ => 10 };
-        var metrics = new Option<string?>("--metrics") { Description = "metrics.jsonl of a run; compares the loader with the rate that its steps need." };
+        var metrics = new Option<string?>("--metrics")
+        {
+            Description = "metrics.jsonl of a run; compares the loader with the rate that its steps need.",
+        };
         var sets = new Option<string[]>("--set")
         {
             Description = "Override a key of the run file, e.g. data.threads=4. Repeatable.",

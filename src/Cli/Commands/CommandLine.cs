@@ -9,9 +9,7 @@ namespace ClipTrain.Cli.Commands;
 /// <summary>The <c>cliptrain</c> command line: registers the subcommands and maps failures to messages and exit codes.</summary>
 public static class CommandLine
 {
-    /// <summary>
-    /// Console width for redirected output. Programs that read a pipe or file need unwrapped lines.
-    /// </summary>
+    /// <summary>Console width for redirected output. Programs that read a pipe or file need unwrapped lines.</summary>
     private const int UnbrokenWidth = 10_000;
 
     public static async Task<int> RunAsync(string[] args)

@@ -6,10 +6,7 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary>
-/// <c>cliptrain coordinator CONFIG|RUN [--listen ADDRESS:PORT] …</c>: hosts a run whose workers come by themselves.
-/// <c>cliptrain standby RUN</c> is the process that a coordinator starts beside itself, to take the run over when it dies.
-/// </summary>
+/// <summary><c>cliptrain coordinator CONFIG|RUN [--listen ADDRESS:PORT] …</c>: hosts a run that nodes and workers join over the network. <c>cliptrain standby RUN</c>: takes the run over when its coordinator dies; every coordinator starts one.</summary>
 public static class CoordinatorCommand
 {
     public static Command Create()
@@ -17,11 +14,7 @@ public static class CoordinatorCommand
         var run = new Argument<string>("CONFIG|RUN") { Description = "Run file (YAML), or the directory of a run to continue." };
         var sets = TrainCommand.SetOption();
         var hosting = new HostingArguments();
-        var command = new Command("coordinator", "Host a run that workers join from this and other machines.")
-        {
-            run,
-            sets,
-        };
+        var command = new Command("coordinator", "Host a run that workers join from this and other machines.") { run, sets };
         hosting.AddTo(command);
         command.SetAction(async parsed =>
         {
@@ -68,7 +61,8 @@ internal sealed class HostingArguments
 {
     private readonly Option<string> _listen = new("--listen")
     {
-        Description = "Address and port for workers; the next port serves other coordinators. Addresses other than loopback require a token.",
+        Description =
+            "Address and port for workers; the next port serves other coordinators. Addresses other than loopback require a token.",
         DefaultValueFactory = _ => "127.0.0.1:0",
     };
     private readonly Option<int?> _firstPort = new("--first-port")
@@ -94,7 +88,10 @@ internal sealed class HostingArguments
     {
         Description = "PEM certificate of the authority that signs the certificates of all processes of the run.",
     };
-    private readonly Option<string?> _http = new("--http") { Description = "Address and port that serve /health and, with the token, /metrics." };
+    private readonly Option<string?> _http = new("--http")
+    {
+        Description = "Address and port that serve /health and, with the token, /metrics.",
+    };
     private readonly Option<bool> _dashboard = new("--dashboard")
     {
         Description = "Also serve the Orleans Dashboard, at /dashboard of --http.",

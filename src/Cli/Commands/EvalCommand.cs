@@ -10,10 +10,7 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary>
-/// <c>cliptrain eval MODEL</c>: measures a run's newest checkpoint again and rewrites its summary. With <c>--suite</c> measures
-/// any model on a suite, with <c>--splits RUN.yaml</c> on the splits of a run file.
-/// </summary>
+/// <summary><c>cliptrain eval MODEL</c>: evaluates a run's newest checkpoint and rewrites its summary. With <c>--suite</c> it evaluates any model on a suite, with <c>--splits RUN.yaml</c> on the evaluation splits of a run file.</summary>
 public static class EvalCommand
 {
     public static Command Create()
@@ -37,14 +34,22 @@ public static class EvalCommand
             model,
             output,
             EvalCompareCommand.Create(),
-            Part("probe", _ => SuiteScope.Of(SetTask.Probe), "Linear probes, by the protocol of the CLIP paper, of its README or of CLIP_benchmark."),
+            Part(
+                "probe",
+                _ => SuiteScope.Of(SetTask.Probe),
+                "Linear probes, by the protocol of the CLIP paper, of its README or of CLIP_benchmark."
+            ),
             Part(
                 "fewshot",
                 _ => new SuiteScope { Tasks = [SetTask.ZeroShot, SetTask.FewShot] },
                 "Few-shot probes, and the number of labels that zero-shot accuracy is worth."
             ),
             Part("knn", _ => SuiteScope.Of(SetTask.Knn), "k-nearest-neighbour classification."),
-            Part("robustness", SuiteScope.RobustnessOf, "Effective robustness: accuracy under distribution shift against the trend of baseline models."),
+            Part(
+                "robustness",
+                SuiteScope.RobustnessOf,
+                "Effective robustness: accuracy under distribution shift against the trend of baseline models."
+            ),
             Part("audit", _ => SuiteScope.AuditOf(), "Predicted label rates by demographic group, for several label sets side by side."),
             Part("overlap", SuiteScope.OverlapOf, "Overlap of test images with the training corpus, and its effect on accuracy."),
             Part("humans", SuiteScope.HumansOf, "Human accuracy per class next to the model's."),

@@ -5,30 +5,30 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary>The options that all imports have.</summary>
+/// <summary>Options shared by all imports.</summary>
 internal sealed class ImportArguments
 {
     private readonly Option<string> _output = new("--output", "-o")
     {
-        Description = "Folder of the corpus. An import that was cut off goes on from what is there.",
+        Description = "Output folder of the corpus. An interrupted import continues from the files there.",
         Required = true,
     };
     private readonly Option<int> _shardSize = new("--shard-size")
     {
-        Description = "Rows of each Parquet file.",
+        Description = "Rows per Parquet file.",
         DefaultValueFactory = _ => 10_000,
     };
     private readonly Option<ImageVerification> _verify = new("--verify")
     {
-        Description = "header, the default, looks at an image's first and last bytes; decode decodes it.",
+        Description = "Image check: header (default) inspects the first and last bytes; decode decodes the image.",
     };
     private readonly Option<bool> _allowNoCaption = new("--allow-no-caption")
     {
-        Description = "Take images without caption too, as for a labelled evaluation set.",
+        Description = "Also import images without a caption, e.g. for a labelled evaluation set.",
     };
     private readonly Option<long?> _maxFailures = new("--max-failures")
     {
-        Description = "Stop when more pairs than this cannot be imported; never when left out.",
+        Description = "Stop after more than this number of failed pairs. Default: no limit.",
     };
 
     public Command AddTo(Command command)
@@ -50,10 +50,10 @@ internal sealed class ImportArguments
             {
                 null => long.MaxValue,
                 >= 0 and var failures => failures,
-                var failures => throw new UsageException($"--max-failures is {failures}; give 0 or more"),
+                var failures => throw new UsageException($"--max-failures is {failures}; it must be at least 0"),
             },
         };
 
     internal static int AtLeastOne(int shardSize) =>
-        shardSize >= 1 ? shardSize : throw new UsageException($"--shard-size is {shardSize}; give 1 or more");
+        shardSize >= 1 ? shardSize : throw new UsageException($"--shard-size is {shardSize}; it must be at least 1");
 }

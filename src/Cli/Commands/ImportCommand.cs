@@ -11,7 +11,7 @@ namespace ClipTrain.Cli.Commands;
 public static class ImportCommand
 {
     public static Command Create() =>
-        new("import", "Bring images and captions into a corpus: Parquet files that ClipTrain and Hugging Face datasets read.")
+        new("import", "Import images and captions into a corpus of Parquet files (also readable by Hugging Face datasets).")
         {
             Csv(),
             Folder(),
@@ -24,19 +24,25 @@ public static class ImportCommand
         var files = Inputs("FILE", "CSV or TSV files, or folders of them.");
         var image = new Option<string?>("--image-column")
         {
-            Description = "Column with image paths: its name, or its number from 1. Found by its usual names when left out.",
+            Description = "Column of the image paths: a name, or a number from 1. Default: detected by its usual names.",
         };
-        var caption = new Option<string?>("--caption-column") { Description = "Column with captions, likewise." };
+        var caption = new Option<string?>("--caption-column")
+        {
+            Description = "Column of the captions: a name, or a number from 1. Default: detected by its usual names.",
+        };
         var delimiter = new Option<string?>("--delimiter")
         {
-            Description = "What separates fields: a character, or tab. A tab in .tsv files and a comma in others when left out.",
+            Description = "Field separator: one character, or tab. Default: tab in .tsv files, comma in others.",
         };
         var noHeader = new Option<bool>("--no-header")
         {
-            Description = "The first line is a row. Columns 1 and 2 are image and caption unless said otherwise.",
+            Description = "The first line is data. Columns 1 and 2 are image and caption by default.",
         };
-        var noQuotes = new Option<bool>("--no-quotes") { Description = "A quote is a character as any other." };
-        var root = new Option<string?>("--root") { Description = "Folder that image paths are relative to; the file's own when left out." };
+        var noQuotes = new Option<bool>("--no-quotes") { Description = "Treat quotes as ordinary characters." };
+        var root = new Option<string?>("--root")
+        {
+            Description = "Folder that image paths are relative to. Default: the folder of the table.",
+        };
         var shared = new ImportArguments();
         var command = shared.AddTo(
             new Command("csv", "Import a table of image paths and captions.") { files, image, caption, delimiter, noHeader, noQuotes, root }
@@ -64,14 +70,11 @@ public static class ImportCommand
 
     private static Command Folder()
     {
-        var folders = Inputs("DIR", "Folders of images, each with a .txt or .json of the same name beside it.");
+        var folders = Inputs("DIR", "Folders of images, each image with a .txt or .json file of the same name.");
         var caption = Caption();
-        var lines = new Option<bool>("--caption-lines")
-        {
-            Description = "Each line of a text is a caption of its own; else a text is one.",
-        };
+        var lines = new Option<bool>("--caption-lines") { Description = "Treat each line of a text file as a separate caption." };
         var shared = new ImportArguments();
-        var command = shared.AddTo(new Command("folder", "Import images with captions in files beside them.") { folders, caption, lines });
+        var command = shared.AddTo(new Command("folder", "Import images with captions in sidecar files.") { folders, caption, lines });
         command.SetAction(parsed =>
             ImportRunner.Run(
                 shared.Read(parsed),
@@ -85,12 +88,9 @@ public static class ImportCommand
     {
         var shards = Inputs("SHARD", "Webdataset tar files, plain or gzip, or folders of them.");
         var caption = Caption();
-        var lines = new Option<bool>("--caption-lines")
-        {
-            Description = "Each line of a text is a caption of its own; else a text is one.",
-        };
+        var lines = new Option<bool>("--caption-lines") { Description = "Treat each line of a text file as a separate caption." };
         var shared = new ImportArguments();
-        var command = shared.AddTo(new Command("tar", "Import webdataset shards, such as img2dataset writes.") { shards, caption, lines });
+        var command = shared.AddTo(new Command("tar", "Import webdataset shards, e.g. from img2dataset.") { shards, caption, lines });
         command.SetAction(parsed =>
             ImportRunner.Run(
                 shared.Read(parsed),
@@ -102,15 +102,15 @@ public static class ImportCommand
 
     private static Command Classes()
     {
-        var folder = new Argument<string>("DIR") { Description = "A folder with a folder of images for each class." };
+        var folder = new Argument<string>("DIR") { Description = "Folder with one subfolder of images per class." };
         var template = new Option<string>("--template")
         {
-            Description = $"Caption, with {ClassSource.Placeholder} for the class' name.",
+            Description = $"Caption template; {ClassSource.Placeholder} stands for the class name.",
             DefaultValueFactory = _ => "a photo of a {}",
         };
         var shared = new ImportArguments();
         var command = shared.AddTo(
-            new Command("classes", "Import classified images: the folder's name becomes the column label, and the caption.")
+            new Command("classes", "Import images sorted into class folders; the folder name becomes the label and the caption.")
             {
                 folder,
                 template,
@@ -129,8 +129,8 @@ public static class ImportCommand
         new("--caption")
         {
             Description =
-                "Where the caption is: an extension such as alt.txt, or a field of the JSON. The .txt, else the field caption or text "
-                + "when left out.",
+                "Source of the caption: an extension such as alt.txt, or a JSON field. Default: the .txt file, else the JSON field caption "
+                + "or text.",
         };
 
     private static char? Delimiter(string? text) =>
@@ -139,6 +139,6 @@ public static class ImportCommand
             null => null,
             "tab" or "\\t" => '\t',
             [var character] => character,
-            _ => throw new UsageException($"--delimiter is {text}; give one character, or tab"),
+            _ => throw new UsageException($"--delimiter is {text}; it must be one character, or tab"),
         };
 }

@@ -7,12 +7,12 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary>Runs an import or export: progress, Ctrl-C, the report and the exit code.</summary>
+/// <summary>Runs an import or export with progress, handling of Ctrl-C, a report and an exit code.</summary>
 internal static class ImportRunner
 {
     public static int Run(ImportOptions options, Func<ImportSource> open) =>
         Interruptible(
-            "The same command goes on from the last finished file.",
+            "Run the same command again to continue after the last finished file.",
             cancellation =>
             {
                 var source = open();
@@ -26,11 +26,11 @@ internal static class ImportRunner
                 );
                 foreach (var table in ImportTables.Draw(state))
                     AnsiConsole.Write(table);
-                // Lines, not cells: places are long, and are copied.
+                // Lines, not table cells: paths are long, and users copy them.
                 foreach (var failure in state.Tally.First.DistinctBy(f => f.Reason, StringComparer.Ordinal))
                     Console.WriteLine($"{failure.Place}: {failure.Reason}: {failure.Detail}");
                 Console.WriteLine(
-                    $"{Path.Combine(options.OutputDirectory, ImportReport.FileName)} has these figures and names what failed."
+                    $"{Path.Combine(options.OutputDirectory, ImportReport.FileName)} contains these counts and lists the failures."
                 );
                 if (state.Tally.Rows > 0)
                     return ExitCodes.Ok;
@@ -39,8 +39,8 @@ internal static class ImportRunner
             }
         );
 
-    /// <summary>Does work that Ctrl-C and SIGTERM may end.</summary>
-    /// <param name="advice">What to do after that.</param>
+    /// <summary>Runs work that Ctrl-C and SIGTERM cancel. I/O errors become a message and an exit code.</summary>
+    /// <param name="advice">Printed after a cancellation: how to continue.</param>
     /// <param name="work">Returns the exit code.</param>
     public static int Interruptible(string advice, Func<CancellationToken, int> work)
     {
@@ -63,8 +63,8 @@ internal static class ImportRunner
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // What is read has errors of its own, so that this is about what is written.
-            Console.Error.WriteLine($"The output cannot be written: {e.Message}");
+            // Input errors have their own exception types, so this one concerns the output.
+            Console.Error.WriteLine($"Cannot write the output: {e.Message}");
             return ExitCodes.StorageFailed;
         }
 
@@ -76,7 +76,7 @@ internal static class ImportRunner
         }
     }
 
-    /// <summary>Unlike <see cref="Progress{T}"/> it reports on the thread that works, in order.</summary>
+    /// <summary>Reports synchronously and in order on the working thread, unlike <see cref="Progress{T}"/>.</summary>
     internal sealed class DirectProgress<T>(Action<T> report) : IProgress<T>
     {
         public void Report(T value) => report(value);

@@ -5,20 +5,20 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary>Where an import or export stands.</summary>
-/// <param name="Rows">Pairs done.</param>
-/// <param name="Failures">Pairs that could not be used.</param>
-/// <param name="Share">Share of the input that is behind, 0 to 1.</param>
+/// <summary>Progress of an import, export or other pass over a corpus.</summary>
+/// <param name="Rows">Pairs processed.</param>
+/// <param name="Failures">Unusable pairs.</param>
+/// <param name="Share">Processed share of the input, 0 to 1.</param>
 internal readonly record struct ImportFigures(long Rows, long Failures, double Share);
 
-/// <summary>Shows progress: a bar on a terminal, a line every ten seconds anywhere else.</summary>
+/// <summary>Progress display: a bar on a terminal, otherwise a line every ten seconds.</summary>
 internal static class ImportView
 {
     private static readonly TimeSpan s_refresh = TimeSpan.FromMilliseconds(100),
         s_interval = TimeSpan.FromSeconds(10);
 
-    /// <param name="what">What is done, as in "importing".</param>
-    /// <param name="work">Is given what shows figures, to be called as often as it likes.</param>
+    /// <param name="what">Activity to show, such as "importing".</param>
+    /// <param name="work">Work to run. Its argument shows the progress and may be called at any rate.</param>
     public static T Show<T>(string what, Func<Action<ImportFigures>, T> work)
     {
         var rate = new ImportRate(TimeProvider.System);
@@ -44,14 +44,14 @@ internal static class ImportView
     }
 }
 
-/// <summary>Speed and remaining time of an import, from its beginning or from where it went on.</summary>
+/// <summary>Rate and remaining time of an import, measured from its start or from the point where it continued.</summary>
 internal sealed class ImportRate(TimeProvider time)
 {
     private ImportFigures? _first;
     private long _began,
         _shown;
 
-    /// <summary>An action that shows figures, in words, no more often than this.</summary>
+    /// <summary>Returns an action that shows the progress as text, at most once per interval.</summary>
     public Action<ImportFigures> Every(TimeSpan interval, Action<ImportFigures, string> show) =>
         figures =>
         {
@@ -74,7 +74,7 @@ internal sealed class ImportRate(TimeProvider time)
     }
 }
 
-/// <summary>Draws what came of an import.</summary>
+/// <summary>Tables of an import's results.</summary>
 internal static class ImportTables
 {
     public static IEnumerable<Table> Draw(ImportState state)
@@ -92,7 +92,7 @@ internal static class ImportTables
         if (state.Tally.Reasons.Count > 0)
             yield return Counts("failures", state.Tally.Reasons);
         if (state.Tally.LeftOut.Count > 0)
-            yield return Counts("values that no column was made for, as the first rows have none", state.Tally.LeftOut);
+            yield return Counts("dropped values: fields that are missing in the first rows", state.Tally.LeftOut);
     }
 
     private static Table Counts(string title, IEnumerable<KeyValuePair<string, long>> counts)

@@ -6,16 +6,16 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary>The arguments that all commands have that look into a corpus.</summary>
-/// <param name="sampleDescription">What --sample means.</param>
-/// <param name="sample">Its value when left out; null for all rows.</param>
+/// <summary>Arguments shared by the commands that inspect a corpus.</summary>
+/// <param name="sampleDescription">Description of --sample.</param>
+/// <param name="sample">Default of --sample; null for all rows.</param>
 internal sealed class InspectArguments(string sampleDescription, long? sample)
 {
     private readonly Argument<string[]> _corpus = new("CORPUS") { Description = CorpusInput.Description, Arity = ArgumentArity.OneOrMore };
     private readonly Option<long?> _sample = new("--sample") { Description = sampleDescription, DefaultValueFactory = _ => sample };
     private readonly Option<ulong?> _seed = new("--seed")
     {
-        Description = "What is drawn by chance; the run file's seed, or 0, when left out.",
+        Description = "Seed of the random sample. Default: the run file's seed, or 0.",
     };
 
     public Command AddTo(Command command)
@@ -31,7 +31,7 @@ internal sealed class InspectArguments(string sampleDescription, long? sample)
     {
         var rows = parsed.GetValue(_sample);
         if (rows < 1)
-            throw new UsageException($"--sample is {rows}; give 1 or more");
+            throw new UsageException($"--sample is {rows}; it must be at least 1");
         var input = CorpusInput.Open(parsed.GetRequiredValue(_corpus));
         input = input with { Seed = parsed.GetValue(_seed) ?? input.Seed };
         return (input, rows is { } count ? RowChoice.Sample(input.Manifest, count, input.Seed) : RowChoice.All(input.Manifest));

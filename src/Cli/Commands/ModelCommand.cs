@@ -21,11 +21,14 @@ public static class ModelCommand
     {
         var name = new Argument<string>("NAME")
         {
-            Description = "A name from configs/models, the path of a model file, or a folder that export takes.",
+            Description = "Name from configs/models, path of a model file, or a model folder that export accepts.",
         };
-        var size = new Option<int?>("--image-size") { Description = "Another side of the image, in pixels." };
-        var patch = new Option<int?>("--patch") { Description = "Another side of a patch, in pixels." };
-        var describe = new Command("describe", "Print a model's tokens, parameters, multiplications and memory, part by part.")
+        var size = new Option<int?>("--image-size") { Description = "Override the image size, in pixels." };
+        var patch = new Option<int?>("--patch") { Description = "Override the patch size, in pixels." };
+        var describe = new Command(
+            "describe",
+            "Print tokens, parameters, multiply-accumulates and activation memory of each part of a model."
+        )
         {
             name,
             size,
@@ -50,13 +53,11 @@ public static class ModelCommand
     private static void Describe(ModelOptions model)
     {
         AnsiConsole.Write(Parts(ModelCost.Of(model)));
-        Console.WriteLine(
-            "For one image and one caption: multiplications of a forward pass, and activations that are kept for the backward pass."
-        );
+        Console.WriteLine("Per image and caption: multiply-accumulates of a forward pass, and activations stored for the backward pass.");
         if (model.Image.Architecture == ImageArchitecture.Resnet)
             return;
         Console.WriteLine();
-        Console.WriteLine("The model with other patches:");
+        Console.WriteLine("The model with other patch sizes:");
         AnsiConsole.Write(Patches(model));
     }
 

@@ -22,30 +22,30 @@ public static class ModelExportCommand
         ["bf16"] = NumberType.BFloat16,
     };
 
-    /// <summary>The option that names the model of a file of weights.</summary>
+    /// <summary>Option that names the architecture of a bare weights file.</summary>
     public static Option<string?> Model() =>
         new("--model")
         {
-            Description = "With a file of weights: its model, a name from configs/models, a model file, or one of open_clip's .json.",
+            Description = "Architecture of a bare weights file: a name from configs/models, a model file, or an open_clip .json.",
         };
 
     public static Command Create()
     {
         var source = new Argument<string>("SOURCE")
         {
-            Description = "A run or checkpoint, a folder of open_clip, Hugging Face or cliptrain export, or a file of weights.",
+            Description = "Run, checkpoint, exported folder (open_clip, Hugging Face or cliptrain), or weights file.",
         };
-        var format = new Option<string>("--format") { Description = "Whose folder to write.", Required = true }.AcceptOnlyFromAmong([
+        var format = new Option<string>("--format") { Description = "Output format.", Required = true }.AcceptOnlyFromAmong([
             .. s_formats.Keys,
         ]);
-        var output = new Option<string>("--output", "-o") { Description = "Folder to write; must not exist.", Required = true };
+        var output = new Option<string>("--output", "-o") { Description = "Output folder; must not exist.", Required = true };
         var precision = new Option<string>("--precision")
         {
-            Description = "Type of the weights that are written.",
+            Description = "Data type of the exported weights.",
             DefaultValueFactory = _ => "fp32",
         }.AcceptOnlyFromAmong([.. s_precisions.Keys]);
         var model = Model();
-        var command = new Command("export", "Write a model for open_clip, Hugging Face or cliptrain; converts theirs, too.")
+        var command = new Command("export", "Export a model to open_clip, Hugging Face or cliptrain format, or convert between them.")
         {
             source,
             format,
@@ -65,7 +65,7 @@ public static class ModelExportCommand
             Console.WriteLine(
                 $"{Readable.Count(opened.Weights.Shapes.Count)} tensors, {bytes / 1e6:0.0} MB in {parsed.GetValue(precision)}, written "
                     + $"to {folder} for "
-                    + $"{parsed.GetValue(format)}{(opened.Merges is null ? "; the source has no tokenizer, so there is none in it" : "")}."
+                    + $"{parsed.GetValue(format)}{(opened.Merges is null ? " (no tokenizer, because the source has none)" : "")}."
             );
             return ExitCodes.Ok;
         });

@@ -5,37 +5,34 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary>
-/// <c>cliptrain node --coordinator HOST:PORT …</c>: this machine's workers. <c>cliptrain node RUN</c> is how a coordinator
-/// starts the node of its own machine.
-/// </summary>
+/// <summary><c>cliptrain node --coordinator HOST:PORT …</c>: runs this machine's workers. Coordinators start their local node as <c>cliptrain node RUN</c>.</summary>
 public static class NodeCommand
 {
     public static Command Create()
     {
         var directory = new Argument<string?>("RUN")
         {
-            Description = "Run directory, given by the coordinator to the node that it starts.",
+            Description = "Run directory, for nodes that a coordinator starts.",
             Arity = ArgumentArity.ZeroOrOne,
             Hidden = true,
         };
         var workers = new Option<int?>("--workers")
         {
-            Description = "Workers that this machine runs at most; by default one on each device, else one.",
+            Description = "Maximum number of workers on this machine. Default: one per device, or one.",
         };
         var devices = new Option<string[]>("--device")
         {
-            Description = "A device for a worker, as in cuda:0. May be given several times.",
+            Description = "Device for a worker, e.g. cuda:0. Repeatable.",
             DefaultValueFactory = _ => [],
         };
-        var name = new Option<string?>("--name") { Description = "This machine's name in the run; by default its own." };
+        var name = new Option<string?>("--name") { Description = "Node name in the run. Default: the host name." };
         var address = new Option<string?>("--address")
         {
             Description =
-                "Address of this machine at which the other workers reach it; by default that of the interface towards the coordinator.",
+                "Address at which other workers reach this machine. Default: the address of the interface facing the coordinator.",
         };
         var remote = new RemoteArguments();
-        var command = new Command("node", "Start, end and watch the workers of this machine.")
+        var command = new Command("node", "Start and supervise the workers of this machine.")
         {
             directory,
             workers,
@@ -61,5 +58,5 @@ public static class NodeCommand
     }
 
     private static int? AtLeastOne(int? workers) =>
-        workers is null or >= 1 ? workers : throw new UsageException($"--workers is {workers}; give 1 or more");
+        workers is null or >= 1 ? workers : throw new UsageException($"--workers is {workers}; it must be at least 1");
 }

@@ -5,31 +5,25 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary>
-/// How many files and connections this process may have open. With too few not even the runtime's own libraries can be loaded, so it
-/// is looked at first.
-/// </summary>
+/// <summary>Check of the limit on open files. It runs first: below a certain limit, the runtime cannot even load its own libraries.</summary>
 internal static partial class OpenFiles
 {
-    /// <summary>What a run needs; one alone takes some 250.</summary>
+    /// <summary>Minimum limit for a run, about twice what a local run uses.</summary>
     private const ulong Enough = 512;
 
-    /// <summary>The resource RLIMIT_NOFILE of Linux.</summary>
+    /// <summary>RLIMIT_NOFILE on Linux.</summary>
     private const int OpenFilesLimit = 7;
 
     private const int StandardError = 2;
 
-    /// <summary>
-    /// What to do about a limit that is too low; null when it is high enough. The runtime has raised the limit as far as it may by
-    /// itself.
-    /// </summary>
+    /// <summary>Message with the remedy if the limit is too low; otherwise null. Reads the hard limit, because the runtime has already raised the soft limit to it.</summary>
     public static string? Problem() =>
         Read(OpenFilesLimit, out var limit) == 0 && limit.Hard < Enough
-            ? $"This process may open no more than {limit.Hard} files and connections, and needs {Enough}: raise the limit, as with "
+            ? $"This process may open only {limit.Hard} files and connections and needs {Enough}: raise the limit, e.g. with "
                 + "`ulimit -n 4096`."
             : null;
 
-    /// <summary>Writes a line to standard error without the console's libraries, which may not load any more.</summary>
+    /// <summary>Writes a line to standard error without the console libraries, which may fail to load.</summary>
     public static void Tell(string line)
     {
         using var error = new FileStream(new SafeFileHandle(StandardError, ownsHandle: false), FileAccess.Write, bufferSize: 0);

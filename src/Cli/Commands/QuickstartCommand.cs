@@ -13,7 +13,7 @@ public static class QuickstartCommand
         var sets = TrainCommand.SetOption();
         var command = new Command(
             "quickstart",
-            "Fetch the demo corpus, train a small CLIP on 2 workers and evaluate it: about ten minutes on two cores."
+            "Download the demo corpus, train a small CLIP on two workers and evaluate it (about ten minutes on two cores)."
         )
         {
             sets,
@@ -24,7 +24,7 @@ public static class QuickstartCommand
 
     private static Task<int> RunAsync(string[] sets)
     {
-        // The demo corpus must lie where the run file looks for it before the file's paths can be checked.
+        // Loading the run file checks its paths, so the demo corpus must exist first.
         DataCommand.EnsureDemo(DataCommand.DemoFolder);
         var config = Path.Combine(AppContext.BaseDirectory, "configs", "quickstart.yaml");
         var options = RunConfig.Load(config, sets).Options;
@@ -32,7 +32,7 @@ public static class QuickstartCommand
         return TrainCommand.HostAsync(() => PreparedRun.Create(options));
     }
 
-    /// <summary>The run's name, or the first of name-2, name-3, … that is free: a quickstart can be repeated.</summary>
+    /// <summary>The run's name, or the first unused one of name-2, name-3, …, so that the quickstart can be repeated.</summary>
     private static string FreeName(RunOptions options) =>
         Enumerable
             .Range(1, int.MaxValue)

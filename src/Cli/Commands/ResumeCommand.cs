@@ -8,10 +8,10 @@ public static class ResumeCommand
 {
     public static Command Create()
     {
-        var run = new Argument<string>("RUN") { Description = "The run's directory, or its name under runs/." };
-        var step = new Option<long?>("--step") { Description = "Continue from the checkpoint of this step in place of the newest." };
+        var run = new Argument<string>("RUN") { Description = "Run directory, or its name under runs/." };
+        var step = new Option<long?>("--step") { Description = "Step of the checkpoint to resume from. Default: the newest." };
         var endsWithTerminal = TrainCommand.EndsWithTerminalOption();
-        var command = new Command("resume", "Continue a run from a checkpoint.") { run, step, endsWithTerminal };
+        var command = new Command("resume", "Resume a run from a checkpoint.") { run, step, endsWithTerminal };
         command.SetAction(parsed =>
             TrainCommand.HostAsync(
                 () => PreparedRun.Resume(parsed.GetRequiredValue(run), parsed.GetValue(step)),

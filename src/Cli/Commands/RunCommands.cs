@@ -7,20 +7,18 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary>
-/// <c>cliptrain status [RUN]</c>, <c>cliptrain stop RUN</c> and <c>cliptrain checkpoint RUN</c>: reach a run wherever it is hosted.
-/// </summary>
+/// <summary><c>cliptrain status [RUN]</c>, <c>cliptrain stop RUN</c> and <c>cliptrain checkpoint RUN</c>: query and control a run on any host.</summary>
 public static class RunCommands
 {
     public static Command CreateStatus()
     {
         var run = new Argument<string?>("RUN")
         {
-            Description = "The run's directory, or its name under runs/; all runs there when left out.",
+            Description = "Run directory, or its name under runs/. Default: all runs there.",
             Arity = ArgumentArity.ZeroOrOne,
         };
         var remote = new RemoteArguments();
-        var command = new Command("status", "Show where a run is hosted, who trains it and how far it is.") { run };
+        var command = new Command("status", "Show a run's progress, host and workers.") { run };
         remote.AddTo(command);
         command.SetAction(async parsed =>
         {
@@ -36,16 +34,18 @@ public static class RunCommands
     public static Command CreateStop()
     {
         var run = Run();
-        var now = new Option<bool>("--now") { Description = "Stop at once, without a checkpoint." };
+        var now = new Option<bool>("--now") { Description = "Stop immediately, without a checkpoint." };
         var remote = new RemoteArguments();
-        var command = new Command("stop", "Stop a run at a checkpoint.") { run, now };
+        var command = new Command("stop", "Stop a run after writing a checkpoint.") { run, now };
         remote.AddTo(command);
         command.SetAction(async parsed =>
         {
             await using var connection = await ConnectAsync(parsed.GetValue(run), remote, parsed);
             await connection.StopAsync("cliptrain stop", parsed.GetValue(now));
             AnsiConsole.MarkupLineInterpolated(
-                parsed.GetValue(now) ? (FormattableString)$"{connection.RunId} stops." : $"{connection.RunId} stops at a checkpoint."
+                parsed.GetValue(now)
+                    ? (FormattableString)$"{connection.RunId} is stopping."
+                    : $"{connection.RunId} is stopping at a checkpoint."
             );
             return ExitCodes.Ok;
         });
@@ -56,7 +56,7 @@ public static class RunCommands
     {
         var run = Run();
         var remote = new RemoteArguments();
-        var command = new Command("checkpoint", "Have a run write a checkpoint now.") { run };
+        var command = new Command("checkpoint", "Make a run write a checkpoint now.") { run };
         remote.AddTo(command);
         command.SetAction(async parsed =>
         {
@@ -71,7 +71,7 @@ public static class RunCommands
     private static Argument<string?> Run() =>
         new("RUN")
         {
-            Description = "The run's directory, or its name under runs/; with --coordinator its name.",
+            Description = "Run directory, or its name under runs/; with --coordinator the run's name.",
             Arity = ArgumentArity.ZeroOrOne,
         };
 
@@ -80,24 +80,24 @@ public static class RunCommands
         if (remote.IsGiven(parsed))
             return RunConnection.ToRemoteAsync(remote.Of(parsed));
         return RunConnection.ToLocalAsync(
-            RunFiles.Find(run ?? throw new UsageException("Name the run: its directory, or its name under runs/.")),
+            RunFiles.Find(run ?? throw new UsageException("RUN is missing: give a run directory, or a name under runs/.")),
             waits: false
         );
     }
 }
 
-/// <summary>The options by which a command reaches a coordinator on another machine.</summary>
+/// <summary>Options for connecting to a coordinator on another machine.</summary>
 internal sealed class RemoteArguments
 {
-    private readonly Option<string?> _coordinator = new("--coordinator") { Description = "A coordinator's HOST:PORT." };
+    private readonly Option<string?> _coordinator = new("--coordinator") { Description = "HOST:PORT of a coordinator." };
     private readonly Option<string?> _token = new("--token")
     {
-        Description = "The run's token. Others see a command line: prefer --token-file, or the variable CLIPTRAIN_TOKEN.",
+        Description = "The run's token. Other users can see command lines: prefer --token-file or CLIPTRAIN_TOKEN.",
     };
-    private readonly Option<string?> _tokenFile = new("--token-file") { Description = "File with the run's token." };
+    private readonly Option<string?> _tokenFile = new("--token-file") { Description = "File that contains the run's token." };
     private readonly Option<string?> _authority = new("--ca")
     {
-        Description = "PEM certificate of the authority to trust: the connection is encrypted.",
+        Description = "PEM certificate of the trusted authority; enables mutual TLS (with --certificate and --key).",
     };
     private readonly Option<string?> _certificate = new("--certificate") { Description = "PEM certificate of this process." };
     private readonly Option<string?> _key = new("--key") { Description = "PEM private key of the certificate." };
@@ -113,9 +113,10 @@ internal sealed class RemoteArguments
     /// <exception cref="UsageException">The coordinator or the token is missing.</exception>
     public RemoteOptions Of(ParseResult parsed) =>
         new(
-            parsed.GetValue(_coordinator) ?? throw new UsageException("Say which coordinator: --coordinator HOST:PORT, as in node1:7700."),
+            parsed.GetValue(_coordinator)
+                ?? throw new UsageException("--coordinator is missing: give --coordinator HOST:PORT, e.g. node1:7700."),
             AccessToken.Find(parsed.GetValue(_token), parsed.GetValue(_tokenFile))
-                ?? throw new UsageException($"The run's token is needed: give --token-file FILE, or set {AccessToken.Variable}."),
+                ?? throw new UsageException($"The run's token is missing: give --token-file FILE, or set {AccessToken.Variable}."),
             new TlsFiles(parsed.GetValue(_certificate), parsed.GetValue(_key), parsed.GetValue(_authority))
         );
 }

@@ -8,40 +8,35 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary><c>cliptrain scaling fit|predict</c>: laws of results, and what they say of trials that were not run.</summary>
+/// <summary><c>cliptrain scaling fit|predict</c>: fits scaling laws to results and extrapolates from them.</summary>
 public static class ScalingCommand
 {
-    public static Command Create() =>
-        new("scaling", "Fit scaling laws to results, and predict from them.") { CreateFit(), CreatePredict() };
+    public static Command Create() => new("scaling", "Fit scaling laws to results and predict from them.") { CreateFit(), CreatePredict() };
 
     private static Command CreateFit()
     {
-        var results = new Argument<string>("RESULTS")
-        {
-            Description = "CSV file whose first line names the columns, such as the results.csv of a sweep.",
-        };
-        var x = Column("--x", "What the laws are functions of, such as compute.", "compute");
+        var results = new Argument<string>("RESULTS") { Description = "CSV file with a header line, such as the results.csv of a sweep." };
+        var x = Column("--x", "Independent variable, such as compute.", "compute");
         var y = Column("--y", "Error or loss.", "error");
         var law = new Option<string[]>("--law")
         {
             Description =
-                $"A law to fit; may be given several times: {string.Join(", ", Laws.Names)}, or all, which fits each that the results "
-                + "can tell.",
+                $"Law to fit: {string.Join(", ", Laws.Names)}, or all, which fits every law that the results can determine. Repeatable.",
             DefaultValueFactory = _ => ["all"],
             AllowMultipleArgumentsPerToken = true,
         };
         law.AcceptOnlyFromAmong(["all", .. Laws.Names]);
-        var parameters = Optional("--params", "Column of the model's size, for laws of model and data.");
-        var data = Optional("--data", "Column of the samples seen, for laws of model and data.");
-        var unique = Optional("--unique", "Column of the distinct samples, for the law of repeated data.");
-        var group = Optional("--group", "Column whose every value has laws of its own.");
-        var seed = Optional("--seed", "Column of the seed: rows that differ in it alone are one trial.");
+        var parameters = Optional("--params", "Column of the model size, for laws of model and data.");
+        var data = Optional("--data", "Column of samples seen, for laws of model and data.");
+        var unique = Optional("--unique", "Column of unique samples, for the law of repeated data.");
+        var group = Optional("--group", "Column to group by; each group is fitted separately.");
+        var seed = Optional("--seed", "Column of the seed; rows that differ only in it are repeats of one trial.");
         var output = new Option<string>("--output", "-o")
         {
-            Description = "Folder for laws.json, laws.csv, report.html and what predict needs.",
+            Description = "Output folder for laws.json, laws.csv, report.html and the data that predict needs.",
             DefaultValueFactory = _ => "law",
         };
-        var command = new Command("fit", "Fit laws with 95% intervals to a table of results.")
+        var command = new Command("fit", "Fit laws with 95% intervals to a results table.")
         {
             results,
             x,
@@ -80,20 +75,20 @@ public static class ScalingCommand
 
     private static Command CreatePredict()
     {
-        var folder = new Argument<string>("LAW") { Description = "Folder that scaling fit has written." };
+        var folder = new Argument<string>("LAW") { Description = "Output folder of scaling fit." };
         var compute = new Option<double[]>("--compute", "--x")
         {
-            Description = "Values of x, as in 1e12.",
+            Description = "Values of x to predict for, e.g. 1e12.",
             AllowMultipleArgumentsPerToken = true,
             DefaultValueFactory = _ => [],
         };
-        var parameters = new Option<double?>("--params") { Description = "Size of a model, with --data, for laws of model and data." };
-        var data = new Option<double?>("--data") { Description = "Samples that the model sees, with --params." };
-        var law = new Option<string?>("--law") { Description = "One law alone." };
+        var parameters = new Option<double?>("--params") { Description = "Model size, for laws of model and data (with --data)." };
+        var data = new Option<double?>("--data") { Description = "Samples seen, for laws of model and data (with --params)." };
+        var law = new Option<string?>("--law") { Description = "Use only this law." };
         law.AcceptOnlyFromAmong([.. Laws.Names]);
         var command = new Command(
             "predict",
-            "Say what laws give for compute that was not spent: value, 95% interval of the law, and 90% interval of one trial."
+            "Extrapolate from fitted laws: value, 95% interval of the law and 90% interval of a single trial."
         )
         {
             folder,
@@ -115,11 +110,11 @@ public static class ScalingCommand
             {
                 ({ } n, { } d) => (Positive("--params", n), Positive("--data", d)),
                 (null, null) => default((double, double)?),
-                _ => throw new ExperimentException("--params and --data belong together: a model's size and the samples that it sees."),
+                _ => throw new ExperimentException("--params and --data must be given together: the model size and the samples seen."),
             };
             var values = parsed.GetRequiredValue(compute).Select(value => Positive("--compute", value)).ToList();
             if (values.Count == 0 && model is null)
-                throw new ExperimentException("Say what to predict for: --compute 1e12, or --params and --data.");
+                throw new ExperimentException("Nothing to predict for: give --compute, e.g. --compute 1e12, or --params and --data.");
             Predict(fits, values, model);
             return ExitCodes.Ok;
         });
@@ -146,8 +141,8 @@ public static class ScalingCommand
                         and var decades
                 )
                     beyond.Add(
-                        $"{LawOutput.Number(value)} is {decades:0.#} decades beyond the results: the intervals count the noise of the "
-                            + "results, not that another law may hold there."
+                        $"{LawOutput.Number(value)} is {decades:0.#} decades beyond the results: the intervals cover the noise of the results, "
+                            + "not the risk that a different law holds there."
                     );
             }
 
@@ -157,7 +152,7 @@ public static class ScalingCommand
 
         if (table.Rows.Count == 0)
             throw new ExperimentException(
-                "None of the laws says that: --params and --data need the parametric law, and isoflop and parametric need compute as x."
+                "No fitted law can predict this: --params and --data need the parametric law; isoflop and parametric need compute as x."
             );
         AnsiConsole.Write(table);
         foreach (var warning in beyond.Distinct(StringComparer.Ordinal))
@@ -177,10 +172,10 @@ public static class ScalingCommand
     }
 
     private static double Positive(string option, double value) =>
-        value > 0 && double.IsFinite(value) ? value : throw new ExperimentException($"{option} must be above zero.");
+        value > 0 && double.IsFinite(value) ? value : throw new ExperimentException($"{option} must be positive.");
 
     private static Option<string> Column(string name, string description, string usual) =>
-        new(name) { Description = $"{description} A column.", DefaultValueFactory = _ => usual };
+        new(name) { Description = $"Column. {description}", DefaultValueFactory = _ => usual };
 
     private static Option<string?> Optional(string name, string description) => new(name) { Description = description };
 }

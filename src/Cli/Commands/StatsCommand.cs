@@ -11,10 +11,10 @@ public static class StatsCommand
 {
     public static Command Create()
     {
-        var arguments = new InspectArguments("Look at so many rows, drawn by chance; at all when left out.", sample: null);
-        var output = new Option<string>("--out", "-o") { Description = "Page to write.", DefaultValueFactory = _ => "data-stats.html" };
+        var arguments = new InspectArguments("Size of a random sample of rows. Default: all rows.", sample: null);
+        var output = new Option<string>("--out", "-o") { Description = "Output HTML page.", DefaultValueFactory = _ => "data-stats.html" };
         var command = arguments.AddTo(
-            new Command("stats", "Draw resolutions, aspects, captions, scripts and duplicates of a corpus.") { output }
+            new Command("stats", "Report image sizes, aspect ratios, captions, scripts and duplicates of a corpus.") { output }
         );
         command.SetAction(parsed =>
             ImportRunner.Interruptible(
@@ -29,7 +29,7 @@ public static class StatsCommand
     {
         var (input, choice) = arguments.Read(parsed);
         var statistics = ImportView.Show(
-            "looking",
+            "analysing",
             show =>
                 CorpusStatistics.Of(
                     input.Manifest,
@@ -43,7 +43,7 @@ public static class StatsCommand
         StatsPage.Write(output, report);
         foreach (var table in StatsTables.Draw(report))
             AnsiConsole.Write(table);
-        Console.WriteLine($"{report.Extent}; {output} has the charts.");
+        Console.WriteLine($"{report.Extent}; charts in {output}.");
         return ExitCodes.Ok;
     }
 }

@@ -10,13 +10,13 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary>Evaluation of a model on a suite from the command line.</summary>
+/// <summary>Evaluation of a model on a suite, as several commands run it.</summary>
 internal static class SuiteArguments
 {
     public static Option<string?> Suite() =>
-        new("--suite") { Description = "Suite file: the sets and what is measured on them (docs/evaluation.md)." };
+        new("--suite") { Description = "Suite file with evaluation sets and tasks (see docs/evaluation.md)." };
 
-    /// <summary>Measures, prints the figures, and writes them to a folder where one is named.</summary>
+    /// <summary>Evaluates a model, prints the metrics and, if an output folder is given, writes them there.</summary>
     public static int Run(string model, string? modelOfFile, string suiteFile, Func<SuiteOptions, SuiteScope> scope, string? output)
     {
         var suite = SuiteConfig.Load(suiteFile);
@@ -27,7 +27,7 @@ internal static class SuiteArguments
         if (output is not null)
         {
             SuiteEvaluation.Write(output, result);
-            log.Information("the report is {Report:l}", Path.Combine(output, SuiteEvaluation.ReportFile));
+            log.Information("wrote the report to {Report:l}", Path.Combine(output, SuiteEvaluation.ReportFile));
         }
 
         return ExitCodes.Ok;

@@ -11,18 +11,18 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary><c>cliptrain sweep plan|run|status|report</c>: many runs from one file.</summary>
+/// <summary><c>cliptrain sweep plan|run|status|report</c>: runs the trials of a sweep file.</summary>
 public static class SweepCommand
 {
     public static Command Create() =>
-        new("sweep", "Run the combinations of a sweep file, and fit laws to their results.")
+        new("sweep", "Run the trials of a sweep file and fit laws to their results.")
         {
-            Simple("plan", "List the trials of a sweep and what they cost.", Plan),
+            Simple("plan", "List the trials of a sweep and their cost.", Plan),
             CreateRun(),
-            Simple("status", "Show how far a sweep's trials are.", Status),
+            Simple("status", "Show the progress of a sweep's trials.", Status),
             Simple(
                 "report",
-                "Write results.csv, laws and report.html of the trials that have ended.",
+                "Write results.csv, laws and report.html of the finished trials.",
                 opened =>
                 {
                     SweepReport.Write(opened);
@@ -44,12 +44,12 @@ public static class SweepCommand
         var sweep = SweepArgument();
         var cores = new Option<int>("--cores")
         {
-            Description = "Cores of this machine that trials share.",
+            Description = "Number of cores shared by the trials. Default: all.",
             DefaultValueFactory = _ => Environment.ProcessorCount,
         };
         var command = new Command(
             "run",
-            "Run the trials that have no results yet, several side by side. The same command goes on after Ctrl-C, a crash, or new axes."
+            "Run all trials without results, several in parallel. Repeat the command to continue after Ctrl-C, a crash or new axes."
         )
         {
             sweep,
@@ -60,14 +60,16 @@ public static class SweepCommand
             var pool =
                 parsed.GetRequiredValue(cores) is var count && count > 0 && count <= Environment.ProcessorCount
                     ? count
-                    : throw new UsageException($"--cores must be from 1 to {Environment.ProcessorCount}, the cores of this machine.");
+                    : throw new UsageException(
+                        $"--cores must be from 1 to {Environment.ProcessorCount}, the number of cores of this machine."
+                    );
             return await RunAsync(OpenedSweep.Open(parsed.GetRequiredValue(sweep)), pool);
         });
         return command;
     }
 
     private static Argument<string> SweepArgument() =>
-        new("SWEEP") { Description = "YAML file of the sweep, or the name of one that was run, under sweeps/." };
+        new("SWEEP") { Description = "Sweep file (YAML), or the name of an earlier sweep under sweeps/." };
 
     private static int Plan(OpenedSweep opened)
     {
@@ -78,8 +80,8 @@ public static class SweepCommand
         SweepTables.Cost("missing", SweepCost.Of(folder, trials, missing));
         if (trials.Count >= OpenedSweep.Many)
             Console.WriteLine(
-                $"Warning: these are {Readable.Count(trials.Count)} trials. Axes multiply: give fewer values, zip keys in one axis, or "
-                    + "exclude combinations."
+                $"Warning: the sweep has {Readable.Count(trials.Count)} trials, because axes multiply. Use fewer values, zip keys in one "
+                    + "axis, or exclude combinations."
             );
         return ExitCodes.Ok;
     }
@@ -94,7 +96,7 @@ public static class SweepCommand
         using var stop = new CancellationTokenSource();
         signals.Attach(by =>
         {
-            Console.WriteLine($"Stopping by {by}: running trials stop at a checkpoint. The same command goes on.");
+            Console.WriteLine($"Stopping ({by}): running trials stop at a checkpoint. Run the same command again to continue.");
             stop.Cancel();
         });
         var began = TimeProvider.System.GetTimestamp();
@@ -121,7 +123,7 @@ public static class SweepCommand
             : ExitCodes.TrainingFailed;
     }
 
-    /// <summary>Writes what the other trials say of those that are held out and not begun.</summary>
+    /// <summary>Records predictions for the held-out trials that have not started, from laws fitted to the other trials.</summary>
     private static void Predict(OpenedSweep opened)
     {
         var said = SweepPredictions.ReadAll(opened.Folder);
@@ -135,8 +137,8 @@ public static class SweepCommand
         var made = SweepPredictions.Make(opened.Sweep, opened.Folder, opened.Trials, wanted, TimeProvider.System);
         foreach (var prediction in made.Predictions)
             Tell(
-                $"{prediction.Trial} is predicted by {prediction.Law}: {Readable.Number(prediction.Value)}, with 90% between "
-                    + $"{Readable.Number(prediction.Low)} and {Readable.Number(prediction.High)}"
+                $"{prediction.Trial}: {prediction.Law} predicts {Readable.Number(prediction.Value)}, 90% interval "
+                    + $"{Readable.Number(prediction.Low)} to {Readable.Number(prediction.High)}"
             );
         Tell($"predictions written with hash {made.Hash}");
     }
@@ -148,14 +150,14 @@ public static class SweepCommand
             Console.WriteLine($"{state.Count()} {state.Key.ToString().ToLowerInvariant()}");
         var isRunning = File.Exists(opened.Folder.Lock) && RunLock.IsHeld(opened.Folder.Lock);
         Console.WriteLine(
-            isRunning ? "A process runs the sweep." : $"No process runs the sweep; `cliptrain sweep run {opened.Sweep.Path}` does."
+            isRunning ? "The sweep is running." : $"The sweep is not running; start it with `cliptrain sweep run {opened.Sweep.Path}`."
         );
         return ExitCodes.Ok;
     }
 
     private static RunLock Acquire(SweepFolder folder) =>
         File.Exists(folder.Lock) && RunLock.IsHeld(folder.Lock)
-            ? throw new UsageException($"{folder.Path}: another process runs this sweep. `cliptrain sweep status` shows how far it is.")
+            ? throw new UsageException($"{folder.Path}: another process runs this sweep. `cliptrain sweep status` shows its progress.")
             : RunLock.Acquire(folder.Lock, TimeProvider.System);
 
     private static void Tell(string line) =>

@@ -11,45 +11,42 @@ namespace ClipTrain.Cli.Commands;
 public static class TokenizerCommand
 {
     private const string MergesDescription =
-        "openai, a merge list, Hugging Face's tokenizer.json, or a folder with vocab.json and merges.txt.";
+        "openai, a merge list, a Hugging Face tokenizer.json, or a folder with vocab.json and merges.txt.";
     private const int DefaultMerges = 2000,
         Context = 77;
 
-    public static Command Create() => new("tokenizer", "Learn, look at or export a BPE vocabulary.") { Train(), Show(), Export() };
+    public static Command Create() => new("tokenizer", "Train, inspect or export a BPE vocabulary.") { Train(), Show(), Export() };
 
     private static Command Train()
     {
         var data = new Argument<string[]>("DATA")
         {
-            Description = "Parquet files, folders of them, or globs, whose captions are learned from.",
+            Description = "Parquet files with captions, folders of them, or globs.",
             Arity = ArgumentArity.OneOrMore,
         };
         var size = new Option<int?>("--vocab-size")
         {
             Description =
-                $"Tokens of the vocabulary, {MergeList.TokensWithoutMerges} more than merges: 256 bytes, 256 bytes at the end of a "
-                + "word, start and end. OpenAI's is 49408.",
+                $"Vocabulary size: the number of merges plus {MergeList.TokensWithoutMerges} (256 bytes, 256 word-final bytes, start and "
+                + "end tokens). OpenAI's is 49408.",
         };
-        var merges = new Option<int?>("--merges")
-        {
-            Description = $"Merges to learn, in place of --vocab-size. {DefaultMerges} when neither is given.",
-        };
+        var merges = new Option<int?>("--merges") { Description = $"Number of merges, instead of --vocab-size. Default: {DefaultMerges}." };
         var output = new Option<string>("--output", "-o")
         {
-            Description = "Merge list to write; a run names it as data.merges.",
+            Description = "Output merge list; set data.merges to it in a run file.",
             Required = true,
         };
         var column = new Option<string?>("--caption-column")
         {
-            Description = "Column with the captions; found by its usual names when left out.",
+            Description = "Column of the captions. Default: detected by its usual names.",
         };
-        var command = new Command("train", "Learn a merge list from a corpus' captions.") { data, size, merges, output, column };
+        var command = new Command("train", "Train a merge list on the captions of a corpus.") { data, size, merges, output, column };
         command.Validators.Add(result =>
         {
             if (result.GetValue(size) is not null && result.GetValue(merges) is not null)
-                result.AddError("--vocab-size and --merges say the same: give one.");
+                result.AddError("--vocab-size and --merges are mutually exclusive.");
             if (result.GetValue(size) < MergeList.TokensWithoutMerges || result.GetValue(merges) < 0)
-                result.AddError($"--vocab-size is at least {MergeList.TokensWithoutMerges}, --merges at least 0.");
+                result.AddError($"--vocab-size must be at least {MergeList.TokensWithoutMerges}, --merges at least 0.");
         });
         command.SetAction(parsed =>
         {
@@ -61,7 +58,7 @@ public static class TokenizerCommand
             var learned = MergeTrainer.Learn(CorpusCaptions.Read(manifest, (key, reason) => bad.Add($"{key}: {reason}")), wanted, progress);
             progress.End();
             if (bad.Count > 0)
-                Console.Error.WriteLine($"{bad.Count} captions were left out, the first of them {bad[0]}");
+                Console.Error.WriteLine($"{bad.Count} captions were skipped; the first is {bad[0]}");
             learned.Save(parsed.GetRequiredValue(output));
             Console.WriteLine(
                 $"{learned.Merges.Count} merges written to {parsed.GetRequiredValue(output)}: set data.merges to that path and "
@@ -76,7 +73,7 @@ public static class TokenizerCommand
     {
         var text = new Argument<string>("TEXT");
         var merges = new Option<string>("--merges") { Description = MergesDescription, DefaultValueFactory = _ => "openai" };
-        var command = new Command("show", "Print the tokens of a text.") { text, merges };
+        var command = new Command("show", "Print the token ids of a text.") { text, merges };
         command.SetAction(parsed =>
         {
             var tokenizer = new BpeTokenizer(RunPlan.Merges(parsed.GetRequiredValue(merges)), Context);
@@ -93,10 +90,10 @@ public static class TokenizerCommand
         var merges = new Argument<string>("MERGES") { Description = MergesDescription };
         var folder = new Argument<string>("DIR")
         {
-            Description = "Folder to write vocab.json, merges.txt, tokenizer.json, special_tokens_map.json and tokenizer_config.json to.",
+            Description = "Output folder for vocab.json, merges.txt, tokenizer.json, special_tokens_map.json and tokenizer_config.json.",
         };
         var context = new Option<int>("--context") { Description = "The model's context length.", DefaultValueFactory = _ => Context };
-        var command = new Command("export", "Write a vocabulary as Hugging Face's files.") { merges, folder, context };
+        var command = new Command("export", "Export a vocabulary as Hugging Face tokenizer files.") { merges, folder, context };
         command.SetAction(parsed =>
         {
             var list = RunPlan.Merges(parsed.GetRequiredValue(merges));
@@ -107,7 +104,7 @@ public static class TokenizerCommand
         return command;
     }
 
-    /// <summary>One line on standard error that is written over, once a second at most; nothing where that is no terminal.</summary>
+    /// <summary>A progress line on standard error, overwritten at most once a second. Silent if standard error is not a terminal.</summary>
     private sealed class ProgressLine(int merges) : IProgress<MergeProgress>
     {
         private long _shown;

@@ -10,11 +10,11 @@ public static class TrainCommand
 {
     public static Command Create()
     {
-        var config = new Argument<string>("CONFIG") { Description = "YAML file of the run, such as configs/quickstart.yaml." };
+        var config = new Argument<string>("CONFIG") { Description = "Run file (YAML), such as configs/quickstart.yaml." };
         var sets = SetOption();
         var endsWithTerminal = EndsWithTerminalOption();
         var opens = new Option<bool>("--open") { Description = "Open the run's live page in the browser." };
-        var command = new Command("train", "Train a model as a run file says, then evaluate it.") { config, sets, endsWithTerminal, opens };
+        var command = new Command("train", "Train and evaluate the model of a run file.") { config, sets, endsWithTerminal, opens };
         command.SetAction(parsed =>
             HostAsync(
                 () => PreparedRun.Create(RunConfig.Load(parsed.GetRequiredValue(config), parsed.GetRequiredValue(sets)).Options),
@@ -25,7 +25,7 @@ public static class TrainCommand
         return command;
     }
 
-    /// <summary>Hosts a run whose workers are processes of this machine; returns the exit code.</summary>
+    /// <summary>Hosts a run with local worker processes. Returns the exit code.</summary>
     internal static async Task<int> HostAsync(Func<PreparedRun> prepare, bool endsWithTerminal = false, bool opensPage = false)
     {
         using var signals = new StopSignals(endsWithTerminal);
@@ -45,13 +45,13 @@ public static class TrainCommand
         new("--end-with-terminal")
         {
             Description =
-                "Stop at a checkpoint when the terminal is closed. Without it the run goes on; `cliptrain status` and `stop` reach it.",
+                "Stop at a checkpoint when the terminal closes. By default the run continues; see `cliptrain status` and `cliptrain stop`.",
         };
 
     internal static Option<string[]> SetOption() =>
         new("--set")
         {
-            Description = "Set a key of the run file, as in training.steps=1000. May be given several times.",
+            Description = "Override a key of the run file, e.g. training.steps=1000. Repeatable.",
             DefaultValueFactory = _ => [],
         };
 }

@@ -11,23 +11,23 @@ public static class VerifyCommand
 {
     public static Command Create()
     {
-        var arguments = new InspectArguments("Decode so many rows, drawn by chance; all when left out.", sample: null);
+        var arguments = new InspectArguments("Size of a random sample of rows. Default: all rows.", sample: null);
         var list = new Option<string?>("--list")
         {
-            Description = "Also write what is broken to this file (tab-separated: place, rows, reason).",
+            Description = "Also list the broken rows in this tab-separated file (place, rows, reason).",
         };
         var checksums = new Option<string?>("--checksums")
         {
             Description =
-                "Also compare every byte of the files with the checksums in this file, as sha256sum writes them; write it if it is not "
-                + "there.",
+                "Also check every file against the SHA-256 checksums in this file (sha256sum format); create the file if it does not "
+                + "exist.",
         };
         var command = arguments.AddTo(
-            new Command("verify", "Decode a corpus on all cores and name every row that training could not use.") { list, checksums }
+            new Command("verify", "Decode a corpus on all cores and list every row that training could not use.") { list, checksums }
         );
         command.SetAction(parsed =>
             ImportRunner.Interruptible(
-                "The rows after that were not looked at.",
+                "The remaining rows were not checked.",
                 cancellation => Run(arguments, parsed, parsed.GetValue(list), parsed.GetValue(checksums), cancellation)
             )
         );
@@ -67,7 +67,7 @@ public static class VerifyCommand
             AnsiConsole.Write(Table(found));
         Console.WriteLine(
             count == 0
-                ? $"All {Readable.Count(choice.Count)} rows that were decoded can be used."
+                ? $"All {Readable.Count(choice.Count)} decoded rows are usable."
                 : $"{Readable.Count(count)} of {Readable.Count(choice.Count)} rows are broken "
                     + $"({Readable.Percent((double)count / choice.Count)}). Training skips them, up to the share data.max_bad_share."
         );
@@ -86,7 +86,7 @@ public static class VerifyCommand
         var changed = FileChecksums.Differences(checksums, manifest, cancellation).ToList();
         changed.ForEach(Console.WriteLine);
         if (changed.Count == 0)
-            Console.WriteLine($"All bytes of {manifest.Files.Count} files are those of {checksums}.");
+            Console.WriteLine($"{manifest.Files.Count} files match the checksums in {checksums}.");
         return changed;
     }
 

@@ -17,15 +17,15 @@ public static class ViewCommand
 
     public static Command Create()
     {
-        var arguments = new InspectArguments("Samples to show, drawn by chance.", DefaultSamples);
+        var arguments = new InspectArguments("Number of random samples to show.", DefaultSamples);
         var crops = new Option<int>("--crops")
         {
-            Description = "Augmented images of each: what so many epochs train on.",
+            Description = "Augmented images per sample, one per epoch.",
             DefaultValueFactory = _ => DefaultCrops,
         };
-        var output = new Option<string>("--out", "-o") { Description = "Page to write.", DefaultValueFactory = _ => "data-view.html" };
+        var output = new Option<string>("--out", "-o") { Description = "Output HTML page.", DefaultValueFactory = _ => "data-view.html" };
         var command = arguments.AddTo(
-            new Command("view", "Write a contact sheet of samples: original, augmented images, caption and tokens.") { crops, output }
+            new Command("view", "Write a contact sheet of samples with original, augmented images, caption and tokens.") { crops, output }
         );
         command.SetAction(parsed =>
             ImportRunner.Interruptible(
@@ -39,11 +39,11 @@ public static class ViewCommand
     private static int Run(InspectArguments arguments, ParseResult parsed, int crops, string output, CancellationToken cancellation)
     {
         if (crops is < 0 or > MaxCrops)
-            throw new UsageException($"--crops is {crops}; give 0 to {MaxCrops}");
+            throw new UsageException($"--crops is {crops}; it must be from 0 to {MaxCrops}");
         var (input, choice) = arguments.Read(parsed);
         var viewer = new SampleViewer(input.Tokenizer, new TokenDecoder(input.Merges), input.Augmentation, input.Seed, crops);
         var samples = ImportView.Show(
-            "drawing",
+            "rendering",
             show =>
             {
                 var drawn = new List<SampleView>();
@@ -59,8 +59,8 @@ public static class ViewCommand
         ViewPage.Write(
             output,
             samples,
-            $"{samples.Count} of {Readable.Count(input.Manifest.SampleCount)}, drawn with seed {input.Seed}; original, then what the "
-                + $"first epochs see at {input.Augmentation.Size} px"
+            $"{samples.Count} of {Readable.Count(input.Manifest.SampleCount)} samples, drawn with seed {input.Seed}; each original is "
+                + $"followed by its augmented images of the first epochs at {input.Augmentation.Size} px"
         );
         Console.WriteLine($"{samples.Count} samples are in {output}.");
         return ExitCodes.Ok;

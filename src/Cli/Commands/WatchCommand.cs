@@ -9,26 +9,29 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary>
-/// <c>cliptrain watch [RUN…]</c> serves the live page of runs on disk; <c>cliptrain report RUN… -o FILE</c> writes the same
-/// as one file that needs no server.
-/// </summary>
+/// <summary><c>cliptrain watch [RUN…]</c>: serves a live page of runs on disk. <c>cliptrain report RUN… -o FILE</c>: writes the page as one self-contained file.</summary>
 public static class WatchCommand
 {
     public static Command Create()
     {
-        var runs = Runs(
-            "Runs to show: directories, or names under runs/; all runs there, also those that begin later, when left out.",
-            ArgumentArity.ZeroOrMore
-        );
+        var runs = Runs("Run directories, or names under runs/. Default: all runs there, including new ones.", ArgumentArity.ZeroOrMore);
         var listen = new Option<string>("--listen")
         {
-            Description = "Address and port of the page. Beyond loopback a token is needed.",
+            Description = "Address and port of the page. Addresses other than loopback require a token.",
             DefaultValueFactory = _ => "127.0.0.1:0",
         };
-        var tokenFile = new Option<string?>("--token-file") { Description = "File with the token that browsers give as password." };
+        var tokenFile = new Option<string?>("--token-file")
+        {
+            Description = "File that contains the token; browsers enter it as the password.",
+        };
         var opens = new Option<bool>("--open") { Description = "Open the page in the browser." };
-        var command = new Command("watch", "Show runs on a live page: curves, ranks, events, figures.") { runs, listen, tokenFile, opens };
+        var command = new Command("watch", "Serve a live page of runs with curves, ranks, events and metrics.")
+        {
+            runs,
+            listen,
+            tokenFile,
+            opens,
+        };
         command.SetAction(
             (parsed, _) =>
                 ServeAsync(
@@ -43,9 +46,9 @@ public static class WatchCommand
 
     public static Command CreateReport()
     {
-        var runs = Runs("Runs to show: directories, or names under runs/.", ArgumentArity.OneOrMore);
-        var output = new Option<string>("--out", "-o") { Description = "Page to write.", DefaultValueFactory = _ => "run.html" };
-        var command = new Command("report", "Write the page of runs as one file that needs no server and no network.") { runs, output };
+        var runs = Runs("Run directories, or names under runs/.", ArgumentArity.OneOrMore);
+        var output = new Option<string>("--out", "-o") { Description = "Output HTML page.", DefaultValueFactory = _ => "run.html" };
+        var command = new Command("report", "Write the page of runs as one self-contained HTML file.") { runs, output };
         command.SetAction(
             async (parsed, _) =>
             {
@@ -68,11 +71,11 @@ public static class WatchCommand
     {
         if (token is null && !IPAddress.IsLoopback(listen.Address))
             throw new UsageException(
-                $"--listen {listen} is reached by other machines: give --token-file FILE, with the password that browsers are asked for."
+                $"--listen {listen} is reachable from other machines: give --token-file FILE with the password for browsers."
             );
         using var signals = new StopSignals(endsWithTerminal: true);
         await using var page = await PageServer.StartAsync(listen, token, new RunBoard(directories, TimeProvider.System));
-        await Console.Out.WriteLineAsync($"The page is {page.Address}  (Ctrl-C ends it)");
+        await Console.Out.WriteLineAsync($"The page is {page.Address}  (Ctrl-C to stop)");
         if (opens)
             Browser.Open(page.Address);
         await signals.First;
@@ -90,5 +93,5 @@ public static class WatchCommand
     private static IPEndPoint Endpoint(string text) =>
         IPEndPoint.TryParse(text, out var endpoint)
             ? endpoint
-            : throw new UsageException($"--listen must be an address and a port, as in 127.0.0.1:8080, not '{text}'.");
+            : throw new UsageException($"--listen must be an address and port such as 127.0.0.1:8080, not '{text}'.");
 }

@@ -5,32 +5,29 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary>
-/// <c>cliptrain worker --coordinator HOST:PORT …</c>: one worker by hand, on any machine. <c>cliptrain worker RUN</c> is how a
-/// run's own node starts its workers.
-/// </summary>
+/// <summary><c>cliptrain worker --coordinator HOST:PORT …</c>: starts one worker by hand, on any machine. Nodes start their workers as <c>cliptrain worker RUN</c>.</summary>
 public static class WorkerCommand
 {
     public static Command Create()
     {
         var directory = new Argument<string?>("RUN")
         {
-            Description = "Run directory, given by the run's node to the workers that it starts.",
+            Description = "Run directory, for workers that a node starts.",
             Arity = ArgumentArity.ZeroOrOne,
             Hidden = true,
         };
         var name = new Option<string?>("--name")
         {
-            Description = "This worker's name; by default made of the host's and the device's or process'.",
+            Description = "Worker name. Default: host name and device, or host name and process id.",
         };
         var address = new Option<string?>("--address")
         {
             Description =
-                "Address of this machine at which the other workers reach it; by default that of the interface towards the coordinator.",
+                "Address at which other workers reach this machine. Default: the address of the interface facing the coordinator.",
         };
         var device = new Option<string?>("--device") { Description = "cpu, or cuda:N." };
-        var cores = new Option<int?>("--cores") { Description = "Cores that this worker may use; by default all that the process may." };
-        var managed = new Option<bool>("--managed") { Description = "Started by a node, with which it ends.", Hidden = true };
+        var cores = new Option<int?>("--cores") { Description = "Number of cores for this worker. Default: all available cores." };
+        var managed = new Option<bool>("--managed") { Description = "Started by a node; exits when the node does.", Hidden = true };
         var remote = new RemoteArguments();
         var command = new Command("worker", "Join a run as a worker.") { directory, name, address, device, cores, managed };
         remote.AddTo(command);
@@ -48,7 +45,7 @@ public static class WorkerCommand
                         IsManaged = parsed.GetValue(managed),
                     }
                 ),
-                _ => throw new UsageException("cliptrain worker needs --coordinator HOST:PORT, as in --coordinator node1:7700."),
+                _ => throw new UsageException("cliptrain worker needs --coordinator HOST:PORT, e.g. --coordinator node1:7700."),
             }
         );
         return command;

@@ -7,10 +7,7 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.DataTools;
 
-/// <summary>
-/// Draws what a loader's stages did: starved waits for what comes before, blocked for room behind. Decoding's waits are those of its
-/// threads, which tokenize and assemble too.
-/// </summary>
+/// <summary>Draws what a loader's stages did: starved waits for what comes before, blocked for room behind. Decoding's waits are those of its threads, which tokenize and assemble too.</summary>
 internal static class BenchTables
 {
     public static Table Draw(LoaderBenchResult result)

@@ -9,10 +9,7 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.DataTools;
 
-/// <summary>
-/// A corpus that the command line names, with what a model would make of it: Parquet files, folders and globs, looked at
-/// as open_clip's ViT-B/32 does; or a run file, whose own corpus, vocabulary, context and augmentation are taken.
-/// </summary>
+/// <summary>A corpus that the command line names, with what a model would make of it: Parquet files, folders and globs, looked at as open_clip's ViT-B/32 does; or a run file, whose own corpus, vocabulary, context and augmentation are taken.</summary>
 /// <param name="Merges">The vocabulary of the tokenizer.</param>
 public sealed record CorpusInput(
     CorpusManifest Manifest,

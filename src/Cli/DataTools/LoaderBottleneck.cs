@@ -37,9 +37,7 @@ internal sealed record LoaderSetting(
 /// <param name="DecodeLimit">Images a second that the decoding threads could deliver if they never waited.</param>
 internal sealed record LoaderBottleneck(SlowStage Stage, double ReadLimit, double DecodeLimit)
 {
-    /// <summary>
-    /// Threads that wait this share of their time for room, with a consumer that never lets batches lie, wait for each other.
-    /// </summary>
+    /// <summary>Threads that wait this share of their time for room, with a consumer that never lets batches lie, wait for each other.</summary>
     private const double BlockedShare = 0.25;
 
     /// <summary>Groups of rows with more are read in parts, and each part decompresses pages of the whole.</summary>

@@ -82,8 +82,7 @@ internal static class StepVerdict
                 + "machine's matrix products. More workers, a faster device or a smaller model are what is left.";
     }
 
-    private static StepPhase[] Towers =>
-        [StepPhase.ImageForward, StepPhase.ImageBackward, StepPhase.TextForward, StepPhase.TextBackward];
+    private static StepPhase[] Towers => [StepPhase.ImageForward, StepPhase.ImageBackward, StepPhase.TextForward, StepPhase.TextBackward];
 
     /// <summary>Backward takes two thirds of a tower's operations.</summary>
     private static double FlopsOf(StepBenchResult result, StepPhase phase) =>

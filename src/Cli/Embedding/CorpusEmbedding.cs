@@ -18,10 +18,7 @@ namespace ClipTrain.Cli.Embedding;
 /// <param name="Total">Pairs of all its parts.</param>
 public readonly record struct EmbeddingProgress(long Done, long Bad, long Total);
 
-/// <summary>
-/// Embeds parts of a corpus as evaluation would. A part's batches begin with it, so that its bytes do not depend on who
-/// embeds which others. Runs on the torch thread.
-/// </summary>
+/// <summary>Embeds parts of a corpus as evaluation would. A part's batches begin with it, so that its bytes do not depend on who embeds which others. Runs on the torch thread.</summary>
 /// <param name="model">With its weights.</param>
 /// <param name="tokenizer">The model's; null where no texts are embedded.</param>
 /// <param name="run">How images are made.</param>

@@ -14,11 +14,7 @@ namespace ClipTrain.Cli.Embedding;
 /// <param name="Bad">Those that could not be used, in the corpus' order.</param>
 public sealed record PartReport(long Embedded, IReadOnlyList<BadSample> Bad);
 
-/// <summary>
-/// A folder of embeddings: <c>embed.json</c>, <c>part-000000.parquet</c> and so on in the corpus' order, beside each a
-/// <c>.json</c> with its <see cref="PartReport"/>, and <c>report.json</c>. A file is written aside and renamed, a part's
-/// Parquet file last: where that has its name, the part is finished.
-/// </summary>
+/// <summary>A folder of embeddings: <c>embed.json</c>, <c>part-000000.parquet</c> and so on in the corpus' order, beside each a <c>.json</c> with its <see cref="PartReport"/>, and <c>report.json</c>. A file is written aside and renamed, a part's Parquet file last: where that has its name, the part is finished.</summary>
 public sealed class EmbeddingFolder(string path)
 {
     public const string PlanFile = "embed.json",

@@ -12,10 +12,7 @@ public enum EmbeddingContent
     Both,
 }
 
-/// <summary>
-/// All that the embeddings of a folder depend on: the content of <c>embed.json</c>. Work on a folder goes on only with the
-/// same, so that the result is that of unbroken work. The threads are left out: they change the last bits at most.
-/// </summary>
+/// <summary>All that the embeddings of a folder depend on: the content of <c>embed.json</c>. Work on a folder goes on only with the same, so that the result is that of unbroken work. The threads are left out: they change the last bits at most.</summary>
 public sealed record EmbeddingPlan
 {
     public int FormatVersion { get; init; } = 1;

@@ -13,9 +13,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Cli.Evaluation;
 
-/// <summary>
-/// A model of ours, or one that was read from other programs' files, as evaluation sees it. To be made and used on the torch thread.
-/// </summary>
+/// <summary>A model of ours, or one that was read from other programs' files, as evaluation sees it. To be made and used on the torch thread.</summary>
 public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
 {
     /// <summary>Texts embedded at once.</summary>
@@ -26,8 +24,7 @@ public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
 
     /// <param name="opened">The model.</param>
     /// <param name="name">What reports call it.</param>
-    /// <exception cref="Runs.UsageException">Its images are not made as CLIP makes them, or nothing says how its texts are
-    /// tokenised.</exception>
+    /// <exception cref="Runs.UsageException">Its images are not made as CLIP makes them, or nothing says how its texts are tokenised.</exception>
     public EvaluatedClip(OpenedModel opened, string name)
     {
         opened.RequireClipPreprocessing();

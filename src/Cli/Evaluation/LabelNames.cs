@@ -7,10 +7,7 @@ namespace ClipTrain.Cli.Evaluation;
 /// <summary>Names of a split's classes, which prompts need: a number describes nothing.</summary>
 public static class LabelNames
 {
-    /// <summary>
-    /// The names in the order of their numbers: those that the split gives, else those of the files' metadata; none where the column
-    /// holds names itself.
-    /// </summary>
+    /// <summary>The names in the order of their numbers: those that the split gives, else those of the files' metadata; none where the column holds names itself.</summary>
     /// <exception cref="CorpusException">The column holds numbers, and nothing names them.</exception>
     public static IReadOnlyList<string> Of(ZeroShotOptions split, CorpusManifest corpus)
     {

@@ -128,10 +128,7 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
         return [.. texts.Select(text => places[text])];
     }
 
-    /// <summary>
-    /// Embeds the images of a split with a function of b3SS; returns embeddings nD and each image's label, or its caption when no label
-    /// column is named.
-    /// </summary>
+    /// <summary>Embeds the images of a split with a function of b3SS; returns embeddings nD and each image's label, or its caption when no label column is named.</summary>
     private (torch.Tensor Images_nD, List<string> Texts, List<long> Indices) EmbedImages(
         string name,
         CorpusManifest corpus,

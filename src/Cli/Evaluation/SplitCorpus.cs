@@ -4,9 +4,7 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Cli.Evaluation;
 
-/// <summary>
-/// Opens the corpora of evaluation splits with the columns that the split names, else those of the run, else the usual ones.
-/// </summary>
+/// <summary>Opens the corpora of evaluation splits with the columns that the split names, else those of the run, else the usual ones.</summary>
 /// <param name="run">The run.</param>
 /// <param name="onChoice">Told which columns are taken where others would have fitted, or where they are not the run's.</param>
 public sealed class SplitCorpus(RunOptions run, Action<string> onChoice)

@@ -4,12 +4,12 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>The token of a run, from an argument, a file or the environment. Files are the way that shows it to nobody else.</summary>
+/// <summary>Sources of a run's token: an argument, a file or the environment. Only a file hides it from other users.</summary>
 public static class AccessToken
 {
     public const string Variable = WorkerLaunch.TokenVariable;
 
-    /// <summary>The token that the user gave; null when none.</summary>
+    /// <summary>The token given by the user; null if there is none.</summary>
     /// <exception cref="UsageException">The file cannot be read or is empty.</exception>
     public static string? Find(string? token, string? file)
     {
@@ -19,16 +19,16 @@ public static class AccessToken
         {
             return File.ReadAllText(file).Trim() is { Length: > 0 } text
                 ? text
-                : throw new UsageException($"--token-file {file} is empty; it must hold the run's token.");
+                : throw new UsageException($"--token-file {file} is empty; it must contain the run's token.");
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new UsageException($"--token-file {file} cannot be read: {error.Message}");
+            throw new UsageException($"Cannot read --token-file {file}: {error.Message}");
         }
     }
 
-    /// <summary>The token of a run's file; null when there is none.</summary>
-    /// <exception cref="UsageException">It cannot be read.</exception>
+    /// <summary>Reads a run's token file; null if there is none.</summary>
+    /// <exception cref="UsageException">The file cannot be read.</exception>
     public static string? Read(string file)
     {
         try
@@ -38,16 +38,13 @@ public static class AccessToken
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new UsageException(
-                $"{file}, the run's token, cannot be read: {error.Message} Only the user who began the run can reach it."
+                $"Cannot read {file}, the run's token: {error.Message} Only the user who started the run can read it."
             );
         }
     }
 
-    /// <summary>
-    /// The token kept in a file, which is made, readable by this user alone, unless it is there. One that was killed while it made it has
-    /// left none.
-    /// </summary>
-    /// <exception cref="UsageException">It cannot be read.</exception>
+    /// <summary>Reads a token file, or creates it with a new token, readable by this user only. A process killed while creating it leaves no token file.</summary>
+    /// <exception cref="UsageException">The file cannot be read.</exception>
     public static string Keep(string file)
     {
         if (Read(file) is { Length: > 0 } kept)

@@ -8,16 +8,12 @@ using Serilog.Events;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>
-/// Evaluates checkpoints beside a run, one at a time, each in a process of its own. What is evaluated is held by hard links, so
-/// that the run may prune it. A run that writes checkpoints faster than they are evaluated has some left out; it never waits.
-/// Whatever fails is a message.
-/// </summary>
-/// <param name="files">The run's.</param>
-/// <param name="options">Its evaluation.</param>
-/// <param name="evaluate">Evaluates a checkpoint into a folder; returns the exit code and what it said.</param>
-/// <param name="tell">Shows a message.</param>
-/// <param name="figures">Told of each checkpoint's figures.</param>
+/// <summary>Evaluates checkpoints while a run trains, one at a time, each in a separate process. Hard links keep a checkpoint that the run prunes meanwhile. If checkpoints arrive faster than they are evaluated, some are skipped; training never waits. Failures are logged, not thrown.</summary>
+/// <param name="files">The run's files.</param>
+/// <param name="options">The run's evaluation options.</param>
+/// <param name="evaluate">Evaluates a checkpoint folder into an output folder. Returns the exit code and the error output.</param>
+/// <param name="tell">Logs a message.</param>
+/// <param name="figures">Receives the step and the results of each evaluated checkpoint.</param>
 public sealed class CheckpointEvaluations(
     RunFiles files,
     EvaluationOptions options,
@@ -26,7 +22,7 @@ public sealed class CheckpointEvaluations(
     Action<long, IReadOnlyList<ResultRow>> figures
 ) : IDisposable
 {
-    /// <summary>Figures of which less is better.</summary>
+    /// <summary>Metrics for which lower is better.</summary>
     private static readonly string[] s_errors = ["calibration_error", "median_rank"];
 
     private readonly Lock _lock = new();
@@ -36,10 +32,10 @@ public sealed class CheckpointEvaluations(
     private long _due;
     private long? _waiting;
 
-    /// <summary>The line of each evaluated checkpoint: its step and its figures.</summary>
+    /// <summary>Path of evaluation.jsonl, with one line per evaluated checkpoint: its step and results.</summary>
     public string Lines => Path.Combine(_folder, "evaluation.jsonl");
 
-    /// <summary>A checkpoint was written: the first at or after each multiple of every_steps is evaluated. Returns at once.</summary>
+    /// <summary>Reports a new checkpoint. Evaluates the first one at or after each multiple of every_steps. Does not block.</summary>
     public void Offer(long step)
     {
         lock (_lock)
@@ -51,7 +47,7 @@ public sealed class CheckpointEvaluations(
                 return;
             if (_waiting is { } overtaken)
             {
-                tell(LogEventLevel.Information, $"The checkpoint of step {overtaken} is left out: evaluation lags behind training.");
+                tell(LogEventLevel.Information, $"The checkpoint of step {overtaken} is skipped: evaluation lags behind training.");
                 Release(overtaken);
             }
 
@@ -61,11 +57,11 @@ public sealed class CheckpointEvaluations(
         }
     }
 
-    /// <summary>Waits for the evaluation that has begun and for the one that waits.</summary>
+    /// <summary>Waits for the running and the pending evaluation.</summary>
     public void Dispose()
     {
         if (!_working.IsCompleted)
-            tell(LogEventLevel.Information, "Waiting for the evaluation of a checkpoint.");
+            tell(LogEventLevel.Information, "Waiting for a checkpoint evaluation to finish.");
         _working.GetAwaiter().GetResult();
     }
 
@@ -115,7 +111,8 @@ public sealed class CheckpointEvaluations(
         {
             tell(
                 LogEventLevel.Warning,
-                $"evaluation.best_figure names '{name}', which was not measured; measured were {string.Join(", ", rows.Select(row => $"'{row.Set} {row.Task} {row.Metric}'").Take(6))}{(rows.Count > 6 ? ", …" : "")}."
+                $"evaluation.best_figure is '{name}', which was not measured; available: "
+                    + $"{string.Join(", ", rows.Select(row => $"'{row.Set} {row.Task} {row.Metric}'").Take(6))}{(rows.Count > 6 ? ", …" : "")}."
             );
             return;
         }
@@ -131,10 +128,10 @@ public sealed class CheckpointEvaluations(
         Directory.CreateDirectory(_best);
         Link(files.Config, Path.Combine(_best, Path.GetFileName(files.Config)));
         LinkFolder(Held.PathOf(step), new CheckpointDirectory(Path.Combine(_best, "checkpoints")).PathOf(step));
-        tell(LogEventLevel.Information, $"Step {step} is the best so far: {name} {Readable.Number(figure.Value)}; it is kept in {_best}.");
+        tell(LogEventLevel.Information, $"Step {step} is the best so far: {name} {Readable.Number(figure.Value)}; kept in {_best}.");
     }
 
-    /// <summary>A figure of all checkpoints that were evaluated, also before the run was resumed.</summary>
+    /// <summary>Values of a metric for all evaluated checkpoints, including those from before a resume.</summary>
     private IEnumerable<(long Step, double Value)> Figures(string name) =>
         File.ReadLines(Lines)
             .Select(line => JsonSerializer.Deserialize<EvaluatedStep>(line, TelemetryJson.OneLine)!)
@@ -142,7 +139,7 @@ public sealed class CheckpointEvaluations(
                 line.Results.Where(row => $"{row.Set} {row.Task} {row.Metric}" == name).Select(row => (line.Step, row.Value))
             );
 
-    /// <summary>Links the checkpoint and the run's configuration into a folder that looks like the run's.</summary>
+    /// <summary>Links the checkpoint and the run's configuration into a folder with the layout of a run.</summary>
     private void Hold(long step)
     {
         Directory.CreateDirectory(_folder);
@@ -182,7 +179,7 @@ public sealed class CheckpointEvaluations(
             Link(file, Path.Combine(to, Path.GetFileName(file)));
     }
 
-    /// <summary>A second name, or where the file system has none a copy.</summary>
+    /// <summary>Creates a hard link, or a copy if the file system has no hard links.</summary>
     private static void Link(string from, string to)
     {
         if (!HardLink.TryCreate(from, to))

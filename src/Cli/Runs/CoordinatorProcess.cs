@@ -13,40 +13,37 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>How a run is hosted.</summary>
+/// <summary>Options for hosting a run.</summary>
 public sealed record HostingOptions
 {
-    /// <summary>The address to listen on. Another than loopback needs a token of the user's own.</summary>
+    /// <summary>Address to listen on. Addresses other than loopback require <see cref="Token"/>.</summary>
     public IPEndPoint Listen { get; init; } = new(IPAddress.Loopback, 0);
 
-    /// <summary>Null on loopback: one is made, readable by this user alone.</summary>
+    /// <summary>The run's token. If null on loopback, a token is generated and stored readable by this user only.</summary>
     public string? Token { get; init; }
 
-    /// <summary>The file that the token was read from, for the line that tells how workers join.</summary>
+    /// <summary>File that the token came from, shown in the instructions for joining.</summary>
     public string? TokenFile { get; init; }
 
     public TlsFiles Tls { get; init; } = new();
 
-    /// <summary>Where /health and /metrics are served, and the dashboard when asked for; null for nowhere.</summary>
+    /// <summary>Endpoint for /health, /metrics and optionally the dashboard; null to serve none.</summary>
     public HttpOptions? Http { get; init; }
 
     /// <summary>True to open the live page in the browser.</summary>
     public bool OpensPage { get; init; }
 
-    /// <summary>Address at which other machines reach this one; null for the one that is listened on, or this machine's own.</summary>
+    /// <summary>Address at which other machines reach this one; null for the listening address or this machine's own.</summary>
     public IPAddress? Advertised { get; init; }
 
-    /// <summary>The port that workers were told. A process listens there, its standby two ports on; 0 with free ports.</summary>
+    /// <summary>Port known to workers. One process listens on it, its standby two ports higher; 0 for any free ports.</summary>
     public int FirstPort { get; init; }
 
-    /// <summary>True when this machine's node starts the workers; false when they come by themselves.</summary>
+    /// <summary>True if this machine's node starts the workers; false if they join over the network.</summary>
     public bool StartsWorkers { get; init; }
 }
 
-/// <summary>
-/// A coordinator's process: the one that a user starts, or its standby. Whoever hosts the run sees to it that a standby and,
-/// where the run has its workers started, this machine's node are there.
-/// </summary>
+/// <summary>A coordinator process: the one started by the user, or its standby. The current host keeps a standby running and, for a local run, this machine's node.</summary>
 public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, StopSignals signals)
 {
     private static readonly TimeSpan NodeGrace = TimeSpan.FromSeconds(60),
@@ -54,13 +51,13 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         StatusInterval = TimeSpan.FromSeconds(1),
         StandbyDelay = TimeSpan.FromSeconds(5);
 
-    /// <summary>A process takes its port for workers and the one behind it for other coordinators.</summary>
+    /// <summary>Ports per process: one for workers and the next one for other coordinators.</summary>
     private const int PortsOfProcess = 2;
 
     private int _stops;
 
-    /// <summary>Hosts the run from its start to its end; returns the exit code.</summary>
-    /// <exception cref="CoordinatorStartException">Another coordinator has the run, or this one cannot listen.</exception>
+    /// <summary>Hosts the run from start to end. Returns the exit code.</summary>
+    /// <exception cref="CoordinatorStartException">Another coordinator hosts the run, or the port is unavailable.</exception>
     public async Task<int> RunAsync()
     {
         await using var log = LogSetup.Create(AnsiConsole.Console, run.Files.Log);
@@ -76,7 +73,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         await using var node = Node(host, log);
         await using var standby = Standby(host, log);
 
-        // The node's process starts while the silo does.
+        // The node starts while the silo starts.
         node?.Start();
         using var loggers = new SerilogLoggerFactory(log);
         await using var silo = await CoordinatorSilo.StartAsync(Silo("coordinator"), host, loggers, TimeProvider.System);
@@ -91,21 +88,15 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         return await ServeAsync(silo, host, node, standby);
     }
 
-    /// <summary>
-    /// Hosts the run, or stands by where another process of this machine hosts it: a supervisor that starts a killed
-    /// coordinator again finds that its standby has taken the run over. Returns the exit code.
-    /// </summary>
-    /// <exception cref="CoordinatorStartException">The run has a host and a standby already, or this process cannot listen.</exception>
+    /// <summary>Hosts the run, or stands by if another process of this machine hosts it: after a coordinator is killed, its standby has taken over by the time a supervisor restarts it. Returns the exit code.</summary>
+    /// <exception cref="CoordinatorStartException">The run already has a host and a standby, or the port is unavailable.</exception>
     public Task<int> RunOrStandByAsync() => RunLock.IsHeld(run.Files.CoordinatorLock) ? StandByAsync(leavesOnSignal: true) : RunAsync();
 
-    /// <summary>Stands by: takes the run over when its host dies, and ends with the run. Returns the exit code.</summary>
-    /// <param name="leavesOnSignal">
-    /// True when a signal means this process. One that a coordinator has started gets the signals of its terminal too, and
-    /// stays until the run has stopped: its coordinator may die on the way.
-    /// </param>
+    /// <summary>Stands by, takes the run over if its host dies, and exits when the run ends. Returns the exit code.</summary>
+    /// <param name="leavesOnSignal">True to exit on a signal. A standby started by a coordinator also receives the signals of the terminal, and stays until the run has stopped in case its coordinator dies on the way.</param>
     public async Task<int> StandByAsync(bool leavesOnSignal)
     {
-        // Nobody reads what a standby prints.
+        // Nobody reads the output of a standby.
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(TextWriter.Null) });
         await using var log = LogSetup.Create(console, run.Files.Log);
         var host = new RunHost(run, console, log, isStandby: true) { StopExitCode = () => signals.ExitCode };
@@ -116,7 +107,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         if (await EndWithoutTakeoverAsync(silo, host, leavesOnSignal) is { } exit)
             return exit;
         log.Warning(
-            "The run's coordinator is gone: process {Process} has taken the run over. `cliptrain status {Run}` shows it.",
+            "The coordinator died; process {Process} has taken over the run. `cliptrain status {Run}` shows its state.",
             Environment.ProcessId,
             run.Files.Directory
         );
@@ -139,13 +130,10 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     private static Task StopAsync(CoordinatorSilo silo, string by, bool atOnce) =>
         GrainCalls.RepeatAsync(() => silo.Run.StopAsync(by, atOnce), TimeSpan.MaxValue, TimeProvider.System);
 
-    /// <summary>
-    /// Waits while another process hosts the run. The exit code when the run has ended there or a signal has come; null when the run is
-    /// hosted here.
-    /// </summary>
+    /// <summary>Waits while another process hosts the run. Returns an exit code once the run has ended there or a signal has arrived; null once this process hosts the run.</summary>
     private async Task<int?> EndWithoutTakeoverAsync(CoordinatorSilo silo, RunHost host, bool leavesOnSignal)
     {
-        // A coordinator whose run has ended says so by a signal: the status is asked for at once.
+        // A coordinator whose run has ended sends a signal: query the status immediately.
         var signal = signals.First;
         while (!host.Opened.IsCompleted)
         {
@@ -156,20 +144,20 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
                 signal = new TaskCompletionSource().Task;
             try
             {
-                // The call also wakes a run that has lost its host, whose workers may all be dead.
+                // The call also reactivates a run that has lost its host and perhaps all its workers.
                 if (await silo.Run.StatusAsync() is { IsConcluded: true, State: var state })
                     return state is { Phase: RunPhase.Failed } ? ExitCodes.WorkerLost : ExitCodes.Ok;
             }
             catch (Exception error) when (GrainCalls.WasUnanswered(error))
             {
-                // The host is gone, and the cluster has yet to find out.
+                // The host is gone, but the cluster has not noticed yet.
             }
         }
 
         return null;
     }
 
-    /// <summary>The process that starts, ends and watches this machine's workers. It lives on when this one is killed.</summary>
+    /// <summary>The process that supervises this machine's workers. It survives this process.</summary>
     private Companion? Node(RunHost host, ILogger log) =>
         !hosting.StartsWorkers
             ? null
@@ -181,7 +169,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
                 TimeProvider.System
             );
 
-    /// <summary>It listens on whichever of the run's two pairs of ports this process does not have.</summary>
+    /// <summary>The standby process. It listens on the pair of ports that this process does not use.</summary>
     private Companion Standby(RunHost host, ILogger log)
     {
         var port =
@@ -226,30 +214,30 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
             Http = hosting.Http,
         };
 
-    /// <summary>Nodes of other machines may offer more workers than the run needs to begin.</summary>
+    /// <summary>Nodes of other machines may offer more workers than the run needs to start.</summary>
     private int ManagedWorkers =>
         hosting.StartsWorkers ? run.Options.Cluster.Workers : run.Options.Cluster.MaxWorkers ?? run.Options.Cluster.Workers;
 
-    /// <exception cref="CoordinatorStartException">The coordinator would be open to the network without a token.</exception>
+    /// <exception cref="CoordinatorStartException">The coordinator listens beyond loopback without a token.</exception>
     private string Token =>
         hosting.Token
         ?? (
             IPAddress.IsLoopback(hosting.Listen.Address)
                 ? AccessToken.Keep(run.Files.Token)
                 : throw new CoordinatorStartException(
-                    $"The coordinator listens on {hosting.Listen.Address}, which other machines can reach, only with a token: give "
-                        + $"--token-file FILE, or set {AccessToken.Variable}."
+                    $"Listening on {hosting.Listen.Address}, which other machines can reach, requires a token: give --token-file FILE, or "
+                        + $"set {AccessToken.Variable}."
                 )
         );
 
-    /// <summary>The checkpoint that the run goes on from.</summary>
-    /// <exception cref="CoordinatorStartException">The user chose one, and workers train on from another.</exception>
+    /// <summary>Selects the checkpoint to continue from.</summary>
+    /// <exception cref="CoordinatorStartException">The user chose a step, but workers are still training from another one.</exception>
     private CheckpointMark? Begin(bool isContinued, ILogger log)
     {
         if (isContinued && run.WantedStep is { } wanted)
             throw new CoordinatorStartException(
-                $"Workers that an earlier start of {run.Files.Directory} has left train on, so that it cannot go back to step {wanted}. "
-                    + "Resume it without --step and stop it first."
+                $"Workers from an earlier start of {run.Files.Directory} are still training, so the run cannot go back to step {wanted}. "
+                    + "Resume it without --step, then stop it first."
             );
         if (!isContinued)
             run.Checkpoints.RemoveLeftovers();
@@ -268,7 +256,8 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         var workers = Math.Max(run.Options.Cluster.Workers, run.Options.Cluster.MaxWorkers ?? 0);
         if (run.Order.Schedule.LaneCount is var lanes && workers > lanes)
             log.Warning(
-                "A batch is mixed from {RowGroups} row groups, so that {Workers} workers read each of them {Times:F1} times; data.shuffle_window: {Workers} would let each read its own alone.",
+                "Each batch is mixed from {RowGroups} row groups, so {Workers} workers read each row group {Times:F1} times. "
+                    + "Set data.shuffle_window to {Workers} so that each row group is read once.",
                 lanes,
                 workers,
                 (double)workers / lanes,

@@ -4,14 +4,14 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>Evaluates a checkpoint by this program in a process of its own, at a low priority.</summary>
+/// <summary>Evaluation of a checkpoint in a separate process of this program, at low priority.</summary>
 internal static class EvaluationProcess
 {
-    /// <param name="options">Whose evaluation says what is measured.</param>
-    /// <param name="config">The run's configuration, for its splits.</param>
+    /// <param name="options">The run's evaluation options.</param>
+    /// <param name="config">Path of the run's configuration, which names the splits.</param>
     /// <param name="checkpoint">The checkpoint's folder.</param>
-    /// <param name="output">Folder for the figures.</param>
-    /// <returns>The exit code, and the last of what it wrote to standard error.</returns>
+    /// <param name="output">Output folder for the results.</param>
+    /// <returns>The exit code and the error output.</returns>
     public static async Task<(int Exit, string Said)> RunAsync(EvaluationOptions options, string config, string checkpoint, string output)
     {
         var launch = RunProgram.Launch([
@@ -30,7 +30,7 @@ internal static class EvaluationProcess
                     RedirectStandardError = true,
                     UseShellExecute = false,
                 }
-            ) ?? throw new InvalidOperationException("the process did not start");
+            ) ?? throw new InvalidOperationException("the evaluation process did not start");
         process.PriorityClass = ProcessPriorityClass.BelowNormal;
         process.StandardInput.Close();
         var written = process.StandardOutput.ReadToEndAsync();

@@ -11,18 +11,13 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>
-/// Which exceptions are told to the user as one message, and with which exit code. Others are defects and keep their stack trace.
-/// </summary>
+/// <summary>Maps expected exceptions to a message and an exit code. All others are internal errors and keep their stack trace.</summary>
 public static class Failure
 {
     private const int NoSpace = 28,
         ReadOnly = 30;
 
-    /// <summary>
-    /// How a command that fails ends: with the message and exit code of the first expected failure among an exception and what
-    /// it wraps. Files that cannot be read, written or understood are expected wherever they are met. Null for a defect.
-    /// </summary>
+    /// <summary>Message and exit code of a failed command, taken from the first expected failure among an exception and its inner exceptions. I/O errors and invalid files always count as expected. Null for an internal error.</summary>
     public static (string Message, int ExitCode)? Of(Exception error)
     {
         for (var cause = error; cause is not null; cause = cause.InnerException)
@@ -37,7 +32,7 @@ public static class Failure
                 return (cause.Message, ExitCodes.StorageFailed);
             if (cause is SocketException { SocketErrorCode: SocketError.TooManyOpenSockets })
                 return (
-                    $"This process may open no more files and connections ({cause.Message}): raise the limit, as with `ulimit -n 4096`.",
+                    $"Too many open files and connections ({cause.Message}): raise the limit, e.g. with `ulimit -n 4096`.",
                     ExitCodes.MissingComponent
                 );
         }
@@ -45,18 +40,15 @@ public static class Failure
         return null;
     }
 
-    /// <summary>The exit code of a process whose run has ended as told, and was not stopped by a signal to that process.</summary>
+    /// <summary>Exit code for the outcome of a run that no signal to this process stopped.</summary>
     public static int ExitCodeOf(RunOutcome outcome) =>
         outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : ExitCodes.Ok;
 
-    /// <summary>
-    /// True if a full or read-only disk is behind a failure, whatever failed for it. The runtime's exceptions carry the system's error
-    /// number.
-    /// </summary>
+    /// <summary>True if a full or read-only disk caused the failure, directly or as an inner exception. HResult holds the errno.</summary>
     private static bool IsOfDisk(Exception error) =>
         error is IOException { HResult: NoSpace or ReadOnly } || (error.InnerException is { } inner && IsOfDisk(inner));
 
-    /// <summary>The exit code of an expected failure; null for a defect.</summary>
+    /// <summary>Exit code of an expected failure; null for an internal error.</summary>
     public static int? ExitCodeOf(Exception error) =>
         error switch
         {

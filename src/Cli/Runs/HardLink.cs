@@ -2,10 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>Second names of files.</summary>
+/// <summary>Hard links.</summary>
 internal static partial class HardLink
 {
-    /// <summary>False where the file system refuses.</summary>
+    /// <summary>Creates a hard link. Returns false if the file system refuses.</summary>
     public static bool TryCreate(string from, string to) => Link(from, to) == 0;
 
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

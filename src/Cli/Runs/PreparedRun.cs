@@ -13,34 +13,34 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>A run that can be hosted: its directory is there, its configuration and corpus are known.</summary>
+/// <summary>A run ready to be hosted: its directory exists, its configuration and corpus are loaded.</summary>
 public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManifest Manifest)
 {
     private readonly Lazy<SampleOrder> _order = new(() => RunPlan.Order(Manifest, Options));
     private readonly Lazy<ShardPlan> _shards = new(() => new ShardPlan(Manifest, RunPlan.Order(Manifest, Options)));
 
-    /// <summary>The step of the checkpoint that the user chose to go on from; null for the newest.</summary>
+    /// <summary>Step of the checkpoint that the user chose to resume from; null for the newest.</summary>
     public long? WantedStep { get; init; }
 
     public CheckpointDirectory Checkpoints { get; } = new(Files.Checkpoints);
 
-    /// <summary>Length of the run.</summary>
+    /// <summary>Length of the run in steps.</summary>
     public long TotalSteps => RunPlan.TotalSteps(Options.Training, Manifest.SampleCount);
 
     public SampleOrder Order => _order.Value;
 
     /// <summary>Prepares a new run.</summary>
-    /// <exception cref="UsageException">Its directory exists.</exception>
+    /// <exception cref="UsageException">The run's directory already exists.</exception>
     public static PreparedRun Create(RunOptions options)
     {
         var files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
         if (Directory.Exists(files.Directory) && Directory.EnumerateFileSystemEntries(files.Directory).Any())
             throw new UsageException(
-                $"{files.Directory} exists already. Continue it with `cliptrain resume {files.Directory}`, or begin another with --set "
-                    + "name=NAME."
+                $"{files.Directory} exists already. Continue it with `cliptrain resume {files.Directory}`, or start another run with "
+                    + "--set name=NAME."
             );
 
-        // Whatever is wrong with corpus, tokenizer or splits is told before anything is written.
+        // Errors in corpus, tokenizer or splits are reported before anything is written.
         RunPlan.Tokenizer(options);
         RunEvaluation.CheckSplits(options);
         var start = Examine(options);
@@ -59,34 +59,36 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         return new PreparedRun(files, options, manifest);
     }
 
-    /// <summary>Prepares to continue a run.</summary>
-    /// <param name="run">Its directory, or its name in the usual place.</param>
-    /// <param name="step">The checkpoint to go on from; null for the newest.</param>
-    /// <exception cref="UsageException">There is no such run.</exception>
-    /// <exception cref="WeightsException">There is no such checkpoint.</exception>
+    /// <summary>Prepares to resume a run.</summary>
+    /// <param name="run">Run directory, or its name under runs/.</param>
+    /// <param name="step">Step of the checkpoint to resume from; null for the newest.</param>
+    /// <exception cref="UsageException">The run does not exist.</exception>
+    /// <exception cref="WeightsException">The checkpoint does not exist.</exception>
     public static PreparedRun Resume(string run, long? step)
     {
         var files = RunFiles.Find(run);
         if (!File.Exists(files.Manifest))
             throw new UsageException(
-                $"{files.Directory} has a config.yaml and no manifest.json: it was not made whole, and no run has begun in it. Delete "
-                    + "it, then begin the run again."
+                $"{files.Directory} has a config.yaml but no manifest.json: its creation was interrupted before the run started. Delete "
+                    + "it, then start the run again."
             );
         var options = RunConfig.Load(files.Config, []).Options;
         var steps = new CheckpointDirectory(files.Checkpoints).Steps();
         if (step is { } wanted && !steps.Contains(wanted))
-            throw new WeightsException($"{files.Checkpoints}: has no checkpoint of step {wanted}; there are: {string.Join(", ", steps)}.");
+            throw new WeightsException(
+                $"{files.Checkpoints} has no checkpoint of step {wanted}; available steps: {string.Join(", ", steps)}."
+            );
         try
         {
             var manifest = RunCorpus.Continue(
                 options.Data,
                 CorpusManifest.Load(files.Manifest),
                 difference =>
-                    $"The files of the corpus have changed since {files.Manifest} was written: {difference}. Restore them, or begin a "
+                    $"The files of the corpus have changed since {files.Manifest} was written: {difference}. Restore them, or start a "
                     + "new run.",
                 touched =>
                     AnsiConsole.WriteLine(
-                        $"Warning: {touched} since the run began; the parts of it that were compared are the same. "
+                        $"Warning: {touched} since the run started; the compared parts are unchanged. "
                             + "`cliptrain data verify --checksums` compares all bytes."
                     )
             );
@@ -95,20 +97,17 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         catch (CorpusException e) when (FolderBegunIn(files, options.Output) is { } folder && folder != Environment.CurrentDirectory)
         {
             throw new CorpusException(
-                $"{e.Message.TrimEnd('.')}. The run's paths are relative to the folder that it was begun in: go to {folder} and resume "
-                    + "it there.",
+                $"{e.Message.TrimEnd('.')}. The run's paths are relative to the folder in which it was started: go to {folder} and "
+                    + "resume it there.",
                 e
             );
         }
     }
 
-    /// <summary>
-    /// Prepares the run of a run file, or to continue it when its directory is there already, so that a supervisor can give the same
-    /// command again after a crash.
-    /// </summary>
+    /// <summary>Prepares the run of a run file, or resumes it if its directory exists, so that a supervisor can repeat the same command after a crash.</summary>
     /// <param name="configOrRun">A run file or a run's directory.</param>
-    /// <param name="sets">Keys set on top of the file.</param>
-    /// <exception cref="UsageException">The directory is that of another run.</exception>
+    /// <param name="sets">Overrides of keys in the run file.</param>
+    /// <exception cref="UsageException">The directory contains a different run.</exception>
     public static PreparedRun Open(string configOrRun, IReadOnlyList<string> sets)
     {
         if (!File.Exists(configOrRun))
@@ -120,16 +119,16 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         return ConfigHash.Of(RunConfig.Load(files.Config, []).Options) == ConfigHash.Of(options)
             ? Resume(files.Directory, step: null)
             : throw new UsageException(
-                $"{files.Directory} holds a run of another configuration. Continue that one with `cliptrain coordinator "
-                    + $"{files.Directory}`, or begin another with --set name=NAME."
+                $"{files.Directory} contains a run with a different configuration. Continue that one with `cliptrain coordinator "
+                    + $"{files.Directory}`, or start another run with --set name=NAME."
             );
     }
 
-    /// <summary>What each rank of a generation reads.</summary>
+    /// <summary>The shards that the ranks of a generation read.</summary>
     public ShardPlan Shards => _shards.Value;
 
-    /// <summary>What is fixed for the run.</summary>
-    /// <param name="managedWorkers">How many workers nodes start; the others come by themselves.</param>
+    /// <summary>Settings that are fixed for the whole run.</summary>
+    /// <param name="managedWorkers">Number of workers started by nodes; others join by themselves.</param>
     public RunSpec Spec(int managedWorkers) =>
         new(Options.Name, Options.Cluster.Workers, ProgramVersion.Text, ConfigHash.Of(Options), Manifest.Hash)
         {
@@ -147,7 +146,7 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
             },
         };
 
-    /// <summary>The newest checkpoint on disk, whether its writer lived to tell of it or not; null when there is none.</summary>
+    /// <summary>The newest complete checkpoint on disk, even if its writer died before reporting it; null if there is none.</summary>
     public CheckpointMark? FindCheckpoint() =>
         Checkpoints.Steps().LastOrDefault(Checkpoints.IsComplete) is var step and > 0
             ? new CheckpointMark(step, Checkpoints.PathOf(step))
@@ -161,7 +160,7 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         return weights.Examine();
     }
 
-    /// <summary>Where the run was begun, as far as its directory tells.</summary>
+    /// <summary>The folder in which the run was started, inferred from its directory; null if unknown.</summary>
     private static string? FolderBegunIn(RunFiles files, OutputOptions output)
     {
         var (directory, runs) = (

@@ -7,7 +7,7 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>Raises a hosted run's alerts: in the log, and to the command or address that its configuration names.</summary>
+/// <summary>Delivers a hosted run's alerts to the log and to the configured command or webhook.</summary>
 public sealed class RunAlerting : IDisposable
 {
     private const double BytesInGigabyte = 1e9;
@@ -26,10 +26,10 @@ public sealed class RunAlerting : IDisposable
     private bool _isDiskFull,
         _isStill;
 
-    /// <param name="options">The run's.</param>
-    /// <param name="directory">The run's.</param>
-    /// <param name="log">Gets each alert as a line.</param>
-    /// <param name="time">Tells for how long no step came.</param>
+    /// <param name="options">The run's options.</param>
+    /// <param name="directory">Run directory, whose free disk space is watched.</param>
+    /// <param name="log">Receives each alert as a line.</param>
+    /// <param name="time">Clock for the time without progress.</param>
     public RunAlerting(RunOptions options, string directory, Action<string> log, TimeProvider time)
     {
         (_options, _directory, _log, _time) = (options, directory, log, time);
@@ -58,7 +58,7 @@ public sealed class RunAlerting : IDisposable
 
     public void Dispose() => _timer.Dispose();
 
-    /// <summary>What no step tells: a disk that fills up, and that no step comes.</summary>
+    /// <summary>Checks the conditions that no step reports: a full disk, and a lack of steps.</summary>
     private void Look()
     {
         lock (_lock)
@@ -83,8 +83,8 @@ public sealed class RunAlerting : IDisposable
                 new Alert(
                     _step,
                     "no-progress",
-                    $"No step was recorded for {still.TotalMinutes.ToString("F0", CultureInfo.InvariantCulture)} minutes: cliptrain "
-                        + "status shows whom the run waits for."
+                    $"No step was recorded for {still.TotalMinutes.ToString("F0", CultureInfo.InvariantCulture)} minutes: `cliptrain "
+                        + "status` shows which worker the run is waiting for."
                 )
             );
         }
@@ -111,7 +111,7 @@ public sealed class RunAlerting : IDisposable
             _ = TellAsync("alerts.webhook", () => PostAsync(alert));
     }
 
-    /// <summary>An alert that cannot be delivered is a line of the log; the run goes on.</summary>
+    /// <summary>Logs an alert that cannot be delivered; the run continues.</summary>
     private async Task TellAsync(string key, Func<Task> tell)
     {
         try
@@ -129,7 +129,7 @@ public sealed class RunAlerting : IDisposable
                         or UriFormatException
             )
         {
-            _log($"{key} could not deliver an alert: {error.Message}");
+            _log($"{key} failed to deliver an alert: {error.Message}");
         }
     }
 
@@ -139,7 +139,7 @@ public sealed class RunAlerting : IDisposable
         using var process = Process.Start(new ProcessStartInfo(_options.Alerts.Command, arguments) { UseShellExecute = false })!;
         await process.WaitForExitAsync();
         if (process.ExitCode != 0)
-            throw new InvalidOperationException($"{_options.Alerts.Command} ended with exit code {process.ExitCode}.");
+            throw new InvalidOperationException($"{_options.Alerts.Command} exited with code {process.ExitCode}.");
     }
 
     private async Task PostAsync(Alert alert)

@@ -9,13 +9,13 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>The Orleans cluster of a run.</summary>
+/// <summary>Factory of a run's Orleans cluster settings.</summary>
 public static class RunCluster
 {
-    /// <summary>Keeps a password out of the run file.</summary>
+    /// <summary>Environment variable that keeps a password out of the run file.</summary>
     private const string ConnectionVariable = "CLIPTRAIN_CLUSTERING_CONNECTION";
 
-    /// <summary>Where its members find each other.</summary>
+    /// <summary>Membership table through which the cluster's members find each other.</summary>
     /// <exception cref="CoordinatorStartException">The connection string is missing, or the run directory cannot be used.</exception>
     public static ClusterIdentity Of(RunFiles files, ClusterOptions cluster) =>
         ClusterIdentity.Open(
@@ -24,8 +24,8 @@ public static class RunCluster
             Environment.GetEnvironmentVariable(ConnectionVariable) is { Length: > 0 } given ? given : cluster.ClusteringConnection
         );
 
-    /// <summary>How a coordinator's process listens.</summary>
-    /// <exception cref="CoordinatorStartException">No address is left that others can reach.</exception>
+    /// <summary>Endpoint of a coordinator process.</summary>
+    /// <exception cref="CoordinatorStartException">No address of this machine is reachable by others.</exception>
     public static SiloEndpoint Endpoint(string name, HostingOptions hosting) =>
         SiloEndpoint.Create(
             name,
@@ -35,9 +35,9 @@ public static class RunCluster
             hosting.Listen.Port == 0 ? 0 : hosting.Listen.Port + 1
         );
 
-    /// <summary>What the processes of the run prove to each other.</summary>
+    /// <summary>Credentials that the processes of a run present to each other.</summary>
     /// <exception cref="UsageException">Only some of the TLS files are given.</exception>
-    /// <exception cref="CoordinatorStartException">One of them cannot be used.</exception>
+    /// <exception cref="CoordinatorStartException">A TLS file is invalid.</exception>
     public static ClusterSecurity Security(string token, TlsFiles tls) =>
         tls switch
         {
@@ -46,20 +46,20 @@ public static class RunCluster
                 token,
                 TlsIdentity.Load(certificate, key, authority, TimeProvider.System)
             ),
-            _ => throw new UsageException("--certificate, --key and --ca belong together: give all three, or none."),
+            _ => throw new UsageException("--certificate, --key and --ca must be given together: give all three, or none."),
         };
 
-    /// <summary>True when a coordinator of this machine has the run.</summary>
+    /// <summary>True if a coordinator on this machine hosts the run.</summary>
     public static bool IsServed(RunFiles files) => RunLock.IsHeld(files.CoordinatorLock);
 }
 
-/// <summary>PEM files of mutual TLS; all null without.</summary>
-/// <param name="Certificate">Of this process.</param>
-/// <param name="Key">Its private key.</param>
-/// <param name="Authority">That all processes of the run are held to.</param>
+/// <summary>PEM files for mutual TLS; all null to disable it.</summary>
+/// <param name="Certificate">Certificate of this process.</param>
+/// <param name="Key">Private key of the certificate.</param>
+/// <param name="Authority">Certificate of the authority that signs the certificates of all processes.</param>
 public sealed record TlsFiles(string? Certificate = null, string? Key = null, string? Authority = null)
 {
-    /// <summary>As arguments for another process of the run.</summary>
+    /// <summary>Command-line arguments that pass the files to another process of the run.</summary>
     public IEnumerable<string> Arguments =>
         new[] { ("--certificate", Certificate), ("--key", Key), ("--ca", Authority) }.SelectMany(file =>
             file.Item2 is { } path ? new[] { file.Item1, path } : []

@@ -8,9 +8,9 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>How a process reaches the coordinator of a run from another machine.</summary>
-/// <param name="Coordinator">HOST:PORT of a coordinator process, or several separated by commas; the others are learned from it.</param>
-/// <param name="Tls">Files of mutual TLS, where the coordinator demands it.</param>
+/// <summary>Address and credentials of a coordinator on another machine.</summary>
+/// <param name="Coordinator">HOST:PORT of a coordinator process, or several separated by commas. The client discovers the others.</param>
+/// <param name="Tls">Files for mutual TLS, if the coordinator requires it.</param>
 public sealed record RemoteOptions(string Coordinator, string Token, TlsFiles Tls);
 
 /// <summary>A connection to the cluster that hosts a run.</summary>
@@ -27,10 +27,10 @@ public sealed class RunConnection : IAsyncDisposable
 
     public string Token { get; }
 
-    /// <summary>To a run whose directory this machine has.</summary>
+    /// <summary>Connects to a run whose directory is on this machine.</summary>
     /// <param name="files">The run's files.</param>
-    /// <param name="waits">True for a process of the run, which may be there before its coordinator is; false for a user's command.</param>
-    /// <exception cref="CoordinatorLostException">Nobody hosts it.</exception>
+    /// <param name="waits">True for a process of the run, which may start before its coordinator; false for a user's command.</param>
+    /// <exception cref="CoordinatorLostException">No process hosts the run.</exception>
     public static async Task<RunConnection> ToLocalAsync(RunFiles files, bool waits)
     {
         if (!waits && !RunCluster.IsServed(files))
@@ -50,9 +50,9 @@ public sealed class RunConnection : IAsyncDisposable
         return new RunConnection(client, options.Name, token);
     }
 
-    /// <summary>To the run of a coordinator.</summary>
-    /// <exception cref="CoordinatorRefusedException">The token or a certificate is not the coordinator's.</exception>
-    /// <exception cref="CoordinatorLostException">The coordinator cannot be reached.</exception>
+    /// <summary>Connects to the run of a coordinator.</summary>
+    /// <exception cref="CoordinatorRefusedException">The coordinator rejects the token or the certificate.</exception>
+    /// <exception cref="CoordinatorLostException">The coordinator is unreachable.</exception>
     public static async Task<RunConnection> ToRemoteAsync(RemoteOptions remote)
     {
         var security = RunCluster.Security(remote.Token, remote.Tls);
@@ -64,22 +64,22 @@ public sealed class RunConnection : IAsyncDisposable
         return new RunConnection(client, await AskAsync(client.Grains.GetGrain<IClusterGrain>(0).RunIdAsync), remote.Token);
     }
 
-    /// <summary>A worker's or node's side of the control plane.</summary>
+    /// <summary>Creates a worker's or node's client for the control plane.</summary>
     public CoordinatorClient Client(string workerId, TimeSpan patience) =>
         new(_client.Grains, RunId, workerId, TimeProvider.System) { RetryFor = patience };
 
-    /// <exception cref="CoordinatorLostException">Nobody answers.</exception>
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     public Task<RunStatus> StatusAsync() => AskAsync(Run.StatusAsync);
 
-    /// <summary>The run's resolved configuration and the manifest of its corpus, as their files are.</summary>
-    /// <exception cref="CoordinatorLostException">Nobody answers.</exception>
+    /// <summary>Returns the bytes of the run's resolved configuration and of its corpus manifest.</summary>
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     public Task<RunFilesOffer> FilesAsync() => AskAsync(Run.FilesAsync);
 
-    /// <exception cref="CoordinatorLostException">Nobody answers.</exception>
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     public Task StopAsync(string by, bool atOnce) => GrainCalls.RepeatAsync(() => Run.StopAsync(by, atOnce), Patience, TimeProvider.System);
 
     /// <exception cref="CoordinatorRefusedException">The run is not running.</exception>
-    /// <exception cref="CoordinatorLostException">Nobody answers.</exception>
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     public async Task RequestCheckpointAsync()
     {
         if ((await AskAsync(Run.CheckpointAsync)).Reply is RunReply.Refused refused)
@@ -90,6 +90,6 @@ public sealed class RunConnection : IAsyncDisposable
 
     private IRunGrain Run => _client.Grains.GetGrain<IRunGrain>(RunId);
 
-    /// <summary>A coordinator that has just died leaves a command waiting until another has taken over.</summary>
+    /// <summary>Retries while a coordinator that has just died is replaced by another.</summary>
     private static Task<T> AskAsync<T>(Func<Task<T>> call) => GrainCalls.RepeatAsync(call, Patience, TimeProvider.System);
 }

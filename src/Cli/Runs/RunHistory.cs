@@ -10,22 +10,17 @@ using Serilog;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>
-/// Where a run goes on. A run has one line of history: what lies after the checkpoint that it goes on from, because the user
-/// chose an earlier one or the newer ones are damaged, moves to <c>set-aside/</c> in the run's folder, by name. The ledger keeps
-/// its entries, which the next generation marks as undone.
-/// </summary>
+/// <summary>Selection of the checkpoint that a run resumes from. A run has a single linear history: when the user chooses an earlier checkpoint, or newer ones are damaged, everything after it moves to <c>set-aside/</c> in the run directory. The ledger keeps its entries; the next generation marks them as undone.</summary>
 public sealed class RunHistory(RunFiles files, ILogger log)
 {
     private readonly CheckpointDirectory _checkpoints = new(files.Checkpoints);
 
-    /// <summary>The checkpoint that the run goes on from; null to begin at its first step.</summary>
-    /// <param name="wanted">The step that the user chose; null for the newest checkpoint that is whole.</param>
-    /// <exception cref="WeightsException">There is no such checkpoint, or none is whole, or what lies after it cannot be
-    /// moved.</exception>
+    /// <summary>Selects the checkpoint to resume from; null to start at the first step.</summary>
+    /// <param name="wanted">Step chosen by the user; null for the newest intact checkpoint.</param>
+    /// <exception cref="WeightsException">The checkpoint does not exist, none is intact, or later files cannot be moved.</exception>
     public CheckpointMark? GoOnFrom(long? wanted)
     {
-        // What a worker that trains on writes from now on is of this line.
+        // Checkpoints written after this point, by workers that kept training, belong to this history.
         var known = _checkpoints.Steps();
         var state = wanted is { } step
             ? _checkpoints.Verify(step)
@@ -33,13 +28,13 @@ public sealed class RunHistory(RunFiles files, ILogger log)
         if (state is null)
         {
             if (FileRunLedger.Read(files.Ledger).Any(entry => entry.Step is not null))
-                log.Warning("{Checkpoints:l} has no checkpoint: the run begins again at its first step.", files.Checkpoints);
+                log.Warning("{Checkpoints:l} has no checkpoint: the run starts over at its first step.", files.Checkpoints);
             return null;
         }
 
         if (known.Any(later => later > state.Step))
             SetAside(state.Step, [.. known.Where(later => later > state.Step)]);
-        log.Information("Going on from the checkpoint of step {Step}.", state.Step);
+        log.Information("Resuming from the checkpoint of step {Step}.", state.Step);
         return new CheckpointMark(state.Step, _checkpoints.PathOf(state.Step));
     }
 
@@ -49,7 +44,7 @@ public sealed class RunHistory(RunFiles files, ILogger log)
         {
             var folder = NewFolder(step);
 
-            // Copies first: if this is cut short, the run is what it was.
+            // Copy first: an interruption leaves the run unchanged.
             Copy(
                 Path.Combine(folder, Path.GetFileName(files.Metrics)),
                 File.Exists(files.Metrics),
@@ -63,16 +58,16 @@ public sealed class RunHistory(RunFiles files, ILogger log)
             if (File.Exists(files.Summary))
                 File.Move(files.Summary, Path.Combine(folder, RunFiles.SummaryName));
 
-            // From the newest on, so that what remains at any moment is a line of history.
+            // Newest first, so that the remaining checkpoints are a valid history at every moment.
             foreach (var later in laterSteps.Reverse())
                 Directory.Move(_checkpoints.PathOf(later), Path.Combine(folder, Path.GetFileName(_checkpoints.PathOf(later))));
             DirectorySync.Sync(folder);
             DirectorySync.Sync(files.Checkpoints);
-            log.Warning("What the run did after step {Step} is set aside in {Folder:l}.", step, folder);
+            log.Warning("The history after step {Step} is set aside in {Folder:l}.", step, folder);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new WeightsException($"{files.SetAside}: what the run did after step {step} cannot be set aside: {error.Message}", error);
+            throw new WeightsException($"{files.SetAside}: cannot set aside the history after step {step}: {error.Message}", error);
         }
     }
 

@@ -10,14 +10,11 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>
-/// What this process does for the run when it hosts it: keeps its records, shows it, and at the end evaluates the last
-/// checkpoint and writes the summary. A standby does nothing of this until it takes the run over.
-/// </summary>
+/// <summary>Host side of a run: keeps its records, shows its progress, and at the end evaluates the last checkpoint and writes the summary. A standby does none of this until it takes over.</summary>
 /// <param name="run">The run.</param>
-/// <param name="console">Where it is shown.</param>
-/// <param name="log">Its log.</param>
-/// <param name="isStandby">True when another process has begun the run.</param>
+/// <param name="console">Console for the progress display.</param>
+/// <param name="log">The run's log.</param>
+/// <param name="isStandby">True if another process started the run.</param>
 public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, bool isStandby) : IRunHosting
 {
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -28,21 +25,21 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
     private PageServer? _page;
     private int _exitCode;
 
-    /// <summary>Completes when the run is hosted here for the first time.</summary>
+    /// <summary>Completes when this process first hosts the run.</summary>
     public Task Opened => _opened.Task;
 
-    /// <summary>The exit code of the run that has ended here. Faults with what kept it from being summed up.</summary>
+    /// <summary>Exit code of a run that ended here. Faults if the final evaluation fails.</summary>
     public Task<int> Concluded => _concluded.Task;
 
-    /// <summary>The exit code after a stop: that of the signal that asked for it.</summary>
+    /// <summary>Exit code after a stop, given by the signal that requested it.</summary>
     public Func<int> StopExitCode { get; init; } = () => ExitCodes.Ok;
 
-    /// <summary>True to open the live page in the browser once it is served.</summary>
+    /// <summary>True to open the live page in a browser.</summary>
     public bool OpensPage { get; init; }
 
     public string RunId => run.Options.Name;
 
-    /// <summary>True when the run was hosted here and is over: its node and its standby have nothing left to do.</summary>
+    /// <summary>True once a run hosted here is over, so that its node and standby need no restart.</summary>
     public bool HasEnded => _records?.HasEnded ?? false;
 
     public StepMetrics? LastStep => _records?.LastStep;
@@ -68,7 +65,7 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
     {
         try
         {
-            // Evaluation computes for long: not on the grain's scheduler.
+            // Evaluation takes long, so keep it off the grain's scheduler.
             _exitCode = await Task.Run(() => Conclude(outcome));
         }
         catch (Exception error)
@@ -81,7 +78,7 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
 
     public void OnDefect(Exception error) => _concluded.TrySetException(error);
 
-    /// <summary>Serves the run's page on loopback for as long as this process lives. A run without its page is still a run.</summary>
+    /// <summary>Serves the run's page on loopback while this process lives. A failure is only a warning.</summary>
     private async Task ServePageAsync()
     {
         try
@@ -98,7 +95,7 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            log.Warning("The run's page cannot be served: {Reason:l}", error.Message);
+            log.Warning("Cannot serve the run's page: {Reason:l}", error.Message);
         }
     }
 
@@ -115,7 +112,7 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
 
         if (_records?.Verdict is { } verdict)
             log.Information("{Verdict:l}", verdict.Text);
-        log.Information("Trained in {Seconds:F0} s; evaluating.", TimeProvider.System.GetElapsedTime(_started).TotalSeconds);
+        log.Information("Training took {Seconds:F0} s; evaluating.", TimeProvider.System.GetElapsedTime(_started).TotalSeconds);
         return RunReport.EvaluateAndWrite(run.Files, run.Options, log);
     }
 }

@@ -8,8 +8,8 @@ using Serilog.Events;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>Writes what a run tells to its metrics files and shows it.</summary>
-/// <param name="known">The checkpoint that the run goes on from, which is no news.</param>
+/// <summary>Records a run's steps in its metrics files and shows its progress.</summary>
+/// <param name="known">Checkpoint that the run resumed from, which is not reported again.</param>
 public sealed class RunObserver(
     IProgressView view,
     MetricsFile metricsFile,
@@ -23,16 +23,16 @@ public sealed class RunObserver(
     private volatile bool _hasEnded;
     private int _generation;
 
-    /// <summary>True once the run is over: what is left is to evaluate it and to sum it up.</summary>
+    /// <summary>True once training is over and only the final evaluation remains.</summary>
     public bool HasEnded => _hasEnded;
 
-    /// <summary>The newest step; null before the first.</summary>
+    /// <summary>Metrics of the newest step; null before the first.</summary>
     public StepMetrics? LastStep { get; private set; }
 
-    /// <summary>Looks at each step for what somebody should know of; null where the configuration turns that off.</summary>
+    /// <summary>Alert rules applied to each step; null if alerts are disabled.</summary>
     public RunAlerting? Alerts { get; init; }
 
-    /// <summary>What bounds the run's rate, by its last steps; null when there are too few.</summary>
+    /// <summary>Bottleneck of the run, estimated from its recent steps; null if there are too few.</summary>
     public StepVerdict? Verdict => _recent.Verdict;
 
     public void OnSteps(IReadOnlyList<StepRecord> steps)
@@ -45,7 +45,7 @@ public sealed class RunObserver(
         }
     }
 
-    /// <summary>Writes and shows steps.</summary>
+    /// <summary>Records and shows steps.</summary>
     public void Write(IReadOnlyList<StepMetrics> metrics)
     {
         foreach (var step in metrics)
@@ -59,7 +59,7 @@ public sealed class RunObserver(
         }
     }
 
-    /// <summary>Evaluates checkpoints beside the run; null where that is not asked for.</summary>
+    /// <summary>Evaluation of checkpoints during training; null if disabled.</summary>
     public CheckpointEvaluations? Evaluations { get; init; }
 
     public void OnStatus(RunState state)

@@ -10,7 +10,7 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>A hosted run's records: the ledger, metrics, TensorBoard events and what is shown.</summary>
+/// <summary>Records of a hosted run: ledger, metrics, TensorBoard events and the progress display.</summary>
 public sealed class RunRecords : IRunRecords
 {
     private readonly PreparedRun _run;
@@ -25,18 +25,17 @@ public sealed class RunRecords : IRunRecords
     private bool _isDisposed;
 
     /// <param name="run">The run.</param>
-    /// <param name="epoch">The activation that writes.</param>
-    /// <param name="state">What it goes on from.</param>
-    /// <param name="console">Where progress is shown.</param>
-    /// <param name="log">Gets what the view shows as lines.</param>
-    /// <exception cref="InvalidDataException">A record that an earlier process wrote cannot be read.</exception>
+    /// <param name="epoch">Term of the host that writes.</param>
+    /// <param name="state">State that the run continues from.</param>
+    /// <param name="console">Console for the progress display.</param>
+    /// <param name="log">Receives the progress as log lines.</param>
+    /// <exception cref="InvalidDataException">A record written by an earlier process is invalid.</exception>
     public RunRecords(PreparedRun run, long epoch, RunState state, IAnsiConsole console, ILogger log)
     {
         _run = run;
         _ledger = FileRunLedger.Open(run.Files.Ledger, epoch);
 
-        // A run that goes on from a checkpoint may find the records of its last steps there alone: its workers wrote it when they
-        // had nobody to tell.
+        // If workers wrote the checkpoint without a coordinator, it holds the only records of the last steps.
         if (state.LastCheckpoint is { } checkpoint && checkpoint.Step > _ledger.RecordedStep)
         {
             var missing = run
@@ -52,7 +51,7 @@ public sealed class RunRecords : IRunRecords
         _view = TrainingProgress.Create(console, log, TimeProvider.System);
         if (_metrics.Damage is { } damage)
             log.Warning(
-                "{Damage:l}: the lines from there on are written anew from the ledger; the file as it was is {Metrics:l}.damaged.",
+                "{Damage:l}: the lines from there on are rebuilt from the ledger; the original file is kept as {Metrics:l}.damaged.",
                 damage,
                 run.Files.Metrics
             );
@@ -61,7 +60,7 @@ public sealed class RunRecords : IRunRecords
             : null;
         if (run.Options.Evaluation.EverySteps > 0)
         {
-            // Figures come from a thread of their own, and so need a file of their own.
+            // Results arrive on a separate thread and therefore need a separate event file.
             _evaluationBoard = run.Options.Output.Tensorboard
                 ? new TensorBoardWriter(Path.Combine(run.Files.TensorBoard, "evaluation"), TimeProvider.System, StartStep)
                 : null;
@@ -84,13 +83,13 @@ public sealed class RunRecords : IRunRecords
         _observer.Write(Untold());
     }
 
-    /// <summary>Steps up to this one are done and recorded.</summary>
+    /// <summary>Last step that was already recorded when the run continued here.</summary>
     public long StartStep { get; }
 
-    /// <summary>The newest step that was recorded here; null before the first.</summary>
+    /// <summary>Metrics of the newest step recorded here; null before the first.</summary>
     public StepMetrics? LastStep => _observer.LastStep;
 
-    /// <summary>What bounds the run's rate; null when too few steps were recorded here.</summary>
+    /// <summary>Bottleneck of the run; null if too few steps were recorded here.</summary>
     public StepVerdict? Verdict => _observer.Verdict;
 
     public IRunObserver Observer => _observer;
@@ -118,9 +117,7 @@ public sealed class RunRecords : IRunRecords
         _ledger.Dispose();
     }
 
-    /// <summary>
-    /// Steps that the ledger has and the metrics have not: their coordinator was killed between the two, or never heard of them.
-    /// </summary>
+    /// <summary>Steps in the ledger that are missing from the metrics, because a coordinator was killed between the two writes or never learned of them.</summary>
     private StepMetrics[] Untold() =>
         [
             .. FileRunLedger

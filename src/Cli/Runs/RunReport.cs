@@ -17,21 +17,21 @@ using TorchSharp;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>The end of a run: its newest checkpoint evaluated, summary.json written, and the summary printed from that.</summary>
+/// <summary>Final report of a run: evaluates its newest checkpoint, writes summary.json and prints it.</summary>
 public static class RunReport
 {
-    /// <summary>Returns the exit code.</summary>
-    /// <param name="files">The run's.</param>
-    /// <param name="options">The run's.</param>
-    /// <param name="log">Gets what was left out.</param>
-    /// <param name="output">Folder for the figures as a list, beside the summary; null for none.</param>
+    /// <summary>Evaluates a run's newest intact checkpoint and writes its summary. Returns the exit code.</summary>
+    /// <param name="files">The run's files.</param>
+    /// <param name="options">The run's options.</param>
+    /// <param name="log">Receives the skipped samples.</param>
+    /// <param name="output">Folder for results.json and results.csv; null for none.</param>
     public static int EvaluateAndWrite(RunFiles files, RunOptions options, ILogger log, string? output = null)
     {
         var checkpoints = new CheckpointDirectory(files.Checkpoints);
         var state =
             checkpoints.NewestWhole(
                 (damaged, reason) => log.Warning("The checkpoint of step {Step} is damaged and not evaluated: {Reason:l}", damaged, reason)
-            ) ?? throw new WeightsException($"{files.Checkpoints}: has no checkpoint to evaluate.");
+            ) ?? throw new WeightsException($"{files.Checkpoints} has no checkpoint to evaluate.");
         using var torchThread = new TorchThread();
         var figures = torchThread.Run(() =>
         {
@@ -59,9 +59,9 @@ public static class RunReport
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // Computed is computed: the figures are shown, and only the file is missing.
+            // The results are computed, so show them even though the file cannot be written.
             summary.Render(AnsiConsole.Console);
-            log.Error("The figures above could not be written to {Summary:l}: {Reason:l}", files.Summary, error.Message);
+            log.Error("Cannot write the results above to {Summary:l}: {Reason:l}", files.Summary, error.Message);
             return ExitCodes.StorageFailed;
         }
 
@@ -70,14 +70,12 @@ public static class RunReport
         return ExitCodes.Ok;
     }
 
-    /// <summary>
-    /// Measures a model that is of no run on the splits of a run's options, and prints the figures. Returns the exit code.
-    /// </summary>
-    /// <exception cref="UsageException">Its images or captions are not made as evaluation makes them.</exception>
+    /// <summary>Measures a model that is of no run on the splits of a run's options, and prints the figures. Evaluates a run's newest intact checkpoint and writes its summary. Returns the exit code.</summary>
+    /// <exception cref="UsageException">The model needs a different preprocessing of images or captions.</exception>
     /// <param name="opened">The model.</param>
-    /// <param name="options">Whose evaluation names the splits.</param>
-    /// <param name="log">Gets what was left out.</param>
-    /// <param name="output">Folder for the figures as a list; null for none.</param>
+    /// <param name="options">Options whose evaluation section names the splits.</param>
+    /// <param name="log">Receives the skipped samples.</param>
+    /// <param name="output">Folder for results.json and results.csv; null for none.</param>
     public static int Evaluate(OpenedModel opened, RunOptions options, ILogger log, string? output = null)
     {
         var figures = Measure(opened, options, log);
@@ -91,16 +89,14 @@ public static class RunReport
         return ExitCodes.Ok;
     }
 
-    /// <summary>A model's figures on the splits of a run's options.</summary>
-    /// <exception cref="UsageException">Its images or captions are not made as evaluation makes them, or there are no splits.</exception>
+    /// <summary>Results of a model on the splits of a run's options.</summary>
+    /// <exception cref="UsageException">The model needs a different preprocessing of images or captions, or there are no splits.</exception>
     public static IReadOnlyList<SplitFigures> Measure(OpenedModel opened, RunOptions options, ILogger log)
     {
         opened.RequireClipPreprocessing();
         var tokenizer = opened.Tokenizer();
         if (options.Evaluation is { Retrieval.Count: 0, ZeroShot.Count: 0 })
-            throw new UsageException(
-                "The run file's evaluation has no splits: name some under evaluation.retrieval or evaluation.zero_shot."
-            );
+            throw new UsageException("The run file has no evaluation splits: add some under evaluation.retrieval or evaluation.zero_shot.");
         RunEvaluation.CheckSplits(options);
         using var torchThread = new TorchThread();
         return torchThread.Run(() =>

@@ -9,10 +9,10 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>What <c>cliptrain status</c> prints.</summary>
+/// <summary>Output of <c>cliptrain status</c>.</summary>
 public static class RunStatusView
 {
-    /// <summary>One line a run under runs/, asking those that are hosted.</summary>
+    /// <summary>Prints one row per run under runs/, querying those that are hosted.</summary>
     public static async Task<int> ShowAllAsync()
     {
         var table = new Table().AddColumns("run", "phase", "step", "workers", "hosted by");
@@ -27,7 +27,7 @@ public static class RunStatusView
     {
         if (status.State is not { } state)
         {
-            AnsiConsole.MarkupLineInterpolated($"{run} has not begun yet; process {status.Host} will host it.");
+            AnsiConsole.MarkupLineInterpolated($"{run} has not started yet; process {status.Host} will host it.");
             return;
         }
 

@@ -6,20 +6,19 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>One epoch of a corpus as far as the run has read it.</summary>
-/// <param name="Corpus">Number of the corpus in the mixture.</param>
-/// <param name="Samples">Samples that the corpus's stream has reached.</param>
-/// <param name="Once">Those that one committed step holds.</param>
-/// <param name="Duplicates">Those that more than one does.</param>
-/// <param name="Missing">Those that none does.</param>
+/// <summary>Audit of one epoch of a corpus, up to the point that the run has reached.</summary>
+/// <param name="Corpus">Index of the corpus in the mixture.</param>
+/// <param name="Samples">Samples of the epoch that the run has reached.</param>
+/// <param name="Once">Samples consumed by exactly one committed step.</param>
+/// <param name="Duplicates">Additional uses of samples by further committed steps.</param>
+/// <param name="Missing">Samples consumed by no committed step.</param>
 public sealed record EpochAudit(int Corpus, long Epoch, long Samples, long Once, long Duplicates, long Missing);
 
-/// <summary>What a run's ledger proves.</summary>
+/// <summary>Result of auditing a run's ledger.</summary>
 /// <param name="Steps">Committed steps.</param>
-/// <param name="UndoneSteps">Steps that were committed, lost with every replica, and done again from a checkpoint.</param>
-/// <param name="BadSamples">Samples of committed steps that could not be used.</param>
-/// <param name="Faults">Every contradiction, in words; empty when each sample was consumed exactly once in each epoch of its
-/// corpus.</param>
+/// <param name="UndoneSteps">Committed steps that were lost with all replicas and repeated from a checkpoint.</param>
+/// <param name="BadSamples">Unusable samples in committed steps.</param>
+/// <param name="Faults">Descriptions of all contradictions; empty if every sample was consumed exactly once per epoch of its corpus.</param>
 public sealed record AuditReport(
     long Steps,
     long UndoneSteps,
@@ -29,16 +28,13 @@ public sealed record AuditReport(
     IReadOnlyList<string> Faults
 );
 
-/// <summary>One sample of a committed step.</summary>
+/// <summary>Use of one sample in a committed step.</summary>
 /// <param name="Step">The step, from 1.</param>
 public readonly record struct SampleUse(SampleRef Sample, long Step, int Rank);
 
-/// <summary>
-/// Compares a run's ledger with the order of its samples: which rank says to have read what in each committed step, against
-/// what the order gives it. Ranks tell a digest of what they read, so a match proves the samples and not only their number.
-/// </summary>
+/// <summary>Comparison of a run's ledger with its sample order: for each committed step, the samples that each rank reports against those that the order assigns to it. Ranks report a digest of their samples, so a match proves their identity and not only their number.</summary>
 /// <param name="order">The order of the run's samples.</param>
-/// <param name="shards">How the run's corpus is sharded; null to leave the coordinator's shards unchecked.</param>
+/// <param name="shards">Sharding of the run's corpus; null to skip the check of the coordinator's shards.</param>
 public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
 {
     private const int MostFaults = 100;
@@ -49,8 +45,8 @@ public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
     private long _undone;
 
     /// <summary>Audits the entries of a ledger.</summary>
-    /// <param name="entries">In the order in which they were written.</param>
-    /// <param name="onUse">Gets each sample that is proved to have been read, in the order of steps and ranks.</param>
+    /// <param name="entries">Entries in the order in which they were written.</param>
+    /// <param name="onUse">Receives each sample that was provably read, in the order of steps and ranks.</param>
     public AuditReport Run(IEnumerable<LedgerEntry> entries, Action<SampleUse>? onUse = null)
     {
         foreach (var entry in entries)
@@ -93,7 +89,7 @@ public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
         );
     }
 
-    /// <summary>A generation that starts from an earlier step undoes the steps behind it.</summary>
+    /// <summary>Starts a generation, which undoes all later steps.</summary>
     private void Begin(GenerationRecord generation)
     {
         _generations.Add(generation);
@@ -106,7 +102,7 @@ public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
         }
     }
 
-    /// <summary>What the coordinator gave each rank to read must be what the order gives it.</summary>
+    /// <summary>Checks that the coordinator's shards are those of the sample order.</summary>
     private void CheckShards(GenerationRecord generation, IReadOnlyList<ulong> dealt)
     {
         var expected = shards!.Of(generation.Workers.Count, generation.StartStep);
@@ -115,7 +111,7 @@ public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
             if (rank >= dealt.Count || dealt[rank] != expected[rank].Digest())
                 Fault(
                     $"generation {generation.Generation}, rank {rank} of {expected.Count} ({generation.Workers[rank]}): its shard is not "
-                        + "the one that the order gives it"
+                        + "the one in the sample order"
                 );
         }
     }
@@ -131,7 +127,7 @@ public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
             if (share.Samples != count)
                 Fault($"step {step}, rank {rank} of {world}: read {share.Samples} samples, its slice has {count}");
             else if (share.Digest != SampleDigest.Of(slice))
-                Fault($"step {step}, rank {rank} of {world}: its {count} samples are not those that the order gives it");
+                Fault($"step {step}, rank {rank} of {world}: its {count} samples are not those of the sample order");
             else
                 foreach (var sample in slice)
                     use(sample, rank);
@@ -147,7 +143,7 @@ public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
     }
 }
 
-/// <summary>How often each sample was used in each epoch of its corpus.</summary>
+/// <summary>Counts of sample uses per epoch of each corpus.</summary>
 internal sealed class EpochUses(SampleOrder order)
 {
     private readonly Dictionary<(int Corpus, long Epoch), (SampleSet Used, long Duplicates)> _epochs = [];
@@ -162,7 +158,7 @@ internal sealed class EpochUses(SampleOrder order)
         _epochs[(corpus, sample.Epoch)] = (epoch.Used, epoch.Duplicates + (isNew ? 0 : 1));
     }
 
-    /// <summary>Every epoch of every corpus that the first positions of the stream reach.</summary>
+    /// <summary>Returns an audit of each epoch that the first <paramref name="positions"/> positions of the stream reach.</summary>
     public IEnumerable<EpochAudit> Reached(long positions)
     {
         for (var corpus = 0; corpus < order.Schedule.Corpora; corpus++)
@@ -181,14 +177,14 @@ internal sealed class EpochUses(SampleOrder order)
     }
 }
 
-/// <summary>Which of a corpus' samples were met, a bit a sample.</summary>
+/// <summary>Set of samples of a corpus, with one bit per sample.</summary>
 internal sealed class SampleSet(long samples)
 {
     private readonly ulong[] _bits = new ulong[(samples + 63) / 64];
 
     public long Count { get; private set; }
 
-    /// <summary>Whether the sample was not in the set.</summary>
+    /// <summary>Adds a sample. Returns false if it is already in the set.</summary>
     public bool Add(long sample)
     {
         ref var word = ref _bits[sample >> 6];

@@ -3,11 +3,7 @@ using ClipTrain.Cli.Telemetry;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>
-/// Ctrl-C and SIGTERM as requests to stop at a checkpoint. One that comes before there is a run to stop is kept for it: the
-/// run may have workers already, which would go on without it. The end of the terminal (SIGHUP) asks for a stop where the
-/// user wants that; else the program goes on without one.
-/// </summary>
+/// <summary>Ctrl-C and SIGTERM as requests to stop at a checkpoint. A signal that arrives before the run is hosted is kept, because workers of an earlier start may already be training. A closed terminal (SIGHUP) stops the run only on request; otherwise the program continues without a terminal.</summary>
 public sealed class StopSignals : IDisposable
 {
     private readonly Lock _lock = new();
@@ -16,23 +12,23 @@ public sealed class StopSignals : IDisposable
     private readonly PosixSignalRegistration[] _registrations;
     private Action<string>? _stop;
 
-    /// <param name="endsWithTerminal">True to stop when the terminal is closed.</param>
+    /// <param name="endsWithTerminal">True to stop when the terminal closes.</param>
     public StopSignals(bool endsWithTerminal = false) =>
         _registrations = [
             Handle(PosixSignal.SIGINT, ExitCodes.Interrupted, "Ctrl-C"),
             Handle(PosixSignal.SIGTERM, ExitCodes.Terminated, "SIGTERM"),
             endsWithTerminal
-                ? Handle(PosixSignal.SIGHUP, ExitCodes.HungUp, "the end of its terminal")
+                ? Handle(PosixSignal.SIGHUP, ExitCodes.HungUp, "closed terminal")
                 : PosixSignalRegistration.Create(PosixSignal.SIGHUP, GoOnWithoutTerminal),
         ];
 
-    /// <summary>The exit code of a program that the last signal ended; 0 when there was none.</summary>
+    /// <summary>Exit code for the last signal; 0 if there was none.</summary>
     public int ExitCode { get; private set; } = ExitCodes.Ok;
 
     /// <summary>Completes with the first signal.</summary>
     public Task First => _first.Task;
 
-    /// <summary>From now on signals go to <paramref name="stop"/>, which is told which one it was; first those that came before.</summary>
+    /// <summary>Passes the names of earlier and all further signals to <paramref name="stop"/>.</summary>
     public void Attach(Action<string> stop)
     {
         lock (_lock)

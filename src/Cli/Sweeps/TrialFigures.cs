@@ -9,10 +9,7 @@ internal static class TrialFigures
 {
     private const string IntervalSuffix = "_interval";
 
-    /// <summary>
-    /// Loss, seconds, images a second, and each evaluation figure, as in heldout.image_to_text.r1, with the ends of its interval; null
-    /// while there is no summary.
-    /// </summary>
+    /// <summary>Loss, seconds, images a second, and each evaluation figure, as in heldout.image_to_text.r1, with the ends of its interval; null while there is no summary.</summary>
     public static IReadOnlyDictionary<string, double>? Read(RunFiles run)
     {
         if (!File.Exists(run.Summary))

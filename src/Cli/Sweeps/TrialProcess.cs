@@ -7,10 +7,7 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.Sweeps;
 
-/// <summary>
-/// Runs a trial as a process of this program, bound to its cores. The process writes to a file and has a session of its own, so
-/// that it outlives a sweep that is killed; the next one waits for it in place of starting the trial again.
-/// </summary>
+/// <summary>Runs a trial as a process of this program, bound to its cores. The process writes to a file and has a session of its own, so that it outlives a sweep that is killed; the next one waits for it in place of starting the trial again.</summary>
 internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500),

@@ -22,8 +22,6 @@ internal static class Crc32C
         return ~crc;
     }
 
-    /// <summary>
-    /// The checksum, rotated and shifted so that a checksum of data that holds checksums stays good (tensorflow/core/lib/hash/crc32c.h).
-    /// </summary>
+    /// <summary>The checksum, rotated and shifted so that a checksum of data that holds checksums stays good (tensorflow/core/lib/hash/crc32c.h).</summary>
     public static uint Masked(ReadOnlySpan<byte> data) => BitOperations.RotateRight(Of(data), 15) + MaskDelta;
 }

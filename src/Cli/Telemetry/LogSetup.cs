@@ -12,8 +12,7 @@ namespace ClipTrain.Cli.Telemetry;
 public static class LogSetup
 {
     /// <summary>Name of the log in a run's directory.</summary>
-    /// <param name="console">Where lines are shown. Progress has to use the same console, so that its panel and log lines do not
-    /// overwrite each other.</param>
+    /// <param name="console">Where lines are shown. Progress has to use the same console, so that its panel and log lines do not overwrite each other.</param>
     /// <param name="logFile">A file that lines are appended to as well; its folder is made. None for commands without a run.</param>
     public static Logger Create(IAnsiConsole console, string? logFile = null, LogEventLevel level = LogEventLevel.Information)
     {
@@ -33,10 +32,7 @@ public static class LogSetup
     }
 }
 
-/// <summary>
-/// Formats log events as lines. Names in a corpus and texts of workers may hold anything: control characters do not reach a
-/// terminal, a line break does not make what follows look like an event of its own, and length is bounded.
-/// </summary>
+/// <summary>Formats log events as lines. Names in a corpus and texts of workers may hold anything: control characters do not reach a terminal, a line break does not make what follows look like an event of its own, and length is bounded.</summary>
 internal sealed class LogFormatter(string template) : ITextFormatter
 {
     private const int MaxLength = 16_384;

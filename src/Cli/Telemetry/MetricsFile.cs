@@ -18,12 +18,7 @@ public sealed class MetricsFile : IDisposable
     /// <summary>The step of the last line; 0 when there is none.</summary>
     public long LastStep { get; private set; }
 
-    /// <summary>
-    /// Opens the file to append. Lines of steps after <paramref name="resumedStep"/>, which will be run again, and a last line that a
-    /// crash left torn are cut off. So are all lines from a damaged one on, and the file as it was stays beside as <c>.damaged</c>: the
-    /// ledger has what they told. What is kept is copied to a new file in the old one's place: a process that was stopped while it wrote,
-    /// and wakes when another has the run, writes where nobody reads.
-    /// </summary>
+    /// <summary>Opens the file to append. Lines of steps after <paramref name="resumedStep"/>, which will be run again, and a last line that a crash left torn are cut off. So are all lines from a damaged one on, and the file as it was stays beside as <c>.damaged</c>: the ledger has what they told. What is kept is copied to a new file in the old one's place: a process that was stopped while it wrote, and wakes when another has the run, writes where nobody reads.</summary>
     /// <exception cref="IOException">The file cannot be opened.</exception>
     public static MetricsFile Open(string path, long resumedStep)
     {
@@ -103,9 +98,7 @@ public sealed class MetricsFile : IDisposable
         output.Write(line);
     }
 
-    /// <summary>
-    /// Each whole line up to a damaged one, and the offset of its end in the file. What follows the last line break is torn and left out.
-    /// </summary>
+    /// <summary>Each whole line up to a damaged one, and the offset of its end in the file. What follows the last line break is torn and left out.</summary>
     private static IEnumerable<(StepMetrics Metrics, long End)> ReadLines(FileStream stream, string path, Action<string> onDamage)
     {
         var line = new List<byte>();

@@ -8,10 +8,7 @@ using OpenTelemetry.Resources;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>
-/// Sends the hosted run's figures, and those of Orleans, to an OpenTelemetry collector. There is no convention for training;
-/// names are <c>cliptrain.training.*</c> with units as OpenTelemetry writes them.
-/// </summary>
+/// <summary>Sends the hosted run's figures, and those of Orleans, to an OpenTelemetry collector. There is no convention for training; names are <c>cliptrain.training.*</c> with units as OpenTelemetry writes them.</summary>
 internal sealed class OtlpExport : IDisposable
 {
     private readonly Meter _meter;

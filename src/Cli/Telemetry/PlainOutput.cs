@@ -5,10 +5,7 @@ using Spectre.Console.Rendering;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>
-/// What the program prints holds names from files and from other machines. None of their characters may command the terminal:
-/// escape sequences and what reorders text are shown as �.
-/// </summary>
+/// <summary>What the program prints holds names from files and from other machines. None of their characters may command the terminal: escape sequences and what reorders text are shown as �.</summary>
 internal static class PlainOutput
 {
     /// <summary>From here on all that this process prints is plain, but for what Spectre.Console itself draws.</summary>

@@ -5,9 +5,7 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>
-/// What came of a run: the content of summary.json. A figure's path is stable, as in <c>eval.heldout.image_to_text.r1</c>.
-/// </summary>
+/// <summary>What came of a run: the content of summary.json. A figure's path is stable, as in <c>eval.heldout.image_to_text.r1</c>.</summary>
 public sealed record RunSummary
 {
     /// <summary>Name of the summary in a run's directory.</summary>

@@ -4,10 +4,7 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>
-/// Draws a summary's JSON: its own figures as one table, and a table for each kind of figures in the evaluation, with a row for each
-/// object that holds them.
-/// </summary>
+/// <summary>Draws a summary's JSON: its own figures as one table, and a table for each kind of figures in the evaluation, with a row for each object that holds them.</summary>
 internal static class SummaryTables
 {
     public static IEnumerable<Table> Draw(JsonObject summary)

@@ -3,10 +3,7 @@ using Google.Protobuf;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>
-/// The few messages of TensorBoard's event files that scalars need (tensorflow/core/util/event.proto, summary.proto), and their
-/// TFRecord frames.
-/// </summary>
+/// <summary>The few messages of TensorBoard's event files that scalars need (tensorflow/core/util/event.proto, summary.proto), and their TFRecord frames.</summary>
 internal static class TensorBoardEvents
 {
     private const int SessionStart = 1;

@@ -7,17 +7,14 @@ using ClipTrain.Trainer.State;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>
-/// Writes a TensorBoard event file with the scalars of each step. Each start of a run has its own file in the run's directory.
-/// </summary>
+/// <summary>Writes a TensorBoard event file with the scalars of each step. Each start of a run has its own file in the run's directory.</summary>
 public sealed class TensorBoardWriter : IDisposable
 {
     private readonly FileStream _stream;
     private readonly TimeProvider _time;
 
     /// <param name="directory">Folder of the event files; made when missing.</param>
-    /// <param name="resumedStep">The step that the run goes on from: later ones in earlier files are marked as void. 0 for a new
-    /// run.</param>
+    /// <param name="resumedStep">The step that the run goes on from: later ones in earlier files are marked as void. 0 for a new run.</param>
     /// <exception cref="IOException">The file cannot be made.</exception>
     public TensorBoardWriter(string directory, TimeProvider time, long resumedStep = 0)
     {

@@ -64,10 +64,7 @@ internal sealed class ProgressTracker(long totalSteps, long startStep)
     }
 }
 
-/// <summary>
-/// Smoothed speed: an average over steps whose weights fall by a constant factor with age. Steps and images are summed
-/// apart from seconds, so that the rate of uneven steps is what a clock would say.
-/// </summary>
+/// <summary>Smoothed speed: an average over steps whose weights fall by a constant factor with age. Steps and images are summed apart from seconds, so that the rate of uneven steps is what a clock would say.</summary>
 /// <param name="smoothing">Weight of a step as a share of the next one's, from 0 (only the last counts) to 1 (all count alike).</param>
 internal sealed class StepRate(double smoothing = 0.95)
 {

@@ -11,9 +11,9 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.Workers;
 
-/// <summary>What a node on another machine is told on its command line.</summary>
-/// <param name="Workers">How many workers it offers to run; null for one on each of <paramref name="Devices"/>, else one.</param>
-/// <param name="Devices">The devices that its workers take, in order, as in cuda:0; empty on CPUs.</param>
+/// <summary>Command-line options of a node on another machine.</summary>
+/// <param name="Workers">Maximum number of workers; null for one per device in <paramref name="Devices"/>, or one.</param>
+/// <param name="Devices">Devices for the workers, in order, such as cuda:0; empty on CPUs.</param>
 public sealed record RemoteNodeOptions(
     RemoteOptions Connection,
     string? Name,
@@ -22,16 +22,16 @@ public sealed record RemoteNodeOptions(
     string? Address
 );
 
-/// <summary>A node's process: starts, ends and watches the workers of its machine.</summary>
+/// <summary>Node process: starts and supervises the workers of its machine.</summary>
 public static class NodeProgram
 {
-    /// <summary>How long a worker whose part is done may take to end by itself.</summary>
+    /// <summary>Time for a finished worker to exit by itself.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long a node on another machine waits for a coordinator that is gone.</summary>
+    /// <summary>Time that a remote node waits for a lost coordinator.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
-    /// <summary>The node that a coordinator has started on its own machine. It outlives the coordinator and ends with the run.</summary>
+    /// <summary>Runs the node that a coordinator started on its own machine. The node survives the coordinator and exits when the run ends. Returns the exit code.</summary>
     public static async Task<int> RunLocalAsync(string runDirectory)
     {
         using var ignored = new IgnoredSignals();
@@ -53,10 +53,7 @@ public static class NodeProgram
         return Failure.ExitCodeOf(outcome);
     }
 
-    /// <summary>
-    /// A node that joins a run by its coordinator's address. Ctrl-C and SIGTERM end its workers and make it leave. The exit code is the
-    /// run's.
-    /// </summary>
+    /// <summary>Runs a node that joins a run through its coordinator's address. Ctrl-C and SIGTERM stop its workers and leave the run. Returns the run's exit code.</summary>
     public static async Task<int> RunRemoteAsync(RemoteNodeOptions node)
     {
         using var leave = new CancellationTokenSource();

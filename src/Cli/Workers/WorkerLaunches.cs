@@ -12,7 +12,7 @@ using ClipTrain.Trainer.Worker;
 
 namespace ClipTrain.Cli.Workers;
 
-/// <summary>What a worker on any machine is told on its command line; null is for the coordinator or the machine to say.</summary>
+/// <summary>Command-line options of a worker on any machine. Null leaves the choice to the coordinator or the machine.</summary>
 public sealed record RemoteWorkerOptions(RemoteOptions Connection)
 {
     public string? Name { get; init; }
@@ -23,22 +23,22 @@ public sealed record RemoteWorkerOptions(RemoteOptions Connection)
 
     public int? Cores { get; init; }
 
-    /// <summary>True when a node has started it, which it does not outlive.</summary>
+    /// <summary>True if a node started the worker, which then exits when the node does.</summary>
     public bool IsManaged { get; init; }
 }
 
-/// <summary>The two ways in which a worker process comes to be.</summary>
+/// <summary>Entry points of a worker process.</summary>
 public static class WorkerLaunches
 {
-    /// <summary>A worker of a run whose directory this machine has, started by the run's node, which it does not outlive.</summary>
+    /// <summary>Runs a worker started by the local node of a run on this machine. It exits when the node does. Returns the exit code.</summary>
     public static async Task<int> RunLocalAsync(string runDirectory)
     {
         using var watch = ParentWatch.Start();
         var workerId =
             Environment.GetEnvironmentVariable(WorkerLaunch.WorkerVariable)
             ?? throw new UsageException(
-                $"`cliptrain worker RUN` is how a run starts its own workers, with {WorkerLaunch.WorkerVariable} set. Start one by hand "
-                    + "with --coordinator HOST:PORT."
+                $"`cliptrain worker RUN` is reserved for nodes, which set {WorkerLaunch.WorkerVariable}. To start a worker by hand, give "
+                    + "--coordinator HOST:PORT."
             );
         var files = new RunFiles(runDirectory);
         var options = RunConfig.Load(files.Config, []).Options;
@@ -61,8 +61,8 @@ public static class WorkerLaunches
             ? start
             : null;
 
-    /// <summary>A worker that finds its run by the coordinator's address.</summary>
-    /// <exception cref="CorpusException">This machine has another corpus than the run.</exception>
+    /// <summary>Runs a worker that joins through the coordinator's address. Returns the exit code.</summary>
+    /// <exception cref="CorpusException">This machine's corpus differs from the run's.</exception>
     public static async Task<int> RunRemoteAsync(RemoteWorkerOptions worker)
     {
         using var watch = worker.IsManaged ? ParentWatch.Start() : null;
@@ -74,14 +74,14 @@ public static class WorkerLaunches
         var manifest = RunCorpus.Continue(
             options.Data,
             CorpusManifest.Parse(offer.Manifest),
-            difference => $"This machine's corpus is not the run's: {difference}. Give every worker the same files."
+            difference => $"This machine's corpus differs from the run's: {difference}. Give every worker the same files."
         );
         var device =
             worker.Device
             ?? (
                 options.Cluster.Device == "cpu"
                     ? "cpu"
-                    : throw new UsageException("The run computes on CUDA devices: say which one this worker takes, as in --device cuda:0.")
+                    : throw new UsageException("The run uses CUDA devices: choose one for this worker, e.g. --device cuda:0.")
             );
         var workerId =
             worker.Name
@@ -99,7 +99,7 @@ public static class WorkerLaunches
         return await new WorkerProgram(files, options, manifest, identity, connection).RunAsync();
     }
 
-    /// <summary>The address of the interface that the system would use to reach the coordinator. Nothing is sent.</summary>
+    /// <summary>Address of the interface that routes to the coordinator. Sends nothing.</summary>
     private static string AddressTowards(string coordinator)
     {
         var target = new Uri($"tcp://{coordinator.Split(',')[0].Trim()}");
@@ -112,9 +112,7 @@ public static class WorkerLaunches
         }
         catch (SocketException error)
         {
-            throw new UsageException(
-                $"This machine has no way to {target.Host}: {error.Message}. Name this machine's address with --address."
-            );
+            throw new UsageException($"No route to {target.Host}: {error.Message}. Give this machine's address with --address.");
         }
     }
 }

@@ -17,10 +17,7 @@ using ClipTrain.Trainer.Worker;
 
 namespace ClipTrain.Cli.Workers;
 
-/// <summary>
-/// One worker process: joins the run, trains its share, and joins again whenever its generation is over, until the run
-/// ends. Everything of torch happens on one thread.
-/// </summary>
+/// <summary>Worker process: joins the run, trains its share, and rejoins after each generation until the run ends. All torch calls happen on one thread.</summary>
 public sealed class WorkerProgram(
     RunFiles files,
     RunOptions options,
@@ -31,7 +28,7 @@ public sealed class WorkerProgram(
 {
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>Runs the worker to its end; returns the exit code.</summary>
+    /// <summary>Runs the worker until it exits. Returns the exit code.</summary>
     public async Task<int> RunAsync()
     {
         var patience = TimeSpan.FromSeconds(options.Cluster.CoordinatorTimeoutSeconds);
@@ -48,8 +45,8 @@ public sealed class WorkerProgram(
         catch (CoordinatorLostException error) when (training.CommittedStep > 0)
         {
             throw new CoordinatorLostException(
-                $"{error.Message} This worker stopped after step {training.CommittedStep}. Start the coordinator and the workers again: "
-                    + $"they go on from the newest checkpoint in {checkpoints.Root}.",
+                $"{error.Message} This worker stopped after step {training.CommittedStep}. Restart the coordinator and the workers: "
+                    + $"they resume from the newest checkpoint in {checkpoints.Root}.",
                 error
             );
         }
@@ -70,7 +67,7 @@ public sealed class WorkerProgram(
                 if (answer.Directive == Directive.SaveAloneAndExit)
                     torchThread.Run(training.SaveAlone);
                 return IsByHand
-                    ? throw new CoordinatorRefusedException("The run has ended, or goes on without this worker.")
+                    ? throw new CoordinatorRefusedException("The run has ended, or continues without this worker.")
                     : ExitCodes.WorkerLost;
             }
 
@@ -113,7 +110,7 @@ public sealed class WorkerProgram(
         return await client.ReportAsync(new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, outcome, step));
     }
 
-    /// <summary>The run's log says why a node's worker ended; one that was started by hand says it on its own terminal.</summary>
+    /// <summary>True for a worker started by hand, which prints why it ended. For a node's worker the run's log says so.</summary>
     private bool IsByHand => identity.Start is null;
 
     private JoinRequest Request() =>

@@ -33,7 +33,13 @@ public sealed record StepResult(
 /// running statistics unchanged, halves the loss scale and counts the step as skipped. Samples and learning rate schedule advance;
 /// Adam counts only updates.
 /// </remarks>
-public sealed class TrainingStep(TrainingState state, TrainingOptions options, RankGroup group, LearningRateSchedule schedule, StepTimer? timer = null) : IDisposable
+public sealed class TrainingStep(
+    TrainingState state,
+    TrainingOptions options,
+    RankGroup group,
+    LearningRateSchedule schedule,
+    StepTimer? timer = null
+) : IDisposable
 {
     private readonly IObjective _objective = ObjectiveFactory.Create(state.Model, options, group, timer);
 

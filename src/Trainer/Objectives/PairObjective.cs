@@ -8,7 +8,8 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Objectives;
 
 /// <summary>Both towers and a pair loss over the embeddings of all ranks.</summary>
-internal sealed class PairObjective(ClipModel model, TrainingOptions options, RankGroup group, IPairLoss loss, StepTimer? timer) : IObjective
+internal sealed class PairObjective(ClipModel model, TrainingOptions options, RankGroup group, IPairLoss loss, StepTimer? timer)
+    : IObjective
 {
     public ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, GradientReducer reducer, double lossScale)
     {
@@ -19,25 +20,24 @@ internal sealed class PairObjective(ClipModel model, TrainingOptions options, Ra
         var texts_bD = pass.EncodeTexts();
         var gathering = group.BeginAllGatherRows(texts_bD, counts);
         var images_bD = pass.EncodeImages();
-        var result = Compute();
+        torch.Tensor texts_ND;
+        using (timer?.Measure(StepPhase.Gather))
+        {
+            texts_ND = gathering.Wait();
+        }
+
+        PairLossResult result;
+        using (timer?.Measure(StepPhase.Loss))
+        {
+            result = loss.Compute(images_bD, texts_ND, counts, scale, bias ?? 0);
+        }
+
         pass.Backward(result.Times(lossScale), RowTiles.Place(counts, group.Rank).Total, reducer);
         return new ObjectiveResult(result.Loss, [("image embedding", images_bD), ("text embedding", texts_bD)])
         {
             LogitScale = scale,
             LogitBias = bias,
         };
-
-        PairLossResult Compute()
-        {
-            torch.Tensor texts_ND;
-            using (timer?.Measure(StepPhase.Gather))
-            {
-                texts_ND = gathering.Wait();
-            }
-
-            using var lap = timer?.Measure(StepPhase.Loss);
-            return loss.Compute(images_bD, texts_ND, counts, scale, bias ?? 0);
-        }
     }
 
     public void KeepWithinBounds()

@@ -12,7 +12,8 @@ namespace ClipTrain.Trainer.Objectives;
 /// A loss that is a mean over per-sample predictions, so each micro-batch runs forward and backward before the next one starts. The
 /// ranks exchange only the number of targets, the loss and the gradients.
 /// </summary>
-internal sealed class SampleObjective(ClipModel model, TrainingOptions options, RankGroup group, ISampleTask task, StepTimer? timer) : IObjective
+internal sealed class SampleObjective(ClipModel model, TrainingOptions options, RankGroup group, ISampleTask task, StepTimer? timer)
+    : IObjective
 {
     private readonly LinearCrossEntropy _loss = new(options.LossTileRows, options.LabelSmoothing);
 

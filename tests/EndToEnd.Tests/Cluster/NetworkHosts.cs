@@ -2,11 +2,7 @@ using System.Globalization;
 
 namespace ClipTrain.EndToEnd.Tests.Cluster;
 
-/// <summary>
-/// Hosts of one network, as network namespaces: each has an address, 10.77.0.1 for host 1, and a cable to a switch that
-/// can be pulled or made slow. The switch is a bridge in a namespace of its own, so the machine's network is not touched.
-/// Files and processes are the machine's.
-/// </summary>
+/// <summary>Hosts of one network, as network namespaces: each has an address, 10.77.0.1 for host 1, and a cable to a switch that can be pulled or made slow. The switch is a bridge in a namespace of its own, so the machine's network is not touched. Files and processes are the machine's.</summary>
 internal sealed class NetworkHosts : IDisposable
 {
     private static int _networks;

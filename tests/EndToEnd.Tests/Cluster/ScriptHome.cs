@@ -1,9 +1,6 @@
 namespace ClipTrain.EndToEnd.Tests.Cluster;
 
-/// <summary>
-/// A folder with a corpus in which the scripts of scripts/cluster find the program that the tests were built with, and
-/// stand-ins for the commands of a cluster that this machine has not.
-/// </summary>
+/// <summary>A folder with a corpus in which the scripts of scripts/cluster find the program that the tests were built with, and stand-ins for the commands of a cluster that this machine has not.</summary>
 internal sealed class ScriptHome : IDisposable
 {
     private const UnixFileMode Executable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
