@@ -243,7 +243,7 @@ public sealed class ImageDecoderTests(PillowReference reference)
             0,
             4000,
             new ParallelOptions { MaxDegreeOfParallelism = 4 },
-            i => Assert.Contains(Reason(damaged[i % damaged.Length]), [alone[i % damaged.Length], unspecific])
+            i => Assert.Contains(Reason(damaged[i % damaged.Length]), new[] { alone[i % damaged.Length], unspecific })
         );
 
         static string Reason(byte[] encoded)
