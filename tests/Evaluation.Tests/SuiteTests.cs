@@ -271,7 +271,7 @@ public sealed class SuiteTests : IDisposable
     [Fact]
     public void An_embedding_that_is_no_number_is_an_error() =>
         Assert.Contains(
-            "non-finite",
+            "non-finite embedding",
             Assert
                 .Throws<CorpusException>(() =>
                     Run(
