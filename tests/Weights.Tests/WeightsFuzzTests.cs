@@ -16,7 +16,7 @@ public sealed class WeightsFuzzTests : IDisposable
     [InlineData("checkpoint.pt")]
     [InlineData("script.pt")]
     [InlineData("safetensors")]
-    public void A_damaged_file_is_refused_or_read(string name)
+    public void A_damaged_file_is_either_rejected_or_read(string name)
     {
         var whole = name == "safetensors" ? Safetensors() : File.ReadAllBytes(TorchFixture.Path(name));
         var random = new Random(5);

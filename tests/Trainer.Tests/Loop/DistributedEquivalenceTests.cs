@@ -61,7 +61,7 @@ public class DistributedEquivalenceTests
 
     [Theory]
     [MemberData(nameof(Empties))]
-    public void Ranks_whose_whole_share_is_unusable_take_part_and_change_nothing(Objective objective, Precision precision, long[] counts)
+    public void Ranks_without_usable_samples_take_part_and_change_nothing(Objective objective, Precision precision, long[] counts)
     {
         var expected = WeightsAfterAStep(objective, precision, [.. counts.Where(count => count > 0)]);
         Assert.All(WeightsAfterAStep(objective, precision, counts), rank => Assert.Equal(expected[0], rank));

@@ -39,7 +39,7 @@ public sealed class MixedPrecisionGridTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Grid))]
-    public void Sharding_and_resumes_are_bitwise_and_any_number_of_ranks_agrees(Precision precision, MomentType moments, WeightType text)
+    public void Sharding_and_resuming_are_bitwise_exact_and_any_number_of_ranks_agrees(Precision precision, MomentType moments, WeightType text)
     {
         var options = TinyClip.Run(precision);
         var plain = options with { Training = options.Training with { Moments = moments, TextWeights = text } };
@@ -71,7 +71,7 @@ public sealed class MixedPrecisionGridTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Grid))]
-    public void A_rank_that_joins_is_given_the_state_whole_and_fresh_ranks_that_of_rank_0(
+    public void A_joining_rank_receives_the_complete_state_and_fresh_ranks_that_of_rank_0(
         Precision precision,
         MomentType moments,
         WeightType text

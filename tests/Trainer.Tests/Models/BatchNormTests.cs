@@ -62,7 +62,7 @@ public sealed class BatchNormTests
     }
 
     [Fact]
-    public void Ranks_hold_the_same_statistics_which_average_what_each_of_them_saw()
+    public void All_ranks_hold_the_average_of_their_statistics()
     {
         var shares = new[] { 7, 5 };
         var ranks = Ranks.Run(
@@ -91,7 +91,7 @@ public sealed class BatchNormTests
     [Theory]
     [InlineData(Precision.Fp32, 0)]
     [InlineData(Precision.Bf16, 5)]
-    public void A_sharded_optimizer_comes_to_the_same_state(Precision precision, int microBatch)
+    public void A_sharded_optimizer_reaches_the_same_state(Precision precision, int microBatch)
     {
         var options = Options(precision) with { MicroBatch = microBatch };
         var whole = Ranks.Run(3, group => StateAfterSteps(group, options));
@@ -100,7 +100,7 @@ public sealed class BatchNormTests
     }
 
     [Fact]
-    public void A_checkpoint_brings_the_statistics_back()
+    public void A_checkpoint_restores_the_statistics()
     {
         var folder = Directory.CreateTempSubdirectory("cliptrain-bn-").FullName;
         try
@@ -125,7 +125,7 @@ public sealed class BatchNormTests
     }
 
     [Fact]
-    public void Evaluation_looks_at_each_image_alone_and_leaves_the_statistics()
+    public void Evaluation_treats_each_image_separately_and_keeps_the_statistics()
     {
         using var guard = no_grad();
         using var model = new ClipModel(TinyClip.ResNet, Precision.Fp32, 3);
@@ -144,7 +144,7 @@ public sealed class BatchNormTests
     }
 
     [Fact]
-    public void The_gradients_norm_is_that_of_what_is_trained()
+    public void The_gradient_norm_covers_only_trained_parameters()
     {
         Threads.Set(1);
         using var state = new TrainingState(Run(Options(Precision.Fp32)));

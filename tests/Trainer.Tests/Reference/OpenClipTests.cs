@@ -36,14 +36,14 @@ public class OpenClipTests
         };
 
     [Theory, MemberData(nameof(Cases))]
-    public void Numbers_equal_open_clips(string name)
+    public void Results_equal_open_clips(string name)
     {
         var errors = Errors(ReferenceCases.All.Single(reference => reference.Name == name), name);
         Assert.All(errors, error => Assert.True(error.Relative <= BarOf(error.Tensor), $"{error.Tensor}: {error.Relative:E1}"));
     }
 
     [Theory, MemberData(nameof(Mistakes))]
-    public void Another_formula_is_noticed(string name, string mistake)
+    public void A_different_formula_is_detected(string name, string mistake)
     {
         var reference = ReferenceCases.All.Single(reference => reference.Name == name);
         var (model, training) = (reference.Model, reference.Training);
@@ -68,7 +68,7 @@ public class OpenClipTests
     }
 
     [Fact]
-    public void Clamping_the_logit_scale_is_part_of_what_is_compared()
+    public void The_comparison_covers_clamping_the_logit_scale()
     {
         var reference = ReferenceCases.All.Single(reference => reference.Name == "vit, logit scale at its lower bound");
         var gradient = Outputs(reference)["gradient/logit_scale"][0];
@@ -82,7 +82,7 @@ public class OpenClipTests
     /// open_clip's training: <c>p.ndim &lt; 2 or "bn" in n or "ln" in n or "bias" in n or 'logit_scale' in n</c> does not decay.
     /// </summary>
     [Theory, MemberData(nameof(Cases))]
-    public void Weights_decay_that_decay_in_open_clip(string name)
+    public void Weight_decay_applies_to_the_same_parameters_as_in_open_clip(string name)
     {
         string[] excluded = ["bn", "ln", "bias", ClipModel.LogitScale];
         Assert.All(
