@@ -7,7 +7,7 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Tests.Checkpoints;
 
-/// <summary>Whatever a writer was doing when it was killed, the store holds the newest whole checkpoint.</summary>
+/// <summary>Whatever a writer was doing when it was killed, the store holds the newest complete checkpoint.</summary>
 public sealed class CheckpointStoreTests : IDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("cliptrain-store-").FullName;
@@ -199,7 +199,7 @@ public sealed class CheckpointStoreTests : IDisposable
             Directory.Delete(directory, recursive: true);
     }
 
-    /// <summary>Every checkpoint that is listed is whole; returns the newest one's step.</summary>
+    /// <summary>Asserts that every listed checkpoint is intact; returns the newest one's step.</summary>
     private long AssertWhole()
     {
         var checkpoints = new CheckpointDirectory(_root);
@@ -207,7 +207,7 @@ public sealed class CheckpointStoreTests : IDisposable
         return checkpoints.Steps()[^1];
     }
 
-    /// <summary>A next process removes what was left and writes a checkpoint; returns which of 200 and on there are.</summary>
+    /// <summary>Lets a new process remove leftovers and write a checkpoint; returns the checkpoints from step 200 on.</summary>
     private IEnumerable<long> RestartAndWrite(long step)
     {
         new CheckpointDirectory(_root).RemoveLeftovers();

@@ -97,7 +97,7 @@ public sealed class CheckpointTests : IDisposable
         using var state = new TrainingState(TinyClip.Run());
         Write(state);
         Train(state, 1);
-        // A file where the checkpoint's directory would be makes the write fail as a full disk does: with an IOException.
+        // A file in the place of the checkpoint's directory makes the write fail like a full disk, with an IOException.
         File.WriteAllText(Checkpoints.PathOf(1), "");
         var error = Assert.Throws<WeightsException>(() => Write(state));
         Assert.Contains("step 0 is intact", error.Message, StringComparison.Ordinal);

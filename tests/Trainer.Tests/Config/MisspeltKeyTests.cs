@@ -12,7 +12,7 @@ public sealed class MisspeltKeyTests
     private static readonly Dictionary<string, OptionSection> s_sections = Walk("(top)", s_root).ToDictionary(StringComparer.Ordinal);
 
     /// <summary>
-    /// Every key of every section with every single slip: a letter left out, doubled, replaced, or swapped with the next.
+    /// Every key of every section with every single typo: a letter omitted, doubled, replaced, or swapped with the next.
     /// </summary>
     [Theory, MemberData(nameof(Sections))]
     public void A_single_typo_suggests_the_key_or_an_equally_near_one(string path)
@@ -25,7 +25,7 @@ public sealed class MisspeltKeyTests
                 var (advice, meant) = UnknownKey.Explain(slip, section, s_root);
                 if (advice.Contains("belongs", StringComparison.Ordinal))
                 {
-                    // The slip is by chance a key of another section.
+                    // The typo happens to be a key of another section.
                     Assert.Contains(s_sections.Values, other => other.Find(slip) is not null);
                     continue;
                 }

@@ -58,7 +58,7 @@ public sealed class YamlErrorTests
     [Fact]
     public void Damage_to_a_run_file_gives_a_configuration_error_or_none()
     {
-        // Deletions of a character, and replacements by one that means something to YAML.
+        // Deletions of a character, and replacements by one with a meaning in YAML.
         using var file = new RunFile();
         var text = File.ReadAllText(Path.Combine(Repository.Configs, "vit-b-32-laion.yaml"));
         for (var i = 0; i < text.Length; i += 3)

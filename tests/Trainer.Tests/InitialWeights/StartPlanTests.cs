@@ -113,7 +113,7 @@ public sealed class StartPlanTests
             plan.Rows!.Copy([.. Enumerable.Range(0, from.VocabularySize).Select(row => (float)row)], table, 1);
             Assert.Equal([.. Enumerable.Range(0, 512), 513, -1, 512, 514, 515], table.Select(row => (int)row));
 
-            // As many tokens, other ones: only the known vocabulary tells them apart.
+            // The same number of tokens, but different ones: only a known vocabulary tells them apart.
             Assert.Equal(
                 TensorOrigin.Fresh,
                 new StartPlan(run, source, null).Tensors.Single(start => start.Name == StartPlan.TokenTable).Origin
@@ -131,7 +131,7 @@ public sealed class StartPlanTests
 
     private static RunOptions With(Func<TrainingOptions, TrainingOptions> change) => s_run with { Training = change(s_run.Training) };
 
-    /// <summary>Weights that have names and shapes alone.</summary>
+    /// <summary>Weights with names and shapes only.</summary>
     private sealed class Shapes : IWeights
     {
         private readonly Dictionary<string, IReadOnlyList<long>> _shapes = new(StringComparer.Ordinal);

@@ -128,7 +128,7 @@ public sealed class StartWeightsTests : IDisposable
 
     private RunOptions From(RunOptions run) => run with { Training = run.Training with { StartFrom = _folder } };
 
-    /// <summary>Writes the initial weights of a run as its checkpoint, and returns them.</summary>
+    /// <summary>Writes a run's initial weights as its checkpoint, and returns them.</summary>
     private Dictionary<string, float[]> Write(RunOptions run)
     {
         using var state = new TrainingState(run);

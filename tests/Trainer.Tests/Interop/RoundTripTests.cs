@@ -10,7 +10,7 @@ namespace ClipTrain.Trainer.Tests.Interop;
 
 public sealed class RoundTripTests : IDisposable
 {
-    /// <summary>Variants that a format cannot express, and the key that the refusal names.</summary>
+    /// <summary>Variants that a format cannot express, and the key that the error names.</summary>
     private static readonly Dictionary<string, (string Key, bool OpenClipToo)> s_refused = new(StringComparer.Ordinal)
     {
         ["resnet"] = ("image.architecture", false),
@@ -68,7 +68,7 @@ public sealed class RoundTripTests : IDisposable
         export.Write(_folder.File("there"));
         using var there = ModelFolder.Open(_folder.File("there"));
         ModelFiles.AssertSame(source.Weights, there.Weights);
-        // The two forms of the patch embedding are one function of the same weights.
+        // Both forms of the patch embedding are the same function of the same weights.
         var expected =
             format == ExportFormat.Cliptrain
                 ? options

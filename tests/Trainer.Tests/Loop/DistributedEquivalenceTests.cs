@@ -67,7 +67,7 @@ public class DistributedEquivalenceTests
         Assert.All(WeightsAfterAStep(objective, precision, counts), rank => Assert.Equal(expected[0], rank));
     }
 
-    /// <summary>Every objective and precision, with empty ranks in front, between and behind.</summary>
+    /// <summary>Every objective and precision, with empty ranks at the beginning, in the middle and at the end.</summary>
     public static TheoryData<Objective, Precision, long[]> Empties()
     {
         var grid = new TheoryData<Objective, Precision, long[]>();
@@ -90,7 +90,7 @@ public class DistributedEquivalenceTests
         return grid;
     }
 
-    /// <summary>The weights of each rank after one step in which the ranks have so many pairs.</summary>
+    /// <summary>Weights of each rank after one step with the given numbers of pairs per rank.</summary>
     private static float[][] WeightsAfterAStep(Objective objective, Precision precision, long[] counts) =>
         Ranks.Run(
             counts.Length,

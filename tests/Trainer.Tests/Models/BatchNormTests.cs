@@ -77,7 +77,7 @@ public sealed class BatchNormTests
         );
         Assert.Equal(ranks[0], ranks[1]);
 
-        // The means of ranks, weighted by their pairs, are those of the whole batch.
+        // The ranks' means, weighted by their pairs, are those of the whole batch.
         var whole = StemStatistics(TinyClip.Batch(0, GlobalBatch, tower: TinyClip.ResNet.Image).Images_b3SS)[0];
         using var layout = new ClipModel(TinyClip.ResNet, Precision.Fp32, 7);
         layout.Parameters.Master.copy_(tensor(ranks[0]));
@@ -164,7 +164,7 @@ public sealed class BatchNormTests
     private static TrainingStep Step(TrainingState state, TrainingOptions options, RankGroup group) =>
         new(state, options, group, new LearningRateSchedule(1e-3, 1, 10));
 
-    /// <summary>Mean and unbiased variance of each channel behind the first convolution, with the run's first weights.</summary>
+    /// <summary>Mean and unbiased variance of each channel after the first convolution, with the run's initial weights.</summary>
     private static float[][] StemStatistics(torch.Tensor images_b3SS)
     {
         using var guard = no_grad();

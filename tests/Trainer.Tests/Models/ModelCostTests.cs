@@ -8,7 +8,7 @@ public sealed class ModelCostTests
 {
     public static TheoryData<string> Variants => [.. ModelVariants.All.Keys];
 
-    /// <summary>Forward GMACs as published for OpenAI's models and LAION's (scaling-laws-openclip, arch_info.csv).</summary>
+    /// <summary>Forward GMACs as published for the models of OpenAI and LAION (scaling-laws-openclip, arch_info.csv).</summary>
     [Theory]
     [InlineData("RN50", 9.12)]
     [InlineData("RN101", 12.79)]

@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;
 
-/// <summary>BatchNorms over all ranks, held against one process whose BatchNorms see the whole batch.</summary>
+/// <summary>Synchronised BatchNorms, compared with a single process whose BatchNorms see the whole batch.</summary>
 public sealed class SynchronizedNormTests
 {
     private const int GlobalBatch = 12;
@@ -30,7 +30,7 @@ public sealed class SynchronizedNormTests
         }
     }
 
-    // Where bf16 rounds decides the last bit of a statistic, so that its gradients are compared with those of fp32.
+    // Rounding to bf16 decides the last bit of a statistic, so gradients are compared with those of fp32.
     [Theory, MemberData(nameof(Shares))]
     public void In_bf16_gradients_are_as_close_to_fp32_as_those_of_a_single_process(int[] shares)
     {
@@ -40,7 +40,7 @@ public sealed class SynchronizedNormTests
             Assert.InRange(Norms.RelativeDifference(Flat(gradients), exact), 0, 1.1 * alone);
     }
 
-    // The ranks' n-th micro-batches are together one process' n-th.
+    // The n-th micro-batches of the ranks together form the n-th micro-batch of a single process.
     [Theory]
     [InlineData(new[] { 6, 6 }, 2, 4, new[] { 0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11 })]
     [InlineData(new[] { 8, 4 }, 4, 8, new[] { 0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7 })]

@@ -12,7 +12,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Objectives;
 
-/// <summary>Objectives of the image alone against their definition, computed a sample at a time under autograd.</summary>
+/// <summary>Image-only objectives compared with their definition, computed one sample at a time under autograd.</summary>
 public class SampleObjectiveTests
 {
     private const int Samples = 6;
@@ -112,7 +112,7 @@ public class SampleObjectiveTests
         var batch = TinyClip.Batch(0, Samples, tower: options.Model.Image);
         using var state = new TrainingState(options);
         var parameters = state.Model.Parameters;
-        // A ResNet normalises with the batch's statistics, so that its samples go through it together.
+        // A ResNet normalises with the batch's statistics, so its samples go through it together.
         var loss = Definition(options, state.Model, batch);
         loss.backward();
         parameters.Collect();

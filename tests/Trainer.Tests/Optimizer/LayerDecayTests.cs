@@ -16,7 +16,7 @@ public class LayerDecayTests
         Text = 0.9,
         Rate = 1e-2;
 
-    /// <summary>The factor of the stem, the blocks and the last group: d to the power of the groups behind it.</summary>
+    /// <summary>Factors of the stem, the blocks and the last group: d to the power of the number of groups after it.</summary>
     private static readonly Dictionary<string, double> s_factors = new(StringComparer.Ordinal)
     {
         ["visual.conv1.weight"] = Math.Pow(Image, 4),

@@ -38,7 +38,7 @@ public sealed class LockedTowerTests : IDisposable
     public void Locked_weights_keep_every_bit_and_all_others_change(string variant, int? image, int? text, Precision precision)
     {
         var run = Run(variant, image, text, precision);
-        // fp16's first scale is more than these tiny models bear, and a step that overflows moves nothing.
+        // fp16's initial scale overflows in these tiny models, and a step that overflows changes nothing.
         using var state = new TrainingState(run) { LossScale = new LossScale(precision == Precision.Fp16 ? 64 : 1, 0) };
         ModelVariants.GiveResidualsWeight(state.Model.Parameters);
         var before = state.Model.Parameters.Master.AsSpan<float>().ToArray();
@@ -55,7 +55,7 @@ public sealed class LockedTowerTests : IDisposable
                 && p.Group < TowerGroups.Count(run.Model, p.Tower) - unlocked;
             var (was, now) = (layout.Parameters[spec.Name].detach(), state.Model.Parameters[spec.Name].detach());
             Assert.Equal(locked, spec.IsLocked);
-            // A key's bias shifts all of softmax's logits alike: its gradient is zero.
+            // A key's bias shifts all logits of the softmax alike, so its gradient is zero.
             Assert.True(
                 locked == was.IsSame(now) || spec.Name.EndsWith("k_proj.bias", StringComparison.Ordinal),
                 $"{spec.Name}, locked {locked}"
@@ -88,7 +88,7 @@ public sealed class LockedTowerTests : IDisposable
         using var state = new TrainingState(Run("resnet", 0, null, Precision.Bf16));
         var parameters = state.Model.Parameters;
         var updated = parameters.Specs.Where(spec => !spec.IsLocked).Sum(spec => spec.Count);
-        // Each parameter begins at a multiple of a block of moments.
+        // Each parameter starts at a multiple of a block of moments.
         Assert.InRange(parameters.Gradients.numel(), updated, updated + (256 * parameters.Specs.Count(spec => !spec.IsLocked)));
         Assert.Equal(parameters.Gradients.numel(), state.Optimizer.Moments.First.Values.numel());
         Assert.DoesNotContain(parameters.In(parameters.Gradients), spec => spec.Name.StartsWith("visual.", StringComparison.Ordinal));

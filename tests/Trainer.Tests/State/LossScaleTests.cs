@@ -96,7 +96,7 @@ public sealed class LossScaleTests
     {
         var run = Run(shard: false);
         using var state = new TrainingState(run) { LossScale = new LossScale(1, 0) };
-        // Layers whose gains are large make gradients overflow where embeddings, which have unit length, do not.
+        // Layers with large gains make gradients overflow, while embeddings of unit length do not.
         var parameters = state.Model.Parameters;
         parameters.View(parameters.Weights, "transformer.resblocks.0.mlp.c_proj.weight").mul_(1e-4);
         parameters.View(parameters.Weights, "ln_final.weight").mul_(1e30);

@@ -9,7 +9,7 @@ using ClipTrain.Trainer.State;
 
 namespace ClipTrain.Trainer.Tests.State;
 
-/// <summary>Stopping at every step of a run of every world size, and going on with every other.</summary>
+/// <summary>Stops at every step of a run with every world size, and resumes with every other.</summary>
 public sealed class ResumeGridTests : IDisposable
 {
     private const int GlobalBatch = 13,
@@ -83,7 +83,7 @@ public sealed class ResumeGridTests : IDisposable
     {
         using var snapshot = StateTransfer.Gather(state, group);
         snapshot?.Write(checkpoints, "config", "corpus", Steps, []);
-        // The others must not begin to train on it, or end, before it is there.
+        // The other ranks must not train on it, or end, before it exists.
         group.Barrier();
     }
 

@@ -186,7 +186,7 @@ public sealed class StateTransferTests : IDisposable
                 2,
                 group =>
                 {
-                    // The source tells of a state, sends the weights alone and is gone.
+                    // The source announces a state, sends only the weights and disappears.
                     using var state = new TrainingState(Options(Precision.Fp32, shard: false) with { Seed = (ulong)group.Rank });
                     if (group.Rank == 0)
                     {
