@@ -109,8 +109,7 @@ public sealed class CoordinatorStore(CoordinatorClient client, int generation, C
     public void Set(string key, ReadOnlySpan<byte> value) => Call(StoreOp.Set, key, value.ToArray());
 
     public byte[] Get(string key, TimeSpan timeout) =>
-        Call(StoreOp.Get, key, timeout: timeout).Value
-        ?? throw new InvalidDataException($"The coordinator returned no value for '{key}'.");
+        Call(StoreOp.Get, key, timeout: timeout).Value ?? throw new InvalidDataException($"The coordinator returned no value for '{key}'.");
 
     private StoreAnswer Call(StoreOp op, string key, byte[]? value = null, TimeSpan? timeout = null)
     {

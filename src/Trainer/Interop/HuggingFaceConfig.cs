@@ -68,7 +68,8 @@ public static class HuggingFaceConfig
         var file = ConfigObject.Load(path);
         var code = (int)file.Number("resample", 3);
         var interpolation =
-            Array.Find(s_resampling, pair => pair.Code == code).Name ?? throw file.Wrong("resample", $"is {code}, which ClipTrain does not know");
+            Array.Find(s_resampling, pair => pair.Code == code).Name
+            ?? throw file.Wrong("resample", $"is {code}, which ClipTrain does not know");
         // Before transformers 4.26 the size was a number: the length of the short side.
         var squash = file.HasObject("size") && !file.Object("size").Has("shortest_edge");
         return new Preprocessing(

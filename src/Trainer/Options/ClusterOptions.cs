@@ -7,8 +7,9 @@ namespace ClipTrain.Trainer.Options;
 public sealed record ClusterOptions
 {
     [
-        Description("Number of worker processes. `cliptrain train` starts them; `cliptrain coordinator` waits for them "
-            + "before the first step."),
+        Description(
+            "Number of worker processes. `cliptrain train` starts them; `cliptrain coordinator` waits for them " + "before the first step."
+        ),
         Minimum(1),
         Maximum(65536)
     ]

@@ -27,8 +27,10 @@ public sealed record DataOptions
     [Description("Sampling temperature: 1 is proportional; the higher it is, the more often a small corpus is repeated."), Minimum(0.01)]
     public double? Temperature { get; init; }
 
-    [Description("Column of data.train with the image bytes, either flat or a struct with a bytes field. Detected from the "
-        + "usual names if empty.")]
+    [Description(
+        "Column of data.train with the image bytes, either flat or a struct with a bytes field. Detected from the "
+            + "usual names if empty."
+    )]
     public string? ImageColumn { get; init; }
 
     [
@@ -61,8 +63,9 @@ public sealed record DataOptions
     [Description("Names of the classes in the order of their numbers, if data.label_column holds names.")]
     public IReadOnlyList<string> LabelNames { get; init; } = [];
 
-    [Description("SQL condition over the columns of the corpus that selects the rows to use, as in `clip_score > 0.28 and "
-        + "width >= 200`.")]
+    [Description(
+        "SQL condition over the columns of the corpus that selects the rows to use, as in `clip_score > 0.28 and " + "width >= 200`."
+    )]
     public string? Filter { get; init; }
 
     [Description(

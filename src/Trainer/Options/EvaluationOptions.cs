@@ -14,8 +14,9 @@ public sealed record EvaluationOptions
     [Description("Labelled splits on which to measure accuracy for training.objective classification.")]
     public IReadOnlyList<ClassificationOptions> Classification { get; init; } = [];
 
-    [Description("Suite file with further sets and tasks, for cliptrain eval and for evaluation during training. See "
-        + "docs/evaluation.md.")]
+    [Description(
+        "Suite file with further sets and tasks, for cliptrain eval and for evaluation during training. See " + "docs/evaluation.md."
+    )]
     public string? Suite { get; init; }
 
     [
@@ -61,9 +62,7 @@ public sealed record RetrievalOptions
     ]
     public IReadOnlyList<string>? CaptionColumn { get; init; }
 
-    [Description(
-        "Column that identifies the image, if each row holds one of its captions. If empty, every row is a separate image."
-    )]
+    [Description("Column that identifies the image, if each row holds one of its captions. If empty, every row is a separate image.")]
     public string? GroupBy { get; init; }
 }
 

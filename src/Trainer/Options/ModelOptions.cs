@@ -72,8 +72,12 @@ public sealed record ImageTowerOptions
     [Description("Distance between patches in pixels; less than patch makes them overlap. Defaults to patch."), Minimum(1)]
     public int? Stride { get; init; }
 
-    [Description("Width of the residual stream of a vit, a multiple of heads; or number of channels of a resnet's stem and "
-        + "first stage."), Minimum(1)]
+    [
+        Description(
+            "Width of the residual stream of a vit, a multiple of heads; or number of channels of a resnet's stem and " + "first stage."
+        ),
+        Minimum(1)
+    ]
     public required int Width { get; init; }
 
     [Description("Number of blocks; required for a vit."), Minimum(1)]
@@ -82,7 +86,10 @@ public sealed record ImageTowerOptions
     [Description("Number of bottleneck blocks in each of a resnet's four stages.")]
     public IReadOnlyList<int>? Blocks { get; init; }
 
-    [Description("Number of attention heads, for a resnet those of its pooling. CLIP's ViTs have width / 64, its ResNets width / 2."), Minimum(1)]
+    [
+        Description("Number of attention heads, for a resnet those of its pooling. CLIP's ViTs have width / 64, its ResNets width / 2."),
+        Minimum(1)
+    ]
     public required int Heads { get; init; }
 
     [Description("Hidden width of the MLP as a multiple of width."), Minimum(0.01)]
@@ -95,9 +102,7 @@ public sealed record ImageTowerOptions
     )]
     public PatchEmbedding PatchEmbedding { get; init; }
 
-    [Description(
-        "Source of the feature: class_token, average of the patches, or attention with a learned query (MAP, arXiv 2106.04560)."
-    )]
+    [Description("Source of the feature: class_token, average of the patches, or attention with a learned query (MAP, arXiv 2106.04560).")]
     public ImagePooling Pooling { get; init; }
 
     [Description("Position embeddings of the patches: learned, sine (fixed, two-dimensional), or none.")]
@@ -154,8 +159,10 @@ public sealed record TextTowerOptions
     [Description("Hidden width of the MLP as a multiple of width."), Minimum(0.01)]
     public double MlpRatio { get; init; } = 4;
 
-    [Description("Attention mask: causal (a token sees itself and those before it), as in CLIP; or bidirectional (a token "
-        + "sees the whole caption).")]
+    [Description(
+        "Attention mask: causal (a token sees itself and those before it), as in CLIP; or bidirectional (a token "
+            + "sees the whole caption)."
+    )]
     public TextAttention Attention { get; init; }
 
     [Description(

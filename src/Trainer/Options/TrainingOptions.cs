@@ -123,9 +123,7 @@ public sealed record TrainingOptions
     )]
     public ActivationCheckpointing ActivationCheckpointing { get; init; } = ActivationCheckpointing.None;
 
-    [Description(
-        "Synchronise BatchNorm statistics over all workers, in models that have BatchNorms."
-    )]
+    [Description("Synchronise BatchNorm statistics over all workers, in models that have BatchNorms.")]
     public bool SyncBatchNorm { get; init; }
 
     [Description(

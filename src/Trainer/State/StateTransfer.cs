@@ -81,7 +81,8 @@ public static class StateTransfer
         }
 
         using var arrived =
-            Send(state, group, 0, read) ?? throw error ?? new WeightsException($"{path}: rank 0 could not load it; its log has the reason.");
+            Send(state, group, 0, read)
+            ?? throw error ?? new WeightsException($"{path}: rank 0 could not load it; its log has the reason.");
         state.Restore(arrived);
     }
 

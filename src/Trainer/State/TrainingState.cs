@@ -78,7 +78,9 @@ public sealed class TrainingState : IDisposable
     public StateSnapshot Snapshot()
     {
         if (!Optimizer.HoldsAll)
-            throw new InvalidOperationException("This rank holds only its own slice of the moments. Gather the slices with StateTransfer.Gather.");
+            throw new InvalidOperationException(
+                "This rank holds only its own slice of the moments. Gather the slices with StateTransfer.Gather."
+            );
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var snapshot = new StateSnapshot(Layout, Optimizer.Held, Counters);

@@ -147,7 +147,9 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
             case (byte)'c':
                 return Push(world.Find(Line(), Line()));
             case 0x93:
-                return PopMany(2) is [string module, string name] ? Push(world.Find(module, name)) : throw Malformed("a name is not a string");
+                return PopMany(2) is [string module, string name]
+                    ? Push(world.Find(module, name))
+                    : throw Malformed("a name is not a string");
             case (byte)'R':
             case 0x81:
                 return PopMany(2) is [var callable, PickleTuple arguments]

@@ -39,7 +39,11 @@ public sealed class MixedPrecisionGridTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Grid))]
-    public void Sharding_and_resuming_are_bitwise_exact_and_any_number_of_ranks_agrees(Precision precision, MomentType moments, WeightType text)
+    public void Sharding_and_resuming_are_bitwise_exact_and_any_number_of_ranks_agrees(
+        Precision precision,
+        MomentType moments,
+        WeightType text
+    )
     {
         var options = TinyClip.Run(precision);
         var plain = options with { Training = options.Training with { Moments = moments, TextWeights = text } };

@@ -21,8 +21,7 @@ public class SampleObjectiveTests
     [InlineData(Objective.BagOfWords)]
     [InlineData(Objective.Captioning)]
     [InlineData(Objective.Classification)]
-    public void Loss_and_gradients_equal_the_definition(Objective objective) =>
-        AssertIsDefinition(TinyClip.Run(objective: objective));
+    public void Loss_and_gradients_equal_the_definition(Objective objective) => AssertIsDefinition(TinyClip.Run(objective: objective));
 
     [Theory]
     [InlineData("resnet")]

@@ -33,7 +33,11 @@ public sealed class ResumeGridTests : IDisposable
     [InlineData(Objective.Captioning, 3, true)]
     [InlineData(Objective.Classification, 2, false)]
     [InlineData(Objective.Classification, 3, true)]
-    public void A_run_resumed_at_any_step_ends_bitwise_like_an_uninterrupted_one_at_equal_world_size(Objective objective, int world, bool shard)
+    public void A_run_resumed_at_any_step_ends_bitwise_like_an_uninterrupted_one_at_equal_world_size(
+        Objective objective,
+        int world,
+        bool shard
+    )
     {
         var options = TinyClip.Run(objective: objective) with
         {
