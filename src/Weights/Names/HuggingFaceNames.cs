@@ -59,13 +59,18 @@ internal static partial class HuggingFaceNames
         foreach (var name in theirs.Shapes.Keys)
         {
             if (s_transposed.FirstOrDefault(pair => pair.Theirs == name).Ours is { } transposed && theirs.Shapes[name].Count == 2)
+            {
                 tensors[transposed] = ComposedWeights.Transposed(theirs, name);
+            }
             else if (Attention().Match(name) is { Success: true } match && JoinedParts(theirs, match) is { } parts)
-                tensors[
-                    $"{Swap(s_towers, match.Groups["tower"].Value, back: true)}{match.Groups["layer"].Value}.attn.in_proj_{match.Groups["kind"].Value}"
-                ] = ComposedWeights.Joined(theirs, parts);
+            {
+                var block = Swap(s_towers, match.Groups["tower"].Value, back: true) + match.Groups["layer"].Value;
+                tensors[$"{block}.attn.in_proj_{match.Groups["kind"].Value}"] = ComposedWeights.Joined(theirs, parts);
+            }
             else
+            {
                 tensors[Renamed(name, back: true)] = ComposedWeights.Same(theirs, name);
+            }
         }
 
         return new ComposedWeights(theirs, tensors);

@@ -42,7 +42,7 @@ public class ShardedOptimizerTests
         Assert.Equal(FlatSlice.Of(elements, 1, 4), state.Optimizer.Held);
         Assert.Equal(state.Optimizer.Held.Length, state.Optimizer.Moments.First.Values.numel());
         Assert.InRange(state.Optimizer.Held.Length, elements / 4, (elements / 4) + FlatSlice.Alignment);
-        state.TakePlace(0, 1);
+        state.SetRank(0, 1);
         Assert.True(state.Optimizer.HoldsAll);
     }
 

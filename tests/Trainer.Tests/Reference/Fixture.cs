@@ -41,9 +41,11 @@ public sealed record Fixture(string Reference, IReadOnlyDictionary<string, IRead
         );
     }
 
-    private static string Line(KeyValuePair<string, Sketch> tensor) =>
-        $"      {JsonSerializer.Serialize(tensor.Key)}: "
-        + $"[{string.Join(", ", tensor.Value.Products.Prepend(tensor.Value.Norm).Select(x => x.ToString("G7", CultureInfo.InvariantCulture)))}]";
+    private static string Line(KeyValuePair<string, Sketch> tensor)
+    {
+        var numbers = tensor.Value.Products.Prepend(tensor.Value.Norm).Select(x => x.ToString("G7", CultureInfo.InvariantCulture));
+        return $"      {JsonSerializer.Serialize(tensor.Key)}: [{string.Join(", ", numbers)}]";
+    }
 
     private static Sketch ReadSketch(JsonElement numbers)
     {
