@@ -35,7 +35,14 @@ internal readonly record struct StepExchange(
     public static StepExchange Of(Batch? batch, Directive directive, TimeSpan busy) =>
         batch is null
             ? new StepExchange(NoBatch, 0, directive, 0, 0, 0)
-            : new StepExchange(batch.Count, batch.BadSamples, directive, batch.Digest, (long)busy.TotalMicroseconds, batch.TruncatedCaptions);
+            : new StepExchange(
+                batch.Count,
+                batch.BadSamples,
+                directive,
+                batch.Digest,
+                (long)busy.TotalMicroseconds,
+                batch.TruncatedCaptions
+            );
 
     /// <summary>The row as integers, the form in which the ranks gather it.</summary>
     public long[] ToRow() => [Samples, BadSamples, (long)Directive, unchecked((long)Digest), BusyMicroseconds, TruncatedCaptions];
