@@ -4,8 +4,8 @@ using ClipTrain.Weights.Tensors;
 namespace ClipTrain.Weights;
 
 /// <summary>
-/// Weights in several files, as Hugging Face splits large ones: an index such as model.safetensors.index.json says which tensor lies
-/// in which file.
+/// Weights in several files, as Hugging Face splits large ones. An index such as model.safetensors.index.json maps each tensor to
+/// its file.
 /// </summary>
 public sealed class ShardedWeights : IWeights
 {
@@ -13,7 +13,7 @@ public sealed class ShardedWeights : IWeights
     private readonly Dictionary<string, IWeights> _fileOf = new(StringComparer.Ordinal);
     private readonly Dictionary<string, IReadOnlyList<long>> _shapes = new(StringComparer.Ordinal);
 
-    /// <exception cref="WeightsException">The index or one of its files is missing or broken, or they disagree.</exception>
+    /// <exception cref="WeightsException">The index or one of its files is missing or malformed, or they are inconsistent.</exception>
     public ShardedWeights(string path)
     {
         Path = path;
@@ -48,9 +48,9 @@ public sealed class ShardedWeights : IWeights
 
     private void Add(string name, string fileName)
     {
-        // An index names files beside it, and no others.
+        // An index may refer only to files in its own folder.
         if (fileName.Length == 0 || fileName != System.IO.Path.GetFileName(fileName) || fileName == System.IO.Path.GetFileName(Path))
-            throw new WeightsException($"{Path}: names the file '{fileName}', which is not one beside it.");
+            throw new WeightsException($"{Path}: refers to '{fileName}', which is not a file in the same folder.");
         var path = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", fileName);
         if (!_files.TryGetValue(fileName, out var file))
             _files.Add(
@@ -58,12 +58,12 @@ public sealed class ShardedWeights : IWeights
                 file =
                     WeightsFile.Open(path) is var opened && opened is not ShardedWeights
                         ? opened
-                        : throw new WeightsException($"{path}: is an index itself.")
+                        : throw new WeightsException($"{path}: is itself an index.")
             );
         if (!file.Shapes.TryGetValue(name, out var shape))
-            throw new WeightsException($"{path}: lacks tensor '{name}', which {System.IO.Path.GetFileName(Path)} says is in it.");
+            throw new WeightsException($"{path}: lacks tensor '{name}', which {System.IO.Path.GetFileName(Path)} lists.");
         if (!_fileOf.TryAdd(name, file))
-            throw new WeightsException($"{Path}: names tensor '{name}' twice.");
+            throw new WeightsException($"{Path}: lists tensor '{name}' twice.");
         _shapes.Add(name, shape);
     }
 
@@ -84,7 +84,7 @@ public sealed class ShardedWeights : IWeights
         catch (Exception error) when (error is IOException or JsonException or InvalidOperationException or KeyNotFoundException)
         {
             throw new WeightsException(
-                $"{path}: is no file of weights: neither safetensors, nor PyTorch's, nor an index with a weight_map ({error.Message})",
+                $"{path}: is not a weights file: neither safetensors, nor PyTorch, nor an index with a weight_map ({error.Message})",
                 error
             );
         }

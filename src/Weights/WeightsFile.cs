@@ -5,12 +5,10 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Weights;
 
-/// <summary>
-/// Opens files of weights by what they hold, whatever they are called: safetensors, an index of its shards, or PyTorch's.
-/// </summary>
+/// <summary>Opens weights files by their contents, regardless of name: safetensors, an index of shards, or PyTorch.</summary>
 public static class WeightsFile
 {
-    /// <exception cref="WeightsException">The file is missing, broken, of another kind, or would have to run code.</exception>
+    /// <exception cref="WeightsException">The file is missing, malformed, of another kind, or would have to run code.</exception>
     public static IWeights Open(string path)
     {
         try

@@ -121,7 +121,7 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         Refuses("precision fp32, and it is now bf16", Arguments("begun", "--precision", "bf16"));
         Refuses("model", ["embed", "runs/tiny/checkpoints/step-00000005", "corpus", "corpus/b", "-o", "begun", "--part-size", "16"]);
         Refuses("corpus", ["embed", "runs/tiny", "train.parquet", "-o", "begun", "--part-size", "16"]);
-        Refuses("holds no model", ["embed", "corpus", "corpus", "-o", "none"]);
+        Refuses("is not a model", ["embed", "corpus", "corpus", "-o", "none"]);
         Refuses("is in the way", ["embed", "runs/tiny", "corpus", "-o", "corpus"]);
         Refuses("--shard is 2/2", Arguments("none", "--shard", "2/2"));
 

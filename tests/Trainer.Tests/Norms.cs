@@ -3,11 +3,11 @@ namespace ClipTrain.Trainer.Tests;
 internal static class Norms
 {
     /// <summary>
-    /// Asserts that two gradients of a model differ by at most 1e-6 of their norm over all parameters, and by at most
-    /// 5e-6 in any one tensor: what is left is the rounding of fp32 sums in another order. A tensor whose gradient is zero but
-    /// for rounding, as that of a bias that softmax does not see, is compared with the norm of the whole.
+    /// Asserts that two gradients of a model differ by at most 1e-6 of their norm over all parameters, and by at most 5e-6 in any
+    /// tensor, which allows for fp32 sums in another order. A tensor whose gradient is zero except for rounding, such as a bias
+    /// that softmax ignores, is compared with the norm of the whole gradient.
     /// </summary>
-    /// <param name="rounding">A factor on what is allowed, for models that round more.</param>
+    /// <param name="rounding">Factor on the tolerance, for models that round more.</param>
     public static void AssertSameGradients(
         IReadOnlyDictionary<string, float[]> expected,
         IReadOnlyDictionary<string, float[]> actual,

@@ -5,8 +5,8 @@ using ClipTrain.Torch.Loading;
 namespace ClipTrain.Trainer.Tests;
 
 /// <summary>
-/// Sums over a batch depend on the number of threads by rounding, and libtorch keeps that number for each thread, which ranks
-/// are here: one for all, so that the same work has the same bits whichever thread does it.
+/// Runs libtorch with one thread. Sums over a batch depend on the number of threads by rounding, and libtorch stores that number
+/// per thread, which is per rank here.
 /// </summary>
 internal static class OneThread
 {

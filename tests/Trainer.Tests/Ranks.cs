@@ -6,16 +6,16 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests;
 
-/// <summary>Runs the same code on several ranks of one process, each with its own thread and connection.</summary>
+/// <summary>Runs the same code on several ranks in one process, each with its own thread and connection.</summary>
 internal static class Ranks
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
-    /// <param name="worldSize">How many.</param>
-    /// <param name="body">What each does.</param>
-    /// <param name="withStatistics">Whether the groups have <see cref="RankGroup.Statistics"/>.</param>
-    /// <param name="staysTogether">Whether the ranks end together; otherwise some are lost.</param>
-    /// <param name="abort">The groups'.</param>
+    /// <param name="worldSize">Number of ranks.</param>
+    /// <param name="body">Code of each rank.</param>
+    /// <param name="withStatistics">True if the groups have <see cref="RankGroup.Statistics"/>.</param>
+    /// <param name="staysTogether">True if the ranks end together; false if some are lost.</param>
+    /// <param name="abort">Abort token of the groups.</param>
     public static T[] Run<T>(
         int worldSize,
         Func<RankGroup, T> body,
@@ -45,8 +45,8 @@ internal static class Ranks
                             };
 
                         using var group = Open("test", withStatistics ? Open("statistics") : null);
-                        // Never disposed: tensors outside any scope may be finalised while libtorch still reads them. It ends with the
-                        // thread.
+                        // Never disposed: tensors outside any scope may be finalised while libtorch still reads them. The scope
+                        // ends with its thread.
                         _ = NewDisposeScope();
                         var result = body(group);
                         if (staysTogether)

@@ -8,10 +8,10 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests;
 
-/// <summary>A CLIP small enough for tests, and random batches for it.</summary>
+/// <summary>A CLIP model small enough for tests, and random batches for it.</summary>
 internal static class TinyClip
 {
-    /// <summary>Classes of the batches' labels.</summary>
+    /// <summary>Number of classes of the labels.</summary>
     public const int Classes = 5;
 
     public static ModelOptions Model { get; } =
@@ -55,7 +55,7 @@ internal static class TinyClip
             },
         };
 
-    /// <summary>The same with a small ResNet for its image tower.</summary>
+    /// <summary>The same with a small ResNet as image tower.</summary>
     public static ModelOptions ResNet { get; } =
         Model with
         {
@@ -69,7 +69,7 @@ internal static class TinyClip
             },
         };
 
-    /// <summary>Pairs [start, start + count) of an endless random data set; the same numbers whoever asks.</summary>
+    /// <summary>Pairs [start, start + count) of an endless random data set; the same values for every caller.</summary>
     public static TrainingBatch Batch(int start, int count, double patchDropout = 0, ImageTowerOptions? tower = null)
     {
         var (size, context) = ((tower ?? Model.Image).Size, Model.Text.Context);
@@ -102,7 +102,7 @@ internal static class TinyClip
     /// <summary>The largest end-of-text position of a batch.</summary>
     public static long LongestEnd(this TrainingBatch batch) => batch.Ends_b.AsSpan<long>().ToArray().Max();
 
-    /// <summary>Moves the leaves' gradients into the flat buffer, as a step of one rank does.</summary>
+    /// <summary>Moves the gradients of the leaves into the flat buffer, like a step of one rank.</summary>
     public static void Collect(this FlatParameters parameters)
     {
         using var reducer = parameters.NewReducer(new RankGroup());

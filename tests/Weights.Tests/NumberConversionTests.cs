@@ -6,7 +6,7 @@ namespace ClipTrain.Weights.Tests;
 public sealed class NumberConversionTests
 {
     [Fact]
-    public void Every_half_is_widened_to_the_number_that_it_stands_for()
+    public void Every_half_is_widened_to_its_exact_value()
     {
         ushort[] halves = [.. Enumerable.Range(0, 65536).Select(bits => (ushort)bits)];
         var floats = new float[halves.Length];
@@ -26,7 +26,7 @@ public sealed class NumberConversionTests
     [Theory]
     [InlineData(NumberType.Float16)]
     [InlineData(NumberType.BFloat16)]
-    public void Narrowing_gives_back_every_number_that_was_widened(NumberType type)
+    public void Narrowing_restores_every_widened_number(NumberType type)
     {
         ushort[] narrow = [.. Enumerable.Range(0, 65536).Select(bits => (ushort)bits)];
         var (wide, again) = (new float[narrow.Length], new ushort[narrow.Length]);
@@ -40,7 +40,7 @@ public sealed class NumberConversionTests
     [InlineData(1f + (1f / 256), 1f)]
     [InlineData(1f + (3f / 256), 1f + (4f / 256))]
     [InlineData(1f + (1.01f / 256), 1f + (2f / 256))]
-    public void BFloat16_rounds_to_the_nearest_and_ties_to_even(float value, float expected)
+    public void BFloat16_rounds_to_nearest_with_ties_to_even(float value, float expected)
     {
         var (narrow, wide) = (new byte[2], new float[1]);
         NumberConversion.Narrow([value], NumberType.BFloat16, narrow);
@@ -52,7 +52,7 @@ public sealed class NumberConversionTests
     [InlineData(float.NaN)]
     [InlineData(float.PositiveInfinity)]
     [InlineData(float.NegativeInfinity)]
-    public void A_number_that_is_not_finite_is_found_at_any_place(float value)
+    public void A_non_finite_number_is_found_at_any_index(float value)
     {
         for (var length = 1; length < 40; length++)
         {

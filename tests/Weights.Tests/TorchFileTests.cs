@@ -13,14 +13,14 @@ public sealed class TorchFileTests : IDisposable
     private readonly TemporaryFolder _folder = new();
 
     [Fact]
-    public void A_state_dicts_tensors_of_every_type_and_stride_are_read()
+    public void Tensors_of_every_type_and_stride_are_read_from_a_state_dict()
     {
         using var weights = WeightsFile.Open(TorchFixture.Path("state.pt"));
         CheckState(weights);
     }
 
     [Fact]
-    public void A_training_checkpoint_gives_its_models_tensors_alone()
+    public void Only_the_models_tensors_are_read_from_a_training_checkpoint()
     {
         using var weights = WeightsFile.Open(TorchFixture.Path("checkpoint.pt"));
         using var ours = WeightNames.Ours(weights);
@@ -31,7 +31,7 @@ public sealed class TorchFileTests : IDisposable
     }
 
     [Fact]
-    public void A_TorchScript_archive_gives_its_modules_tensors_and_is_known_for_OpenAIs_by_their_names()
+    public void The_tensors_of_a_TorchScript_archive_are_read_and_OpenAIs_are_recognised_by_their_names()
     {
         using var weights = WeightsFile.Open(TorchFixture.Path("script.pt"));
         Assert.True(Assert.IsType<TorchFile>(weights).IsScript);
@@ -45,7 +45,7 @@ public sealed class TorchFileTests : IDisposable
     [Theory]
     [InlineData("code.pt", "system")]
     [InlineData("module.pt", "torch.nn.modules.linear.Linear")]
-    public void Code_is_refused_by_its_name_and_never_run(string file, string name)
+    public void Code_is_rejected_by_name_and_never_run(string file, string name)
     {
         var error = Assert.Throws<WeightsException>(() => WeightsFile.Open(TorchFixture.Path(file)));
         Assert.Contains(name, error.Message, StringComparison.Ordinal);
@@ -54,7 +54,7 @@ public sealed class TorchFileTests : IDisposable
     }
 
     [Fact]
-    public void The_format_before_PyTorch_1_6_is_refused_with_how_to_convert_it() =>
+    public void The_format_before_PyTorch_1_6_is_rejected_with_instructions_for_converting_it() =>
         Assert.Contains(
             "torch.save(torch.load",
             Assert.Throws<WeightsException>(() => WeightsFile.Open(TorchFixture.Path("legacy.pt"))).Message,
@@ -62,7 +62,7 @@ public sealed class TorchFileTests : IDisposable
         );
 
     [Fact]
-    public void What_the_installed_PyTorch_writes_is_what_was_recorded()
+    public void The_installed_PyTorch_writes_the_recorded_files()
     {
         if (!RunPython(["-c", "import torch"], out _))
             return;
@@ -72,7 +72,7 @@ public sealed class TorchFileTests : IDisposable
     }
 
     [Fact]
-    public void A_part_that_was_compressed_or_cut_is_refused()
+    public void A_compressed_or_truncated_part_is_rejected()
     {
         File.Copy(TorchFixture.Path("state.pt"), _folder.File("cut.pt"));
         var bytes = File.ReadAllBytes(_folder.File("cut.pt"));

@@ -4,7 +4,7 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Weights.Tests;
 
-/// <summary>Damaged files are refused or read: never a crash, or memory beyond the file's.</summary>
+/// <summary>Damaged files are rejected or read, without a crash or memory beyond the size of the file.</summary>
 public sealed class WeightsFuzzTests : IDisposable
 {
     private const int Mutations = 1500;
@@ -16,7 +16,7 @@ public sealed class WeightsFuzzTests : IDisposable
     [InlineData("checkpoint.pt")]
     [InlineData("script.pt")]
     [InlineData("safetensors")]
-    public void A_damaged_file_is_refused_or_read(string name)
+    public void A_damaged_file_is_either_rejected_or_read(string name)
     {
         var whole = name == "safetensors" ? Safetensors() : File.ReadAllBytes(TorchFixture.Path(name));
         var random = new Random(5);
@@ -34,7 +34,7 @@ public sealed class WeightsFuzzTests : IDisposable
             }
             catch (WeightsException)
             {
-                // Refused.
+                // Rejected.
             }
 
             Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, MaxAllocated);
@@ -51,7 +51,7 @@ public sealed class WeightsFuzzTests : IDisposable
         }
         catch (WeightsException)
         {
-            // Whole numbers are no weights, and a mutation may have made some.
+            // Integers are not weights, and a mutation may have produced some.
         }
     }
 

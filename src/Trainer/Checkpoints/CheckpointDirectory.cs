@@ -11,8 +11,9 @@ using ClipTrain.Weights.Tensors;
 namespace ClipTrain.Trainer.Checkpoints;
 
 /// <summary>
-/// The checkpoints of a run on disk, <c>checkpoints/step-00001200/</c> each. One is written beside its final name, synced
-/// and renamed, and loses that name before anything in it is deleted, so that a name that exists is a checkpoint that is whole.
+/// The checkpoints of a run on disk, in directories such as <c>checkpoints/step-00001200/</c>. A checkpoint is written under a
+/// temporary name, synced and renamed, and renamed again before any of it is deleted, so a directory with a final name is always
+/// complete.
 /// </summary>
 public sealed class CheckpointDirectory(string root, FileOperations? files = null)
 {
@@ -25,18 +26,18 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         PartialSuffix = ".partial",
         ReplacedSuffix = ".replaced";
 
-    /// <summary>Writers of one step, or a reader that restores it, may take each other's names this often.</summary>
+    /// <summary>Retries of a rename: concurrent writers of one step, or a reader that restores it, may take each other's names.</summary>
     private const int RenameAttempts = 10;
 
     private readonly FileOperations _files = files ?? FileOperations.System;
 
     public string Root { get; } = root;
 
-    /// <summary>The directory of a step's checkpoint, whether it exists or not.</summary>
+    /// <summary>The directory of a step's checkpoint, whether or not it exists.</summary>
     public string PathOf(long step) => Path.Combine(Root, Prefix + step.ToString("D8", CultureInfo.InvariantCulture));
 
     /// <summary>
-    /// Steps that have a checkpoint, ascending. One whose writer was killed while it took another's place is put back first.
+    /// Steps that have a checkpoint, in ascending order. First restores a checkpoint whose replacement was interrupted.
     /// </summary>
     public IReadOnlyList<long> Steps()
     {
@@ -65,12 +66,13 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
     }
 
     /// <summary>
-    /// Writes a checkpoint and removes those before it but for the newest, so that <paramref name="keep"/> remain. Later ones, of a
-    /// history that was undone, stay as they are.
+    /// Writes a checkpoint and deletes the oldest earlier ones, so that <paramref name="keep"/> remain. Does not touch checkpoints
+    /// of later steps, which belong to a history that was rolled back.
     /// </summary>
-    /// <param name="unrecorded">Records of steps in it that the run's ledger may lack, so that it never holds a step that nobody can
-    /// account for.</param>
-    /// <exception cref="WeightsException">The disk is full or cannot be written; nothing earlier was touched.</exception>
+    /// <param name="unrecorded">
+    /// Records of steps in the checkpoint that the run's ledger may lack, so that no checkpoint contains an unaccounted step.
+    /// </param>
+    /// <exception cref="WeightsException">The disk is full or not writable. Earlier checkpoints are intact.</exception>
     public string Write(
         CheckpointState state,
         IReadOnlyList<NamedTensor> model,
@@ -80,7 +82,7 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
     )
     {
         var final = PathOf(state.Step);
-        // A rank that the others have given up may still be writing the same step.
+        // A rank excluded from the generation may still be writing the same step.
         var partial = Aside(final);
         try
         {
@@ -114,7 +116,7 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             Try(() => _files.Delete(partial));
-            var last = Steps() is [.., var step] ? $"The checkpoint of step {step} is whole." : "There is no earlier checkpoint.";
+            var last = Steps() is [.., var step] ? $"The checkpoint of step {step} is intact." : "There is no earlier checkpoint.";
             throw new WeightsException(
                 $"{final}: the checkpoint could not be written: {error.Message} {last} Free some space, then resume.",
                 error
@@ -126,15 +128,15 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         return final;
     }
 
-    /// <summary>Records of steps that the ledger may have lacked when a checkpoint was written.</summary>
-    /// <exception cref="WeightsException">The file is there and cannot be read.</exception>
+    /// <summary>Records of steps that the ledger may have lacked when the checkpoint was written.</summary>
+    /// <exception cref="WeightsException">The file exists but cannot be read.</exception>
     public IReadOnlyList<StepRecord> Unrecorded(long step)
     {
         var path = Path.Combine(PathOf(step), StepsFile);
         try
         {
             return File.Exists(path)
-                ? [.. LedgerFile.Read(path).Select(entry => entry.Step ?? throw new InvalidDataException("a line is no step."))]
+                ? [.. LedgerFile.Read(path).Select(entry => entry.Step ?? throw new InvalidDataException("a line is not a step record"))]
                 : [];
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException)
@@ -146,7 +148,7 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
     /// <summary>Deletes partial checkpoints left by killed writers. Call only when no writer is active.</summary>
     public void RemoveLeftovers()
     {
-        // What can be put back is no leftover.
+        // Restore first: a checkpoint that can be restored is not a leftover.
         Steps();
         if (!Directory.Exists(Root))
             return;
@@ -159,7 +161,7 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
             Try(() => _files.Delete(leftover));
     }
 
-    /// <summary>True if all files of a checkpoint are there with the sizes that its manifest names; their bytes are not read.</summary>
+    /// <summary>True if all files of a checkpoint exist with the sizes in its manifest; does not read their contents.</summary>
     public bool IsComplete(long step)
     {
         try
@@ -173,8 +175,8 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         }
     }
 
-    /// <summary>Reads a checkpoint's state after comparing every file with the manifest.</summary>
-    /// <exception cref="WeightsException">Something is missing or differs from what was written.</exception>
+    /// <summary>Reads a checkpoint's state after verifying every file against the manifest.</summary>
+    /// <exception cref="WeightsException">A file is missing or differs from the manifest.</exception>
     public CheckpointState Verify(long step)
     {
         var path = PathOf(step);
@@ -190,9 +192,9 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
             );
     }
 
-    /// <summary>The newest checkpoint that is whole; null when there is none at all.</summary>
-    /// <param name="onDamaged">Gets each newer one that is not, and what is wrong with it.</param>
-    /// <exception cref="WeightsException">There are checkpoints, and none is whole; the message is that of the newest.</exception>
+    /// <summary>The newest intact checkpoint; null if there are no checkpoints.</summary>
+    /// <param name="onDamaged">Called for each newer checkpoint that is damaged, with the reason.</param>
+    /// <exception cref="WeightsException">There are checkpoints, but none is intact. The message is that of the newest.</exception>
     public CheckpointState? NewestWhole(Action<long, string> onDamaged)
     {
         WeightsException? first = null;
@@ -212,14 +214,14 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
             }
             catch (WeightsException)
             {
-                // A writer has removed it meanwhile for newer ones.
+                // A writer has meanwhile deleted it in favour of newer ones.
             }
         }
 
-        return first is null ? null : throw new WeightsException($"{first.Message} No other checkpoint in {Root} is whole.", first);
+        return first is null ? null : throw new WeightsException($"{first.Message} No other checkpoint in {Root} is intact.", first);
     }
 
-    /// <summary>A writer may exchange a checkpoint for another of its step while it is read: what is damaged is so twice.</summary>
+    /// <summary>Verifies twice before reporting damage: a writer may replace a checkpoint of the same step while it is read.</summary>
     private CheckpointState VerifyWhileWritten(long step)
     {
         try
@@ -244,7 +246,9 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         return new CheckpointManifest.Entry(file.Length, Convert.ToHexStringLower(hash.Hash!));
     }
 
-    /// <summary>Gives a whole checkpoint its name. At every moment either it or the one that it replaces can be found.</summary>
+    /// <summary>
+    /// Renames a complete checkpoint to its final name. At every moment either it or the one that it replaces can be found.
+    /// </summary>
     private void Publish(string partial, string final)
     {
         for (var attempt = 1; ; attempt++)
@@ -271,12 +275,12 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
             }
             catch (IOException) when (attempt < RenameAttempts && Directory.Exists(final) && Directory.Exists(partial))
             {
-                // Another writer of this step was quicker.
+                // Another writer of this step was faster.
             }
         }
     }
 
-    /// <summary>Puts a checkpoint back that was moved out of the way of another that did not come.</summary>
+    /// <summary>Restores a checkpoint that was moved aside for a replacement that never came.</summary>
     private void Restore(string final)
     {
         var replaced = final + ReplacedSuffix;
@@ -288,7 +292,7 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
             _files.Move(replaced, final);
     }
 
-    /// <summary>Takes the name away before anything is deleted.</summary>
+    /// <summary>Renames the checkpoint before deleting any of it.</summary>
     private void Remove(string checkpoint)
     {
         var aside = Aside(checkpoint);
@@ -304,7 +308,7 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // A leftover is removed when the run ends; the run must not fail for it.
+            // Leftovers are removed when the run ends; the run must not fail because of them.
         }
     }
 }

@@ -5,7 +5,7 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Checkpoints;
 
-/// <summary>A checkpoint's manifest.json: size and hash of each of its files.</summary>
+/// <summary>A checkpoint's manifest.json: size and hash of each file.</summary>
 internal sealed class CheckpointManifest
 {
     public const string FileName = "manifest.json";
@@ -31,27 +31,28 @@ internal sealed class CheckpointManifest
 
     private CheckpointManifest(string folder, SortedDictionary<string, Entry> files) => (_folder, _files) = (folder, files);
 
-    /// <summary>Reads the manifest of a checkpoint; its files must be there, with the sizes that it names.</summary>
-    /// <exception cref="WeightsException">The manifest does not name the files of a checkpoint, or one is missing or was
-    /// cut.</exception>
+    /// <summary>Reads a checkpoint's manifest. Its files must exist with the sizes listed.</summary>
+    /// <exception cref="WeightsException">
+    /// The manifest does not list the files of a checkpoint, or one of them is missing or truncated.
+    /// </exception>
     public static CheckpointManifest Read(string folder)
     {
         var path = Path.Combine(folder, FileName);
         var files = ReadJson<SortedDictionary<string, Entry>>(path);
         if (s_needed.FirstOrDefault(name => !files.ContainsKey(name)) is { } missing)
-            throw new WeightsException($"{path}: does not name {missing}, without which there is no checkpoint. {Advice}");
+            throw new WeightsException($"{path}: does not list {missing}, which every checkpoint needs. {Advice}");
         if (
             files.FirstOrDefault(file =>
                 file.Value is null || (file.Key != CheckpointDirectory.StepsFile && !s_needed.Contains(file.Key))
             ) is
             { Key: { } unknown }
         )
-            throw new WeightsException($"{path}: names {unknown}, which is no file of a checkpoint, or nothing of it. {Advice}");
+            throw new WeightsException($"{path}: lists {unknown}, which is not a file of a checkpoint or has no entry. {Advice}");
         foreach (var (name, entry) in files)
         {
             var file = new FileInfo(Path.Combine(folder, name));
             if (!file.Exists)
-                throw new WeightsException($"{file.FullName}: is missing, though the manifest names it. {Advice}");
+                throw new WeightsException($"{file.FullName}: is missing, though the manifest lists it. {Advice}");
             if (file.Length != entry.Bytes)
                 throw Differs(file.FullName);
         }
@@ -59,7 +60,7 @@ internal sealed class CheckpointManifest
         return new CheckpointManifest(folder, files);
     }
 
-    /// <summary>Compares every byte with what was written.</summary>
+    /// <summary>Compares the hash of every file with the manifest.</summary>
     /// <exception cref="WeightsException">A file differs.</exception>
     public void CheckHashes()
     {
@@ -79,7 +80,7 @@ internal sealed class CheckpointManifest
         }
     }
 
-    /// <exception cref="WeightsException">The file cannot be read or is not JSON of that kind.</exception>
+    /// <exception cref="WeightsException">The file cannot be read or is not JSON of type <typeparamref name="T"/>.</exception>
     public static T ReadJson<T>(string path)
     {
         try
@@ -102,26 +103,26 @@ internal sealed class CheckpointManifest
 }
 
 /// <summary>
-/// What a checkpoint says beside its tensors. The order of samples and the augmentation are pure functions of the seed,
-/// so the step alone says where the data stands.
+/// The counters and identity of a checkpoint, apart from its tensors. The order of samples and the augmentation are pure functions
+/// of the seed, so the step alone determines the position in the data.
 /// </summary>
-/// <param name="Step">Steps done: the next step to take.</param>
-/// <param name="Samples">Pairs seen, without those that could not be used.</param>
-/// <param name="BadSamples">Pairs that could not be used.</param>
-/// <param name="TrainingSeconds">Wall seconds of training so far, over all resumes.</param>
+/// <param name="Step">Steps done, which is also the index of the next step.</param>
+/// <param name="Samples">Pairs trained on, excluding bad samples.</param>
+/// <param name="BadSamples">Samples that could not be used.</param>
+/// <param name="TrainingSeconds">Training time so far in seconds of wall clock, over all resumes.</param>
 /// <param name="ConfigHash">Hash of the run's configuration.</param>
 /// <param name="CorpusHash">Hash of the corpus manifest.</param>
 public sealed record CheckpointState(long Step, long Samples, long BadSamples, double TrainingSeconds, string ConfigHash, string CorpusHash)
 {
-    /// <summary>Steps whose gradients overflowed in fp16.</summary>
+    /// <summary>Steps skipped because gradients overflowed in fp16.</summary>
     public long SkippedSteps { get; init; }
 
-    /// <summary>The factor on the next step's loss: 1 but in fp16.</summary>
+    /// <summary>Loss scale of the next step; 1 except in fp16.</summary>
     public double LossScale { get; init; } = 1;
 
-    /// <summary>Updates since it last changed.</summary>
+    /// <summary>Updates since the loss scale last changed.</summary>
     public long CleanSteps { get; init; }
 
-    /// <summary>Layout of the checkpoint directory; a reader refuses others.</summary>
+    /// <summary>Version of the checkpoint format; readers reject other versions.</summary>
     public int FormatVersion { get; init; } = 1;
 }

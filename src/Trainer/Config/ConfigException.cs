@@ -1,12 +1,12 @@
 namespace ClipTrain.Trainer.Config;
 
-/// <summary>What is wrong, and where it was written.</summary>
+/// <summary>One error and the place where it occurred.</summary>
 internal readonly record struct ConfigError(SourcePosition Position, string Message)
 {
     public override string ToString() => $"{Position}: {Message}";
 }
 
-/// <summary>A configuration that cannot be used. Holds every error that was found, each naming its file and line or its argument.</summary>
+/// <summary>A configuration that cannot be used. Lists every error found, each with its file and line or its argument.</summary>
 public sealed class ConfigException : Exception
 {
     private ConfigException(IReadOnlyList<string> lines)
@@ -24,7 +24,7 @@ public sealed class ConfigException : Exception
     internal ConfigException(SourcePosition position, string message)
         : this([new ConfigError(position, message)]) { }
 
-    /// <summary>One line an error, in the order of the file.</summary>
+    /// <summary>One line per error, in the order of the file.</summary>
     public IReadOnlyList<string> Errors { get; }
 
     internal IReadOnlyList<ConfigError> Details { get; } = [];
@@ -38,12 +38,10 @@ public sealed class ConfigException : Exception
         ];
 }
 
-/// <summary>The command line asks for something that cannot be; the message says what to change.</summary>
+/// <summary>The command line asks for something impossible; the message says what to change.</summary>
 public sealed class UsageException(string message) : Exception(message);
 
-/// <summary>
-/// Where a value was written: a place in a file, or a whole <c>--set</c> argument (line 0). Lines and columns count from 1.
-/// </summary>
+/// <summary>Origin of a value: a position in a file, or a whole <c>--set</c> argument (line 0). Lines and columns count from 1.</summary>
 internal readonly record struct SourcePosition(string Source, long Line = 0, long Column = 0)
 {
     public override string ToString() => Line == 0 ? Source : $"{Source}:{Line}:{Column}";

@@ -6,12 +6,12 @@ using ClipTrain.Trainer.Options;
 namespace ClipTrain.Trainer.Config;
 
 /// <summary>
-/// One number for what all workers of a run must agree on: the seed, the model, the corpus and its augmentation, the training and the
-/// kind of device. The run's name, its output, checkpoints and evaluation, the number of workers, threads, prefetching, the port and
-/// timeouts may differ between machines or change on resuming, so they are left out; so is what changes memory and time but, but for
-/// rounding, no number: activation checkpointing, the optimizer's sharding, the tiles of the loss, and micro-batches where no
-/// BatchNorm normalises with their statistics. The hash of the weights that a run starts from is found when it begins, and checked
-/// where they are read. Defaults are left out too, so that a key which a later version adds leaves the hash of a run as it is.
+/// Hash of the options on which all workers of a run must agree: seed, model, corpus, augmentation, training and kind of device.
+/// Options that may differ between machines or change on resuming are excluded: name, output, checkpoints, evaluation, number of
+/// workers, threads, prefetching, port and timeouts. So are options that affect only memory, time and rounding: activation
+/// checkpointing, optimizer sharding, loss tiles, and micro-batches of models without BatchNorm. The weights of training.start_from
+/// have a hash that is computed when the run begins and checked when they are read. Default values are excluded too, so that a new
+/// option in a later version does not change the hash of an existing run.
 /// </summary>
 public static class ConfigHash
 {

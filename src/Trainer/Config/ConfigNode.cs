@@ -1,8 +1,8 @@
 namespace ClipTrain.Trainer.Config;
 
 /// <summary>
-/// A node of a YAML document that knows where it was written. Unlike the library's own tree it can hold a key twice, so that this is
-/// one error among the others.
+/// A node of a YAML document with its position. Unlike the library's own tree it can hold duplicate keys, so that they are reported
+/// together with other errors.
 /// </summary>
 internal abstract class ConfigNode(SourcePosition position)
 {
@@ -13,7 +13,7 @@ internal sealed class ScalarNode(string value, bool quoted, SourcePosition posit
 {
     public string Value { get; } = value;
 
-    /// <summary>Quoted and block scalars are always text; a plain one may be a number, a flag or nothing.</summary>
+    /// <summary>Quoted and block scalars are always text; a plain one may be a number, a flag or null.</summary>
     public bool Quoted { get; } = quoted;
 
     public bool IsNull => !Quoted && Value is ("" or "~" or "null" or "Null" or "NULL");
@@ -42,7 +42,7 @@ internal sealed class MappingNode(SourcePosition position) : ConfigNode(position
     }
 }
 
-/// <summary>Stands for a value whose error has been reported already.</summary>
+/// <summary>Placeholder for a value whose error has already been reported.</summary>
 internal sealed class InvalidNode(SourcePosition position) : ConfigNode(position);
 
 internal sealed record ConfigEntry(string Key, SourcePosition Position, ConfigNode Value);

@@ -6,7 +6,8 @@ using ClipTrain.Trainer.Options;
 namespace ClipTrain.Trainer.Config;
 
 /// <summary>
-/// Writes options as YAML with every key, so that a run's file says all that it was run with. Loading the text gives equal options.
+/// Writes options as YAML with every key, so that a run's file records its complete configuration. Loading the text gives equal
+/// options.
 /// </summary>
 public static class ConfigWriter
 {
@@ -14,7 +15,9 @@ public static class ConfigWriter
 
     public static string Write(RunOptions options) => WriteRecord(options, omitsDefaults: false);
 
-    /// <summary>The keys whose values are not the default: a key that a later version adds does not change the text.</summary>
+    /// <summary>
+    /// YAML of the keys whose values differ from the default, so that a new option in a later version does not change the text.
+    /// </summary>
     public static string WriteChanged(RunOptions options) => WriteRecord(options, omitsDefaults: true);
 
     public static string WriteModel(ModelOptions options) => WriteRecord(options, omitsDefaults: false);
@@ -39,7 +42,7 @@ public static class ConfigWriter
         }
     }
 
-    /// <summary>Compares values as they are written: lists and sections by what they hold.</summary>
+    /// <summary>Compares values as they are written: lists and sections by their contents.</summary>
     private static bool IsSame(object? value, object? other)
     {
         var (text, otherText) = (new StringBuilder(), new StringBuilder());
@@ -78,7 +81,7 @@ public static class ConfigWriter
             return;
         }
 
-        // The first key of a section stands on the line of its dash.
+        // The first key of a section is on the line of its dash.
         var start = text.Length;
         WriteSection(text, item, indent + Indent, omitsDefaults);
         if (text.Length == start)
@@ -97,7 +100,7 @@ public static class ConfigWriter
             bool flag => flag ? "true" : "false",
             Enum choice => OptionSection.SnakeCase(choice.ToString()),
             IFormattable number => number.ToString(format: null, CultureInfo.InvariantCulture),
-            _ => throw new ArgumentException($"A {value.GetType()} is no scalar.", nameof(value)),
+            _ => throw new ArgumentException($"A {value.GetType()} is not a scalar.", nameof(value)),
         };
 
     private static bool IsPlain(string value) =>
@@ -116,7 +119,7 @@ public static class ConfigWriter
                 '"' => quoted.Append("\\\""),
                 '\\' => quoted.Append("\\\\"),
                 '\n' => quoted.Append("\\n"),
-                // Characters that YAML does not print, and those that it takes for line breaks.
+                // Characters that YAML does not print, and those that it treats as line breaks.
                 _ when char.IsControl(c) || c is '\u2028' or '\u2029' or '\uFEFF' or '\uFFFE' or '\uFFFF' => quoted.Append(
                     CultureInfo.InvariantCulture,
                     $"\\u{(int)c:X4}"

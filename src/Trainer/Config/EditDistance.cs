@@ -1,10 +1,10 @@
 namespace ClipTrain.Trainer.Config;
 
-/// <summary>How many slips of the keyboard lie between two words.</summary>
+/// <summary>Number of typing errors between two words.</summary>
 internal static class EditDistance
 {
     /// <summary>
-    /// Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours, each counted once.
+    /// Optimal string alignment distance: insertions, deletions, substitutions and swaps of adjacent characters, each counted once.
     /// </summary>
     public static int Between(string a, string b)
     {
@@ -31,10 +31,10 @@ internal static class EditDistance
         return last[b.Length];
     }
 
-    /// <summary>The candidate nearest to <paramref name="word"/>, or null when none is near enough to have been meant.</summary>
+    /// <summary>The candidate nearest to <paramref name="word"/>, or null if none is close enough.</summary>
     public static string? Nearest(string word, IEnumerable<string> candidates)
     {
-        // One slip in three letters still reads as the same word; more is another word.
+        // One typing error per three letters is plausible; more is a different word.
         var nearest = candidates
             .Select(candidate => (Candidate: candidate, Distance: Between(word, candidate)))
             .Where(c => c.Distance <= Math.Max(1, Math.Max(word.Length, c.Candidate.Length) / 3))

@@ -3,15 +3,15 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Config;
 
-/// <summary>What must hold between the options of an image tower.</summary>
+/// <summary>Rules that relate the options of an image tower.</summary>
 internal static class ImageValidation
 {
     private const int ResNetStages = 4,
         ResNetReduction = 32;
 
-    /// <param name="image">The tower. Keys in error may hold nothing.</param>
-    /// <param name="prefix">What stands before its keys, with a dot at the end.</param>
-    /// <param name="isBound">Whether a key was read without an error; rules about others are left out.</param>
+    /// <param name="image">The tower's options. Keys with errors may be unset.</param>
+    /// <param name="prefix">Prefix of its keys, ending in a dot.</param>
+    /// <param name="isBound">True if a key was read without an error. Rules that involve other keys are skipped.</param>
     public static IEnumerable<Problem> Check(ImageTowerOptions image, string prefix, Func<string, bool> isBound)
     {
         var rules = new RunValidation.RuleList(isBound);
@@ -46,8 +46,8 @@ internal static class ImageValidation
                 {
                     { Stride: null } or { Patch: null } => null,
                     _ when image.Stride > image.Patch =>
-                        $"is {image.Stride}, more than patch, {image.Patch}: pixels between patches would not be seen",
-                    _ when image.PatchEmbedding == PatchEmbedding.ConvStem => "is given, but a conv_stem has no other than patch",
+                        $"is {image.Stride}, more than patch, {image.Patch}: the pixels between patches would be ignored",
+                    _ when image.PatchEmbedding == PatchEmbedding.ConvStem => "is given, but the stride of a conv_stem is always patch",
                     _ when image.Size < image.Patch || (image.Size - image.Patch) % image.Stride != 0 =>
                         $"is {image.Stride}: patches of {image.Patch} at such distances do not end at the edge of {image.Size} pixels",
                     _ => null,

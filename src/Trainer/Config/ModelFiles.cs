@@ -1,7 +1,7 @@
 namespace ClipTrain.Trainer.Config;
 
 /// <summary>Finds model files by name or path.</summary>
-/// <param name="runFolder">Folder of the run file, or null where a model is asked for alone.</param>
+/// <param name="runFolder">Folder of the run file; null if a model is loaded without a run.</param>
 internal sealed class ModelFiles(string? runFolder)
 {
     private readonly string[] _folders =
@@ -10,10 +10,10 @@ internal sealed class ModelFiles(string? runFolder)
         Path.Combine(AppContext.BaseDirectory, "configs", "models"),
     ];
 
-    /// <summary>The path of the file that a name or path means.</summary>
+    /// <summary>The path of the model file that a name or path refers to.</summary>
     /// <param name="reference">A name such as ViT-B-32, or a path that ends in .yaml or .yml, relative to the run file or the current
     /// directory.</param>
-    /// <exception cref="ConfigException">There is none; the error has the names that there are.</exception>
+    /// <exception cref="ConfigException">There is no such file; the error lists the available names.</exception>
     public string Find(string reference, SourcePosition position)
     {
         if (reference.EndsWith(".yaml", StringComparison.Ordinal) || reference.EndsWith(".yml", StringComparison.Ordinal))

@@ -2,13 +2,13 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Config;
 
-/// <summary>A model at another resolution: of its images, or of its patches.</summary>
+/// <summary>Changes a model's resolution: its image size or its patch size.</summary>
 public static class ModelResolution
 {
     /// <param name="model">The model.</param>
-    /// <param name="size">Side of the image in pixels; null leaves it.</param>
-    /// <param name="patch">Side of a patch in pixels; null leaves it. A patch that is given tiles the image.</param>
-    /// <exception cref="ConfigException">They do not fit the model or each other.</exception>
+    /// <param name="size">Side of the image in pixels; null keeps it.</param>
+    /// <param name="patch">Side of a patch in pixels; null keeps it. A given patch size also becomes the stride.</param>
+    /// <exception cref="ConfigException">The sizes do not fit the model or each other.</exception>
     public static ModelOptions Of(ModelOptions model, int? size, int? patch)
     {
         foreach (var (option, value) in new[] { ("--image-size", size), ("--patch", patch) })
@@ -27,7 +27,7 @@ public static class ModelResolution
         return errors.Length == 0 ? changed : throw new ConfigException(errors);
     }
 
-    /// <summary>The model with another patch, or null where that does not fit.</summary>
+    /// <summary>The model with another patch size, or null if that does not fit.</summary>
     public static ModelOptions? TryOf(ModelOptions model, int patch)
     {
         var changed = patch == model.Image.Patch ? model : Change(model, null, patch);

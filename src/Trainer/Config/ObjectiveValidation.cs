@@ -4,7 +4,7 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Config;
 
-/// <summary>What an objective needs of the other options, and which are another's.</summary>
+/// <summary>Rules for the options that each objective requires or excludes.</summary>
 internal static class ObjectiveValidation
 {
     public static void Add(RunValidation.RuleList rules, RunOptions run)

@@ -2,7 +2,7 @@ using System.Collections;
 
 namespace ClipTrain.Trainer.Config;
 
-/// <summary>Fills option records from YAML nodes and collects every error on the way.</summary>
+/// <summary>Fills option records from YAML nodes and collects all errors.</summary>
 internal sealed class OptionBinder(OptionSection root)
 {
     private readonly Dictionary<string, SourcePosition> _positions = new(StringComparer.Ordinal);
@@ -10,14 +10,14 @@ internal sealed class OptionBinder(OptionSection root)
 
     public List<ConfigError> Errors { get; } = [];
 
-    /// <summary>A record of the root's type. Keys in error keep their default, or nothing.</summary>
+    /// <summary>Binds a record of the root's type. Keys with errors keep their default, or stay unset.</summary>
     public object Bind(MappingNode node)
     {
         _positions[""] = node.Position;
         return BindSection(root, node, "");
     }
 
-    /// <summary>Whether the key and all that it lies in were read without an error.</summary>
+    /// <summary>True if the key and all sections around it were read without an error.</summary>
     public bool IsBound(string path)
     {
         for (var end = path.Length; end > 0; end = path.LastIndexOf('.', end - 1))
@@ -29,7 +29,7 @@ internal sealed class OptionBinder(OptionSection root)
         return true;
     }
 
-    /// <summary>Where the key was given, or else the section that it lies in.</summary>
+    /// <summary>Position of the key if it was given, otherwise of the section around it.</summary>
     public SourcePosition PositionOf(string path)
     {
         while (!_positions.ContainsKey(path))
@@ -66,7 +66,7 @@ internal sealed class OptionBinder(OptionSection root)
             }
         }
 
-        // What a misspelt key should have been is not there, and rules about it would only say so again.
+        // The intended key of a misspelt one is missing; rules about it would only repeat the error.
         _failed.UnionWith(meant.Where(key => !seen.ContainsKey(key)).Select(key => UnknownKey.Join(path, key)));
         foreach (var key in section.Keys.Where(key => key.Required && !seen.ContainsKey(key.Name)))
         {
@@ -138,7 +138,7 @@ internal sealed class OptionBinder(OptionSection root)
                 _failed.Add(itemPath);
             }
 
-            // An item in error keeps its place, so that the others keep their indexes.
+            // An invalid item keeps its place, so that the indexes of the others stay correct.
             list.Add(element ?? (key.ValueType.IsValueType ? Activator.CreateInstance(key.ValueType) : null));
         }
 

@@ -7,7 +7,7 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Config;
 
-/// <summary>What a key holds, as far as YAML is concerned.</summary>
+/// <summary>Kinds of values in YAML.</summary>
 internal enum OptionKind
 {
     Text,
@@ -22,9 +22,9 @@ internal enum OptionKind
     SectionList,
 }
 
-/// <summary>One key of a section, as read off a property of an option record.</summary>
-/// <param name="ValueType">The property's type without nullability; of a list, the type of an item.</param>
-/// <param name="Default">The value that a record has when the key is not given; meaningless when it is required.</param>
+/// <summary>One key of a section, derived from a property of an option record.</summary>
+/// <param name="ValueType">The property's type without nullability; the type of an item for a list.</param>
+/// <param name="Default">The value if the key is not given; meaningless for a required key.</param>
 internal sealed record OptionKey(
     PropertyInfo Property,
     string Name,
@@ -38,17 +38,17 @@ internal sealed record OptionKey(
     object? Default
 )
 {
-    /// <summary>Whether a list may be given as its only item.</summary>
+    /// <summary>True if a list may be written as its only item.</summary>
     public bool OneOrMore => Property.IsDefined(typeof(OneOrMoreAttribute));
 
     public bool IsSection => Kind is OptionKind.Section or OptionKind.SectionList;
 
-    /// <summary>The spellings of a choice.</summary>
+    /// <summary>Spellings of a choice's values.</summary>
     public IReadOnlyList<string> Choices => [.. Enum.GetNames(ValueType).Select(OptionSection.SnakeCase)];
 }
 
 /// <summary>
-/// An option record as the keys that YAML may give. The binder, the writer, the schema and the reference all read this one
+/// An option record as a set of YAML keys. The binder, the writer, the schema and the reference documentation all use this
 /// description.
 /// </summary>
 internal sealed class OptionSection

@@ -2,9 +2,9 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Config;
 
-/// <summary>A run's configuration as loaded.</summary>
-/// <param name="Options">All options, with defaults filled in and the model's file read.</param>
-/// <param name="Files">The files that were read, the run's own first.</param>
+/// <summary>A loaded run configuration.</summary>
+/// <param name="Options">All options, with defaults filled in and the model file read.</param>
+/// <param name="Files">The files that were read, starting with the run file.</param>
 public sealed record LoadedRun(RunOptions Options, IReadOnlyList<string> Files);
 
 /// <summary>Loads run and model files.</summary>
@@ -12,20 +12,20 @@ public static class RunConfig
 {
     private const string ModelKey = "model";
 
-    /// <summary>Reads a run file, applies <c>--set</c> arguments in their order, and checks the whole.</summary>
+    /// <summary>Reads a run file, applies <c>--set</c> arguments in order, and validates the result.</summary>
     /// <param name="path">The YAML file.</param>
     /// <param name="sets">Arguments such as <c>training.steps=1000</c>; the value is YAML.</param>
-    /// <exception cref="ConfigException">With every error that was found.</exception>
+    /// <exception cref="ConfigException">The configuration is invalid; lists every error found.</exception>
     public static LoadedRun Load(string path, IReadOnlyList<string> sets) => Load(YamlTree.ReadFile(path), path, sets);
 
-    /// <summary>Reads the text of a run file that came from elsewhere.</summary>
-    /// <param name="name">What errors call it.</param>
-    /// <exception cref="ConfigException">With every error that was found.</exception>
+    /// <summary>Parses the text of a run file from another source.</summary>
+    /// <param name="name">Name of the source in error messages.</param>
+    /// <exception cref="ConfigException">The configuration is invalid; lists every error found.</exception>
     public static LoadedRun Parse(string name, string text) => Load(YamlTree.ReadText(name, text), name, []);
 
     /// <summary>Reads a model file.</summary>
     /// <param name="nameOrPath">A name from configs/models, or a path that ends in .yaml or .yml.</param>
-    /// <exception cref="ConfigException">With every error that was found.</exception>
+    /// <exception cref="ConfigException">The model file is invalid; lists every error found.</exception>
     public static ModelOptions LoadModel(string nameOrPath)
     {
         var path = new ModelFiles(runFolder: null).Find(nameOrPath, new SourcePosition(ModelKey));
@@ -48,7 +48,7 @@ public static class RunConfig
                 () =>
                 {
                     var argument = SetArgument.Parse(set);
-                    // A key inside the model changes the named model, so that one has to be read first.
+                    // A key inside the model changes the named model, so the model has to be read first.
                     if (argument.Path is [ModelKey, _, ..])
                         ReadNamedModel(root, models, files, errors);
                     argument.Apply(root);

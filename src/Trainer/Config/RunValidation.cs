@@ -5,16 +5,16 @@ using ClipTrain.Trainer.Parameters;
 
 namespace ClipTrain.Trainer.Config;
 
-/// <summary>A rule that is broken, and the key at which to say so.</summary>
+/// <summary>A violated rule, and the key to report it at.</summary>
 internal readonly record struct Problem(string Key, string Message);
 
-/// <summary>What must hold between options, and what a type and a range cannot say. All such rules are here.</summary>
+/// <summary>All rules that relate several options, or that types and ranges cannot express.</summary>
 internal static class RunValidation
 {
     private const int MaxNameLength = 100;
 
-    /// <param name="run">The options. Keys in error may hold nothing.</param>
-    /// <param name="isBound">Whether a key was read without an error; rules about others are left out.</param>
+    /// <param name="run">The options. Keys with errors may be unset.</param>
+    /// <param name="isBound">True if a key was read without an error. Rules that involve other keys are skipped.</param>
     public static IEnumerable<Problem> Check(RunOptions run, Func<string, bool> isBound)
     {
         var rules = new RuleList(isBound);
@@ -42,7 +42,7 @@ internal static class RunValidation
             () =>
                 (run.Training.Steps, run.Training.Epochs) switch
                 {
-                    (null, null) => "or training.epochs must be given: how long is the run?",
+                    (null, null) => "or training.epochs must be given: the run needs a length",
                     (not null, not null) => "and training.epochs are both given; give one of them",
                     _ => null,
                 }
@@ -54,7 +54,7 @@ internal static class RunValidation
                 run.Training.StartFromExcept switch
                 {
                     { Count: > 0 } when run.Training.StartFrom is null => "needs training.start_from",
-                    var prefixes when prefixes.Contains("", StringComparer.Ordinal) => "has an empty name, with which all begin",
+                    var prefixes when prefixes.Contains("", StringComparer.Ordinal) => "has an empty prefix, which matches every tensor",
                     _ => null,
                 }
         );
@@ -96,7 +96,7 @@ internal static class RunValidation
         return [.. rules.Problems, .. isBound("model") ? CheckModel(run.Model, "model.", isBound) : []];
     }
 
-    /// <param name="prefix">What stands before the model's keys: <c>model.</c> in a run file, nothing in a model file.</param>
+    /// <param name="prefix">Prefix of the model's keys: <c>model.</c> in a run file, empty in a model file.</param>
     /// <inheritdoc cref="Check"/>
     public static IEnumerable<Problem> CheckModel(ModelOptions model, string prefix, Func<string, bool> isBound)
     {
@@ -112,7 +112,7 @@ internal static class RunValidation
             () =>
                 (data.Train.Count, data.Mixture.Count) switch
                 {
-                    (0, 0) => "or data.mixture must name files: what is the run to train on?",
+                    (0, 0) => "or data.mixture must name files to train on",
                     (> 0, > 0) => "and data.mixture are both given; give one of them",
                     _ => null,
                 }
@@ -208,7 +208,7 @@ internal static class RunValidation
 
         void AddSplit(string path, string name, IReadOnlyList<string> data)
         {
-            // Names are one step of the path of a result, eval.NAME.top1.
+            // A name is one component of a result's path, eval.NAME.top1.
             rules.Add(
                 [$"{path}.name"],
                 () =>
@@ -256,7 +256,7 @@ internal static class RunValidation
     {
         public List<Problem> Problems { get; } = [];
 
-        /// <summary>Runs a rule over <paramref name="keys"/>. What it returns goes on from the first key's name.</summary>
+        /// <summary>Evaluates a rule over <paramref name="keys"/>. Its message continues after the first key's name.</summary>
         public void Add(string[] keys, Func<string?> broken)
         {
             if (keys.All(isBound) && broken() is { } error)

@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace ClipTrain.Trainer.Config;
 
-/// <summary>Reads YAML scalars (the core schema of YAML 1.2) as the values that options have.</summary>
+/// <summary>Converts YAML scalars (the core schema of YAML 1.2) to option values.</summary>
 internal static class ScalarReader
 {
-    /// <summary>The value of <paramref name="scalar"/>, or what is wrong with it.</summary>
+    /// <summary>The value of <paramref name="scalar"/>, or an error.</summary>
     public static (object? Value, string? Error) Read(ScalarNode scalar, OptionKey key)
     {
         if (scalar.IsNull)
@@ -23,11 +23,11 @@ internal static class ScalarReader
 
     public static string WrongType(OptionKind expected, ConfigNode found) => $"expects {Expected(expected)}, found {Found(found)}";
 
-    /// <summary>Whether a plain scalar would be read as something other than text.</summary>
+    /// <summary>True if a plain scalar would be read as text.</summary>
     public static bool IsPlainText(string value) =>
         !new ScalarNode(value, quoted: false, default).IsNull && !TryFlag(value, out _) && !TryNumber(value, out _);
 
-    /// <summary>A bound as people write it, without an exponent.</summary>
+    /// <summary>A bound in plain decimal notation, without an exponent.</summary>
     public static string Show(double value) => value.ToString("0.##########", CultureInfo.InvariantCulture);
 
     private static string Expected(OptionKind kind) =>
@@ -37,7 +37,7 @@ internal static class ScalarReader
             OptionKind.Flag => "true or false",
             OptionKind.Integer => "a whole number",
             OptionKind.Number => "a number",
-            OptionKind.Choice => "one of its words",
+            OptionKind.Choice => "one of the allowed words",
             OptionKind.TextList or OptionKind.NumberList or OptionKind.IntegerList or OptionKind.SectionList => "a list",
             OptionKind.Section => "keys and values",
             _ => throw new ArgumentOutOfRangeException(nameof(kind)),
@@ -112,7 +112,7 @@ internal static class ScalarReader
                 return true;
         }
 
-        // TryParse knows words for infinities too; YAML's core schema does not.
+        // TryParse also accepts words for infinity; YAML's core schema does not.
         const NumberStyles Style = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
         value = 0;
         return !text.AsSpan().ContainsAnyExcept("+-.0123456789eE") && double.TryParse(text, Style, CultureInfo.InvariantCulture, out value);

@@ -17,7 +17,7 @@ internal sealed class SetArgument
 
     public IReadOnlyList<string> Path { get; }
 
-    /// <exception cref="ConfigException">The argument has no path, or its value is no YAML.</exception>
+    /// <exception cref="ConfigException">The argument has no path, or its value is not valid YAML.</exception>
     public static SetArgument Parse(string text)
     {
         var position = new SourcePosition($"--set {text}");
@@ -28,9 +28,7 @@ internal sealed class SetArgument
         return new SetArgument(position, path, YamlTree.ReadValue(text[(equals + 1)..], position));
     }
 
-    /// <summary>
-    /// Puts the value into the tree. Keys on the way are made; keys that no section has are left for the binder to report.
-    /// </summary>
+    /// <summary>Puts the value into the tree. Creates missing keys on the path; the binder reports keys that no section has.</summary>
     /// <exception cref="ConfigException">The path goes through a value, or past the end of a list.</exception>
     public void Apply(MappingNode root) => Replace(root, 0);
 

@@ -1,15 +1,15 @@
 namespace ClipTrain.Trainer.Config;
 
-/// <summary>Says what a key that is not known was most likely meant to be.</summary>
+/// <summary>Suggests the key that an unknown key was most likely meant to be.</summary>
 internal static class UnknownKey
 {
     /// <param name="key">The unknown key as written.</param>
-    /// <param name="section">The section that it was written in.</param>
-    /// <param name="root">The whole configuration, in which the key may have another place.</param>
-    /// <returns>The rest of the error's sentence, and the key of <paramref name="section"/> that was meant, if any.</returns>
+    /// <param name="section">The section in which it was written.</param>
+    /// <param name="root">The whole configuration, which may have the key in another section.</param>
+    /// <returns>The end of the error message, and the key of <paramref name="section"/> that was meant, if any.</returns>
     public static (string Advice, string? Meant) Explain(string key, OptionSection section, OptionSection root)
     {
-        // globalBatch and global-batch are spellings of global_batch, not slips.
+        // globalBatch and global-batch are other spellings of global_batch, not typos.
         var spelled = OptionSection.SnakeCase(key.Replace('-', '_'));
         if (section.Find(spelled) is { } here)
             return ($"did you mean '{here.Name}'?", here.Name);

@@ -12,8 +12,8 @@ internal static class YamlTree
 
     private const long MaxBytes = 4 << 20;
 
-    /// <summary>The one document of a file, which must be a mapping.</summary>
-    /// <exception cref="ConfigException">The file cannot be read or is no YAML mapping.</exception>
+    /// <summary>Reads the single document of a file, which must be a mapping.</summary>
+    /// <exception cref="ConfigException">The file cannot be read or is not a YAML mapping.</exception>
     public static MappingNode ReadFile(string path)
     {
         string text;
@@ -39,9 +39,9 @@ internal static class YamlTree
         return ReadText(path, text);
     }
 
-    /// <summary>The one document of a text, which must be a mapping.</summary>
-    /// <param name="name">What errors call it.</param>
-    /// <exception cref="ConfigException">It is no YAML mapping.</exception>
+    /// <summary>Reads the single document of a text, which must be a mapping.</summary>
+    /// <param name="name">Name of the text in error messages.</param>
+    /// <exception cref="ConfigException">The text is not a YAML mapping.</exception>
     public static MappingNode ReadText(string name, string text)
     {
         var root = Read(text, mark => new SourcePosition(name, mark.Line, mark.Column));
@@ -54,7 +54,7 @@ internal static class YamlTree
     }
 
     /// <summary>The value of a <c>--set</c> argument: a YAML scalar, list or mapping on one line.</summary>
-    /// <exception cref="ConfigException">The text is no YAML.</exception>
+    /// <exception cref="ConfigException">The text is not valid YAML.</exception>
     public static ConfigNode ReadValue(string text, SourcePosition position) => Read(text, _ => position);
 
     private static ConfigNode Read(string text, Func<Mark, SourcePosition> locate)
@@ -78,12 +78,14 @@ internal static class YamlTree
         }
         catch (Exception e) when (e is InvalidOperationException or ArgumentException)
         {
-            // The scanner meets some malformed text, such as a flow list that never ends, with errors that are not its own.
+            // The scanner fails on some malformed text, such as an unclosed flow list, with exceptions of other types.
             throw new ConfigException(locate(parser.Current?.End ?? Mark.Empty), "this is not YAML: a value does not end");
         }
     }
 
-    /// <summary>Where the first tab indents a line, when that is the error: the scanner names the mapping's first line instead.</summary>
+    /// <summary>
+    /// Position of the first tab used as indentation, if that is the error: the scanner reports the mapping's first line instead.
+    /// </summary>
     private static Mark? TabIndent(string text, YamlException error)
     {
         if (!error.Message.Contains("tab", StringComparison.Ordinal))

@@ -18,7 +18,7 @@ public sealed record RankPlace(string Address, torch.Device Device);
 public static class RankGroups
 {
     /// <summary>Connects to the other ranks through the coordinator's store. A single rank needs no connection.</summary>
-    /// <param name="place">Assignment of this rank.</param>
+    /// <param name="assignment">Assignment of this rank.</param>
     /// <param name="client">Client for the coordinator, which hosts the store.</param>
     /// <param name="own">Address and device of this rank.</param>
     /// <param name="cluster">Cluster options, for the collective timeout.</param>
@@ -26,7 +26,7 @@ public static class RankGroups
     /// <param name="abort">Aborts connecting, and any later collective of the group.</param>
     /// <exception cref="DistributedException">A rank did not connect, or <paramref name="abort"/> was cancelled.</exception>
     public static RankGroup Join(
-        Assignment place,
+        Assignment assignment,
         CoordinatorClient client,
         RankPlace own,
         ClusterOptions cluster,
@@ -34,11 +34,11 @@ public static class RankGroups
         CancellationToken abort
     )
     {
-        if (place.WorldSize == 1)
+        if (assignment.WorldSize == 1)
             return new RankGroup();
         // Connecting blocks inside the library and cannot be cancelled. It runs on a separate thread, which is abandoned on abort.
         var connecting = Task.Factory.StartNew(
-            () => Connect(place, client, own, cluster, withStatistics, abort),
+            () => Connect(assignment, client, own, cluster, withStatistics, abort),
             CancellationToken.None,
             TaskCreationOptions.LongRunning,
             TaskScheduler.Default
@@ -56,7 +56,7 @@ public static class RankGroups
                 TaskScheduler.Default
             );
             throw new DistributedException(
-                $"The group of generation {place.Generation} was aborted before all {place.WorldSize} ranks had connected.",
+                $"The group of generation {assignment.Generation} was aborted before all {assignment.WorldSize} ranks had connected.",
                 error
             )
             {
@@ -66,7 +66,7 @@ public static class RankGroups
     }
 
     private static RankGroup Connect(
-        Assignment place,
+        Assignment assignment,
         CoordinatorClient client,
         RankPlace own,
         ClusterOptions cluster,
@@ -74,17 +74,17 @@ public static class RankGroups
         CancellationToken abort
     )
     {
-        var store = new CoordinatorStore(client, place.Generation, abort);
+        var store = new CoordinatorStore(client, assignment.Generation, abort);
         var timeout = TimeSpan.FromSeconds(cluster.CollectiveTimeoutSeconds);
         var group = Open(store);
         try
         {
             if (!withStatistics)
-                return new RankGroup(group, place.Rank, place.WorldSize, abort);
+                return new RankGroup(group, assignment.Rank, assignment.WorldSize, abort);
             var statistics = Open(new PrefixStore("statistics", store));
-            return new RankGroup(group, place.Rank, place.WorldSize, abort)
+            return new RankGroup(group, assignment.Rank, assignment.WorldSize, abort)
             {
-                Statistics = new RankGroup(statistics, place.Rank, place.WorldSize, abort),
+                Statistics = new RankGroup(statistics, assignment.Rank, assignment.WorldSize, abort),
             };
         }
         catch
@@ -95,8 +95,8 @@ public static class RankGroups
 
         ProcessGroup Open(IStoreBackend at) =>
             own.Device.type == DeviceType.CUDA
-                ? ProcessGroup.Nccl(at, place.Rank, place.WorldSize, Math.Max(0, own.Device.index), timeout)
-                : ProcessGroup.Gloo(at, place.Rank, place.WorldSize, own.Address, timeout);
+                ? ProcessGroup.Nccl(at, assignment.Rank, assignment.WorldSize, Math.Max(0, own.Device.index), timeout)
+                : ProcessGroup.Gloo(at, assignment.Rank, assignment.WorldSize, own.Address, timeout);
     }
 }
 

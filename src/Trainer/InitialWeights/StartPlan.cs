@@ -6,10 +6,10 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.InitialWeights;
 
-/// <summary>What a run takes from which tensor of the weights that it starts from; decided from names and shapes alone.</summary>
+/// <summary>Decides, from names and shapes alone, which tensors of training.start_from a run loads.</summary>
 public sealed class StartPlan
 {
-    /// <summary>The token table's name.</summary>
+    /// <summary>Name of the token table.</summary>
     public const string TokenTable = "token_embedding.weight";
 
     private readonly RunOptions _run;
@@ -18,9 +18,9 @@ public sealed class StartPlan
     private readonly List<string> _misfits = [];
 
     /// <param name="run">The run.</param>
-    /// <param name="weights">What it starts from.</param>
-    /// <param name="sourceMerges">The vocabulary of their token table; null where it is not known.</param>
-    /// <exception cref="WeightsException">They do not fit; the message names every tensor that does not, and both shapes.</exception>
+    /// <param name="weights">The initial weights.</param>
+    /// <param name="sourceMerges">Vocabulary of their token table; null if unknown.</param>
+    /// <exception cref="WeightsException">The weights do not fit. The message lists every mismatched tensor with both shapes.</exception>
     public StartPlan(RunOptions run, IWeights weights, MergeList? sourceMerges)
     {
         (_run, _weights, _sourceMerges) = (run, weights, sourceMerges);
@@ -40,7 +40,7 @@ public sealed class StartPlan
         ];
         if (_misfits.Count > 0)
             throw new WeightsException(
-                $"{weights.Path}: does not fit the model. {string.Join("; ", _misfits)}. Change the model, or leave such tensors at "
+                $"{weights.Path}: does not fit the model. {string.Join("; ", _misfits)}. Change the model, or keep such tensors at "
                     + "their initial values with training.start_from_except."
             );
         if (!Tensors.Any(start => start.Origin is TensorOrigin.Loaded or TensorOrigin.Resized))
@@ -51,10 +51,10 @@ public sealed class StartPlan
             );
     }
 
-    /// <summary>The model's tensors by name, then those that only the file has.</summary>
+    /// <summary>Tensors of the model by name, followed by those that only the file has.</summary>
     public IReadOnlyList<TensorStart> Tensors { get; }
 
-    /// <summary>The token table's rows that are taken, where vocabularies differ and both are known.</summary>
+    /// <summary>Rows to take from the token table, if the vocabularies are known and differ.</summary>
     public TokenRows? Rows { get; private set; }
 
     private TensorStart Decide(ParameterSpec spec)
@@ -66,7 +66,7 @@ public sealed class StartPlan
         if (!_weights.Shapes.TryGetValue(spec.Name, out var shape))
         {
             if (spec.IsLocked)
-                _misfits.Add($"{spec.Name} is locked by training.unlocked_groups, but is not there");
+                _misfits.Add($"{spec.Name} is locked by training.unlocked_groups, but is not in the file");
             return Start(TensorOrigin.Fresh, "not in the file");
         }
 
@@ -84,7 +84,7 @@ public sealed class StartPlan
 
     private TensorStart DecideTokens(Func<TensorOrigin, string?, TensorStart> start, long rows, long modelRows)
     {
-        // A file that is no run's has no vocabulary; as many rows are taken for the same tokens.
+        // A file that belongs to no run has no vocabulary; if the number of rows matches, the tokens are assumed to match.
         if (_sourceMerges is null || _sourceMerges.VocabularySize != rows)
             return rows == modelRows
                 ? start(TensorOrigin.Loaded, null)
@@ -102,35 +102,35 @@ public sealed class StartPlan
         {
             if (!specs.Any(spec => spec.Name.StartsWith(prefix, StringComparison.Ordinal)))
                 throw new WeightsException(
-                    $"training.start_from_except has '{prefix}', with which no tensor of the model begins. It has "
+                    $"training.start_from_except contains '{prefix}', but no tensor of the model begins with it. The model has "
                         + $"{string.Join(", ", specs.Select(spec => spec.Name).Order(StringComparer.Ordinal).Take(8))}…."
                 );
         }
     }
 }
 
-/// <summary>Where a tensor's first values come from.</summary>
+/// <summary>Origin of a tensor's initial values.</summary>
 public enum TensorOrigin
 {
-    /// <summary>The file, as they are.</summary>
+    /// <summary>The file, unchanged.</summary>
     Loaded,
 
-    /// <summary>The file, for another resolution, context or vocabulary.</summary>
+    /// <summary>The file, resized for another resolution, context or vocabulary.</summary>
     Resized,
 
-    /// <summary>The run's seed.</summary>
+    /// <summary>Drawn from the run's seed.</summary>
     Fresh,
 
-    /// <summary>None: it is in the file alone.</summary>
+    /// <summary>Not used: only the file has the tensor.</summary>
     Unused,
 }
 
-/// <summary>What becomes of one tensor when a run starts from weights.</summary>
-/// <param name="Name">Its name in open_clip's state dict.</param>
-/// <param name="Origin">Where its values come from.</param>
-/// <param name="From">Its shape in the file; null where it is not there.</param>
-/// <param name="To">Its shape in the model; null where it is not there.</param>
-/// <param name="Note">How it was resized, or why it is fresh.</param>
+/// <summary>Treatment of one tensor when a run starts from weights.</summary>
+/// <param name="Name">Name in open_clip's state dict.</param>
+/// <param name="Origin">Origin of its values.</param>
+/// <param name="From">Shape in the file; null if the file does not have it.</param>
+/// <param name="To">Shape in the model; null if the model does not have it.</param>
+/// <param name="Note">Method of resizing, or reason for fresh values.</param>
 public sealed record TensorStart(string Name, TensorOrigin Origin, IReadOnlyList<long>? From, IReadOnlyList<long>? To, string? Note = null)
 {
     public override string ToString() =>

@@ -4,13 +4,13 @@ using Serilog;
 
 namespace ClipTrain.Trainer.InitialWeights;
 
-/// <summary>What a run started from and what was loaded, resized, left fresh and left unused.</summary>
-/// <param name="Source">The file.</param>
-/// <param name="Sha256">SHA-256 of names and numbers of the tensors that are used.</param>
-/// <param name="Tensors">What became of each tensor.</param>
+/// <summary>Summary of the initial weights of a run: tensors loaded, resized, left fresh and unused.</summary>
+/// <param name="Source">The weights file.</param>
+/// <param name="Sha256">SHA-256 of the names and values of the tensors that are used.</param>
+/// <param name="Tensors">Treatment of each tensor.</param>
 public sealed record StartReport(string Source, string Sha256, IReadOnlyList<TensorStart> Tensors)
 {
-    /// <summary>Names that a line of the log shows.</summary>
+    /// <summary>Number of names shown in a log line.</summary>
     private const int Shown = 8;
 
     private static readonly JsonSerializerOptions s_json = new()
@@ -34,11 +34,11 @@ public sealed record StartReport(string Source, string Sha256, IReadOnlyList<Ten
 
     public void Save(string path) => File.WriteAllText(path, JsonSerializer.Serialize(this, s_json) + "\n");
 
-    /// <summary>Tells of it in a few lines.</summary>
+    /// <summary>Logs the summary in a few lines.</summary>
     public void Log(ILogger log)
     {
         log.Information(
-            "Starts from {Source:l}: {Loaded} tensors loaded, {Resized} resized, {Fresh} fresh, {Unused} unused.",
+            "Starting from {Source:l}: {Loaded} tensors loaded, {Resized} resized, {Fresh} fresh, {Unused} unused.",
             Source,
             Loaded,
             Resized,

@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.InitialWeights;
 
-/// <summary>The weights that a run starts from, open.</summary>
+/// <summary>The opened initial weights of a run.</summary>
 public sealed class StartWeights : IDisposable
 {
     private readonly RunOptions _run;
@@ -16,7 +16,7 @@ public sealed class StartWeights : IDisposable
     private readonly StartPlan _plan;
 
     /// <param name="run">A run with training.start_from.</param>
-    /// <exception cref="WeightsException">They cannot be read, or do not fit the model.</exception>
+    /// <exception cref="WeightsException">The weights cannot be read, or do not fit the model.</exception>
     public StartWeights(RunOptions run)
     {
         var source = WeightSource.Open(run.Training.StartFrom!, run.Model.Activation);
@@ -32,13 +32,13 @@ public sealed class StartWeights : IDisposable
         }
     }
 
-    /// <summary>Reads all that is used, and tells of it.</summary>
-    /// <exception cref="WeightsException">They cannot be read, or are not those with which the run began.</exception>
+    /// <summary>Reads all tensors that are used and reports on them.</summary>
+    /// <exception cref="WeightsException">The weights cannot be read, or differ from those with which the run began.</exception>
     public StartReport Examine() => new(_weights.Path, Read((_, _) => { }), _plan.Tensors);
 
     /// <summary>
-    /// Overwrites a copy of a model's master weights, in host memory, with what is taken from the file, rounded to the nearest where bf16
-    /// is kept.
+    /// Overwrites a host copy of a model's master weights with the tensors taken from the file; rounds to nearest where weights are
+    /// bf16.
     /// </summary>
     /// <inheritdoc cref="Examine" path="/exception"/>
     public void LoadInto(FlatParameters layout, MasterWeights weights)
@@ -65,7 +65,7 @@ public sealed class StartWeights : IDisposable
 
     public void Dispose() => _weights.Dispose();
 
-    /// <summary>Reads the tensors that are used, in the order of their names; returns the SHA-256 of names and numbers.</summary>
+    /// <summary>Reads the tensors that are used, in the order of their names. Returns the SHA-256 of names and values.</summary>
     private string Read(Action<TensorStart, float[]> use)
     {
         using var hash = new WeightHash();
@@ -81,8 +81,8 @@ public sealed class StartWeights : IDisposable
         return _run.Training.StartFromSha256 is not { } expected || found == expected
             ? found
             : throw new WeightsException(
-                $"{_weights.Path}: its weights are not those that training.start_from_sha256 names, with which the run began "
-                    + $"({found[..12]}…, not {expected[..Math.Min(12, expected.Length)]}…). Bring them back, or begin a new run."
+                $"{_weights.Path}: differs from the weights with which the run began (training.start_from_sha256) "
+                    + $"({found[..12]}…, not {expected[..Math.Min(12, expected.Length)]}…). Restore them, or start a new run."
             );
     }
 }

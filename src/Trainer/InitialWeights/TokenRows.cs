@@ -2,33 +2,33 @@ using ClipTrain.DataPipeline.Text;
 
 namespace ClipTrain.Trainer.InitialWeights;
 
-/// <summary>The rows of a token table that a vocabulary shares with another one, by the tokens' text.</summary>
+/// <summary>Maps the rows of a token table to those of another vocabulary, by the text of the tokens.</summary>
 public sealed class TokenRows
 {
     private readonly int[] _from;
 
     private TokenRows(int[] from) => _from = from;
 
-    /// <summary>Rows of the new table that the old one has.</summary>
+    /// <summary>Number of rows of the new table that the old one has too.</summary>
     public int Shared => _from.Count(row => row >= 0);
 
-    /// <summary>Rows of the new table.</summary>
+    /// <summary>Number of rows of the new table.</summary>
     public int Count => _from.Length;
 
     public static TokenRows Match(MergeList from, MergeList to)
     {
-        // Two merges may make the same text; the first is the one that the encoder meets sooner.
+        // Two merges may produce the same text; the encoder meets the first one sooner.
         var rows = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var (row, text) in from.Symbols.Index())
             rows.TryAdd(text, row);
         return new TokenRows([.. to.Symbols.Select(text => rows.GetValueOrDefault(text, -1))]);
     }
 
-    /// <summary>Whether two vocabularies give every token the same row.</summary>
+    /// <summary>True if two vocabularies assign every token the same row.</summary>
     public static bool AreSame(MergeList one, MergeList other) => one.Symbols.SequenceEqual(other.Symbols, StringComparer.Ordinal);
 
-    /// <summary>Copies the shared rows; others stay.</summary>
-    /// <param name="width">Numbers in a row.</param>
+    /// <summary>Copies the shared rows; other rows are unchanged.</summary>
+    /// <param name="width">Elements per row.</param>
     public void Copy(ReadOnlySpan<float> from, Span<float> to, int width)
     {
         for (var row = 0; row < _from.Length; row++)

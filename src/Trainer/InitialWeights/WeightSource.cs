@@ -10,14 +10,14 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.InitialWeights;
 
-/// <summary>What training.start_from means.</summary>
-/// <param name="Weights">The weights, with our names.</param>
-/// <param name="Merges">The vocabulary of their token table; null where it is not known.</param>
+/// <summary>The weights that training.start_from refers to.</summary>
+/// <param name="Weights">The weights under ClipTrain's names.</param>
+/// <param name="Merges">Vocabulary of their token table; null if unknown.</param>
 public sealed record WeightSource(IWeights Weights, MergeList? Merges)
 {
-    /// <param name="path">A file of weights, a checkpoint, a run, of which the newest checkpoint is meant, or a model's folder.</param>
-    /// <param name="activation">That of the run, which must be theirs where that is known.</param>
-    /// <exception cref="WeightsException">It is none of these, or cannot be read.</exception>
+    /// <param name="path">A weights file, a checkpoint, a run (its newest checkpoint), or a model folder.</param>
+    /// <param name="activation">The run's activation; must equal that of the weights, if known.</param>
+    /// <exception cref="WeightsException">The path is none of these, or cannot be read.</exception>
     public static WeightSource Open(string path, Activation activation)
     {
         if (ModelFolder.IsModel(path))
@@ -30,8 +30,7 @@ public sealed record WeightSource(IWeights Weights, MergeList? Merges)
         return checkpoints.Steps() is [.., var newest]
             ? OpenFile(Path.Combine(checkpoints.PathOf(newest), CheckpointDirectory.ModelFile), activation)
             : throw new WeightsException(
-                $"training.start_from '{path}' is no file of weights, no checkpoint, no folder of a model, and no run that has a "
-                    + "checkpoint."
+                $"training.start_from '{path}' is not a weights file, a checkpoint, a model folder or a run with a " + "checkpoint."
             );
     }
 
@@ -42,8 +41,8 @@ public sealed record WeightSource(IWeights Weights, MergeList? Merges)
             return new WeightSource(opened.Weights, opened.Merges);
         opened.Dispose();
         throw new WeightsException(
-            $"{folder}: its model has another activation than model.activation of this run. Set it to the same: with the other one the "
-                + "weights give wrong numbers."
+            $"{folder}: its model's activation differs from model.activation of this run. Set them to the same: with the other one the "
+                + "weights give wrong results."
         );
     }
 
@@ -75,7 +74,7 @@ public sealed record WeightSource(IWeights Weights, MergeList? Merges)
         }
         catch (Exception error) when (error is ConfigException or InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            // The weights can be used all the same: their vocabulary then counts as unknown.
+            // The weights are still usable; their vocabulary counts as unknown.
             return null;
         }
     }

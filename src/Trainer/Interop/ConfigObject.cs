@@ -4,7 +4,7 @@ using ClipTrain.Weights.Tensors;
 namespace ClipTrain.Trainer.Interop;
 
 /// <summary>
-/// An object of another program's JSON configuration, whose errors name file and key, and which knows what of it was not read.
+/// An object in another program's JSON configuration. Its errors name file and key, and it tracks which keys have been read.
 /// </summary>
 internal sealed class ConfigObject
 {
@@ -13,9 +13,9 @@ internal sealed class ConfigObject
     private readonly Dictionary<string, JsonElement> _values = new(StringComparer.Ordinal);
     private readonly HashSet<string> _read = new(StringComparer.Ordinal);
 
-    /// <param name="place">The file.</param>
-    /// <param name="prefix">What stands before its keys in messages.</param>
-    /// <exception cref="WeightsException">It is no object.</exception>
+    /// <param name="place">Name of the file.</param>
+    /// <param name="prefix">Prefix of its keys in messages.</param>
+    /// <exception cref="WeightsException">The element is not an object.</exception>
     public ConfigObject(JsonElement json, string place, string prefix)
     {
         (_place, _prefix) = (place, prefix);
@@ -25,7 +25,7 @@ internal sealed class ConfigObject
             _values[property.Name] = property.Value.Clone();
     }
 
-    /// <exception cref="WeightsException">There is no such file, or it is no JSON object.</exception>
+    /// <exception cref="WeightsException">The file does not exist, or is not a JSON object.</exception>
     public static ConfigObject Load(string path)
     {
         try
@@ -39,16 +39,16 @@ internal sealed class ConfigObject
         }
     }
 
-    /// <summary>Whether a key is there with a value other than null.</summary>
+    /// <summary>True if a key has a value other than null.</summary>
     public bool Has(string key) => Value(key) is not null;
 
-    /// <summary>Whether a key's value is an object.</summary>
+    /// <summary>True if a key's value is an object.</summary>
     public bool HasObject(string key) => Value(key) is { ValueKind: JsonValueKind.Object };
 
     public ConfigObject Object(string key) =>
         Value(key) is { } value ? new ConfigObject(value, _place, $"{_prefix}{key}.") : throw Wrong(key, "is missing");
 
-    /// <summary>Keys of another object are laid over these.</summary>
+    /// <summary>Adds the keys of another object, which take precedence.</summary>
     public void Overlay(ConfigObject other)
     {
         foreach (var (key, value) in other._values)
@@ -85,10 +85,10 @@ internal sealed class ConfigObject
         {
             { ValueKind: JsonValueKind.String } value => value.GetString(),
             null => null,
-            _ => throw Wrong(key, "is not a text"),
+            _ => throw Wrong(key, "is not a string"),
         };
 
-    /// <summary>A list of whole numbers, or null where the value is none.</summary>
+    /// <summary>A list of whole numbers, or null if the value is not a list.</summary>
     public IReadOnlyList<int>? Integers(string key) =>
         Value(key) is { ValueKind: JsonValueKind.Array } list
             ?
@@ -117,14 +117,14 @@ internal sealed class ConfigObject
             ]
         : throw Wrong(key, "is not a list of numbers");
 
-    /// <summary>Keys that may have any value, as they change nothing here.</summary>
+    /// <summary>Marks keys as irrelevant: they may have any value.</summary>
     public void Ignore(params ReadOnlySpan<string> keys)
     {
         foreach (var key in keys)
             _read.Add(key);
     }
 
-    /// <summary>Refuses keys that were neither read nor ignored and are switched on: what they stand for is not here.</summary>
+    /// <summary>Rejects keys that were neither read nor ignored and are enabled: ClipTrain does not support what they select.</summary>
     public void RefuseOthers()
     {
         foreach (var (key, value) in _values)

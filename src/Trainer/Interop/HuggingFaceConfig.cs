@@ -7,8 +7,8 @@ using ClipTrain.Weights.Tensors;
 namespace ClipTrain.Trainer.Interop;
 
 /// <summary>
-/// Hugging Face's description of a CLIPModel, config.json and preprocessor_config.json, and ours. What is left out has CLIPConfig's
-/// defaults.
+/// Converts between Hugging Face's configuration of a CLIPModel (config.json and preprocessor_config.json) and ClipTrain's. Missing
+/// keys have the defaults of CLIPConfig.
 /// </summary>
 public static class HuggingFaceConfig
 {
@@ -20,7 +20,9 @@ public static class HuggingFaceConfig
     private const double ClipEpsilon = 1e-5;
     private static readonly (int Code, string Name)[] s_resampling = [(0, "nearest"), (2, "bilinear"), (3, "bicubic")];
 
-    /// <exception cref="Checkpoints.WeightsException">It is broken, or describes what ClipTrain does not have.</exception>
+    /// <exception cref="Checkpoints.WeightsException">
+    /// The file is malformed, or describes features that ClipTrain does not have.
+    /// </exception>
     internal static ModelOptions Load(string path)
     {
         var file = ConfigObject.Load(path);
@@ -32,7 +34,7 @@ public static class HuggingFaceConfig
         var (textWidth, imageWidth) = (text.Integer("hidden_size", 512), image.Integer("hidden_size", 768));
         var activation = Act(text);
         if (Act(image) != activation)
-            throw image.Wrong("hidden_act", $"is not that of {TextKey}; ClipTrain's towers share one activation");
+            throw image.Wrong("hidden_act", $"differs from that of {TextKey}; ClipTrain's towers share one activation");
         return new ModelOptions
         {
             EmbedDim = file.Integer("projection_dim", 512),
@@ -58,14 +60,17 @@ public static class HuggingFaceConfig
         };
     }
 
-    /// <exception cref="Checkpoints.WeightsException">It is broken, or does what open_clip's names cannot say.</exception>
+    /// <exception cref="Checkpoints.WeightsException">
+    /// The file is malformed, or describes preprocessing that open_clip's terms cannot express.
+    /// </exception>
     internal static Preprocessing LoadPreprocessing(string path)
     {
         var file = ConfigObject.Load(path);
         var code = (int)file.Number("resample", 3);
         var interpolation =
-            Array.Find(s_resampling, pair => pair.Code == code).Name ?? throw file.Wrong("resample", $"is {code}, which is unknown here");
-        // Before transformers 4.26 the size was a number, the short side's.
+            Array.Find(s_resampling, pair => pair.Code == code).Name
+            ?? throw file.Wrong("resample", $"is {code}, which ClipTrain does not know");
+        // Before transformers 4.26 the size was a number: the length of the short side.
         var squash = file.HasObject("size") && !file.Object("size").Has("shortest_edge");
         return new Preprocessing(
             file.Floats("image_mean") ?? Preprocessing.Clip.Mean,
@@ -134,26 +139,26 @@ public static class HuggingFaceConfig
         };
     }
 
-    /// <summary>Why Hugging Face's CLIPModel cannot express a model, or null when it can.</summary>
+    /// <summary>Reason why Hugging Face's CLIPModel cannot express a model, or null if it can.</summary>
     public static string? Refusal(ModelOptions model, Preprocessing preprocessing, bool logitBias) =>
-        model.Image.Architecture == ImageArchitecture.Resnet ? "image.architecture is resnet; CLIPModel has Vision Transformers alone"
+        model.Image.Architecture == ImageArchitecture.Resnet ? "image.architecture is resnet; CLIPModel supports only Vision Transformers"
         : model.Image.Positions == ImagePositions.Sine ? "image.positions is sine; CLIPModel's are learned"
         : model.Text.Attention == TextAttention.Bidirectional ? "text.attention is bidirectional; CLIPModel's is causal"
         : model.Text.Pooling == TextPooling.Last ? "text.pooling is last; CLIPModel reads the end-of-text token"
         : logitBias ? "it has a logit_bias; CLIPModel has none"
-        : preprocessing.ResizeMode == "longest" ? "its images are resized by their long side; CLIPImageProcessor cannot"
+        : preprocessing.ResizeMode == "longest" ? "its images are resized by their long side, which CLIPImageProcessor cannot do"
         : s_resampling.All(pair => pair.Name != preprocessing.Interpolation)
-            ? $"its images are resized with {preprocessing.Interpolation}, which CLIPImageProcessor does not name"
+            ? $"its images are resized with {preprocessing.Interpolation}, which CLIPImageProcessor does not support"
         : OpenClipConfig.Refusal(model)?.Replace("open_clip", "CLIPModel", StringComparison.Ordinal);
 
     private static ConfigObject Tower(ConfigObject file, string key)
     {
         var tower = file.Has(key) ? file.Object(key) : throw file.Wrong(key, "is missing");
-        // Files of older versions have a second object whose values count.
+        // Files of older versions have a second object, which takes precedence.
         if (file.Has($"{key}_dict"))
             tower.Overlay(file.Object($"{key}_dict"));
         if (Math.Abs(tower.Number(Epsilon, ClipEpsilon) - ClipEpsilon) > 1e-9)
-            throw tower.Wrong(Epsilon, $"is not {ClipEpsilon}, that of ClipTrain's LayerNorm");
+            throw tower.Wrong(Epsilon, $"is not {ClipEpsilon}, the value of ClipTrain's LayerNorm");
         return tower;
     }
 
@@ -165,7 +170,7 @@ public static class HuggingFaceConfig
             var other => throw tower.Wrong("hidden_act", $"is '{other}'; ClipTrain has gelu and quick_gelu"),
         };
 
-    /// <summary>The ratio whose hidden width is just that, rounding included.</summary>
+    /// <summary>The ratio that gives exactly this hidden width after rounding.</summary>
     private static double Ratio(int hidden, int width)
     {
         var ratio = hidden / (double)width;

@@ -6,18 +6,18 @@ using ClipTrain.Weights.Tensors;
 namespace ClipTrain.Trainer.Interop;
 
 /// <summary>
-/// Which activation weights were trained with, where their files let it be known. Loaded with the other one they give numbers
-/// that are wrong and look right.
+/// Detects the activation that weights were trained with, if their files reveal it. Loaded with the other activation, the weights
+/// give plausible but wrong results.
 /// </summary>
 internal static class KnownActivation
 {
-    /// <summary>Key of the metadata of safetensors files that ClipTrain exports.</summary>
+    /// <summary>Metadata key in safetensors files that ClipTrain exports.</summary>
     public const string MetadataKey = "activation";
 
-    /// <param name="weights">As they lie in the file.</param>
-    /// <param name="activation">What the configuration says.</param>
-    /// <param name="said">Where it says so.</param>
-    /// <exception cref="WeightsException">The weights are known to need the other one.</exception>
+    /// <param name="weights">The weights as stored in the file.</param>
+    /// <param name="activation">The configured activation.</param>
+    /// <param name="said">Source of the configured activation, for messages.</param>
+    /// <exception cref="WeightsException">The weights are known to need the other activation.</exception>
     public static void Check(IWeights weights, Activation activation, string said)
     {
         var (known, why) = Of(weights);
@@ -25,8 +25,8 @@ internal static class KnownActivation
         {
             throw new WeightsException(
                 $"{weights.Path}: was trained with {Name(known.Value)} ({why}), but {said} says {Name(activation)}, which would give "
-                    + "wrong features. "
-                    + $"{(known == Activation.QuickGelu ? "Take the model's -quickgelu configuration." : "Take the model's configuration without -quickgelu.")}"
+                    + $"wrong features. Use the model's {(known == Activation.QuickGelu ? "-quickgelu" : "plain (not -quickgelu)")} "
+                    + "configuration."
             );
         }
     }
@@ -36,8 +36,8 @@ internal static class KnownActivation
         if (weights is SafetensorsFile file && file.Metadata.GetValueOrDefault(MetadataKey) is { } written)
             return (written == Name(Activation.QuickGelu) ? Activation.QuickGelu : Activation.Gelu, "its metadata says so");
         if (WeightNames.ConventionOf(weights.Shapes.Keys) == NameConvention.OpenAi)
-            return (Activation.QuickGelu, "it is of OpenAI's, by its names");
-        // open_clip's releases whose names say so.
+            return (Activation.QuickGelu, "its tensor names are OpenAI's");
+        // open_clip's releases whose file names contain it.
         return Path.GetFileName(weights.Path).Contains("quickgelu", StringComparison.OrdinalIgnoreCase)
             ? (Activation.QuickGelu, "its name says so")
             : (null, "");

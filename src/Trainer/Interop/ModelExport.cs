@@ -12,7 +12,7 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Interop;
 
-/// <summary>Forms in which models are written.</summary>
+/// <summary>Export formats.</summary>
 public enum ExportFormat
 {
     OpenClip,
@@ -20,23 +20,25 @@ public enum ExportFormat
     Cliptrain,
 }
 
-/// <summary>Writes a model as a folder that another program opens: weights, configuration, tokenizer and preprocessing.</summary>
-/// <param name="model">The model.</param>
-/// <param name="format">Whose folder it is to be.</param>
-/// <param name="precision">fp32, fp16 or bf16; rounded to the nearest.</param>
+/// <summary>Writes a model as a folder that other programs can open: weights, configuration, tokenizer and preprocessing.</summary>
+/// <param name="model">The model to export.</param>
+/// <param name="format">The format of the folder.</param>
+/// <param name="precision">fp32, fp16 or bf16; values are rounded to nearest.</param>
 public sealed class ModelExport(OpenedModel model, ExportFormat format, NumberType precision)
 {
     private const int ChunkNumbers = 1 << 20;
     private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true };
 
-    /// <summary>Writes beside the folder and renames, so that it is whole or absent. Returns bytes of the weights.</summary>
+    /// <summary>
+    /// Writes to a temporary folder and renames it, so the folder is complete or absent. Returns the size of the weights in bytes.
+    /// </summary>
     /// <exception cref="UsageException">The folder exists, or the format cannot express the model.</exception>
-    /// <exception cref="WeightsException">The weights are not the model's or not finite, or the disk is full.</exception>
+    /// <exception cref="WeightsException">The weights do not belong to the model or are not finite, or the disk is full.</exception>
     public long Write(string folder)
     {
         var final = Path.GetFullPath(folder).TrimEnd(Path.DirectorySeparatorChar);
         if (Directory.Exists(final) || File.Exists(final))
-            throw new UsageException($"{folder} is there already; name a folder that is not.");
+            throw new UsageException($"{folder} already exists. Name a new folder.");
         if (Refusal() is { } why)
             throw new UsageException($"The model cannot be written as {Name}: {why}.");
         WeightCheck.Strict(model.Weights, [.. ClipModel.Specs(model.Options, model.Objective)]);
@@ -154,7 +156,7 @@ public sealed class ModelExport(OpenedModel model, ExportFormat format, NumberTy
         {
             if (!Half.IsFinite((Half)value))
                 throw new UsageException(
-                    $"The model cannot be written in fp16: '{name}' holds {value}, beyond its range. Write fp32 or bf16."
+                    $"The model cannot be written in fp16: '{name}' contains {value}, which is out of range. Use fp32 or bf16."
                 );
         }
     }

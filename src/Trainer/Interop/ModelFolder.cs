@@ -11,12 +11,12 @@ using ClipTrain.Weights.Tensors;
 namespace ClipTrain.Trainer.Interop;
 
 /// <summary>
-/// Opens models wherever they come from: a run or one of its checkpoints, a folder of open_clip, of Hugging Face or of
-/// <c>cliptrain export</c>, or a single file of weights of a model that is named.
+/// Opens models from any source: a run or one of its checkpoints, a folder of open_clip, Hugging Face or <c>cliptrain export</c>,
+/// or a single weights file of a named model.
 /// </summary>
 public static class ModelFolder
 {
-    /// <summary>Files of an exported folder of our own.</summary>
+    /// <summary>Files in a folder that ClipTrain exports.</summary>
     internal const string OwnConfig = "model.yaml",
         OwnWeights = "model.safetensors";
 
@@ -37,13 +37,13 @@ public static class ModelFolder
         "pytorch_model.bin.index.json",
     ];
 
-    /// <summary>Whether a folder says itself what model it holds, and is no run or checkpoint.</summary>
+    /// <summary>True if a folder describes its model and is not a run or checkpoint.</summary>
     public static bool IsModel(string folder) =>
         new[] { OpenClipConfig.FileName, OwnConfig, HuggingFaceConfig.FileName }.Any(file => File.Exists(Path.Combine(folder, file)));
 
-    /// <param name="path">A folder or file, or a run's name under runs/.</param>
-    /// <param name="model">With a file: the name of its model, or the path of a model file of ours or of open_clip.</param>
-    /// <exception cref="WeightsException">Something is missing or broken, or describes what ClipTrain does not have.</exception>
+    /// <param name="path">A folder or file, or the name of a run under runs/.</param>
+    /// <param name="model">For a weights file: the name of its model, or the path of a model file of ClipTrain or open_clip.</param>
+    /// <exception cref="WeightsException">A file is missing or malformed, or describes features that ClipTrain does not have.</exception>
     /// <exception cref="UsageException">There is no model at the path.</exception>
     public static OpenedModel Open(string path, string? model = null)
     {
@@ -52,14 +52,14 @@ public static class ModelFolder
                 path,
                 model
                     ?? throw new UsageException(
-                        $"{path} is a file of weights alone: name its model, as in --model ViT-B-32-quickgelu, or give the folder that "
+                        $"{path} contains only weights. Name its model, as in --model ViT-B-32-quickgelu, or give the folder that "
                             + "holds its configuration."
                     )
             );
         if (model is not null)
             throw new UsageException(
-                $"--model is for a file of weights; {path} is "
-                    + $"{(Directory.Exists(path) ? "a folder, which says itself what its model is" : "no file")}."
+                $"--model is only for a weights file; {path} is "
+                    + $"{(Directory.Exists(path) ? "a folder, which describes its model itself" : "no file")}."
             );
         bool Has(string file) => File.Exists(Path.Combine(path, file));
         if (Has(OpenClipConfig.FileName))
@@ -72,7 +72,7 @@ public static class ModelFolder
             return OpenHuggingFace(path);
         if (Directory.Exists(path) && !Has("config.yaml"))
             throw new UsageException(
-                $"{path} holds no model: it has neither {OpenClipConfig.FileName} (open_clip), {HuggingFaceConfig.FileName} (Hugging "
+                $"{path} is not a model: it has neither {OpenClipConfig.FileName} (open_clip), {HuggingFaceConfig.FileName} (Hugging "
                     + $"Face), {OwnConfig} (cliptrain export) nor config.yaml (a run)."
             );
         return OpenRun(RunFiles.Find(path));
@@ -127,7 +127,7 @@ public static class ModelFolder
         return step is not null && File.Exists(run.Config)
             ? OpenCheckpoint(run, checkpoints, step.Value)
             : throw new UsageException(
-                $"{folder} is a checkpoint without its run, whose config.yaml says what the model is. Give its "
+                $"{folder} is a checkpoint without its run, whose config.yaml describes the model. Give its "
                     + $"{CheckpointDirectory.ModelFile} and --model."
             );
     }
@@ -158,7 +158,7 @@ public static class ModelFolder
         CheckOptions(options, config);
         if (merges is not null && merges.VocabularySize != options.Text.Vocabulary)
             throw new WeightsException(
-                $"{config}: says a vocabulary of {options.Text.Vocabulary} tokens, but the tokenizer's files beside it have "
+                $"{config}: has a vocabulary of {options.Text.Vocabulary} tokens, but the tokenizer files next to it have "
                     + $"{merges.VocabularySize}."
             );
         var file = WeightsFile.Open(weightsPath);
@@ -177,7 +177,7 @@ public static class ModelFolder
     private static void CheckOptions(ModelOptions options, string config)
     {
         if (RunValidation.CheckModel(options, "", _ => true).Select(problem => problem.Message).FirstOrDefault() is { } problem)
-            throw new WeightsException($"{config}: describes a model that cannot be: {problem}.");
+            throw new WeightsException($"{config}: describes an invalid model: {problem}.");
     }
 
     private static string First(string folder, string[] names) =>
@@ -200,7 +200,7 @@ public static class ModelFolder
             ? RunPlan.Merges(OpenAiMerges)
             : null;
 
-    /// <summary>The vocabulary whose files lie in a folder, or else another.</summary>
+    /// <summary>The vocabulary of the tokenizer files in a folder, or a fallback.</summary>
     private static MergeList? Tokenizer(string folder, MergeList? otherwise)
     {
         bool Has(string file) => File.Exists(Path.Combine(folder, file));

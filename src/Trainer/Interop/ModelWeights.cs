@@ -10,10 +10,10 @@ namespace ClipTrain.Trainer.Interop;
 public static class ModelWeights
 {
     /// <summary>
-    /// Overwrites the parameters with a file's tensors, which must be all of them and no others. Position tables of an image
-    /// tower at another resolution are resampled.
+    /// Overwrites the parameters with a file's tensors, whose names must match exactly. Position tables of an image tower at
+    /// another resolution are resampled.
     /// </summary>
-    /// <exception cref="WeightsException">The file is broken, belongs to another model, or holds NaN or infinity.</exception>
+    /// <exception cref="WeightsException">The file is malformed, belongs to another model, or contains NaN or infinity.</exception>
     public static void LoadInto(FlatParameters parameters, IWeights weights)
     {
         WeightCheck.Strict(weights, parameters.Specs, PositionTable.IsOtherResolution);

@@ -5,7 +5,10 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Interop;
 
-/// <summary>open_clip's description of a model, open_clip_config.json, and ours. What one side cannot say is refused by name.</summary>
+/// <summary>
+/// Converts between open_clip's model configuration (open_clip_config.json) and ClipTrain's. Features that one side cannot express
+/// are rejected by name.
+/// </summary>
 public static class OpenClipConfig
 {
     public const string FileName = "open_clip_config.json";
@@ -17,13 +20,13 @@ public static class OpenClipConfig
         Learned = "learnable",
         Sines = "sin_cos_2d";
 
-    /// <summary>
-    /// Heads of a ResNet's pooling have this many of the stem's channels: open_clip's head_width is a 32nd of the pooled width.
-    /// </summary>
+    /// <summary>Heads per stem channel of a ResNet's attention pooling: open_clip's head_width is a 32nd of the pooled width.</summary>
     private const int PooledWidth = 32;
 
-    /// <summary>Reads a file with model_cfg and preprocess_cfg, or one of open_clip's own with the model alone.</summary>
-    /// <exception cref="Checkpoints.WeightsException">It is broken, or describes what ClipTrain does not have.</exception>
+    /// <summary>Reads a file with model_cfg and preprocess_cfg, or one of open_clip's own files, which contain only the model.</summary>
+    /// <exception cref="Checkpoints.WeightsException">
+    /// The file is malformed, or describes features that ClipTrain does not have.
+    /// </exception>
     internal static (ModelOptions Model, Preprocessing Preprocessing, bool OwnTokenizer) Load(string path)
     {
         var file = ConfigObject.Load(path);
@@ -45,9 +48,10 @@ public static class OpenClipConfig
     }
 
     /// <summary>The file's contents.</summary>
-    /// <param name="tokenizerName">What open_clip shall call the tokenizer whose files lie beside, where it is not OpenAI's; null where
-    /// it is.</param>
-    /// <param name="logitBias">Whether the model adds a learned bias to its logits.</param>
+    /// <param name="tokenizerName">
+    /// Name for open_clip of the tokenizer whose files are in the same folder; null for OpenAI's tokenizer.
+    /// </param>
+    /// <param name="logitBias">True if the model adds a learned bias to its logits.</param>
     public static JsonObject Write(ModelOptions model, Preprocessing preprocessing, string? tokenizerName, bool logitBias)
     {
         var json = new JsonObject
@@ -75,7 +79,7 @@ public static class OpenClipConfig
         };
     }
 
-    /// <summary>Why open_clip cannot express a model, or null when it can.</summary>
+    /// <summary>Reason why open_clip cannot express a model, or null if it can.</summary>
     public static string? Refusal(ModelOptions model)
     {
         var (image, text) = (model.Image, model.Text);
@@ -98,9 +102,9 @@ public static class OpenClipConfig
     private static ImageTowerOptions Image(ConfigObject config)
     {
         if (config.Text("timm_model_name") is { } timm)
-            throw config.Wrong("timm_model_name", $"is '{timm}': towers of timm are not here; ClipTrain has CLIP's ViT and ResNet");
+            throw config.Wrong("timm_model_name", $"is '{timm}', but ClipTrain does not support timm towers, only CLIP's ViT and ResNet");
         if (config.Flag("attentional_pool"))
-            throw config.Wrong("attentional_pool", "is true: CoCa's attentional pooling is not here");
+            throw config.Wrong("attentional_pool", "is true, but ClipTrain does not support CoCa's attentional pooling");
         if (config.Text("pool_type") is { } pooling and not "tok")
             throw config.Wrong(
                 "pool_type",
@@ -177,7 +181,7 @@ public static class OpenClipConfig
     private static TextTowerOptions Text(ConfigObject config)
     {
         if (config.Text("hf_model_name") is { } name)
-            throw config.Wrong("hf_model_name", $"is '{name}': text towers of Hugging Face are not here; ClipTrain has CLIP's");
+            throw config.Wrong("hf_model_name", $"is '{name}', but ClipTrain does not support Hugging Face text towers, only CLIP's");
         if (config.Text("text_arch") is { } architecture and not "clip")
             throw config.Wrong("text_arch", $"is '{architecture}'; ClipTrain has CLIP's");
         if (config.Text("proj_type") is { } projection and not "linear")
@@ -200,7 +204,7 @@ public static class OpenClipConfig
         var pooling = config.Text("pool_type") switch
         {
             null or "argmax" => TextPooling.EndOfText,
-            // With the end-of-text token's id, the largest, this is where argmax points.
+            // The end-of-text token has the largest id, so this equals argmax pooling.
             "eos" when config.Integer("eos_id") == vocabulary - 1 => TextPooling.EndOfText,
             "last" => TextPooling.Last,
             var other => throw config.Wrong("pool_type", $"is '{other}', which ClipTrain does not have"),

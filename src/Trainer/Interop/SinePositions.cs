@@ -4,14 +4,14 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Interop;
 
-/// <summary>Fixed positions: open_clip keeps them as a tensor, with zeros for the class token; ClipTrain computes them.</summary>
+/// <summary>Fixed sine positions. open_clip stores them as a tensor, with zeros for the class token; ClipTrain computes them.</summary>
 internal static class SinePositions
 {
     private const string Name = "visual.positional_embedding";
     private const float Tolerance = 1e-5f;
 
-    /// <summary>Leaves the tensor out, having seen that it holds what is computed.</summary>
-    /// <exception cref="WeightsException">It holds something else.</exception>
+    /// <summary>Drops the tensor after checking that it contains the computed values.</summary>
+    /// <exception cref="WeightsException">The tensor contains other values.</exception>
     public static IWeights Without(IWeights weights, ImageTowerOptions image)
     {
         if (image.Positions != ImagePositions.Sine || !weights.Shapes.ContainsKey(Name))
@@ -20,7 +20,7 @@ internal static class SinePositions
         var there = new float[weights.Shapes[Name].Aggregate(1L, (product, size) => product * size)];
         weights.Read(Name, there);
         if (there.Length != expected.Length || there.Zip(expected).Any(pair => !(Math.Abs(pair.First - pair.Second) <= Tolerance)))
-            throw new WeightsException($"{weights.Path}: '{Name}' does not hold the sines and cosines that its configuration says.");
+            throw new WeightsException($"{weights.Path}: '{Name}' does not contain the sine positions that its configuration specifies.");
         return new ComposedWeights(
             weights,
             weights

@@ -4,15 +4,15 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Interop;
 
-/// <summary>Whether weights are those of a model: the same names, and each of its shape.</summary>
+/// <summary>Checks that weights belong to a model: the same names, each with the expected shape.</summary>
 public static class WeightCheck
 {
     private const int Listed = 5;
 
-    /// <param name="weights">With our names.</param>
-    /// <param name="specs">What the model has.</param>
-    /// <param name="fits">Whether a tensor of another shape than a parameter's is nevertheless of use.</param>
-    /// <exception cref="WeightsException">Tensors are missing, left over or of another shape; the message lists them.</exception>
+    /// <param name="weights">Weights under ClipTrain's names.</param>
+    /// <param name="specs">The model's parameters.</param>
+    /// <param name="fits">True if a tensor whose shape differs from the parameter's can be used nevertheless.</param>
+    /// <exception cref="WeightsException">Tensors are missing, unexpected or of another shape; the message lists them.</exception>
     public static void Strict(
         IWeights weights,
         IReadOnlyList<ParameterSpec> specs,
@@ -45,12 +45,12 @@ public static class WeightCheck
             );
     }
 
-    /// <exception cref="WeightsException">A number is a NaN or an infinity.</exception>
+    /// <exception cref="WeightsException">A value is NaN or infinite.</exception>
     public static void Finite(IWeights weights, string name, ReadOnlySpan<float> values)
     {
         if (!NumberConversion.AllFinite(values))
             throw new WeightsException(
-                $"{weights.Path}: tensor '{name}' holds NaN or infinite numbers; it is of a run that diverged, or damaged. Take an "
+                $"{weights.Path}: tensor '{name}' contains NaN or infinity: the run diverged, or the file is damaged. Use an "
                     + "earlier checkpoint."
             );
     }

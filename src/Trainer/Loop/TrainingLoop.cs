@@ -87,14 +87,14 @@ public sealed class TrainingLoop(
     {
         var (started, waited) = (time.GetTimestamp(), group.Waited);
         using var scope = NewDisposeScope();
-        using var batch = TakeBatch(out var wish, cancellation);
+        using var batch = TakeBatch(out var directive, cancellation);
         if (batch is not null && batch.Step != state.Step)
             throw new UnreachableException($"The loader gave step {batch.Step} for step {state.Step}.");
 
         // One small all-gather tells every rank what the others have read and settles what to do after this step.
-        if (wish == Directive.Continue && CheckpointIsDue())
-            wish = Directive.Checkpoint;
-        StepExchange[] ranks = [.. group.AllGather(StepExchange.Of(batch, wish, _busy).ToRow()).Select(StepExchange.FromRow)];
+        if (directive == Directive.Continue && CheckpointIsDue())
+            directive = Directive.Checkpoint;
+        StepExchange[] ranks = [.. group.AllGather(StepExchange.Of(batch, directive, _busy).ToRow()).Select(StepExchange.FromRow)];
         // One rank that stops without a batch stops every rank before this step.
         if (batch is null || ranks.Any(rank => rank.IsWithoutBatch))
             return Directive.Stop;
@@ -125,19 +125,19 @@ public sealed class TrainingLoop(
                 shares
             )
         );
-        return ranks.Max(rank => rank.Wish);
+        return ranks.Max(rank => rank.Directive);
     }
 
     /// <summary>
     /// Waits for the next batch. Returns null if asked to stop meanwhile: stopping must not wait for a disk or a decoder.
     /// </summary>
-    private Batch? TakeBatch(out Directive wish, CancellationToken cancellation)
+    private Batch? TakeBatch(out Directive directive, CancellationToken cancellation)
     {
-        wish = control.TakeDirective();
+        directive = control.TakeDirective();
         while (!loader.Wait(LookForStop, cancellation))
         {
-            wish = (Directive)Math.Max((int)wish, (int)control.TakeDirective());
-            if (wish == Directive.Stop)
+            directive = (Directive)Math.Max((int)directive, (int)control.TakeDirective());
+            if (directive == Directive.Stop)
                 return null;
         }
 

@@ -5,40 +5,42 @@ namespace ClipTrain.Trainer.Options;
 [Description("Evaluation after training.")]
 public sealed record EvaluationOptions
 {
-    [Description("Image-to-text and text-to-image retrieval, a split each.")]
+    [Description("Splits for image-to-text and text-to-image retrieval.")]
     public IReadOnlyList<RetrievalOptions> Retrieval { get; init; } = [];
 
-    [Description("Zero-shot classification, a labelled split each.")]
+    [Description("Labelled splits for zero-shot classification.")]
     public IReadOnlyList<ZeroShotOptions> ZeroShot { get; init; } = [];
 
-    [Description("Accuracy of the classes that training.objective classification learns, a split each.")]
+    [Description("Labelled splits on which to measure accuracy for training.objective classification.")]
     public IReadOnlyList<ClassificationOptions> Classification { get; init; } = [];
 
-    [Description("Suite file of further sets and tasks, for cliptrain eval and evaluation beside training; see docs/evaluation.md.")]
+    [Description(
+        "Suite file with further sets and tasks, for cliptrain eval and for evaluation during training. See " + "docs/evaluation.md."
+    )]
     public string? Suite { get; init; }
 
     [
         Description(
-            "Evaluate a checkpoint every so many steps beside the training, in a process of its own; 0 for none. The first checkpoint at "
-                + "or after each multiple is taken."
+            "Number of steps between evaluations during training, in a separate process; 0 disables them. Uses "
+                + "the first checkpoint at or after each multiple."
         ),
         Minimum(0)
     ]
     public long EverySteps { get; init; }
 
     [Description(
-        "The figure by which the best checkpoint is kept in the run's folder best, as in 'val retrieval mean_recall_at_1' (set, task, "
-            + "metric of results.json); none is kept when empty."
+        "Metric that selects the best checkpoint, kept in the run's folder best, as in 'val retrieval "
+            + "mean_recall_at_1' (set, task and metric of results.json). None is kept if empty."
     )]
     public string? BestFigure { get; init; }
 
-    [Description("Images embedded at once."), Minimum(1), Maximum(65536)]
+    [Description("Number of images embedded at once."), Minimum(1), Maximum(65536)]
     public int Batch { get; init; } = 256;
 }
 
 [Description(
-    "A split on which recall is measured. Each of an image's captions is a query and a right answer, as in COCO's and Flickr's "
-        + "benchmarks; equal captions count as one concept."
+    "A retrieval split on which to measure recall. Each caption of an image is a query and a correct answer, as "
+        + "in the COCO and Flickr benchmarks; identical captions count as one concept."
 )]
 public sealed record RetrievalOptions
 {
@@ -48,24 +50,23 @@ public sealed record RetrievalOptions
     [Description("Parquet files, folders of them, or globs.")]
     public required IReadOnlyList<string> Data { get; init; }
 
-    [Description("Column with the image bytes; data.image_column, or found by its usual names, when empty.")]
+    [Description("Column with the image bytes. If empty, data.image_column, or detected from the usual names.")]
     public string? ImageColumn { get; init; }
 
     [
         Description(
-            "Column with the caption or a list of captions, or several; data.caption_column, or found by its usual names, when empty."
+            "Column with the caption or a list of captions, or several columns. If empty, data.caption_column, "
+                + "or detected from the usual names."
         ),
         OneOrMore
     ]
     public IReadOnlyList<string>? CaptionColumn { get; init; }
 
-    [Description(
-        "Column by which rows belong to one image, where each row has one of its captions; every row is an image of its own when empty."
-    )]
+    [Description("Column that identifies the image, if each row holds one of its captions. If empty, every row is a separate image.")]
     public string? GroupBy { get; init; }
 }
 
-[Description("A labelled split that is classified by comparing images with descriptions of the classes.")]
+[Description("A labelled split, classified by comparing images with descriptions of the classes.")]
 public sealed record ZeroShotOptions
 {
     [Description("Name of the split in reports, as in eval.NAME.top1.")]
@@ -74,23 +75,23 @@ public sealed record ZeroShotOptions
     [Description("Parquet files, folders of them, or globs.")]
     public required IReadOnlyList<string> Data { get; init; }
 
-    [Description("Column with the image bytes; data.image_column, or found by its usual names, when empty.")]
+    [Description("Column with the image bytes. If empty, data.image_column, or detected from the usual names.")]
     public string? ImageColumn { get; init; }
 
-    [Description("Column with the class name; rows where it is null are left out.")]
+    [Description("Column with the class; rows where it is null are skipped.")]
     public string LabelColumn { get; init; } = "label";
 
     [Description(
-        "Names of the classes in the order of their numbers, where label_column holds numbers; those of the file's metadata (Hugging "
-            + "Face's ClassLabel) when empty."
+        "Names of the classes in the order of their numbers, if label_column holds numbers. If empty, those of "
+            + "the file's metadata (ClassLabel of Hugging Face)."
     )]
     public IReadOnlyList<string> LabelNames { get; init; } = [];
 
-    [Description("Prompt templates; {} stands for the class name. Embeddings of all are averaged.")]
+    [Description("Prompt templates; {} stands for the class name. The embeddings of all templates are averaged.")]
     public IReadOnlyList<string> Templates { get; init; } = ["a photo of a {}."];
 }
 
-[Description("A labelled split on which accuracy is measured, with the labels of data.label_column.")]
+[Description("A labelled split on which to measure accuracy, with the labels of data.label_column.")]
 public sealed record ClassificationOptions
 {
     [Description("Name of the split in reports, as in eval.NAME.top1.")]
@@ -99,6 +100,6 @@ public sealed record ClassificationOptions
     [Description("Parquet files, folders of them, or globs.")]
     public required IReadOnlyList<string> Data { get; init; }
 
-    [Description("Column with the image bytes; data.image_column, or found by its usual names, when empty.")]
+    [Description("Column with the image bytes. If empty, data.image_column, or detected from the usual names.")]
     public string? ImageColumn { get; init; }
 }

@@ -4,7 +4,7 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Runs;
 
-/// <summary>How often each corpus of a mixture has been gone through.</summary>
+/// <summary>Epochs completed of each corpus of a mixture.</summary>
 public sealed class MixtureEpochs
 {
     private readonly SampleOrder _order;
@@ -12,13 +12,13 @@ public sealed class MixtureEpochs
 
     private MixtureEpochs(SampleOrder order, string[] names) => (_order, _names) = (order, names);
 
-    /// <summary>Those of a run; null when its corpus is no mixture.</summary>
+    /// <summary>Creates the counter for a run; null if the run does not train on a mixture.</summary>
     public static MixtureEpochs? Of(CorpusManifest manifest, RunOptions options) =>
         options.Data.Mixture.Count == 0
             ? null
             : new(RunPlan.Order(manifest, options), [.. options.Data.Mixture.Select(corpus => corpus.Name)]);
 
-    /// <summary>Epochs of each corpus, by its name, that the first steps of the run hold.</summary>
+    /// <summary>Epochs of each corpus, by name, in the given number of first steps of the run.</summary>
     public IReadOnlyDictionary<string, double> After(long steps) =>
         _names
             .Index()

@@ -7,15 +7,17 @@ using ClipTrain.Trainer.Options;
 namespace ClipTrain.Trainer.Runs;
 
 /// <summary>
-/// The training corpus of a run, or its mixture. The selection is made once, when the run begins; after that the manifest says what
-/// was selected.
+/// The training corpus or mixture of a run. Samples are selected once, when the run begins; afterwards the manifest records the
+/// selection.
 /// </summary>
 public static class RunCorpus
 {
-    /// <summary>The corpus of a run that begins.</summary>
+    /// <summary>Opens the corpus of a new run and selects its samples.</summary>
     /// <param name="options">The run's options.</param>
-    /// <param name="onRule">Gets the name of each rule of the selection before it is applied, in a mixture after the corpus' name.</param>
-    /// <exception cref="CorpusException">The corpus cannot be used, or a rule leaves nothing of it.</exception>
+    /// <param name="onRule">
+    /// Called with the name of each selection rule before it is applied, prefixed in a mixture with the corpus's name.
+    /// </param>
+    /// <exception cref="CorpusException">The corpus cannot be used, or a rule leaves no samples.</exception>
     /// <exception cref="UsageException">The list of queries cannot be read.</exception>
     public static CorpusManifest Select(RunOptions options, Action<string>? onRule = null)
     {
@@ -40,12 +42,12 @@ public static class RunCorpus
         );
     }
 
-    /// <summary>The corpus of a run that has begun, from the files that are here now and the selection that its manifest holds.</summary>
+    /// <summary>Opens the corpus of a run that has begun: the files on this machine with the selection of its manifest.</summary>
     /// <param name="data">The run's options.</param>
-    /// <param name="begun">The manifest that the run began with.</param>
-    /// <param name="error">Makes an error of what differs.</param>
-    /// <param name="onTouched">Told of each file that was written since, and in which no difference was found.</param>
-    /// <exception cref="CorpusException">The files here are others.</exception>
+    /// <param name="begun">The manifest with which the run began.</param>
+    /// <param name="error">Turns a difference into an error message.</param>
+    /// <param name="onTouched">Called for each file that has been rewritten since but shows no difference.</param>
+    /// <exception cref="CorpusException">The files on this machine differ from the manifest.</exception>
     public static CorpusManifest Continue(
         DataOptions data,
         CorpusManifest begun,
@@ -62,7 +64,9 @@ public static class RunCorpus
     }
 
     /// <param name="data">The run's options.</param>
-    /// <param name="select">Gets each corpus with its name in the mixture, null for data.train; returns it with its samples.</param>
+    /// <param name="select">
+    /// Called with each corpus and its name in the mixture (null for data.train); returns it with its samples selected.
+    /// </param>
     private static CorpusManifest Open(DataOptions data, Func<string?, CorpusManifest, CorpusManifest> select)
     {
         return data.Mixture.Count == 0
@@ -105,7 +109,7 @@ public static class RunCorpus
             ];
             return queries.Length > 0
                 ? queries
-                : throw new UsageException($"{path} holds no query; write one a line, or leave data.balance.queries out.");
+                : throw new UsageException($"{path} contains no query. Write one per line, or remove data.balance.queries.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -3,20 +3,20 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Runs;
 
-/// <summary>Where things lie in a run's directory.</summary>
+/// <summary>File layout of a run's directory.</summary>
 public sealed record RunFiles(string Directory)
 {
-    /// <summary>Names of files that other folders hold too.</summary>
+    /// <summary>File names that other folders use too.</summary>
     public const string LogName = "run.log",
         SummaryName = "summary.json";
 
-    /// <summary>The resolved configuration that the run was started with.</summary>
+    /// <summary>The resolved configuration of the run.</summary>
     public string Config => Path.Combine(Directory, "config.yaml");
 
-    /// <summary>The training corpus as it was found when the run began.</summary>
+    /// <summary>Manifest of the training corpus, written when the run began.</summary>
     public string Manifest => Path.Combine(Directory, "manifest.json");
 
-    /// <summary>The run of a directory, or of a name in the usual place.</summary>
+    /// <summary>Finds a run by its directory, or by its name under runs/.</summary>
     /// <exception cref="UsageException">There is no such run.</exception>
     public static RunFiles Find(string directoryOrName) =>
         new[] { directoryOrName, Path.Combine(new OutputOptions().Directory, directoryOrName) }
@@ -27,7 +27,7 @@ public sealed record RunFiles(string Directory)
                 + "config.yaml."
         );
 
-    /// <summary>Directories of all runs in a folder, by name.</summary>
+    /// <summary>Directories of all runs in a folder, sorted by name.</summary>
     public static IReadOnlyList<string> All(string folder) =>
         !System.IO.Directory.Exists(folder)
             ? []
@@ -39,27 +39,27 @@ public sealed record RunFiles(string Directory)
                     .Order(StringComparer.Ordinal),
             ];
 
-    /// <summary>What became of the tensors of the weights that the run started from.</summary>
+    /// <summary>Treatment of each tensor of the initial weights.</summary>
     public string StartFrom => Path.Combine(Directory, "start_from.json");
 
     public string Checkpoints => Path.Combine(Directory, "checkpoints");
 
-    /// <summary>What the run did after a step from which it then went on once more.</summary>
+    /// <summary>Records of steps that were rolled back and repeated.</summary>
     public string SetAside => Path.Combine(Directory, "set-aside");
 
-    /// <summary>Folder of the ledger: who took part in which steps with which samples; what <c>cliptrain data audit</c> reads.</summary>
+    /// <summary>Folder of the ledger: the samples that each rank read in each step. <c>cliptrain data audit</c> reads it.</summary>
     public string Ledger => Path.Combine(Directory, "ledger");
 
-    /// <summary>Folder of the cluster's members and of the run's state, from which another coordinator goes on.</summary>
+    /// <summary>Folder of the cluster membership and of the run's state, from which another coordinator can take over.</summary>
     public string Cluster => Path.Combine(Directory, "cluster");
 
-    /// <summary>The token of a run on loopback.</summary>
+    /// <summary>Access token of a run on loopback.</summary>
     public string Token => Path.Combine(Directory, "token");
 
-    /// <summary>Held by the process that hosts the run.</summary>
+    /// <summary>Lock held by the process that hosts the run.</summary>
     public string CoordinatorLock => Path.Combine(Directory, "coordinator.lock");
 
-    /// <summary>Held by the process that starts the run's workers on this machine.</summary>
+    /// <summary>Lock held by the process that starts the run's workers on this machine.</summary>
     public string NodeLock => Path.Combine(Directory, "node.lock");
 
     public string Metrics => Path.Combine(Directory, "metrics.jsonl");

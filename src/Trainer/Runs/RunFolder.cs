@@ -3,20 +3,23 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Trainer.Runs;
 
-/// <summary>Makes a run's folder: aside, and renamed when it is whole, so that a folder of that name is a run.</summary>
+/// <summary>
+/// Creates a run's folder under a temporary name and renames it when it is complete, so a folder with the final name is always a
+/// run.
+/// </summary>
 internal static class RunFolder
 {
-    /// <param name="files">The run's; its folder must not exist, or be empty.</param>
-    /// <param name="write">Writes the files of a run that begins.</param>
-    /// <param name="operations">Those of this machine when left out.</param>
-    /// <exception cref="UsageException">Another process has made the folder meanwhile.</exception>
+    /// <param name="files">Files of the run. Its folder must not exist, or be empty.</param>
+    /// <param name="write">Writes the initial files of the run.</param>
+    /// <param name="operations">File operations; defaults to those of this machine.</param>
+    /// <exception cref="UsageException">Another process has created the folder in the meantime.</exception>
     public static void Create(RunFiles files, Action<RunFiles> write, FileOperations? operations = null)
     {
         operations ??= FileOperations.System;
         var final = Path.TrimEndingDirectorySeparator(Path.GetFullPath(files.Directory));
         var parent = Path.GetDirectoryName(final)!;
 
-        // No run has a name with a dot in front.
+        // Names of runs never start with a dot.
         var prefix = $".{Path.GetFileName(final)}.partial-";
         var aside = new RunFiles(Path.Combine(parent, $"{prefix}{Guid.NewGuid():N}"));
         operations.CreateDirectory(aside.Directory);
@@ -36,7 +39,7 @@ internal static class RunFolder
         }
         catch (IOException error) when (File.Exists(files.Config))
         {
-            throw new UsageException($"{files.Directory} was made by another process meanwhile: {error.Message}");
+            throw new UsageException($"{files.Directory} was created by another process in the meantime: {error.Message}");
         }
 
         operations.Sync(parent);

@@ -10,15 +10,15 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Runs;
 
-/// <summary>What follows from a run's options and corpus, computed alike by the coordinator and every worker.</summary>
+/// <summary>Values derived from a run's options and corpus, computed identically by the coordinator and every worker.</summary>
 public static class RunPlan
 {
     /// <summary>Length of the run in steps.</summary>
     public static long TotalSteps(TrainingOptions training, long corpusSamples) =>
         training.Steps ?? Math.Max(1, (long)Math.Round(training.Epochs!.Value * corpusSamples / training.GlobalBatch));
 
-    /// <summary>The tokenizer that the options name.</summary>
-    /// <exception cref="UsageException">It cannot be read, or its vocabulary is not the model's.</exception>
+    /// <summary>Creates the tokenizer that the options select.</summary>
+    /// <exception cref="UsageException">The tokenizer cannot be read, or its vocabulary differs from the model's.</exception>
     public static ITokenizer Tokenizer(RunOptions options)
     {
         var context = options.Model.Text.Context;
@@ -26,23 +26,23 @@ public static class RunPlan
         return tokenizer.VocabularySize == options.Model.Text.Vocabulary
             ? tokenizer
             : throw new UsageException(
-                $"model.text.vocabulary is {options.Model.Text.Vocabulary}, but data.merges '{options.Data.Merges}' makes "
+                $"model.text.vocabulary is {options.Model.Text.Vocabulary}, but data.merges '{options.Data.Merges}' has "
                     + $"{tokenizer.VocabularySize} tokens; set model.text.vocabulary to {tokenizer.VocabularySize}."
             );
     }
 
-    /// <summary>How the run's corpus tells the classes of its images; null when the run learns none.</summary>
+    /// <summary>Class labels of the run's corpus; null unless the objective is classification.</summary>
     public static ClassLabels? Labels(RunOptions options) =>
         options.Data.LabelColumn is { } column
             ? new ClassLabels(column, options.Model.Image.Classes!.Value, options.Data.LabelNames)
             : null;
 
-    /// <summary>How the run's images travel to its towers.</summary>
+    /// <summary>Format and transforms of the run's images.</summary>
     public static ImageInput Images(RunOptions options) =>
         new(options.Model.Image.Size, options.Data, ImageInput.TypeFor(options.Cluster.Device, options.Training.Precision));
 
-    /// <summary>The vocabulary of a name as in data.merges.</summary>
-    /// <exception cref="UsageException">There is none, or it is not of CLIP's kind.</exception>
+    /// <summary>Loads the vocabulary that data.merges names.</summary>
+    /// <exception cref="UsageException">The file does not exist, or is not a BPE vocabulary of CLIP's kind.</exception>
     public static MergeList Merges(string name)
     {
         try
@@ -55,11 +55,11 @@ public static class RunPlan
         }
     }
 
-    /// <summary>The order in which a run takes its samples.</summary>
+    /// <summary>The order in which the run reads its samples.</summary>
     public static SampleOrder Order(CorpusManifest manifest, RunOptions options)
     {
         var data = options.Data;
-        // A corpus that is not a mixture has all of the stream.
+        // A corpus that is not a mixture gets the whole stream.
         var corpora = manifest
             .GroupRowsByPart()
             .Select(
@@ -76,13 +76,13 @@ public static class RunPlan
         );
     }
 
-    /// <summary>The cores of this machine that each of the workers gets that `cliptrain train` starts on it.</summary>
+    /// <summary>Number of cores for each worker that `cliptrain train` starts on this machine.</summary>
     public static int CoresOfLocalWorker(ClusterOptions cluster) => Math.Max(1, Environment.ProcessorCount / cluster.Workers);
 
-    /// <summary>Compute threads of a worker that may use so many cores.</summary>
+    /// <summary>Compute threads of a worker that may use the given number of cores.</summary>
     public static int ComputeThreads(ClusterOptions cluster, int cores) => cluster.ThreadsPerWorker > 0 ? cluster.ThreadsPerWorker : cores;
 
-    /// <summary>Decoding threads of a worker that may use so many cores.</summary>
+    /// <summary>Decoding threads of a worker that may use the given number of cores.</summary>
     public static int DecodeThreads(DataOptions data, ClusterOptions cluster, int cores) =>
         data.Threads > 0 ? data.Threads : Math.Max(1, cores - ComputeThreads(cluster, cores));
 
@@ -126,14 +126,14 @@ public static class RunPlan
     }
 }
 
-/// <summary>One worker's share of loading.</summary>
-/// <param name="Rank">This worker, from 0.</param>
+/// <summary>One worker's share of data loading.</summary>
+/// <param name="Rank">Rank of this worker, from 0.</param>
 /// <param name="WorldSize">Number of workers.</param>
 /// <param name="Cores">Cores that this worker may use.</param>
 /// <param name="FirstStep">The first step to read.</param>
-/// <param name="LastStep">The step after the last.</param>
+/// <param name="LastStep">The step after the last one to read.</param>
 public sealed record LoaderShare(int Rank, int WorldSize, int Cores, long FirstStep, long LastStep)
 {
-    /// <summary>The shard that the coordinator gave this worker; null where there is no coordinator.</summary>
+    /// <summary>The shard that the coordinator assigned to this worker; null without a coordinator.</summary>
     public Shard? Shard { get; init; }
 }

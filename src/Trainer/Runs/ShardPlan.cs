@@ -5,8 +5,8 @@ using ClipTrain.DataPipeline.Ordering;
 namespace ClipTrain.Trainer.Runs;
 
 /// <summary>
-/// Shards the corpus over the ranks of a generation: a pure function of the order of samples and the world size, computed by
-/// the coordinator, which hands each worker its shard, and again by the audit.
+/// Shards the corpus over the ranks of a generation: a pure function of the sample order and the world size. The coordinator uses
+/// it to assign shards to workers, and the audit to check them.
 /// </summary>
 public sealed class ShardPlan
 {
@@ -20,12 +20,11 @@ public sealed class ShardPlan
     }
 
     /// <summary>
-    /// What a rank reads from a step on: its part of every batch, and the row groups of the epochs in hand, that of the step and the
-    /// next.
+    /// The shard that a rank reads from a step on: its part of every batch, and the row groups of the current epoch and the next.
     /// </summary>
-    /// <param name="rank">From 0.</param>
+    /// <param name="rank">Rank, from 0.</param>
     /// <param name="worldSize">Number of ranks.</param>
-    /// <param name="step">Committed steps when reading begins.</param>
+    /// <param name="step">Number of committed steps when reading begins.</param>
     public Shard Of(int rank, int worldSize, long step)
     {
         var (start, count) = SampleOrder.LocalSlice(_order.Schedule.GlobalBatch, rank, worldSize);
@@ -47,16 +46,16 @@ public sealed class ShardPlan
         return new Shard(firstLane, lanes, start, count, epochs);
     }
 
-    /// <summary>The shards of all ranks, in their order.</summary>
+    /// <summary>The shards of all ranks, in rank order.</summary>
     public IReadOnlyList<Shard> Of(int worldSize, long step) =>
         [.. Enumerable.Range(0, worldSize).Select(rank => Of(rank, worldSize, step))];
 
     /// <summary>
-    /// True if a shard holds a group of rows. Its row groups are listed for the epochs that were in hand; those of later epochs
-    /// follow from its part of every batch, which holds for the whole generation.
+    /// True if a shard contains a row group. A shard lists the row groups of its current and next epochs; those of later epochs
+    /// follow from its part of every batch, which is fixed for the generation.
     /// </summary>
-    /// <param name="epoch">Of the group's corpus.</param>
-    /// <param name="group">Number of the group through all corpora.</param>
+    /// <param name="epoch">Epoch of the corpus.</param>
+    /// <param name="group">Index of the row group over all corpora.</param>
     public bool Holds(Shard shard, int corpus, long epoch, int group)
     {
         var (file, number) = _groups[group];
@@ -66,10 +65,10 @@ public sealed class ShardPlan
     }
 
     /// <summary>
-    /// A check before each read, given corpus, epoch and row group: a worker reads its shard and nothing else. Anything more is a
-    /// defect, reported before it can spoil an epoch.
+    /// A check to run before each read, given corpus, epoch and row group: a worker may read only its shard. A violation is a bug,
+    /// reported before it can corrupt an epoch.
     /// </summary>
-    /// <returns>Throws <see cref="InvalidOperationException"/> for a row group outside the shard.</returns>
+    /// <returns>An action that throws <see cref="InvalidOperationException"/> for a row group outside the shard.</returns>
     public Action<int, long, int> GuardOf(Shard shard) =>
         (corpus, epoch, group) =>
         {

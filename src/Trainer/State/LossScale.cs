@@ -14,7 +14,7 @@ public readonly record struct LossScale(double Factor, long CleanSteps)
         Largest = 16_777_216;
 
     /// <summary>Updates without overflow after which the scale doubles.</summary>
-    private const long Stretch = 2_000;
+    private const long GrowthInterval = 2_000;
 
     /// <summary>Initial scale: only fp16 needs one.</summary>
     public static LossScale Of(Precision precision) => new(precision == Precision.Fp16 ? First : 1, 0);
@@ -25,5 +25,5 @@ public readonly record struct LossScale(double Factor, long CleanSteps)
     public LossScale AfterOverflow() => new(Factor / 2, 0);
 
     public LossScale AfterUpdate() =>
-        CleanSteps + 1 < Stretch ? this with { CleanSteps = CleanSteps + 1 } : new(Math.Min(Factor * 2, Largest), 0);
+        CleanSteps + 1 < GrowthInterval ? this with { CleanSteps = CleanSteps + 1 } : new(Math.Min(Factor * 2, Largest), 0);
 }

@@ -64,7 +64,7 @@ public sealed class TrainingState : IDisposable
     /// Changes rank and world size. If this changes which moments are held, they are lost: load a checkpoint, or receive the state
     /// of a rank that holds all of them.
     /// </summary>
-    public void TakePlace(int rank, int worldSize)
+    public void SetRank(int rank, int worldSize)
     {
         var held = HeldBy(rank, worldSize);
         if (held == Optimizer.Held)

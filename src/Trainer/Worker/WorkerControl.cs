@@ -38,19 +38,19 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
     public Exception? LossReason => _heartbeats.LossReason;
 
     /// <summary>Enters a generation. Returns a token that is cancelled when the generation is over.</summary>
-    public CancellationToken Enter(Assignment place)
+    public CancellationToken Enter(Assignment assignment)
     {
         lock (_lock)
         {
             // Rank 0 reports this generation's steps. Earlier unrecorded steps may be known to no other rank, so every rank reports
             // those.
-            _sendsUpTo = place.Rank == 0 ? long.MaxValue : place.StartStep;
-            _committedStep = place.StartStep;
+            _sendsUpTo = assignment.Rank == 0 ? long.MaxValue : assignment.StartStep;
+            _committedStep = assignment.StartStep;
             // Steps after the start step are taken and reported again.
-            _records.DropAfter(place.StartStep);
+            _records.DropAfter(assignment.StartStep);
         }
 
-        return _heartbeats.Enter(place.Generation);
+        return _heartbeats.Enter(assignment.Generation);
     }
 
     /// <summary>Leaves the generation: flushes unrecorded steps before another generation starts from them.</summary>

@@ -40,18 +40,18 @@ public sealed class WorkerTraining(
     public long CommittedStep => _state?.Step ?? 0;
 
     /// <summary>Takes part in a generation from its start to its end.</summary>
-    /// <param name="place">This worker's assignment.</param>
+    /// <param name="assignment">This worker's assignment.</param>
     /// <param name="over">Cancelled when the coordinator declares the generation over.</param>
     /// <exception cref="DistributedException">
     /// The generation broke. The state is intact at <see cref="HeldStep"/> if that has a value.
     /// </exception>
-    public LoopEnd Train(Assignment place, CancellationToken over)
+    public LoopEnd Train(Assignment assignment, CancellationToken over)
     {
         LeaveGroup();
         Threads.Set(RunPlan.ComputeThreads(options.Cluster, identity.Cores));
         _state ??= new TrainingState(options, ComputeDevice.Open(identity.Device));
         var group = RankGroups.Join(
-            place,
+            assignment,
             client,
             new RankPlace(identity.Address, ComputeDevice.Open(identity.Device)),
             options.Cluster,
@@ -60,12 +60,12 @@ public sealed class WorkerTraining(
         );
         try
         {
-            _state.TakePlace(place.Rank, place.WorldSize);
+            _state.SetRank(assignment.Rank, assignment.WorldSize);
             var shard =
-                client.ShardAsync(place.Generation, over).GetAwaiter().GetResult()
+                client.ShardAsync(assignment.Generation, over).GetAwaiter().GetResult()
                 ?? throw new OperationCanceledException("The generation is over.");
-            Synchronize(place, group);
-            var end = Loop(place, shard, group, over);
+            Synchronize(assignment, group);
+            var end = Loop(assignment, shard, group, over);
             // Other ranks may not have received everything that this rank sent, so the group stays open until all have left.
             _left = group;
             return end;
@@ -102,19 +102,19 @@ public sealed class WorkerTraining(
         _state?.Dispose();
     }
 
-    private LoopEnd Loop(Assignment place, Shard shard, RankGroup group, CancellationToken over)
+    private LoopEnd Loop(Assignment assignment, Shard shard, RankGroup group, CancellationToken over)
     {
         var total = RunPlan.TotalSteps(options.Training, manifest.SampleCount);
         using var loader = RunPlan.OpenLoader(
             options,
             manifest,
-            new LoaderShare(place.Rank, place.WorldSize, identity.Cores, _state!.Step, total) { Shard = shard },
+            new LoaderShare(assignment.Rank, assignment.WorldSize, identity.Cores, _state!.Step, total) { Shard = shard },
             control.BadSample,
             control.Warn
         );
         using var loop = new TrainingLoop(
             options,
-            new TrainingPlan(total, manifest.SampleCount, place.Generation, MixtureEpochs.Of(manifest, options)),
+            new TrainingPlan(total, manifest.SampleCount, assignment.Generation, MixtureEpochs.Of(manifest, options)),
             _state,
             group,
             loader,
@@ -136,14 +136,14 @@ public sealed class WorkerTraining(
     /// <summary>
     /// Brings the state to the start of the generation: from a rank that holds it, from a checkpoint, or from initial weights.
     /// </summary>
-    private void Synchronize(Assignment place, RankGroup group)
+    private void Synchronize(Assignment assignment, RankGroup group)
     {
-        if (place.SourceRank is { } source)
+        if (assignment.SourceRank is { } source)
         {
-            if (place.NeedsTransfer)
+            if (assignment.NeedsTransfer)
                 StateTransfer.Broadcast(_state!, group, source);
         }
-        else if (place.Checkpoint is { } checkpoint)
+        else if (assignment.Checkpoint is { } checkpoint)
         {
             StateTransfer.Load(_state!, group, checkpoints, checkpoint.Step, _configHash, manifest.Hash);
         }
@@ -155,12 +155,12 @@ public sealed class WorkerTraining(
                 HeldStep = null;
                 _state!.Dispose();
                 _state = new TrainingState(options, ComputeDevice.Open(identity.Device));
-                _state.TakePlace(place.Rank, place.WorldSize);
+                _state.SetRank(assignment.Rank, assignment.WorldSize);
             }
 
             if (options.Training.StartFrom is not null)
                 StateTransfer.Begin(_state, group, options);
-            else if (place.WorldSize > 1)
+            else if (assignment.WorldSize > 1)
                 StateTransfer.ShareFresh(_state, group);
         }
 

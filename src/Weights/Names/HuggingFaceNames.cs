@@ -3,7 +3,10 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Weights.Names;
 
-/// <summary>Hugging Face's names of CLIPModel and ours. Theirs has projections transposed, and queries, keys and values apart.</summary>
+/// <summary>
+/// Maps between the names of Hugging Face's CLIPModel and ClipTrain's. Hugging Face transposes projections and separates queries,
+/// keys and values.
+/// </summary>
 internal static partial class HuggingFaceNames
 {
     private const string Query = "q",
@@ -21,7 +24,7 @@ internal static partial class HuggingFaceNames
         ("visual.class_embedding", "vision_model.embeddings.class_embedding"),
         ("visual.conv1.weight", "vision_model.embeddings.patch_embedding.weight"),
         ("visual.positional_embedding", "vision_model.embeddings.position_embedding.weight"),
-        // Hugging Face spells it so.
+        // Hugging Face's spelling.
         ("visual.ln_pre.weight", "vision_model.pre_layrnorm.weight"),
         ("visual.ln_pre.bias", "vision_model.pre_layrnorm.bias"),
         ("visual.ln_post.weight", "vision_model.post_layernorm.weight"),
@@ -49,26 +52,31 @@ internal static partial class HuggingFaceNames
         ("mlp.c_proj.", "mlp.fc2."),
     ];
 
-    /// <summary>Weights with Hugging Face's names under ours. Names that are not theirs stay.</summary>
+    /// <summary>Weights with Hugging Face's names under ClipTrain's. Other names are kept.</summary>
     public static IWeights ToOurs(IWeights theirs)
     {
         var tensors = new Dictionary<string, ComposedTensor>(StringComparer.Ordinal);
         foreach (var name in theirs.Shapes.Keys)
         {
             if (s_transposed.FirstOrDefault(pair => pair.Theirs == name).Ours is { } transposed && theirs.Shapes[name].Count == 2)
+            {
                 tensors[transposed] = ComposedWeights.Transposed(theirs, name);
+            }
             else if (Attention().Match(name) is { Success: true } match && JoinedParts(theirs, match) is { } parts)
-                tensors[
-                    $"{Swap(s_towers, match.Groups["tower"].Value, back: true)}{match.Groups["layer"].Value}.attn.in_proj_{match.Groups["kind"].Value}"
-                ] = ComposedWeights.Joined(theirs, parts);
+            {
+                var block = Swap(s_towers, match.Groups["tower"].Value, back: true) + match.Groups["layer"].Value;
+                tensors[$"{block}.attn.in_proj_{match.Groups["kind"].Value}"] = ComposedWeights.Joined(theirs, parts);
+            }
             else
+            {
                 tensors[Renamed(name, back: true)] = ComposedWeights.Same(theirs, name);
+            }
         }
 
         return new ComposedWeights(theirs, tensors);
     }
 
-    /// <summary>Weights with our names under Hugging Face's.</summary>
+    /// <summary>Weights with ClipTrain's names under Hugging Face's.</summary>
     public static IWeights ToTheirs(IWeights ours)
     {
         var tensors = new Dictionary<string, ComposedTensor>(StringComparer.Ordinal);
@@ -93,7 +101,7 @@ internal static partial class HuggingFaceNames
         return new ComposedWeights(ours, tensors);
     }
 
-    /// <summary>The three names that a fused projection is made of, where all are there in one shape.</summary>
+    /// <summary>The three tensors that form a fused projection, if all exist with the same shape.</summary>
     private static string[]? JoinedParts(IWeights theirs, Match match)
     {
         string[] names =
@@ -124,7 +132,7 @@ internal static partial class HuggingFaceNames
         return swapped[..dot] + Swap(s_layers, swapped[dot..], back);
     }
 
-    /// <summary>Exchanges what a name begins with.</summary>
+    /// <summary>Replaces the prefix of a name.</summary>
     private static string Swap((string Ours, string Theirs)[] pairs, string name, bool back)
     {
         foreach (var (ours, theirs) in pairs)

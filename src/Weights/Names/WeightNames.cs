@@ -2,30 +2,30 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Weights.Names;
 
-/// <summary>Whose names weights have.</summary>
+/// <summary>Naming conventions of weights.</summary>
 public enum NameConvention
 {
-    /// <summary>open_clip's, which are ours.</summary>
+    /// <summary>open_clip's names, which ClipTrain uses.</summary>
     OpenClip,
 
-    /// <summary>OpenAI's: the same, beside numbers of the model that only its files have.</summary>
+    /// <summary>OpenAI's names: the same, plus scalars describing the model that only its files have.</summary>
     OpenAi,
 
-    /// <summary>Those of Hugging Face's CLIPModel.</summary>
+    /// <summary>Names of Hugging Face's CLIPModel.</summary>
     HuggingFace,
 }
 
-/// <summary>From the names that weights have in files to ours.</summary>
+/// <summary>Maps the names of weights in files to ClipTrain's.</summary>
 public static class WeightNames
 {
     private const string TextPrefix = "text.";
 
     private static readonly string[] s_openAiOnly = ["input_resolution", "context_length", "vocab_size"];
 
-    // Wrappers of the model that trained: DistributedDataParallel's and torch.compile's.
+    // Prefixes of wrappers used in training: DistributedDataParallel and torch.compile.
     private static readonly string[] s_wrappers = ["module.", "_orig_mod."];
 
-    /// <summary>Tells the convention by the names.</summary>
+    /// <summary>Detects the convention of a set of names.</summary>
     public static NameConvention ConventionOf(IEnumerable<string> names)
     {
         var known = names.Select(Unwrapped).ToHashSet(StringComparer.Ordinal);
@@ -37,8 +37,10 @@ public static class WeightNames
             : NameConvention.OpenClip;
     }
 
-    /// <summary>The weights under our names. What has none keeps its own; what is derived from the configuration is left out.</summary>
-    /// <exception cref="WeightsException">Two names are one without their prefixes.</exception>
+    /// <summary>
+    /// The weights under ClipTrain's names. Unknown names are kept; tensors derived from the configuration are dropped.
+    /// </summary>
+    /// <exception cref="WeightsException">Two names are equal without their prefixes.</exception>
     public static IWeights Ours(IWeights weights)
     {
         var tensors = Renamed(
@@ -47,7 +49,7 @@ public static class WeightNames
         );
         if (ConventionOf(tensors.Keys) == NameConvention.HuggingFace)
             return HuggingFaceNames.ToOurs(new ComposedWeights(weights, tensors));
-        // CustomTextCLIP of open_clip keeps its text tower as a module of its own.
+        // open_clip's CustomTextCLIP has its text tower in a submodule.
         return new ComposedWeights(
             weights,
             Renamed(
@@ -73,7 +75,7 @@ public static class WeightNames
         return renamed;
     }
 
-    /// <summary>logit_scale and logit_bias have no dimension in our model; open_clip may give them one.</summary>
+    /// <summary>logit_scale and logit_bias are scalars in ClipTrain; open_clip may store them with one dimension.</summary>
     private static ComposedTensor Scalar(string name, ComposedTensor tensor) =>
         name is "logit_scale" or "logit_bias" && tensor.Shape is [1] ? tensor with { Shape = [] } : tensor;
 

@@ -4,26 +4,27 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Weights.PyTorch;
 
-/// <summary>What a pickle may refer to. Python would import and call whatever it names; here only what is listed has a meaning.</summary>
+/// <summary>Resolves the names in a pickle. Python would import and call any name; here only listed names have a meaning.</summary>
 internal interface IPickleWorld
 {
-    /// <summary>Lets a name through.</summary>
-    /// <exception cref="WeightsException">It is not one that weights need.</exception>
+    /// <summary>Resolves a name.</summary>
+    /// <exception cref="WeightsException">Weights do not need this name.</exception>
     PickleGlobal Find(string module, string name);
 
-    /// <summary>The value of a call.</summary>
+    /// <summary>The result of a call.</summary>
     object? Call(object? callable, object?[] arguments);
 
-    /// <summary>The value of a reference to something outside.</summary>
+    /// <summary>The value of a reference to external data.</summary>
     object? Load(PersistentId id);
 }
 
 /// <summary>
-/// Reads Python pickles of protocols 2 to 5 as data. It is a stack machine that builds numbers, texts, lists, dicts and what <see
-/// cref="IPickleWorld"/> makes of names; it runs nothing, and its memory is bounded by the pickle's length.
+/// Reads Python pickles of protocols 2 to 5 as data. A stack machine that builds numbers, strings, lists, dicts and the values that
+/// <see cref="IPickleWorld"/> returns for names. It runs no code, and its memory is bounded by the length of the pickle.
 /// </summary>
-/// <remarks>The opcodes are those of Python's Lib/pickletools.py; the text opcodes of protocol 0, which PyTorch never writes, are
-/// refused.</remarks>
+/// <remarks>
+/// The opcodes are those of Python's Lib/pickletools.py. The text opcodes of protocol 0, which PyTorch never writes, are rejected.
+/// </remarks>
 internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld world)
 {
     private const int MaxOperations = 8_000_000;
@@ -34,8 +35,8 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
     private readonly Dictionary<long, object?> _memo = [];
     private int _at;
 
-    /// <summary>The value that the pickle holds.</summary>
-    /// <exception cref="WeightsException">It is broken, or asks for what only Python could do.</exception>
+    /// <summary>Reads the value of the pickle.</summary>
+    /// <exception cref="WeightsException">The pickle is malformed, or needs Python to run code.</exception>
     public object? Read()
     {
         for (var operations = 0; operations < MaxOperations; operations++)
@@ -45,7 +46,7 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
             if (opcode == (byte)'.')
                 return Pop();
             if (!Run(opcode))
-                throw Malformed($"byte {start} is 0x{opcode:x2}, which is no operation that PyTorch writes");
+                throw Malformed($"byte {start} is 0x{opcode:x2}, which is not an opcode that PyTorch writes");
         }
 
         throw Malformed($"it has more than {MaxOperations} operations");
@@ -146,7 +147,9 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
             case (byte)'c':
                 return Push(world.Find(Line(), Line()));
             case 0x93:
-                return PopMany(2) is [string module, string name] ? Push(world.Find(module, name)) : throw Malformed("a name is no text");
+                return PopMany(2) is [string module, string name]
+                    ? Push(world.Find(module, name))
+                    : throw Malformed("a name is not a string");
             case (byte)'R':
             case 0x81:
                 return PopMany(2) is [var callable, PickleTuple arguments]
@@ -172,7 +175,7 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
         return true;
     }
 
-    private object? Peek() => _stack.Count > 0 && _stack[^1] != s_mark ? _stack[^1] : throw Malformed("it takes more than it has");
+    private object? Peek() => _stack.Count > 0 && _stack[^1] != s_mark ? _stack[^1] : throw Malformed("it pops an empty stack");
 
     private object? Pop()
     {
@@ -184,7 +187,7 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
     private object?[] PopMany(int count)
     {
         if (_stack.Count < count)
-            throw Malformed("it takes more than it has");
+            throw Malformed("it pops an empty stack");
         return PopFrom(_stack.Count - count, _stack.Count - count);
     }
 
@@ -198,7 +201,7 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
     {
         object?[] items = [.. _stack[first..]];
         if (items.Contains(s_mark))
-            throw Malformed("it takes more than it has");
+            throw Malformed("it pops an empty stack");
         _stack.RemoveRange(keep, _stack.Count - keep);
         return items;
     }
@@ -208,7 +211,7 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
         {
             PickleList list => Extend(list, items, push: false),
             PickleObject => true,
-            _ => throw Malformed("it adds to what is no list"),
+            _ => throw Malformed("it appends to something that is not a list"),
         };
 
     private bool Set(object?[] items) =>
@@ -216,7 +219,7 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
         {
             PickleDict dict => Update(dict, items, push: false),
             PickleObject => true,
-            _ => throw Malformed("it sets entries of what is no dict"),
+            _ => throw Malformed("it sets entries of something that is not a dict"),
         };
 
     private bool Extend(PickleList list, object?[] items, bool push)
@@ -236,7 +239,7 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
 
     private void Build(object? state)
     {
-        // Attributes of a dict, such as a state dict's _metadata, or of a tensor are of no use here.
+        // Attributes of a dict, such as _metadata of a state dict, or of a tensor are not needed.
         if (Peek() is PickleObject built)
             built.State = state;
     }
@@ -248,12 +251,12 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
     }
 
     private object? Recall(long index) =>
-        _memo.TryGetValue(index, out var value) ? value : throw Malformed($"it refers to value {index}, which it never kept");
+        _memo.TryGetValue(index, out var value) ? value : throw Malformed($"it refers to memo {index}, which it never stored");
 
     private ReadOnlySpan<byte> Take(int count)
     {
         if (count > pickle.Length - _at)
-            throw Malformed("it was cut short");
+            throw Malformed("it is truncated");
         _at += count;
         return pickle.AsSpan(_at - count, count);
     }
@@ -261,10 +264,10 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
     private int Length(int bytes)
     {
         var length = bytes == 4 ? BinaryPrimitives.ReadUInt32LittleEndian(Take(4)) : BinaryPrimitives.ReadUInt64LittleEndian(Take(8));
-        return length <= (ulong)(pickle.Length - _at) ? (int)length : throw Malformed("it was cut short");
+        return length <= (ulong)(pickle.Length - _at) ? (int)length : throw Malformed("it is truncated");
     }
 
-    /// <summary>Whole numbers beyond 64 bits are nothing that weights need; they become null.</summary>
+    /// <summary>Weights need no integers beyond 64 bits; such integers become null.</summary>
     private static object? Integer(ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length > 8)
@@ -283,7 +286,7 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
         }
         catch (DecoderFallbackException)
         {
-            throw Malformed("a text is not UTF-8");
+            throw Malformed("a string is not UTF-8");
         }
     }
 
@@ -297,10 +300,10 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
         return line;
     }
 
-    private WeightsException Malformed(string why) => new($"{place}: is not a pickle as PyTorch writes it: {why}.");
+    private WeightsException Malformed(string why) => new($"{place}: is not a PyTorch pickle: {why}.");
 }
 
-/// <summary>A name of Python's that a pickle refers to, as module and name.</summary>
+/// <summary>A Python name in a pickle: module and qualified name.</summary>
 internal sealed record PickleGlobal(string Module, string Name)
 {
     public override string ToString() => $"{Module}.{Name}";
@@ -315,16 +318,16 @@ internal sealed class PickleList
     public List<object?> Items { get; } = [];
 }
 
-/// <summary>A Python dict, in the order in which its entries came.</summary>
+/// <summary>A Python dict, in insertion order.</summary>
 internal sealed class PickleDict
 {
     public List<KeyValuePair<object?, object?>> Entries { get; } = [];
 
-    /// <summary>The value of the last entry with a text for its key.</summary>
+    /// <summary>The value of the last entry with the given string key.</summary>
     public object? Find(string key) => Entries.FindLast(entry => entry.Key is string text && text == key).Value;
 }
 
-/// <summary>An object of which nothing but its state is looked at; nothing of its class is run.</summary>
+/// <summary>A Python object as its type and state; none of its class's code is run.</summary>
 internal sealed class PickleObject(PickleGlobal type)
 {
     public PickleGlobal Type { get; } = type;
@@ -332,5 +335,5 @@ internal sealed class PickleObject(PickleGlobal type)
     public object? State { get; set; }
 }
 
-/// <summary>Something that lies outside the pickle, such as a storage of numbers.</summary>
+/// <summary>A reference to data outside the pickle, such as a storage.</summary>
 internal sealed record PersistentId(object? Id);

@@ -2,7 +2,7 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Weights.PyTorch;
 
-/// <summary>Finds the tensors of a model in what a pickle holds.</summary>
+/// <summary>Finds a model's tensors in the contents of a pickle.</summary>
 internal static class StateDict
 {
     private const int MaxDepth = 64,
@@ -10,10 +10,10 @@ internal static class StateDict
     private static readonly string[] s_wrappers = ["state_dict", "model_state_dict", "model"];
 
     /// <summary>
-    /// The tensors by name: of a state dict, of one that a training checkpoint wraps in a dict beside the optimizer's state, or
-    /// of a TorchScript module, whose submodules' names are joined by dots.
+    /// Tensors by name: from a state dict, from one nested in a training checkpoint beside the optimizer's state, or from a
+    /// TorchScript module, with names of submodules joined by dots.
     /// </summary>
-    /// <exception cref="WeightsException">There are none, or one name has two.</exception>
+    /// <exception cref="WeightsException">There are no tensors, or two have the same name.</exception>
     public static Dictionary<string, StoredTensor> Tensors(string path, object? root)
     {
         var tensors = new Dictionary<string, StoredTensor>(StringComparer.Ordinal);
@@ -21,7 +21,7 @@ internal static class StateDict
         Collect(path, "", Unwrap(root), 0, tensors, ref visited);
         return tensors.Count > 0
             ? tensors
-            : throw new WeightsException($"{path}: holds no state dict: no dict of names and tensors, and no TorchScript module.");
+            : throw new WeightsException($"{path}: contains neither a state dict (a dict of names and tensors) nor a TorchScript module.");
     }
 
     private static object? Unwrap(object? root) =>
@@ -43,14 +43,14 @@ internal static class StateDict
             _ => [],
         };
         if (depth > MaxDepth || (visited += entries.Count) > MaxTensors)
-            throw new WeightsException($"{path}: its modules are nested without an end, or hold more than {MaxTensors} values.");
+            throw new WeightsException($"{path}: its modules are nested in a cycle, or contain more than {MaxTensors} values.");
         foreach (var (key, item) in entries)
         {
             if (key is not string name)
                 continue;
             if (item is StoredTensor tensor && !tensors.TryAdd(prefix + name, tensor))
                 throw new WeightsException($"{path}: tensor '{prefix + name}' occurs twice.");
-            // A state dict is flat; only TorchScript's modules have modules within.
+            // A state dict is flat; only TorchScript modules contain submodules.
             if (item is PickleObject)
                 Collect(path, $"{prefix}{name}.", item, depth + 1, tensors, ref visited);
         }

@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace ClipTrain.Weights.PyTorch;
 
 /// <summary>
-/// A file of torch.save (since PyTorch 1.6) or torch.jit.save: a ZIP archive of a pickle that describes tensors and of files
-/// with their numbers. Tensors are read, code never is.
+/// A file written by torch.save (PyTorch 1.6 or later) or torch.jit.save: a ZIP archive of a pickle that describes tensors, and of
+/// files with their values. Reads tensors and never runs code.
 /// </summary>
 public sealed class TorchFile : IWeights
 {
@@ -17,7 +17,7 @@ public sealed class TorchFile : IWeights
     private readonly string _folder;
     private readonly Dictionary<string, StoredTensor> _tensors;
 
-    /// <exception cref="WeightsException">The file is broken, or holds more than tensors and plain values.</exception>
+    /// <exception cref="WeightsException">The file is malformed, or contains more than tensors and plain values.</exception>
     public TorchFile(string path)
     {
         Path = path;
@@ -27,7 +27,7 @@ public sealed class TorchFile : IWeights
             _archive = new ZipDirectory(_file, path);
             var pickle =
                 _archive.Entries.Values.FirstOrDefault(entry => entry.Name.EndsWith(Description, StringComparison.Ordinal))
-                ?? throw new WeightsException($"{path}: is a ZIP archive, but not one of PyTorch's: it has no data.pkl.");
+                ?? throw new WeightsException($"{path}: is a ZIP archive, but not PyTorch's: it has no data.pkl.");
             _folder = pickle.Name[..^Description.Length];
             CheckByteOrder();
             var world = new TorchWorld(path);
@@ -49,7 +49,7 @@ public sealed class TorchFile : IWeights
 
     public IReadOnlyDictionary<string, IReadOnlyList<long>> Shapes { get; }
 
-    /// <summary>Whether it is a TorchScript archive, as OpenAI's files are.</summary>
+    /// <summary>True for a TorchScript archive, such as OpenAI's files.</summary>
     public bool IsScript { get; }
 
     public void Read(string name, Span<float> destination)
@@ -86,7 +86,7 @@ public sealed class TorchFile : IWeights
         return true;
     }
 
-    /// <summary>Reads the part of the storage that a tensor lies in, and takes its numbers out in the order of rows.</summary>
+    /// <summary>Reads the part of the storage that contains a strided tensor and copies its values in row-major order.</summary>
     private void Gather(StoredTensor tensor, long start, Span<float> destination)
     {
         var extent = 1 + tensor.Shape.Zip(tensor.Strides, (size, stride) => (size - 1) * stride).Sum();
@@ -113,7 +113,7 @@ public sealed class TorchFile : IWeights
             ? entry
             : throw new WeightsException($"{Path}: its part '{_folder}/data/{storage.Key}', which holds a tensor's numbers, is missing.");
 
-    /// <summary>Sees that a storage's numbers lie in the file, so that nobody makes room for more.</summary>
+    /// <summary>Checks that a storage lies within the file, so that no memory is allocated for a bogus size.</summary>
     private void CheckStorage(string name, StoredNumbers storage)
     {
         var entry = Entry(storage);
@@ -121,14 +121,14 @@ public sealed class TorchFile : IWeights
         if (storage.Count > entry.Length / storage.Bytes)
             throw new WeightsException(
                 $"{Path}: tensor '{name}' lies in a storage of {storage.Count} numbers, of which the file has "
-                    + $"{entry.Length / storage.Bytes}; it was cut short."
+                    + $"{entry.Length / storage.Bytes}; it was truncated."
             );
     }
 
     private void CheckByteOrder()
     {
         if (_archive.Entries.TryGetValue($"{_folder}/byteorder", out var entry) && !Bytes(entry, 16).AsSpan().SequenceEqual("little"u8))
-            throw new WeightsException($"{Path}: its numbers are not little-endian; save it on another machine.");
+            throw new WeightsException($"{Path}: its numbers are big-endian. Save it again on a little-endian machine.");
     }
 
     private byte[] Bytes(ZipEntry entry, long most)

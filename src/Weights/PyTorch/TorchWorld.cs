@@ -2,18 +2,18 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Weights.PyTorch;
 
-/// <summary>A storage of numbers in the archive beside a pickle.</summary>
-/// <param name="Key">Its name in the archive.</param>
-/// <param name="Bytes">Bytes a number.</param>
-/// <param name="Count">Numbers that it says it has.</param>
+/// <summary>A storage of numbers in the archive beside the pickle.</summary>
+/// <param name="Key">Name of its file in the archive.</param>
+/// <param name="Bytes">Size of an element in bytes.</param>
+/// <param name="Count">Number of elements claimed.</param>
 internal sealed record StoredNumbers(string Key, NumberType Type, int Bytes, long Count);
 
 /// <summary>A tensor: a view of a storage.</summary>
 internal sealed record StoredTensor(StoredNumbers Storage, long Offset, long[] Shape, long[] Strides);
 
 /// <summary>
-/// What PyTorch's files of weights may refer to. The names that make tensors have the meaning that torch._utils gives them;
-/// others that stand beside weights in training checkpoints become objects that nothing looks at; every other name is refused.
+/// The names that pickles of PyTorch weights may contain. Names that create tensors have the meaning of torch._utils. Other names
+/// common in training checkpoints become inert objects. Every other name is rejected.
 /// </summary>
 internal sealed class TorchWorld(string path) : IPickleWorld
 {
@@ -110,7 +110,7 @@ internal sealed class TorchWorld(string path) : IPickleWorld
     {
         var global = new PickleGlobal(module, name);
         var full = global.ToString();
-        // TorchScript writes modules as objects of classes that the archive's own code describes; their state alone is read.
+        // TorchScript writes modules as objects of classes defined by code in the archive; only their state is read.
         if (
             s_tensors.Contains(full)
             || s_dicts.Contains(full)
@@ -121,9 +121,9 @@ internal sealed class TorchWorld(string path) : IPickleWorld
         )
             return global;
         throw new WeightsException(
-            $"{path}: its pickle asks for '{full}'. Files of weights are read without running code, so that only tensors and plain "
-                + "values can be in them. "
-                + "If you trust whoever made it, save its tensors alone in Python: load it with weights_only=True where that is enough, "
+            $"{path}: its pickle asks for '{full}'. Weights files are read without running code, so only tensors and plain "
+                + "values are allowed. "
+                + "If you trust its author, save only its tensors in Python: load it with weights_only=True if that suffices, "
                 + "then torch.save(model.state_dict(), path)."
         );
     }
@@ -131,7 +131,7 @@ internal sealed class TorchWorld(string path) : IPickleWorld
     public object? Call(object? callable, object?[] arguments)
     {
         if (callable is not PickleGlobal global)
-            throw Malformed("it calls what is no name");
+            throw Malformed("it calls something that is not a name");
         var name = global.ToString();
         if (s_tensors.Contains(name))
             return Tensor(name, arguments);
@@ -142,11 +142,11 @@ internal sealed class TorchWorld(string path) : IPickleWorld
         return new PickleObject(global);
     }
 
-    /// <summary>('storage', type, key, device, numbers), as torch.save's persistent_id makes it.</summary>
+    /// <summary>Reads ('storage', type, key, device, numbers), the format of persistent_id in torch.save.</summary>
     public object? Load(PersistentId id)
     {
         if (id.Id is not PickleTuple { Items: ["storage", PickleGlobal type, string key, _, long count, ..] } || count < 0)
-            throw Malformed("it refers to what is no storage");
+            throw Malformed("it refers to something that is not a storage");
         return NumberTypes.OfStorage(type.Name, out var number)
             ? new StoredNumbers(key, number.Type, number.Bytes, count)
             : throw Malformed($"it has a storage of type '{type}'");
@@ -178,14 +178,14 @@ internal sealed class TorchWorld(string path) : IPickleWorld
         {
             PickleTuple tuple => tuple.Items,
             PickleList list => list.Items,
-            _ => throw Malformed("a shape is no tuple"),
+            _ => throw Malformed("a shape is not a tuple"),
         };
         return items.Count <= 16 && items.All(item => item is long and >= 0)
             ? [.. items.Select(item => (long)item!)]
-            : throw Malformed("a shape has what is no size");
+            : throw Malformed("a shape contains something that is not a size");
     }
 
-    /// <summary>Product of sizes; null where it is beyond 64 bits.</summary>
+    /// <summary>Product of the sizes; null on overflow of 64 bits.</summary>
     private static long? Count(long[] shape)
     {
         long count = 1;
@@ -198,7 +198,7 @@ internal sealed class TorchWorld(string path) : IPickleWorld
         return count;
     }
 
-    /// <summary>Place of a tensor's last number in its storage.</summary>
+    /// <summary>Index of a tensor's last element in its storage.</summary>
     private static Int128 Last(long offset, long[] shape, long[] strides)
     {
         var last = (Int128)offset;
@@ -208,8 +208,8 @@ internal sealed class TorchWorld(string path) : IPickleWorld
     }
 
     /// <summary>
-    /// A list costs a pickle its length once, and may be recalled and made a dict of any number of times: these copies are what memory is
-    /// bounded by.
+    /// A pickle pays for a list's length once, but can recall it and convert it to a dict any number of times; limiting these
+    /// copies bounds memory.
     /// </summary>
     private PickleDict DictOf(object?[] arguments)
     {
@@ -226,5 +226,5 @@ internal sealed class TorchWorld(string path) : IPickleWorld
         return dict;
     }
 
-    private WeightsException Malformed(string why) => new($"{path}: is not a PyTorch file of weights: {why}.");
+    private WeightsException Malformed(string why) => new($"{path}: is not a PyTorch weights file: {why}.");
 }

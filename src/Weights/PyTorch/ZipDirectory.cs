@@ -6,14 +6,14 @@ using Microsoft.Win32.SafeHandles;
 namespace ClipTrain.Weights.PyTorch;
 
 /// <summary>A file in a ZIP archive.</summary>
-/// <param name="Header">Where its local header begins.</param>
-/// <param name="Length">Its bytes, as they lie in the archive.</param>
-/// <param name="IsStored">Whether they are neither compressed nor encrypted.</param>
+/// <param name="Header">Offset of its local header.</param>
+/// <param name="Length">Size in bytes, as stored in the archive.</param>
+/// <param name="IsStored">True if it is neither compressed nor encrypted.</param>
 internal sealed record ZipEntry(string Name, long Header, long Length, bool IsStored);
 
 /// <summary>
-/// The directory of a ZIP archive (APPNOTE 6.3.9, with ZIP64). It says where files lie, which the runtime's own reader does
-/// not: so tensors are read straight from the archive into their place.
+/// The central directory of a ZIP archive (APPNOTE 6.3.9, with ZIP64). Unlike the runtime's own reader it exposes file offsets, so
+/// tensors are read from the archive directly into place.
 /// </summary>
 internal sealed class ZipDirectory
 {
@@ -35,13 +35,13 @@ internal sealed class ZipDirectory
     private readonly long _length;
     private readonly Dictionary<string, ZipEntry> _entries = new(StringComparer.Ordinal);
 
-    /// <exception cref="WeightsException">The archive is broken.</exception>
+    /// <exception cref="WeightsException">The archive is malformed.</exception>
     public ZipDirectory(SafeFileHandle file, string path)
     {
         (_file, _path, _length) = (file, path, RandomAccess.GetLength(file));
         var (start, size) = Find();
         if (start < 0 || size < 0 || size > MaxDirectoryBytes || start > _length - size)
-            throw Malformed("its directory does not lie in it");
+            throw Malformed("its directory lies outside the file");
         var directory = Bytes(start, (int)size);
         for (var at = 0; at < directory.Length; )
             at = ReadEntry(directory, at);
@@ -49,17 +49,17 @@ internal sealed class ZipDirectory
 
     public IReadOnlyDictionary<string, ZipEntry> Entries => _entries;
 
-    /// <summary>Where an entry's bytes begin.</summary>
-    /// <exception cref="WeightsException">It is compressed, or does not lie in the archive.</exception>
+    /// <summary>Offset of an entry's first byte.</summary>
+    /// <exception cref="WeightsException">The entry is compressed, or lies outside the archive.</exception>
     public long DataOffset(ZipEntry entry)
     {
         if (!entry.IsStored)
             throw new WeightsException(
-                $"{_path}: its part '{entry.Name}' is compressed or encrypted, which torch.save never does; save the weights again with "
+                $"{_path}: its part '{entry.Name}' is compressed or encrypted, which torch.save never does. Save the weights again with "
                     + "torch.save."
             );
         if (entry.Header > _length - LocalBytes)
-            throw Malformed($"the part '{entry.Name}' lies outside of it");
+            throw Malformed($"the part '{entry.Name}' lies outside the file");
         var local = Bytes(entry.Header, LocalBytes);
         var data =
             entry.Header
@@ -71,7 +71,7 @@ internal sealed class ZipDirectory
             : throw Malformed($"the part '{entry.Name}' is not where its directory says");
     }
 
-    /// <summary>Place and size of the directory, from the record at the archive's end.</summary>
+    /// <summary>Offset and size of the central directory, from the record at the end of the archive.</summary>
     private (long Start, long Size) Find()
     {
         var tail = Bytes(Math.Max(0, _length - EndBytes - MaxComment), (int)Math.Min(_length, EndBytes + MaxComment));
@@ -89,7 +89,7 @@ internal sealed class ZipDirectory
             return (size == uint.MaxValue || start == uint.MaxValue) && locator >= 0 ? Find64(locator) : (start, size);
         }
 
-        throw Malformed("it has no directory at its end; it was cut short");
+        throw Malformed("it has no directory at its end; it was truncated");
     }
 
     private (long Start, long Size) Find64(long locator)
@@ -104,31 +104,31 @@ internal sealed class ZipDirectory
             : throw Malformed("its ZIP64 record is missing");
     }
 
-    /// <summary>Adds the entry at a place of the directory and returns the place behind it.</summary>
+    /// <summary>Adds the entry at an offset of the directory. Returns the offset of the next entry.</summary>
     private int ReadEntry(ReadOnlySpan<byte> directory, int at)
     {
         var entry = directory[at..];
         if (entry.Length < EntryBytes || BinaryPrimitives.ReadUInt32LittleEndian(entry) != EntrySignature)
-            throw Malformed("its directory is cut short");
+            throw Malformed("its directory is truncated");
         int nameBytes = BinaryPrimitives.ReadUInt16LittleEndian(entry[28..]),
             extraBytes = BinaryPrimitives.ReadUInt16LittleEndian(entry[30..]);
         var bytes = EntryBytes + nameBytes + extraBytes + BinaryPrimitives.ReadUInt16LittleEndian(entry[32..]);
         if (bytes > entry.Length)
-            throw Malformed("its directory is cut short");
+            throw Malformed("its directory is truncated");
         var extra = Extra64(entry.Slice(EntryBytes + nameBytes, extraBytes));
         var full = Wide(BinaryPrimitives.ReadUInt32LittleEndian(entry[24..]), ref extra);
         var length = Wide(BinaryPrimitives.ReadUInt32LittleEndian(entry[20..]), ref extra);
         var header = Wide(BinaryPrimitives.ReadUInt32LittleEndian(entry[42..]), ref extra);
         var name = Encoding.UTF8.GetString(entry.Slice(EntryBytes, nameBytes));
         if (length < 0 || header < 0)
-            throw Malformed($"the part '{name}' lies outside of it");
+            throw Malformed($"the part '{name}' lies outside the file");
         var stored = BinaryPrimitives.ReadUInt16LittleEndian(entry[10..]) == 0 && (entry[8] & 1) == 0 && full == length;
         if (!_entries.TryAdd(name, new ZipEntry(name, header, length, stored)))
             throw Malformed($"the part '{name}' occurs twice");
         return at + bytes;
     }
 
-    /// <summary>The ZIP64 field among an entry's extra fields; empty without one.</summary>
+    /// <summary>The ZIP64 field among an entry's extra fields; empty if there is none.</summary>
     private static ReadOnlySpan<byte> Extra64(ReadOnlySpan<byte> extra)
     {
         while (extra.Length >= 4)
@@ -162,5 +162,5 @@ internal sealed class ZipDirectory
         return bytes;
     }
 
-    private WeightsException Malformed(string why) => new($"{_path}: is not a whole ZIP archive: {why}.");
+    private WeightsException Malformed(string why) => new($"{_path}: is not a valid ZIP archive: {why}.");
 }

@@ -7,18 +7,18 @@ using TorchSharp;
 
 namespace ClipTrain.Weights.Safetensors;
 
-/// <summary>A tensor's entry in a safetensors header. Offsets count from the start of the file.</summary>
+/// <summary>A tensor's entry in a safetensors header. Offsets in bytes count from the start of the file.</summary>
 public sealed record SafetensorsEntry(string Type, IReadOnlyList<long> Shape, long Start, long End);
 
-/// <summary>A safetensors file, read with the format's rules checked: no duplicate names, gaps, overlaps or sizes that disagree.</summary>
+/// <summary>A safetensors file. Checks the rules of the format: no duplicate names, gaps, overlaps or inconsistent sizes.</summary>
 public sealed class SafetensorsFile : IWeights
 {
-    /// <summary>The format's own limit on the header.</summary>
+    /// <summary>Header size limit of the format.</summary>
     private const long MaxHeaderBytes = 100_000_000;
 
     private readonly SafeFileHandle _file;
 
-    /// <exception cref="WeightsException">The file is missing, cut short or not safetensors.</exception>
+    /// <exception cref="WeightsException">The file is missing, truncated or not safetensors.</exception>
     public SafetensorsFile(string path)
     {
         Path = path;
@@ -41,10 +41,10 @@ public sealed class SafetensorsFile : IWeights
 
     public IReadOnlyDictionary<string, IReadOnlyList<long>> Shapes { get; }
 
-    /// <summary>The header's __metadata__.</summary>
+    /// <summary>Contents of __metadata__ in the header.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
-    /// <summary>Reads a tensor's numbers into memory of its size; those of other precision become fp32.</summary>
+    /// <summary>Reads a tensor's values into memory of its size, converted to fp32.</summary>
     public void Read(string name, Span<float> destination)
     {
         if (!Entries.TryGetValue(name, out var entry))
@@ -61,7 +61,7 @@ public sealed class SafetensorsFile : IWeights
         NumberReader.Read(_file, Path, entry.Start, type.Type, destination);
     }
 
-    /// <summary>Reads a tensor's bytes as they are, into memory of its size.</summary>
+    /// <summary>Reads a tensor's bytes unchanged, into memory of its size.</summary>
     public void ReadBytes(string name, NumberType type, Span<byte> destination)
     {
         if (!Entries.TryGetValue(name, out var entry))
@@ -74,7 +74,7 @@ public sealed class SafetensorsFile : IWeights
         NumberReader.ReadBytes(_file, Path, entry.Start, destination);
     }
 
-    /// <summary>A fp32 tensor of a shape.</summary>
+    /// <summary>Reads a tensor as fp32 and checks its shape.</summary>
     public torch.Tensor Read(string name, IReadOnlyList<long> shape)
     {
         var values = torch.empty([.. shape], torch.float32);
@@ -125,7 +125,7 @@ public sealed class SafetensorsFile : IWeights
                         or OverflowException
             )
         {
-            throw Malformed($"its header is not the JSON it should be ({error.Message})");
+            throw Malformed($"its header is not valid JSON ({error.Message})");
         }
 
         CheckLayout(entries, dataStart, fileLength);
@@ -148,7 +148,7 @@ public sealed class SafetensorsFile : IWeights
     private void CheckSize(string name, SafetensorsEntry entry)
     {
         if (!NumberTypes.OfSafetensors(entry.Type, out var type))
-            throw Malformed($"tensor '{name}' has the type '{entry.Type}', which is unknown here");
+            throw Malformed($"tensor '{name}' has the unknown type '{entry.Type}'");
         var bytes = (Int128)type.Bytes;
         foreach (var size in entry.Shape)
         {
@@ -175,8 +175,8 @@ public sealed class SafetensorsFile : IWeights
         }
 
         if (position != fileLength)
-            throw Malformed($"it has {fileLength} bytes where its header tells of {position}; it was cut short or added to");
+            throw Malformed($"it has {fileLength} bytes, but its header accounts for {position}; it was truncated or extended");
     }
 
-    private WeightsException Malformed(string why) => new($"{Path}: is not a whole safetensors file: {why}.");
+    private WeightsException Malformed(string why) => new($"{Path}: is not a valid safetensors file: {why}.");
 }

@@ -5,13 +5,13 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Weights.Safetensors;
 
-/// <summary>One tensor of a safetensors file: row-major, in native memory that outlives the writing.</summary>
+/// <summary>One tensor of a safetensors file: row-major, in native memory that stays valid while it is written.</summary>
 public sealed record NamedTensor(string Name, IReadOnlyList<long> Shape, nint Data, NumberType Type = NumberType.Float32)
 {
     public long ByteCount => Shape.Aggregate(1L, (product, size) => product * size) * Type.Bytes();
 }
 
-/// <summary>A tensor as a safetensors header tells of it.</summary>
+/// <summary>A tensor's entry in a safetensors header.</summary>
 public sealed record TensorHeader(string Name, IReadOnlyList<long> Shape, NumberType Type)
 {
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);
@@ -20,8 +20,8 @@ public sealed record TensorHeader(string Name, IReadOnlyList<long> Shape, Number
 }
 
 /// <summary>
-/// Writes safetensors: u64 little-endian length of a JSON header (name → dtype, shape, data_offsets), the header padded
-/// with spaces to 8 bytes, then the data without gaps.
+/// Writes safetensors: length of the header (u64, little-endian), JSON header (name → dtype, shape, data_offsets) padded with
+/// spaces to 8 bytes, then the data without gaps.
 /// </summary>
 public static class SafetensorsWriter
 {
@@ -38,7 +38,7 @@ public static class SafetensorsWriter
         );
     }
 
-    /// <summary>Writes tensors whose data a function gives, one after the other.</summary>
+    /// <summary>Writes tensors whose data a callback provides one by one.</summary>
     public static void Write(
         Stream stream,
         IReadOnlyList<TensorHeader> tensors,

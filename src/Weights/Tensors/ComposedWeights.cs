@@ -1,12 +1,12 @@
 namespace ClipTrain.Weights.Tensors;
 
-/// <summary>Writes a tensor's numbers, row-major and as fp32, into memory of its size.</summary>
+/// <summary>Writes a tensor's values, row-major and as fp32, into memory of its size.</summary>
 public delegate void WeightReader(Span<float> destination);
 
-/// <summary>A tensor that is made of others when it is read.</summary>
+/// <summary>A tensor computed from others when it is read.</summary>
 public sealed record ComposedTensor(IReadOnlyList<long> Shape, WeightReader Read);
 
-/// <summary>Weights under other names and in other arrangements than they lie in; owns those that they are made of.</summary>
+/// <summary>Weights under other names or in other arrangements than in their source, which this object owns.</summary>
 public sealed class ComposedWeights(IWeights source, IReadOnlyDictionary<string, ComposedTensor> tensors) : IWeights
 {
     public string Path => source.Path;
@@ -23,11 +23,11 @@ public sealed class ComposedWeights(IWeights source, IReadOnlyDictionary<string,
 
     public void Dispose() => source.Dispose();
 
-    /// <summary>A tensor as it is.</summary>
+    /// <summary>A tensor unchanged.</summary>
     public static ComposedTensor Same(IWeights source, string name) =>
         new(source.Shapes[name], destination => source.Read(name, destination));
 
-    /// <summary>A matrix with its sides swapped.</summary>
+    /// <summary>A transposed matrix.</summary>
     public static ComposedTensor Transposed(IWeights source, string name)
     {
         var (rows, columns) = ((int)source.Shapes[name][0], (int)source.Shapes[name][1]);
@@ -46,7 +46,7 @@ public sealed class ComposedWeights(IWeights source, IReadOnlyDictionary<string,
         );
     }
 
-    /// <summary>Tensors of the same shape, one below the other.</summary>
+    /// <summary>Tensors of the same shape, concatenated along the first dimension.</summary>
     public static ComposedTensor Joined(IWeights source, IReadOnlyList<string> names)
     {
         var shape = source.Shapes[names[0]];
@@ -61,7 +61,7 @@ public sealed class ComposedWeights(IWeights source, IReadOnlyDictionary<string,
         );
     }
 
-    /// <summary>One of as many equal parts of a tensor's rows.</summary>
+    /// <summary>One of <paramref name="count"/> equal parts of a tensor along the first dimension.</summary>
     public static ComposedTensor Part(IWeights source, string name, int index, int count)
     {
         var shape = source.Shapes[name];

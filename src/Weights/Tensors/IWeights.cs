@@ -1,20 +1,20 @@
 namespace ClipTrain.Weights.Tensors;
 
-/// <summary>Named tensors of a model that lie in files, in whatever format.</summary>
+/// <summary>Named tensors of a model in files of any format.</summary>
 public interface IWeights : IDisposable
 {
-    /// <summary>Where they lie, for messages.</summary>
+    /// <summary>Path of the file, for messages.</summary>
     string Path { get; }
 
-    /// <summary>Names and shapes.</summary>
+    /// <summary>Shapes by tensor name.</summary>
     IReadOnlyDictionary<string, IReadOnlyList<long>> Shapes { get; }
 
-    /// <summary>Reads a tensor's numbers, row-major and as fp32, into memory of its size.</summary>
-    /// <exception cref="Checkpoints.WeightsException">There is no such tensor, or it is not of that size or of numbers.</exception>
+    /// <summary>Reads a tensor's values, row-major and as fp32, into memory of its size.</summary>
+    /// <exception cref="Checkpoints.WeightsException">There is no such tensor, or it has another size or is not numeric.</exception>
     void Read(string name, Span<float> destination);
 }
 
-/// <summary>A checkpoint cannot be written or read; the message names the file and the reason.</summary>
+/// <summary>Weights or a checkpoint cannot be written or read. The message names the file and the reason.</summary>
 public sealed class WeightsException : Exception
 {
     public WeightsException(string message)

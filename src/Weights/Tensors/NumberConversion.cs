@@ -5,11 +5,11 @@ using System.Runtime.InteropServices;
 namespace ClipTrain.Weights.Tensors;
 
 /// <summary>
-/// Numbers of other types to fp32 and back. Widening is exact but for fp64; narrowing rounds to the nearest, ties to even.
+/// Converts other element types to fp32 and back. Widening is exact except from fp64; narrowing rounds to nearest, ties to even.
 /// </summary>
 internal static class NumberConversion
 {
-    /// <summary>Widens bytes that hold as many numbers as the destination.</summary>
+    /// <summary>Widens bytes to as many numbers as the destination holds.</summary>
     public static void Widen(ReadOnlySpan<byte> source, NumberType type, Span<float> destination)
     {
         switch (type)
@@ -29,11 +29,11 @@ internal static class NumberConversion
                     destination[i] = (float)doubles[i];
                 break;
             default:
-                throw new ArgumentOutOfRangeException(nameof(type), type, "has no numbers of weights");
+                throw new ArgumentOutOfRangeException(nameof(type), type, "cannot hold weights");
         }
     }
 
-    /// <summary>Narrows numbers into bytes.</summary>
+    /// <summary>Narrows numbers to bytes.</summary>
     public static void Narrow(ReadOnlySpan<float> source, NumberType type, Span<byte> destination)
     {
         switch (type)
@@ -52,11 +52,11 @@ internal static class NumberConversion
                     brains[i] = ToBFloat16(source[i]);
                 break;
             default:
-                throw new ArgumentOutOfRangeException(nameof(type), type, "is no precision of weights");
+                throw new ArgumentOutOfRangeException(nameof(type), type, "cannot hold weights");
         }
     }
 
-    /// <summary>Whether no number is a NaN or an infinity.</summary>
+    /// <summary>True if no value is NaN or infinite.</summary>
     public static bool AllFinite(ReadOnlySpan<float> values)
     {
         var bits = MemoryMarshal.Cast<float, uint>(values);
@@ -77,8 +77,8 @@ internal static class NumberConversion
     }
 
     /// <summary>
-    /// Shifted into place, a half is the float that it stands for times 2^-112, subnormal ones too; infinities and NaNs keep
-    /// all ones in the exponent.
+    /// Shifted into place, the bits of a half are a float of 2^-112 times its value, also for subnormals; infinities and NaNs keep
+    /// an exponent of all ones.
     /// </summary>
     private static void WidenHalf(ReadOnlySpan<ushort> source, Span<float> destination)
     {

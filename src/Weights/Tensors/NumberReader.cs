@@ -3,14 +3,12 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ClipTrain.Weights.Tensors;
 
-/// <summary>
-/// Reads numbers that lie in a row in a file, as fp32, into memory that the caller has: no copy of a tensor is made on the way.
-/// </summary>
+/// <summary>Reads contiguous numbers of a file as fp32 into the caller's memory, without an intermediate copy of the tensor.</summary>
 internal static class NumberReader
 {
     private const int ChunkNumbers = 1 << 18;
 
-    /// <exception cref="WeightsException">The file ends before the numbers do, or cannot be read.</exception>
+    /// <exception cref="WeightsException">The file is too short, or cannot be read.</exception>
     public static void Read(SafeFileHandle file, string path, long offset, NumberType type, Span<float> destination)
     {
         if (type == NumberType.Float32)
@@ -31,7 +29,7 @@ internal static class NumberReader
         }
     }
 
-    /// <exception cref="WeightsException">The file ends before the bytes do, or cannot be read.</exception>
+    /// <exception cref="WeightsException">The file is too short, or cannot be read.</exception>
     public static void ReadBytes(SafeFileHandle file, string path, long offset, Span<byte> destination)
     {
         try
@@ -40,7 +38,7 @@ internal static class NumberReader
             {
                 var count = RandomAccess.Read(file, destination, offset);
                 if (count == 0)
-                    throw new WeightsException($"{path}: ends where numbers should be; it was cut short while it was read.");
+                    throw new WeightsException($"{path}: ends before its last tensor does; it was truncated while being read.");
                 destination = destination[count..];
                 offset += count;
             }
@@ -51,7 +49,7 @@ internal static class NumberReader
         }
     }
 
-    /// <exception cref="WeightsException">There is no such file, or it may not be read.</exception>
+    /// <exception cref="WeightsException">The file does not exist, or is not readable.</exception>
     public static SafeFileHandle Open(string path)
     {
         try

@@ -1,6 +1,6 @@
 namespace ClipTrain.Weights.Tensors;
 
-/// <summary>How a file keeps a tensor's numbers.</summary>
+/// <summary>Element type of a tensor in a file.</summary>
 public enum NumberType
 {
     Float64,
@@ -8,14 +8,14 @@ public enum NumberType
     Float16,
     BFloat16,
 
-    /// <summary>Codes that a scale makes numbers of; no weights.</summary>
+    /// <summary>Quantised codes, which need a scale; not weights.</summary>
     Byte,
 
-    /// <summary>Whole numbers, truth values and the like, which are no weights.</summary>
+    /// <summary>Integers, booleans and other types that are not weights.</summary>
     Other,
 }
 
-/// <summary>Sizes and names of the types of numbers.</summary>
+/// <summary>Sizes and names of the element types.</summary>
 internal static class NumberTypes
 {
     private static readonly Dictionary<string, (NumberType Type, int Bytes)> s_safetensors = new(StringComparer.Ordinal)
@@ -51,17 +51,17 @@ internal static class NumberTypes
         ["Bool"] = (NumberType.Other, 1),
     };
 
-    /// <summary>The type of a name in a safetensors header, with bytes a number.</summary>
+    /// <summary>Looks up a type by its name in a safetensors header, with its size in bytes.</summary>
     public static bool OfSafetensors(string name, out (NumberType Type, int Bytes) type) => s_safetensors.TryGetValue(name, out type);
 
-    /// <summary>The type of one of PyTorch's storages, such as FloatStorage.</summary>
+    /// <summary>Looks up a type by the name of a PyTorch storage class, such as FloatStorage.</summary>
     public static bool OfStorage(string name, out (NumberType Type, int Bytes) type)
     {
         type = default;
         return name.EndsWith("Storage", StringComparison.Ordinal) && s_storages.TryGetValue(name[..^"Storage".Length], out type);
     }
 
-    /// <summary>Whether it can be a weight.</summary>
+    /// <summary>True if tensors of this type can be weights.</summary>
     public static bool IsWeight(this NumberType type) => type < NumberType.Byte;
 
     public static string SafetensorsName(this NumberType type) => s_safetensors.First(pair => pair.Value.Type == type).Key;

@@ -4,13 +4,13 @@ using System.Text;
 
 namespace ClipTrain.Weights.Tensors;
 
-/// <summary>SHA-256 of tensors' names and fp32 numbers: the same for the same weights in any format.</summary>
+/// <summary>SHA-256 of the names and fp32 values of tensors; equal for the same weights in any format.</summary>
 public sealed class WeightHash : IDisposable
 {
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
-    /// <summary>Of all tensors, in the order of their names, in lower-case hexadecimal.</summary>
-    /// <exception cref="Checkpoints.WeightsException">They cannot be read.</exception>
+    /// <summary>Hash of all tensors, in the order of their names, in lower-case hexadecimal.</summary>
+    /// <exception cref="Checkpoints.WeightsException">The tensors cannot be read.</exception>
     public static string Of(IWeights weights)
     {
         using var hash = new WeightHash();
@@ -24,14 +24,14 @@ public sealed class WeightHash : IDisposable
         return hash.Finish();
     }
 
-    /// <summary>Adds a tensor; the order counts.</summary>
+    /// <summary>Adds a tensor. The order matters.</summary>
     public void Add(string name, ReadOnlySpan<float> numbers)
     {
         _hash.AppendData(Encoding.UTF8.GetBytes(name));
         _hash.AppendData(MemoryMarshal.AsBytes(numbers));
     }
 
-    /// <summary>The hash of all that was added, in lower-case hexadecimal.</summary>
+    /// <summary>Hash of everything added, in lower-case hexadecimal.</summary>
     public string Finish() => Convert.ToHexStringLower(_hash.GetHashAndReset());
 
     public void Dispose() => _hash.Dispose();

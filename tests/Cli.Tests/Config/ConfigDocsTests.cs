@@ -35,7 +35,7 @@ public sealed class ConfigDocsTests
         AssertJson("""["model","data","training"]""", schema["required"]!);
         var training = schema["$defs"]!["training"]!["properties"]!;
         AssertJson(
-            """{"description":"Decay of the first moment.","type":"number","minimum":0,"maximum":0.999999,"default":0.9}""",
+            """{"description":"Decay rate of the first moment.","type":"number","minimum":0,"maximum":0.999999,"default":0.9}""",
             training["beta1"]!
         );
         AssertJson("""["integer","null"]""", training["steps"]!["type"]!);
@@ -45,10 +45,10 @@ public sealed class ConfigDocsTests
     }
 
     [Theory]
-    [InlineData("| `global_batch` | whole number | required | 1 to 16777216 | Pairs in a step, over all workers. |")]
-    [InlineData("| `epsilon` | number | 0.000001 | ≥ 0 | Added to the root of the second moment. |")]
+    [InlineData("| `global_batch` | whole number | required | 1 to 16777216 | Pairs per step, over all workers. |")]
+    [InlineData("| `epsilon` | number | 0.000001 | ≥ 0 | Added to the square root of the second moment. |")]
     [InlineData(
-        "| `activation` | `gelu` or `quick_gelu` | `gelu` |  | Activation of the transformers' MLPs. OpenAI's weights need quick_gelu, "
+        "| `activation` | `gelu` or `quick_gelu` | `gelu` |  | Activation in the MLPs of the transformers. OpenAI's weights need quick_gelu, "
             + "x·sigmoid(1.702x). |"
     )]
     public void The_reference_has_a_row_for_a_key(string row)

@@ -7,7 +7,7 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Tests.Checkpoints;
 
-/// <summary>Whatever a writer was doing when it was killed, the store holds the newest whole checkpoint.</summary>
+/// <summary>Whatever a writer was doing when it was killed, the store holds the newest complete checkpoint.</summary>
 public sealed class CheckpointStoreTests : IDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("cliptrain-store-").FullName;
@@ -41,7 +41,7 @@ public sealed class CheckpointStoreTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void A_writer_killed_while_it_replaces_the_only_checkpoint_leaves_one_of_the_two(bool exchanges)
+    public void A_writer_killed_while_replacing_the_only_checkpoint_leaves_one_of_the_two(bool exchanges)
     {
         KilledFiles.AtEveryOperation(
             exchanges,
@@ -62,7 +62,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void Leftovers_go_and_checkpoints_stay()
+    public void Leftovers_are_removed_and_checkpoints_are_kept()
     {
         KilledFiles.AtEveryOperation(
             exchanges: false,
@@ -82,7 +82,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_checkpoint_that_was_just_written_stays_and_later_ones_push_none_out()
+    public void A_new_checkpoint_is_kept_even_if_later_steps_have_checkpoints()
     {
         foreach (var step in new[] { 300L, 400, 500 })
             Write(step, 1, keep: 3);
@@ -97,7 +97,7 @@ public sealed class CheckpointStoreTests : IDisposable
     [InlineData("{}", "does not name model.safetensors")]
     [InlineData("null", "cannot be read")]
     [InlineData("""{"model.safetensors":null,"optimizer.safetensors":null,"state.json":null}""", "names model.safetensors, which")]
-    public void A_manifest_that_does_not_name_a_checkpoints_files_is_refused(string manifest, string reason)
+    public void A_manifest_that_does_not_list_a_checkpoints_files_is_rejected(string manifest, string reason)
     {
         Write(200, 1);
         File.WriteAllText(Path.Combine(PathOf(200), CheckpointDirectory.ManifestFile), manifest);
@@ -106,7 +106,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_manifest_cannot_name_a_file_elsewhere()
+    public void A_manifest_cannot_refer_to_a_file_elsewhere()
     {
         Write(200, 1);
         var path = Path.Combine(PathOf(200), CheckpointDirectory.ManifestFile);
@@ -116,7 +116,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_checkpoint_under_another_steps_name_is_refused()
+    public void A_checkpoint_under_another_steps_name_is_rejected()
     {
         Write(200, 1);
         Directory.Move(PathOf(200), PathOf(400));
@@ -125,7 +125,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void The_newest_whole_checkpoint_is_found_behind_damaged_ones()
+    public void The_newest_intact_checkpoint_is_found_behind_damaged_ones()
     {
         foreach (var step in new[] { 100L, 200, 300 })
             Write(step, 1, keep: 3);
@@ -138,7 +138,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void With_no_whole_checkpoint_the_newest_ones_damage_is_told()
+    public void Without_an_intact_checkpoint_the_newest_ones_damage_is_reported()
     {
         Write(100, 1);
         Write(200, 1);
@@ -152,7 +152,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void Records_that_came_with_a_checkpoint_come_back()
+    public void Records_stored_with_a_checkpoint_are_read_back()
     {
         var record = new StepRecord(1, ClipTrain.Tests.Shared.Samples.Step(200), [new StepShare(8, 0, 7, 0)]);
         Write(new CheckpointDirectory(_root), 200, 1, records: [record]);
@@ -199,7 +199,7 @@ public sealed class CheckpointStoreTests : IDisposable
             Directory.Delete(directory, recursive: true);
     }
 
-    /// <summary>Every checkpoint that is listed is whole; returns the newest one's step.</summary>
+    /// <summary>Asserts that every listed checkpoint is intact; returns the newest one's step.</summary>
     private long AssertWhole()
     {
         var checkpoints = new CheckpointDirectory(_root);
@@ -207,7 +207,7 @@ public sealed class CheckpointStoreTests : IDisposable
         return checkpoints.Steps()[^1];
     }
 
-    /// <summary>A next process removes what was left and writes a checkpoint; returns which of 200 and on there are.</summary>
+    /// <summary>Lets a new process remove leftovers and write a checkpoint; returns the checkpoints from step 200 on.</summary>
     private IEnumerable<long> RestartAndWrite(long step)
     {
         new CheckpointDirectory(_root).RemoveLeftovers();

@@ -23,7 +23,7 @@ public sealed class CheckpointTests : IDisposable
     [InlineData(Precision.Fp32, 1)]
     [InlineData(Precision.Fp32, 4)]
     [InlineData(Precision.Bf16, 3)]
-    public void A_run_resumed_at_any_step_is_bitwise_the_unbroken_run(Precision precision, int resumeAt)
+    public void A_run_resumed_at_any_step_is_bitwise_the_uninterrupted_run(Precision precision, int resumeAt)
     {
         const int steps = 6;
         using var unbroken = new TrainingState(TinyClip.Run(precision));
@@ -62,7 +62,7 @@ public sealed class CheckpointTests : IDisposable
     [InlineData(CheckpointDirectory.ModelFile)]
     [InlineData(CheckpointDirectory.OptimizerFile)]
     [InlineData(CheckpointDirectory.StateFile)]
-    public void A_changed_byte_in_any_file_is_refused_by_name(string file)
+    public void A_changed_byte_in_any_file_is_rejected_by_name(string file)
     {
         using var state = new TrainingState(TinyClip.Run());
         Write(state);
@@ -75,7 +75,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void Another_configuration_or_corpus_is_refused()
+    public void Another_configuration_or_corpus_is_rejected()
     {
         using var state = new TrainingState(TinyClip.Run());
         Write(state);
@@ -92,15 +92,15 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void A_checkpoint_that_cannot_be_written_leaves_the_earlier_ones()
+    public void A_failed_checkpoint_write_keeps_the_earlier_ones()
     {
         using var state = new TrainingState(TinyClip.Run());
         Write(state);
         Train(state, 1);
-        // A file where the checkpoint's directory would be makes the write fail as a full disk does: with an IOException.
+        // A file in the place of the checkpoint's directory makes the write fail like a full disk, with an IOException.
         File.WriteAllText(Checkpoints.PathOf(1), "");
         var error = Assert.Throws<WeightsException>(() => Write(state));
-        Assert.Contains("step 0 is whole", error.Message, StringComparison.Ordinal);
+        Assert.Contains("step 0 is intact", error.Message, StringComparison.Ordinal);
         state.Load(Checkpoints, 0, ConfigHash, CorpusHash);
     }
 
@@ -109,7 +109,7 @@ public sealed class CheckpointTests : IDisposable
     [InlineData(7)]
     [InlineData(60)]
     [InlineData(-1)]
-    public void A_safetensors_file_that_was_cut_is_refused(int length)
+    public void A_truncated_safetensors_file_is_rejected(int length)
     {
         using var state = new TrainingState(TinyClip.Run());
         Write(state);
@@ -128,7 +128,7 @@ public sealed class CheckpointTests : IDisposable
     [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", "gap")]
     [InlineData("""{"a":3}""", "JSON")]
     [InlineData("[1,", "JSON")]
-    public void A_malformed_safetensors_header_is_refused(string header, string reason)
+    public void A_malformed_safetensors_header_is_rejected(string header, string reason)
     {
         var path = Path.Combine(_folder, "bad.safetensors");
         File.WriteAllBytes(

@@ -17,7 +17,7 @@ public sealed class ConfigHashTests
     [InlineData("training.precision=bf16")]
     [InlineData("training.start_from=weights.safetensors")]
     [InlineData("cluster.device=cuda")]
-    public void What_changes_the_mathematics_changes_the_hash(string set)
+    public void Options_that_change_the_mathematics_change_the_hash(string set)
     {
         using var file = new RunFile();
 
@@ -39,7 +39,7 @@ public sealed class ConfigHashTests
     [InlineData("checkpoint.keep=9")]
     [InlineData("evaluation.retrieval=[{name: a, data: [b]}]")]
     [InlineData("output.directory=elsewhere")]
-    public void What_a_machine_may_choose_for_itself_does_not(string set)
+    public void Options_that_may_differ_between_machines_do_not_change_the_hash(string set)
     {
         using var file = new RunFile();
 
@@ -49,7 +49,7 @@ public sealed class ConfigHashTests
     [Theory]
     [InlineData("model.image.patch_embedding=conv_stem")]
     [InlineData("model.image={architecture: resnet, size: 64, width: 8, blocks: [1, 1, 1, 1], heads: 4}")]
-    public void Micro_batches_change_it_where_BatchNorm_normalises_with_their_statistics(string set)
+    public void Micro_batches_change_the_hash_only_if_BatchNorm_uses_their_statistics(string set)
     {
         using var file = new RunFile();
 
@@ -58,7 +58,7 @@ public sealed class ConfigHashTests
     }
 
     [Fact]
-    public void The_resolved_file_of_a_run_has_the_hash_of_the_run()
+    public void The_resolved_config_file_has_the_hash_of_the_run()
     {
         using var file = new RunFile();
         using var resolved = new RunFile(ConfigWriter.Write(file.Load()));
@@ -68,7 +68,7 @@ public sealed class ConfigHashTests
     }
 
     [Fact]
-    public void A_key_at_its_default_is_no_part_of_it()
+    public void A_key_at_its_default_does_not_change_the_hash()
     {
         using var file = new RunFile();
 

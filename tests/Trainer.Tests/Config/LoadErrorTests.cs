@@ -5,7 +5,7 @@ namespace ClipTrain.Trainer.Tests.Config;
 public sealed class LoadErrorTests
 {
     [Fact]
-    public void A_misspelt_key_is_named_with_its_line_and_the_right_key()
+    public void A_misspelt_key_is_reported_with_its_line_and_the_right_key()
     {
         using var file = new RunFile(RunFile.Valid.Replace("global_batch", "global_bach", StringComparison.Ordinal));
 
@@ -23,7 +23,7 @@ public sealed class LoadErrorTests
         "qqqqqqqq: 3",
         "key 'qqqqqqqq' is not known; known here: name, seed, model, data, training, cluster, checkpoint, evaluation, alerts, output"
     )]
-    public void A_key_in_the_wrong_section_is_told_its_place(string line, string error)
+    public void A_key_in_the_wrong_section_is_reported_with_its_right_place(string line, string error)
     {
         using var file = new RunFile($"{RunFile.Valid}\n{line}");
 
@@ -31,7 +31,7 @@ public sealed class LoadErrorTests
     }
 
     [Fact]
-    public void A_key_of_the_top_level_that_is_indented_is_told_its_place()
+    public void An_indented_top_level_key_is_reported_with_its_right_place()
     {
         using var file = new RunFile($"{RunFile.Valid}\n  seed: 4");
 
@@ -69,7 +69,7 @@ public sealed class LoadErrorTests
     [InlineData("data.train=[null]", "key 'data.train.0' needs a value: text")]
     [InlineData("name=", "key 'name' needs a value: text")]
     [InlineData("evaluation.retrieval=[a]", "key 'evaluation.retrieval.0' expects keys and values, found the text 'a'")]
-    public void A_value_of_the_wrong_type_is_told_what_was_expected_and_found(string set, string error)
+    public void A_value_of_the_wrong_type_is_reported_with_the_expected_and_found_types(string set, string error)
     {
         using var file = new RunFile();
 
@@ -99,7 +99,7 @@ public sealed class LoadErrorTests
     [InlineData("model.text.context=1", "key 'model.text.context' is 1 but must be at least 2")]
     [InlineData("training.precision=fp8", "key 'training.precision' is 'fp8' but must be one of fp32, bf16, fp16")]
     [InlineData("model.activation=QuickGelu", "key 'model.activation' is 'QuickGelu' but must be one of gelu, quick_gelu")]
-    public void A_value_out_of_range_is_told_the_range(string set, string error)
+    public void A_value_out_of_range_is_reported_with_the_range(string set, string error)
     {
         using var file = new RunFile();
 
@@ -112,7 +112,7 @@ public sealed class LoadErrorTests
     [InlineData("cluster.port=65535")]
     [InlineData("seed=18446744073709551615")]
     [InlineData("training.steps=9223372036854775807")]
-    public void A_bound_itself_is_allowed(string set)
+    public void Bounds_are_inclusive(string set)
     {
         using var file = new RunFile();
 
@@ -120,7 +120,7 @@ public sealed class LoadErrorTests
     }
 
     [Fact]
-    public void A_key_that_is_given_twice_is_told_both_places()
+    public void A_duplicate_key_is_reported_with_both_positions()
     {
         using var file = new RunFile($"{RunFile.Valid}\nname: other");
 
@@ -128,21 +128,21 @@ public sealed class LoadErrorTests
     }
 
     [Fact]
-    public void Missing_keys_are_named_with_their_meaning()
+    public void Missing_keys_are_reported_with_their_descriptions()
     {
         using var file = new RunFile("training:\n  steps: 5\nmodel: ViT-B-32");
 
         Assert.Equal(
             [
-                "run.yaml:1:1: key 'data' is missing: The training corpus and how it is read.",
-                "run.yaml:2:3: key 'training.global_batch' is missing: Pairs in a step, over all workers.",
+                "run.yaml:1:1: key 'data' is missing: The training corpus and data loading.",
+                "run.yaml:2:3: key 'training.global_batch' is missing: Pairs per step, over all workers.",
             ],
             file.Errors()
         );
     }
 
     [Fact]
-    public void All_errors_are_told_in_the_order_of_the_file()
+    public void All_errors_are_reported_in_file_order()
     {
         using var file = new RunFile(
             """

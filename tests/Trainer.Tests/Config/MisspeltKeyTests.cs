@@ -12,10 +12,10 @@ public sealed class MisspeltKeyTests
     private static readonly Dictionary<string, OptionSection> s_sections = Walk("(top)", s_root).ToDictionary(StringComparer.Ordinal);
 
     /// <summary>
-    /// Every key of every section with every single slip: a letter left out, doubled, replaced, or swapped with the next.
+    /// Every key of every section with every single typo: a letter omitted, doubled, replaced, or swapped with the next.
     /// </summary>
     [Theory, MemberData(nameof(Sections))]
-    public void A_single_slip_leads_to_the_key_or_to_one_that_is_as_near(string path)
+    public void A_single_typo_suggests_the_key_or_an_equally_near_one(string path)
     {
         var section = s_sections[path];
         foreach (var key in section.Keys)
@@ -25,7 +25,7 @@ public sealed class MisspeltKeyTests
                 var (advice, meant) = UnknownKey.Explain(slip, section, s_root);
                 if (advice.Contains("belongs", StringComparison.Ordinal))
                 {
-                    // The slip is by chance a key of another section.
+                    // The typo happens to be a key of another section.
                     Assert.Contains(s_sections.Values, other => other.Find(slip) is not null);
                     continue;
                 }
@@ -48,14 +48,14 @@ public sealed class MisspeltKeyTests
     [InlineData("steps", "setps", 1)]
     [InlineData("ab", "ba", 1)]
     [InlineData("ca", "abc", 3)]
-    public void Distances_are_those_of_optimal_string_alignment(string a, string b, int distance)
+    public void Distances_are_optimal_string_alignment_distances(string a, string b, int distance)
     {
         Assert.Equal(distance, EditDistance.Between(a, b));
         Assert.Equal(distance, EditDistance.Between(b, a));
     }
 
     [Fact]
-    public void A_word_that_is_far_from_all_candidates_has_no_nearest()
+    public void A_word_far_from_all_candidates_has_no_nearest_one()
     {
         Assert.Null(EditDistance.Nearest("optimizer", ["steps", "epochs", "global_batch"]));
     }

@@ -16,7 +16,7 @@ public sealed class ModelReferenceTests
         + RunFile.Valid[RunFile.Valid.IndexOf("data:", StringComparison.Ordinal)..];
 
     [Fact]
-    public void A_model_that_is_shipped_is_found_by_name()
+    public void A_shipped_model_is_found_by_name()
     {
         using var file = Named("ViT-B-32");
 
@@ -27,7 +27,7 @@ public sealed class ModelReferenceTests
     [InlineData("models/mine.yaml", "mine")]
     [InlineData("mine.yaml", "mine.yaml")]
     [InlineData("sub/mine.yml", "sub/mine.yml")]
-    public void A_model_of_ones_own_is_found_beside_the_run_file(string path, string reference)
+    public void A_custom_model_is_found_next_to_the_run_file(string path, string reference)
     {
         using var file = Named(reference);
         file.Write(path, Tiny);
@@ -36,7 +36,7 @@ public sealed class ModelReferenceTests
     }
 
     [Fact]
-    public void A_model_folder_beside_the_folder_of_the_run_file_is_searched()
+    public void A_models_folder_next_to_the_run_files_folder_is_searched()
     {
         using var folder = new RunFile();
         folder.Write("models/mine.yaml", Tiny);
@@ -46,7 +46,7 @@ public sealed class ModelReferenceTests
     }
 
     [Fact]
-    public void A_model_of_ones_own_comes_before_a_shipped_one_of_the_same_name()
+    public void A_custom_model_takes_precedence_over_a_shipped_one_of_the_same_name()
     {
         using var file = Named("ViT-B-32");
         file.Write("models/ViT-B-32.yaml", Tiny);
@@ -55,7 +55,7 @@ public sealed class ModelReferenceTests
     }
 
     [Fact]
-    public void The_files_that_were_read_are_told()
+    public void The_files_that_were_read_are_listed()
     {
         using var file = Named("mine");
         var model = file.Write("models/mine.yaml", Tiny);
@@ -67,7 +67,7 @@ public sealed class ModelReferenceTests
     [InlineData("ViT-B/32", "there is no model 'ViT-B/32'; did you mean 'ViT-B-32'?")]
     [InlineData("vit-b-32", "there is no model 'vit-b-32'; did you mean 'ViT-B-32'?")]
     [InlineData("nowhere.yaml", "there is no model file 'nowhere.yaml'")]
-    public void A_model_that_is_not_found_is_an_error_of_its_line(string reference, string error)
+    public void A_missing_model_is_reported_with_its_line(string reference, string error)
     {
         using var file = Named(reference);
 
@@ -75,7 +75,7 @@ public sealed class ModelReferenceTests
     }
 
     [Fact]
-    public void A_name_like_no_other_is_answered_with_all_names()
+    public void An_unrecognisable_model_name_is_answered_with_all_names()
     {
         using var file = Named("resnet");
 
@@ -116,7 +116,7 @@ public sealed class ModelReferenceTests
     }
 
     [Fact]
-    public void Loading_a_model_alone_tells_its_errors()
+    public void Loading_only_a_model_reports_its_errors()
     {
         using var file = new RunFile();
         var path = file.Write("m.yaml", Tiny.Replace("heads: 2}\ntext", "heads: 3}\ntext", StringComparison.Ordinal));

@@ -3,10 +3,10 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Tests.Config;
 
-/// <summary>A run file in a folder of its own.</summary>
+/// <summary>A run file in its own temporary folder.</summary>
 internal sealed class RunFile : IDisposable
 {
-    /// <summary>A small run without an error.</summary>
+    /// <summary>A small valid run.</summary>
     public const string Valid = """
         name: small
         model:
@@ -48,7 +48,7 @@ internal sealed class RunFile : IDisposable
 
     public RunOptions Load(params string[] sets) => RunConfig.Load(Path, sets).Options;
 
-    /// <summary>The errors of loading, without the folder's name.</summary>
+    /// <summary>The errors of loading, without the name of the folder.</summary>
     public IReadOnlyList<string> Errors(params string[] sets)
     {
         var exception = Assert.Throws<ConfigException>(() => Load(sets));
@@ -60,7 +60,7 @@ internal sealed class RunFile : IDisposable
         ];
     }
 
-    /// <summary>The one error of loading.</summary>
+    /// <summary>The only error of loading.</summary>
     public string Error(params string[] sets) => Assert.Single(Errors(sets));
 
     public void Dispose() => _folder.Delete(recursive: true);

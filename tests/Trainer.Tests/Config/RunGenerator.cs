@@ -8,7 +8,7 @@ using FsCheck.Fluent;
 
 namespace ClipTrain.Trainer.Tests.Config;
 
-/// <summary>Generates runs that hold every rule, with awkward texts and numbers where any text or number is allowed.</summary>
+/// <summary>Generates runs that satisfy every rule, with awkward texts and numbers wherever they are allowed.</summary>
 internal static class RunGenerator
 {
     private static readonly Gen<string> s_awkward = Gen.Elements(
@@ -56,7 +56,7 @@ internal static class RunGenerator
         "1_000"
     );
 
-    // YAML has no way to write half of a surrogate pair, and no file name or column holds one.
+    // YAML cannot represent an unpaired surrogate, and no file name or column contains one.
     private static readonly Gen<string> s_arbitrary = ArbMap
         .Default.GeneratorFor<NonEmptyString>()
         .Select(s => s.Get)

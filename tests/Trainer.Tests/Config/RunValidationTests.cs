@@ -5,7 +5,7 @@ public sealed class RunValidationTests
     private const string NameRule = "but must be letters, digits, '-', '_' and '.', beginning with a letter or digit, at most 100";
 
     [Theory]
-    [InlineData("training.steps=", "key 'training.steps' or training.epochs must be given: how long is the run?")]
+    [InlineData("training.steps=", "key 'training.steps' or training.epochs must be given: the run needs a length")]
     [InlineData("model.image.size=33", "key 'model.image.size' is 33, not a multiple of patch, 8")]
     [InlineData("model.image.width=17", "key 'model.image.width' is 17, not a multiple of heads, 2")]
     [InlineData("model.text.width=17", "key 'model.text.width' is 17, not a multiple of heads, 2")]
@@ -28,7 +28,7 @@ public sealed class RunValidationTests
     [InlineData("data.caption_weights=[a]", "key 'data.caption_weights.0' expects a number, found the text 'a'")]
     [InlineData("data.caption_weights=2", "key 'data.caption_weights' expects a list, found 2; write [2]")]
     [InlineData("data.subset=0", "key 'data.subset' is 0 but must be from 0.000001 to 1")]
-    [InlineData("data.train=[]", "key 'data.train' or data.mixture must name files: what is the run to train on?")]
+    [InlineData("data.train=[]", "key 'data.train' or data.mixture must name files to train on")]
     [InlineData(
         "data={train: [x], mixture: [{name: a, files: [y]}]}",
         "key 'data.train' and data.mixture are both given; give one of them"
@@ -90,7 +90,7 @@ public sealed class RunValidationTests
         "evaluation.zero_shot=[{name: a, data: [x], label_column: ''}]",
         "key 'evaluation.zero_shot.0.label_column' names no column"
     )]
-    public void A_broken_rule_is_told(string set, string error)
+    public void A_violated_rule_is_reported(string set, string error)
     {
         using var file = new RunFile();
 
@@ -161,7 +161,7 @@ public sealed class RunValidationTests
         "evaluation.classification=[{name: a, data: [x]}]",
         "key 'evaluation.classification' is for training.objective classification; this run's is contrastive"
     )]
-    public void What_an_objective_lacks_or_does_not_use_is_told(string objective, string set, string error)
+    public void Options_that_an_objective_lacks_or_does_not_use_are_reported(string objective, string set, string error)
     {
         using var file = new RunFile();
         string[] complete = objective == "classification" ? ["model.image.classes=3", "data.label_column=label"] : [];
@@ -170,7 +170,7 @@ public sealed class RunValidationTests
     }
 
     [Fact]
-    public void Steps_and_epochs_together_are_refused()
+    public void Steps_and_epochs_together_are_rejected()
     {
         using var file = new RunFile();
 
@@ -181,7 +181,7 @@ public sealed class RunValidationTests
     }
 
     [Fact]
-    public void More_workers_than_pairs_in_a_step_are_refused()
+    public void More_workers_than_pairs_per_step_are_rejected()
     {
         using var file = new RunFile();
 
@@ -193,7 +193,7 @@ public sealed class RunValidationTests
     }
 
     [Theory]
-    [InlineData("model.image.stride=9", "key 'model.image.stride' is 9, more than patch, 8: pixels between patches would not be seen")]
+    [InlineData("model.image.stride=9", "key 'model.image.stride' is 9, more than patch, 8: the pixels between patches would be ignored")]
     [InlineData(
         "model.image.stride=5",
         "key 'model.image.stride' is 5: patches of 8 at such distances do not end at the edge of 32 pixels"
@@ -203,7 +203,7 @@ public sealed class RunValidationTests
     [InlineData("model.image.blocks=[1, 1, 1, 1]", "key 'model.image.blocks' is for a resnet; a vit has layers")]
     [InlineData("model.image.blocks=3", "key 'model.image.blocks' expects a list, found 3; write [3]")]
     [InlineData("model.image.blocks=[a]", "key 'model.image.blocks.0' expects a whole number, found the text 'a'")]
-    public void Image_towers_that_cannot_be_are_refused(string set, string error)
+    public void Impossible_image_towers_are_rejected(string set, string error)
     {
         using var file = new RunFile();
 
@@ -211,7 +211,7 @@ public sealed class RunValidationTests
     }
 
     [Fact]
-    public void A_resnet_has_none_of_the_keys_of_a_vit()
+    public void A_resnet_rejects_the_keys_of_a_vit()
     {
         using var file = new RunFile();
 
@@ -222,7 +222,7 @@ public sealed class RunValidationTests
     }
 
     [Fact]
-    public void A_rule_about_a_value_in_error_is_left_out()
+    public void A_rule_about_an_invalid_value_is_skipped()
     {
         using var file = new RunFile();
 

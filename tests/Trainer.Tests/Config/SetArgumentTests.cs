@@ -19,7 +19,7 @@ public sealed class SetArgumentTests
     }
 
     [Fact]
-    public void The_last_of_several_arguments_for_a_key_counts()
+    public void The_last_of_several_arguments_for_a_key_wins()
     {
         using var file = new RunFile();
 
@@ -27,7 +27,7 @@ public sealed class SetArgumentTests
     }
 
     [Fact]
-    public void An_empty_value_takes_an_optional_key_back()
+    public void An_empty_value_resets_an_optional_key()
     {
         using var file = new RunFile();
 
@@ -41,7 +41,7 @@ public sealed class SetArgumentTests
     [InlineData("data.caption_column=alt", "alt")]
     [InlineData("data.caption_column='12'", "12")]
     [InlineData("data.caption_column=[recap, alt]", "recap", "alt")]
-    public void Caption_columns_are_one_or_several(string set, params string[] columns)
+    public void One_or_several_caption_columns_can_be_given(string set, params string[] columns)
     {
         using var file = new RunFile();
 
@@ -53,7 +53,7 @@ public sealed class SetArgumentTests
     [InlineData("data.train=[a, 'b,c', \"d\"]", "a", "b,c", "d")]
     [InlineData("data.train.0=x", "x")]
     [InlineData("data.train.1=x", "corpus", "x")]
-    public void Lists_are_given_whole_or_by_index(string set, params string[] train)
+    public void Lists_can_be_set_as_a_whole_or_by_index(string set, params string[] train)
     {
         using var file = new RunFile();
 
@@ -61,7 +61,7 @@ public sealed class SetArgumentTests
     }
 
     [Fact]
-    public void Items_of_lists_of_sections_are_built_by_index()
+    public void Items_in_lists_of_sections_can_be_built_by_index()
     {
         using var file = new RunFile();
 
@@ -78,7 +78,7 @@ public sealed class SetArgumentTests
     [InlineData("data.merges='a: b'", "a: b")]
     [InlineData("data.merges=12", "12")]
     [InlineData("data.merges=a # comment", "a")]
-    public void Values_are_YAML(string set, string merges)
+    public void Values_are_parsed_as_YAML(string set, string merges)
     {
         using var file = new RunFile();
 
@@ -95,7 +95,7 @@ public sealed class SetArgumentTests
     [InlineData("training.step=5", "key 'training.step' is not known; did you mean 'steps'?")]
     [InlineData("trainin.steps=5", "key 'trainin' is not known; did you mean 'training'?")]
     [InlineData("steps=5", "key 'steps' is not known; 'steps' belongs under 'training'")]
-    public void An_argument_in_error_is_named(string set, string error)
+    public void An_error_names_its_argument(string set, string error)
     {
         using var file = new RunFile();
 
@@ -103,7 +103,7 @@ public sealed class SetArgumentTests
     }
 
     [Fact]
-    public void A_value_that_is_no_YAML_is_an_error_of_the_argument()
+    public void An_invalid_YAML_value_is_reported_at_its_argument()
     {
         using var file = new RunFile();
 
@@ -111,7 +111,7 @@ public sealed class SetArgumentTests
     }
 
     [Fact]
-    public void Errors_of_several_arguments_are_told_together()
+    public void Errors_of_several_arguments_are_reported_together()
     {
         using var file = new RunFile();
 

@@ -11,7 +11,7 @@ public sealed class ShippedConfigTests
     public static TheoryData<string> Runs => [.. Names(Repository.Configs)];
 
     [Theory, MemberData(nameof(Models))]
-    public void A_model_that_is_shipped_loads_by_its_name(string name)
+    public void A_shipped_model_loads_by_its_name(string name)
     {
         var model = RunConfig.LoadModel(name);
 
@@ -30,7 +30,7 @@ public sealed class ShippedConfigTests
     }
 
     [Theory, MemberData(nameof(Runs))]
-    public void A_run_that_is_shipped_loads_without_errors(string name)
+    public void A_shipped_run_file_loads_without_errors(string name)
     {
         var run = RunConfig.Load(Path.Combine(Repository.Configs, name + ".yaml"), []);
 
@@ -42,7 +42,7 @@ public sealed class ShippedConfigTests
     [InlineData("ViT-B-16", 512, 224, 16, 768, 12, 512)]
     [InlineData("ViT-L-14", 768, 224, 14, 1024, 24, 768)]
     [InlineData("ViT-L-14-336", 768, 336, 14, 1024, 24, 768)]
-    public void The_models_of_the_CLIP_paper_have_its_shapes(
+    public void The_CLIP_papers_models_have_its_shapes(
         string name,
         int embedding,
         int size,

@@ -12,7 +12,7 @@ public sealed class YamlErrorTests
     [InlineData("name: x\ndata: {train: [a\n", "run.yaml:3:")]
     [InlineData("name: [x\nseed: 3\n", "run.yaml:1:")]
     [InlineData("name: @x\n", "run.yaml:1:")]
-    public void Text_that_is_no_YAML_is_told_its_line(string text, string place)
+    public void Invalid_YAML_is_reported_with_its_line(string text, string place)
     {
         using var file = new RunFile(text);
 
@@ -29,7 +29,7 @@ public sealed class YamlErrorTests
     [InlineData("name: !!str 5\n", "run.yaml:1:7: YAML tags are not supported; remove 'tag:yaml.org,2002:str'")]
     [InlineData("name: a\n---\nname: b\n", "run.yaml:2:1: only one YAML document is allowed")]
     [InlineData("[a]: b\n", "run.yaml:1:1: a key must be a plain word")]
-    public void YAML_that_is_no_configuration_is_refused(string text, string error)
+    public void YAML_that_is_not_a_configuration_is_rejected(string text, string error)
     {
         using var file = new RunFile(text);
 
@@ -37,7 +37,7 @@ public sealed class YamlErrorTests
     }
 
     [Fact]
-    public void Deep_nesting_is_refused_rather_than_followed()
+    public void Deep_nesting_is_rejected_without_recursing()
     {
         using var file = new RunFile("name: " + new string('[', 10_000));
 
@@ -58,7 +58,7 @@ public sealed class YamlErrorTests
     [Fact]
     public void Damage_to_a_run_file_gives_a_configuration_error_or_none()
     {
-        // Deletions of a character, and replacements by one that means something to YAML.
+        // Deletions of a character, and replacements by one with a meaning in YAML.
         using var file = new RunFile();
         var text = File.ReadAllText(Path.Combine(Repository.Configs, "vit-b-32-laion.yaml"));
         for (var i = 0; i < text.Length; i += 3)

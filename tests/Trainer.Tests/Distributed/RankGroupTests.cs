@@ -8,7 +8,7 @@ public class RankGroupTests
     private static readonly long[] Lengths = [16, 48, 64, 80, 160, 1008];
 
     [Fact]
-    public void Slices_of_the_ranks_are_the_buffer_in_order_and_begin_at_multiples_of_16()
+    public void The_ranks_slices_cover_the_buffer_in_order_and_start_at_multiples_of_16()
     {
         foreach (var elements in Lengths)
         {
@@ -60,7 +60,7 @@ public class RankGroupTests
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
-    public void Rows_of_all_ranks_arrive_by_rank_whatever_their_numbers(int worldSize)
+    public void Rows_of_all_ranks_arrive_in_rank_order_whatever_their_counts(int worldSize)
     {
         long[] counts = [2, 0, 3];
         counts = counts[..worldSize];

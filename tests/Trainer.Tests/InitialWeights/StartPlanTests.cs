@@ -18,7 +18,7 @@ public sealed class StartPlanTests
     }
 
     [Fact]
-    public void Positions_are_resized_what_is_missing_is_fresh_and_what_is_more_is_unused()
+    public void Positions_are_resized_missing_tensors_are_fresh_and_extra_ones_unused()
     {
         var source = new Shapes(
             s_run.Model with
@@ -42,7 +42,7 @@ public sealed class StartPlanTests
     [InlineData("visual.positional_embedding", 16, "visual.positional_embedding is [16, 32], the model's is [10, 32]")]
     [InlineData("visual.proj", 31, "visual.proj is [31, 24], the model's is [32, 24]")]
     [InlineData("text_projection", 25, "text_projection is [25, 24], the model's is [24, 24]")]
-    public void A_shape_that_cannot_be_resized_is_told_with_both_and_may_be_left_out(string name, long rows, string message)
+    public void A_mismatched_shape_is_reported_and_can_be_excluded(string name, long rows, string message)
     {
         var source = new Shapes(s_run.Model);
         source.Add(name, [rows, .. ClipModel.Specs(s_run.Model).Single(spec => spec.Name == name).Shape.Skip(1)]);
@@ -55,7 +55,7 @@ public sealed class StartPlanTests
     }
 
     [Fact]
-    public void Weights_of_which_nothing_fits_and_exceptions_that_name_nothing_are_refused()
+    public void Weights_without_any_matching_tensor_and_exceptions_without_a_match_are_rejected()
     {
         var other = new Shapes();
         other.Add("fc.weight", [2, 2]);
@@ -73,7 +73,7 @@ public sealed class StartPlanTests
     }
 
     [Fact]
-    public void A_locked_tensor_must_be_there()
+    public void A_locked_tensor_must_be_in_the_file()
     {
         var source = new Shapes(s_run.Model);
         source.Remove("visual.class_embedding");
@@ -87,7 +87,7 @@ public sealed class StartPlanTests
     }
 
     [Fact]
-    public void Another_vocabulary_gives_the_rows_of_the_tokens_that_both_have()
+    public void Shared_tokens_rows_are_taken_from_another_vocabulary()
     {
         var folder = Directory.CreateTempSubdirectory("cliptrain-rows-").FullName;
         try
@@ -113,7 +113,7 @@ public sealed class StartPlanTests
             plan.Rows!.Copy([.. Enumerable.Range(0, from.VocabularySize).Select(row => (float)row)], table, 1);
             Assert.Equal([.. Enumerable.Range(0, 512), 513, -1, 512, 514, 515], table.Select(row => (int)row));
 
-            // As many tokens, other ones: only the known vocabulary tells them apart.
+            // The same number of tokens, but different ones: only a known vocabulary tells them apart.
             Assert.Equal(
                 TensorOrigin.Fresh,
                 new StartPlan(run, source, null).Tensors.Single(start => start.Name == StartPlan.TokenTable).Origin
@@ -131,7 +131,7 @@ public sealed class StartPlanTests
 
     private static RunOptions With(Func<TrainingOptions, TrainingOptions> change) => s_run with { Training = change(s_run.Training) };
 
-    /// <summary>Weights that have names and shapes alone.</summary>
+    /// <summary>Weights with names and shapes only.</summary>
     private sealed class Shapes : IWeights
     {
         private readonly Dictionary<string, IReadOnlyList<long>> _shapes = new(StringComparer.Ordinal);

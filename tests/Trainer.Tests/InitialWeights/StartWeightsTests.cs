@@ -16,7 +16,7 @@ public sealed class StartWeightsTests : IDisposable
     [Theory]
     [InlineData(false, Precision.Fp32)]
     [InlineData(true, Precision.Bf16)]
-    public void All_ranks_begin_with_the_files_weights_and_no_moments(bool shard, Precision precision)
+    public void All_ranks_start_with_the_files_weights_and_zero_moments(bool shard, Precision precision)
     {
         var expected = Write(TinyClip.Run() with { Seed = 3 });
         var run = From(TinyClip.Run(precision) with { Training = TinyClip.Run(precision).Training with { ShardOptimizer = shard } });
@@ -69,7 +69,7 @@ public sealed class StartWeightsTests : IDisposable
     }
 
     [Fact]
-    public void Weights_that_changed_since_the_run_began_are_refused_on_every_rank()
+    public void Weights_that_changed_since_the_run_began_are_rejected_on_every_rank()
     {
         Write(TinyClip.Run() with { Seed = 3 });
         var run = From(TinyClip.Run());
@@ -91,7 +91,7 @@ public sealed class StartWeightsTests : IDisposable
     }
 
     [Fact]
-    public void A_file_a_checkpoint_and_a_run_lead_to_the_same_weights()
+    public void A_file_a_checkpoint_and_a_run_give_the_same_weights()
     {
         Write(TinyClip.Run());
         var checkpoint = new CheckpointDirectory(Path.Combine(_folder, "checkpoints")).PathOf(0);
@@ -112,7 +112,7 @@ public sealed class StartWeightsTests : IDisposable
     }
 
     [Fact]
-    public void The_report_comes_back_from_its_file()
+    public void The_report_is_read_back_from_its_file()
     {
         Write(TinyClip.Run());
         using var weights = new StartWeights(From(TinyClip.Run()));
@@ -128,7 +128,7 @@ public sealed class StartWeightsTests : IDisposable
 
     private RunOptions From(RunOptions run) => run with { Training = run.Training with { StartFrom = _folder } };
 
-    /// <summary>Writes the initial weights of a run as its checkpoint, and returns them.</summary>
+    /// <summary>Writes a run's initial weights as its checkpoint, and returns them.</summary>
     private Dictionary<string, float[]> Write(RunOptions run)
     {
         using var state = new TrainingState(run);

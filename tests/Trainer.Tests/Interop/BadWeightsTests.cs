@@ -22,14 +22,14 @@ public sealed class BadWeightsTests : IDisposable
     [InlineData("""{"a":{"dtype":"F32","shape":[4294967296,4294967296,4294967296],"data_offsets":[0,8]}}""", "has the shape")]
     [InlineData("""{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""", "has the shape [-2]")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,9223372036854775807]}}""", "JSON")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,100000000000]}}""", "cut short or added to")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,100000000000]}}""", "truncated or extended")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0]}}""", "JSON")]
     [InlineData("""{"a":{"dtype":"Q4","shape":[2],"data_offsets":[0,8]}}""", "'Q4'")]
     [InlineData(
         """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""",
         "overlaps"
     )]
-    public void A_safetensors_header_that_cannot_be_is_refused_for_its_reason(string header, string reason)
+    public void An_invalid_safetensors_header_is_rejected_with_the_reason(string header, string reason)
     {
         File.WriteAllBytes(
             _folder.File("bad"),
@@ -40,15 +40,15 @@ public sealed class BadWeightsTests : IDisposable
 
     [Theory]
     [InlineData(12L, 0L, new long[] { 25_000_000_000 }, new long[] { 1 }, "does not fit")]
-    [InlineData(25_000_000_000L, 0L, new long[] { 25_000_000_000 }, new long[] { 1 }, "cut short")]
+    [InlineData(25_000_000_000L, 0L, new long[] { 25_000_000_000 }, new long[] { 1 }, "truncated")]
     [InlineData(12L, 0L, new[] { 1L << 40, 1L << 40 }, new long[] { 1, 1 }, "does not fit")]
     [InlineData(12L, 0L, new long[] { 12 }, new long[] { 2 }, "beyond its storage")]
     [InlineData(12L, 1L, new long[] { 12 }, new long[] { 1 }, "beyond its storage")]
     [InlineData(12L, -1L, new long[] { 2 }, new long[] { 1 }, "does not fit")]
     [InlineData(12L, 0L, new long[] { 2, 2 }, new[] { long.MaxValue, long.MaxValue }, "beyond its storage")]
-    [InlineData(12L, 0L, new long[] { 2 }, new long[] { -1 }, "a shape has")]
+    [InlineData(12L, 0L, new long[] { 2 }, new long[] { -1 }, "a shape contains")]
     [InlineData(12L, 0L, new long[] { 3, 4 }, new long[] { 1 }, "does not fit")]
-    public void A_tensor_beyond_its_storage_is_refused(long numbers, long offset, long[] shape, long[] strides, string reason)
+    public void A_tensor_beyond_its_storage_is_rejected(long numbers, long offset, long[] shape, long[] strides, string reason)
     {
         var path = new PickleBytes().Op('}').Text("a").Tensor(numbers, offset, shape, strides).Op('s').Save(_folder.File("bad.pt"));
         Assert.Contains(reason, Refusal(() => WeightsFile.Open(path)), StringComparison.Ordinal);
@@ -60,14 +60,14 @@ public sealed class BadWeightsTests : IDisposable
     [InlineData("torch.storage", "_load_from_bytes")]
     [InlineData("__torch__evil", "x")]
     [InlineData("torch", "load")]
-    public void A_pickle_that_names_code_is_refused(string module, string name)
+    public void A_pickle_that_names_code_is_rejected(string module, string name)
     {
         var path = new PickleBytes().Global(module, name).Text("1").Op(0x85).Op('R').Save(_folder.File("bad.pt"));
         Assert.Contains($"'{module}.{name}'", Refusal(() => WeightsFile.Open(path)), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_list_that_is_made_a_dict_again_and_again_takes_no_more_memory_than_it_may()
+    public void A_list_converted_to_a_dict_repeatedly_stays_within_the_memory_limit()
     {
         var pickle = new PickleBytes().Op(']').Op((byte)'q', 0).Op('(');
         for (var i = 0; i < 1000; i++)
@@ -84,11 +84,11 @@ public sealed class BadWeightsTests : IDisposable
     }
 
     [Fact]
-    public void A_device_is_no_file_of_weights() =>
+    public void A_device_is_not_a_weights_file() =>
         Assert.Contains("not a file", Refusal(() => WeightsFile.Open("/dev/zero")), StringComparison.Ordinal);
 
     [Fact]
-    public void Modules_that_hold_themselves_end()
+    public void Modules_that_contain_themselves_are_rejected()
     {
         var path = new PickleBytes()
             .Global("__torch__", "M")
@@ -101,20 +101,20 @@ public sealed class BadWeightsTests : IDisposable
             .Op('s')
             .Op('b')
             .Save(_folder.File("bad.pt"));
-        Assert.Contains("without an end", Refusal(() => WeightsFile.Open(path)), StringComparison.Ordinal);
+        Assert.Contains("nested in a cycle", Refusal(() => WeightsFile.Open(path)), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_length_beyond_the_pickle_takes_no_memory()
+    public void A_length_beyond_the_pickle_allocates_no_memory()
     {
         var before = GC.GetAllocatedBytesForCurrentThread();
         var path = new PickleBytes().Op('X').Op(BitConverter.GetBytes(0xffff_fff0u)).Save(_folder.File("bad.pt"));
-        Assert.Contains("cut short", Refusal(() => WeightsFile.Open(path)), StringComparison.Ordinal);
+        Assert.Contains("truncated", Refusal(() => WeightsFile.Open(path)), StringComparison.Ordinal);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 22);
     }
 
     [Fact]
-    public void Missing_extra_and_misshapen_tensors_are_listed_with_what_is_near()
+    public void Missing_extra_and_misshapen_tensors_are_listed_with_similar_names()
     {
         List<TensorHeader> tensors =
         [
@@ -134,7 +134,7 @@ public sealed class BadWeightsTests : IDisposable
     [Theory]
     [InlineData(float.NaN)]
     [InlineData(float.NegativeInfinity)]
-    public void Weights_that_are_not_finite_are_refused_by_tensor_on_loading_and_on_export(float value)
+    public void Non_finite_weights_are_rejected_by_tensor_on_loading_and_export(float value)
     {
         var folder = ModelFiles.Write(_folder.File("bad"), s_model);
         long place;
@@ -157,7 +157,7 @@ public sealed class BadWeightsTests : IDisposable
     }
 
     [Fact]
-    public void Weights_known_to_need_QuickGELU_are_not_read_with_GELU()
+    public void Weights_known_to_need_QuickGELU_are_not_loaded_with_GELU()
     {
         var folder = ModelFiles.Write(_folder.File("source"), s_model with { Activation = Activation.QuickGelu });
         using (var source = ModelFolder.Open(folder))
@@ -188,7 +188,7 @@ public sealed class BadWeightsTests : IDisposable
     [InlineData("\"ls_init_value\": 0.1", "vision_cfg.ls_init_value")]
     [InlineData("\"head_width\": 7", "vision_cfg.head_width")]
     [InlineData("\"image_size\": [24, 32]", "vision_cfg.image_size")]
-    public void What_ClipTrain_lacks_of_open_clip_is_refused_by_key(string key, string name)
+    public void Unsupported_open_clip_features_are_rejected_by_key(string key, string name)
     {
         using (var source = ModelFolder.Open(ModelFiles.Write(_folder.File("source"), s_model)))
             new ModelExport(source, ExportFormat.OpenClip, NumberType.Float32).Write(_folder.File("open"));
@@ -201,7 +201,7 @@ public sealed class BadWeightsTests : IDisposable
     }
 
     [Fact]
-    public void An_index_of_shards_is_read_and_names_no_file_elsewhere()
+    public void An_index_of_shards_is_read_and_cannot_refer_to_files_elsewhere()
     {
         var folder = ModelFiles.Write(_folder.File("source"), s_model);
         using var whole = WeightsFile.Open(Path.Combine(folder, "model.safetensors"));
@@ -232,7 +232,7 @@ public sealed class BadWeightsTests : IDisposable
 
         File.WriteAllText(_folder.File("model.safetensors.index.json"), Index("../shard-0.safetensors"));
         Assert.Contains(
-            "not one beside it",
+            "not a file in the same folder",
             Refusal(() => WeightsFile.Open(_folder.File("model.safetensors.index.json"))),
             StringComparison.Ordinal
         );
@@ -241,7 +241,7 @@ public sealed class BadWeightsTests : IDisposable
     [Theory]
     [InlineData("text.ln_final.weight", "ln_final.weight")]
     [InlineData("module.ln_final.weight", "ln_final.weight")]
-    public void A_tensor_with_and_without_a_prefix_is_refused(string one, string other)
+    public void A_tensor_with_and_without_a_prefix_is_rejected(string one, string other)
     {
         WeightFiles.Write(_folder.File("bad.safetensors"), [new(one, [2], NumberType.Float32), new(other, [2], NumberType.Float32)], 1);
         using var weights = WeightsFile.Open(_folder.File("bad.safetensors"));
@@ -249,7 +249,7 @@ public sealed class BadWeightsTests : IDisposable
     }
 
     [Fact]
-    public void Wrappers_and_the_prefix_of_custom_text_models_are_taken_off_and_scalars_have_no_dimension()
+    public void Wrapper_and_custom_text_prefixes_are_removed_and_scalars_lose_their_dimension()
     {
         WeightFiles.Write(
             _folder.File("a.safetensors"),
@@ -266,7 +266,7 @@ public sealed class BadWeightsTests : IDisposable
     }
 
     [Fact]
-    public void A_file_of_weights_needs_the_name_of_its_model()
+    public void A_weights_file_needs_the_name_of_its_model()
     {
         Assert.Contains(
             "--model",

@@ -8,7 +8,7 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Tests.Interop;
 
-/// <summary>Models of random numbers, written as cliptrain's own folder without the export that is under test.</summary>
+/// <summary>Random models, written as an exported folder without the export under test.</summary>
 internal static class ModelFiles
 {
     public static string Write(string folder, ModelOptions options, int seed = 3, params (string Name, long[] Shape)[] more)
@@ -43,7 +43,7 @@ internal static class ModelFiles
         }
     }
 
-    /// <summary>A variant whose vocabulary is large enough to have a tokenizer.</summary>
+    /// <summary>A variant with a vocabulary large enough for a tokenizer.</summary>
     public static ModelOptions WithTokenizer(ModelOptions options) =>
         options with
         {

@@ -10,7 +10,7 @@ namespace ClipTrain.Trainer.Tests.Interop;
 
 public sealed class RoundTripTests : IDisposable
 {
-    /// <summary>Variants that a format cannot express, and the key that the refusal names.</summary>
+    /// <summary>Variants that a format cannot express, and the key that the error names.</summary>
     private static readonly Dictionary<string, (string Key, bool OpenClipToo)> s_refused = new(StringComparer.Ordinal)
     {
         ["resnet"] = ("image.architecture", false),
@@ -46,7 +46,7 @@ public sealed class RoundTripTests : IDisposable
     }
 
     [Theory, MemberData(nameof(Grid))]
-    public void A_model_comes_back_bit_for_bit_or_is_refused_by_key(string variant, ExportFormat format)
+    public void A_model_round_trips_bit_for_bit_or_is_rejected_by_key(string variant, ExportFormat format)
     {
         var options = ModelFiles.WithTokenizer(ModelVariants.All[variant]);
         using var source = ModelFolder.Open(ModelFiles.Write(_folder.File("source"), options));
@@ -68,7 +68,7 @@ public sealed class RoundTripTests : IDisposable
         export.Write(_folder.File("there"));
         using var there = ModelFolder.Open(_folder.File("there"));
         ModelFiles.AssertSame(source.Weights, there.Weights);
-        // The two forms of the patch embedding are one function of the same weights.
+        // Both forms of the patch embedding are the same function of the same weights.
         var expected =
             format == ExportFormat.Cliptrain
                 ? options
@@ -111,7 +111,7 @@ public sealed class RoundTripTests : IDisposable
     [Theory]
     [InlineData(NumberType.Float16)]
     [InlineData(NumberType.BFloat16)]
-    public void A_model_of_half_precision_is_rounded_once_and_then_stays(NumberType precision)
+    public void A_half_precision_model_is_rounded_only_once(NumberType precision)
     {
         using var source = ModelFolder.Open(ModelFiles.Write(_folder.File("source"), ModelFiles.WithTokenizer(TinyClip.ResNet)));
         new ModelExport(source, ExportFormat.OpenClip, precision).Write(_folder.File("half"));
@@ -132,7 +132,7 @@ public sealed class RoundTripTests : IDisposable
     }
 
     [Fact]
-    public void The_sigmoid_losss_bias_travels_to_open_clip_and_is_refused_by_CLIPModel()
+    public void The_sigmoid_bias_is_exported_to_open_clip_and_rejected_for_CLIPModel()
     {
         using var source = ModelFolder.Open(
             ModelFiles.Write(_folder.File("source"), ModelFiles.WithTokenizer(TinyClip.Model), more: (ClipModel.LogitBias, []))
@@ -157,11 +157,11 @@ public sealed class RoundTripTests : IDisposable
     }
 
     [Fact]
-    public void A_folder_that_is_there_is_not_written_over()
+    public void An_existing_folder_is_not_overwritten()
     {
         using var source = ModelFolder.Open(ModelFiles.Write(_folder.File("source"), ModelFiles.WithTokenizer(TinyClip.Model)));
         Assert.Contains(
-            "is there already",
+            "already exists",
             Assert
                 .Throws<UsageException>(() => new ModelExport(source, ExportFormat.OpenClip, NumberType.Float32).Write(_folder.Path))
                 .Message,

@@ -61,13 +61,13 @@ public class DistributedEquivalenceTests
 
     [Theory]
     [MemberData(nameof(Empties))]
-    public void Ranks_whose_whole_share_is_unusable_take_part_and_change_nothing(Objective objective, Precision precision, long[] counts)
+    public void Ranks_without_usable_samples_take_part_and_change_nothing(Objective objective, Precision precision, long[] counts)
     {
         var expected = WeightsAfterAStep(objective, precision, [.. counts.Where(count => count > 0)]);
         Assert.All(WeightsAfterAStep(objective, precision, counts), rank => Assert.Equal(expected[0], rank));
     }
 
-    /// <summary>Every objective and precision, with empty ranks in front, between and behind.</summary>
+    /// <summary>Every objective and precision, with empty ranks at the beginning, in the middle and at the end.</summary>
     public static TheoryData<Objective, Precision, long[]> Empties()
     {
         var grid = new TheoryData<Objective, Precision, long[]>();
@@ -90,7 +90,7 @@ public class DistributedEquivalenceTests
         return grid;
     }
 
-    /// <summary>The weights of each rank after one step in which the ranks have so many pairs.</summary>
+    /// <summary>Weights of each rank after one step with the given numbers of pairs per rank.</summary>
     private static float[][] WeightsAfterAStep(Objective objective, Precision precision, long[] counts) =>
         Ranks.Run(
             counts.Length,

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Loop;
 
-/// <summary>Every precision of towers, moments and text weights, over ranks, sharding, transfers and resumes.</summary>
+/// <summary>Every precision of towers, moments and text weights, across ranks, sharding, transfers and resumes.</summary>
 public sealed class MixedPrecisionGridTests : IDisposable
 {
     private const int GlobalBatch = 13,
@@ -17,7 +17,7 @@ public sealed class MixedPrecisionGridTests : IDisposable
         Resumed = 2,
         LargestWorld = 4;
 
-    // The first step of a run in fp16 overflows, and no other.
+    // The first step of an fp16 run overflows, and no other.
     private static readonly LossScale s_tooLarge = new(Math.Pow(2, 40), 0),
         s_small = new(64, 0);
     private readonly string _folder = Directory.CreateTempSubdirectory("cliptrain-precision-").FullName;
@@ -39,7 +39,11 @@ public sealed class MixedPrecisionGridTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Grid))]
-    public void Sharding_and_resumes_are_bitwise_and_any_number_of_ranks_agrees(Precision precision, MomentType moments, WeightType text)
+    public void Sharding_and_resuming_are_bitwise_exact_and_any_number_of_ranks_agrees(
+        Precision precision,
+        MomentType moments,
+        WeightType text
+    )
     {
         var options = TinyClip.Run(precision);
         var plain = options with { Training = options.Training with { Moments = moments, TextWeights = text } };
@@ -59,11 +63,11 @@ public sealed class MixedPrecisionGridTests : IDisposable
             foreach (var step in new[] { Resumed, Steps })
                 AssertSameFiles(first.PathOf(step), second.PathOf(step));
 
-            // From the other's checkpoint, into states that held something else.
+            // Load the other's checkpoint into states that held something else.
             Assert.All(Ranks.Run(world, group => Train(sharded, group, null, first)), weights => Assert.Equal(expected[0], weights));
             Assert.All(Ranks.Run(world, group => Train(plain, group, null, second)), weights => Assert.Equal(expected[0], weights));
 
-            // Each rank's sums are rounded by themselves, and what is rounded stochastically may fall to the other side.
+            // Each rank's sums are rounded separately, and stochastic rounding may then go the other way.
             var bound = precision == Precision.Fp32 && moments == MomentType.Fp32 && text == WeightType.Fp32 ? 1e-5 : 0.05;
             Assert.InRange(Norms.RelativeDifference(expected[0], alone), 0, bound);
         }
@@ -71,7 +75,7 @@ public sealed class MixedPrecisionGridTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Grid))]
-    public void A_rank_that_joins_is_given_the_state_whole_and_fresh_ranks_that_of_rank_0(
+    public void A_joining_rank_receives_the_complete_state_and_fresh_ranks_that_of_rank_0(
         Precision precision,
         MomentType moments,
         WeightType text
@@ -163,7 +167,7 @@ public sealed class MixedPrecisionGridTests : IDisposable
         return weights.CopyOf(new FlatSlice(0, weights.Narrow.numel() + weights.Wide.numel())).AsSpan<float>().ToArray();
     }
 
-    /// <summary>In fp16 a step was skipped, and the others not.</summary>
+    /// <summary>In fp16 exactly one step was skipped.</summary>
     private static void AssertOverflows(CheckpointDirectory checkpoints, Precision precision)
     {
         var skipped = checkpoints.Verify(Steps).SkippedSteps;

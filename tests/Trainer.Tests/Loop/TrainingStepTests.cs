@@ -30,7 +30,7 @@ public class TrainingStepTests
     {
         using var state = new TrainingState(TinyClip.Run(precision, objective: objective));
         var step = Step(state);
-        // The first steps in fp16 find the scale at which these large gradients do not overflow.
+        // The first fp16 steps find the scale at which these large gradients do not overflow.
         var steps = precision == Precision.Fp16 ? 60 : 30;
         var losses = Enumerable.Range(0, steps).Select(_ => step.Take(TinyClip.Batch(0, 12), [12]).Loss).ToArray();
         Assert.True(losses[^1] < losses[0] / 4, $"{losses[0]} → {losses[^1]}");
@@ -110,7 +110,7 @@ public class TrainingStepTests
     [Fact]
     public void Gradients_are_clipped_to_the_configured_norm()
     {
-        // Adam's first step does not see the gradient's size: its first moment does.
+        // Adam's first update does not depend on the size of the gradient, but its first moment does.
         using var state = new TrainingState(TinyClip.Run());
         var result = Step(state).Take(TinyClip.Batch(0, 12), [12]);
         Assert.True(result.GradientNorm > 1, $"norm {result.GradientNorm}");

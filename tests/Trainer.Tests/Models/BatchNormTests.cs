@@ -62,7 +62,7 @@ public sealed class BatchNormTests
     }
 
     [Fact]
-    public void Ranks_hold_the_same_statistics_which_average_what_each_of_them_saw()
+    public void All_ranks_hold_the_average_of_their_statistics()
     {
         var shares = new[] { 7, 5 };
         var ranks = Ranks.Run(
@@ -77,7 +77,7 @@ public sealed class BatchNormTests
         );
         Assert.Equal(ranks[0], ranks[1]);
 
-        // The means of ranks, weighted by their pairs, are those of the whole batch.
+        // The ranks' means, weighted by their pairs, are those of the whole batch.
         var whole = StemStatistics(TinyClip.Batch(0, GlobalBatch, tower: TinyClip.ResNet.Image).Images_b3SS)[0];
         using var layout = new ClipModel(TinyClip.ResNet, Precision.Fp32, 7);
         layout.Parameters.Master.copy_(tensor(ranks[0]));
@@ -91,7 +91,7 @@ public sealed class BatchNormTests
     [Theory]
     [InlineData(Precision.Fp32, 0)]
     [InlineData(Precision.Bf16, 5)]
-    public void A_sharded_optimizer_comes_to_the_same_state(Precision precision, int microBatch)
+    public void A_sharded_optimizer_reaches_the_same_state(Precision precision, int microBatch)
     {
         var options = Options(precision) with { MicroBatch = microBatch };
         var whole = Ranks.Run(3, group => StateAfterSteps(group, options));
@@ -100,7 +100,7 @@ public sealed class BatchNormTests
     }
 
     [Fact]
-    public void A_checkpoint_brings_the_statistics_back()
+    public void A_checkpoint_restores_the_statistics()
     {
         var folder = Directory.CreateTempSubdirectory("cliptrain-bn-").FullName;
         try
@@ -125,7 +125,7 @@ public sealed class BatchNormTests
     }
 
     [Fact]
-    public void Evaluation_looks_at_each_image_alone_and_leaves_the_statistics()
+    public void Evaluation_treats_each_image_separately_and_keeps_the_statistics()
     {
         using var guard = no_grad();
         using var model = new ClipModel(TinyClip.ResNet, Precision.Fp32, 3);
@@ -144,7 +144,7 @@ public sealed class BatchNormTests
     }
 
     [Fact]
-    public void The_gradients_norm_is_that_of_what_is_trained()
+    public void The_gradient_norm_covers_only_trained_parameters()
     {
         Threads.Set(1);
         using var state = new TrainingState(Run(Options(Precision.Fp32)));
@@ -164,7 +164,7 @@ public sealed class BatchNormTests
     private static TrainingStep Step(TrainingState state, TrainingOptions options, RankGroup group) =>
         new(state, options, group, new LearningRateSchedule(1e-3, 1, 10));
 
-    /// <summary>Mean and unbiased variance of each channel behind the first convolution, with the run's first weights.</summary>
+    /// <summary>Mean and unbiased variance of each channel after the first convolution, with the run's initial weights.</summary>
     private static float[][] StemStatistics(torch.Tensor images_b3SS)
     {
         using var guard = no_grad();

@@ -65,7 +65,7 @@ public sealed class ImageVariantTests
     [InlineData(PatchEmbedding.Linear)]
     [InlineData(PatchEmbedding.Convolution)]
     [InlineData(PatchEmbedding.ConvStem)]
-    public void Every_patch_embedding_can_leave_patches_out(PatchEmbedding embedding)
+    public void Every_patch_embedding_supports_patch_dropout(PatchEmbedding embedding)
     {
         using var guard = no_grad();
         var options = TinyClip.Model.Image with

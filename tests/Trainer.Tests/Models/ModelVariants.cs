@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;
 
-/// <summary>Small models, one for every choice that options leave.</summary>
+/// <summary>Small models that cover every value of the model options.</summary>
 internal static class ModelVariants
 {
     public static IReadOnlyDictionary<string, ModelOptions> All { get; } =
@@ -53,7 +53,7 @@ internal static class ModelVariants
             ),
         };
 
-    /// <summary>Residual blocks of a ResNet begin with a gain of zero, under which most gradients are zero.</summary>
+    /// <summary>Residual blocks of a ResNet start with a gain of zero, under which most gradients vanish.</summary>
     public static void GiveResidualsWeight(FlatParameters parameters)
     {
         using var guard = no_grad();

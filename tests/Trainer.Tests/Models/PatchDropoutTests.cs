@@ -16,7 +16,7 @@ public class PatchDropoutTests
     [InlineData(0.5, 4)]
     [InlineData(0.75, 2)]
     [InlineData(0.99, 1)]
-    public void As_many_patches_of_every_image_are_kept_in_order_and_none_twice(double share, int expected)
+    public void Every_image_keeps_the_same_number_of_distinct_patches_in_order(double share, int expected)
     {
         Assert.Equal(expected, PatchDropout.Kept(Options(share)));
         if (expected == Patches)
@@ -38,7 +38,7 @@ public class PatchDropoutTests
     }
 
     [Fact]
-    public void What_is_kept_is_a_function_of_seed_epoch_and_sample_alone()
+    public void The_kept_patches_are_a_function_of_seed_epoch_and_sample_only()
     {
         var whole = Draw(0.5, 1, Samples(0, 40)).Chunk(4).ToArray();
         Assert.Equal(whole[13], Draw(0.5, 1, [new SampleRef(0, 13)]));
@@ -47,7 +47,7 @@ public class PatchDropoutTests
     }
 
     [Fact]
-    public void Every_patch_is_as_likely_as_another()
+    public void Every_patch_is_equally_likely()
     {
         const int images = 9000;
         var counts = Draw(0.5, 5, Samples(0, images)).CountBy(patch => patch).ToDictionary();
@@ -62,7 +62,7 @@ public class PatchDropoutTests
     }
 
     [Fact]
-    public void Keeping_every_patch_by_number_changes_nothing()
+    public void Keeping_every_patch_by_index_changes_nothing()
     {
         using var guard = no_grad();
         using var model = new ClipModel(TinyClip.Model, Precision.Fp32, 3);
@@ -73,7 +73,7 @@ public class PatchDropoutTests
     }
 
     [Fact]
-    public void The_embedding_depends_on_exactly_the_patches_that_are_kept()
+    public void The_embedding_depends_on_exactly_the_kept_patches()
     {
         using var guard = no_grad();
         using var model = new ClipModel(TinyClip.Model, Precision.Fp32, 3);

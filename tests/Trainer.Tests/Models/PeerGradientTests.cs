@@ -14,7 +14,9 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;
 
-/// <summary>Gradients against a straightforward CLIP in PyTorch (tests/Peers/clip_reference.py) with the same weights and batch.</summary>
+/// <summary>
+/// Compares gradients with a straightforward CLIP in PyTorch (tests/Peers/clip_reference.py) with the same weights and batch.
+/// </summary>
 public sealed class PeerGradientTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("cliptrain-peer-").FullName;
@@ -45,7 +47,7 @@ public sealed class PeerGradientTests : IDisposable
             snapshot.Write(weights, "", "", 1, []);
         using var peer = RunPeer(options.Model, Path.Combine(weights.PathOf(0), CheckpointDirectory.ModelFile), batch);
 
-        // BatchNorm and averages over tokens round more than what CLIP's transformers do.
+        // BatchNorm and averages over tokens round more than CLIP's transformers do.
         var rounding = variant is "vit" or "quick gelu" ? 1 : 4;
         Assert.Equal(Read(peer, "loss", 1)[0], loss, 1e-6 * rounding);
         var parameters = state.Model.Parameters;
@@ -61,7 +63,7 @@ public sealed class PeerGradientTests : IDisposable
             rounding
         );
 
-        // The optimizer moves the running statistics, here beside weights that stay.
+        // The optimizer moves the running statistics, here with weights that do not change.
         state.Optimizer.Update(new OptimizerStep(1, 1, 0, 1));
         foreach (var spec in parameters.Specs.Where(spec => spec.IsStatistic))
             Assert.InRange(

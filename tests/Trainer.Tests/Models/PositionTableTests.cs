@@ -73,7 +73,7 @@ public sealed class PositionTableTests
     [Theory]
     [InlineData(2)]
     [InlineData(5)]
-    public void Positions_are_resampled_as_PyTorch_does_and_the_class_tokens_stays(int side)
+    public void Positions_are_resampled_like_PyTorch_and_the_class_tokens_is_kept(int side)
     {
         using var guard = no_grad();
         var patches = tensor(s_table, [9, 2]);
@@ -87,7 +87,7 @@ public sealed class PositionTableTests
     }
 
     [Fact]
-    public void Sines_tell_all_places_apart_and_give_neighbours_anywhere_the_same_likeness()
+    public void Sine_positions_are_distinct_and_neighbours_are_equally_similar_everywhere()
     {
         const int side = 5,
             width = 16;
@@ -109,7 +109,7 @@ public sealed class PositionTableTests
     [InlineData("vit", 40)]
     [InlineData("average", 16)]
     [InlineData("resnet", 96)]
-    public void A_model_takes_the_weights_of_one_at_another_resolution(string variant, int size)
+    public void A_model_loads_weights_trained_at_another_resolution(string variant, int size)
     {
         var options = ModelVariants.All[variant];
         var folder = Directory.CreateTempSubdirectory("cliptrain-positions-").FullName;

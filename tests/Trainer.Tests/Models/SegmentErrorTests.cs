@@ -11,7 +11,7 @@ public sealed class SegmentErrorTests
     [Theory]
     [InlineData(ActivationCheckpointing.None)]
     [InlineData(ActivationCheckpointing.Block)]
-    public void A_shape_that_an_operator_refuses_is_told_of_with_the_segment_and_what_came_in(ActivationCheckpointing checkpointing)
+    public void A_shape_that_an_operator_rejects_is_reported_with_the_segment_and_its_input(ActivationCheckpointing checkpointing)
     {
         using var scope = NewDisposeScope();
         using var weight = ones([5, 7]);
@@ -23,7 +23,7 @@ public sealed class SegmentErrorTests
     }
 
     [Fact]
-    public void A_want_of_memory_is_told_of_as_that()
+    public void Running_out_of_memory_is_reported_as_such()
     {
         using var scope = NewDisposeScope();
         Func<torch.Tensor, torch.Tensor>[] chain = [x => x.expand(1L << 45, -1).contiguous()];

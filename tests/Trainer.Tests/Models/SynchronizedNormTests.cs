@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;
 
-/// <summary>BatchNorms over all ranks, held against one process whose BatchNorms see the whole batch.</summary>
+/// <summary>Synchronised BatchNorms, compared with a single process whose BatchNorms see the whole batch.</summary>
 public sealed class SynchronizedNormTests
 {
     private const int GlobalBatch = 12;
@@ -21,7 +21,7 @@ public sealed class SynchronizedNormTests
     public static TheoryData<int[]> Shares { get; } = new([12], [6, 6], [11, 1], [0, 12], [4, 4, 4], [7, 0, 5], [3, 3, 3, 3], [1, 8, 0, 3]);
 
     [Theory, MemberData(nameof(Shares))]
-    public void Gradients_and_statistics_are_those_of_one_process(int[] shares)
+    public void Gradients_and_statistics_equal_those_of_a_single_process(int[] shares)
     {
         foreach (var checkpointing in Enum.GetValues<ActivationCheckpointing>())
         {
@@ -30,9 +30,9 @@ public sealed class SynchronizedNormTests
         }
     }
 
-    // Where bf16 rounds decides the last bit of a statistic, so that its gradients are compared with those of fp32.
+    // Rounding to bf16 decides the last bit of a statistic, so gradients are compared with those of fp32.
     [Theory, MemberData(nameof(Shares))]
-    public void In_bf16_gradients_are_as_near_to_fp32s_as_those_of_one_process(int[] shares)
+    public void In_bf16_gradients_are_as_close_to_fp32_as_those_of_a_single_process(int[] shares)
     {
         var exact = Flat(Gradients([GlobalBatch], Options(Precision.Fp32), InOrder)[0].Gradients);
         var alone = Norms.RelativeDifference(Flat(Gradients([GlobalBatch], Options(Precision.Bf16), InOrder)[0].Gradients), exact);
@@ -40,13 +40,13 @@ public sealed class SynchronizedNormTests
             Assert.InRange(Norms.RelativeDifference(Flat(gradients), exact), 0, 1.1 * alone);
     }
 
-    // The ranks' n-th micro-batches are together one process' n-th.
+    // The n-th micro-batches of the ranks together form the n-th micro-batch of a single process.
     [Theory]
     [InlineData(new[] { 6, 6 }, 2, 4, new[] { 0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11 })]
     [InlineData(new[] { 8, 4 }, 4, 8, new[] { 0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7 })]
     [InlineData(new[] { 0, 12 }, 5, 5, new[] { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 })]
     [InlineData(new[] { 6, 2, 4 }, 4, 10, new[] { 0, 1, 2, 3, 6, 7, 8, 9, 10, 11, 4, 5 })]
-    public void A_micro_batch_is_normalised_over_that_of_all_ranks(int[] shares, int microBatch, int together, int[] order)
+    public void A_micro_batch_is_normalised_over_all_ranks(int[] shares, int microBatch, int together, int[] order)
     {
         foreach (var checkpointing in Enum.GetValues<ActivationCheckpointing>())
         {
@@ -59,7 +59,7 @@ public sealed class SynchronizedNormTests
     [Theory]
     [InlineData(0, Precision.Fp32)]
     [InlineData(3, Precision.Bf16)]
-    public void Ranks_hold_the_same_bits_after_steps_and_one_rank_those_of_plain_norms(int microBatch, Precision precision)
+    public void Ranks_stay_bitwise_equal_and_one_rank_equals_plain_BatchNorm(int microBatch, Precision precision)
     {
         var options = Options(precision) with { MicroBatch = microBatch };
         var ranks = Ranks.Run(3, group => StateAfterSteps(group, options, [6, 1, 5]), withStatistics: true);
@@ -73,7 +73,7 @@ public sealed class SynchronizedNormTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void A_rank_lost_amid_the_way_back_leaves_the_others_state_whole(bool leaves)
+    public void A_rank_lost_during_backward_leaves_the_others_state_intact(bool leaves)
     {
         using var over = new CancellationTokenSource();
         using var rankOneIsGone = new ManualResetEventSlim();

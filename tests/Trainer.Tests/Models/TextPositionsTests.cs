@@ -68,7 +68,7 @@ public class TextPositionsTests
 
     [Theory]
     [MemberData(nameof(Stretched))]
-    public void A_longer_context_is_stretched_as_open_clip_does(int rows, float[] expected)
+    public void A_longer_context_is_interpolated_like_open_clip(int rows, float[] expected)
     {
         var stretched = new float[rows * 2];
         TextPositions.Resize(s_table, stretched, 2);
@@ -76,7 +76,7 @@ public class TextPositionsTests
     }
 
     [Fact]
-    public void A_shorter_context_computes_the_same_of_captions_that_fit()
+    public void A_shorter_context_encodes_captions_that_fit_identically()
     {
         var shorter = TinyClip.Model with { Text = TinyClip.Model.Text with { Context = 12 } };
         using var guard = no_grad();

@@ -11,7 +11,7 @@ public class TowerPassTests
     [InlineData(Precision.Fp32, 0.5)]
     [InlineData(Precision.Bf16, 0)]
     [InlineData(Precision.Bf16, 0.5)]
-    public void Gradients_of_what_is_computed_again_are_bitwise_those_of_what_was_kept(Precision precision, double patchDropout)
+    public void Recomputed_activations_give_bitwise_the_same_gradients_as_stored_ones(Precision precision, double patchDropout)
     {
         var kept = Gradients(precision, patchDropout, ActivationCheckpointing.None);
         Assert.Contains(kept, value => value != 0);
@@ -21,7 +21,7 @@ public class TowerPassTests
     [Theory]
     [InlineData(ActivationCheckpointing.None)]
     [InlineData(ActivationCheckpointing.Block)]
-    public void Embeddings_are_those_of_the_evaluation(ActivationCheckpointing checkpointing)
+    public void Embeddings_equal_those_of_evaluation(ActivationCheckpointing checkpointing)
     {
         using var model = new ClipModel(TinyClip.Model, Precision.Fp32, 3);
         var batch = TinyClip.Batch(0, 5, patchDropout: 0.5);
@@ -31,7 +31,7 @@ public class TowerPassTests
     }
 
     [Fact]
-    public void With_checkpointing_nothing_is_recorded_on_the_way_there_and_one_segment_at_a_time_on_the_way_back()
+    public void With_checkpointing_forward_records_nothing_and_backward_one_segment_at_a_time()
     {
         var weight = full([], 3, float32).requires_grad_();
         var calls = new List<string>();

@@ -69,11 +69,11 @@ public class TowerTests
     [InlineData("RN50x64", 623_258_305)]
     [InlineData("ViT-H-14", 986_109_441)]
     [InlineData("ViT-g-14", 1_366_678_273)]
-    public void Models_have_as_many_parameters_as_those_released(string name, long expected) =>
+    public void Models_have_as_many_parameters_as_the_released_ones(string name, long expected) =>
         Assert.Equal(expected, ClipModel.Specs(RunConfig.LoadModel(name)).Where(spec => !spec.IsStatistic).Sum(spec => spec.Count));
 
     [Fact]
-    public void Initial_weights_are_a_function_of_the_seed_and_have_the_papers_spread()
+    public void Initial_weights_are_a_function_of_the_seed_and_have_the_papers_standard_deviation()
     {
         using var model = new ClipModel(TinyClip.Model, Precision.Fp32, 3);
         using var same = new ClipModel(TinyClip.Model, Precision.Bf16, 3);

@@ -14,7 +14,7 @@ public class ContrastiveLossTests
     [InlineData(17, 4)]
     [InlineData(17, 17)]
     [InlineData(64, 10)]
-    public void Equals_cross_entropy_over_the_whole_matrix_whatever_the_tile(int pairs, int tileRows)
+    public void The_loss_equals_cross_entropy_over_the_whole_matrix_for_any_tile(int pairs, int tileRows)
     {
         const double logScale = 2.3;
         var (images, texts) = (Embeddings(pairs, 1), Embeddings(pairs, 2));
@@ -69,7 +69,7 @@ public class ContrastiveLossTests
     }
 
     [Fact]
-    public void A_batch_without_any_pair_is_refused()
+    public void A_batch_without_any_pair_is_rejected()
     {
         var none = Embeddings(0, 1);
         Assert.Throws<ArgumentException>(() => new ContrastiveLoss(new RankGroup(), 8).Compute(none, none, [0], 1));

@@ -11,7 +11,7 @@ namespace ClipTrain.Trainer.Tests.Objectives;
 public sealed class ImageInputTests
 {
     [Fact]
-    public void Bytes_normalised_on_the_device_are_what_decoding_threads_normalise()
+    public void Bytes_normalised_on_the_device_equal_those_normalised_by_decoding_threads()
     {
         byte[] picture = [.. "P6\n48 48\n255\n"u8, .. Enumerable.Range(0, 48 * 48 * 3).Select(i => (byte)(i * 7 % 251))];
         using var scope = NewDisposeScope();
@@ -34,7 +34,7 @@ public sealed class ImageInputTests
     [InlineData("cpu", Precision.Fp32, ImageType.Fp32)]
     [InlineData("cpu", Precision.Bf16, ImageType.Bf16)]
     [InlineData("cuda", Precision.Bf16, ImageType.UInt8)]
-    public void Images_come_in_the_towers_type_on_a_CPU_and_as_bytes_to_a_GPU(string device, Precision precision, ImageType type)
+    public void Images_have_the_compute_type_on_a_CPU_and_travel_as_bytes_to_a_GPU(string device, Precision precision, ImageType type)
     {
         var run = TinyClip.Run(precision) with { Cluster = new ClusterOptions { Device = device } };
         Assert.Equal(type, RunPlan.Images(run).Training.Type);
@@ -42,7 +42,7 @@ public sealed class ImageInputTests
     }
 
     [Fact]
-    public void Training_takes_over_every_option_of_images()
+    public void Training_applies_every_image_option()
     {
         var data = new DataOptions
         {

@@ -15,7 +15,7 @@ public class LinearCrossEntropyTests
     [InlineData(1024, 0)]
     [InlineData(4, 0.1)]
     [InlineData(1024, 0.4)]
-    public void Equals_cross_entropy_of_a_linear_layer_under_autograd_whatever_the_tile(int tileRows, double smoothing)
+    public void The_loss_equals_cross_entropy_of_a_linear_layer_under_autograd_for_any_tile(int tileRows, double smoothing)
     {
         var (rows, weight, bias) = (
             Random(1, Rows, Width).requires_grad_(),
@@ -44,7 +44,7 @@ public class LinearCrossEntropyTests
     }
 
     [Fact]
-    public void Several_classes_share_a_rows_weight_and_a_row_without_any_counts_nothing()
+    public void Several_classes_share_a_rows_weight_and_a_row_without_classes_counts_nothing()
     {
         var (rows, weight) = (Random(1, 3, Width).requires_grad_(), Random(2, Classes, Width).requires_grad_());
         var targets = new ClassTargets(tensor([4L, 2, 7, 0, 9, 9], [3, 2]), tensor([0.75f, 0.25f, 0, 0, 0.5f, 0.5f], [3, 2]));

@@ -32,7 +32,7 @@ public class MicroBatchTests
 
     [Theory]
     [MemberData(nameof(Grid))]
-    public void Loss_and_gradients_are_those_of_one_pass_of_one_process(
+    public void Loss_and_gradients_equal_a_single_pass_of_a_single_process(
         Objective objective,
         int worldSize,
         Precision precision,
@@ -83,7 +83,7 @@ public class MicroBatchTests
     }
 
     [Fact]
-    public void Captions_are_computed_to_the_longest_of_their_micro_batch()
+    public void Captions_are_computed_up_to_the_longest_of_their_micro_batch()
     {
         var batch = TinyClip.Batch(0, 6);
         batch.Ends_b.AsSpan<long>()[..3].Fill(3);

@@ -12,7 +12,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Objectives;
 
-/// <summary>Objectives of the image alone against their definition, computed a sample at a time under autograd.</summary>
+/// <summary>Image-only objectives compared with their definition, computed one sample at a time under autograd.</summary>
 public class SampleObjectiveTests
 {
     private const int Samples = 6;
@@ -21,18 +21,17 @@ public class SampleObjectiveTests
     [InlineData(Objective.BagOfWords)]
     [InlineData(Objective.Captioning)]
     [InlineData(Objective.Classification)]
-    public void Loss_and_gradients_are_those_of_the_definition(Objective objective) =>
-        AssertIsDefinition(TinyClip.Run(objective: objective));
+    public void Loss_and_gradients_equal_the_definition(Objective objective) => AssertIsDefinition(TinyClip.Run(objective: objective));
 
     [Theory]
     [InlineData("resnet")]
     [InlineData("registers")]
     [InlineData("average with registers and sines")]
-    public void Captions_are_predicted_from_every_image_tower(string variant) =>
+    public void Captions_can_be_predicted_from_every_image_tower(string variant) =>
         AssertIsDefinition(TinyClip.Run(objective: Objective.Captioning) with { Model = ModelVariants.All[variant] });
 
     [Fact]
-    public void Words_are_the_captions_distinct_tokens_and_a_caption_without_any_counts_nothing()
+    public void Words_are_the_captions_distinct_tokens_and_an_empty_caption_counts_nothing()
     {
         var options = TinyClip.Run(objective: Objective.BagOfWords);
         using var state = new TrainingState(options);
@@ -58,7 +57,7 @@ public class SampleObjectiveTests
     }
 
     [Fact]
-    public void A_token_is_predicted_from_the_image_and_the_tokens_before_it_alone()
+    public void A_token_is_predicted_only_from_the_image_and_the_preceding_tokens()
     {
         using var model = new ClipModel(TinyClip.Model, Precision.Fp32, 3, objective: Objective.Captioning);
         using var guard = no_grad();
@@ -76,7 +75,7 @@ public class SampleObjectiveTests
     }
 
     [Fact]
-    public void Nothing_but_what_the_objective_trains_is_in_the_model()
+    public void The_model_contains_only_parts_that_the_objective_trains()
     {
         foreach (var objective in Enum.GetValues<Objective>())
         {
@@ -112,7 +111,7 @@ public class SampleObjectiveTests
         var batch = TinyClip.Batch(0, Samples, tower: options.Model.Image);
         using var state = new TrainingState(options);
         var parameters = state.Model.Parameters;
-        // A ResNet normalises with the batch's statistics, so that its samples go through it together.
+        // A ResNet normalises with the batch's statistics, so its samples go through it together.
         var loss = Definition(options, state.Model, batch);
         loss.backward();
         parameters.Collect();

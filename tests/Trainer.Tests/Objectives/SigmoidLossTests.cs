@@ -14,7 +14,7 @@ public class SigmoidLossTests
     [InlineData(17, 4)]
     [InlineData(17, 17)]
     [InlineData(64, 10)]
-    public void Equals_the_log_sigmoids_of_the_whole_matrix_whatever_the_tile(int pairs, int tileRows)
+    public void The_loss_equals_the_log_sigmoids_of_the_whole_matrix_for_any_tile(int pairs, int tileRows)
     {
         const double logScale = 2.3,
             bias = -3.5;
@@ -88,7 +88,7 @@ public class SigmoidLossTests
     [InlineData(100, -10)]
     [InlineData(100, 60)]
     [InlineData(1, -100)]
-    public void Large_logits_neither_overflow_nor_lose_the_loss(double scale, double bias)
+    public void Large_logits_neither_overflow_nor_lose_precision(double scale, double bias)
     {
         var (images, texts) = (Embeddings(9, 1), Embeddings(9, 2));
         var logits = ((images * scale).MatMul(texts.t()) + bias).to(float64);
@@ -101,7 +101,7 @@ public class SigmoidLossTests
     }
 
     [Fact]
-    public void A_batch_without_any_pair_is_refused()
+    public void A_batch_without_any_pair_is_rejected()
     {
         var none = Embeddings(0, 1);
         Assert.Throws<ArgumentException>(() => new SigmoidLoss(new RankGroup(), 8).Compute(none, none, [0], 1));

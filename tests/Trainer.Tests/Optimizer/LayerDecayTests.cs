@@ -16,7 +16,7 @@ public class LayerDecayTests
         Text = 0.9,
         Rate = 1e-2;
 
-    /// <summary>The factor of the stem, the blocks and the last group: d to the power of the groups behind it.</summary>
+    /// <summary>Factors of the stem, the blocks and the last group: d to the power of the number of groups after it.</summary>
     private static readonly Dictionary<string, double> s_factors = new(StringComparer.Ordinal)
     {
         ["visual.conv1.weight"] = Math.Pow(Image, 4),
@@ -34,7 +34,7 @@ public class LayerDecayTests
     [Theory]
     [InlineData(Precision.Fp32)]
     [InlineData(Precision.Bf16)]
-    public void A_step_is_that_of_AdamW_with_a_rate_for_every_group(Precision precision)
+    public void A_step_equals_AdamW_with_a_learning_rate_per_group(Precision precision)
     {
         Threads.Set(1);
         var options = TinyClip.Run(precision).Training with
@@ -74,7 +74,7 @@ public class LayerDecayTests
     }
 
     [Fact]
-    public void A_decay_of_one_leaves_the_ranges_and_any_decay_the_layout_and_the_buckets()
+    public void A_decay_of_one_keeps_the_ranges_and_any_decay_keeps_layout_and_buckets()
     {
         using var plain = new ClipModel(TinyClip.Model, Precision.Bf16, 1, training: TinyClip.Run().Training);
         using var decayed = new ClipModel(

@@ -34,7 +34,7 @@ public class ShardedOptimizerTests
     }
 
     [Fact]
-    public void A_rank_holds_its_slice_of_the_moments_alone()
+    public void A_rank_holds_only_its_slice_of_the_moments()
     {
         var options = TinyClip.Run() with { Training = TinyClip.Run().Training with { ShardOptimizer = true } };
         using var state = new TrainingState(options, rank: 1, worldSize: 4);
@@ -42,12 +42,12 @@ public class ShardedOptimizerTests
         Assert.Equal(FlatSlice.Of(elements, 1, 4), state.Optimizer.Held);
         Assert.Equal(state.Optimizer.Held.Length, state.Optimizer.Moments.First.Values.numel());
         Assert.InRange(state.Optimizer.Held.Length, elements / 4, (elements / 4) + FlatSlice.Alignment);
-        state.TakePlace(0, 1);
+        state.SetRank(0, 1);
         Assert.True(state.Optimizer.HoldsAll);
     }
 
     [Fact]
-    public void A_gradient_that_is_not_finite_on_one_rank_stops_all_before_the_update()
+    public void A_non_finite_gradient_on_one_rank_stops_all_ranks_before_the_update()
     {
         var options = TinyClip.Run() with { Training = TinyClip.Run().Training with { ShardOptimizer = true } };
         var weights = Ranks.Run(
@@ -69,7 +69,7 @@ public class ShardedOptimizerTests
     }
 
     [Fact]
-    public void A_rank_that_is_lost_during_the_update_leaves_the_others_states_whole()
+    public void A_rank_lost_during_the_update_leaves_the_others_states_intact()
     {
         float[] before = [],
             after = [],
@@ -106,7 +106,7 @@ public class ShardedOptimizerTests
     }
 
     [Fact]
-    public void A_new_gradient_buffer_has_memory_of_its_own_and_the_step_uses_it()
+    public void A_new_gradient_buffer_has_separate_memory_and_the_step_uses_it()
     {
         using var state = new TrainingState(TinyClip.Run());
         using var other = new TrainingState(TinyClip.Run());

@@ -7,7 +7,7 @@ namespace ClipTrain.Trainer.Tests.Parameters;
 public class GradientBucketsTests
 {
     [Fact]
-    public void Buckets_go_through_each_part_from_its_end_and_cover_it()
+    public void Buckets_cover_each_part_from_its_end()
     {
         const long bucket = 1 << 22;
         GradientBucket[] expected = [new(bucket + 16, bucket), new(16, bucket), new(0, 16), new((2 * bucket) + 16, 48)];

@@ -35,10 +35,10 @@ public sealed class LockedTowerTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Grid))]
-    public void A_locked_weight_keeps_every_bit_and_every_other_moves(string variant, int? image, int? text, Precision precision)
+    public void Locked_weights_keep_every_bit_and_all_others_change(string variant, int? image, int? text, Precision precision)
     {
         var run = Run(variant, image, text, precision);
-        // fp16's first scale is more than these tiny models bear, and a step that overflows moves nothing.
+        // fp16's initial scale overflows in these tiny models, and a step that overflows changes nothing.
         using var state = new TrainingState(run) { LossScale = new LossScale(precision == Precision.Fp16 ? 64 : 1, 0) };
         ModelVariants.GiveResidualsWeight(state.Model.Parameters);
         var before = state.Model.Parameters.Master.AsSpan<float>().ToArray();
@@ -55,7 +55,7 @@ public sealed class LockedTowerTests : IDisposable
                 && p.Group < TowerGroups.Count(run.Model, p.Tower) - unlocked;
             var (was, now) = (layout.Parameters[spec.Name].detach(), state.Model.Parameters[spec.Name].detach());
             Assert.Equal(locked, spec.IsLocked);
-            // A key's bias shifts all of softmax's logits alike: its gradient is zero.
+            // A key's bias shifts all logits of the softmax alike, so its gradient is zero.
             Assert.True(
                 locked == was.IsSame(now) || spec.Name.EndsWith("k_proj.bias", StringComparison.Ordinal),
                 $"{spec.Name}, locked {locked}"
@@ -68,7 +68,7 @@ public sealed class LockedTowerTests : IDisposable
     [InlineData("vit", 1, 5)]
     [InlineData("vit", 3, 0)]
     [InlineData("attention pooling", 2, 5)]
-    public void Gradients_of_what_is_trained_are_bitwise_those_of_the_unlocked_model(string variant, int image, int microBatch)
+    public void Gradients_of_trained_parameters_are_bitwise_those_of_the_unlocked_model(string variant, int image, int microBatch)
     {
         foreach (var checkpointing in Enum.GetValues<ActivationCheckpointing>())
         {
@@ -83,12 +83,12 @@ public sealed class LockedTowerTests : IDisposable
     }
 
     [Fact]
-    public void What_is_locked_has_neither_gradients_nor_moments()
+    public void Locked_parameters_have_neither_gradients_nor_moments()
     {
         using var state = new TrainingState(Run("resnet", 0, null, Precision.Bf16));
         var parameters = state.Model.Parameters;
         var updated = parameters.Specs.Where(spec => !spec.IsLocked).Sum(spec => spec.Count);
-        // Each parameter begins at a multiple of a block of moments.
+        // Each parameter starts at a multiple of a block of moments.
         Assert.InRange(parameters.Gradients.numel(), updated, updated + (256 * parameters.Specs.Count(spec => !spec.IsLocked)));
         Assert.Equal(parameters.Gradients.numel(), state.Optimizer.Moments.First.Values.numel());
         Assert.DoesNotContain(parameters.In(parameters.Gradients), spec => spec.Name.StartsWith("visual.", StringComparison.Ordinal));
@@ -98,7 +98,7 @@ public sealed class LockedTowerTests : IDisposable
     [InlineData("vit", 0, Precision.Fp32)]
     [InlineData("vit", 2, Precision.Bf16)]
     [InlineData("resnet", 0, Precision.Fp32)]
-    public void Ranks_sharding_and_a_resume_come_to_the_same_bits(string variant, int image, Precision precision)
+    public void Ranks_sharding_and_resuming_give_the_same_bits(string variant, int image, Precision precision)
     {
         var run = Run(variant, image, 2, precision);
         var sharded = run with { Training = run.Training with { ShardOptimizer = true } };
@@ -134,7 +134,7 @@ public sealed class LockedTowerTests : IDisposable
     }
 
     [Fact]
-    public void Segments_that_are_locked_run_once_and_unrecorded()
+    public void Locked_segments_run_once_and_unrecorded()
     {
         var weight = full([], 3, float32).requires_grad_();
         var calls = new List<string>();

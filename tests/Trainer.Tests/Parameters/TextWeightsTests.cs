@@ -15,7 +15,7 @@ public sealed class TextWeightsTests
     [InlineData(Precision.Fp32)]
     [InlineData(Precision.Bf16)]
     [InlineData(Precision.Fp16)]
-    public void The_text_towers_matrices_are_kept_in_bf16_alone_and_no_others(Precision precision)
+    public void Only_the_text_towers_matrices_are_kept_in_bf16_and_without_a_copy(Precision precision)
     {
         using var state = new TrainingState(Run(WeightType.Bf16, precision));
         var parameters = state.Model.Parameters;
@@ -36,11 +36,11 @@ public sealed class TextWeightsTests
     }
 
     [Fact]
-    public void A_tiny_run_has_the_losses_of_one_in_fp32_within_a_twentieth()
+    public void The_losses_of_a_tiny_run_are_within_five_percent_of_fp32()
     {
         var (fp32, rounded) = (Losses(WeightType.Fp32), Losses(WeightType.Bf16));
         Assert.NotEqual(fp32, rounded);
-        // It learns the pairs: the loss falls to under a half.
+        // The model learns the pairs: the loss falls to less than half.
         Assert.InRange(fp32[^1], 0, fp32[0] / 2);
         Assert.All(fp32.Zip(rounded), pair => Assert.Equal(pair.First, pair.Second, 0.05 * fp32[0]));
     }
@@ -51,20 +51,20 @@ public sealed class TextWeightsTests
         return run with { Training = run.Training with { TextWeights = textWeights } };
     }
 
-    /// <summary>Bytes of the parameters, copies included.</summary>
+    /// <summary>Size of the parameters in bytes, including copies.</summary>
     private static long Bytes(TrainingState state)
     {
         var parameters = state.Model.Parameters;
         return (parameters.Weights.Narrow.numel() * 2) + (parameters.Weights.Wide.numel() * 4) + ((parameters.Compute?.numel() ?? 0) * 2);
     }
 
-    /// <summary>Weights in bf16 that would have a copy in the compute type besides.</summary>
+    /// <summary>bf16 weights that would otherwise also have a copy in the compute type.</summary>
     private static long TableFree(TrainingState state) =>
         state
             .Model.Parameters.Specs.Where(spec => spec is { IsNarrow: true, InComputeType: true })
             .Sum(spec => state.Model.Parameters.PlaceOf(spec.Name).Length);
 
-    /// <summary>Of passes over the same pairs, in means of ten.</summary>
+    /// <summary>Losses of passes over the same pairs, as means of ten.</summary>
     private static double[] Losses(WeightType textWeights)
     {
         Threads.Set(1);

@@ -12,7 +12,7 @@ public class TowerGroupsTests
 
     [Theory]
     [MemberData(nameof(Variants))]
-    public void A_group_is_what_the_segment_of_its_number_computes_with(string variant)
+    public void A_group_contains_the_parameters_of_the_segment_with_its_index(string variant)
     {
         var options = ModelVariants.All[variant];
         using var scope = NewDisposeScope();

@@ -4,9 +4,9 @@ using System.Text.Json;
 
 namespace ClipTrain.Trainer.Tests.Reference;
 
-/// <summary>What open_clip gave for every case, as sketches. <c>bench/OpenClip --record</c> writes it.</summary>
-/// <param name="Reference">Versions that gave it.</param>
-/// <param name="Cases">By case and tensor.</param>
+/// <summary>open_clip's outputs for every case, as sketches. Written by <c>bench/OpenClip --record</c>.</summary>
+/// <param name="Reference">Versions of the programs that produced them.</param>
+/// <param name="Cases">Sketches by case and tensor.</param>
 public sealed record Fixture(string Reference, IReadOnlyDictionary<string, IReadOnlyDictionary<string, Sketch>> Cases)
 {
     public static Fixture Read(string path)
@@ -27,7 +27,7 @@ public sealed record Fixture(string Reference, IReadOnlyDictionary<string, IRead
         return new Fixture(json.RootElement.GetProperty("reference").GetString()!, cases);
     }
 
-    /// <summary>A tensor a line, so that a new recording can be compared with the old.</summary>
+    /// <summary>One tensor per line, so that a new recording can be diffed against the old.</summary>
     public void Write(string path)
     {
         var cases = Cases.Select(item =>
@@ -41,9 +41,11 @@ public sealed record Fixture(string Reference, IReadOnlyDictionary<string, IRead
         );
     }
 
-    private static string Line(KeyValuePair<string, Sketch> tensor) =>
-        $"      {JsonSerializer.Serialize(tensor.Key)}: "
-        + $"[{string.Join(", ", tensor.Value.Products.Prepend(tensor.Value.Norm).Select(x => x.ToString("G7", CultureInfo.InvariantCulture)))}]";
+    private static string Line(KeyValuePair<string, Sketch> tensor)
+    {
+        var numbers = tensor.Value.Products.Prepend(tensor.Value.Norm).Select(x => x.ToString("G7", CultureInfo.InvariantCulture));
+        return $"      {JsonSerializer.Serialize(tensor.Key)}: [{string.Join(", ", numbers)}]";
+    }
 
     private static Sketch ReadSketch(JsonElement numbers)
     {

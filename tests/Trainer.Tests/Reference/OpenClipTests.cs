@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Tests.Reference;
 
 /// <summary>
-/// Features, logits, losses, gradients and five optimizer steps against what open_clip gave for the same weights and batch,
-/// which bench/OpenClip recorded and compares live.
+/// Features, logits, losses, gradients and five optimizer steps, compared with open_clip's for the same weights and batch, which
+/// bench/OpenClip recorded and compares live.
 /// </summary>
 public class OpenClipTests
 {
@@ -18,7 +18,7 @@ public class OpenClipTests
 
     public static TheoryData<string> Cases => [.. ReferenceCases.All.Select(reference => reference.Name)];
 
-    /// <summary>What is near to the formula that open_clip has, but is not it.</summary>
+    /// <summary>Formulas that are close to open_clip's but wrong.</summary>
     public static TheoryData<string, string> Mistakes =>
         new()
         {
@@ -36,14 +36,14 @@ public class OpenClipTests
         };
 
     [Theory, MemberData(nameof(Cases))]
-    public void Numbers_equal_open_clips(string name)
+    public void Results_equal_open_clips(string name)
     {
         var errors = Errors(ReferenceCases.All.Single(reference => reference.Name == name), name);
         Assert.All(errors, error => Assert.True(error.Relative <= BarOf(error.Tensor), $"{error.Tensor}: {error.Relative:E1}"));
     }
 
     [Theory, MemberData(nameof(Mistakes))]
-    public void Another_formula_is_noticed(string name, string mistake)
+    public void A_different_formula_is_detected(string name, string mistake)
     {
         var reference = ReferenceCases.All.Single(reference => reference.Name == name);
         var (model, training) = (reference.Model, reference.Training);
@@ -68,21 +68,21 @@ public class OpenClipTests
     }
 
     [Fact]
-    public void Clamping_the_logit_scale_is_part_of_what_is_compared()
+    public void The_comparison_covers_clamping_the_logit_scale()
     {
         var reference = ReferenceCases.All.Single(reference => reference.Name == "vit, logit scale at its lower bound");
         var gradient = Outputs(reference)["gradient/logit_scale"][0];
 
-        // Adam's first step is as long as the rate, but for epsilon, and from there the bound of zero is nearer.
+        // Adam's first step is about as long as the learning rate, so from there the bound of zero is in reach.
         var (rate, epsilon) = (reference.Training.LearningRate / reference.Training.WarmupSteps, reference.Training.Epsilon);
         Assert.True(rate * gradient / (Math.Abs(gradient) + epsilon) > 2 * reference.LogitScale, $"{gradient}");
     }
 
     /// <summary>
-    /// open_clip's training: <c>p.ndim &lt; 2 or "bn" in n or "ln" in n or "bias" in n or 'logit_scale' in n</c> does not decay.
+    /// open_clip excludes from weight decay: <c>p.ndim &lt; 2 or "bn" in n or "ln" in n or "bias" in n or 'logit_scale' in n</c>.
     /// </summary>
     [Theory, MemberData(nameof(Cases))]
-    public void Weights_decay_that_decay_in_open_clip(string name)
+    public void Weight_decay_applies_to_the_same_parameters_as_in_open_clip(string name)
     {
         string[] excluded = ["bn", "ln", "bias", ClipModel.LogitScale];
         Assert.All(
@@ -101,7 +101,7 @@ public class OpenClipTests
             ? StepBar
             : FeatureBar;
 
-    /// <summary>Relative errors of all tensors of a model against a recorded case.</summary>
+    /// <summary>Relative errors of all tensors of a model compared with a recorded case.</summary>
     private static List<(string Tensor, double Relative)> Errors(ReferenceCase reference, string recorded)
     {
         var (outputs, expected) = (Outputs(reference), s_fixture.Cases[recorded]);

@@ -2,32 +2,32 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Tests.Reference;
 
-/// <summary>A model that open_clip has too, and what it is trained on for the comparison.</summary>
-/// <param name="Name">What tables and fixtures call it.</param>
-/// <param name="Model">Small, unless it is compared live only.</param>
+/// <summary>A model that open_clip supports too, and its training setup for the comparison.</summary>
+/// <param name="Name">Name in tables and fixtures.</param>
+/// <param name="Model">Small, unless it is compared only live.</param>
 public sealed record ReferenceCase(string Name, ModelOptions Model)
 {
-    /// <summary>Optimizer steps that are compared.</summary>
+    /// <summary>Number of optimizer steps compared.</summary>
     public const int Steps = 5;
 
-    /// <summary>Pairs of the batch, which every step sees.</summary>
+    /// <summary>Pairs per batch; every step uses the same batch.</summary>
     public int Pairs { get; init; } = 8;
 
-    /// <summary>Of the weights and the batch.</summary>
+    /// <summary>Seed of the weights and the batch.</summary>
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>Whether captions fill the context, so that there is no padding to treat in one way or another.</summary>
+    /// <summary>True if captions fill the context, so that there is no padding to treat differently.</summary>
     public bool FullCaptions { get; init; }
 
-    /// <summary>The learned log of the factor on the cosine similarities, before the first step.</summary>
+    /// <summary>Initial value of the log of the logit scale.</summary>
     public double LogitScale { get; init; } = Math.Log(1 / 0.07);
 
-    /// <summary>open_clip's name for the model where it has its own configuration, which is used then in place of ours.</summary>
+    /// <summary>open_clip's name of the model if it has its own configuration, which then replaces the exported one.</summary>
     public string? OpenClipName { get; init; }
 
     /// <summary>
-    /// Five steps see the warm-up and the cosine. The epsilon is larger than in training: where a gradient is near zero Adam
-    /// makes steps of its rounding, which no two programs share; so a move can be held to the same bar as a gradient.
+    /// Five steps cover warm-up and cosine decay. Epsilon is larger than in training: for gradients near zero Adam turns rounding
+    /// into steps, which no two programs share. With it, weight changes can be held to the same tolerance as gradients.
     /// </summary>
     public TrainingOptions Training { get; init; } =
         new()

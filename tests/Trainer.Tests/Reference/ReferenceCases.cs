@@ -3,7 +3,7 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Tests.Reference;
 
-/// <summary>Every model that both we and open_clip can express, each choice of its options at least once.</summary>
+/// <summary>Models that both ClipTrain and open_clip can express, covering each option value at least once.</summary>
 public static class ReferenceCases
 {
     private static readonly ModelOptions s_vit = new()
@@ -46,7 +46,7 @@ public static class ReferenceCases
         new("vit, patches by convolution", Image(image => image with { PatchEmbedding = PatchEmbedding.Convolution })),
         new("vit, narrow mlp", Image(image => image with { MlpRatio = 2 }) with { Text = s_vit.Text with { MlpRatio = 3 } }),
         new("vit, sine positions", Image(image => image with { Positions = ImagePositions.Sine })),
-        // open_clip averages the patches beside a class token that is not read: to us that is a register.
+        // open_clip averages the patches next to an unused class token; in ClipTrain that is a register.
         new("vit, average pooling", Image(image => image with { Pooling = ImagePooling.Average, Registers = 1 })),
         new("vit, logit scale at its lower bound", s_vit)
         {
@@ -59,10 +59,10 @@ public static class ReferenceCases
             "text, bidirectional, last token",
             Text(text => text with { Attention = TextAttention.Bidirectional, Pooling = TextPooling.Last })
         ),
-        // open_clip's bidirectional captions see their padding, ours do not: the same function where there is none.
+        // open_clip's bidirectional captions attend to their padding, ClipTrain's do not: equal if there is no padding.
         new("text, bidirectional", Text(text => text with { Attention = TextAttention.Bidirectional })) { FullCaptions = true },
-        // Small, and with the best of 30 seeds, because a ReLU's slope jumps: where in five steps one of its inputs comes within
-        // rounding of zero, two programs go different ways. Here none comes nearer than 1e-5.
+        // Small, and with the best of 30 seeds, because the slope of a ReLU jumps: if one of its inputs comes within rounding of
+        // zero in five steps, two programs diverge. Here none comes closer than 1e-5.
         new("resnet", s_resnet) { Seed = 2, Pairs = 4 },
     ];
 

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Reference;
 
-/// <summary>What is compared of a model, by names that the peer uses as well.</summary>
+/// <summary>Outputs of a model to compare, by names that the peer uses too.</summary>
 public static class ReferenceOutputs
 {
     public const string ImageFeatures = "image features",
@@ -19,7 +19,7 @@ public static class ReferenceOutputs
         Gradient = "gradient/",
         Moved = "moved/";
 
-    /// <summary>Embeddings of unit length and their logits, in evaluation.</summary>
+    /// <summary>Unit-length embeddings and their logits, in evaluation mode.</summary>
     public static Dictionary<string, float[]> Features(ClipModel model, TrainingBatch batch)
     {
         using var guard = no_grad();
@@ -35,7 +35,7 @@ public static class ReferenceOutputs
         };
     }
 
-    /// <summary>The losses of five steps, the first one's gradients, and how far the five move weights and running statistics.</summary>
+    /// <summary>Losses of five steps, gradients of the first, and the change of weights and running statistics over all five.</summary>
     public static Dictionary<string, float[]> Training(TrainingState state, TrainingBatch batch, ReferenceCase reference)
     {
         var outputs = new Dictionary<string, float[]>(StringComparer.Ordinal);
@@ -65,8 +65,8 @@ public static class ReferenceOutputs
     }
 
     /// <summary>
-    /// Zeros the part of a tensor that belongs to the bias of keys. It adds the same to all logits of a query, which the
-    /// softmax does not see: its gradient is rounding, of which Adam makes steps of full length.
+    /// Zeros the bias of the keys. It shifts all logits of a query alike, which softmax ignores: its gradient is only rounding,
+    /// which Adam turns into full-size steps.
     /// </summary>
     public static void DropKeyBias(string name, Span<float> values)
     {

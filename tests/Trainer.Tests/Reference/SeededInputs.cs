@@ -6,12 +6,12 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Reference;
 
-/// <summary>Weights and a batch as functions of a seed and of names, so that a fixture need not hold them.</summary>
+/// <summary>Weights and a batch as functions of a seed and of names, so that a fixture need not contain them.</summary>
 public static class SeededInputs
 {
     /// <summary>
-    /// Overwrites all weights. Unlike a fresh model's none are zero or one throughout, so that none drops out of the
-    /// comparison; layers keep the scale of what goes through them, so that it is not lost in rounding either.
+    /// Overwrites all weights. Unlike in a fresh model no tensor is all zeros or ones, so every one of them matters in the
+    /// comparison; layers preserve the scale of their input, so rounding does not hide it either.
     /// </summary>
     public static void FillWeights(FlatParameters parameters, ReferenceCase reference)
     {
@@ -26,7 +26,7 @@ public static class SeededInputs
         }
     }
 
-    /// <summary>A batch whose captions end with the vocabulary's last token, the largest in each, as open_clip looks for it.</summary>
+    /// <summary>A batch whose captions end with the largest token of the vocabulary, as open_clip expects.</summary>
     public static TrainingBatch Batch(ReferenceCase reference)
     {
         var (size, text, pairs) = (reference.Model.Image.Size, reference.Model.Text, reference.Pairs);
@@ -49,10 +49,10 @@ public static class SeededInputs
         return new TrainingBatch(images, tokens, ends, null, [.. Enumerable.Range(0, pairs).Select(i => $"pair {i}")]);
     }
 
-    /// <summary>Numbers for one purpose.</summary>
+    /// <summary>Random numbers for one purpose.</summary>
     public static CounterRandom Random(ulong seed, string purpose)
     {
-        // FNV-1a: the same on any machine and in any version.
+        // FNV-1a: the same on every machine and in every version.
         var hash = purpose.Aggregate(0xCBF29CE484222325, (hash, c) => (hash ^ c) * 0x100000001B3);
         return new CounterRandom(seed, 0, hash);
     }

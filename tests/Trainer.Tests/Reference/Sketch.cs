@@ -1,18 +1,18 @@
 namespace ClipTrain.Trainer.Tests.Reference;
 
 /// <summary>
-/// A few numbers in place of a tensor, from which its distance to another of the same size can be told: its norm, and its
-/// inner products with random signs. The mean square of the differences of such products has the squared norm of the
-/// tensors' difference for its expectation (Alon, Matias and Szegedy 1996).
+/// A few numbers that represent a tensor and give its distance to another of the same size: its norm, and its inner products with
+/// random signs. The mean square of the differences of these products is an unbiased estimate of the squared norm of the tensors'
+/// difference (Alon, Matias and Szegedy 1996).
 /// </summary>
 /// <param name="Norm">‖x‖.</param>
 /// <param name="Products">⟨x, signs⟩, for <see cref="Count"/> draws of signs.</param>
 public sealed record Sketch(double Norm, IReadOnlyList<double> Products)
 {
-    /// <summary>With four products an estimate is under a tenth of the truth once in a thousand times.</summary>
+    /// <summary>With four products an estimate is below a tenth of the true value once in a thousand times.</summary>
     private const int Count = 4;
 
-    /// <param name="name">Decides the signs, so that two tensors of a name have the same.</param>
+    /// <param name="name">Seed of the signs, so that two tensors of the same name use the same ones.</param>
     /// <param name="values">x.</param>
     public static Sketch Of(string name, ReadOnlySpan<float> values)
     {

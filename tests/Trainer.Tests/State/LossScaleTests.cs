@@ -14,7 +14,7 @@ public sealed class LossScaleTests
     private static readonly LossScale s_tooLarge = new(Math.Pow(2, 40), 7);
 
     [Fact]
-    public void It_doubles_after_two_thousand_updates_and_halves_with_an_overflow()
+    public void The_scale_doubles_after_two_thousand_updates_and_halves_at_an_overflow()
     {
         var scale = LossScale.Of(Precision.Fp16);
         Assert.Equal(65_536, scale.Factor);
@@ -53,7 +53,7 @@ public sealed class LossScaleTests
     }
 
     [Fact]
-    public void After_skipped_steps_a_run_goes_on_as_one_that_had_none_at_that_step_of_the_schedule()
+    public void After_skipped_steps_a_run_continues_at_the_current_step_of_the_schedule()
     {
         var run = Run(shard: false);
         using var state = new TrainingState(run) { LossScale = s_tooLarge };
@@ -92,11 +92,11 @@ public sealed class LossScaleTests
     }
 
     [Fact]
-    public void Gradients_that_overflow_without_a_scale_are_a_fault()
+    public void Gradients_that_overflow_without_a_scale_are_an_error()
     {
         var run = Run(shard: false);
         using var state = new TrainingState(run) { LossScale = new LossScale(1, 0) };
-        // Layers whose gains are large make gradients overflow where embeddings, which have unit length, do not.
+        // Layers with large gains make gradients overflow, while embeddings of unit length do not.
         var parameters = state.Model.Parameters;
         parameters.View(parameters.Weights, "transformer.resblocks.0.mlp.c_proj.weight").mul_(1e-4);
         parameters.View(parameters.Weights, "ln_final.weight").mul_(1e30);

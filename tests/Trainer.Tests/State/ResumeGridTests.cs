@@ -9,7 +9,7 @@ using ClipTrain.Trainer.State;
 
 namespace ClipTrain.Trainer.Tests.State;
 
-/// <summary>Stopping at every step of a run of every world size, and going on with every other.</summary>
+/// <summary>Stops at every step of a run with every world size, and resumes with every other.</summary>
 public sealed class ResumeGridTests : IDisposable
 {
     private const int GlobalBatch = 13,
@@ -33,7 +33,11 @@ public sealed class ResumeGridTests : IDisposable
     [InlineData(Objective.Captioning, 3, true)]
     [InlineData(Objective.Classification, 2, false)]
     [InlineData(Objective.Classification, 3, true)]
-    public void A_run_resumed_at_any_step_ends_as_an_unbroken_one_bitwise_at_equal_world_size(Objective objective, int world, bool shard)
+    public void A_run_resumed_at_any_step_ends_bitwise_like_an_uninterrupted_one_at_equal_world_size(
+        Objective objective,
+        int world,
+        bool shard
+    )
     {
         var options = TinyClip.Run(objective: objective) with
         {
@@ -83,7 +87,7 @@ public sealed class ResumeGridTests : IDisposable
     {
         using var snapshot = StateTransfer.Gather(state, group);
         snapshot?.Write(checkpoints, "config", "corpus", Steps, []);
-        // The others must not begin to train on it, or end, before it is there.
+        // The other ranks must not train on it, or end, before it exists.
         group.Barrier();
     }
 

@@ -18,7 +18,7 @@ public sealed class StateTransferTests : IDisposable
     [Theory]
     [InlineData(Precision.Fp32)]
     [InlineData(Precision.Bf16)]
-    public void A_fresh_rank_that_was_given_the_state_goes_on_bitwise_as_the_others(Precision precision)
+    public void A_fresh_rank_that_receives_the_state_continues_bitwise_like_the_others(Precision precision)
     {
         var options = Options(precision, shard: false);
         var unbroken = Ranks.Run(3, group => InState(group, options, state => WeightsAfter(state, group, 4)));
@@ -45,7 +45,7 @@ public sealed class StateTransferTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Fresh_states_take_rank_0_s_weights_though_each_holds_a_slice_of_the_moments(bool shard)
+    public void Fresh_states_take_rank_0s_weights_even_with_sharded_moments(bool shard)
     {
         var options = Options(Precision.Fp32, shard);
         var alike = Ranks.Run(3, group => InState(group, options, state => WeightsAfter(state, group, 2)));
@@ -71,7 +71,7 @@ public sealed class StateTransferTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_checkpoint_that_rank_0_reads_puts_all_ranks_where_they_were(bool shard)
+    public void A_checkpoint_read_by_rank_0_restores_all_ranks(bool shard)
     {
         var options = Options(Precision.Fp32, shard);
         var unbroken = Ranks.Run(
@@ -142,7 +142,7 @@ public sealed class StateTransferTests : IDisposable
     }
 
     [Fact]
-    public void A_checkpoint_that_rank_0_cannot_read_is_refused_on_all_ranks()
+    public void A_checkpoint_that_rank_0_cannot_read_is_rejected_on_all_ranks()
     {
         var errors = Ranks.Run(
             2,
@@ -161,7 +161,7 @@ public sealed class StateTransferTests : IDisposable
     }
 
     [Fact]
-    public void A_rank_that_holds_a_slice_alone_is_refused_as_a_source_on_all_ranks()
+    public void A_rank_that_holds_only_a_slice_is_rejected_as_a_source_on_all_ranks()
     {
         var errors = Ranks.Run(
             2,
@@ -176,7 +176,7 @@ public sealed class StateTransferTests : IDisposable
     }
 
     [Fact]
-    public void A_transfer_that_breaks_off_leaves_the_receivers_state_as_it_was()
+    public void A_failed_transfer_leaves_the_receivers_state_unchanged()
     {
         float[] before = [],
             after = [];
@@ -186,7 +186,7 @@ public sealed class StateTransferTests : IDisposable
                 2,
                 group =>
                 {
-                    // The source tells of a state, sends the weights alone and is gone.
+                    // The source announces a state, sends only the weights and disappears.
                     using var state = new TrainingState(Options(Precision.Fp32, shard: false) with { Seed = (ulong)group.Rank });
                     if (group.Rank == 0)
                     {
