@@ -18,7 +18,7 @@ public sealed class StopSignals : IDisposable
             Handle(PosixSignal.SIGINT, ExitCodes.Interrupted, "Ctrl-C"),
             Handle(PosixSignal.SIGTERM, ExitCodes.Terminated, "SIGTERM"),
             endsWithTerminal
-                ? Handle(PosixSignal.SIGHUP, ExitCodes.HungUp, "closed terminal")
+                ? Handle(PosixSignal.SIGHUP, ExitCodes.HungUp, "SIGHUP (terminal closed)")
                 : PosixSignalRegistration.Create(PosixSignal.SIGHUP, GoOnWithoutTerminal),
         ];
 
