@@ -86,7 +86,9 @@ public static class DataCommand
         Console.WriteLine($"The demo corpus is in {folder}; {Path.Combine(folder, DemoCorpus.LicensesFile)} lists the licences of the artwork.");
     }
 
-    /// <summary>Builds the labelled sets unless they exist. Builds the demo corpus first, because one set is made of its emoji.</summary>
+    /// <summary>
+    /// Builds the labelled sets unless they exist. Builds the demo corpus first, because one set is made of its emoji.
+    /// </summary>
     private static void EnsureLabelled(string folder)
     {
         if (File.Exists(Path.Combine(folder, LabelledDemo.LicensesFile)))

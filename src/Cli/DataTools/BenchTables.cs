@@ -7,7 +7,10 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.DataTools;
 
-/// <summary>Table of a loader's stages: starved means waiting for input, blocked means waiting for room in the output queue. Waits of decoding are those of its threads, which also tokenize and assemble.</summary>
+/// <summary>
+/// Table of a loader's stages: starved means waiting for input, blocked means waiting for room in the output queue.
+/// Waits of decoding are those of its threads, which also tokenize and assemble.
+/// </summary>
 internal static class BenchTables
 {
     public static Table Draw(LoaderBenchResult result)

@@ -9,7 +9,10 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.DataTools;
 
-/// <summary>Corpus named on the command line, with the preprocessing to apply: Parquet files, folders and globs with the settings of open_clip's ViT-B/32, or a run file with its own corpus, vocabulary, context and augmentation.</summary>
+/// <summary>
+/// Corpus named on the command line, with the preprocessing to apply: Parquet files, folders and globs with the
+/// settings of open_clip's ViT-B/32, or a run file with its own corpus, vocabulary, context and augmentation.
+/// </summary>
 /// <param name="Merges">Merge list of the tokenizer.</param>
 public sealed record CorpusInput(
     CorpusManifest Manifest,

@@ -15,7 +15,10 @@ internal sealed record LoaderBenchResult(LoaderFigures Figures, LoaderFigures Wh
     public double ImagesPerSecond => Images / Figures.Elapsed.TotalSeconds;
 }
 
-/// <summary>Benchmark of a loader without training: takes batches as fast as they come. The first batches, which fill the queues, are not measured.</summary>
+/// <summary>
+/// Benchmark of a loader without training: takes batches as fast as they come. The first batches, which fill the
+/// queues, are not measured.
+/// </summary>
 /// <param name="warmUp">Warm-up time after the first batch.</param>
 /// <param name="duration">Measuring time; at least one batch is measured.</param>
 internal sealed class LoaderBench(TimeSpan warmUp, TimeSpan duration, TimeProvider time)
@@ -47,7 +50,10 @@ internal sealed class LoaderBench(TimeSpan warmUp, TimeSpan duration, TimeProvid
 /// <summary>Input rate that a run's steps require, computed from its metrics.</summary>
 internal static class StepNeed
 {
-    /// <summary>Images a second over all workers if none ever waited for data: the median over steps. Null if there are no steps.</summary>
+    /// <summary>
+    /// Images a second over all workers if none ever waited for data: the median over steps. Null if there are no
+    /// steps.
+    /// </summary>
     public static double? ImagesPerSecond(IEnumerable<StepMetrics> steps)
     {
         double[] rates =

@@ -37,7 +37,10 @@ internal sealed record LoaderSetting(
 /// <param name="DecodeLimit">Images a second that the decoding threads could deliver if they never waited.</param>
 internal sealed record LoaderBottleneck(SlowStage Stage, double ReadLimit, double DecodeLimit)
 {
-    /// <summary>Share of blocked time above which decoding threads wait for each other, since the benchmark's consumer never blocks them.</summary>
+    /// <summary>
+    /// Share of blocked time above which decoding threads wait for each other, since the benchmark's consumer never
+    /// blocks them.
+    /// </summary>
     private const double BlockedShare = 0.25;
 
     /// <summary>Larger row groups are read in parts, and each part decompresses pages of the whole row group.</summary>

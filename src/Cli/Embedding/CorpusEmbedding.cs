@@ -18,7 +18,10 @@ namespace ClipTrain.Cli.Embedding;
 /// <param name="Total">Pairs in all parts of the process.</param>
 public readonly record struct EmbeddingProgress(long Done, long Bad, long Total);
 
-/// <summary>Embedding of corpus parts with the preprocessing of evaluation. Batches never cross parts, so the bytes of a part do not depend on how parts are distributed. Runs on the torch thread.</summary>
+/// <summary>
+/// Embedding of corpus parts with the preprocessing of evaluation. Batches never cross parts, so the bytes of a part do
+/// not depend on how parts are distributed. Runs on the torch thread.
+/// </summary>
 /// <param name="model">Model with loaded weights.</param>
 /// <param name="tokenizer">The model's tokenizer; null if no texts are embedded.</param>
 /// <param name="run">Options that define the image preprocessing.</param>

@@ -14,7 +14,11 @@ namespace ClipTrain.Cli.Embedding;
 /// <param name="Bad">Unusable pairs, in corpus order.</param>
 public sealed record PartReport(long Embedded, IReadOnlyList<BadSample> Bad);
 
-/// <summary>Folder of embeddings: <c>embed.json</c>, <c>part-000000.parquet</c> and so on in corpus order, each with a <c>.json</c> <see cref="PartReport"/>, and <c>report.json</c>. Files are written to a temporary name and renamed, a part's Parquet file last: if it exists, the part is finished.</summary>
+/// <summary>
+/// Folder of embeddings: <c>embed.json</c>, <c>part-000000.parquet</c> and so on in corpus order, each with a
+/// <c>.json</c> <see cref="PartReport"/>, and <c>report.json</c>. Files are written to a temporary name and renamed, a
+/// part's Parquet file last: if it exists, the part is finished.
+/// </summary>
 public sealed class EmbeddingFolder(string path)
 {
     public const string PlanFile = "embed.json",

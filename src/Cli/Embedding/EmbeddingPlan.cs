@@ -12,7 +12,11 @@ public enum EmbeddingContent
     Both,
 }
 
-/// <summary>Content of <c>embed.json</c>: everything that the embeddings of a folder depend on. Work in a folder continues only with an equal plan, so that interruptions do not change the result. Thread counts are excluded, because they change at most the last bits.</summary>
+/// <summary>
+/// Content of <c>embed.json</c>: everything that the embeddings of a folder depend on. Work in a folder continues only
+/// with an equal plan, so that interruptions do not change the result. Thread counts are excluded, because they change
+/// at most the last bits.
+/// </summary>
 public sealed record EmbeddingPlan
 {
     public int FormatVersion { get; init; } = 1;

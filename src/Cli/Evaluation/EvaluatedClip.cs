@@ -13,7 +13,9 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Cli.Evaluation;
 
-/// <summary>Adapter of a model, trained here or imported, to the evaluation interface. Create and use it on the torch thread.</summary>
+/// <summary>
+/// Adapter of a model, trained here or imported, to the evaluation interface. Create and use it on the torch thread.
+/// </summary>
 public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
 {
     /// <summary>Batch size for texts.</summary>
@@ -24,7 +26,8 @@ public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
 
     /// <param name="opened">The model.</param>
     /// <param name="name">Name of the model in reports.</param>
-    /// <exception cref="Runs.UsageException">The model needs a different image preprocessing, or its tokenizer is unknown.</exception>
+    /// <exception cref="Runs.UsageException">The model needs a different image preprocessing, or its tokenizer is
+    /// unknown.</exception>
     public EvaluatedClip(OpenedModel opened, string name)
     {
         opened.RequireClipPreprocessing();

@@ -7,7 +7,10 @@ namespace ClipTrain.Cli.Evaluation;
 /// <summary>Class names of a split. Zero-shot prompts need names, not numbers.</summary>
 public static class LabelNames
 {
-    /// <summary>Class names in the order of their numbers, from the split or else the files' metadata; empty if the column itself contains names.</summary>
+    /// <summary>
+    /// Class names in the order of their numbers, from the split or else the files' metadata; empty if the column
+    /// itself contains names.
+    /// </summary>
     /// <exception cref="CorpusException">The column contains numbers and there are no names for them.</exception>
     public static IReadOnlyList<string> Of(ZeroShotOptions split, CorpusManifest corpus)
     {

@@ -128,7 +128,10 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
         return [.. texts.Select(text => places[text])];
     }
 
-    /// <summary>Embeds the images of a split with a function of [b, 3, S, S]. Returns embeddings [n, D] and each image's label, or its caption if there is no label column.</summary>
+    /// <summary>
+    /// Embeds the images of a split with a function of [b, 3, S, S]. Returns embeddings [n, D] and each image's label,
+    /// or its caption if there is no label column.
+    /// </summary>
     private (torch.Tensor Images_nD, List<string> Texts, List<long> Indices) EmbedImages(
         string name,
         CorpusManifest corpus,

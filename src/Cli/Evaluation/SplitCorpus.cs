@@ -4,7 +4,9 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Cli.Evaluation;
 
-/// <summary>Opener of evaluation splits. Columns come from the split, else from the run, else from detection by usual names.</summary>
+/// <summary>
+/// Opener of evaluation splits. Columns come from the split, else from the run, else from detection by usual names.
+/// </summary>
 /// <param name="run">The run's options.</param>
 /// <param name="onChoice">Receives a message if other columns would have fitted, or if the columns are not the run's.</param>
 public sealed class SplitCorpus(RunOptions run, Action<string> onChoice)

@@ -3,7 +3,11 @@ using ClipTrain.Cli.Telemetry;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>Ctrl-C and SIGTERM as requests to stop at a checkpoint. A signal that arrives before the run is hosted is kept, because workers of an earlier start may already be training. A closed terminal (SIGHUP) stops the run only on request; otherwise the program continues without a terminal.</summary>
+/// <summary>
+/// Ctrl-C and SIGTERM as requests to stop at a checkpoint. A signal that arrives before the run is hosted is kept,
+/// because workers of an earlier start may already be training. A closed terminal (SIGHUP) stops the run only on
+/// request; otherwise the program continues without a terminal.
+/// </summary>
 public sealed class StopSignals : IDisposable
 {
     private readonly Lock _lock = new();

@@ -9,7 +9,10 @@ internal static class TrialFigures
 {
     private const string IntervalSuffix = "_interval";
 
-    /// <summary>Loss, seconds, images a second, and each evaluation metric, such as heldout.image_to_text.r1, with the bounds of its interval; null if there is no summary yet.</summary>
+    /// <summary>
+    /// Loss, seconds, images a second, and each evaluation metric, such as heldout.image_to_text.r1, with the bounds of
+    /// its interval; null if there is no summary yet.
+    /// </summary>
     public static IReadOnlyDictionary<string, double>? Read(RunFiles run)
     {
         if (!File.Exists(run.Summary))

@@ -7,7 +7,10 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.Sweeps;
 
-/// <summary>Runner of a trial in a process of this program, pinned to its cores. The process logs to a file and runs in a separate session, so that it survives a killed sweep; the next sweep waits for it instead of restarting the trial.</summary>
+/// <summary>
+/// Runner of a trial in a process of this program, pinned to its cores. The process logs to a file and runs in a
+/// separate session, so that it survives a killed sweep; the next sweep waits for it instead of restarting the trial.
+/// </summary>
 internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500),

@@ -12,7 +12,8 @@ namespace ClipTrain.Cli.Telemetry;
 public static class LogSetup
 {
     /// <summary>Creates a logger that writes to a console and, for a run, to a file.</summary>
-    /// <param name="console">Console for the log lines. The progress display must use the same one, so that its panel and log lines do not overwrite each other.</param>
+    /// <param name="console">Console for the log lines. The progress display must use the same one, so that its panel
+    /// and log lines do not overwrite each other.</param>
     /// <param name="logFile">File to append to as well; its folder is created. Null for commands without a run.</param>
     public static Logger Create(IAnsiConsole console, string? logFile = null, LogEventLevel level = LogEventLevel.Information)
     {
@@ -32,7 +33,10 @@ public static class LogSetup
     }
 }
 
-/// <summary>Formatter of log events. Names in a corpus and output of workers are untrusted: it escapes control characters, keeps line breaks from forging events, and bounds the length.</summary>
+/// <summary>
+/// Formatter of log events. Names in a corpus and output of workers are untrusted: it escapes control characters, keeps
+/// line breaks from forging events, and bounds the length.
+/// </summary>
 internal sealed class LogFormatter(string template) : ITextFormatter
 {
     private const int MaxLength = 16_384;

@@ -18,7 +18,12 @@ public sealed class MetricsFile : IDisposable
     /// <summary>Step of the last line; 0 if the file is empty.</summary>
     public long LastStep { get; private set; }
 
-    /// <summary>Opens the file for appending. Drops lines of steps after <paramref name="resumedStep"/>, which will be repeated, a partial last line, and all lines from a damaged one on; the damaged original is kept as <c>.damaged</c>, and the ledger still has its data. The kept lines are copied to a new file that replaces the old one, so that a suspended process that wakes after a takeover writes to a deleted file.</summary>
+    /// <summary>
+    /// Opens the file for appending. Drops lines of steps after <paramref name="resumedStep"/>, which will be repeated,
+    /// a partial last line, and all lines from a damaged one on; the damaged original is kept as <c>.damaged</c>, and
+    /// the ledger still has its data. The kept lines are copied to a new file that replaces the old one, so that a
+    /// suspended process that wakes after a takeover writes to a deleted file.
+    /// </summary>
     /// <exception cref="IOException">The file cannot be opened.</exception>
     public static MetricsFile Open(string path, long resumedStep)
     {
@@ -68,7 +73,10 @@ public sealed class MetricsFile : IDisposable
             Write(output, metrics);
     }
 
-    /// <summary>Returns the loss of the newest step up to <paramref name="step"/>; NaN if the readable part of the file has none.</summary>
+    /// <summary>
+    /// Returns the loss of the newest step up to <paramref name="step"/>; NaN if the readable part of the file has
+    /// none.
+    /// </summary>
     public static double LossAt(string path, long step)
     {
         try
@@ -98,7 +106,10 @@ public sealed class MetricsFile : IDisposable
         output.Write(line);
     }
 
-    /// <summary>Complete lines up to the first damaged one, each with the file offset of its end. Text after the last line break is partial and ignored.</summary>
+    /// <summary>
+    /// Complete lines up to the first damaged one, each with the file offset of its end. Text after the last line break
+    /// is partial and ignored.
+    /// </summary>
     private static IEnumerable<(StepMetrics Metrics, long End)> ReadLines(FileStream stream, string path, Action<string> onDamage)
     {
         var line = new List<byte>();

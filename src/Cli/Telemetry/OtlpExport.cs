@@ -8,7 +8,10 @@ using OpenTelemetry.Resources;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>Export of the hosted run's metrics, and those of Orleans, to an OpenTelemetry collector. No semantic convention covers training, so names are <c>cliptrain.training.*</c>, with OpenTelemetry units.</summary>
+/// <summary>
+/// Export of the hosted run's metrics, and those of Orleans, to an OpenTelemetry collector. No semantic convention
+/// covers training, so names are <c>cliptrain.training.*</c>, with OpenTelemetry units.
+/// </summary>
 internal sealed class OtlpExport : IDisposable
 {
     private readonly Meter _meter;

@@ -5,7 +5,10 @@ using Spectre.Console.Rendering;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>Sanitiser of the program's output, which contains names from files and other machines. Replaces escape sequences and bidirectional controls with �, so that none of them can control the terminal.</summary>
+/// <summary>
+/// Sanitiser of the program's output, which contains names from files and other machines. Replaces escape sequences and
+/// bidirectional controls with �, so that none of them can control the terminal.
+/// </summary>
 internal static class PlainOutput
 {
     /// <summary>Sanitises all further output of this process, except the control sequences of Spectre.Console itself.</summary>

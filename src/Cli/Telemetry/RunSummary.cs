@@ -5,7 +5,10 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>Content of summary.json: the results of a run. Paths of metrics are stable, for example <c>eval.heldout.image_to_text.r1</c>.</summary>
+/// <summary>
+/// Content of summary.json: the results of a run. Paths of metrics are stable, for example
+/// <c>eval.heldout.image_to_text.r1</c>.
+/// </summary>
 public sealed record RunSummary
 {
     /// <summary>Name of the run.</summary>

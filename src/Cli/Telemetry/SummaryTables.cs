@@ -4,7 +4,10 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>Tables of a summary's JSON: one for the run's own metrics, and one for each kind of evaluation, with a row per result.</summary>
+/// <summary>
+/// Tables of a summary's JSON: one for the run's own metrics, and one for each kind of evaluation, with a row per
+/// result.
+/// </summary>
 internal static class SummaryTables
 {
     public static IEnumerable<Table> Draw(JsonObject summary)

@@ -3,7 +3,10 @@ using Google.Protobuf;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>Encoder of the TensorBoard event messages needed for scalars (tensorflow/core/util/event.proto, summary.proto) and of their TFRecord frames.</summary>
+/// <summary>
+/// Encoder of the TensorBoard event messages needed for scalars (tensorflow/core/util/event.proto, summary.proto) and
+/// of their TFRecord frames.
+/// </summary>
 internal static class TensorBoardEvents
 {
     private const int SessionStart = 1;

@@ -14,7 +14,8 @@ public sealed class TensorBoardWriter : IDisposable
     private readonly TimeProvider _time;
 
     /// <param name="directory">Folder of the event files; created if missing.</param>
-    /// <param name="resumedStep">Step that the run resumes from; later steps in earlier files are marked as void. 0 for a new run.</param>
+    /// <param name="resumedStep">Step that the run resumes from; later steps in earlier files are marked as void. 0 for
+    /// a new run.</param>
     /// <exception cref="IOException">The file cannot be created.</exception>
     public TensorBoardWriter(string directory, TimeProvider time, long resumedStep = 0)
     {

@@ -64,8 +64,12 @@ internal sealed class ProgressTracker(long totalSteps, long startStep)
     }
 }
 
-/// <summary>Exponentially smoothed rate. Weighted sums of steps, images and seconds are kept separately, so that the rate is correct for steps of uneven duration.</summary>
-/// <param name="smoothing">Ratio of a step's weight to the next one's, from 0 (only the last step counts) to 1 (all count equally).</param>
+/// <summary>
+/// Exponentially smoothed rate. Weighted sums of steps, images and seconds are kept separately, so that the rate is
+/// correct for steps of uneven duration.
+/// </summary>
+/// <param name="smoothing">Ratio of a step's weight to the next one's, from 0 (only the last step counts) to 1 (all
+/// count equally).</param>
 internal sealed class StepRate(double smoothing = 0.95)
 {
     private double _steps;

@@ -30,7 +30,10 @@ public sealed record RemoteWorkerOptions(RemoteOptions Connection)
 /// <summary>Entry points of a worker process.</summary>
 public static class WorkerLaunches
 {
-    /// <summary>Runs a worker started by the local node of a run on this machine. It exits when the node does. Returns the exit code.</summary>
+    /// <summary>
+    /// Runs a worker started by the local node of a run on this machine. It exits when the node does. Returns the exit
+    /// code.
+    /// </summary>
     public static async Task<int> RunLocalAsync(string runDirectory)
     {
         using var watch = ParentWatch.Start();
