@@ -8,8 +8,8 @@ namespace ClipTrain.EndToEnd.Tests;
 internal static class ClusterMembers
 {
     /// <summary>
-    /// Number of live members. The table lists a killed process until its death is detected, so the count also checks
-    /// the locks.
+    /// Number of live members. The table lists a killed process until its death is detected, and a joining process
+    /// holds its lock before the table lists it.
     /// </summary>
     public static int Count(string runDirectory)
     {

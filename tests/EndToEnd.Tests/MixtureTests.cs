@@ -6,7 +6,8 @@ namespace ClipTrain.EndToEnd.Tests;
 public sealed class MixtureTests : IDisposable
 {
     private const string Mixture =
-        "data={mixture: [{name: squares, files: [train.parquet], weight: 3}, {name: few, files: [few.parquet]}], sampling: fixed, merges: merges.txt, shuffle_window: 2}";
+        "data={mixture: [{name: squares, files: [train.parquet], weight: 3}, {name: few, files: [few.parquet]}], "
+        + "sampling: fixed, merges: merges.txt, shuffle_window: 2}";
 
     private readonly TinyCorpus _corpus = new();
 

@@ -66,7 +66,11 @@ public sealed class ObjectiveTests : IDisposable
 
         var (exit, output) = Run("classification", "lacking", "data.label_names=[red, green, white, black, grey, pink]");
         Assert.True(exit == 4, output);
-        Assert.Contains("the label, column label, is 'blue', which is not one of the 6 names in data.label_names", output, StringComparison.Ordinal);
+        Assert.Contains(
+            "the label, column label, is 'blue', which is not one of the 6 names in data.label_names",
+            output,
+            StringComparison.Ordinal
+        );
         (exit, output) = Run("classification", "numbers", "data.label_column=colour");
         Assert.True(exit == 4, output);
         Assert.Contains("has no column 'colour'", output, StringComparison.Ordinal);

@@ -5,8 +5,10 @@ namespace ClipTrain.EndToEnd.Tests;
 public sealed partial class SelectedMixtureTests : IDisposable
 {
     private const string Data =
-        "data={mixture: [{name: squares, files: [train.parquet]}, {name: few, files: [few.parquet], weight: 2, caption_column: [label, text]}], "
-        + "caption_mode: all, filter: \"label <> 'blue' and text not like '%number 3'\", subset: 0.7, merges: merges.txt, shuffle_window: 2}";
+        "data={mixture: [{name: squares, files: [train.parquet]}, "
+        + "{name: few, files: [few.parquet], weight: 2, caption_column: [label, text]}], "
+        + "caption_mode: all, filter: \"label <> 'blue' and text not like '%number 3'\", "
+        + "subset: 0.7, merges: merges.txt, shuffle_window: 2}";
 
     private readonly TinyCorpus _corpus = new();
 

@@ -24,7 +24,10 @@ public static class BenchCommand
     {
         var config = new Argument<string>("CONFIG") { Description = "Run file (YAML)." };
         var seconds = new Option<double>("--seconds") { Description = "Measuring time in seconds.", DefaultValueFactory = _ => 10 };
-        var metrics = new Option<string?>("--metrics") { Description = "metrics.jsonl of a run; compares the loader with the rate that its steps need." };
+        var metrics = new Option<string?>("--metrics")
+        {
+            Description = "metrics.jsonl of a run; compares the loader with the rate that its steps need.",
+        };
         var sets = new Option<string[]>("--set")
         {
             Description = "Override a key of the run file, e.g. data.threads=4. Repeatable.",
@@ -103,10 +106,11 @@ public static class BenchCommand
 
     private static string Compare(double loads, double needs) =>
         loads >= needs
-            ? $"Training needs {Readable.Number(needs)} images a second per worker. The loader is {Readable.Number(loads / needs)} times as "
+            ? $"Training needs {Readable.Number(needs)} images a second per worker. The loader is "
+                + $"{Readable.Number(loads / needs)} times as "
                 + "fast, so data loading is not the bottleneck."
-            : $"Training could use {Readable.Number(needs)} images a second per worker. The loader delivers {Readable.Percent(loads / needs)} "
-                + "of that, so training waits for data.";
+            : $"Training could use {Readable.Number(needs)} images a second per worker. The loader delivers "
+                + $"{Readable.Percent(loads / needs)} of that, so training waits for data.";
 
     /// <summary>Rate that a run's steps could consume, in images a second over all workers.</summary>
     private static double Need(string metrics)

@@ -42,7 +42,8 @@ public static class CoordinatorCommand
         var hosting = new HostingArguments();
         var command = new Command(
             "standby",
-            "Stand by to take over a run when its coordinator dies. Coordinators start a local standby; one on another machine survives them."
+            "Stand by to take over a run when its coordinator dies. Coordinators start a local standby; one on another machine "
+                + "survives them."
         )
         {
             run,
@@ -68,7 +69,9 @@ internal sealed class HostingArguments
 {
     private readonly Option<string> _listen = new("--listen")
     {
-        Description = "Address and port for workers; the next port serves other coordinators. Addresses other than loopback require a token.",
+        Description =
+            "Address and port for workers; the next port serves other coordinators. Addresses other than loopback require a "
+                + "token.",
         DefaultValueFactory = _ => "127.0.0.1:0",
     };
     private readonly Option<int?> _firstPort = new("--first-port")
@@ -94,7 +97,10 @@ internal sealed class HostingArguments
     {
         Description = "PEM certificate of the authority that signs the certificates of all processes of the run.",
     };
-    private readonly Option<string?> _http = new("--http") { Description = "Address and port that serve /health and, with the token, /metrics." };
+    private readonly Option<string?> _http = new("--http")
+    {
+        Description = "Address and port that serve /health and, with the token, /metrics.",
+    };
     private readonly Option<bool> _dashboard = new("--dashboard")
     {
         Description = "Also serve the Orleans Dashboard, at /dashboard of --http.",

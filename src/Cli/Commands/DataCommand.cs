@@ -24,7 +24,9 @@ public static class DataCommand
         };
         var labelled = new Option<bool>("--labelled")
         {
-            Description = "Build labelled evaluation sets instead: Fashion-MNIST, two sets of handwritten digits, and the emoji by vendor and category.",
+            Description =
+                "Build labelled evaluation sets instead: Fashion-MNIST, two sets of handwritten digits, and the emoji by vendor and "
+                    + "category.",
         };
         var demo = new Command("demo", "Download six emoji sets and build a small image-text corpus from them.") { folder, labelled };
         demo.SetAction(parsed =>
@@ -83,7 +85,9 @@ public static class DataCommand
             Directory.Delete(packages, recursive: true);
         }
 
-        Console.WriteLine($"The demo corpus is in {folder}; {Path.Combine(folder, DemoCorpus.LicensesFile)} lists the licences of the artwork.");
+        Console.WriteLine(
+            $"The demo corpus is in {folder}; {Path.Combine(folder, DemoCorpus.LicensesFile)} lists the licences of the artwork."
+        );
     }
 
     /// <summary>

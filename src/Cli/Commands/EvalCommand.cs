@@ -37,14 +37,22 @@ public static class EvalCommand
             model,
             output,
             EvalCompareCommand.Create(),
-            Part("probe", _ => SuiteScope.Of(SetTask.Probe), "Linear probes, by the protocol of the CLIP paper, of its README or of CLIP_benchmark."),
+            Part(
+                "probe",
+                _ => SuiteScope.Of(SetTask.Probe),
+                "Linear probes, by the protocol of the CLIP paper, of its README or of CLIP_benchmark."
+            ),
             Part(
                 "fewshot",
                 _ => new SuiteScope { Tasks = [SetTask.ZeroShot, SetTask.FewShot] },
                 "Few-shot probes, and the number of labels that zero-shot accuracy is worth."
             ),
             Part("knn", _ => SuiteScope.Of(SetTask.Knn), "k-nearest-neighbour classification."),
-            Part("robustness", SuiteScope.RobustnessOf, "Effective robustness: accuracy under distribution shift against the trend of baseline models."),
+            Part(
+                "robustness",
+                SuiteScope.RobustnessOf,
+                "Effective robustness: accuracy under distribution shift against the trend of baseline models."
+            ),
             Part("audit", _ => SuiteScope.AuditOf(), "Predicted label rates by demographic group, for several label sets side by side."),
             Part("overlap", SuiteScope.OverlapOf, "Overlap of test images with the training corpus, and its effect on accuracy."),
             Part("humans", SuiteScope.HumansOf, "Human accuracy per class next to the model's."),

@@ -19,7 +19,12 @@ public static class ExportCommand
         };
         var output = new Option<string>("--output", "-o") { Description = "Output folder.", Required = true };
         var shardSize = new Option<int>("--shard-size") { Description = "Samples per shard.", DefaultValueFactory = _ => 10_000 };
-        var command = new Command("tar", "Write webdataset shards with an image, a .txt and a .json per sample.") { corpus, output, shardSize };
+        var command = new Command("tar", "Write webdataset shards with an image, a .txt and a .json per sample.")
+        {
+            corpus,
+            output,
+            shardSize,
+        };
         command.SetAction(parsed =>
             ImportRunner.Interruptible(
                 "Delete the shards and export again.",

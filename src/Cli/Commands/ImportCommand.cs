@@ -26,7 +26,10 @@ public static class ImportCommand
         {
             Description = "Column of the image paths: a name, or a number from 1. Default: detected by its usual names.",
         };
-        var caption = new Option<string?>("--caption-column") { Description = "Column of the captions: a name, or a number from 1. Default: detected by its usual names." };
+        var caption = new Option<string?>("--caption-column")
+        {
+            Description = "Column of the captions: a name, or a number from 1. Default: detected by its usual names.",
+        };
         var delimiter = new Option<string?>("--delimiter")
         {
             Description = "Field separator: one character, or tab. Default: tab in .tsv files, comma in others.",
@@ -36,7 +39,10 @@ public static class ImportCommand
             Description = "The first line is data. Columns 1 and 2 are image and caption by default.",
         };
         var noQuotes = new Option<bool>("--no-quotes") { Description = "Treat quotes as ordinary characters." };
-        var root = new Option<string?>("--root") { Description = "Folder that image paths are relative to. Default: the folder of the table." };
+        var root = new Option<string?>("--root")
+        {
+            Description = "Folder that image paths are relative to. Default: the folder of the table.",
+        };
         var shared = new ImportArguments();
         var command = shared.AddTo(
             new Command("csv", "Import a table of image paths and captions.") { files, image, caption, delimiter, noHeader, noQuotes, root }

@@ -25,7 +25,10 @@ public static class ModelCommand
         };
         var size = new Option<int?>("--image-size") { Description = "Override the image size, in pixels." };
         var patch = new Option<int?>("--patch") { Description = "Override the patch size, in pixels." };
-        var describe = new Command("describe", "Print tokens, parameters, multiply-accumulates and activation memory of each part of a model.")
+        var describe = new Command(
+            "describe",
+            "Print tokens, parameters, multiply-accumulates and activation memory of each part of a model."
+        )
         {
             name,
             size,

@@ -46,7 +46,9 @@ public static class RunCommands
             await using var connection = await ConnectAsync(parsed.GetValue(run), remote, parsed);
             await connection.StopAsync("cliptrain stop", parsed.GetValue(now));
             AnsiConsole.MarkupLineInterpolated(
-                parsed.GetValue(now) ? (FormattableString)$"{connection.RunId} is stopping." : $"{connection.RunId} is stopping at a checkpoint."
+                parsed.GetValue(now)
+                    ? (FormattableString)$"{connection.RunId} is stopping."
+                    : $"{connection.RunId} is stopping at a checkpoint."
             );
             return ExitCodes.Ok;
         });
@@ -114,7 +116,8 @@ internal sealed class RemoteArguments
     /// <exception cref="UsageException">The coordinator or the token is missing.</exception>
     public RemoteOptions Of(ParseResult parsed) =>
         new(
-            parsed.GetValue(_coordinator) ?? throw new UsageException("--coordinator is missing: give --coordinator HOST:PORT, e.g. node1:7700."),
+            parsed.GetValue(_coordinator)
+                ?? throw new UsageException("--coordinator is missing: give --coordinator HOST:PORT, e.g. node1:7700."),
             AccessToken.Find(parsed.GetValue(_token), parsed.GetValue(_tokenFile))
                 ?? throw new UsageException($"The run's token is missing: give --token-file FILE, or set {AccessToken.Variable}."),
             new TlsFiles(parsed.GetValue(_certificate), parsed.GetValue(_key), parsed.GetValue(_authority))

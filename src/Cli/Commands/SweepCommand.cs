@@ -60,7 +60,9 @@ public static class SweepCommand
             var pool =
                 parsed.GetRequiredValue(cores) is var count && count > 0 && count <= Environment.ProcessorCount
                     ? count
-                    : throw new UsageException($"--cores must be from 1 to {Environment.ProcessorCount}, the number of cores of this machine.");
+                    : throw new UsageException(
+                        $"--cores must be from 1 to {Environment.ProcessorCount}, the number of cores of this machine."
+                    );
             return await RunAsync(OpenedSweep.Open(parsed.GetRequiredValue(sweep)), pool);
         });
         return command;

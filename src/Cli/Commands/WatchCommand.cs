@@ -26,9 +26,18 @@ public static class WatchCommand
             Description = "Address and port of the page. Addresses other than loopback require a token.",
             DefaultValueFactory = _ => "127.0.0.1:0",
         };
-        var tokenFile = new Option<string?>("--token-file") { Description = "File that contains the token; browsers enter it as the password." };
+        var tokenFile = new Option<string?>("--token-file")
+        {
+            Description = "File that contains the token; browsers enter it as the password.",
+        };
         var opens = new Option<bool>("--open") { Description = "Open the page in the browser." };
-        var command = new Command("watch", "Serve a live page of runs with curves, ranks, events and metrics.") { runs, listen, tokenFile, opens };
+        var command = new Command("watch", "Serve a live page of runs with curves, ranks, events and metrics.")
+        {
+            runs,
+            listen,
+            tokenFile,
+            opens,
+        };
         command.SetAction(
             (parsed, _) =>
                 ServeAsync(

@@ -73,7 +73,8 @@ internal sealed record LoaderBottleneck(SlowStage Stage, double ReadLimit, doubl
             SlowStage.Read =>
                 $"Reading is the bottleneck, at {Rate(ReadLimit)}: move the corpus to faster or local storage.",
             SlowStage.Prefetch =>
-                $"Decoding threads wait for each other at batch ends; without that they reach {Rate(DecodeLimit)}: raise data.prefetch from "
+                $"Decoding threads wait for each other at batch ends; without that they reach {Rate(DecodeLimit)}: raise "
+                    + "data.prefetch from "
                     + $"{setting.Prefetch} to {2 * setting.Prefetch}.",
             SlowStage.Tokenize => $"Tokenizing is the bottleneck, at {Rate(DecodeLimit)}: captions are very long; shorten them in the "
                 + $"corpus{OrThreads(setting)}.",

@@ -118,7 +118,8 @@ public sealed class CheckpointEvaluations(
             tell(
                 LogEventLevel.Warning,
                 $"evaluation.best_figure is '{name}', which was not measured; available: "
-                    + $"{string.Join(", ", rows.Select(row => $"'{row.Set} {row.Task} {row.Metric}'").Take(6))}{(rows.Count > 6 ? ", …" : "")}."
+                    + $"{string.Join(", ", rows.Select(row => $"'{row.Set} {row.Task} {row.Metric}'").Take(6))}"
+                    + $"{(rows.Count > 6 ? ", …" : "")}."
             );
             return;
         }

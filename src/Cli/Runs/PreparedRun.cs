@@ -75,7 +75,9 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         var options = RunConfig.Load(files.Config, []).Options;
         var steps = new CheckpointDirectory(files.Checkpoints).Steps();
         if (step is { } wanted && !steps.Contains(wanted))
-            throw new WeightsException($"{files.Checkpoints} has no checkpoint of step {wanted}; available steps: {string.Join(", ", steps)}.");
+            throw new WeightsException(
+                $"{files.Checkpoints} has no checkpoint of step {wanted}; available steps: {string.Join(", ", steps)}."
+            );
         try
         {
             var manifest = RunCorpus.Continue(

@@ -26,7 +26,8 @@ internal static class SweepTables
             table.AddRow([
                 new Text(trial.Id),
                 new Text(
-                    $"{record.State.ToString().ToLowerInvariant()}{(trial.IsHeldOut ? ", held out" : "")}{(record.Reason is null ? "" : $": {record.Reason}")}"
+                    $"{record.State.ToString().ToLowerInvariant()}{(trial.IsHeldOut ? ", held out" : "")}"
+                        + $"{(record.Reason is null ? "" : $": {record.Reason}")}"
                 ),
                 .. axes.Select(axis => new Text(labels.GetValueOrDefault(axis, ""))),
                 new Text(Readable.Count(trial.Resolved.Parameters)),
@@ -43,6 +44,11 @@ internal static class SweepTables
     public static void Cost(string of, SweepCost cost) =>
         Console.WriteLine(
             $"{of}: {Readable.Count(cost.Trials)} trials, {Readable.Number(cost.Samples)} samples, {Readable.Number(cost.Flops)} FLOPs, "
-                + $"{(cost.CoreSeconds is { } seconds ? $"{Readable.Number(seconds / 3600)} core hours at the speed of finished trials" : "hours unknown until a trial finishes")}, {Readable.Number(cost.DiskBytes / 1e9)} GB of checkpoints"
+                + (
+                    cost.CoreSeconds is { } seconds
+                        ? $"{Readable.Number(seconds / 3600)} core hours at the speed of finished trials, "
+                        : "hours unknown until a trial finishes, "
+                )
+                + $"{Readable.Number(cost.DiskBytes / 1e9)} GB of checkpoints"
         );
 }

@@ -88,7 +88,12 @@ public static class WorkerLaunches
             );
         var workerId =
             worker.Name
-            ?? $"{Dns.GetHostName()}-{(device == "cpu" ? Environment.ProcessId.ToString(CultureInfo.InvariantCulture) : device.Replace(":", "", StringComparison.Ordinal))}";
+            ?? $"{Dns.GetHostName()}-"
+                + (
+                    device == "cpu"
+                        ? Environment.ProcessId.ToString(CultureInfo.InvariantCulture)
+                        : device.Replace(":", "", StringComparison.Ordinal)
+                );
         var identity = new WorkerIdentity(
             workerId,
             worker.Address ?? AddressTowards(worker.Connection.Coordinator),

@@ -103,7 +103,7 @@ public sealed class SplitCorpusTests
         var names = LabelNames.Of(named, classes);
         Assert.Equal("dog", LabelNames.Name(named, names, "1"));
         Assert.Contains(
-            "there are 3 names",
+            "out of range for 3 class names",
             Assert.Throws<CorpusException>(() => LabelNames.Name(named, names, "3")).Message,
             StringComparison.Ordinal
         );

@@ -155,7 +155,7 @@ public class StatisticsTests
     }
 
     [Fact]
-    public void Models_that_never_differ_have_p_of_one()
+    public void Models_that_never_differ_still_have_an_interval_of_positive_width()
     {
         var interval = Interval.OfDifference(0, 0, 20);
         Assert.Equal(1.959963984540054 / 22, interval.High, 1e-12);
