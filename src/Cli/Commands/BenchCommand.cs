@@ -107,8 +107,7 @@ public static class BenchCommand
     private static string Compare(double loads, double needs) =>
         loads >= needs
             ? $"Training needs {Readable.Number(needs)} images a second per worker. The loader is "
-                + $"{Readable.Number(loads / needs)} times as "
-                + "fast, so data loading is not the bottleneck."
+                + $"{Readable.Number(loads / needs)} times as fast, so data loading is not the bottleneck."
             : $"Training could use {Readable.Number(needs)} images a second per worker. The loader delivers "
                 + $"{Readable.Percent(loads / needs)} of that, so training waits for data.";
 
