@@ -260,7 +260,7 @@ public sealed class SuiteTests : IDisposable
 
     [Fact]
     public void A_number_beyond_the_names_names_its_row() =>
-        Refused(Set(_folder.Parquet("a.parquet", 6, i => i == 5 ? "7" : "0", ClassLabels)), "a.parquet:5", "3 names");
+        Refused(Set(_folder.Parquet("a.parquet", 6, i => i == 5 ? "7" : "0", ClassLabels)), "a.parquet:5", "only 3 class names");
 
     [Fact]
     public void One_class_only_is_refused() => Refused(Set(_folder.Parquet("a.parquet", 6, _ => "red")), "one class, 'red'");
@@ -271,7 +271,7 @@ public sealed class SuiteTests : IDisposable
     [Fact]
     public void An_embedding_that_is_no_number_is_an_error() =>
         Assert.Contains(
-            "not finite",
+            "non-finite embedding",
             Assert
                 .Throws<CorpusException>(() =>
                     Run(

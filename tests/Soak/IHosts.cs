@@ -1,6 +1,6 @@
 namespace ClipTrain.Soak;
 
-/// <summary>Where a run's processes are: host 1 has the coordinator, host 2 the first worker.</summary>
+/// <summary>The hosts of a run: host 1 has the coordinator, host 2 the first worker.</summary>
 internal interface IHosts : IDisposable
 {
     string Address(int host);

@@ -365,8 +365,8 @@ public sealed class GradientReducerTests
         Tensor leaf = zeros([4], requires_grad: true);
         Tensor flat = zeros([4]);
 
-        Assert.Contains("no leaf", Refusal(leaf * 2, 0), StringComparison.Ordinal);
-        Assert.Contains("no leaf", Refusal(zeros([4]), 0), StringComparison.Ordinal);
+        Assert.Contains("not a leaf", Refusal(leaf * 2, 0), StringComparison.Ordinal);
+        Assert.Contains("not a leaf", Refusal(zeros([4]), 0), StringComparison.Ordinal);
         Assert.Contains("does not fit a buffer of 4", Refusal(leaf, 1), StringComparison.Ordinal);
 
         string Refusal(Tensor tensor, long offset) =>

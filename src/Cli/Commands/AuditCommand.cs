@@ -20,10 +20,7 @@ public static class AuditCommand
         {
             Description = "Also list every sample with its step and rank in this tab-separated file.",
         };
-        var command = new Command(
-            "audit",
-            "Check from a run's ledger that every sample was consumed exactly once per epoch."
-        )
+        var command = new Command("audit", "Check from a run's ledger that every sample was consumed exactly once per epoch.")
         {
             run,
             list,

@@ -18,7 +18,7 @@ public static class BenchCommand
     /// <summary>Number of images sampled to estimate image sizes for the advice.</summary>
     private const int SizedImages = 500;
 
-    public static Command Create() => new("bench", "Benchmark parts of training in isolation.") { Data() };
+    public static Command Create() => new("bench", "Benchmark parts of training in isolation.") { Data(), BenchStepCommand.Create() };
 
     private static Command Data()
     {
@@ -125,7 +125,7 @@ public static class BenchCommand
         }
     }
 
-    private static TimeSpan Positive(double seconds) =>
+    internal static TimeSpan Positive(double seconds) =>
         seconds is > 0 and <= 86_400
             ? TimeSpan.FromSeconds(seconds)
             : throw new UsageException($"--seconds is {seconds}; it must be positive and at most 86400");

@@ -17,11 +17,7 @@ public static class CoordinatorCommand
         var run = new Argument<string>("CONFIG|RUN") { Description = "Run file (YAML), or the directory of a run to continue." };
         var sets = TrainCommand.SetOption();
         var hosting = new HostingArguments();
-        var command = new Command("coordinator", "Host a run that workers join from this and other machines.")
-        {
-            run,
-            sets,
-        };
+        var command = new Command("coordinator", "Host a run that workers join from this and other machines.") { run, sets };
         hosting.AddTo(command);
         command.SetAction(async parsed =>
         {
@@ -70,8 +66,7 @@ internal sealed class HostingArguments
     private readonly Option<string> _listen = new("--listen")
     {
         Description =
-            "Address and port for workers; the next port serves other coordinators. Addresses other than loopback require a "
-                + "token.",
+            "Address and port for workers; the next port serves other coordinators. Addresses other than loopback require a token.",
         DefaultValueFactory = _ => "127.0.0.1:0",
     };
     private readonly Option<int?> _firstPort = new("--first-port")

@@ -44,11 +44,7 @@ public sealed class EmbedCommand
     {
         Description = "Compute precision of the towers: fp32, bf16 or fp16. Embeddings are stored as fp32.",
     };
-    private readonly Option<int> _batch = new("--batch")
-    {
-        Description = "Batch size in pairs.",
-        DefaultValueFactory = _ => 64,
-    };
+    private readonly Option<int> _batch = new("--batch") { Description = "Batch size in pairs.", DefaultValueFactory = _ => 64 };
     private readonly Option<int> _partSize = new("--part-size")
     {
         Description = "Minimum number of pairs per Parquet file. A killed process loses at most one part.",
@@ -63,7 +59,7 @@ public sealed class EmbedCommand
     {
         Description =
             "This process's shard I/N, with I counted from 0, e.g. 2/8: for schedulers that start the processes on machines that share "
-                + "the output folder.",
+            + "the output folder.",
     };
     private readonly Option<int?> _threads = new("--threads")
     {

@@ -43,9 +43,7 @@ public static class EvalCompareCommand
             {
                 ({ } file, null) => OnSuite(names, SuiteConfig.Load(file), log),
                 (null, { } file) => OnSplits(names, RunConfig.Load(file, []).Options, log),
-                _ => throw new UsageException(
-                    "Give either --suite FILE or --splits FILE to name the evaluation sets."
-                ),
+                _ => throw new UsageException("Give either --suite FILE or --splits FILE to name the evaluation sets."),
             };
             var sets = rows.Where(row => row.Row.Class is null).ToList();
             var classes = rows.Where(row => row.Row.Class is not null).ToList();

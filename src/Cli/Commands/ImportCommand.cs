@@ -72,10 +72,7 @@ public static class ImportCommand
     {
         var folders = Inputs("DIR", "Folders of images, each image with a .txt or .json file of the same name.");
         var caption = Caption();
-        var lines = new Option<bool>("--caption-lines")
-        {
-            Description = "Treat each line of a text file as a separate caption.",
-        };
+        var lines = new Option<bool>("--caption-lines") { Description = "Treat each line of a text file as a separate caption." };
         var shared = new ImportArguments();
         var command = shared.AddTo(new Command("folder", "Import images with captions in sidecar files.") { folders, caption, lines });
         command.SetAction(parsed =>
@@ -91,10 +88,7 @@ public static class ImportCommand
     {
         var shards = Inputs("SHARD", "Webdataset tar files, plain or gzip, or folders of them.");
         var caption = Caption();
-        var lines = new Option<bool>("--caption-lines")
-        {
-            Description = "Treat each line of a text file as a separate caption.",
-        };
+        var lines = new Option<bool>("--caption-lines") { Description = "Treat each line of a text file as a separate caption." };
         var shared = new ImportArguments();
         var command = shared.AddTo(new Command("tar", "Import webdataset shards, e.g. from img2dataset.") { shards, caption, lines });
         command.SetAction(parsed =>
@@ -136,7 +130,7 @@ public static class ImportCommand
         {
             Description =
                 "Source of the caption: an extension such as alt.txt, or a JSON field. Default: the .txt file, else the JSON field caption "
-                    + "or text.",
+                + "or text.",
         };
 
     private static char? Delimiter(string? text) =>

@@ -53,9 +53,7 @@ public static class ModelCommand
     private static void Describe(ModelOptions model)
     {
         AnsiConsole.Write(Parts(ModelCost.Of(model)));
-        Console.WriteLine(
-            "Per image and caption: multiply-accumulates of a forward pass, and activations stored for the backward pass."
-        );
+        Console.WriteLine("Per image and caption: multiply-accumulates of a forward pass, and activations stored for the backward pass.");
         if (model.Image.Architecture == ImageArchitecture.Resnet)
             return;
         Console.WriteLine();

@@ -11,15 +11,11 @@ namespace ClipTrain.Cli.Commands;
 /// <summary><c>cliptrain scaling fit|predict</c>: fits scaling laws to results and extrapolates from them.</summary>
 public static class ScalingCommand
 {
-    public static Command Create() =>
-        new("scaling", "Fit scaling laws to results and predict from them.") { CreateFit(), CreatePredict() };
+    public static Command Create() => new("scaling", "Fit scaling laws to results and predict from them.") { CreateFit(), CreatePredict() };
 
     private static Command CreateFit()
     {
-        var results = new Argument<string>("RESULTS")
-        {
-            Description = "CSV file with a header line, such as the results.csv of a sweep.",
-        };
+        var results = new Argument<string>("RESULTS") { Description = "CSV file with a header line, such as the results.csv of a sweep." };
         var x = Column("--x", "Independent variable, such as compute.", "compute");
         var y = Column("--y", "Error or loss.", "error");
         var law = new Option<string[]>("--law")

@@ -28,12 +28,9 @@ public static class TokenizerCommand
         {
             Description =
                 $"Vocabulary size: the number of merges plus {MergeList.TokensWithoutMerges} (256 bytes, 256 word-final bytes, start and "
-                    + "end tokens). OpenAI's is 49408.",
+                + "end tokens). OpenAI's is 49408.",
         };
-        var merges = new Option<int?>("--merges")
-        {
-            Description = $"Number of merges, instead of --vocab-size. Default: {DefaultMerges}.",
-        };
+        var merges = new Option<int?>("--merges") { Description = $"Number of merges, instead of --vocab-size. Default: {DefaultMerges}." };
         var output = new Option<string>("--output", "-o")
         {
             Description = "Output merge list; set data.merges to it in a run file.",

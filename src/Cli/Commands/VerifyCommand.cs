@@ -20,7 +20,7 @@ public static class VerifyCommand
         {
             Description =
                 "Also check every file against the SHA-256 checksums in this file (sha256sum format); create the file if it does not "
-                    + "exist.",
+                + "exist.",
         };
         var command = arguments.AddTo(
             new Command("verify", "Decode a corpus on all cores and list every row that training could not use.") { list, checksums }

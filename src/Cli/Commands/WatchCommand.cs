@@ -17,10 +17,7 @@ public static class WatchCommand
 {
     public static Command Create()
     {
-        var runs = Runs(
-            "Run directories, or names under runs/. Default: all runs there, including new ones.",
-            ArgumentArity.ZeroOrMore
-        );
+        var runs = Runs("Run directories, or names under runs/. Default: all runs there, including new ones.", ArgumentArity.ZeroOrMore);
         var listen = new Option<string>("--listen")
         {
             Description = "Address and port of the page. Addresses other than loopback require a token.",

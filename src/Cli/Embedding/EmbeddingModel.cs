@@ -1,5 +1,5 @@
-using ClipTrain.DataPipeline.Text;
 using ClipTrain.Cli.Runs;
+using ClipTrain.DataPipeline.Text;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;

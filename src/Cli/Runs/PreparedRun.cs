@@ -85,7 +85,7 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
                 CorpusManifest.Load(files.Manifest),
                 difference =>
                     $"The files of the corpus have changed since {files.Manifest} was written: {difference}. Restore them, or start a "
-                        + "new run.",
+                    + "new run.",
                 touched =>
                     AnsiConsole.WriteLine(
                         $"Warning: {touched} since the run started; the compared parts are unchanged. "

@@ -97,9 +97,7 @@ public static class RunReport
         opened.RequireClipPreprocessing();
         var tokenizer = opened.Tokenizer();
         if (options.Evaluation is { Retrieval.Count: 0, ZeroShot.Count: 0 })
-            throw new UsageException(
-                "The run file has no evaluation splits: add some under evaluation.retrieval or evaluation.zero_shot."
-            );
+            throw new UsageException("The run file has no evaluation splits: add some under evaluation.retrieval or evaluation.zero_shot.");
         RunEvaluation.CheckSplits(options);
         using var torchThread = new TorchThread();
         return torchThread.Run(() =>

@@ -120,9 +120,7 @@ public static class WorkerLaunches
         }
         catch (SocketException error)
         {
-            throw new UsageException(
-                $"No route to {target.Host}: {error.Message}. Give this machine's address with --address."
-            );
+            throw new UsageException($"No route to {target.Host}: {error.Message}. Give this machine's address with --address.");
         }
     }
 }

@@ -191,7 +191,7 @@ public sealed class RunGrain(
 
     public Task<RunFilesOffer> FilesAsync() => Task.FromResult(hosting.Files);
 
-    /// <summary>How long a node may stay silent: a held call says nothing either.</summary>
+    /// <summary>The longest permitted silence of a node; a held call delays its next message.</summary>
     private static TimeSpan NodeLease(RunState state) => state.Spec.Timeouts.Heartbeat + HeldCalls.Limit;
 
     private Answered Answer(RunReply reply) => new(_stored.Epoch, reply);

@@ -3,8 +3,8 @@ using System.Numerics;
 namespace ClipTrain.DataPipeline.Ordering;
 
 /// <summary>
-/// Assigns the positions of a stream to corpora in fixed shares, as evenly as possible. A pure function of the position in constant
-/// time, so a run resumes at any step without replaying earlier ones.
+/// Assigns the positions of a stream to corpora in fixed shares, as evenly as possible. A pure function of the position, so a
+/// run resumes at any step without replaying earlier ones.
 /// <para>The first corpus takes ⌊n·w/W⌋ of the first n positions, where w is its weight and W the sum of all weights; the remaining
 /// positions go to the other corpora in the same way. A corpus's count in the first n positions therefore differs from n·w/W by less
 /// than the number of corpora, and equals it when n is a multiple of the weights' sum.</para>

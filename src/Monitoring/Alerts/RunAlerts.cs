@@ -151,7 +151,7 @@ public sealed class RunAlerts(AlertContext context)
         return share > 0.3
             ? (
                 "data-wait",
-                $"Steps wait for data {share.ToString("P0", CultureInfo.InvariantCulture)} of their time: cliptrain bench loader names "
+                $"Steps wait for data {share.ToString("P0", CultureInfo.InvariantCulture)} of their time: cliptrain bench data names "
                     + "the slow stage and the remedy."
             )
             : null;

@@ -4,19 +4,19 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Distributed;
 
-/// <summary>A stretch of a flat buffer.</summary>
+/// <summary>A range of elements of a flat buffer.</summary>
 public readonly record struct FlatSlice(long Offset, long Length)
 {
-    /// <summary>Slices begin at multiples of this, as parameters do: moments in bytes have a scale for each block.</summary>
+    /// <summary>Slices start at multiples of this, like parameters: int8 moments have one scale per block.</summary>
     public const long Alignment = MomentBuffer.Alignment;
 
     public long End => Offset + Length;
 
-    /// <summary>Length of every rank's slice of a buffer but the last ones', which are shorter or empty where it does not divide.</summary>
+    /// <summary>Length of each rank's slice of a buffer. The last slices are shorter or empty if the length is not a multiple.</summary>
     public static long LengthFor(long elements, int worldSize) =>
         (elements + (Alignment * worldSize) - 1) / (Alignment * worldSize) * Alignment;
 
-    /// <summary>A rank's slice of a buffer. The ranks' slices are the buffer, in order.</summary>
+    /// <summary>A rank's slice of a buffer. The slices of all ranks cover the buffer in rank order.</summary>
     public static FlatSlice Of(long elements, int rank, int worldSize)
     {
         var length = LengthFor(elements, worldSize);
@@ -24,16 +24,16 @@ public readonly record struct FlatSlice(long Offset, long Length)
         return new FlatSlice(offset, Math.Min(length, elements - offset));
     }
 
-    /// <summary>The stretch of a buffer that has one element for each block of this one.</summary>
+    /// <summary>The range of a buffer with one element per block of this slice.</summary>
     public FlatSlice InBlocks => new(Offset / Alignment, Length / Alignment);
 
-    /// <summary>The same stretch, counted from an element of the buffer.</summary>
+    /// <summary>The same range, relative to an element of the buffer.</summary>
     public FlatSlice From(long offset) => this with { Offset = Offset - offset };
 
-    /// <summary>A view of the stretch of a buffer.</summary>
+    /// <summary>A view of this range of a buffer.</summary>
     public torch.Tensor Of(torch.Tensor buffer) => buffer.narrow(0, Offset, Length);
 
-    /// <summary>What both have in common; of length 0 when that is nothing.</summary>
+    /// <summary>Intersection of two slices; length 0 if they are disjoint.</summary>
     public FlatSlice Intersect(FlatSlice other)
     {
         var offset = Math.Max(Offset, other.Offset);
@@ -42,21 +42,22 @@ public readonly record struct FlatSlice(long Offset, long Length)
 }
 
 /// <summary>
-/// A slice of flat buffers on its way from one rank to all, a chunk at a time. All ranks send the same in the same order.
+/// Sends a slice of flat buffers from one rank to all, one chunk at a time. All ranks call it with the same slices in the same
+/// order.
 /// </summary>
 /// <param name="group">The ranks.</param>
-/// <param name="source">The one that has it.</param>
-/// <param name="slice">What of the buffers is sent.</param>
-/// <param name="device">Where collectives work.</param>
+/// <param name="source">Rank that sends.</param>
+/// <param name="slice">The slice of the buffers to send.</param>
+/// <param name="device">Device of the collectives.</param>
 public sealed class FlatStream(RankGroup group, int source, FlatSlice slice, torch.Device device)
 {
-    /// <summary>64 MiB of fp32: enough that latency does not count, little beside a model.</summary>
+    /// <summary>64 MiB of fp32: large enough that latency is negligible, small compared with a model.</summary>
     private const long ChunkElements = 1 << 24;
 
     /// <summary>Sends one buffer's slice.</summary>
-    /// <param name="from">The slice; read on the source alone, from whatever device. On others a buffer of its type.</param>
-    /// <param name="into">Receives what it has a place for; null where the slice is not wanted.</param>
-    /// <param name="place">The part of the buffer that <paramref name="into"/> is.</param>
+    /// <param name="from">On the source: the slice to send, on any device. On other ranks: a buffer of the same type; not read.</param>
+    /// <param name="into">Receives the elements that fall into <paramref name="place"/>; null if nothing is wanted.</param>
+    /// <param name="place">The part of the buffer that <paramref name="into"/> covers.</param>
     public void Send(torch.Tensor from, torch.Tensor? into, FlatSlice place)
     {
         for (var start = slice.Offset; start < slice.End; start += ChunkElements)

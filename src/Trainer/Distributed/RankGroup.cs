@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Distributed;
 
 /// <summary>
-/// This process's place among the ranks and the few collectives that training needs. With one rank they are the
-/// identity and no process group exists.
+/// This process's rank and the collectives that training needs. With a single rank they are the identity, and there is no process
+/// group.
 /// </summary>
 /// <remarks>A failed collective breaks the group: <see cref="Abandon"/> it.</remarks>
 public sealed class RankGroup : IDisposable
@@ -20,9 +20,9 @@ public sealed class RankGroup : IDisposable
     /// <summary>A group of one.</summary>
     public RankGroup() { }
 
-    /// <param name="group">Now this object's.</param>
-    /// <param name="rank">This process's place.</param>
-    /// <param name="worldSize">How many there are.</param>
+    /// <param name="group">The process group; this object takes ownership.</param>
+    /// <param name="rank">Rank of this process.</param>
+    /// <param name="worldSize">Number of ranks.</param>
     /// <param name="abort">When cancelled, every collective fails with a <see cref="DistributedException"/>.</param>
     public RankGroup(ProcessGroup group, int rank, int worldSize, CancellationToken abort = default) =>
         (_group, Rank, WorldSize, _abort) = (group, rank, worldSize, abort);
@@ -32,18 +32,16 @@ public sealed class RankGroup : IDisposable
     public int WorldSize { get; } = 1;
 
     /// <summary>
-    /// The same ranks over connections of their own, for the statistics of BatchNorms; null where those are not synchronised.
-    /// Its collectives have an order of their own, so they may be waited for amid a backward pass, between the buckets that a
-    /// reducer of this group starts when gradients come. Left and abandoned with this group.
+    /// The same ranks over separate connections, for BatchNorm statistics; null if those are not synchronised. Its collectives have
+    /// their own order, so they can be awaited during backward, between the buckets that a reducer of this group starts. Closed and
+    /// abandoned with this group.
     /// </summary>
     public RankGroup? Statistics { get; init; }
 
-    /// <summary>The time spent in waiting for other ranks, or for the network.</summary>
+    /// <summary>Time spent waiting for other ranks or the network.</summary>
     public TimeSpan Waited => _waiting.Elapsed + (Statistics?.Waited ?? TimeSpan.Zero);
 
-    /// <summary>
-    /// Whether a rank can receive its slice of a sum without all of it; otherwise sums are better overlapped with backward.
-    /// </summary>
+    /// <summary>True if the backend can reduce-scatter. Otherwise an all-reduce overlapped with backward is faster.</summary>
     public bool ScattersSums => _group?.Device.type == DeviceType.CUDA;
 
     /// <summary>Sums a tensor over all ranks, in place.</summary>
@@ -54,7 +52,7 @@ public sealed class RankGroup : IDisposable
         Wait(_group.AllReduce(tensor));
     }
 
-    /// <summary>Every rank's tensor of the same shape, by rank.</summary>
+    /// <summary>The tensors of all ranks, in rank order; all of the same shape.</summary>
     public torch.Tensor[] AllGather(torch.Tensor tensor)
     {
         if (_group is null)
@@ -64,7 +62,7 @@ public sealed class RankGroup : IDisposable
         return gathered.unbind(0);
     }
 
-    /// <summary>Every rank's row of numbers, by rank.</summary>
+    /// <summary>The rows of integers of all ranks, in rank order.</summary>
     public long[][] AllGather(ReadOnlySpan<long> row)
     {
         using var scope = NewDisposeScope();
@@ -73,11 +71,11 @@ public sealed class RankGroup : IDisposable
     }
 
     /// <summary>
-    /// Begins to concatenate rows nD of all ranks, which may hold different numbers of them: rows are padded to the largest
-    /// count on the wire and cut again. The rows must not change until the result is waited for.
+    /// Starts to concatenate the rows nD of all ranks, which may hold different numbers of them: rows are padded to the largest
+    /// count for transfer and trimmed afterwards. The rows must not change before the result has been awaited.
     /// </summary>
     /// <param name="rows_nD">This rank's rows.</param>
-    /// <param name="counts">Every rank's number of rows.</param>
+    /// <param name="counts">Number of rows on every rank.</param>
     public GatheringRows BeginAllGatherRows(torch.Tensor rows_nD, ReadOnlySpan<long> counts)
     {
         if (_group is null)
@@ -105,14 +103,14 @@ public sealed class RankGroup : IDisposable
     }
 
     /// <summary>
-    /// Sums a 1-D tensor over all ranks and returns this rank's <see cref="FlatSlice"/> of the sum. What the tensor holds then is not
-    /// defined.
+    /// Sums a 1-D tensor over all ranks and returns this rank's <see cref="FlatSlice"/> of the sum. The contents of the input are
+    /// undefined afterwards.
     /// </summary>
     public torch.Tensor ReduceScatterSum(torch.Tensor flat)
     {
         if (_group is null)
             return flat;
-        // On the wire all slices have one length.
+        // Slices are padded to one length for transfer.
         using var scope = NewDisposeScope();
         var length = FlatSlice.LengthFor(flat.numel(), WorldSize);
         var whole = flat;
@@ -127,16 +125,14 @@ public sealed class RankGroup : IDisposable
         return sum.narrow(0, 0, FlatSlice.Of(flat.numel(), Rank, WorldSize).Length).MoveToOuterDisposeScope();
     }
 
-    /// <summary>A reducer of the leaves' gradients into a flat buffer, summed over the ranks.</summary>
+    /// <summary>A reducer that sums the gradients of the leaves over the ranks into a flat buffer.</summary>
     public GradientReducer NewReducer(IReadOnlyList<FlatLeaf> leaves, torch.Tensor flat, IReadOnlyList<GradientBucket> buckets) =>
         new(leaves, flat, _group, buckets);
 
-    /// <summary>Waits for all that a reducer of this group has begun.</summary>
+    /// <summary>Waits for all collectives that a reducer of this group has started.</summary>
     public void Finish(GradientReducer reducer) => Wait(reducer.Finish);
 
-    /// <summary>
-    /// Puts the ranks' <see cref="FlatSlice"/>s together in <paramref name="whole"/>, which holds anything if that fails.
-    /// </summary>
+    /// <summary>Concatenates the slices of all ranks into <paramref name="whole"/>, whose contents are undefined if this fails.</summary>
     public void AllGatherInto(torch.Tensor whole, torch.Tensor slice)
     {
         if (_group is null)
@@ -145,7 +141,7 @@ public sealed class RankGroup : IDisposable
             return;
         }
 
-        // On the wire all have one length: where the last are shorter, they arrive beside the buffer.
+        // Slices are padded to one length for transfer; shorter ones arrive in a separate buffer.
         using var scope = NewDisposeScope();
         var length = FlatSlice.LengthFor(whole.numel(), WorldSize);
         var mine = slice;
@@ -161,7 +157,7 @@ public sealed class RankGroup : IDisposable
             whole.copy_(gathered.narrow(0, 0, whole.numel()));
     }
 
-    /// <summary>Returns when every rank has called it.</summary>
+    /// <summary>Returns once every rank has called it.</summary>
     public void Barrier()
     {
         if (_group is null)
@@ -169,7 +165,7 @@ public sealed class RankGroup : IDisposable
         Wait(_group.Barrier());
     }
 
-    /// <summary>Leaves without waiting for what is under way, and without telling the others.</summary>
+    /// <summary>Leaves the group without waiting for pending collectives and without notifying the other ranks.</summary>
     public void Abandon()
     {
         Statistics?.Abandon();
@@ -198,7 +194,7 @@ public sealed class RankGroup : IDisposable
     }
 }
 
-/// <summary>Rows of all ranks on their way. See <see cref="RankGroup.BeginAllGatherRows"/>.</summary>
+/// <summary>An all-gather of rows in progress. See <see cref="RankGroup.BeginAllGatherRows"/>.</summary>
 public sealed class GatheringRows
 {
     private readonly Work? _work;
@@ -206,14 +202,14 @@ public sealed class GatheringRows
     private readonly long[] _counts;
     private readonly Action<Work>? _wait;
 
-    /// <param name="work">The collective; null when there is nothing to wait for.</param>
-    /// <param name="parts">Receive each rank's rows, padded.</param>
-    /// <param name="counts">How many of them are rows.</param>
-    /// <param name="wait">Waits for the collective as its group does.</param>
+    /// <param name="work">The collective; null if there is nothing to wait for.</param>
+    /// <param name="parts">Buffers for each rank's rows, padded.</param>
+    /// <param name="counts">Number of valid rows in each buffer.</param>
+    /// <param name="wait">Waits for the collective in the manner of its group.</param>
     internal GatheringRows(Work? work, torch.Tensor[] parts, long[] counts, Action<Work>? wait = null) =>
         (_work, _parts, _counts, _wait) = (work, parts, counts, wait);
 
-    /// <summary>Waits for them and returns them by rank, ND.</summary>
+    /// <summary>Waits for the collective and returns the rows in rank order, ND.</summary>
     public torch.Tensor Wait()
     {
         if (_work is null)

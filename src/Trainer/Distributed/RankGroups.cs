@@ -9,22 +9,22 @@ using TorchSharp;
 
 namespace ClipTrain.Trainer.Distributed;
 
-/// <summary>What a rank uses of its machine.</summary>
-/// <param name="Address">At which the other ranks reach it.</param>
-/// <param name="Device">What it computes on: the CPU, or a GPU of its own.</param>
+/// <summary>Network address and compute device of a rank.</summary>
+/// <param name="Address">Address at which the other ranks reach this one.</param>
+/// <param name="Device">Compute device: the CPU, or a GPU that no other rank uses.</param>
 public sealed record RankPlace(string Address, torch.Device Device);
 
 /// <summary>Builds the process group of an assignment.</summary>
 public static class RankGroups
 {
-    /// <summary>Meets the other ranks through the coordinator's store; alone it needs nobody.</summary>
-    /// <param name="place">The place among them.</param>
-    /// <param name="client">The way to the store.</param>
-    /// <param name="own">What of its machine this rank uses.</param>
-    /// <param name="cluster">Time-out.</param>
-    /// <param name="withStatistics">Whether to connect <see cref="RankGroup.Statistics"/> too.</param>
-    /// <param name="abort">Gives up, also in any later collective of the group.</param>
-    /// <exception cref="DistributedException">A rank did not come, or <paramref name="abort"/> was cancelled.</exception>
+    /// <summary>Connects to the other ranks through the coordinator's store. A single rank needs no connection.</summary>
+    /// <param name="place">Assignment of this rank.</param>
+    /// <param name="client">Client for the coordinator, which hosts the store.</param>
+    /// <param name="own">Address and device of this rank.</param>
+    /// <param name="cluster">Cluster options, for the collective timeout.</param>
+    /// <param name="withStatistics">True to also connect <see cref="RankGroup.Statistics"/>.</param>
+    /// <param name="abort">Aborts connecting, and any later collective of the group.</param>
+    /// <exception cref="DistributedException">A rank did not connect, or <paramref name="abort"/> was cancelled.</exception>
     public static RankGroup Join(
         Assignment place,
         CoordinatorClient client,
@@ -36,8 +36,7 @@ public static class RankGroups
     {
         if (place.WorldSize == 1)
             return new RankGroup();
-        // Connecting blocks inside the library and knows no cancellation: it waits on a thread of its own, which is left alone when given
-        // up.
+        // Connecting blocks inside the library and cannot be cancelled. It runs on a separate thread, which is abandoned on abort.
         var connecting = Task.Factory.StartNew(
             () => Connect(place, client, own, cluster, withStatistics, abort),
             CancellationToken.None,
@@ -57,7 +56,7 @@ public static class RankGroups
                 TaskScheduler.Default
             );
             throw new DistributedException(
-                $"The group of generation {place.Generation} was given up before all {place.WorldSize} ranks had met.",
+                $"The group of generation {place.Generation} was aborted before all {place.WorldSize} ranks had connected.",
                 error
             )
             {
@@ -102,16 +101,15 @@ public static class RankGroups
 }
 
 /// <summary>
-/// The key-value store through which the ranks of a generation find each other, kept by the coordinator. So rendezvous has
-/// the coordinator's token and encryption, needs no port of its own, and ends when the generation is over.
+/// The key-value store through which the ranks of a generation find each other, hosted by the coordinator. Rendezvous therefore
+/// uses the coordinator's token and encryption, needs no separate port, and ends with the generation.
 /// </summary>
 public sealed class CoordinatorStore(CoordinatorClient client, int generation, CancellationToken abort) : IStoreBackend
 {
     public void Set(string key, ReadOnlySpan<byte> value) => Call(StoreOp.Set, key, value.ToArray());
 
     public byte[] Get(string key, TimeSpan timeout) =>
-        Call(StoreOp.Get, key, timeout: timeout).Value
-        ?? throw new InvalidDataException($"The coordinator answered without a value for '{key}'.");
+        Call(StoreOp.Get, key, timeout: timeout).Value ?? throw new InvalidDataException($"The coordinator returned no value for '{key}'.");
 
     private StoreAnswer Call(StoreOp op, string key, byte[]? value = null, TimeSpan? timeout = null)
     {

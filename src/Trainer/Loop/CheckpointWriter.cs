@@ -4,8 +4,8 @@ using ClipTrain.Trainer.State;
 namespace ClipTrain.Trainer.Loop;
 
 /// <summary>
-/// Writes checkpoints behind training, one at a time. It outlives a generation: a write that has begun goes on while the
-/// workers regroup. A failure surfaces at the next call.
+/// Writes checkpoints in the background, one at a time. Outlives a generation: a write continues while the workers regroup. A
+/// failed write is reported by the next call.
 /// </summary>
 public sealed class CheckpointWriter(
     CheckpointDirectory checkpoints,
@@ -17,7 +17,7 @@ public sealed class CheckpointWriter(
 {
     private Task _writing = Task.CompletedTask;
 
-    /// <summary>Begins to write a snapshot, which it then owns; waits first for the one before.</summary>
+    /// <summary>Starts writing a snapshot, after waiting for the previous write. Takes ownership of the snapshot.</summary>
     public void Begin(StateSnapshot snapshot)
     {
         Finish();
@@ -29,11 +29,11 @@ public sealed class CheckpointWriter(
         });
     }
 
-    /// <summary>Returns when what was begun is on disk.</summary>
-    /// <exception cref="WeightsException">It could not be written.</exception>
+    /// <summary>Waits until the last checkpoint is on disk.</summary>
+    /// <exception cref="WeightsException">The checkpoint could not be written.</exception>
     public void Finish() => _writing.GetAwaiter().GetResult();
 
-    /// <summary>Tells of a failure without waiting.</summary>
+    /// <summary>Throws if the last write failed; does not wait for a write in progress.</summary>
     /// <exception cref="WeightsException">The last checkpoint could not be written.</exception>
     public void ThrowIfFailed()
     {
@@ -41,6 +41,6 @@ public sealed class CheckpointWriter(
             Finish();
     }
 
-    /// <summary>Waits for the last write, whatever became of it, so that no half-written directory is left behind.</summary>
+    /// <summary>Waits for the last write, ignoring its result, so that no partial directory is left behind.</summary>
     public void Dispose() => _writing.ContinueWith(_ => { }, TaskScheduler.Default).Wait();
 }

@@ -4,20 +4,21 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Trainer.Loop;
 
-/// <summary>The training loop's line to whoever runs it: the coordinator, or a test.</summary>
+/// <summary>The training loop's connection to its owner: the coordinator, or a test.</summary>
 public interface ITrainingControl
 {
     /// <summary>
-    /// What is asked of this rank now; a checkpoint once a request. Ranks agree among themselves on the step at which they obey.
+    /// The directive for this rank now; a checkpoint request is returned only once. The ranks agree among themselves on the step
+    /// after which they follow it.
     /// </summary>
     Directive TakeDirective();
 
-    /// <summary>A step is committed. Called on every rank.</summary>
+    /// <summary>Reports a committed step. Called on every rank.</summary>
     void StepCommitted(StepRecord record);
 
-    /// <summary>Records of committed steps that the ledger may not have yet, up to and with a step.</summary>
+    /// <summary>Records of committed steps that the ledger may lack, up to and including a step.</summary>
     IReadOnlyList<StepRecord> Unrecorded(long upToStep);
 
-    /// <summary>Rank 0 wrote a checkpoint.</summary>
+    /// <summary>Reports that rank 0 has written a checkpoint.</summary>
     void CheckpointWritten(long step, string directory);
 }

@@ -6,8 +6,8 @@ using ClipTrain.DataPipeline.Loading;
 namespace ClipTrain.Trainer.Loop;
 
 /// <summary>
-/// What a loader did in the last ten seconds. A row group is read in one go, so that a single step would see all of the
-/// reading or none.
+/// Loader metrics over the last ten seconds. A row group is read in one go, so a window of a single step would contain either the
+/// whole read or none of it.
 /// </summary>
 public sealed class LoaderWatch
 {
@@ -17,10 +17,10 @@ public sealed class LoaderWatch
     private readonly Queue<LoaderFigures> _looks = new();
     private TimeSpan _kept = TimeSpan.MinValue;
 
-    /// <summary>Takes the loader's figures as they are now; null at the first look.</summary>
+    /// <summary>Adds a reading of the loader's counters; returns null for the first one.</summary>
     public LoaderMetrics? Look(LoaderFigures now)
     {
-        // One look as old as the window stays, so that the window is never shorter.
+        // Keep one reading that is as old as the window, so that the window never becomes shorter.
         while (_looks.Count > 1 && now.Elapsed - _looks.ElementAt(1).Elapsed >= s_window)
             _looks.Dequeue();
         var metrics = _looks.TryPeek(out var first) ? Of(now - first) : null;
@@ -33,7 +33,7 @@ public sealed class LoaderWatch
         return metrics;
     }
 
-    /// <summary>Figures as rates and shares of time.</summary>
+    /// <summary>The counters as rates and shares of time.</summary>
     public static LoaderMetrics Of(LoaderFigures figures)
     {
         var seconds = Math.Max(figures.Elapsed.TotalSeconds, 1e-9);
@@ -57,6 +57,6 @@ public sealed class LoaderWatch
 
     private static double Share(TimeSpan time, double of) => Round(time.TotalSeconds / of);
 
-    /// <summary>Sixteen digits of a rate would be most of a metrics line.</summary>
+    /// <summary>Sixteen digits per rate would make up most of a metrics line.</summary>
     private static double Round(double value) => Math.Round(value, 4);
 }

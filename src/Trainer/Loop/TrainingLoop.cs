@@ -15,15 +15,16 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Loop;
 
-/// <summary>What the loop needs beside its options.</summary>
+/// <summary>Facts about the run that the loop needs besides its options.</summary>
 /// <param name="TotalSteps">Length of the run.</param>
-/// <param name="CorpusSamples">Pairs in the corpus, for the epoch count.</param>
-/// <param name="Generation">The membership that takes these steps.</param>
-/// <param name="Mixture">Epochs of each corpus, where there are several.</param>
+/// <param name="CorpusSamples">Samples in the corpus, for the epoch count.</param>
+/// <param name="Generation">The generation that takes these steps.</param>
+/// <param name="Mixture">Epochs of each corpus; null unless the run trains on a mixture.</param>
 public sealed record TrainingPlan(long TotalSteps, long CorpusSamples, int Generation, MixtureEpochs? Mixture = null);
 
 /// <summary>
-/// The steps of one generation, from the state's step to the run's last or to the next regrouping. Runs on the torch thread.
+/// The training steps of one generation: from the state's step to the end of the run or the next regrouping. Runs on the torch
+/// thread.
 /// </summary>
 public sealed class TrainingLoop(
     RunOptions options,
@@ -51,10 +52,10 @@ public sealed class TrainingLoop(
     private TimeSpan _busy;
     private StepResult _last = new(Loss: 0, GradientNorm: 0, LearningRate: 0, LogitScale: null, LogitBias: null);
 
-    /// <summary>Trains to the end or until asked to stop or to regroup.</summary>
+    /// <summary>Trains until the run is complete or a directive asks to stop or regroup.</summary>
     public LoopEnd Run(CancellationToken cancellation)
     {
-        // A rank may have been lost after the last step and before its checkpoint.
+        // A rank may have been lost after the last step but before its checkpoint.
         if (state.Step == plan.TotalSteps)
         {
             Checkpoint();
@@ -66,7 +67,7 @@ public sealed class TrainingLoop(
             writer.ThrowIfFailed();
             var asked = TakeStep(cancellation);
             var last = state.Step == plan.TotalSteps;
-            // Moments that are spread over the ranks survive a regrouping only on disk.
+            // Sharded moments survive a regrouping only on disk.
             var leaves = asked == Directive.Stop || (asked == Directive.Regroup && options.Training.ShardOptimizer);
             if (last || leaves || asked == Directive.Checkpoint || IsPeriodic())
                 Checkpoint();
@@ -81,7 +82,7 @@ public sealed class TrainingLoop(
 
     public void Dispose() => _step.Dispose();
 
-    /// <summary>Takes a step; returns the strongest wish of any rank, the same on all.</summary>
+    /// <summary>Takes one step. Returns the strongest directive of any rank, which is the same on all ranks.</summary>
     private Directive TakeStep(CancellationToken cancellation)
     {
         var (started, waited) = (time.GetTimestamp(), group.Waited);
@@ -90,15 +91,15 @@ public sealed class TrainingLoop(
         if (batch is not null && batch.Step != state.Step)
             throw new UnreachableException($"The loader gave step {batch.Step} for step {state.Step}.");
 
-        // One small exchange tells every rank what all have read and lets them agree on what to do after this step.
+        // One small all-gather tells every rank what the others have read and settles what to do after this step.
         if (wish == Directive.Continue && CheckpointIsDue())
             wish = Directive.Checkpoint;
         StepExchange[] ranks = [.. group.AllGather(StepExchange.Of(batch, wish, _busy).ToRow()).Select(StepExchange.FromRow)];
-        // A rank that stops without a batch stops all before this step.
+        // One rank that stops without a batch stops every rank before this step.
         if (batch is null || ranks.Any(rank => rank.IsWithoutBatch))
             return Directive.Stop;
         StepShare[] shares = [.. ranks.Select(rank => rank.Share)];
-        // All ranks see the same counts, and none must enter a collective over no rows.
+        // All ranks see the same counts; no rank may enter a collective if there are no samples.
         var result = ranks.All(rank => rank.Samples == 0)
             ? Skip(batch, shares)
             : _step.Take(
@@ -128,7 +129,7 @@ public sealed class TrainingLoop(
     }
 
     /// <summary>
-    /// Waits for the next batch, unless asked to stop meanwhile: stopping must not wait for a disk or a decoder. Null then.
+    /// Waits for the next batch. Returns null if asked to stop meanwhile: stopping must not wait for a disk or a decoder.
     /// </summary>
     private Batch? TakeBatch(out Directive wish, CancellationToken cancellation)
     {
@@ -144,9 +145,10 @@ public sealed class TrainingLoop(
     }
 
     /// <summary>
-    /// Counts a step whose samples are unusable on every rank; weights and moments stay, and its record has the loss of the step before.
+    /// Counts a step that has no usable sample on any rank. Weights and moments do not change; the step's record repeats the
+    /// previous loss.
     /// </summary>
-    /// <exception cref="CorpusException">data.max_bad_share does not allow it; thrown on every rank.</exception>
+    /// <exception cref="CorpusException">The bad samples exceed data.max_bad_share. Thrown on every rank.</exception>
     private StepResult Skip(Batch batch, StepShare[] shares)
     {
         var (bad, badSoFar) = (shares.Sum(share => share.BadSamples), state.BadSamples);
@@ -189,7 +191,7 @@ public sealed class TrainingLoop(
 
     private bool IsPeriodic() => options.Checkpoint.EverySteps > 0 && state.Step % options.Checkpoint.EverySteps == 0;
 
-    /// <summary>Ranks' clocks differ, so that minutes are a wish of rank 0 and not a rule.</summary>
+    /// <summary>The ranks' clocks differ, so only rank 0 decides when a checkpoint interval in minutes has passed.</summary>
     private bool CheckpointIsDue() =>
         group.Rank == 0
         && options.Checkpoint.EveryMinutes > 0
@@ -198,21 +200,21 @@ public sealed class TrainingLoop(
     private void Checkpoint()
     {
         _lastCheckpoint = time.GetTimestamp();
-        // A run that is stopped before its first step begins anew.
+        // A run that stops before its first step has nothing to save.
         if (state.Step > 0 && StateTransfer.Gather(state, group) is { } snapshot)
             writer.Begin(snapshot);
     }
 }
 
-/// <summary>Why the training loop came to its end; the same on all ranks.</summary>
+/// <summary>Reason why the training loop ended; the same on all ranks.</summary>
 public enum LoopEnd
 {
     /// <summary>The last step is committed and its checkpoint written.</summary>
     Completed,
 
-    /// <summary>Asked to stop; a checkpoint of the state is written.</summary>
+    /// <summary>Asked to stop; a checkpoint has been written.</summary>
     Stopped,
 
-    /// <summary>Asked to leave the group and join again with others.</summary>
+    /// <summary>Asked to leave this generation and join the next one.</summary>
     Regroup,
 }

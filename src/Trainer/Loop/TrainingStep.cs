@@ -10,10 +10,10 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Loop;
 
-/// <summary>What a step did, the same on every rank.</summary>
-/// <param name="GradientNorm">Before clipping; 0 of a step that was skipped.</param>
-/// <param name="LearningRate">0 of a step that was skipped.</param>
-/// <param name="LossScale">The factor that the loss had; null but in fp16.</param>
+/// <summary>Result of one step, the same on every rank.</summary>
+/// <param name="GradientNorm">Global gradient norm before clipping; 0 if the step was skipped.</param>
+/// <param name="LearningRate">Learning rate of the step; 0 if the step was skipped.</param>
+/// <param name="LossScale">Factor on the loss; null except in fp16.</param>
 public sealed record StepResult(
     double Loss,
     double GradientNorm,
@@ -24,28 +24,37 @@ public sealed record StepResult(
 );
 
 /// <summary>
-/// One optimizer step: the objective's loss over the global batch, its gradients, each summed over the ranks while the next is
-/// computed, update. Where the optimizer is sharded, a rank updates its slice alone, and sums that alone where the ranks' network
-/// can. A failed collective leaves the state as the step before left it.
+/// One optimizer step: loss over the global batch, gradients, update. Gradients are all-reduced while backward is still running.
+/// With a sharded optimizer each rank updates only its own slice and, where the backend supports reduce-scatter, receives only that
+/// slice of the sum. A failed collective leaves the state unchanged.
 /// </summary>
 /// <remarks>
-/// In fp16 a gradient that overflows is no fault: every rank sees it in the norm of the sum, changes no weight, moment or running
-/// statistic, halves the loss scale and counts the step as skipped. Samples and schedule go on; Adam counts updates alone.
+/// A gradient overflow in fp16 is not an error. Every rank sees it in the norm of the summed gradient, leaves weights, moments and
+/// running statistics unchanged, halves the loss scale and counts the step as skipped. Samples and learning rate schedule advance;
+/// Adam counts only updates.
 /// </remarks>
-public sealed class TrainingStep(TrainingState state, TrainingOptions options, RankGroup group, LearningRateSchedule schedule) : IDisposable
+public sealed class TrainingStep(
+    TrainingState state,
+    TrainingOptions options,
+    RankGroup group,
+    LearningRateSchedule schedule,
+    StepTimer? timer = null
+) : IDisposable
 {
-    private readonly IObjective _objective = ObjectiveFactory.Create(state.Model, options, group);
+    private readonly IObjective _objective = ObjectiveFactory.Create(state.Model, options, group, timer);
 
-    // Sums that are scattered are exchanged in the end, and not bucket by bucket.
+    // Reduce-scatter runs once after backward instead of bucket by bucket.
     private readonly bool _scatters = !state.Optimizer.HoldsAll && group.ScattersSums;
     private readonly GradientReducer _reducer = state.Model.Parameters.NewReducer(
         !state.Optimizer.HoldsAll && group.ScattersSums ? new RankGroup() : group
     );
 
-    /// <summary>Takes the step after <see cref="TrainingState.Step"/> and counts it.</summary>
-    /// <param name="batch">This rank's share of the global batch.</param>
-    /// <param name="counts">Pairs on every rank.</param>
-    /// <exception cref="NonFiniteException">Before anything was updated; thrown on every rank.</exception>
+    /// <summary>Takes the next step and increments <see cref="TrainingState.Step"/>.</summary>
+    /// <param name="batch">This rank's part of the global batch.</param>
+    /// <param name="counts">Number of pairs on every rank.</param>
+    /// <exception cref="NonFiniteException">
+    /// Loss or gradients are NaN or infinite. Thrown on every rank, before anything is updated.
+    /// </exception>
     public StepResult Take(TrainingBatch batch, ReadOnlySpan<long> counts)
     {
         using var scope = NewDisposeScope();
@@ -81,6 +90,7 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
 
     private void Update(torch.Tensor gradients, in OptimizerStep step)
     {
+        using var lap = timer?.Measure(StepPhase.Optimizer);
         if (state.Optimizer.HoldsAll)
             state.Optimizer.Update(step);
         else
@@ -88,7 +98,7 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
         _objective.KeepWithinBounds();
     }
 
-    /// <summary>Leaves this rank's part of the gradients in the flat gradient buffer, and returns the loss over all ranks.</summary>
+    /// <summary>Writes this rank's part of the gradients to the flat gradient buffer. Returns the loss over all ranks.</summary>
     internal double ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts)
     {
         using var own = state.Model.Parameters.NewReducer(new RankGroup());
@@ -99,9 +109,10 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
 
     public void Dispose() => _reducer.Dispose();
 
-    /// <summary>The gradient summed over ranks, or this rank's slice of it, and the norm of the whole.</summary>
+    /// <summary>The gradient summed over the ranks, or this rank's slice of it, and the norm of the whole gradient.</summary>
     private (torch.Tensor Gradients, double Norm) FinishGradients()
     {
+        using var lap = timer?.Measure(StepPhase.Reduction);
         var (gradients, trained) = (state.Model.Parameters.Gradients, state.Model.Parameters.Trained);
         group.Finish(_reducer);
         if (state.Optimizer.HoldsAll)
@@ -115,7 +126,7 @@ public sealed class TrainingStep(TrainingState state, TrainingOptions options, R
     {
         foreach (var (name, values_bX) in result.BySample_bX)
         {
-            // A sum is finite only when every term is.
+            // A sum is finite only if every term is.
             var sums_b = values_bX.sum(1L).to(CPU).AsSpan<float>().ToArray();
             var culprits = batch.Keys.Where((_, i) => !float.IsFinite(sums_b[i])).ToArray();
             if (culprits.Length > 0)

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// Multi-head attention with PyTorch's fused weights, which may be kept in another type than it computes in. Shapes: b batch, L
+/// Multi-head attention with PyTorch's fused weights, which may be stored in another type than the compute type. Shapes: b batch, L
 /// sequence, Q queries, W width, H heads, D = W / H.
 /// </summary>
 public sealed class Attention(FlatParameters parameters, string prefix, int width, int heads)
@@ -16,9 +16,9 @@ public sealed class Attention(FlatParameters parameters, string prefix, int widt
     private readonly torch.Tensor _outWeight = parameters[prefix + "out_proj.weight"],
         _outBias = parameters[prefix + "out_proj.bias"];
 
-    /// <param name="prefix">What the names begin with.</param>
+    /// <param name="prefix">Prefix of the parameter names.</param>
     /// <param name="width">W.</param>
-    /// <param name="projectionStd">Spread of the output projection's initial weights.</param>
+    /// <param name="projectionStd">Standard deviation of the output projection's initial weights.</param>
     public static IEnumerable<ParameterSpec> Parameters(string prefix, int width, double projectionStd) =>
         [
             new(prefix + "in_proj_weight", [3L * width, width], true, Initial.Normal(Math.Pow(width, -0.5))),
@@ -27,7 +27,7 @@ public sealed class Attention(FlatParameters parameters, string prefix, int widt
             new(prefix + "out_proj.bias", [width], true, Initial.Zero),
         ];
 
-    /// <summary>softmax(q·kᵀ / √D + mask) · v, heads side by side: bHQD, bHLD, bHLD → bQW.</summary>
+    /// <summary>softmax(q·kᵀ / √D + mask) · v, with the heads concatenated: bHQD, bHLD, bHLD → bQW.</summary>
     public static torch.Tensor Mix(torch.Tensor q_bHQD, torch.Tensor k_bHLD, torch.Tensor v_bHLD, torch.Tensor? mask)
     {
         var logits_bHQL = (q_bHQD * Math.Pow(q_bHQD.size(3), -0.5)).MatMul(k_bHLD.transpose(-2, -1));
@@ -40,14 +40,14 @@ public sealed class Attention(FlatParameters parameters, string prefix, int widt
             .reshape([q_bHQD.size(0), q_bHQD.size(2), q_bHQD.size(1) * q_bHQD.size(3)]);
     }
 
-    /// <summary>Every token attends to all: x_bLW → bLW. The mask is added to the attention logits; null attends everywhere.</summary>
+    /// <summary>Self-attention: x_bLW → bLW. The mask is added to the attention logits; null attends everywhere.</summary>
     public torch.Tensor Forward(torch.Tensor x_bLW, torch.Tensor? mask)
     {
         var qkv = Split(nn.functional.linear(x_bLW, _inWeight.to(x_bLW.dtype), _inBias), 3);
         return Project(Mix(qkv[0], qkv[1], qkv[2], mask));
     }
 
-    /// <summary>Other queries attend to the sequence: queries_bQW, x_bLW → bQW.</summary>
+    /// <summary>Cross-attention: queries_bQW, x_bLW → bQW.</summary>
     public torch.Tensor Forward(torch.Tensor queries_bQW, torch.Tensor x_bLW, torch.Tensor? mask)
     {
         var q = Split(

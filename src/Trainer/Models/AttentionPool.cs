@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// The end of CLIP's ResNets: one layer of attention whose query is the mean of the map, in place of average pooling.
-/// x_bCHW → bE. L = HW + 1, N heads.
+/// Attention pooling of CLIP's ResNets: one attention layer whose query is the mean of the map, instead of average pooling. x_bCHW
+/// → bE. L = HW + 1, N heads.
 /// </summary>
 public sealed class AttentionPool(FlatParameters parameters, string prefix, int heads)
 {
@@ -18,7 +18,7 @@ public sealed class AttentionPool(FlatParameters parameters, string prefix, int 
 
     private static readonly string[] s_layers = ["q_proj", "k_proj", "v_proj", "c_proj"];
 
-    /// <param name="prefix">What the names begin with.</param>
+    /// <param name="prefix">Prefix of the parameter names.</param>
     /// <param name="places">HW.</param>
     /// <param name="width">C.</param>
     /// <param name="embedDim">E.</param>
@@ -40,7 +40,7 @@ public sealed class AttentionPool(FlatParameters parameters, string prefix, int 
 
     public torch.Tensor Forward(torch.Tensor x_bCHW) => Attend(x_bCHW, queries: 1).squeeze(1);
 
-    /// <summary>The same for every place of the map as query, after the mean: x_bCHW → bLE.</summary>
+    /// <summary>The same with every position of the map as a query, after the mean: x_bCHW → bLE.</summary>
     public torch.Tensor ForwardPlaces(torch.Tensor x_bCHW) => Attend(x_bCHW, queries: _positions_LC.size(0));
 
     private torch.Tensor Attend(torch.Tensor x_bCHW, long queries)

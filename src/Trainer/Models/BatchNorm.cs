@@ -5,13 +5,13 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// BatchNorm over the batch and the places of each channel (Ioffe and Szegedy 2015), computed in fp32 whatever its input's
-/// type. In training it normalises with the statistics of the pairs that this rank computes at once, as PyTorch does, or, where
-/// the <see cref="BatchStatistics"/> say so, of those that all ranks compute at once.
+/// BatchNorm over the batch and all positions of each channel (Ioffe and Szegedy 2015), computed in fp32 whatever the input's type.
+/// In training it normalises with the statistics of the pairs that this rank computes at once, as PyTorch does, or, if the <see
+/// cref="BatchStatistics"/> are synchronised, of those that all ranks compute at once.
 /// </summary>
 public sealed class BatchNorm(FlatParameters parameters, string name)
 {
-    /// <summary>How far a step moves the running statistics towards the batch's.</summary>
+    /// <summary>Rate at which a step moves the running statistics towards the batch's.</summary>
     public const double Momentum = 0.1;
 
     private const double Epsilon = 1e-5;
@@ -23,9 +23,9 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
     private readonly torch.Tensor _mean = parameters[name + MeanSuffix],
         _variance = parameters[name + VarianceSuffix];
 
-    /// <param name="name">What the names begin with.</param>
+    /// <param name="name">Prefix of the parameter names.</param>
     /// <param name="channels">C.</param>
-    /// <param name="gain">Initial gain; one when null.</param>
+    /// <param name="gain">Initial gain; ones if null.</param>
     public static IEnumerable<ParameterSpec> Parameters(string name, long channels, Action<torch.Tensor, torch.Generator>? gain = null) =>
         [
             new(name + ".weight", [channels], false, gain ?? Initial.One),
@@ -34,7 +34,7 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
             new(name + VarianceSuffix, [channels], false, Initial.One) { IsStatistic = true },
         ];
 
-    /// <summary>The BatchNorms of a model with their numbers of channels.</summary>
+    /// <summary>The BatchNorms of a model, with their numbers of channels.</summary>
     public static IEnumerable<(string Name, long Channels)> Of(FlatParameters parameters) =>
         from spec in parameters.Specs
         where spec.IsStatistic && spec.Name.EndsWith(MeanSuffix, StringComparison.Ordinal)
@@ -42,8 +42,9 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
 
     /// <summary>x_bCHW → bCHW.</summary>
     /// <param name="x_bCHW">The input.</param>
-    /// <param name="statistics">In training, what is told of the batch. Null, or a norm that is locked, normalises with the running
-    /// statistics.</param>
+    /// <param name="statistics">
+    /// In training, collects the statistics of the batch. If null, or if the norm is locked, the running statistics are used.
+    /// </param>
     public torch.Tensor Forward(torch.Tensor x_bCHW, BatchStatistics? statistics)
     {
         var x = x_bCHW.to(float32);
@@ -52,7 +53,7 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
         var count = statistics.OverRanks?.Count(x) ?? x.numel() / x.size(1);
         if (count == 1)
             throw new InvalidOperationException(
-                $"{name}: a batch of one pair whose map has one place has no variance. Give each worker and each micro-batch at least "
+                $"{name}: a batch of one pair with a 1×1 map has no variance. Give each worker and each micro-batch at least "
                     + "two pairs, or use larger images."
             );
         if (statistics.OverRanks is { } ranks)
@@ -63,7 +64,7 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
             return SynchronizedNorm.Forward(x, _weight, _bias, moments, count, ranks.Ranks, Epsilon).to(x_bCHW.dtype);
         }
 
-        // With a momentum of 1 the batch's own statistics are left there.
+        // With a momentum of 1, these tensors receive the batch's own statistics.
         var (mean, variance) = (zeros_like(_bias).detach(), zeros_like(_bias).detach());
         var y = nn.functional.batch_norm(x, mean, variance, _weight, _bias, training: true, momentum: 1, eps: Epsilon);
         statistics.Observe(name + MeanSuffix, mean, x.size(0));

@@ -5,22 +5,20 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
-/// <summary>
-/// What the BatchNorms of a model see of one step's batch, on its way into the running statistics.
-/// </summary>
+/// <summary>Collects the statistics that a model's BatchNorms see in one step, and passes them on to the running statistics.</summary>
 /// <remarks>
-/// A running statistic is a value of the flat buffer that the optimizer moves by a momentum instead of a rate. Its place in
-/// the gradient buffer holds the batch's statistic, averaged over micro-batches and ranks by their pairs. So it is summed over
-/// ranks with the gradients, changes with the weights or not at all, is the same on every rank, and is part of every
-/// checkpoint and transfer. Each pair is recorded by autograd exactly once a step, with micro-batches and with activation
-/// checkpointing too; what is recorded is what counts, so that a pass that is made twice is counted once.
+/// A running statistic is a value in the flat buffer that the optimizer updates by a momentum instead of a learning rate. Its slot
+/// in the gradient buffer holds the batch's statistic, averaged over micro-batches and ranks, weighted by pairs. It is therefore
+/// summed over the ranks with the gradients, changes only if the weights do, is identical on every rank, and is part of every
+/// checkpoint and transfer. Autograd records each pair exactly once a step, also with micro-batches and activation checkpointing.
+/// Only recorded passes count, so a recomputed pass is not counted twice.
 /// </remarks>
 public sealed class BatchStatistics
 {
     private readonly FlatParameters _parameters;
     private readonly Dictionary<string, torch.Tensor> _sums = new(StringComparer.Ordinal);
 
-    /// <summary>Nothing seen yet. Its tensors belong to the dispose scope that it is made in.</summary>
+    /// <summary>Empty statistics. Their tensors belong to the current dispose scope.</summary>
     public BatchStatistics(FlatParameters parameters)
     {
         using var guard = no_grad();
@@ -32,19 +30,19 @@ public sealed class BatchStatistics
     private BatchStatistics(BatchStatistics whole, RankStatistics ranks) =>
         (_parameters, _sums, OverRanks) = (whole._parameters, whole._sums, ranks);
 
-    /// <summary>Whether a statistic is to be told of; one that is locked is not.</summary>
+    /// <summary>True if the statistic is collected; locked ones are not.</summary>
     public bool Has(string name) => _sums.ContainsKey(name);
 
-    /// <summary>The statistics over all ranks to normalise with; null for those of what is computed at once.</summary>
+    /// <summary>Statistics over all ranks to normalise with; null to use those of this rank's pairs.</summary>
     public RankStatistics? OverRanks { get; }
 
-    /// <summary>Those of a micro-batch that is normalised over all ranks. What it observes goes to this object.</summary>
-    /// <param name="ranks">All of them.</param>
-    /// <param name="pairs">Pairs of the micro-batch on all of them.</param>
+    /// <summary>A view for one micro-batch that is normalised over all ranks. Its observations are added to this object.</summary>
+    /// <param name="ranks">The ranks that are synchronised.</param>
+    /// <param name="pairs">Pairs of the micro-batch, over all ranks.</param>
     public BatchStatistics Over(RankGroup ranks, long pairs) =>
         new(this, new RankStatistics(ranks, pairs, BatchNorm.Of(_parameters), _parameters.Master.device));
 
-    /// <summary>Adds a statistic of some pairs, unless this is a pass that is not recorded.</summary>
+    /// <summary>Adds a statistic of some pairs; ignored in a pass that autograd does not record.</summary>
     public void Observe(string name, torch.Tensor statistic, long pairs)
     {
         if (!is_grad_enabled())
@@ -53,7 +51,7 @@ public sealed class BatchStatistics
         _sums[name].add_(statistic, pairs);
     }
 
-    /// <summary>Makes the averages the gradients of the statistics' leaves, as a backward pass does those of weights.</summary>
+    /// <summary>Writes the averages to the gradients of the statistics' leaves, as a backward pass does for weights.</summary>
     /// <param name="pairs">Pairs of the step, over all ranks.</param>
     public void Backward(long pairs)
     {

@@ -6,13 +6,13 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// CLIP's residual block: convolutions of 1×1, 3×3 and 1×1 whose output has four times the channels. Where it halves the map,
-/// an average pool stands before the last convolution and in the shortcut, in place of strides (ResNet-D, arXiv 1812.01187;
-/// anti-aliasing, arXiv 1904.11486).
+/// Residual block of CLIP's ResNets: 1×1, 3×3 and 1×1 convolutions, with four times as many output channels. To halve the map, an
+/// average pool precedes the last convolution and the shortcut's, instead of strides (ResNet-D, arXiv 1812.01187; anti-aliasing,
+/// arXiv 1904.11486).
 /// </summary>
 public sealed class Bottleneck
 {
-    /// <summary>Channels of the output over those of the 3×3 convolution.</summary>
+    /// <summary>Ratio of output channels to channels of the 3×3 convolution.</summary>
     public const int Expansion = 4;
 
     private readonly long _stride;
@@ -21,8 +21,8 @@ public sealed class Bottleneck
     private readonly torch.Tensor? _shortcut;
     private readonly BatchNorm? _shortcutNorm;
 
-    /// <param name="parameters">The model's.</param>
-    /// <param name="prefix">What the names begin with.</param>
+    /// <param name="parameters">The parameters of the model.</param>
+    /// <param name="prefix">Prefix of the parameter names.</param>
     /// <param name="stride">1, or 2 to halve the map.</param>
     public Bottleneck(FlatParameters parameters, string prefix, long stride)
     {
@@ -35,9 +35,9 @@ public sealed class Bottleneck
         _shortcutNorm = new BatchNorm(parameters, prefix + "downsample.1");
     }
 
-    /// <param name="prefix">What the names begin with.</param>
-    /// <param name="input">Channels of the input.</param>
-    /// <param name="channels">Those of the 3×3 convolution.</param>
+    /// <param name="prefix">Prefix of the parameter names.</param>
+    /// <param name="input">Input channels.</param>
+    /// <param name="channels">Channels of the 3×3 convolution.</param>
     /// <param name="stride">1, or 2 to halve the map.</param>
     public static IEnumerable<ParameterSpec> Parameters(string prefix, long input, long channels, long stride)
     {
@@ -51,14 +51,14 @@ public sealed class Bottleneck
             .. Convolution("conv2", channels, channels, 3),
             .. BatchNorm.Parameters(prefix + "bn2", channels),
             .. Convolution("conv3", channels, output, 1),
-            // A gain of zero lets the block begin as its shortcut.
+            // With a gain of zero the block starts as its shortcut.
             .. BatchNorm.Parameters(prefix + "bn3", output, Initial.Zero),
             .. NeedsShortcut(input, output, stride) ? Convolution("downsample.0", input, output, 1) : [],
             .. NeedsShortcut(input, output, stride) ? BatchNorm.Parameters(prefix + "downsample.1", output) : [],
         ];
     }
 
-    /// <summary>x_bCHW → b(4C')H'W', where C' are the channels of the 3×3 convolution.</summary>
+    /// <summary>x_bCHW → b(4C')H'W', where C' is the number of channels of the 3×3 convolution.</summary>
     public torch.Tensor Forward(torch.Tensor x_bCHW, BatchStatistics? statistics)
     {
         var y = _norms[0].Forward(Convolution.Apply(x_bCHW, _convolutions[0]), statistics).relu();

@@ -7,12 +7,13 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// A language model of captions: the text tower's transformer, causal, over the image's places and then the caption. Names are
-/// the text tower's. Shapes: b images, P places, E their width, L tokens, W the transformer's width, n rows.
+/// A language model of captions: the text tower's transformer, applied causally to the image's positions followed by the caption.
+/// Uses the text tower's parameter names. Shapes: b images, P image positions, E their width, L tokens, W width of the transformer,
+/// n rows.
 /// </summary>
 public sealed class CaptionDecoder(FlatParameters parameters, TextTowerOptions options, Activation activation)
 {
-    /// <summary>Name of the table that embeds tokens, whose transpose predicts them.</summary>
+    /// <summary>Name of the token embedding, whose transpose predicts the tokens.</summary>
     public const string TokenEmbedding = "token_embedding.weight";
 
     private const string Positions = "positional_embedding",
@@ -39,11 +40,12 @@ public sealed class CaptionDecoder(FlatParameters parameters, TextTowerOptions o
         ];
 
     /// <summary>
-    /// A chain of segments: features of the images' places bPE → rows nW, fp32, which the token embedding's transpose makes logits of.
+    /// The decoder as a chain of segments: features of the image's positions bPE → rows nW, fp32. The transpose of the token
+    /// embedding turns the rows into logits.
     /// </summary>
     /// <param name="tokens_bL">int64; only the first <paramref name="length"/> of each caption are read.</param>
-    /// <param name="rows_n">int64, the tokens whose next one is predicted, counted through b × length.</param>
-    /// <param name="length">Tokens of each caption that are computed.</param>
+    /// <param name="rows_n">int64, indices into b × length of the tokens whose successor is predicted.</param>
+    /// <param name="length">Number of tokens computed per caption.</param>
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor tokens_bL, torch.Tensor rows_n, long length) =>
         [
             places_bPE =>
@@ -60,7 +62,7 @@ public sealed class CaptionDecoder(FlatParameters parameters, TextTowerOptions o
             },
         ];
 
-    /// <summary>Tokens see all of the image and the tokens up to themselves; the image's places see each other.</summary>
+    /// <summary>Tokens attend to the whole image and to the tokens up to themselves; image positions attend to each other.</summary>
     private static torch.Tensor Mask(torch.Tensor x_bSW, long length)
     {
         var sequence = x_bSW.size(1);

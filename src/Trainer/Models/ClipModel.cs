@@ -6,15 +6,15 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// A CLIP: both towers, the logit scale and the flat parameters that they share. For an objective that compares no texts, the
-/// image tower and what predicts from it in place of the text tower.
+/// A CLIP model: both towers, the logit scale and their shared flat parameters. For an objective without text embeddings, the image
+/// tower and a prediction head instead of the text tower.
 /// </summary>
 public sealed class ClipModel : IDisposable
 {
-    /// <summary>Name of the learned log of the factor on the cosine similarities.</summary>
+    /// <summary>Name of the log of the learned logit scale.</summary>
     public const string LogitScale = "logit_scale";
 
-    /// <summary>Name of what the pairwise sigmoid loss adds to all logits.</summary>
+    /// <summary>Name of the bias that the pairwise sigmoid loss adds to all logits.</summary>
     public const string LogitBias = "logit_bias";
 
     private readonly TextTower? _text;
@@ -25,16 +25,17 @@ public sealed class ClipModel : IDisposable
     private readonly ILookup<(Tower Tower, int Group), int> _leaves;
 
     /// <summary>
-    /// A model with freshly initialised weights, a pure function of options and seed; without a seed it has none yet, and is to be
-    /// loaded.
+    /// A model with freshly initialised weights, a pure function of options and seed. Without a seed the weights are zero and must
+    /// be loaded.
     /// </summary>
-    /// <param name="options">The model.</param>
-    /// <param name="precision">The type that the towers compute in.</param>
-    /// <param name="seed">Of the initial weights.</param>
-    /// <param name="device">Where it lies.</param>
-    /// <param name="objective">What it is trained for, which says what parts it has.</param>
-    /// <param name="training">How its parameters are to be trained: what is locked, at what rates. Null where it is not, or all
-    /// alike.</param>
+    /// <param name="options">The architecture.</param>
+    /// <param name="precision">Compute type of the towers.</param>
+    /// <param name="seed">Seed of the initial weights.</param>
+    /// <param name="device">Device of the parameters.</param>
+    /// <param name="objective">Training objective; decides which parts the model has.</param>
+    /// <param name="training">
+    /// Locked parameters and learning rate factors; null if the model is not trained, or all parameters are trained alike.
+    /// </param>
     public ClipModel(
         ModelOptions options,
         Precision precision,
@@ -67,10 +68,10 @@ public sealed class ClipModel : IDisposable
 
     public ModelOptions Options { get; }
 
-    /// <summary>What it is trained for, which says what there is beside the image tower.</summary>
+    /// <summary>Training objective; decides which parts the model has besides the image tower.</summary>
     public Objective Objective { get; }
 
-    /// <summary>Whether captions have embeddings in a space that they share with the images.</summary>
+    /// <summary>True if captions have embeddings in a space shared with the images.</summary>
     public bool HasTextTower => Objective is Objective.Contrastive or Objective.Sigmoid;
 
     public FlatParameters Parameters { get; }
@@ -93,7 +94,7 @@ public sealed class ClipModel : IDisposable
     public torch.Tensor EncodeImage(torch.Tensor images_b3SS, torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
         TowerPass.Forward(ImageSegments(kept_bK, statistics), images_b3SS);
 
-    /// <summary>Images b3SS → features before the projection bF and behind it bE, fp32, neither of unit length.</summary>
+    /// <summary>Images b3SS → features before the projection bF and after it bE, fp32, neither of unit length.</summary>
     public (torch.Tensor Pooled_bF, torch.Tensor Projected_bE) EncodeImageFeatures(torch.Tensor images_b3SS)
     {
         var pooled_bF = TowerPass.Forward([.. _image.PooledSegments()], images_b3SS);
@@ -106,7 +107,7 @@ public sealed class ClipModel : IDisposable
     public torch.Tensor EncodeText(torch.Tensor tokens_bL, torch.Tensor end_b, long longest) =>
         TowerPass.Forward(TextSegments(end_b, longest), tokens_bL);
 
-    /// <summary><see cref="EncodeImage"/> with a way back.</summary>
+    /// <summary><see cref="EncodeImage"/> with a backward pass.</summary>
     public TowerPass PassImage(
         torch.Tensor images_b3SS,
         torch.Tensor? kept_bK,
@@ -114,19 +115,19 @@ public sealed class ClipModel : IDisposable
         BatchStatistics? statistics = null
     ) => new(ImageSegments(kept_bK, statistics), images_b3SS, checkpointing, _lockedImage);
 
-    /// <summary><see cref="EncodeText"/> with a way back.</summary>
+    /// <summary><see cref="EncodeText"/> with a backward pass.</summary>
     public TowerPass PassText(torch.Tensor tokens_bL, torch.Tensor end_b, long longest, ActivationCheckpointing checkpointing) =>
         new(TextSegments(end_b, longest), tokens_bL, checkpointing, _lockedText);
 
-    /// <summary>How many segments of the image tower are locked.</summary>
+    /// <summary>Number of locked segments of the image tower.</summary>
     public int LockedImageSegments => _lockedImage;
 
-    /// <summary>Whether a tower has parameters that are trained; one that has none needs no way back.</summary>
+    /// <summary>True if a tower has trainable parameters; otherwise it needs no backward pass.</summary>
     public bool Trains(Tower tower) => (tower == Tower.Image ? _lockedImage : _lockedText) < TowerGroups.Count(Options, tower);
 
     /// <summary>
-    /// Numbers of the parameters that are done once the way back has left a segment, in the order of <see cref="FlatParameters.Specs"/>.
-    /// Where a decoder follows an image tower in one chain, its segments are counted on as the text tower's.
+    /// Indices into <see cref="FlatParameters.Specs"/> of the parameters that are complete once backward has left a segment. If a
+    /// decoder follows the image tower in one chain, its segments count as the text tower's.
     /// </summary>
     public IReadOnlyList<int> LeavesOf(Tower tower, int segment)
     {
@@ -136,7 +137,7 @@ public sealed class ClipModel : IDisposable
             : [.. _leaves[(tower, segment)]];
     }
 
-    /// <summary>The image tower as a chain of segments: images b3SS → features bE, fp32, as the pooling gives them.</summary>
+    /// <summary>The image tower as a chain of segments: images b3SS → features bE, fp32, unnormalised.</summary>
     public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> FeatureSegments(
         torch.Tensor? kept_bK = null,
         BatchStatistics? statistics = null
@@ -155,14 +156,15 @@ public sealed class ClipModel : IDisposable
         [.. _image.PlaceSegments(kept_bK, statistics), .. (_decoder ?? throw Lacks("caption decoder")).Segments(tokens_bL, rows_n, length)];
 
     /// <summary>
-    /// Tokens that a caption decoder computes of captions of which the longest ends at a place: all before the end are read.
+    /// Number of tokens that a caption decoder computes if <paramref name="longestEnd"/> is the position of the last end-of-text
+    /// token.
     /// </summary>
     public long CaptionLength(long longestEnd) => TextTower.Length(Options.Text, longestEnd - 1);
 
-    /// <summary>What is added to all logits; null where nothing is learned to be.</summary>
+    /// <summary>Learned bias added to all logits; null if there is none.</summary>
     public double? LogitBiasTerm => Parameters.Has(LogitBias) ? Parameters[LogitBias].item<float>() : null;
 
-    /// <summary>The factor on the cosine similarities: exp of the learned log, at most <paramref name="max"/>.</summary>
+    /// <summary>Factor on the cosine similarities: exp of the learned log, at most <paramref name="max"/>.</summary>
     public double LogitScaleFactor(double max) => Math.Min(Math.Exp(Parameters[LogitScale].item<float>()), max);
 
     public void Dispose()
@@ -179,7 +181,9 @@ public sealed class ClipModel : IDisposable
 
     private InvalidOperationException Lacks(string part) => new($"A model for {Objective} has no {part}.");
 
-    /// <summary>SigLIP begins with a scale of 10 and a bias of −10, as most pairs are no match (arXiv 2303.15343, section 3.2).</summary>
+    /// <summary>
+    /// SigLIP starts with a scale of 10 and a bias of −10, because most pairs do not match (arXiv 2303.15343, section 3.2).
+    /// </summary>
     private static IEnumerable<ParameterSpec> LogitParameters(Objective objective) =>
         objective == Objective.Sigmoid
             ? [new(LogitScale, [], false, Initial.Constant(Math.Log(10))), new(LogitBias, [], false, Initial.Constant(-10))]

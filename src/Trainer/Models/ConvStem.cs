@@ -8,8 +8,9 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// Patches by convolutions of 3×3 and stride 2, each with BatchNorm and ReLU, that halve the map until a place stands for a
-/// patch, and one of 1×1 at the end (Xiao et al. 2021, arXiv 2106.14881). Channels double from step to step up to W.
+/// A convolutional stem (Xiao et al. 2021, arXiv 2106.14881): 3×3 convolutions of stride 2, each with BatchNorm and ReLU, that
+/// halve the map until each position corresponds to a patch, then a 1×1 convolution. The number of channels doubles at each stage
+/// up to W.
 /// </summary>
 internal sealed class ConvStem(FlatParameters parameters, ImageTowerOptions options) : IPatchEmbedder
 {
@@ -40,7 +41,7 @@ internal sealed class ConvStem(FlatParameters parameters, ImageTowerOptions opti
         ];
     }
 
-    /// <summary>Channels into and out of each convolution of stride 2.</summary>
+    /// <summary>Input and output channels of each convolution of stride 2.</summary>
     internal static IEnumerable<(long From, long To)> Channels(ImageTowerOptions options)
     {
         var steps = BitOperations.Log2((uint)options.Patch!.Value);

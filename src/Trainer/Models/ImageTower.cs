@@ -4,7 +4,7 @@ using TorchSharp;
 
 namespace ClipTrain.Trainer.Models;
 
-/// <summary>The image tower that options name.</summary>
+/// <summary>Creates the image tower that the options select.</summary>
 public static class ImageTower
 {
     public static IImageTower Create(FlatParameters parameters, ImageTowerOptions options, Activation activation) =>
@@ -14,7 +14,7 @@ public static class ImageTower
             _ => new VisionTransformer(parameters, options, activation),
         };
 
-    /// <summary>Its parameters with open_clip's names.</summary>
+    /// <summary>The tower's parameters, with open_clip's names.</summary>
     public static IEnumerable<ParameterSpec> Parameters(ImageTowerOptions options, int embedDim) =>
         options.Architecture switch
         {
@@ -23,19 +23,23 @@ public static class ImageTower
         };
 }
 
-/// <summary>What a model needs of its image tower.</summary>
+/// <summary>An image tower: the interface that the model uses.</summary>
 public interface IImageTower
 {
     /// <summary>
-    /// The tower as a chain of segments: images b3SS, normalised → features bE in the compute type, not yet of unit length.
+    /// The tower as a chain of segments: normalised images b3SS → features bE in the compute type, not yet of unit length.
     /// </summary>
-    /// <param name="kept_bK">The patches to look at, of each image as many; null looks at all. See <see cref="PatchDropout"/>.</param>
-    /// <param name="statistics">In training, what BatchNorms tell of the batch; null normalises with the running statistics.</param>
+    /// <param name="kept_bK">
+    /// Indices of the patches that the tower sees, the same number for each image; null for all. See <see cref="PatchDropout"/>.
+    /// </param>
+    /// <param name="statistics">
+    /// In training, collects the statistics of the batch for BatchNorms; null to normalise with the running statistics.
+    /// </param>
     IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null);
 
     /// <summary>
-    /// The same up to the projection into the space of the texts: images b3SS → pooled features bF. Where the pooling projects, they are
-    /// the features themselves.
+    /// The chain without the projection into the shared space: images b3SS → pooled features bF. If the pooling includes the
+    /// projection, these are the features themselves.
     /// </summary>
     IEnumerable<Func<torch.Tensor, torch.Tensor>> PooledSegments();
 
@@ -43,8 +47,8 @@ public interface IImageTower
     torch.Tensor Project(torch.Tensor pooled_bF);
 
     /// <summary>
-    /// The same up to the pooling: images b3SS → features of the image's places bPE. Places are the patches, those of the last
-    /// map for a ResNet, and before them the token that the pooling reads if there is one.
+    /// The chain without pooling: images b3SS → features of the token positions bPE. The positions are the patches, or those of the
+    /// last map for a ResNet, preceded by the token that the pooling reads, if there is one.
     /// </summary>
     /// <inheritdoc cref="Segments" path="/param"/>
     IEnumerable<Func<torch.Tensor, torch.Tensor>> PlaceSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null);

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
-/// <summary>LayerNorm over the last dimension, computed in fp32 whatever its input's type; the result has the input's type.</summary>
+/// <summary>LayerNorm over the last dimension, computed in fp32 whatever the input's type. The result has the input's type.</summary>
 public sealed class LayerNorm(FlatParameters parameters, string name)
 {
     private readonly torch.Tensor _weight = parameters[name + ".weight"],

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
-/// <summary>Two linear layers with an activation between: x_bLW → bLW.</summary>
+/// <summary>Two linear layers with an activation in between: x_bLW → bLW.</summary>
 public sealed class Mlp(FlatParameters parameters, string prefix, Activation activation)
 {
     private readonly torch.Tensor _fcWeight = parameters[prefix + "c_fc.weight"],
@@ -13,10 +13,10 @@ public sealed class Mlp(FlatParameters parameters, string prefix, Activation act
     private readonly torch.Tensor _projWeight = parameters[prefix + "c_proj.weight"],
         _projBias = parameters[prefix + "c_proj.bias"];
 
-    /// <param name="prefix">What the names begin with.</param>
+    /// <param name="prefix">Prefix of the parameter names.</param>
     /// <param name="width">W.</param>
     /// <param name="ratio">Hidden width as a multiple of W.</param>
-    /// <param name="projectionStd">Spread of the second layer's initial weights.</param>
+    /// <param name="projectionStd">Standard deviation of the second layer's initial weights.</param>
     public static IEnumerable<ParameterSpec> Parameters(string prefix, int width, double ratio, double projectionStd)
     {
         var hidden = HiddenWidth(width, ratio);
@@ -29,7 +29,7 @@ public sealed class Mlp(FlatParameters parameters, string prefix, Activation act
         ];
     }
 
-    /// <summary>Width between the layers.</summary>
+    /// <summary>Width of the hidden layer.</summary>
     public static long HiddenWidth(int width, double ratio) => (long)(width * ratio);
 
     public torch.Tensor Forward(torch.Tensor x_bLW) =>

@@ -7,12 +7,12 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// CLIP's ResNet (arXiv 2103.00020, section 2.4): a stem of three convolutions and an average pool, four stages of
-/// <see cref="Bottleneck"/>s, <see cref="AttentionPool"/>. Images b3SS → features bE.
+/// CLIP's ResNet (arXiv 2103.00020, section 2.4): a stem of three convolutions and an average pool, four stages of <see
+/// cref="Bottleneck"/> blocks, and an <see cref="AttentionPool"/>. Images b3SS → features bE.
 /// </summary>
 public sealed class ModifiedResNet : IImageTower
 {
-    /// <summary>Pixels of the image's side over places of the last map's side.</summary>
+    /// <summary>Ratio of the image's side to the side of the last map.</summary>
     public const int Reduction = 32;
 
     private readonly torch.Tensor[] _convolutions;
@@ -28,10 +28,10 @@ public sealed class ModifiedResNet : IImageTower
         _pool = new AttentionPool(parameters, "visual.attnpool.", options.Heads);
     }
 
-    /// <summary>Channels of the last map: 8 times the first stage's, times the blocks' expansion.</summary>
+    /// <summary>Channels of the last map: 8 times those of the first stage, times the expansion of the blocks.</summary>
     public static long OutputWidth(ImageTowerOptions options) => 8L * options.Width * Bottleneck.Expansion;
 
-    /// <summary>The tower's parameters with open_clip's names.</summary>
+    /// <summary>The tower's parameters, with open_clip's names.</summary>
     public static IEnumerable<ParameterSpec> Parameters(ImageTowerOptions options, int embedDim)
     {
         long width = options.Width,
@@ -67,7 +67,7 @@ public sealed class ModifiedResNet : IImageTower
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> PlaceSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
         [.. MapSegments(statistics), _pool.ForwardPlaces];
 
-    /// <summary>The residual blocks in order, with the channels that come in and those of the 3×3 convolution.</summary>
+    /// <summary>The residual blocks in order, with their input channels and the channels of the 3×3 convolution.</summary>
     internal static IEnumerable<(string Prefix, long Input, long Channels, long Stride)> Blocks(ImageTowerOptions options)
     {
         long input = options.Width;

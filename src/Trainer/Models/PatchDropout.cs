@@ -7,19 +7,19 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// Which patches of its images training looks at (FLIP, Li et al. 2022, arXiv 2212.00794). They are a function of seed, epoch
-/// and sample alone, as crops are, so that any worker at any time draws the same.
+/// Patch dropout in training (FLIP, Li et al. 2022, arXiv 2212.00794). The kept patches are a pure function of seed, epoch and
+/// sample, like crops, so any worker draws the same ones at any time.
 /// </summary>
 public static class PatchDropout
 {
-    /// <summary>Patches that are kept of each image: the rounded share, at least one.</summary>
+    /// <summary>Number of patches kept per image: the rounded share, at least one.</summary>
     public static int Kept(ImageTowerOptions options)
     {
         var patches = PatchGrid.Of(options).Count;
         return Math.Clamp((int)Math.Round(patches * (1 - options.PatchDropout)), 1, patches);
     }
 
-    /// <summary>Numbers of the kept patches, b samples by K kept, int64, ascending in each row; null when all are kept.</summary>
+    /// <summary>Indices of the kept patches bK, int64, ascending in each row; null if all patches are kept.</summary>
     public static torch.Tensor? Draw(ImageTowerOptions options, ulong seed, IReadOnlyList<SampleRef> samples)
     {
         if (options.PatchDropout == 0)
@@ -39,7 +39,7 @@ public static class PatchDropout
         return kept_bK;
     }
 
-    /// <summary>The first draws of Fisher and Yates's shuffle: every choice of as many patches is equally likely.</summary>
+    /// <summary>The first K draws of a Fisher–Yates shuffle: every subset of that size is equally likely.</summary>
     private static void Draw(CounterRandom random, Span<long> order, Span<long> kept)
     {
         for (var i = 0; i < order.Length; i++)

@@ -6,9 +6,9 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// CLIP's patch embedding, a convolution without bias whose kernel is the patch; or the same as flattened patches and a matrix
-/// product: the same sums with the same weights, on CPUs with a much faster backward pass in bf16, and patches that are not
-/// kept are not computed. X = 3·P·P pixels of a patch.
+/// CLIP's patch embedding: a convolution without bias whose kernel covers one patch, or the same function as a matrix product over
+/// flattened patches. The matrix product has a much faster backward pass in bf16 on CPUs and skips dropped patches. X = 3·P·P
+/// values per patch.
 /// </summary>
 internal sealed class PatchProjection(FlatParameters parameters, ImageTowerOptions options) : IPatchEmbedder
 {
@@ -34,7 +34,7 @@ internal sealed class PatchProjection(FlatParameters parameters, ImageTowerOptio
         return nn.functional.linear(patches_bLX, _weight_W3PP.reshape([_weight_W3PP.size(0), patches_bLX.size(2)]));
     }
 
-    /// <summary>Rows bKX of bLX; all when none are named.</summary>
+    /// <summary>Rows bKX of bLX; all rows if no indices are given.</summary>
     internal static torch.Tensor Keep(torch.Tensor x_bLX, torch.Tensor? kept_bK) =>
         kept_bK is null ? x_bLX : x_bLX.gather(1, kept_bK.unsqueeze(-1).expand([-1, -1, x_bLX.size(2)]));
 
@@ -45,22 +45,22 @@ internal sealed class PatchProjection(FlatParameters parameters, ImageTowerOptio
             .reshape([images_b3SS.size(0), (long)_side * _side, 3L * _patch * _patch]);
 }
 
-/// <summary>Makes tokens of an image's patches.</summary>
+/// <summary>Turns an image's patches into tokens.</summary>
 internal interface IPatchEmbedder
 {
-    /// <summary>Images b3SS in the compute type → tokens bLW, of all patches or of those that are kept.</summary>
+    /// <summary>Images b3SS in the compute type → tokens bLW of all patches, or of the kept ones.</summary>
     /// <inheritdoc cref="IImageTower.Segments" path="/param"/>
     torch.Tensor Forward(torch.Tensor images_b3SS, torch.Tensor? kept_bK, BatchStatistics? statistics);
 }
 
-/// <summary>The patches of an image: a square of so many a side.</summary>
+/// <summary>The square grid of an image's patches, with Side patches per side.</summary>
 public readonly record struct PatchGrid(int Side)
 {
     public int Count => Side * Side;
 
-    /// <summary>The grid of a Vision Transformer; without a stride of their own patches tile the image.</summary>
+    /// <summary>The grid of a Vision Transformer. By default the stride equals the patch size, and patches tile the image.</summary>
     public static PatchGrid Of(ImageTowerOptions options) => new(((options.Size - options.Patch!.Value) / StrideOf(options)) + 1);
 
-    /// <summary>Pixels from a patch to the next.</summary>
+    /// <summary>Distance between patches in pixels.</summary>
     public static int StrideOf(ImageTowerOptions options) => options.Stride ?? options.Patch!.Value;
 }

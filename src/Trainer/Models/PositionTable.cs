@@ -4,18 +4,18 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
-/// <summary>Tables of positions of a square grid's places, row by row.</summary>
+/// <summary>Position tables of a square grid, row by row.</summary>
 public static class PositionTable
 {
     private const double Base = 10_000;
 
     /// <summary>
-    /// Fixed positions as MAE's and open_clip's: half of the width for the column, half for the row, each the sines and then
-    /// the cosines of as many frequencies, 10000^(-4i/W).
+    /// Fixed positions as in MAE and open_clip: half of the width encodes the column, half the row, each as sines followed by
+    /// cosines of the frequencies 10000^(-4i/W).
     /// </summary>
-    /// <param name="side">Places a side.</param>
+    /// <param name="side">Side of the grid.</param>
     /// <param name="width">W, a multiple of 4.</param>
-    /// <returns>side·side rows of W.</returns>
+    /// <returns>side·side rows of W values.</returns>
     public static float[] Sine(int side, int width)
     {
         var quarter = width / 4;
@@ -36,8 +36,8 @@ public static class PositionTable
     }
 
     /// <summary>
-    /// Whether a parameter is a table of positions of an image's places, and a file has one of the same width for another square
-    /// of them, with a token before the patches in both or in neither.
+    /// True if the parameter is a position table of an image grid and the shape in the file is a table of the same width for
+    /// another square grid, with the same number of tokens before the patches.
     /// </summary>
     public static bool IsOtherResolution(ParameterSpec spec, IReadOnlyList<long> shape) =>
         spec.Name.StartsWith("visual.", StringComparison.Ordinal)
@@ -48,11 +48,11 @@ public static class PositionTable
         && Others(shape[0]) == Others(spec.Shape[0]);
 
     /// <summary>
-    /// Learned positions for a grid of another side, resampled as open_clip does: bicubic, with an anti-aliasing filter. That of
-    /// the token before the patches, which is there where the rows are no square, stays.
+    /// Resamples learned positions to a grid of another size as open_clip does: bicubic, with an anti-aliasing filter. The position
+    /// of the class token, present if the number of rows is no square, is copied.
     /// </summary>
     /// <param name="positions_LW">fp32.</param>
-    /// <param name="rows">Rows of the new table.</param>
+    /// <param name="rows">Number of rows of the new table.</param>
     public static torch.Tensor Resize(torch.Tensor positions_LW, long rows)
     {
         var (width, from, to) = (positions_LW.size(1), (long)Math.Sqrt(positions_LW.size(0)), (long)Math.Sqrt(rows));
@@ -65,7 +65,7 @@ public static class PositionTable
         return cat([positions_LW.narrow(0, 0, others), resized_LW], 0);
     }
 
-    /// <summary>Rows beside those of the largest square.</summary>
+    /// <summary>Number of rows beyond the largest square.</summary>
     private static long Others(long rows)
     {
         var side = (long)Math.Sqrt(rows);

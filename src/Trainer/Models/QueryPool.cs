@@ -5,8 +5,8 @@ using TorchSharp;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// Multi-head attention pooling (MAP; Zhai et al. 2021, arXiv 2106.04560): a learned query attends to the tokens, an MLP
-/// with a residual follows. x_bLW → bW.
+/// Multi-head attention pooling (MAP; Zhai et al. 2021, arXiv 2106.04560): a learned query attends to the tokens, followed by an
+/// MLP with a residual connection. x_bLW → bW.
 /// </summary>
 internal sealed class QueryPool(FlatParameters parameters, string prefix, ImageTowerOptions options, Activation activation)
 {

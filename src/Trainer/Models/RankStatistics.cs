@@ -5,20 +5,22 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// The mean and variance of each BatchNorm's input over a micro-batch of all ranks. They are exchanged once and kept, so that a pass
-/// that is made again, for micro-batches or for activation checkpointing, sees the same and sends nothing.
+/// Mean and variance of each BatchNorm's input over one micro-batch of all ranks. They are exchanged once and kept, so that a
+/// recomputed pass, with micro-batches or activation checkpointing, sees the same values and communicates nothing.
 /// </summary>
-/// <remarks>Every rank must ask for the same in the same order, one without a pair too. Tensors belong to the dispose scope that it
-/// is made in.</remarks>
+/// <remarks>
+/// Every rank must ask for the same statistics in the same order, also a rank without a pair. Tensors belong to the dispose scope
+/// in which this object is created.
+/// </remarks>
 public sealed class RankStatistics
 {
     private readonly Dictionary<string, (torch.Tensor Mean, torch.Tensor Variance)> _known;
     private readonly HashSet<string> _exchanged = new(StringComparer.Ordinal);
 
-    /// <param name="ranks">Those whose pairs are normalised together, in an order of collectives of their own.</param>
-    /// <param name="pairs">Pairs of this micro-batch on all of them.</param>
-    /// <param name="norms">The BatchNorms' names with their numbers of channels.</param>
-    /// <param name="device">Where the towers compute.</param>
+    /// <param name="ranks">Ranks whose pairs are normalised together. The group needs its own order of collectives.</param>
+    /// <param name="pairs">Pairs of this micro-batch, over all ranks.</param>
+    /// <param name="norms">Names of the BatchNorms, with their numbers of channels.</param>
+    /// <param name="device">Device of the towers.</param>
     public RankStatistics(RankGroup ranks, long pairs, IEnumerable<(string Name, long Channels)> norms, torch.Device device)
     {
         (Ranks, Pairs) = (ranks, pairs);
@@ -33,9 +35,9 @@ public sealed class RankStatistics
 
     public long Pairs { get; }
 
-    /// <summary>Mean and biased variance of each channel over all ranks' pairs and places.</summary>
-    /// <param name="name">The BatchNorm's.</param>
-    /// <param name="x_bCHW">This rank's part of its input, fp32; b may be 0.</param>
+    /// <summary>Mean and biased variance of each channel over the pairs and positions of all ranks.</summary>
+    /// <param name="name">Name of the BatchNorm.</param>
+    /// <param name="x_bCHW">This rank's part of the input, fp32; b may be 0.</param>
     public (torch.Tensor Mean_C, torch.Tensor Variance_C) Of(string name, torch.Tensor x_bCHW)
     {
         var (mean_C, variance_C) = _known[name];
@@ -53,10 +55,10 @@ public sealed class RankStatistics
         return (mean_C, variance_C);
     }
 
-    /// <summary>Values of a channel, over all ranks.</summary>
+    /// <summary>Number of values per channel, over all ranks.</summary>
     public long Count(torch.Tensor x_bCHW) => Pairs * x_bCHW.size(2) * x_bCHW.size(3);
 
-    /// <summary>Σx and Σx² of each channel, in fp64: there the difference of their means loses nothing that fp32 had.</summary>
+    /// <summary>Σx and Σx² of each channel in fp64, where the difference of their means is accurate to more than fp32.</summary>
     private static torch.Tensor Sums(torch.Tensor x_bCHW)
     {
         if (x_bCHW.size(0) == 0)

@@ -6,19 +6,18 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// Normalisation with the statistics of all ranks' pairs and its gradients, as torch.nn.SyncBatchNorm. With x̂ = (x − mean) / σ
-/// over N values of a channel, σ² = variance + ε:
-/// ∂x = weight / σ · (∂y − Σ∂y / N − x̂ · Σ(∂y·x̂) / N), where the sums are over all ranks.
+/// Normalisation with statistics over all ranks, and its gradients, as torch.nn.SyncBatchNorm. With x̂ = (x − mean) / σ over the N
+/// values of a channel and σ² = variance + ε: ∂x = weight / σ · (∂y − Σ∂y / N − x̂ · Σ(∂y·x̂) / N), with sums over all ranks.
 /// </summary>
 internal static class SynchronizedNorm
 {
-    /// <summary>x_bCHW → bCHW, fp32; b may be 0. A backward pass exchanges two sums a channel.</summary>
-    /// <param name="x_bCHW">This rank's part.</param>
+    /// <summary>x_bCHW → bCHW, fp32; b may be 0. Backward exchanges two sums per channel.</summary>
+    /// <param name="x_bCHW">This rank's part of the input.</param>
     /// <param name="weight_C">Gains.</param>
     /// <param name="bias_C">Offsets.</param>
     /// <param name="moments">Mean and biased variance over all ranks.</param>
-    /// <param name="count">N.</param>
-    /// <param name="ranks">Those that take part.</param>
+    /// <param name="count">N, the number of values per channel over all ranks.</param>
+    /// <param name="ranks">Ranks that are synchronised.</param>
     /// <param name="epsilon">ε.</param>
     public static torch.Tensor Forward(
         torch.Tensor x_bCHW,
@@ -54,12 +53,14 @@ internal static class SynchronizedNorm
         ranks.AllReduceSum(sums_2C);
         var factor_C = weight_C * (variance_C + epsilon).rsqrt() * (-1.0 / count);
         var sums = sums_2C.to(float32).chunk(2);
-        // What the statistics' own dependence on x adds is linear in x̂, so again a BatchNorm with given statistics.
+        // The terms from the statistics' dependence on x are linear in x̂, so they are again a BatchNorm with fixed statistics.
         x.add_(nn.functional.batch_norm(x_bCHW, mean_C, variance_C, factor_C * sums[0], factor_C * sums[1], eps: epsilon));
         return [x, weight, bias];
     }
 
-    /// <summary>With given statistics the weight's gradient is Σ(∂y·x̂) and the bias' Σ∂y, of this rank: autograd knows them.</summary>
+    /// <summary>
+    /// With fixed statistics the weight's gradient is Σ(∂y·x̂) and the bias's Σ∂y over this rank; autograd computes both.
+    /// </summary>
     private static (torch.Tensor X, torch.Tensor Weight, torch.Tensor Bias) OfThisRank(
         torch.Tensor gradient_bCHW,
         torch.Tensor x_bCHW,

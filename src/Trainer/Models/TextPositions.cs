@@ -1,18 +1,18 @@
 namespace ClipTrain.Trainer.Models;
 
-/// <summary>The text tower's learned positions for another context.</summary>
+/// <summary>Resizes the text tower's learned positions to another context length.</summary>
 public static class TextPositions
 {
     public const string Name = "positional_embedding";
 
     /// <summary>
-    /// Writes the positions of another number of tokens. A shorter context has the first rows: it computes the same of every
-    /// caption that fits. A longer one is stretched as open_clip does, linearly between neighbours, where row i of n lies at
-    /// (i + 1/2) · N/n − 1/2 of the N rows.
+    /// Resizes a position table to another number of rows. A shorter context takes the first rows, so captions that fit are encoded
+    /// as before. A longer one is interpolated linearly, as in open_clip: row i of n is sampled at (i + 1/2) · N/n − 1/2 of the N
+    /// rows.
     /// </summary>
-    /// <param name="from">N rows.</param>
-    /// <param name="to">n rows.</param>
-    /// <param name="width">Numbers in a row.</param>
+    /// <param name="from">The N source rows.</param>
+    /// <param name="to">Receives n rows.</param>
+    /// <param name="width">Number of elements per row.</param>
     public static void Resize(ReadOnlySpan<float> from, Span<float> to, int width)
     {
         var (rows, newRows) = (from.Length / width, to.Length / width);

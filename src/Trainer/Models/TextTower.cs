@@ -7,15 +7,15 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// CLIP's text transformer: by default causal, and the feature is the last block's output at the end-of-text token. L tokens, W
-/// width, E embedding.
+/// CLIP's text transformer. By default it is causal and reads the feature from the last block's output at the end-of-text token. L
+/// tokens, W width, E embedding.
 /// </summary>
 public sealed class TextTower : IDisposable
 {
-    /// <summary>Name of the matrix from the transformer's width to the embedding's.</summary>
+    /// <summary>Name of the projection matrix from the transformer's width to the embedding's.</summary>
     internal const string Projection = "text_projection";
 
-    /// <summary>Sequence lengths are rounded up to this, so that a run meets few different shapes.</summary>
+    /// <summary>Sequence lengths are rounded up to a multiple of this, to limit the number of different shapes.</summary>
     private const long LengthStep = 8;
 
     private readonly TextTowerOptions _options;
@@ -41,14 +41,15 @@ public sealed class TextTower : IDisposable
                 .Select(i => new TransformerBlock(parameters, BlockPrefix(i), options.Width, options.Heads, activation)),
         ];
         using var scope = NewDisposeScope();
-        // Row i is what a token sees that may attend to tokens 0 to i: in a causal tower token i, in a caption that ends at i any.
+        // Row i is the mask of a token that may attend to tokens 0 to i: token i of a causal tower, or any token of a caption that
+        // ends at i.
         _mask_LL = full([options.Context, options.Context], double.NegativeInfinity, float32, parameters.Master.device)
             .triu(1)
             .to(_computeType)
             .DetachFromDisposeScope();
     }
 
-    /// <summary>The tower's parameters with open_clip's names.</summary>
+    /// <summary>The tower's parameters, with open_clip's names.</summary>
     public static IEnumerable<ParameterSpec> Parameters(TextTowerOptions options, int embedDim) =>
         [
             new("positional_embedding", [options.Context, options.Width], false, Initial.Normal(0.01)),
@@ -61,12 +62,12 @@ public sealed class TextTower : IDisposable
         ];
 
     /// <summary>
-    /// The tower as a chain of segments: tokens bL (int64), zero padded to the context → features bE in the compute type.
+    /// The tower as a chain of segments: tokens bL (int64), zero-padded to the context → features bE in the compute type.
     /// </summary>
-    /// <param name="end_b">Index of the end-of-text token in each row, int64.</param>
-    /// <param name="longest"> The largest entry of <paramref name="end_b"/>. Tokens behind it are padding, which no token of a caption
-    /// attends to and which is not read: only this many, and one, are computed. Where the feature is the context's last token, padding is
-    /// text.
+    /// <param name="end_b">int64, index of the end-of-text token in each row.</param>
+    /// <param name="longest">
+    /// The largest entry of <paramref name="end_b"/>. Tokens behind it are padding, to which no token attends, so they are not
+    /// computed. If the feature is read at the context's last token, padding counts as text and everything is computed.
     /// </param>
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor end_b, long longest)
     {
@@ -78,7 +79,7 @@ public sealed class TextTower : IDisposable
         var index_b1W = end_b.view([-1, 1, 1]).expand([-1, 1, _options.Width]);
         return
         [
-            // In fp32 whatever the tables are kept in: the gradients of a token that is in every caption add up to much.
+            // In fp32 whatever the storage type: the gradients of a token that occurs in every caption are sums of many terms.
             tokens_bL =>
                 (
                     Dispatcher.Embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding.to(float32))
@@ -99,11 +100,11 @@ public sealed class TextTower : IDisposable
         ];
     }
 
-    /// <summary>Tokens that are computed where the last that is read is at a place.</summary>
+    /// <summary>Number of tokens to compute if <paramref name="last"/> is the index of the last one that is read.</summary>
     internal static long Length(TextTowerOptions options, long last) =>
         Math.Min(options.Context, (last + LengthStep) / LengthStep * LengthStep);
 
-    /// <summary>The mean of each caption's own tokens: x_bLW → bW.</summary>
+    /// <summary>Mean over each caption's own tokens: x_bLW → bW.</summary>
     private static torch.Tensor Mean(torch.Tensor x_bLW, torch.Tensor caption_b11L) =>
         caption_b11L.squeeze(1).softmax(-1).MatMul(x_bLW).squeeze(1);
 

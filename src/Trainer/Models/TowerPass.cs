@@ -8,27 +8,29 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// One pass of a batch through a tower and, once the gradient of its embeddings is known, back. The tower comes as a chain
-/// of segments, functions of one tensor, each with a graph of its own: on the way back a segment's gradients are complete
-/// before the one before it begins. With activation checkpointing (Chen et al. 2016, arXiv 1604.06174) only the segments'
-/// inputs are kept, and the way back computes each segment again. Of segments at the beginning whose parameters are locked
-/// nothing is kept: the way back ends before them.
+/// One forward pass of a batch through a tower and, once the gradient of its embeddings is known, the backward pass. The tower is a
+/// chain of segments, functions of one tensor, each with its own graph: in backward, a segment's gradients are complete before the
+/// preceding segment starts. With activation checkpointing (Chen et al. 2016, arXiv 1604.06174) only the inputs of the segments are
+/// stored, and backward recomputes each segment. Nothing is stored for locked segments at the beginning of the chain; backward ends
+/// before them.
 /// </summary>
-/// <remarks>Its tensors belong to the dispose scope that it was made in; the way back releases them sooner. b batch, D embedding.</remarks>
+/// <remarks>
+/// Tensors belong to the dispose scope in which the pass is created; backward releases them earlier. Shapes: b batch, D embedding.
+/// </remarks>
 public sealed class TowerPass
 {
     private readonly IReadOnlyList<Func<torch.Tensor, torch.Tensor>> _segments;
     private readonly int _locked;
 
-    // What went into each segment that is not locked, and came out of it with its history; empty where it is computed again.
+    // Input and output (with its graph) of each trained segment. With activation checkpointing there are no outputs.
     private readonly Stack<torch.Tensor> _inputs = [],
         _outputs = [];
 
-    /// <summary>Runs the chain on a batch, which itself gets no gradient.</summary>
+    /// <summary>Runs the chain on a batch. The batch itself gets no gradient.</summary>
     /// <param name="segments">The chain.</param>
     /// <param name="input">The batch.</param>
-    /// <param name="checkpointing">What of the rest is kept for the way back.</param>
-    /// <param name="locked">How many segments at the beginning are locked.</param>
+    /// <param name="checkpointing">Selects the activations that are recomputed in backward.</param>
+    /// <param name="locked">Number of locked segments at the beginning of the chain.</param>
     public TowerPass(
         IReadOnlyList<Func<torch.Tensor, torch.Tensor>> segments,
         torch.Tensor input,
@@ -57,10 +59,10 @@ public sealed class TowerPass
         Embedding_bD = records ? input.detach() : input;
     }
 
-    /// <summary>What the tower makes of the batch, without history.</summary>
+    /// <summary>Output of the tower, detached.</summary>
     public torch.Tensor Embedding_bD { get; }
 
-    /// <summary>Runs a chain and keeps nothing but its result (and, when recording, what autograd needs).</summary>
+    /// <summary>Runs a chain and keeps only its result (and, when recording, the graph that autograd needs).</summary>
     public static torch.Tensor Forward(IReadOnlyList<Func<torch.Tensor, torch.Tensor>> segments, torch.Tensor input)
     {
         var x = input;
@@ -74,7 +76,7 @@ public sealed class TowerPass
         return x;
     }
 
-    /// <summary>A segment's output; an operator that refuses a shape is told of with the segment and what came in.</summary>
+    /// <summary>Runs one segment. If an operator rejects a shape, the error names the segment and its input.</summary>
     private static torch.Tensor Run(Func<torch.Tensor, torch.Tensor> segment, int number, torch.Tensor input)
     {
         try
@@ -90,9 +92,9 @@ public sealed class TowerPass
         }
     }
 
-    /// <summary>Adds the parameters' gradients to those of their leaves. Once only: the pass is used up.</summary>
+    /// <summary>Adds the parameter gradients to their leaves. Can be called once: it consumes the pass.</summary>
     /// <param name="gradient_bD">∂loss/∂<see cref="Embedding_bD"/>.</param>
-    /// <param name="done">Told of each segment, by its number in the chain, whose gradients are complete.</param>
+    /// <param name="done">Called with the index of each segment whose gradients are complete.</param>
     public void Backward(torch.Tensor gradient_bD, Action<int>? done = null)
     {
         using var guard = enable_grad();

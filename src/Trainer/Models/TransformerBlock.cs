@@ -5,8 +5,8 @@ using TorchSharp;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// A pre-norm residual attention block as CLIP's: x + attention(ln_1(x)), then x + mlp(ln_2(x)).
-/// Shapes: b batch, L sequence, W width.
+/// A pre-norm residual attention block as in CLIP: x + attention(ln_1(x)), then x + mlp(ln_2(x)). Shapes: b batch, L sequence, W
+/// width.
 /// </summary>
 /// <remarks>Binds to the parameters whose names begin with the prefix.</remarks>
 public sealed class TransformerBlock(FlatParameters parameters, string prefix, int width, int heads, Activation activation)
@@ -16,7 +16,7 @@ public sealed class TransformerBlock(FlatParameters parameters, string prefix, i
     private readonly Attention _attention = new(parameters, prefix + "attn.", width, heads);
     private readonly Mlp _mlp = new(parameters, prefix + "mlp.", activation);
 
-    /// <summary>The parameters of a block in open_clip's order, initialised as the CLIP paper's code does.</summary>
+    /// <summary>The parameters of a block in open_clip's order, initialised as in the CLIP paper's code.</summary>
     public static IEnumerable<ParameterSpec> Parameters(string prefix, int width, int layers, double mlpRatio)
     {
         var projectionStd = Math.Pow(width, -0.5) * Math.Pow(2.0 * layers, -0.5);
@@ -37,11 +37,11 @@ public sealed class TransformerBlock(FlatParameters parameters, string prefix, i
     }
 
     /// <summary>
-    /// The block's output at one token of each sequence only, x_bLW → b1W. After the last block nothing else is read, so
-    /// queries, output projection and MLP are computed for that token alone: the same numbers for a fraction of the work.
+    /// The block's output at a single token of each sequence, x_bLW → b1W. After the last block no other token is read, so queries,
+    /// output projection and MLP are computed for that token only: the same values for a fraction of the work.
     /// </summary>
-    /// <param name="x_bLW">The sequence.</param>
-    /// <param name="select">Takes b1W out of bLW: the token that is read.</param>
+    /// <param name="x_bLW">Input sequences.</param>
+    /// <param name="select">Selects the token that is read: bLW → b1W.</param>
     /// <param name="mask_b11L">Added to that token's attention logits; null attends everywhere.</param>
     public torch.Tensor ForwardAt(torch.Tensor x_bLW, Func<torch.Tensor, torch.Tensor> select, torch.Tensor? mask_b11L)
     {

@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Models;
 
 /// <summary>
-/// CLIP's Vision Transformer and its variants. Images b3SS → features bE. P patches, W width, E embedding; the sequence is
-/// the class token if there is one, the registers, the patches.
+/// CLIP's Vision Transformer and its variants. Images b3SS → features bE. P patches, W width, E embedding. The sequence consists of
+/// the class token (if any), the registers and the patches.
 /// </summary>
 public sealed class VisionTransformer : IImageTower
 {
@@ -53,7 +53,7 @@ public sealed class VisionTransformer : IImageTower
         _pool = options.Pooling == ImagePooling.Attention ? new QueryPool(parameters, Pool, options, activation) : null;
     }
 
-    /// <summary>The tower's parameters with open_clip's names.</summary>
+    /// <summary>The tower's parameters, with open_clip's names.</summary>
     public static IEnumerable<ParameterSpec> Parameters(ImageTowerOptions options, int embedDim)
     {
         var (width, layers) = (options.Width, options.Layers!.Value);
@@ -74,7 +74,7 @@ public sealed class VisionTransformer : IImageTower
         ];
     }
 
-    /// <summary>Length of the sequence when no patch is left out.</summary>
+    /// <summary>Length of the sequence without patch dropout.</summary>
     public static int Tokens(ImageTowerOptions options) => Others(options) + options.Registers + PatchGrid.Of(options).Count;
 
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
@@ -91,7 +91,7 @@ public sealed class VisionTransformer : IImageTower
             x_bLW => _normPost.Forward(WithoutRegisters(x_bLW)).MatMul(_projection),
         ];
 
-    /// <summary>The chain up to what the pooling reads.</summary>
+    /// <summary>The chain up to the tokens that the pooling reads.</summary>
     private IEnumerable<Func<torch.Tensor, torch.Tensor>> TokenSegments(torch.Tensor? kept_bK, BatchStatistics? statistics) =>
         [
             images_b3SS => Stem(images_b3SS, kept_bK, statistics),
@@ -121,7 +121,7 @@ public sealed class VisionTransformer : IImageTower
         return _normPre.Forward(tokens.Count == 1 ? patches_bPW : cat([.. tokens], 1));
     }
 
-    /// <summary>What the pooling reads off the last block's tokens, bW.</summary>
+    /// <summary>Pooling of the last block's tokens, bW.</summary>
     private torch.Tensor Read(torch.Tensor x_bLW)
     {
         if (_classToken is not null)
@@ -149,7 +149,7 @@ public sealed class VisionTransformer : IImageTower
 
     private static bool HasClassToken(ImageTowerOptions options) => options.Pooling == ImagePooling.ClassToken;
 
-    /// <summary>Tokens beside the patches that have positions.</summary>
+    /// <summary>Number of non-patch tokens that have positions.</summary>
     private static int Others(ImageTowerOptions options) => HasClassToken(options) ? 1 : 0;
 
     private static string BlockPrefix(int index) => $"visual.transformer.resblocks.{index}.";

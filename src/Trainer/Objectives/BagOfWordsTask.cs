@@ -6,15 +6,15 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Objectives;
 
 /// <summary>
-/// Which tokens a caption holds, from the image's feature: the multi-class logistic loss of Joulin et al. (2016, arXiv
-/// 1511.02251, section 3.1), ℓ = −Σ yₜ · log softmax(z)ₜ over the vocabulary's tokens t, with y uniform over the caption's
-/// distinct tokens. Start, end and padding are no words. The baseline of Radford et al. 2021, figure 2.
+/// Predicts the tokens of a caption from the image feature with the multi-class logistic loss of Joulin et al. (2016, arXiv
+/// 1511.02251, section 3.1): ℓ = −Σ yₜ · log softmax(z)ₜ over the tokens t of the vocabulary, with y uniform over the distinct
+/// tokens of the caption. Start, end and padding tokens are excluded. A baseline in Radford et al. 2021, figure 2.
 /// </summary>
 internal sealed class BagOfWordsTask(ClipModel model) : ISampleTask
 {
     public (string Weight, string? Bias) Head => (ClassifierHead.Weight, ClassifierHead.Bias);
 
-    /// <summary>The captions that have a token.</summary>
+    /// <summary>Number of captions with at least one token.</summary>
     public long CountTargets(TrainingBatch batch)
     {
         long count = 0;

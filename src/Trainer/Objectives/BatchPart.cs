@@ -6,24 +6,26 @@ using TorchSharp;
 
 namespace ClipTrain.Trainer.Objectives;
 
-/// <summary>Pairs of a batch that go through the model at once: a micro-batch, or all. What is asked for is moved to the device.</summary>
-/// <param name="Batch">The batch.</param>
-/// <param name="Statistics">What BatchNorms are told of these pairs.</param>
-/// <param name="Device">Where the model is.</param>
-/// <param name="Start">The first.</param>
-/// <param name="Count">How many; none on a rank that takes part for the others' BatchNorms alone.</param>
+/// <summary>
+/// The pairs of a batch that go through the model at once: a micro-batch, or all of them. Tensors move to the device on access.
+/// </summary>
+/// <param name="Batch">The whole batch.</param>
+/// <param name="Statistics">Collects the BatchNorm statistics of these pairs.</param>
+/// <param name="Device">Device of the model.</param>
+/// <param name="Start">Index of the first pair.</param>
+/// <param name="Count">Number of pairs; 0 on a rank that only takes part in the other ranks' BatchNorms.</param>
 internal sealed record BatchPart(TrainingBatch Batch, BatchStatistics Statistics, torch.Device Device, long Start, long Count)
 {
-    /// <summary>The micro-batches of a batch, in order; none of an empty one.</summary>
+    /// <summary>Cuts a batch into micro-batches, in order; an empty batch gives none.</summary>
     /// <param name="batch">This rank's pairs.</param>
-    /// <param name="options">Their number.</param>
-    /// <param name="statistics">What BatchNorms see of the whole batch.</param>
-    /// <param name="device">Where the model is.</param>
+    /// <param name="options">Size of a micro-batch.</param>
+    /// <param name="statistics">Collects the BatchNorm statistics of the whole batch.</param>
+    /// <param name="device">Device of the model.</param>
     /// <param name="synchronized">
-    /// The ranks over which BatchNorms normalise; null for each rank by itself. They take the same number of micro-batches, whose
-    /// last have no pair on a rank with fewer.
+    /// Ranks over which BatchNorms are synchronised; null if each rank normalises by itself. All of them take the same number of
+    /// micro-batches, the last of which are empty on a rank with fewer pairs.
     /// </param>
-    /// <param name="counts">Pairs on each of those.</param>
+    /// <param name="counts">Number of pairs on each of those ranks.</param>
     public static BatchPart[] Cut(
         TrainingBatch batch,
         TrainingOptions options,
@@ -60,7 +62,7 @@ internal sealed record BatchPart(TrainingBatch Batch, BatchStatistics Statistics
 
     public torch.Tensor EndsOnHost => Batch.Ends_b.narrow(0, Start, Count);
 
-    /// <summary>Captions are computed to the longest of their micro-batch.</summary>
+    /// <summary>Captions are computed up to the longest one of their micro-batch.</summary>
     public long LongestEnd
     {
         get

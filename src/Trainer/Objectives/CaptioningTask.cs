@@ -6,13 +6,13 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Objectives;
 
 /// <summary>
-/// Each token of a caption, its end included, from the image and the tokens before it. The mean is over the tokens of the
-/// global batch; padding is no target. The language model of Radford et al. 2021, figure 2: VirTex (Desai and Johnson 2021,
-/// arXiv 2006.06666) in the forward direction.
+/// Predicts each token of a caption, including the end token, from the image and the preceding tokens. The loss is the mean over
+/// the tokens of the global batch, without padding. The language model of Radford et al. 2021, figure 2: VirTex (Desai and Johnson
+/// 2021, arXiv 2006.06666) in the forward direction.
 /// </summary>
 internal sealed class CaptioningTask(ClipModel model) : ISampleTask
 {
-    // The table that embeds the tokens is the layer that predicts them, as in VirTex.
+    // The token embedding also predicts the tokens, as in VirTex.
     public (string Weight, string? Bias) Head => (CaptionDecoder.TokenEmbedding, null);
 
     public long CountTargets(TrainingBatch batch)
@@ -44,7 +44,7 @@ internal sealed class CaptioningTask(ClipModel model) : ISampleTask
         return model.CaptionSegments(part.Tokens, rows_n, length, part.KeptPatches, part.Statistics);
     }
 
-    /// <summary>The places whose next token is predicted, of one caption after the other.</summary>
+    /// <summary>Positions whose next token is predicted, caption by caption.</summary>
     private static List<(long Sample, long Place)> Predicted(BatchPart part)
     {
         var ends = part.Batch.Ends_b.AsSpan<long>();

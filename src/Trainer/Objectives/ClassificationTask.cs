@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Objectives;
 
-/// <summary>The label of an image, from the tower's feature.</summary>
+/// <summary>Predicts the label of an image from the tower's feature.</summary>
 internal sealed class ClassificationTask(ClipModel model) : ISampleTask
 {
     public (string Weight, string? Bias) Head => (ClassifierHead.Weight, ClassifierHead.Bias);

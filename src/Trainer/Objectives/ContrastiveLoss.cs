@@ -9,15 +9,15 @@ namespace ClipTrain.Trainer.Objectives;
 /// L = 1/2N · Σᵢ [logsumexp over row i + logsumexp over column i − 2·sᵢᵢ], with logits sᵢⱼ = scale · ⟨imageᵢ, textⱼ⟩.
 /// </summary>
 /// <remarks>
-/// A rank computes the rows of its own images, a tile at a time, in two passes: the first takes each row's logsumexp and
-/// the rank's share of each column's; the ranks then add up the columns; the second pass computes the tile again and from
-/// it ∂L/∂s = 1/2N · (softmax over the row + softmax over the column − 2·identity). The N×N matrix never exists,
-/// memory is two tiles plus O(N·D). Shapes: b local pairs, N global pairs, D embedding, R rows of a tile.
+/// Each rank computes the rows of its own images, one tile at a time, in two passes. The first computes each row's logsumexp and
+/// the rank's part of each column's; the ranks then combine the columns. The second recomputes each tile and from it ∂L/∂s = 1/2N ·
+/// (softmax over the row + softmax over the column − 2·identity). The N×N matrix never exists; memory is two tiles plus O(N·D).
+/// Shapes: b local pairs, N global pairs, D embedding, R rows of a tile.
 /// </remarks>
 public sealed class ContrastiveLoss(RankGroup group, int tileRows) : IPairLoss
 {
     /// <inheritdoc/>
-    /// <param name="bias">Softmax does not see what is added to all logits: its gradient is zero.</param>
+    /// <param name="bias">Ignored: softmax does not depend on a constant added to all logits, so its gradient is zero.</param>
     public PairLossResult Compute(torch.Tensor images_bD, torch.Tensor texts_ND, ReadOnlySpan<long> counts, double scale, double bias = 0)
     {
         using var guard = no_grad();
@@ -29,7 +29,7 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows) : IPairLoss
         var rowSums_b = empty([local], float32, images_bD.device);
         var columnSums_N = full([total], double.NegativeInfinity, float32, images_bD.device);
 
-        // One tile that holds all rows is kept for the second pass.
+        // A single tile that holds all rows is kept for the second pass.
         torch.Tensor? onlyTile = local <= tileRows && local > 0 ? (images_bD * scale).mm(texts_DN) : null;
         var diagonals = zeros([], float64, images_bD.device);
         foreach (var (start, rows) in RowTiles.Of(local, tileRows))
@@ -61,7 +61,7 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows) : IPairLoss
             gradient_RN.mul_(0.5 / total);
             var imageGradient_RD = imageGradient_bD.narrow(0, start, rows);
             imageGradient_RD.copy_(gradient_RN.mm(texts_ND) * scale);
-            // Logits are linear in the images, so that Σⱼ sᵢⱼ·∂L/∂sᵢⱼ, what row i adds to ∂L/∂(log scale), is ⟨imageᵢ, ∂L/∂imageᵢ⟩.
+            // The logits are linear in the images, so row i contributes Σⱼ sᵢⱼ·∂L/∂sᵢⱼ = ⟨imageᵢ, ∂L/∂imageᵢ⟩ to ∂L/∂(log scale).
             scaleGradient.add_((images_bD.narrow(0, start, rows) * imageGradient_RD).to(float64).sum());
             allTextGradient_ND.addmm_(gradient_RN.t(), scaledImages_RD);
         }

@@ -9,60 +9,65 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Objectives;
 
 /// <summary>
-/// This rank's pairs through both towers and, once the gradients of all embeddings are known, back. With micro-batches that
-/// is the method of GradCache (Gao et al. 2021, arXiv 2101.06983): the way there keeps embeddings alone, the way back runs
-/// each micro-batch again with a graph. So memory grows with the micro-batch, and the loss is that of the whole batch.
+/// Forward pass of this rank's pairs through both towers and, once the gradients of all embeddings are known, backward. With
+/// micro-batches this is GradCache (Gao et al. 2021, arXiv 2101.06983): forward keeps only the embeddings, and backward recomputes
+/// each micro-batch with a graph. Memory grows with the micro-batch, while the loss is that of the whole batch.
 /// </summary>
 /// <remarks>Shapes: b pairs of this rank, D embedding.</remarks>
 internal sealed class EncodingPass
 {
     private readonly ClipModel _model;
     private readonly ActivationCheckpointing _checkpointing;
+    private readonly StepTimer? _timer;
     private readonly torch.Device _device;
     private readonly BatchStatistics _statistics;
     private readonly BatchPart[] _microBatches;
     private TowerPass? _images,
         _texts;
 
-    /// <param name="model">Both towers.</param>
+    /// <param name="model">The model.</param>
     /// <param name="batch">This rank's pairs.</param>
     /// <param name="options">Micro-batches and activation checkpointing.</param>
-    /// <param name="synchronized">The ranks over which BatchNorms normalise; null for each rank by itself.</param>
-    /// <param name="counts">Pairs on each of those.</param>
+    /// <param name="synchronized">Ranks over which BatchNorms are synchronised; null if each rank normalises by itself.</param>
+    /// <param name="counts">Number of pairs on each of those ranks.</param>
+    /// <param name="timer">Gets the time of each phase; null in training.</param>
     public EncodingPass(
         ClipModel model,
         TrainingBatch batch,
         TrainingOptions options,
         RankGroup? synchronized = null,
-        ReadOnlySpan<long> counts = default
+        ReadOnlySpan<long> counts = default,
+        StepTimer? timer = null
     )
     {
-        (_model, _checkpointing) = (model, options.ActivationCheckpointing);
+        (_model, _checkpointing, _timer) = (model, options.ActivationCheckpointing, timer);
         _device = model.Parameters.Master.device;
         _statistics = new BatchStatistics(model.Parameters);
         _microBatches = BatchPart.Cut(batch, options, _statistics, _device, synchronized, counts);
     }
 
-    /// <summary>The images' embeddings bD, without history.</summary>
+    /// <summary>Image embeddings bD, detached.</summary>
     public torch.Tensor EncodeImages()
     {
+        using var lap = _timer?.Measure(StepPhase.ImageForward);
         if (_microBatches.Length == 1 && _model.Trains(Tower.Image))
             return (_images = PassImages(_microBatches[0])).Embedding_bD;
         return Encode(part => _model.EncodeImage(part.Images, part.KeptPatches, part.Statistics));
     }
 
-    /// <summary>The captions' embeddings bD, without history.</summary>
+    /// <summary>Text embeddings bD, detached.</summary>
     public torch.Tensor EncodeTexts()
     {
+        using var lap = _timer?.Measure(StepPhase.TextForward);
         if (_microBatches.Length == 1 && _model.Trains(Tower.Text))
             return (_texts = PassTexts(_microBatches[0])).Embedding_bD;
         return Encode(part => _model.EncodeText(part.Tokens, part.Ends, part.LongestEnd));
     }
 
-    /// <summary>Leaves the parameters' gradients with the reducer, which is to be finished.</summary>
-    /// <param name="gradients">∂loss/∂(embeddings), ∂(log of the logit scale) and ∂(logit bias).</param>
-    /// <param name="pairs">Pairs of the step, over all ranks.</param>
-    /// <param name="reducer">Sums over the ranks what backward gives.</param>
+    /// <summary>Runs backward and hands the parameter gradients to the reducer; the caller finishes it.</summary>
+    /// <param name="gradients">∂loss/∂(embeddings), ∂loss/∂(log of the logit scale) and ∂loss/∂(logit bias).</param>
+    /// <param name="pairs">Number of pairs in the step, over all ranks.</param>
+    /// <param name="reducer">Sums the gradients over the ranks.</param>
     public void Backward(PairLossResult gradients, long pairs, GradientReducer reducer)
     {
         for (var i = 0; i < _microBatches.Length - 1; i++)
@@ -81,20 +86,27 @@ internal sealed class EncodingPass
         _statistics.Backward(pairs);
     }
 
-    /// <summary>The images first, whose gradients fill the first buckets: they travel while the texts' are computed.</summary>
+    /// <summary>Images go first: their gradients fill the first buckets, which are reduced while the texts are computed.</summary>
     private void Backward(BatchPart part, PairLossResult gradients, GradientReducer reducer)
     {
         using var scope = NewDisposeScope();
         if (_model.Trains(Tower.Image))
+        {
+            using var lap = _timer?.Measure(StepPhase.ImageBackward);
             (_images ?? PassImages(part)).Backward(
                 gradients.ImageGradient_bD.narrow(0, part.Start, part.Count),
                 segment => reducer.Collect(_model.LeavesOf(Tower.Image, segment))
             );
+        }
+
         if (_model.Trains(Tower.Text))
+        {
+            using var lap = _timer?.Measure(StepPhase.TextBackward);
             (_texts ?? PassTexts(part)).Backward(
                 gradients.TextGradient_bD.narrow(0, part.Start, part.Count),
                 segment => reducer.Collect(_model.LeavesOf(Tower.Text, segment))
             );
+        }
     }
 
     private void BackwardOf(string scalar, double gradient)

@@ -8,36 +8,36 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Objectives;
 
 /// <summary>Result of computing one batch.</summary>
-/// <param name="Loss">Over the global batch, the same on every rank.</param>
+/// <param name="Loss">Loss over the global batch, the same on every rank.</param>
 /// <param name="BySample_bX">Per-sample values with a name for messages, used to locate NaN or infinity.</param>
 internal sealed record ObjectiveResult(double Loss, IReadOnlyList<(string Name, torch.Tensor Values_bX)> BySample_bX)
 {
-    /// <summary>The factor on the cosine similarities, where there is one.</summary>
+    /// <summary>Factor on the cosine similarities; null if the objective has none.</summary>
     public double? LogitScale { get; init; }
 
-    /// <summary>What is added to the logits, where something is.</summary>
+    /// <summary>Bias added to the logits; null if the objective has none.</summary>
     public double? LogitBias { get; init; }
 }
 
-/// <summary>What a model is trained for: a loss over the global batch, and the way of its gradients to the parameters.</summary>
+/// <summary>A training objective: computes the loss over the global batch and the gradients of the parameters.</summary>
 internal interface IObjective
 {
     /// <summary>
-    /// Leaves this rank's part of the gradients with the reducer, which has begun and is to be finished. All ranks call it
+    /// Computes the loss and hands this rank's part of the gradients to the reducer; the caller finishes it. All ranks call this
     /// together.
     /// </summary>
-    /// <param name="batch">This rank's share of the global batch.</param>
-    /// <param name="counts">Samples on every rank.</param>
-    /// <param name="reducer">Sums over the ranks what backward gives.</param>
-    /// <param name="lossScale">Factor on the gradients; the loss is given without it.</param>
-    /// <exception cref="ArgumentException">No rank has a sample that can be used.</exception>
+    /// <param name="batch">This rank's part of the global batch.</param>
+    /// <param name="counts">Number of samples on every rank.</param>
+    /// <param name="reducer">Sums the gradients over the ranks.</param>
+    /// <param name="lossScale">Factor on the gradients; the returned loss is unscaled.</param>
+    /// <exception cref="ArgumentException">No rank has a usable sample.</exception>
     ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, GradientReducer reducer, double lossScale);
 
-    /// <summary>Brings parameters that have bounds back within them, after an update.</summary>
+    /// <summary>Clamps bounded parameters to their range; called after an update.</summary>
     void KeepWithinBounds();
 }
 
-/// <summary>Loss or gradients are NaN or infinite. The step was not applied; the state is that of the step before.</summary>
+/// <summary>Loss or gradients are NaN or infinite. The update was not applied; the state is that of the previous step.</summary>
 public sealed class NonFiniteException(long step, int rank, string what, IReadOnlyList<string> keys)
     : Exception(
         $"Step {step}, rank {rank}: {what} is not finite; the update was not applied. Samples of this rank's batch: {Shorten(keys)}. "
@@ -50,17 +50,17 @@ public sealed class NonFiniteException(long step, int rank, string what, IReadOn
         string.Join(", ", keys.Take(Shown)) + (keys.Count > Shown ? $" and {keys.Count - Shown} more" : "");
 }
 
-/// <summary>The objective that options name.</summary>
+/// <summary>Creates the objective that the options select.</summary>
 internal static class ObjectiveFactory
 {
-    public static IObjective Create(ClipModel model, TrainingOptions options, RankGroup group) =>
+    public static IObjective Create(ClipModel model, TrainingOptions options, RankGroup group, StepTimer? timer = null) =>
         model.Objective switch
         {
-            Objective.Contrastive => new PairObjective(model, options, group, new ContrastiveLoss(group, options.LossTileRows)),
-            Objective.Sigmoid => new PairObjective(model, options, group, new SigmoidLoss(group, options.LossTileRows)),
-            Objective.Classification => new SampleObjective(model, options, group, new ClassificationTask(model)),
-            Objective.BagOfWords => new SampleObjective(model, options, group, new BagOfWordsTask(model)),
-            Objective.Captioning => new SampleObjective(model, options, group, new CaptioningTask(model)),
+            Objective.Contrastive => new PairObjective(model, options, group, new ContrastiveLoss(group, options.LossTileRows), timer),
+            Objective.Sigmoid => new PairObjective(model, options, group, new SigmoidLoss(group, options.LossTileRows), timer),
+            Objective.Classification => new SampleObjective(model, options, group, new ClassificationTask(model), timer),
+            Objective.BagOfWords => new SampleObjective(model, options, group, new BagOfWordsTask(model), timer),
+            Objective.Captioning => new SampleObjective(model, options, group, new CaptioningTask(model), timer),
             _ => throw new NotSupportedException($"Unknown objective {model.Objective}."),
         };
 }

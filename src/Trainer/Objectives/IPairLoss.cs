@@ -2,11 +2,11 @@ using TorchSharp;
 
 namespace ClipTrain.Trainer.Objectives;
 
-/// <summary>The loss over the global batch and this rank's share of its gradients.</summary>
-/// <param name="Loss">The same on every rank.</param>
-/// <param name="ImageGradient_bD">∂loss/∂(this rank's image embeddings), complete.</param>
-/// <param name="TextGradient_bD">∂loss/∂(this rank's text embeddings), complete.</param>
-/// <param name="LogitScaleGradient">This rank's part of ∂loss/∂(log of the logit scale); the ranks' parts add up to the whole.</param>
+/// <summary>Loss over the global batch and this rank's part of its gradients.</summary>
+/// <param name="Loss">The loss, the same on every rank.</param>
+/// <param name="ImageGradient_bD">∂loss/∂(this rank's image embeddings), summed over all ranks.</param>
+/// <param name="TextGradient_bD">∂loss/∂(this rank's text embeddings), summed over all ranks.</param>
+/// <param name="LogitScaleGradient">This rank's part of ∂loss/∂(log of the logit scale); summing over the ranks gives the whole.</param>
 /// <param name="LogitBiasGradient">This rank's part of ∂loss/∂(logit bias).</param>
 public sealed record PairLossResult(
     double Loss,
@@ -16,7 +16,7 @@ public sealed record PairLossResult(
     double LogitBiasGradient = 0
 )
 {
-    /// <summary>The same with gradients that are a factor larger; those of embeddings are overwritten.</summary>
+    /// <summary>Scales all gradients by a factor; overwrites the embedding gradients.</summary>
     public PairLossResult Times(double factor) =>
         factor == 1
             ? this
@@ -30,22 +30,22 @@ public sealed record PairLossResult(
 }
 
 /// <summary>
-/// A loss over the logits sᵢⱼ = scale · ⟨imageᵢ, textⱼ⟩ + bias of every image of the global batch with every text. Shapes: b
-/// local pairs, N global pairs, D embedding.
+/// A loss over the logits sᵢⱼ = scale · ⟨imageᵢ, textⱼ⟩ + bias of every image of the global batch with every text. Shapes: b local
+/// pairs, N global pairs, D embedding.
 /// </summary>
 public interface IPairLoss
 {
-    /// <summary>Embeddings must be fp32, of unit length and without history.</summary>
+    /// <summary>Computes loss and gradients. Embeddings must be fp32, of unit length and detached.</summary>
     /// <param name="images_bD">This rank's image embeddings.</param>
-    /// <param name="texts_ND">The captions' embeddings of all ranks, by rank.</param>
-    /// <param name="counts">Number of pairs on every rank; this rank's is b. They may differ.</param>
+    /// <param name="texts_ND">Text embeddings of all ranks, in rank order.</param>
+    /// <param name="counts">Number of pairs on every rank; may differ. This rank's entry is b.</param>
     /// <param name="scale">Factor on the cosine similarities.</param>
-    /// <param name="bias">Added to every logit.</param>
+    /// <param name="bias">Bias added to every logit.</param>
     /// <exception cref="ArgumentException">No rank has a pair.</exception>
     PairLossResult Compute(torch.Tensor images_bD, torch.Tensor texts_ND, ReadOnlySpan<long> counts, double scale, double bias = 0);
 }
 
-/// <summary>Where a rank's rows of a matrix lie, and how they are cut so that only a part of it is held at once.</summary>
+/// <summary>The rows of a matrix that belong to a rank, cut into tiles to bound memory.</summary>
 internal static class RowTiles
 {
     public static IEnumerable<(long Start, long Rows)> Of(long rows, int tileRows)
@@ -54,8 +54,8 @@ internal static class RowTiles
             yield return (start, Math.Min(tileRows, rows - start));
     }
 
-    /// <summary>Pairs of all ranks, and of those before a rank.</summary>
-    /// <exception cref="ArgumentException">There is none.</exception>
+    /// <summary>Number of pairs on all ranks, and number on the ranks before this one.</summary>
+    /// <exception cref="ArgumentException">No rank has a pair.</exception>
     public static (long Total, long First) Place(ReadOnlySpan<long> counts, int rank)
     {
         long total = 0,

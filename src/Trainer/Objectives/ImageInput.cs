@@ -8,8 +8,8 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Objectives;
 
 /// <summary>
-/// How images travel from the decoding threads to the towers. For a GPU they travel as bytes and are normalised there; a CPU
-/// gets them normalised by the decoding threads, in the type that the towers compute in.
+/// Format in which images travel from the decoding threads to the towers. For a GPU they are bytes, normalised on the device; for a
+/// CPU the decoding threads normalise them, in the compute type of the towers.
 /// </summary>
 /// <param name="size">Side of the towers' input in pixels.</param>
 /// <param name="data">Crops, augmentation and limits.</param>
@@ -51,10 +51,12 @@ public sealed class ImageInput(int size, DataOptions data, ImageType type)
             },
         };
 
-    /// <summary>Processor time that one image may take.</summary>
+    /// <summary>CPU time that one image may take.</summary>
     public TimeSpan Time => TimeSpan.FromSeconds(data.MaxImageSeconds);
 
-    /// <summary>The type in which images travel to a device: uint8 to a GPU, else the towers' own, fp32 for fp16.</summary>
+    /// <summary>
+    /// Element type of images on their way to a device: uint8 for a GPU, otherwise the compute type of the towers (fp32 for fp16).
+    /// </summary>
     public static ImageType TypeFor(string device, Precision precision)
     {
         if (device != "cpu")
@@ -62,7 +64,7 @@ public sealed class ImageInput(int size, DataOptions data, ImageType type)
         return precision == Precision.Bf16 ? ImageType.Bf16 : ImageType.Fp32;
     }
 
-    /// <summary>A loader's images as a tensor [count, 3, size, size] over its memory.</summary>
+    /// <summary>A view of a loader's images as a tensor [count, 3, size, size]. Does not copy.</summary>
     public torch.Tensor Wrap(nint images, long count)
     {
         var dtype = type switch
@@ -74,7 +76,7 @@ public sealed class ImageInput(int size, DataOptions data, ImageType type)
         return TensorMemory.FromBlob(images, [count, 3, size, size], dtype);
     }
 
-    /// <summary>Images on the towers' device; bytes become normalised fp32 there.</summary>
+    /// <summary>Moves images to the towers' device; uint8 images become normalised fp32 there.</summary>
     public static torch.Tensor OnDevice(torch.Tensor images_b3SS, torch.Device device)
     {
         var placed_b3SS = images_b3SS.to(device);

@@ -4,21 +4,21 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Objectives;
 
 /// <summary>
-/// What each row should be classified as: weights of a few of the C classes. Those of a row add up to 1, or to 0 when the row counts
-/// nothing.
+/// Target distributions of rows: weights of a few of the C classes. The weights of a row sum to 1, or to 0 if the row does not
+/// count.
 /// </summary>
 /// <param name="Classes_nK">int64.</param>
 /// <param name="Weights_nK">fp32.</param>
 public sealed record ClassTargets(torch.Tensor Classes_nK, torch.Tensor Weights_nK)
 {
-    /// <summary>One class a row.</summary>
+    /// <summary>One class per row.</summary>
     public static ClassTargets Of(torch.Tensor classes_n) =>
         new(classes_n.unsqueeze(1), ones([classes_n.size(0), 1], float32, classes_n.device));
 }
 
-/// <summary>Rows' cross-entropies, and the gradients of their weighted sum.</summary>
-/// <param name="Losses_n">Of each row, without the factor.</param>
-/// <param name="BiasGradient_C">Null when there is no bias.</param>
+/// <summary>Cross-entropy of each row, and the gradients of the weighted sum.</summary>
+/// <param name="Losses_n">Loss of each row, without the factor.</param>
+/// <param name="BiasGradient_C">Null if there is no bias.</param>
 public sealed record LinearCrossEntropyResult(
     torch.Tensor Losses_n,
     torch.Tensor RowGradient_nW,
@@ -27,20 +27,21 @@ public sealed record LinearCrossEntropyResult(
 );
 
 /// <summary>
-/// A linear layer and the cross-entropy of its softmax: with logits z = weight · row + bias and a row's target distribution q,
-/// ℓ = logsumexp z − Σ q·z. With label smoothing ε, q is (1 − ε) of the target and ε spread evenly (Szegedy et al. 2016).
+/// A linear layer followed by softmax cross-entropy: with logits z = weight · row + bias and a row's target distribution q, ℓ =
+/// logsumexp z − Σ q·z. With label smoothing ε, q is (1 − ε) of the target plus ε spread evenly over the classes (Szegedy et al.
+/// 2016).
 /// </summary>
 /// <remarks>
-/// Rows are computed a tile at a time, gradients with them: ∂ℓ/∂z = softmax z − q. The n×C logits never exist, memory is a
-/// tile of R×C beside the gradients. All is fp32. Shapes: n rows, W width, C classes, K classes in a target, R rows of a tile.
+/// Computes rows and their gradients one tile at a time: ∂ℓ/∂z = softmax z − q. The n×C logits never exist; memory is one R×C tile
+/// plus the gradients. Everything is fp32. Shapes: n rows, W width, C classes, K classes per target, R rows of a tile.
 /// </remarks>
 public sealed class LinearCrossEntropy(int tileRows, double smoothing = 0)
 {
-    /// <param name="rows_nW">fp32, without history.</param>
+    /// <param name="rows_nW">fp32, detached.</param>
     /// <param name="weight_CW">fp32.</param>
     /// <param name="bias_C">fp32, or null.</param>
-    /// <param name="targets">What the rows should be.</param>
-    /// <param name="factor">On the gradients: they are those of factor · Σ ℓ.</param>
+    /// <param name="targets">Target distributions of the rows.</param>
+    /// <param name="factor">Factor on the gradients, which are those of factor · Σ ℓ.</param>
     public LinearCrossEntropyResult Compute(
         torch.Tensor rows_nW,
         torch.Tensor weight_CW,

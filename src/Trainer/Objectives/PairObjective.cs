@@ -2,23 +2,36 @@ using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Objectives;
 
-/// <summary>Both towers, and a loss over all ranks' embeddings.</summary>
-internal sealed class PairObjective(ClipModel model, TrainingOptions options, RankGroup group, IPairLoss loss) : IObjective
+/// <summary>Both towers and a pair loss over the embeddings of all ranks.</summary>
+internal sealed class PairObjective(ClipModel model, TrainingOptions options, RankGroup group, IPairLoss loss, StepTimer? timer)
+    : IObjective
 {
     public ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, GradientReducer reducer, double lossScale)
     {
         var (scale, bias) = (model.LogitScaleFactor(options.MaxLogitScale), model.LogitBiasTerm);
-        var pass = new EncodingPass(model, batch, options, group.Statistics, counts);
+        var pass = new EncodingPass(model, batch, options, group.Statistics, counts, timer);
 
-        // The texts travel while the images, the larger part of the work, are computed.
+        // Text embeddings are gathered while the images, the larger part of the work, are computed.
         var texts_bD = pass.EncodeTexts();
         var gathering = group.BeginAllGatherRows(texts_bD, counts);
         var images_bD = pass.EncodeImages();
-        var result = loss.Compute(images_bD, gathering.Wait(), counts, scale, bias ?? 0);
+        torch.Tensor texts_ND;
+        using (timer?.Measure(StepPhase.Gather))
+        {
+            texts_ND = gathering.Wait();
+        }
+
+        PairLossResult result;
+        using (timer?.Measure(StepPhase.Loss))
+        {
+            result = loss.Compute(images_bD, texts_ND, counts, scale, bias ?? 0);
+        }
+
         pass.Backward(result.Times(lossScale), RowTiles.Place(counts, group.Rank).Total, reducer);
         return new ObjectiveResult(result.Loss, [("image embedding", images_bD), ("text embedding", texts_bD)])
         {

@@ -9,10 +9,11 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Objectives;
 
 /// <summary>
-/// A loss that is a mean over what is predicted of each sample by itself. So a micro-batch goes forward and back before the
-/// next one begins; only the number of targets and the loss are exchanged, beside the gradients.
+/// A loss that is a mean over per-sample predictions, so each micro-batch runs forward and backward before the next one starts. The
+/// ranks exchange only the number of targets, the loss and the gradients.
 /// </summary>
-internal sealed class SampleObjective(ClipModel model, TrainingOptions options, RankGroup group, ISampleTask task) : IObjective
+internal sealed class SampleObjective(ClipModel model, TrainingOptions options, RankGroup group, ISampleTask task, StepTimer? timer)
+    : IObjective
 {
     private readonly LinearCrossEntropy _loss = new(options.LossTileRows, options.LabelSmoothing);
 
@@ -34,7 +35,7 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
             reducer.Finish();
         }
 
-        // All ranks exchange the loss before any of them begins to reduce gradients: collectives have one order.
+        // All ranks exchange the loss before any of them starts to reduce gradients: collectives must have the same order everywhere.
         var backward = parts.Length > 0 ? Forward(parts[^1], lossScale / targets, losses_b, reducer) : null;
         var loss = losses_b.to(float64).sum() / targets;
         group.AllReduceSum(loss);
@@ -47,43 +48,53 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
     public void KeepWithinBounds() { }
 
     /// <summary>
-    /// Adds the part's losses to its samples', leaves the linear layer's gradients, of the factor times the sum of losses, with its
-    /// leaves, and returns the way back through the rest.
+    /// Runs forward for one part. Adds its losses to <paramref name="losses_b"/>, leaves the gradients of the linear layer in its
+    /// leaves, scaled by <paramref name="factor"/>, and returns the backward pass through the rest of the model.
     /// </summary>
     private Action Forward(BatchPart part, double factor, torch.Tensor losses_b, GradientReducer reducer)
     {
         var (weight, bias) = (model.Parameters[task.Head.Weight], task.Head.Bias is { } name ? model.Parameters[name] : null);
         var (classes, sample_n) = task.Targets(part);
-        var pass = new TowerPass(task.Segments(part), part.Images, options.ActivationCheckpointing, model.LockedImageSegments);
+        TowerPass pass;
+        using (timer?.Measure(StepPhase.ImageForward))
+        {
+            pass = new TowerPass(task.Segments(part), part.Images, options.ActivationCheckpointing, model.LockedImageSegments);
+        }
+
+        using var lap = timer?.Measure(StepPhase.Loss);
         var result = _loss.Compute(pass.Embedding_bD, weight, bias, classes, factor);
         using (no_grad())
             losses_b.narrow(0, part.Start, part.Count).index_add_(0, sample_n, result.Losses_n, 1);
 
-        // The layer may be an embedding table too, whose own gradient is added to this one.
+        // The layer may also be the embedding table, whose own gradient is added to this one.
         autograd.backward([weight * 1.0], [result.WeightGradient_CW]);
         if (bias is not null)
             autograd.backward([bias * 1.0], [result.BiasGradient_C!]);
-        return model.Trains(Tower.Image)
-            ? () => pass.Backward(result.RowGradient_nW, segment => reducer.Collect(model.LeavesOf(Tower.Image, segment)))
-            : () => { };
+        return () =>
+        {
+            if (model.Trains(Tower.Image))
+            {
+                using var backward = timer?.Measure(StepPhase.ImageBackward);
+                pass.Backward(result.RowGradient_nW, segment => reducer.Collect(model.LeavesOf(Tower.Image, segment)));
+            }
+        };
     }
 }
 
-/// <summary>What some samples should come to: a row of the loss for each of their targets.</summary>
-/// <param name="Classes">What the rows should be classified as.</param>
-/// <param name="Sample_n">int64, the sample that a row is of, counted from the part's first.</param>
+/// <summary>Targets of some samples: a row of the loss for each.</summary>
+/// <param name="Classes">Target classes of the rows.</param>
+/// <param name="Sample_n">int64, the sample of each row, counted from the first one of the part.</param>
 internal sealed record SampleTargets(ClassTargets Classes, torch.Tensor Sample_n);
 
 /// <summary>
-/// What is predicted of a sample from its image: rows of features, which a linear layer classifies. Shapes: n rows of the
-/// samples of a part, W their width.
+/// A prediction from an image: rows of features that a linear layer classifies. Shapes: n rows of a part's samples, W width.
 /// </summary>
 internal interface ISampleTask
 {
-    /// <summary>Names of the linear layer's weight and, where it has one, its bias. Both are fp32.</summary>
+    /// <summary>Names of the linear layer's weight and bias (null if it has none). Both are fp32.</summary>
     (string Weight, string? Bias) Head { get; }
 
-    /// <summary>How many rows of a batch count: the loss is their mean.</summary>
+    /// <summary>Number of rows of a batch that count; the loss is their mean.</summary>
     long CountTargets(TrainingBatch batch);
 
     /// <summary>The targets of a part, on its device.</summary>

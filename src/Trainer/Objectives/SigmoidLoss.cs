@@ -9,10 +9,10 @@ namespace ClipTrain.Trainer.Objectives;
 /// L = −1/N · Σᵢⱼ log σ(zᵢⱼ·sᵢⱼ), with zᵢⱼ 1 where i = j and −1 elsewhere, and logits sᵢⱼ = scale · ⟨imageᵢ, textⱼ⟩ + bias.
 /// </summary>
 /// <remarks>
-/// As −log σ(−s) = softplus(s) and −log σ(s) = softplus(s) − s, L = 1/N · [Σᵢⱼ softplus(sᵢⱼ) − Σᵢ sᵢᵢ] and
-/// ∂L/∂s = 1/N · (σ(s) − identity). No logit's gradient depends on another's, so a rank computes the rows of its own images in
-/// one pass, a tile at a time, and nothing but the texts' gradients goes between ranks. The N×N matrix never exists, memory is
-/// two tiles plus O(N·D). Shapes: b local pairs, N global pairs, D embedding, R rows of a tile.
+/// As −log σ(−s) = softplus(s) and −log σ(s) = softplus(s) − s, L = 1/N · [Σᵢⱼ softplus(sᵢⱼ) − Σᵢ sᵢᵢ] and ∂L/∂s = 1/N · (σ(s) −
+/// identity). No logit's gradient depends on another logit, so each rank computes the rows of its own images in a single pass, one
+/// tile at a time, and the ranks exchange only the gradients of the texts. The N×N matrix never exists; memory is two tiles plus
+/// O(N·D). Shapes: b local pairs, N global pairs, D embedding, R rows of a tile.
 /// </remarks>
 public sealed class SigmoidLoss(RankGroup group, int tileRows) : IPairLoss
 {
@@ -42,7 +42,7 @@ public sealed class SigmoidLoss(RankGroup group, int tileRows) : IPairLoss
             gradient_RN.mul_(1.0 / total);
             var imageGradient_RD = imageGradient_bD.narrow(0, start, rows);
             imageGradient_RD.copy_(gradient_RN.mm(texts_ND) * scale);
-            // Logits less the bias are linear in the images, so that row i adds ⟨imageᵢ, ∂L/∂imageᵢ⟩ to ∂L/∂(log scale).
+            // Without the bias, the logits are linear in the images, so row i contributes ⟨imageᵢ, ∂L/∂imageᵢ⟩ to ∂L/∂(log scale).
             scaleGradient.add_((images_bD.narrow(0, start, rows) * imageGradient_RD).to(float64).sum());
             biasGradient.add_(gradient_RN.sum(1L).to(float64).sum());
             allTextGradient_ND.addmm_(gradient_RN.t(), scaledImages_RD);

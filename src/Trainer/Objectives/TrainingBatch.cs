@@ -8,13 +8,13 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Objectives;
 
 /// <summary>
-/// This rank's share of a global batch, in host memory. Shapes: b pairs (may be 0), S image side, L context, K kept patches.
+/// This rank's part of a global batch, in host memory. Shapes: b pairs (may be 0), S image side, L context, K kept patches.
 /// </summary>
-/// <param name="Images_b3SS">Normalised, fp32 or bf16; or uint8, to be normalised on the device.</param>
-/// <param name="Tokens_bL">int64, zero padded.</param>
-/// <param name="Ends_b">int64, each caption's end-of-text position.</param>
-/// <param name="KeptPatches_bK">int64, the patches of each image that the tower looks at; null for all.</param>
-/// <param name="Keys">Names of the samples, for messages.</param>
+/// <param name="Images_b3SS">fp32 or bf16, normalised; or uint8, normalised later on the device.</param>
+/// <param name="Tokens_bL">int64, padded with zeros.</param>
+/// <param name="Ends_b">int64, position of each caption's end-of-text token.</param>
+/// <param name="KeptPatches_bK">int64, the patches of each image that the tower sees; null for all.</param>
+/// <param name="Keys">Names of the samples, for error messages.</param>
 public sealed record TrainingBatch(
     torch.Tensor Images_b3SS,
     torch.Tensor Tokens_bL,
@@ -25,15 +25,15 @@ public sealed record TrainingBatch(
 {
     public long Count => Images_b3SS.size(0);
 
-    /// <summary>int64, the images' classes, where they are what is learned.</summary>
+    /// <summary>int64, class of each image; null unless the objective is classification.</summary>
     public torch.Tensor? Labels_b { get; init; }
 
-    /// <summary>The loader's batch as tensors over its memory, valid until the batch is disposed of.</summary>
+    /// <summary>A view of the loader's batch as tensors, valid until the batch is disposed. Does not copy.</summary>
     /// <param name="batch">The batch.</param>
-    /// <param name="images">How its images travel.</param>
-    /// <param name="model">Context length, and the patches that are dropped.</param>
-    /// <param name="seed">The run's.</param>
-    /// <param name="hasLabels">True if the corpus gives each image a class.</param>
+    /// <param name="images">Format of the images.</param>
+    /// <param name="model">Context length and patch dropout.</param>
+    /// <param name="seed">Seed of the run.</param>
+    /// <param name="hasLabels">True if the corpus has class labels.</param>
     public static TrainingBatch Of(Batch batch, ImageInput images, ModelOptions model, ulong seed, bool hasLabels) =>
         new(
             images.Wrap(batch.Images, batch.Count),

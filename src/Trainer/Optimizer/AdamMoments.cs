@@ -5,28 +5,28 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Optimizer;
 
-/// <summary>Adam's two moments of some weights.</summary>
+/// <summary>Adam's two moments of a range of weights.</summary>
 /// <param name="First">Running mean of the gradient.</param>
 /// <param name="Second">Running mean of the squared gradient.</param>
 public sealed record AdamMoments(MomentBuffer First, MomentBuffer Second) : IDisposable
 {
-    /// <summary>Moments of zero.</summary>
-    /// <param name="elements">Of how many weights.</param>
-    /// <param name="type">What they are kept in.</param>
-    /// <param name="device">Where they lie.</param>
+    /// <summary>Zero-initialised moments.</summary>
+    /// <param name="elements">Number of weights.</param>
+    /// <param name="type">Storage type.</param>
+    /// <param name="device">Device of the buffers.</param>
     public AdamMoments(long elements, MomentType type, torch.Device device)
         : this(
             MomentBuffer.Zeros(elements, TypeOf(type), device, isSquares: false),
             MomentBuffer.Zeros(elements, TypeOf(type), device, isSquares: true)
         ) { }
 
-    /// <summary>A view of those of some of the weights, in the current dispose scope.</summary>
+    /// <summary>A view of the moments of a range of the weights, in the current dispose scope.</summary>
     public AdamMoments Slice(long offset, long length) => new(First.Slice(offset, length), Second.Slice(offset, length));
 
-    /// <summary>A copy in the current dispose scope.</summary>
+    /// <summary>A copy, in the current dispose scope.</summary>
     public AdamMoments Copy() => new(First.Copy(), Second.Copy());
 
-    /// <summary>Overwrites them with others of the same kind and number.</summary>
+    /// <summary>Overwrites these moments with others of the same type and length.</summary>
     public void CopyFrom(AdamMoments other)
     {
         First.CopyFrom(other.First);

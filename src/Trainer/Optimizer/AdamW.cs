@@ -10,10 +10,9 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Optimizer;
 
 /// <summary>
-/// Adam with decoupled weight decay (Loshchilov and Hutter 2019) over the flat buffers, or over the slice of them whose
-/// moments it holds: one fused pass a range, which decodes and encodes what is not kept in fp32 and rounds the new weights to
-/// the compute type. BatchNorms' running
-/// statistics move to what the batch had, which stands in their gradients' place.
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019) over the flat buffers, or over the slice whose moments are held.
+/// One fused pass per range decodes and encodes moments that are not fp32 and rounds the new weights to the compute type. Running
+/// statistics of BatchNorms move towards the batch's statistics, which take the place of their gradients.
 /// </summary>
 public sealed class AdamW : IDisposable
 {
@@ -22,9 +21,9 @@ public sealed class AdamW : IDisposable
     private readonly ulong _seed;
 
     /// <param name="parameters">The parameters.</param>
-    /// <param name="options">Rates of decay, and what the moments are kept in.</param>
-    /// <param name="seed">The run's, of stochastic rounding.</param>
-    /// <param name="held">The part of the layout that is updated here; null for all that steps change.</param>
+    /// <param name="options">Betas, epsilon, weight decay and storage type of the moments.</param>
+    /// <param name="seed">Seed of the run, for stochastic rounding.</param>
+    /// <param name="held">The part of the layout to update; null for everything that a step changes.</param>
     public AdamW(FlatParameters parameters, TrainingOptions options, ulong seed, FlatSlice? held = null)
     {
         (_parameters, _options, _seed) = (parameters, options, seed);
@@ -35,13 +34,13 @@ public sealed class AdamW : IDisposable
     /// <summary>The part of the layout whose moments are held.</summary>
     public FlatSlice Held { get; }
 
-    /// <summary>Whether the moments of all weights are held that are not locked.</summary>
+    /// <summary>True if this rank holds the moments of every trainable parameter.</summary>
     public bool HoldsAll => Held == _parameters.Updated;
 
-    /// <summary>Of the weights in <see cref="Held"/>.</summary>
+    /// <summary>Moments of the weights in <see cref="Held"/>.</summary>
     public AdamMoments Moments { get; }
 
-    /// <summary>Updates master and compute weights from the collected gradients. All moments must be held.</summary>
+    /// <summary>Updates master and compute weights from the gradients. All moments must be held.</summary>
     public void Update(in OptimizerStep step)
     {
         using var guard = no_grad();
@@ -63,13 +62,13 @@ public sealed class AdamW : IDisposable
     }
 
     /// <summary>
-    /// Updates every rank's slice there and all weights everywhere (ZeRO stage 1, Rajbhandari et al. 2020). Nothing of the
-    /// state changes before all slices have arrived: until then they are in the gradients' place, which are used up. Weights that
-    /// are kept in bf16 are rounded to its values where they are updated, and travel as fp32.
+    /// Updates each rank's own slice and gathers the weights on every rank (ZeRO stage 1, Rajbhandari et al. 2020). The state does
+    /// not change before all slices have arrived: until then they are in the gradient buffer, whose contents are lost. bf16 weights
+    /// are rounded by the rank that updates them and travel as fp32.
     /// </summary>
-    /// <param name="group">The ranks, which together hold the moments.</param>
-    /// <param name="gradient">Of this rank's slice, summed over the ranks.</param>
-    /// <param name="step">By what numbers.</param>
+    /// <param name="group">The ranks, which together hold all moments.</param>
+    /// <param name="gradient">Gradient of this rank's slice, summed over the ranks.</param>
+    /// <param name="step">Numbers of the update.</param>
     public void UpdateSharded(RankGroup group, torch.Tensor gradient, in OptimizerStep step)
     {
         using var guard = no_grad();
@@ -91,13 +90,13 @@ public sealed class AdamW : IDisposable
 
     public void Dispose() => Moments.Dispose();
 
-    /// <param name="range">What the slice is part of.</param>
-    /// <param name="slice">The part of the layout that is updated.</param>
-    /// <param name="weights">Of the slice, as gradients and compute are.</param>
+    /// <param name="range">The range that contains the slice.</param>
+    /// <param name="slice">The part of the layout to update.</param>
+    /// <param name="weights">Weights of the slice, like gradients and compute.</param>
     /// <param name="gradients">Summed over the ranks.</param>
-    /// <param name="moments">Of <see cref="Held"/>.</param>
-    /// <param name="compute">Receives a copy; null where there is none.</param>
-    /// <param name="step">By what numbers.</param>
+    /// <param name="moments">Moments of <see cref="Held"/>.</param>
+    /// <param name="compute">Receives the compute-type copy; null if there is none.</param>
+    /// <param name="step">Numbers of the update.</param>
     private void Update(
         OptimizerRange range,
         FlatSlice slice,
@@ -139,7 +138,9 @@ public sealed class AdamW : IDisposable
         );
     }
 
-    /// <summary>Of a step and a place alone, so that any rank rounds an element alike, whichever part of the layout it holds.</summary>
+    /// <summary>
+    /// A function of the step and the position in the layout only, so every rank rounds an element alike, whichever slice it holds.
+    /// </summary>
     private StochasticRounding Rounding(RandomPurpose purpose, long step, FlatSlice slice)
     {
         var random = RandomStreams.Of(purpose, _seed, step);
@@ -148,9 +149,10 @@ public sealed class AdamW : IDisposable
 }
 
 /// <summary>The numbers of an update.</summary>
-/// <param name="Step">Number of the step, from 1: names the random numbers of stochastic rounding.</param>
-/// <param name="Updates">Number of the update, from 1, by which Adam corrects its moments: less than the step's where steps were
-/// skipped.</param>
-/// <param name="LearningRate">Its rate.</param>
-/// <param name="GradientScale">Factor on the gradients: below 1 when they are clipped, and without the loss scale.</param>
+/// <param name="Step">Number of the step, from 1; seeds the stochastic rounding.</param>
+/// <param name="Updates">
+/// Number of the update, from 1, for Adam's bias correction; smaller than the step's number if steps were skipped.
+/// </param>
+/// <param name="LearningRate">Learning rate.</param>
+/// <param name="GradientScale">Factor on the gradients: clipping, and the inverse of the loss scale.</param>
 public readonly record struct OptimizerStep(long Step, long Updates, double LearningRate, double GradientScale);

@@ -6,15 +6,15 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Optimizer;
 
 /// <summary>
-/// The norm of the summed gradient. Squares are added up slice by slice in the ranks' order, so that it has the same bits on
-/// every rank, whether a rank sees all of the gradient or its slice alone.
+/// Norm of the summed gradient. Squares are summed slice by slice in rank order, so the result is bit-identical on every rank,
+/// whether a rank holds the whole gradient or only its slice.
 /// </summary>
 public static class GradientNorm
 {
-    /// <summary>Bounds what a device without a fused kernel needs beside the gradient.</summary>
+    /// <summary>Limits temporary memory on devices without a fused kernel.</summary>
     private const long ChunkElements = 1 << 20;
 
-    /// <summary>The norm of a gradient that every rank holds, over the part that is trained by it.</summary>
+    /// <summary>Norm of a gradient that every rank holds completely, over the trained part.</summary>
     public static double Of(torch.Tensor gradients, FlatSlice trained, RankGroup group) =>
         Root(
             Enumerable
@@ -22,7 +22,9 @@ public static class GradientNorm
                 .Select(rank => SumOfSquares(gradients, FlatSlice.Of(gradients.numel(), rank, group.WorldSize).Intersect(trained)))
         );
 
-    /// <summary>The norm of a gradient of which every rank holds its slice, given without what is not trained. All ranks call it.</summary>
+    /// <summary>
+    /// Norm of a gradient of which every rank holds one slice, restricted to the trained part. All ranks call it together.
+    /// </summary>
     public static double OfSlices(torch.Tensor slice, RankGroup group)
     {
         var mine = BitConverter.DoubleToInt64Bits(SumOfSquares(slice, new FlatSlice(0, slice.numel())));

@@ -1,9 +1,9 @@
 namespace ClipTrain.Trainer.Optimizer;
 
-/// <summary>Linear warm-up to the peak rate, then half a cosine to zero (CLIP paper, section 2.5).</summary>
+/// <summary>Linear warm-up to the peak rate, then cosine decay to zero (CLIP paper, section 2.5).</summary>
 public sealed record LearningRateSchedule(double Peak, long WarmupSteps, long TotalSteps)
 {
-    /// <summary>The rate of a step, counted from 0. The first step of a warm-up of w steps has 1/w of the peak, as in open_clip.</summary>
+    /// <summary>Rate of a step, counted from 0. The first of w warm-up steps has 1/w of the peak, as in open_clip.</summary>
     public double At(long step)
     {
         if (step < WarmupSteps)

@@ -9,14 +9,15 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Parameters;
 
 /// <summary>
-/// All parameters of a model in one layout: master weights, gradients, and in runs of half precision a copy of those that the
-/// towers multiply by, a flat buffer each. The optimizer, the norm, the all-reduce and a checkpoint each see buffers.
+/// All parameters of a model in one layout, with a flat buffer each for master weights, gradients and, in half precision, a
+/// compute-type copy of the parameters that the towers multiply by. Optimizer, gradient norm, all-reduce and checkpoints work on
+/// these buffers.
 /// </summary>
 /// <remarks>
-/// Order of the layout: parameters whose master weights are kept in bf16, then those of the compute type, so that its copy is in
-/// one piece; within each those that decay first; then BatchNorms' running statistics. So the optimizer needs a few ranges, or
-/// as many as there are different rates. What is locked lies behind all that a step changes: gradients and moments have the
-/// beginning of the layout alone. Every parameter starts at a multiple of <see cref="FlatSlice.Alignment"/> elements.
+/// Order of the layout: parameters whose master weights are bf16; then those of the compute type, so that their copy is contiguous;
+/// within each, those with weight decay first; then the running statistics of BatchNorms. The optimizer thus needs only a few
+/// ranges, or one per distinct learning rate. Locked parameters come last: gradients and moments cover only the part of the layout
+/// before them. Every parameter starts at a multiple of <see cref="FlatSlice.Alignment"/> elements.
 /// </remarks>
 public sealed class FlatParameters : IDisposable
 {
@@ -25,15 +26,15 @@ public sealed class FlatParameters : IDisposable
     private readonly long[] _offsets;
     private torch.Tensor? _gradients;
 
-    // What of Updated is of one kind, whatever its rate.
+    // The parts of Updated that are of one kind, regardless of learning rate.
     private readonly FlatSlice[] _parts;
 
-    // Where the compute-type parameters that have a copy lie in the layout, and in that copy.
+    // Positions of the parameters that have a compute-type copy, in the layout and in that copy.
     private readonly List<(FlatSlice Master, long Offset)> _computed = [];
 
     /// <summary>
-    /// Allocates the parameters and draws their initial values, in the order of <paramref name="specs"/>, from the seed. Without
-    /// a seed they are zeros, to be loaded.
+    /// Allocates the parameters and draws their initial values from the seed, in the order of <paramref name="specs"/>. Without a
+    /// seed they are zeros, to be loaded.
     /// </summary>
     public FlatParameters(IReadOnlyList<ParameterSpec> specs, Precision precision, ulong? seed, torch.Device? device = null)
     {
@@ -74,7 +75,7 @@ public sealed class FlatParameters : IDisposable
             computeLength += slice.Length;
         }
 
-        // The image tower's gradients come first, then those of the text tower's weights in bf16; the rest is complete in the end.
+        // The image tower's gradients come first, then those of the text tower's bf16 weights; the rest is complete only at the end.
         var changed = parts.Select(part => part.Slice).TakeWhile(part => part.Offset < Updated.End).ToArray();
         var wide = changed.Where(part => part.Offset >= narrow).ToArray();
         _parts = [.. wide.Take(1), .. changed.Where(part => part.Offset < narrow), .. wide.Skip(1)];
@@ -93,22 +94,22 @@ public sealed class FlatParameters : IDisposable
         RefreshCompute();
     }
 
-    /// <summary>The parameters in the buffers' order.</summary>
+    /// <summary>The parameters in the order of the buffers.</summary>
     public IReadOnlyList<ParameterSpec> Specs { get; }
 
-    /// <summary>The type that the towers compute in.</summary>
+    /// <summary>Compute precision of the towers.</summary>
     public Precision Precision { get; }
 
-    /// <summary>The ranges that the optimizer updates alike.</summary>
+    /// <summary>Ranges that the optimizer treats uniformly.</summary>
     public IReadOnlyList<OptimizerRange> Ranges { get; }
 
-    /// <summary>The part of the layout that steps change: what is trained by gradients, and running statistics.</summary>
+    /// <summary>The part of the layout that a step changes: trained parameters and running statistics.</summary>
     public FlatSlice Updated { get; }
 
-    /// <summary>The part of the buffers that is trained by gradients: all but the running statistics.</summary>
+    /// <summary>The part of the layout trained by gradients: <see cref="Updated"/> without the running statistics.</summary>
     public FlatSlice Trained => new(0, Ranges.Where(range => !range.IsStatistic).Sum(range => range.Length));
 
-    /// <summary>That type.</summary>
+    /// <summary>Tensor type of <see cref="Precision"/>.</summary>
     public torch.ScalarType ComputeType =>
         Precision switch
         {
@@ -117,14 +118,15 @@ public sealed class FlatParameters : IDisposable
             _ => float32,
         };
 
-    /// <summary>What the optimizer updates and a checkpoint holds.</summary>
+    /// <summary>Master weights, which the optimizer updates and a checkpoint stores.</summary>
     public MasterWeights Weights { get; }
 
-    /// <summary>Those of the master weights that are kept in fp32: all but where training.text_weights says otherwise.</summary>
+    /// <summary>Master weights kept in fp32: all of them, unless training.text_weights is bf16.</summary>
     public torch.Tensor Master => Weights.Wide;
 
     /// <summary>
-    /// fp32 gradients, 1-D, laid out as <see cref="Updated"/>. Made when they are first asked for: a model that only encodes has none.
+    /// fp32 gradients, 1-D, with the layout of <see cref="Updated"/>. Allocated on first access: a model used only for encoding
+    /// needs none.
     /// </summary>
     public torch.Tensor Gradients
     {
@@ -141,42 +143,41 @@ public sealed class FlatParameters : IDisposable
     }
 
     /// <summary>
-    /// Copies in the compute type of the parameters that are kept in fp32, those that are locked behind the others, in the layout's
-    /// order; null in fp32.
+    /// Compute-type copies of the parameters kept in fp32, in the order of the layout with locked ones last; null in fp32.
     /// </summary>
     public torch.Tensor? Compute { get; }
 
     /// <summary>
-    /// The tensor that the model computes with: a leaf of the autograd graph, in the compute type or fp32, or where it is kept in
-    /// bf16 that. Locked ones need no gradient.
+    /// The tensor that the model computes with: a leaf of the autograd graph in the compute type or fp32, or the master weight
+    /// itself if that is bf16. Locked parameters do not require gradients.
     /// </summary>
     public torch.Tensor this[string name] => _leaves[IndexOf(name)];
 
-    /// <summary>Whether there is a parameter of that name.</summary>
+    /// <summary>True if the model has a parameter of that name.</summary>
     public bool Has(string name) => _indexByName.ContainsKey(name);
 
-    /// <summary>The parameters of a buffer that has the layout or its beginning.</summary>
+    /// <summary>The parameters in a buffer that covers the layout or its beginning.</summary>
     public IEnumerable<ParameterSpec> In(torch.Tensor buffer)
     {
         var elements = buffer.numel();
         return Specs.Where((_, i) => _offsets[i] < elements);
     }
 
-    /// <summary>A view of a parameter's part of a buffer that has the layout or its beginning, in the parameter's shape.</summary>
+    /// <summary>A view of a parameter in a buffer that covers the layout or its beginning, in the parameter's shape.</summary>
     public torch.Tensor View(torch.Tensor buffer, string name)
     {
         var index = IndexOf(name);
         return buffer.narrow(0, _offsets[index], Specs[index].Count).view([.. Specs[index].Shape]);
     }
 
-    /// <summary>A view of a parameter among master weights of this layout, in the type in which it is kept.</summary>
+    /// <summary>A view of a parameter in master weights of this layout, in its storage type.</summary>
     public torch.Tensor View(MasterWeights weights, string name)
     {
         var index = IndexOf(name);
         return weights.Slice(_offsets[index], Specs[index].Count).view([.. Specs[index].Shape]);
     }
 
-    /// <summary>A parameter's part of the layout, with what fills its last block.</summary>
+    /// <summary>A parameter's part of the layout, including the padding of its last block.</summary>
     public FlatSlice PlaceOf(string name)
     {
         var index = IndexOf(name);
@@ -184,8 +185,8 @@ public sealed class FlatParameters : IDisposable
     }
 
     /// <summary>
-    /// Gives up the gradient buffer for a new one, of zeros: a collective that was broken off may still write into the old
-    /// one, and keeps it until it no longer does. Leaves lose the gradients that a backward pass left there that was broken off.
+    /// Replaces the gradient buffer by a new, zeroed one. An aborted collective may still write into the old buffer and keeps it
+    /// alive. Also clears gradients that an interrupted backward pass has left in the leaves.
     /// </summary>
     public void ReplaceGradients()
     {
@@ -196,8 +197,8 @@ public sealed class FlatParameters : IDisposable
     }
 
     /// <summary>
-    /// A reducer that moves the leaves' gradients into <see cref="Gradients"/> while backward runs, summed over the ranks. Leaf i is that
-    /// of <see cref="Specs"/>' entry i.
+    /// A reducer that moves the gradients of the leaves into <see cref="Gradients"/> during backward, summed over the ranks. Leaf i
+    /// belongs to entry i of <see cref="Specs"/>.
     /// </summary>
     public GradientReducer NewReducer(RankGroup group) =>
         group.NewReducer(
@@ -206,7 +207,7 @@ public sealed class FlatParameters : IDisposable
             GradientBuckets.Of(_parts)
         );
 
-    /// <summary>Rounds the master weights into the compute type anew; needed after they were written other than by the optimizer.</summary>
+    /// <summary>Recomputes the compute-type copies; needed after the master weights are written other than by the optimizer.</summary>
     public void RefreshCompute()
     {
         if (Compute is null)
@@ -217,16 +218,16 @@ public sealed class FlatParameters : IDisposable
             Compute.narrow(0, offset, master.Length).copy_(Weights.Slice(master.Offset, master.Length));
     }
 
-    /// <summary>The copy in the compute type of a part of the layout that has one.</summary>
+    /// <summary>The compute-type copy of a part of the layout.</summary>
     public torch.Tensor ComputeOf(FlatSlice slice)
     {
         var (master, offset) = _computed.Last(part => part.Master.Offset <= slice.Offset);
         return Compute!.narrow(0, offset + slice.Offset - master.Offset, slice.Length);
     }
 
-    /// <summary>Overwrites master weights of this layout, parameter by parameter.</summary>
-    /// <param name="weights">On whatever device.</param>
-    /// <param name="read">Writes a parameter into a tensor of its shape, fp32 in host memory.</param>
+    /// <summary>Overwrites master weights of this layout, one parameter at a time.</summary>
+    /// <param name="weights">Master weights on any device.</param>
+    /// <param name="read">Writes a parameter's values into an fp32 host tensor of its shape.</param>
     public void Read(MasterWeights weights, Action<ParameterSpec, torch.Tensor> read)
     {
         using var guard = no_grad();
@@ -239,7 +240,7 @@ public sealed class FlatParameters : IDisposable
         }
     }
 
-    /// <summary>The first parameter whose part of a buffer holds a NaN or an infinity, or null.</summary>
+    /// <summary>Name of the first parameter with a NaN or infinity in the buffer, or null.</summary>
     public string? FirstNonFinite(torch.Tensor buffer)
     {
         using var guard = no_grad();

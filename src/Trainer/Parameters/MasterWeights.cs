@@ -4,13 +4,13 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Parameters;
 
-/// <summary>Weights of a layout as they are kept between steps: those at its beginning in bf16, the others in fp32.</summary>
+/// <summary>Master weights in the flat layout: bf16 at its beginning, fp32 in the rest.</summary>
 public sealed class MasterWeights : IDisposable
 {
-    /// <summary>Weights of zero.</summary>
-    /// <param name="narrow">How many are kept in bf16.</param>
-    /// <param name="elements">How many there are.</param>
-    /// <param name="device">Where they lie.</param>
+    /// <summary>Zero-initialised weights.</summary>
+    /// <param name="narrow">Number of elements kept in bf16.</param>
+    /// <param name="elements">Total number of elements.</param>
+    /// <param name="device">Device of the buffers.</param>
     public MasterWeights(long narrow, long elements, torch.Device? device = null)
     {
         using var scope = NewDisposeScope();
@@ -24,15 +24,15 @@ public sealed class MasterWeights : IDisposable
     /// <summary>fp32, 1-D; its first element follows the last of <see cref="Narrow"/> in the layout.</summary>
     public torch.Tensor Wide { get; }
 
-    /// <summary>Both, each with the part of the layout that it is.</summary>
+    /// <summary>Both buffers, each with its part of the layout.</summary>
     public IReadOnlyList<(torch.Tensor Weights, FlatSlice Place)> Parts =>
         [(Narrow, new FlatSlice(0, Narrow.numel())), (Wide, new FlatSlice(Narrow.numel(), Wide.numel()))];
 
-    /// <summary>A view of a part of the layout that is kept in one type.</summary>
+    /// <summary>A view of a part of the layout that lies in one buffer.</summary>
     public torch.Tensor Slice(long offset, long length) =>
         offset < Narrow.numel() ? Narrow.narrow(0, offset, length) : Wide.narrow(0, offset - Narrow.numel(), length);
 
-    /// <summary>A copy of any part of the layout, fp32.</summary>
+    /// <summary>A copy of any part of the layout, in fp32.</summary>
     public torch.Tensor CopyOf(FlatSlice slice)
     {
         var copy = empty([slice.Length], float32, Wide.device);
@@ -41,14 +41,14 @@ public sealed class MasterWeights : IDisposable
         return copy;
     }
 
-    /// <summary>Overwrites the beginning of the layout with numbers, rounded to the nearest where bf16 is kept.</summary>
+    /// <summary>Overwrites the beginning of the layout; rounds to nearest where weights are bf16.</summary>
     public void CopyFrom(torch.Tensor beginning)
     {
         foreach (var (weights, part, at) in Common(new FlatSlice(0, beginning.numel())))
             part.Of(weights).copy_(at.Of(beginning));
     }
 
-    /// <summary>Overwrites all with weights of the same layout.</summary>
+    /// <summary>Overwrites all weights with those of the same layout.</summary>
     public void CopyFrom(MasterWeights other)
     {
         Narrow.copy_(other.Narrow);
@@ -61,7 +61,7 @@ public sealed class MasterWeights : IDisposable
         Wide.Dispose();
     }
 
-    /// <summary>What each buffer has of a slice: where it lies in the buffer, and where in the slice.</summary>
+    /// <summary>The overlap of each buffer with a slice: its place in the buffer and in the slice.</summary>
     private IEnumerable<(torch.Tensor Weights, FlatSlice InPart, FlatSlice InSlice)> Common(FlatSlice slice) =>
         from part in Parts
         let common = part.Place.Intersect(slice)

@@ -3,7 +3,7 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Parameters;
 
-/// <summary>One of a CLIP's two towers.</summary>
+/// <summary>One of the two towers of a CLIP model.</summary>
 public enum Tower
 {
     Image,
@@ -11,8 +11,8 @@ public enum Tower
 }
 
 /// <summary>
-/// A tower's parameters in groups, in the order in which a batch meets them: the stem (patches or tokens, positions), each
-/// block, and what makes the embedding of the last block's output. Group i is what the tower's segment i computes with.
+/// Layer groups of a tower, in forward order: the stem (patches or tokens, positions), each block, and the head that turns the last
+/// block's output into the embedding. Group i contains the parameters of the tower's segment i.
 /// </summary>
 public static class TowerGroups
 {
@@ -31,7 +31,7 @@ public static class TowerGroups
     ];
     private static readonly string[] s_textStem = ["token_embedding.", "positional_embedding"];
 
-    /// <summary>How many groups a tower has.</summary>
+    /// <summary>Number of groups of a tower.</summary>
     public static int Count(ModelOptions model, Tower tower) =>
         2
         + (tower, model.Image.Architecture) switch
@@ -41,7 +41,7 @@ public static class TowerGroups
             _ => model.Image.Layers!.Value,
         };
 
-    /// <summary>The tower and the group of a parameter; null where it belongs to no tower, as the logit scale.</summary>
+    /// <summary>Tower and group of a parameter; null if it belongs to no tower, such as the logit scale.</summary>
     public static (Tower Tower, int Group)? Of(ModelOptions model, string name)
     {
         var tower = name.StartsWith("visual.", StringComparison.Ordinal) ? Tower.Image : Tower.Text;

@@ -13,15 +13,17 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.State;
 
-/// <summary>Writes a <see cref="StateSnapshot"/> as a checkpoint and reads it back: weights and moments in safetensors, counters in JSON.</summary>
+/// <summary>
+/// Writes a <see cref="StateSnapshot"/> as a checkpoint and reads it back: weights and moments as safetensors, counters as JSON.
+/// </summary>
 public static class SnapshotFiles
 {
     private const string FirstMomentName = "exp_avg",
         SecondMomentName = "exp_avg_sq",
         ScaleSuffix = "_scale";
 
-    /// <summary>Writes the checkpoint, for which all moments are needed; returns its directory.</summary>
-    /// <param name="unrecorded">Records of steps in it that the run's ledger may lack.</param>
+    /// <summary>Writes a checkpoint and returns its directory. The snapshot must hold all moments.</summary>
+    /// <param name="unrecorded">Records of steps in the snapshot that the run's ledger may lack.</param>
     public static string Write(
         this StateSnapshot snapshot,
         CheckpointDirectory checkpoints,
@@ -63,19 +65,19 @@ public static class SnapshotFiles
     }
 
     /// <summary>Reads a checkpoint.</summary>
-    /// <param name="layout">The parameters that it must have.</param>
-    /// <exception cref="WeightsException">The checkpoint is not whole, or is of another model, configuration or corpus.</exception>
+    /// <param name="layout">The parameters that the checkpoint must have.</param>
+    /// <exception cref="WeightsException">The checkpoint is damaged, or belongs to another model, configuration or corpus.</exception>
     internal static StateSnapshot Read(StateLayout layout, CheckpointDirectory checkpoints, long step, string configHash, string corpusHash)
     {
         var saved = checkpoints.Verify(step);
         var path = checkpoints.PathOf(step);
         if (saved.ConfigHash != configHash)
             throw new WeightsException(
-                $"{path}: was written under another configuration. Resume with the run's own config.yaml, or begin a new run."
+                $"{path}: was written with another configuration. Resume with the run's own config.yaml, or start a new run."
             );
         if (saved.CorpusHash != corpusHash)
             throw new WeightsException(
-                $"{path}: was written with another corpus: its files have changed since. Restore them, or begin a new run."
+                $"{path}: was written with another corpus, or its files have changed since. Restore the files, or start a new run."
             );
         var counters = new StateCounters(saved.Step, saved.Samples, saved.BadSamples, saved.TrainingSeconds)
         {
@@ -99,7 +101,7 @@ public static class SnapshotFiles
         }
     }
 
-    /// <summary>A moment as tensors of the parameters' names: numbers as they are kept, and the scales of those in bytes.</summary>
+    /// <summary>A moment buffer as tensors named after the parameters: the stored values and, for int8, their scales.</summary>
     private static IEnumerable<NamedTensor> Tensors(FlatParameters layout, MomentBuffer moment, string name)
     {
         foreach (var spec in Ordered(layout.In(moment.Values)))

@@ -9,12 +9,12 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.State;
 
 /// <summary>
-/// A training state in host memory: a copy to be written as a checkpoint by any thread, or one on its way into a
-/// <see cref="TrainingState"/>. It has all weights, and the moments of all that are not locked or of a slice.
+/// A training state in host memory: a copy that any thread can write as a checkpoint, or one to be restored into a <see
+/// cref="TrainingState"/>. Holds all weights, and the moments of all trainable parameters or of one slice.
 /// </summary>
 public sealed class StateSnapshot : IDisposable
 {
-    /// <summary>Memory for a state, zero: files leave out the padding between parameters.</summary>
+    /// <summary>A zero-initialised state: files omit the padding between parameters, so it must already be zero.</summary>
     internal StateSnapshot(StateLayout layout, FlatSlice held, StateCounters counters)
     {
         (Parameters, Held, Counters) = (layout.Parameters, held, counters);
@@ -24,17 +24,17 @@ public sealed class StateSnapshot : IDisposable
 
     public long Step => Counters.Step;
 
-    /// <summary>The layout that weights and moments have.</summary>
+    /// <summary>Layout of the weights and moments.</summary>
     internal FlatParameters Parameters { get; }
 
     internal StateCounters Counters { get; }
 
-    /// <summary>The part of the flat buffers whose moments it has.</summary>
+    /// <summary>The part of the flat buffers whose moments are held.</summary>
     internal FlatSlice Held { get; }
 
     internal MasterWeights Weights { get; }
 
-    /// <summary>Of <see cref="Held"/>.</summary>
+    /// <summary>Moments of the slice <see cref="Held"/>.</summary>
     internal AdamMoments Moments { get; }
 
     public void Dispose()
@@ -43,7 +43,7 @@ public sealed class StateSnapshot : IDisposable
         Moments.Dispose();
     }
 
-    /// <summary>A fresh state: the parameters' initial values, and moments of zero.</summary>
+    /// <summary>A fresh state: initial parameter values and zero moments.</summary>
     internal static StateSnapshot Fresh(StateLayout layout)
     {
         using var guard = no_grad();
@@ -53,9 +53,9 @@ public sealed class StateSnapshot : IDisposable
         return snapshot;
     }
 
-    /// <summary>A fresh state with the weights that a run starts from.</summary>
-    /// <param name="layout">The parameters, with their initial values.</param>
-    /// <param name="load">Overwrites master weights in host memory.</param>
+    /// <summary>A fresh state with the weights of training.start_from.</summary>
+    /// <param name="layout">The parameters with their initial values.</param>
+    /// <param name="load">Overwrites the master weights, in host memory.</param>
     internal static StateSnapshot Begin(StateLayout layout, Action<FlatParameters, MasterWeights> load)
     {
         using var guard = no_grad();
@@ -73,24 +73,24 @@ public sealed class StateSnapshot : IDisposable
     }
 }
 
-/// <summary>What the buffers of a training state look like.</summary>
+/// <summary>Layout and storage types of a training state's buffers.</summary>
 /// <param name="Parameters">The parameters in their layout.</param>
-/// <param name="Options">What moments are kept in, and what a fresh run's loss scale is.</param>
+/// <param name="Options">Moment storage and initial loss scale.</param>
 internal sealed record StateLayout(FlatParameters Parameters, TrainingOptions Options);
 
-/// <summary>What a run counts.</summary>
-/// <param name="Step">Steps done, skipped ones included.</param>
+/// <summary>Counters of a run.</summary>
+/// <param name="Step">Steps done, including skipped ones.</param>
 /// <param name="Samples">Pairs trained on.</param>
-/// <param name="BadSamples">Pairs that could not be used.</param>
-/// <param name="TrainingSeconds">Wall seconds of training, over all resumes.</param>
+/// <param name="BadSamples">Samples that could not be used.</param>
+/// <param name="TrainingSeconds">Training time in seconds of wall clock, over all resumes.</param>
 public sealed record StateCounters(long Step, long Samples, long BadSamples, double TrainingSeconds)
 {
-    /// <summary>Steps whose gradients overflowed.</summary>
+    /// <summary>Steps skipped because their gradients overflowed.</summary>
     public long SkippedSteps { get; init; }
 
     public required LossScale LossScale { get; init; }
 
-    /// <summary>The counters as numbers that a collective carries.</summary>
+    /// <summary>The counters as integers for a collective.</summary>
     internal long[] ToNumbers() =>
         [
             Step,

@@ -10,36 +10,36 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.State;
 
 /// <summary>
-/// Moves states between ranks, a chunk at a time. All ranks call these together, and what arrives goes to memory of its own:
-/// a state is overwritten when all has arrived, and a failed transfer leaves it as it was.
+/// Transfers training states between ranks, a chunk at a time. All ranks call these methods together. Data arrives in separate
+/// buffers and overwrites the state only when it is complete, so a failed transfer leaves the state unchanged.
 /// </summary>
 public static class StateTransfer
 {
-    /// <summary>Gives every rank the state of one, as when it has come back without.</summary>
-    /// <exception cref="InvalidOperationException">On all ranks: the source holds only a slice of the moments.</exception>
+    /// <summary>Sends one rank's state to all ranks, for example to a worker that has restarted.</summary>
+    /// <exception cref="InvalidOperationException">The source holds only a slice of the moments. Thrown on all ranks.</exception>
     public static void Broadcast(TrainingState state, RankGroup group, int sourceRank)
     {
         var isSource = group.Rank == sourceRank;
         using var arrived =
             Send(state, group, sourceRank, isSource && state.Optimizer.HoldsAll ? state.Snapshot() : null)
             ?? throw new InvalidOperationException(
-                $"Rank {sourceRank} holds the moments of its slice alone; the others' must be loaded from a checkpoint."
+                $"Rank {sourceRank} holds only its own slice of the moments. Load the state from a checkpoint instead."
             );
         if (!isSource)
             state.Restore(arrived);
     }
 
-    /// <summary>
-    /// Gives all ranks' fresh states the weights of rank 0's: processors of different makes draw weights that differ in their last bits.
-    /// </summary>
+    /// <summary>Copies rank 0's initial weights to all ranks: different CPUs draw weights that differ in their last bits.</summary>
     public static void ShareFresh(TrainingState state, RankGroup group)
     {
         using var arrived = Send(state, group, 0, group.Rank == 0 ? StateSnapshot.Fresh(state.Layout) : null)!;
         state.Restore(arrived);
     }
 
-    /// <summary>Overwrites all ranks' states with a checkpoint's, which rank 0 reads.</summary>
-    /// <exception cref="WeightsException">On all ranks: it is not whole, or is of another model, configuration or corpus.</exception>
+    /// <summary>Overwrites the state of all ranks with a checkpoint, which rank 0 reads.</summary>
+    /// <exception cref="WeightsException">
+    /// The checkpoint is damaged, or belongs to another model, configuration or corpus. Thrown on all ranks.
+    /// </exception>
     public static void Load(
         TrainingState state,
         RankGroup group,
@@ -49,9 +49,9 @@ public static class StateTransfer
         string corpusHash
     ) => Load(state, group, checkpoints.PathOf(step), () => SnapshotFiles.Read(state.Layout, checkpoints, step, configHash, corpusHash));
 
-    /// <summary>Gives all ranks' fresh states the weights that the run starts from, which rank 0 reads.</summary>
+    /// <summary>Loads the initial weights of training.start_from on all ranks; rank 0 reads them.</summary>
     /// <param name="run">A run with training.start_from.</param>
-    /// <exception cref="WeightsException">On all ranks: they cannot be read or do not fit.</exception>
+    /// <exception cref="WeightsException">The weights cannot be read or do not fit the model. Thrown on all ranks.</exception>
     public static void Begin(TrainingState state, RankGroup group, RunOptions run) =>
         Load(
             state,
@@ -81,13 +81,14 @@ public static class StateTransfer
         }
 
         using var arrived =
-            Send(state, group, 0, read) ?? throw error ?? new WeightsException($"{path}: rank 0 could not load it and tells why.");
+            Send(state, group, 0, read)
+            ?? throw error ?? new WeightsException($"{path}: rank 0 could not load it; its log has the reason.");
         state.Restore(arrived);
     }
 
     /// <summary>
-    /// A copy of the state with all moments, on rank 0; null on the others. What is not sharded needs no communication, and a
-    /// checkpoint of it is the same.
+    /// A copy of the state with all moments on rank 0; null on the other ranks. Gathers moments only if the optimizer is sharded;
+    /// the resulting checkpoint is the same either way.
     /// </summary>
     public static StateSnapshot? Gather(TrainingState state, RankGroup group)
     {
@@ -119,8 +120,8 @@ public static class StateTransfer
         }
     }
 
-    /// <summary>The source's state with the moments that this rank holds, or null on all ranks when the source gives none.</summary>
-    /// <param name="given">On the source: the whole state, which this takes over. On others nothing.</param>
+    /// <summary>The source's state with the moments that this rank holds; null on all ranks if the source has none.</summary>
+    /// <param name="given">On the source: the whole state, whose ownership this method takes. Null on the other ranks.</param>
     private static StateSnapshot? Send(TrainingState state, RankGroup group, int source, StateSnapshot? given)
     {
         var snapshot = given;
@@ -147,7 +148,7 @@ public static class StateTransfer
         }
     }
 
-    /// <summary>Sends a slice of both moments: what they are kept in, and the scales of bytes.</summary>
+    /// <summary>Sends a slice of both moments: the stored values and, for int8, their scales.</summary>
     private static void SendMoments(Sender sender, FlatSlice slice, AdamMoments from, AdamMoments? into, FlatSlice place)
     {
         foreach (var (moment, target) in new[] { (from.First, into?.First), (from.Second, into?.Second) })
@@ -158,7 +159,7 @@ public static class StateTransfer
         }
     }
 
-    /// <summary>The rank that sends, to all.</summary>
+    /// <summary>The rank that sends to all others.</summary>
     private readonly record struct Sender(RankGroup Group, int Rank, torch.Device Device)
     {
         public void Send(FlatSlice slice, torch.Tensor from, torch.Tensor? into, FlatSlice place) =>

@@ -9,15 +9,15 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.State;
 
 /// <summary>
-/// Everything of a run that a step changes: weights, moments and counters. All ranks hold the same, but that with
-/// training.shard_optimizer each of several ranks holds the moments of its slice of the weights alone.
+/// Everything that a step changes: weights, moments and counters. Identical on all ranks, except that with training.shard_optimizer
+/// each rank holds only its own slice of the moments.
 /// </summary>
 public sealed class TrainingState : IDisposable
 {
     private readonly TrainingOptions _options;
     private readonly ulong _seed;
 
-    /// <summary>A fresh state: initial weights drawn from the run's seed, moments zero.</summary>
+    /// <summary>A fresh state: weights drawn from the run's seed, zero moments.</summary>
     public TrainingState(RunOptions options, torch.Device? device = null, int rank = 0, int worldSize = 1)
     {
         (_options, _seed) = (options.Training, options.Seed);
@@ -37,22 +37,22 @@ public sealed class TrainingState : IDisposable
 
     public AdamW Optimizer { get; private set; }
 
-    /// <summary>Steps done, skipped ones included.</summary>
+    /// <summary>Steps done, including skipped ones.</summary>
     public long Step { get; set; }
 
-    /// <summary>Steps whose gradients overflowed, so that they changed no weight. They count as steps: data and schedule go on.</summary>
+    /// <summary>Steps whose gradients overflowed and changed no weight. They count as steps: data and schedule advance.</summary>
     public long SkippedSteps { get; set; }
 
-    /// <summary>The factor on the next step's loss.</summary>
+    /// <summary>Loss scale of the next step.</summary>
     public LossScale LossScale { get; set; }
 
     /// <summary>Pairs trained on.</summary>
     public long Samples { get; set; }
 
-    /// <summary>Pairs that could not be used.</summary>
+    /// <summary>Samples that could not be used.</summary>
     public long BadSamples { get; set; }
 
-    /// <summary>Wall seconds of training, over all resumes.</summary>
+    /// <summary>Training time in seconds of wall clock, over all resumes.</summary>
     public double TrainingSeconds { get; set; }
 
     internal StateCounters Counters =>
@@ -61,8 +61,8 @@ public sealed class TrainingState : IDisposable
     internal StateLayout Layout => new(Model.Parameters, _options);
 
     /// <summary>
-    /// Takes another place among the ranks. Where that changes which moments are held, they are lost, and a checkpoint must be
-    /// loaded or the state of a rank that holds all received.
+    /// Changes rank and world size. If this changes which moments are held, they are lost: load a checkpoint, or receive the state
+    /// of a rank that holds all of them.
     /// </summary>
     public void TakePlace(int rank, int worldSize)
     {
@@ -73,13 +73,14 @@ public sealed class TrainingState : IDisposable
         Optimizer = new AdamW(Model.Parameters, _options, _seed, held);
     }
 
-    /// <summary>Copies weights, moments and counters to host memory, so that training can go on while they are written.</summary>
-    /// <exception cref="InvalidOperationException">The moments are sharded: <see cref="StateTransfer.Gather"/> brings them
-    /// together.</exception>
+    /// <summary>Copies weights, moments and counters to host memory, so that training can continue while they are written.</summary>
+    /// <exception cref="InvalidOperationException">The moments are sharded; use <see cref="StateTransfer.Gather"/>.</exception>
     public StateSnapshot Snapshot()
     {
         if (!Optimizer.HoldsAll)
-            throw new InvalidOperationException("This rank holds the moments of its slice alone; the ranks' slices must be gathered.");
+            throw new InvalidOperationException(
+                "This rank holds only its own slice of the moments. Gather the slices with StateTransfer.Gather."
+            );
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var snapshot = new StateSnapshot(Layout, Optimizer.Held, Counters);
@@ -89,9 +90,10 @@ public sealed class TrainingState : IDisposable
     }
 
     /// <summary>
-    /// Overwrites this state with a checkpoint's. Of several ranks one reads and sends with <see cref="StateTransfer.Load"/>.
+    /// Overwrites this state with a checkpoint. With several ranks use <see cref="StateTransfer.Load"/>: one rank reads and sends
+    /// to the others.
     /// </summary>
-    /// <exception cref="WeightsException">The checkpoint is not whole, or is of another model, configuration or corpus.</exception>
+    /// <exception cref="WeightsException">The checkpoint is damaged, or belongs to another model, configuration or corpus.</exception>
     public void Load(CheckpointDirectory checkpoints, long step, string configHash, string corpusHash)
     {
         using var snapshot = SnapshotFiles.Read(Layout, checkpoints, step, configHash, corpusHash);
@@ -104,7 +106,7 @@ public sealed class TrainingState : IDisposable
         Model.Dispose();
     }
 
-    /// <summary>Overwrites this state with a snapshot's, which has at least the moments that are held here.</summary>
+    /// <summary>Overwrites this state with a snapshot that has at least the moments held here.</summary>
     internal void Restore(StateSnapshot snapshot)
     {
         using var guard = no_grad();

@@ -15,9 +15,9 @@ using ClipTrain.Trainer.State;
 namespace ClipTrain.Trainer.Worker;
 
 /// <summary>
-/// Trains a run in this process, without a coordinator: the way to train from C#. The batches and the steps are those of
-/// <c>cliptrain train</c> with one worker, and so is the folder that is left: <c>cliptrain eval</c>, <c>export</c> and
-/// <c>resume</c> open it. Belongs to the thread that makes it.
+/// Trains a run in this process, without a coordinator: the entry point for training from C#. Batches, steps and the resulting run
+/// folder are those of <c>cliptrain train</c> with one worker; <c>cliptrain eval</c>, <c>export</c> and <c>resume</c> can open the
+/// folder. Use it only on the thread that created it.
 /// </summary>
 public sealed class LocalTrainer : IDisposable
 {
@@ -28,20 +28,20 @@ public sealed class LocalTrainer : IDisposable
     private readonly int _cores;
 
     /// <summary>Selects the corpus, creates the run's folder and draws the initial weights.</summary>
-    /// <param name="options">The run, as <see cref="RunConfig.Load"/> reads it; its cluster may have one worker.</param>
-    /// <exception cref="UsageException">The run's folder is not empty, or the run wants more than one worker.</exception>
+    /// <param name="options">The run, as <see cref="RunConfig.Load"/> reads it; cluster.workers must be 1.</param>
+    /// <exception cref="UsageException">The run's folder is not empty, or the run needs more than one worker.</exception>
     /// <exception cref="CorpusException">The corpus cannot be used.</exception>
     public LocalTrainer(RunOptions options)
     {
         if (options.Cluster.Workers != 1)
         {
-            throw new UsageException($"cluster.workers is {options.Cluster.Workers}: this process is one worker. Set it to 1.");
+            throw new UsageException($"cluster.workers is {options.Cluster.Workers}: training in this process needs cluster.workers: 1.");
         }
 
         Files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
         if (Directory.Exists(Files.Directory) && Directory.EnumerateFileSystemEntries(Files.Directory).Any())
         {
-            throw new UsageException($"{Files.Directory} exists already. Choose another name.");
+            throw new UsageException($"{Files.Directory} already exists. Choose another name.");
         }
 
         (_options, _cores) = (options, Environment.ProcessorCount);
@@ -66,14 +66,14 @@ public sealed class LocalTrainer : IDisposable
     /// <summary>The run's folder.</summary>
     public RunFiles Files { get; }
 
-    /// <summary>The model, as trained so far.</summary>
+    /// <summary>The model in its current state.</summary>
     public ClipModel Model => _state.Model;
 
     /// <summary>Trains from the current step to the last one and writes the run's checkpoints.</summary>
     /// <param name="onStep">Called after each step.</param>
-    /// <param name="stop">Stops after the step in hand, at a checkpoint.</param>
+    /// <param name="stop">When cancelled, training finishes the current step, writes a checkpoint and stops.</param>
     /// <returns>True if the run has reached its last step.</returns>
-    /// <exception cref="Objectives.NonFiniteException">Loss or gradients are NaN or infinite; nothing was updated.</exception>
+    /// <exception cref="Objectives.NonFiniteException">Loss or gradients are NaN or infinite; the update was not applied.</exception>
     public bool Train(Action<StepMetrics>? onStep = null, CancellationToken stop = default)
     {
         var total = RunPlan.TotalSteps(_options.Training, _manifest.SampleCount);
@@ -96,7 +96,7 @@ public sealed class LocalTrainer : IDisposable
 
     public void Dispose() => _state.Dispose();
 
-    /// <summary>Passes on the steps and the wish to stop; nobody records anything else.</summary>
+    /// <summary>Forwards step metrics and the stop request; records nothing else.</summary>
     private sealed class LocalControl(Action<StepMetrics>? onStep, CancellationToken stop) : ITrainingControl
     {
         public Directive TakeDirective() => stop.IsCancellationRequested ? Directive.Stop : Directive.Continue;

@@ -8,9 +8,8 @@ using ClipTrain.Trainer.Loop;
 namespace ClipTrain.Trainer.Worker;
 
 /// <summary>
-/// Connects the training loop with the coordinator: what the loop tells goes out with the heartbeats, which go on for the
-/// worker's whole life. Records of steps are kept on every rank until the coordinator has them, so that none is lost with
-/// the rank that sends them.
+/// Connects the training loop with the coordinator. Reports travel with the heartbeats, which continue for the worker's whole life.
+/// Every rank keeps the records of steps until the coordinator has them, so that none is lost with the rank that sends them.
 /// </summary>
 public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
 {
@@ -32,28 +31,29 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
         _heartbeats = HeartbeatLoop.Start(client, incarnation, interval, TakeProgress, Acknowledge, loseAfter);
     }
 
-    /// <summary>Cancelled when nobody is left to report to.</summary>
+    /// <summary>Cancelled when the coordinator cannot be reached any more.</summary>
     public CancellationToken CoordinatorLost => _heartbeats.CoordinatorLost;
 
-    /// <summary>Why; null while the coordinator can be reached.</summary>
+    /// <summary>Reason for the loss of the coordinator; null while it can be reached.</summary>
     public Exception? LossReason => _heartbeats.LossReason;
 
-    /// <summary>The worker has a place in a generation; returns what is cancelled when that generation is over.</summary>
+    /// <summary>Enters a generation. Returns a token that is cancelled when the generation is over.</summary>
     public CancellationToken Enter(Assignment place)
     {
         lock (_lock)
         {
-            // Of this generation's steps rank 0 tells; what is not recorded of those before may be known to no other rank.
+            // Rank 0 reports this generation's steps. Earlier unrecorded steps may be known to no other rank, so every rank reports
+            // those.
             _sendsUpTo = place.Rank == 0 ? long.MaxValue : place.StartStep;
             _committedStep = place.StartStep;
-            // Steps after this one are taken again and will be told again.
+            // Steps after the start step are taken and reported again.
             _records.DropAfter(place.StartStep);
         }
 
         return _heartbeats.Enter(place.Generation);
     }
 
-    /// <summary>The worker leaves its generation: what is not recorded yet is told now, before another generation is built on it.</summary>
+    /// <summary>Leaves the generation: flushes unrecorded steps before another generation starts from them.</summary>
     public Task LeaveAsync()
     {
         lock (_lock)
@@ -61,7 +61,10 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
         return FlushAsync();
     }
 
-    /// <summary>A worker that has lost its coordinator stops at a checkpoint: nobody would take in another, or see it go on.</summary>
+    /// <summary>
+    /// The directive for this rank. A worker that has lost its coordinator stops at a checkpoint: nobody could admit another worker
+    /// or record its progress.
+    /// </summary>
     public Directive TakeDirective() =>
         CoordinatorLost.IsCancellationRequested ? Directive.Stop
         : _heartbeats.TakeDirective() is var directive && directive <= Directive.Stop ? directive
@@ -74,7 +77,7 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
             _committedStep = record.Metrics.Step;
             _records.Add(record);
 
-            // Records must not fill the memory while nobody takes them; without a coordinator the worker stops by itself.
+            // Bound the memory of unsent records. Without a coordinator the worker stops by itself.
             while (!_records.HasRoom && !CoordinatorLost.IsCancellationRequested)
                 Monitor.Wait(_lock, LookAgain);
         }
@@ -88,22 +91,22 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
 
     public void CheckpointWritten(long step, string directory)
     {
-        // A run that goes on from it must have the records of the steps that it holds.
+        // A run resumed from this checkpoint needs the records of all steps in it.
         FlushAsync().GetAwaiter().GetResult();
         _client.CheckpointWrittenAsync(_incarnation, step, directory).GetAwaiter().GetResult();
     }
 
-    /// <summary>A sample could not be used.</summary>
+    /// <summary>Reports a sample that could not be used.</summary>
     public void BadSample(BadSample sample) => Warn($"{sample}; skipped");
 
-    /// <summary>Tells the coordinator's log.</summary>
+    /// <summary>Sends a warning to the coordinator's log.</summary>
     public void Warn(string warning)
     {
         lock (_lock)
             _warnings.Add(warning);
     }
 
-    /// <summary>Sends what is pending now.</summary>
+    /// <summary>Sends everything pending now.</summary>
     public Task FlushAsync() => _heartbeats.FlushAsync();
 
     public ValueTask DisposeAsync() => _heartbeats.DisposeAsync();

@@ -16,8 +16,8 @@ using ClipTrain.Trainer.State;
 namespace ClipTrain.Trainer.Worker;
 
 /// <summary>
-/// What a worker keeps from one generation to the next: the training state, and the way to bring it to where a generation
-/// starts. Belongs to the torch thread.
+/// State that a worker keeps from one generation to the next, and its synchronisation at the start of a generation. Use only on the
+/// torch thread.
 /// </summary>
 public sealed class WorkerTraining(
     RunOptions options,
@@ -33,17 +33,18 @@ public sealed class WorkerTraining(
     private TrainingState? _state;
     private RankGroup? _left;
 
-    /// <summary>The step of the whole state in memory; null when there is none that can be used.</summary>
+    /// <summary>Step of the complete state in memory; null if there is no usable one.</summary>
     public long? HeldStep { get; private set; }
 
     /// <summary>The last step that this worker has committed.</summary>
     public long CommittedStep => _state?.Step ?? 0;
 
     /// <summary>Takes part in a generation from its start to its end.</summary>
-    /// <param name="place">The place in it.</param>
-    /// <param name="over">Cancelled when the coordinator declares it over.</param>
-    /// <exception cref="DistributedException">The generation broke; the state is whole at <see cref="HeldStep"/> if that has a
-    /// value.</exception>
+    /// <param name="place">This worker's assignment.</param>
+    /// <param name="over">Cancelled when the coordinator declares the generation over.</param>
+    /// <exception cref="DistributedException">
+    /// The generation broke. The state is intact at <see cref="HeldStep"/> if that has a value.
+    /// </exception>
     public LoopEnd Train(Assignment place, CancellationToken over)
     {
         LeaveGroup();
@@ -65,7 +66,7 @@ public sealed class WorkerTraining(
                 ?? throw new OperationCanceledException("The generation is over.");
             Synchronize(place, group);
             var end = Loop(place, shard, group, over);
-            // The others may not have read all that this rank sent: the group stays until they have left it too.
+            // Other ranks may not have received everything that this rank sent, so the group stays open until all have left.
             _left = group;
             return end;
         }
@@ -81,14 +82,14 @@ public sealed class WorkerTraining(
         }
     }
 
-    /// <summary>Writes the state as a checkpoint without the other ranks, when the run ends and this rank's state is the newest.</summary>
+    /// <summary>Writes the state as a checkpoint without the other ranks, when the run ends and this rank has the newest state.</summary>
     public void SaveAlone()
     {
         writer.Begin(_state!.Snapshot());
         writer.Finish();
     }
 
-    /// <summary>Leaves the last group; to be called when all ranks have left it.</summary>
+    /// <summary>Closes the last group; call when all ranks have left it.</summary>
     public void LeaveGroup()
     {
         _left?.Dispose();
@@ -127,12 +128,14 @@ public sealed class WorkerTraining(
         }
         finally
         {
-            // An update is local and whole, but where ranks hold parts of the moments the others' are gone.
+            // An update is local and atomic. With sharded moments, though, the other ranks' slices are gone.
             HeldStep = options.Training.ShardOptimizer ? null : _state.Step;
         }
     }
 
-    /// <summary>Brings the state to where the generation starts: from a rank that holds it, from a checkpoint, or anew.</summary>
+    /// <summary>
+    /// Brings the state to the start of the generation: from a rank that holds it, from a checkpoint, or from initial weights.
+    /// </summary>
     private void Synchronize(Assignment place, RankGroup group)
     {
         if (place.SourceRank is { } source)
@@ -148,7 +151,7 @@ public sealed class WorkerTraining(
         {
             if (HeldStep is not null || _state!.Step > 0)
             {
-                // The old state is gone, whatever becomes of the new one.
+                // The old state is lost even if loading fails.
                 HeldStep = null;
                 _state!.Dispose();
                 _state = new TrainingState(options, ComputeDevice.Open(identity.Device));
@@ -165,16 +168,16 @@ public sealed class WorkerTraining(
     }
 }
 
-/// <summary>Which worker this process is, and what of its machine it uses.</summary>
-/// <param name="WorkerId">Its name in the run.</param>
-/// <param name="Address">The address of this machine at which the other ranks reach it.</param>
-/// <param name="Device">What it computes on, as in "cpu" or "cuda:1".</param>
-/// <param name="Cores">Cores of this machine that it may use.</param>
+/// <summary>Identity of this worker process and the resources of its machine that it uses.</summary>
+/// <param name="WorkerId">Name of the worker in the run.</param>
+/// <param name="Address">Address at which the other ranks reach this machine.</param>
+/// <param name="Device">Compute device, for example "cpu" or "cuda:1".</param>
+/// <param name="Cores">Number of cores that the worker may use.</param>
 public sealed record WorkerIdentity(string WorkerId, string Address, string Device, int Cores)
 {
-    /// <summary>Which process of the worker this is, as the node that started it says; null when no node has.</summary>
+    /// <summary>Number of times the node has started this worker; null if no node started it.</summary>
     public int? Start { get; init; }
 
-    /// <summary>Tells this process from one that had the same worker id before.</summary>
+    /// <summary>Unique id of this process; distinguishes it from an earlier process with the same worker id.</summary>
     public string Incarnation { get; } = Guid.NewGuid().ToString("N");
 }

@@ -1,9 +1,8 @@
 using ClipTrain.EndToEnd.Tests;
-using ClipTrain.Tests.Shared;
 
 namespace ClipTrain.Cli.Tests.Examples;
 
-/// <summary>The examples of docs/api.md: they run, and the page shows them as they are.</summary>
+/// <summary>The examples of docs/library.md run.</summary>
 public sealed class ExamplesTests : IDisposable
 {
     private readonly TinyCorpus _corpus = new();
@@ -30,18 +29,5 @@ public sealed class ExamplesTests : IDisposable
         var accuracy = EvaluateExample.Evaluate(run, data).First(row => row.Metric == "top1");
         Assert.Equal(TinyCorpus.Rows, accuracy.N);
         Assert.InRange(accuracy.Value, accuracy.Low!.Value, accuracy.High!.Value);
-    }
-
-    [Theory]
-    [InlineData("TrainExample.cs")]
-    [InlineData("EmbedExample.cs")]
-    [InlineData("EvaluateExample.cs")]
-    public void The_page_shows_the_example_as_it_is(string file)
-    {
-        var source = File.ReadAllText(Path.Combine(Repository.Root, "tests", "Cli.Tests", "Examples", file));
-        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "api.md"));
-        var method = source[source.IndexOf("    /// <summary>", StringComparison.Ordinal)..source.LastIndexOf('}')].TrimEnd();
-        var lines = method.Split('\n').Select(line => line.StartsWith("    ", StringComparison.Ordinal) ? line[4..] : line);
-        Assert.Contains(string.Join('\n', lines), page, StringComparison.Ordinal);
     }
 }

@@ -22,16 +22,16 @@ public sealed class RegularFileTests : IDisposable
         Process.Start("mkfifo", [pipe]).WaitForExit();
         foreach (var path in new[] { pipe, "/dev/zero" })
         {
-            Assert.Contains("no file", Assert.Throws<IOException>(() => RegularFile.Require(path)).Message, StringComparison.Ordinal);
+            Assert.Contains("not a file", Assert.Throws<IOException>(() => RegularFile.Require(path)).Message, StringComparison.Ordinal);
             Assert.Contains(
-                "no file",
+                "not a file",
                 Assert.Throws<CorpusException>(() => CorpusManifest.Create([path])).Message,
                 StringComparison.Ordinal
             );
-            Assert.Contains("no file", Assert.Throws<ImportRowException>(() => ImageFile.Read(path)).Message, StringComparison.Ordinal);
-            Assert.Contains("no file", Assert.Throws<IOException>(() => MergeList.Load(path)).Message, StringComparison.Ordinal);
-            Assert.Contains("no file", Assert.Throws<IOException>(() => new TarReader(path)).Message, StringComparison.Ordinal);
-            Assert.Contains("no file", Assert.Throws<IOException>(() => FileList.Read(path)).Message, StringComparison.Ordinal);
+            Assert.Contains("not a file", Assert.Throws<ImportRowException>(() => ImageFile.Read(path)).Message, StringComparison.Ordinal);
+            Assert.Contains("not a file", Assert.Throws<IOException>(() => MergeList.Load(path)).Message, StringComparison.Ordinal);
+            Assert.Contains("not a file", Assert.Throws<IOException>(() => new TarReader(path)).Message, StringComparison.Ordinal);
+            Assert.Contains("not a file", Assert.Throws<IOException>(() => FileList.Read(path)).Message, StringComparison.Ordinal);
         }
     }
 

@@ -4,6 +4,7 @@ using ClipTrain.DataPipeline.Import;
 using ClipTrain.DataPipeline.Import.Tar;
 using ClipTrain.DataPipeline.Selection;
 using ClipTrain.DataPipeline.Tests.Corpus;
+using ClipTrain.DataPipeline.Tests.Images;
 
 namespace ClipTrain.DataPipeline.Tests.Import;
 
@@ -110,11 +111,11 @@ public sealed class CorpusImportTests : IDisposable
         void AssertRefused(string part, Action import) =>
             Assert.Contains(part, Assert.Throws<ImportRefusedException>(import).Message, StringComparison.Ordinal);
 
-        AssertRefused("--shard-size 7, and it is now 8", () => Imported.Run(Source(), output, 8));
+        AssertRefused("--shard-size 7, but --shard-size is now 8", () => Imported.Run(Source(), output, 8));
         AssertRefused("--verify header", () => Imported.Run(Source(), output, ShardRows, ImageVerification.Decode));
         AssertRefused("--allow-no-caption", () => Imported.Run(Source(), output, ShardRows, allowNoCaption: true));
         AssertRefused("--caption", () => Imported.Run(new TarSource(Inputs(), "alt"), output, ShardRows));
-        AssertRefused("4 inputs, and there are now 3", () => Imported.Run(new TarSource(Inputs()[..3]), output, ShardRows));
+        AssertRefused("4 inputs, but there are now 3", () => Imported.Run(new TarSource(Inputs()[..3]), output, ShardRows));
         AssertRefused("a.tar", () => Imported.Run(new TarSource([.. Inputs().Reverse()]), output, ShardRows));
         File.Delete(Path.Combine(output, "000000.parquet"));
         AssertRefused("000000.parquet is missing", () => Imported.Run(Source(), output, ShardRows));

@@ -132,9 +132,7 @@ public sealed class ReportedInputsTests : IDisposable
         decoder.Decode(jpeg, turbo);
         SkiaJpeg.Decode(jpeg, skia, new ImageLimits());
         Assert.Equal(Pixels.ToRgb(turbo), Pixels.ToRgb(skia));
-        Assert.Throws<ImageDecodeException>(() =>
-            SkiaJpeg.Decode(jpeg.AsSpan(0, jpeg.Length / 2), skia, new ImageLimits())
-        );
+        Assert.Throws<ImageDecodeException>(() => SkiaJpeg.Decode(jpeg.AsSpan(0, jpeg.Length / 2), skia, new ImageLimits()));
         SkiaJpeg.Decode(SkiaJpeg.Encode(turbo, 95), skia, new ImageLimits());
         Assert.Equal((turbo.Width, turbo.Height), (skia.Width, skia.Height));
     }

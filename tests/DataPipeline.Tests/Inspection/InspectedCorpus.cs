@@ -1,5 +1,6 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Tests.Corpus;
+using ClipTrain.DataPipeline.Tests.Images;
 using ClipTrain.DataPipeline.Tests.Import;
 
 namespace ClipTrain.DataPipeline.Tests.Inspection;

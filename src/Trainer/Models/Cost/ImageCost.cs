@@ -2,7 +2,7 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Models.Cost;
 
-/// <summary>Costs of the parts of an image tower, without their parameters. Names begin as those of the part's parameters do.</summary>
+/// <summary>Costs of the parts of an image tower, without their parameters. Part names are the prefixes of the parameter names.</summary>
 internal static class ImageCost
 {
     public static IEnumerable<(string Name, long Tokens, long Macs, Activations Activations)> Of(ModelOptions model) =>
@@ -108,7 +108,7 @@ internal static class ImageCost
         );
     }
 
-    /// <summary>A map behind a convolution, which BatchNorm reads, and behind the activation.</summary>
+    /// <summary>A convolution's output, which BatchNorm reads, and the output of the activation.</summary>
     private static Activations Convolved(long side, long channels) => new(side * side * channels, side * side * channels);
 
     private static long PatchPixels(ImageTowerOptions image) => 3L * image.Patch!.Value * image.Patch.Value;

@@ -4,12 +4,12 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Models.Cost;
 
-/// <summary>What a model costs, computed from its options: no model is made.</summary>
+/// <summary>Computational cost of a model, derived from its options without building the model.</summary>
 public static class ModelCost
 {
     /// <summary>
-    /// The parts of both towers, in the order of a forward pass. All of a sequence counts, as others count, though the towers
-    /// leave out what the last block, or a ResNet's pooling, would compute of tokens that nobody reads, and of padding.
+    /// The parts of both towers, in the order of a forward pass. Counts whole sequences, as is customary, although the towers skip
+    /// padding and the tokens of the last block (or of a ResNet's pooling) that are not read.
     /// </summary>
     public static IReadOnlyList<ModelPart> Of(ModelOptions model)
     {
@@ -47,7 +47,7 @@ public static class ModelCost
         yield return ("projection", 1, width * model.EmbedDim, new Activations(width, 0));
     }
 
-    /// <summary>The part that a parameter is of, by its name in open_clip.</summary>
+    /// <summary>The part to which a parameter belongs, by its open_clip name.</summary>
     private static string PartOf(string name, ImageArchitecture architecture)
     {
         const string Visual = "visual.";
@@ -66,9 +66,9 @@ public static class ModelCost
     }
 }
 
-/// <summary>Values that are kept from a forward pass until the backward pass.</summary>
-/// <param name="ComputeType">Those in the type that the towers compute in.</param>
-/// <param name="Fp32">Those that are fp32 always: the inputs of norms.</param>
+/// <summary>Number of values stored from the forward pass for the backward pass.</summary>
+/// <param name="ComputeType">Values in the compute type of the towers.</param>
+/// <param name="Fp32">Values that are always fp32: the inputs of norms.</param>
 public readonly record struct Activations(long ComputeType, long Fp32)
 {
     public static Activations operator +(Activations a, Activations b) => new(a.ComputeType + b.ComputeType, a.Fp32 + b.Fp32);
@@ -78,11 +78,11 @@ public readonly record struct Activations(long ComputeType, long Fp32)
     public long Bytes(Precision precision) => (ComputeType * (precision == Precision.Fp32 ? 4 : 2)) + (Fp32 * 4);
 }
 
-/// <summary>What a part of a model costs for one image or one caption.</summary>
-/// <param name="Tower">image or text.</param>
-/// <param name="Name">The part.</param>
-/// <param name="Tokens">Length of its sequence, or places of its last map.</param>
-/// <param name="Parameters">Trained values.</param>
-/// <param name="Macs">Multiplications of a forward pass over all tokens, attention's included.</param>
-/// <param name="Activations">What a backward pass needs of the forward pass.</param>
+/// <summary>Cost of one part of a model for one image or one caption.</summary>
+/// <param name="Tower">"image", "text" or "both".</param>
+/// <param name="Name">Name of the part.</param>
+/// <param name="Tokens">Length of its sequence, or number of positions of its last map.</param>
+/// <param name="Parameters">Number of trained values.</param>
+/// <param name="Macs">Multiply-accumulate operations of a forward pass over all tokens, including attention.</param>
+/// <param name="Activations">Activations stored for the backward pass.</param>
 public sealed record ModelPart(string Tower, string Name, long Tokens, long Parameters, long Macs, Activations Activations);

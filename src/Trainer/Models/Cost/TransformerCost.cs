@@ -2,19 +2,21 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Models.Cost;
 
-/// <summary>Costs of <see cref="TransformerBlock"/>s. L tokens, W width, H heads, M the MLP's hidden width.</summary>
+/// <summary>Cost of one <see cref="TransformerBlock"/>. L tokens, W width, H heads, M hidden width of the MLP.</summary>
 internal sealed record TransformerCost(long L, long W, long H, long M, Activation Activation)
 {
-    /// <summary>Four projections, the MLP's two layers, and the two products of attention.</summary>
+    /// <summary>Four projections, the two layers of the MLP, and the two matrix products of attention.</summary>
     public long Macs => (L * ((4 * W * W) + (2 * W * M))) + (2 * L * L * W);
 
     /// <summary>
-    /// The norms' inputs; then what the products read: both norms' outputs, queries, keys, values, attention's weights and
-    /// mixtures, and the MLP's hidden layer before and after its activation, which QuickGELU takes a third value for.
+    /// The inputs of the norms, then the operands of the products: outputs of both norms, queries, keys, values, attention weights
+    /// and their output, and the hidden layer of the MLP before and after its activation (QuickGELU stores a third value).
     /// </summary>
     public Activations Activations => new((6 * L * W) + (H * L * L) + ((Activation == Activation.QuickGelu ? 3 : 2) * L * M), 2 * L * W);
 
-    /// <summary>Those of the last block where one token of it is read: all keys and values, and one of the rest.</summary>
+    /// <summary>
+    /// Activations of the last block if only one token is read: all keys and values, and a single token of everything else.
+    /// </summary>
     public Activations ActivationsOfOne =>
         new((3 * L * W) + (3 * W) + (H * L) + ((Activation == Activation.QuickGelu ? 3 : 2) * M), (L * W) + W);
 }

@@ -1,6 +1,6 @@
 using ClipTrain.DataPipeline.Loading;
 
-namespace ClipTrain.DataPipeline.Tests.Ordering;
+namespace ClipTrain.DataPipeline.Tests.Loading;
 
 public class ShuffleWindowTests
 {

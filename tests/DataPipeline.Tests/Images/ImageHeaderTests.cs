@@ -1,6 +1,7 @@
 using ClipTrain.DataPipeline.Images;
+using ClipTrain.DataPipeline.Tests.Import;
 
-namespace ClipTrain.DataPipeline.Tests.Import;
+namespace ClipTrain.DataPipeline.Tests.Images;
 
 public sealed class ImageHeaderTests
 {

@@ -1,6 +1,6 @@
 using ClipTrain.DataPipeline.Corpus;
 
-namespace ClipTrain.DataPipeline.Tests.Selection;
+namespace ClipTrain.DataPipeline.Tests.Corpus;
 
 public sealed class RowMaskTests
 {
