@@ -77,7 +77,11 @@ public sealed class ImportTests : IDisposable
         File.WriteAllText(_corpus.PathOf("open.csv"), "image,caption\na.jpg,\"b\n");
 
         AssertRuns(4, ["data", "import", "csv", "gone.csv", "-o", "none"], "Nothing could be imported", "gone.csv:2: file is missing");
-        AssertRuns(2, ["data", "import", "csv", "gone.csv", "-o", "none", "--shard-size", "5"], "--shard-size 10000, but --shard-size is now 5");
+        AssertRuns(
+            2,
+            ["data", "import", "csv", "gone.csv", "-o", "none", "--shard-size", "5"],
+            "--shard-size 10000, but --shard-size is now 5"
+        );
         AssertRuns(4, ["data", "import", "csv", "gone.csv", "-o", "few", "--max-failures", "1"], "gone.csv:3", "--max-failures");
         AssertRuns(4, ["data", "import", "csv", "open.csv", "-o", "open"], "open.csv:2", "never closed");
         AssertRuns(2, ["data", "import", "csv", "open.csv", "-o", "open", "--delimiter", "xx"], "--delimiter");

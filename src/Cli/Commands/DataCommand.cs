@@ -25,7 +25,8 @@ public static class DataCommand
         var labelled = new Option<bool>("--labelled")
         {
             Description =
-                "Build labelled evaluation sets instead: Fashion-MNIST, two sets of handwritten digits, and the emoji by vendor and category.",
+                "Build labelled evaluation sets instead: Fashion-MNIST, two sets of handwritten digits, and the emoji by vendor and "
+                    + "category.",
         };
         var demo = new Command("demo", "Download six emoji sets and build a small image-text corpus from them.") { folder, labelled };
         demo.SetAction(parsed =>
