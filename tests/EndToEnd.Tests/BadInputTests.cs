@@ -19,7 +19,7 @@ public sealed class BadInputTests : IDisposable
     }
 
     [Fact]
-    public void A_misspelt_key_is_an_error_with_place_and_the_right_key()
+    public void A_misspelt_key_is_an_error_with_its_location_and_the_right_key()
     {
         File.WriteAllText(
             _corpus.PathOf("run.yaml"),
@@ -29,11 +29,11 @@ public sealed class BadInputTests : IDisposable
     }
 
     [Fact]
-    public void A_vocabulary_that_is_not_the_tokenizers_is_told_before_training() =>
+    public void A_vocabulary_that_differs_from_the_tokenizers_is_reported_before_training() =>
         AssertFails(2, ["519", "model.text.vocabulary"], "model.text.vocabulary=600");
 
     [Fact]
-    public void A_missing_evaluation_split_is_told_before_training() =>
+    public void A_missing_evaluation_split_is_reported_before_training() =>
         AssertFails(4, ["nowhere.parquet"], "evaluation.retrieval=[{name: a, data: [nowhere.parquet]}]");
 
     [Fact]
@@ -91,7 +91,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData(2, "captioning", "bf16")]
     public void Steps_without_a_usable_sample_are_an_error_or_skipped_as_max_bad_share_says(int workers, string objective, string precision)
     {
-        // Of 96 samples two are usable, so that most steps have none, and of two ranks one at most has any.
+        // Two of 96 samples are usable, so most steps have none, and at most one of two ranks has any.
         _corpus.Write("bad.parquet", 96, i => i is 20 or 70 ? TinyCorpus.Picture(i) : [1, 2, 3], TinyCorpus.Caption);
         string[] sets =
         [
@@ -123,7 +123,7 @@ public sealed class BadInputTests : IDisposable
     }
 
     [Fact]
-    public void Resuming_from_another_folder_says_from_where()
+    public void Resuming_from_another_folder_names_the_right_one()
     {
         ProgramRun.Finish(_corpus.Folder, "train", _corpus.RunFile, "--set", "evaluation={}");
         Directory.CreateDirectory(_corpus.PathOf("elsewhere"));
@@ -133,7 +133,7 @@ public sealed class BadInputTests : IDisposable
     }
 
     [Fact]
-    public void A_run_that_exists_is_not_overwritten()
+    public void An_existing_run_is_not_overwritten()
     {
         Directory.CreateDirectory(_corpus.PathOf("runs", "tiny"));
         File.WriteAllText(_corpus.PathOf("runs", "tiny", "note"), "mine");
@@ -142,7 +142,7 @@ public sealed class BadInputTests : IDisposable
     }
 
     [Fact]
-    public async Task A_run_that_is_hosted_is_not_resumed_a_second_time_and_its_host_is_named()
+    public async Task A_hosted_run_is_not_resumed_again_and_its_host_is_named()
     {
         using var first = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", "training.steps=100000");
         await first.Printed("training ");
@@ -152,7 +152,7 @@ public sealed class BadInputTests : IDisposable
     }
 
     [Fact]
-    public void Resuming_nothing_says_so()
+    public void Resuming_a_missing_run_is_an_error()
     {
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "resume", "nothing");
         Assert.True(exit == 2, output);

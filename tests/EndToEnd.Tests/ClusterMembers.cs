@@ -4,10 +4,13 @@ using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.EndToEnd.Tests;
 
-/// <summary>The coordinator processes that a run's cluster has, as its files tell.</summary>
+/// <summary>Coordinator processes of a run's cluster, read from its files.</summary>
 internal static class ClusterMembers
 {
-    /// <summary>How many have joined and live. The table counts one that was killed until it is found out; one that joins holds its lock already.</summary>
+    /// <summary>
+    /// Number of live members. The table lists a killed process until its death is detected, and a joining process
+    /// holds its lock before the table lists it.
+    /// </summary>
     public static int Count(string runDirectory)
     {
         var cluster = Path.Combine(runDirectory, "cluster");
@@ -17,7 +20,7 @@ internal static class ClusterMembers
             : 0;
     }
 
-    /// <summary>Versions of the table are files of their numbers: a line with a check sum, and behind it the rows in JSON.</summary>
+    /// <summary>Each version of the table is a file named by its number: a line with a checksum, then the rows as JSON.</summary>
     private static int ActiveRows(string members)
     {
         if (!Directory.Exists(members) || Directory.GetFiles(members).Where(IsVersion).Max(StringComparer.Ordinal) is not { } newest)

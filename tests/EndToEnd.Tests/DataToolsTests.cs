@@ -22,7 +22,7 @@ public sealed class DataToolsTests : IDisposable
     public void Dispose() => _corpus.Dispose();
 
     [Fact]
-    public void Statistics_are_a_page_and_tables()
+    public void Statistics_are_written_as_a_page_and_printed_as_tables()
     {
         AssertRuns(
             0,
@@ -40,15 +40,15 @@ public sealed class DataToolsTests : IDisposable
     }
 
     [Fact]
-    public void A_run_file_stands_for_its_corpus_and_model()
+    public void A_run_file_supplies_corpus_and_model()
     {
         AssertRuns(0, ["data", "stats", "run.yaml", "--sample", "40"], "40 rows, drawn from the 96 of 1 file", "caption over 10 tokens");
         AssertRuns(0, ["data", "verify", "run.yaml"], "All 96 rows");
-        AssertRuns(2, ["data", "stats", "run.yaml", "train.parquet"], "run.yaml is a run file; name it alone");
+        AssertRuns(2, ["data", "stats", "run.yaml", "train.parquet"], "run.yaml is a run file; give it alone");
     }
 
     [Fact]
-    public void What_is_broken_is_listed_counted_and_tells_by_the_exit_code()
+    public void Broken_rows_are_listed_and_counted_and_set_the_exit_code()
     {
         AssertRuns(
             4,
@@ -88,7 +88,7 @@ public sealed class DataToolsTests : IDisposable
     }
 
     [Fact]
-    public void The_loader_is_measured_and_advised_on()
+    public void The_loader_benchmark_prints_rates_and_advice()
     {
         AssertRuns(0, ["train", "run.yaml", "--set", "evaluation={}"]);
         AssertRuns(
@@ -101,14 +101,14 @@ public sealed class DataToolsTests : IDisposable
             "One of 2 workers loads ",
             "images a second",
             "in batches of 5",
-            "The step "
+            "images a second per worker"
         );
         AssertRuns(2, ["bench", "data", "run.yaml", "--metrics", "none.jsonl"], "--metrics none.jsonl cannot be read");
         AssertRuns(2, ["bench", "data", "run.yaml", "--seconds", "0"], "--seconds is 0");
     }
 
     [Fact]
-    public void A_runs_metrics_count_long_captions_and_tell_of_the_loader()
+    public void A_runs_metrics_count_truncated_captions_and_describe_the_loader()
     {
         AssertRuns(0, ["train", "run.yaml", "--set", "evaluation={}", "--set", "model.text.context=8"]);
 

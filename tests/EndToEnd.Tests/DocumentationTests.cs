@@ -14,7 +14,7 @@ public sealed partial class DocumentationTests
         ];
 
     [Theory, MemberData(nameof(Pages))]
-    public void Relative_links_lead_to_files_and_headings(string page)
+    public void Relative_links_point_to_existing_files_and_headings(string page)
     {
         var text = Prose(page);
 
@@ -59,13 +59,13 @@ public sealed partial class DocumentationTests
         return Path.Exists(full) && (heading is null || Headings(File.ReadAllText(full)).Contains(heading, StringComparer.Ordinal));
     }
 
-    /// <summary>The anchors of a page's headings: lower case, punctuation dropped, hyphens for spaces.</summary>
+    /// <summary>Returns the anchors of a page's headings: lower case, without punctuation, hyphens for spaces.</summary>
     private static IEnumerable<string> Headings(string text) =>
         Heading()
             .Matches(text)
             .Select(heading => Punctuation().Replace(heading.Groups["title"].Value.ToLowerInvariant(), "").Replace(' ', '-'));
 
-    /// <summary>A page without its code blocks.</summary>
+    /// <summary>Returns a page without its code blocks.</summary>
     private static string Prose(string page) => CodeBlock().Replace(File.ReadAllText(InRepository(page)), "");
 
     /// <summary>Lines without their indentation, which differs between a page and a class.</summary>

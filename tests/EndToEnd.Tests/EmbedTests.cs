@@ -27,7 +27,7 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
     private readonly TinyCorpus _corpus = trained.Corpus;
 
     [Fact]
-    public void Embeddings_are_evaluations_in_the_corpus_order_and_bad_samples_are_named()
+    public void Embeddings_match_evaluation_in_corpus_order_and_bad_samples_are_named()
     {
         Embed("out");
 
@@ -69,7 +69,7 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
     }
 
     [Fact]
-    public async Task Work_that_was_killed_goes_on_to_the_bytes_of_unbroken_work()
+    public async Task Killed_work_resumes_and_produces_the_bytes_of_uninterrupted_work()
     {
         Embed("other");
         using (var run = ProgramRun.Start(_corpus.Folder, Arguments("broken", "--batch", "1")))
@@ -79,7 +79,7 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
             run.Kill();
         }
 
-        // Nothing that was finished is embedded again, and what was begun is removed.
+        // Finished parts are not embedded again, and unfinished ones are deleted.
         var finished = Directory
             .GetFiles(_corpus.PathOf("broken"), "*.parquet")
             .Select(file => (file, File.GetLastWriteTimeUtc(file)))
@@ -91,13 +91,13 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         AssertSameFiles("whole", "broken");
         Assert.All(finished, file => Assert.Equal(file.Item2, File.GetLastWriteTimeUtc(file.file)));
 
-        // Another batch changes the rounding alone.
+        // A different batch size changes only the rounding.
         foreach (var (a, b) in Read("whole").Zip(Read("other")))
             AssertNear(a.Image, b.Image);
     }
 
     [Fact]
-    public void Images_or_captions_can_be_embedded_alone()
+    public void Images_or_captions_can_be_embedded_separately()
     {
         Embed("images", "--what", "images");
         Embed("texts", "--what", "texts");
@@ -106,7 +106,7 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
     }
 
     [Fact]
-    public void Bf16_is_near_to_fp32()
+    public void Bf16_is_close_to_fp32()
     {
         Embed("fp32");
         Embed("bf16", "--precision", "bf16");
@@ -115,7 +115,7 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
     }
 
     [Fact]
-    public void A_folder_of_other_embeddings_is_refused()
+    public void A_folder_of_different_embeddings_is_rejected()
     {
         Embed("begun");
         Refuses("precision fp32, and it is now bf16", Arguments("begun", "--precision", "bf16"));
@@ -154,14 +154,14 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         Assert.True(exit == 0, text);
     }
 
-    /// <summary>What evaluation's functions make of the corpus, in batches of another size.</summary>
+    /// <summary>Embeddings by evaluation's functions, in batches of a different size.</summary>
     private List<(float[] Image, float[] Text)> Evaluated()
     {
         using var guard = torch.no_grad();
         using var scope = torch.NewDisposeScope();
         var files = new RunFiles(_corpus.PathOf("runs", "tiny"));
         var options = RunConfig.Load(files.Config, []).Options;
-        // The run names its vocabulary by a path of its folder.
+        // The run's vocabulary path is relative to its folder.
         var run = options with
         {
             Data = options.Data with { Merges = _corpus.PathOf("merges.txt") },
@@ -234,7 +234,7 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
             Assert.Equal(File.ReadAllBytes(_corpus.PathOf(expected, name)), File.ReadAllBytes(_corpus.PathOf(actual, name)));
     }
 
-    /// <summary>A run, and a corpus of two files of one name with samples that cannot be used.</summary>
+    /// <summary>A run, and a corpus of two files of the same name with some unusable samples.</summary>
     public sealed class TrainedRun : IDisposable
     {
         public TrainedRun()

@@ -7,7 +7,7 @@ public sealed class FineTuningTests : IDisposable
     private readonly TinyCorpus _corpus = new();
 
     [Fact]
-    public void A_run_starts_from_another_ones_weights_at_another_resolution_with_a_locked_tower_and_tells_what_it_took()
+    public void A_run_starts_from_weights_of_another_resolution_with_a_locked_tower_and_logs_what_it_loaded()
     {
         var (exit, output) = Train("base");
         Assert.True(exit == 0, output);
@@ -26,7 +26,7 @@ public sealed class FineTuningTests : IDisposable
         Assert.Equal(Tensor("base", "visual.proj"), Tensor("tuned", "visual.proj"));
         Assert.NotEqual(Tensor("base", "text_projection"), Tensor("tuned", "text_projection"));
 
-        // What a run began with is in its checkpoints: the weights may be gone when it is resumed.
+        // Checkpoints contain the initial weights, so resuming does not need the original file.
         Directory.Delete(_corpus.PathOf("runs", "tuned", "checkpoints", "step-00000012"), recursive: true);
         var unbroken = _corpus.Model("tuned", 10);
         Directory.Delete(_corpus.PathOf("runs", "tuned", "checkpoints", "step-00000010"), recursive: true);
@@ -37,7 +37,7 @@ public sealed class FineTuningTests : IDisposable
     }
 
     [Fact]
-    public void Weights_of_another_width_are_refused_before_anything_is_written()
+    public void Weights_of_a_different_width_are_rejected_before_anything_is_written()
     {
         var (exit, output) = Train("base");
         Assert.True(exit == 0, output);
@@ -55,7 +55,7 @@ public sealed class FineTuningTests : IDisposable
             ["train", _corpus.RunFile, "--set", $"name={name}", "--set", "evaluation={}", .. sets.SelectMany(set => new[] { "--set", set })]
         );
 
-    /// <summary>The bytes of a tensor of a run's last checkpoint.</summary>
+    /// <summary>Returns the bytes of a tensor in a run's last checkpoint.</summary>
     private byte[] Tensor(string run, string name)
     {
         var file = _corpus.Model(run, 12);

@@ -6,7 +6,7 @@ using ClipTrain.EndToEnd.Tests.Cluster;
 
 namespace ClipTrain.EndToEnd.Tests;
 
-/// <summary>What an attacker or a clumsy operator does to a run while it trains.</summary>
+/// <summary>Attacks on a running training, and mistakes of its operator.</summary>
 public sealed class HostilityTests : IDisposable
 {
     private const string Long = "training.steps=100000";
@@ -15,7 +15,7 @@ public sealed class HostilityTests : IDisposable
     public void Dispose() => _corpus.Dispose();
 
     [Fact]
-    public void An_image_that_is_drawn_for_hours_is_a_bad_sample_of_the_run()
+    public void An_image_that_takes_hours_to_render_is_a_bad_sample()
     {
         WriteEndlessDrawing();
         var (exit, output) = ProgramRun.Finish(
@@ -45,7 +45,7 @@ public sealed class HostilityTests : IDisposable
     }
 
     [Fact]
-    public async Task A_run_that_waits_for_an_image_says_so_and_stops_when_asked()
+    public async Task A_run_that_waits_for_an_image_logs_it_and_stops_on_request()
     {
         WriteEndlessDrawing();
         using var run = ProgramRun.Start(
@@ -91,7 +91,7 @@ public sealed class HostilityTests : IDisposable
     [Theory]
     [InlineData("cut")]
     [InlineData("noise")]
-    public async Task A_corpus_that_is_damaged_while_it_is_trained_on_ends_the_run_by_name(string damage)
+    public async Task Damaging_the_corpus_during_training_ends_the_run_with_the_files_name(string damage)
     {
         using var run = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", Long, "--set", "evaluation={}");
         await run.Printed("step 3/");
@@ -110,7 +110,7 @@ public sealed class HostilityTests : IDisposable
     }
 
     [Fact]
-    public async Task A_corpus_that_is_replaced_while_it_is_trained_on_is_noticed_at_the_latest_on_resuming()
+    public async Task Replacing_the_corpus_during_training_is_detected_on_resuming_at_the_latest()
     {
         _corpus.Write("other.parquet", TinyCorpus.Rows, i => TinyCorpus.Picture(i + 1000), TinyCorpus.Caption);
         using var run = ProgramRun.Start(_corpus.Folder, "train", _corpus.RunFile, "--set", Long, "--set", "evaluation={}");
@@ -125,7 +125,7 @@ public sealed class HostilityTests : IDisposable
     }
 
     [Fact]
-    public async Task A_thousand_connections_that_say_nothing_keep_nobody_from_the_run()
+    public async Task A_thousand_silent_connections_do_not_block_the_run()
     {
         var port = FreePort();
         using var run = ProgramRun.Start(
@@ -147,7 +147,7 @@ public sealed class HostilityTests : IDisposable
             await silent[^1].ConnectAsync(IPAddress.Loopback, port);
         }
 
-        // A new connection and those that train get through.
+        // New connections and those of the workers still get through.
         var (exit, status) = ProgramRun.Finish(_corpus.Folder, "status", "tiny");
         Assert.True(exit == 0, status);
         run.Signal(PosixSignal.SIGTERM);
@@ -162,7 +162,10 @@ public sealed class HostilityTests : IDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    /// <summary>A corpus whose row 7 is a drawing of half a kilobyte: noise of a thousand octaves, nine times over sixteen million pixels.</summary>
+    /// <summary>
+    /// A corpus whose row 7 is an SVG of half a kilobyte: noise of a thousand octaves, nine times over sixteen million
+    /// pixels.
+    /// </summary>
     private void WriteEndlessDrawing()
     {
         var noise = string.Concat(Enumerable.Repeat("<feTurbulence baseFrequency='0.05' numOctaves='1000'/>", 9));

@@ -8,7 +8,7 @@ public sealed class ImportTests : IDisposable
     private readonly TinyCorpus _corpus = new();
 
     [Fact]
-    public void What_is_imported_is_trained_on_and_goes_out_and_in_again_unchanged()
+    public void An_imported_corpus_trains_and_survives_export_and_reimport_unchanged()
     {
         Directory.CreateDirectory(_corpus.PathOf("images"));
         for (var i = 0; i < 40; i++)
@@ -71,13 +71,17 @@ public sealed class ImportTests : IDisposable
     }
 
     [Fact]
-    public void Failures_have_the_exit_codes_that_are_documented()
+    public void Failures_have_their_documented_exit_codes()
     {
         File.WriteAllText(_corpus.PathOf("gone.csv"), "image,caption\ngone.jpg,a\ngone2.jpg,b\n");
         File.WriteAllText(_corpus.PathOf("open.csv"), "image,caption\na.jpg,\"b\n");
 
         AssertRuns(4, ["data", "import", "csv", "gone.csv", "-o", "none"], "Nothing could be imported", "gone.csv:2: file is missing");
-        AssertRuns(2, ["data", "import", "csv", "gone.csv", "-o", "none", "--shard-size", "5"], "--shard-size 10000, but --shard-size is now 5");
+        AssertRuns(
+            2,
+            ["data", "import", "csv", "gone.csv", "-o", "none", "--shard-size", "5"],
+            "--shard-size 10000, but --shard-size is now 5"
+        );
         AssertRuns(4, ["data", "import", "csv", "gone.csv", "-o", "few", "--max-failures", "1"], "gone.csv:3", "--max-failures");
         AssertRuns(4, ["data", "import", "csv", "open.csv", "-o", "open"], "open.csv:2", "never closed");
         AssertRuns(2, ["data", "import", "csv", "open.csv", "-o", "open", "--delimiter", "xx"], "--delimiter");
@@ -85,14 +89,14 @@ public sealed class ImportTests : IDisposable
     }
 
     [Fact]
-    public void The_rate_and_the_time_left_are_of_what_was_done_since_an_import_went_on() =>
+    public void Rate_and_remaining_time_count_only_the_work_since_an_import_continued() =>
         Assert.Equal(
             "1,500 pairs, 3 failed, 50 a second, 0:20 left",
             ImportRate.Describe(new ImportFigures(1500, 3, 0.5), new ImportFigures(1000, 0, 0.25), seconds: 10)
         );
 
     [Fact]
-    public void Progress_is_shown_no_more_often_than_asked()
+    public void Progress_is_shown_at_most_once_per_interval()
     {
         var clock = new Clock();
         var shown = new List<(int Second, string Text)>();

@@ -14,7 +14,7 @@ public sealed class InterruptionTests : IDisposable
     [InlineData(PosixSignal.SIGTERM, 143)]
     public async Task A_signal_stops_at_a_checkpoint_that_resumes(PosixSignal signal, int expectedExit)
     {
-        // Whoever runs the tests in the background ignores SIGINT, and the program would inherit that.
+        // A test run in the background ignores SIGINT, and the program would inherit that.
         using var run = ProgramRun.StartBy(["env", "--default-signal=INT"], _corpus.Folder, "train", _corpus.RunFile, "--set", Long);
         await run.Printed("step 3/");
         run.Signal(signal);
@@ -24,7 +24,7 @@ public sealed class InterruptionTests : IDisposable
     }
 
     [Fact]
-    public async Task A_run_goes_on_without_its_terminal()
+    public async Task A_run_continues_without_its_terminal()
     {
         var program = Path.Combine(AppContext.BaseDirectory, "program", "cliptrain.dll");
         using var terminal = ProgramRun.StartCommand(
@@ -41,7 +41,7 @@ public sealed class InterruptionTests : IDisposable
     }
 
     [Fact]
-    public async Task A_worker_that_aborts_is_a_lost_worker_and_its_run_goes_on()
+    public async Task A_worker_that_aborts_counts_as_lost_and_the_run_continues()
     {
         using var run = ProgramRun.Start(
             _corpus.Folder,
@@ -59,17 +59,17 @@ public sealed class InterruptionTests : IDisposable
     }
 
     [Fact]
-    public void A_run_that_goes_on_from_an_earlier_step_has_one_line_of_history()
+    public void A_run_resumed_from_an_earlier_step_has_a_linear_history()
     {
         Finish("train", _corpus.RunFile);
         var told = Finish("resume", "tiny", "--step", "5");
         Assert.Contains("after step 5 is set aside in", told, StringComparison.Ordinal);
-        Assert.Contains("Going on from the checkpoint of step 5.", told, StringComparison.Ordinal);
+        Assert.Contains("Resuming from the checkpoint of step 5.", told, StringComparison.Ordinal);
         Assert.Equal("step-00000010 step-00000012", Names("set-aside", "after-step-00000005"));
         Assert.Equal("step-00000005 step-00000010 step-00000012", Names("checkpoints"));
         Finish("data", "audit", "tiny");
 
-        Assert.Contains("Going on from the checkpoint of step 12.", Finish("resume", "tiny"), StringComparison.Ordinal);
+        Assert.Contains("Resuming from the checkpoint of step 12.", Finish("resume", "tiny"), StringComparison.Ordinal);
         Finish("data", "audit", "tiny");
         Assert.Equal(12, File.ReadLines(_corpus.PathOf("runs", "tiny", "metrics.jsonl")).Count());
     }
@@ -89,7 +89,7 @@ public sealed class InterruptionTests : IDisposable
         return output;
     }
 
-    /// <summary>The newest checkpoint is whole, and a resumed run goes on from it.</summary>
+    /// <summary>Asserts that the newest checkpoint is complete and that a resumed run continues from it.</summary>
     private void AssertResumes()
     {
         var checkpoint = Directory.GetDirectories(_corpus.PathOf("runs", "tiny", "checkpoints")).Order(StringComparer.Ordinal).Last();

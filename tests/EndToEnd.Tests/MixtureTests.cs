@@ -6,7 +6,8 @@ namespace ClipTrain.EndToEnd.Tests;
 public sealed class MixtureTests : IDisposable
 {
     private const string Mixture =
-        "data={mixture: [{name: squares, files: [train.parquet], weight: 3}, {name: few, files: [few.parquet]}], sampling: fixed, merges: merges.txt, shuffle_window: 2}";
+        "data={mixture: [{name: squares, files: [train.parquet], weight: 3}, {name: few, files: [few.parquet]}], "
+        + "sampling: fixed, merges: merges.txt, shuffle_window: 2}";
 
     private readonly TinyCorpus _corpus = new();
 
@@ -36,7 +37,7 @@ public sealed class MixtureTests : IDisposable
 
         (exit, output) = ProgramRun.Finish(_corpus.Folder, "data", "audit", "unbroken");
         Assert.True(exit == 0, output);
-        // Of 120 samples 90 are of the first corpus, which has 96, and 30 of the second, which has 12.
+        // Of 120 samples, 90 come from the first corpus of 96 and 30 from the second of 12.
         Assert.Matches(Row("squares 0", 90), output);
         Assert.Matches(Row("few 0", 12), output);
         Assert.Matches(Row("few 1", 12), output);
@@ -46,7 +47,7 @@ public sealed class MixtureTests : IDisposable
     }
 
     [Fact]
-    public void A_corpus_of_a_mixture_that_is_not_there_is_named()
+    public void A_missing_corpus_of_a_mixture_is_named()
     {
         var (exit, output) = ProgramRun.Finish(
             _corpus.Folder,

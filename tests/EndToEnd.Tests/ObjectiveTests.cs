@@ -23,7 +23,7 @@ public sealed class ObjectiveTests : IDisposable
 
     private readonly TinyCorpus _corpus = new();
 
-    // A class has one picture, so that it can be learned.
+    // One image per class, so that the task is learnable.
     public ObjectiveTests() => _corpus.Write("classes.parquet", TinyCorpus.Rows, i => TinyCorpus.Picture(i % 6), TinyCorpus.Caption);
 
     public static TheoryData<string> Objectives => [.. s_sets.Keys];
@@ -56,7 +56,7 @@ public sealed class ObjectiveTests : IDisposable
     }
 
     [Fact]
-    public void A_classifier_is_measured_and_a_label_that_is_no_class_is_named()
+    public void A_classifier_is_evaluated_and_an_unknown_label_is_named()
     {
         Train("classification", "tuned", "training.steps=60", "training.global_batch=32", "training.precision=bf16");
         using var summary = JsonDocument.Parse(File.ReadAllText(_corpus.PathOf("runs", "tuned", "summary.json")));
@@ -66,7 +66,11 @@ public sealed class ObjectiveTests : IDisposable
 
         var (exit, output) = Run("classification", "lacking", "data.label_names=[red, green, white, black, grey, pink]");
         Assert.True(exit == 4, output);
-        Assert.Contains("the label, column label, is 'blue', which is not one of the 6 names in data.label_names", output, StringComparison.Ordinal);
+        Assert.Contains(
+            "the label, column label, is 'blue', which is not one of the 6 names in data.label_names",
+            output,
+            StringComparison.Ordinal
+        );
         (exit, output) = Run("classification", "numbers", "data.label_column=colour");
         Assert.True(exit == 4, output);
         Assert.Contains("has no column 'colour'", output, StringComparison.Ordinal);

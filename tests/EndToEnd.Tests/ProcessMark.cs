@@ -2,12 +2,15 @@ using System.Diagnostics;
 
 namespace ClipTrain.EndToEnd.Tests;
 
-/// <summary>A mark in the environment of processes, which those that they start inherit: the processes of a run can be found by it, though their parents may have ended.</summary>
+/// <summary>
+/// Environment variable that marks a process and is inherited by its children, so that all processes of a run can be
+/// found even after their parents have exited.
+/// </summary>
 internal sealed class ProcessMark
 {
     private readonly string _variable = $"CLIPTRAIN_MARK={Guid.NewGuid():N}";
 
-    /// <summary>Ids of the marked processes that live.</summary>
+    /// <summary>Ids of the marked processes that are alive.</summary>
     public IEnumerable<int> Processes =>
         Directory
             .EnumerateDirectories("/proc")
@@ -20,14 +23,16 @@ internal sealed class ProcessMark
         start.Environment[parts[0]] = parts[1];
     }
 
-    /// <summary>Ids of the marked processes that have a word among their arguments, such as a command of the program.</summary>
+    /// <summary>
+    /// Returns the ids of marked processes with a given word, such as a command of the program, among their arguments.
+    /// </summary>
     public IReadOnlyList<int> Find(string word) => [.. Processes.Where(id => ArgumentsOf(id).Contains(word, StringComparer.Ordinal))];
 
-    /// <summary>What a process was started with, its name first; empty when it has ended.</summary>
+    /// <summary>Returns the command line of a process; empty if it has exited.</summary>
     public static string[] ArgumentsOf(int process) =>
         ReadOrEmpty($"/proc/{process}/cmdline").Split('\0', StringSplitOptions.RemoveEmptyEntries);
 
-    /// <summary>A file of /proc; empty when its process has ended.</summary>
+    /// <summary>Reads a file of /proc; empty if its process has exited.</summary>
     public static string ReadOrEmpty(string file)
     {
         try

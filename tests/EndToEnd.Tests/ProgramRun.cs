@@ -6,7 +6,7 @@ using System.Text;
 
 namespace ClipTrain.EndToEnd.Tests;
 
-/// <summary>The <c>cliptrain</c> program in a process of its own, as a user runs it.</summary>
+/// <summary>The <c>cliptrain</c> program in a separate process, as a user runs it.</summary>
 internal sealed partial class ProgramRun : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(8),
@@ -47,14 +47,14 @@ internal sealed partial class ProgramRun : IDisposable
 
     public static ProgramRun Start(string folder, params string[] arguments) => StartBy([], folder, arguments);
 
-    /// <summary>Starts the program by a command that runs the command given to it, in its own process.</summary>
+    /// <summary>Starts the program through a wrapper command that replaces itself with the program.</summary>
     public static ProgramRun StartBy(string[] by, string folder, params string[] arguments) =>
         new(folder, [.. by, "dotnet", Path.Combine(AppContext.BaseDirectory, "program", "cliptrain.dll"), .. arguments]);
 
     /// <summary>Starts a command that runs the program.</summary>
     public static ProgramRun StartCommand(string folder, params string[] command) => new(folder, command);
 
-    /// <summary>Runs to the end; returns exit code and all that was printed, with the code in a line of its own where it is not 0.</summary>
+    /// <summary>Runs to the end. Returns the exit code and the complete output, with a line for a non-zero code.</summary>
     public static (int ExitCode, string Output) Finish(string folder, params string[] arguments)
     {
         using var run = Start(folder, arguments);
@@ -62,7 +62,7 @@ internal sealed partial class ProgramRun : IDisposable
         return (exit, exit == 0 ? run.Output : $"{run.Output}\n(exit code {exit})");
     }
 
-    /// <summary>A port of loopback that nothing listens on at the moment.</summary>
+    /// <summary>Returns a currently free loopback port.</summary>
     public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
@@ -70,7 +70,7 @@ internal sealed partial class ProgramRun : IDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    /// <summary>Returns when a text has been printed.</summary>
+    /// <summary>Completes when the program has printed a text.</summary>
     public Task Printed(string text)
     {
         lock (_lock)
@@ -84,34 +84,37 @@ internal sealed partial class ProgramRun : IDisposable
         }
     }
 
-    /// <summary>Sends SIGUSR1, for which .NET has no name.</summary>
+    /// <summary>Sends SIGUSR1, which .NET's PosixSignal does not define.</summary>
     public void SignalUsr1() => Assert.Equal(0, Kill(_process.Id, 10));
 
     public void Signal(PosixSignal signal) => Assert.Equal(0, Kill(_process.Id, signal == PosixSignal.SIGINT ? 2 : 15));
 
-    /// <summary>Ends the program at once.</summary>
+    /// <summary>Kills the program.</summary>
     public void Kill() => _process.Kill();
 
-    /// <summary>Ends one of the run's worker processes at once.</summary>
+    /// <summary>Kills one of the run's worker processes.</summary>
     public void KillWorker() => Kill(_mark.Find("worker")[0]);
 
-    /// <summary>Ends one of the run's worker processes as a C++ exception does that nobody catches. .NET takes the first signal for its own.</summary>
+    /// <summary>
+    /// Aborts one of the run's worker processes, as an uncaught C++ exception does. .NET handles the first signal
+    /// itself.
+    /// </summary>
     public async Task AbortWorker()
     {
         for (var worker = _mark.Find("worker")[0]; _mark.Find("worker").Contains(worker); await Task.Delay(Pause))
             _ = Kill(worker, 6);
     }
 
-    /// <summary>Ends the program and its standby at once, so that nobody is left to take the run over.</summary>
+    /// <summary>Kills the program and its standby, so that no process can take over the run.</summary>
     public void KillWithStandby()
     {
-        // The standby first: its coordinator would replace it, and it would take the run over.
+        // Kill the standby first, or it would take over the run.
         Kill();
         foreach (var standby in _mark.Find("standby"))
             Kill(standby);
     }
 
-    /// <summary>Returns when the cluster of a run has so many coordinator processes, the standby among them that each coordinator starts.</summary>
+    /// <summary>Completes when a run's cluster has the given number of coordinator processes, including standbys.</summary>
     public async Task StandsBy(string runDirectory, int processes = 2)
     {
         for (var start = TimeProvider.System.GetTimestamp(); ClusterMembers.Count(runDirectory) < processes; await Task.Delay(Pause))
@@ -125,7 +128,7 @@ internal sealed partial class ProgramRun : IDisposable
         return _process.ExitCode;
     }
 
-    /// <summary>Waits for the end, and says all that was printed where the exit code is another.</summary>
+    /// <summary>Waits for the exit and asserts its code; a failure shows the complete output.</summary>
     public void AssertExit(int expected)
     {
         var exit = WaitForExit();
@@ -134,7 +137,7 @@ internal sealed partial class ProgramRun : IDisposable
 
     public void Dispose()
     {
-        // Nodes and standbys outlive the program: a standby that is seen while another is ended starts no third one.
+        // Nodes and standbys survive the program; keep killing until no marked process is left.
         while (_mark.Processes.ToList() is { Count: > 0 } left)
             left.ForEach(Kill);
         _process.Dispose();

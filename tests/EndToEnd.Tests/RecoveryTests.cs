@@ -11,9 +11,9 @@ public sealed class RecoveryTests : IDisposable
     [InlineData("training.shard_optimizer=false", 20)]
     [InlineData("training.shard_optimizer=true", 20)]
     [InlineData("training.shard_optimizer=true", Steps)]
-    public async Task A_run_whose_worker_is_killed_ends_bitwise_as_an_undisturbed_one(string option, int every)
+    public async Task A_run_with_a_killed_worker_ends_bitwise_equal_to_an_undisturbed_one(string option, int every)
     {
-        // Without a checkpoint, and without the moments that the killed worker held, the run begins anew.
+        // Without a checkpoint and the killed worker's moments, the run starts over.
         string[] sets = ["training.steps=60", $"checkpoint.every_steps={every}", option];
         Start("undisturbed", sets).AssertExit(0);
 
@@ -32,7 +32,7 @@ public sealed class RecoveryTests : IDisposable
     [InlineData("training 12 steps")]
     [InlineData("Checkpoint of step 12 written")]
     [InlineData("evaluating")]
-    public async Task A_run_all_of_whose_processes_are_killed_at_once_ends_bitwise_as_an_undisturbed_one(string moment)
+    public async Task A_run_with_all_processes_killed_at_once_ends_bitwise_equal_to_an_undisturbed_one(string moment)
     {
         Assert.Equal(0, Start("undisturbed", "training.steps=12").WaitForExit());
         using (var run = Start("disturbed", "training.steps=12", "evaluation.retrieval=[{name: seen, data: [train.parquet]}]"))
@@ -47,7 +47,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public async Task With_a_lower_minimum_the_survivors_go_on_and_the_restarted_worker_is_taken_in_again()
+    public async Task With_a_lower_minimum_the_survivors_continue_and_the_restarted_worker_rejoins()
     {
         using var run = Start("elastic", "training.steps=100000", "cluster.workers=3", "cluster.min_workers=1");
         await run.Printed("step 3/");
@@ -60,7 +60,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public void An_audit_tells_every_sample_of_a_run_with_step_and_rank()
+    public void An_audit_lists_every_sample_of_a_run_with_step_and_rank()
     {
         Start("plain", "training.steps=12", "cluster.workers=3").AssertExit(0);
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "data", "audit", "plain", "--list", "uses.tsv");
@@ -72,7 +72,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public void An_audit_finds_a_step_that_was_taken_out_of_the_ledger()
+    public void An_audit_finds_a_step_that_is_missing_from_the_ledger()
     {
         Start("plain", "training.steps=12").AssertExit(0);
         var segment = Directory.GetFiles(_corpus.PathOf("runs", "plain", "ledger")).Order(StringComparer.Ordinal).Last();

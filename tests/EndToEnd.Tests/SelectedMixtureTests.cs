@@ -5,8 +5,10 @@ namespace ClipTrain.EndToEnd.Tests;
 public sealed partial class SelectedMixtureTests : IDisposable
 {
     private const string Data =
-        "data={mixture: [{name: squares, files: [train.parquet]}, {name: few, files: [few.parquet], weight: 2, caption_column: [label, text]}], "
-        + "caption_mode: all, filter: \"label <> 'blue' and text not like '%number 3'\", subset: 0.7, merges: merges.txt, shuffle_window: 2}";
+        "data={mixture: [{name: squares, files: [train.parquet]}, "
+        + "{name: few, files: [few.parquet], weight: 2, caption_column: [label, text]}], "
+        + "caption_mode: all, filter: \"label <> 'blue' and text not like '%number 3'\", "
+        + "subset: 0.7, merges: merges.txt, shuffle_window: 2}";
 
     private readonly TinyCorpus _corpus = new();
 
@@ -32,7 +34,7 @@ public sealed partial class SelectedMixtureTests : IDisposable
             $"cluster.workers={workers}"
         );
         Assert.Contains("132 rows in the corpus", output, StringComparison.Ordinal);
-        // Of 96 rows a sixth is blue, and of 16 numbers one is 3; of 36, one of 6.
+        // A sixth of 96 rows is blue, and one of 16 numbers is 3; of 36 rows, one of 6.
         Assert.Contains("75 left; squares: subset 0.7", output, StringComparison.Ordinal);
         Assert.Contains("25 left; few: subset 0.7", output, StringComparison.Ordinal);
         var expected = _corpus.Model("mix", 12);
@@ -59,7 +61,7 @@ public sealed partial class SelectedMixtureTests : IDisposable
     }
 
     [Fact]
-    public void A_corpus_that_a_condition_does_not_fit_is_named()
+    public void A_corpus_without_matching_rows_is_named()
     {
         var (exit, output) = ProgramRun.Finish(
             _corpus.Folder,

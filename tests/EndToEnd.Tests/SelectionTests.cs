@@ -9,7 +9,7 @@ public sealed partial class SelectionTests : IDisposable
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
-    public void A_run_over_a_selection_trains_on_its_rows_alone_each_once_an_epoch(int workers)
+    public void A_run_over_a_selection_trains_only_on_its_rows_each_once_per_epoch(int workers)
     {
         var output = Train(
             "sel",
@@ -32,7 +32,7 @@ public sealed partial class SelectionTests : IDisposable
     }
 
     [Fact]
-    public void A_run_over_a_selection_resumes_bitwise_though_the_queries_are_gone()
+    public void A_run_over_a_selection_resumes_bitwise_without_its_query_files()
     {
         File.WriteAllLines(_corpus.PathOf("queries.txt"), ["red square", "Grey"]);
         Train("unbroken", "data.balance={queries: queries.txt, cap: 12}", "data.deduplicate=exact");
@@ -48,7 +48,7 @@ public sealed partial class SelectionTests : IDisposable
     }
 
     [Fact]
-    public async Task A_worker_that_joins_takes_the_selection_from_the_coordinator()
+    public async Task A_joining_worker_receives_the_selection_from_the_coordinator()
     {
         Train("local", "data.subset=0.5", "cluster.workers=1");
         var address = $"127.0.0.1:{ProgramRun.FreePort()}";
@@ -77,7 +77,7 @@ public sealed partial class SelectionTests : IDisposable
     }
 
     [Fact]
-    public void A_condition_that_cannot_be_used_is_told_before_training()
+    public void An_invalid_condition_is_reported_before_training()
     {
         AssertFails("data.filter=clip_score > 0.28", "clip_score", "label (VARCHAR)");
         AssertFails("data.filter=label = 'x'; drop table y", "contains ;");

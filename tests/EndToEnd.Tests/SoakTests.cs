@@ -8,7 +8,7 @@ namespace ClipTrain.EndToEnd.Tests;
 public sealed class SoakTests
 {
     [Fact]
-    public async Task A_run_under_random_faults_is_bitwise_an_undisturbed_one()
+    public async Task A_run_under_random_faults_is_bitwise_equal_to_an_undisturbed_one()
     {
         using var output = new StringWriter();
         var options = new SoakOptions
@@ -21,7 +21,7 @@ public sealed class SoakTests
     }
 
     [Fact]
-    public void A_plan_of_faults_is_a_function_of_its_seed_and_deals_each_kind_equally_often()
+    public void A_fault_plan_is_a_function_of_its_seed_with_every_kind_equally_often()
     {
         var options = new SoakOptions();
         Fault[] Plan(int seed) => [.. FaultPlan.Draw(seed, 60, options.Kinds, options.Workers, options.Lease)];
@@ -37,7 +37,7 @@ public sealed class SoakTests
     }
 
     [Fact]
-    public void A_step_that_is_left_out_or_comes_twice_is_found()
+    public void A_missing_or_repeated_step_is_found()
     {
         Assert.Contains(
             "step 3 was recorded after step 1",
@@ -52,7 +52,7 @@ public sealed class SoakTests
     }
 
     [Fact]
-    public void To_go_back_is_wrong_unless_all_who_had_the_step_were_touched()
+    public void Going_back_is_a_violation_unless_every_holder_of_the_step_was_hit()
     {
         LedgerEntry[] entries = [Generation(1, 0), Step(1, 1), Step(1, 2), Generation(2, 1), Step(2, 2)];
         Assert.StartsWith(
@@ -68,13 +68,13 @@ public sealed class SoakTests
     }
 
     [Fact]
-    public void A_step_that_is_done_again_with_another_loss_is_found()
+    public void A_repeated_step_with_a_different_loss_is_found()
     {
         var faults = Faults(touched: true, Generation(1, 0), Step(1, 1), Step(1, 2), Generation(2, 1), Step(2, 2, loss: 0.75));
         Assert.Equal("step 2 was done again and has loss 0.75; it had 0.5", Assert.Single(faults));
     }
 
-    /// <summary>What a history finds wrong where a checkpoint of step 1 exists.</summary>
+    /// <summary>Violations in a history with a checkpoint of step 1.</summary>
     private static List<string> Faults(bool touched, params LedgerEntry[] entries)
     {
         var history = new StepHistory(new HistoryRules(GlobalBatch: 4, IsBitwise: true, _ => touched, _ => 1));

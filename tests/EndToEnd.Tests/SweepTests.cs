@@ -9,7 +9,7 @@ public sealed class SweepTests : IDisposable
     public void Dispose() => _corpus.Dispose();
 
     [Fact]
-    public async Task A_sweep_that_is_killed_goes_on_with_each_trial_once_and_to_the_same_bits()
+    public async Task A_killed_sweep_resumes_with_each_trial_once_and_ends_bitwise_equal()
     {
         Write("whole");
         Write("killed");
@@ -39,7 +39,7 @@ public sealed class SweepTests : IDisposable
     }
 
     [Fact]
-    public void A_finished_sweep_runs_nothing_again_and_a_second_process_is_refused_while_one_runs()
+    public void A_finished_sweep_repeats_no_trial_and_a_second_process_is_rejected_while_one_runs()
     {
         Write("done");
         Assert.Equal(0, ProgramRun.Finish(_corpus.Folder, "sweep", "run", "done.yaml").ExitCode);
@@ -55,7 +55,7 @@ public sealed class SweepTests : IDisposable
     }
 
     [Fact]
-    public void Laws_are_fitted_to_a_table_and_predict_and_a_bad_table_ends_with_one_line()
+    public void Laws_are_fitted_to_a_table_and_predict_and_a_bad_table_is_a_one_line_error()
     {
         File.WriteAllText(_corpus.PathOf("results.csv"), "compute,error\n1e6,0.8\n1e7,0.62\n1e8,0.5\n1e9,0.4\n");
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "scaling", "fit", "results.csv", "--law", "power", "-o", "law");

@@ -3,7 +3,7 @@ using ClipTrain.DataPipeline.Images;
 
 namespace ClipTrain.EndToEnd.Tests;
 
-/// <summary>A folder with a small corpus of coloured squares, a run file for it and a vocabulary: enough to run the program on.</summary>
+/// <summary>Folder with a small corpus of coloured squares, a run file and a vocabulary: enough to run the program.</summary>
 internal sealed class TinyCorpus : IDisposable
 {
     public const int Rows = 96;
@@ -55,7 +55,7 @@ internal sealed class TinyCorpus : IDisposable
 
     public static string Caption(int i) => $"a {Colours[i % Colours.Length]} square number {i / Colours.Length}";
 
-    /// <summary>Writes a Parquet file of rows that the functions make.</summary>
+    /// <summary>Writes a Parquet file with generated rows.</summary>
     public void Write(string file, int rows, Func<int, byte[]> picture, Func<int, string?> caption)
     {
         using var writer = new CorpusWriter(Path.Combine(Folder, file), rowGroupRows: 16, extraColumns: ["label"]);

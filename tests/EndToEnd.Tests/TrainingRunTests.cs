@@ -7,7 +7,7 @@ public sealed class TrainingRunTests : IDisposable
     private readonly TinyCorpus _corpus = new();
 
     [Fact]
-    public void A_run_leaves_config_metrics_events_checkpoints_and_a_summary_with_every_figure()
+    public void A_run_writes_config_metrics_events_checkpoints_and_a_summary_with_every_metric()
     {
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "train", _corpus.RunFile);
 
@@ -29,7 +29,7 @@ public sealed class TrainingRunTests : IDisposable
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public void A_run_resumed_from_any_checkpoint_ends_bitwise_as_the_unbroken_one(int workers)
+    public void A_run_resumed_from_any_checkpoint_ends_bitwise_equal_to_an_uninterrupted_one(int workers)
     {
         Train("unbroken", workers);
         foreach (var step in new[] { 5, 10 })
@@ -45,7 +45,7 @@ public sealed class TrainingRunTests : IDisposable
     }
 
     [Fact]
-    public void The_number_of_workers_changes_the_losses_by_rounding_only()
+    public void The_number_of_workers_changes_losses_only_by_rounding()
     {
         Train("one", 1);
         var expected = Losses("one");
@@ -104,7 +104,9 @@ public sealed class TrainingRunTests : IDisposable
         Assert.True(exit == 0, output);
     }
 
-    /// <summary>The run as it would lie on disk had it been cut off after a checkpoint, some metrics already written beyond it.</summary>
+    /// <summary>
+    /// Reproduces the files of a run that was cut off after a checkpoint, with some later metrics already written.
+    /// </summary>
     private void CopyRun(string from, string to, int step)
     {
         foreach (var file in Directory.EnumerateFiles(_corpus.PathOf("runs", from), "*", SearchOption.AllDirectories))

@@ -44,7 +44,7 @@ public sealed partial class WatchTests : IDisposable
     [Theory]
     [InlineData(PosixSignal.SIGINT)]
     [InlineData(PosixSignal.SIGTERM)]
-    public async Task Watching_ends_when_asked(PosixSignal signal)
+    public async Task Watching_ends_on_a_signal(PosixSignal signal)
     {
         using var watch = ProgramRun.Start(_corpus.Folder, "watch");
         await watch.Printed("The page is ");
@@ -53,7 +53,7 @@ public sealed partial class WatchTests : IDisposable
     }
 
     [Fact]
-    public void A_page_for_other_machines_needs_a_token_and_a_run_must_be_there()
+    public void A_page_for_other_machines_needs_a_token_and_an_existing_run()
     {
         AssertFails("--token-file", "watch", "--listen", "0.0.0.0:0");
         AssertFails("elsewhere is not a run", "watch", "elsewhere");

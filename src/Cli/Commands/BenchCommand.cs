@@ -106,10 +106,10 @@ public static class BenchCommand
 
     private static string Compare(double loads, double needs) =>
         loads >= needs
-            ? $"Training needs {Readable.Number(needs)} images a second per worker. The loader is {Readable.Number(loads / needs)} times as "
-                + "fast, so data loading is not the bottleneck."
-            : $"Training could use {Readable.Number(needs)} images a second per worker. The loader delivers {Readable.Percent(loads / needs)} "
-                + "of that, so training waits for data.";
+            ? $"Training needs {Readable.Number(needs)} images a second per worker. The loader is "
+                + $"{Readable.Number(loads / needs)} times as fast, so data loading is not the bottleneck."
+            : $"Training could use {Readable.Number(needs)} images a second per worker. The loader delivers "
+                + $"{Readable.Percent(loads / needs)} of that, so training waits for data.";
 
     /// <summary>Rate that a run's steps could consume, in images a second over all workers.</summary>
     private static double Need(string metrics)

@@ -6,7 +6,10 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary><c>cliptrain coordinator CONFIG|RUN [--listen ADDRESS:PORT] …</c>: hosts a run that nodes and workers join over the network. <c>cliptrain standby RUN</c>: takes the run over when its coordinator dies; every coordinator starts one.</summary>
+/// <summary>
+/// <c>cliptrain coordinator CONFIG|RUN [--listen ADDRESS:PORT] …</c>: hosts a run that nodes and workers join over the
+/// network. <c>cliptrain standby RUN</c>: takes the run over when its coordinator dies; every coordinator starts one.
+/// </summary>
 public static class CoordinatorCommand
 {
     public static Command Create()
@@ -35,7 +38,8 @@ public static class CoordinatorCommand
         var hosting = new HostingArguments();
         var command = new Command(
             "standby",
-            "Stand by to take over a run when its coordinator dies. Coordinators start a local standby; one on another machine survives them."
+            "Stand by to take over a run when its coordinator dies. Coordinators start a local standby; one on another machine "
+                + "survives them."
         )
         {
             run,

@@ -25,7 +25,8 @@ public static class DataCommand
         var labelled = new Option<bool>("--labelled")
         {
             Description =
-                "Build labelled evaluation sets instead: Fashion-MNIST, two sets of handwritten digits, and the emoji by vendor and category.",
+                "Build labelled evaluation sets instead: Fashion-MNIST, two sets of handwritten digits, and the emoji by vendor and "
+                    + "category.",
         };
         var demo = new Command("demo", "Download six emoji sets and build a small image-text corpus from them.") { folder, labelled };
         demo.SetAction(parsed =>
@@ -89,7 +90,9 @@ public static class DataCommand
         );
     }
 
-    /// <summary>Builds the labelled sets unless they exist. Builds the demo corpus first, because one set is made of its emoji.</summary>
+    /// <summary>
+    /// Builds the labelled sets unless they exist. Builds the demo corpus first, because one set is made of its emoji.
+    /// </summary>
     private static void EnsureLabelled(string folder)
     {
         if (File.Exists(Path.Combine(folder, LabelledDemo.LicensesFile)))

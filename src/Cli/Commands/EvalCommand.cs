@@ -10,7 +10,10 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary><c>cliptrain eval MODEL</c>: evaluates a run's newest checkpoint and rewrites its summary. With <c>--suite</c> it evaluates any model on a suite, with <c>--splits RUN.yaml</c> on the evaluation splits of a run file.</summary>
+/// <summary>
+/// <c>cliptrain eval MODEL</c>: evaluates a run's newest checkpoint and rewrites its summary. With <c>--suite</c> it
+/// evaluates any model on a suite, with <c>--splits RUN.yaml</c> on the evaluation splits of a run file.
+/// </summary>
 public static class EvalCommand
 {
     public static Command Create()

@@ -5,7 +5,9 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary><c>cliptrain export SOURCE --format open-clip|hugging-face|cliptrain -o DIR [--precision P] [--model NAME]</c></summary>
+/// <summary>
+/// <c>cliptrain export SOURCE --format open-clip|hugging-face|cliptrain -o DIR [--precision P] [--model NAME]</c>
+/// </summary>
 public static class ModelExportCommand
 {
     private static readonly Dictionary<string, ExportFormat> s_formats = new(StringComparer.Ordinal)

@@ -5,7 +5,10 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary><c>cliptrain node --coordinator HOST:PORT …</c>: runs this machine's workers. Coordinators start their local node as <c>cliptrain node RUN</c>.</summary>
+/// <summary>
+/// <c>cliptrain node --coordinator HOST:PORT …</c>: runs this machine's workers. Coordinators start their local node as
+/// <c>cliptrain node RUN</c>.
+/// </summary>
 public static class NodeCommand
 {
     public static Command Create()

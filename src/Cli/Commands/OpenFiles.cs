@@ -5,7 +5,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary>Check of the limit on open files. It runs first: below a certain limit, the runtime cannot even load its own libraries.</summary>
+/// <summary>
+/// Check of the limit on open files. It runs first: below a certain limit, the runtime cannot even load its own
+/// libraries.
+/// </summary>
 internal static partial class OpenFiles
 {
     /// <summary>Minimum limit for a run, about twice what a local run uses.</summary>
@@ -16,7 +19,10 @@ internal static partial class OpenFiles
 
     private const int StandardError = 2;
 
-    /// <summary>Message with the remedy if the limit is too low; otherwise null. Reads the hard limit, because the runtime has already raised the soft limit to it.</summary>
+    /// <summary>
+    /// Message with the remedy if the limit is too low; otherwise null. Reads the hard limit, because the runtime has
+    /// already raised the soft limit to it.
+    /// </summary>
     public static string? Problem() =>
         Read(OpenFilesLimit, out var limit) == 0 && limit.Hard < Enough
             ? $"This process may open only {limit.Hard} files and connections and needs {Enough}: raise the limit, e.g. with "

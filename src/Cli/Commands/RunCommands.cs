@@ -7,7 +7,10 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary><c>cliptrain status [RUN]</c>, <c>cliptrain stop RUN</c> and <c>cliptrain checkpoint RUN</c>: query and control a run on any host.</summary>
+/// <summary>
+/// <c>cliptrain status [RUN]</c>, <c>cliptrain stop RUN</c> and <c>cliptrain checkpoint RUN</c>: query and control a
+/// run on any host.
+/// </summary>
 public static class RunCommands
 {
     public static Command CreateStatus()

@@ -141,7 +141,8 @@ public static class ScalingCommand
                         and var decades
                 )
                     beyond.Add(
-                        $"{LawOutput.Number(value)} is {decades:0.#} decades beyond the results: the intervals cover the noise of the results, "
+                        $"{LawOutput.Number(value)} is {decades:0.#} decades beyond the results: the intervals cover the noise of the "
+                            + "results, "
                             + "not the risk that a different law holds there."
                     );
             }

@@ -104,7 +104,10 @@ public static class TokenizerCommand
         return command;
     }
 
-    /// <summary>A progress line on standard error, overwritten at most once a second. Silent if standard error is not a terminal.</summary>
+    /// <summary>
+    /// A progress line on standard error, overwritten at most once a second. Silent if standard error is not a
+    /// terminal.
+    /// </summary>
     private sealed class ProgressLine(int merges) : IProgress<MergeProgress>
     {
         private long _shown;

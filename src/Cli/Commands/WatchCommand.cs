@@ -9,7 +9,10 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary><c>cliptrain watch [RUN…]</c>: serves a live page of runs on disk. <c>cliptrain report RUN… -o FILE</c>: writes the page as one self-contained file.</summary>
+/// <summary>
+/// <c>cliptrain watch [RUN…]</c>: serves a live page of runs on disk. <c>cliptrain report RUN… -o FILE</c>: writes the
+/// page as one self-contained file.
+/// </summary>
 public static class WatchCommand
 {
     public static Command Create()

@@ -5,7 +5,10 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary><c>cliptrain worker --coordinator HOST:PORT …</c>: starts one worker by hand, on any machine. Nodes start their workers as <c>cliptrain worker RUN</c>.</summary>
+/// <summary>
+/// <c>cliptrain worker --coordinator HOST:PORT …</c>: starts one worker by hand, on any machine. Nodes start their
+/// workers as <c>cliptrain worker RUN</c>.
+/// </summary>
 public static class WorkerCommand
 {
     public static Command Create()

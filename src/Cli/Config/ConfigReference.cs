@@ -5,7 +5,7 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Cli.Config;
 
-/// <summary>The reference of all keys, as Markdown.</summary>
+/// <summary>Generator of the Markdown reference of all keys.</summary>
 internal static class ConfigReference
 {
     private const string Introduction = """
@@ -97,14 +97,14 @@ internal static class ConfigReference
     private static string Escape(string text) => text.Replace("|", "\\|", StringComparison.Ordinal);
 }
 
-/// <summary>The files that are generated from the option records and kept in the repository.</summary>
+/// <summary>Files in the repository that are generated from the option records.</summary>
 public static class ConfigDocs
 {
-    /// <summary>Path from the repository's root, and content, of each file.</summary>
+    /// <summary>Returns the path, relative to the repository root, and content of each file.</summary>
     public static IReadOnlyList<(string Path, string Content)> Generate() =>
         [("configs/schema.json", JsonSchema.Generate()), ("docs/configuration.md", ConfigReference.Generate())];
 
-    /// <summary>Writes the files into a checkout.</summary>
+    /// <summary>Writes the files to a checkout.</summary>
     public static void Write(string repoRoot)
     {
         foreach (var (path, content) in Generate())

@@ -6,14 +6,14 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Cli.Config;
 
-/// <summary>The JSON schema (draft 2020-12) of a run file, for editors that complete and check YAML.</summary>
+/// <summary>Generator of the JSON schema (draft 2020-12) of a run file, for completion and validation in editors.</summary>
 internal static class JsonSchema
 {
     private static readonly JsonSerializerOptions s_indented = new()
     {
         WriteIndented = true,
         NewLine = "\n",
-        // The file is read by people too, and never becomes part of a page.
+        // People read the file too, and it is never embedded in a web page.
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 

@@ -3,10 +3,10 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.Config;
 
-/// <summary>Loads suite files.</summary>
+/// <summary>Loader of suite files.</summary>
 public static class SuiteConfig
 {
-    /// <exception cref="ConfigException">With every error that was found.</exception>
+    /// <exception cref="ConfigException">The file is invalid; the exception holds every error found.</exception>
     public static SuiteOptions Load(string path)
     {
         var binder = new OptionBinder(OptionSection.Of(typeof(SuiteOptions)));

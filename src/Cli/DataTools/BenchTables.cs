@@ -7,7 +7,10 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.DataTools;
 
-/// <summary>Draws what a loader's stages did: starved waits for what comes before, blocked for room behind. Decoding's waits are those of its threads, which tokenize and assemble too.</summary>
+/// <summary>
+/// Table of a loader's stages: starved means waiting for input, blocked means waiting for room in the output queue.
+/// Waits of decoding are those of its threads, which also tokenize and assemble.
+/// </summary>
 internal static class BenchTables
 {
     public static Table Draw(LoaderBenchResult result)

@@ -6,7 +6,7 @@ using ClipTrain.Evaluation.Report;
 
 namespace ClipTrain.Cli.DataTools;
 
-/// <summary>Charts as SVG inside cards.</summary>
+/// <summary>SVG charts inside cards.</summary>
 internal static class Charts
 {
     private const double Width = 420,
@@ -16,8 +16,8 @@ internal static class Charts
         LabelWidth = 110,
         ValueWidth = 60;
 
-    /// <summary>A histogram with its quantiles in words.</summary>
-    /// <param name="mark">A value to draw a line at, with what it is.</param>
+    /// <summary>Draws a histogram with a line of quantiles.</summary>
+    /// <param name="mark">Position and label of a marker line.</param>
     public static XElement Histogram(
         string title,
         string unit,
@@ -88,7 +88,7 @@ internal static class Charts
         string Of(double share) => Readable.Number(values.Quantile(share));
     }
 
-    /// <summary>Shares of a whole as bars, the largest first.</summary>
+    /// <summary>Draws shares of a whole as bars, largest first.</summary>
     public static XElement Shares(string title, string note, IEnumerable<KeyValuePair<string, long>> counts)
     {
         var rows = counts.OrderByDescending(count => count.Value).ThenBy(count => count.Key, StringComparer.Ordinal).ToList();
@@ -151,7 +151,7 @@ internal static class Charts
 
     private static string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
 
-    /// <summary>An axis' number: 20,000 is 20k.</summary>
+    /// <summary>Formats an axis label: 20,000 becomes 20k.</summary>
     private static string Short(double value) =>
         value switch
         {

@@ -9,8 +9,11 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.DataTools;
 
-/// <summary>A corpus that the command line names, with what a model would make of it: Parquet files, folders and globs, looked at as open_clip's ViT-B/32 does; or a run file, whose own corpus, vocabulary, context and augmentation are taken.</summary>
-/// <param name="Merges">The vocabulary of the tokenizer.</param>
+/// <summary>
+/// Corpus named on the command line, with the preprocessing to apply: Parquet files, folders and globs with the
+/// settings of open_clip's ViT-B/32, or a run file with its own corpus, vocabulary, context and augmentation.
+/// </summary>
+/// <param name="Merges">Merge list of the tokenizer.</param>
 public sealed record CorpusInput(
     CorpusManifest Manifest,
     ITokenizer Tokenizer,
@@ -20,20 +23,20 @@ public sealed record CorpusInput(
 )
 {
     public const string Description =
-        "Parquet files, folders of them, or globs; or one run file (.yaml), whose corpus, vocabulary and augmentation are taken.";
+        "Parquet files, folders of them, or globs; or one run file (.yaml), for its corpus, vocabulary and augmentation.";
 
     private const int Size = 224,
         Context = 77;
 
-    /// <exception cref="UsageException">A run file is named among other things.</exception>
-    /// <exception cref="ConfigException">The run file cannot be used.</exception>
+    /// <exception cref="UsageException">A run file is combined with other inputs.</exception>
+    /// <exception cref="ConfigException">The run file is invalid.</exception>
     /// <exception cref="CorpusException">The corpus cannot be read.</exception>
     public static CorpusInput Open(IReadOnlyList<string> inputs)
     {
         if (inputs is [var only] && IsRunFile(only))
             return Of(RunConfig.Load(only, []).Options);
         if (inputs.FirstOrDefault(IsRunFile) is { } runFile)
-            throw new UsageException($"{runFile} is a run file; name it alone, or Parquet files without it.");
+            throw new UsageException($"{runFile} is a run file; give it alone, or give only Parquet files.");
         var merges = MergeList.OpenAi();
         var manifest = CorpusManifest.Create(inputs, captionRequired: false);
         if (manifest.ColumnsTaken is { } taken)

@@ -2,23 +2,23 @@ using ClipTrain.DataPipeline.Inspection;
 
 namespace ClipTrain.Cli.DataTools;
 
-/// <summary>Values from Low up to, but for the last bin, not including High.</summary>
+/// <summary>Bin from Low (inclusive) to High (exclusive, except in the last bin).</summary>
 internal readonly record struct HistogramBin(double Low, double High, long Count);
 
-/// <summary>A distribution in bins of equal width, of values or of their logarithms.</summary>
+/// <summary>Histogram with bins of equal width, in linear or logarithmic scale.</summary>
 internal sealed record Histogram(bool Logarithmic, IReadOnlyList<HistogramBin> Bins)
 {
     private const int MaxBins = 36;
 
-    /// <summary>Bins of equal ratio where values span more than this.</summary>
+    /// <summary>Ratio of largest to smallest value above which the scale is logarithmic.</summary>
     private const double MaxLinearSpan = 20;
 
     public double Low => Bins[0].Low;
 
     public double High => Bins[^1].High;
 
-    /// <param name="values">At least two different ones.</param>
-    /// <param name="whole">Whether values are whole numbers, so that bins have whole edges.</param>
+    /// <param name="values">Values, at least two of them different.</param>
+    /// <param name="whole">True for integer values, whose bins have integer edges.</param>
     public static Histogram Of(Distribution values, bool whole)
     {
         double low = values.Quantile(0),
@@ -40,10 +40,10 @@ internal sealed record Histogram(bool Logarithmic, IReadOnlyList<HistogramBin> B
         return new Histogram(logarithmic, [.. counts.Select((count, i) => new HistogramBin(edges[i], edges[i + 1], count))]);
     }
 
-    /// <summary>Where a value lies between the first edge (0) and the last (1).</summary>
+    /// <summary>Relative position of a value between the first edge (0) and the last (1).</summary>
     public double Position(double value) => Logarithmic ? Math.Log(value / Low) / Math.Log(High / Low) : (value - Low) / (High - Low);
 
-    /// <summary>Round values to label the axis with.</summary>
+    /// <summary>Round values for the axis labels.</summary>
     public IEnumerable<double> Ticks()
     {
         if (Logarithmic)
@@ -69,7 +69,7 @@ internal sealed record Histogram(bool Logarithmic, IReadOnlyList<HistogramBin> B
             yield return i * step;
     }
 
-    /// <summary>Whole edges, where several would be the same number, are fewer.</summary>
+    /// <summary>Rounds edges to integers and removes duplicates.</summary>
     private static double[] Ratios(double low, double high, bool whole)
     {
         var edges = Edges(MaxBins, i => low * Math.Pow(high / low, (double)i / MaxBins));

@@ -5,22 +5,25 @@ using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.Cli.DataTools;
 
-/// <summary>What a loader gave to a consumer that takes batches as they come.</summary>
-/// <param name="Figures">Of the measured time.</param>
-/// <param name="Whole">The same from the beginning on.</param>
+/// <summary>Result of a loader benchmark.</summary>
+/// <param name="Figures">Loader statistics of the measured time.</param>
+/// <param name="Whole">Loader statistics including the warm-up.</param>
 /// <param name="Batches">Batches taken in the measured time.</param>
-/// <param name="Images">Images in them.</param>
+/// <param name="Images">Images in these batches.</param>
 internal sealed record LoaderBenchResult(LoaderFigures Figures, LoaderFigures Whole, long Batches, long Images)
 {
     public double ImagesPerSecond => Images / Figures.Elapsed.TotalSeconds;
 }
 
-/// <summary>Runs a loader alone. The time until the first batches, which fill memory, is not measured.</summary>
-/// <param name="warmUp">Time before the measurement begins, from the first batch on.</param>
-/// <param name="duration">Time measured, at least one batch.</param>
+/// <summary>
+/// Benchmark of a loader without training: takes batches as fast as they come. The first batches, which fill the
+/// queues, are not measured.
+/// </summary>
+/// <param name="warmUp">Warm-up time after the first batch.</param>
+/// <param name="duration">Measuring time; at least one batch is measured.</param>
 internal sealed class LoaderBench(TimeSpan warmUp, TimeSpan duration, TimeProvider time)
 {
-    /// <param name="progress">Told the measured images and the share of the time that is over.</param>
+    /// <param name="progress">Receives the number of measured images and the elapsed share of the time.</param>
     public LoaderBenchResult Run(TrainingLoader loader, Action<long, double> progress, CancellationToken cancellation)
     {
         loader.Take(cancellation).Dispose();
@@ -44,10 +47,13 @@ internal sealed class LoaderBench(TimeSpan warmUp, TimeSpan duration, TimeProvid
     }
 }
 
-/// <summary>What a model's step takes in, by a run's metrics.</summary>
+/// <summary>Input rate that a run's steps require, computed from its metrics.</summary>
 internal static class StepNeed
 {
-    /// <summary>Images a second over all workers if they never waited for data: the median of the steps. Null without steps.</summary>
+    /// <summary>
+    /// Images a second over all workers if none ever waited for data: the median over steps. Null if there are no
+    /// steps.
+    /// </summary>
     public static double? ImagesPerSecond(IEnumerable<StepMetrics> steps)
     {
         double[] rates =

@@ -4,7 +4,7 @@ using ClipTrain.Trainer.Models;
 
 namespace ClipTrain.Cli.DataTools;
 
-/// <summary>What holds a loader back.</summary>
+/// <summary>Stage that limits a loader's rate.</summary>
 internal enum SlowStage
 {
     Read,
@@ -13,14 +13,14 @@ internal enum SlowStage
     Prefetch,
 }
 
-/// <summary>Facts that advice depends on.</summary>
+/// <summary>Settings and corpus properties that the advice depends on.</summary>
 /// <param name="Threads">Decoding threads.</param>
-/// <param name="Cores">Cores that the worker may use.</param>
-/// <param name="Prefetch">data.prefetch.</param>
-/// <param name="LargestRowGroup">Rows of the corpus' largest row group.</param>
-/// <param name="MedianShortSide">Pixels of the corpus' images, 0 when unknown.</param>
+/// <param name="Cores">Cores available to the worker.</param>
+/// <param name="Prefetch">Value of data.prefetch.</param>
+/// <param name="LargestRowGroup">Number of rows in the corpus's largest row group.</param>
+/// <param name="MedianShortSide">Median of the shorter image side in pixels; 0 if unknown.</param>
 /// <param name="Size">Side of the image tower's input in pixels.</param>
-/// <param name="Jpeg">data.jpeg.</param>
+/// <param name="Jpeg">Value of data.jpeg.</param>
 internal sealed record LoaderSetting(
     int Threads,
     int Cores,
@@ -31,22 +31,25 @@ internal sealed record LoaderSetting(
     JpegDecode Jpeg
 );
 
-/// <summary>Finds the stage that bounds a loader's rate, and what to change.</summary>
-/// <param name="Stage">The stage.</param>
-/// <param name="ReadLimit">Images a second that the reading thread could deliver alone.</param>
+/// <summary>Diagnosis of a loader: the stage that limits its rate, and a remedy.</summary>
+/// <param name="Stage">The limiting stage.</param>
+/// <param name="ReadLimit">Images a second that the reading thread alone could deliver.</param>
 /// <param name="DecodeLimit">Images a second that the decoding threads could deliver if they never waited.</param>
 internal sealed record LoaderBottleneck(SlowStage Stage, double ReadLimit, double DecodeLimit)
 {
-    /// <summary>Threads that wait this share of their time for room, with a consumer that never lets batches lie, wait for each other.</summary>
+    /// <summary>
+    /// Share of blocked time above which decoding threads wait for each other, since the benchmark's consumer never
+    /// blocks them.
+    /// </summary>
     private const double BlockedShare = 0.25;
 
-    /// <summary>Groups of rows with more are read in parts, and each part decompresses pages of the whole.</summary>
+    /// <summary>Larger row groups are read in parts, and each part decompresses pages of the whole row group.</summary>
     private const int MaxRowGroup = 2048;
 
     public static LoaderBottleneck Of(LoaderBenchResult result)
     {
         var figures = result.Figures;
-        // Windows are read ahead: a short measurement may see no reading at all.
+        // Windows are read ahead, so a short measurement may contain no reading at all.
         var read = figures.Read.Items > 0 ? figures.Read : result.Whole.Read;
         var busy = figures.Decode.Busy + figures.Tokenize.Busy + figures.Assemble.Busy;
         var readLimit = read.Items / Math.Max(read.Busy.TotalSeconds, 1e-9);
@@ -60,29 +63,30 @@ internal sealed record LoaderBottleneck(SlowStage Stage, double ReadLimit, doubl
         return new LoaderBottleneck(stage, readLimit, decodeLimit);
     }
 
-    /// <summary>One sentence: the stage, its limit, and what to change.</summary>
+    /// <summary>Returns one sentence with the stage, its limit and the remedy.</summary>
     public string Advice(LoaderSetting setting) =>
         Stage switch
         {
             SlowStage.Read when setting.LargestRowGroup > MaxRowGroup =>
                 $"Reading is the bottleneck, at {Rate(ReadLimit)}: row groups have up to {Readable.Count(setting.LargestRowGroup)} rows "
-                    + "and are read in parts; write the corpus anew with 1,000 rows a group or fewer.",
+                    + "and are read in parts; rewrite the corpus with at most 1,000 rows per row group.",
             SlowStage.Read =>
-                $"Reading is the bottleneck, at {Rate(ReadLimit)}: put the corpus on faster storage, or on this machine's own disk.",
+                $"Reading is the bottleneck, at {Rate(ReadLimit)}: move the corpus to faster or local storage.",
             SlowStage.Prefetch =>
-                $"Threads wait for each other at the ends of batches, at {Rate(DecodeLimit)} if they did not: raise data.prefetch from "
+                $"Decoding threads wait for each other at batch ends; without that they reach {Rate(DecodeLimit)}: raise "
+                    + "data.prefetch from "
                     + $"{setting.Prefetch} to {2 * setting.Prefetch}.",
             SlowStage.Tokenize => $"Tokenizing is the bottleneck, at {Rate(DecodeLimit)}: captions are very long; shorten them in the "
                 + $"corpus{OrThreads(setting)}.",
             _ when setting.Threads < setting.Cores =>
                 $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Count(setting.Threads)}: raise data.threads to up to "
-                    + $"{setting.Cores}, the worker's cores, where compute leaves them idle.",
+                    + $"{setting.Cores}, the worker's cores, if compute leaves them idle.",
             _ when setting.MedianShortSide >= 2 * setting.Size =>
                 $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Cores(setting)}: images have "
-                    + $"{Readable.Number(setting.MedianShortSide)} px on their shorter side, the model sees {setting.Size}; "
+                    + $"{Readable.Number(setting.MedianShortSide)} px on their shorter side, the model uses {setting.Size}; "
                     + $"{Scaled(setting)}store them smaller, or give the worker more cores.",
             _ => $"Decoding is the bottleneck, at {Rate(DecodeLimit)} on {Cores(setting)}: give the worker more cores, or store images "
-                + $"as JPEG of little more than {setting.Size} px.",
+                + $"as JPEG of not much more than {setting.Size} px.",
         };
 
     private static string Scaled(LoaderSetting setting) =>

@@ -5,7 +5,7 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Cli.DataTools;
 
-/// <summary>A corpus' statistics as a page.</summary>
+/// <summary>HTML page of corpus statistics.</summary>
 internal static class StatsPage
 {
     public static void Write(string path, StatsReport report)
@@ -25,8 +25,8 @@ internal static class StatsPage
                     $"{Readable.Percent(s.ShortSide.ShareBelow(report.Size))} have a side under {report.Size} px"
                 ),
                 Share("captions cut", s.TruncatedCaptions, $"longer than {report.Context - 2} tokens"),
-                Share("repeated images", report.RepeatedImages, "bytes that an earlier row has"),
-                Share("repeated captions", report.RepeatedCaptions, "text that an earlier row has"),
+                Share("repeated images", report.RepeatedImages, "same bytes as an earlier row"),
+                Share("repeated captions", report.RepeatedCaptions, "same text as an earlier row"),
                 Share(
                     "unusable",
                     s.MissingImages + s.UnreadableImages + s.MissingCaptions,
@@ -39,7 +39,7 @@ internal static class StatsPage
                 "grid",
                 Charts.Histogram("Width", "px", s.Width, mark: (report.Size, $"{report.Size} px")),
                 Charts.Histogram("Height", "px", s.Height, mark: (report.Size, $"{report.Size} px")),
-                Charts.Histogram("Aspect", "wide to 1 high", s.Aspect, whole: false),
+                Charts.Histogram("Aspect", "width / height", s.Aspect, whole: false),
                 Charts.Histogram("Image file", "bytes", s.Bytes),
                 Charts.Histogram("Caption, characters", "characters", s.Characters),
                 Charts.Histogram("Caption, tokens", "tokens", s.Tokens, mark: (report.Context - 2, "context"))
@@ -49,10 +49,10 @@ internal static class StatsPage
                 "grid narrow",
                 Charts.Shares(
                     "Format",
-                    "by the first bytes of an image",
+                    "by the first bytes of the image",
                     s.Formats.Select(format => KeyValuePair.Create(format.Key.ToString(), format.Value))
                 ),
-                Charts.Shares("Script", "of most letters of a caption", s.Scripts),
+                Charts.Shares("Script", "of the majority of a caption's letters", s.Scripts),
                 Repeats("Most repeated images", report.MostRepeatedImages),
                 Repeats("Most repeated captions", report.MostRepeatedCaptions)
             )

@@ -3,17 +3,17 @@ using ClipTrain.DataPipeline.Inspection;
 
 namespace ClipTrain.Cli.DataTools;
 
-/// <summary>Something of a corpus that occurs more than once, with what to call it.</summary>
+/// <summary>Repeated image or caption, with a label.</summary>
 internal sealed record NamedRepeat(string Name, long Times);
 
-/// <summary>A corpus' statistics with what is said beside them.</summary>
-/// <param name="Statistics">Of the rows that were looked at.</param>
-/// <param name="CorpusRows">Rows of the whole corpus.</param>
-/// <param name="Files">Its files.</param>
+/// <summary>Corpus statistics with the facts that the page and tables show beside them.</summary>
+/// <param name="Statistics">Statistics of the inspected rows.</param>
+/// <param name="CorpusRows">Number of rows in the whole corpus.</param>
+/// <param name="Files">Number of files.</param>
 /// <param name="Size">Side of the image tower's input in pixels.</param>
-/// <param name="Context">Places of the text tower, start and end included.</param>
-/// <param name="RepeatedImages">Rows with an image that an earlier row has.</param>
-/// <param name="RepeatedCaptions">Rows with a caption that an earlier row has.</param>
+/// <param name="Context">Context length of the text tower in tokens, including start and end.</param>
+/// <param name="RepeatedImages">Rows whose image repeats that of an earlier row.</param>
+/// <param name="RepeatedCaptions">Rows whose caption repeats that of an earlier row.</param>
 internal sealed record StatsReport(
     CorpusStatistics Statistics,
     long CorpusRows,
@@ -45,14 +45,14 @@ internal sealed record StatsReport(
         );
     }
 
-    /// <summary>What was looked at, in words.</summary>
+    /// <summary>Description of the inspected rows.</summary>
     public string Extent =>
         Statistics.Rows == CorpusRows
             ? $"all {Telemetry.Readable.Count(CorpusRows)} rows of {Plural(Files, "file")}"
             : $"{Telemetry.Readable.Count(Statistics.Rows)} rows, drawn from the {Telemetry.Readable.Count(CorpusRows)} of "
                 + $"{Plural(Files, "file")}";
 
-    /// <summary>A count's share of the rows that were looked at.</summary>
+    /// <summary>Share of a count in the inspected rows.</summary>
     public double Share(long count) => Statistics.Rows == 0 ? 0 : (double)count / Statistics.Rows;
 
     private static string Plural(int count, string noun) => $"{Telemetry.Readable.Count(count)} {noun}{(count == 1 ? "" : "s")}";

@@ -5,7 +5,7 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.DataTools;
 
-/// <summary>A corpus' statistics as tables on a terminal.</summary>
+/// <summary>Terminal tables of corpus statistics.</summary>
 internal static class StatsTables
 {
     public static IEnumerable<Table> Draw(StatsReport report)
@@ -38,13 +38,13 @@ internal static class StatsTables
         foreach (
             var (name, count) in new (string, long)[]
             {
-                ("looked at", s.Rows),
+                ("inspected", s.Rows),
                 ("no image", s.MissingImages),
                 ("unreadable image", s.UnreadableImages),
                 ("no caption", s.MissingCaptions),
                 ($"caption over {report.Context - 2} tokens", s.TruncatedCaptions),
-                ("image of an earlier row", report.RepeatedImages),
-                ("caption of an earlier row", report.RepeatedCaptions),
+                ("repeated image", report.RepeatedImages),
+                ("repeated caption", report.RepeatedCaptions),
             }
                 .Concat(s.Formats.Select(format => (format.Key.ToString(), format.Value)))
                 .Concat(s.Scripts.Select(script => ($"script: {script.Key}", script.Value)))

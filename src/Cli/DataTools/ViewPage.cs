@@ -6,7 +6,7 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.DataTools;
 
-/// <summary>A contact sheet of samples.</summary>
+/// <summary>HTML contact sheet of samples.</summary>
 internal static class ViewPage
 {
     public static void Write(string path, IReadOnlyList<SampleView> samples, string subtitle) =>
@@ -25,7 +25,7 @@ internal static class ViewPage
                 sample.Tokens.Select(token =>
                     HtmlPage.Of("span", token.EndsWord ? "token ends" : "token", token.Text.Length == 0 ? "·" : token.Text)
                 ),
-                sample.CutTokens > 0 ? HtmlPage.Of("span", "warn", $" {Readable.Count(sample.CutTokens)} more tokens are cut off") : ""
+                sample.CutTokens > 0 ? HtmlPage.Of("span", "warn", $" {Readable.Count(sample.CutTokens)} more tokens cut off") : ""
             ),
             HtmlPage.Soft(sample.Key)
         );

@@ -10,7 +10,7 @@ using TorchSharp;
 
 namespace ClipTrain.Cli.Doctor;
 
-/// <summary>The checks of <c>cliptrain doctor</c>: each component is used once, not merely looked for.</summary>
+/// <summary>The checks of <c>cliptrain doctor</c>. Each component is exercised once, not merely located.</summary>
 public static class Checkup
 {
     private const string Setup = "run scripts/setup";
@@ -25,13 +25,13 @@ public static class Checkup
                 + $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30} GiB, {Vectors()}",
             null
         );
-        yield return Try("libtorch", Libtorch, "build ClipTrain again, or set LIBTORCH to a folder of libtorch 2.10");
+        yield return Try("libtorch", Libtorch, "rebuild ClipTrain, or set LIBTORCH to the folder of libtorch 2.10");
         yield return Try(
             "libstdc++",
             () =>
                 NativeTorch.Load().BindingPatched
-                    ? "older than TorchSharp's native library wants: a copy in memory does without the one symbol that it lacks"
-                    : "as new as TorchSharp's native library wants",
+                    ? "older than TorchSharp's native library expects; the one missing symbol is patched out in memory"
+                    : "new enough for TorchSharp's native library",
             Setup
         );
         yield return Try("MKL", () => Mkl(NativeTorch.Load().Mkl), Setup);
@@ -44,7 +44,7 @@ public static class Checkup
             () =>
                 ImageLibraries.HasTurboJpeg
                     ? LoadedPath("libturbojpeg")
-                    : "SkiaSharp, at half the speed of libjpeg-turbo: install libturbojpeg0, or run scripts/setup",
+                    : "SkiaSharp, half as fast as libjpeg-turbo: install libturbojpeg0, or run scripts/setup",
             Setup
         );
         yield return Try("libvips", () => $"{ImageLibraries.VipsVersion()}, {LoadedPath("libvips")}", Setup);
@@ -65,7 +65,7 @@ public static class Checkup
 
     private static string Libtorch()
     {
-        // TorchSharp's own message, where it cannot be loaded, is long and names other remedies.
+        // Load libtorch first: TorchSharp's own error message is long and suggests other remedies.
         var loaded = NativeTorch.Load();
         return $"{torch.__version__}, {loaded.Folder}";
     }
@@ -81,15 +81,15 @@ public static class Checkup
     private static string Threads()
     {
         NativeTorch.Load();
-        return $"{torch.get_num_threads()} compute threads by default; {Environment.ProcessorCount} cores to share out";
+        return $"{torch.get_num_threads()} compute threads by default; {Environment.ProcessorCount} cores available";
     }
 
     private static string Mkl(MklPath path) =>
         path switch
         {
-            MklPath.Native => "takes this Intel processor's instructions",
-            MklPath.Switched => "told to take this processor's instructions as an Intel one's (CLIPTRAIN_MKL=plain leaves it alone)",
-            _ => "leaves instructions of this processor unused: fp32 products are slower",
+            MklPath.Native => "uses all instructions of this Intel processor",
+            MklPath.Switched => "switched to the Intel code path on this processor (disable with CLIPTRAIN_MKL=plain)",
+            _ => "does not use all instructions of this processor: fp32 matrix products are slower",
         };
 
     private static string ProcessGroups()
@@ -98,7 +98,7 @@ public static class Checkup
         return "Gloo";
     }
 
-    /// <summary>A group of one rank meets nobody.</summary>
+    /// <summary>Empty key-value store; a group of one rank exchanges no keys.</summary>
     private sealed class NoKeys : IStoreBackend
     {
         public void Set(string key, ReadOnlySpan<byte> value) { }
@@ -108,7 +108,7 @@ public static class Checkup
 
     private const string NotLoaded = "not loaded";
 
-    /// <summary>Where a library that this process has loaded lies, links resolved.</summary>
+    /// <summary>Resolved path of a library loaded by this process.</summary>
     private static string LoadedPath(string name) =>
         File.ReadLines("/proc/self/maps")
             .Select(line => line[(line.LastIndexOf(' ') + 1)..])
@@ -121,7 +121,7 @@ public static class Checkup
         : "no AVX2";
 }
 
-/// <summary>What a check found. A fix is given when something is wrong.</summary>
+/// <summary>Result of one check. <paramref name="Fix"/> is null if nothing is wrong.</summary>
 public sealed record Finding(string Component, string Found, string? Fix)
 {
     public bool IsWell => Fix is null;

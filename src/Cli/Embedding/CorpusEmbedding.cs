@@ -12,19 +12,22 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Cli.Embedding;
 
-/// <summary>Where the embedding of a process' parts stands.</summary>
-/// <param name="Done">Pairs that are behind, those of earlier work too.</param>
-/// <param name="Bad">How many of them could not be used.</param>
-/// <param name="Total">Pairs of all its parts.</param>
+/// <summary>Progress of one process.</summary>
+/// <param name="Done">Processed pairs, including those of earlier runs.</param>
+/// <param name="Bad">Unusable pairs among them.</param>
+/// <param name="Total">Pairs in all parts of the process.</param>
 public readonly record struct EmbeddingProgress(long Done, long Bad, long Total);
 
-/// <summary>Embeds parts of a corpus as evaluation would. A part's batches begin with it, so that its bytes do not depend on who embeds which others. Runs on the torch thread.</summary>
-/// <param name="model">With its weights.</param>
-/// <param name="tokenizer">The model's; null where no texts are embedded.</param>
-/// <param name="run">How images are made.</param>
-/// <param name="corpus">What is embedded.</param>
-/// <param name="plan">How.</param>
-/// <param name="folder">Where the parts go; begun with the plan.</param>
+/// <summary>
+/// Embedding of corpus parts with the preprocessing of evaluation. Batches never cross parts, so the bytes of a part do
+/// not depend on how parts are distributed. Runs on the torch thread.
+/// </summary>
+/// <param name="model">Model with loaded weights.</param>
+/// <param name="tokenizer">The model's tokenizer; null if no texts are embedded.</param>
+/// <param name="run">Options that define the image preprocessing.</param>
+/// <param name="corpus">Corpus to embed.</param>
+/// <param name="plan">Settings of the embedding.</param>
+/// <param name="folder">Output folder, initialised with the plan.</param>
 /// <param name="threads">Decoding threads.</param>
 public sealed class CorpusEmbedding(
     ClipModel model,
@@ -38,11 +41,11 @@ public sealed class CorpusEmbedding(
 {
     private readonly CorpusFileNames _names = new(corpus.Files);
 
-    /// <summary>Embeds the parts of a shard that are not finished.</summary>
-    /// <param name="shard">This process, from 0.</param>
-    /// <param name="shards">How many share the work: of each so many parts this takes one.</param>
+    /// <summary>Embeds the unfinished parts of a shard.</summary>
+    /// <param name="shard">Index of this process, from 0.</param>
+    /// <param name="shards">Number of processes; each takes every shards-th part.</param>
     /// <param name="progress">Called after every batch.</param>
-    /// <param name="cancellation">Stops; the part in work is lost.</param>
+    /// <param name="cancellation">Cancels the work; the current part is lost.</param>
     public void Run(int shard, int shards, Action<EmbeddingProgress> progress, CancellationToken cancellation)
     {
         var mine = plan.Parts(corpus).Index().Where(part => part.Index % shards == shard).ToArray();

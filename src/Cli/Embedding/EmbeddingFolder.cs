@@ -9,18 +9,22 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.Embedding;
 
-/// <summary>What came of a part.</summary>
-/// <param name="Embedded">Pairs in its file.</param>
-/// <param name="Bad">Those that could not be used, in the corpus' order.</param>
+/// <summary>Report of one part.</summary>
+/// <param name="Embedded">Pairs in the part's file.</param>
+/// <param name="Bad">Unusable pairs, in corpus order.</param>
 public sealed record PartReport(long Embedded, IReadOnlyList<BadSample> Bad);
 
-/// <summary>A folder of embeddings: <c>embed.json</c>, <c>part-000000.parquet</c> and so on in the corpus' order, beside each a <c>.json</c> with its <see cref="PartReport"/>, and <c>report.json</c>. A file is written aside and renamed, a part's Parquet file last: where that has its name, the part is finished.</summary>
+/// <summary>
+/// Folder of embeddings: <c>embed.json</c>, <c>part-000000.parquet</c> and so on in corpus order, each with a
+/// <c>.json</c> <see cref="PartReport"/>, and <c>report.json</c>. Files are written to a temporary name and renamed, a
+/// part's Parquet file last: if it exists, the part is finished.
+/// </summary>
 public sealed class EmbeddingFolder(string path)
 {
     public const string PlanFile = "embed.json",
         ReportFile = "report.json";
 
-    /// <summary>How many bad samples <c>report.json</c> names; the parts' reports name all.</summary>
+    /// <summary>Maximum number of bad samples listed in <c>report.json</c>; the parts' reports list all.</summary>
     private const int NamedSamples = 100;
 
     private static readonly JsonSerializerOptions Json = new()
@@ -36,8 +40,8 @@ public sealed class EmbeddingFolder(string path)
 
     public string Path { get; } = path;
 
-    /// <summary>Begins work in the folder, or goes on with what lies there.</summary>
-    /// <exception cref="UsageException">It holds embeddings of something else.</exception>
+    /// <summary>Initialises the folder, or continues with the parts there.</summary>
+    /// <exception cref="UsageException">The folder belongs to a different plan.</exception>
     public void Begin(EmbeddingPlan plan)
     {
         Directory.CreateDirectory(Path);
@@ -46,7 +50,7 @@ public sealed class EmbeddingFolder(string path)
         {
             if (Directory.EnumerateFiles(Path, "*.parquet").FirstOrDefault() is { } other)
                 throw new UsageException(
-                    $"{other} is in the way: the folder has no {PlanFile}, so it holds something else; name another folder."
+                    $"{other} is in the way: the folder has no {PlanFile}, so it is not a folder of embeddings; choose another folder."
                 );
             WriteAside(file, plan);
             return;
@@ -58,7 +62,7 @@ public sealed class EmbeddingFolder(string path)
             if (!JsonNode.DeepEquals(before[name], value))
                 throw new UsageException(
                     $"{file}: the folder holds embeddings with {name} {before[name]?.ToString() ?? "not set"}, and it is now {value}; "
-                        + "give the same arguments to go on, or name another folder."
+                        + "give the same arguments to continue, or choose another folder."
                 );
         }
     }
@@ -67,20 +71,20 @@ public sealed class EmbeddingFolder(string path)
 
     public bool IsFinished(int part) => File.Exists(PartPath(part));
 
-    /// <summary>Removes what a process has left of a part that was killed.</summary>
+    /// <summary>Deletes the unfinished files of a part whose process was killed.</summary>
     public void RemoveAbandoned(int part)
     {
         foreach (var file in Directory.EnumerateFiles(Path, $"{System.IO.Path.GetFileName(PartPath(part))}.*.tmp"))
             File.Delete(file);
     }
 
-    /// <summary>To be written before the part is given its name.</summary>
+    /// <summary>Writes a part's report. Call before renaming the part's Parquet file.</summary>
     public void Write(int part, PartReport report) => WriteAside(ReportPath(part), report);
 
-    /// <exception cref="UsageException">It is gone or cannot be read.</exception>
+    /// <exception cref="UsageException">The report is missing or invalid.</exception>
     public PartReport ReadReport(int part) => Read<PartReport>(ReportPath(part));
 
-    /// <summary>Writes what came of all parts that are finished.</summary>
+    /// <summary>Writes the report over all finished parts.</summary>
     public EmbeddingReport WriteReport(EmbeddingPlan plan, int parts)
     {
         var finished = Enumerable.Range(0, parts).Where(IsFinished).Select(ReadReport).ToArray();
@@ -112,13 +116,13 @@ public sealed class EmbeddingFolder(string path)
         }
         catch (Exception e) when (e is JsonException or IOException)
         {
-            throw new UsageException($"{file} cannot be read ({e.Message}); remove the part's or the folder's files and embed again.");
+            throw new UsageException($"Cannot read {file} ({e.Message}); delete the files of the part or of the folder and embed again.");
         }
     }
 
     private static void WriteAside<T>(string file, T content)
     {
-        // Several processes may write the same.
+        // Several processes may write the same file.
         var aside = $"{file}.{Guid.NewGuid():N}.tmp";
         using (var output = new FileStream(aside, FileMode.CreateNew, FileAccess.Write))
         {
@@ -134,7 +138,7 @@ public sealed class EmbeddingFolder(string path)
     private string PathOf(string file) => System.IO.Path.Combine(Path, file);
 }
 
-/// <summary>What came of the parts so far: the content of <c>report.json</c>.</summary>
+/// <summary>Content of <c>report.json</c>: totals over the finished parts.</summary>
 public sealed record EmbeddingReport(
     bool Complete,
     long Samples,

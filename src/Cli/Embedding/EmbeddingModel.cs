@@ -8,16 +8,16 @@ using TorchSharp;
 
 namespace ClipTrain.Cli.Embedding;
 
-/// <summary>A model to embed with.</summary>
+/// <summary>Model for embedding a corpus.</summary>
 /// <param name="Opened">The model.</param>
-/// <param name="Run">Options by which evaluation makes its images: those of the run that trained it, or the usual ones.</param>
+/// <param name="Run">Options that define the image preprocessing: those of the run that trained the model, or the defaults.</param>
 public sealed record EmbeddingModel(OpenedModel Opened, RunOptions Run) : IDisposable
 {
-    /// <param name="path">What <see cref="ModelFolder.Open"/> takes.</param>
-    /// <param name="model">With a file: its model.</param>
-    /// <param name="what">What is to be embedded.</param>
-    /// <exception cref="UsageException">There is no model, or it cannot embed that.</exception>
-    /// <exception cref="Checkpoints.WeightsException">It is broken.</exception>
+    /// <param name="path">Path in any form that <see cref="ModelFolder.Open"/> accepts.</param>
+    /// <param name="model">Architecture of a bare weights file.</param>
+    /// <param name="what">Content to embed.</param>
+    /// <exception cref="UsageException">There is no model, or it cannot embed the content.</exception>
+    /// <exception cref="Checkpoints.WeightsException">The weights are damaged.</exception>
     public static EmbeddingModel Open(string path, string? model, EmbeddingContent what)
     {
         var opened = ModelFolder.Open(path, model);
@@ -47,14 +47,14 @@ public sealed record EmbeddingModel(OpenedModel Opened, RunOptions Run) : IDispo
         }
     }
 
-    /// <summary>The vocabulary's name, for the folder's plan.</summary>
+    /// <summary>Name of the vocabulary in the folder's plan.</summary>
     public string Vocabulary => Opened.Run?.Data.Merges ?? "the model's";
 
     /// <summary>The model's tokenizer.</summary>
-    /// <exception cref="UsageException">Its files do not say which.</exception>
+    /// <exception cref="UsageException">The tokenizer is unknown.</exception>
     public ITokenizer Tokenizer() => Opened.Tokenizer();
 
-    /// <summary>The model with its weights. To be called on the torch thread.</summary>
+    /// <summary>Loads the model with its weights. Call on the torch thread.</summary>
     public ClipModel Load(Precision precision, torch.Device device) => Opened.Load(precision, device);
 
     public void Dispose() => Opened.Dispose();

@@ -4,7 +4,7 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Cli.Embedding;
 
-/// <summary>What of the pairs is embedded.</summary>
+/// <summary>Content of the pairs to embed.</summary>
 public enum EmbeddingContent
 {
     Images,
@@ -12,7 +12,11 @@ public enum EmbeddingContent
     Both,
 }
 
-/// <summary>All that the embeddings of a folder depend on: the content of <c>embed.json</c>. Work on a folder goes on only with the same, so that the result is that of unbroken work. The threads are left out: they change the last bits at most.</summary>
+/// <summary>
+/// Content of <c>embed.json</c>: everything that the embeddings of a folder depend on. Work in a folder continues only
+/// with an equal plan, so that interruptions do not change the result. Thread counts are excluded, because they change
+/// at most the last bits.
+/// </summary>
 public sealed record EmbeddingPlan
 {
     public int FormatVersion { get; init; } = 1;
@@ -20,30 +24,30 @@ public sealed record EmbeddingPlan
     /// <summary>SHA-256 of the weights.</summary>
     public required string Model { get; init; }
 
-    /// <summary>Numbers of an embedding, which has unit length.</summary>
+    /// <summary>Dimension D of an embedding, which has unit length.</summary>
     public required int Dimensions { get; init; }
 
     public required EmbeddingContent What { get; init; }
 
-    /// <summary>The type that the towers compute in; embeddings are fp32.</summary>
+    /// <summary>Compute precision of the towers; embeddings are fp32.</summary>
     public required Precision Precision { get; init; }
 
-    /// <summary>Pairs that run through the towers at once, which decides how sums are rounded.</summary>
+    /// <summary>Batch size in pairs, which affects rounding.</summary>
     public required int Batch { get; init; }
 
-    /// <summary>How images are made, in words.</summary>
+    /// <summary>Description of the image preprocessing.</summary>
     public required string Transform { get; init; }
 
-    /// <summary>The vocabulary's name and the tokens of a caption that are used.</summary>
+    /// <summary>Name of the vocabulary, and context length in tokens.</summary>
     public required string Tokenizer { get; init; }
 
-    /// <summary>The corpus' hash.</summary>
+    /// <summary>Hash of the corpus.</summary>
     public required string Corpus { get; init; }
 
-    /// <summary>Pairs of the corpus.</summary>
+    /// <summary>Pairs in the corpus.</summary>
     public required long Samples { get; init; }
 
-    /// <summary>Pairs of a part at least, but of the last.</summary>
+    /// <summary>Minimum number of pairs per part, except the last.</summary>
     public required int PartSize { get; init; }
 
     [JsonIgnore]
@@ -52,7 +56,7 @@ public sealed record EmbeddingPlan
     [JsonIgnore]
     public bool HasTexts => What != EmbeddingContent.Images;
 
-    /// <summary>Cuts a corpus into parts of whole groups of rows, so that no group is read twice.</summary>
+    /// <summary>Splits a corpus into parts of whole row groups, so that no row group is read twice.</summary>
     public IReadOnlyList<(long First, long End)> Parts(CorpusManifest corpus)
     {
         var parts = new List<(long, long)>();
@@ -73,7 +77,7 @@ public sealed record EmbeddingPlan
     }
 }
 
-/// <summary>Names of a corpus' files within the folder that they all lie in, so that embeddings do not change when that is moved.</summary>
+/// <summary>Names of a corpus's files relative to their common folder, so that moving it does not change the embeddings.</summary>
 public sealed class CorpusFileNames
 {
     private readonly string _folder;
@@ -85,6 +89,6 @@ public sealed class CorpusFileNames
             _folder = Path.GetDirectoryName(_folder)!;
     }
 
-    /// <summary>The name of a file of the corpus, with forward slashes.</summary>
+    /// <summary>Relative name of a file, with forward slashes.</summary>
     public string this[string path] => Path.GetRelativePath(_folder, path).Replace(Path.DirectorySeparatorChar, '/');
 }

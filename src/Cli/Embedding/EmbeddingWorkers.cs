@@ -4,15 +4,15 @@ using ClipTrain.Cli.Telemetry;
 
 namespace ClipTrain.Cli.Embedding;
 
-/// <summary>Processes of this program that share the parts of a corpus between them. They end when this process does.</summary>
+/// <summary>Processes of this program that share the parts of a corpus. They exit when this process does.</summary>
 public static class EmbeddingWorkers
 {
-    /// <summary>Starts the processes and waits for all of them.</summary>
-    /// <param name="arguments">The command line of each process.</param>
-    /// <param name="threads">Compute threads of each.</param>
-    /// <param name="progress">Where they stand together.</param>
-    /// <param name="cancellation">Ends them.</param>
-    /// <returns>0, or the exit code of the first that failed, whose errors are printed.</returns>
+    /// <summary>Starts the processes and waits for all.</summary>
+    /// <param name="arguments">Command line of each process.</param>
+    /// <param name="threads">Compute threads per process.</param>
+    /// <param name="progress">Receives the combined progress.</param>
+    /// <param name="cancellation">Stops the processes.</param>
+    /// <returns>0, or the exit code of the first failed process, whose errors are printed.</returns>
     public static int Run(
         IReadOnlyList<string[]> arguments,
         int threads,
@@ -31,7 +31,7 @@ public static class EmbeddingWorkers
             cancellation.ThrowIfCancellationRequested();
             foreach (var (i, process) in processes.Index().Where(entry => entry.Item.ExitCode != ExitCodes.Ok))
                 Console.Error.WriteLine(
-                    $"Process {i} of {processes.Length} ended with {process.ExitCode}: {string.Join(Environment.NewLine, errors[i])}"
+                    $"Process {i} of {processes.Length} exited with code {process.ExitCode}: {string.Join(Environment.NewLine, errors[i])}"
                 );
             return processes.Select(process => process.ExitCode).FirstOrDefault(code => code != ExitCodes.Ok);
         }
@@ -49,7 +49,7 @@ public static class EmbeddingWorkers
             lock (standing)
             {
                 standing[process] = Parse(line);
-                // Shares of the whole are known once every process has looked at its parts.
+                // The total is known once every process has counted its parts.
                 if (standing.All(figures => figures is not null))
                     progress(
                         new EmbeddingProgress(
@@ -62,7 +62,7 @@ public static class EmbeddingWorkers
         }
     }
 
-    /// <summary>What a process tells of where it stands, a line.</summary>
+    /// <summary>Formats a progress line that a process prints for its parent.</summary>
     public static string Format(EmbeddingProgress progress) =>
         string.Create(CultureInfo.InvariantCulture, $"{progress.Done} {progress.Bad} {progress.Total}");
 
@@ -74,7 +74,7 @@ public static class EmbeddingWorkers
 
     private static Process Start(string[] arguments, int threads, Action<string> onLine, Action<string> onError)
     {
-        // Under `dotnet cliptrain.dll` the process is dotnet and needs the program's name again.
+        // Under `dotnet cliptrain.dll` the executable is dotnet, which needs the path of the assembly.
         var program = Environment.ProcessPath!;
         string[] self = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [typeof(EmbeddingWorkers).Assembly.Location] : [];
         var start = new ProcessStartInfo(program, [.. self, .. arguments])

@@ -1,7 +1,7 @@
 namespace ClipTrain.Cli.Evaluation;
 
-/// <summary>Images with all of their captions: a row each, or of several rows with one key the first, with the captions of all.</summary>
-/// <param name="rows">The rows by their number, with captions and key.</param>
+/// <summary>Images with all their captions. Rows with the same key are one image, represented by the first of them.</summary>
+/// <param name="rows">Row index, captions and key of each row.</param>
 public sealed class CaptionedImages(IEnumerable<(long Index, IReadOnlyList<string> Captions, string? Key)> rows)
 {
     private readonly Dictionary<long, IReadOnlyList<string>> _captions = rows.GroupBy(
@@ -13,7 +13,7 @@ public sealed class CaptionedImages(IEnumerable<(long Index, IReadOnlyList<strin
             image => (IReadOnlyList<string>)[.. image.SelectMany(row => row.Captions).Distinct(StringComparer.Ordinal)]
         );
 
-    /// <summary>Whether a row stands for its image.</summary>
+    /// <summary>True if the row represents its image.</summary>
     public bool IsFirst(long index) => _captions.ContainsKey(index);
 
     public IReadOnlyList<string> CaptionsOf(long index) => _captions[index];

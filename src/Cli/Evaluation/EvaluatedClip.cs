@@ -13,18 +13,21 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Cli.Evaluation;
 
-/// <summary>A model of ours, or one that was read from other programs' files, as evaluation sees it. To be made and used on the torch thread.</summary>
+/// <summary>
+/// Adapter of a model, trained here or imported, to the evaluation interface. Create and use it on the torch thread.
+/// </summary>
 public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
 {
-    /// <summary>Texts embedded at once.</summary>
+    /// <summary>Batch size for texts.</summary>
     private const int TextBatch = 256;
 
     private readonly ClipModel _model;
     private readonly ITokenizer? _tokenizer;
 
     /// <param name="opened">The model.</param>
-    /// <param name="name">What reports call it.</param>
-    /// <exception cref="Runs.UsageException">Its images are not made as CLIP makes them, or nothing says how its texts are tokenised.</exception>
+    /// <param name="name">Name of the model in reports.</param>
+    /// <exception cref="Runs.UsageException">The model needs a different image preprocessing, or its tokenizer is
+    /// unknown.</exception>
     public EvaluatedClip(OpenedModel opened, string name)
     {
         opened.RequireClipPreprocessing();
@@ -61,8 +64,8 @@ public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
         return (nn.functional.normalize(projected_bD, 2, -1).MoveToOuterDisposeScope(), pooled_bF.MoveToOuterDisposeScope());
     }
 
-    /// <summary>Unit embeddings bD of encoded images, such as the bytes of JPEG files, in their order.</summary>
-    /// <exception cref="ImageDecodeException">A file is no image that can be decoded.</exception>
+    /// <summary>Returns unit embeddings [b, D] of encoded images, such as the bytes of JPEG files, in input order.</summary>
+    /// <exception cref="ImageDecodeException">An image cannot be decoded.</exception>
     public torch.Tensor EncodeFiles(IReadOnlyList<byte[]> files)
     {
         using var scope = NewDisposeScope();
@@ -79,7 +82,7 @@ public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
     }
 
     public torch.Tensor EncodeTexts(IReadOnlyList<string> texts) =>
-        TextEmbedding.Of(_model, _tokenizer ?? throw new InvalidOperationException($"{Name} embeds no texts."), texts, TextBatch);
+        TextEmbedding.Of(_model, _tokenizer ?? throw new InvalidOperationException($"{Name} has no text tower."), texts, TextBatch);
 
     public void Dispose() => _model.Dispose();
 }

@@ -4,11 +4,14 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Cli.Evaluation;
 
-/// <summary>Names of a split's classes, which prompts need: a number describes nothing.</summary>
+/// <summary>Class names of a split. Zero-shot prompts need names, not numbers.</summary>
 public static class LabelNames
 {
-    /// <summary>The names in the order of their numbers: those that the split gives, else those of the files' metadata; none where the column holds names itself.</summary>
-    /// <exception cref="CorpusException">The column holds numbers, and nothing names them.</exception>
+    /// <summary>
+    /// Class names in the order of their numbers, from the split or else the files' metadata; empty if the column
+    /// itself contains names.
+    /// </summary>
+    /// <exception cref="CorpusException">The column contains numbers and there are no names for them.</exception>
     public static IReadOnlyList<string> Of(ZeroShotOptions split, CorpusManifest corpus)
     {
         var names = split.LabelNames.Count > 0 ? split.LabelNames : corpus.ClassNames(split.LabelColumn);
@@ -16,8 +19,8 @@ public static class LabelNames
         return names.Count > 0 || type is "VARCHAR" or "BLOB" ? names : throw Numbers(split, type);
     }
 
-    /// <summary>The name that a value of the column stands for.</summary>
-    /// <exception cref="CorpusException">It is a number without a name.</exception>
+    /// <summary>Returns the class name for a value of the column.</summary>
+    /// <exception cref="CorpusException">The value is a number without a name.</exception>
     public static string Name(ZeroShotOptions split, IReadOnlyList<string> names, string value)
     {
         if (
@@ -30,14 +33,14 @@ public static class LabelNames
         return number >= 0 && number < names.Count
             ? names[(int)number]
             : throw new CorpusException(
-                $"Evaluation split '{split.Name}': the label, column {split.LabelColumn}, is {value}, and there are {names.Count} names "
-                    + "of classes, from 0 on."
+                $"Evaluation split '{split.Name}': label {value} in column {split.LabelColumn} is out of range for {names.Count} class "
+                    + "names, numbered from 0."
             );
     }
 
     private static CorpusException Numbers(ZeroShotOptions split, string what) =>
         new(
-            $"Evaluation split '{split.Name}': column {split.LabelColumn} holds numbers ({what}), and prompts need the classes' names. "
+            $"Evaluation split '{split.Name}': column {split.LabelColumn} holds numbers ({what}), but prompts need class names. "
                 + "Set label_names to the names in the order of their numbers."
         );
 }

@@ -6,10 +6,10 @@ using ClipTrain.Evaluation.Statistics;
 
 namespace ClipTrain.Cli.Evaluation;
 
-/// <summary>The figures of an evaluation as lists for other programs.</summary>
+/// <summary>Machine-readable result files of an evaluation.</summary>
 public static class ResultFiles
 {
-    /// <summary>Figures whose intervals are drawn.</summary>
+    /// <summary>Metrics with confidence intervals.</summary>
     private static readonly string[] Resampled = ["mean_per_class", "macro_f1", "calibration_error"];
 
     private static readonly string[] Sizes = ["queries", "images", "classes", "concepts"];

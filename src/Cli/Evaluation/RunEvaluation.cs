@@ -14,19 +14,19 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Cli.Evaluation;
 
-/// <summary>What was measured on a split.</summary>
-/// <param name="Split">Its name.</param>
-/// <param name="Task">What the model had to do: retrieval, zero_shot or classification.</param>
+/// <summary>Results of one split.</summary>
+/// <param name="Split">Name of the split.</param>
+/// <param name="Task">Task: retrieval, zero_shot or classification.</param>
 /// <param name="Figures">A <see cref="RetrievalResult"/> or <see cref="Classification"/>.</param>
 public sealed record SplitFigures(string Split, string Task, object Figures);
 
-/// <summary>Measures a model on every split that a run's options name. Runs on the torch thread.</summary>
+/// <summary>Evaluation of a model on all splits of a run's options. Runs on the torch thread.</summary>
 public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOptions run, ILogger log)
 {
     private readonly EvaluationOptions _options = run.Evaluation;
     private readonly SplitCorpus _corpora = new(run, choice => log.Information("{Choice}", choice));
 
-    /// <summary>Opens every split, so that a wrong path is told before training and not after.</summary>
+    /// <summary>Opens every split, so that errors such as a wrong path show before training and not after.</summary>
     /// <exception cref="CorpusException">A split cannot be read, or lacks its label column.</exception>
     public static void CheckSplits(RunOptions run)
     {
@@ -40,7 +40,7 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
             CheckLabels(split.Name, Open(corpora, split), run.Data.LabelColumn!, "data.label_column");
     }
 
-    /// <summary>The figures of the splits in the options' order.</summary>
+    /// <summary>Returns the results of the splits in the order of the options.</summary>
     public IReadOnlyList<SplitFigures> Run() =>
         [
             .. _options.Retrieval.Select(split => new SplitFigures(split.Name, "retrieval", Measure(split))),
@@ -113,7 +113,7 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
                 classes.Parse(label) ?? throw new CorpusException($"Evaluation split '{split.Name}': {classes.Refuse(label)}.")
             ),
         ];
-        // The bias is one more feature, of value 1.
+        // The bias is the weight of an additional feature of value 1.
         var weights_cE = cat([model.Parameters[ClassifierHead.Weight], model.Parameters[ClassifierHead.Bias].unsqueeze(1)], 1).to(CPU);
         var features = cat([images_nE, ones([images_nE.size(0), 1], float32)], 1);
         return Classification.Of(ZeroShotClassifier.Predict(features, weights_cE, numbers, logitScale: 1), (int)weights_cE.size(0));
@@ -121,14 +121,17 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
 
     private torch.Tensor Embed(torch.Tensor images_b3SS) => model.EncodeImage(images_b3SS);
 
-    /// <summary>For each text its place among the distinct ones.</summary>
+    /// <summary>Index of each text among the distinct texts.</summary>
     private static long[] PlacesIn(IReadOnlyList<string> distinct, IEnumerable<string> texts)
     {
         var places = distinct.Index().ToDictionary(text => text.Item, text => (long)text.Index, StringComparer.Ordinal);
         return [.. texts.Select(text => places[text])];
     }
 
-    /// <summary>Embeds the images of a split with a function of b3SS; returns embeddings nD and each image's label, or its caption when no label column is named.</summary>
+    /// <summary>
+    /// Embeds the images of a split with a function of [b, 3, S, S]. Returns embeddings [n, D] and each image's label,
+    /// or its caption if there is no label column.
+    /// </summary>
     private (torch.Tensor Images_nD, List<string> Texts, List<long> Indices) EmbedImages(
         string name,
         CorpusManifest corpus,
@@ -150,7 +153,7 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
                 LabelColumn = labelColumn,
                 CaptionRequired = labelColumn is null,
             },
-            bad => log.Warning("{Sample}; left out of {Split}", bad.ToString(), name)
+            bad => log.Warning("{Sample}; skipped in {Split}", bad.ToString(), name)
         );
         var embeddings = new List<torch.Tensor>();
         var (texts, indices) = (new List<string>(), new List<long>());

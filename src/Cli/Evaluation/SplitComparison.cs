@@ -4,10 +4,10 @@ using ClipTrain.Evaluation.ZeroShot;
 
 namespace ClipTrain.Cli.Evaluation;
 
-/// <summary>Compares two models' figures of the same splits of a run file.</summary>
+/// <summary>Comparison of two models' results on the same splits of a run file.</summary>
 public static class SplitComparison
 {
-    /// <exception cref="DataPipeline.Corpus.CorpusException">A split had other images for one than for the other.</exception>
+    /// <exception cref="DataPipeline.Corpus.CorpusException">The images of a split differ between the models.</exception>
     public static IReadOnlyList<Comparison> Of(IReadOnlyList<SplitFigures> first, IReadOnlyList<SplitFigures> second) =>
         [.. first.Zip(second).SelectMany(split => AnswersOf(split.First).Zip(AnswersOf(split.Second), Comparison.Of))];
 
@@ -23,6 +23,6 @@ public static class SplitComparison
             [
                 new(split.Split, split.Task, "top1", Class: null, [.. result.Predictions.Select(prediction => prediction.Before < 1)]),
             ],
-            var other => throw new InvalidOperationException($"{other.GetType()} holds no outcomes."),
+            var other => throw new InvalidOperationException($"{other.GetType()} has no per-sample outcomes."),
         };
 }

@@ -4,15 +4,17 @@ using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Cli.Evaluation;
 
-/// <summary>Opens the corpora of evaluation splits with the columns that the split names, else those of the run, else the usual ones.</summary>
-/// <param name="run">The run.</param>
-/// <param name="onChoice">Told which columns are taken where others would have fitted, or where they are not the run's.</param>
+/// <summary>
+/// Opener of evaluation splits. Columns come from the split, else from the run, else from detection by usual names.
+/// </summary>
+/// <param name="run">The run's options.</param>
+/// <param name="onChoice">Receives a message if other columns would have fitted, or if the columns are not the run's.</param>
 public sealed class SplitCorpus(RunOptions run, Action<string> onChoice)
 {
-    /// <param name="name">The split's name.</param>
-    /// <param name="data">Its files.</param>
-    /// <param name="columns">The columns that it names.</param>
-    /// <param name="content">Whether captions are needed, and whether all of them.</param>
+    /// <param name="name">Name of the split.</param>
+    /// <param name="data">Files of the split.</param>
+    /// <param name="columns">Columns named by the split.</param>
+    /// <param name="content">Which captions are needed.</param>
     /// <exception cref="CorpusException">A file cannot be read, or lacks a column.</exception>
     public CorpusManifest Open(string name, IReadOnlyList<string> data, SplitColumns columns, SplitContent content)
     {
@@ -36,7 +38,7 @@ public sealed class SplitCorpus(RunOptions run, Action<string> onChoice)
             onChoice($"Evaluation split {name}: {taken}");
         else if (isNotTheRuns)
             onChoice(
-                $"Evaluation split {name} has not the run's columns: image column {manifest.Image.Name}, caption column "
+                $"Evaluation split {name} lacks the run's columns; using image column {manifest.Image.Name}, caption column "
                     + $"{manifest.Caption?.Name ?? "none"}"
             );
         return CorpusSelector.Select(manifest, new SelectionOptions());
@@ -52,10 +54,10 @@ public sealed class SplitCorpus(RunOptions run, Action<string> onChoice)
     }
 }
 
-/// <summary>The columns that a split names.</summary>
+/// <summary>Columns named by a split.</summary>
 public sealed record SplitColumns(string? Image, IReadOnlyList<string>? Captions);
 
-/// <summary>What of a split's rows is used beside the image.</summary>
+/// <summary>Content of a split's rows that is used besides the image.</summary>
 public enum SplitContent
 {
     Labels,

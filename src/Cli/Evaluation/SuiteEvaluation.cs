@@ -8,17 +8,17 @@ using Serilog;
 
 namespace ClipTrain.Cli.Evaluation;
 
-/// <summary>Evaluates a model on a suite.</summary>
+/// <summary>Evaluation of a model on a suite.</summary>
 public static class SuiteEvaluation
 {
     public const string ReportFile = "report.html";
 
     /// <param name="opened">The model.</param>
-    /// <param name="name">What reports call it.</param>
+    /// <param name="name">Name of the model in reports.</param>
     /// <param name="suite">The suite.</param>
-    /// <param name="scope">What of the suite is done.</param>
-    /// <param name="log">Told of progress.</param>
-    /// <exception cref="DataPipeline.Corpus.CorpusException">A set cannot be measured.</exception>
+    /// <param name="scope">Parts of the suite to run.</param>
+    /// <param name="log">Receives the progress.</param>
+    /// <exception cref="DataPipeline.Corpus.CorpusException">A set cannot be evaluated.</exception>
     public static SuiteResult Run(OpenedModel opened, string name, SuiteOptions suite, SuiteScope scope, ILogger log)
     {
         var columns = Columns(opened.Run);
@@ -42,6 +42,6 @@ public static class SuiteEvaluation
         ReportPage.Write(Path.Combine(folder, ReportFile), result);
     }
 
-    /// <summary>A run's own columns, for sets that name none.</summary>
+    /// <summary>Columns of the model's run, for sets that name none.</summary>
     private static DefaultColumns Columns(RunOptions? run) => new(run?.Data.ImageColumn, run?.Data.CaptionColumn?.FirstOrDefault());
 }

@@ -6,7 +6,7 @@ using Serilog;
 
 namespace ClipTrain.Cli.Evaluation;
 
-/// <summary>Tells in the log what a suite does, every few seconds how far a set is and when it will be done.</summary>
+/// <summary>Progress log of a suite: every few seconds the progress and remaining time of a set.</summary>
 internal sealed class SuiteProgress(ILogger log, TimeProvider time) : ISuiteObserver
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(5);
@@ -35,11 +35,11 @@ internal sealed class SuiteProgress(ILogger log, TimeProvider time) : ISuiteObse
         var count = _leftOut[set] = _leftOut.GetValueOrDefault(set) + 1;
         if (count <= named)
             log.Warning(
-                "{Set:l}: {Key:l} is left out: {Reason:l}{More:l}",
+                "{Set:l}: {Key:l} skipped: {Reason:l}{More:l}",
                 set,
                 key,
                 reason,
-                count == named ? " (further ones are counted alone)" : ""
+                count == named ? " (further ones are only counted)" : ""
             );
     }
 

@@ -5,14 +5,14 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Cli.Evaluation;
 
-/// <summary>Embeddings of texts.</summary>
+/// <summary>Batched embedding of texts.</summary>
 public static class TextEmbedding
 {
-    /// <summary>Unit embeddings nD of texts in their order, in host memory.</summary>
-    /// <param name="model">Whose text tower is used.</param>
-    /// <param name="tokenizer">The model's.</param>
-    /// <param name="texts">At least one; long ones are cut to the model's context.</param>
-    /// <param name="batch">Texts that run through the tower at once.</param>
+    /// <summary>Returns unit embeddings [n, D] of texts in input order, in host memory.</summary>
+    /// <param name="model">Model whose text tower is used.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="texts">At least one text; long texts are truncated to the model's context.</param>
+    /// <param name="batch">Batch size.</param>
     public static torch.Tensor Of(ClipModel model, ITokenizer tokenizer, IEnumerable<string> texts, int batch)
     {
         using var guard = no_grad();

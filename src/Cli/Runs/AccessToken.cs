@@ -43,7 +43,10 @@ public static class AccessToken
         }
     }
 
-    /// <summary>Reads a token file, or creates it with a new token, readable by this user only. A process killed while creating it leaves no token file.</summary>
+    /// <summary>
+    /// Reads a token file, or creates it with a new token, readable by this user only. A process killed while creating
+    /// it leaves no token file.
+    /// </summary>
     /// <exception cref="UsageException">The file cannot be read.</exception>
     public static string Keep(string file)
     {

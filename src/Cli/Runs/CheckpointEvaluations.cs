@@ -8,7 +8,11 @@ using Serilog.Events;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>Evaluates checkpoints while a run trains, one at a time, each in a separate process. Hard links keep a checkpoint that the run prunes meanwhile. If checkpoints arrive faster than they are evaluated, some are skipped; training never waits. Failures are logged, not thrown.</summary>
+/// <summary>
+/// Evaluates checkpoints while a run trains, one at a time, each in a separate process. Hard links keep a checkpoint
+/// that the run prunes meanwhile. If checkpoints arrive faster than they are evaluated, some are skipped; training
+/// never waits. Failures are logged, not thrown.
+/// </summary>
 /// <param name="files">The run's files.</param>
 /// <param name="options">The run's evaluation options.</param>
 /// <param name="evaluate">Evaluates a checkpoint folder into an output folder. Returns the exit code and the error output.</param>
@@ -35,7 +39,9 @@ public sealed class CheckpointEvaluations(
     /// <summary>Path of evaluation.jsonl, with one line per evaluated checkpoint: its step and results.</summary>
     public string Lines => Path.Combine(_folder, "evaluation.jsonl");
 
-    /// <summary>Reports a new checkpoint. Evaluates the first one at or after each multiple of every_steps. Does not block.</summary>
+    /// <summary>
+    /// Reports a new checkpoint. Evaluates the first one at or after each multiple of every_steps. Does not block.
+    /// </summary>
     public void Offer(long step)
     {
         lock (_lock)
@@ -112,7 +118,8 @@ public sealed class CheckpointEvaluations(
             tell(
                 LogEventLevel.Warning,
                 $"evaluation.best_figure is '{name}', which was not measured; available: "
-                    + $"{string.Join(", ", rows.Select(row => $"'{row.Set} {row.Task} {row.Metric}'").Take(6))}{(rows.Count > 6 ? ", …" : "")}."
+                    + $"{string.Join(", ", rows.Select(row => $"'{row.Set} {row.Task} {row.Metric}'").Take(6))}"
+                    + $"{(rows.Count > 6 ? ", …" : "")}."
             );
             return;
         }

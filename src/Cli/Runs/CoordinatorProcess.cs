@@ -43,7 +43,10 @@ public sealed record HostingOptions
     public bool StartsWorkers { get; init; }
 }
 
-/// <summary>A coordinator process: the one started by the user, or its standby. The current host keeps a standby running and, for a local run, this machine's node.</summary>
+/// <summary>
+/// A coordinator process: the one started by the user, or its standby. The current host keeps a standby running and,
+/// for a local run, this machine's node.
+/// </summary>
 public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, StopSignals signals)
 {
     private static readonly TimeSpan NodeGrace = TimeSpan.FromSeconds(60),
@@ -88,12 +91,17 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         return await ServeAsync(silo, host, node, standby);
     }
 
-    /// <summary>Hosts the run, or stands by if another process of this machine hosts it: after a coordinator is killed, its standby has taken over by the time a supervisor restarts it. Returns the exit code.</summary>
-    /// <exception cref="CoordinatorStartException">The run already has a host and a standby, or the port is unavailable.</exception>
+    /// <summary>
+    /// Hosts the run, or stands by if another process of this machine hosts it: after a coordinator is killed, its
+    /// standby has taken over by the time a supervisor restarts it. Returns the exit code.
+    /// </summary>
+    /// <exception cref="CoordinatorStartException">The run already has a host and a standby, or the port is
+    /// unavailable.</exception>
     public Task<int> RunOrStandByAsync() => RunLock.IsHeld(run.Files.CoordinatorLock) ? StandByAsync(leavesOnSignal: true) : RunAsync();
 
     /// <summary>Stands by, takes the run over if its host dies, and exits when the run ends. Returns the exit code.</summary>
-    /// <param name="leavesOnSignal">True to exit on a signal. A standby started by a coordinator also receives the signals of the terminal, and stays until the run has stopped in case its coordinator dies on the way.</param>
+    /// <param name="leavesOnSignal">True to exit on a signal. A standby started by a coordinator also receives the
+    /// signals of the terminal, and stays until the run has stopped in case its coordinator dies on the way.</param>
     public async Task<int> StandByAsync(bool leavesOnSignal)
     {
         // Nobody reads the output of a standby.
@@ -130,7 +138,10 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     private static Task StopAsync(CoordinatorSilo silo, string by, bool atOnce) =>
         GrainCalls.RepeatAsync(() => silo.Run.StopAsync(by, atOnce), TimeSpan.MaxValue, TimeProvider.System);
 
-    /// <summary>Waits while another process hosts the run. Returns an exit code once the run has ended there or a signal has arrived; null once this process hosts the run.</summary>
+    /// <summary>
+    /// Waits while another process hosts the run. Returns an exit code once the run has ended there or a signal has
+    /// arrived; null once this process hosts the run.
+    /// </summary>
     private async Task<int?> EndWithoutTakeoverAsync(CoordinatorSilo silo, RunHost host, bool leavesOnSignal)
     {
         // A coordinator whose run has ended sends a signal: query the status immediately.
@@ -231,7 +242,8 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         );
 
     /// <summary>Selects the checkpoint to continue from.</summary>
-    /// <exception cref="CoordinatorStartException">The user chose a step, but workers are still training from another one.</exception>
+    /// <exception cref="CoordinatorStartException">The user chose a step, but workers are still training from another
+    /// one.</exception>
     private CheckpointMark? Begin(bool isContinued, ILogger log)
     {
         if (isContinued && run.WantedStep is { } wanted)

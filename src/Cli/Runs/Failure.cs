@@ -11,13 +11,18 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>Maps expected exceptions to a message and an exit code. All others are internal errors and keep their stack trace.</summary>
+/// <summary>
+/// Maps expected exceptions to a message and an exit code. All others are internal errors and keep their stack trace.
+/// </summary>
 public static class Failure
 {
     private const int NoSpace = 28,
         ReadOnly = 30;
 
-    /// <summary>Message and exit code of a failed command, taken from the first expected failure among an exception and its inner exceptions. I/O errors and invalid files always count as expected. Null for an internal error.</summary>
+    /// <summary>
+    /// Message and exit code of a failed command, taken from the first expected failure among an exception and its
+    /// inner exceptions. I/O errors and invalid files always count as expected. Null for an internal error.
+    /// </summary>
     public static (string Message, int ExitCode)? Of(Exception error)
     {
         for (var cause = error; cause is not null; cause = cause.InnerException)
@@ -44,7 +49,9 @@ public static class Failure
     public static int ExitCodeOf(RunOutcome outcome) =>
         outcome.Kind == OutcomeKind.Failed ? outcome.ExitCode ?? ExitCodes.WorkerLost : ExitCodes.Ok;
 
-    /// <summary>True if a full or read-only disk caused the failure, directly or as an inner exception. HResult holds the errno.</summary>
+    /// <summary>
+    /// True if a full or read-only disk caused the failure, directly or as an inner exception. HResult holds the errno.
+    /// </summary>
     private static bool IsOfDisk(Exception error) =>
         error is IOException { HResult: NoSpace or ReadOnly } || (error.InnerException is { } inner && IsOfDisk(inner));
 

@@ -104,7 +104,10 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         }
     }
 
-    /// <summary>Prepares the run of a run file, or resumes it if its directory exists, so that a supervisor can repeat the same command after a crash.</summary>
+    /// <summary>
+    /// Prepares the run of a run file, or resumes it if its directory exists, so that a supervisor can repeat the same
+    /// command after a crash.
+    /// </summary>
     /// <param name="configOrRun">A run file or a run's directory.</param>
     /// <param name="sets">Overrides of keys in the run file.</param>
     /// <exception cref="UsageException">The directory contains a different run.</exception>
@@ -146,7 +149,9 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
             },
         };
 
-    /// <summary>The newest complete checkpoint on disk, even if its writer died before reporting it; null if there is none.</summary>
+    /// <summary>
+    /// The newest complete checkpoint on disk, even if its writer died before reporting it; null if there is none.
+    /// </summary>
     public CheckpointMark? FindCheckpoint() =>
         Checkpoints.Steps().LastOrDefault(Checkpoints.IsComplete) is var step and > 0
             ? new CheckpointMark(step, Checkpoints.PathOf(step))

@@ -16,7 +16,8 @@ public static class RunCluster
     private const string ConnectionVariable = "CLIPTRAIN_CLUSTERING_CONNECTION";
 
     /// <summary>Membership table through which the cluster's members find each other.</summary>
-    /// <exception cref="CoordinatorStartException">The connection string is missing, or the run directory cannot be used.</exception>
+    /// <exception cref="CoordinatorStartException">The connection string is missing, or the run directory cannot be
+    /// used.</exception>
     public static ClusterIdentity Of(RunFiles files, ClusterOptions cluster) =>
         ClusterIdentity.Open(
             files.Directory,

@@ -9,7 +9,8 @@ using ClipTrain.Trainer.Runs;
 namespace ClipTrain.Cli.Runs;
 
 /// <summary>Address and credentials of a coordinator on another machine.</summary>
-/// <param name="Coordinator">HOST:PORT of a coordinator process, or several separated by commas. The client discovers the others.</param>
+/// <param name="Coordinator">HOST:PORT of a coordinator process, or several separated by commas. The client discovers
+/// the others.</param>
 /// <param name="Tls">Files for mutual TLS, if the coordinator requires it.</param>
 public sealed record RemoteOptions(string Coordinator, string Token, TlsFiles Tls);
 
@@ -29,7 +30,8 @@ public sealed class RunConnection : IAsyncDisposable
 
     /// <summary>Connects to a run whose directory is on this machine.</summary>
     /// <param name="files">The run's files.</param>
-    /// <param name="waits">True for a process of the run, which may start before its coordinator; false for a user's command.</param>
+    /// <param name="waits">True for a process of the run, which may start before its coordinator; false for a user's
+    /// command.</param>
     /// <exception cref="CoordinatorLostException">No process hosts the run.</exception>
     public static async Task<RunConnection> ToLocalAsync(RunFiles files, bool waits)
     {

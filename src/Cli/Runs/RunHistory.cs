@@ -10,14 +10,19 @@ using Serilog;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>Selection of the checkpoint that a run resumes from. A run has a single linear history: when the user chooses an earlier checkpoint, or newer ones are damaged, everything after it moves to <c>set-aside/</c> in the run directory. The ledger keeps its entries; the next generation marks them as undone.</summary>
+/// <summary>
+/// Selection of the checkpoint that a run resumes from. A run has a single linear history: when the user chooses an
+/// earlier checkpoint, or newer ones are damaged, everything after it moves to <c>set-aside/</c> in the run directory.
+/// The ledger keeps its entries; the next generation marks them as undone.
+/// </summary>
 public sealed class RunHistory(RunFiles files, ILogger log)
 {
     private readonly CheckpointDirectory _checkpoints = new(files.Checkpoints);
 
     /// <summary>Selects the checkpoint to resume from; null to start at the first step.</summary>
     /// <param name="wanted">Step chosen by the user; null for the newest intact checkpoint.</param>
-    /// <exception cref="WeightsException">The checkpoint does not exist, none is intact, or later files cannot be moved.</exception>
+    /// <exception cref="WeightsException">The checkpoint does not exist, none is intact, or later files cannot be
+    /// moved.</exception>
     public CheckpointMark? GoOnFrom(long? wanted)
     {
         // Checkpoints written after this point, by workers that kept training, belong to this history.

@@ -10,7 +10,10 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>Host side of a run: keeps its records, shows its progress, and at the end evaluates the last checkpoint and writes the summary. A standby does none of this until it takes over.</summary>
+/// <summary>
+/// Host side of a run: keeps its records, shows its progress, and at the end evaluates the last checkpoint and writes
+/// the summary. A standby does none of this until it takes over.
+/// </summary>
 /// <param name="run">The run.</param>
 /// <param name="console">Console for the progress display.</param>
 /// <param name="log">The run's log.</param>

@@ -21,5 +21,6 @@ public static class ProgramVersion
 {
     /// <summary>Version and module id of the compiled program.</summary>
     public static string Text { get; } =
-        $"{typeof(ProgramVersion).Assembly.GetName().Version?.ToString(3)}+{typeof(ProgramVersion).Assembly.ManifestModule.ModuleVersionId:N}";
+        $"{typeof(ProgramVersion).Assembly.GetName().Version?.ToString(3)}+"
+        + $"{typeof(ProgramVersion).Assembly.ManifestModule.ModuleVersionId:N}";
 }

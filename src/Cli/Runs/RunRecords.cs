@@ -117,7 +117,10 @@ public sealed class RunRecords : IRunRecords
         _ledger.Dispose();
     }
 
-    /// <summary>Steps in the ledger that are missing from the metrics, because a coordinator was killed between the two writes or never learned of them.</summary>
+    /// <summary>
+    /// Steps in the ledger that are missing from the metrics, because a coordinator was killed between the two writes
+    /// or never learned of them.
+    /// </summary>
     private StepMetrics[] Untold() =>
         [
             .. FileRunLedger

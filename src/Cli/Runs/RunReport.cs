@@ -70,7 +70,7 @@ public static class RunReport
         return ExitCodes.Ok;
     }
 
-    /// <summary>Measures a model that is of no run on the splits of a run's options, and prints the figures. Evaluates a run's newest intact checkpoint and writes its summary. Returns the exit code.</summary>
+    /// <summary>Evaluates any model on the splits of a run's options and prints the results. Returns the exit code.</summary>
     /// <exception cref="UsageException">The model needs a different preprocessing of images or captions.</exception>
     /// <param name="opened">The model.</param>
     /// <param name="options">Options whose evaluation section names the splits.</param>
@@ -90,7 +90,8 @@ public static class RunReport
     }
 
     /// <summary>Results of a model on the splits of a run's options.</summary>
-    /// <exception cref="UsageException">The model needs a different preprocessing of images or captions, or there are no splits.</exception>
+    /// <exception cref="UsageException">The model needs a different preprocessing of images or captions, or there are
+    /// no splits.</exception>
     public static IReadOnlyList<SplitFigures> Measure(OpenedModel opened, RunOptions options, ILogger log)
     {
         opened.RequireClipPreprocessing();

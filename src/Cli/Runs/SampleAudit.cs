@@ -18,7 +18,8 @@ public sealed record EpochAudit(int Corpus, long Epoch, long Samples, long Once,
 /// <param name="Steps">Committed steps.</param>
 /// <param name="UndoneSteps">Committed steps that were lost with all replicas and repeated from a checkpoint.</param>
 /// <param name="BadSamples">Unusable samples in committed steps.</param>
-/// <param name="Faults">Descriptions of all contradictions; empty if every sample was consumed exactly once per epoch of its corpus.</param>
+/// <param name="Faults">Descriptions of all contradictions; empty if every sample was consumed exactly once per epoch
+/// of its corpus.</param>
 public sealed record AuditReport(
     long Steps,
     long UndoneSteps,
@@ -32,7 +33,11 @@ public sealed record AuditReport(
 /// <param name="Step">The step, from 1.</param>
 public readonly record struct SampleUse(SampleRef Sample, long Step, int Rank);
 
-/// <summary>Comparison of a run's ledger with its sample order: for each committed step, the samples that each rank reports against those that the order assigns to it. Ranks report a digest of their samples, so a match proves their identity and not only their number.</summary>
+/// <summary>
+/// Comparison of a run's ledger with its sample order: for each committed step, the samples that each rank reports
+/// against those that the order assigns to it. Ranks report a digest of their samples, so a match proves their identity
+/// and not only their number.
+/// </summary>
 /// <param name="order">The order of the run's samples.</param>
 /// <param name="shards">Sharding of the run's corpus; null to skip the check of the coordinator's shards.</param>
 public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)

@@ -3,7 +3,11 @@ using ClipTrain.Cli.Telemetry;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>Ctrl-C and SIGTERM as requests to stop at a checkpoint. A signal that arrives before the run is hosted is kept, because workers of an earlier start may already be training. A closed terminal (SIGHUP) stops the run only on request; otherwise the program continues without a terminal.</summary>
+/// <summary>
+/// Ctrl-C and SIGTERM as requests to stop at a checkpoint. A signal that arrives before the run is hosted is kept,
+/// because workers of an earlier start may already be training. A closed terminal (SIGHUP) stops the run only on
+/// request; otherwise the program continues without a terminal.
+/// </summary>
 public sealed class StopSignals : IDisposable
 {
     private readonly Lock _lock = new();
@@ -18,7 +22,7 @@ public sealed class StopSignals : IDisposable
             Handle(PosixSignal.SIGINT, ExitCodes.Interrupted, "Ctrl-C"),
             Handle(PosixSignal.SIGTERM, ExitCodes.Terminated, "SIGTERM"),
             endsWithTerminal
-                ? Handle(PosixSignal.SIGHUP, ExitCodes.HungUp, "closed terminal")
+                ? Handle(PosixSignal.SIGHUP, ExitCodes.HungUp, "SIGHUP (terminal closed)")
                 : PosixSignalRegistration.Create(PosixSignal.SIGHUP, GoOnWithoutTerminal),
         ];
 

@@ -5,10 +5,10 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Sweeps;
 
-/// <summary>What a fit leaves: its folder with the report, and the parameters as a table.</summary>
+/// <summary>Output of a fit: its folder with the report, and a table of the parameters.</summary>
 internal static class LawOutput
 {
-    /// <summary>Writes the folder of a fit and its report, and prints the parameters.</summary>
+    /// <summary>Writes the fit's folder and report, and prints the parameters.</summary>
     public static void Finish(
         string folder,
         ReportTitle title,
@@ -43,7 +43,7 @@ internal static class LawOutput
         AnsiConsole.Write(table);
         foreach (var warning in result.Warnings)
             Console.WriteLine($"· {warning}");
-        Console.WriteLine($"{Path.Combine(folder, "report.html")} has the charts; {Path.Combine(folder, "laws.json")} the laws.");
+        Console.WriteLine($"Charts: {Path.Combine(folder, "report.html")}; laws: {Path.Combine(folder, "laws.json")}.");
     }
 
     public static string Number(double? value) => value is { } number ? Readable.Number(number) : "";

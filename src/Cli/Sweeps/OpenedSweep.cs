@@ -6,18 +6,18 @@ namespace ClipTrain.Cli.Sweeps;
 /// <summary>A sweep with its trials and its folder.</summary>
 internal sealed record OpenedSweep(Sweep Sweep, SweepFolder Folder, IReadOnlyList<Trial> Trials)
 {
-    /// <summary>So many trials are hardly meant.</summary>
+    /// <summary>Number of trials above which a sweep is probably a mistake.</summary>
     public const int Many = 10_000;
 
-    /// <param name="fileOrName">A sweep's file, or the name of one that was run.</param>
-    /// <exception cref="ExperimentException">There is none, or it cannot be used.</exception>
+    /// <param name="fileOrName">Sweep file, or the name of an earlier sweep.</param>
+    /// <exception cref="ExperimentException">The sweep does not exist or is invalid.</exception>
     public static OpenedSweep Open(string fileOrName)
     {
         var source = new SweepFolder(Path.Combine("sweeps", fileOrName)).Source;
         var sweep = SweepFile.Read(!File.Exists(fileOrName) && File.Exists(source) ? File.ReadAllText(source).Trim() : fileOrName);
         var combinations = Expansion.Of(sweep).Count;
         if (combinations >= Many)
-            Console.WriteLine($"{combinations} trials: working out what they cost takes a while.");
+            Console.WriteLine($"{combinations} trials: computing their cost takes a while.");
         return new OpenedSweep(sweep, new SweepFolder(sweep.Folder), TrialPlanner.Plan(sweep, new RunResolver(sweep)));
     }
 }

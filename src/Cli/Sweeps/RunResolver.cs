@@ -9,7 +9,7 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.Sweeps;
 
-/// <summary>Resolves trials as <c>cliptrain train</c> would: the base run file with keys set.</summary>
+/// <summary>Resolver of trials: loads the base run file with overrides, as <c>cliptrain train</c> does.</summary>
 internal sealed class RunResolver(Sweep sweep) : ITrialResolver
 {
     private const int BytesOfParameter = 4,
@@ -21,7 +21,7 @@ internal sealed class RunResolver(Sweep sweep) : ITrialResolver
     {
         try
         {
-            // A trial is the same whatever it is called and wherever it lies.
+            // Name and location do not affect a trial's identity.
             var options = RunConfig.Load(sweep.Base, [.. values.Select(value => $"{value.Key}={value.Value}")]).Options with
             {
                 Name = "trial",
@@ -42,12 +42,12 @@ internal sealed class RunResolver(Sweep sweep) : ITrialResolver
         catch (ConfigException e)
         {
             throw new ExperimentException(
-                $"{sweep.Path}: a trial cannot be made:\n{e.Message.Replace("--set ", "", StringComparison.Ordinal)}"
+                $"{sweep.Path}: a trial is invalid:\n{e.Message.Replace("--set ", "", StringComparison.Ordinal)}"
             );
         }
     }
 
-    /// <summary>Samples of a trial's corpus; null where it cannot be read.</summary>
+    /// <summary>Number of samples in a trial's corpus; null if it cannot be read.</summary>
     private long? Samples(RunOptions options)
     {
         var key = ConfigWriter.Write(

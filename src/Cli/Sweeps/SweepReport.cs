@@ -6,7 +6,7 @@ using ClipTrain.Experiments.Sweeps;
 
 namespace ClipTrain.Cli.Sweeps;
 
-/// <summary>results.csv, the laws of a sweep's results and its report.</summary>
+/// <summary>Output of a sweep: results.csv, the laws fitted to it, and the report.</summary>
 internal static class SweepReport
 {
     public static void Write(OpenedSweep opened)
@@ -18,7 +18,7 @@ internal static class SweepReport
             .. SweepResults.Observations(sweep, folder, trials, isHeldOut: false),
             .. SweepResults.Observations(sweep, folder, trials, isHeldOut: true),
         ];
-        Console.WriteLine($"{folder.Results} has the results.");
+        Console.WriteLine($"Results: {folder.Results}.");
         if (observations.Count == 0)
             return;
         var title = new ReportTitle(sweep.Name, "training FLOPs", sweep.Metric == "loss" ? "loss" : $"1 - {sweep.Metric}");
@@ -30,7 +30,7 @@ internal static class SweepReport
             ScalingReport.Write(Path.Combine(folder.Path, "report.html"), title, observations, result, tables);
     }
 
-    /// <summary>A few trials that tell no law are a sweep all the same.</summary>
+    /// <summary>Too few trials to fit a law are not an error.</summary>
     private static FitResult Fit(IReadOnlyList<Observation> observations)
     {
         try
@@ -50,7 +50,7 @@ internal static class SweepReport
             yield break;
         yield return new ReportTable(
             "Predicted before the run",
-            "each was written, with its hash, before its trial was started",
+            "each prediction was recorded with its hash before its trial started",
             ["trial", "choices", "law", "predicted", "90% interval", "measured", "inside", "made", "hash"],
             [
                 .. from trial in opened.Trials

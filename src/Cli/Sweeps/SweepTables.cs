@@ -4,10 +4,10 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Sweeps;
 
-/// <summary>Tables of sweep plan and sweep status.</summary>
+/// <summary>Tables for sweep plan and sweep status.</summary>
 internal static class SweepTables
 {
-    /// <summary>Beyond so many trials a table is no help: the first are shown.</summary>
+    /// <summary>Maximum number of trials in a table; further ones are only counted.</summary>
     private const int MostRows = 200;
 
     public static void Trials(IReadOnlyList<Trial> trials, SweepFolder folder)
@@ -26,7 +26,8 @@ internal static class SweepTables
             table.AddRow([
                 new Text(trial.Id),
                 new Text(
-                    $"{record.State.ToString().ToLowerInvariant()}{(trial.IsHeldOut ? ", held out" : "")}{(record.Reason is null ? "" : $": {record.Reason}")}"
+                    $"{record.State.ToString().ToLowerInvariant()}{(trial.IsHeldOut ? ", held out" : "")}"
+                        + $"{(record.Reason is null ? "" : $": {record.Reason}")}"
                 ),
                 .. axes.Select(axis => new Text(labels.GetValueOrDefault(axis, ""))),
                 new Text(Readable.Count(trial.Resolved.Parameters)),
@@ -43,6 +44,11 @@ internal static class SweepTables
     public static void Cost(string of, SweepCost cost) =>
         Console.WriteLine(
             $"{of}: {Readable.Count(cost.Trials)} trials, {Readable.Number(cost.Samples)} samples, {Readable.Number(cost.Flops)} FLOPs, "
-                + $"{(cost.CoreSeconds is { } seconds ? $"{Readable.Number(seconds / 3600)} core hours as fast as those that are done" : "hours unknown until a trial is done")}, {Readable.Number(cost.DiskBytes / 1e9)} GB of checkpoints"
+                + (
+                    cost.CoreSeconds is { } seconds
+                        ? $"{Readable.Number(seconds / 3600)} core hours at the speed of finished trials, "
+                        : "hours unknown until a trial finishes, "
+                )
+                + $"{Readable.Number(cost.DiskBytes / 1e9)} GB of checkpoints"
         );
 }

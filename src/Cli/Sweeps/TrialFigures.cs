@@ -4,12 +4,15 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.Sweeps;
 
-/// <summary>The figures of a run that has ended, from its summary.</summary>
+/// <summary>Metrics of a finished run, from its summary.</summary>
 internal static class TrialFigures
 {
     private const string IntervalSuffix = "_interval";
 
-    /// <summary>Loss, seconds, images a second, and each evaluation figure, as in heldout.image_to_text.r1, with the ends of its interval; null while there is no summary.</summary>
+    /// <summary>
+    /// Loss, seconds, images a second, and each evaluation metric, such as heldout.image_to_text.r1, with the bounds of
+    /// its interval; null if there is no summary yet.
+    /// </summary>
     public static IReadOnlyDictionary<string, double>? Read(RunFiles run)
     {
         if (!File.Exists(run.Summary))

@@ -7,7 +7,10 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.Sweeps;
 
-/// <summary>Runs a trial as a process of this program, bound to its cores. The process writes to a file and has a session of its own, so that it outlives a sweep that is killed; the next one waits for it in place of starting the trial again.</summary>
+/// <summary>
+/// Runner of a trial in a process of this program, pinned to its cores. The process logs to a file and runs in a
+/// separate session, so that it survives a killed sweep; the next sweep waits for it instead of restarting the trial.
+/// </summary>
 internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500),
@@ -30,19 +33,19 @@ internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
             if (stop.IsCancellationRequested)
                 return new TrialEnd.Stopped();
 
-            // A run whose process was killed is taken over by its standby, which brings it to its end.
+            // If the run's process is killed, its standby takes over and finishes the run.
             if (await AwaitHostAsync(run, TakeoverPatience, stop) is { } stopped)
                 return stopped;
             if (TrialFigures.Read(run) is { } takenOver)
                 return new TrialEnd.Done(takenOver);
-            return new TrialEnd.Failed($"its process ended with code {exit}: {LastLine(trial)}");
+            return new TrialEnd.Failed($"its process exited with code {exit}: {LastLine(trial)}");
         }
     }
 
-    /// <summary>Waits while some process hosts the run.</summary>
-    /// <param name="run">The run.</param>
-    /// <param name="patience">For so long a run without a host may still get one.</param>
-    /// <param name="stop">Leaves it to its host.</param>
+    /// <summary>Waits while any process hosts the run.</summary>
+    /// <param name="run">The run's files.</param>
+    /// <param name="patience">Time for a run without a host to get one.</param>
+    /// <param name="stop">Stops waiting; the host continues.</param>
     private static async Task<TrialEnd?> AwaitHostAsync(RunFiles run, TimeSpan patience, CancellationToken stop)
     {
         for (
@@ -92,7 +95,7 @@ internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
         return process.ExitCode;
     }
 
-    /// <summary>Asks a process to stop at a checkpoint.</summary>
+    /// <summary>Signals a process to stop at a checkpoint.</summary>
     private static void Signal(Process process)
     {
         using var kill = Process.Start("kill", ["-TERM", $"{process.Id}"]);

@@ -3,10 +3,10 @@ using System.Diagnostics;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>The user's browser.</summary>
+/// <summary>The user's web browser.</summary>
 internal static class Browser
 {
-    /// <summary>Opens an address; says so where there is no browser to be found.</summary>
+    /// <summary>Opens an address in the browser, or prints a hint if there is none.</summary>
     public static void Open(Uri address)
     {
         try
@@ -17,7 +17,7 @@ internal static class Browser
         }
         catch (Win32Exception)
         {
-            Console.Error.WriteLine($"There is no xdg-open on this machine: open {address} in a browser.");
+            Console.Error.WriteLine($"xdg-open is not installed: open {address} in a browser.");
         }
     }
 }

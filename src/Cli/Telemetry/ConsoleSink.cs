@@ -7,7 +7,7 @@ using Spectre.Console.Rendering;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>Writes log lines to a console: coloured and above a live panel on a terminal, plain and unwrapped anywhere else.</summary>
+/// <summary>Log sink for a console: coloured lines above the live panel on a terminal, otherwise plain unwrapped lines.</summary>
 internal sealed class ConsoleSink(IAnsiConsole console, ITextFormatter formatter) : ILogEventSink
 {
     private readonly Lock _lock = new();
@@ -39,7 +39,7 @@ internal sealed class ConsoleSink(IAnsiConsole console, ITextFormatter formatter
             _ => new Style(Color.Grey),
         };
 
-    /// <summary>Text that first clears what is below: it is written over a live panel, which then draws itself again.</summary>
+    /// <summary>Text that clears everything below it first, so that it replaces a live panel, which then redraws itself.</summary>
     private sealed class LogLine(IRenderable text) : IRenderable
     {
         private const string EraseBelow = "\u001b[0J";

@@ -3,7 +3,7 @@ using System.Numerics;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>CRC-32C (Castagnoli), and the masked form that TFRecord files hold.</summary>
+/// <summary>CRC-32C (Castagnoli), and its masked form in TFRecord files.</summary>
 internal static class Crc32C
 {
     private const uint MaskDelta = 0xA282EAD8;
@@ -22,6 +22,6 @@ internal static class Crc32C
         return ~crc;
     }
 
-    /// <summary>The checksum, rotated and shifted so that a checksum of data that holds checksums stays good (tensorflow/core/lib/hash/crc32c.h).</summary>
+    /// <summary>Masked checksum, safe for data that itself contains checksums (tensorflow/core/lib/hash/crc32c.h).</summary>
     public static uint Masked(ReadOnlySpan<byte> data) => BitOperations.RotateRight(Of(data), 15) + MaskDelta;
 }

@@ -1,39 +1,39 @@
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>What the program's exit status means, for scripts and schedulers.</summary>
+/// <summary>Exit codes of the program, for scripts and schedulers.</summary>
 public static class ExitCodes
 {
-    /// <summary>Done.</summary>
+    /// <summary>Success.</summary>
     public const int Ok = 0;
 
-    /// <summary>A defect: an error that nothing foresaw. Its stack trace is in the log.</summary>
+    /// <summary>Internal error. The stack trace is printed or logged.</summary>
     public const int Defect = 1;
 
-    /// <summary>Wrong arguments, or a configuration that cannot be used.</summary>
+    /// <summary>Invalid arguments or configuration.</summary>
     public const int Usage = 2;
 
-    /// <summary>A library or tool that the program needs is not set up.</summary>
+    /// <summary>A required library, tool or resource is missing.</summary>
     public const int MissingComponent = 3;
 
-    /// <summary>The corpus cannot be read, or too much of it is bad.</summary>
+    /// <summary>The corpus is unreadable, or too many of its samples are bad.</summary>
     public const int BadData = 4;
 
-    /// <summary>The loss or a gradient was not finite.</summary>
+    /// <summary>The loss or a gradient is not finite, or a trial failed.</summary>
     public const int TrainingFailed = 5;
 
-    /// <summary>A worker was lost and the run could not go on.</summary>
+    /// <summary>A worker was lost and the run cannot continue.</summary>
     public const int WorkerLost = 6;
 
-    /// <summary>The disk is full, or a checkpoint could not be written.</summary>
+    /// <summary>A file or checkpoint cannot be read or written, for example because the disk is full.</summary>
     public const int StorageFailed = 7;
 
-    /// <summary>An audit found that a run's records do not prove what they should.</summary>
+    /// <summary>An audit failed.</summary>
     public const int AuditFailed = 8;
 
     /// <summary>Stopped by Ctrl-C, after a checkpoint (128 + SIGINT).</summary>
     public const int Interrupted = 130;
 
-    /// <summary>Stopped by the end of its terminal, after a checkpoint (128 + SIGHUP).</summary>
+    /// <summary>Stopped by a closed terminal, after a checkpoint (128 + SIGHUP).</summary>
     public const int HungUp = 129;
 
     /// <summary>Stopped by SIGTERM, after a checkpoint (128 + SIGTERM).</summary>

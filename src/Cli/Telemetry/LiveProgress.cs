@@ -7,7 +7,7 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>Progress as a panel at the foot of the terminal. Log lines that go through the same console appear above it.</summary>
+/// <summary>Progress panel at the bottom of the terminal. Log lines on the same console appear above it.</summary>
 internal sealed class LiveProgress(IAnsiConsole console, ILogger logger, TimeProvider time) : IProgressView
 {
     private static readonly TimeSpan s_refresh = TimeSpan.FromMilliseconds(100);
@@ -43,7 +43,7 @@ internal sealed class LiveProgress(IAnsiConsole console, ILogger logger, TimePro
             if (_tracker is null)
                 return;
             var figures = _tracker.Step(metrics);
-            // Small models take many steps a second; a terminal need not be redrawn for each.
+            // Small models take many steps a second, too many to redraw the terminal for each.
             if (time.GetElapsedTime(_lastDrawn) < s_refresh && figures.Step < figures.TotalSteps)
                 return;
             Draw();

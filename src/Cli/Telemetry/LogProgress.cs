@@ -8,7 +8,7 @@ using Serilog.Events;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>Progress as log lines: the first steps, then one line every ten seconds, and the last step.</summary>
+/// <summary>Progress as log lines: the first steps, then a line every ten seconds, and the last step.</summary>
 internal sealed class LogProgress(ILogger logger, TimeProvider time) : IProgressView
 {
     private const int FirstSteps = 3;
@@ -30,7 +30,7 @@ internal sealed class LogProgress(ILogger logger, TimeProvider time) : IProgress
         if (startStep == 0)
             logger.Information("training {Steps} steps", totalSteps);
         else
-            logger.Information("training goes on from step {Step} of {Steps}", startStep, totalSteps);
+            logger.Information("resuming training at step {Step} of {Steps}", startStep, totalSteps);
     }
 
     public void Step(StepMetrics metrics)
@@ -49,7 +49,8 @@ internal sealed class LogProgress(ILogger logger, TimeProvider time) : IProgress
         }
 
         logger.Information(
-            "step {Step}/{Steps} {Share:l} loss {Loss:l} {Rate:l} images/s ETA {Eta:l} data wait {DataWait:l}{LogitScale:l} gradient norm {GradientNorm:l} learning rate {LearningRate:l}{LossScale:l}",
+            "step {Step}/{Steps} {Share:l} loss {Loss:l} {Rate:l} images/s ETA {Eta:l} data wait {DataWait:l}{LogitScale:l} "
+                + "gradient norm {GradientNorm:l} learning rate {LearningRate:l}{LossScale:l}",
             figures.Step,
             figures.TotalSteps,
             Readable.Percent(figures.Share),

@@ -8,12 +8,13 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>Makes the program's logger.</summary>
+/// <summary>Factory of the program's logger.</summary>
 public static class LogSetup
 {
-    /// <summary>Name of the log in a run's directory.</summary>
-    /// <param name="console">Where lines are shown. Progress has to use the same console, so that its panel and log lines do not overwrite each other.</param>
-    /// <param name="logFile">A file that lines are appended to as well; its folder is made. None for commands without a run.</param>
+    /// <summary>Creates a logger that writes to a console and, for a run, to a file.</summary>
+    /// <param name="console">Console for the log lines. The progress display must use the same one, so that its panel
+    /// and log lines do not overwrite each other.</param>
+    /// <param name="logFile">File to append to as well; its folder is created. Null for commands without a run.</param>
     public static Logger Create(IAnsiConsole console, string? logFile = null, LogEventLevel level = LogEventLevel.Information)
     {
         var configuration = new LoggerConfiguration()
@@ -32,7 +33,10 @@ public static class LogSetup
     }
 }
 
-/// <summary>Formats log events as lines. Names in a corpus and texts of workers may hold anything: control characters do not reach a terminal, a line break does not make what follows look like an event of its own, and length is bounded.</summary>
+/// <summary>
+/// Formatter of log events. Names in a corpus and output of workers are untrusted: it escapes control characters, keeps
+/// line breaks from forging events, and bounds the length.
+/// </summary>
 internal sealed class LogFormatter(string template) : ITextFormatter
 {
     private const int MaxLength = 16_384;

@@ -5,20 +5,25 @@ using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>metrics.jsonl: one JSON line for each step, in the order of steps. Lines are flushed as they are written.</summary>
+/// <summary>Writer and reader of metrics.jsonl: one JSON line per step, in step order, flushed as it is written.</summary>
 public sealed class MetricsFile : IDisposable
 {
     private readonly FileStream _stream;
 
     private MetricsFile(FileStream stream, long lastStep, string? damage) => (_stream, LastStep, Damage) = (stream, lastStep, damage);
 
-    /// <summary>What was wrong with a line of the file that was opened; null when nothing was.</summary>
+    /// <summary>Description of a damaged line found on opening; null if there is none.</summary>
     public string? Damage { get; }
 
-    /// <summary>The step of the last line; 0 when there is none.</summary>
+    /// <summary>Step of the last line; 0 if the file is empty.</summary>
     public long LastStep { get; private set; }
 
-    /// <summary>Opens the file to append. Lines of steps after <paramref name="resumedStep"/>, which will be run again, and a last line that a crash left torn are cut off. So are all lines from a damaged one on, and the file as it was stays beside as <c>.damaged</c>: the ledger has what they told. What is kept is copied to a new file in the old one's place: a process that was stopped while it wrote, and wakes when another has the run, writes where nobody reads.</summary>
+    /// <summary>
+    /// Opens the file for appending. Drops lines of steps after <paramref name="resumedStep"/>, which will be repeated,
+    /// a partial last line, and all lines from a damaged one on; the damaged original is kept as <c>.damaged</c>, and
+    /// the ledger still has its data. The kept lines are copied to a new file that replaces the old one, so that a
+    /// suspended process that wakes after a takeover writes to a deleted file.
+    /// </summary>
     /// <exception cref="IOException">The file cannot be opened.</exception>
     public static MetricsFile Open(string path, long resumedStep)
     {
@@ -32,7 +37,7 @@ public sealed class MetricsFile : IDisposable
             File.Copy(path, $"{path}.damaged", overwrite: true);
         var aside = $"{path}.partial";
 
-        // Without a buffer: what a full disk refuses fails where it is written, and not again where the file is closed.
+        // Unbuffered, so that a full disk fails the write and not the later close.
         var stream = new FileStream(aside, FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
         try
         {
@@ -51,8 +56,8 @@ public sealed class MetricsFile : IDisposable
         }
     }
 
-    /// <summary>The whole lines of a file, which may be one that is being written.</summary>
-    /// <exception cref="InvalidDataException">A whole line is no metrics line.</exception>
+    /// <summary>Reads the complete lines of a file, even while it is being written.</summary>
+    /// <exception cref="InvalidDataException">A complete line is not a metrics line.</exception>
     public static IEnumerable<StepMetrics> Read(string path)
     {
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
@@ -60,7 +65,7 @@ public sealed class MetricsFile : IDisposable
             yield return metrics;
     }
 
-    /// <summary>Copies the lines of steps after a step, up to a damaged one.</summary>
+    /// <summary>Copies the lines of later steps, up to the first damaged line.</summary>
     public static void CopyAfter(string path, long step, Stream output)
     {
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
@@ -68,7 +73,10 @@ public sealed class MetricsFile : IDisposable
             Write(output, metrics);
     }
 
-    /// <summary>The loss of the newest step up to a step, as far as the file can be read; NaN where it has none.</summary>
+    /// <summary>
+    /// Returns the loss of the newest step up to <paramref name="step"/>; NaN if the readable part of the file has
+    /// none.
+    /// </summary>
     public static double LossAt(string path, long step)
     {
         try
@@ -84,7 +92,7 @@ public sealed class MetricsFile : IDisposable
 
     public void Append(StepMetrics metrics)
     {
-        // One write a line: a reader never sees half of one but after a crash.
+        // One write per line, so that readers see partial lines only after a crash.
         Write(_stream, metrics);
         _stream.Flush();
         LastStep = metrics.Step;
@@ -98,7 +106,10 @@ public sealed class MetricsFile : IDisposable
         output.Write(line);
     }
 
-    /// <summary>Each whole line up to a damaged one, and the offset of its end in the file. What follows the last line break is torn and left out.</summary>
+    /// <summary>
+    /// Complete lines up to the first damaged one, each with the file offset of its end. Text after the last line break
+    /// is partial and ignored.
+    /// </summary>
     private static IEnumerable<(StepMetrics Metrics, long End)> ReadLines(FileStream stream, string path, Action<string> onDamage)
     {
         var line = new List<byte>();
@@ -115,7 +126,7 @@ public sealed class MetricsFile : IDisposable
 
             if (Parse(line, out var reason) is not { } metrics)
             {
-                onDamage($"{path}:{number}: this is no metrics line ({reason})");
+                onDamage($"{path}:{number}: not a metrics line ({reason})");
                 yield break;
             }
 
@@ -127,7 +138,7 @@ public sealed class MetricsFile : IDisposable
 
     private static StepMetrics? Parse(List<byte> line, out string reason)
     {
-        reason = "null is no object";
+        reason = "null is not an object";
         try
         {
             return JsonSerializer.Deserialize<StepMetrics>(line.ToArray(), TelemetryJson.OneLine);

@@ -8,7 +8,10 @@ using OpenTelemetry.Resources;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>Sends the hosted run's figures, and those of Orleans, to an OpenTelemetry collector. There is no convention for training; names are <c>cliptrain.training.*</c> with units as OpenTelemetry writes them.</summary>
+/// <summary>
+/// Export of the hosted run's metrics, and those of Orleans, to an OpenTelemetry collector. No semantic convention
+/// covers training, so names are <c>cliptrain.training.*</c>, with OpenTelemetry units.
+/// </summary>
 internal sealed class OtlpExport : IDisposable
 {
     private readonly Meter _meter;
@@ -45,13 +48,13 @@ internal sealed class OtlpExport : IDisposable
             );
     }
 
-    /// <summary>Begins to send where the run's configuration names a collector; null where it does not.</summary>
-    /// <param name="options">The run's.</param>
-    /// <param name="last">The newest step; null before the first.</param>
+    /// <summary>Starts the export; returns null if the run's configuration names no collector.</summary>
+    /// <param name="options">The run's options.</param>
+    /// <param name="last">Returns the metrics of the newest step; null before the first.</param>
     public static OtlpExport? Start(RunOptions options, Func<StepMetrics?> last) =>
         options.Output.Otlp.Length > 0 ? new OtlpExport(options, last) : null;
 
-    /// <summary>Sends what is left.</summary>
+    /// <summary>Flushes pending metrics and stops the export.</summary>
     public void Dispose()
     {
         _provider.Dispose();

@@ -5,26 +5,29 @@ using Spectre.Console.Rendering;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>What the program prints holds names from files and from other machines. None of their characters may command the terminal: escape sequences and what reorders text are shown as �.</summary>
+/// <summary>
+/// Sanitiser of the program's output, which contains names from files and other machines. Replaces escape sequences and
+/// bidirectional controls with �, so that none of them can control the terminal.
+/// </summary>
 internal static class PlainOutput
 {
-    /// <summary>From here on all that this process prints is plain, but for what Spectre.Console itself draws.</summary>
+    /// <summary>Sanitises all further output of this process, except the control sequences of Spectre.Console itself.</summary>
     public static void Install()
     {
-        // Its output is the console's own, so it must have that before the console is replaced.
+        // Spectre.Console wraps the original writer, so capture it before replacing the console's.
         AnsiConsole.Console.Pipeline.Attach(new PlainSegments());
         Console.SetOut(TextWriter.Synchronized(new PlainWriter(Console.Out)));
         Console.SetError(TextWriter.Synchronized(new PlainWriter(Console.Error)));
     }
 
-    /// <summary>A text that stays as it is but for characters that a terminal obeys; line breaks and tabs stay.</summary>
+    /// <summary>Replaces control characters in a text; keeps line breaks and tabs.</summary>
     public static string Of(string text) => text.Any(IsHarmful) ? string.Concat(text.Select(Of)) : text;
 
     private static char Of(char c) => IsHarmful(c) ? '\uFFFD' : c;
 
     private static bool IsHarmful(char c) => c is not ('\n' or '\r' or '\t') && PlainText.IsControl(c);
 
-    /// <summary>Cleans what is written with Console.</summary>
+    /// <summary>Sanitises text written with Console.</summary>
     internal sealed class PlainWriter(TextWriter output) : TextWriter
     {
         public override Encoding Encoding => output.Encoding;
@@ -42,7 +45,7 @@ internal static class PlainOutput
         public override void Flush() => output.Flush();
     }
 
-    /// <summary>Cleans what Spectre.Console draws, without its own commands.</summary>
+    /// <summary>Sanitises text drawn by Spectre.Console, but not its own control sequences.</summary>
     internal sealed class PlainSegments : IRenderHook
     {
         public IEnumerable<IRenderable> Process(RenderOptions options, IEnumerable<IRenderable> renderables) =>

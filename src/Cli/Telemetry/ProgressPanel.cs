@@ -5,7 +5,7 @@ using Spectre.Console.Rendering;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>Draws a run's figures as a panel.</summary>
+/// <summary>Panel with a run's current metrics.</summary>
 internal static class ProgressPanel
 {
     public static IRenderable Draw(ProgressFigures figures)
@@ -50,7 +50,7 @@ internal static class ProgressPanel
     }
 }
 
-/// <summary>A bar as wide as there is room, which can be read without colours too.</summary>
+/// <summary>Progress bar that fills the available width and is readable without colours.</summary>
 internal sealed class ProgressBar(double share) : IRenderable
 {
     private const int MinWidth = 10;

@@ -2,12 +2,12 @@ using System.Globalization;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>Numbers as people read them.</summary>
+/// <summary>Human-readable numbers and durations.</summary>
 internal static class Readable
 {
     public static string Count(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
-    /// <summary>Four significant digits; whole from a thousand on.</summary>
+    /// <summary>Formats with four significant digits, and without decimals from 1,000 on.</summary>
     public static string Number(double value) =>
         Math.Abs(value) switch
         {
@@ -20,7 +20,7 @@ internal static class Readable
 
     public static string Percent(double share) => (share * 100).ToString("0.0", CultureInfo.InvariantCulture) + "%";
 
-    /// <summary>3:04, 2:03:04, or 1 d 02:03 from a day on.</summary>
+    /// <summary>Formats as 3:04, 2:03:04, or 1 d 02:03 from a day on.</summary>
     public static string Duration(TimeSpan time) =>
         time switch
         {

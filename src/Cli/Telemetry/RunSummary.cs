@@ -5,32 +5,35 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>What came of a run: the content of summary.json. A figure's path is stable, as in <c>eval.heldout.image_to_text.r1</c>.</summary>
+/// <summary>
+/// Content of summary.json: the results of a run. Paths of metrics are stable, for example
+/// <c>eval.heldout.image_to_text.r1</c>.
+/// </summary>
 public sealed record RunSummary
 {
-    /// <summary>Name of the summary in a run's directory.</summary>
+    /// <summary>Name of the run.</summary>
     public required string Name { get; init; }
 
     public required long Steps { get; init; }
 
-    /// <summary>Pairs seen over all steps.</summary>
+    /// <summary>Pairs seen in all steps.</summary>
     public required long Samples { get; init; }
 
-    /// <summary>Wall seconds of training.</summary>
+    /// <summary>Wall-clock training time in seconds.</summary>
     public required double Seconds { get; init; }
 
-    /// <summary>Over all workers and the whole of <see cref="Seconds"/>.</summary>
+    /// <summary>Mean rate over all workers and <see cref="Seconds"/>.</summary>
     public required double ImagesPerSecond { get; init; }
 
     public required double FinalLoss { get; init; }
 
-    /// <summary>Figures of evaluation by the name of the split.</summary>
+    /// <summary>Evaluation metrics by split name.</summary>
     public JsonObject Eval { get; init; } = [];
 
-    /// <summary>Adds the figures of a split: a record or dictionary, whose nested members become nested objects.</summary>
+    /// <summary>Adds the metrics of a split: a record or dictionary; nested members become nested objects.</summary>
     public void AddEvaluation(string split, object figures) => Eval[split] = JsonSerializer.SerializeToNode(figures, TelemetryJson.OneLine);
 
-    /// <summary>Writes the file aside and puts it in place whole.</summary>
+    /// <summary>Writes the file atomically.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void Write(string path)
     {
@@ -44,11 +47,11 @@ public sealed record RunSummary
         File.Move(aside, path, overwrite: true);
     }
 
-    /// <summary>Prints the figures as tables.</summary>
+    /// <summary>Prints the metrics as tables.</summary>
     public void Render(IAnsiConsole console) => Render(console, JsonSerializer.SerializeToNode(this, TelemetryJson.Indented)!.AsObject());
 
-    /// <summary>Prints the figures of a summary file as tables.</summary>
-    /// <exception cref="InvalidDataException">The file is no summary.</exception>
+    /// <summary>Prints the metrics of a summary file as tables.</summary>
+    /// <exception cref="InvalidDataException">The file is not a summary.</exception>
     public static void Render(IAnsiConsole console, string path)
     {
         JsonObject? summary;
@@ -58,10 +61,10 @@ public sealed record RunSummary
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"{path}: this is no summary: {e.Message}", e);
+            throw new InvalidDataException($"{path}: not a summary: {e.Message}", e);
         }
 
-        Render(console, summary ?? throw new InvalidDataException($"{path}: this is no summary: it holds no object"));
+        Render(console, summary ?? throw new InvalidDataException($"{path}: not a summary: not a JSON object"));
     }
 
     private static void Render(IAnsiConsole console, JsonObject summary)

@@ -4,7 +4,10 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>Draws a summary's JSON: its own figures as one table, and a table for each kind of figures in the evaluation, with a row for each object that holds them.</summary>
+/// <summary>
+/// Tables of a summary's JSON: one for the run's own metrics, and one for each kind of evaluation, with a row per
+/// result.
+/// </summary>
 internal static class SummaryTables
 {
     public static IEnumerable<Table> Draw(JsonObject summary)
@@ -17,7 +20,7 @@ internal static class SummaryTables
 
         if (summary["eval"] is JsonObject { Count: > 0 } evaluation)
         {
-            // Retrieval, zero-shot and the sizes of splits have figures of their own: a table each stays narrow.
+            // Retrieval, zero-shot and split sizes have different metrics, so separate tables stay narrow.
             foreach (
                 var kind in Rows(evaluation, "")
                     .GroupBy(row => string.Join(' ', Figures(row.Figures).Select(figure => figure.Key)), StringComparer.Ordinal)
@@ -57,7 +60,7 @@ internal static class SummaryTables
     private static IEnumerable<KeyValuePair<string, JsonValue>> Figures(JsonObject node) =>
         node.Where(member => member.Value is JsonValue).Select(member => KeyValuePair.Create(member.Key, (JsonValue)member.Value!));
 
-    /// <summary>A second line with the ends of a figure's interval, where it has one.</summary>
+    /// <summary>Second line with the bounds of a metric's interval, if it has one.</summary>
     private static string Interval(JsonNode? interval) =>
         interval is JsonArray { Count: 2 } ends ? $"\n{Show(ends[0] as JsonValue)}–{Show(ends[1] as JsonValue)}" : "";
 

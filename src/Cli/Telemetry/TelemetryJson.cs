@@ -3,7 +3,10 @@ using System.Text.Json.Serialization;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>How measurements are written as JSON: snake_case names; NaN and infinities as the strings "NaN", "Infinity" and "-Infinity".</summary>
+/// <summary>
+/// JSON settings for measurements: snake_case names; NaN and infinities as the strings "NaN", "Infinity" and
+/// "-Infinity".
+/// </summary>
 internal static class TelemetryJson
 {
     public static JsonSerializerOptions OneLine { get; } =

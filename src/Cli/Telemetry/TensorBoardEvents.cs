@@ -3,12 +3,15 @@ using Google.Protobuf;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>The few messages of TensorBoard's event files that scalars need (tensorflow/core/util/event.proto, summary.proto), and their TFRecord frames.</summary>
+/// <summary>
+/// Encoder of the TensorBoard event messages needed for scalars (tensorflow/core/util/event.proto, summary.proto) and
+/// of their TFRecord frames.
+/// </summary>
 internal static class TensorBoardEvents
 {
     private const int SessionStart = 1;
 
-    /// <summary>The first event of a file.</summary>
+    /// <summary>First event of a file.</summary>
     public static byte[] FileVersion(double wallTime) =>
         Event(
             wallTime,
@@ -20,7 +23,7 @@ internal static class TensorBoardEvents
             }
         );
 
-    /// <summary>Has readers drop what earlier files say of <paramref name="step"/> and later steps.</summary>
+    /// <summary>Event that makes readers discard <paramref name="step"/> and later steps of earlier files.</summary>
     public static byte[] SessionStarts(double wallTime, long step) =>
         Event(
             wallTime,

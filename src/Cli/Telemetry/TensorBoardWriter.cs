@@ -7,15 +7,16 @@ using ClipTrain.Trainer.State;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>Writes a TensorBoard event file with the scalars of each step. Each start of a run has its own file in the run's directory.</summary>
+/// <summary>Writer of a TensorBoard event file with the scalars of each step. Each start of a run writes a new file.</summary>
 public sealed class TensorBoardWriter : IDisposable
 {
     private readonly FileStream _stream;
     private readonly TimeProvider _time;
 
-    /// <param name="directory">Folder of the event files; made when missing.</param>
-    /// <param name="resumedStep">The step that the run goes on from: later ones in earlier files are marked as void. 0 for a new run.</param>
-    /// <exception cref="IOException">The file cannot be made.</exception>
+    /// <param name="directory">Folder of the event files; created if missing.</param>
+    /// <param name="resumedStep">Step that the run resumes from; later steps in earlier files are marked as void. 0 for
+    /// a new run.</param>
+    /// <exception cref="IOException">The file cannot be created.</exception>
     public TensorBoardWriter(string directory, TimeProvider time, long resumedStep = 0)
     {
         _time = time;
@@ -50,7 +51,7 @@ public sealed class TensorBoardWriter : IDisposable
             )
         );
 
-    /// <summary>Writes other scalars of a step.</summary>
+    /// <summary>Writes further scalars of a step.</summary>
     public void Write(long step, IEnumerable<(string Name, double Value)> scalars) =>
         Append(TensorBoardEvents.Scalars(WallTime, step, [.. scalars]));
 
@@ -86,7 +87,7 @@ public sealed class TensorBoardWriter : IDisposable
 
     private static FileStream Create(string directory, long seconds)
     {
-        // Readers take files in the order of their names, so the number of files made in the same second comes last.
+        // Readers sort files by name, so a counter for files of the same second comes last.
         var name = string.Create(
             CultureInfo.InvariantCulture,
             $"events.out.tfevents.{seconds:D10}.{Environment.MachineName}.{Environment.ProcessId}"

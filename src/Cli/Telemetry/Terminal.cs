@@ -2,12 +2,12 @@ using System.Runtime.InteropServices;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>The terminal that the program was started in.</summary>
+/// <summary>Terminal in which the program was started.</summary>
 internal static partial class Terminal
 {
     private const int ReadWrite = 2;
 
-    /// <summary>Whatever the program prints from now on goes nowhere: a write to a terminal that is gone fails.</summary>
+    /// <summary>Discards all further output, because writes to a closed terminal fail.</summary>
     public static void Leave()
     {
         var nowhere = Open("/dev/null", ReadWrite);

@@ -7,44 +7,44 @@ using Spectre.Console;
 
 namespace ClipTrain.Cli.Telemetry;
 
-/// <summary>Chooses how progress is shown.</summary>
+/// <summary>Factory of progress views.</summary>
 public static class TrainingProgress
 {
-    /// <summary>A panel that is redrawn in place on a terminal, plain log lines anywhere else.</summary>
+    /// <summary>Creates a live panel on a terminal, otherwise plain log lines.</summary>
     public static IProgressView Create(IAnsiConsole console, ILogger logger, TimeProvider time) =>
         IsLive(console) ? new LiveProgress(console, logger, time) : new LogProgress(logger, time);
 
-    /// <summary>Whether a person watches: the output is a terminal that can move its cursor.</summary>
+    /// <summary>True if the output is an interactive terminal.</summary>
     internal static bool IsLive(IAnsiConsole console) =>
         console.Profile.Out.IsTerminal && console.Profile.Capabilities is { Ansi: true, Interactive: true };
 }
 
-/// <summary>Shows how training goes on. Methods may be called from any thread.</summary>
+/// <summary>Display of training progress. Thread-safe.</summary>
 public interface IProgressView
 {
     /// <param name="totalSteps">The run's last step.</param>
-    /// <param name="startStep">The step that the run goes on from; 0 for a new run.</param>
+    /// <param name="startStep">Step that the run resumes from; 0 for a new run.</param>
     void Start(long totalSteps, long startStep);
 
-    /// <summary>A step was committed. <see cref="StepMetrics.Step"/> counts from 1.</summary>
+    /// <summary>Shows a committed step. <see cref="StepMetrics.Step"/> counts from 1.</summary>
     void Step(StepMetrics metrics);
 
     void Message(LogEventLevel level, string text);
 
-    /// <summary>Leaves the terminal as it was found. May be called more than once.</summary>
+    /// <summary>Restores the terminal. May be called more than once.</summary>
     void Stop();
 }
 
-/// <summary>Where a run stands.</summary>
-/// <param name="ImagesPerSecond">Smoothed over the last steps.</param>
-/// <param name="Remaining">Time to the last step; unknown before the first one.</param>
-/// <param name="Last">The newest step; none before the first one.</param>
+/// <summary>State of a run for display.</summary>
+/// <param name="ImagesPerSecond">Rate, smoothed over the last steps.</param>
+/// <param name="Remaining">Estimated time to the last step; null before the first step.</param>
+/// <param name="Last">Metrics of the newest step; null before the first step.</param>
 internal sealed record ProgressFigures(long Step, long TotalSteps, double ImagesPerSecond, TimeSpan? Remaining, StepMetrics? Last)
 {
     public double Share => TotalSteps == 0 ? 1 : (double)Step / TotalSteps;
 }
 
-/// <summary>Follows a run step by step.</summary>
+/// <summary>Tracker of a run's state, updated with each step.</summary>
 internal sealed class ProgressTracker(long totalSteps, long startStep)
 {
     private readonly StepRate _rate = new();
@@ -64,8 +64,12 @@ internal sealed class ProgressTracker(long totalSteps, long startStep)
     }
 }
 
-/// <summary>Smoothed speed: an average over steps whose weights fall by a constant factor with age. Steps and images are summed apart from seconds, so that the rate of uneven steps is what a clock would say.</summary>
-/// <param name="smoothing">Weight of a step as a share of the next one's, from 0 (only the last counts) to 1 (all count alike).</param>
+/// <summary>
+/// Exponentially smoothed rate. Weighted sums of steps, images and seconds are kept separately, so that the rate is
+/// correct for steps of uneven duration.
+/// </summary>
+/// <param name="smoothing">Ratio of a step's weight to the next one's, from 0 (only the last step counts) to 1 (all
+/// count equally).</param>
 internal sealed class StepRate(double smoothing = 0.95)
 {
     private double _steps;
@@ -85,7 +89,7 @@ internal sealed class StepRate(double smoothing = 0.95)
         _images = (_images * smoothing) + images;
     }
 
-    /// <summary>How long <paramref name="steps"/> more steps take; unknown before the first step.</summary>
+    /// <summary>Estimated duration of <paramref name="steps"/> more steps; null before the first step.</summary>
     public TimeSpan? Remaining(long steps)
     {
         if (_steps == 0)

@@ -31,7 +31,10 @@ public static class NodeProgram
     /// <summary>Time that a remote node waits for a lost coordinator.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
-    /// <summary>Runs the node that a coordinator started on its own machine. The node survives the coordinator and exits when the run ends. Returns the exit code.</summary>
+    /// <summary>
+    /// Runs the node that a coordinator started on its own machine. The node survives the coordinator and exits when
+    /// the run ends. Returns the exit code.
+    /// </summary>
     public static async Task<int> RunLocalAsync(string runDirectory)
     {
         using var ignored = new IgnoredSignals();
@@ -53,7 +56,10 @@ public static class NodeProgram
         return Failure.ExitCodeOf(outcome);
     }
 
-    /// <summary>Runs a node that joins a run through its coordinator's address. Ctrl-C and SIGTERM stop its workers and leave the run. Returns the run's exit code.</summary>
+    /// <summary>
+    /// Runs a node that joins a run through its coordinator's address. Ctrl-C and SIGTERM stop its workers and leave
+    /// the run. Returns the run's exit code.
+    /// </summary>
     public static async Task<int> RunRemoteAsync(RemoteNodeOptions node)
     {
         using var leave = new CancellationTokenSource();

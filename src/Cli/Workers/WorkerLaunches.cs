@@ -30,7 +30,10 @@ public sealed record RemoteWorkerOptions(RemoteOptions Connection)
 /// <summary>Entry points of a worker process.</summary>
 public static class WorkerLaunches
 {
-    /// <summary>Runs a worker started by the local node of a run on this machine. It exits when the node does. Returns the exit code.</summary>
+    /// <summary>
+    /// Runs a worker started by the local node of a run on this machine. It exits when the node does. Returns the exit
+    /// code.
+    /// </summary>
     public static async Task<int> RunLocalAsync(string runDirectory)
     {
         using var watch = ParentWatch.Start();
@@ -85,7 +88,12 @@ public static class WorkerLaunches
             );
         var workerId =
             worker.Name
-            ?? $"{Dns.GetHostName()}-{(device == "cpu" ? Environment.ProcessId.ToString(CultureInfo.InvariantCulture) : device.Replace(":", "", StringComparison.Ordinal))}";
+            ?? $"{Dns.GetHostName()}-"
+                + (
+                    device == "cpu"
+                        ? Environment.ProcessId.ToString(CultureInfo.InvariantCulture)
+                        : device.Replace(":", "", StringComparison.Ordinal)
+                );
         var identity = new WorkerIdentity(
             workerId,
             worker.Address ?? AddressTowards(worker.Connection.Coordinator),

@@ -17,7 +17,10 @@ using ClipTrain.Trainer.Worker;
 
 namespace ClipTrain.Cli.Workers;
 
-/// <summary>Worker process: joins the run, trains its share, and rejoins after each generation until the run ends. All torch calls happen on one thread.</summary>
+/// <summary>
+/// Worker process: joins the run, trains its share, and rejoins after each generation until the run ends. All torch
+/// calls happen on one thread.
+/// </summary>
 public sealed class WorkerProgram(
     RunFiles files,
     RunOptions options,

@@ -7,7 +7,7 @@ namespace ClipTrain.Cli.Tests.Config;
 public sealed class ConfigDocsTests
 {
     [Theory, InlineData("configs/schema.json"), InlineData("docs/configuration.md")]
-    public void The_file_in_the_repository_is_what_the_options_generate(string path)
+    public void The_generated_file_in_the_repository_is_up_to_date(string path)
     {
         var generated = ConfigDocs.Generate().Single(file => string.Equals(file.Path, path, StringComparison.Ordinal)).Content;
 
@@ -15,7 +15,7 @@ public sealed class ConfigDocsTests
     }
 
     [Fact]
-    public void Writing_puts_both_files_into_the_checkout()
+    public void Write_creates_both_files_in_the_checkout()
     {
         var root = Directory.CreateTempSubdirectory("cliptrain-docs-");
         root.CreateSubdirectory("configs");

@@ -14,7 +14,7 @@ public sealed class HistogramTests
     [InlineData(1000, 20_000_000, true, true)]
     [InlineData(0.25, 4, false, false)]
     [InlineData(0.01, 40, true, false)]
-    public void Every_value_is_in_the_bin_around_it_and_ticks_lie_on_the_axis(double low, double high, bool logarithmic, bool whole)
+    public void Every_value_falls_into_its_bin_and_ticks_lie_on_the_axis(double low, double high, bool logarithmic, bool whole)
     {
         var values = new Distribution();
         for (var i = 0; i <= 200; i++)

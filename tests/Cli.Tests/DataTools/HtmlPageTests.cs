@@ -12,7 +12,7 @@ public sealed class HtmlPageTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void A_page_is_well_formed_whatever_a_caption_holds()
+    public void A_page_is_well_formed_for_any_caption()
     {
         const string Caption = "<script>alert('x')</script> & \"\0\u0007\ud800\uFFFF\u200D🐶 ]]>";
         var path = Path.Combine(_folder.Path, "new", "page.html");
@@ -25,7 +25,7 @@ public sealed class HtmlPageTests : IDisposable
         Assert.Equal("data:image/jpeg;base64,AQI=", page.Descendants("img").Single().Attribute("src")!.Value);
     }
 
-    /// <summary>Reads a page as XML, which it is beside its document type.</summary>
+    /// <summary>Parses a page as XML, after its document type.</summary>
     internal static XElement Parse(string path)
     {
         using var reader = XmlReader.Create(path, new XmlReaderSettings { DtdProcessing = DtdProcessing.Ignore });

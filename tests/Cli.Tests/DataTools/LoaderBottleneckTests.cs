@@ -19,34 +19,34 @@ public sealed class LoaderBottleneckTests
     );
 
     [Fact]
-    public void A_reader_that_is_slower_than_the_threads_is_the_bottleneck()
+    public void A_reader_slower_than_the_threads_is_the_bottleneck()
     {
-        // Ten seconds: the reader never rests, the threads wait half of their time.
+        // Ten seconds: the reader is always busy, the threads wait half of the time.
         var found = LoaderBottleneck.Of(Result(read: 10, decode: 8, tokenize: 1, assemble: 1, starved: 10, blocked: 0));
 
         Assert.Equal((SlowStage.Read, 100, 200), (found.Stage, found.ReadLimit, found.DecodeLimit));
         Assert.Equal(
-            "Reading is the bottleneck, at 100 images a second: put the corpus on faster storage, or on this machine's own disk.",
+            "Reading is the bottleneck, at 100 images a second: move the corpus to faster or local storage.",
             found.Advice(Setting)
         );
-        Assert.Contains("1,000 rows a group", found.Advice(Setting with { LargestRowGroup = 100_000 }), StringComparison.Ordinal);
+        Assert.Contains("1,000 rows per row group", found.Advice(Setting with { LargestRowGroup = 100_000 }), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Threads_that_never_rest_are_the_bottleneck_and_the_advice_depends_on_cores_and_images()
+    public void Busy_threads_are_the_bottleneck_and_the_advice_depends_on_cores_and_images()
     {
         var found = LoaderBottleneck.Of(Result(read: 2, decode: 18, tokenize: 1, assemble: 1, starved: 0, blocked: 0));
 
         Assert.Equal((SlowStage.Decode, 500, 100), (found.Stage, found.ReadLimit, found.DecodeLimit));
         Assert.Contains("raise data.threads to up to 4", found.Advice(Setting), StringComparison.Ordinal);
         Assert.Contains(
-            "store images as JPEG of little more than 224 px",
+            "store images as JPEG of not much more than 224 px",
             found.Advice(Setting with { Threads = 4 }),
             StringComparison.Ordinal
         );
         var large = Setting with { Threads = 4, MedianShortSide = 1000 };
         Assert.Contains(
-            "have 1,000 px on their shorter side, the model sees 224; set data.jpeg: scaled",
+            "have 1,000 px on their shorter side, the model uses 224; set data.jpeg: scaled",
             found.Advice(large),
             StringComparison.Ordinal
         );
@@ -61,7 +61,7 @@ public sealed class LoaderBottleneckTests
         );
 
     [Fact]
-    public void Threads_that_wait_for_each_other_need_more_batches_ahead()
+    public void Threads_that_wait_for_each_other_need_more_prefetch()
     {
         var found = LoaderBottleneck.Of(Result(read: 2, decode: 8, tokenize: 1, assemble: 1, starved: 0, blocked: 10));
 
@@ -70,7 +70,7 @@ public sealed class LoaderBottleneckTests
     }
 
     [Fact]
-    public void A_measurement_without_reading_takes_the_reading_before_it()
+    public void A_measurement_without_reading_uses_the_read_rate_of_the_warm_up()
     {
         var result = Result(read: 0, decode: 18, tokenize: 1, assemble: 1, starved: 0, blocked: 0, readItems: 0);
 
@@ -78,7 +78,7 @@ public sealed class LoaderBottleneckTests
     }
 
     [Fact]
-    public void A_steps_need_leaves_out_the_time_that_it_waited()
+    public void The_rate_that_steps_need_excludes_their_waiting_time()
     {
         var step = Samples.Step(1);
 
@@ -105,7 +105,7 @@ public sealed class LoaderBottleneckTests
         Assert.Null(StepNeed.ImagesPerSecond([]));
     }
 
-    /// <summary>A thousand images in ten seconds on two threads; arguments are seconds.</summary>
+    /// <summary>Statistics of 1,000 images in ten seconds on two threads; arguments are in seconds.</summary>
     private static LoaderBenchResult Result(
         double read,
         double decode,

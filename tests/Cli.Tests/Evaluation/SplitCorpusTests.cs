@@ -5,14 +5,14 @@ using ClipTrain.Trainer.Tests;
 
 namespace ClipTrain.Cli.Tests.Evaluation;
 
-/// <summary>Columns and class names of evaluation's corpora, on the files of tests/Cases.</summary>
+/// <summary>Columns and class names of evaluation splits, tested on the files in tests/Cases.</summary>
 public sealed class SplitCorpusTests
 {
     private static readonly SplitColumns s_unnamed = new(Image: null, Captions: null);
     private readonly List<string> _told = [];
 
     [Fact]
-    public void The_run_s_columns_are_taken_and_nothing_is_told()
+    public void The_runs_columns_are_used_without_a_message()
     {
         var run = TinyClip.Run() with
         {
@@ -29,7 +29,7 @@ public sealed class SplitCorpusTests
     }
 
     [Fact]
-    public void A_split_s_own_columns_come_before_the_run_s()
+    public void Columns_of_a_split_override_those_of_the_run()
     {
         var run = TinyClip.Run() with
         {
@@ -49,7 +49,7 @@ public sealed class SplitCorpusTests
     }
 
     [Fact]
-    public void Columns_that_are_not_the_run_s_and_choices_between_several_are_told()
+    public void A_message_names_columns_that_are_not_the_runs_and_choices_among_several()
     {
         var run = TinyClip.Run() with
         {
@@ -66,7 +66,7 @@ public sealed class SplitCorpusTests
             _told,
             told =>
                 Assert.StartsWith(
-                    "Evaluation split seen has not the run's columns: image column image, caption column",
+                    "Evaluation split seen lacks the run's columns; using image column image, caption column",
                     told,
                     StringComparison.Ordinal
                 ),
@@ -75,7 +75,7 @@ public sealed class SplitCorpusTests
     }
 
     [Fact]
-    public void Columns_of_unusual_names_that_nobody_names_are_refused_with_those_that_are_there()
+    public void Unusual_column_names_are_an_error_that_lists_the_columns()
     {
         var error = Assert.Throws<CorpusException>(() =>
             Open(TinyClip.Run(), "15-eval-columns/val.parquet", s_unnamed, SplitContent.EveryCaption)
@@ -84,14 +84,14 @@ public sealed class SplitCorpusTests
     }
 
     [Fact]
-    public void Five_captions_an_image_are_all_measured()
+    public void All_five_captions_of_an_image_are_evaluated()
     {
         var split = Open(TinyClip.Run(), "14-five-captions", s_unnamed, SplitContent.EveryCaption);
         Assert.Equal(24 * 5, CorpusCaptions.Every(split, keyColumn: null).Sum(row => row.Captions.Count));
     }
 
     [Fact]
-    public void Numbers_of_classes_are_refused_without_names_and_have_those_of_the_run()
+    public void Class_numbers_without_names_are_an_error_unless_the_run_names_them()
     {
         var classes = Open(TinyClip.Run(), "13-classlabel", s_unnamed, SplitContent.Labels);
         var split = new ZeroShotOptions { Name = "animals", Data = ["unused"] };
@@ -103,7 +103,7 @@ public sealed class SplitCorpusTests
         var names = LabelNames.Of(named, classes);
         Assert.Equal("dog", LabelNames.Name(named, names, "1"));
         Assert.Contains(
-            "there are 3 names",
+            "out of range for 3 class names",
             Assert.Throws<CorpusException>(() => LabelNames.Name(named, names, "3")).Message,
             StringComparison.Ordinal
         );

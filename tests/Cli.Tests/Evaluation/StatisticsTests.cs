@@ -6,7 +6,7 @@ using ClipTrain.Evaluation.ZeroShot;
 
 namespace ClipTrain.Cli.Tests.Evaluation;
 
-/// <summary>Expected values by hand or from the formulas in 40 digits; coverage by simulation.</summary>
+/// <summary>Expected values are computed by hand or from the formulas with 40 digits; coverage is simulated.</summary>
 public class StatisticsTests
 {
     private const int Simulations = 2000;
@@ -24,7 +24,7 @@ public class StatisticsTests
     }
 
     [Fact]
-    public void Without_trials_everything_is_possible() => Assert.Equal(new Interval(0, 1), Interval.OfProportion(0, 0));
+    public void Without_trials_the_interval_is_the_whole_range() => Assert.Equal(new Interval(0, 1), Interval.OfProportion(0, 0));
 
     [Theory]
     [InlineData(0.1, 100)]
@@ -36,7 +36,9 @@ public class StatisticsTests
             random => Interval.OfProportion(Enumerable.Range(0, trials).Count(_ => random.NextDouble() < share) / (double)trials, trials)
         );
 
-    /// <summary>P(Binomial(10, 1/2) ≤ 1) = 0.0107 and ≤ 2 is 0.0547: the second value from either end.</summary>
+    /// <summary>
+    /// P(Binomial(10, 1/2) ≤ 1) = 0.0107 and P(… ≤ 2) = 0.0547, so the bounds are the second values from either end.
+    /// </summary>
     [Fact]
     public void The_median_lies_between_two_order_statistics() =>
         Assert.Equal(new Interval(2, 9), Interval.OfMedian([.. Enumerable.Range(1, 10).Select(i => (double)i)]));
@@ -50,7 +52,7 @@ public class StatisticsTests
     [Fact]
     public void The_interval_of_a_mean_over_classes_holds_the_true_one_in_95_of_100_samples()
     {
-        // Classes of unequal size and accuracy, so that the mean over classes is not that over images.
+        // Classes of unequal size and accuracy, so that the mean over classes differs from the mean over images.
         double[] accuracy = [0.9, 0.6, 0.3];
         int[] images = [160, 80, 60];
         AssertCovers(
@@ -71,7 +73,7 @@ public class StatisticsTests
     }
 
     [Fact]
-    public void A_class_without_images_and_predictions_counts_in_no_figure()
+    public void A_class_without_images_and_predictions_counts_in_no_metric()
     {
         var figures = Classification.Of([Of(0, 0), Of(0, 1), Of(1, 1), Of(1, 1), Of(1, 2), Of(2, 0)], 4);
         Assert.Equal(3 / 6.0, figures.Top1, 1e-9);
@@ -83,7 +85,7 @@ public class StatisticsTests
     [Fact]
     public void Calibration_is_the_distance_between_confidence_and_accuracy_bin_by_bin()
     {
-        // Two bins: confidence 0.9 and three of four right, confidence 0.5 and one of two right.
+        // Two bins: confidence 0.9 with three of four correct, confidence 0.5 with one of two correct.
         Prediction[] predictions =
         [
             .. Enumerable.Range(0, 4).Select(i => new Prediction(0, i < 3 ? 0 : 1, i < 3 ? 0 : 1, 0.9)),
@@ -94,7 +96,7 @@ public class StatisticsTests
     }
 
     [Fact]
-    public void Intervals_are_the_same_each_time_and_hold_their_figure()
+    public void Intervals_are_reproducible_and_contain_their_estimate()
     {
         var random = new Random(3);
         Prediction[] predictions = [.. Enumerable.Range(0, 200).Select(i => Random(random, i % 4, 0.7))];
@@ -105,7 +107,7 @@ public class StatisticsTests
     }
 
     [Fact]
-    public void The_list_of_results_has_each_figure_with_its_interval_and_number()
+    public void The_results_list_every_metric_with_its_interval_and_sample_count()
     {
         var retrieval = new RetrievalResult(Recall.FromRanks([0, 3, 20]), Recall.FromRanks([0]), 3, 1);
         var rows = ResultFiles.Rows(new SplitFigures("seen", "retrieval", retrieval)).ToList();
@@ -121,7 +123,7 @@ public class StatisticsTests
         Assert.Equal(4, rows[3].Value);
     }
 
-    /// <summary>2 · P(Binomial(10, 1/2) ≤ 1) = 22 / 1024; an even split says nothing.</summary>
+    /// <summary>2 · P(Binomial(10, 1/2) ≤ 1) = 22 / 1024; an even split gives p = 1.</summary>
     [Theory]
     [InlineData(1, 9, 22 / 1024.0)]
     [InlineData(9, 1, 22 / 1024.0)]
@@ -139,7 +141,7 @@ public class StatisticsTests
     [Fact]
     public void Models_are_compared_image_by_image()
     {
-        // The second has all that the first has right, and 8 images more.
+        // The second model is right wherever the first is, and on 8 more images.
         var first = Classification.Of([.. Enumerable.Range(0, 40).Select(i => Of(0, i < 20 ? 0 : 1))], 2);
         var second = Classification.Of([.. Enumerable.Range(0, 40).Select(i => Of(0, i < 28 ? 0 : 1))], 2);
         var row = Assert.Single(
@@ -153,7 +155,7 @@ public class StatisticsTests
     }
 
     [Fact]
-    public void Models_that_never_differ_are_not_proved_to_be_the_same()
+    public void Models_that_never_differ_still_have_an_interval_of_positive_width()
     {
         var interval = Interval.OfDifference(0, 0, 20);
         Assert.Equal(1.959963984540054 / 22, interval.High, 1e-12);

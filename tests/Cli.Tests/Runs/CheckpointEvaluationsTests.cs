@@ -24,7 +24,7 @@ public sealed class CheckpointEvaluationsTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void A_checkpoint_is_evaluated_after_the_run_has_pruned_it_and_the_best_is_kept()
+    public void A_pruned_checkpoint_is_still_evaluated_and_the_best_one_is_kept()
     {
         var pruned = new SemaphoreSlim(0);
         using (
@@ -59,7 +59,7 @@ public sealed class CheckpointEvaluationsTests : IDisposable
     }
 
     [Fact]
-    public void Training_that_is_faster_than_evaluation_has_checkpoints_left_out()
+    public void Checkpoints_are_skipped_if_training_is_faster_than_evaluation()
     {
         var (entered, leave) = (new SemaphoreSlim(0), new SemaphoreSlim(0));
         var measured = new List<string>();
@@ -88,11 +88,11 @@ public sealed class CheckpointEvaluationsTests : IDisposable
         }
 
         Assert.Equal(["step-00000010", "step-00000030"], measured);
-        Assert.Contains(_messages, message => message.Contains("step 20 is left out", StringComparison.Ordinal));
+        Assert.Contains(_messages, message => message.Contains("step 20 is skipped", StringComparison.Ordinal));
     }
 
     [Fact]
-    public void What_fails_is_a_message()
+    public void Failures_are_logged()
     {
         using (var evaluations = Evaluations((_, _) => Task.FromResult((4, "Evaluation set 'birds': birds.parquet does not exist"))))
         {

@@ -35,7 +35,7 @@ public sealed class FailureTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Expected))]
-    public void What_a_user_can_mend_is_told_in_a_message(Exception error, int exitCode)
+    public void A_failure_that_the_user_can_fix_is_a_message(Exception error, int exitCode)
     {
         var failure = Failure.Of(error);
 
@@ -44,14 +44,14 @@ public sealed class FailureTests : IDisposable
     }
 
     [Fact]
-    public void A_defect_stays_one()
+    public void An_internal_error_stays_one()
     {
         Assert.Null(Failure.Of(new NullReferenceException()));
         Assert.Null(Failure.Of(new InvalidOperationException("x", new FormatException("y"))));
     }
 
     [Fact]
-    public void A_token_that_is_a_folder_is_named()
+    public void A_token_file_that_is_a_folder_is_named_in_the_error()
     {
         Directory.CreateDirectory(_folder.File("token"));
 
@@ -63,7 +63,7 @@ public sealed class FailureTests : IDisposable
     }
 
     [Fact]
-    public void A_token_whose_maker_was_killed_is_made_again_and_then_kept()
+    public void A_token_is_created_again_after_its_creator_was_killed_and_then_kept()
     {
         File.WriteAllText(_folder.File("token"), "");
         File.WriteAllText(_folder.File("token.partial"), "half");

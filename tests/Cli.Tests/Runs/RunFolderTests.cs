@@ -14,7 +14,7 @@ public sealed class RunFolderTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void A_creator_killed_before_any_operation_leaves_no_run_or_a_whole_one()
+    public void Killing_the_creator_before_any_operation_leaves_no_run_or_a_complete_one()
     {
         KilledFiles.AtEveryOperation(
             exchanges: true,
@@ -37,7 +37,7 @@ public sealed class RunFolderTests : IDisposable
     }
 
     [Fact]
-    public void A_creator_that_comes_second_says_so_and_changes_nothing()
+    public void A_second_creator_fails_and_changes_nothing()
     {
         var error = Assert.Throws<UsageException>(() =>
             RunFolder.Create(
@@ -56,13 +56,13 @@ public sealed class RunFolderTests : IDisposable
     }
 
     [Fact]
-    public void A_folder_that_is_half_a_run_is_named_and_what_to_do()
+    public void A_half_created_run_is_an_error_with_a_remedy()
     {
         Directory.CreateDirectory(Run.Directory);
         File.WriteAllText(Run.Config, "name: mine");
 
         Assert.Contains(
-            "it was not made whole",
+            "its creation was interrupted",
             Assert.Throws<UsageException>(() => PreparedRun.Resume(Run.Directory, step: null)).Message,
             StringComparison.Ordinal
         );

@@ -37,7 +37,7 @@ public sealed class RunHistoryTests : IDisposable
     }
 
     [Fact]
-    public void A_run_without_a_checkpoint_begins_at_its_first_step()
+    public void A_run_without_a_checkpoint_starts_at_its_first_step()
     {
         Assert.Null(GoOn());
         Assert.Empty(_lines);
@@ -45,16 +45,16 @@ public sealed class RunHistoryTests : IDisposable
     }
 
     [Fact]
-    public void A_run_that_has_lost_its_checkpoints_says_that_it_begins_again()
+    public void A_run_that_has_lost_its_checkpoints_warns_that_it_starts_over()
     {
         Record(1, 2);
 
         Assert.Null(GoOn());
-        Assert.Contains("begins again at its first step", Assert.Single(_lines), StringComparison.Ordinal);
+        Assert.Contains("starts over at its first step", Assert.Single(_lines), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_plain_resume_takes_the_newest_and_sets_nothing_aside()
+    public void A_resume_without_a_step_uses_the_newest_checkpoint_and_sets_nothing_aside()
     {
         Write(2, 4);
         Record(1, 5);
@@ -64,7 +64,7 @@ public sealed class RunHistoryTests : IDisposable
     }
 
     [Fact]
-    public void What_lies_after_a_chosen_step_is_set_aside_and_stays_there()
+    public void The_history_after_a_chosen_step_is_set_aside_and_stays_there()
     {
         Write(2, 4, 6);
         Record(1, 6);
@@ -86,7 +86,7 @@ public sealed class RunHistoryTests : IDisposable
     }
 
     [Fact]
-    public void The_same_choice_again_has_a_folder_of_its_own()
+    public void Choosing_the_same_step_again_uses_a_new_folder()
     {
         Write(2, 4);
         GoOn(2);
@@ -97,7 +97,7 @@ public sealed class RunHistoryTests : IDisposable
     }
 
     [Fact]
-    public void A_damaged_newest_checkpoint_is_told_of_and_passed_over()
+    public void A_damaged_newest_checkpoint_is_reported_and_skipped()
     {
         Write(2, 4);
         File.AppendAllText(Path.Combine(Checkpoints.PathOf(4), CheckpointDirectory.ModelFile), "x");

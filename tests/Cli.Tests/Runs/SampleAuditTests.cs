@@ -29,7 +29,7 @@ public sealed class SampleAuditTests
 
     [Theory]
     [MemberData(nameof(Worlds))]
-    public void Every_sample_is_proved_consumed_once_whatever_the_worlds(int before, int after)
+    public void Every_sample_is_consumed_once_for_any_world_sizes(int before, int after)
     {
         var uses = new List<SampleUse>();
         var report = Audit([Generation(1, 0, before), .. Steps(1, 4, before), Generation(2, 4, after), .. Steps(5, 12, after)], uses);
@@ -47,7 +47,7 @@ public sealed class SampleAuditTests
     }
 
     [Fact]
-    public void Each_corpus_of_a_mixture_is_proved_by_its_own_epochs()
+    public void Each_corpus_of_a_mixture_is_audited_by_its_own_epochs()
     {
         var order = new SampleOrder([new CorpusShare([16, 8], 3), new CorpusShare([5, 4], 2)], seed: 5, windowGroups: 2, GlobalBatch);
         var report = Audit([Generation(1, 0, 3), .. Steps(1, 6, 3, order)], order: order);
@@ -62,7 +62,7 @@ public sealed class SampleAuditTests
     }
 
     [Fact]
-    public void A_mixture_of_other_weights_is_a_fault()
+    public void A_mixture_with_different_weights_is_a_fault()
     {
         SampleOrder Order(double weight) =>
             new([new CorpusShare([16, 8], weight), new CorpusShare([5, 4], 2)], seed: 5, windowGroups: 2, GlobalBatch);
@@ -72,7 +72,7 @@ public sealed class SampleAuditTests
     }
 
     [Fact]
-    public void Steps_that_a_fall_back_to_a_checkpoint_undid_count_once()
+    public void Steps_undone_by_a_return_to_a_checkpoint_count_once()
     {
         var report = Audit([Generation(1, 0, 2), .. Steps(1, 7, 2), Generation(2, 5, 3), .. Steps(6, 9, 3)]);
         Assert.Empty(report.Faults);
@@ -97,18 +97,18 @@ public sealed class SampleAuditTests
         );
 
     [Fact]
-    public void Other_samples_than_the_orders_are_a_fault_of_their_rank()
+    public void Samples_that_differ_from_the_order_are_a_fault_of_their_rank()
     {
         var wrong = Step(2, 2);
         var shares = wrong.Shares.ToArray();
         shares[1] = shares[1] with { Digest = Step(3, 2).Shares[1].Digest };
         var report = Audit([Generation(1, 0, 2), .. Steps(1, 1, 2), new LedgerEntry(null, wrong with { Shares = shares })]);
-        Assert.Contains("step 2, rank 1 of 2: its 5 samples are not those that the order gives it", report.Faults, StringComparer.Ordinal);
+        Assert.Contains("step 2, rank 1 of 2: its 5 samples are not those of the sample order", report.Faults, StringComparer.Ordinal);
         Assert.Equal(5, Assert.Single(report.Epochs).Missing);
     }
 
     [Fact]
-    public void A_share_of_another_size_is_a_fault()
+    public void A_share_of_the_wrong_size_is_a_fault()
     {
         var wrong = Step(1, 3);
         var shares = wrong.Shares.ToArray();

@@ -20,7 +20,7 @@ public sealed class ShippedSweepTests
         };
 
     [Theory, MemberData(nameof(Sweeps))]
-    public void A_sweep_that_is_shipped_is_planned(string name, int trials)
+    public void A_shipped_sweep_has_a_valid_plan(string name, int trials)
     {
         var opened = OpenedSweep.Open(Path.Combine(Repository.Configs, "sweeps", $"{name}.yaml"));
         Assert.Equal(trials, opened.Trials.Count);
@@ -28,7 +28,7 @@ public sealed class ShippedSweepTests
     }
 
     [Fact]
-    public void Every_sweep_in_the_folder_is_among_these() =>
+    public void Every_sweep_in_the_folder_is_tested() =>
         Assert.Equal(
             Directory
                 .GetFiles(Path.Combine(Repository.Configs, "sweeps"))
@@ -39,7 +39,7 @@ public sealed class ShippedSweepTests
         );
 
     [Fact]
-    public void At_equal_compute_every_architecture_meets_the_budget_to_within_half_a_step()
+    public void At_equal_compute_every_architecture_meets_the_budget_within_half_a_step()
     {
         var trials = OpenedSweep.Open(Path.Combine(Repository.Configs, "sweeps", "architectures.yaml")).Trials;
         Assert.All(
@@ -57,7 +57,7 @@ public sealed class ShippedSweepTests
     }
 
     [Fact]
-    public void An_axis_that_names_no_key_is_refused_with_the_key_that_it_may_have_meant()
+    public void An_axis_with_an_unknown_key_is_an_error_that_suggests_the_nearest_key()
     {
         var file = Path.Combine(Directory.CreateTempSubdirectory().FullName, "sweep.yaml");
         File.WriteAllText(

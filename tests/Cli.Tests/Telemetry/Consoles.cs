@@ -5,7 +5,7 @@ namespace ClipTrain.Cli.Tests.Telemetry;
 
 internal static class Consoles
 {
-    /// <summary>A console as a pipe or a file is one.</summary>
+    /// <summary>Console that behaves like a pipe or a file.</summary>
     public static IAnsiConsole Plain(TextWriter writer) =>
         AnsiConsole.Create(
             new AnsiConsoleSettings
@@ -16,7 +16,7 @@ internal static class Consoles
             }
         );
 
-    /// <summary>A console as a terminal of 120 columns is one.</summary>
+    /// <summary>Console that behaves like a terminal of 120 columns.</summary>
     public static IAnsiConsole Terminal(TextWriter writer) =>
         AnsiConsole.Create(
             new AnsiConsoleSettings

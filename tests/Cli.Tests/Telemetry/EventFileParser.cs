@@ -4,10 +4,10 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Cli.Tests.Telemetry;
 
-/// <summary>An event of an event file, as a reader of its own finds it.</summary>
+/// <summary>Event decoded by an independent parser.</summary>
 internal sealed record ParsedEvent(double WallTime, long Step, string? FileVersion, long? SessionStatus, Dictionary<string, float> Scalars);
 
-/// <summary>Reads event files with nothing of the writer's: bit-by-bit CRC, and protobuf's wire format by hand.</summary>
+/// <summary>Parser of event files that shares no code with the writer: bitwise CRC, and protobuf's wire format by hand.</summary>
 internal static class EventFileParser
 {
     public static List<ParsedEvent> Parse(byte[] file)
@@ -26,7 +26,7 @@ internal static class EventFileParser
         return events;
     }
 
-    /// <summary>CRC-32C by its definition: the reflected polynomial 0x82F63B78, a bit at a time.</summary>
+    /// <summary>CRC-32C by definition: the reflected polynomial 0x82F63B78, bit by bit.</summary>
     public static uint Crc(ReadOnlySpan<byte> data)
     {
         var crc = uint.MaxValue;
@@ -75,7 +75,7 @@ internal static class EventFileParser
         );
     }
 
-    /// <summary>The fields of a message; a varint as eight little-endian bytes.</summary>
+    /// <summary>Returns the fields of a message, varints as eight little-endian bytes.</summary>
     private static List<(int Number, byte[] Bytes)> Fields(ReadOnlySpan<byte> data)
     {
         var fields = new List<(int, byte[])>();

@@ -9,7 +9,7 @@ namespace ClipTrain.Cli.Tests.Telemetry;
 public sealed class LoaderWatchTests
 {
     [Fact]
-    public void Rates_and_shares_are_of_the_time_between_looks()
+    public void Rates_and_shares_cover_the_time_between_observations()
     {
         var watch = new LoaderWatch();
         Assert.Null(watch.Look(At(2, items: 100)));
@@ -28,7 +28,7 @@ public sealed class LoaderWatchTests
     }
 
     [Fact]
-    public void Ten_seconds_are_looked_back_on()
+    public void The_window_covers_ten_seconds()
     {
         var watch = new LoaderWatch();
         var rates = new List<double?>();

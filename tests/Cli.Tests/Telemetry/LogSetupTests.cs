@@ -69,7 +69,7 @@ public sealed class LogSetupTests : IDisposable
     }
 
     [Fact]
-    public void A_line_has_an_end()
+    public void Long_messages_are_truncated()
     {
         using var output = new StringWriter();
         using var logger = LogSetup.Create(Consoles.Plain(output));
@@ -81,7 +81,7 @@ public sealed class LogSetupTests : IDisposable
     }
 
     [Fact]
-    public void Lines_below_the_level_are_left_out()
+    public void Lines_below_the_level_are_dropped()
     {
         using var output = new StringWriter();
         using var logger = LogSetup.Create(Consoles.Plain(output), level: LogEventLevel.Warning);

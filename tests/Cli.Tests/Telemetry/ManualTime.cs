@@ -1,6 +1,6 @@
 namespace ClipTrain.Cli.Tests.Telemetry;
 
-/// <summary>A clock that stands until it is moved.</summary>
+/// <summary>Clock that advances only on request.</summary>
 internal sealed class ManualTime : TimeProvider
 {
     private DateTimeOffset _now = DateTimeOffset.FromUnixTimeSeconds(1_700_000_000);

@@ -45,7 +45,7 @@ public sealed class MetricsFileTests : IDisposable
     [InlineData(3)]
     [InlineData(5)]
     [InlineData(9)]
-    public void Resuming_cuts_the_steps_that_will_be_run_again(long resumedStep)
+    public void Resuming_drops_the_steps_that_will_be_repeated(long resumedStep)
     {
         Write(0, 1, 2, 3, 4, 5);
 
@@ -55,7 +55,7 @@ public sealed class MetricsFileTests : IDisposable
     }
 
     [Fact]
-    public void A_crash_at_any_byte_costs_the_torn_line_only()
+    public void A_crash_at_any_byte_loses_only_the_partial_line()
     {
         Write(0, 1, 2, 3);
         var whole = File.ReadAllBytes(FilePath);
@@ -72,7 +72,7 @@ public sealed class MetricsFileTests : IDisposable
     }
 
     [Fact]
-    public void Lines_of_versions_that_did_not_tell_of_the_loader_are_read()
+    public void Lines_of_versions_without_loader_metrics_are_readable()
     {
         File.WriteAllText(
             FilePath,
@@ -94,7 +94,7 @@ public sealed class MetricsFileTests : IDisposable
     }
 
     [Fact]
-    public void A_loss_that_is_not_a_number_is_kept()
+    public void A_NaN_loss_is_preserved()
     {
         using (var metrics = MetricsFile.Open(FilePath, 0))
             metrics.Append(Samples.Step(1) with { Loss = double.NaN, GradientNorm = double.PositiveInfinity });
@@ -110,21 +110,21 @@ public sealed class MetricsFileTests : IDisposable
     [InlineData("not JSON")]
     [InlineData("{\"step\":1}")]
     [InlineData("null")]
-    public void A_damaged_line_is_named_and_the_lines_before_it_stay(string bad)
+    public void A_damaged_line_is_reported_and_the_lines_before_it_are_kept(string bad)
     {
         Write(0, 1);
         File.AppendAllText(FilePath, $"{bad}\n{File.ReadAllText(FilePath)}");
         var damaged = File.ReadAllText(FilePath);
 
         Assert.StartsWith(
-            $"{FilePath}:2: this is no metrics line",
+            $"{FilePath}:2: not a metrics line",
             Assert.Throws<InvalidDataException>(() => MetricsFile.Read(FilePath).ToList()).Message,
             StringComparison.Ordinal
         );
         Assert.Equal(1, MetricsFile.LossAt(FilePath, 9));
         using (var metrics = MetricsFile.Open(FilePath, 9))
         {
-            Assert.StartsWith($"{FilePath}:2: this is no metrics line", metrics.Damage, StringComparison.Ordinal);
+            Assert.StartsWith($"{FilePath}:2: not a metrics line", metrics.Damage, StringComparison.Ordinal);
             metrics.Append(Samples.Step(2));
         }
 
@@ -133,7 +133,7 @@ public sealed class MetricsFileTests : IDisposable
     }
 
     [Fact]
-    public void The_loss_of_a_file_that_is_not_there_is_no_number() => Assert.Equal(double.NaN, MetricsFile.LossAt(FilePath, 1));
+    public void The_loss_of_a_missing_file_is_NaN() => Assert.Equal(double.NaN, MetricsFile.LossAt(FilePath, 1));
 
     private void Write(long resumedStep, params long[] steps)
     {

@@ -9,7 +9,7 @@ public sealed class PlainOutputTests
         Harmless = "a\uFFFD]0;owned\uFFFD\uFFFD2J\uFFFDb.jpg";
 
     [Fact]
-    public void What_the_console_is_told_commands_no_terminal()
+    public void Text_written_to_the_console_cannot_control_the_terminal()
     {
         using var output = new StringWriter();
         using var plain = new PlainOutput.PlainWriter(output);
@@ -22,7 +22,7 @@ public sealed class PlainOutputTests
     }
 
     [Fact]
-    public void Names_in_tables_command_no_terminal_and_colours_stay()
+    public void Names_in_tables_cannot_control_the_terminal_and_colours_stay()
     {
         using var output = new StringWriter();
         var console = AnsiConsole.Create(

@@ -14,7 +14,7 @@ public sealed class RunSummaryTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void The_file_has_the_figures_at_their_paths()
+    public void The_file_has_the_metrics_at_their_paths()
     {
         Summary().Write(FilePath);
 
@@ -30,7 +30,7 @@ public sealed class RunSummaryTests : IDisposable
     }
 
     [Fact]
-    public void Writing_again_replaces_the_file_and_leaves_nothing_beside_it()
+    public void Writing_again_replaces_the_file_and_leaves_no_temporary_file()
     {
         Summary().Write(FilePath);
         (Summary() with { Steps = 7 }).Write(FilePath);
@@ -40,7 +40,7 @@ public sealed class RunSummaryTests : IDisposable
     }
 
     [Fact]
-    public void What_is_printed_is_what_the_file_holds()
+    public void The_printed_tables_show_the_contents_of_the_file()
     {
         Summary().Write(FilePath);
         var json = JsonNode.Parse(File.ReadAllText(FilePath))!;
@@ -60,7 +60,7 @@ public sealed class RunSummaryTests : IDisposable
     }
 
     [Fact]
-    public void A_run_without_evaluation_prints_its_own_figures_only()
+    public void A_run_without_evaluation_prints_only_its_training_metrics()
     {
         (Summary() with { Eval = [], FinalLoss = double.NaN }).Write(FilePath);
 
@@ -73,13 +73,13 @@ public sealed class RunSummaryTests : IDisposable
     [Theory]
     [InlineData("{")]
     [InlineData("[]")]
-    public void A_file_that_is_no_summary_is_an_error_that_names_it(string text)
+    public void A_file_that_is_not_a_summary_is_an_error_that_names_it(string text)
     {
         File.WriteAllText(FilePath, text);
 
         var exception = Assert.Throws<InvalidDataException>(() => Printed());
 
-        Assert.StartsWith($"{FilePath}: this is no summary: ", exception.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"{FilePath}: not a summary: ", exception.Message, StringComparison.Ordinal);
     }
 
     private static RunSummary Summary()

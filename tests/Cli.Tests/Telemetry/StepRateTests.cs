@@ -5,7 +5,7 @@ namespace ClipTrain.Cli.Tests.Telemetry;
 public sealed class StepRateTests
 {
     [Fact]
-    public void Before_the_first_step_nothing_is_known()
+    public void Before_the_first_step_the_rate_is_unknown()
     {
         var rate = new StepRate();
 
@@ -14,7 +14,7 @@ public sealed class StepRateTests
     }
 
     [Fact]
-    public void The_first_step_counts_whole()
+    public void The_first_step_has_full_weight()
     {
         var rate = new StepRate(0.5);
 
@@ -25,7 +25,7 @@ public sealed class StepRateTests
     }
 
     [Fact]
-    public void Older_steps_count_less_by_a_constant_factor()
+    public void Weights_of_older_steps_decay_by_a_constant_factor()
     {
         var rate = new StepRate(0.5);
 
@@ -40,7 +40,7 @@ public sealed class StepRateTests
     }
 
     [Fact]
-    public void A_steady_speed_is_shown_as_it_is()
+    public void A_constant_rate_is_reported_exactly()
     {
         var rate = new StepRate();
         for (var i = 0; i < 1000; i++)
@@ -51,7 +51,7 @@ public sealed class StepRateTests
     }
 
     [Fact]
-    public void A_run_without_an_end_in_sight_has_the_longest_time_there_is()
+    public void An_overflowing_remaining_time_is_clamped_to_the_maximum()
     {
         var rate = new StepRate();
         rate.Add(seconds: 1e6, images: 1);

@@ -65,7 +65,7 @@ public sealed class TensorBoardWriterTests : IDisposable
 
         var events = EventFileParser.Parse(File.ReadAllBytes(Assert.Single(Files())));
 
-        // SessionLog.START at a step has TensorBoard purge that step and all after it.
+        // SessionLog.START at a step makes TensorBoard purge that step and all later ones.
         Assert.Equal((8, 1), (events[1].Step, events[1].SessionStatus));
         Assert.Equal(8, events[2].Step);
     }
@@ -84,7 +84,7 @@ public sealed class TensorBoardWriterTests : IDisposable
     }
 
     [Fact]
-    public void Two_files_of_the_same_second_have_names_of_their_own_in_their_order()
+    public void Two_files_of_the_same_second_have_distinct_names_that_sort_in_order()
     {
         using var first = new TensorBoardWriter(_folder.Path, _time);
         using var second = new TensorBoardWriter(_folder.Path, _time, resumedStep: 1);

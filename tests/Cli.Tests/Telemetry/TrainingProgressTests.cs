@@ -24,16 +24,16 @@ public sealed class TrainingProgressTests
     }
 
     [Fact]
-    public void A_resumed_run_tells_where_it_goes_on()
+    public void A_resumed_run_logs_its_first_step()
     {
         var lines = Run(Consoles.Plain, totalSteps: 20, startStep: 10);
 
-        Assert.EndsWith("training goes on from step 10 of 20", lines[0], StringComparison.Ordinal);
+        Assert.EndsWith("resuming training at step 10 of 20", lines[0], StringComparison.Ordinal);
         Assert.Equal(["11/20", "12/20", "13/20", "18/20", "20/20"], lines.Skip(1).Select(Subject), StringComparer.Ordinal);
     }
 
     [Fact]
-    public void A_line_has_the_figures_of_the_step()
+    public void A_line_shows_the_metrics_of_the_step()
     {
         var lines = Run(Consoles.Plain, totalSteps: 2000, startStep: 7, steps: 1);
 
@@ -46,7 +46,7 @@ public sealed class TrainingProgressTests
     }
 
     [Fact]
-    public void Messages_are_shown_with_their_level_as_they_are()
+    public void Messages_are_shown_verbatim_with_their_level()
     {
         using var output = new StringWriter();
         using var logger = LogSetup.Create(Consoles.Plain(output));
@@ -57,7 +57,7 @@ public sealed class TrainingProgressTests
     }
 
     [Fact]
-    public void A_terminal_gets_a_panel_with_the_newest_figures()
+    public void A_terminal_gets_a_panel_with_the_newest_metrics()
     {
         using var output = new StringWriter();
         var console = Consoles.Terminal(output);
@@ -73,9 +73,9 @@ public sealed class TrainingProgressTests
 
         var text = output.ToString();
         Assert.Contains("step 0 of 20, 0.0%", text, StringComparison.Ordinal);
-        // The message is written where the panel stood, once that is erased.
+        // The message replaces the erased panel.
         Assert.Matches("\u001b\\[0J[0-9:]{8} INF a message", text);
-        // The second step came in the same tenth of a second; stopping draws it nevertheless.
+        // The second step arrived within the same tenth of a second; stopping draws it anyway.
         Assert.Contains("step 2 of 20, 10.0%, 0:36 left", text, StringComparison.Ordinal);
         foreach (var figure in new[] { "loss", "images/s", "data wait", "logit scale", "gradient norm", "12.5%", "14.25", "4.8e-4" })
             Assert.Contains(figure, text, StringComparison.Ordinal);

@@ -7,7 +7,7 @@ namespace ClipTrain.EndToEnd.Tests.Cluster;
 public sealed class CoordinatorDeathTests
 {
     [NetworkFact]
-    public async Task The_standby_of_a_coordinator_that_is_killed_hosts_the_run_and_a_command_stops_it()
+    public async Task The_standby_of_a_killed_coordinator_hosts_the_run_and_a_command_stops_it()
     {
         using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2");
         var coordinator = cluster.Coordinator();
@@ -29,7 +29,7 @@ public sealed class CoordinatorDeathTests
     }
 
     [NetworkFact]
-    public async Task Workers_train_on_without_any_coordinator_and_the_same_command_takes_the_run_up_again()
+    public async Task Workers_keep_training_without_a_coordinator_and_the_same_command_hosts_the_run_again()
     {
         using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2");
         var first = cluster.Coordinator();
@@ -76,7 +76,7 @@ public sealed class CoordinatorDeathTests
     }
 
     [NetworkFact]
-    public async Task A_coordinator_that_stands_by_leaves_on_a_signal_and_the_run_goes_on()
+    public async Task A_coordinator_on_standby_leaves_on_a_signal_and_the_run_continues()
     {
         using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2");
         var first = cluster.Coordinator();
@@ -94,7 +94,7 @@ public sealed class CoordinatorDeathTests
     }
 
     [NetworkFact]
-    public async Task Workers_whose_coordinators_stay_away_stop_at_a_checkpoint_from_which_the_same_commands_go_on()
+    public async Task Workers_without_coordinators_stop_at_a_checkpoint_and_the_same_commands_resume_from_it()
     {
         using var cluster = new TinyCluster(
             2,

@@ -1,6 +1,9 @@
 namespace ClipTrain.EndToEnd.Tests.Cluster;
 
-/// <summary>Tests in which seconds of silence mean something run alone: other tests would make whole processes late.</summary>
+/// <summary>
+/// Collection of tests that depend on seconds of silence. They run alone, because other tests would delay whole
+/// processes.
+/// </summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class HostCollection
 {

@@ -4,7 +4,7 @@ using YamlDotNet.RepresentationModel;
 
 namespace ClipTrain.EndToEnd.Tests.Cluster;
 
-/// <summary>The objects of kubernetes.yaml name each other rightly, and name what the program has.</summary>
+/// <summary>Consistency of the objects in kubernetes.yaml with each other and with the program.</summary>
 public sealed class KubernetesTests
 {
     private readonly List<YamlNode> _objects = Parse();
@@ -44,7 +44,7 @@ public sealed class KubernetesTests
 
     [Theory]
     [MemberData(nameof(Jobs))]
-    public void Volumes_are_of_objects_that_are_there_and_files_lie_on_volumes(string job)
+    public void Volumes_refer_to_existing_objects_and_files_lie_on_volumes(string job)
     {
         var volumes = Items(Object("Job", job), "spec", "template", "spec", "volumes")
             .ToDictionary(volume => Text(volume, "name"), StringComparer.Ordinal);

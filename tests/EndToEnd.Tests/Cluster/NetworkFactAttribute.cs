@@ -1,6 +1,6 @@
 namespace ClipTrain.EndToEnd.Tests.Cluster;
 
-/// <summary>A test over <see cref="NetworkHosts"/>; skipped, with the reason, where there can be none.</summary>
+/// <summary>Test on <see cref="NetworkHosts"/>; skipped with a reason if the machine does not support them.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class NetworkFactAttribute : FactAttribute
 {

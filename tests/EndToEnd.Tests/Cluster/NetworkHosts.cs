@@ -2,7 +2,11 @@ using System.Globalization;
 
 namespace ClipTrain.EndToEnd.Tests.Cluster;
 
-/// <summary>Hosts of one network, as network namespaces: each has an address, 10.77.0.1 for host 1, and a cable to a switch that can be pulled or made slow. The switch is a bridge in a namespace of its own, so the machine's network is not touched. Files and processes are the machine's.</summary>
+/// <summary>
+/// Hosts of a network, built from network namespaces. Each has an address, 10.77.0.1 for host 1, and a link to a switch
+/// that can be cut or slowed down. The switch is a bridge in a separate namespace, so the machine's network is
+/// unaffected. Files and processes are shared with the machine.
+/// </summary>
 internal sealed class NetworkHosts : IDisposable
 {
     private static int _networks;
@@ -30,22 +34,22 @@ internal sealed class NetworkHosts : IDisposable
         }
     }
 
-    /// <summary>Why hosts cannot be made here; null when they can.</summary>
+    /// <summary>Reason why hosts cannot be created here; null if they can.</summary>
     public static string? Missing { get; } = FindMissing();
 
     private string Switch => $"{_prefix}s";
 
     public static string Address(int host) => $"10.77.0.{host}";
 
-    /// <summary>What stands before a command so that it runs on a host.</summary>
+    /// <summary>Command prefix that runs a command on a host.</summary>
     public string[] Enter(int host) => ["ip", "netns", "exec", Host(host)];
 
-    /// <summary>Pulls a host's cable: packets vanish, and no connection is told.</summary>
+    /// <summary>Cuts a host's link: packets are lost without any connection being closed.</summary>
     public void Cut(int host) => Ip("-n", Switch, "link", "set", Port(host), "down");
 
     public void Return(int host) => Ip("-n", Switch, "link", "set", Port(host), "up");
 
-    /// <summary>Makes a host's cable slow in both directions.</summary>
+    /// <summary>Slows down a host's link in both directions.</summary>
     /// <param name="host">The host.</param>
     /// <param name="bucket">Arguments of tc's token bucket filter, as in <c>rate 20mbit burst 32kbit latency 50ms</c>.</param>
     public void Slow(int host, string bucket)

@@ -7,7 +7,7 @@ namespace ClipTrain.EndToEnd.Tests.Cluster;
 public sealed class PartitionTests
 {
     [NetworkFact]
-    public async Task The_hosts_that_see_each_other_go_on_and_the_one_that_returns_is_taken_in_again()
+    public async Task Connected_hosts_continue_and_a_returning_host_rejoins()
     {
         using var cluster = new TinyCluster(
             3,

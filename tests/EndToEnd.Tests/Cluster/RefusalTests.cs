@@ -4,7 +4,7 @@ namespace ClipTrain.EndToEnd.Tests.Cluster;
 public sealed class RefusalTests
 {
     [NetworkFact]
-    public async Task A_worker_with_a_wrong_token_or_another_corpus_is_told_so()
+    public async Task A_worker_with_a_wrong_token_or_corpus_is_rejected_with_the_reason()
     {
         using var cluster = new TinyCluster(2);
         File.WriteAllText(cluster.Corpus.PathOf("wrong"), "a wrong token");
@@ -28,14 +28,14 @@ public sealed class RefusalTests
     }
 
     [NetworkFact]
-    public void A_coordinator_that_does_not_answer_is_named()
+    public void An_unresponsive_coordinator_is_named()
     {
         using var cluster = new TinyCluster(1);
         AssertEnds(cluster.Join(1, "10.77.0.9:7700", "--token-file", "token"), 6, "10.77.0.9:7700");
     }
 
     [Fact]
-    public void Listening_beyond_loopback_without_a_token_is_refused()
+    public void Listening_beyond_loopback_without_a_token_is_an_error()
     {
         using var corpus = new TinyCorpus();
         using var coordinator = ProgramRun.Start(corpus.Folder, "coordinator", corpus.RunFile, "--listen", "0.0.0.0:0");
@@ -51,7 +51,7 @@ public sealed class RefusalTests
     }
 
     [Fact]
-    public async Task A_worker_by_hand_that_ends_the_run_says_why_on_its_own_terminal()
+    public async Task A_worker_started_by_hand_that_ends_the_run_prints_the_reason()
     {
         using var corpus = new TinyCorpus();
         corpus.Write("train.parquet", TinyCorpus.Rows, _ => "no picture"u8.ToArray(), TinyCorpus.Caption);

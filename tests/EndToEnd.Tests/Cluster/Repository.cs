@@ -1,6 +1,6 @@
 namespace ClipTrain.EndToEnd.Tests.Cluster;
 
-/// <summary>The checkout that the tests were built from.</summary>
+/// <summary>Checkout from which the tests were built.</summary>
 internal static class Repository
 {
     public static string Root { get; } = FindRoot();

@@ -4,9 +4,9 @@ using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.EndToEnd.Tests.Cluster;
 
-/// <summary>What a run has written down about itself so far.</summary>
+/// <summary>Records that a run has written so far.</summary>
 /// <param name="directory">The run's folder.</param>
-/// <param name="output">What the run's programs have printed, for a failure's message.</param>
+/// <param name="output">Output of the run's programs, for failure messages.</param>
 internal sealed class RunRecord(string directory, Func<string> output)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3),
@@ -17,7 +17,7 @@ internal sealed class RunRecord(string directory, Func<string> output)
 
     public IReadOnlyList<GenerationRecord> Generations => [.. Ledger.Select(entry => entry.Generation).OfType<GenerationRecord>()];
 
-    /// <summary>Returns when a step of a generation has been recorded.</summary>
+    /// <summary>Completes when a step of a generation has been recorded.</summary>
     public async Task StepOf(int generation)
     {
         var deadline = TimeProvider.System.GetTimestamp();
@@ -31,7 +31,7 @@ internal sealed class RunRecord(string directory, Func<string> output)
         }
     }
 
-    /// <summary>Returns when so many steps more than there are now have been recorded.</summary>
+    /// <summary>Completes when the given number of further steps has been recorded.</summary>
     public async Task MoreSteps(int steps)
     {
         var enough = Steps.Count + steps;
@@ -39,7 +39,7 @@ internal sealed class RunRecord(string directory, Func<string> output)
             Assert.True(TimeProvider.System.GetElapsedTime(start) < Limit, $"Step {enough} was not recorded.\n{output()}");
     }
 
-    /// <summary>Every step from the first to the last is there once, and the audit proves its samples.</summary>
+    /// <summary>Asserts that every step is recorded exactly once and that the audit passes.</summary>
     public void AssertWhole()
     {
         var steps = Steps;
@@ -51,7 +51,7 @@ internal sealed class RunRecord(string directory, Func<string> output)
 
     private IEnumerable<LedgerEntry> Ledger => FileRunLedger.Read(Path.Combine(directory, "ledger"));
 
-    /// <summary>The whole lines of a file that may be being written.</summary>
+    /// <summary>Returns the complete lines of a file that may still be written to.</summary>
     private List<JsonElement> Lines(string file)
     {
         var path = Path.Combine(directory, file);

@@ -1,6 +1,9 @@
 namespace ClipTrain.EndToEnd.Tests.Cluster;
 
-/// <summary>A folder with a corpus in which the scripts of scripts/cluster find the program that the tests were built with, and stand-ins for the commands of a cluster that this machine has not.</summary>
+/// <summary>
+/// Folder with a corpus in which scripts/cluster finds the tested program, and stand-ins for cluster commands that this
+/// machine lacks.
+/// </summary>
 internal sealed class ScriptHome : IDisposable
 {
     private const UnixFileMode Executable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
@@ -18,7 +21,7 @@ internal sealed class ScriptHome : IDisposable
 
     public RunRecord Record => new(Corpus.PathOf("runs", "tiny"), () => string.Join("\n----\n", _started.Select(script => script.Output)));
 
-    /// <summary>Makes a command that the scripts find before any of the machine's.</summary>
+    /// <summary>Creates a command that takes precedence over the machine's own.</summary>
     public void StandIn(string command, string bash)
     {
         Directory.CreateDirectory(Corpus.PathOf("bin"));

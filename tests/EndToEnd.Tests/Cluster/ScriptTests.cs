@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace ClipTrain.EndToEnd.Tests.Cluster;
 
-/// <summary>The scripts with the program itself; in place of ssh and srun stands a shell on this machine.</summary>
+/// <summary>Tests of the cluster scripts with the real program; a local shell replaces ssh and srun.</summary>
 [Collection(HostCollection.Name)]
 public sealed class ScriptTests : IDisposable
 {
@@ -82,7 +82,7 @@ public sealed class ScriptTests : IDisposable
         }
     }
 
-    /// <summary>The token as a process of the run in this folder has it in its environment, where its own user alone can look.</summary>
+    /// <summary>Reads the token from the environment of a process of the run, which only its user can read.</summary>
     private string TokenOf(string command) =>
         System
             .Diagnostics.Process.GetProcesses()

@@ -4,7 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace ClipTrain.EndToEnd.Tests.Cluster;
 
-/// <summary>A certificate authority of one certificate, as docs/cluster.md makes it with openssl.</summary>
+/// <summary>Certificate authority with one certificate, like the one that docs/cluster.md creates with openssl.</summary>
 internal static class TestAuthority
 {
     /// <summary>Writes ca.pem, and cert.pem with key.pem for an address.</summary>

@@ -4,9 +4,9 @@ namespace ClipTrain.EndToEnd.Tests.Cluster;
 public sealed class ThreeHostsTests(LocalBaseline local) : IClassFixture<LocalBaseline>
 {
     [NetworkFact]
-    public void A_run_over_three_hosts_ends_bitwise_as_one_on_three_local_workers() => AssertTrainsAsLocally(_ => { });
+    public void A_run_on_three_hosts_ends_bitwise_equal_to_one_with_three_local_workers() => AssertTrainsAsLocally(_ => { });
 
-    /// <summary>100 KB of gradients take a twentieth of a second on this link, twenty times a step's own time.</summary>
+    /// <summary>100 KB of gradients take 50 ms on this link, twenty times the duration of a step.</summary>
     [NetworkFact]
     public void A_slow_link_costs_time_but_neither_a_worker_nor_a_bit() =>
         AssertTrainsAsLocally(hosts => hosts.Slow(3, "rate 20mbit burst 32kbit latency 50ms"));

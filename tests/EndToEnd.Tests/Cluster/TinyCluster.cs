@@ -1,9 +1,9 @@
 namespace ClipTrain.EndToEnd.Tests.Cluster;
 
-/// <summary>A tiny run on a network of hosts: its coordinator on host 1, workers where they are wanted.</summary>
+/// <summary>Tiny run on a network of hosts: the coordinator on host 1, workers on any host.</summary>
 internal sealed class TinyCluster : IDisposable
 {
-    /// <summary>Where the coordinator on host 1 listens, and its standby.</summary>
+    /// <summary>Addresses of the coordinator on host 1 and of its standby.</summary>
     public const string Coordinators = "10.77.0.1:7700,10.77.0.1:7702";
 
     private readonly List<ProgramRun> _programs = [];
@@ -26,7 +26,7 @@ internal sealed class TinyCluster : IDisposable
 
     public string RunDirectory => Corpus.PathOf("runs", "tiny");
 
-    /// <summary>Starts the run's coordinator; the same call again is what a supervisor does after a crash.</summary>
+    /// <summary>Starts the run's coordinator. Calling it again acts like a supervisor after a crash.</summary>
     public ProgramRun Coordinator(int host = 1, params string[] options) =>
         Started(
             Hosts.Run(
@@ -45,14 +45,14 @@ internal sealed class TinyCluster : IDisposable
             )
         );
 
-    /// <summary>Starts a worker that is called after its host.</summary>
+    /// <summary>Starts a worker named after its host.</summary>
     public ProgramRun Worker(int host, params string[] options) => Join(host, Coordinators, ["--token-file", "token", .. options]);
 
-    /// <summary>Starts a worker with its options alone.</summary>
+    /// <summary>Starts a worker with only the given options.</summary>
     public ProgramRun Join(int host, string coordinator, params string[] options) =>
         Started(Hosts.Run(host, Corpus.Folder, ["worker", "--coordinator", coordinator, "--name", $"host-{host}", .. options]));
 
-    /// <summary>Runs a command on a host that reaches the run, to its end; returns exit code and output.</summary>
+    /// <summary>Runs a command against the run on a host. Returns exit code and output.</summary>
     public (int ExitCode, string Output) Ask(int host, string command, params string[] options)
     {
         using var asked = Hosts.Run(host, Corpus.Folder, [command, "--coordinator", Coordinators, "--token-file", "token", .. options]);

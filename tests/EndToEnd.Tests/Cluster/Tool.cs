@@ -3,11 +3,11 @@ using System.Diagnostics;
 
 namespace ClipTrain.EndToEnd.Tests.Cluster;
 
-/// <summary>A program of the system that does one short thing.</summary>
+/// <summary>Short-lived system program.</summary>
 internal static class Tool
 {
-    /// <summary>Runs it to its end.</summary>
-    /// <exception cref="ToolException">It is not there, or says that it failed.</exception>
+    /// <summary>Runs the program to the end.</summary>
+    /// <exception cref="ToolException">The program is missing or failed.</exception>
     public static void Run(string program, params string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardError = true, UseShellExecute = false };
