@@ -42,7 +42,8 @@ public sealed class RunConnection : IAsyncDisposable
         var token =
             AccessToken.Read(files.Token)
             ?? throw new UsageException(
-                $"{files.Directory} is not running: it has no token file. Start it with `cliptrain resume {files.Directory}`."
+                $"{files.Directory} has no token: its coordinator was started with --token-file, or it is not running. Give --coordinator "
+                    + $"HOST:PORT and --token-file, or continue the run with `cliptrain resume {files.Directory}`."
             );
         var client = await ClusterClient.ConnectAsync(
             RunCluster.Of(files, options.Cluster),
